@@ -1,0 +1,1 @@
+"""Jinja templates: they loop and format; they do not compute, sort or decide."""

@@ -1,0 +1,1 @@
+"""The command line: owns standard output, standard error and the exit status."""

@@ -1,0 +1,1 @@
+"""What the runs bear out: each conclusion as data with its verdict and evidence, then as a sentence."""

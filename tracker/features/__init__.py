@@ -1,0 +1,1 @@
+"""Clips to log-mel images, and their cache."""

@@ -1,0 +1,386 @@
+"""What a run is: what was asked for, its curves, its predictions and what the store says of it.
+
+Conventions: epochs are counted from 1; accuracies are fractions of clips; losses are in nats; times are milliseconds
+since 1970 (UTC), as MLflow keeps them. Everything here is frozen and free of files, clock and network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Keep = Literal["best", "last"]
+OptionValue = int | float | str | bool
+
+FINISHED = "FINISHED"
+
+NOTE_END = "<!-- tracker: what came out -->"
+"""In a run's description (``mlflow.note.content``) the line between the person's note and what tracker adds."""
+
+
+def number_text(value: float) -> str:
+    """Write a number in its shortest exact form without an exponent.
+
+    Parameters
+    ----------
+    value : int or float
+        A finite number.
+
+    Returns
+    -------
+    str
+        Digits that read back to the same number: ``0.0001`` for ``1e-4``, ``3`` for ``3.0``.
+    """
+    if isinstance(value, int):
+        return str(value)
+    return np.format_float_positional(value, trim="-")
+
+
+def value_text(value: OptionValue) -> str:
+    """Write the value of a network's option as a param: numbers by `number_text`, truth as ``true`` or ``false``."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else number_text(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """When the learning rate drops: Keras' ReduceLROnPlateau on validation loss.
+
+    Parameters
+    ----------
+    factor : float, above 0 and below 1
+        What the rate is multiplied by.
+    patience : int, epochs, at least 1
+        Epochs without improvement before it drops.
+
+    Raises
+    ------
+    ValueError
+        If either is out of its range.
+    """
+
+    factor: float
+    patience: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor < 1:
+            raise ValueError(f"a plateau's factor must be above 0 and below 1, got {number_text(self.factor)}")
+        _at_least("a plateau's patience", self.patience, 1, "epoch")
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One part of a cross-validation: fold `number` (counted from 1) of `count` is held out.
+
+    Raises
+    ------
+    ValueError
+        If `count` is below 2 or `number` is not one of 1 to `count`.
+    """
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        _at_least("the number of folds", self.count, 2, "fold")
+        if not 1 <= self.number <= self.count:
+            raise ValueError(f"a fold must be one of 1 to {self.count}, got {self.number}")
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPlan:
+    """How clips are divided; with the data it decides who is held out, whatever the training seed.
+
+    Raises
+    ------
+    ValueError
+        If a fraction is out of its range or the two leave nothing to train on.
+    """
+
+    split_seed: int = 0
+    validation_fraction: float = 0.2
+    test_fraction: float = 0.0
+    fold: Fold | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"the validation fraction must be above 0 and below 1, got {number_text(self.validation_fraction)}"
+            )
+        if not 0 <= self.test_fraction < 1:
+            raise ValueError(f"the test fraction must be at least 0 and below 1, got {number_text(self.test_fraction)}")
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("the validation and test fractions must leave clips to train on: together below 1")
+
+    def params(self) -> dict[str, str]:
+        """Return the split's params as they are logged."""
+        params = {
+            "split_seed": str(self.split_seed),
+            "validation_fraction": number_text(self.validation_fraction),
+            "test_fraction": number_text(self.test_fraction),
+        }
+        return params | ({"fold": str(self.fold)} if self.fold else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrogram:
+    """How sound becomes an image: log-mel power in decibels below the clip's maximum, by librosa's definition.
+
+    Parameters
+    ----------
+    sr : int, Hz
+        Sample rate that clips are converted to.
+    n_fft, hop_length : int, samples
+        Window and step of the short-time Fourier transform.
+    n_mels : int
+        Number of mel bands (Slaney's scale and normalisation, 0 Hz to sr / 2).
+    """
+
+    sr: int = 22_050
+    n_fft: int = 2_048
+    hop_length: int = 512
+    n_mels: int = 128
+
+    def frames(self, seconds: float) -> int:
+        """Return how many frames a stretch of `seconds` spans, at least 1."""
+        return max(1, round(seconds * self.sr / self.hop_length))
+
+    def params(self) -> dict[str, str]:
+        """Return the settings as they are logged."""
+        return {name: str(getattr(self, name)) for name in ("sr", "n_fft", "hop_length", "n_mels")}
+
+
+FLOOR_DB = -80.0
+"""Decibels below a clip's maximum where its log-mel image is cut off: librosa's own `top_db`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What is trained, without its seeds: a network, its options and how it is fitted.
+
+    Parameters
+    ----------
+    model : str
+        Name of a module in `models`.
+    kernel_size : int, at least 1
+        Height and width of the convolutions.
+    learning_rate : float, above 0
+        Adam's step size at the first epoch.
+    plateau : Plateau or None
+        When the rate drops; None: never.
+    early_stopping_patience : int or None, epochs, at least 1
+        Epochs without a lower validation loss before training ends; None: it runs to the limit.
+    epochs : int, at least 1
+        The limit.
+    batch_size : int, segments, at least 1
+    keep : {"best", "last"}
+        Whose epoch's weights are kept, by validation loss.
+    segment_s : float, seconds, above 0
+        Length of the windows that clips are cut into.
+    options : tuple of (name, value)
+        The network's own options, sorted by name.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
+    """
+
+    model: str = "cnn"
+    kernel_size: int = 3
+    learning_rate: float = 1e-3
+    plateau: Plateau | None = None
+    early_stopping_patience: int | None = None
+    epochs: int = 60
+    batch_size: int = 32
+    keep: Keep = "best"
+    segment_s: float = 3.0
+    options: tuple[tuple[str, OptionValue], ...] = ()
+
+    def __post_init__(self) -> None:
+        _at_least("the kernel size", self.kernel_size, 1, "frame")
+        _above_zero("the learning rate", self.learning_rate)
+        _above_zero("the segment length", self.segment_s)
+        _at_least("the number of epochs", self.epochs, 1, "epoch")
+        _at_least("the batch size", self.batch_size, 1, "segment")
+        if self.early_stopping_patience is not None:
+            _at_least("the early-stopping patience", self.early_stopping_patience, 1, "epoch")
+
+    def params(self) -> dict[str, str]:
+        """Return the params as they are logged; an option that is off is not among them."""
+        params = {
+            "model": self.model,
+            "kernel_size": str(self.kernel_size),
+            "learning_rate": number_text(self.learning_rate),
+            "epochs": str(self.epochs),
+            "batch_size": str(self.batch_size),
+            "keep": self.keep,
+            "segment_s": number_text(self.segment_s),
+        }
+        if self.plateau:
+            params["plateau_factor"] = number_text(self.plateau.factor)
+            params["plateau_patience"] = str(self.plateau.patience)
+        if self.early_stopping_patience is not None:
+            params["early_stopping_patience"] = str(self.early_stopping_patience)
+        return params | {name: value_text(value) for name, value in self.options}
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """All that one run is asked for: with the data and the version, it decides the result."""
+
+    configuration: Configuration
+    seed: int = 0
+    split: SplitPlan = field(default_factory=SplitPlan)
+    spectrogram: Spectrogram = field(default_factory=Spectrogram)
+
+    def params(self) -> dict[str, str]:
+        """Return every param of the run as it is logged."""
+        return self.configuration.params() | {"seed": str(self.seed)} | self.split.params() | self.spectrogram.params()
+
+    def run_name(self) -> str:
+        """Return the configuration in short: ``k7-lr0.0001-plateau0.3x10-stop15-s0``."""
+        configuration, default = self.configuration, Configuration()
+        parts = [f"k{configuration.kernel_size}", f"lr{number_text(configuration.learning_rate)}"]
+        if configuration.model != default.model:
+            parts.insert(0, configuration.model)
+        if configuration.plateau:
+            parts.append(f"plateau{number_text(configuration.plateau.factor)}x{configuration.plateau.patience}")
+        if configuration.early_stopping_patience is not None:
+            parts.append(f"stop{configuration.early_stopping_patience}")
+        parts += [f"{name}{value_text(value)}" for name, value in configuration.options]
+        if self.split.fold:
+            parts.append(f"fold{self.split.fold.number}of{self.split.fold.count}")
+        return "-".join([*parts, f"s{self.seed}"])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One metric by epoch, as logged.
+
+    Parameters
+    ----------
+    steps : ndarray of int, shape (n,)
+        Ascending, each once; as the run logged them, from 0 or from 1.
+    values : ndarray of float, shape (n,)
+        NaN and infinite values are kept.
+    """
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """The steps counted from 1, whichever origin the run logged them from."""
+        return self.steps + 1 if len(self.steps) and self.steps[0] == 0 else self.steps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What one model says of a set of clips.
+
+    Parameters
+    ----------
+    clips : tuple of str
+        Paths relative to the dataset, sorted.
+    labels : tuple of str
+        The true class of each clip.
+    classes : tuple of str
+        The names of the columns of `probabilities`.
+    probabilities : ndarray of float, shape (n_clips, n_classes)
+        Each row sums to 1.
+    """
+
+    clips: tuple[str, ...]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """The most probable class of each clip; of equals the first."""
+        return tuple(self.classes[i] for i in self.probabilities.argmax(axis=1))
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each clip is classified as labelled, shape (n_clips,)."""
+        return np.array([a == b for a, b in zip(self.predicted, self.labels, strict=True)], dtype=bool)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EpochPredictions:
+    """What a model said of the validation clips after each epoch.
+
+    Parameters
+    ----------
+    clips, labels, classes : tuple of str
+        As in `Predictions`.
+    probabilities : ndarray of float32, shape (n_epochs, n_clips, n_classes)
+        Entry 0 is epoch 1.
+    """
+
+    clips: tuple[str, ...]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A run as the store holds it; any of it may be missing, whoever logged it.
+
+    Parameters
+    ----------
+    run_id, name, status : str
+        As in MLflow; the status is RUNNING, FINISHED, FAILED or KILLED.
+    params, tags : mapping of str to str
+    metrics : mapping of str to float
+        The latest value of each metric.
+    curves : mapping of str to Curve
+        Metrics with their history.
+    validation : Predictions or None
+        Kept weights on the validation clips (``predictions/validation.csv``).
+    validation_by_epoch : EpochPredictions or None
+        ``predictions/validation_by_epoch.npz``.
+    groups : mapping of str to str
+        The group of each validation clip that has one, from ``dataset.csv``.
+    started, ended : int or None, ms
+    """
+
+    run_id: str
+    name: str
+    status: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    curves: Mapping[str, Curve]
+    validation: Predictions | None = None
+    validation_by_epoch: EpochPredictions | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    started: int | None = None
+    ended: int | None = None
+
+    @property
+    def note(self) -> str | None:
+        """The person's own words: the description up to where tracker's own part begins."""
+        words = self.tags.get("mlflow.note.content", "").split(NOTE_END)[0].strip()
+        return words or None
+
+
+def _at_least(what: str, value: int, least: int, unit: str) -> None:
+    if value < least:
+        raise ValueError(f"{what} must be at least {least} {unit}, got {value}")
+
+
+def _above_zero(what: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{what} must be a finite number above 0, got {number_text(value)}")

@@ -1,0 +1,1 @@
+"""Intervals, paired tests, corrections and power, as pure functions on arrays."""
