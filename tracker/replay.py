@@ -1,0 +1,194 @@
+"""What early stopping and a plateau would have done to a curve that was logged, as Keras 3 does it.
+
+Conventions: epochs are counted from 1, the first value is epoch 1. Keras compares the floats of its logs as float32,
+so a value that is lower only beyond float32's precision is no improvement. NaN never improves and is never improved
+upon: a first monitored value of NaN locks the best at NaN. Learning rates are float32, as the optimizer keeps them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+Mode = Literal["min", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When training would have ended, and with whose weights.
+
+    Parameters
+    ----------
+    stop_epoch : int or None
+        The last epoch trained; None: the curve ends before it would stop.
+    kept_epoch : int or None
+        The best epoch until then, whose weights are kept; None where `stop_epoch` is.
+    """
+
+    stop_epoch: int | None
+    kept_epoch: int | None
+
+    @property
+    def censored(self) -> bool:
+        """Whether the curve is too short to tell."""
+        return self.stop_epoch is None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A fall of the learning rate.
+
+    Parameters
+    ----------
+    epoch : int
+        The epoch at whose end it fell; the first one trained at the lower rate is `epoch` + 1.
+    before, after : float
+    """
+
+    epoch: int
+    before: float
+    after: float
+
+
+def early_stopping(
+    values: NDArray[np.float64],
+    patience: int,
+    *,
+    min_delta: float = 0.0,
+    start_from_epoch: int = 0,
+    mode: Mode = "min",
+) -> Stop:
+    """Replay Keras' EarlyStopping with the best weights restored.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_epochs,)
+        The monitored metric by epoch; NaN and infinities are allowed.
+    patience : int, epochs, at least 0
+    min_delta : float
+        What an improvement must exceed; its sign is ignored.
+    start_from_epoch : int, at least 0
+        Epochs at the beginning that are not looked at.
+    mode : {"min", "max"}
+        Whether lower or higher is better.
+
+    Returns
+    -------
+    Stop
+
+    Raises
+    ------
+    ValueError
+        If `patience` or `start_from_epoch` is negative.
+
+    References
+    ----------
+    keras.callbacks.EarlyStopping, Keras 3.15.
+    """
+    return early_stoppings(values, [patience], min_delta=min_delta, start_from_epoch=start_from_epoch, mode=mode)[0]
+
+
+def early_stoppings(
+    values: NDArray[np.float64],
+    patiences: Sequence[int],
+    *,
+    min_delta: float = 0.0,
+    start_from_epoch: int = 0,
+    mode: Mode = "min",
+) -> tuple[Stop, ...]:
+    """Replay Keras' EarlyStopping for many patiences in one pass over the curve.
+
+    Parameters are those of `early_stopping`; the answers are in the order of `patiences`.
+    """
+    if min([start_from_epoch, *patiences]) < 0:
+        raise ValueError(f"patience and start_from_epoch must be at least 0, got {patiences} and {start_from_epoch}")
+    improves = list(_improvements(values[start_from_epoch:], min_delta, mode))
+    epochs = range(start_from_epoch + 1, len(values) + 1)
+    best = list(accumulate((e if i else 0 for e, i in zip(epochs, improves, strict=True)), max))
+    longest_wait = list(accumulate((e - b for e, b in zip(epochs, best, strict=True)), max))
+    stops = np.searchsorted(longest_wait, np.maximum(patiences, 1))
+    return tuple(Stop(epochs[at], best[at]) if at < len(best) else Stop(None, None) for at in stops)
+
+
+def plateau(
+    values: NDArray[np.float64],
+    factor: float,
+    patience: int,
+    *,
+    learning_rate: float,
+    min_delta: float = 1e-4,
+    cooldown: int = 0,
+    min_lr: float = 0.0,
+    mode: Mode = "min",
+) -> tuple[Drop, ...]:
+    """Replay Keras' ReduceLROnPlateau.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_epochs,)
+        The monitored metric by epoch; NaN and infinities are allowed.
+    factor : float, below 1
+        What the rate is multiplied by.
+    patience : int, epochs
+    learning_rate : float
+        At the first epoch.
+    min_delta : float
+        What an improvement must exceed; its sign is ignored.
+    cooldown : int, epochs
+        How long nothing is counted after a drop.
+    min_lr : float
+        Below which the rate does not fall.
+    mode : {"min", "max"}
+        Whether lower or higher is better.
+
+    Returns
+    -------
+    tuple of Drop
+
+    Raises
+    ------
+    ValueError
+        If `factor` is not below 1.
+
+    References
+    ----------
+    keras.callbacks.ReduceLROnPlateau, Keras 3.15.
+    """
+    if factor >= 1:
+        raise ValueError(f"a plateau's factor must be below 1, got {factor}")
+    rate, drops = float(np.float32(learning_rate)), []
+    wait = cooling = 0
+    for epoch, improves in enumerate(_improvements(values, min_delta, mode), start=1):
+        if cooling:
+            cooling, wait = cooling - 1, 0
+        if improves:
+            wait = 0
+        elif not cooling:
+            wait += 1
+            if wait >= patience and rate > np.float32(min_lr):
+                lower = float(np.float32(max(rate * factor, min_lr)))
+                drops.append(Drop(epoch, rate, lower))
+                rate, wait, cooling = lower, 0, cooldown
+    return tuple(drops)
+
+
+def _improvements(values: NDArray[np.float64], min_delta: float, mode: Mode) -> Iterator[bool]:
+    """Yield whether each value improves on the best so far; the first always does."""
+    sign = 1.0 if mode == "min" else -1.0
+    with np.errstate(over="ignore"):  # MLflow gives back infinity as the largest float64
+        references = (sign * values).astype(np.float32).tolist()
+        shifted = (sign * values + abs(min_delta)).astype(np.float32).tolist()
+    best = None
+    for reference, value in zip(references, shifted, strict=True):
+        improves = best is None or value < best
+        if improves:
+            best = reference
+        yield improves

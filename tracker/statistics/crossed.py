@@ -1,0 +1,212 @@
+"""What changing an option does to the configuration, not to two trained models: pairs crossed with clips.
+
+Conventions: entries are 1 where the model of level *to* is right and that of level *from* is wrong, -1 the other way
+round and 0 where they agree; a row is a matched pair (a repetition), a column a clip (or a group of clips). Estimates
+are *to* minus *from*, as fractions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import scipy
+
+from tracker.statistics.groups import Groups, group_codes, group_sums
+from tracker.statistics.proportions import Interval, two_sided_z
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NOTHING = 1e-12
+"""A mean square below this is 0: entries are whole numbers, so that a true one is at least 1 / (number of entries)²."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A mean difference and how far it can be trusted.
+
+    Parameters
+    ----------
+    estimate, standard_error : float
+    df : float
+        Degrees of freedom of `t`.
+    t : float
+        Estimate over standard error; infinite where every entry is the same and not 0.
+    p_value : float
+        Two-sided.
+    interval, interval_90 : tuple of float
+        At 95 % and at 90 % confidence.
+    """
+
+    estimate: float
+    standard_error: float
+    df: float
+    t: float
+    p_value: float
+    interval: Interval
+    interval_90: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class _Squares:
+    """Mean squares of a table of repetitions by columns."""
+
+    rows: float
+    columns: float
+    residual: float
+
+
+def crossed(entries: NDArray[np.float64]) -> Effect:
+    """Estimate an effect over matched pairs and clips, both taken as samples.
+
+    Parameters
+    ----------
+    entries : ndarray, shape (r, n)
+        r matched pairs by n clips, -1, 0 or 1 (or what `by_group` makes of them).
+
+    Returns
+    -------
+    Effect
+        Where the pairs do not differ in their means, the residual stands for their variance with n - 1 degrees of
+        freedom. Where every entry is 0, p is 1 and the interval ±z² / (n + z²); where every entry is the same
+        otherwise, p is that of a sign test over the columns.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two pairs or fewer than two clips.
+
+    References
+    ----------
+    Dorfman, D. D., Berbaum, K. S. and Metz, C. E. (1992). Receiver operating characteristic rating analysis.
+    Investigative Radiology 27, 723-731. doi:10.1097/00004424-199209000-00015
+
+    Hillis, S. L. (2007). A comparison of denominator degrees of freedom methods for multiple observer ROC analysis.
+    Statistics in Medicine 26, 596-619. doi:10.1002/sim.2532
+    """
+    squares = _mean_squares(entries)
+    r, n = entries.shape
+    mean = float(entries.mean())
+    rows, df_rows = (squares.rows, r - 1) if squares.rows > NOTHING else (squares.residual, n - 1)
+    variance = rows + max(squares.columns - squares.residual, 0.0)
+    if variance <= NOTHING:
+        return constant_effect(mean, n, n)
+    df = variance**2 / (rows**2 / df_rows) if squares.rows > NOTHING else n - 1
+    return t_effect(mean, math.sqrt(variance / (r * n)), df)
+
+
+def by_group(entries: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:
+    """Turn columns of clips into columns of groups.
+
+    Parameters
+    ----------
+    entries : ndarray, shape (r, n)
+    groups : sequence of hashable, length n
+
+    Returns
+    -------
+    ndarray, shape (r, G)
+        (G / n) Σ (x_ij - m) + m over the clips j of each group, m the mean of all entries: row means stay as they are,
+        and groups of one clip change nothing.
+
+    Raises
+    ------
+    ValueError
+        If there is not one group for each clip.
+    """
+    n = entries.shape[1]
+    mean = entries.mean()
+    sums = group_sums(entries - mean, group_codes(groups, n))
+    columns: NDArray[np.float64] = sums * (sums.shape[1] / n) + mean
+    return columns
+
+
+def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
+    """Estimate an effect from repetitions of two levels that share no seed.
+
+    Parameters
+    ----------
+    a : ndarray, shape (r_a, n)
+        Right (1) or wrong (0) of each repetition of the first level on each clip, or what `by_group` makes of it.
+    b : ndarray, shape (r_b, n)
+        The second level's, on the same clips.
+
+    Returns
+    -------
+    Effect
+        a minus b. Where neither level's repetitions differ in their means, and where nothing differs at all, as for
+        `crossed`.
+
+    Raises
+    ------
+    ValueError
+        If a level has fewer than two repetitions, or there are fewer than two clips or not the same for both.
+
+    References
+    ----------
+    Hillis, S. L. (2007). A comparison of denominator degrees of freedom methods for multiple observer ROC analysis.
+    Statistics in Medicine 26, 596-619. doi:10.1002/sim.2532
+    """
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"both levels must be on the same clips, got {a.shape[1]} and {b.shape[1]}")
+    n = a.shape[1]
+    of_a, of_b = _mean_squares(a), _mean_squares(b)
+    residual = of_a.residual / a.size + of_b.residual / b.size
+    row_a, row_b = of_a.rows / a.size, of_b.rows / b.size
+    steady = max(of_a.rows, of_b.rows) <= NOTHING
+    rows = residual if steady else row_a + row_b
+    difference = a.mean(axis=0) - b.mean(axis=0)
+    variance = rows + max(float(difference.var(ddof=1)) / n - residual, 0.0)
+    mean = float(difference.mean())
+    if variance <= NOTHING / n:
+        return constant_effect(mean, n, n)
+    df = n - 1 if steady else variance**2 / (row_a**2 / (len(a) - 1) + row_b**2 / (len(b) - 1))
+    return t_effect(mean, math.sqrt(variance), df)
+
+
+def t_effect(mean: float, standard_error: float, df: float) -> Effect:
+    """Return the effect of a mean that follows Student's t with `df` degrees of freedom; the error is above 0."""
+    t = mean / standard_error
+
+    def interval(confidence: float) -> Interval:
+        half = standard_error * float(scipy.special.stdtrit(df, 0.5 + confidence / 2))
+        return mean - half, mean + half
+
+    p_value = 2 * float(scipy.special.stdtr(df, -abs(t)))
+    return Effect(mean, standard_error, float(df), t, p_value, interval(0.95), interval(0.90))
+
+
+def constant_effect(mean: float, repeats: int, n: int) -> Effect:
+    """Return the effect of `repeats` values that are all `mean`, gained on `n` clips.
+
+    The p-value is that of a sign test: 1 for a mean of 0, else 2^(1 - repeats). The interval is the mean ±
+    z² / (n + z²), which is Tango's for no discordant clip and Wilson's for all of them, within -1 and 1.
+    """
+
+    def interval(confidence: float) -> Interval:
+        square = two_sided_z(confidence) ** 2
+        half = square / (n + square)
+        return max(-1.0, mean - half), min(1.0, mean + half)
+
+    nil = abs(mean) <= NOTHING
+    t = 0.0 if nil else math.copysign(math.inf, mean)
+    p_value = 1.0 if nil else min(1.0, 2.0 ** (1 - repeats))
+    return Effect(0.0 if nil else mean, 0.0, float(repeats - 1), t, p_value, interval(0.95), interval(0.90))
+
+
+def _mean_squares(table: NDArray[np.float64]) -> _Squares:
+    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] < 2:
+        raise ValueError(f"entries must be at least two repetitions by two clips, got shape {table.shape}")
+    r, n = table.shape
+    mean = table.mean()
+    rows = table.mean(axis=1, keepdims=True) - mean
+    columns = table.mean(axis=0, keepdims=True) - mean
+    residual = table - mean - rows - columns
+    return _Squares(
+        rows=float(n * (rows**2).sum() / (r - 1)),
+        columns=float(r * (columns**2).sum() / (n - 1)),
+        residual=float((residual**2).sum() / ((r - 1) * (n - 1))),
+    )

@@ -1,0 +1,57 @@
+"""Clips that share an artist, a recording or a speaker, as small integers.
+
+Convention: group codes count from 0 in the order in which the groups first appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Groups = Sequence[Hashable] | NDArray[np.int64]
+
+
+def group_codes(groups: Groups, n: int) -> NDArray[np.int64]:
+    """Give each group a number.
+
+    Parameters
+    ----------
+    groups : sequence of hashable, length n
+        What each clip belongs to.
+    n : int
+        How many clips there are.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Equal numbers for clips of one group, from 0 on.
+
+    Raises
+    ------
+    ValueError
+        If there is not one group for each clip.
+    """
+    if len(groups) != n:
+        raise ValueError(f"there must be one group for each of {n} clips, got {len(groups)}")
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=np.int64)
+
+
+def group_sums(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Add up the clips of each group.
+
+    Parameters
+    ----------
+    values : ndarray, shape (..., n)
+    codes : ndarray of int, shape (n,)
+        As by `group_codes`.
+
+    Returns
+    -------
+    ndarray, shape (..., n_groups)
+    """
+    sums = np.zeros((codes.max(initial=-1) + 1, *values.shape[:-1]))
+    np.add.at(sums, codes, np.moveaxis(values, -1, 0))
+    return np.moveaxis(sums, 0, -1)

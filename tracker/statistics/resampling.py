@@ -1,0 +1,295 @@
+"""What the luck of the clips does to a choice, by the bootstrap.
+
+Conventions: `right` says which model (row) is right on which clip (column); clips, or groups of them, are drawn with
+replacement, the same for all models. The same seed gives the same answer. Everything here is an estimate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.statistics.groups import Groups, group_codes, group_sums
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from tracker.statistics.proportions import Interval
+
+RESAMPLES = 2_000
+"""Draws: a percentile at 2.5 % then rests on 50 of them."""
+
+BLOCK = 2**22
+"""Numbers held at a time while resampling: 32 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optimism:
+    """By how much the best of several flatters itself on the clips that it was chosen on.
+
+    Parameters
+    ----------
+    estimate : float
+        Mean over resamples of accuracy where it was chosen minus accuracy on the clips at hand, as a fraction.
+    interval : tuple of float
+        Percentiles 2.5 and 97.5.
+    """
+
+    estimate: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How repetitions of one configuration scatter.
+
+    Parameters
+    ----------
+    mean, lowest, highest : float
+        Accuracies, as fractions.
+    deviation : float
+        Standard deviation from repetition to repetition (of a sample: over r - 1).
+    interval : tuple of float
+        Of the mean: percentiles 2.5 and 97.5 over repetitions and clips drawn together.
+    """
+
+    mean: float
+    lowest: float
+    highest: float
+    deviation: float
+    interval: Interval
+
+
+def optimism_of_best(
+    right: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
+) -> Optimism:
+    """Estimate how much of the best run's accuracy is owed to having been chosen on these clips.
+
+    Parameters
+    ----------
+    right : ndarray of bool, shape (k, n)
+        k candidates on the same n clips.
+    seed : int
+    groups : sequence of hashable, length n, or None
+        What is drawn as a whole.
+    resamples : int, at least 1
+
+    Returns
+    -------
+    Optimism
+        In each resample the best is chosen anew, one of equals at random. One candidate alone has no optimism but what
+        chance gives.
+
+    Raises
+    ------
+    ValueError
+        If there are no candidates, no clips, no resamples or not one group for each clip.
+
+    References
+    ----------
+    Efron, B. (1983). Estimating the error rate of a prediction rule: improvement on cross-validation. Journal of the
+    American Statistical Association 78, 316-331. doi:10.1080/01621459.1983.10477973
+    """
+    rng = np.random.default_rng(seed)
+    counts, sizes = _per_group(right, groups)
+    at_hand = counts.sum(axis=1) / sizes.sum()
+    gains = []
+    for weights in _draws(sizes, resamples, rng, per_draw=len(counts)):
+        drawn = weights @ counts.T
+        best = _best_of(drawn, rng)
+        gains.append(drawn[np.arange(len(drawn)), best] / (weights @ sizes) - at_hand[best])
+    return _optimism(np.concatenate(gains))
+
+
+def optimism_of_best_epoch(
+    right: Sequence[NDArray[np.bool_]],
+    losses: Sequence[NDArray[np.float64]],
+    seed: int,
+    groups: Groups | None = None,
+    resamples: int = RESAMPLES,
+) -> Optimism:
+    """Estimate the optimism of the best run where each run's epoch was chosen on the same clips too.
+
+    Parameters
+    ----------
+    right : sequence of ndarray of bool, each of shape (n_epochs, n)
+        One of k candidates by epoch; the number of epochs may differ.
+    losses : sequence of ndarray, each of shape (n_epochs, n), nats
+        Their log-loss: the epoch of the lowest mean is kept, the first of equals.
+    seed, groups, resamples
+        As for `optimism_of_best`.
+
+    Returns
+    -------
+    Optimism
+
+    Raises
+    ------
+    ValueError
+        As for `optimism_of_best`, and if shapes do not match.
+    """
+    if [a.shape for a in right] != [a.shape for a in losses]:
+        raise ValueError("each candidate needs as many losses as it has answers")
+    rng = np.random.default_rng(seed)
+    candidates = [(*_per_group(r, groups), _per_group(x, groups)[0]) for r, x in zip(right, losses, strict=True)]
+    if not candidates:
+        raise ValueError("there must be at least one candidate")
+    sizes = candidates[0][1]
+    at_hand = [counts.sum(axis=1) / sizes.sum() for counts, _, _ in candidates]
+    gains = []
+    for weights in _draws(sizes, resamples, rng, per_draw=max(len(r) for r in right) + len(right)):
+        rows = np.arange(len(weights))
+        epochs = [(weights @ loss.T).argmin(axis=1) for _, _, loss in candidates]
+        drawn = np.stack(
+            [(weights @ c.T)[rows, epoch] for (c, _, _), epoch in zip(candidates, epochs, strict=True)], axis=1
+        )
+        kept = np.stack([known[epoch] for known, epoch in zip(at_hand, epochs, strict=True)], axis=1)
+        best = _best_of(drawn, rng)
+        gains.append(drawn[rows, best] / (weights @ sizes) - kept[rows, best])
+    return _optimism(np.concatenate(gains))
+
+
+def probability_best(
+    right: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
+) -> NDArray[np.float64]:
+    """Estimate how often each of several models would be the best on other clips of the same kind.
+
+    Parameters
+    ----------
+    right, seed, groups, resamples
+        As for `optimism_of_best`.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        The share of resamples in which each is the best; equals share one. They sum to 1.
+
+    Raises
+    ------
+    ValueError
+        As for `optimism_of_best`.
+    """
+    counts, sizes = _per_group(right, groups)
+    wins = np.zeros(len(counts))
+    for weights in _draws(sizes, resamples, np.random.default_rng(seed), per_draw=len(counts)):
+        drawn = weights @ counts.T
+        top = drawn == drawn.max(axis=1, keepdims=True)
+        wins += (top / top.sum(axis=1, keepdims=True)).sum(axis=0)
+    return wins / resamples
+
+
+def probability_better(
+    entries: NDArray[np.float64], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
+) -> float:
+    """Estimate the chance that one level beats another on other clips and other seeds.
+
+    Parameters
+    ----------
+    entries : ndarray, shape (r, n)
+        -1, 0 or 1 for each matched pair and clip, as for `crossed.crossed`.
+    seed, groups, resamples
+        As for `optimism_of_best`.
+
+    Returns
+    -------
+    float
+        The share of resamples, pairs and clips drawn together, with a mean above 0; a mean of 0 counts half.
+
+    Raises
+    ------
+    ValueError
+        As for `optimism_of_best`.
+    """
+    means = _means_over_rows_and_clips(entries, seed, groups, resamples)
+    return float((means > 0).mean() + (means == 0).mean() / 2)
+
+
+def spread_over_seeds(
+    right: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
+) -> Spread:
+    """Describe how the accuracies of one configuration scatter from seed to seed.
+
+    Parameters
+    ----------
+    right : ndarray of bool, shape (r, n)
+        At least two repetitions on the same n clips.
+    seed, groups, resamples
+        As for `optimism_of_best`.
+
+    Returns
+    -------
+    Spread
+
+    Raises
+    ------
+    ValueError
+        As for `optimism_of_best`, and if there are fewer than two repetitions.
+    """
+    if len(right) < 2:
+        raise ValueError(f"a spread needs at least two repetitions, got {len(right)}")
+    accuracies = right.mean(axis=1)
+    means = _means_over_rows_and_clips(right.astype(float), seed, groups, resamples)
+    return Spread(
+        mean=float(accuracies.mean()),
+        lowest=float(accuracies.min()),
+        highest=float(accuracies.max()),
+        deviation=float(accuracies.std(ddof=1)),
+        interval=_percentiles(means),
+    )
+
+
+def _per_group(values: NDArray[np.generic], groups: Groups | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum the clips of each group, shape (k, G), and count them, shape (G,)."""
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"there must be at least one candidate and one clip, got shape {values.shape}")
+    n = values.shape[1]
+    if groups is None:
+        return values.astype(np.float64), np.ones(n)
+    codes = group_codes(groups, n)
+    return group_sums(values.astype(np.float64), codes), group_sums(np.ones(n), codes)
+
+
+def _draws(
+    sizes: NDArray[np.float64], resamples: int, rng: np.random.Generator, per_draw: int
+) -> Iterator[NDArray[np.float64]]:
+    """Draw groups with replacement, in blocks that fit into memory: how often each came up, shape (block, G)."""
+    if resamples < 1:
+        raise ValueError(f"there must be at least one resample, got {resamples}")
+    block = max(1, BLOCK // (len(sizes) + per_draw))
+    chances = np.full(len(sizes), 1 / len(sizes))
+    for start in range(0, resamples, block):
+        yield rng.multinomial(len(sizes), chances, size=min(block, resamples - start)).astype(np.float64)
+
+
+def _best_of(counts: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the column of each row's largest count, one of equals at random."""
+    chosen: NDArray[np.int64] = (counts + rng.uniform(0, 0.5, size=counts.shape)).argmax(axis=1)
+    return chosen
+
+
+def _means_over_rows_and_clips(
+    values: NDArray[np.float64], seed: int, groups: Groups | None, resamples: int
+) -> NDArray[np.float64]:
+    """Return the mean of each resample of rows and of clips, shape (resamples,)."""
+    rng = np.random.default_rng(seed)
+    sums, sizes = _per_group(values, groups)
+    rows = len(sums)
+    means = []
+    for weights in _draws(sizes, resamples, rng, per_draw=2 * rows):
+        row_weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=len(weights))
+        totals = ((weights @ sums.T) * row_weights).sum(axis=1)
+        means.append(totals / (rows * (weights @ sizes)))
+    return np.concatenate(means)
+
+
+def _optimism(gains: NDArray[np.float64]) -> Optimism:
+    return Optimism(float(gains.mean()), _percentiles(gains))
+
+
+def _percentiles(values: NDArray[np.float64]) -> Interval:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
