@@ -1,0 +1,37 @@
+"""Write tracker/store/schema.sql: the empty store that the pinned MLflow makes, as SQL.
+
+    python tests/store/make_schema.py
+
+Run it when the pinned MLflow changes, and put the new revision into tracker/store/schema.py; the tests compare the
+file with a store made by MLflow.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+SCHEMA = Path(__file__).parents[2] / "tracker" / "store" / "schema.sql"
+
+
+def migrated(folder: Path) -> Path:
+    """Let MLflow make a store in `folder`."""
+    from mlflow import MlflowClient
+
+    database = folder / "by_mlflow.db"
+    MlflowClient(f"sqlite:///{database}")
+    return database
+
+
+def dump(database: Path) -> str:
+    """Return a store as SQL without its Default experiment, whose location and time are those of its making."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DELETE FROM experiments")
+        return "\n".join(connection.iterdump()) + "\n"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        SCHEMA.write_text(dump(migrated(Path(made))), encoding="utf-8")

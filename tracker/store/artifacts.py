@@ -1,0 +1,179 @@
+"""The files a run keeps, as text and bytes: written and read here alone.
+
+Conventions: ``predictions/validation.csv`` has the columns ``clip,label,predicted`` and then one per class with its
+probability; ``predictions/validation_by_epoch.npz`` the arrays ``probabilities``, ``clips``, ``labels``, ``classes``;
+``dataset.csv`` the columns ``path,label,group,split,fold``. Clips come back sorted. Files may be anybody's: whatever
+is wrong with one is a `ValueError` that says so, and nothing is guessed or put right.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracker.runs import EpochPredictions, Predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+VALIDATION = "predictions/validation.csv"
+VALIDATION_BY_EPOCH = "predictions/validation_by_epoch.npz"
+DATASET = "dataset.csv"
+
+_LEADING = ["clip", "label", "predicted"]
+_ARRAYS = ("probabilities", "clips", "labels", "classes")
+
+_SUM_TOLERANCE = 0.01
+"""How far from 1 a row of probabilities may add up to: ten classes rounded to three digits stay within it."""
+
+_LARGEST_NPZ = 2**30
+"""Bytes that an archive may unpack to: some 10,000 clips × 100 classes × 250 epochs."""
+
+
+def predictions_csv(predictions: Predictions) -> str:
+    """Write predictions; numbers that float32 holds exactly are written in float32's shortest form.
+
+    Parameters
+    ----------
+    predictions : Predictions
+
+    Returns
+    -------
+    str
+        CSV that reads back to the same classes and, in float32, the same probabilities.
+    """
+    exact = predictions.probabilities
+    single = exact.astype(np.float32)
+    numbers = (single if (single == exact).all() else exact).astype(str)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*_LEADING, *predictions.classes])
+    rows = zip(predictions.clips, predictions.labels, predictions.predicted, numbers, strict=True)
+    writer.writerows([clip, label, predicted, *row] for clip, label, predicted, row in rows)
+    return out.getvalue()
+
+
+def parse_predictions(text: str) -> Predictions:
+    """Read predictions.
+
+    Raises
+    ------
+    ValueError
+        If the columns are others, a row is not complete, a clip is there twice, a label is no class, the probabilities
+        are none, or ``predicted`` is not the most probable class.
+    """
+    header, rows = _table(text)
+    classes = tuple(header[3:])
+    if header[:3] != _LEADING or len(classes) < 2:
+        raise ValueError(f"the columns must be clip,label,predicted and one per class, got {','.join(header)[:200]!r}")
+    rows.sort()
+    probabilities = np.array([row[3:] for row in rows], dtype=np.float64).reshape(len(rows), len(classes))
+    clips, labels, predicted = (tuple(row[i] for row in rows) for i in range(3))
+    _check(clips, labels, classes, probabilities)
+    index = {name: i for i, name in enumerate(classes)}
+    said = probabilities[np.arange(len(rows)), [index.get(name, 0) for name in predicted]]
+    if not set(predicted) <= set(classes) or (said < probabilities.max(axis=1)).any():
+        raise ValueError("predicted must be the most probable class in every row")
+    return Predictions(clips, labels, classes, probabilities)
+
+
+def epoch_predictions_npz(predictions: EpochPredictions) -> bytes:
+    """Write the predictions of every epoch: the same predictions give the same bytes."""
+    out = io.BytesIO()
+    np.savez_compressed(
+        out,
+        allow_pickle=False,
+        probabilities=predictions.probabilities.astype(np.float32),
+        clips=np.array(predictions.clips, dtype=str),
+        labels=np.array(predictions.labels, dtype=str),
+        classes=np.array(predictions.classes, dtype=str),
+    )
+    return out.getvalue()
+
+
+def parse_epoch_predictions(data: bytes) -> EpochPredictions:
+    """Read the predictions of every epoch.
+
+    Raises
+    ------
+    ValueError
+        If it is no such archive, the shapes do not fit, or the probabilities are none.
+    """
+    try:
+        arrays = _unpacked(data)
+    except (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"no readable archive of {', '.join(_ARRAYS)}: {error}") from error
+    probabilities = arrays["probabilities"]
+    clips, labels, classes = (tuple(arrays[name].astype(str).tolist()) for name in _ARRAYS[1:])
+    if probabilities.ndim != 3 or probabilities.dtype.kind != "f":
+        raise ValueError(f"probabilities must be epochs × clips × classes, got the shape {probabilities.shape}")
+    _check(clips, labels, classes, probabilities)
+    order = sorted(range(len(clips)), key=clips.__getitem__)
+    return EpochPredictions(
+        tuple(clips[i] for i in order),
+        tuple(labels[i] for i in order),
+        classes,
+        probabilities[:, order].astype(np.float32),
+    )
+
+
+def groups_of(text: str) -> dict[str, str]:
+    """Return the group of each clip that has one, from ``dataset.csv``.
+
+    Raises
+    ------
+    ValueError
+        If the columns ``path`` and ``group`` are not there or a row is not complete.
+    """
+    header, rows = _table(text)
+    if not {"path", "group"} <= set(header):
+        raise ValueError(f"the columns must have path and group among them, got {','.join(header)[:200]!r}")
+    path, group = header.index("path"), header.index("group")
+    return {row[path]: row[group] for row in rows if row[group]}
+
+
+def _table(text: str) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV, each as long as the header."""
+    try:
+        header, *rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise ValueError(f"no readable CSV: {error}") from error
+    short = next((row for row in rows if len(row) != len(header)), None)
+    if short is not None:
+        raise ValueError(f"a row must have {len(header)} fields, got {len(short)}: {','.join(short)[:200]!r}")
+    return header, rows
+
+
+def _unpacked(data: bytes) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > _LARGEST_NPZ:
+        raise ValueError(f"an archive may unpack to at most {_LARGEST_NPZ:,} bytes, got {size:,}")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in _ARRAYS}
+
+
+def _check(
+    clips: Sequence[str], labels: Sequence[str], classes: Sequence[str], probabilities: NDArray[np.floating]
+) -> None:
+    """Refuse predictions that do not hold together; the last two axes of `probabilities` are clips and classes."""
+    if not clips or probabilities.shape[-2:] != (len(clips), len(classes)) or len(labels) != len(clips):
+        raise ValueError(
+            f"{len(clips)} clips, {len(labels)} labels and {len(classes)} classes do not fit probabilities of the "
+            f"shape {probabilities.shape}"
+        )
+    for what, names in (("clip", clips), ("class", classes)):
+        if len(set(names)) < len(names):
+            raise ValueError(f"a {what} must be there once, got one twice")
+    if not set(labels) <= set(classes):
+        raise ValueError(f"a label must be one of the classes, got {min(set(labels) - set(classes))!r}")
+    sums = probabilities.sum(axis=-1, dtype=np.float64)
+    if not ((probabilities >= 0).all() and (abs(sums - 1) <= _SUM_TOLERANCE).all()):
+        raise ValueError("the probabilities of a clip must be at least 0 and add up to 1")

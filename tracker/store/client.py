@@ -1,0 +1,76 @@
+"""The one door to MLflow: its client, quiet and bounded, the names that others need, and its errors in one line.
+
+Importing this module imports MLflow (2 to 5 s), so only what writes, or reads from a server, imports it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tracker.errors import StoreError
+
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing here talks to anybody
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # the default, 7, blocks each call to a dead server for four minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+"""Environment that MLflow reads, some of it when it is imported; what the user has set goes before."""
+
+for _name, _value in SETTINGS.items():
+    os.environ.setdefault(_name, _value)
+
+from mlflow import MlflowClient  # noqa: E402 -- after its settings
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, RunTag  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
+from mlflow.utils.rest_utils import http_request  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.store.location import Location
+
+__all__ = [
+    "Dataset",
+    "DatasetInput",
+    "Experiment",
+    "InputTag",
+    "Metric",
+    "MlflowClient",
+    "MlflowException",
+    "Param",
+    "RunTag",
+    "client_of",
+    "get_default_host_creds",
+    "http_request",
+    "one_line_errors",
+]
+
+
+def client_of(location: Location) -> MlflowClient:
+    """Return a client of a store. On SQLite the store must be ready: MLflow would make or migrate it otherwise."""
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    with one_line_errors(f"cannot open the store {location.shown}"):
+        return MlflowClient(location.uri)
+
+
+@contextmanager
+def one_line_errors(what: str) -> Iterator[None]:
+    """Turn what MLflow, the network or the disk raises into a `StoreError` of one line that begins with `what`."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise StoreError(f"{what}: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    """Return the part of an error that says something: not SQLAlchemy's statement and background."""
+    text = re.split(r"\n\[SQL|\(Background on", str(error))[0]
+    return " ".join(text.split())[:500] or type(error).__name__

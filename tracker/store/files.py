@@ -1,0 +1,54 @@
+"""A run's artifacts on this machine, found even where the folder of the store was moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.store.experiment import Fetch
+
+_SERVED = ("mlruns", "mlartifacts")
+"""Folders beside the database where MLflow's own server keeps what it is sent, by default."""
+
+
+def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
+    """Return how to read a run's artifacts.
+
+    Parameters
+    ----------
+    artifact_uri : str
+        As the store has it: a path, a ``file:`` or an ``mlflow-artifacts:`` URI that ends in the run's own folders.
+    folder : Path
+        The folder of the store, in which artifacts are looked for that are not where they were written.
+    """
+
+    def fetch(path: str) -> bytes | None:
+        for root in _places(artifact_uri, folder):
+            if root.is_dir():
+                return _bytes_of(root / path)
+        return None
+
+    return fetch
+
+
+def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:
+    """List where artifacts may be, the likeliest first; every place ends in the run's own id."""
+    parts = urlsplit(artifact_uri)
+    if parts.scheme == "mlflow-artifacts":
+        yield from (folder / served / unquote(parts.path).lstrip("/") for served in _SERVED)
+    elif parts.scheme in {"", "file"}:
+        written = Path(unquote(parts.path) if parts.scheme else artifact_uri)
+        yield folder / written
+        steps = written.parts[1:] if written.is_absolute() else written.parts
+        yield from (folder.joinpath(*steps[i:]) for i in range(len(steps) - 1))
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,44 @@
+"""Which run a person means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.runs import Run
+
+_SHOWN = 10
+
+
+def find_run(runs: Sequence[Run], text: str) -> Run:
+    """Return the run that a text means: a run's id, else its name, else the beginning of its id.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    text : str
+
+    Raises
+    ------
+    StoreError
+        If it means none or several.
+    """
+    for meant in (
+        [run for run in runs if run.run_id == text],
+        [run for run in runs if run.name == text],
+        [run for run in runs if text and run.run_id.startswith(text.lower())],
+    ):
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
+            raise StoreError(f"{text!r} means {len(meant)} runs: {_listed(meant)}; give more of the id")
+    raise StoreError(f"no run has the id or name {text!r}; there are: {_listed(runs) or 'none'}")
+
+
+def _listed(runs: Sequence[Run]) -> str:
+    shown = ", ".join(f"{run.run_id[:8]} ({run.name})" for run in runs[:_SHOWN])
+    return shown + (", …" if len(runs) > _SHOWN else "")

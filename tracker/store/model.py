@@ -1,0 +1,37 @@
+"""A Keras model as an MLflow model among a run's artifacts."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import mlflow.keras
+from mlflow.models import infer_signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tracker.store.client import MlflowClient
+
+REQUIREMENTS = ("keras", "tensorflow", "numpy")
+"""What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s."""
+
+
+class Model(Protocol):
+    """What of a Keras model is called here."""
+
+    def predict_on_batch(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the class probabilities of a batch."""
+
+
+def log_keras_model(client: MlflowClient, run_id: str, model: Model, example: NDArray[np.float32]) -> None:
+    """Save a model under the artifact path ``model``, with signature and requirements."""
+    signature = infer_signature(example, model.predict_on_batch(example))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model")
+        pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
+        mlflow.keras.save_model(model, str(path), signature=signature, pip_requirements=pinned)
+        client.log_artifacts(run_id, str(path), "model")

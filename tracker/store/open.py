@@ -1,0 +1,136 @@
+"""A store opened for writing: made if it is not there, and never migrated."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from tracker.errors import StoreError
+from tracker.store.client import Experiment, MlflowClient, MlflowException, client_of, one_line_errors
+from tracker.store.schema import State, make, refusal, state_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracker.store.location import Location
+
+Clock = Callable[[], int]
+
+DEFAULT_METRIC = "val_accuracy"
+
+_QUIET_S = 3.0
+"""Seconds without a change after which a half-made store is taken for abandoned: MLflow commits several times each."""
+
+_MAKING_S = 60.0
+"""Longest wait for another program that is making the store."""
+
+
+def now_ms() -> int:
+    """Return the time as MLflow keeps it: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store.
+
+    Parameters
+    ----------
+    location : Location
+    client : MlflowClient
+    """
+
+    location: Location
+    client: MlflowClient
+
+    def ensure_experiment(self, name: str, metric: str = DEFAULT_METRIC) -> str:
+        """Return the id of the experiment of that name, made if it is not there.
+
+        Parameters
+        ----------
+        name : str
+        metric : str
+            The experiment's primary metric, which a new one is tagged with.
+
+        Raises
+        ------
+        StoreError
+            If an experiment of that name was deleted, or it cannot be made.
+        """
+        with one_line_errors(f"cannot make the experiment {name!r} in {self.location.shown}"):
+            experiment = self.client.get_experiment_by_name(name) or self._new_experiment(name, metric)
+        if experiment.lifecycle_stage != "active":
+            raise StoreError(
+                f"the experiment {name!r} was deleted: bring it back with `mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}`, or give another --experiment"
+            )
+        return str(experiment.experiment_id)
+
+    def _new_experiment(self, name: str, metric: str) -> Experiment:
+        place = f"{self.location.artifacts}/{_folder_name(name)}" if self.location.artifacts else None
+        try:
+            self.client.create_experiment(name, artifact_location=place, tags={"tracker.metric": metric})
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        return self.client.get_experiment_by_name(name)
+
+
+def open_store(location: Location, clock: Clock = now_ms) -> Store:
+    """Open a store to write to; make it first if it is a SQLite file that is not there.
+
+    Parameters
+    ----------
+    location : Location
+    clock : callable
+        Returns milliseconds since 1970.
+
+    Raises
+    ------
+    StoreError
+        If it was made by another version of MLflow, half-made or not to be written to.
+    """
+    if location.database:
+        _make_ready(location, location.database, clock)
+    return Store(location, client_of(location))
+
+
+def _make_ready(location: Location, database: Path, clock: Clock) -> None:
+    if state_of(database) is State.READY:
+        return
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(database.with_name(f"{database.name}.lock")):
+            state = _settled_state(database)
+            if state in {State.ABSENT, State.EMPTY}:
+                make(database, location.artifacts, clock())
+            elif state is not State.READY:
+                raise StoreError(refusal(database, state))
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"cannot make a store at {database}: {error}") from error
+
+
+def _settled_state(database: Path) -> State:
+    """Return the state of a store once no other program, such as a UI just started, is at work on making it."""
+    unfinished = {State.EMPTY, State.HALF_MADE, State.OLDER}
+    began = changed = time.monotonic()
+    seen = None
+    while (state := state_of(database)) in unfinished and time.monotonic() - began < _MAKING_S:
+        now = (database.stat().st_mtime_ns, database.stat().st_size)
+        if now != seen:
+            seen, changed = now, time.monotonic()
+        if time.monotonic() - changed > _QUIET_S or time.time() - database.stat().st_mtime > _QUIET_S:
+            break
+        time.sleep(0.1)
+    return state
+
+
+def _folder_name(experiment: str) -> str:
+    """Return a name for an experiment's folder; two may share one, as runs have folders of their own."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", experiment).strip("-")[:64] or "experiment"

@@ -1,0 +1,184 @@
+"""What state a SQLite store is in, told in milliseconds and without MLflow; and an empty one made from scratch.
+
+MLflow migrates a store of an older version as soon as it opens it, and leaves a new one broken for ever where two
+processes make it at the same time. So a store is looked at read-only before MLflow may have it, and a new one is
+written whole, from the SQL in ``schema.sql``, and moved into place.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from enum import Enum
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MLFLOW_VERSION = "3.17.2"
+REVISION = "dc11669786a5"
+"""Alembic's name for the schema of that version."""
+
+BUSY_S = 20.0
+"""Seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other."""
+
+
+class State(Enum):
+    """What is at the path of a store."""
+
+    READY = "ready"
+    ABSENT = "absent"
+    EMPTY = "empty"
+    OLDER = "older"
+    NEWER = "newer"
+    HALF_MADE = "half-made"
+    FOREIGN = "foreign"
+
+
+def state_of(database: Path) -> State:
+    """Tell the state of a SQLite store without changing it.
+
+    Returns
+    -------
+    State
+        READY: of the schema that is known; ABSENT: no such file; EMPTY: a file of no bytes; OLDER and NEWER: made by
+        another version of MLflow; HALF_MADE: its making was interrupted, or goes on right now; FOREIGN: no store.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be read.
+    """
+    if not database.exists():
+        return State.ABSENT
+    if database.is_file() and not database.stat().st_size:
+        return State.EMPTY
+    with reading(database) as connection:
+        return _state_within(connection)
+
+
+def _state_within(connection: sqlite3.Connection) -> State:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and not tables & {"alembic_version", "experiments"}:
+        return State.FOREIGN
+    revision = _revision(connection, tables)
+    if revision == REVISION:
+        return State.READY
+    if "experiments" not in tables or not connection.execute("SELECT count(*) FROM experiments").fetchone()[0]:
+        return State.HALF_MADE  # making a store ends with its first experiment
+    return State.OLDER if revision is None or _known(revision) else State.NEWER
+
+
+def require_ready(database: Path) -> None:
+    """See that a store can be read as it is.
+
+    Raises
+    ------
+    StoreError
+        If there is none or it is in any other state; the message says what to do.
+    """
+    state = state_of(database)
+    if state is not State.READY:
+        raise StoreError(refusal(database, state))
+
+
+def refusal(database: Path, state: State) -> str:
+    """Say in one line why a store that is not ready cannot be used, and what to do."""
+    older = f"was made by an older MLflow than {MLFLOW_VERSION}: copy the file, then run `mlflow db upgrade` on it"
+    newer = f"was made by a newer MLflow than {MLFLOW_VERSION}, the one tracker reads"
+    said = {
+        State.ABSENT: "does not exist: `tracker run` makes it, or give another --tracking-uri",
+        State.EMPTY: "is an empty file: `tracker run` makes a store of it",
+        State.OLDER: f"{older} (sqlite:///{database})",
+        State.NEWER: f"{newer}: use that MLflow's own tools or a newer tracker, or give another --tracking-uri",
+        State.HALF_MADE: "was never made to the end and holds no run: delete the file and run again",
+        State.FOREIGN: "is a SQLite file but no MLflow store: give another --tracking-uri",
+    }
+    return f"the store {database} {said[state]}"
+
+
+@contextmanager
+def reading(database: Path) -> Iterator[sqlite3.Connection]:
+    """Open a SQLite file to read one consistent state of it.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be read, is no SQLite file or stays locked.
+    """
+    try:
+        with closing(_open_read_only(database)) as connection:
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"cannot read the store {database}: {error}") from error
+
+
+def _open_read_only(database: Path) -> sqlite3.Connection:
+    """Open without the right to write; a killed writer's journal needs that right once, to be rolled back."""
+    connection = _connect(database, "ro")
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+        with closing(_connect(database, "rw")) as restoring:
+            restoring.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return _connect(database, "ro")
+    return connection
+
+
+def _connect(database: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None)
+
+
+def _revision(connection: sqlite3.Connection, tables: set[str]) -> str | None:
+    if "alembic_version" not in tables:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return row[0] if row else None
+
+
+def _known(revision: str) -> bool:
+    """Whether the installed MLflow has a migration of that name; finding it does not import MLflow."""
+    mlflow = find_spec("mlflow")
+    folders = mlflow.submodule_search_locations if mlflow else None
+    versions = Path(folders[0], "store", "db_migrations", "versions") if folders else Path()
+    return any(path.name.startswith(f"{revision}_") for path in versions.glob("*.py"))
+
+
+def make(database: Path, artifacts: str, now: int) -> None:
+    """Write an empty store, whole or not at all.
+
+    Parameters
+    ----------
+    database : Path
+        Replaced if it is there.
+    artifacts : str
+        URI that the Default experiment keeps its artifacts under.
+    now : int, ms since 1970
+
+    Raises
+    ------
+    OSError, sqlite3.Error
+        If it cannot be written.
+    """
+    unfinished = database.with_name(f"{database.name}.{os.getpid()}.new")
+    try:
+        with closing(sqlite3.connect(unfinished)) as connection:
+            connection.executescript(files("tracker.store").joinpath("schema.sql").read_text("utf-8"))
+            connection.execute(
+                "INSERT INTO experiments VALUES (0, 'Default', ?, 'active', ?, ?, 'default')",
+                (f"{artifacts}/0", now, now),
+            )
+            connection.commit()
+        unfinished.replace(database)
+    finally:
+        unfinished.unlink(missing_ok=True)
