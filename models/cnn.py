@@ -1,0 +1,76 @@
+"""The default network: four blocks of convolution and pooling, averaged over the whole image.
+
+Small on purpose: with 8-16-32-64 channels and a first stride of 2 an epoch of 600 segments takes half a second on two
+cores, and averaging over time and frequency lets one network take segments of any length.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+BLOCKS = 4
+"""Convolution blocks; each halves the image and doubles the channels."""
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    n_classes: int,
+    *,
+    kernel_size: int = 3,
+    dropout: float = 0.3,
+    width: int = 8,
+) -> keras.Model:
+    """Return the network, uncompiled.
+
+    Parameters
+    ----------
+    input_shape : tuple of int, (n_mels, n_frames, 1)
+        Shape of one image, in decibels from −80 to 0.
+    n_classes : int, at least 2
+        Width of the softmax at the end.
+    kernel_size : int, at least 1
+        Height and width of every convolution.
+    dropout : float, at least 0 and below 1
+        Share of features left out before the last layer while training.
+    width : int, at least 1
+        Channels of the first block; each next one has twice as many.
+
+    Returns
+    -------
+    keras.Model
+        From images to class probabilities.
+
+    Raises
+    ------
+    ValueError
+        If an option is out of its range.
+    """
+    _check(n_classes=n_classes, kernel_size=kernel_size, dropout=dropout, width=width)
+    inputs = keras.Input(input_shape)
+    features = layers.Rescaling(scale=1 / 20, offset=2.0)(inputs)
+    for block in range(BLOCKS):
+        stride = 2 if block == 0 else 1
+        features = _convolve(features, width * 2**block, kernel_size, stride)
+    features = layers.GlobalAveragePooling2D()(features)
+    features = layers.Dropout(dropout)(features)
+    return keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(features), name="cnn")
+
+
+def _convolve(features: keras.KerasTensor, channels: int, kernel_size: int, stride: int) -> keras.KerasTensor:
+    """Convolution, normalisation, ReLU and pooling; padded, so that an image of any size passes."""
+    features = layers.Conv2D(channels, kernel_size, strides=stride, padding="same", use_bias=False)(features)
+    features = layers.BatchNormalization(momentum=0.9)(features)  # 0.99 lags behind at some 20 steps an epoch
+    features = layers.ReLU()(features)
+    return layers.MaxPooling2D(2, padding="same")(features)
+
+
+def _check(*, n_classes: int, kernel_size: int, dropout: float, width: int) -> None:
+    if n_classes < 2:
+        raise ValueError(f"n_classes must be at least 2, got {n_classes}")
+    if kernel_size < 1:
+        raise ValueError(f"kernel_size must be at least 1, got {kernel_size}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+    if width < 1:
+        raise ValueError(f"width must be at least 1, got {width}")

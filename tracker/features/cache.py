@@ -1,0 +1,105 @@
+"""Log-mel images kept on disk, so that a clip is transformed once.
+
+Conventions: an image is one float16 ``.npy`` file, ``<settings>/<clip>.npy``, where *settings* is a digest of all that
+the values depend on besides the sound (feature settings, version of the feature code, of librosa and of soxr) and
+*clip* is the SHA-256 of the audio file's bytes. In float16 a value is off by at most 0.031 dB. A file is written under
+a temporary name and moved into place, so that a reader never meets half of one, whoever else writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.runs import FLOOR_DB, Spectrogram
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEATURES_VERSION = 1
+"""Counted up with every change of the feature code that changes values."""
+
+logger = logging.getLogger(__name__)
+
+
+class ImageCache:
+    """The images of one folder under one set of feature settings.
+
+    Parameters
+    ----------
+    folder : Path
+        Where caches of all settings lie; made when the first image is written.
+    settings : Spectrogram
+    """
+
+    def __init__(self, folder: Path, settings: Spectrogram) -> None:
+        self._folder = folder / settings_key(settings)
+        self._n_mels = settings.n_mels
+        self._writable = True
+
+    def read(self, clip: str, *, mapped: bool = True) -> NDArray[np.float16] | None:
+        """Return the image of a clip, or None where there is none or it is damaged.
+
+        Parameters
+        ----------
+        clip : str
+            SHA-256 of the audio file's bytes.
+        mapped : bool
+            Whether to map the file rather than read it whole; each map holds a file open.
+
+        Returns
+        -------
+        ndarray of float16, shape (n_mels, n_frames), dB, or None
+        """
+        try:
+            image = np.load(self._file(clip), mmap_mode="r" if mapped else None, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        fits = image.dtype == np.float16 and image.ndim == 2 and image.shape[0] == self._n_mels and image.shape[1] > 0
+        return image if fits else None
+
+    def write(self, clip: str, image: NDArray[np.float16]) -> None:
+        """Keep the image of a clip; a folder that cannot be written to costs one warning and nothing else."""
+        if not self._writable:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _write_atomically(self._file(clip), image)
+        except OSError as error:
+            self._writable = False
+            logger.warning("features are not cached: %s cannot be written to (%s)", self._folder, error.strerror)
+
+    def _file(self, clip: str) -> Path:
+        return self._folder / f"{clip}.npy"
+
+
+def settings_key(settings: Spectrogram) -> str:
+    """Return a digest of all that an image depends on besides the sound."""
+    parts = asdict(settings) | {
+        "floor_db": FLOOR_DB,
+        "features": FEATURES_VERSION,
+        "librosa": version("librosa"),
+        "soxr": version("soxr"),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _write_atomically(file: Path, image: NDArray[np.float16]) -> None:
+    """Write under a temporary name beside the file and move it into place."""
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            np.save(opened, image, allow_pickle=False)
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,61 @@
+"""Keras on TensorFlow, imported without chatter and with its threads pinned.
+
+Import this module before anything that imports Keras or TensorFlow. While it is loaded, TensorFlow's C++ writes notices
+(of oneDNN, of missing graphics drivers) straight to standard error, which since its version 2.18 no setting can stop;
+they are held back, and whatever is no notice is passed on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tracker.training.environment import threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STDERR = 2
+_NOTICE = re.compile(
+    rb"[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IW] |WARNING: All log messages before absl|\s*$|To enable "
+)
+"""Lines that absl and TensorFlow write at the levels INFO and WARNING."""
+
+
+@contextmanager
+def notices_held_back() -> Iterator[None]:
+    """Hold back what is written to standard error meanwhile, and afterwards pass on all but TensorFlow's notices."""
+    try:
+        stderr = os.dup(_STDERR)
+    except OSError:  # there is no standard error to keep clean
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, _STDERR)
+            os.close(stderr)
+            held.seek(0)
+            for line in held:
+                if not _NOTICE.match(line):
+                    os.write(_STDERR, line)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+with notices_held_back():
+    import keras
+    import tensorflow as tf
+
+tf.get_logger().setLevel("ERROR")
+tf.config.threading.set_intra_op_parallelism_threads(threads())
+
+__all__ = ["keras", "tf"]

@@ -1,0 +1,41 @@
+"""What a run was made with, as far as it decides the result: versions and threads. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+THREADS_VARIABLE = "TRACKER_THREADS"
+DEFAULT_THREADS = 1
+"""Threads within one operation. Their number changes the last digits of every weight, so that it must not follow the
+machine's cores; on the default network one is about as fast as two, and runs side by side then do not get in each
+other's way."""
+
+PACKAGES = ("keras", "tensorflow", "librosa", "numpy")
+
+
+def threads(variables: Mapping[str, str] = os.environ) -> int:
+    """Return the number of threads within one operation: ``TRACKER_THREADS``, or 1.
+
+    Raises
+    ------
+    ValueError
+        If the variable is no whole number of at least 1.
+    """
+    text = variables.get(THREADS_VARIABLE, str(DEFAULT_THREADS))
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def environment() -> dict[str, str]:
+    """Return the versions of what decides a run's result, and its number of threads."""
+    versions = {"tracker": tracker.__version__} | {name: version(name) for name in PACKAGES}
+    return versions | {"python": platform.python_version(), "threads": str(threads())}
