@@ -1,0 +1,110 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker.data.dataset import Clip, Dataset
+from tracker.data.draw import draw
+from tracker.errors import DataError
+from tracker.runs import Fold, SplitPlan
+
+
+def clips_of(groups: dict[str, dict[str, int]]) -> list[Clip]:
+    """Return clips by group and label: {"abba": {"pop": 3}}."""
+    return [
+        Clip(f"{label}/{group}-{number}.wav", Path("x.wav"), label, group)
+        for group, labels in groups.items()
+        for label, count in labels.items()
+        for number in range(count)
+    ]
+
+
+def ungrouped(**sizes: int) -> Dataset:
+    return Dataset(
+        tuple(Clip(f"{label}/{i}.wav", Path("x.wav"), label) for label, size in sizes.items() for i in range(size))
+    )
+
+
+GROUPED = st.lists(st.lists(st.integers(1, 6), min_size=3, max_size=8), min_size=2, max_size=4).map(
+    lambda classes: clips_of(
+        {f"g{c}-{g}": {f"c{c}": size} for c, groups in enumerate(classes) for g, size in enumerate(groups)}
+    )
+)
+PLANS = st.builds(
+    SplitPlan, st.integers(0, 99), st.floats(0.05, 0.4), st.one_of(st.just(0.0), st.floats(0.05, 0.4)), st.none()
+)
+
+
+class TestDraw:
+    def test_stratifies_clips_without_groups_exactly(self):
+        held_out = draw(ungrouped(rock=10, jazz=20, pop=30), SplitPlan(validation_fraction=0.2, test_fraction=0.1))
+        counts = Counter((path.split("/")[0], part) for path, part in held_out.items())
+        assert counts == {
+            ("rock", "validation"): 2, ("jazz", "validation"): 4, ("pop", "validation"): 6,
+            ("rock", "test"): 1, ("jazz", "test"): 2, ("pop", "test"): 3,
+        }  # fmt: skip
+
+    def test_holds_out_others_under_another_split_seed(self):
+        dataset = ungrouped(rock=20, jazz=20)
+        assert draw(dataset, SplitPlan(split_seed=1)) != draw(dataset, SplitPlan(split_seed=2))
+
+    def test_is_the_same_lot_on_every_machine_and_in_every_version(self):
+        assert sorted(draw(ungrouped(rock=10, jazz=10), SplitPlan())) == [
+            "jazz/6.wav",
+            "jazz/7.wav",
+            "rock/7.wav",
+            "rock/9.wav",
+        ]
+
+    def test_moves_few_clips_when_one_is_left_out(self):
+        dataset = ungrouped(rock=100, jazz=100)
+        before, after = draw(dataset, SplitPlan()), draw(dataset.without(["rock/7.wav"]), SplitPlan())
+        assert len(set(before) ^ set(after)) <= 2
+
+    def test_divides_speakers_who_say_every_word(self):
+        dataset = Dataset(tuple(clips_of({f"s{i}": {"one": 4, "two": 4, "three": 4} for i in range(6)})))
+        held_out = draw(dataset, SplitPlan(validation_fraction=1 / 3))
+        speakers = {clip.group for clip in dataset.clips if clip.path in held_out}
+        assert len(speakers) == 2
+        assert len(held_out) == 24
+
+    def test_holds_out_only_the_test_part_where_a_fold_does_the_rest(self):
+        plan = SplitPlan(test_fraction=0.25, fold=Fold(1, 3))
+        assert set(draw(ungrouped(rock=8, jazz=8), plan).values()) == {"test"}
+
+    def test_refuses_a_class_of_one_clip(self):
+        with pytest.raises(DataError, match=r"class 'jazz' has 1 clip, and .* 2 parts takes 2 clips; add some"):
+            draw(ungrouped(rock=8, jazz=1), SplitPlan())
+
+    def test_refuses_a_class_of_one_group(self):
+        clips = clips_of({"abba": {"pop": 3}, "blur": {"pop": 3}, "monk": {"jazz": 6}})
+        with pytest.raises(DataError, match=r"class 'jazz' has 6 clips in 1 group, and .* takes 2 groups"):
+            draw(Dataset(tuple(clips)), SplitPlan())
+
+    def test_refuses_more_parts_than_groups(self):
+        with pytest.raises(DataError, match=r"class 'jazz' has 4 clips, .*5 parts takes 5 clips.*fewer folds"):
+            draw(ungrouped(rock=8, jazz=4), SplitPlan(fold=Fold(1, 5)))
+
+    def test_refuses_groups_that_no_division_keeps_whole(self):
+        ring = clips_of({"x": {"a": 1, "c": 1}, "y": {"a": 1, "b": 1}, "z": {"b": 1, "c": 1}})
+        with pytest.raises(DataError, match="groups hold clips of several classes"):
+            draw(Dataset(tuple(ring)), SplitPlan())
+
+    @given(GROUPED, PLANS)
+    @settings(derandomize=True, max_examples=60)
+    def test_cuts_no_group_and_has_every_class_in_every_part(self, clips, plan):
+        held_out = draw(Dataset(tuple(clips)), plan)
+        parts = {clip.path: held_out.get(clip.path, "train") for clip in clips}
+        assert len({(clip.group, parts[clip.path]) for clip in clips}) == len({clip.group for clip in clips})
+        expected = {"train", "validation", "test"} if plan.test_fraction else {"train", "validation"}
+        for label in {clip.label for clip in clips}:
+            assert {parts[clip.path] for clip in clips if clip.label == label} == expected
+
+    @given(st.randoms(use_true_random=False), PLANS)
+    @settings(derandomize=True, max_examples=20)
+    def test_does_not_depend_on_the_order_of_the_clips(self, random, plan):
+        clips = clips_of({f"g{i}": {"rock" if i % 2 else "jazz": 1 + i % 4} for i in range(12)})
+        shuffled = random.sample(clips, len(clips))
+        assert draw(Dataset(tuple(clips)), plan) == draw(Dataset(tuple(shuffled)), plan)
