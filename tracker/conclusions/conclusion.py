@@ -28,7 +28,11 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a kind of conclusion says beyond the common fields; each kind has its own child."""
+    """What a kind of conclusion says beyond the common fields; each kind has its own child.
+
+    Fields hold numbers, texts, truth values, None, tuples and other frozen dataclasses; JSON takes their names as they
+    are, but for a trailing underscore, which only keeps a Python keyword away (``from_``).
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ it came; the renderers escape it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclusion import Conclusion, Interval
-from tracker.runs import Run
+if TYPE_CHECKING:
+    from tracker.conclusions.conclusion import Conclusion, Interval
+    from tracker.runs import Run
 
 
 @dataclass(frozen=True, slots=True)

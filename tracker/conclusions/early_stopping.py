@@ -1,0 +1,139 @@
+"""What other patiences would have done to one and the same run, replayed on its validation loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.conclusion import Conclusion, Details, Verdict
+from tracker.conclusions.outcomes import Outcome, whole_param
+from tracker.conclusions.roles import LOSS
+from tracker.replay import Stop, early_stoppings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tracker.conclusions.study import Study
+
+PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)
+"""Epochs; always answered, beside the run's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What one patience would have done; null epochs where the run is too short to tell.
+
+    Parameters
+    ----------
+    patience : int, epochs
+    stop_epoch, kept_epoch, epochs_saved : int or None
+    censored : bool
+    val_loss : float or None
+        Of the weights it would have kept.
+    clips_changed : int or None
+        Validation clips that those weights classify otherwise (right instead of wrong or the reverse), where the
+        predictions of each epoch were logged.
+    """
+
+    patience: int
+    stop_epoch: int | None
+    kept_epoch: int | None
+    epochs_saved: int | None
+    censored: bool
+    val_loss: float | None = None
+    clips_changed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyStopping(Details):
+    """The evidence: every patience, ascending.
+
+    Parameters
+    ----------
+    patiences : tuple of Patience
+    own : int or None
+        The run's own patience.
+    stop_epoch, kept_epoch : int or None
+        What the run did.
+    epoch_seconds : float or None
+        The mean.
+    keeps_last : bool
+        Whether the run keeps its last weights.
+    """
+
+    patiences: tuple[Patience, ...] = ()
+    own: int | None = None
+    stop_epoch: int | None = None
+    kept_epoch: int | None = None
+    epoch_seconds: float | None = None
+    keeps_last: bool = False
+
+
+def early_stopping(study: Study) -> tuple[Conclusion, ...]:
+    """Conclude on each run.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    tuple of Conclusion
+        `unknown` where validation loss was not logged for every epoch, or every answer is censored.
+    """
+    return tuple(_conclusion(found) for found in study.outcomes)
+
+
+def _conclusion(found: Outcome) -> Conclusion:
+    own = whole_param(found.run, "early_stopping_patience")
+    values, stop = _losses(found), found.stop_epoch
+    details = EarlyStopping((), own, stop, found.kept_epoch, _epoch_seconds(found), found.keeps_last)
+    if values is None or stop is None:
+        return Conclusion("early_stopping", "unknown", (found.run_id,), details)
+    asked = sorted({*PATIENCES, *([own] if own is not None and own >= 0 else [])})
+    stops = early_stoppings(values, asked)
+    answers = tuple(_answer(found, values, p, s) for p, s in zip(asked, stops, strict=True))
+    verdict: Verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
+    details = EarlyStopping(answers, own, stop, found.kept_epoch, details.epoch_seconds, found.keeps_last)
+    return Conclusion("early_stopping", verdict, (found.run_id,), details, n=found.n)
+
+
+def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
+    if stop.stop_epoch is None or stop.kept_epoch is None:
+        return Patience(patience, None, None, None, censored=True)
+    kept = stop.stop_epoch if found.keeps_last else stop.kept_epoch
+    loss = float(values[kept - 1])
+    return Patience(
+        patience,
+        stop.stop_epoch,
+        kept,
+        len(values) - stop.stop_epoch,
+        censored=False,
+        val_loss=loss if np.isfinite(loss) else None,
+        clips_changed=_clips_changed(found, kept),
+    )
+
+
+def _losses(found: Outcome) -> NDArray[np.float64] | None:
+    """Return the validation loss of every epoch from the first on, None where any is missing."""
+    losses = found.curve(LOSS)
+    complete = losses is not None and np.array_equal(losses.epochs, np.arange(1, len(losses.values) + 1))
+    return losses.values if losses is not None and complete else None
+
+
+def _clips_changed(found: Outcome, kept: int) -> int | None:
+    """Count the clips that other weights classify otherwise than the kept ones."""
+    by_epoch, own = found.run.validation_by_epoch, found.kept_epoch
+    if by_epoch is None or own is None or max(own, kept) > len(by_epoch.probabilities):
+        return None
+    before, after = (by_epoch.probabilities[epoch - 1].argmax(axis=1) for epoch in (own, kept))
+    columns = {name: column for column, name in enumerate(by_epoch.classes)}
+    labels = np.array([columns.get(label, -1) for label in by_epoch.labels])
+    return int(((before == labels) != (after == labels)).sum())
+
+
+def _epoch_seconds(found: Outcome) -> float | None:
+    seconds = found.run.curves.get("epoch_seconds")
+    return float(seconds.values.mean()) if seconds is not None and found.seconds is not None else None

@@ -1,0 +1,288 @@
+"""What each run came to: its kept weights and their results, its stop, its count of clips classified right."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.roles import ACCURACY, LOSS, Part, falls, named, role_of
+from tracker.design import as_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.runs import Curve, Run
+
+DEFAULT_METRIC = "val_accuracy"
+
+_COUNT_TOLERANCE = 2e-6
+"""An accuracy in float32 is this close, relatively, to the count it stands for over the clips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The primary metric.
+
+    Parameters
+    ----------
+    name : str
+    falls : bool
+        Whether lower is better.
+    """
+
+    name: str
+    falls: bool = False
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether it is the share of validation clips classified right."""
+        return role_of(self.name) == (ACCURACY, "validation")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What one run came to.
+
+    Parameters
+    ----------
+    number : int
+        Counted from 1 in the report's order.
+    run : Run
+    best_epoch : int or None
+        Of the lowest validation loss; the first of equals.
+    kept_epoch : int or None
+        Whose weights were kept.
+    stop_epoch : int or None
+        The last one trained.
+    limit : int or None, epochs
+    val_loss, val_accuracy : float or None
+        With the kept weights; finite.
+    correct, n : int or None
+        Validation clips classified right, and how many there are.
+    score : float or None
+        The primary metric with the kept weights; finite.
+    seconds : float or None
+        Spent in training epochs.
+    """
+
+    number: int
+    run: Run
+    best_epoch: int | None
+    kept_epoch: int | None
+    stop_epoch: int | None
+    limit: int | None
+    val_loss: float | None
+    val_accuracy: float | None
+    correct: int | None
+    n: int | None
+    score: float | None
+    seconds: float | None
+
+    @property
+    def run_id(self) -> str:
+        """The id of its run."""
+        return self.run.run_id
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether the last epoch's weights are kept rather than the best one's."""
+        return keeps_last(self.run)
+
+    def curve(self, quantity: str, part: Part = "validation") -> Curve | None:
+        """Return the history of a quantity."""
+        return curve(self.run, quantity, part)
+
+
+def curve(run: Run, quantity: str, part: Part = "validation") -> Curve | None:
+    """Return the history of a quantity in a run, by the role that its metrics play.
+
+    Parameters
+    ----------
+    run : Run
+    quantity : str
+        As `role_of` writes it.
+    part : {"training", "validation"}
+
+    Returns
+    -------
+    Curve or None
+        None where it has no history by epoch: a single value says nothing of epochs, unless only one was asked for.
+    """
+    name = named(run.curves, quantity, part)
+    found = run.curves[name] if name is not None else None
+    if found is None or not len(found.values):
+        return None
+    return found if len(found.values) > 1 or whole_param(run, "epochs") == 1 else None
+
+
+def keeps_last(run: Run) -> bool:
+    """Tell whether a run kept its last weights rather than its best."""
+    return run.params.get("keep", "best").strip().lower() == "last"
+
+
+def whole_param(run: Run, name: str) -> int | None:
+    """Return a param that is a whole number, else None."""
+    return _whole(as_number(run.params.get(name, "")))
+
+
+def whole_tag(run: Run, name: str) -> int | None:
+    """Return a tag that is a whole number, else None."""
+    return _whole(as_number(run.tags.get(name, "")))
+
+
+def count_right(accuracy: float | None, n: int | None) -> int | None:
+    """Return how many of `n` clips an accuracy stands for.
+
+    Parameters
+    ----------
+    accuracy : float or None
+        A fraction, possibly rounded to float32.
+    n : int or None
+
+    Returns
+    -------
+    int or None
+        None where accuracy × n is no whole number to float32 precision.
+    """
+    if accuracy is None or not n or not -1e-6 <= accuracy <= 1 + 1e-6:
+        return None
+    count = round(accuracy * n)
+    return count if abs(accuracy * n - count) <= _COUNT_TOLERANCE * n else None
+
+
+def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | None) -> Outcome:
+    """Work out what a run came to.
+
+    Parameters
+    ----------
+    number : int
+        The run's place in the report, from 1.
+    run : Run
+    metric : Metric
+        The primary one.
+    right, n : int or None
+        Clips classified right and clips judged, where the run's predictions are there.
+
+    Returns
+    -------
+    Outcome
+    """
+    best, stop = _best_epoch(run), _stop_epoch(run)
+    kept = stop if keeps_last(run) else best
+    accuracy = _kept(run, ACCURACY, kept)
+    clips = n if n is not None else whole_tag(run, "tracker.validation_clips")
+    correct = right if right is not None else count_right(accuracy, clips)
+    share = correct / clips if correct is not None and clips else accuracy
+    return Outcome(
+        number=number,
+        run=run,
+        best_epoch=best,
+        kept_epoch=kept,
+        stop_epoch=stop,
+        limit=whole_param(run, "epochs"),
+        val_loss=_kept(run, LOSS, kept),
+        val_accuracy=accuracy,
+        correct=correct,
+        n=clips,
+        score=share if metric.is_accuracy else _score(run, metric, kept),
+        seconds=_seconds(run),
+    )
+
+
+def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | None = None) -> Metric:
+    """Choose the metric that runs are ranked by.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    name : str or None
+        The one asked for; None: the validation accuracy, or whatever validation metric of known direction was logged.
+    minimise : bool, optional
+        Whether lower is better, where the name does not say it or says it wrongly.
+
+    Returns
+    -------
+    Metric
+    """
+    logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
+    chosen = name or _default_metric(logged)
+    return Metric(chosen, bool(falls(chosen)) if minimise is None else minimise)
+
+
+def _default_metric(logged: set[str]) -> str:
+    """Return the validation accuracy's name, else another validation metric of known direction, else the usual name."""
+    accuracy = named(logged, ACCURACY, "validation")
+    if accuracy is not None or not logged:
+        return accuracy or DEFAULT_METRIC
+    others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and falls(name) is not None]
+    return min(others, key=lambda name: (bool(falls(name)), name), default=DEFAULT_METRIC)
+
+
+def _best_epoch(run: Run) -> int | None:
+    """Return the epoch of the lowest validation loss, as logged or from the curve."""
+    logged = _whole(run.metrics.get("best_epoch"))
+    losses = curve(run, LOSS)
+    if logged is not None or losses is None or not np.isfinite(losses.values).any():
+        return logged
+    values = np.where(np.isfinite(losses.values), losses.values, np.inf)
+    return int(losses.epochs[values.argmin()])
+
+
+def _stop_epoch(run: Run) -> int | None:
+    """Return the last epoch trained, as logged or from the curves."""
+    logged = _whole(run.metrics.get("stop_epoch"))
+    if logged is not None:
+        return logged
+    curves = [curve(run, quantity, part) for quantity in (LOSS, ACCURACY) for part in _PARTS]
+    return max((int(found.epochs[-1]) for found in curves if found is not None), default=None)
+
+
+_PARTS: tuple[Part, Part] = ("validation", "training")
+
+
+def _kept(run: Run, quantity: str, kept: int | None) -> float | None:
+    """Return a validation metric with the kept weights: as logged at the end, at that epoch, or the only value."""
+    logged = run.metrics.get(f"{'last' if keeps_last(run) else 'best'}_val_{quantity}")
+    if logged is not None:
+        return _finite(logged)
+    name = named(run.curves or run.metrics, quantity, "validation") or named(run.metrics, quantity, "validation")
+    return _at(run, name, curve(run, quantity), kept)
+
+
+def _score(run: Run, metric: Metric, kept: int | None) -> float | None:
+    """Return the primary metric with the kept weights."""
+    quantity, part = role_of(metric.name)
+    if part == "validation" and quantity == LOSS:
+        return _kept(run, quantity, kept)
+    found = run.curves.get(metric.name)
+    return _at(run, metric.name, found if found is not None and len(found.values) > 1 else None, kept)
+
+
+def _at(run: Run, name: str | None, history: Curve | None, epoch: int | None) -> float | None:
+    """Return the value of a metric at an epoch of its history; without a history its only value."""
+    if history is None or epoch is None:
+        return _finite(run.metrics.get(name)) if name is not None and (history is None) else None
+    place = np.flatnonzero(history.epochs == epoch)
+    return _finite(float(history.values[place[0]])) if len(place) else None
+
+
+def _seconds(run: Run) -> float | None:
+    """Return the seconds of all epochs together."""
+    seconds = run.curves.get("epoch_seconds")
+    total = float(seconds.values.sum()) if seconds is not None and len(seconds.values) else None
+    return _finite(total)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) and abs(value) < _INFINITE else None
+
+
+_INFINITE = 1.79e308
+"""MLflow gives an infinite value back as the largest finite one."""
+
+
+def _whole(value: float | None) -> int | None:
+    return int(value) if value is not None and math.isfinite(value) and value == int(value) else None

@@ -1,0 +1,249 @@
+"""Two trained models on the same clips: about these models, never about their configurations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.clips import ClipSet, by_clip
+from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
+from tracker.conclusions.twins import identical
+from tracker.statistics.crossed import NOTHING, Effect, constant_effect, t_effect
+from tracker.statistics.groups import group_codes, group_sums
+from tracker.statistics.paired import (
+    discordant,
+    from_aggregates,
+    informative_groups,
+    log_loss_difference,
+    log_losses,
+    mcnemar,
+    mcnemar_mid_p,
+    tango,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tracker.conclusions.pairs import Family, Pair
+    from tracker.conclusions.study import Study
+    from tracker.runs import Predictions
+
+MCNEMAR = "exact McNemar"
+SIGN_FLIP = "sign-flip over groups"
+COUNTS = "exact McNemar over every pairing that the counts allow"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLoss:
+    """A difference of mean log-loss, the first run minus the second, in nats."""
+
+    estimate: float
+    interval: Interval | None
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunDifference(Details):
+    """The evidence of a difference between two models.
+
+    Parameters
+    ----------
+    correct : tuple of (int or None), length 2
+        Clips that each has right.
+    only_first, only_second : int or None
+        Clips that only one of them has right; None without predictions.
+    differs_in : tuple of str
+        Options in which the two differ.
+    matched : bool
+        Whether seed and split are equal and one option differs.
+    within_margin : bool or None
+        Whether the 90 % interval lies strictly inside the margin.
+    mid_p : float or None
+        McNemar's mid-p-value.
+    p_range : tuple of float or None
+        With counts alone the smallest and the largest p-value that they allow.
+    informative_groups : int or None
+        Where clips share groups: those in which one has more clips right than the other.
+    p_if_independent : float or None
+        Where clips share groups: exact McNemar's p-value, as if they did not.
+    log_loss : LogLoss or None
+    why : str or None
+        Where there is no comparison: what stands against it (``clips``, ``unlogged clips``, ``metric``, ``counts``).
+    """
+
+    correct: tuple[int | None, int | None] = (None, None)
+    only_first: int | None = None
+    only_second: int | None = None
+    differs_in: tuple[str, ...] = ()
+    matched: bool = False
+    within_margin: bool | None = None
+    mid_p: float | None = None
+    p_range: Interval | None = None
+    informative_groups: int | None = None
+    p_if_independent: float | None = None
+    log_loss: LogLoss | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    estimate: float
+    interval: Interval
+    interval_90: Interval
+    method: str
+    details: RunDifference
+
+
+def run_differences(study: Study, printed: Sequence[Pair], family: Family) -> tuple[Conclusion, ...]:
+    """Conclude on each printed pair.
+
+    Parameters
+    ----------
+    study : Study
+    printed : sequence of pair
+        The better run first.
+    family : Family
+        The tests of all pairs.
+
+    Returns
+    -------
+    tuple of Conclusion
+    """
+    matched = {pair for found in study.contrasts.values() for contrast in found for pair in contrast.pairs}
+    return tuple(_difference(study, pair, family, matched=bool({pair, pair[::-1]} & matched)) for pair in printed)
+
+
+def grouped_difference(difference: NDArray[np.float64], codes: NDArray[np.int64]) -> Effect:
+    """Estimate a mean difference over clips that come in groups.
+
+    Parameters
+    ----------
+    difference : ndarray, shape (n,)
+        For each clip 1, 0 or -1.
+    codes : ndarray of int, shape (n,)
+        The group of each clip, from 0 on.
+
+    Returns
+    -------
+    Effect
+        The ratio of group sums to group sizes with its linearised standard error and one degree of freedom less than
+        there are groups; where every group agrees, the interval that as many independent clips as groups would give.
+
+    References
+    ----------
+    Cochran, W. G. (1977). Sampling Techniques, 3rd ed., chapter 6. Wiley. ISBN 978-0-471-16240-7
+    """
+    sums, sizes = group_sums(np.stack([difference, np.ones(len(difference))]), codes)
+    mean, n, groups = float(difference.mean()), len(difference), len(sums)
+    residual = sums - sizes * mean
+    variance = float((residual**2).sum()) * groups / max(groups - 1, 1) / n**2
+    if groups < 2 or variance <= NOTHING:
+        return constant_effect(mean, groups, groups)
+    return t_effect(mean, math.sqrt(variance), groups - 1)
+
+
+def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> Conclusion:
+    first, second = (study.outcomes[run] for run in pair)
+    details = RunDifference(
+        correct=(first.correct, second.correct), differs_in=study.design.differing(*pair), matched=matched
+    )
+    why = _obstacle(study, pair)
+    if why is not None:
+        verdict: Verdict = "not_comparable" if why == "clips" else "unknown"
+        return Conclusion("run_difference", verdict, study.ids(pair), replace(details, why=why))
+    found = _evidence(study, pair, details)
+    within = -study.margin < found.interval_90[0] and found.interval_90[1] < study.margin
+    conclusion = Conclusion(
+        kind="run_difference",
+        verdict="inconclusive",
+        runs=study.ids(pair),
+        details=replace(found.details, within_margin=within),
+        estimate=found.estimate,
+        interval=found.interval,
+        p_value=family.p_value(*pair),
+        p_adjusted=family.p_adjusted(*pair),
+        n=first.n,
+        method=found.method,
+    )
+    return replace(conclusion, verdict=_verdict(study, pair, conclusion, within=within))
+
+
+def _obstacle(study: Study, pair: Pair) -> str | None:
+    """Say what keeps two runs from being compared, None where nothing does."""
+    clips, other = study.sets[pair[0]], study.sets[pair[1]]
+    if clips is not other:
+        return "clips" if clips.known and other.known else "unlogged clips"
+    if not study.metric.is_accuracy:
+        return "metric"
+    return "counts" if any(study.outcomes[run].correct is None for run in pair) else None
+
+
+def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
+    """Compare two runs on the same clips by what was logged of them."""
+    clips = study.sets[pair[0]]
+    if pair[0] not in clips.rows or pair[1] not in clips.rows:
+        return _by_counts(study, pair, details)
+    a, b = (clips.right[clips.rows[run]] for run in pair)
+    only_first, only_second = discordant(a, b)
+    details = replace(details, only_first=only_first, only_second=only_second, log_loss=_log_loss(study, pair, clips))
+    if clips.groups:
+        return _by_group(clips, a.astype(float) - b, details)
+    return _Evidence(
+        estimate=(only_first - only_second) / len(a),
+        interval=tango(only_first, only_second, len(a)),
+        interval_90=tango(only_first, only_second, len(a), 0.90),
+        method=MCNEMAR,
+        details=replace(details, mid_p=mcnemar_mid_p(only_first, only_second)),
+    )
+
+
+def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDifference) -> _Evidence:
+    """Compare two runs on clips that share groups; `difference` is 1, 0 or -1 for each clip."""
+    codes = group_codes(clips.groups, len(difference))
+    effect = grouped_difference(difference, codes)
+    net = group_sums(difference, codes).astype(np.int64)
+    details = replace(
+        details,
+        informative_groups=informative_groups(net),
+        p_if_independent=mcnemar(int((difference > 0).sum()), int((difference < 0).sum())),
+    )
+    return _Evidence(effect.estimate, effect.interval, effect.interval_90, SIGN_FLIP, details)
+
+
+def _by_counts(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
+    """Compare two runs of which at least one logged its count alone."""
+    first, second = (study.outcomes[run] for run in pair)
+    found = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
+    details = replace(details, p_range=found.p_range)
+    return _Evidence(found.estimate, found.interval, found.interval_90, COUNTS, details)
+
+
+def _log_loss(study: Study, pair: Pair, clips: ClipSet) -> LogLoss | None:
+    """Compare the log-losses of two runs, None where a label is no class of theirs or a probability no number."""
+    first, second = (_losses(study.outcomes[run].run.validation) for run in pair)
+    if first is None or second is None:
+        return None
+    found = log_loss_difference(first, second, study.random_seed(pair), clips.groups or None)
+    return LogLoss(found.estimate, found.interval, found.p_value)
+
+
+def _losses(predictions: Predictions | None) -> NDArray[np.float64] | None:
+    """Return the log-loss of each clip, sorted by clip."""
+    if predictions is None or not set(predictions.labels) <= set(predictions.classes):
+        return None
+    columns = [predictions.classes.index(label) for label in predictions.labels]
+    chances = predictions.probabilities[np.arange(len(columns)), columns][by_clip(predictions)]
+    return log_losses(chances) if np.isfinite(chances).all() else None
+
+
+def _verdict(study: Study, pair: Pair, found: Conclusion, *, within: bool) -> Verdict:
+    if identical(*(study.outcomes[run].run for run in pair)) and not found.estimate:
+        return "exact"
+    if found.p_adjusted is not None and found.p_adjusted <= study.alpha:
+        return "supported"
+    return "equivalent" if within else "inconclusive"

@@ -1,0 +1,112 @@
+"""What every kind of conclusion reads: the runs that count, what they came to, on which clips, under which design."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.clips import ClipSet, clip_sets
+from tracker.conclusions.outcomes import Metric, Outcome, outcome
+from tracker.design import Contrast, Design, contrasts, design_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tracker.runs import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """An experiment's runs, ready to conclude from. Runs are given by their position.
+
+    Parameters
+    ----------
+    outcomes : tuple of Outcome
+        One per run, in the report's order.
+    metric : Metric
+        The primary one.
+    alpha : float
+        The level of each family of tests.
+    margin : float
+        Differences of accuracy within ± this are too small to matter.
+    clip_sets : tuple of ClipSet
+    design : Design
+    """
+
+    outcomes: tuple[Outcome, ...]
+    metric: Metric
+    alpha: float
+    margin: float
+    clip_sets: tuple[ClipSet, ...]
+    design: Design
+
+    @cached_property
+    def sets(self) -> Mapping[int, ClipSet]:
+        """The clip set of each run."""
+        return {run: found for found in self.clip_sets for run in found.members}
+
+    @cached_property
+    def main_set(self) -> ClipSet | None:
+        """The clip set that most runs were judged on; of equals the first."""
+        return max(self.clip_sets, key=lambda found: len(found.members), default=None)
+
+    @cached_property
+    def contrasts(self) -> Mapping[str, tuple[Contrast, ...]]:
+        """The contrasts of each option that varies."""
+        return {option: contrasts(self.design, option) for option in self.design.options}
+
+    @cached_property
+    def ranking(self) -> tuple[int, ...]:
+        """Runs that have the primary metric, the best first; ties by validation loss, then by id."""
+        sign = 1 if self.metric.falls else -1
+        keys = [
+            (sign * found.score, found.val_loss if found.val_loss is not None else np.inf, found.run_id, run)
+            for run, found in enumerate(self.outcomes)
+            if found.score is not None
+        ]
+        return tuple(run for *_, run in sorted(keys))
+
+    def ids(self, runs: Iterable[int]) -> tuple[str, ...]:
+        """Return the ids of runs."""
+        return tuple(self.outcomes[run].run_id for run in runs)
+
+    def random_seed(self, runs: Iterable[int]) -> int:
+        """Return a seed for resampling that depends on these runs' ids and nothing else, not on their order."""
+        text = "\n".join(sorted(self.ids(runs)))
+        return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+
+
+def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float) -> Study:
+    """Prepare runs to conclude from.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        In the report's order, without those that are left out.
+    metric : Metric
+    alpha, margin : float
+        As in `Study`.
+
+    Returns
+    -------
+    Study
+    """
+    found = clip_sets(runs)
+    sets = {run: place for place, clips in enumerate(found) for run in clips.members}
+    rows = {run: clips.right[row] for clips in found for run, row in clips.rows.items()}
+    outcomes = tuple(
+        outcome(
+            position + 1,
+            run,
+            metric,
+            int(rows[position].sum()) if position in rows else None,
+            len(rows[position]) if position in rows else None,
+        )
+        for position, run in enumerate(runs)
+    )
+    design = design_of([run.params for run in runs], [sets[run] for run in range(len(runs))])
+    return Study(outcomes, metric, alpha, margin, found, design)

@@ -1,0 +1,351 @@
+"""What an experiment varied, and which of its runs can be set against each other.
+
+An *option* is one thing that was varied, a *level* one of its values as text. Numbers that parse equal are one level,
+an option that was not logged is at the level ``off``, and a plateau's factor and patience are one option. Seeds, splits
+and folds repeat an experiment; they are never options. Runs are given by their position.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.runs import number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+OFF = "off"
+PLATEAU = "plateau"
+
+_FIRST = ("model", "kernel_size", "learning_rate", PLATEAU, "early_stopping_patience", "epochs", "batch_size", "keep")
+_SPLIT = ("split_seed", "fold", "validation_fraction", "test_fraction")
+_SEEDS = ("seed", "random_seed", "random_state", "rng_seed")
+_MEASURED = ("version", "host", "hostname", "pid", "commit", "timestamp", "deterministic")
+_UNSET = ("", "none", "null", OFF)
+_TEXT_BEYOND = (1e-12, 1e15)
+"""Numbers smaller or larger than these are kept as they were logged rather than written out digit by digit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The params of one run, sorted by what they are.
+
+    Parameters
+    ----------
+    levels : tuple of (option, level)
+        Sorted; without the options that are off.
+    seed : tuple of (name, value)
+        What repeats the training; empty where no seed was logged.
+    split : tuple of (name, value)
+        What decides the validation clips.
+    """
+
+    levels: tuple[tuple[str, str], ...]
+    seed: tuple[tuple[str, str], ...]
+    split: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Two levels of an option and the runs that tell them apart.
+
+    Parameters
+    ----------
+    option, start, end : str
+        An effect is that of going from level `start` to level `end`.
+    pairs : tuple of (run at start, run at end)
+        Matched pairs; no run is in two of them.
+    repetitions : tuple of (runs at start, runs at end)
+        For each setting of everything else the runs of the two levels, matched or not.
+    """
+
+    option: str
+    start: str
+    end: str
+    pairs: tuple[tuple[int, int], ...]
+    repetitions: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Levels of every option that varies, by run.
+
+    Parameters
+    ----------
+    terms : tuple of Terms
+        One per run.
+    options : tuple of str
+        Those that vary, the best known first.
+    levels : mapping of option to its levels
+        ``off`` first, then by number, then by name.
+    codes : ndarray of int, shape (n_runs, n_options)
+        The position of each run's level in `levels`.
+    blocks : tuple of hashable
+        Runs can only be set against each other where this is equal: the validation clips.
+    """
+
+    terms: tuple[Terms, ...]
+    options: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    codes: NDArray[np.int64]
+    blocks: tuple[object, ...]
+
+    def level(self, run: int, option: str) -> str:
+        """Return the level of `option` in `run`."""
+        return self.levels[option][int(self.codes[run, self.options.index(option)])]
+
+    def differing(self, a: int, b: int) -> tuple[str, ...]:
+        """Return the options in which two runs differ."""
+        return tuple(o for o, d in zip(self.options, self.codes[a] != self.codes[b], strict=True) if d)
+
+    @cached_property
+    def configurations(self) -> tuple[tuple[int, ...], ...]:
+        """Runs of equal options, in the order of their first runs."""
+        return tuple(tuple(runs) for runs in _grouped(term.levels for term in self.terms).values())
+
+    @cached_property
+    def repeats(self) -> NDArray[np.int64]:
+        """A number for everything but options and seeds: split and validation clips."""
+        return _numbered([(term.split, block) for term, block in zip(self.terms, self.blocks, strict=True)])
+
+
+def terms_of(params: Mapping[str, str]) -> Terms:
+    """Sort a run's params into options, seed and split.
+
+    Parameters
+    ----------
+    params : mapping of str to str
+        As they were logged.
+
+    Returns
+    -------
+    Terms
+    """
+    levels: dict[str, str] = {}
+    seed, split = [], []
+    for name, value in sorted(params.items()):
+        level = level_text(value)
+        if _is_seed(name):
+            seed.append((name, level))
+        elif name in _SPLIT:
+            split.append((name, level))
+        elif level != OFF and name not in _MEASURED:
+            levels[name] = level
+    return Terms(tuple(sorted(_with_plateau(levels).items())), tuple(seed), tuple(split))
+
+
+def level_text(value: str) -> str:
+    """Write a param's value so that equal values are equal text.
+
+    Parameters
+    ----------
+    value : str
+        As it was logged.
+
+    Returns
+    -------
+    str
+        ``0.0001`` for ``1e-4``, ``off`` for ``None``, ``true`` for ``True``; other text as it is.
+    """
+    text = value.strip()
+    if text.lower() in _UNSET:
+        return OFF
+    number = as_number(text)
+    if number is None:
+        return text.lower() if text.lower() in ("true", "false") else text
+    if number == int(number) and abs(number) < _TEXT_BEYOND[1]:
+        return str(int(number))
+    if not _TEXT_BEYOND[0] < abs(number) < _TEXT_BEYOND[1]:
+        return repr(number)
+    return number_text(number)
+
+
+def as_number(text: str) -> float | None:
+    """Return the finite number that `text` says, or None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def level_order(level: str) -> tuple[int, tuple[float, ...], str]:
+    """Return the key that sorts levels: ``off``, then numbers (a plateau by factor, then patience), then text."""
+    numbers = [as_number(part) for part in level.split("x")]
+    if level == OFF:
+        return 0, (), ""
+    if all(number is not None for number in numbers):
+        return 1, tuple(number for number in numbers if number is not None), ""
+    return 2, (), level
+
+
+def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | None = None) -> Design:
+    """Find the options that vary among runs.
+
+    Parameters
+    ----------
+    params : sequence of mapping of str to str
+        One per run.
+    blocks : sequence of hashable, optional
+        One per run: runs of equal block were judged on the same validation clips. By default all were.
+
+    Returns
+    -------
+    Design
+    """
+    terms = tuple(terms_of(p) for p in params)
+    tables = [dict(term.levels) for term in terms]
+    names = {name for table in tables for name in table}
+    levels: dict[str, tuple[str, ...]] = {}
+    for name in sorted(names, key=_option_order):
+        found = tuple(sorted({table.get(name, OFF) for table in tables}, key=level_order))
+        if len(found) > 1:
+            levels[name] = found
+    places = {name: {level: i for i, level in enumerate(found)} for name, found in levels.items()}
+    codes = np.array([[places[o][table.get(o, OFF)] for o in levels] for table in tables], dtype=np.int64)
+    blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
+    return Design(terms, tuple(levels), levels, codes.reshape(len(terms), len(levels)), blocks)
+
+
+def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
+    """Find every two levels of an option that runs tell apart, everything else being equal.
+
+    Parameters
+    ----------
+    design : Design
+    option : str
+        One that varies.
+
+    Returns
+    -------
+    tuple of Contrast
+        Ordered by level; empty where something else changed whenever the option did.
+    """
+    pairs: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    repetitions: dict[tuple[int, int], list[tuple[tuple[int, ...], tuple[int, ...]]]] = defaultdict(list)
+    for by_level in _settings(design, option):
+        for a, b in combinations(sorted(by_level), 2):
+            pairs[a, b] += _matched(design, by_level[a], by_level[b])
+            repetitions[a, b].append((tuple(by_level[a]), tuple(by_level[b])))
+    levels = design.levels[option]
+    return tuple(
+        Contrast(option, levels[a], levels[b], tuple(sorted(pairs[a, b])), tuple(repetitions[a, b]))
+        for a, b in sorted(repetitions)
+    )
+
+
+def aliases(design: Design, option: str) -> tuple[str, ...]:
+    """Name the options whose effects cannot be told from that of `option`.
+
+    Parameters
+    ----------
+    design : Design
+    option : str
+        One that varies.
+
+    Returns
+    -------
+    tuple of str
+        In the design's order. Where effects simply add up, those that share the option's place in the null space of
+        the design matrix; where none does, the option was still never varied alone if it has no contrast: then every
+        other option that varies.
+    """
+    others = tuple(name for name in design.options if name != option)
+    matrix, owners = _design_matrix(design)
+    kept = np.linalg.pinv(matrix) @ matrix
+    mine = owners == design.options.index(option)
+    mixed = np.abs(kept - np.eye(len(kept)))[mine].max(axis=0) > _ALIASED
+    found = {design.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
+    return tuple(name for name in others if name in found) or others
+
+
+_ALIASED = 1e-8
+"""Entries of the projection below this are rounding of zero."""
+
+_MOST_COLUMNS = 300
+"""A design matrix with more columns than this codes an option by its level's place rather than by a column a level."""
+
+
+def _design_matrix(design: Design) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the distinct rows of coded levels with a constant, and the option of each column (-1: the constant)."""
+    codes = np.unique(design.codes, axis=0)
+    sizes = [len(design.levels[option]) for option in design.options]
+    if sum(sizes) > _MOST_COLUMNS:
+        columns = [codes[:, [i]].astype(float) for i in range(len(sizes))]
+    else:
+        columns = [np.equal(codes[:, [i]], np.arange(1, size)).astype(float) for i, size in enumerate(sizes)]
+    owners = np.repeat(np.arange(len(columns)), [column.shape[1] for column in columns])
+    constant = np.ones((len(codes), 1))
+    return np.hstack([constant, *columns]), np.concatenate([[-1], owners])
+
+
+def _settings(design: Design, option: str) -> Iterator[dict[int, list[int]]]:
+    """Yield, for each setting of all else but the seed in which the option varies, its runs by level."""
+    column = design.options.index(option)
+    others = np.delete(design.codes, column, axis=1)
+    keys = np.column_stack([design.repeats, others])
+    _, inverse = np.unique(keys, axis=0, return_inverse=True)
+    for runs in _members(inverse.ravel()):
+        by_level: dict[int, list[int]] = defaultdict(list)
+        for run in runs:
+            by_level[int(design.codes[run, column])].append(run)
+        if len(by_level) > 1:
+            yield by_level
+
+
+def _matched(design: Design, start: Sequence[int], end: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the pairs of equal seed; a run without a logged seed has no partner."""
+    by_seed = _grouped((design.terms[run].seed for run in end), end)
+    pairs = []
+    for run in start:
+        seed = design.terms[run].seed
+        partners = by_seed.get(seed, [])
+        if seed and partners:
+            pairs.append((run, partners.pop(0)))
+    return pairs
+
+
+def _grouped(keys: Iterator[object], items: Sequence[int] | None = None) -> dict[object, list[int]]:
+    """Return items (by default positions) by key, in the order of first appearance."""
+    found: dict[object, list[int]] = defaultdict(list)
+    for position, key in enumerate(keys):
+        found[key].append(position if items is None else items[position])
+    return found
+
+
+def _members(numbers: NDArray[np.int64]) -> Iterator[list[int]]:
+    """Yield the positions of each number."""
+    order = np.argsort(numbers, kind="stable")
+    for part in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        yield part.tolist()
+
+
+def _numbered(keys: Sequence[object]) -> NDArray[np.int64]:
+    """Return a number per key, equal for equal keys."""
+    places: dict[object, int] = {}
+    return np.array([places.setdefault(key, len(places)) for key in keys], dtype=np.int64)
+
+
+def _with_plateau(levels: dict[str, str]) -> dict[str, str]:
+    """Join a plateau's two params into one option."""
+    parts = [levels.pop(f"{PLATEAU}_{part}", None) for part in ("factor", "patience")]
+    if any(parts):
+        levels[PLATEAU] = "x".join(part or "?" for part in parts)
+    return levels
+
+
+def _is_seed(name: str) -> bool:
+    return name in _SEEDS or (name.endswith(("_seed", ".seed", "/seed")) and name not in _SPLIT)
+
+
+def _option_order(name: str) -> tuple[int, str]:
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST)), name

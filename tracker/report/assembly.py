@@ -1,0 +1,128 @@
+"""Putting the report together: runs in, every part of the report out, nothing read from the world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.conclude import conclude
+from tracker.conclusions.outcomes import primary_metric
+from tracker.conclusions.study import Study, study_of
+from tracker.report.contents import Accuracy, Note, Report, RunEntry, Section
+from tracker.report.exclusion import chosen
+from tracker.report.titles import title
+from tracker.statistics.proportions import grouped_wilson, wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.conclusions.clips import ClipSet
+    from tracker.conclusions.conclusion import Conclusion
+    from tracker.runs import Run
+
+
+def build_report(
+    experiment: str,
+    runs: Sequence[Run],
+    *,
+    metric: str | None = None,
+    minimise: bool | None = None,
+    alpha: float = 0.05,
+    margin: float = 0.05,
+) -> Report:
+    """Conclude from an experiment's runs and put the report together.
+
+    Parameters
+    ----------
+    experiment : str
+        Its name.
+    runs : sequence of Run
+        All of them, in any order: the same runs give the same report.
+    metric : str, optional
+        The primary metric; by default the validation accuracy of the kept weights.
+    minimise : bool, optional
+        Whether a lower metric is better, where its name does not say so.
+    alpha : float, above 0 and below 1
+        The level that each family of tests is held to.
+    margin : float, above 0
+        Differences of accuracy within ± this are too small to matter.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        If `alpha` or `margin` is out of its range.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be above 0 and below 1, got {alpha}")
+    if not 0 < margin < 1:
+        raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
+    kept, excluded = chosen(runs)
+    study = study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin)
+    sections, conclusions = _sections(study), conclude(study)
+    return Report(
+        experiment=experiment,
+        metric=study.metric.name,
+        summary=_summary(conclusions),
+        limits=(),
+        options=study.design.options,
+        sections=sections,
+        conclusions=conclusions,
+        next_steps=(),
+        notes=_notes(sections),
+        challenges=(),
+        excluded=excluded,
+        methods=(),
+        versions=(),
+    )
+
+
+def _summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
+    kinds: dict[str, Conclusion] = {}
+    for conclusion in conclusions:
+        kinds.setdefault(conclusion.kind, conclusion)
+    return tuple(kinds.values())[:5]
+
+
+def _sections(study: Study) -> tuple[Section, ...]:
+    found = []
+    for runs in study.design.configurations:
+        entries = tuple(_entry(study, run) for run in runs)
+        found.append(Section(entries[0].title, entries))
+    return tuple(found)
+
+
+def _entry(study: Study, run: int) -> RunEntry:
+    found = study.outcomes[run]
+    return RunEntry(
+        number=found.number,
+        title=title(study.design, run),
+        run=found.run,
+        levels=tuple((option, study.design.level(run, option)) for option in study.design.options),
+        accuracy=_accuracy(study, run),
+        val_loss=found.val_loss,
+        val_accuracy=found.val_accuracy,
+        best_epoch=found.best_epoch,
+        stop_epoch=found.stop_epoch,
+        seconds=found.seconds,
+    )
+
+
+def _accuracy(study: Study, run: int) -> Accuracy | None:
+    found, clips = study.outcomes[run], study.sets[run]
+    if found.correct is None or not found.n:
+        return None
+    return Accuracy(found.correct, found.n, _interval(clips, run, found.correct, found.n))
+
+
+def _interval(clips: ClipSet, run: int, correct: int, n: int) -> tuple[float, float]:
+    if clips.groups and run in clips.rows:
+        return grouped_wilson(clips.right[clips.rows[run]], clips.groups)
+    return wilson(correct, n)
+
+
+def _notes(sections: Sequence[Section]) -> tuple[Note, ...]:
+    entries = sorted((entry for section in sections for entry in section.entries), key=lambda entry: entry.number)
+    return tuple(Note(entry.number, entry.title, entry.run.note) for entry in entries if entry.run.note)
