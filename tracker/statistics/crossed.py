@@ -51,7 +51,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class _Squares:
+class MeanSquares:
     """Mean squares of a table of repetitions by columns."""
 
     rows: float
@@ -87,7 +87,7 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
     Hillis, S. L. (2007). A comparison of denominator degrees of freedom methods for multiple observer ROC analysis.
     Statistics in Medicine 26, 596-619. doi:10.1002/sim.2532
     """
-    squares = _mean_squares(entries)
+    squares = mean_squares(entries)
     r, n = entries.shape
     mean = float(entries.mean())
     rows, df_rows = (squares.rows, r - 1) if squares.rows > NOTHING else (squares.residual, n - 1)
@@ -153,7 +153,7 @@ def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"both levels must be on the same clips, got {a.shape[1]} and {b.shape[1]}")
     n = a.shape[1]
-    of_a, of_b = _mean_squares(a), _mean_squares(b)
+    of_a, of_b = mean_squares(a), mean_squares(b)
     residual = of_a.residual / a.size + of_b.residual / b.size
     row_a, row_b = of_a.rows / a.size, of_b.rows / b.size
     steady = max(of_a.rows, of_b.rows) <= NOTHING
@@ -165,6 +165,28 @@ def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
         return constant_effect(mean, n, n)
     df = n - 1 if steady else variance**2 / (row_a**2 / (len(a) - 1) + row_b**2 / (len(b) - 1))
     return t_effect(mean, math.sqrt(variance), df)
+
+
+def mean_squares(table: NDArray[np.float64]) -> MeanSquares:
+    """Split a table of repetitions (rows) by clips (columns) into its mean squares.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows or two columns.
+    """
+    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] < 2:
+        raise ValueError(f"entries must be at least two repetitions by two clips, got shape {table.shape}")
+    r, n = table.shape
+    mean = table.mean()
+    rows = table.mean(axis=1, keepdims=True) - mean
+    columns = table.mean(axis=0, keepdims=True) - mean
+    residual = table - mean - rows - columns
+    return MeanSquares(
+        rows=float(n * (rows**2).sum() / (r - 1)),
+        columns=float(r * (columns**2).sum() / (n - 1)),
+        residual=float((residual**2).sum() / ((r - 1) * (n - 1))),
+    )
 
 
 def t_effect(mean: float, standard_error: float, df: float) -> Effect:
@@ -195,18 +217,3 @@ def constant_effect(mean: float, repeats: int, n: int) -> Effect:
     t = 0.0 if nil else math.copysign(math.inf, mean)
     p_value = 1.0 if nil else min(1.0, 2.0 ** (1 - repeats))
     return Effect(0.0 if nil else mean, 0.0, float(repeats - 1), t, p_value, interval(0.95), interval(0.90))
-
-
-def _mean_squares(table: NDArray[np.float64]) -> _Squares:
-    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] < 2:
-        raise ValueError(f"entries must be at least two repetitions by two clips, got shape {table.shape}")
-    r, n = table.shape
-    mean = table.mean()
-    rows = table.mean(axis=1, keepdims=True) - mean
-    columns = table.mean(axis=0, keepdims=True) - mean
-    residual = table - mean - rows - columns
-    return _Squares(
-        rows=float(n * (rows**2).sum() / (r - 1)),
-        columns=float(r * (columns**2).sum() / (n - 1)),
-        residual=float((residual**2).sum() / ((r - 1) * (n - 1))),
-    )

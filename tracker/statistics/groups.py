@@ -46,12 +46,13 @@ def group_sums(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray
     ----------
     values : ndarray, shape (..., n)
     codes : ndarray of int, shape (n,)
-        As by `group_codes`.
+        As by `group_codes`, at least one.
 
     Returns
     -------
     ndarray, shape (..., n_groups)
     """
-    sums = np.zeros((codes.max(initial=-1) + 1, *values.shape[:-1]))
-    np.add.at(sums, codes, np.moveaxis(values, -1, 0))
-    return np.moveaxis(sums, 0, -1)
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    sums: NDArray[np.float64] = np.add.reduceat(values[..., order], starts, axis=-1)
+    return sums

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 
+from tracker.statistics.binomial import coin_cdf
 from tracker.statistics.groups import Groups, group_codes, group_sums
+from tracker.statistics.means import bca_interval, sign_flip_p
 from tracker.statistics.proportions import Interval, two_sided_z
+from tracker.statistics.score import score_intervals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,13 +23,8 @@ if TYPE_CHECKING:
 PROBABILITY_FLOOR = 1e-7
 """Probabilities below it count as it in a log-loss, as in Keras: one sure mistake must not outweigh everything."""
 
-BISECTIONS = 60
-"""Halvings of an interval of at most 2 down to what a float64 can hold."""
-
 LARGEST_TABLE = 2**26
 """Entries of a look-up table of p-values: half a gigabyte."""
-
-_RESAMPLES = 9_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +85,6 @@ def discordant(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> tuple[int, int]:
     return int((a & ~b).sum()), int((b & ~a).sum())
 
 
-def discordant_table(right: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Count for all pairs of models at once the clips that only the first has right.
-
-    Parameters
-    ----------
-    right : ndarray of bool, shape (k, n)
-
-    Returns
-    -------
-    ndarray of int, shape (k, k)
-        Entry (i, j): clips that i has right and j has wrong; entry (j, i) is the other count of the pair.
-    """
-    whole = right.astype(np.float32)  # exact up to 2**24 clips, and multiplied many times faster than whole numbers
-    table: NDArray[np.int32] = (whole @ (1 - whole).T).astype(np.int32)
-    return table
-
-
 def mcnemar(b: int, c: int) -> float:
     """Return the two-sided p-value of McNemar's exact test.
 
@@ -155,9 +135,8 @@ def mcnemar_mid_p(b: int, c: int) -> float:
     if b + c == 0:
         return 1.0
     fewer = min(b, c)
-    upto = float(_half_binomial_cdf(np.array(fewer), np.array(b + c)))
-    below = float(_half_binomial_cdf(np.array(fewer - 1), np.array(b + c))) if fewer else 0.0
-    return upto + below if b != c else 1 - (upto - below) / 2
+    below, upto = coin_cdf(np.array([fewer - 1, fewer]), np.array([b + c, b + c])).tolist()
+    return float(upto + below if b != c else 1 - (upto - below) / 2)
 
 
 def mcnemar_many(b: NDArray[np.integer], c: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -218,19 +197,10 @@ def tango(b: int, c: int, n: int, confidence: float = 0.95) -> Interval:
     design. Statistics in Medicine 17, 891-908.
     doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B
     """
-    low, high = tango_many(np.array([b]), np.array([c]), n, confidence)
+    if min(b, c) < 0 or n < max(1, b + c):
+        raise ValueError(f"discordant clips must be at least 0 and among the n clips, got {b} and {c} of {n}")
+    low, high = score_intervals(np.array([b]), np.array([c]), n, two_sided_z(confidence))
     return float(low[0]), float(high[0])
-
-
-def tango_many(
-    b: NDArray[np.integer], c: NDArray[np.integer], n: int, confidence: float = 0.95
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return Tango's intervals of many pairs of counts on the same `n` clips: as `tango`, shape (m,) each."""
-    _check_discordant(b, c)
-    if n < 1 or np.any(b + c > n):
-        raise ValueError(f"discordant clips must be among the {n} clips, at least 1")
-    z = two_sided_z(confidence)
-    return _tango_end(b, c, n, z, outermost=-1.0), _tango_end(b, c, n, z, outermost=1.0)
 
 
 def group_net(a: NDArray[np.bool_], b: NDArray[np.bool_], groups: Groups) -> NDArray[np.int64]:
@@ -320,8 +290,8 @@ def from_aggregates(correct_a: int, correct_b: int, n: int) -> Aggregates:
     net = correct_a - correct_b
     b = np.arange(max(0, net), min(correct_a, n - correct_b) + 1)
     p_values = mcnemar_many(b, b - net)
-    low, high = tango_many(b, b - net, n)
-    low_90, high_90 = tango_many(b, b - net, n, 0.90)
+    low, high = score_intervals(b, b - net, n, two_sided_z(0.95))
+    low_90, high_90 = score_intervals(b, b - net, n, two_sided_z(0.90))
     return Aggregates(
         estimate=net / n,
         p_value=float(p_values.max()),
@@ -381,7 +351,8 @@ def log_loss_difference(
     n = len(losses_a)
     codes = np.arange(n) if groups is None else group_codes(groups, n)
     net, sizes = group_sums(np.stack([losses_a - losses_b, np.ones(n)]), codes)
-    return LossDifference(float(net.sum() / n), _sign_flip_p(net, seed), _bca_interval(net, sizes, seed))
+    rng = np.random.default_rng(seed)
+    return LossDifference(float(net.sum() / n), sign_flip_p(net, rng), bca_interval(net, sizes, rng))
 
 
 def _check_discordant(b: NDArray[np.integer], c: NDArray[np.integer]) -> None:
@@ -391,65 +362,5 @@ def _check_discordant(b: NDArray[np.integer], c: NDArray[np.integer]) -> None:
         raise ValueError("discordant clips must be at least 0")
 
 
-def _half_binomial_cdf(k: NDArray[np.integer], n: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the chance of at most `k` heads in `n` throws of a coin, 0 ≤ k ≤ n."""
-    chances: NDArray[np.float64] = np.where(k >= n, 1.0, scipy.special.betainc(np.maximum(n - k, 1), k + 1.0, 0.5))
-    return chances
-
-
 def _exact_p(fewer: NDArray[np.integer], more: NDArray[np.integer]) -> NDArray[np.float64]:
-    return np.minimum(1.0, 2 * _half_binomial_cdf(fewer, fewer + more))
-
-
-def _tango_end(
-    b: NDArray[np.integer], c: NDArray[np.integer], n: int, z: float, *, outermost: float
-) -> NDArray[np.float64]:
-    """Find by bisection where the score is ±`z`, between the estimate and an end of the parameter space."""
-    inside, outside = (b - c) / n, np.full(b.shape, outermost)
-    for _ in range(BISECTIONS):
-        middle = (outside + inside) / 2
-        beyond = np.abs(_tango_score(b, c, n, middle)) > z
-        outside, inside = np.where(beyond, middle, outside), np.where(beyond, inside, middle)
-    return (outside + inside) / 2
-
-
-def _tango_score(
-    b: NDArray[np.integer], c: NDArray[np.integer], n: int, difference: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the score of a true `difference`, its nuisance parameter at the restricted maximum likelihood."""
-    linear = (2 * n - b + c) * difference - b - c
-    constant = -c * difference * (1 - difference)
-    nuisance = (np.sqrt(np.maximum(linear**2 - 8 * n * constant, 0.0)) - linear) / (4 * n)
-    variance = n * (2 * nuisance + difference * (1 - difference))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score: NDArray[np.float64] = (b - c - n * difference) / np.sqrt(np.maximum(variance, 0.0))
-    return score
-
-
-def _sign_flip_p(net: NDArray[np.float64], seed: int) -> float:
-    result = scipy.stats.permutation_test(
-        (net,),
-        lambda flipped, axis: flipped.sum(axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=_RESAMPLES,
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)
-
-
-def _bca_interval(net: NDArray[np.float64], sizes: NDArray[np.float64], seed: int) -> Interval | None:
-    """BCa interval of Σ net / Σ sizes over groups; None where every group has the same mean difference."""
-    means = net / sizes
-    if np.ptp(means) <= 1e-12 * np.abs(means).max():
-        return None
-    result = scipy.stats.bootstrap(
-        (net, sizes),
-        lambda sums, clips, axis: sums.sum(axis=axis) / clips.sum(axis=axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=_RESAMPLES,
-        method="BCa",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    return np.minimum(1.0, 2 * coin_cdf(fewer, fewer + more))

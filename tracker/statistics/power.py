@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
+from tracker.statistics.binomial import coin_cdf, pmf
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -57,7 +59,7 @@ def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 
     if discordance == 0:
         return 0.0
     m = _likely_counts(n, discordance)
-    chance_of_m = _binomial_pmf(m, n, discordance)
+    chance_of_m = pmf(m, n, discordance)
     favours = (discordance + abs(difference)) / (2 * discordance)
     return min(1.0, float((chance_of_m * _rejection_chance(m, favours, alpha)).sum()))
 
@@ -168,12 +170,6 @@ def _likely_counts(n: int, share: float) -> NDArray[np.int64]:
     return np.arange(max(0, math.floor(n * share - reach)), min(n, math.ceil(n * share + reach)) + 1)
 
 
-def _binomial_pmf(k: NDArray[np.int64], n: int, share: float) -> NDArray[np.float64]:
-    ways = scipy.special.gammaln(n + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(n - k + 1)
-    chances: NDArray[np.float64] = np.exp(ways + scipy.special.xlogy(k, share) + scipy.special.xlog1py(n - k, -share))
-    return chances
-
-
 def _rejection_chance(m: NDArray[np.int64], favours: float, alpha: float) -> NDArray[np.float64]:
     """Return the chance that the test rejects given `m` discordant clips of which a share `favours` one model."""
     fewest = _critical_count(m, alpha)
@@ -186,11 +182,8 @@ def _rejection_chance(m: NDArray[np.int64], favours: float, alpha: float) -> NDA
 
 def _critical_count(m: NDArray[np.int64], alpha: float) -> NDArray[np.int64]:
     """Return the largest smaller count out of `m` at which the exact p is at most `alpha`; -1 where there is none."""
-    guess = np.floor(m / 2 + float(scipy.special.ndtri(alpha / 2)) * np.sqrt(m) / 2).astype(np.int64) + 2
-    k: NDArray[np.int64] = np.minimum(np.maximum(guess, -1), (m - 1) // 2)
-    for _ in range(int(m.max(initial=0)) + 1):
-        too_many = (k >= 0) & (2 * scipy.special.bdtr(np.maximum(k, 0), np.maximum(m, 1), 0.5) > alpha)
-        if not too_many.any():
-            break
+    bound = np.floor(m / 2 + float(scipy.special.ndtri(alpha / 2)) * np.sqrt(m) / 2).astype(np.int64) + 2
+    k: NDArray[np.int64] = np.minimum(np.maximum(bound, -1), (m - 1) // 2)
+    while (too_many := 2 * coin_cdf(k, m) > alpha).any():
         k = k - too_many
     return k

@@ -50,10 +50,12 @@ def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
 def grouped_wilson(right: NDArray[np.bool_], groups: Groups, confidence: float = 0.95) -> Interval:
     """Return Wilson's interval of a proportion whose clips come in groups.
 
-    The number of clips is divided by the design effect 1 + (m - 1) ICC, at least 1, for groups of m clips on average,
-    and the normal quantile gives way to Student's with one degree of freedom less than there are groups. The intraclass
-    correlation is estimated by analysis of variance; where nothing varies it cannot be estimated and is taken as 1.
-    Groups of one clip each are no groups. A single group tells nothing of others: the interval is all from 0 to 1.
+    The number of clips is divided by the design effect 1 + (m - 1) ICC, at least 1, and the normal quantile gives way
+    to Student's with one degree of freedom less than there are groups. m is the size of the group that a clip is in, on
+    average over clips: with the average over groups a large one beside many small ones leaves the interval too short
+    (simulated: 85 % of them hold the true share rather than 95 %). The intraclass correlation is estimated by analysis
+    of variance; where nothing varies it cannot be estimated and is taken as 1. Groups of one clip each are no groups. A
+    single group tells nothing of others: the interval is all from 0 to 1.
 
     Parameters
     ----------
@@ -85,7 +87,8 @@ def grouped_wilson(right: NDArray[np.bool_], groups: Groups, confidence: float =
         return wilson(int(right.sum()), n, confidence)
     if len(sizes) == 1:
         return 0.0, 1.0
-    effect = max(1.0, 1 + (n / len(sizes) - 1) * _intraclass_correlation(sizes, counts))
+    size_of_a_clips_group = float((sizes**2).sum()) / n
+    effect = max(1.0, 1 + (size_of_a_clips_group - 1) * _intraclass_correlation(sizes, counts))
     quantile = float(scipy.special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2))
     return _score_interval(float(counts.sum()) / n, n / effect, quantile)
 

@@ -260,9 +260,15 @@ def _draws(
     if resamples < 1:
         raise ValueError(f"there must be at least one resample, got {resamples}")
     block = max(1, BLOCK // (len(sizes) + per_draw))
-    chances = np.full(len(sizes), 1 / len(sizes))
     for start in range(0, resamples, block):
-        yield rng.multinomial(len(sizes), chances, size=min(block, resamples - start)).astype(np.float64)
+        rows = min(block, resamples - start)
+        yield _times_drawn(rows, len(sizes), rng)
+
+
+def _times_drawn(rows: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw `n` of `n` with replacement, `rows` times: how often each came up, shape (rows, n)."""
+    cells = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, np.newaxis]
+    return np.bincount(cells.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
 
 
 def _best_of(counts: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -280,8 +286,7 @@ def _means_over_rows_and_clips(
     rows = len(sums)
     means = []
     for weights in _draws(sizes, resamples, rng, per_draw=2 * rows):
-        row_weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=len(weights))
-        totals = ((weights @ sums.T) * row_weights).sum(axis=1)
+        totals = ((weights @ sums.T) * _times_drawn(len(weights), rows, rng)).sum(axis=1)
         means.append(totals / (rows * (weights @ sizes)))
     return np.concatenate(means)
 
