@@ -7,7 +7,7 @@ since 1970 (UTC), as MLflow keeps them. Everything here is frozen and free of fi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -112,6 +112,7 @@ class SplitPlan:
     fold: Fold | None = None
 
     def __post_init__(self) -> None:
+        _at_least("the split seed", self.split_seed, 0, "")
         if not 0 < self.validation_fraction < 1:
             raise ValueError(
                 f"the validation fraction must be above 0 and below 1, got {number_text(self.validation_fraction)}"
@@ -236,19 +237,34 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """All that one run is asked for: with the data and the version, it decides the result."""
+    """All that one run is asked for: with the data and the version, it decides the result.
+
+    Raises
+    ------
+    ValueError
+        If the seed is below 0.
+    """
 
     configuration: Configuration
     seed: int = 0
     split: SplitPlan = field(default_factory=SplitPlan)
     spectrogram: Spectrogram = field(default_factory=Spectrogram)
 
+    def __post_init__(self) -> None:
+        _at_least("the seed", self.seed, 0, "")
+
     def params(self) -> dict[str, str]:
         """Return every param of the run as it is logged."""
         return self.configuration.params() | {"seed": str(self.seed)} | self.split.params() | self.spectrogram.params()
 
-    def run_name(self) -> str:
-        """Return the configuration in short: ``k7-lr0.0001-plateau0.3x10-stop15-s0``."""
+    def run_name(self, usual: Collection[tuple[str, OptionValue]] = ()) -> str:
+        """Return the configuration in short: ``k7-lr0.0001-plateau0.3x10-stop15-s0``.
+
+        Parameters
+        ----------
+        usual : collection of (name, value)
+            The network's options at their defaults, which go without saying.
+        """
         configuration, default = self.configuration, Configuration()
         parts = [f"k{configuration.kernel_size}", f"lr{number_text(configuration.learning_rate)}"]
         if configuration.model != default.model:
@@ -257,7 +273,7 @@ class RunPlan:
             parts.append(f"plateau{number_text(configuration.plateau.factor)}x{configuration.plateau.patience}")
         if configuration.early_stopping_patience is not None:
             parts.append(f"stop{configuration.early_stopping_patience}")
-        parts += [f"{name}{value_text(value)}" for name, value in configuration.options]
+        parts += [f"{name}{value_text(value)}" for name, value in configuration.options if (name, value) not in usual]
         if self.split.fold:
             parts.append(f"fold{self.split.fold.number}of{self.split.fold.count}")
         return "-".join([*parts, f"s{self.seed}"])
@@ -378,7 +394,7 @@ class Run:
 
 def _at_least(what: str, value: int, least: int, unit: str) -> None:
     if value < least:
-        raise ValueError(f"{what} must be at least {least} {unit}, got {value}")
+        raise ValueError(f"{what} must be at least {f'{least} {unit}'.strip()}, got {value}")
 
 
 def _above_zero(what: str, value: float) -> None:

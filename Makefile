@@ -1,0 +1,52 @@
+# Thin targets: what they call, a user can call. Needs Python 3.11 to 3.13, pip and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := 0.13.9
+# Without byte code TensorFlow takes three times as long to import.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: install demo test lint types check wheel bench lock clean
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml Makefile
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "tracker needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv==$(UV)
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --require-hashes -r requirements.lock \
+	|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The writeup's four configurations on the built-in demo set, and their report.
+demo: install
+	$(BIN)/tracker run --reuse --kernel 7 --lr 1e-4 --plateau 0.3,10 --early-stop 15
+	$(BIN)/tracker run --reuse --kernel 7 --lr 1e-4
+	$(BIN)/tracker run --reuse --kernel 3 --lr 1e-3 --plateau 0.5,15 --early-stop 20
+	$(BIN)/tracker run --reuse --kernel 5 --lr 1e-4 --plateau 0.1,5 --early-stop 10
+	$(BIN)/tracker report > REPORT.md
+	@echo "The report is in REPORT.md. Browse the runs with: $(BIN)/tracker ui"
+
+test: install
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: install
+	$(BIN)/mypy
+
+# A wheel, installed where the checkout cannot be seen, and tried there.
+wheel: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/wheel.sh
+
+check: lint types test wheel
+
+lock:
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \
+	  --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache

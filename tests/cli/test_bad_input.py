@@ -1,0 +1,126 @@
+"""Bad input gets one clear line and exit 1 or 2, and leaves the folder as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.cli.conftest import SR, Result, Tracker, write_tone
+
+
+def one_line(result: Result) -> str:
+    """Return the only line that was said; results there must be none, and nothing may have been written."""
+    assert result.out == ""
+    lines = result.err.splitlines()
+    assert len(lines) == 1, lines
+    assert list(Path.cwd().iterdir()) == []
+    return lines[0]
+
+
+def last_line(result: Result) -> str:
+    assert result.out == ""
+    assert list(Path.cwd().iterdir()) == []
+    return result.err.splitlines()[-1]
+
+
+class TestWrongUsage:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("--plateau 1.3,10", "factor must be above 0 and below 1, got 1.3"),
+            ("--plateau 0.3", "'0.3': two numbers with a comma between are needed, as in 0.3,10"),
+            ("--plateau 0.3,0", "a plateau's patience must be at least 1 epoch, got 0"),
+            ("--plateau 0.3,1.5", "the patience must be a whole number, got '1.5'"),
+            ("--kernel 0", "kernel size must be at least 1 frame, got 0"),
+            ("--kernel seven", "'seven' is not a valid integer"),
+            ("--lr -1", "learning rate must be a finite number above 0, got -1"),
+            ("--lr nan", "learning rate must be a finite number above 0, got nan"),
+            ("--early-stop 0", "early-stopping patience must be at least 1 epoch, got 0"),
+            ("--epochs 0", "number of epochs must be at least 1 epoch, got 0"),
+            ("--batch-size 0", "batch size must be at least 1 segment, got 0"),
+            ("--segment 0", "segment length must be a finite number above 0, got 0"),
+            ("--seed -1", "seed must be at least 0, got -1"),
+            ("--seeds 0", "0 is not in the range x>=1"),
+            ("--fold 6/5", "a fold must be one of 1 to 5, got 6"),
+            ("--fold 1", "'1': two numbers with a slash between are needed, as in 1/5"),
+            ("--validation-fraction 1", "validation fraction must be above 0 and below 1, got 1"),
+            ("--validation-fraction 0.6 --test-fraction 0.4", "must leave clips to train on"),
+            ("--kernal 7", "No such option '--kernal'. Did you mean '--kernel'?"),
+            ("--dropuot 0.4", "the model cnn has no option 'dropuot': its options are dropout (float, default 0.3)"),
+            ("--dropout much", "option dropout must be a finite number, got 'much'"),
+            ("--dropout", "option --dropout needs a value"),
+            ("--model vgg", "there is no model 'vgg': the models are cnn"),
+            ("genres/", "unexpected argument 'genres/'"),
+        ],
+    )
+    def test_of_run_is_told_in_one_line(self, tracker: Tracker, words: str, said: str) -> None:
+        result = tracker("run", *words.split())
+        assert result.status == 2
+        assert said in one_line(result)
+
+    def test_of_an_unknown_command_is_told_in_one_line(self, tracker: Tracker) -> None:
+        result = tracker("rnu")
+        assert result.status == 2
+        assert "No such command 'rnu'" in one_line(result)
+
+
+class TestDatasets:
+    def test_a_missing_folder_is_named(self, tracker: Tracker) -> None:
+        result = tracker("run", "--data", "nowhere")
+        assert result.status == 1
+        assert "nowhere" in one_line(result)
+
+    def test_a_folder_without_audio_is_named(self, tracker: Tracker, tmp_path: Path) -> None:
+        (tmp_path / "empty" / "jazz").mkdir(parents=True)
+        result = tracker("run", "--data", tmp_path / "empty")
+        assert result.status == 1
+        assert "no audio" in one_line(result)
+
+    def test_one_class_is_too_few(self, tracker: Tracker, tmp_path: Path) -> None:
+        write_tone(tmp_path / "one" / "jazz" / "a.wav", 300)
+        result = tracker("run", "--data", tmp_path / "one")
+        assert result.status == 1
+        assert "jazz" in one_line(result)
+
+    def test_a_class_too_small_for_the_split_is_named(self, tracker: Tracker, genres: Path) -> None:
+        write_tone(genres / "rare" / "only.wav", 900)
+        result = tracker("run", "--data", genres)
+        assert result.status == 1
+        assert "'rare'" in last_line(result)
+
+    def test_a_tenth_of_faulty_clips_is_refused_when_passed(self, tracker: Tracker, genres: Path) -> None:
+        for number in range(3):
+            soundfile.write(genres / "low" / f"{number}.wav", np.zeros(SR), SR)
+        result = tracker("run", "--data", genres)
+        assert result.status == 1
+        assert "3 of 20 clips cannot be used" in last_line(result)
+        assert "low/0.wav" in last_line(result)
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("file,label\na.wav,x\n", "path"),
+            ("path,label\nmissing.wav,x\nmissing2.wav,y\n", "missing.wav"),
+            ("path,label\na.wav,x\na.wav,y\n", "a.wav"),
+            ("", "empty"),
+        ],
+    )
+    def test_a_faulty_manifest_is_refused_with_what_is_wrong(
+        self, tracker: Tracker, tmp_path: Path, text: str, said: str
+    ) -> None:
+        write_tone(tmp_path / "a.wav", 300)
+        (tmp_path / "manifest.csv").write_text(text)
+        result = tracker("run", "--data", tmp_path / "manifest.csv")
+        assert result.status == 1
+        assert said in one_line(result)
+
+
+class TestStores:
+    @pytest.mark.parametrize("command", ["report", "runs", "ui"])
+    def test_a_folder_without_a_store_is_told_and_stays_without(self, tracker: Tracker, command: str) -> None:
+        result = tracker(command)
+        assert result.status == 1
+        assert "mlflow.db" in one_line(result)

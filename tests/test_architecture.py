@@ -1,0 +1,111 @@
+"""The way data flows is the way the folders read: imports point down only."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+PURE_BELOW = {
+    "errors": set(),
+    "runs": {"errors"},
+    "statistics": {"errors"},
+    "replay": {"errors"},
+    "design": {"runs", "errors"},
+    "conclusions": {"statistics", "replay", "design", "runs", "errors"},
+    "report": {"conclusions", "statistics", "replay", "design", "runs", "errors"},
+}
+PURE = set(PURE_BELOW)
+BELOW = PURE_BELOW | {
+    "data": {"runs", "errors"},
+    "features": {"runs", "errors"},
+    "training": {"features", "data", "runs", "errors"},
+    "store": {"runs", "errors"},
+    "figures": PURE,
+    "render": PURE,
+    "cli": {"data", "features", "training", "store", "figures", "render"} | PURE,
+}
+ONLY_IN = {
+    "librosa": {"features"},
+    "keras": {"training"},
+    "tensorflow": {"training"},
+    "models": {"training"},
+    "mlflow": {"store"},
+    "jinja2": {"render"},
+    "reports": {"render"},
+    "matplotlib": {"figures"},
+    "click": {"cli"},
+    "rich": {"cli"},
+}
+PURE_MAY_IMPORT = {
+    "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "itertools", "json", "math",
+    "numpy", "operator", "re", "scipy", "shlex", "statistics", "string", "typing",
+}  # fmt: skip
+
+
+def modules() -> list[Path]:
+    return sorted((ROOT / "tracker").rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(ROOT / "tracker").parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Return the dotted names that a module imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def rooms_of(names: set[str]) -> set[str]:
+    return {parts[1] for name in names if (parts := name.split("."))[0] == "tracker" and len(parts) > 1} - {
+        "__version__"
+    }
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+class TestArrows:
+    def test_imports_point_down_only(self, path: Path) -> None:
+        here = room(path)
+        assert rooms_of(imported(path)) <= BELOW.get(here, set()) | {here}
+
+    def test_each_heavy_library_has_one_room(self, path: Path) -> None:
+        tops = {name.split(".")[0] for name in imported(path)}
+        strangers = {top for top in tops & set(ONLY_IN) if room(path) not in ONLY_IN[top]}
+        assert not strangers
+
+    def test_the_pure_core_knows_no_files_clock_or_network(self, path: Path) -> None:
+        if room(path) in PURE:
+            assert {name.split(".")[0] for name in imported(path)} <= PURE_MAY_IMPORT | {"tracker"}
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter holds after running `code`."""
+    report = "\nimport sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    result = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
+    return set(result.stdout.splitlines()[-1].split())
+
+
+HEAVY = {"tensorflow", "keras", "mlflow", "librosa", "matplotlib", "scipy", "sklearn", "pandas"}
+
+
+class TestStartUp:
+    def test_importing_the_command_line_loads_no_heavy_library(self) -> None:
+        assert not loaded_after("import tracker.cli") & HEAVY
+
+    @pytest.mark.parametrize("words", ["--help", "run --help", "report --help", "runs --help", "ui --help"])
+    def test_help_loads_no_heavy_library(self, words: str) -> None:
+        code = f"import tracker.cli\ntry: tracker.cli.main({words.split()!r})\nexcept SystemExit: pass"
+        assert not loaded_after(code) & HEAVY

@@ -1,0 +1,148 @@
+"""``tracker report``: the comparison of an experiment's runs, for people and for programs."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracker.cli.options import locate_store, store_options
+from tracker.cli.terminal import notice
+from tracker.errors import TrackerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.report import Report
+
+FORMATS = ("markdown", "html", "json", "summary")
+
+_EXAMPLES = """
+\b
+Examples:
+  tracker report > REPORT.md
+  tracker report --format html --output report.html
+  tracker report --check REPORT.md
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="markdown",
+    show_default=True,
+    help="Markdown with figures as files, one HTML file, JSON for programs, or tables and sentences only.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write to FILE instead of standard output; links to figures are then relative to it.",
+)
+@click.option(
+    "--assets",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports/figures"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where Markdown's figures are written.",
+)
+@click.option(
+    "--check",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write nothing: compare with FILE and exit with 1 and the difference where it is another.",
+)
+@click.option("--max-bytes", type=click.IntRange(min=1), help="Most bytes of a summary.  [default: no limit]")
+@click.option("--metric", metavar="NAME", help="The metric to compare.  [default: the experiment's, or val_accuracy]")
+@click.option(
+    "--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
+    help="How often a difference may be claimed where there is none, 0 to 1.",
+)  # fmt: skip
+@click.option(
+    "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
+    help="The difference of accuracy that does not matter, 0 to 1.",
+)  # fmt: skip
+@store_options
+def report(
+    *,
+    form: str,
+    output: Path | None,
+    assets: Path,
+    check: Path | None,
+    max_bytes: int | None,
+    metric: str | None,
+    alpha: float,
+    margin: float,
+    experiment: str,
+    tracking_uri: str | None,
+) -> int:
+    """Write the comparison of an experiment's runs."""
+    from tracker.report import build_report
+    from tracker.store.read import read_experiment
+
+    held = read_experiment(locate_store(tracking_uri), experiment)
+    metric = metric or held.tags.get("tracker.metric")
+    content = build_report(held.name, held.runs, metric=metric, alpha=alpha, margin=margin)
+    target = check or output
+    text, files = _rendered(content, form, assets, target.parent if target else Path(), max_bytes)
+    if check:
+        return _difference(check, text)
+    _write(text, files, output)
+    return 0
+
+
+def _rendered(
+    report: Report, form: str, assets: Path, base: Path, max_bytes: int | None
+) -> tuple[str, Mapping[Path, bytes]]:
+    """Return the report's text, and the files that it links to."""
+    from tracker import render
+
+    if form == "json":
+        return render.render_json(report), {}
+    if form == "summary":
+        return render.render_summary(report, max_bytes), {}
+    from tracker.figures import report_pictures
+
+    pictures = report_pictures(report)
+    if form == "html":
+        return render.render_html(report, pictures), {}
+    files = {assets / name: png for name, png in render.picture_files(pictures).items()}
+    return render.render_markdown(report, pictures, _link_to(assets, base)), files
+
+
+def _link_to(assets: Path, base: Path) -> str:
+    """Return the folder of the figures as seen from the report, with forward slashes."""
+    import os
+
+    return Path(os.path.relpath(assets, base or ".")).as_posix()
+
+
+def _difference(file: Path, text: str) -> int:
+    there = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = list(difflib.unified_diff(there, text.splitlines(keepends=True), str(file), "now"))
+    for line in lines:
+        click.echo(line.rstrip("\n"))
+    if lines:
+        notice(f"{file} is not what would be written now; write it anew with --output {file}")
+    return 1 if lines else 0
+
+
+def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
+    """Write the figures first, then the text: a report never links to what is not there."""
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if output:
+            partial = output.with_name(output.name + ".partial")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(output)
+        else:
+            click.echo(text, nl=False)
+    except OSError as error:
+        raise TrackerError(f"the report cannot be written: {error.strerror}: {error.filename}") from error

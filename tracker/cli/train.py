@@ -1,0 +1,123 @@
+"""Plans to runs in the store: prepare the data once, then train and log each plan."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from tracker.cli.options import locate_store
+from tracker.cli.prepare import Prepared, prepare, some
+from tracker.cli.progress import epochs
+from tracker.cli.record import Recorder, identity
+from tracker.cli.terminal import notice, warn
+from tracker.errors import StoreError
+from tracker.runs import FINISHED, Run, RunPlan, number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from tracker.data.dataset import Clip
+    from tracker.store.location import Location
+    from tracker.training.images import LabelledImages, TrainingData
+    from tracker.training.outcome import Epoch
+
+
+@dataclass(frozen=True)
+class Request:
+    """What ``tracker run`` was asked for: plans that differ in the seed alone."""
+
+    plans: tuple[RunPlan, ...]
+    data: Path | None
+    experiment: str
+    tracking_uri: str | None
+    name: str | None
+    note: str | None
+    reuse: bool
+
+
+def train_and_log(request: Request) -> None:
+    """Train what is asked for, a run each; prints the runs' ids."""
+    location = locate_store(request.tracking_uri)
+    prepared = prepare(request.data, request.plans[0].split, request.plans[0].spectrogram)
+    _warn_of_short_clips(prepared, request.plans[0])
+    for plan in request.plans:
+        finished = _finished_run(location, request.experiment, plan, prepared) if request.reuse else None
+        if finished:
+            notice(f"reusing run {finished.name}: same configuration, seed, data and version")
+        click.echo(finished.run_id if finished else _train(plan, prepared, location, request))
+
+
+def _finished_run(location: Location, experiment: str, plan: RunPlan, prepared: Prepared) -> Run | None:
+    """Return a finished run of the same plan, data and version, if the store holds one."""
+    from tracker.store.read import read_experiment
+
+    try:
+        runs = read_experiment(location, experiment, by_epoch=0).runs
+    except StoreError:
+        return None  # there is nothing to reuse; what else may be wrong with the store, opening it will tell
+    asked, told = plan.params(), identity(prepared)
+    for run in runs:
+        if run.status == FINISHED and run.params == asked and told.items() <= run.tags.items():
+            return run
+    return None
+
+
+def _train(plan: RunPlan, prepared: Prepared, location: Location, request: Request) -> str:
+    """Train one plan, log it and return the run's id."""
+    from tracker.training.fit import train
+
+    data = _training_data(prepared)
+    with _terminated_like_interrupted():
+        recorder = Recorder.start(location, request.experiment, request.name, plan, prepared, request.note)
+        with recorder, epochs(recorder.name, plan.configuration.epochs) as display:
+
+            def on_epoch(epoch: Epoch) -> None:
+                recorder.log_epoch(epoch)
+                display.on_epoch(epoch)
+
+            recorder.log_outcome(train(plan, data, on_epoch=on_epoch, on_batch=display.on_batch))
+    return recorder.run_id
+
+
+def _training_data(prepared: Prepared) -> TrainingData:
+    from tracker.training.images import LabelledImages, TrainingData
+
+    def labelled(clips: tuple[Clip, ...]) -> LabelledImages:
+        return LabelledImages(
+            tuple(clip.path for clip in clips),
+            tuple(clip.label for clip in clips),
+            [prepared.images[clip.path] for clip in clips],
+        )
+
+    split = prepared.split
+    return TrainingData(labelled(split.training), labelled(split.validation), prepared.dataset.classes)
+
+
+def _warn_of_short_clips(prepared: Prepared, plan: RunPlan) -> None:
+    """Name the clips that are padded, once for all seeds."""
+    from tracker.training.images import short_clips
+
+    short = short_clips(plan, _training_data(prepared))
+    if short:
+        seconds = number_text(plan.configuration.segment_s)
+        warn(f"{len(short)} clips are shorter than a segment of {seconds} s and are padded with silence: {some(short)}")
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: with what it has."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
