@@ -56,7 +56,7 @@ __all__ = [
 def client_of(location: Location) -> MlflowClient:
     """Return a client of a store. On SQLite the store must be ready: MLflow would make or migrate it otherwise."""
     for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once
     with one_line_errors(f"cannot open the store {location.shown}"):
         return MlflowClient(location.uri)
 

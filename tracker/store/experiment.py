@@ -115,8 +115,10 @@ def _as_logged(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(values) >= np.finfo(np.float64).max, np.copysign(np.inf, values), values)
 
 
-def _metrics(latest: Mapping[str, float]) -> dict[str, float]:
-    return dict(zip(latest, _as_logged(np.array(list(latest.values()), dtype=np.float64)).tolist(), strict=True))
+def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) -> StoreError:
+    """Return the error for an experiment that is not there: it names those that are."""
+    shown = ", ".join(repr(other) for other in names[:20]) + (", …" if len(names) > 20 else "")
+    return StoreError(f"no experiment {name!r} in {location.shown}; it has {shown or 'none'}: give one by --experiment")
 
 
 def assemble(
@@ -135,29 +137,41 @@ def assemble(
         The most runs whose by-epoch predictions are read: those started last.
     """
     ordered = sorted(records, key=lambda record: (record.started or 0, record.run_id))
-    unreadable: list[Unreadable] = []
-    first = len(ordered) - by_epoch
-    runs = tuple(_run(record, fetch_of(record), i >= first, unreadable) for i, record in enumerate(ordered))
-    return Experiment(name, tags, runs, tuple(unreadable))
+    files = _Files(fetch_of)
+    late = {record.run_id for record in ordered[max(0, len(ordered) - by_epoch) :]}
+    runs = tuple(_run(record, files, with_epochs=record.run_id in late) for record in ordered)
+    return Experiment(name, tags, runs, tuple(files.unreadable))
 
 
-def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) -> StoreError:
-    """Return the error for an experiment that is not there: it names those that are."""
-    shown = ", ".join(repr(other) for other in names[:20]) + (", …" if len(names) > 20 else "")
-    return StoreError(f"no experiment {name!r} in {location.shown}; it has {shown or 'none'}: give one by --experiment")
+class _Files:
+    """Reads the runs' files, and keeps account of those that are broken."""
 
+    def __init__(self, fetch_of: Callable[[Record], Fetch]) -> None:
+        self.unreadable: list[Unreadable] = []
+        self._fetch_of = fetch_of
+        self._groups = lru_cache(maxsize=16)(_groups)  # the runs of an experiment mostly share their manifest
 
-def _run(record: Record, fetch: Fetch, with_epochs: bool, unreadable: list[Unreadable]) -> Run:  # noqa: FBT001
-    def read(path: str, parse: Callable[[bytes], T]) -> T | None:
+    def validation(self, record: Record) -> Predictions | None:
+        return self._read(record, artifacts.VALIDATION, _predictions)
+
+    def validation_by_epoch(self, record: Record) -> EpochPredictions | None:
+        return self._read(record, artifacts.VALIDATION_BY_EPOCH, artifacts.parse_epoch_predictions)
+
+    def groups(self, record: Record) -> dict[str, str]:
+        return self._read(record, artifacts.DATASET, self._groups) or {}
+
+    def _read(self, record: Record, path: str, parse: Callable[[bytes], T]) -> T | None:
         try:
-            data = fetch(path)
+            data = self._fetch_of(record)(path)
             return None if data is None else parse(data)
         except (OSError, ValueError) as error:
-            unreadable.append(Unreadable(record.run_id, path, " ".join(str(error).split())))
+            self.unreadable.append(Unreadable(record.run_id, path, " ".join(str(error).split())))
             return None
 
-    validation = read(artifacts.VALIDATION, _predictions)
-    groups = read(artifacts.DATASET, _groups) if validation else None
+
+def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
+    validation = files.validation(record)
+    groups = files.groups(record) if validation else {}
     return Run(
         run_id=record.run_id,
         name=record.name,
@@ -167,22 +181,20 @@ def _run(record: Record, fetch: Fetch, with_epochs: bool, unreadable: list[Unrea
         metrics=_metrics(record.metrics),
         curves=record.curves,
         validation=validation,
-        validation_by_epoch=read(artifacts.VALIDATION_BY_EPOCH, _epoch_predictions) if with_epochs else None,
-        groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation and groups else {},
+        validation_by_epoch=files.validation_by_epoch(record) if with_epochs else None,
+        groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation else {},
         started=record.started,
         ended=record.ended,
     )
+
+
+def _metrics(latest: Mapping[str, float]) -> dict[str, float]:
+    return dict(zip(latest, _as_logged(np.array(list(latest.values()), dtype=np.float64)).tolist(), strict=True))
 
 
 def _predictions(data: bytes) -> Predictions:
     return artifacts.parse_predictions(data.decode("utf-8", "surrogateescape"))
 
 
-def _epoch_predictions(data: bytes) -> EpochPredictions:
-    return artifacts.parse_epoch_predictions(data)
-
-
-@lru_cache(maxsize=16)
 def _groups(data: bytes) -> dict[str, str]:
-    """Parse a manifest; the runs of an experiment mostly share one."""
     return artifacts.groups_of(data.decode("utf-8", "surrogateescape"))

@@ -24,13 +24,23 @@ def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
         As the store has it: a path, a ``file:`` or an ``mlflow-artifacts:`` URI that ends in the run's own folders.
     folder : Path
         The folder of the store, in which artifacts are looked for that are not where they were written.
+
+    Returns
+    -------
+    callable
+        Returns the bytes of an artifact by its path, None where the run has none of that name; raises `OSError` where
+        they cannot be read.
     """
+    places = list(_places(artifact_uri, folder))
 
     def fetch(path: str) -> bytes | None:
-        for root in _places(artifact_uri, folder):
-            if root.is_dir():
-                return _bytes_of(root / path)
-        return None
+        if not places:
+            raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")
+        root = next((place for place in places if place.is_dir()), None)
+        try:
+            return (root / path).read_bytes() if root else None
+        except FileNotFoundError:
+            return None
 
     return fetch
 
@@ -43,12 +53,5 @@ def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:
     elif parts.scheme in {"", "file"}:
         written = Path(unquote(parts.path) if parts.scheme else artifact_uri)
         yield folder / written
-        steps = written.parts[1:] if written.is_absolute() else written.parts
+        steps = written.relative_to(written.anchor).parts
         yield from (folder.joinpath(*steps[i:]) for i in range(len(steps) - 1))
-
-
-def _bytes_of(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None

@@ -40,7 +40,7 @@ class Location:
     @property
     def shown(self) -> str:
         """The store as a person names it: a path or an address."""
-        return str(self.database or self.uri)
+        return str(self.database) if self.database else _without_password(self.uri)
 
 
 def locate(tracking_uri: str | None, folder: Path) -> Location:
@@ -106,7 +106,7 @@ def _beside(path: Path, folder: Path) -> Location:
 def _file_store(given: str) -> StoreError:
     return StoreError(
         f"{given} is one of MLflow's file stores, which MLflow itself no longer opens: convert it with "
-        "`mlflow migrate-filestore` and give the SQLite store that it writes"
+        "`mlflow migrate-filestore` and give the SQLite store that it writes, as sqlite:///PATH"
     )
 
 

@@ -1,4 +1,9 @@
-"""A Keras model as an MLflow model among a run's artifacts."""
+"""A Keras model as an MLflow model among a run's artifacts.
+
+It is saved and then logged as files, under the run, rather than through ``mlflow.keras.log_model``: that puts it
+elsewhere (``models/m-…``), where neither the run's list of artifacts nor a reader of the folder finds it, and works on
+MLflow's global active run. ``runs:/ID/model`` loads either, and MLflow's UI offers to register either.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +33,20 @@ class Model(Protocol):
 
 
 def log_keras_model(client: MlflowClient, run_id: str, model: Model, example: NDArray[np.float32]) -> None:
-    """Save a model under the artifact path ``model``, with signature and requirements."""
-    signature = infer_signature(example, model.predict_on_batch(example))
+    """Save a model under the artifact path ``model``, with signature and requirements.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    run_id : str
+    model : keras.Model
+    example : ndarray, shape (n, ...)
+        What the model takes, at least one.
+    """
+    one = example[:1]
+    signature = infer_signature(one, model.predict_on_batch(one))
+    pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model")
-        pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
         mlflow.keras.save_model(model, str(path), signature=signature, pip_requirements=pinned)
         client.log_artifacts(run_id, str(path), "model")

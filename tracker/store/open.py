@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from tracker.errors import StoreError
-from tracker.store.client import Experiment, MlflowClient, MlflowException, client_of, one_line_errors
+from tracker.store.client import MlflowClient, MlflowException, client_of, one_line_errors
 from tracker.store.schema import State, make, refusal, state_of
 
 if TYPE_CHECKING:
@@ -24,8 +24,14 @@ Clock = Callable[[], int]
 
 DEFAULT_METRIC = "val_accuracy"
 
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tells MLflow's UI that these are trainings, not chats with a language model."""
+
+_UNFINISHED = {State.EMPTY, State.HALF_MADE, State.OLDER}
+"""What a store looks like while MLflow makes it, version by version."""
+
 _QUIET_S = 3.0
-"""Seconds without a change after which a half-made store is taken for abandoned: MLflow commits several times each."""
+"""Seconds without a change after which such a store is taken for what it is: MLflow commits several times a second."""
 
 _MAKING_S = 60.0
 """Longest wait for another program that is making the store."""
@@ -63,8 +69,11 @@ class Store:
         StoreError
             If an experiment of that name was deleted, or it cannot be made.
         """
-        with one_line_errors(f"cannot make the experiment {name!r} in {self.location.shown}"):
-            experiment = self.client.get_experiment_by_name(name) or self._new_experiment(name, metric)
+        with one_line_errors(f"cannot open the experiment {name!r} in {self.location.shown}"):
+            experiment = self.client.get_experiment_by_name(name)
+            if not experiment:
+                self._make_experiment(name, metric)
+                experiment = self.client.get_experiment_by_name(name)
         if experiment.lifecycle_stage != "active":
             raise StoreError(
                 f"the experiment {name!r} was deleted: bring it back with `mlflow experiments restore "
@@ -72,14 +81,13 @@ class Store:
             )
         return str(experiment.experiment_id)
 
-    def _new_experiment(self, name: str, metric: str) -> Experiment:
+    def _make_experiment(self, name: str, metric: str) -> None:
         place = f"{self.location.artifacts}/{_folder_name(name)}" if self.location.artifacts else None
         try:
-            self.client.create_experiment(name, artifact_location=place, tags={"tracker.metric": metric})
+            self.client.create_experiment(name, artifact_location=place, tags={"tracker.metric": metric, **_KIND})
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        return self.client.get_experiment_by_name(name)
+                raise  # anything but another process that was faster
 
 
 def open_store(location: Location, clock: Clock = now_ms) -> Store:
@@ -102,30 +110,28 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
 
 
 def _make_ready(location: Location, database: Path, clock: Clock) -> None:
+    """See that the store is there and of the known schema; under a lock, as two that make it would break it."""
     if state_of(database) is State.READY:
         return
+    lock = database.with_name(f"{database.name}.lock")
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(database.with_name(f"{database.name}.lock")):
+        with FileLock(lock, timeout=_MAKING_S):
             state = _settled_state(database)
             if state in {State.ABSENT, State.EMPTY}:
                 make(database, location.artifacts, clock())
             elif state is not State.READY:
                 raise StoreError(refusal(database, state))
+        lock.unlink(missing_ok=True)  # whoever still waits for it finds the store ready
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"cannot make a store at {database}: {error}") from error
 
 
 def _settled_state(database: Path) -> State:
     """Return the state of a store once no other program, such as a UI just started, is at work on making it."""
-    unfinished = {State.EMPTY, State.HALF_MADE, State.OLDER}
-    began = changed = time.monotonic()
-    seen = None
-    while (state := state_of(database)) in unfinished and time.monotonic() - began < _MAKING_S:
-        now = (database.stat().st_mtime_ns, database.stat().st_size)
-        if now != seen:
-            seen, changed = now, time.monotonic()
-        if time.monotonic() - changed > _QUIET_S or time.time() - database.stat().st_mtime > _QUIET_S:
+    deadline = time.monotonic() + _MAKING_S
+    while (state := state_of(database)) in _UNFINISHED and time.monotonic() < deadline:
+        if time.time() - database.stat().st_mtime > _QUIET_S:
             break
         time.sleep(0.1)
     return state

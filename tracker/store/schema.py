@@ -121,22 +121,26 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
 
 def _open_read_only(database: Path) -> sqlite3.Connection:
     """Open without the right to write; a killed writer's journal needs that right once, to be rolled back."""
-    connection = _connect(database, "ro")
+    try:
+        return _begun(database, "ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+    _begun(database, "rw").close()
+    return _begun(database, "ro")
+
+
+def _begun(database: Path, mode: str) -> sqlite3.Connection:
+    """Open and begin a transaction: all that is read in it is of one moment."""
+    uri = f"{database.as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
     try:
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError:
         connection.close()
-        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
-            raise
-        with closing(_connect(database, "rw")) as restoring:
-            restoring.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return _connect(database, "ro")
+        raise
     return connection
-
-
-def _connect(database: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None)
 
 
 def _revision(connection: sqlite3.Connection, tables: set[str]) -> str | None:

@@ -29,7 +29,7 @@ def read_server(location: Location, name: str, by_epoch: int) -> Experiment:
         If the server cannot be reached or refuses, or has no such experiment.
     """
     client = client_of(location)
-    with one_line_errors(f"cannot read from {location.uri}"):
+    with one_line_errors(f"cannot read from {location.shown}"):
         found = client.get_experiment_by_name(name)
         if not found or found.lifecycle_stage != "active":
             raise unknown_experiment(location, name, _names(client))
@@ -48,7 +48,7 @@ def server_experiments(location: Location) -> tuple[str, ...]:
         If the server cannot be reached or refuses.
     """
     client = client_of(location)
-    with one_line_errors(f"cannot read from {location.uri}"):
+    with one_line_errors(f"cannot read from {location.shown}"):
         return _names(client)
 
 

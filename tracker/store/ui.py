@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.error import URLError
+from typing import IO, TYPE_CHECKING
 from urllib.request import urlopen
 
 from tracker.errors import StoreError
@@ -31,6 +32,9 @@ _ENVIRONMENT = {
 _STARTING_S = 120.0
 """Longest wait for the first answer: 7 to 9 s on two cores, more on a busy machine."""
 
+_ANSWER_S = 2.0
+_ENDING_S = 10.0
+
 
 @dataclass(frozen=True)
 class Server:
@@ -40,14 +44,17 @@ class Server:
     ----------
     address : str
         To open in a browser.
+    port : int
+        Another than the one asked for where that was taken.
     process : subprocess.Popen
     """
 
     address: str
+    port: int
     process: subprocess.Popen[bytes]
 
     def wait(self) -> int:
-        """Wait until it ends and return its exit status; an interrupt ends it."""
+        """Wait until it ends and return its exit status; an interrupt ends the wait with 0."""
         with suppress(KeyboardInterrupt):
             return self.process.wait()
         return 0
@@ -59,19 +66,20 @@ def ui_command(location: Location, host: str = HOST, port: int = PORT) -> tuple[
     Raises
     ------
     StoreError
-        If there is no store that this MLflow can open as it is: the UI would make or migrate it; or it is a server.
+        If there is no store that this MLflow can open as it is, as the UI would make or migrate it; or it is a server.
     """
     if not location.database:
-        raise StoreError(f"the store is a tracking server, which has its UI at {location.uri}: open that in a browser")
+        raise StoreError(f"the store is a tracking server and has its UI at {location.shown}: open that in a browser")
     require_ready(location.database)
     argv = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
-    argv += ["--artifacts-destination", location.artifacts, "--host", host, "--port", str(port), "--workers", "1"]
+    argv += ["--default-artifact-root", location.artifacts, "--artifacts-destination", location.artifacts]
+    argv += ["--host", host, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level warning"]
     return argv, dict(_ENVIRONMENT)
 
 
 @contextmanager
 def serving(location: Location, port: int = PORT, host: str = HOST) -> Iterator[Server]:
-    """Run MLflow's UI; it answers when the block begins and has ended when the block is left.
+    """Run MLflow's UI: it answers when the block begins and has ended when the block is left.
 
     Parameters
     ----------
@@ -87,16 +95,23 @@ def serving(location: Location, port: int = PORT, host: str = HOST) -> Iterator[
     """
     port = free_port(host, port)
     argv, environment = ui_command(location, host, port)
-    process = subprocess.Popen(argv, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # noqa: S603
-    try:
-        await_answer(f"http://{host}:{port}", process)
-        yield Server(f"http://{host}:{port}", process)
-    finally:
-        _end(process)
+    with tempfile.TemporaryFile() as said, _process(argv, environment, said) as process:
+        address = f"http://{host}:{port}"
+        try:
+            await_answer(address, process)
+        except StoreError as error:
+            raise StoreError(f"{error}{_last_line(said)}") from error
+        yield Server(address, port, process)
 
 
 def free_port(host: str, preferred: int) -> int:
-    """Return the preferred port, or any other if it is taken."""
+    """Return the preferred port, or any other if it is taken.
+
+    Raises
+    ------
+    StoreError
+        If the host is not this machine.
+    """
     for port in (preferred, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -113,20 +128,37 @@ def await_answer(address: str, process: subprocess.Popen[bytes], patience_s: flo
     StoreError
         If it ends or does not answer in time.
     """
-    began = time.monotonic()
-    while time.monotonic() - began < patience_s:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise StoreError(f"MLflow's UI ended at once with exit status {process.returncode}")
-        with suppress(URLError, OSError), urlopen(f"{address}/health", timeout=2):  # noqa: S310
+            raise StoreError(f"MLflow's UI ended before it answered, with exit status {process.returncode}")
+        with suppress(OSError), urlopen(f"{address}/health", timeout=_ANSWER_S):  # noqa: S310 -- always http
             return
         time.sleep(0.1)
     raise StoreError(f"MLflow's UI at {address} did not answer within {patience_s:.0f} s")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+@contextmanager
+def _process(argv: list[str], environment: dict[str, str], said: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command and the processes it starts; all have ended when the block is left."""
+    process = subprocess.Popen(  # noqa: S603 -- this Python, and arguments made here
+        argv, env=os.environ | environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+    )
     try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_ENDING_S)
+
+
+def _last_line(said: IO[bytes]) -> str:
+    said.seek(0)
+    lines = said.read().decode("utf-8", "replace").strip().splitlines()
+    return f": {lines[-1].strip()}" if lines else ""
