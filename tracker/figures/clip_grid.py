@@ -1,0 +1,131 @@
+"""Which clips each run gets right: a column a clip, the hardest first, and a row a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from tracker.figures.drawing import MUTED, SMALL, TINY, VERMILION, WIDTH, paper, place, png, style
+from tracker.figures.labels import label
+from tracker.report import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from tracker.figures.judged import Judged
+
+_MOST_CLIPS = 300
+"""Columns that can still be told apart on a screen; of more clips the hardest are shown."""
+_NAMED_CLIPS = 40
+"""Up to so many clips have their names below and a cross on every wrong cell."""
+_TALLEST = 6.0
+"""Inches that the rows may take."""
+_TABLE_ROWS = 60
+_RIGHT = "#d3e5f2"
+
+
+def clip_grid(runs: Sequence[Judged]) -> Picture:
+    """Draw a clip × run grid of right and wrong.
+
+    Parameters
+    ----------
+    runs : sequence of Judged
+        Runs that judged the same clips, at least one; rows from above.
+
+    Returns
+    -------
+    Picture
+        Its table has the clips that any run gets wrong.
+    """
+    right = np.array([run.predictions.right for run in runs])
+    order = np.lexsort((np.arange(right.shape[1]), right.sum(axis=0)))
+    shown = order[:_MOST_CLIPS]
+    with style():
+        names = _file_names(runs, shown) if len(shown) <= _NAMED_CLIPS else []
+        below = 0.45 + 0.058 * max(map(len, names), default=0)
+        height = min(0.24, _TALLEST / len(runs)) * len(runs)
+        figure = paper(below + height + 0.1)
+        axes = place(figure, 0.75, below, WIDTH - 0.85, height)
+        _cells(axes, right[:, shown])
+        _names(axes, runs, names)
+        _legend(figure, len(shown), right.shape[1])
+        ids = tuple(run.run_id for run in runs)
+        return Picture("clip-grid", png(figure), _finding(right), _HEADER, _rows(runs, right, order), ids)
+
+
+_HEADER = ("clip", "label", "right in", "mostly taken for")
+
+
+def _cells(axes: Axes, right: NDArray[np.bool_]) -> None:
+    """Fill the cells, with white lines between them while they are wide enough."""
+    axes.imshow(
+        ~right, cmap=ListedColormap([_RIGHT, VERMILION]), vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+    )
+    runs, clips = right.shape
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if clips <= _NAMED_CLIPS:
+        axes.vlines(np.arange(1, clips) - 0.5, -0.5, runs - 0.5, color="white", linewidth=1.2)
+        rows, columns = np.nonzero(~right)
+        axes.plot(columns, rows, linestyle="none", marker="x", color="white", markersize=4.5, markeredgewidth=1.3)
+    axes.hlines(np.arange(1, runs) - 0.5, -0.5, clips - 0.5, color="white", linewidth=1.2 if runs <= 25 else 0.4)
+
+
+def _names(axes: Axes, runs: Sequence[Judged], clips: Sequence[str]) -> None:
+    """Write the runs' names at the side, and the clips' below where there is room."""
+    size = min(SMALL, 72 * _TALLEST / len(runs) * 0.9)
+    axes.set_yticks(range(len(runs)), [label(run.name, 12) for run in runs], fontsize=size)
+    axes.set_xticks(range(len(clips)), clips, rotation=90, fontsize=TINY - 1, color=MUTED)
+    axes.tick_params(length=0)
+
+
+def _file_names(runs: Sequence[Judged], shown: NDArray[np.intp]) -> list[str]:
+    return [label(runs[0].predictions.clips[i].rsplit("/", 1)[-1], 20) for i in shown]
+
+
+def _legend(figure: Figure, shown: int, clips: int) -> None:
+    cross: dict[str, Any] = (
+        {"marker": "x", "markeredgecolor": "white", "markersize": 4} if shown <= _NAMED_CLIPS else {}
+    )
+    wrong = Line2D([], [], color=VERMILION, linewidth=8, solid_capstyle="butt", label="wrong", **cross)
+    which = f"{clips} clips" if shown == clips else f"the {shown} hardest of {clips:,} clips"
+    order = Patch(facecolor="none", edgecolor="none", label=f"{which}, from the hardest to the easiest →")
+    handles = [Patch(facecolor=_RIGHT, label="right"), wrong, order]
+    figure.legend(handles=handles, loc="lower center", ncols=3, fontsize=SMALL, borderaxespad=0.3)
+
+
+def _finding(right: NDArray[np.bool_]) -> str:
+    runs, clips = right.shape
+    count = right.sum(axis=0)
+    if runs == 1:
+        return f"The run is right on {int(count.sum())} of {clips} clips."
+    always, never = int((count == runs).sum()), int((count == 0).sum())
+    return (
+        f"Of {clips} clips {always} are right in all {runs} runs, {never} are wrong in all of them, "
+        f"and {clips - always - never} are right in some."
+    )
+
+
+def _rows(runs: Sequence[Judged], right: NDArray[np.bool_], order: NDArray[np.intp]) -> tuple[tuple[str, ...], ...]:
+    """Return the clips that any run gets wrong, the hardest first."""
+    wrong = [int(i) for i in order if not right[:, i].all()]
+    rows = [_row(runs, right, clip) for clip in wrong[:_TABLE_ROWS]]
+    return (*rows, *([("…", f"{len(wrong) - _TABLE_ROWS} more", "", "")] if len(wrong) > _TABLE_ROWS else []))
+
+
+def _row(runs: Sequence[Judged], right: NDArray[np.bool_], clip: int) -> tuple[str, ...]:
+    first = runs[0].predictions
+    said = Counter(run.predictions.predicted[clip] for run in runs)
+    del said[first.labels[clip]]
+    mistaken = max(sorted(said), key=lambda name: said[name])
+    return first.clips[clip], first.labels[clip], f"{right[:, clip].sum()} of {len(runs)}", mistaken

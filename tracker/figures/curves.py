@@ -1,0 +1,234 @@
+"""Loss and accuracy by epoch: one figure a run, and all runs as small multiples on the same axes.
+
+Training is a dashed line, validation a solid one. A star marks the best epoch (the lowest validation loss), a triangle
+every drop of the learning rate, a square the last epoch; they stand on the validation curve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from tracker.conclusions.sentences.words import percent
+from tracker.figures import curve_words
+from tracker.figures.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    SMALL,
+    TINY,
+    TITLE,
+    VERMILION,
+    paper,
+    place,
+    png,
+    style,
+    write,
+)
+from tracker.figures.labels import label, short, wrapped
+from tracker.figures.traces import Trace, accuracy_limits, at, finite, first_lost, loss_limits, trace_of
+from tracker.report import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from tracker.runs import Curve, Run
+
+_COLUMNS = 4
+_BLOCK = 3.1
+"""Height of a row of small multiples in inches."""
+_FEW = 12
+"""Up to so many epochs each is a dot too: a line through one epoch cannot be seen."""
+
+Pen = dict[str, Any]
+
+_TRAINING: Pen = {"color": VERMILION, "linestyle": (0, (4, 2)), "linewidth": 1.1, "markersize": 3}
+_VALIDATION: Pen = {"color": BLUE, "linestyle": "-", "linewidth": 1.4, "markersize": 3}
+_SIGN: Pen = {"linestyle": "none", "markeredgecolor": INK, "markeredgewidth": 0.7}
+_BEST = _SIGN | {"marker": "*", "markersize": 9.5, "markerfacecolor": GREEN}
+_DROP = _SIGN | {"marker": "v", "markersize": 5.5, "markerfacecolor": ORANGE}
+_STOP = _SIGN | {"marker": "s", "markersize": 5, "markerfacecolor": "white"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The limits that several runs share."""
+
+    epochs: tuple[float, float]
+    losses: tuple[float, float]
+    accuracies: tuple[float, float]
+
+
+def run_curves(run: Run) -> Picture:
+    """Draw the curves of one run.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    Picture
+        Its table has a row an epoch, thinned where they are many.
+
+    Raises
+    ------
+    ValueError
+        If neither loss nor accuracy was logged by epoch.
+    """
+    trace = trace_of(run)
+    if not trace.drawable:
+        raise ValueError(f"curves need loss or accuracy by epoch, and run {run.run_id} logged neither")
+    return section_curves([trace])[0]
+
+
+def section_curves(traces: Sequence[Trace]) -> tuple[Picture, ...]:
+    """Draw each run's curves in a figure of its own, all of them on the same axes.
+
+    The frame is drawn once, and each run's lines on a copy of it: that makes the second figure five times as fast.
+    """
+    with style():
+        figure = paper(2.75)
+        axes = place(figure, 0.5, 0.75, 3.3, 1.65), place(figure, 4.45, 0.75, 3.3, 1.65)
+        _frame(axes, _scale(traces))
+        for one, name in zip(axes, ("Loss", "Accuracy"), strict=True):
+            one.set_title(name, loc="left", fontsize=TITLE, fontweight="bold")
+            one.set_xlabel("epoch", labelpad=1)
+        _legend(figure, traces)
+        return tuple(_copies(figure, axes, traces))
+
+
+def overview(traces: Sequence[Trace]) -> Picture:
+    """Draw the curves of several runs as small multiples on shared axes, loss above accuracy."""
+    with style():
+        blocks = -(-len(traces) // _COLUMNS)
+        figure, scale = paper(0.3 + blocks * _BLOCK), _scale(traces)
+        for position, trace in enumerate(traces):
+            block, column = divmod(position, _COLUMNS)
+            corner = 0.58 + column * 1.86, 0.3 + (blocks - 1 - block) * _BLOCK
+            _small_multiple(figure, corner, trace, scale)
+        _legend(figure, traces)
+        shown = tuple(trace.run_id for trace in traces)
+        alt, (header, rows) = curve_words.finding_of_all(traces), curve_words.table_of_all(traces)
+        return Picture("curves", png(figure), alt, header, rows, shown)
+
+
+def _scale(traces: Sequence[Trace]) -> _Scale:
+    last = max((trace.stop_epoch or 1 for trace in traces), default=1)
+    epochs = (1 - min(0.9, 0.02 * last), 1.02 * last) if last > 1 else (0.5, 1.5)
+    return _Scale(epochs, loss_limits(traces), accuracy_limits(traces))
+
+
+def _frame(axes: tuple[Axes, Axes], scale: _Scale) -> None:
+    """Set the limits and ticks of a loss and an accuracy panel."""
+    for one, limits in zip(axes, (scale.losses, scale.accuracies), strict=True):
+        one.set_xlim(scale.epochs)
+        one.set_ylim(limits)
+        one.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+        one.yaxis.set_major_locator(MaxNLocator(4))
+    if scale.accuracies[1] < 1.1:
+        axes[1].set_yticks((0, 0.25, 0.5, 0.75, 1))
+        axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+
+def _copies(figure: Figure, axes: tuple[Axes, Axes], traces: Sequence[Trace]) -> Iterator[Picture]:
+    """Draw the frame, then each run on a copy of it."""
+    canvas: Any = figure.canvas
+    canvas.draw()
+    frame = canvas.copy_from_bbox(figure.bbox)
+    for trace in traces:
+        canvas.restore_region(frame)
+        drawn = [*_draw(axes, trace), *_remarks(axes, trace)]
+        for artist in drawn:
+            artist.draw(canvas.get_renderer())
+        header, rows = curve_words.table(trace)
+        yield Picture("curves", png(figure, redraw=False), curve_words.finding(trace), header, rows, (trace.run_id,))
+        for artist in drawn:
+            artist.remove()
+
+
+def _small_multiple(figure: Figure, corner: tuple[float, float], trace: Trace, scale: _Scale) -> None:
+    """Draw one run into a column, `corner` its lower left in inches; only the first column has numbers at its side."""
+    left, bottom = corner
+    axes = place(figure, left, bottom + 1.42, 1.72, 1.0), place(figure, left, bottom + 0.32, 1.72, 1.0)
+    _frame(axes, scale)
+    axes[0].tick_params(labelbottom=False)
+    axes[1].set_xlabel("epoch", labelpad=1)
+    for one, name in zip(axes, ("loss", "accuracy"), strict=True):
+        one.tick_params(labelleft=left < 1)
+        one.set_ylabel(name if left < 1 else "")
+    write(figure, left, bottom + 2.8, label(trace.name, 20), fontsize=TITLE, fontweight="bold")
+    title = wrapped(trace.title, 40, lines=3)
+    write(figure, left, bottom + 2.72, title, fontsize=TINY - 1, color=MUTED, va="top", linespacing=1.35)
+    _draw(axes, trace)
+
+
+def _draw(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:
+    """Draw a run's losses and accuracies with their marks."""
+    drawn: list[Artist] = []
+    for one, curves in zip(axes, (trace.losses, trace.accuracies), strict=True):
+        for curve, pen in zip(curves, (_TRAINING, _VALIDATION), strict=True):
+            drawn += _line(one, curve, pen) if curve is not None else []
+        marked = curves[1] if curves[1] is not None else curves[0]
+        for epochs, sign in (((trace.stop_epoch,), _STOP), (trace.drops, _DROP), ((trace.best_epoch,), _BEST)):
+            drawn += _marks(one, marked, epochs, sign)
+    return drawn
+
+
+def _line(axes: Axes, curve: Curve, pen: Pen) -> list[Line2D]:
+    values = finite(curve)
+    return axes.plot(curve.epochs, values, marker="o" if np.isfinite(values).sum() <= _FEW else None, **pen)
+
+
+def _marks(axes: Axes, curve: Curve | None, epochs: tuple[int | None, ...], sign: Pen) -> list[Line2D]:
+    points = [(epoch, value) for epoch in epochs if (value := at(curve, epoch)) is not None]
+    return axes.plot(*zip(*points, strict=True), **sign) if points else []
+
+
+def _remarks(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:
+    """Say above each panel what the best epoch came to, and inside it what cannot be seen."""
+    loss, accuracy = at(trace.val_loss, trace.best_epoch), at(trace.val_accuracy, trace.best_epoch)
+    where = f"at epoch {trace.best_epoch}"
+    beyond = _beyond(trace, axes[0].get_ylim()[1])
+    return [
+        *_remark(axes[0], f"lowest {short(loss)} {where}" if loss is not None else ""),
+        *_remark(axes[1], f"{percent(accuracy)} {where}" if accuracy is not None and accuracy <= 1 else ""),
+        *_remark(axes[0], beyond, y=0.93, va="top", color=VERMILION),
+    ]
+
+
+def _remark(axes: Axes, text: str, y: float = 1.04, **properties: Any) -> list[Artist]:
+    look = {"color": MUTED, "ha": "right"} | properties
+    return [axes.text(0.99, y, text, transform=axes.transAxes, **look)] if text else []
+
+
+def _beyond(trace: Trace, limit: float) -> str:
+    """Say which losses the panel cannot show."""
+    lost = first_lost(trace)
+    if lost is not None:
+        return f"not finite from epoch {lost}"
+    highest = max((np.nanmax(finite(curve)) for curve in trace.losses if curve is not None), default=0.0)
+    return f"up to {short(highest)}, cut off" if highest > limit else ""
+
+
+def _legend(figure: Figure, traces: Sequence[Trace]) -> None:
+    """Explain below the panels the lines and marks that occur."""
+    known = {
+        "training": (_TRAINING, any(t.loss is not None or t.accuracy is not None for t in traces)),
+        "validation": (_VALIDATION, any(t.val_loss is not None or t.val_accuracy is not None for t in traces)),
+        "best epoch": (_BEST, any(t.best_epoch is not None for t in traces)),
+        "learning rate drops": (_DROP, any(t.drops for t in traces)),
+        "last epoch": (_STOP, any(t.stop_epoch is not None for t in traces)),
+    }
+    lines = [Line2D([], [], label=name, **pen) for name, (pen, occurs) in known.items() if occurs]
+    figure.legend(handles=lines, loc="lower center", ncols=len(lines), fontsize=SMALL, borderaxespad=0.3)

@@ -1,0 +1,173 @@
+"""A person's note: that person's own Markdown, rendered as such, and able to do nothing else.
+
+A note is parsed once, by markdown-it with raw HTML off, so that a tag in it is text. Headings become bold paragraphs,
+since the outline is the report's; pictures become their alternative text, since a remote one tells its owner who reads
+the report; links keep to http, https and mailto.
+
+For HTML the tree is rendered and then sanitised by nh3. For Markdown it is written again from the tree, as Markdown:
+every text is escaped on the way, so that nothing acts but what the tree holds, whatever GitHub makes of the source; and
+what is written is still a note that a person can read in a terminal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+from markupsafe import Markup
+
+from tracker.render.escape import code, fence, held, inside, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_SCHEMES = ("http:", "https:", "mailto:")
+_ELEMENTS = {
+    "a", "blockquote", "br", "code", "em", "hr", "li", "ol", "p", "pre", "s", "strong", "table", "tbody", "td", "th",
+    "thead", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
+_SHORT = 240
+"""Characters of a note's beginning: three lines."""
+
+
+def note_html(note: str) -> Markup:
+    """Return a note as sanitised HTML."""
+    parser = _parser()
+    rendered = parser.renderer.render(_tokens(parser, note), parser.options, {})
+    return Markup(  # noqa: S704
+        nh3.clean(
+            rendered,
+            tags=_ELEMENTS,
+            attributes=_ATTRIBUTES,
+            url_schemes={scheme.rstrip(":") for scheme in _SCHEMES},
+            url_relative="deny",
+            link_rel="noopener noreferrer nofollow",
+        )
+    )
+
+
+def note_markdown(note: str) -> Markup:
+    """Return a note as a Markdown quotation in which nothing acts but emphasis, lists, tables, code and web links."""
+    tree = SyntaxTreeNode(_tokens(_parser(), note))
+    return Markup("\n".join(_prefixed(_blocks(tree.children), "> ")))  # noqa: S704
+
+
+def note_beginning(note: str) -> str:
+    """Return the words of a note's beginning, without its Markdown: other people's text still."""
+    tree = SyntaxTreeNode(_tokens(_parser(), note))
+    words = (node.content for node in tree.walk() if node.type in {"text", "code_inline", "fence", "code_block"})
+    return printable(" ".join(" ".join(words).split()), _SHORT)
+
+
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def _tokens(parser: MarkdownIt, note: str) -> list[Token]:
+    """Parse a note, with headings made bold and pictures made text."""
+    lines = (printable(line) for line in note.expandtabs(4).splitlines())
+    tokens = parser.parse("\n".join(lines))
+    for previous, token in zip([None, *tokens], tokens, strict=False):
+        children = [_without_picture(child) for child in token.children or []]
+        if previous is not None and previous.type == "heading_open":
+            children = [Token("strong_open", "strong", 1), *children, Token("strong_close", "strong", -1)]
+        token.children = children if token.children is not None else None
+    return [_without_heading(token) for token in tokens]
+
+
+def _without_picture(token: Token) -> Token:
+    return Token("text", "", 0, content=f"[picture: {token.content}]") if token.type == "image" else token
+
+
+def _without_heading(token: Token) -> Token:
+    kind = token.type.replace("heading", "paragraph")
+    return token if kind == token.type else Token(kind, "p", token.nesting, block=True)
+
+
+def _prefixed(blocks: Iterable[str], prefix: str, first: str | None = None, *, tight: bool = False) -> list[str]:
+    """Return the lines of `blocks` behind `prefix`, the first behind `first`."""
+    lines = ("\n" if tight else "\n\n").join(blocks).split("\n")
+    fronts = [prefix if first is None else first] + [prefix] * (len(lines) - 1)
+    return [(front + line).rstrip() for front, line in zip(fronts, lines, strict=True)]
+
+
+def _blocks(nodes: Iterable[SyntaxTreeNode]) -> list[str]:
+    return [_BLOCKS[node.type](node) for node in nodes if node.type in _BLOCKS]
+
+
+def _paragraph(node: SyntaxTreeNode) -> str:
+    lines = "".join(_inline(child) for child in node.children).split("\n")
+    return "\n".join(held(line.strip()) for line in lines)
+
+
+def _quotation(node: SyntaxTreeNode) -> str:
+    return "\n".join(_prefixed(_blocks(node.children), "> "))
+
+
+def _list(node: SyntaxTreeNode) -> str:
+    number = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
+    items = []
+    for position, item in enumerate(node.children):
+        first = "- " if number is None else f"{number + position}. "
+        tight = all(child.hidden for child in item.children if child.type == "paragraph")
+        items += _prefixed(_blocks(item.children), " " * len(first), first, tight=tight)
+    return "\n".join(items)
+
+
+def _table(node: SyntaxTreeNode) -> str:
+    rows = [[_cell(cell) for cell in row.children] for part in node.children for row in part.children]
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(node: SyntaxTreeNode) -> str:
+    return "".join(_inline(child) for child in node.children)
+
+
+def _inline(node: SyntaxTreeNode) -> str:
+    if node.type in _MARKS:
+        mark = _MARKS[node.type]
+        return f"{mark}{_cell(node)}{mark}"
+    return _INLINES.get(node.type, _cell)(node)
+
+
+def _text(node: SyntaxTreeNode) -> str:
+    """Escape a text, keeping the spaces at its ends: they part it from its neighbours."""
+    content = node.content
+    before, after = content[: len(content) - len(content.lstrip())], content[len(content.rstrip()) :]
+    return f"{before[:1]}{inside(content, None)}{after[:1] if content.strip() else ''}"
+
+
+def _code(node: SyntaxTreeNode) -> str:
+    return code(node.content, len(node.content) + 1) if set("`|") & set(node.content) else f"`{node.content}`"
+
+
+def _link(node: SyntaxTreeNode) -> str:
+    target = str(node.attrs.get("href", ""))
+    if not target.startswith(_SCHEMES):
+        return _cell(node)
+    return f"[{_cell(node)}](<{target.replace('&', '&amp;').replace('$', '%24')}>)"
+
+
+_MARKS = {"em": "*", "strong": "**", "s": "~~"}
+_INLINES: dict[str, Callable[[SyntaxTreeNode], str]] = {
+    "text": _text,
+    "softbreak": lambda _: "\n",
+    "hardbreak": lambda _: "\\\n",
+    "code_inline": _code,
+    "link": _link,
+}
+_BLOCKS: dict[str, Callable[[SyntaxTreeNode], str]] = {
+    "paragraph": _paragraph,
+    "blockquote": _quotation,
+    "bullet_list": _list,
+    "ordered_list": _list,
+    "table": _table,
+    "fence": lambda node: fence(node.content.rstrip("\n"), ""),
+    "code_block": lambda node: fence(node.content.rstrip("\n"), ""),
+    "hr": lambda _: "***",
+}
