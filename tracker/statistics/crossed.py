@@ -11,13 +11,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import scipy
 
 from tracker.statistics.groups import Groups, group_codes, group_sums
 from tracker.statistics.proportions import Interval, two_sided_z
+from tracker.statistics.score import score_intervals
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 NOTHING = 1e-12
@@ -204,14 +205,14 @@ def t_effect(mean: float, standard_error: float, df: float) -> Effect:
 def constant_effect(mean: float, repeats: int, n: int) -> Effect:
     """Return the effect of `repeats` values that are all `mean`, gained on `n` clips.
 
-    The p-value is that of a sign test: 1 for a mean of 0, else 2^(1 - repeats). The interval is the mean ±
-    z² / (n + z²), which is Tango's for no discordant clip and Wilson's for all of them, within -1 and 1.
+    The p-value is that of a sign test: 1 for a mean of 0, else 2^(1 - repeats). The interval is Tango's for a share
+    |mean| of the clips discordant, all in one direction: ±z² / (n + z²) for a mean of 0.
     """
 
     def interval(confidence: float) -> Interval:
-        square = two_sided_z(confidence) ** 2
-        half = square / (n + square)
-        return max(-1.0, mean - half), min(1.0, mean + half)
+        ahead, behind = np.array([max(mean, 0.0) * n]), np.array([max(-mean, 0.0) * n])
+        low, high = score_intervals(ahead, behind, n, two_sided_z(confidence))
+        return float(low[0]), float(high[0])
 
     nil = abs(mean) <= NOTHING
     t = 0.0 if nil else math.copysign(math.inf, mean)

@@ -84,6 +84,7 @@ def bca_interval(net: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.r
     bias = scipy.special.ndtri(((drawn < estimate).mean() + (drawn <= estimate).mean()) / 2)
     left_out = (net.sum() - net) / (sizes.sum() - sizes)
     pull = left_out.mean() - left_out
+    pull /= np.abs(pull).max()
     acceleration = (pull**3).sum() / (6 * (pull**2).sum() ** 1.5)
     shifted = bias + scipy.special.ndtri([0.025, 0.975])
     low, high = np.quantile(drawn, scipy.special.ndtr(bias + shifted / (1 - acceleration * shifted)))

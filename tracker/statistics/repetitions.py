@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FEWEST_PAIRS = 3
 """With fewer the spread between pairs says next to nothing."""
 
+FARTHEST = 20.0
+"""Standard errors beyond which nothing is missed (a chance under 1e-8) and scipy's distribution may give NaN."""
+
 MOST_PAIRS = 1_000
 """More matched pairs than anybody trains."""
 
@@ -105,9 +108,9 @@ def pairs_needed(
 
 
 def _t_power(shift: float, df: float, alpha: float) -> float:
-    """Return the chance that |t| passes its threshold where t is `shift` standard errors from 0."""
+    """Return the chance that t passes its threshold on the right side where it is `shift` standard errors from 0."""
     threshold = scipy.special.stdtrit(df, 1 - alpha / 2)
-    return float(1 - scipy.special.nctdtr(df, shift, threshold) + scipy.special.nctdtr(df, shift, -threshold))
+    return float(1 - scipy.special.nctdtr(df, min(shift, FARTHEST), threshold))
 
 
 def _check(power: float, alpha: float) -> None:

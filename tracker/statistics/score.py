@@ -18,14 +18,14 @@ BISECTIONS = 60
 
 
 def score_intervals(
-    b: NDArray[np.integer], c: NDArray[np.integer], n: int, z: float
+    b: NDArray[np.number], c: NDArray[np.number], n: int, z: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where the score of a true difference is within ±z.
 
     Parameters
     ----------
-    b, c : ndarray of int, shape (m,)
-        Discordant clips, of `n` each time.
+    b, c : ndarray, shape (m,)
+        Discordant clips, of `n` each time; they need not be whole.
     n : int
     z : float
         A normal quantile.
@@ -41,10 +41,11 @@ def score_intervals(
     design. Statistics in Medicine 17, 891-908.
     doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B
     """
-    return _end(b, c, n, z, outermost=-1.0), _end(b, c, n, z, outermost=1.0)
+    ahead, behind = b.astype(np.float64), c.astype(np.float64)
+    return _end(ahead, behind, n, z, outermost=-1.0), _end(ahead, behind, n, z, outermost=1.0)
 
 
-def _end(b: NDArray[np.integer], c: NDArray[np.integer], n: int, z: float, *, outermost: float) -> NDArray[np.float64]:
+def _end(b: NDArray[np.float64], c: NDArray[np.float64], n: int, z: float, *, outermost: float) -> NDArray[np.float64]:
     """Bisect between the estimate, whose score is 0, and an end of the parameter space."""
     inside, outside = (b - c) / n, np.full(b.shape, outermost)
     for _ in range(BISECTIONS):
@@ -55,7 +56,7 @@ def _end(b: NDArray[np.integer], c: NDArray[np.integer], n: int, z: float, *, ou
 
 
 def _score(
-    b: NDArray[np.integer], c: NDArray[np.integer], n: int, difference: NDArray[np.float64]
+    b: NDArray[np.float64], c: NDArray[np.float64], n: int, difference: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the score of a true `difference`, its nuisance parameter at the restricted maximum likelihood."""
     linear = (2 * n - b + c) * difference - b - c

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import t as student
+from scipy.stats import ttest_1samp, ttest_ind
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+
+from tracker.statistics.crossed import Effect, by_group, constant_effect, crossed, mean_squares, nested, t_effect
+from tracker.statistics.paired import mcnemar, tango
+
+fixed = settings(derandomize=True, deadline=None, max_examples=200)
+few = settings(derandomize=True, deadline=None, max_examples=15)
+
+
+def tables(least: int, most: int, *, rows: int = 5) -> st.SearchStrategy[np.ndarray]:
+    shapes = st.tuples(st.integers(2, rows), st.integers(2, 12))
+    return shapes.flatmap(lambda shape: arrays(np.int64, shape, elements=st.integers(least, most))).map(
+        lambda table: table.astype(np.float64)
+    )
+
+
+two_levels = st.tuples(st.integers(2, 4), st.integers(2, 4), st.integers(2, 10)).flatmap(
+    lambda shape: st.tuples(
+        arrays(np.int64, (shape[0], shape[2]), elements=st.integers(0, 1)).map(np.float64),
+        arrays(np.int64, (shape[1], shape[2]), elements=st.integers(0, 1)).map(np.float64),
+    )
+)
+
+
+def same(one: Effect, other: Effect, *, sign: int = 1) -> bool:
+    ends = [*one.interval, *one.interval_90]
+    others = (
+        [*other.interval, *other.interval_90]
+        if sign > 0
+        else [-x for x in (*other.interval[::-1], *other.interval_90[::-1])]
+    )
+    mine = [one.estimate, one.standard_error, one.df, one.t, one.p_value, *ends]
+    theirs = [sign * other.estimate, other.standard_error, other.df, sign * other.t, other.p_value, *others]
+    return mine == pytest.approx(theirs, rel=1e-6, abs=1e-9)
+
+
+class TestMeanSquares:
+    @few
+    @given(tables(-1, 1))
+    def test_are_those_of_a_two_way_analysis_of_variance(self, table):
+        r, n = table.shape
+        frame = pd.DataFrame({"x": table.ravel(), "pair": np.repeat(range(r), n), "clip": np.tile(range(n), r)})
+        expected = anova_lm(ols("x ~ C(pair) + C(clip)", frame).fit())["mean_sq"]
+        found = mean_squares(table)
+        assert [found.rows, found.columns, found.residual] == pytest.approx(list(expected), abs=1e-9)
+
+    @pytest.mark.parametrize("shape", [(1, 5), (3, 1), (0, 5), (3, 0), (6,)])
+    def test_need_two_repetitions_by_two_clips(self, shape):
+        with pytest.raises(ValueError, match="at least two repetitions by two clips"):
+            mean_squares(np.zeros(shape))
+
+
+class TestCrossed:
+    def test_agrees_with_the_worked_matrices(self, oracles):
+        for case in oracles["crossed"]:
+            entries = np.array(case["entries"], dtype=float)
+            found, squares = crossed(entries), mean_squares(entries)
+            assert [squares.rows, squares.columns, squares.residual] == pytest.approx(
+                [case["rows"], case["columns"], case["residual"]]
+            )
+            for name in ("estimate", "standard_error", "df", "t", "p_value", "interval"):
+                assert getattr(found, name) == pytest.approx(case[name]), name
+
+    def test_has_a_90_percent_interval_from_the_same_t(self, oracles):
+        found = crossed(np.array(oracles["crossed"][1]["entries"], dtype=float))
+        half = student.ppf(0.95, found.df) * found.standard_error
+        assert found.interval_90 == pytest.approx((found.estimate - half, found.estimate + half))
+
+    @fixed
+    @given(tables(-1, 1))
+    def test_changes_sign_with_the_levels(self, entries):
+        assert same(crossed(-entries), crossed(entries), sign=-1)
+
+    @fixed
+    @given(tables(-1, 1), st.randoms())
+    def test_does_not_depend_on_the_order_of_pairs_and_clips(self, entries, random):
+        rows, columns = (random.sample(range(k), k) for k in entries.shape)
+        assert same(crossed(entries[rows][:, columns]), crossed(entries))
+
+    def test_without_clip_to_clip_variance_is_a_t_test_over_pairs(self):
+        entries = np.random.default_rng(0).integers(-1, 2, (4, 50)).astype(float)
+        squares = mean_squares(entries)
+        assert squares.columns < squares.residual
+        expected = ttest_1samp(entries.mean(axis=1), 0)
+        assert crossed(entries).p_value == pytest.approx(expected.pvalue)
+        assert crossed(entries).df == pytest.approx(3)
+
+    def test_of_pairs_that_agree_in_their_mean_takes_the_residual_with_n_minus_1_degrees_of_freedom(self):
+        entries = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0.0]])
+        squares = mean_squares(entries)
+        assert squares.rows < 1e-12 < squares.residual
+        found = crossed(entries)
+        assert found.df == 5
+        assert found.standard_error == pytest.approx(np.sqrt(max(squares.residual, squares.columns) / 18))
+        assert found.p_value == pytest.approx(2 * student.sf(found.estimate / found.standard_error, 5))
+
+    def test_of_identical_pairs_is_a_t_test_over_clips(self):
+        row = np.array([1, 0, 0, 1, -1, 1, 0, 1.0])
+        found, expected = crossed(np.stack([row] * 3)), ttest_1samp(row, 0)
+        assert (found.t, found.p_value, found.df) == pytest.approx((expected.statistic, expected.pvalue, 7))
+
+    @pytest.mark.parametrize("n", [2, 30, 1_000])
+    def test_of_nothing_but_zeros_is_one_with_tangos_interval(self, n):
+        found = crossed(np.zeros((3, n)))
+        half = 1.959963984540054**2 / (n + 1.959963984540054**2)
+        assert (found.estimate, found.t, found.p_value) == (0.0, 0.0, 1.0)
+        assert found.interval == pytest.approx((-half, half))
+        assert found.interval_90 == pytest.approx(tango(0, 0, n, 0.90))
+
+    @pytest.mark.parametrize("sign", [1.0, -1.0])
+    def test_of_the_same_answer_everywhere_is_mcnemar_over_the_clips(self, sign):
+        found = crossed(np.full((3, 8), sign))
+        assert found.p_value == mcnemar(8, 0)
+        assert found.estimate == sign
+        assert found.interval == pytest.approx(tango(8, 0, 8) if sign > 0 else tango(0, 8, 8))
+
+    @fixed
+    @given(tables(-1, 1))
+    def test_always_gives_a_probability_and_a_finite_interval_around_the_estimate(self, entries):
+        found = crossed(entries)
+        assert 0 <= found.p_value <= 1
+        assert np.isfinite([found.estimate, found.standard_error, found.df, *found.interval, *found.interval_90]).all()
+        assert found.interval[0] <= found.interval_90[0] <= found.estimate + 1e-9
+        assert found.interval[1] >= found.interval_90[1] >= found.estimate - 1e-9
+
+    def test_claims_something_in_about_one_null_experiment_in_twenty(self):
+        rng = np.random.default_rng(11)
+        assert np.mean([crossed(null_pairs(rng, 5, 60)).p_value <= 0.05 for _ in range(600)]) < 0.08
+
+
+class TestByGroup:
+    @fixed
+    @given(tables(-1, 1))
+    def test_of_groups_of_one_changes_nothing(self, entries):
+        assert np.allclose(by_group(entries, list(range(entries.shape[1]))), entries, atol=1e-12)
+
+    @fixed
+    @given(tables(-1, 1), st.lists(st.integers(0, 3), min_size=12, max_size=12))
+    def test_keeps_the_mean_of_every_row(self, entries, groups):
+        grouped = by_group(entries, groups[: entries.shape[1]])
+        assert np.allclose(grouped.mean(axis=1), entries.mean(axis=1), atol=1e-12)
+
+    def test_follows_its_formula(self):
+        entries = np.array([[1, 0, 1, -1.0], [0, 0, 1, 0]])
+        m = 2 / 8
+        expected = [[0.5 * (1 - 3 * m + 1) + m, 0.5 * (-1 - m) + m], [0.5 * (1 - 3 * m) + m, 0.5 * (-m) + m]]
+        assert by_group(entries, ["a", "a", "a", "b"]) == pytest.approx(np.array(expected))
+
+    def test_keeps_copied_clips_from_counting_twice(self):
+        entries = np.random.default_rng(5).integers(-1, 2, (4, 15)).astype(float)
+        copied = by_group(np.repeat(entries, 4, axis=1), np.repeat(np.arange(15), 4))
+        assert same(crossed(copied), crossed(entries))
+
+    def test_needs_a_group_for_each_clip(self):
+        with pytest.raises(ValueError, match="one group for each"):
+            by_group(np.zeros((2, 3)), ["a"])
+
+
+class TestNested:
+    def test_agrees_with_the_worked_matrices(self, oracles):
+        for case in oracles["nested"]:
+            found = nested(np.array(case["a"], dtype=float), np.array(case["b"], dtype=float))
+            for name in ("estimate", "standard_error", "df", "t", "p_value"):
+                assert getattr(found, name) == pytest.approx(case[name]), name
+
+    @fixed
+    @given(two_levels)
+    def test_changes_sign_with_the_levels(self, levels):
+        assert same(nested(*levels[::-1]), nested(*levels), sign=-1)
+
+    @fixed
+    @given(two_levels, st.randoms())
+    def test_does_not_depend_on_the_order_of_repetitions_and_clips(self, levels, random):
+        clips = random.sample(range(levels[0].shape[1]), levels[0].shape[1])
+        shuffled = [level[random.sample(range(len(level)), len(level))][:, clips] for level in levels]
+        assert same(nested(*shuffled), nested(*levels))
+
+    def test_without_clip_to_clip_variance_is_welchs_t_test_over_repetitions(self):
+        for seed in range(100):
+            a, b = (np.random.default_rng([seed, i]).integers(0, 2, (r, 40)).astype(float) for i, r in ((0, 3), (1, 4)))
+            residual = mean_squares(a).residual / a.size + mean_squares(b).residual / b.size
+            if (a.mean(axis=0) - b.mean(axis=0)).var(ddof=1) / 40 < residual:
+                expected = ttest_ind(a.mean(axis=1), b.mean(axis=1), equal_var=False)
+                assert nested(a, b).p_value == pytest.approx(expected.pvalue)
+                assert nested(a, b).df == pytest.approx(expected.df)
+                return
+        pytest.fail("no such table among a hundred")
+
+    def test_of_repetitions_that_agree_is_a_t_test_over_clips(self):
+        a, b = np.array([1, 1, 0, 1, 1, 1, 0, 1.0]), np.array([0, 1, 0, 0, 1, 0, 1, 1.0])
+        found, expected = nested(np.stack([a] * 3), np.stack([b] * 4)), ttest_1samp(a - b, 0)
+        assert (found.t, found.p_value, found.df) == pytest.approx((expected.statistic, expected.pvalue, 7))
+
+    def test_of_equal_answers_everywhere_is_one(self):
+        level = np.stack([np.array([1, 0, 1, 1.0])] * 3)
+        assert nested(level, level) == crossed(np.zeros((3, 4)))
+
+    def test_of_all_right_against_all_wrong_is_mcnemar_over_the_clips(self):
+        assert nested(np.ones((3, 7)), np.zeros((4, 7))).p_value == mcnemar(7, 0)
+
+    @fixed
+    @given(two_levels)
+    def test_always_gives_a_probability_and_a_finite_interval(self, levels):
+        found = nested(*levels)
+        assert 0 <= found.p_value <= 1
+        assert np.isfinite([found.estimate, found.standard_error, found.df, *found.interval, *found.interval_90]).all()
+
+    @few
+    @given(two_levels, st.lists(st.integers(0, 3), min_size=10, max_size=10))
+    def test_takes_groups_as_columns(self, levels, groups):
+        groups = [*groups[: levels[0].shape[1] - 2], "x", "y"]
+        found = nested(*(by_group(level, groups) for level in levels))
+        assert found.estimate == pytest.approx(float(levels[0].mean() - levels[1].mean()), abs=1e-9)
+        assert 0 <= found.p_value <= 1
+
+    def test_claims_something_in_about_one_null_experiment_in_twenty(self):
+        rng = np.random.default_rng(12)
+        assert np.mean([nested(*null_levels(rng, 4, 60)).p_value <= 0.05 for _ in range(600)]) < 0.08
+
+    def test_refuses_different_clips(self):
+        with pytest.raises(ValueError, match="the same clips, got 3 and 4"):
+            nested(np.zeros((2, 3)), np.zeros((2, 4)))
+
+    def test_refuses_a_single_repetition(self):
+        with pytest.raises(ValueError, match="at least two repetitions"):
+            nested(np.zeros((1, 3)), np.zeros((2, 3)))
+
+
+class TestTEffect:
+    def test_is_students(self):
+        found = t_effect(0.2, 0.1, 7)
+        assert found.p_value == pytest.approx(2 * student.sf(2, 7))
+        assert found.interval == pytest.approx(student.interval(0.95, 7, 0.2, 0.1))
+        assert found.interval_90 == pytest.approx(student.interval(0.90, 7, 0.2, 0.1))
+
+
+class TestConstantEffect:
+    def test_of_one_value_cannot_decide(self):
+        assert constant_effect(0.3, 1, 10).p_value == 1.0
+
+    def test_gives_an_interval_around_a_mean_between_zero_and_one(self):
+        found = constant_effect(0.1, 6, 60)
+        assert found.p_value == 2.0**-5
+        assert found.interval == pytest.approx(tango(6, 0, 60))
+
+
+def null_levels(rng: np.random.Generator, r: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Right and wrong of two levels that differ in nothing but the luck of training and of the clips."""
+    easiness = rng.normal(1.2, 1.2, n)
+    levels = [easiness + rng.normal(0, 0.4, n) + rng.normal(0, 0.3, (r, 1)) + rng.normal(0, 0.7, (r, n)) for _ in "ab"]
+    return (levels[0] > 0).astype(float), (levels[1] > 0).astype(float)
+
+
+def null_pairs(rng: np.random.Generator, r: int, n: int) -> np.ndarray:
+    one, other = null_levels(rng, r, n)
+    return one - other

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from scipy.stats import t as student
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from tracker.statistics.proportions import grouped_wilson, newcombe, two_sided_z, wilson
+
+fixed = settings(derandomize=True, deadline=None, max_examples=200)
+counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+confidences = st.sampled_from([0.5, 0.9, 0.95, 0.99])
+
+
+def table(*groups: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Answers and groups from (right, size) of each group."""
+    right = np.concatenate([np.arange(size) < correct for correct, size in groups])
+    return right, np.repeat(np.arange(len(groups)), [size for _, size in groups])
+
+
+class TestWilson:
+    def test_agrees_with_published_values(self, oracles):
+        for case in oracles["wilson"]:
+            assert wilson(case["correct"], case["n"]) == pytest.approx(case["interval"], abs=1e-6)
+
+    @fixed
+    @given(counts, confidences)
+    def test_is_scipys_to_the_last_digits(self, count, confidence):
+        expected = binomtest(*count).proportion_ci(confidence, method="wilson")
+        assert wilson(*count, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+    def test_is_statsmodels(self):
+        assert wilson(25, 30) == pytest.approx(proportion_confint(25, 30, method="wilson"), abs=1e-12)
+
+    def test_of_all_right_reaches_one(self):
+        assert wilson(30, 30)[1] == 1.0
+
+    def test_of_none_right_reaches_zero(self):
+        assert wilson(0, 30)[0] == 0.0
+
+    @fixed
+    @given(counts)
+    def test_of_wrong_clips_mirrors_that_of_right_ones(self, count):
+        correct, n = count
+        low, high = wilson(correct, n)
+        assert wilson(n - correct, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+    @fixed
+    @given(counts)
+    def test_holds_the_share_and_stays_between_zero_and_one(self, count):
+        low, high = wilson(*count)
+        assert 0 <= low <= count[0] / count[1] <= high <= 1
+
+    @pytest.mark.parametrize(("correct", "n"), [(0, 0), (-1, 3), (4, 3)])
+    def test_needs_counts_that_can_be(self, correct, n):
+        with pytest.raises(ValueError, match="got"):
+            wilson(correct, n)
+
+    @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0, float("nan")])
+    def test_needs_a_confidence_between_zero_and_one(self, confidence):
+        with pytest.raises(ValueError, match="confidence must be"):
+            wilson(1, 2, confidence)
+
+
+class TestGroupedWilson:
+    def test_with_groups_of_one_is_wilsons(self):
+        right = np.arange(30) < 25
+        assert grouped_wilson(right, list(range(30))) == wilson(25, 30)
+
+    def test_of_unrelated_clips_keeps_every_clip_and_takes_students_quantile(self):
+        right, groups = table(*[(2, 3)] * 10)
+        t = float(student.ppf(0.975, 9))
+        assert grouped_wilson(right, groups) == pytest.approx(by_formula(20 / 30, 30, t))
+
+    def test_of_groups_that_are_all_right_or_all_wrong_counts_groups(self):
+        right, groups = table(*[(3, 3)] * 7, *[(0, 3)] * 3)
+        t = float(student.ppf(0.975, 9))
+        assert grouped_wilson(right, groups) == pytest.approx(by_formula(0.7, 10, t))
+
+    def test_of_everything_right_counts_groups(self):
+        right, groups = table(*[(3, 3)] * 10)
+        t = float(student.ppf(0.975, 9))
+        assert grouped_wilson(right, groups) == pytest.approx(by_formula(1.0, 10, t))
+
+    def test_divides_the_clips_by_the_design_effect(self):
+        sizes = [(4, 5), (1, 6), (3, 3), (2, 2), (0, 4), (7, 8)]
+        right, groups = table(*sizes)
+        n, size = len(right), np.array([s for _, s in sizes])
+        squares = anova_lm(ols("right ~ C(group)", pd.DataFrame({"right": right * 1.0, "group": groups})).fit())
+        between, within = squares["mean_sq"]
+        typical = (n - (size**2).sum() / n) / (len(size) - 1)
+        correlation = (between - within) / (between + (typical - 1) * within)
+        effect = 1 + ((size**2).sum() / n - 1) * correlation
+        assert effect > 1.5
+        t = float(student.ppf(0.975, len(size) - 1))
+        assert grouped_wilson(right, groups) == pytest.approx(by_formula(right.mean(), n / effect, t))
+
+    def test_of_one_group_knows_nothing(self):
+        assert grouped_wilson(*table((3, 4))) == (0.0, 1.0)
+
+    def test_holds_the_share_as_often_as_it_says_where_one_group_is_large(self):
+        rng = np.random.default_rng(0)
+        sizes, share, correlation = np.array([1, 1, 1, 2, 2, 3, 4, 6, 10, 20]), 0.6, 0.5
+        scale = 1 / correlation - 1
+        held = []
+        for _ in range(500):
+            chances = rng.beta(share * scale, (1 - share) * scale, len(sizes))
+            low, high = grouped_wilson(*table(*zip(rng.binomial(sizes, chances), sizes, strict=True)))
+            held.append(low <= share <= high)
+        assert np.mean(held) > 0.93
+
+    @fixed
+    @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=30), st.randoms())
+    def test_does_not_depend_on_the_order_of_clips_or_the_names_of_groups(self, clips, random):
+        shuffled = random.sample(clips, len(clips))
+        one = grouped_wilson(np.array([r for r, _ in clips]), [g for _, g in clips])
+        other = grouped_wilson(np.array([r for r, _ in shuffled]), [f"artist {9 - g}" for _, g in shuffled])
+        assert one == pytest.approx(other, abs=1e-12)
+
+    @fixed
+    @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=30))
+    def test_is_never_shorter_than_wilsons(self, clips):
+        right = np.array([r for r, _ in clips])
+        low, high = grouped_wilson(right, [g for _, g in clips])
+        plain_low, plain_high = wilson(int(right.sum()), len(right))
+        assert high - low >= plain_high - plain_low - 1e-12
+
+    def test_needs_clips(self):
+        with pytest.raises(ValueError, match="at least 1 clip"):
+            grouped_wilson(np.array([], dtype=bool), [])
+
+    def test_needs_a_group_for_each_clip(self):
+        with pytest.raises(ValueError, match="one group for each"):
+            grouped_wilson(np.array([True, False]), ["a"])
+
+
+class TestNewcombe:
+    def test_agrees_with_published_values(self, oracles):
+        for case in oracles["newcombe"]:
+            assert newcombe(*case["a"], *case["b"]) == pytest.approx(case["interval"], abs=1e-6)
+
+    @fixed
+    @given(counts, counts)
+    def test_is_statsmodels(self, a, b):
+        expected = confint_proportions_2indep(*a, *b, compare="diff", method="newcomb")
+        assert newcombe(*a, *b) == pytest.approx(expected, abs=1e-9)
+
+    @fixed
+    @given(counts, counts, confidences)
+    def test_changes_sign_when_the_sides_are_swapped(self, a, b, confidence):
+        low, high = newcombe(*a, *b, confidence)
+        assert newcombe(*b, *a, confidence) == pytest.approx((-high, -low), abs=1e-12)
+
+    @fixed
+    @given(counts, counts)
+    def test_stays_between_minus_one_and_one(self, a, b):
+        low, high = newcombe(*a, *b)
+        assert -1 - 1e-12 <= low <= a[0] / a[1] - b[0] / b[1] <= high <= 1 + 1e-12
+
+
+class TestTwoSidedZ:
+    def test_at_95_percent_is_1_96(self):
+        assert two_sided_z(0.95) == pytest.approx(1.959963984540054, abs=1e-15)
+
+
+def by_formula(share: float, n: float, quantile: float) -> tuple[float, float]:
+    """Wilson's interval as the two roots of (p̂ - p)² = q² p (1 - p) / n."""
+    roots = np.roots([1 + quantile**2 / n, -(2 * share + quantile**2 / n), share**2])
+    return float(roots.min()), float(roots.max())
