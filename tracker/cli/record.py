@@ -122,12 +122,12 @@ class Recorder:
             )
 
     def _log_pictures_and_description(self, run: Run) -> None:
-        from tracker.figures import run_pictures
+        from tracker.figures import run_confusion, run_curves
         from tracker.render import render_description
         from tracker.report import build_report
 
         entry = build_report(self.name, [run]).entries[0]
-        for picture in run_pictures(entry):
+        for picture in (run_curves(run), run_confusion(run)):
             self.writer.log_bytes(picture.png, f"{picture.name}.png")
         words = [self.note or "", NOTE_END, render_description(entry)]
         self.writer.set_tags({"mlflow.note.content": "\n\n".join(words).strip()})

@@ -139,6 +139,7 @@ def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         if output:
+            output.parent.mkdir(parents=True, exist_ok=True)
             partial = output.with_name(output.name + ".partial")
             partial.write_text(text, encoding="utf-8")
             partial.replace(output)

@@ -1,0 +1,167 @@
+"""`tracker run` from audio files to a run in the store, with the real libraries."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.cli.conftest import SR, write_tone
+from tracker.runs import NOTE_END, Run
+from tracker.store.location import locate
+from tracker.store.read import read_experiment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Tracker
+
+pytestmark = pytest.mark.xdist_group("keras")
+
+QUICK = ("--epochs", "2", "--segment", "0.5")
+
+
+def runs_in(folder: Path) -> tuple[Run, ...]:
+    return read_experiment(locate(None, folder), "tracker").runs
+
+
+def files_of(folder: Path, run_id: str) -> set[str]:
+    artifacts = next(folder.glob(f"mlruns/*/{run_id}/artifacts"))
+    return {str(file.relative_to(artifacts)) for file in artifacts.rglob("*") if file.is_file()}
+
+
+class TestARun:
+    @pytest.fixture
+    def run(self, tracker: Tracker, genres: Path) -> Run:
+        options = ("--kernel", "5", "--lr", "1e-3", "--plateau", "0.3,1", "--early-stop", "5", "--dropout", "0.2")
+        result = tracker("run", "--data", genres, *QUICK, *options, "--note", "My *own* words.")
+        assert result.status == 0, result.err
+        (run,) = runs_in(genres.parent / "work")
+        assert result.out == f"{run.run_id}\n"
+        return run
+
+    def test_holds_what_the_contract_says(self, run: Run, tmp_path: Path) -> None:
+        assert run.status == "FINISHED"
+        assert run.name == "k5-lr0.001-plateau0.3x1-stop5-dropout0.2-s0"
+        expected = {
+            "seed": "0", "split_seed": "0", "validation_fraction": "0.2", "test_fraction": "0", "model": "cnn",
+            "kernel_size": "5", "learning_rate": "0.001", "plateau_factor": "0.3", "plateau_patience": "1",
+            "early_stopping_patience": "5", "epochs": "2", "batch_size": "32", "keep": "best", "segment_s": "0.5",
+            "sr": "22050", "n_fft": "2048", "hop_length": "512", "n_mels": "128", "dropout": "0.2", "width": "8",
+        }  # fmt: skip
+        assert run.params == expected
+        by_epoch = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds"}
+        once = {"best_epoch", "best_val_loss", "best_val_accuracy", "last_val_loss", "last_val_accuracy", "stop_epoch",
+                "fit_accuracy", "fit_loss"}  # fmt: skip
+        assert set(run.metrics) == by_epoch | once
+        assert all(run.curves[name].steps.tolist() == [1, 2] for name in by_epoch)
+        assert json.loads(run.tags["tracker.classes"]) == ["high", "low"]
+        clips = [run.tags[f"tracker.{part}_clips"] for part in ("training", "validation", "test")]
+        assert clips == ["16", "4", "0"]
+        assert run.tags["tracker.data"] == str(tmp_path / "genres")
+        assert run.tags["mlflow.note.content"].startswith(f"My *own* words.\n\n{NOTE_END}")
+        assert run.note == "My *own* words."
+        files = files_of(tmp_path / "work", run.run_id)
+        assert files >= {
+            "predictions/validation.csv", "predictions/validation_by_epoch.npz", "curves.png", "confusion.png",
+            "dataset.csv", "environment.txt",
+        }  # fmt: skip
+
+    def test_agrees_with_its_own_predictions(self, run: Run) -> None:
+        assert run.validation is not None
+        assert run.validation_by_epoch is not None
+        right = run.validation.right.mean()
+        assert right == pytest.approx(run.metrics["best_val_accuracy"])
+        kept = run.validation_by_epoch.probabilities[int(run.metrics["best_epoch"]) - 1]
+        assert np.array_equal(kept.astype(np.float64), run.validation.probabilities)
+
+
+class TestSeeds:
+    def test_each_is_a_run_of_its_own_on_the_same_validation_clips(self, tracker: Tracker, genres: Path) -> None:
+        result = tracker("run", "--data", genres, *QUICK, "--seeds", 2, "--seed", 3)
+        assert result.status == 0, result.err
+        first, second = runs_in(genres.parent / "work")
+        assert result.out.split() == [first.run_id, second.run_id]
+        assert [first.params["seed"], second.params["seed"]] == ["3", "4"]
+        assert first.validation is not None
+        assert second.validation is not None
+        assert first.validation.clips == second.validation.clips
+        assert first.metrics["loss"] != second.metrics["loss"]
+
+
+class TestReuse:
+    def test_prints_the_finished_run_and_trains_nothing(self, tracker: Tracker, genres: Path) -> None:
+        first = tracker("run", "--data", genres, *QUICK, "--reuse")
+        again = tracker("run", "--data", genres, *QUICK, "--reuse")
+        assert again.out == first.out
+        assert "reusing run k3-lr0.001-s0" in again.err
+        assert len(runs_in(genres.parent / "work")) == 1
+
+    def test_trains_where_anything_differs(self, tracker: Tracker, genres: Path) -> None:
+        first = tracker("run", "--data", genres, *QUICK, "--reuse")
+        other_seed = tracker("run", "--data", genres, *QUICK, "--reuse", "--seed", 1)
+        write_tone(genres / "low" / "new.wav", 210)
+        other_data = tracker("run", "--data", genres, *QUICK, "--reuse")
+        assert len({first.out, other_seed.out, other_data.out}) == 3
+
+
+class TestAudio:
+    def test_of_every_kind_and_rate_is_read(self, tracker: Tracker, genres: Path) -> None:
+        noise = np.random.default_rng(0).normal(0, 0.1, (44_100, 2))
+        for ending, rate in (("flac", 44_100), ("mp3", 44_100), ("ogg", 48_000), ("au", 16_000)):
+            soundfile.write(genres / "low" / f"other.{ending}", noise, rate)
+        result = tracker("run", "--data", genres, *QUICK)
+        assert result.status == 0, result.err
+        (run,) = runs_in(genres.parent / "work")
+        assert int(run.tags["tracker.training_clips"]) + int(run.tags["tracker.validation_clips"]) == 24
+        assert "cannot be used" not in result.err
+
+    def test_that_cannot_be_used_is_named_and_left_out(self, tracker: Tracker, genres: Path) -> None:
+        (genres / "low" / "pointer.wav").write_text(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+        )
+        soundfile.write(genres / "low" / "silent.wav", np.zeros(SR), SR)
+        result = tracker("run", "--data", genres, *QUICK)
+        assert result.status == 0, result.err
+        (warning,) = [line for line in result.err.splitlines() if "left out" in line]
+        assert "left out 2 of 22 clips" in warning
+        assert "low/pointer.wav (" in warning
+        assert "low/silent.wav (" in warning
+
+    def test_shorter_than_a_segment_is_padded_and_named_once(self, tracker: Tracker, genres: Path) -> None:
+        write_tone(genres / "low" / "short.wav", 220, seconds=0.2)
+        result = tracker("run", "--data", genres, *QUICK, "--seeds", 2)
+        assert result.status == 0, result.err
+        assert result.err.count("low/short.wav") == 1
+
+    def test_that_is_in_two_parts_of_the_split_is_warned_of(self, tracker: Tracker, genres: Path) -> None:
+        for number in range(10):
+            (genres / "low" / f"copy{number}.wav").write_bytes((genres / "low" / f"{number}.wav").read_bytes())
+        result = tracker("run", "--data", genres, *QUICK)
+        assert "in more than one part of the split" in result.err
+
+
+class TestAnEnding:
+    def test_by_a_diverged_loss_is_a_failed_run_with_the_reason(self, tracker: Tracker, genres: Path) -> None:
+        result = tracker("run", "--data", genres, *QUICK, "--lr", "1e38")
+        assert result.status == 1
+        assert result.out == ""
+        (run,) = runs_in(genres.parent / "work")
+        assert run.status == "FAILED"
+        assert "epoch 1" in run.tags["tracker.reason"]
+        assert "epoch 1" in result.err.splitlines()[-1]
+
+    def test_by_options_that_the_network_refuses_leaves_no_run(self, tracker: Tracker, genres: Path) -> None:
+        result = tracker("run", "--data", genres, *QUICK, "--dropout", "1.5")
+        assert result.status == 1
+        assert "dropout must be at least 0 and below 1, got 1.5" in result.err.splitlines()[-1]
+        assert not (genres.parent / "work" / "mlflow.db").exists()
+
+
+class TestWarnings:
+    def test_are_given_for_a_plateau_that_cannot_fire(self, tracker: Tracker, genres: Path) -> None:
+        result = tracker("run", "--data", genres, *QUICK, "--plateau", "0.3,10", "--early-stop", "5")
+        assert "warning: --early-stop 5 is not longer than the plateau's patience of 10" in result.err
