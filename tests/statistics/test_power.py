@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import multinomial
 
 from tracker.statistics.paired import mcnemar, mcnemar_many
-from tracker.statistics.power import approximate_clips, clips_needed, detectable_difference, mcnemar_power
+from tracker.statistics.power import MOST_EXACT, approximate_clips, clips_needed, detectable_difference, mcnemar_power
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
 truths = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(lambda pair: (min(pair), max(pair)))
@@ -104,6 +104,11 @@ class TestClipsNeeded:
 
     def test_are_near_the_normal_approximation_where_they_are_many(self):
         assert clips_needed(0.02, 0.2) == pytest.approx(approximate_clips(0.02, 0.2), rel=0.05)
+
+    def test_above_the_most_exact_are_the_normal_approximation(self):
+        assert clips_needed(0.001, 0.3) == approximate_clips(0.001, 0.3) > MOST_EXACT
+        assert mcnemar_power(MOST_EXACT, 0.00485, 0.3) == pytest.approx(0.8, abs=0.005)
+        assert approximate_clips(0.00485, 0.3) == pytest.approx(MOST_EXACT, rel=0.01)
 
     def test_of_a_sure_difference_are_six(self):
         assert clips_needed(1.0, 1.0) == 6

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SPREADS = 9
 """Standard deviations of the number of discordant clips that are looked at: 1e-18 is left out."""
 
+MOST_EXACT = 100_000
+"""Clips from which on the normal approximation is within half a percent."""
+
 RESOLUTION = 1e-5
 """To which a detectable difference is found: a thousandth of a point."""
 
@@ -110,8 +113,9 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
     Returns
     -------
     int
-        With it the power is reached, with one clip less it is not. (Exact power is not quite steady in the number of
-        clips: where a model is always better it may be reached by chance for a few smaller numbers.)
+        With it the power is reached, with one clip less it is not; above `MOST_EXACT` by the normal approximation.
+        (Exact power does not rise with every single clip: a smaller number may reach it too, with one more falling
+        short again.)
 
     Raises
     ------
@@ -119,6 +123,8 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
         If an argument is out of its range.
     """
     low, high = 0, approximate_clips(difference, discordance, power, alpha)
+    if high > MOST_EXACT:
+        return high
     while mcnemar_power(high, difference, discordance, alpha) < power:
         low, high = high, 2 * high
     while high - low > 1:

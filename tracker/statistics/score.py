@@ -41,18 +41,15 @@ def score_intervals(
     design. Statistics in Medicine 17, 891-908.
     doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B
     """
-    ahead, behind = b.astype(np.float64), c.astype(np.float64)
-    return _end(ahead, behind, n, z, outermost=-1.0), _end(ahead, behind, n, z, outermost=1.0)
-
-
-def _end(b: NDArray[np.float64], c: NDArray[np.float64], n: int, z: float, *, outermost: float) -> NDArray[np.float64]:
-    """Bisect between the estimate, whose score is 0, and an end of the parameter space."""
-    inside, outside = (b - c) / n, np.full(b.shape, outermost)
+    ahead, behind = np.asarray(b, dtype=np.float64), np.asarray(c, dtype=np.float64)
+    inside = np.stack([(ahead - behind) / n] * 2)  # the estimate, whose score is 0
+    outside = np.stack([np.full(ahead.shape, -1.0), np.full(ahead.shape, 1.0)])
     for _ in range(BISECTIONS):
         middle = (outside + inside) / 2
-        beyond = np.abs(_score(b, c, n, middle)) > z
+        beyond = np.abs(_score(ahead, behind, n, middle)) > z
         outside, inside = np.where(beyond, middle, outside), np.where(beyond, inside, middle)
-    return (outside + inside) / 2
+    low, high = (outside + inside) / 2
+    return low, high
 
 
 def _score(
