@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
+import threading
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class ImageCache:
         self._folder = folder / settings_key(settings)
         self._n_mels = settings.n_mels
         self._writable = True
+        self._lock = threading.Lock()
 
     def read(self, clip: str, *, mapped: bool = True) -> NDArray[np.float16] | None:
         """Return the image of a clip, or None where there is none or it is damaged.
@@ -61,11 +62,12 @@ class ImageCache:
         ndarray of float16, shape (n_mels, n_frames), dB, or None
         """
         try:
-            image = np.load(self._file(clip), mmap_mode="r" if mapped else None, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            image = np.lib.format.open_memmap(self._file(clip), mode="r")
+        except Exception:  # noqa: BLE001  (numpy meets errors of five kinds in damaged headers)
             return None
-        fits = image.dtype == np.float16 and image.ndim == 2 and image.shape[0] == self._n_mels and image.shape[1] > 0
-        return image if fits else None
+        if image.dtype != np.float16 or image.ndim != 2 or image.shape[0] != self._n_mels:
+            return None
+        return image if mapped else np.array(image)
 
     def write(self, clip: str, image: NDArray[np.float16]) -> None:
         """Keep the image of a clip; a folder that cannot be written to costs one warning and nothing else."""
@@ -75,8 +77,14 @@ class ImageCache:
             self._folder.mkdir(parents=True, exist_ok=True)
             _write_atomically(self._file(clip), image)
         except OSError as error:
+            self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        """Warn once, whichever of several threads comes first."""
+        with self._lock:
+            if self._writable:
+                logger.warning("features are not cached: %s cannot be written to: %s", self._folder, error)
             self._writable = False
-            logger.warning("features are not cached: %s cannot be written to (%s)", self._folder, error.strerror)
 
     def _file(self, clip: str) -> Path:
         return self._folder / f"{clip}.npy"
@@ -94,12 +102,12 @@ def settings_key(settings: Spectrogram) -> str:
 
 
 def _write_atomically(file: Path, image: NDArray[np.float16]) -> None:
-    """Write under a temporary name beside the file and move it into place."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
+    """Write under a name of its own beside the file and move it into place."""
+    temporary = file.with_name(f".{uuid4().hex}.tmp")
     try:
-        with os.fdopen(handle, "wb") as opened:
+        with temporary.open("xb") as opened:
             np.save(opened, image, allow_pickle=False)
-        Path(temporary).replace(file)
+        temporary.replace(file)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

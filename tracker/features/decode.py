@@ -83,10 +83,11 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
         that are not finite.
     """
     samples, rate = _decode(file)
-    if not len(samples):
-        raise AudioFault("it holds no sound: 0 frames")
-    _check_amplitude(samples)
-    return samples if rate == sr else soxr.resample(samples, rate, sr, quality="HQ")
+    _check_finite(samples)
+    if rate != sr:
+        samples = soxr.resample(samples, rate, sr, quality="HQ")
+    _check_audible(samples)
+    return samples
 
 
 def _decode(file: Path) -> tuple[NDArray[np.float32], int]:
@@ -138,10 +139,15 @@ def _read_all(sound: soundfile.SoundFile) -> NDArray[np.float32]:
     return samples
 
 
-def _check_amplitude(samples: NDArray[np.float32]) -> None:
-    """Refuse samples that are not finite, and silence."""
-    low, high = float(samples.min()), float(samples.max())
-    if not -LOUDEST < low <= high < LOUDEST:
+def _check_finite(samples: NDArray[np.float32]) -> None:
+    """Refuse a file without samples, and samples that are no numbers or whose power would be none."""
+    if not len(samples):
+        raise AudioFault("it holds no sound: 0 frames")
+    if not -LOUDEST < samples.min() <= samples.max() < LOUDEST:
         raise AudioFault("it has samples that are not finite numbers")
-    if (high - low) / 2 < SILENCE:
-        raise AudioFault(f"it is silent: its loudest sample is below {SILENCE:g} of full scale")
+
+
+def _check_audible(samples: NDArray[np.float32]) -> None:
+    """Refuse silence, a constant offset included; after resampling, as sound above half the rate is then gone."""
+    if not len(samples) or np.ptp(samples) / 2 < SILENCE:
+        raise AudioFault(f"it is silent: below {20 * np.log10(SILENCE):.0f} dB of full scale throughout")

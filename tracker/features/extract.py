@@ -1,9 +1,12 @@
-"""The images of many clips: from the cache where they are, made and kept where they are not."""
+"""The images of many clips: from the cache where they are, made and kept where they are not.
+
+Images are made by threads, as decoding, the Fourier transform and the mel filters all run without Python's lock: on two
+cores two threads do 1.5 to 1.9 times the work of one, and start at once, where a pool of processes takes 2.5 s.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
@@ -15,19 +18,19 @@ from tracker.features.decode import AudioFault, read_audio
 from tracker.features.logmel import log_mel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tracker.runs import Spectrogram
 
 Image = NDArray[np.float16]
-Progress = Callable[[int, int], None]
 
 
 def extract(
     files: Sequence[tuple[Path, str]],
     settings: Spectrogram,
     cache: Path,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Image | AudioFault]:
     """Return the log-mel image of each file, or what is wrong with it.
 
@@ -44,24 +47,24 @@ def extract(
     Returns
     -------
     list of (ndarray of float16, shape (n_mels, n_frames), dB) or AudioFault
-        In the order given.
+        In the order given. Cached images are mapped, not read, unless there are more of them than half the files that
+        this process may hold open.
     """
-    images = ImageCache(cache, settings)
-
-    def one(file: tuple[Path, str]) -> Image | AudioFault:
-        return _image(file, settings, images)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        futures = [pool.submit(one, file) for file in files]
+    images, mapped = ImageCache(cache, settings), _may_map(len(files))
+    pool = ThreadPoolExecutor(_cores())
+    try:
+        futures = [pool.submit(_image, path, clip, settings, images, mapped=mapped) for path, clip in files]
         for done, _ in enumerate(as_completed(futures), start=1):
             if progress:
                 progress(done, len(files))
-    return [future.result() for future in futures]
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)  # or an interrupt would wait for all that are left
 
 
-def _image(file: tuple[Path, str], settings: Spectrogram, images: ImageCache) -> Image | AudioFault:
-    path, clip = file
-    cached = images.read(clip)
+def _image(path: Path, clip: str, settings: Spectrogram, images: ImageCache, *, mapped: bool) -> Image | AudioFault:
+    """Return one clip's image from the cache, or make it and keep it there."""
+    cached = images.read(clip, mapped=mapped)
     if cached is not None:
         return cached
     try:
@@ -70,3 +73,18 @@ def _image(file: tuple[Path, str], settings: Spectrogram, images: ImageCache) ->
         return fault
     images.write(clip, image)
     return image
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _may_map(count: int) -> bool:
+    """Whether so many files can be mapped; each map holds one of the files that a process may have open."""
+    try:
+        import resource  # not on Windows, where there is no such limit
+    except ImportError:
+        return True
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return limit == resource.RLIM_INFINITY or count <= limit // 2

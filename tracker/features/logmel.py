@@ -67,7 +67,7 @@ def _decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
 @lru_cache(maxsize=8)
 def _bands(settings: Spectrogram) -> csr_array:
     """Return the mel filters, shape (n_mels, 1 + n_fft // 2)."""
-    from librosa.filters import mel  # noqa: PLC0415  (takes 1.6 s, and cached images do without it)
+    from librosa.filters import mel  # takes 1.6 s, and cached images do without it
 
     return csr_array(mel(sr=settings.sr, n_fft=settings.n_fft, n_mels=settings.n_mels, dtype=np.float32))
 
@@ -75,4 +75,5 @@ def _bands(settings: Spectrogram) -> csr_array:
 @lru_cache(maxsize=8)
 def _window(n_fft: int) -> NDArray[np.float32]:
     """Return the periodic Hann window."""
-    return hann(n_fft, sym=False).astype(np.float32)
+    window: NDArray[np.float32] = hann(n_fft, sym=False).astype(np.float32)
+    return window

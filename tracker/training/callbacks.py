@@ -19,11 +19,11 @@ from tracker.training.outcome import Epoch
 from tracker.training.segments import consecutive_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from tracker.training.images import LabelledImages
+    from tracker.training.images import Image
 
 Logs = dict[str, float]
 
@@ -33,7 +33,7 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]
 
     Parameters
     ----------
-    part : LabelledImages
+    images : sequence of ndarray, each of shape (n_mels, n_frames), dB
     targets : ndarray of int, shape (n_clips,)
     frames : int
         Length of a segment.
@@ -44,11 +44,11 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]
         After the latest epoch.
     """
 
-    def __init__(self, part: LabelledImages, targets: NDArray[np.int64], frames: int) -> None:
+    def __init__(self, images: Sequence[Image], targets: NDArray[np.int64], frames: int) -> None:
         super().__init__()
-        self._images = part.images
+        self._images = images
         self._targets = targets
-        self._segments = consecutive_segments(part.images, frames)
+        self._segments = consecutive_segments(images, frames)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Add `val_loss` and `val_accuracy` to the logs; a loss that is no number ends the training."""
@@ -72,6 +72,7 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
 
     Attributes
     ----------
+    validation : Validation
     epochs : list of Epoch
         Those that were told of.
     probabilities : list of ndarray of float32, shape (n_clips, n_classes)
@@ -87,7 +88,7 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         on_batch: Callable[[int, int], None] | None,
     ) -> None:
         super().__init__()
-        self._validation = validation
+        self.validation = validation
         self._on_epoch = on_epoch
         self._on_batch = on_batch
         self.epochs: list[Epoch] = []
@@ -114,7 +115,7 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         metrics = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         metrics |= {"learning_rate": self._rate, "epoch_seconds": time.perf_counter() - self._began}
         self.epochs.append(Epoch(epoch + 1, metrics))
-        self.probabilities.append(self._validation.probabilities)
+        self.probabilities.append(self.validation.probabilities)
         if self.best == len(self.epochs) - 1:
             self.best_weights = self.model.get_weights()
         self._on_epoch(self.epochs[-1])

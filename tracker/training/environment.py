@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import tracker
+from tracker.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,12 +27,12 @@ def threads(variables: Mapping[str, str] = os.environ) -> int:
 
     Raises
     ------
-    ValueError
+    TrainingError
         If the variable is no whole number of at least 1.
     """
     text = variables.get(THREADS_VARIABLE, str(DEFAULT_THREADS))
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {text!r}")
+        raise TrainingError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {text!r}")
     return int(text)
 
 

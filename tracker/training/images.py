@@ -82,6 +82,15 @@ class TrainingData:
         if unknown:
             raise ValueError(f"labels must be among the classes {self.classes}, got {sorted(unknown)}")
 
+    @property
+    def n_mels(self) -> int:
+        """Height of the images."""
+        return int(self.training.images[0].shape[0])
+
+    def sorted(self) -> TrainingData:
+        """Return the same with the clips of each part sorted, so that no order of listing them matters."""
+        return TrainingData(self.training.sorted(), self.validation.sorted(), self.classes)
+
     def targets(self, part: LabelledImages) -> NDArray[np.int64]:
         """Return the index of each clip's class, shape (n_clips,)."""
         index = {name: i for i, name in enumerate(self.classes)}

@@ -47,14 +47,17 @@ class Segments:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def cut(self, images: Sequence[Image], which: slice) -> NDArray[np.float32]:
-        """Return some of the segments as a batch, shape (n, n_mels, frames, 1), dB."""
-        clips, starts = self.clips[which], self.starts[which]
-        batch = np.full((len(clips), images[0].shape[0], self.frames, 1), FLOOR_DB, np.float32)
-        for row, clip, start in zip(batch, clips, starts, strict=True):
-            segment = images[clip][:, start : start + self.frames]
-            row[:, : segment.shape[1], 0] = segment
-        return batch
+    def cut(self, images: Sequence[Image], which: slice) -> Image:
+        """Return some of the segments as a batch, shape (n, n_mels, frames, 1), dB, of the images' own type."""
+        places = zip(self.clips[which].tolist(), self.starts[which].tolist(), strict=True)
+        return np.stack([self._window(images[clip], start) for clip, start in places])[..., None]
+
+    def _window(self, image: Image, start: int) -> Image:
+        """Return one segment, shape (n_mels, frames)."""
+        missing = self.frames - image.shape[1]
+        if missing > 0:
+            return np.pad(image, ((0, 0), (0, missing)), constant_values=FLOOR_DB)
+        return image[:, start : start + self.frames]
 
 
 def random_segments(images: Sequence[Image], frames: int, rng: np.random.Generator) -> Segments:
