@@ -29,7 +29,15 @@ def dump(database: Path) -> str:
     """Return a store as SQL without its Default experiment, whose location and time are those of its making."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("DELETE FROM experiments")
-        return "\n".join(connection.iterdump()) + "\n"
+        begin, *statements, commit = connection.iterdump()
+    statements.sort(key=_rank)
+    return "\n".join([begin, *statements, commit]) + "\n"
+
+
+def _rank(statement: str) -> tuple[bool, str]:
+    """Tables stay in their order; indices and triggers, which MLflow makes in any order, follow by name."""
+    after = statement.startswith(("CREATE INDEX", "CREATE UNIQUE INDEX", "CREATE TRIGGER"))
+    return after, statement if after else ""
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ _ARRAYS = ("probabilities", "clips", "labels", "classes")
 _SUM_TOLERANCE = 0.01
 """How far from 1 a row of probabilities may add up to: ten classes rounded to three digits stay within it."""
 
-_LARGEST_NPZ = 2**30
-"""Bytes that an archive may unpack to: some 10,000 clips × 100 classes × 250 epochs."""
+_LARGEST_NPZ = 2**28
+"""Bytes that an archive may unpack to: 10,000 clips × 50 classes × 130 epochs."""
 
 
 def predictions_csv(predictions: Predictions) -> str:
@@ -53,7 +53,9 @@ def predictions_csv(predictions: Predictions) -> str:
     single = exact.astype(np.float32)
     numbers = (single if (single == exact).all() else exact).astype(str)
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    names = (*predictions.clips, *predictions.classes)
+    strange = any("\r" in name for name in names)  # which the module leaves unquoted and then takes for a line's end
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL if strange else csv.QUOTE_MINIMAL)
     writer.writerow([*_LEADING, *predictions.classes])
     rows = zip(predictions.clips, predictions.labels, predictions.predicted, numbers, strict=True)
     writer.writerows([clip, label, predicted, *row] for clip, label, predicted, row in rows)
@@ -112,8 +114,11 @@ def parse_epoch_predictions(data: bytes) -> EpochPredictions:
         raise ValueError(f"no readable archive of {', '.join(_ARRAYS)}: {error}") from error
     probabilities = arrays["probabilities"]
     clips, labels, classes = (tuple(arrays[name].astype(str).tolist()) for name in _ARRAYS[1:])
-    if probabilities.ndim != 3 or probabilities.dtype.kind != "f":
-        raise ValueError(f"probabilities must be epochs × clips × classes, got the shape {probabilities.shape}")
+    if probabilities.ndim != 3 or probabilities.dtype.kind != "f" or not len(probabilities):
+        raise ValueError(
+            "probabilities must be floats, at least one epoch × clips × classes, got "
+            f"{probabilities.dtype} of the shape {probabilities.shape}"
+        )
     _check(clips, labels, classes, probabilities)
     order = sorted(range(len(clips)), key=clips.__getitem__)
     return EpochPredictions(
@@ -142,9 +147,10 @@ def groups_of(text: str) -> dict[str, str]:
 def _table(text: str) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a CSV, each as long as the header."""
     try:
-        header, *rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+        lines = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
         raise ValueError(f"no readable CSV: {error}") from error
+    header, rows = (lines[0], lines[1:]) if lines else ([], [])
     short = next((row for row in rows if len(row) != len(header)), None)
     if short is not None:
         raise ValueError(f"a row must have {len(header)} fields, got {len(short)}: {','.join(short)[:200]!r}")

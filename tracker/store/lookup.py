@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tracker.runs import Run
 
 _SHOWN = 10
+_SHORT_ID, _ID_LENGTH = 8, 32
 
 
 def find_run(runs: Sequence[Run], text: str) -> Run:
@@ -29,7 +30,7 @@ def find_run(runs: Sequence[Run], text: str) -> Run:
     """
     for meant in (
         [run for run in runs if run.run_id == text],
-        [run for run in runs if run.name == text],
+        [run for run in runs if text and run.name == text],
         [run for run in runs if text and run.run_id.startswith(text.lower())],
     ):
         if len(meant) == 1:
@@ -40,5 +41,7 @@ def find_run(runs: Sequence[Run], text: str) -> Run:
 
 
 def _listed(runs: Sequence[Run]) -> str:
-    shown = ", ".join(f"{run.run_id[:8]} ({run.name})" for run in runs[:_SHOWN])
+    lengths = range(_SHORT_ID, _ID_LENGTH)
+    length = next((n for n in lengths if len({run.run_id[:n] for run in runs}) == len(runs)), _ID_LENGTH)
+    shown = ", ".join(f"{run.run_id[:length]} ({run.name!r})" for run in runs[:_SHOWN])
     return shown + (", …" if len(runs) > _SHOWN else "")

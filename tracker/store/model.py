@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import mlflow.keras
+import numpy as np
 from mlflow.models import infer_signature
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from tracker.store.client import MlflowClient
 
@@ -28,7 +28,7 @@ REQUIREMENTS = ("keras", "tensorflow", "numpy")
 class Model(Protocol):
     """What of a Keras model is called here."""
 
-    def predict_on_batch(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, inputs: NDArray[np.float32], *, training: bool) -> ArrayLike:
         """Return the class probabilities of a batch."""
 
 
@@ -44,7 +44,7 @@ def log_keras_model(client: MlflowClient, run_id: str, model: Model, example: ND
         What the model takes, at least one.
     """
     one = example[:1]
-    signature = infer_signature(one, model.predict_on_batch(one))
+    signature = infer_signature(one, np.asarray(model(one, training=False)))
     pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model")

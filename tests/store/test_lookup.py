@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from tracker.errors import StoreError
+from tracker.runs import Run
+from tracker.store.lookup import find_run
+
+
+def run(run_id: str, name: str = "a run") -> Run:
+    return Run(run_id, name, "FINISHED", {}, {}, {}, {})
+
+
+RUNS = [run("a1b2c3", "k7"), run("a1ffff", "k5"), run("beef00", "k3"), run("beef01", "k3"), run("c0ffee", "a1b2c3")]
+
+
+class TestFindRun:
+    @pytest.mark.parametrize(
+        ("text", "run_id"),
+        [("a1b2c3", "a1b2c3"), ("a1f", "a1ffff"), ("A1F", "a1ffff"), ("k5", "a1ffff"), ("c", "c0ffee")],
+    )
+    def test_takes_an_id_its_beginning_or_a_name(self, text: str, run_id: str) -> None:
+        assert find_run(RUNS, text).run_id == run_id
+
+    @pytest.mark.parametrize(
+        ("text", "candidates"),
+        [("a1", "a1b2c3 ('k7'), a1ffff ('k5')"), ("k3", "beef00 ('k3'), beef01 ('k3')")],
+    )
+    def test_lists_the_candidates_in_one_line(self, text: str, candidates: str) -> None:
+        with pytest.raises(StoreError) as error:
+            find_run(RUNS, text)
+        assert str(error.value) == f"{text!r} means 2 runs: {candidates}; give more of the id"
+
+    def test_names_the_runs_that_are_there(self) -> None:
+        with pytest.raises(StoreError, match=r"no run has the id or name 'x'.*a1b2c3 \('k7'\)"):
+            find_run(RUNS, "x")
+
+    def test_means_none_by_no_text(self) -> None:
+        with pytest.raises(StoreError, match="no run has the id or name ''"):
+            find_run(RUNS, "")
+
+    def test_says_that_there_are_none(self) -> None:
+        with pytest.raises(StoreError, match="there are: none"):
+            find_run([], "x")
+
+    def test_lists_ten_at_most_and_lets_no_name_break_the_line(self) -> None:
+        many = [run(f"{i:06}", "evil\n\x1b[31m\u202e") for i in range(12)]
+        with pytest.raises(StoreError) as error:
+            find_run(many, "0")
+        assert str(error.value).count("evil") == 10
+        assert str(error.value).isprintable()
+
+    def test_shows_as_much_of_an_id_as_tells_it_from_the_others(self) -> None:
+        alike = [run(f"deadbeefdeadbee{i}") for i in range(2)]
+        with pytest.raises(StoreError, match=r"deadbeefdeadbee0 .* deadbeefdeadbee1"):
+            find_run(alike, "dead")

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import mlflow
+from mlflow import MlflowClient
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracker.store.location import Location
+    from tracker.store.write import RunWriter
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((8, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3, "softmax")]
+    return keras.Sequential(layers)
+
+
+@pytest.fixture
+def example() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(4, 8, 5, 1)).astype(np.float32)
+
+
+class TestLogKerasModel:
+    def test_is_loaded_by_keras_and_as_a_function(
+        self,
+        location: Location,
+        writer: RunWriter,
+        model: keras.Model,
+        example: np.ndarray,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        writer.log_model(model, example)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", location.uri)
+        uri = f"runs:/{writer.run_id}/model"
+        expected = model.predict_on_batch(example)
+        assert np.allclose(mlflow.keras.load_model(uri).predict_on_batch(example), expected, atol=1e-6)
+        assert np.allclose(mlflow.pyfunc.load_model(uri).predict(example), expected, atol=1e-6)
+
+    def test_is_among_the_runs_artifacts_with_signature_and_requirements(
+        self, location: Location, writer: RunWriter, model: keras.Model, example: np.ndarray, tmp_path: Path
+    ) -> None:
+        writer.log_model(model, example)
+        assert [found.path for found in MlflowClient(location.uri).list_artifacts(writer.run_id)] == ["model"]
+        folder = tmp_path / "mlruns/tracker" / writer.run_id / "artifacts/model"
+        signature = mlflow.models.Model.load(str(folder)).signature
+        assert signature.inputs.inputs[0].shape == (-1, 8, 5, 1)
+        assert signature.outputs.inputs[0].shape == (-1, 3)
+        required = (folder / "requirements.txt").read_text().splitlines()
+        pinned = {f"{name}=={version(name)}" for name in ("keras", "mlflow", "numpy", "tensorflow")}
+        assert set(required) == pinned
+
+    def test_prints_nothing(
+        self, writer: RunWriter, model: keras.Model, example: np.ndarray, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        model.predict_on_batch(example)
+        capfd.readouterr()
+        writer.log_model(model, example)
+        assert capfd.readouterr() == ("", "")

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracker.errors import StoreError
+from tracker.store.location import Location, locate
+from tracker.store.open import open_store
+from tracker.store.schema import State, make, reading, state_of
+from tracker.store.write import start_run
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Barrier
+    from pathlib import Path
+
+
+def write_at_once(location: Location, ready: Barrier, number: int) -> None:
+    ready.wait()
+    writer = start_run(location, "tracker", f"run {number}", {"seed": str(number)}, {})
+    writer.log_epoch(1, {"loss": number})
+    writer.finish("FINISHED")
+
+
+def abandon(database: Path) -> None:
+    """Let a file look as if it had not been written to for long."""
+    os.utime(database, (0, 0))
+
+
+class TestOpenStore:
+    def test_makes_a_store_and_nothing_else(self, location: Location, tmp_path: Path) -> None:
+        open_store(location, clock=lambda: 5)
+        assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+        with reading(tmp_path / "mlflow.db") as connection:
+            assert connection.execute("SELECT creation_time FROM experiments").fetchall() == [(5,)]
+
+    def test_makes_the_folder_too(self, tmp_path: Path) -> None:
+        open_store(locate("new/folder/mlflow.db", tmp_path))
+        assert state_of(tmp_path / "new/folder/mlflow.db") is State.READY
+
+    def test_opens_what_is_there(self, location: Location) -> None:
+        made = open_store(location).ensure_experiment("mine")
+        assert open_store(location).ensure_experiment("mine") == made
+
+    def test_makes_a_store_of_an_empty_file(self, location: Location, tmp_path: Path) -> None:
+        (tmp_path / "mlflow.db").touch()
+        abandon(tmp_path / "mlflow.db")
+        open_store(location)
+        assert state_of(tmp_path / "mlflow.db") is State.READY
+
+    @pytest.mark.parametrize(
+        ("statements", "said"),
+        [
+            (["UPDATE alembic_version SET version_num = '181f10493468'"], "made by an older MLflow"),
+            (["UPDATE alembic_version SET version_num = 'ffffffffffff'"], "made by a newer MLflow"),
+            (["DELETE FROM experiments", "DELETE FROM alembic_version"], "never made to the end.*delete the file"),
+        ],
+    )
+    def test_never_migrates_nor_mends(
+        self, location: Location, tmp_path: Path, statements: list[str], said: str
+    ) -> None:
+        make(tmp_path / "mlflow.db", location.artifacts, now=1)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+        abandon(tmp_path / "mlflow.db")
+        before = (tmp_path / "mlflow.db").read_bytes()
+        with pytest.raises(StoreError, match=said):
+            open_store(location)
+        assert (tmp_path / "mlflow.db").read_bytes() == before
+
+    def test_waits_for_another_program_that_is_making_it(self, location: Location, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+
+        def go_on() -> None:
+            time.sleep(0.5)
+            make(tmp_path / "mlflow.db", location.artifacts, now=7)
+
+        other = threading.Thread(target=go_on)
+        other.start()
+        open_store(location, clock=lambda: 8)
+        other.join()
+        with reading(tmp_path / "mlflow.db") as connection:
+            assert connection.execute("SELECT creation_time FROM experiments").fetchall() == [(7,)]
+
+    def test_says_that_a_folder_cannot_be_written_to(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(StoreError, match=r"cannot make a store at .*file/mlflow\.db: "):
+            open_store(Location("", tmp_path / "file/mlflow.db", ""))
+
+    def test_says_that_a_server_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        store = open_store(Location("http://127.0.0.1:9", None, ""))
+        with pytest.raises(StoreError, match=r"127\.0\.0\.1:9") as error:
+            store.ensure_experiment("tracker")
+        assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("_attempt", range(2))
+    def test_lets_eight_processes_make_it_at_the_same_time(
+        self, location: Location, tmp_path: Path, _attempt: int
+    ) -> None:
+        processes = multiprocessing.get_context("fork")  # they share the MLflow that is imported here
+        ready = processes.Barrier(8)
+        eight = [processes.Process(target=write_at_once, args=(location, ready, i)) for i in range(8)]
+        for process in eight:
+            process.start()
+        for process in eight:
+            process.join(60)
+        assert [process.exitcode for process in eight] == [0] * 8
+        with reading(tmp_path / "mlflow.db") as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert connection.execute("SELECT name FROM experiments ORDER BY name").fetchall() == [
+                ("Default",),
+                ("tracker",),
+            ]
+            values = connection.execute("SELECT value FROM metrics ORDER BY value").fetchall()
+        assert values == [(float(i),) for i in range(8)]
+
+
+class TestEnsureExperiment:
+    def test_makes_it_with_its_metric_and_a_place_beside_the_store(self, location: Location, tmp_path: Path) -> None:
+        store = open_store(location)
+        made = store.client.get_experiment(store.ensure_experiment("My songs/2", metric="val_f1"))
+        assert made.artifact_location == f"{tmp_path.as_uri()}/mlruns/My-songs-2"
+        assert made.tags["tracker.metric"] == "val_f1"
+
+    def test_leaves_one_that_is_there_as_it_is(self, location: Location) -> None:
+        store = open_store(location)
+        theirs = store.client.create_experiment("theirs", artifact_location=f"{location.artifacts}/elsewhere")
+        assert store.ensure_experiment("theirs") == theirs
+        assert "tracker.metric" not in store.client.get_experiment(theirs).tags
+
+    def test_says_how_to_bring_a_deleted_one_back(self, location: Location) -> None:
+        store = open_store(location)
+        store.client.delete_experiment(store.ensure_experiment("gone"))
+        with pytest.raises(StoreError, match="deleted: bring it back with `mlflow experiments restore"):
+            store.ensure_experiment("gone")
+
+    @pytest.mark.parametrize(("name", "folder"), [("../up", "up"), ("..", "experiment"), ("日本", "experiment")])
+    def test_keeps_artifacts_under_the_store_whatever_its_name(
+        self, location: Location, name: str, folder: str
+    ) -> None:
+        store = open_store(location)
+        made = store.client.get_experiment(store.ensure_experiment(name))
+        assert made.artifact_location == f"{location.artifacts}/{folder}"

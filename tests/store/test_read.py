@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import math
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from tests.store.conftest import START, epoch_predictions, predictions, ticking
+from tracker.errors import StoreError
+from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store.location import Location, locate
+from tracker.store.open import open_store
+from tracker.store.read import list_experiments, read_experiment
+from tracker.store.write import RunWriter, start_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANIFEST = "path,label,group,split,fold\nblues/000.wav,blues,artist 1,validation,\nx,jazz,artist 2,train,\n"
+
+
+def write_whole(location: Location, name: str = "whole", start: int = START) -> RunWriter:
+    """Write a run as `tracker run` does."""
+    params = {"kernel_size": "7", "learning_rate": "0.0001"}
+    writer = start_run(location, "tracker", name, params, {"tracker.data": "demo"}, clock=ticking(start))
+    for epoch, loss in enumerate([1.0, 0.5, 0.75], 1):
+        writer.log_epoch(epoch, {"loss": loss / 2, "val_loss": loss})
+    writer.log_metrics({"best_epoch": 2, "best_val_loss": 0.5})
+    writer.log_text(predictions_csv(predictions()), VALIDATION)
+    writer.log_bytes(epoch_predictions_npz(epoch_predictions()), VALIDATION_BY_EPOCH)
+    writer.log_text(MANIFEST, DATASET)
+    writer.finish("FINISHED")
+    return writer
+
+
+class TestReadExperiment:
+    def test_brings_back_all_that_was_written(self, location: Location) -> None:
+        writer = write_whole(location)
+        held = read_experiment(location, "tracker")
+        (run,) = held.runs
+        assert (held.name, held.tags["tracker.metric"], held.unreadable) == ("tracker", "val_accuracy", ())
+        assert (run.run_id, run.name, run.status) == (writer.run_id, "whole", "FINISHED")
+        assert (run.started, run.ended) == (START + 1_000, START + 6_000)
+        assert run.params == {"kernel_size": "7", "learning_rate": "0.0001"}
+        assert run.tags["tracker.data"] == "demo"
+        assert run.metrics == {"loss": 0.375, "val_loss": 0.75, "best_epoch": 2.0, "best_val_loss": 0.5}
+        assert run.curves["val_loss"].steps.tolist() == [1, 2, 3]
+        assert run.curves["val_loss"].values.tolist() == [1.0, 0.5, 0.75]
+        assert run.validation is not None
+        assert run.validation.predicted == predictions().predicted
+        assert run.validation_by_epoch is not None
+        assert np.array_equal(run.validation_by_epoch.probabilities, epoch_predictions().probabilities)
+        assert run.groups == {"blues/000.wav": "artist 1"}
+
+    def test_brings_back_what_is_no_number_or_infinite(self, location: Location, writer: RunWriter) -> None:
+        writer.log_epoch(1, {"a": math.nan, "b": math.inf, "c": -math.inf})
+        (run,) = read_experiment(location, "tracker").runs
+        assert math.isnan(run.metrics["a"])
+        assert (run.metrics["b"], run.metrics["c"]) == (math.inf, -math.inf)
+        assert math.isnan(run.curves["a"].values[0])
+        assert (run.curves["b"].values[0], run.curves["c"].values[0]) == (math.inf, -math.inf)
+
+    def test_takes_the_last_written_of_several_values_at_a_step(self, location: Location) -> None:
+        writer = start_run(location, "tracker", "a run", {}, {}, clock=lambda: START)
+        for value in (0.5, 0.9, 0.1):
+            writer.log_epoch(1, {"loss": value})
+        assert read_experiment(location, "tracker").runs[0].curves["loss"].values.tolist() == [0.1]
+
+    def test_reads_what_a_plain_mlflow_script_logged(self, location: Location) -> None:
+        open_store(location)
+        client = MlflowClient(location.uri)
+        theirs = client.create_experiment("theirs", artifact_location=f"{location.artifacts}/theirs")
+        run_id = client.create_run(theirs).info.run_id
+        client.log_param(run_id, "lr", 0.1)
+        for step in (2, 0, 1):
+            client.log_metric(run_id, "train/loss", step * 1.5, step=step)
+        client.log_text(run_id, "<html>", "predictions/validation.csv")
+        held = read_experiment(location, "theirs")
+        (run,) = held.runs
+        assert (run.status, run.ended, run.params) == ("RUNNING", None, {"lr": "0.1"})
+        assert run.curves["train/loss"].steps.tolist() == [0, 1, 2]
+        assert run.curves["train/loss"].epochs.tolist() == [1, 2, 3]
+        assert run.validation is None
+        assert held.unreadable[0].path == "predictions/validation.csv"
+
+    def test_leaves_deleted_runs_out(self, location: Location) -> None:
+        gone, kept = write_whole(location), write_whole(location, start=START + 60_000)
+        MlflowClient(location.uri).delete_run(gone.run_id)
+        assert [run.run_id for run in read_experiment(location, "tracker").runs] == [kept.run_id]
+
+    def test_keeps_experiments_apart(self, location: Location, writer: RunWriter) -> None:
+        start_run(location, "other", "another run", {"a": "1"}, {}).log_epoch(1, {"loss": 1.0})
+        assert [run.run_id for run in read_experiment(location, "tracker").runs] == [writer.run_id]
+
+    def test_reads_a_folder_that_was_moved(self, tmp_path: Path) -> None:
+        write_whole(locate(None, tmp_path / "here"))
+        shutil.move(tmp_path / "here", tmp_path / "there")
+        (run,) = read_experiment(locate(None, tmp_path / "there"), "tracker").runs
+        assert run.validation is not None
+        assert run.groups
+
+    def test_reads_while_others_write(self, location: Location, writer: RunWriter) -> None:
+        done = threading.Event()
+
+        def write() -> None:
+            for epoch in range(1, 61):
+                writer.log_epoch(epoch, {"loss": 1 / epoch, "val_loss": 2 / epoch})
+            done.set()
+
+        other = threading.Thread(target=write)
+        other.start()
+        lengths = []
+        while not done.is_set():
+            (run,) = read_experiment(location, "tracker").runs
+            assert len({len(curve.steps) for curve in run.curves.values()}) <= 1
+            lengths.append(len(run.curves["loss"].steps) if run.curves else 0)
+        other.join()
+        assert lengths == sorted(lengths)
+        assert len(read_experiment(location, "tracker").runs[0].curves["loss"].steps) == 60
+
+    def test_waits_for_a_writers_lock(self, location: Location, writer: RunWriter) -> None:
+        other = sqlite3.connect(location.database, check_same_thread=False)
+        other.execute("BEGIN EXCLUSIVE")
+        release = threading.Timer(0.3, other.rollback)
+        release.start()
+        assert read_experiment(location, "tracker").runs[0].run_id == writer.run_id
+        release.join()
+        other.close()
+
+    def test_changes_nothing_and_leaves_nothing(self, location: Location, tmp_path: Path) -> None:
+        write_whole(location)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        read_experiment(location, "tracker")
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+    def test_makes_no_store(self, location: Location, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match="does not exist: `tracker run` makes it"):
+            read_experiment(location, "tracker")
+        assert not list(tmp_path.iterdir())
+
+    def test_migrates_no_store(self, location: Location, tmp_path: Path) -> None:
+        open_store(location)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '181f10493468'")
+            connection.execute("DROP TABLE guardrails")
+            connection.commit()
+        before = (tmp_path / "mlflow.db").read_bytes()
+        with pytest.raises(StoreError, match="older MLflow"):
+            read_experiment(location, "tracker")
+        assert (tmp_path / "mlflow.db").read_bytes() == before
+
+    @pytest.mark.usefixtures("writer")
+    def test_names_the_experiments_that_are_there(self, location: Location) -> None:
+        with pytest.raises(StoreError, match=r"no experiment 'nope' in .*mlflow.db; it has 'Default', 'tracker'"):
+            read_experiment(location, "nope")
+
+    @pytest.mark.usefixtures("writer")
+    def test_takes_a_deleted_experiment_for_none(self, location: Location) -> None:
+        client = MlflowClient(location.uri)
+        client.delete_experiment(client.get_experiment_by_name("tracker").experiment_id)
+        with pytest.raises(StoreError, match=r"no experiment 'tracker' .* it has 'Default':"):
+            read_experiment(location, "tracker")
+
+    def test_says_that_an_experiment_has_no_runs(self, location: Location) -> None:
+        open_store(location).ensure_experiment("tracker")
+        with pytest.raises(StoreError, match="has no runs yet: `tracker run` adds one"):
+            read_experiment(location, "tracker")
+
+    def test_imports_neither_mlflow_nor_what_it_brings(self, location: Location) -> None:
+        write_whole(location)
+        reading = """
+import sys
+from pathlib import Path
+from tracker.store.location import locate
+from tracker.store.lookup import find_run
+from tracker.store.read import read_experiment
+runs = read_experiment(locate(sys.argv[1], Path()), "tracker").runs
+assert find_run(runs, "whole").validation_by_epoch is not None
+print(*{"mlflow", "sqlalchemy", "alembic", "pandas", "tensorflow", "keras", "scipy"} & set(sys.modules))
+"""
+        told = subprocess.run([sys.executable, "-c", reading, location.uri], capture_output=True, text=True, check=True)
+        assert told.stdout.strip() == ""
+
+
+class TestListExperiments:
+    def test_names_them_in_order_without_the_deleted(self, location: Location) -> None:
+        store = open_store(location)
+        for name in ("b", "a", "gone"):
+            store.ensure_experiment(name)
+        store.client.delete_experiment(store.ensure_experiment("gone"))
+        assert list_experiments(location) == ("Default", "a", "b")
+
+    def test_makes_no_store(self, location: Location, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match="does not exist"):
+            list_experiments(location)
+        assert not list(tmp_path.iterdir())

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests.store.conftest import Served, epoch_predictions, predictions, ticking
+from tracker.errors import StoreError
+from tracker.store.artifacts import VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store.location import Location
+from tracker.store.read import list_experiments, read_experiment
+from tracker.store.server import Limits, read_server
+from tracker.store.write import start_run
+
+if TYPE_CHECKING:
+    from tracker.runs import Curve, Run
+
+
+def write_through(location: Location, experiment: str) -> str:
+    writer = start_run(location, experiment, "a run", {"lr": "0.1"}, {"tracker.data": "demo"}, clock=ticking())
+    for epoch, loss in enumerate([1.0, math.nan, math.inf, 0.5], 1):
+        writer.log_epoch(epoch, {"val_loss": loss})
+    writer.log_metrics({"best_epoch": 4})
+    writer.log_text(predictions_csv(predictions()), VALIDATION)
+    writer.log_bytes(epoch_predictions_npz(epoch_predictions()), VALIDATION_BY_EPOCH)
+    writer.log_text("a manifest of no use\n", "dataset.csv")
+    writer.finish("FINISHED")
+    return writer.run_id
+
+
+def same_curves(some: dict[str, Curve], others: dict[str, Curve]) -> bool:
+    return some.keys() == others.keys() and all(
+        np.array_equal(some[key].steps, others[key].steps)
+        and np.array_equal(some[key].values, others[key].values, equal_nan=True)
+        for key in some
+    )
+
+
+def plain(run: Run) -> tuple[object, ...]:
+    return run.run_id, run.name, run.status, run.params, run.tags, str(run.metrics), run.started, run.ended, run.groups
+
+
+class TestReadServer:
+    def test_brings_back_the_same_as_reading_the_database(self, served: Served) -> None:
+        run_id = write_through(served.http, "over http")
+        over_http, direct = (read_experiment(location, "over http") for location in served)
+        assert over_http.tags == direct.tags
+        assert over_http.unreadable == direct.unreadable
+        assert [broken.path for broken in direct.unreadable] == ["dataset.csv"]
+        (one,), (other,) = over_http.runs, direct.runs
+        assert one.run_id == run_id
+        assert plain(one) == plain(other)
+        assert same_curves(one.curves, other.curves)
+        assert one.validation is not None
+        assert one.validation.predicted == predictions().predicted
+        assert one.validation_by_epoch is not None
+        assert np.array_equal(one.validation_by_epoch.probabilities, epoch_predictions().probabilities)
+
+    def test_brings_back_more_values_than_one_answer_holds(self, served: Served) -> None:
+        for number, epochs in enumerate([3, 4, 12]):
+            writer = start_run(served.direct, "long", f"run {number}", {}, {}, clock=ticking())
+            for epoch in range(1, epochs + 1):
+                writer.log_epoch(epoch, {"loss": number + 1 / epoch})
+        over_http = read_server(served.http, "long", by_epoch=0, limits=Limits(values=10))
+        direct = read_experiment(served.direct, "long")
+        assert sorted(len(run.curves["loss"].steps) for run in over_http.runs) == [3, 4, 12]
+        for one, other in zip(over_http.runs, direct.runs, strict=True):
+            assert same_curves(one.curves, other.curves)
+
+    def test_brings_back_every_page(self, served: Served) -> None:
+        written = [start_run(served.direct, "paged", f"run {i}", {}, {}).run_id for i in range(5)]
+        held = read_server(served.http, "paged", by_epoch=0, limits=Limits(page=2, runs=2))
+        assert sorted(run.run_id for run in held.runs) == sorted(written)
+
+    def test_names_the_experiments_that_are_there(self, served: Served) -> None:
+        with pytest.raises(StoreError, match=r"no experiment 'nope' in http://127.*; it has 'Default'"):
+            read_experiment(served.http, "nope")
+
+    def test_says_in_one_line_that_there_is_no_server(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        with pytest.raises(StoreError, match=r"cannot read from http://127\.0\.0\.1:9: ") as error:
+            read_experiment(Location("http://127.0.0.1:9", None, ""), "tracker")
+        assert "\n" not in str(error.value)
+
+
+class TestServerExperiments:
+    def test_names_them_as_the_database_does(self, served: Served) -> None:
+        start_run(served.direct, "one of several", "a run", {}, {})
+        assert list_experiments(served.http) == list_experiments(served.direct)
+        assert "one of several" in list_experiments(served.http)
