@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NOTHING = 1e-12
-"""A mean square below this is 0: entries are whole numbers, so that a true one is at least 1 / (number of entries)²."""
+"""A mean square below this is 0 but for rounding: entries are whole numbers, so that a true one is far above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,12 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
     squares = mean_squares(entries)
     r, n = entries.shape
     mean = float(entries.mean())
-    rows, df_rows = (squares.rows, r - 1) if squares.rows > NOTHING else (squares.residual, n - 1)
+    steady = squares.rows <= NOTHING
+    rows = squares.residual if steady else squares.rows
     variance = rows + max(squares.columns - squares.residual, 0.0)
     if variance <= NOTHING:
         return constant_effect(mean, n, n)
-    df = variance**2 / (rows**2 / df_rows) if squares.rows > NOTHING else n - 1
+    df = n - 1 if steady else (r - 1) * (variance / rows) ** 2
     return t_effect(mean, math.sqrt(variance / (r * n)), df)
 
 

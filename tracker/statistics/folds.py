@@ -46,7 +46,7 @@ def nadeau_bengio(differences: NDArray[np.float64], n_train: float, n_validation
         raise ValueError(f"a test over folds needs at least {FEWEST_FOLDS} of them, got {k}")
     if not (n_train > 0 and n_validation > 0):
         raise ValueError(f"folds must train and validate on clips, got {n_train} and {n_validation}")
-    mean, variance = float(differences.mean()), float(differences.var(ddof=1))
-    if variance <= NOTHING:
+    mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
+    if deviation <= NOTHING:
         return constant_effect(mean, k, round(k * n_validation))
-    return t_effect(mean, math.sqrt((1 / k + n_validation / n_train) * variance), k - 1)
+    return t_effect(mean, deviation * math.sqrt(1 / k + n_validation / n_train), k - 1)

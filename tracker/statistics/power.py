@@ -8,6 +8,7 @@ equal to it. Power counts both directions, as the test does.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,18 +123,17 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
     ValueError
         If an argument is out of its range.
     """
-    low, high = 0, approximate_clips(difference, discordance, power, alpha)
-    if high > MOST_EXACT:
-        return high
-    while mcnemar_power(high, difference, discordance, alpha) < power:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if mcnemar_power(middle, difference, discordance, alpha) < power:
-            low = middle
-        else:
-            high = middle
-    return high
+    guess = approximate_clips(difference, discordance, power, alpha)
+    if guess > MOST_EXACT:
+        return guess
+
+    def enough(n: int) -> bool:
+        return mcnemar_power(n, difference, discordance, alpha) >= power
+
+    most = guess
+    while not enough(most):
+        most *= 2
+    return bisect_left(range(most), x=True, lo=1, key=enough)
 
 
 def approximate_clips(difference: float, discordance: float, power: float = 0.8, alpha: float = 0.05) -> int:

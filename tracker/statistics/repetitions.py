@@ -6,6 +6,7 @@ Conventions: as in `crossed`. Both answers plan ahead from the spread in a few r
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import scipy
@@ -96,15 +97,8 @@ def pairs_needed(
         df = n - 1 if steady else (pairs - 1) * (variance / rows) ** 2
         return _t_power(abs(difference) / math.sqrt(variance / (pairs * n)), df, alpha) >= power
 
-    low, high = FEWEST_PAIRS - 1, FEWEST_PAIRS
-    while not enough(high):
-        if high >= MOST_PAIRS:
-            return None
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    found = bisect_left(range(MOST_PAIRS + 1), x=True, lo=FEWEST_PAIRS, key=enough)
+    return found if found <= MOST_PAIRS else None
 
 
 def _t_power(shift: float, df: float, alpha: float) -> float:

@@ -132,25 +132,34 @@ def optimism_of_best_epoch(
     ValueError
         As for `optimism_of_best`, and if shapes do not match.
     """
-    if [a.shape for a in right] != [a.shape for a in losses]:
-        raise ValueError("each candidate needs as many losses as it has answers")
+    if not right or [a.shape for a in right] != [a.shape for a in losses]:
+        raise ValueError("there must be at least one candidate, and a loss for each of its answers")
     rng = np.random.default_rng(seed)
-    candidates = [(*_per_group(r, groups), _per_group(x, groups)[0]) for r, x in zip(right, losses, strict=True)]
-    if not candidates:
-        raise ValueError("there must be at least one candidate")
-    sizes = candidates[0][1]
-    at_hand = [counts.sum(axis=1) / sizes.sum() for counts, _, _ in candidates]
+    runs = [_ByEpoch.of(answers, loss, groups) for answers, loss in zip(right, losses, strict=True)]
+    sizes = _per_group(losses[0], groups)[1]
     gains = []
-    for weights in _draws(sizes, resamples, rng, per_draw=max(len(r) for r in right) + len(right)):
-        rows = np.arange(len(weights))
-        epochs = [(weights @ loss.T).argmin(axis=1) for _, _, loss in candidates]
-        drawn = np.stack(
-            [(weights @ c.T)[rows, epoch] for (c, _, _), epoch in zip(candidates, epochs, strict=True)], axis=1
-        )
-        kept = np.stack([known[epoch] for known, epoch in zip(at_hand, epochs, strict=True)], axis=1)
-        best = _best_of(drawn, rng)
-        gains.append(drawn[rows, best] / (weights @ sizes) - kept[rows, best])
+    for weights in _draws(sizes, resamples, rng, per_draw=len(runs) + max(len(a) for a in right)):
+        drawn, at_hand = np.stack([run.at_kept_epoch(weights) for run in runs], axis=2)
+        rows, best = np.arange(len(weights)), _best_of(drawn, rng)
+        gains.append(drawn[rows, best] / (weights @ sizes) - at_hand[rows, best] / sizes.sum())
     return _optimism(np.concatenate(gains))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ByEpoch:
+    """Right answers and summed losses of one run, shape (n_epochs, G) each."""
+
+    counts: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, right: NDArray[np.bool_], losses: NDArray[np.float64], groups: Groups | None) -> _ByEpoch:
+        return cls(_per_group(right, groups)[0], _per_group(losses, groups)[0])
+
+    def at_kept_epoch(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Count the right answers at the epoch that each resample keeps: in the resample, and on the clips at hand."""
+        kept = (weights @ self.losses.T).argmin(axis=1)
+        return np.stack([(weights * self.counts[kept]).sum(axis=1), self.counts.sum(axis=1)[kept]])
 
 
 def probability_best(
