@@ -14,7 +14,7 @@ from statsmodels.stats.anova import anova_lm
 from tracker.statistics.crossed import Effect, by_group, constant_effect, crossed, mean_squares, nested, t_effect
 from tracker.statistics.paired import mcnemar, tango
 
-fixed = settings(derandomize=True, deadline=None, max_examples=200)
+fixed = settings(derandomize=True, deadline=None, max_examples=60)
 few = settings(derandomize=True, deadline=None, max_examples=15)
 
 

@@ -26,7 +26,7 @@ from tracker.statistics.paired import (
 )
 from tracker.statistics.proportions import two_sided_z
 
-fixed = settings(derandomize=True, deadline=None, max_examples=200)
+fixed = settings(derandomize=True, deadline=None, max_examples=100)
 few = settings(derandomize=True, deadline=None, max_examples=25)
 numbers = st.integers(0, 200)
 answers = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
