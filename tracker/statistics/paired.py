@@ -293,7 +293,7 @@ def from_aggregates(correct_a: int, correct_b: int, n: int) -> Aggregates:
     low, high = score_intervals(b, b - net, n, two_sided_z(0.95))
     low_90, high_90 = score_intervals(b, b - net, n, two_sided_z(0.90))
     return Aggregates(
-        estimate=net / n,
+        estimate=float(net / n),
         p_value=float(p_values.max()),
         p_range=(float(p_values.min()), float(p_values.max())),
         interval=(float(low.min()), float(high.max())),
