@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 _LEFT, _RIGHT, _BELOW, _ABOVE = 3.1, 0.75, 0.5, 0.15
 """Margins in inches: for titles, counts, numbers and nothing."""
-_PITCH = 0.34
-"""Inches from run to run."""
+_PITCH, _NARROW = 0.34, 0.18
+"""Inches from run to run, and the same where they are many: titles then have one line rather than two."""
+_MANY = 16
 
 _TITLE: dict[str, Any] = {"va": "center", "fontsize": TINY - 0.5, "color": MUTED, "linespacing": 1.3}
 
@@ -46,16 +47,17 @@ def accuracies(entries: Sequence[RunEntry]) -> Picture:
     known = [(entry, entry.accuracy) for entry in entries if entry.accuracy is not None]
     if not known:
         raise ValueError("a figure of accuracies needs a run with its count of clips classified right")
+    pitch, lines = (_PITCH, 2) if len(known) <= _MANY else (_NARROW, 1)
     with style():
-        figure = paper(_BELOW + _ABOVE + _PITCH * len(known))
-        axes = place(figure, _LEFT, _BELOW, WIDTH - _LEFT - _RIGHT, _PITCH * len(known))
+        figure = paper(_BELOW + _ABOVE + pitch * len(known))
+        axes = place(figure, _LEFT, _BELOW, WIDTH - _LEFT - _RIGHT, pitch * len(known))
         _frame(axes, [accuracy for _, accuracy in known])
         most = max(accuracy.share for _, accuracy in known)
         for row, (entry, accuracy) in enumerate(known):
             _whisker(axes, row, accuracy, best=accuracy.share == most)
-            height = _BELOW + _PITCH * (len(known) - row - 0.5)
+            height = _BELOW + pitch * (len(known) - row - 0.5)
             write(figure, 0.08, height, f"Run {entry.number}", va="center", fontsize=SMALL, fontweight="bold")
-            write(figure, 0.72, height, wrapped(entry.title, 50, lines=2), **_TITLE)
+            write(figure, 0.72, height, wrapped(entry.title, 50, lines), **_TITLE)
             count = f"{accuracy.correct} of {accuracy.n}"
             write(figure, WIDTH - _RIGHT + 0.08, height, count, va="center", fontsize=SMALL)
         shown = tuple(entry.run.run_id for entry, _ in known)

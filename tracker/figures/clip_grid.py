@@ -51,7 +51,7 @@ def clip_grid(runs: Sequence[Judged]) -> Picture:
     shown = order[:_MOST_CLIPS]
     with style():
         names = _file_names(runs, shown) if len(shown) <= _NAMED_CLIPS else []
-        below = 0.45 + 0.058 * max(map(len, names), default=0)
+        below = 0.45 + 0.05 * max(map(len, names), default=0)
         height = min(0.24, _TALLEST / len(runs)) * len(runs)
         figure = paper(below + height + 0.1)
         axes = place(figure, 0.75, below, WIDTH - 0.85, height)

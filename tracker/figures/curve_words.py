@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.conclusions.sentences.words import percent
 from tracker.figures.labels import short
 from tracker.figures.traces import Trace, at, first_lost
+from tracker.runs import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,10 +49,10 @@ def finding_of_all(traces: Sequence[Trace]) -> str:
 
 def table(trace: Trace) -> Table:
     """Return one run's curves as a table with a row an epoch."""
-    columns = (*trace.losses, *trace.accuracies, trace.rate)
+    columns = (*trace.losses, *trace.accuracies)
     header = ("epoch", "loss", "validation loss", "accuracy", "validation accuracy", "learning rate", "mark")
     rows = tuple(
-        (str(epoch), *(_cell(column, epoch, digits=4) for column in columns), _mark(trace, epoch))
+        (str(epoch), *(_cell(column, epoch, digits=4) for column in columns), _rate(trace, epoch), _mark(trace, epoch))
         for epoch in _epochs(trace)
     )
     return header, rows
@@ -59,7 +60,7 @@ def table(trace: Trace) -> Table:
 
 def table_of_all(traces: Sequence[Trace]) -> Table:
     """Return a table with a row a run: what its curves come to."""
-    header = ("run", "best epoch", "its loss", "its accuracy", "last epoch", "its loss", "learning rate drops")
+    header = ("run", "best epoch", "its loss", "its accuracy", "last epoch", "its loss", "rate drops after")
     return header, tuple(_summary(trace) for trace in traces)
 
 
@@ -86,8 +87,17 @@ def _epochs(trace: Trace) -> list[int]:
 
 
 def _mark(trace: Trace, epoch: int) -> str:
-    marks = {"best": epoch == trace.best_epoch, "rate drops": epoch in trace.drops, "last": epoch == trace.stop_epoch}
+    marks = {
+        "best": epoch == trace.best_epoch,
+        "rate drops after it": epoch in trace.drops,
+        "last": epoch == trace.stop_epoch,
+    }
     return ", ".join(word for word, holds in marks.items() if holds)
+
+
+def _rate(trace: Trace, epoch: int) -> str:
+    rate = at(trace.rate, epoch)
+    return "–" if rate is None else number_text(float(f"{rate:.6g}"))
 
 
 def _cell(curve: Curve | None, epoch: int | None, digits: int = 3) -> str:

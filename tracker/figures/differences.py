@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from tracker.conclusions.sentences.words import MINUS, p_text, points, points_interval
 from tracker.figures.drawing import BLUE, GREEN, INK, MUTED, RULE, SMALL, WIDTH, paper, place, png, style, write
-from tracker.figures.labels import label
+from tracker.figures.labels import label, signed
 from tracker.report import Picture
 
 if TYPE_CHECKING:
@@ -144,13 +144,13 @@ def _finding(rows: Sequence[Difference]) -> str:
         largest = max(rows, key=lambda row: abs(row.estimate))
         return (
             f"None of {len(rows)} differences is supported; the largest, {largest.name}, is "
-            f"{points(largest.estimate, signed=True)}, interval {points_interval(largest.interval)}."
+            f"{signed(largest.estimate)}, interval {points_interval(largest.interval)} points."
         )
-    names = ", ".join(f"{row.name} by {points(row.estimate, signed=True)}" for row in supported[:3])
+    names = ", ".join(f"{row.name} by {signed(row.estimate)}" for row in supported[:3])
     more = f" and {len(supported) - 3} more" if len(supported) > 3 else ""
     return f"{len(supported)} of {len(rows)} differences are supported: {names}{more}."
 
 
 def _cells(row: Difference, alpha: float) -> tuple[str, ...]:
     p_value = "–" if row.p_value is None else p_text(row.p_value, alpha).removeprefix("p = ").removeprefix("p ")
-    return row.name, points(row.estimate, signed=True), points_interval(row.interval), p_value, row.verdict
+    return row.name, signed(row.estimate), f"{points_interval(row.interval)} points", p_value, row.verdict

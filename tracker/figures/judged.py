@@ -43,4 +43,5 @@ def comparable(runs: Sequence[Judged]) -> tuple[Judged, ...]:
     groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Judged]] = defaultdict(list)
     for run in runs:
         groups[run.predictions.clips, run.predictions.labels].append(run)
-    return tuple(max(groups.values(), key=len)) if groups else ()
+    most = max(map(len, groups.values()), default=0)
+    return next((tuple(group) for group in groups.values() if len(group) == most), ())

@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
+from tracker.conclusions.sentences.words import MINUS, points
 from tracker.figures.drawing import families
 
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
@@ -28,6 +29,11 @@ def label(text: str, length: int) -> str:
 def wrapped(text: str, width: int, lines: int) -> str:
     """Return a title on up to `lines` lines of `width` characters, cut with a mark."""
     return "\n".join(label(line, width) for line in wrap(text, width, max_lines=lines, placeholder=_CUT))
+
+
+def signed(difference: float) -> str:
+    """Return a difference of accuracies with its sign: ``+3.3 points``."""
+    return f"{'+' if difference > 0 else MINUS if difference else ''}{points(difference)}"
 
 
 def short(value: float | None) -> str:

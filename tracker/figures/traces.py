@@ -67,11 +67,11 @@ class Trace:
 
     @property
     def drops(self) -> tuple[int, ...]:
-        """The epochs that were trained at a lower learning rate than the one before."""
+        """The epochs after which the learning rate was lower."""
         if self.rate is None:
             return ()
         before, after = self.rate.values[:-1], self.rate.values[1:]
-        return tuple(int(epoch) for epoch in self.rate.epochs[1:][after < before * (1 - _SAME_RATE)])
+        return tuple(int(epoch) for epoch in self.rate.epochs[:-1][after < before * (1 - _SAME_RATE)])
 
 
 def trace_of(run: Run, name: str = "", title: str = "") -> Trace:

@@ -101,6 +101,11 @@ def html_code(text: str, length: int = NAME_LENGTH) -> Markup:
     return Markup("<code{}>{}</code>").format(title, shown)
 
 
+def html_block(text: str) -> Markup:
+    """Return `text` as a block of code for HTML, line by line."""
+    return Markup("<pre><code>{}</code></pre>").format("\n".join(printable(line) for line in text.splitlines()))
+
+
 def html_prose(text: str) -> Markup:
     """Return a sentence for HTML."""
     return escape(printable(text, SENTENCE_LENGTH))

@@ -59,8 +59,16 @@ def note_markdown(note: str) -> Markup:
 def note_beginning(note: str) -> str:
     """Return the words of a note's beginning, without its Markdown: other people's text still."""
     tree = SyntaxTreeNode(_tokens(_parser(), note))
-    words = (node.content for node in tree.walk() if node.type in {"text", "code_inline", "fence", "code_block"})
-    return printable(" ".join(" ".join(words).split()), _SHORT)
+    blocks = (node for node in tree.walk() if node.type in {"inline", "fence", "code_block"})
+    words = " ".join("".join(map(_words, node.children)) if node.children else node.content for node in blocks)
+    return printable(" ".join(words.split()), _SHORT)
+
+
+def _words(node: SyntaxTreeNode) -> str:
+    """Return an inline node's text without its marks."""
+    if node.children:
+        return "".join(map(_words, node.children))
+    return " " if node.type in {"softbreak", "hardbreak"} else node.content
 
 
 def _parser() -> MarkdownIt:

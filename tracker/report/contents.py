@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion, Interval
+    from tracker.conclusions.next_steps import NextStep
     from tracker.runs import Run
 
 
@@ -68,27 +69,6 @@ class Section:
 
     title: str
     entries: tuple[RunEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NextStep:
-    """A command worth running.
-
-    Parameters
-    ----------
-    command : str
-        A command line, quoted for a POSIX shell.
-    settles : tuple of str
-        Ids of the conclusions that it would settle.
-    why : str
-        The same as a phrase.
-    estimated_seconds : float or None
-    """
-
-    command: str
-    settles: tuple[str, ...]
-    why: str
-    estimated_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +138,10 @@ class Report:
     methods : tuple of str
         Sentences with their sources.
     versions : tuple of (name, version)
+    alpha : float
+        The level that each family of tests is held to.
+    margin : float
+        Differences of accuracy within ± this are too small to matter.
     """
 
     experiment: str
@@ -173,6 +157,8 @@ class Report:
     excluded: tuple[Excluded, ...]
     methods: tuple[str, ...]
     versions: tuple[tuple[str, str], ...]
+    alpha: float = 0.05
+    margin: float = 0.05
 
     @property
     def entries(self) -> tuple[RunEntry, ...]:

@@ -1,0 +1,109 @@
+"""The figures of a whole report: which stand in it, and of which runs where there are many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.option_effect import OptionEffect
+from tracker.conclusions.sentences.words import MINUS, option_words
+from tracker.figures.accuracies import accuracies
+from tracker.figures.clip_grid import clip_grid
+from tracker.figures.confusion import confusion
+from tracker.figures.curves import overview, section_curves
+from tracker.figures.differences import Difference, differences
+from tracker.figures.judged import comparable, judged
+from tracker.figures.traces import trace_of_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tracker.conclusions.conclusion import Conclusion
+    from tracker.report import Picture, Report, RunEntry
+
+MOST_RUNS = 50
+"""Above so many runs only those that the summary speaks of have figures."""
+_MOST_MULTIPLES = 12
+"""Small multiples that can be taken in at once."""
+_MOST_DIFFERENCES = 24
+_MOST_MATRICES = 4
+_MOST_CLASSES = 15
+"""Above so many classes the cells of four matrices side by side are too small to read."""
+
+
+def report_pictures(report: Report) -> tuple[Picture, ...]:
+    """Draw the figures that stand in a report.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    tuple of Picture
+        Those of several runs first (``accuracies``, ``curves``, ``differences``, ``clip-grid``, ``confusion``, as far
+        as the runs bear them), then the curves of each run, in the report's order. Above 50 runs only those that the
+        summary speaks of have figures.
+    """
+    entries = _shown(report)
+    traces = {entry.run.run_id: trace for entry in entries if (trace := trace_of_entry(entry)).drawable}
+    together = [traces[entry.run.run_id] for entry in _best(entries, _MOST_MULTIPLES) if entry.run.run_id in traces]
+    return (
+        *_accuracies(entries),
+        *([overview(together)] if len(together) > 1 else []),
+        *_differences(report),
+        *_of_clips(entries),
+        *(section_curves([*traces.values()]) if traces else ()),
+    )
+
+
+def _shown(report: Report) -> tuple[RunEntry, ...]:
+    """Return the runs that have figures."""
+    if len(report.entries) <= MOST_RUNS:
+        return report.entries
+    named = {run_id for conclusion in report.summary for run_id in conclusion.runs[:_MOST_MULTIPLES]}
+    return _best([entry for entry in report.entries if entry.run.run_id in named], _MOST_MULTIPLES)
+
+
+def _best(entries: Sequence[RunEntry], most: int) -> tuple[RunEntry, ...]:
+    """Return the most accurate runs, in the report's order."""
+    ranked = sorted(entries, key=lambda entry: (-entry.accuracy.share if entry.accuracy else 0.0, entry.number))
+    return tuple(sorted(ranked[:most], key=lambda entry: entry.number))
+
+
+def _accuracies(entries: Sequence[RunEntry]) -> Iterator[Picture]:
+    if sum(entry.accuracy is not None for entry in entries) > 1:
+        yield accuracies(entries)
+
+
+def _of_clips(entries: Sequence[RunEntry]) -> Iterator[Picture]:
+    """Draw which clips are right in which run, and which classes the best runs confuse."""
+    alike = comparable(judged(entries))
+    if len(alike) > 1:
+        yield clip_grid(alike)
+    best = judged(_best(entries, _MOST_MATRICES))
+    if best:
+        many = max(len(run.predictions.classes) for run in best) > _MOST_CLASSES
+        yield confusion(judged(_best(entries, 1)) or best[:1] if many else best)
+
+
+def _differences(report: Report) -> Iterator[Picture]:
+    numbers = {entry.run.run_id: entry.number for entry in report.entries}
+    options_first = sorted(report.conclusions, key=lambda conclusion: conclusion.kind != "option_effect")
+    rows = [row for conclusion in options_first for row in _rows(conclusion, numbers)]
+    if rows:
+        yield differences(rows[:_MOST_DIFFERENCES], margin=report.margin, alpha=report.alpha)
+
+
+def _rows(conclusion: Conclusion, numbers: dict[str, int]) -> Iterator[Difference]:
+    """Return the differences with an interval that a conclusion holds."""
+    if isinstance(conclusion.details, OptionEffect):
+        for part in conclusion.details.contrasts:
+            if part.estimate is not None and part.interval is not None:
+                name = f"{option_words(conclusion.option or '')}: {part.from_} → {part.to}"
+                p_value = part.p_value if part.p_adjusted is None else part.p_adjusted
+                yield Difference(name, part.estimate, part.interval, p_value, part.verdict, conclusion.runs)
+    elif conclusion.kind == "run_difference" and conclusion.estimate is not None and conclusion.interval is not None:
+        first, second = (numbers[run_id] for run_id in conclusion.runs)
+        p_value = conclusion.p_value if conclusion.p_adjusted is None else conclusion.p_adjusted
+        name = f"run {first} {MINUS} run {second}"
+        yield Difference(name, conclusion.estimate, conclusion.interval, p_value, conclusion.verdict, conclusion.runs)

@@ -1,0 +1,219 @@
+"""From a report to what is seen of it: in order, numbered, and of a size that a person can read.
+
+However many runs there are, the report stays bounded: sections fold above 12 runs; above 50 the table has the best runs
+and only those that the summary speaks of have a section. What is left out is counted, and the templates say where it
+can be seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.sentences.words import capitalised, option_words
+from tracker.render import numbers
+from tracker.render.evidence import facts, tables
+from tracker.render.notes import note_beginning
+from tracker.render.view import ConclusionView, KindView, ReportView, RunRow, SectionView, StepView
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.conclusions.conclusion import Conclusion, Kind, Verdict
+    from tracker.report import NextStep, Picture, Report, RunEntry, Section
+
+FOLDED_ABOVE = 12
+"""Runs above which each run's section is folded; also the most that have one where runs are very many."""
+MOST_RUNS = 50
+"""Runs that the table shows, and above which only those that the summary speaks of have a section."""
+MOST_OPTIONS = 8
+"""Options that have a column in the table of runs."""
+MOST_IN_THE_OPEN = 12
+"""Conclusions of one kind that are not folded."""
+MOST_OF_A_KIND = 60
+"""Conclusions of one kind that are shown at all."""
+MOST_LINES = 50
+"""Notes, challenges and excluded runs that are shown."""
+
+VERDICTS: dict[Verdict, str] = {
+    "supported": "Supported",
+    "equivalent": "Equivalent",
+    "inconclusive": "Inconclusive",
+    "confounded": "Confounded",
+    "not_comparable": "Not comparable",
+    "exact": "Exact",
+    "unknown": "Unknown",
+}
+_KINDS: dict[Kind, str] = {
+    "best_run": "Which run is best",
+    "run_difference": "Run against run",
+    "option_effect": "What the options do",
+    "overfitting": "Overfitting",
+    "early_stopping": "Early stopping",
+    "learning_rate": "Learning rate",
+    "under_training": "Limit of epochs",
+    "stability": "Seeds",
+    "classes": "Classes and clips",
+    "selection_optimism": "What choosing the best costs",
+    "sample_size": "What these clips can show",
+}
+_WITH_THE_TABLE = ("accuracies", "curves")
+"""Pictures of several runs that stand below the table of runs; the others stand with the conclusions."""
+
+
+def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
+    """Prepare a report for a template.
+
+    Parameters
+    ----------
+    report : Report
+    pictures : sequence of Picture
+        Those of a single run go into its section.
+
+    Returns
+    -------
+    ReportView
+    """
+    entries, shown = report.entries, _shown_sections(report)
+    rows = _best(entries) if len(entries) > MOST_RUNS else entries
+    most = max((entry.accuracy.share for entry in entries if entry.accuracy), default=0.0)
+    best = {entry.number for entry in entries if entry.accuracy and entry.accuracy.share == most}
+    linked = {entry.number for section in shown for entry in section.entries}
+    sections = tuple(_section(section, pictures) for section in shown)
+    carried = {id(picture) for section in sections for picture in section.pictures}
+    others = tuple(picture for picture in pictures if id(picture) not in carried)
+    kinds = _by_kind(report.conclusions)
+    numbers_of = _numbers(kinds)
+    return ReportView(
+        experiment=report.experiment,
+        metric=report.metric,
+        runs=len(entries),
+        folded=len(entries) > FOLDED_ABOVE,
+        summary=tuple(_conclusion(conclusion, report, numbers_of) for conclusion in report.summary),
+        limits=report.limits,
+        options=tuple(capitalised(option_words(option)) for option in report.options[:MOST_OPTIONS]),
+        more_options=max(0, len(report.options) - MOST_OPTIONS),
+        rows=tuple(run_row(entry, best=entry.number in best, linked=entry.number in linked) for entry in rows),
+        more_rows=len(entries) - len(rows),
+        run_pictures=tuple(picture for picture in others if picture.name in _WITH_THE_TABLE),
+        sections=sections,
+        more_sections=len(report.sections) - len(sections),
+        kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in kinds.items()),
+        conclusion_pictures=tuple(picture for picture in others if picture.name not in _WITH_THE_TABLE),
+        steps=tuple(_step(number, step, numbers_of) for number, step in enumerate(report.next_steps, 1)),
+        notes=report.notes[:MOST_LINES],
+        more_notes=max(0, len(report.notes) - MOST_LINES),
+        challenges=report.challenges[:MOST_LINES],
+        more_challenges=max(0, len(report.challenges) - MOST_LINES),
+        excluded=report.excluded[:MOST_LINES],
+        more_excluded=max(0, len(report.excluded) - MOST_LINES),
+        methods=report.methods,
+        versions=report.versions,
+    )
+
+
+def _shown_sections(report: Report) -> tuple[Section, ...]:
+    """Return the sections of a small report, of a large one those of the runs that the summary speaks of."""
+    if len(report.entries) <= MOST_RUNS:
+        return report.sections
+    named = {run_id for conclusion in report.summary for run_id in conclusion.runs[:FOLDED_ABOVE]}
+    spoken_of = (part for part in report.sections if any(entry.run.run_id in named for entry in part.entries))
+    return tuple(spoken_of)[:FOLDED_ABOVE]
+
+
+def _best(entries: Sequence[RunEntry]) -> tuple[RunEntry, ...]:
+    """Return the most accurate runs, the best first; ties by validation loss, then by number."""
+    return tuple(sorted(entries, key=_rank)[:MOST_RUNS])
+
+
+def _rank(entry: RunEntry) -> tuple[float, float, int]:
+    share = entry.accuracy.share if entry.accuracy else -1.0
+    return -share, float("inf") if entry.val_loss is None else entry.val_loss, entry.number
+
+
+def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunRow:
+    """Return what is seen of one run.
+
+    Parameters
+    ----------
+    entry : RunEntry
+    best : bool
+        Whether no run has more clips right.
+    linked : bool
+        Whether the report has a section on it.
+
+    Returns
+    -------
+    RunRow
+    """
+    accuracy = entry.accuracy
+    return RunRow(
+        number=entry.number,
+        name=entry.run.name,
+        run_id=entry.run.run_id,
+        seed=entry.run.params.get("seed"),
+        levels=tuple(level for _, level in entry.levels[:MOST_OPTIONS]),
+        right=numbers.right(accuracy),
+        share=numbers.percent(accuracy.share if accuracy else entry.val_accuracy),
+        interval=numbers.percent_interval(accuracy.interval if accuracy else None),
+        val_loss=numbers.loss(entry.val_loss),
+        logged_loss=numbers.logged(entry.val_loss),
+        logged_accuracy=numbers.logged(entry.val_accuracy),
+        best_epoch=numbers.whole(entry.best_epoch),
+        stop_epoch=numbers.whole(entry.stop_epoch),
+        seconds=numbers.seconds(entry.seconds),
+        note=note_beginning(entry.run.note) if entry.run.note else None,
+        best=best,
+        linked=linked,
+    )
+
+
+def _section(section: Section, pictures: Sequence[Picture]) -> SectionView:
+    ids = [entry.run.run_id for entry in section.entries]
+    own = [picture for picture in pictures if len(picture.runs) == 1 and picture.runs[0] in ids]
+    own.sort(key=lambda picture: ids.index(picture.runs[0]))
+    return SectionView(section.title, tuple(run_row(entry) for entry in section.entries), tuple(own))
+
+
+def _by_kind(conclusions: Sequence[Conclusion]) -> dict[Kind, list[Conclusion]]:
+    """Return the conclusions by kind, the kinds in the order in which they first occur."""
+    found: dict[Kind, list[Conclusion]] = {}
+    for conclusion in conclusions:
+        found.setdefault(conclusion.kind, []).append(conclusion)
+    return found
+
+
+def _numbers(kinds: Mapping[Kind, Sequence[Conclusion]]) -> dict[str, int]:
+    """Return the number of each conclusion that is shown, counted as they stand in the report."""
+    shown = (conclusion for found in kinds.values() for conclusion in found[:MOST_OF_A_KIND])
+    return {conclusion.id: number for number, conclusion in enumerate(shown, start=1)}
+
+
+def _kind(kind: Kind, found: Sequence[Conclusion], report: Report, numbers_of: Mapping[str, int]) -> KindView:
+    views = tuple(_conclusion(conclusion, report, numbers_of) for conclusion in found[:MOST_OF_A_KIND])
+    return KindView(
+        title=_KINDS[kind],
+        open=views[:MOST_IN_THE_OPEN],
+        folded=views[MOST_IN_THE_OPEN:],
+        more=len(found) - len(views),
+    )
+
+
+def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str, int]) -> ConclusionView:
+    steps = enumerate(report.next_steps, start=1)
+    listed = any(step.command == conclusion.command for step in report.next_steps)
+    return ConclusionView(
+        number=numbers_of.get(conclusion.id),
+        verdict=conclusion.verdict,
+        verdict_words=VERDICTS[conclusion.verdict],
+        sentence=conclusion.sentence,
+        facts=facts(conclusion, report.alpha),
+        tables=tables(conclusion.details),
+        steps=tuple(number for number, step in steps if conclusion.id in step.settles),
+        command=None if listed else conclusion.command,
+    )
+
+
+def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
+    duration = None if step.estimated_seconds is None else numbers.seconds(step.estimated_seconds)
+    settles = tuple(sorted(numbers_of[settled] for settled in step.settles if settled in numbers_of))
+    return StepView(number, step.why, step.command, duration, settles)

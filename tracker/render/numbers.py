@@ -1,0 +1,98 @@
+"""Numbers as they stand in a table: markup-free, aligned, never a false 0 or 100 %.
+
+Sentences round for reading (`tracker.conclusions.sentences.words`); tables keep the digits that tell two runs apart.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from tracker.conclusions.sentences import words
+from tracker.runs import number_text
+
+if TYPE_CHECKING:
+    from tracker.conclusions.conclusion import Interval
+    from tracker.report import Accuracy
+
+NONE = Markup("–")
+"""What stands where a number was not logged or does not exist."""
+
+
+def whole(value: int | None) -> Markup:
+    """Write a count or an epoch."""
+    return NONE if value is None else Markup(f"{value}")  # noqa: S704
+
+
+def loss(value: float | None) -> Markup:
+    """Write a loss with four digits after the point, or three that count where it is very small or large."""
+    if value is None:
+        return NONE
+    if not math.isfinite(value):
+        return Markup("not finite")
+    usual = value == 0 or 0.001 <= abs(value) < 10_000
+    return Markup(f"{value:.4f}" if usual else f"{value:.3g}").replace("-", words.MINUS)  # noqa: S704
+
+
+def rate(value: float) -> Markup:
+    """Write a learning rate, which may have gone through float32, without an exponent."""
+    return Markup(number_text(float(f"{value:.6g}")))  # noqa: S704
+
+
+def logged(value: float | None) -> Markup:
+    """Write a metric with every digit that was logged."""
+    return NONE if value is None else Markup(repr(float(value)))  # noqa: S704
+
+
+def right(accuracy: Accuracy | None) -> Markup:
+    """Write how many clips are right, of how many."""
+    return NONE if accuracy is None else Markup(f"{accuracy.correct} of {accuracy.n}")  # noqa: S704
+
+
+def percent(share: float | None) -> Markup:
+    """Write a share with one digit after the point."""
+    if share is None or not math.isfinite(share):
+        return NONE
+    if 0 < share < 0.001:
+        return Markup("under 0.1 %")
+    if 0.999 < share < 1:
+        return Markup("over 99.9 %")
+    return Markup(f"{100 * share:.1f} %")  # noqa: S704
+
+
+def percent_interval(interval: Interval | None) -> Markup:
+    """Write the interval of a share, as ``66.4 to 92.7 %``."""
+    if interval is None:
+        return NONE
+    low, high = (percent(end) for end in interval)
+    return Markup(f"{low.removesuffix(' %')} to {high}")  # noqa: S704
+
+
+def points(difference: float | None) -> Markup:
+    """Write a difference of accuracies with its sign, as ``+3.3 points``."""
+    if difference is None:
+        return NONE
+    sign = "+" if difference > 0 else words.MINUS if difference else ""
+    return Markup(sign + words.points(difference))  # noqa: S704
+
+
+def points_interval(interval: Interval | None) -> Markup:
+    """Write the interval of a difference, as ``−12 to +18 points``."""
+    return NONE if interval is None else Markup(f"{words.points_interval(interval)} points")  # noqa: S704
+
+
+def seconds(value: float | None) -> Markup:
+    """Write a duration in one unit or two: ``under 0.1 s``, ``4.2 s``, ``74 s``, ``12 min 5 s``, ``2 h 5 min``."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value < 0.1:
+        return Markup("under 0.1 s")
+    if value < 99.5:
+        return Markup(f"{value:.1f} s" if value < 9.95 else f"{value:.0f} s")  # noqa: S704
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 100:
+        return Markup(f"{minutes} min {rest} s")  # noqa: S704
+    hours, minutes = divmod(round(value / 60), 60)
+    return Markup(f"{hours:,} h {minutes} min")  # noqa: S704

@@ -1,0 +1,114 @@
+"""What a reader sees of a report, in order, before it is Markdown or HTML.
+
+Numbers are text already (`Markup`, nothing in it to escape); text that came from other people is plain `str`, and the
+templates' filters escape it for their medium.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from tracker.conclusions.conclusion import Verdict
+    from tracker.render.evidence import Table
+    from tracker.report import Excluded, Note, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as a row: in the table of all runs, and in its own section."""
+
+    number: int
+    name: str
+    run_id: str
+    seed: str | None
+    levels: tuple[str, ...]
+    right: Markup
+    share: Markup
+    interval: Markup
+    val_loss: Markup
+    logged_loss: Markup
+    logged_accuracy: Markup
+    best_epoch: Markup
+    stop_epoch: Markup
+    seconds: Markup
+    note: str | None
+    best: bool
+    linked: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SectionView:
+    """The runs of one configuration: their heading, rows and pictures."""
+
+    title: str
+    rows: tuple[RunRow, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConclusionView:
+    """A conclusion with its number, if it is among those shown, and the numbers of the steps that would settle it."""
+
+    number: int | None
+    verdict: Verdict
+    verdict_words: str
+    sentence: str
+    facts: tuple[str, ...]
+    tables: tuple[Table, ...]
+    steps: tuple[int, ...]
+    command: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KindView:
+    """The conclusions of one kind: in the open, folded, and how many more there are."""
+
+    title: str
+    open: tuple[ConclusionView, ...]
+    folded: tuple[ConclusionView, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A command worth running: why, how long, and the numbers of the shown conclusions that it settles."""
+
+    number: int
+    why: str
+    command: str
+    duration: Markup | None
+    settles: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportView:
+    """The report in order; each ``more_…`` counts what is left out."""
+
+    experiment: str
+    metric: str
+    runs: int
+    folded: bool
+    summary: tuple[ConclusionView, ...]
+    limits: tuple[str, ...]
+    options: tuple[str, ...]
+    more_options: int
+    rows: tuple[RunRow, ...]
+    more_rows: int
+    run_pictures: tuple[Picture, ...]
+    sections: tuple[SectionView, ...]
+    more_sections: int
+    kinds: tuple[KindView, ...]
+    conclusion_pictures: tuple[Picture, ...]
+    steps: tuple[StepView, ...]
+    notes: tuple[Note, ...]
+    more_notes: int
+    challenges: tuple[str, ...]
+    more_challenges: int
+    excluded: tuple[Excluded, ...]
+    more_excluded: int
+    methods: tuple[str, ...]
+    versions: tuple[tuple[str, str], ...]
