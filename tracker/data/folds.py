@@ -63,7 +63,7 @@ def _given(clips: Sequence[Clip], fold: Fold) -> Mapping[str, int]:
 
 
 def _drawn(clips: Sequence[Clip], fold: Fold, seed: int) -> Mapping[str, int]:
-    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - takes a second that only folds need
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second that only folds need
 
     folds = StratifiedGroupKFold(fold.count, shuffle=True, random_state=seed % _SEEDS)
     labels, groups = [clip.label for clip in clips], ["/".join(clip.unit) for clip in clips]

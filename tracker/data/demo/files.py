@@ -1,0 +1,256 @@
+"""The demo set as audio files: 16-bit WAV in a sub-folder per genre, and a manifest that names the artists.
+
+A set is made aside and then moved into place, so that what lies in place is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+from filelock import FileLock
+
+from tracker.data.dataset import MANIFEST, Dataset, read_dataset
+from tracker.data.demo.artist import make_artist
+from tracker.data.demo.genres import GENRES
+from tracker.data.demo.song import render
+from tracker.data.demo.tones import SAMPLE_RATE
+from tracker.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Progress = Callable[[int, int], None]
+
+VERSION = 1
+"""Of the sound: another one makes another set, in the cache too."""
+
+ARTISTS_BORROW = 0.10
+CLIPS_BORROW = 0.25
+"""How likely each part of a style is borrowed from another genre, by an artist for good and for a single clip."""
+
+_FULL_SCALE = 32_767
+_WAV_HEADER = 44
+_BYTES_PER_SAMPLE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """What decides a demo set.
+
+    Parameters
+    ----------
+    artists : int, at least 1
+        Of each genre.
+    clips : int, at least 1
+        Of each artist.
+    seconds : float, at least 1
+        Length of a clip.
+    seed : int, at least 0
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of its range.
+    """
+
+    artists: int = 10
+    clips: int = 3
+    seconds: float = 30.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("artists", 1), ("clips", 1), ("seconds", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value < least:
+                raise ValueError(f"{name} of the demo set must be at least {least}, got {value}")
+
+    @property
+    def rows(self) -> list[tuple[str, str, str]]:
+        """The path, label and group of each clip."""
+        numbers = [(artist, clip) for artist in range(1, self.artists + 1) for clip in range(1, self.clips + 1)]
+        return [
+            (_path(genre, artist, clip), genre, _group(genre, artist)) for genre in GENRES for artist, clip in numbers
+        ]
+
+    @property
+    def clip_bytes(self) -> int:
+        """Size of each file."""
+        return _WAV_HEADER + _BYTES_PER_SAMPLE * round(self.seconds * SAMPLE_RATE)
+
+    @property
+    def key(self) -> str:
+        """What a cache knows this set by."""
+        return hashlib.sha256(json.dumps([VERSION, asdict(self)]).encode()).hexdigest()[:16]
+
+
+def write_demo(
+    folder: Path,
+    *,
+    artists: int = 10,
+    clips: int = 3,
+    seconds: float = 30.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a demo set.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there; must otherwise be empty.
+    artists, clips, seconds, seed
+        As in `DemoSettings`.
+    progress : callable, optional
+        Told how many clips are done, and of how many.
+
+    Returns
+    -------
+    Path
+        The set's manifest.
+
+    Raises
+    ------
+    DataError
+        If the folder is not empty or cannot be written to; nothing is left behind then.
+    ValueError
+        If a setting is out of its range.
+    """
+    settings = DemoSettings(artists, clips, seconds, seed)
+    try:
+        _refuse_taken(folder)
+        with _aside(folder) as aside:
+            _write(aside, settings, progress)
+    except OSError as error:
+        raise DataError(
+            f"the demo set cannot be written to {folder} ({error.strerror}); "
+            f"it takes {settings.clip_bytes * len(settings.rows) / 1e6:.0f} MB in a folder that can be written to"
+        ) from error
+    return folder / MANIFEST
+
+
+def demo_dataset(cache: Path, progress: Progress | None = None, settings: DemoSettings | None = None) -> Dataset:
+    """Return the demo set, made on the first call and kept.
+
+    Parameters
+    ----------
+    cache : Path
+        Folder to keep it in; several processes may share it.
+    progress : callable, optional
+        Told how many clips are made, and of how many; not called where the set is there.
+    settings : DemoSettings, optional
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If the cache cannot be written to.
+    """
+    settings = settings or DemoSettings()
+    folder = cache / "demo" / settings.key
+    if not _is_whole(folder, settings):
+        _make_once(folder, settings, progress)
+    return read_dataset(folder)
+
+
+def _make_once(folder: Path, settings: DemoSettings, progress: Progress | None) -> None:
+    """Make the set unless another process did so while this one waited for it."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not _is_whole(folder, settings):
+                shutil.rmtree(folder, ignore_errors=True)
+                write_demo(folder, **asdict(settings), progress=progress)
+    except OSError as error:
+        raise DataError(f"the cache {folder.parent} cannot be written to ({error.strerror}); give another") from error
+
+
+def _is_whole(folder: Path, settings: DemoSettings) -> bool:
+    files = [folder / path for path, _, _ in settings.rows]
+    try:
+        manifest = (folder / MANIFEST).read_text(encoding="utf-8")
+        return manifest == _manifest(settings) and all(file.stat().st_size == settings.clip_bytes for file in files)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _refuse_taken(folder: Path) -> None:
+    if folder.is_dir():
+        if any(folder.iterdir()):
+            raise DataError(f"{folder} is not empty; give a new folder or an empty one")
+    elif folder.exists():
+        raise DataError(f"{folder} is a file; give a folder")
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """Give a folder to work in, whose contents come to be in `folder` if and when all went well."""
+    place = folder.resolve()
+    aside = place.with_name(f".{place.name}-{secrets.token_hex(4)}")
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        if place.is_dir():  # it may be where somebody stands, or a link: it stays, and is filled
+            for entry in sorted(aside.iterdir()):
+                shutil.move(entry, place / entry.name)
+        else:
+            aside.rename(place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write(folder: Path, settings: DemoSettings, progress: Progress | None) -> None:
+    for genre in GENRES:
+        (folder / genre).mkdir()
+    artists = [(genre, artist) for genre in GENRES for artist in range(1, settings.artists + 1)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [pool.submit(_write_artist, folder, settings, genre, artist) for genre, artist in artists]
+        try:
+            for done, job in enumerate(as_completed(jobs), start=1):
+                job.result()
+                if progress:
+                    progress(done * settings.clips, len(jobs) * settings.clips)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    (folder / MANIFEST).write_text(_manifest(settings), encoding="utf-8", newline="\n")
+
+
+def _write_artist(folder: Path, settings: DemoSettings, genre: str, number: int) -> None:
+    """Write the clips of one artist; clips count from 1, as seeds that differ in zeros at their end are the same."""
+    seed = [settings.seed, list(GENRES).index(genre), number]
+    artist = make_artist(genre, np.random.default_rng(seed), ARTISTS_BORROW)
+    for clip in range(1, settings.clips + 1):
+        sound = render(artist, settings.seconds, np.random.default_rng([*seed, clip]), CLIPS_BORROW)
+        samples = np.round(sound * _FULL_SCALE).astype(np.int16)
+        soundfile.write(folder / _path(genre, number, clip), samples, SAMPLE_RATE, subtype="PCM_16")
+
+
+def _manifest(settings: DemoSettings) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "label", "group"))
+    writer.writerows(settings.rows)
+    return text.getvalue()
+
+
+def _group(genre: str, artist: int) -> str:
+    return f"{genre}-artist{artist:02}"
+
+
+def _path(genre: str, artist: int, clip: int) -> str:
+    return f"{genre}/{_group(genre, artist)}-clip{clip}.wav"
