@@ -14,7 +14,6 @@ import logging
 import threading
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -23,6 +22,8 @@ import numpy as np
 from tracker.runs import FLOOR_DB, Spectrogram
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 FEATURES_VERSION = 1

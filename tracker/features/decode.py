@@ -1,18 +1,11 @@
 """Audio files to samples, or the reason why not.
 
 Conventions: samples are float32, mono (the mean of the channels), full scale at ±1, resampled with soxr at its "HQ"
-grade: what `librosa.load` gives. Everything is decoded by libsndfile, which tells of a truncated file in four ways,
-tried with files cut at 99.9, 90, 50, 5 and 0.2 % of their bytes:
-
-- wav and au: fewer frames are announced than the header declares, and only the log of the opening says so;
-- flac: decoding raises;
-- mp3: fewer frames are decoded than the header declares (one without a frame count in its header cannot be told);
-- ogg: the log of the opening says that the last page lacks its end-of-stream bit.
+grade: what `librosa.load` gives. Files are decoded by libsndfile, which goes by what they hold, not by their names.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +13,7 @@ import soundfile
 import soxr
 
 from tracker.errors import DataError
+from tracker.features.truncation import declares_length, missing_end
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK_FRAMES = 1 << 20
-"""Frames decoded at a time: the frame count of a damaged header never decides how much memory is taken."""
+"""Frames decoded at a time, so that the count in a damaged header never decides how much memory is taken."""
+
+UNKNOWN_FRAMES = 1 << 62
+"""Counts from here on are libsndfile's way to say that a file does not declare its length."""
 
 SILENCE = 1e-4
 """Amplitude, as a share of full scale (−80 dB: three steps of 16-bit audio), below which a clip is silent."""
@@ -38,23 +35,14 @@ LOUDEST = 1e12
 LFS_POINTER = b"version https://git-lfs"
 """How the text begins that Git leaves in place of a file which Git LFS has not fetched."""
 
-STREAMED_BYTES = 0x7FFF_0000
-"""Sizes from here on are what programs declare that write to a pipe and cannot know the size: not a truncation."""
 
-UNKNOWN_FRAMES = 1 << 62
-"""Frame counts from here on are libsndfile's way to say that a stream does not declare its length."""
-
-_SHORT_DATA = re.compile(r"^\s*data(?: size)? : (\d+) \(should be (\d+)\)", re.MULTILINE | re.IGNORECASE)
-_NO_END_OF_STREAM = "lacks an end-of-stream bit"
-
-
-class AudioFault(DataError):  # noqa: N818  (a fault of the file is a value to collect before it is an error)
-    """An audio file that no image can be made of.
+class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value before anybody raises it)
+    """A file that no image can be made of.
 
     Parameters
     ----------
     reason : str
-        What is wrong with the file, without its name: ``it is silent``.
+        What is wrong with it, in words that follow its name and a colon: ``it is silent``.
     """
 
     def __init__(self, reason: str) -> None:
@@ -80,7 +68,7 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
     ------
     AudioFault
         If the file is missing, not readable as audio, a Git LFS pointer, empty, truncated or silent, or has samples
-        that are not finite.
+        that are no numbers.
     """
     samples, rate = _decode(file)
     _check_finite(samples)
@@ -93,13 +81,29 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
 def _decode(file: Path) -> tuple[NDArray[np.float32], int]:
     """Return the mono samples of a whole file and their rate."""
     _check_bytes(file)
+    with _open(file) as sound:
+        missing = missing_end(file, sound)
+        if missing:
+            raise AudioFault(f"it is truncated: {missing}")
+        samples = _read_all(sound)
+        if len(samples) < sound.frames and declares_length(file, sound):
+            raise AudioFault(f"it is truncated or damaged: {len(samples)} of {sound.frames} samples can be decoded")
+        return samples, sound.samplerate
+
+
+def _open(file: Path) -> soundfile.SoundFile:
+    """Open a file; without a header that libsndfile knows, it would take some for raw samples by their names."""
+    unknown = AudioFault("it is no wav, flac, mp3, ogg or au audio, or its beginning is damaged")
     try:
         sound = soundfile.SoundFile(file)
-    except soundfile.LibsndfileError as error:
-        raise AudioFault("it is no wav, flac, mp3, ogg or au audio, or its beginning is damaged") from error
-    with sound:
-        _check_header(sound)
-        return _read_all(sound), sound.samplerate
+    except UnicodeEncodeError as error:
+        raise AudioFault("its name is not valid UTF-8: rename it") from error
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise unknown from error
+    if sound.format == "RAW":
+        sound.close()
+        raise unknown
+    return sound
 
 
 def _check_bytes(file: Path) -> None:
@@ -115,39 +119,29 @@ def _check_bytes(file: Path) -> None:
         raise AudioFault("it is a Git LFS pointer, not the audio: fetch it with `git lfs pull`")
 
 
-def _check_header(sound: soundfile.SoundFile) -> None:
-    """Refuse a file whose opening shows that its end is missing."""
-    log = sound.extra_info
-    declared = _SHORT_DATA.search(log)
-    if declared and int(declared[2]) < int(declared[1]) < STREAMED_BYTES:
-        raise AudioFault(f"it is truncated: {declared[2]} of {declared[1]} bytes of sound are there")
-    if _NO_END_OF_STREAM in log:
-        raise AudioFault("it is truncated: its last page is missing")
-
-
 def _read_all(sound: soundfile.SoundFile) -> NDArray[np.float32]:
     """Decode to the end, as the mean of the channels."""
-    blocks = []
+    if sound.frames >= UNKNOWN_FRAMES:
+        raise AudioFault("it does not say how long it is: encode it anew")
+    blocks: list[NDArray[np.float32]] = []
     try:
-        while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        while not blocks or len(blocks[-1]) == BLOCK_FRAMES:  # beyond a short block, ogg would go on after a hole
+            block = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
             blocks.append(block.mean(axis=1) if sound.channels > 1 else block[:, 0])
     except soundfile.LibsndfileError as error:
         raise AudioFault("it is truncated or damaged: decoding stops before its end") from error
-    samples = np.concatenate(blocks) if blocks else np.empty(0, np.float32)
-    if len(samples) < sound.frames < UNKNOWN_FRAMES:
-        raise AudioFault(f"it is truncated: {len(samples)} of {sound.frames} frames can be decoded")
-    return samples
+    return np.concatenate(blocks)
 
 
 def _check_finite(samples: NDArray[np.float32]) -> None:
     """Refuse a file without samples, and samples that are no numbers or whose power would be none."""
     if not len(samples):
-        raise AudioFault("it holds no sound: 0 frames")
+        raise AudioFault("it holds no sound: 0 samples")
     if not -LOUDEST < samples.min() <= samples.max() < LOUDEST:
-        raise AudioFault("it has samples that are not finite numbers")
+        raise AudioFault("it has samples that are no finite numbers")
 
 
 def _check_audible(samples: NDArray[np.float32]) -> None:
-    """Refuse silence, a constant offset included; after resampling, as sound above half the rate is then gone."""
+    """Refuse silence, at any offset; told after resampling, as what lies above half the rate is then gone."""
     if not len(samples) or np.ptp(samples) / 2 < SILENCE:
-        raise AudioFault(f"it is silent: below {20 * np.log10(SILENCE):.0f} dB of full scale throughout")
+        raise AudioFault(f"it is silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
