@@ -1,45 +1,76 @@
-"""Every conclusion of a study, in the report's order, each with its sentence."""
+"""Every conclusion of a study, in the report's order, each with its sentence and the command that would settle it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tracker.conclusions.best_run import best_runs
+from tracker.conclusions.classes import classes
 from tracker.conclusions.early_stopping import early_stopping
+from tracker.conclusions.learning_rate import learning_rates
+from tracker.conclusions.next_steps import NextStep, commands, next_steps
 from tracker.conclusions.option_effect import option_effects
 from tracker.conclusions.overfitting import overfitting
 from tracker.conclusions.pairs import printed_pairs, run_family
 from tracker.conclusions.run_difference import run_differences
 from tracker.conclusions.sample_size import sample_sizes
+from tracker.conclusions.selection_optimism import selection_optimism
 from tracker.conclusions.sentences import with_sentence
 from tracker.conclusions.sentences.words import Voice
+from tracker.conclusions.stability import stability
+from tracker.conclusions.under_training import under_training
 
 if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
     from tracker.conclusions.study import Study
 
+OPEN = ("inconclusive", "confounded", "not_comparable", "unknown")
+"""Verdicts that leave something to settle."""
 
-def conclude(study: Study) -> tuple[Conclusion, ...]:
-    """Draw every conclusion that the runs bear.
+
+def conclude(study: Study, experiment: str) -> tuple[tuple[Conclusion, ...], tuple[NextStep, ...]]:
+    """Draw every conclusion that the runs bear, and plan what would settle the open ones.
 
     Parameters
     ----------
     study : Study
+    experiment : str
+        Its name, for the commands.
 
     Returns
     -------
-    tuple of Conclusion
+    conclusions : tuple of Conclusion
         By kind, each kind in its own stable order.
+    steps : tuple of NextStep
     """
+    found = _conclusions(study)
+    steps = next_steps(study, found, experiment)
+    lines = commands(steps)
+    voice = voice_of(study)
+    said = (replace(c, command=lines.get(c.id)) if c.verdict in OPEN else c for c in found)
+    return tuple(with_sentence(conclusion, voice) for conclusion in said), steps
+
+
+def voice_of(study: Study) -> Voice:
+    """Return what sentences have to know of a study."""
+    numbers = {outcome.run_id: outcome.number for outcome in study.outcomes}
+    return Voice(numbers, study.metric.name, study.metric.falls, study.alpha, study.margin)
+
+
+def _conclusions(study: Study) -> tuple[Conclusion, ...]:
     printed = printed_pairs(study)
     family = run_family(study, printed)
-    found = (
+    return (
+        *best_runs(study, family),
         *option_effects(study),
         *run_differences(study, printed, family),
         *overfitting(study),
         *early_stopping(study),
+        *learning_rates(study),
+        *under_training(study),
+        *stability(study),
+        *classes(study),
+        *selection_optimism(study),
         *sample_sizes(study),
     )
-    voice = Voice(
-        {outcome.run_id: outcome.number for outcome in study.outcomes}, study.metric.name, study.alpha, study.margin
-    )
-    return tuple(with_sentence(conclusion, voice) for conclusion in found)

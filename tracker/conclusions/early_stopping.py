@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Verdict
-from tracker.conclusions.outcomes import Outcome, whole_param
+from tracker.conclusions.outcomes import Outcome, every_epoch, whole_param
 from tracker.conclusions.roles import LOSS
 from tracker.replay import Stop, early_stoppings
 
@@ -70,6 +70,13 @@ class EarlyStopping(Details):
     epoch_seconds: float | None = None
     keeps_last: bool = False
 
+    @property
+    def saves(self) -> bool:
+        """Whether another patience would have kept the same weights in fewer epochs."""
+        return any(
+            a.epochs_saved and a.kept_epoch == self.kept_epoch and a.patience != self.own for a in self.patiences
+        )
+
 
 def early_stopping(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each run.
@@ -88,7 +95,7 @@ def early_stopping(study: Study) -> tuple[Conclusion, ...]:
 
 def _conclusion(found: Outcome) -> Conclusion:
     own = whole_param(found.run, "early_stopping_patience")
-    values, stop = _losses(found), found.stop_epoch
+    values, stop = every_epoch(found, LOSS), found.stop_epoch
     details = EarlyStopping((), own, stop, found.kept_epoch, _epoch_seconds(found), found.keeps_last)
     if values is None or stop is None:
         return Conclusion("early_stopping", "unknown", (found.run_id,), details)
@@ -114,13 +121,6 @@ def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: St
         val_loss=loss if np.isfinite(loss) else None,
         clips_changed=_clips_changed(found, kept),
     )
-
-
-def _losses(found: Outcome) -> NDArray[np.float64] | None:
-    """Return the validation loss of every epoch from the first on, None where any is missing."""
-    losses = found.curve(LOSS)
-    complete = losses is not None and np.array_equal(losses.epochs, np.arange(1, len(losses.values) + 1))
-    return losses.values if losses is not None and complete else None
 
 
 def _clips_changed(found: Outcome, kept: int) -> int | None:

@@ -5,35 +5,35 @@ One training says nothing of a configuration, so that nothing is claimed from fe
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
-from tracker.conclusions.outcomes import whole_tag
+from tracker.conclusions.effects import FOLDS, Analysis, analysed
 from tracker.conclusions.twins import identical
 from tracker.design import Contrast, aliases
 from tracker.statistics.corrections import holm
-from tracker.statistics.crossed import Effect, by_group, crossed, nested
-from tracker.statistics.folds import FEWEST_FOLDS, nadeau_bengio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from tracker.conclusions.clips import ClipSet
-    from tracker.conclusions.pairs import Pair
     from tracker.conclusions.study import Study
+    from tracker.statistics.crossed import Effect
 
-FEWEST = 3
-"""Repetitions below which an option's effect is never supported nor equivalent."""
+MOST_CONTRASTS = 50
+"""Contrasts of one option that are listed; of more, those with the smallest p-values."""
 
-CROSSED = "crossed analysis of pairs and clips"
-NESTED = "nested analysis of repetitions and clips"
-FOLDS = "corrected resampled t-test over folds"
+
+@dataclass(frozen=True, slots=True)
+class InnerEffect:
+    """Where folds decide: what the crossed analysis says on the fold that has most matched pairs."""
+
+    estimate: float
+    interval: Interval
+    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,17 @@ class ContrastEffect:
         As in `Conclusion`: *to* minus *from*.
     verdict : Verdict
     repetitions : tuple of int, length 2
-        Runs of each level that differ in nothing else but the seed, where most are.
+        Runs of each level that differ in nothing but the seed, in the setting where most are.
     method : str or None
     n : int or None
         Clips.
+    folds : int
+        Where folds decide: how many; else 0.
     within_margin : bool or None
         Whether the 90 % interval lies strictly inside the margin.
+    detectable : float or None
+        The smallest effect that these runs would have shown four times in five.
+    crossed : InnerEffect or None
     """
 
     from_: str
@@ -69,7 +74,10 @@ class ContrastEffect:
     repetitions: tuple[int, int]
     method: str | None
     n: int | None
+    folds: int
     within_margin: bool | None
+    detectable: float | None
+    crossed: InnerEffect | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +87,19 @@ class OptionEffect(Details):
     Parameters
     ----------
     contrasts : tuple of ContrastEffect
-        By level.
+        By level; at most `MOST_CONTRASTS`.
     aliases : tuple of str
         Where the option never changed alone: what changed with it.
     levels : tuple of str
         All that the option was at.
+    n_contrasts : int
+        All that there are.
     """
 
     contrasts: tuple[ContrastEffect, ...] = ()
     aliases: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
+    n_contrasts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +107,7 @@ class _Tested:
     """A contrast with what its runs bear out, before correction."""
 
     contrast: Contrast
-    effect: Effect | None
-    method: str | None
-    n: int | None
-    estimate: float | None
+    analysis: Analysis | None
     exact: bool
 
 
@@ -115,26 +123,28 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
     tuple of Conclusion
         In the design's order.
     """
-    tested = {option: [_tested(study, c) for c in found] for option, found in study.contrasts.items()}
-    p_values = [t.effect.p_value for found in tested.values() for t in found if t.effect]
+    tested = {option: [_tested(study, contrast) for contrast in found] for option, found in study.contrasts.items()}
+    p_values = [one.analysis.effect.p_value for found in tested.values() for one in found if one.analysis]
     adjusted = iter(holm(np.array(p_values)).tolist())
-    return tuple(
-        _conclusion(study, option, tuple(_contrast(study, t, next(adjusted) if t.effect else None) for t in found))
+    effects = {
+        option: [_contrast(study, one, next(adjusted) if one.analysis else None) for one in found]
         for option, found in tested.items()
-    )
+    }
+    return tuple(_conclusion(study, option, found) for option, found in effects.items())
 
 
-def _conclusion(study: Study, option: str, found: tuple[ContrastEffect, ...]) -> Conclusion:
+def _conclusion(study: Study, option: str, found: Sequence[ContrastEffect]) -> Conclusion:
     levels = study.design.levels[option]
     if not found:
+        everything = study.ids(range(len(study.outcomes)))
         details = OptionEffect((), aliases(study.design, option), levels)
-        return Conclusion("option_effect", "confounded", study.ids(_all_runs(study)), details, option=option)
-    first = min(found, key=lambda c: c.p_value if c.p_value is not None else np.inf)
+        return Conclusion("option_effect", "confounded", everything, details, option=option)
+    first = min(found, key=_by_p)
     return Conclusion(
         kind="option_effect",
         verdict=_overall([contrast.verdict for contrast in found]),
         runs=study.ids(_runs(study.contrasts[option])),
-        details=OptionEffect(found, (), levels),
+        details=OptionEffect(_listed(found), (), levels, len(found)),
         option=option,
         estimate=first.estimate,
         interval=first.interval,
@@ -145,48 +155,76 @@ def _conclusion(study: Study, option: str, found: tuple[ContrastEffect, ...]) ->
     )
 
 
+def _by_p(contrast: ContrastEffect) -> float:
+    return contrast.p_value if contrast.p_value is not None else np.inf
+
+
+def _listed(found: Sequence[ContrastEffect]) -> tuple[ContrastEffect, ...]:
+    """Return the contrasts that are listed, in their order."""
+    chosen = sorted(range(len(found)), key=lambda place: (_by_p(found[place]), place))[:MOST_CONTRASTS]
+    return tuple(found[place] for place in sorted(chosen))
+
+
 def _overall(verdicts: Sequence[Verdict]) -> Verdict:
     """Return an option's verdict from those of its contrasts."""
-    if "supported" in verdicts:
-        return "supported"
     alike = set(verdicts)
+    if "supported" in alike:
+        return "supported"
     return alike.pop() if len(alike) == 1 else "inconclusive"
 
 
+def _tested(study: Study, contrast: Contrast) -> _Tested:
+    pairs = [tuple(study.outcomes[run].run for run in pair) for pair in contrast.pairs]
+    if pairs and all(identical(a, b) for a, b in pairs):
+        return _Tested(contrast, None, exact=True)
+    return _Tested(contrast, analysed(study, contrast) if study.metric.is_accuracy else None, exact=False)
+
+
 def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> ContrastEffect:
-    effect, contrast = tested.effect, tested.contrast
-    within = effect is not None and -study.margin < effect.interval_90[0] and effect.interval_90[1] < study.margin
-    verdict: Verdict = "exact" if tested.exact else "equivalent" if within else "inconclusive"
-    if p_adjusted is not None and p_adjusted <= study.alpha:
-        verdict = "supported"
+    contrast, analysis = tested.contrast, tested.analysis
+    effect = analysis.effect if analysis else None
     start, end = max(contrast.repetitions, key=lambda runs: min(len(runs[0]), len(runs[1])))
+    within = None if effect is None else study.within_margin(effect.interval_90)
+    estimate = 0.0 if tested.exact else effect.estimate if effect else _plain_estimate(study, contrast)
     return ContrastEffect(
         from_=contrast.start,
         to=contrast.end,
         pairs=len(contrast.pairs),
-        estimate=tested.estimate,
+        estimate=estimate,
         interval=effect.interval if effect else None,
         p_value=effect.p_value if effect else None,
         p_adjusted=p_adjusted,
-        verdict=verdict,
+        verdict=_verdict(study, tested, p_adjusted, within=bool(within)),
         repetitions=(len(start), len(end)),
-        method=tested.method,
-        n=tested.n,
-        within_margin=within if effect else None,
+        method=analysis.method if analysis else None,
+        n=analysis.n if analysis else study.sets[start[0]].n,
+        folds=analysis.repetitions if analysis and analysis.method == FOLDS else 0,
+        within_margin=within,
+        detectable=_detectable(effect, study.alpha) if effect else None,
+        crossed=_inner(analysis),
     )
 
 
-def _tested(study: Study, contrast: Contrast) -> _Tested:
-    """Estimate a contrast's effect by the strongest analysis that its runs allow."""
-    estimate, runs = _plain_estimate(study, contrast), [study.outcomes[run].run for run in range(len(study.outcomes))]
-    exact = bool(contrast.pairs) and all(identical(runs[a], runs[b]) for a, b in contrast.pairs)
-    if not exact and study.metric.is_accuracy:
-        for analysis in (_over_folds, _over_pairs, _over_repetitions):
-            found = analysis(study, contrast)
-            if found is not None:
-                return found
-    n = study.sets[contrast.repetitions[0][0][0]].n
-    return _Tested(contrast, None, None, n, 0.0 if exact else estimate, exact)
+def _verdict(study: Study, tested: _Tested, p_adjusted: float | None, *, within: bool) -> Verdict:
+    if tested.exact:
+        return "exact"
+    if p_adjusted is not None and p_adjusted <= study.alpha:
+        return "supported"
+    return "equivalent" if within else "inconclusive"
+
+
+def _detectable(effect: Effect, alpha: float) -> float | None:
+    """Return the smallest effect found four times in five at this standard error, by the t approximation."""
+    if effect.standard_error <= 0:
+        return None
+    reach = float(scipy.special.stdtrit(effect.df, 1 - alpha / 2) + scipy.special.stdtrit(effect.df, 0.8))
+    return reach * effect.standard_error
+
+
+def _inner(analysis: Analysis | None) -> InnerEffect | None:
+    if analysis is None or analysis.inner is None:
+        return None
+    return InnerEffect(analysis.inner.estimate, analysis.inner.interval, analysis.inner.p_value)
 
 
 def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
@@ -197,80 +235,5 @@ def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
     return float(np.mean(differences)) if differences else None
 
 
-def _over_folds(study: Study, contrast: Contrast) -> _Tested | None:
-    """Analyse pairs on several folds or splits of one dataset: each is one value."""
-    by_set = _pairs_by_set(study, contrast)
-    datasets = {study.outcomes[pairs[0][0]].run.tags.get("tracker.dataset") for pairs in by_set.values()}
-    if len(by_set) < FEWEST_FOLDS or len(datasets) != 1 or None in datasets:
-        return None
-    differences = np.array([_entries(study.clip_sets[place], pairs).mean() for place, pairs in by_set.items()])
-    sizes = [len(study.clip_sets[place].clips) for place in by_set]
-    training = [_training_clips(study, pairs[0][0]) for pairs in by_set.values()]
-    known = [count for count in training if count]
-    n_train = np.mean(known) if known else np.mean(sizes) * (len(by_set) - 1)
-    effect = nadeau_bengio(differences, float(n_train), float(np.mean(sizes)))
-    return _Tested(contrast, effect, FOLDS, sum(sizes), effect.estimate, exact=False)
-
-
-def _over_pairs(study: Study, contrast: Contrast) -> _Tested | None:
-    """Analyse matched pairs crossed with clips, on the clip set that has most of them."""
-    by_set = _pairs_by_set(study, contrast)
-    place = max(by_set, key=lambda found: len(by_set[found]), default=None)
-    if place is None or len(by_set[place]) < FEWEST:
-        return None
-    clips = study.clip_sets[place]
-    entries = _entries(clips, by_set[place])
-    if entries.shape[1] < 2 or (clips.groups and clips.n_groups < 2):
-        return None
-    effect = crossed(by_group(entries, clips.groups) if clips.groups else entries)
-    return _Tested(contrast, effect, CROSSED, entries.shape[1], effect.estimate, exact=False)
-
-
-def _over_repetitions(study: Study, contrast: Contrast) -> _Tested | None:
-    """Analyse repetitions that share no seed, in the setting that has most of them."""
-    settings = [tuple(_judged(study, runs) for runs in setting) for setting in contrast.repetitions]
-    start, end = max(settings, key=lambda setting: min(map(len, setting)))
-    if min(len(start), len(end)) < FEWEST:
-        return None
-    clips = study.sets[start[0]]
-    a, b = (_right(clips, runs) for runs in (end, start))
-    if a.shape[1] < 2 or (clips.groups and clips.n_groups < 2):
-        return None
-    effect = nested(*(by_group(x, clips.groups) for x in (a, b))) if clips.groups else nested(a, b)
-    return _Tested(contrast, effect, NESTED, a.shape[1], effect.estimate, exact=False)
-
-
-def _pairs_by_set(study: Study, contrast: Contrast) -> dict[int, list[Pair]]:
-    """Return the matched pairs whose predictions are there, by the place of their clip set."""
-    places = {id(clips): place for place, clips in enumerate(study.clip_sets)}
-    found: dict[int, list[Pair]] = defaultdict(list)
-    for pair in contrast.pairs:
-        clips = study.sets[pair[0]]
-        if all(run in clips.rows for run in pair):
-            found[places[id(clips)]].append(pair)
-    return found
-
-
-def _entries(clips: ClipSet, pairs: Sequence[Pair]) -> NDArray[np.float64]:
-    """Return right at the second level minus right at the first, shape (n_pairs, n_clips)."""
-    return _right(clips, [b for _, b in pairs]) - _right(clips, [a for a, _ in pairs])
-
-
-def _right(clips: ClipSet, runs: Sequence[int]) -> NDArray[np.float64]:
-    return clips.right[[clips.rows[run] for run in runs]].astype(np.float64)
-
-
-def _judged(study: Study, runs: Sequence[int]) -> list[int]:
-    return [run for run in runs if run in study.sets[run].rows]
-
-
-def _training_clips(study: Study, run: int) -> int | None:
-    return whole_tag(study.outcomes[run].run, "tracker.training_clips")
-
-
 def _runs(found: Sequence[Contrast]) -> list[int]:
     return sorted({run for c in found for setting in c.repetitions for runs in setting for run in runs})
-
-
-def _all_runs(study: Study) -> range:
-    return range(len(study.outcomes))

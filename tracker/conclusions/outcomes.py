@@ -14,6 +14,8 @@ from tracker.design import as_number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from tracker.runs import Curve, Run
 
 DEFAULT_METRIC = "val_accuracy"
@@ -116,6 +118,14 @@ def curve(run: Run, quantity: str, part: Part = "validation") -> Curve | None:
     if found is None or not len(found.values):
         return None
     return found if len(found.values) > 1 or whole_param(run, "epochs") == 1 else None
+
+
+def every_epoch(found: Outcome, quantity: str, part: Part = "validation") -> NDArray[np.float64] | None:
+    """Return a quantity's value at every epoch from the first on, None where any is missing."""
+    history = found.curve(quantity, part)
+    if history is None or not np.array_equal(history.epochs, np.arange(1, len(history.values) + 1)):
+        return None
+    return history.values
 
 
 def keeps_last(run: Run) -> bool:

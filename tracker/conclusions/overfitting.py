@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tracker.runs import Curve
 
 
+FEWEST_AFTER = 4
+"""Epochs after the minimum below which a rise is not told from a flutter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Accuracy on the training clips minus accuracy on the validation clips, both with the kept weights."""
@@ -37,8 +41,11 @@ class Overfitting(Details):
     best_epoch, last_epoch, kept_epoch : int or None
     best_val_loss, last_val_loss : float or None
         At the best and at the last epoch; None where not finite.
-    training_fell : bool or None
-        Whether the training loss was lower at the last epoch than at the best one.
+    best_loss, last_loss : float or None
+        The training loss at these epochs.
+    trend : bool or None
+        Whether validation loss was higher in the later half of the epochs after its minimum than around it, by more
+        than it fluttered from epoch to epoch.
     gap : Gap or None
     """
 
@@ -47,14 +54,18 @@ class Overfitting(Details):
     kept_epoch: int | None = None
     best_val_loss: float | None = None
     last_val_loss: float | None = None
-    training_fell: bool | None = None
+    best_loss: float | None = None
+    last_loss: float | None = None
+    trend: bool | None = None
     gap: Gap | None = None
 
     @property
     def rises(self) -> bool:
-        """Whether validation loss was higher at the end than at its lowest while training loss kept falling."""
-        both = self.best_val_loss is not None and self.last_val_loss is not None
-        return bool(both and self.training_fell and (self.last_val_loss or 0) > (self.best_val_loss or 0))
+        """Whether validation loss kept rising after its minimum while training loss fell."""
+        if None in (self.best_loss, self.last_loss, self.best_val_loss, self.last_val_loss):
+            return False
+        fell = (self.last_loss or 0.0) < (self.best_loss or 0.0)
+        return bool(self.trend) and fell and (self.last_val_loss or 0.0) > (self.best_val_loss or 0.0)
 
 
 def overfitting(study: Study) -> tuple[Conclusion, ...]:
@@ -73,7 +84,7 @@ def overfitting(study: Study) -> tuple[Conclusion, ...]:
 
 
 def _conclusion(found: Outcome) -> Conclusion:
-    validation, gap = found.curve(LOSS), _gap(found)
+    validation, training, gap = found.curve(LOSS), found.curve(LOSS, "training"), _gap(found)
     if validation is None or found.best_epoch is None:
         details = Overfitting(kept_epoch=found.kept_epoch, gap=gap)
         return Conclusion("overfitting", "unknown", (found.run_id,), details)
@@ -84,25 +95,33 @@ def _conclusion(found: Outcome) -> Conclusion:
         kept_epoch=found.kept_epoch,
         best_val_loss=value_at(validation, found.best_epoch),
         last_val_loss=value_at(validation, last),
-        training_fell=_fell(found.curve(LOSS, "training"), found.best_epoch, last),
+        best_loss=value_at(training, found.best_epoch),
+        last_loss=value_at(training, last),
+        trend=_trend(validation, found.best_epoch),
         gap=gap,
     )
     return Conclusion("overfitting", "exact", (found.run_id,), details, n=found.n)
 
 
-def value_at(curve: Curve, epoch: int) -> float | None:
+def value_at(curve: Curve | None, epoch: int) -> float | None:
     """Return the value of a curve at an epoch; None where it has none or it is not finite."""
+    if curve is None:
+        return None
     place = np.flatnonzero(curve.epochs == epoch)
     value = float(curve.values[place[0]]) if len(place) else math.nan
     return value if math.isfinite(value) else None
 
 
-def _fell(curve: Curve | None, start: int, end: int) -> bool | None:
-    """Tell whether a curve is lower at `end` than at `start`."""
-    if curve is None:
+def _trend(losses: Curve, best: int) -> bool | None:
+    """Tell whether a loss went up after its minimum; None for too few epochs, or one that is no number."""
+    after = losses.values[losses.epochs > best]
+    if len(after) < FEWEST_AFTER or not np.isfinite(after).all():
         return None
-    before, after = value_at(curve, start), value_at(curve, end)
-    return None if before is None or after is None else after < before
+    half = len(after) // 2
+    around = losses.values[np.abs(losses.epochs - best) <= max(1, half // 2)]
+    flutter = float(np.diff(after).std()) / math.sqrt(2)
+    reach = 2 * flutter * math.sqrt(1 / half + 1 / len(around))
+    return bool(after[-half:].mean() - around.mean() > reach)
 
 
 def _gap(found: Outcome) -> Gap | None:

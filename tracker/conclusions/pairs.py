@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.conclusions.folds import folded
 from tracker.statistics.corrections import holm
 from tracker.statistics.groups import group_codes, group_sums
 from tracker.statistics.paired import from_aggregates, grouped_sign_flip, mcnemar_many
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -74,12 +75,11 @@ def printed_pairs(study: Study) -> tuple[Pair, ...]:
     Returns
     -------
     tuple of pair
-        The best run against the others and the matched pairs, at most `MOST_PRINTED`, the better run first.
+        The best run against the others and the matched pairs, at most `MOST_PRINTED`, the better run first. Where folds
+        are joined no run is the best, and where clips differ the best of each set stands for the others.
     """
-    rank = {run: place for place, run in enumerate(study.ranking)}
-    best = study.ranking[:1]
-    against = [(best[0], run) for run in study.ranking[1:]] if best else []
-    matched = sorted({_better_first(pair, rank) for pair in _matched(study)} - set(against))
+    against = [] if folded(study) is not None else _against_best(study)
+    matched = sorted({_better_first(pair, study.places) for pair in study.matched} - set(against))
     head, tail = against[:MOST_AGAINST_BEST], against[MOST_AGAINST_BEST:]
     room = max(MOST_PRINTED - len(head) - len(matched), 0)
     return tuple([*head, *tail[:room], *matched][:MOST_PRINTED])
@@ -116,7 +116,7 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
         pairs = set(combinations(counted, 2))
     else:
         among = set(counted)
-        best = next(run for run in study.ranking if run in among)
+        best = study.ranked(counted)[0]
         pairs = {_ordered(best, run) for run in counted if run != best}
         pairs |= {_ordered(a, b) for a, b in printed if a in among and b in among}
     judged = sorted(pair for pair in pairs if pair[0] in clips.rows and pair[1] in clips.rows)
@@ -161,14 +161,19 @@ def _by_counts(study: Study, pairs: Sequence[Pair]) -> dict[Pair, float]:
     return found
 
 
-def _matched(study: Study) -> set[Pair]:
-    return {pair for found in study.contrasts.values() for contrast in found for pair in contrast.pairs}
+def _against_best(study: Study) -> list[Pair]:
+    """Return the best of the largest arena against its others, then against the best of each other arena."""
+    ranked = sorted(filter(None, map(study.ranked, study.arenas)), key=len, reverse=True)
+    if not ranked:
+        return []
+    best, *others = ranked[0]
+    return [(best, run) for run in [*others, *[runs[0] for runs in ranked[1:]]]]
 
 
 def _ordered(a: int, b: int) -> Pair:
     return (a, b) if a < b else (b, a)
 
 
-def _better_first(pair: Pair, rank: dict[int, int]) -> Pair:
+def _better_first(pair: Pair, rank: Mapping[int, int]) -> Pair:
     a, b = sorted(pair, key=lambda run: (rank.get(run, len(rank)), run))
     return a, b

@@ -23,6 +23,7 @@ from tracker.statistics.paired import (
     mcnemar_mid_p,
     tango,
 )
+from tracker.statistics.power import clips_needed, detectable_difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +62,16 @@ class RunDifference(Details):
         Options in which the two differ.
     matched : bool
         Whether seed and split are equal and one option differs.
+    family : int
+        Pairs of runs that the correction counts.
+    interval_90 : Interval or None
     within_margin : bool or None
-        Whether the 90 % interval lies strictly inside the margin.
+        Whether it lies strictly inside the margin.
+    detectable : float or None
+        The smallest true difference found four times in five where two models disagree as often as these; None where
+        not even a difference of 1 is.
+    clips_needed : int or None
+        Clips that would show the observed difference as often; None where none was observed.
     mid_p : float or None
         McNemar's mid-p-value.
     p_range : tuple of float or None
@@ -81,7 +90,11 @@ class RunDifference(Details):
     only_second: int | None = None
     differs_in: tuple[str, ...] = ()
     matched: bool = False
+    family: int = 0
+    interval_90: Interval | None = None
     within_margin: bool | None = None
+    detectable: float | None = None
+    clips_needed: int | None = None
     mid_p: float | None = None
     p_range: Interval | None = None
     informative_groups: int | None = None
@@ -93,6 +106,7 @@ class RunDifference(Details):
 @dataclass(frozen=True, slots=True)
 class _Evidence:
     estimate: float
+    n: int
     interval: Interval
     interval_90: Interval
     method: str
@@ -114,8 +128,7 @@ def run_differences(study: Study, printed: Sequence[Pair], family: Family) -> tu
     -------
     tuple of Conclusion
     """
-    matched = {pair for found in study.contrasts.values() for contrast in found for pair in contrast.pairs}
-    return tuple(_difference(study, pair, family, matched=bool({pair, pair[::-1]} & matched)) for pair in printed)
+    return tuple(_difference(study, pair, family, matched=bool({pair, pair[::-1]} & study.matched)) for pair in printed)
 
 
 def grouped_difference(difference: NDArray[np.float64], codes: NDArray[np.int64]) -> Effect:
@@ -152,17 +165,19 @@ def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> C
     details = RunDifference(
         correct=(first.correct, second.correct), differs_in=study.design.differing(*pair), matched=matched
     )
-    why = _obstacle(study, pair)
+    why = obstacle(study, pair)
     if why is not None:
         verdict: Verdict = "not_comparable" if why == "clips" else "unknown"
         return Conclusion("run_difference", verdict, study.ids(pair), replace(details, why=why))
     found = _evidence(study, pair, details)
-    within = -study.margin < found.interval_90[0] and found.interval_90[1] < study.margin
+    within = study.within_margin(found.interval_90)
     conclusion = Conclusion(
         kind="run_difference",
         verdict="inconclusive",
         runs=study.ids(pair),
-        details=replace(found.details, within_margin=within),
+        details=replace(
+            _with_reach(study, found), family=family.size, interval_90=found.interval_90, within_margin=within
+        ),
         estimate=found.estimate,
         interval=found.interval,
         p_value=family.p_value(*pair),
@@ -173,8 +188,19 @@ def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> C
     return replace(conclusion, verdict=_verdict(study, pair, conclusion, within=within))
 
 
-def _obstacle(study: Study, pair: Pair) -> str | None:
-    """Say what keeps two runs from being compared, None where nothing does."""
+def obstacle(study: Study, pair: Pair) -> str | None:
+    """Say what keeps two runs from being compared.
+
+    Parameters
+    ----------
+    study : Study
+    pair : pair
+
+    Returns
+    -------
+    str or None
+        ``clips``, ``unlogged clips``, ``metric`` or ``counts``; None where nothing does.
+    """
     clips, other = study.sets[pair[0]], study.sets[pair[1]]
     if clips is not other:
         return "clips" if clips.known and other.known else "unlogged clips"
@@ -195,11 +221,22 @@ def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
         return _by_group(clips, a.astype(float) - b, details)
     return _Evidence(
         estimate=(only_first - only_second) / len(a),
+        n=len(a),
         interval=tango(only_first, only_second, len(a)),
         interval_90=tango(only_first, only_second, len(a), 0.90),
         method=MCNEMAR,
         details=replace(details, mid_p=mcnemar_mid_p(only_first, only_second)),
     )
+
+
+def _with_reach(study: Study, found: _Evidence) -> RunDifference:
+    """Add what these clips could have shown, and what the observed difference would take."""
+    details, n = found.details, found.n
+    if details.only_first is None or details.only_second is None:
+        return details
+    discordance = (details.only_first + details.only_second) / n
+    needed = clips_needed(abs(found.estimate), discordance, alpha=study.alpha) if found.estimate else None
+    return replace(details, detectable=detectable_difference(n, discordance, alpha=study.alpha), clips_needed=needed)
 
 
 def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDifference) -> _Evidence:
@@ -212,7 +249,16 @@ def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDiffe
         informative_groups=informative_groups(net),
         p_if_independent=mcnemar(int((difference > 0).sum()), int((difference < 0).sum())),
     )
-    return _Evidence(effect.estimate, effect.interval, effect.interval_90, SIGN_FLIP, details)
+    ends = [
+        _union(found, tango(details.only_first or 0, details.only_second or 0, len(difference), confidence))
+        for found, confidence in ((effect.interval, 0.95), (effect.interval_90, 0.90))
+    ]
+    return _Evidence(effect.estimate, len(difference), ends[0], ends[1], SIGN_FLIP, details)
+
+
+def _union(a: Interval, b: Interval) -> Interval:
+    """Return the interval that holds both: grouping clips may not make an interval narrower."""
+    return min(a[0], b[0]), max(a[1], b[1])
 
 
 def _by_counts(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
@@ -220,7 +266,7 @@ def _by_counts(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
     first, second = (study.outcomes[run] for run in pair)
     found = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
     details = replace(details, p_range=found.p_range)
-    return _Evidence(found.estimate, found.interval, found.interval_90, COUNTS, details)
+    return _Evidence(found.estimate, first.n or 1, found.interval, found.interval_90, COUNTS, details)
 
 
 def _log_loss(study: Study, pair: Pair, clips: ClipSet) -> LogLoss | None:

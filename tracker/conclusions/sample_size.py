@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tracker.conclusions.clips import ClipSet
     from tracker.conclusions.study import Study
 
-MUCH_DISCORDANCE = 0.3
-"""Two models of one task that disagree on a share of clips like this disagree often: the assumption without a count."""
+MUCH_DISCORDANCE = 0.4
+"""The share of clips that exactly one of two models has right, where they disagree often: taken without a count."""
 
 
 @dataclass(frozen=True, slots=True)

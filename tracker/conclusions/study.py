@@ -16,6 +16,7 @@ from tracker.design import Contrast, Design, contrasts, design_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tracker.conclusions.conclusion import Interval
     from tracker.runs import Run
 
 
@@ -45,19 +46,41 @@ class Study:
     design: Design
 
     @cached_property
-    def sets(self) -> Mapping[int, ClipSet]:
-        """The clip set of each run."""
-        return {run: found for found in self.clip_sets for run in found.members}
+    def positions(self) -> Mapping[str, int]:
+        """The position of each run by its id."""
+        return {found.run_id: run for run, found in enumerate(self.outcomes)}
 
     @cached_property
-    def main_set(self) -> ClipSet | None:
-        """The clip set that most runs were judged on; of equals the first."""
-        return max(self.clip_sets, key=lambda found: len(found.members), default=None)
+    def set_places(self) -> Mapping[int, int]:
+        """The place among `clip_sets` of the one that each run was judged on."""
+        return {run: place for place, found in enumerate(self.clip_sets) for run in found.members}
+
+    @cached_property
+    def sets(self) -> Mapping[int, ClipSet]:
+        """The clip set of each run."""
+        return {run: self.clip_sets[place] for run, place in self.set_places.items()}
+
+    @cached_property
+    def arenas(self) -> tuple[tuple[int, ...], ...]:
+        """Runs that can be ranked among each other: by clip set; those of unlogged clips together, last."""
+        known = [found.members for found in self.clip_sets if found.known]
+        unknown = tuple(run for found in self.clip_sets if not found.known for run in found.members)
+        return (*known, unknown) if unknown else tuple(known)
+
+    @cached_property
+    def places(self) -> Mapping[int, int]:
+        """The place in the ranking of each run that is ranked."""
+        return {run: place for place, run in enumerate(self.ranking)}
 
     @cached_property
     def contrasts(self) -> Mapping[str, tuple[Contrast, ...]]:
         """The contrasts of each option that varies."""
         return {option: contrasts(self.design, option) for option in self.design.options}
+
+    @cached_property
+    def matched(self) -> frozenset[tuple[int, int]]:
+        """All matched pairs, each in the order of its levels."""
+        return frozenset(pair for found in self.contrasts.values() for contrast in found for pair in contrast.pairs)
 
     @cached_property
     def ranking(self) -> tuple[int, ...]:
@@ -69,6 +92,14 @@ class Study:
             if found.score is not None
         ]
         return tuple(run for *_, run in sorted(keys))
+
+    def ranked(self, runs: Iterable[int]) -> list[int]:
+        """Return those of `runs` that have the primary metric, the best first."""
+        return sorted((run for run in runs if run in self.places), key=self.places.__getitem__)
+
+    def within_margin(self, interval_90: Interval) -> bool:
+        """Tell whether an interval at 90 % lies strictly inside the margin."""
+        return -self.margin < interval_90[0] and interval_90[1] < self.margin
 
     def ids(self, runs: Iterable[int]) -> tuple[str, ...]:
         """Return the ids of runs."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclude import conclude
+from tracker.conclusions.conclude import conclude, voice_of
 from tracker.conclusions.outcomes import primary_metric
 from tracker.conclusions.study import Study, study_of
+from tracker.report.challenges import challenges
 from tracker.report.contents import Accuracy, Note, Report, RunEntry, Section
 from tracker.report.exclusion import chosen
+from tracker.report.limits import limits
+from tracker.report.methods import methods, versions
+from tracker.report.summary import summary
 from tracker.report.titles import title
 from tracker.statistics.proportions import grouped_wilson, wilson
 
@@ -16,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.conclusions.clips import ClipSet
-    from tracker.conclusions.conclusion import Conclusion
     from tracker.runs import Run
 
 
@@ -61,29 +64,23 @@ def build_report(
         raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
     kept, excluded = chosen(runs)
     study = study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin)
-    sections, conclusions = _sections(study), conclude(study)
+    voice, sections = voice_of(study), _sections(study)
+    conclusions, steps = conclude(study, experiment)
     return Report(
         experiment=experiment,
         metric=study.metric.name,
-        summary=_summary(conclusions),
-        limits=(),
+        summary=summary(conclusions),
+        limits=limits(study, conclusions, voice),
         options=study.design.options,
         sections=sections,
         conclusions=conclusions,
-        next_steps=(),
+        next_steps=steps,
         notes=_notes(sections),
-        challenges=(),
+        challenges=challenges(conclusions, excluded, runs, voice),
         excluded=excluded,
-        methods=(),
-        versions=(),
+        methods=methods(study, conclusions),
+        versions=versions(kept),
     )
-
-
-def _summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
-    kinds: dict[str, Conclusion] = {}
-    for conclusion in conclusions:
-        kinds.setdefault(conclusion.kind, conclusion)
-    return tuple(kinds.values())[:5]
 
 
 def _sections(study: Study) -> tuple[Section, ...]:

@@ -1,22 +1,152 @@
-"""Sentences of the conclusions on the validation clips."""
+"""Sentences on the validation clips, on seeds and on what was chosen on them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.sentences.words import Voice, points
+from tracker.conclusions.sentences.words import (
+    Voice,
+    capitalised,
+    change_words,
+    count,
+    listing,
+    number_word,
+    percent,
+    percent_interval,
+    points,
+    points_interval,
+    round_number,
+)
 
 if TYPE_CHECKING:
+    from tracker.conclusions.classes import ClassErrors, Classes, WrongClip
     from tracker.conclusions.conclusion import Conclusion
     from tracker.conclusions.sample_size import SampleSize
+    from tracker.conclusions.selection_optimism import SelectionOptimism
+    from tracker.conclusions.stability import Diverged, OneSeed, Spread
+
+_MOST_CLASSES = 3
+_MOST_CLIPS = 3
+
+
+def spread(conclusion: Conclusion, details: Spread, voice: Voice) -> str:
+    """Say how the accuracy of one configuration scatters."""
+    if conclusion.verdict == "unknown":
+        return "How much results depend on the seed cannot be said: every configuration was trained once."
+    mean = percent(details.mean)
+    if details.interval is not None:
+        mean = f"{mean} on average (95 % interval {percent_interval(details.interval)} over seeds and clips)"
+    return (
+        f"{capitalised(voice.runs(conclusion.runs))} repeat one configuration: {percent(details.lowest)} to "
+        f"{percent(details.highest)} of clips right, {mean}, with a standard deviation of {points(details.deviation)} "
+        "from seed to seed."
+    )
+
+
+def one_seed(conclusion: Conclusion, details: OneSeed, voice: Voice) -> str:
+    """Say that an effect hangs on one matched pair."""
+    change = change_words(details.changed, details.from_, details.to)
+    return (
+        f"The effect of {change} hangs on one seed: without {voice.runs(conclusion.runs)} it is no longer detected "
+        f"({voice.p(details.p_without)} instead of {voice.p(details.p_value).removeprefix('p = ')})."
+    )
+
+
+def diverged(conclusion: Conclusion, details: Diverged, voice: Voice) -> str:
+    """Say which runs diverged, and when."""
+    if len(conclusion.runs) == 1:
+        run = capitalised(voice.run(conclusion.runs[0]))
+        return f"{run} diverged: its loss is no finite number at epoch {details.epochs[0]}."
+    return (
+        f"{capitalised(voice.runs(conclusion.runs))} diverged: their losses are no finite numbers, from epoch "
+        f"{min(details.epochs)} on at the earliest."
+    )
+
+
+def classes(conclusion: Conclusion, details: Classes, voice: Voice) -> str:
+    """Say where the best run's errors are, and which clips every run gets wrong."""
+    if conclusion.verdict == "unknown" or details.best is None:
+        return "Which classes carry the errors cannot be said: no run's predictions were logged."
+    return " ".join([_errors(details, voice.run(details.best)), *_always_wrong(details)])
+
+
+def selection_optimism(conclusion: Conclusion, details: SelectionOptimism, voice: Voice) -> str:
+    """Say by how much the best flatters itself."""
+    if conclusion.estimate is None or conclusion.interval is None or details.accuracy is None or details.best is None:
+        return (
+            f"By how much the best of {count(details.runs, 'run')} flatters itself cannot be estimated: what each run "
+            "says of each clip was not logged."
+        )
+    epochs = " and each run's best epoch" if details.over_epochs else ""
+    return (
+        f"The best of {count(details.runs, 'run')}{epochs} was chosen on the same {conclusion.n} clips, which flatters "
+        f"{voice.run(details.best)} by an estimated {points(conclusion.estimate)} (bootstrap, 95 % interval "
+        f"{points_interval(conclusion.interval)} points): on new clips expect nearer to "
+        f"{percent(max(0.0, details.accuracy - conclusion.estimate))} than to {percent(details.accuracy)}."
+    )
 
 
 def sample_size(conclusion: Conclusion, details: SampleSize, voice: Voice) -> str:
     """Say what the validation set can show."""
-    _ = voice
+    clips = count(conclusion.n or 0, "validation clip")
+    groups = f" from {count(details.n_groups, 'group')}" if details.n_groups else ""
+    parts = [f"With {clips}{groups} one clip is {points(details.one_clip)}.", _detectable(details)]
+    if details.ceiling_p is not None and details.ceiling_p > voice.alpha and details.best_correct is not None:
+        parts.append(
+            f"Nothing can significantly beat {details.best_correct} of {conclusion.n}: even all {conclusion.n} right "
+            f"gives {voice.p(details.ceiling_p)} at best."
+        )
+    return " ".join(parts)
+
+
+def _errors(details: Classes, best: str) -> str:
+    wrong = [found for found in details.classes if found.wrong]
+    total = sum(found.wrong for found in wrong)
+    if not wrong:
+        return f"{capitalised(best)} gets no validation clip wrong."
+    named = [_class(found, first=place == 0) for place, found in enumerate(wrong[:_MOST_CLASSES])]
+    rest = sum(found.wrong for found in wrong[_MOST_CLASSES:])
+    if rest:
+        named.append(f"{number_word(rest)} in other classes")
+    return f"Of {best}'s {count(total, 'error')}, by class: {listing(named)}."
+
+
+def _class(found: ClassErrors, *, first: bool) -> str:
+    taken = f"{'' if found.taken == found.wrong else f'{found.taken} '}taken for {found.taken_for}"
+    interval = f"95 % interval {percent_interval(found.interval)} wrong; " if first else ""
+    return f"{found.wrong} of {found.n} {found.name} ({interval}{taken})"
+
+
+def _always_wrong(details: Classes) -> list[str]:
+    if not details.n_always_wrong:
+        return []
+    shown = [_wrong_clip(found, details.runs) for found in details.always_wrong[:_MOST_CLIPS]]
+    more = details.n_always_wrong - len(shown)
+    rest = f" and {number_word(more)} more" if more else ""
+    verb = "is" if details.n_always_wrong == 1 else "are"
+    which = "its label is" if details.n_always_wrong == 1 else "their labels are"
+    head = f"{capitalised(count(details.n_always_wrong, 'clip'))} {verb} wrong in all {number_word(details.runs)} runs"
+    return [f"{head}: {', '.join(shown)}{rest}; {which} worth checking."]
+
+
+def _wrong_clip(found: WrongClip, runs: int) -> str:
+    agreed = "by all" if found.agreeing == runs else f"by {number_word(found.agreeing)}"
+    return f"{found.clip} ({found.label}, taken for {found.taken_for} {agreed})"
+
+
+def _detectable(details: SampleSize) -> str:
     low, high = details.detectable
-    head = f"With {conclusion.n} validation clips one clip is {points(details.one_clip)}"
     if high is None:
-        return f"{head}: so few that no difference, however large, would be found four times in five."
-    found = f"{points(high)}" if low is None or details.discordance is not None else f"{points(low)} to {points(high)}"
-    return f"{head}; a true difference of {found} would be found about four times in five, smaller ones less often."
+        return "So few show no difference reliably, however large."
+    fewest, most = details.clips_for_one
+    if details.discordance is not None:
+        return (
+            f"Two of these models disagree on {percent(details.discordance)} of clips; then a true difference of "
+            f"{points(high)} would be found about four times in five, smaller ones less often, and one of a single "
+            f"clip would take {round_number(most)} clips."
+        )
+    span = points(high) if low is None else f"{points(low).removesuffix(' points')} to {points(high)}"
+    return (
+        f"A true difference of {span}, depending on how often two models disagree, would be found about four times in "
+        f"five, and one of a single clip would take {round_number(fewest)} to {round_number(most)} clips."
+    )

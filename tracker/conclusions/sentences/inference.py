@@ -1,114 +1,194 @@
-"""Sentences of the conclusions that infer: on two models and on options."""
+"""Sentences on two trained models and on the best of several."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.option_effect import NESTED, ContrastEffect, OptionEffect
-from tracker.conclusions.run_difference import COUNTS, RunDifference
+from tracker.conclusions.effects import FOLDS
+from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP
 from tracker.conclusions.sentences.words import (
     Voice,
     capitalised,
     count,
-    level_words,
     listing,
+    losses,
     number_word,
     option_words,
+    percent,
     points,
     points_interval,
+    round_number,
 )
 
 if TYPE_CHECKING:
+    from tracker.conclusions.best_run import BestRun
     from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.run_difference import RunDifference
+
+FEWEST_GROUPS = 6
+"""Informative groups below which no sign-flip test reaches 0.05."""
+
+_REASONS = {
+    "clips": "were judged on different validation clips and are not compared",
+    "unlogged clips": "cannot be compared: which validation clips they were judged on was not logged",
+    "counts": "cannot be compared: how many validation clips they have right was not logged",
+}
+
+
+def best_run(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
+    """Say which run or configuration is best, and what cannot be told from it."""
+    if details.folds:
+        return _best_configuration(conclusion, details, voice)
+    parts = [_most(conclusion, details, voice), _standing(conclusion, details, voice)]
+    if details.probability is not None and details.others and conclusion.verdict != "supported":
+        parts.append(f"On other clips like these it would be the best {percent(details.probability)} of the time.")
+    return " ".join(parts)
 
 
 def run_difference(conclusion: Conclusion, details: RunDifference, voice: Voice) -> str:
     """Say how two models differ on the same clips."""
     first, second = (voice.run(run_id) for run_id in conclusion.runs)
-    if details.why is not None:
-        return _no_comparison(first, second, details.why, voice)
-    if conclusion.verdict == "exact":
-        return f"{capitalised(first)} and {second} are the same epoch by epoch and on every validation clip."
-    return " ".join([_right_on(first, second, conclusion, details, voice), _meaning(conclusion, details)])
-
-
-def option_effect(conclusion: Conclusion, details: OptionEffect, voice: Voice) -> str:
-    """Say what an option does, or why that is not to be had."""
-    option = conclusion.option or ""
-    if conclusion.verdict == "confounded":
-        return _confounded(option, details)
-    telling = min(details.contrasts, key=lambda c: c.p_value if c.p_value is not None else 2.0)
-    return _contrast(option, telling, voice)
-
-
-def _no_comparison(first: str, second: str, why: str, voice: Voice) -> str:
-    reasons = {
-        "clips": "were judged on different validation clips and are not compared",
-        "unlogged clips": "cannot be compared: which validation clips they were judged on was not logged",
-        "metric": f"cannot be tested against each other on {voice.metric}: only accuracy is known clip by clip",
-        "counts": "cannot be compared: how many validation clips they have right was not logged",
-    }
-    return f"{capitalised(first)} and {second} {reasons[why]}."
-
-
-def _right_on(first: str, second: str, conclusion: Conclusion, details: RunDifference, voice: Voice) -> str:
-    """Say the two counts, their difference with its interval, and the test."""
-    one, other = details.correct
-    head = f"{capitalised(first)} is right on {one} of {conclusion.n} validation clips, {second} on {other}"
-    interval = f"95 % interval {points_interval(conclusion.interval)}" if conclusion.interval else ""
-    test = f"{conclusion.method} {voice.p(conclusion.p_value)}" if conclusion.p_value is not None else ""
-    if conclusion.method == COUNTS and conclusion.p_value is not None:
-        test = f"at best {voice.p(conclusion.p_value)}, by the least favourable pairing of the clips"
-    return f"{head}: {points(conclusion.estimate or 0.0, signed=True)} ({interval}; {test})."
-
-
-def _meaning(conclusion: Conclusion, details: RunDifference) -> str:
-    if conclusion.verdict == "supported":
-        options = listing([option_words(option) for option in details.differs_in], "or") or "the seed"
+    if details.why == "metric":
         return (
-            f"These two models differ on these clips; whether {options} or the luck of one training did it, "
-            "one training each cannot say."
+            f"{capitalised(first)} and {second} cannot be tested against each other on {voice.metric}: "
+            "only accuracy is known clip by clip."
         )
-    if conclusion.verdict == "equivalent":
-        return "The difference lies within the margin: for practical purposes these two models are equally accurate."
-    return "That is within chance."
+    if details.why is not None:
+        return f"{capitalised(first)} and {second} {_REASONS[details.why]}."
+    if conclusion.verdict == "exact":
+        return f"{capitalised(first)} and {second} are the same, epoch by epoch and clip by clip."
+    return " ".join([_lead(first, second, conclusion, details), _meaning(conclusion, details, voice)])
 
 
-def _confounded(option: str, details: OptionEffect) -> str:
-    changed = listing([option_words(alias) for alias in details.aliases])
-    name = capitalised(option_words(option))
-    if not changed:
-        return f"{name} changed, but never with everything else equal: what it does, these runs cannot say."
-    return f"{name} never changed alone: {changed} changed with it, and these runs cannot say which of them mattered."
+def _most(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
+    """Say how good the best is."""
+    best = capitalised(voice.run(conclusion.runs[0]))
+    if details.correct is None or details.why == "metric":
+        extreme = "lowest" if voice.falls else "highest"
+        value = losses(details.score)[0] if details.score is not None else "unknown"
+        return f"{best} has the {extreme} {voice.metric}, {value}."
+    right = f"right on {details.correct} of {conclusion.n} validation clips"
+    if not details.tied:
+        return f"{best} is {right}, the most."
+    everyone = capitalised(voice.runs([conclusion.runs[0], *details.tied]))
+    order = "for its lower validation loss" if details.tie_break == "loss" else "by its id alone"
+    return f"{everyone} are {right}, the most; {voice.run(conclusion.runs[0])} goes first {order}."
 
 
-def _contrast(option: str, found: ContrastEffect, voice: Voice) -> str:
-    to, start = level_words(option, found.to), level_words(option, found.from_)
-    head = capitalised(f"{to} instead of {start}")
-    if found.verdict == "exact":
-        return f"{head} changed nothing: the runs are the same epoch by epoch."
-    if found.p_value is None or found.interval is None:
-        return _too_few(head, found)
-    basis = _basis(found)
-    evidence = (
-        f"{points(found.estimate or 0.0, signed=True)} (95 % interval {points_interval(found.interval)}, "
-        f"{voice.p(found.p_value)}, over {basis})"
+def _standing(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
+    """Say what the best run's tests against the others give."""
+    if details.why == "metric":
+        return f"Whether another differs from it cannot be tested: {voice.metric} is not known clip by clip."
+    if details.why is not None:
+        counts, clips = "how many clips each run has right", "which validation clips the runs were judged on"
+        unlogged = counts if details.why == "counts" else clips
+        return f"Whether another differs from it is not known: {unlogged} was not logged."
+    others = "the other" if details.others == 1 else f"the other {number_word(details.others)}"
+    if conclusion.verdict == "supported" and conclusion.p_value is not None:
+        return f"It is better than {others} ({conclusion.method}, {voice.p(conclusion.p_value, '≤')} against each)."
+    if len(details.indistinguishable) == details.others:
+        none = f"None of {others}" if details.others > 1 else "Not even the other run"
+        return f"{none} can be told from it: {_clearest(conclusion, details, voice)}."
+    return f"Of {others}, {voice.runs(details.indistinguishable)} cannot be told from it; the rest are worse."
+
+
+def _clearest(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
+    gap = f"the clearest gap is {count(abs(details.clearest_gap or 0), 'clip')}"
+    if conclusion.method == COUNTS and details.least_p is not None:
+        return f"{gap}, and whichever clips these are, exact McNemar gives {voice.p(details.least_p, '≥')}"
+    lowest = details.lowest_p if details.lowest_p is not None else 1.0
+    if lowest > voice.alpha:
+        return f"{gap}, within chance ({conclusion.method}, {voice.p(lowest, '≥')})"
+    alone = f"{gap}, which alone would count ({conclusion.method}, {voice.p(lowest)})"
+    return f"{alone}, but not among all the pairs that could have been the clearest"
+
+
+def _best_configuration(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
+    lead = "as many as any other" if details.tied else "the most"
+    head = (
+        f"Over {details.folds} folds the configuration of {voice.runs(conclusion.runs)} is right on {details.correct} "
+        f"of {conclusion.n} validation clips, {lead}."
     )
-    if found.verdict == "supported":
-        return f"{head} changes validation accuracy by {evidence}."
-    if found.verdict == "equivalent":
-        return f"{head} makes no difference that matters: {evidence}, inside ±{points(voice.margin)}."
-    return f"Whether {to} is better than {start} is not detectable here: {evidence}."
+    if conclusion.verdict == "supported" and conclusion.p_value is not None:
+        others = "the other one" if details.others == 1 else f"each of the other {number_word(details.others)}"
+        return f"{head} It is better than {others} ({FOLDS}, {voice.p(conclusion.p_value, '≤')})."
+    lowest = voice.p(details.lowest_p, "≥") if details.lowest_p is not None else "untested"
+    return f"{head} Not all of the others can be told from it ({FOLDS}, {lowest} against the clearest)."
 
 
-def _basis(found: ContrastEffect) -> str:
-    if found.method == NESTED:
-        start, end = found.repetitions
-        return f"{end} and {start} runs that share too few seeds, {found.n} clips"
-    return f"{count(found.pairs, 'matched pair')}, {found.n} clips"
+def _lead(first: str, second: str, conclusion: Conclusion, details: RunDifference) -> str:
+    """Say the two counts and their difference."""
+    one, other = details.correct
+    gap = (one or 0) - (other or 0)
+    lead = f"a lead of {count(gap, 'clip')}, {points(conclusion.estimate or 0.0)}" if gap else "no difference"
+    right = f"{capitalised(first)} is right on {one} of {conclusion.n} validation clips, {second} on {other}"
+    return f"{right}: {lead}{_alone(first, second, details)}."
 
 
-def _too_few(head: str, found: ContrastEffect) -> str:
-    have = count(found.pairs, "matched pair") if found.pairs else f"{number_word(min(found.repetitions))} run each"
-    estimate = "" if found.estimate is None else f": {points(found.estimate, signed=True)}"
-    return f"{head} has {have}{estimate}. What the option does and what the luck of training does needs three to tell."
+def _alone(first: str, second: str, details: RunDifference) -> str:
+    """Say how many clips only one of the two has right."""
+    if details.only_first is None or details.only_second is None:
+        return ""
+    if not details.only_first + details.only_second:
+        return ", on the same clips"
+    of_first, of_second = number_word(details.only_first), number_word(details.only_second)
+    return f" ({of_first} that only {first} has right, {of_second} that only {second} has)"
+
+
+def _meaning(conclusion: Conclusion, details: RunDifference, voice: Voice) -> str:
+    """Say what the test makes of the difference."""
+    evidence = _evidence(conclusion, details, voice)
+    if conclusion.verdict == "supported":
+        return f"That is more than chance gives ({evidence}). {_cause(details)}"
+    if conclusion.verdict == "equivalent" and details.interval_90 is not None:
+        return (
+            f"For practical purposes these two models are equally accurate: the 90 % interval, "
+            f"{points_interval(details.interval_90)} points, lies inside ±{points(voice.margin)}."
+        )
+    return f"{_chance(conclusion, details, voice)} ({evidence}). {_reach(conclusion, details)}".strip()
+
+
+def _cause(details: RunDifference) -> str:
+    """Say what a difference of two models leaves open."""
+    if not details.differs_in:
+        return "The two were asked for the same: it is the luck of training, or of the split, that differs."
+    options = listing([option_words(option) for option in details.differs_in], "or")
+    holds = "It holds for these two models"
+    return f"{holds}: whether {options} or the luck of one training did it, one training each cannot say."
+
+
+def _evidence(conclusion: Conclusion, details: RunDifference, voice: Voice) -> str:
+    """Say the interval and the test."""
+    interval = f"95 % interval {points_interval(conclusion.interval)} points" if conclusion.interval else ""
+    if conclusion.p_value is None:
+        return interval
+    if details.p_range is not None:
+        low, high = details.p_range
+        span = voice.p(high) if low == high else f"{voice.p(low)} to {voice.p(high).removeprefix('p = ')}"
+        return f"{interval}; exact McNemar {span}, by which clips it is"
+    corrected = voice.corrected(conclusion.p_value, conclusion.p_adjusted, f"the {details.family:,} pairs of runs")
+    return f"{interval}; {conclusion.method} {corrected}"
+
+
+def _chance(conclusion: Conclusion, details: RunDifference, voice: Voice) -> str:
+    if details.p_range is not None and details.p_range[0] <= voice.alpha < details.p_range[1]:
+        return "The counts alone do not decide it; the predictions would"
+    informative = details.informative_groups
+    if conclusion.method == SIGN_FLIP and informative is not None and 0 < informative < FEWEST_GROUPS:
+        only = count(informative, "group")
+        return f"Clips share groups, and only {only} tell the two apart: below six no test can decide"
+    if conclusion.p_value is not None and conclusion.p_value <= voice.alpha:
+        return "Alone that would count, among all pairs of runs it does not"
+    return "That is well within chance" if (conclusion.p_value or 1.0) > 0.3 else "That is within chance"
+
+
+def _reach(conclusion: Conclusion, details: RunDifference) -> str:
+    """Say the smallest difference that would have been found, and what the observed one would take."""
+    if details.only_first is None:
+        return ""
+    seen = "So few clips could not show any difference reliably"
+    if details.detectable is not None:
+        seen = f"A true difference below {points(details.detectable)} would mostly go unnoticed here"
+    if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
+        return f"{seen}."
+    return f"{seen}; one of {points(conclusion.estimate or 0.0)} takes {round_number(details.clips_needed)} clips."

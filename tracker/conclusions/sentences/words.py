@@ -5,29 +5,33 @@ Nothing is ever rounded to a false 0 or 100 %, nor a p-value across the level th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.design import OFF, PLATEAU
+from tracker.design import OFF, PLATEAU, as_number
+from tracker.runs import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.conclusions.conclusion import Interval
 
+MINUS = "−"
+
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _OPTIONS = {
     "model": "network",
     "kernel_size": "kernel size",
     "learning_rate": "learning rate",
-    PLATEAU: "plateau",
     "early_stopping_patience": "early stopping",
     "epochs": "epoch limit",
     "batch_size": "batch size",
     "keep": "kept epoch",
     "segment_s": "segment length",
 }
-MINUS = "−"
+_MOST_NAMED = 12
+"""Runs that are named one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,15 @@ class Voice:
         Runs as the report numbers them.
     metric : str
         The primary metric's name.
+    falls : bool
+        Whether lower is better.
     alpha, margin : float
         As in `Study`.
     """
 
     numbers: Mapping[str, int]
     metric: str
+    falls: bool
     alpha: float
     margin: float
 
@@ -53,40 +60,45 @@ class Voice:
         """Return ``run 3``."""
         return f"run {self.numbers[run_id]}"
 
-    def runs(self, run_ids: Sequence[str], most: int = 12) -> str:
-        """Return ``runs 1, 2 and 4``; of more than `most` how many there are."""
-        if len(run_ids) > most:
+    def runs(self, run_ids: Sequence[str]) -> str:
+        """Return ``runs 1, 2 and 4``; of many runs how many there are."""
+        if len(run_ids) > _MOST_NAMED:
             return f"{len(run_ids)} runs"
         names = [str(number) for number in sorted(self.numbers[run_id] for run_id in run_ids)]
         return f"{'run' if len(names) == 1 else 'runs'} {listing(names)}"
 
     def p(self, p_value: float, sign: str = "=") -> str:
-        """Return ``p = 0.070``."""
+        """Return ``p = 0.070``; with ``≥`` rounded down and with ``≤`` up, so that it stays true."""
         return p_text(p_value, self.alpha, sign)
+
+    def corrected(self, p_value: float, p_adjusted: float | None, of_what: str) -> str:
+        """Return a p-value, and what it becomes in its family where that differs."""
+        if p_adjusted is None or p_adjusted == p_value:
+            return self.p(p_value)
+        return f"{self.p(p_value)}, {self.p(p_adjusted).removeprefix('p = ')} among {of_what}"
 
 
 def p_text(p_value: float, alpha: float, sign: str = "=") -> str:
-    """Return a p-value as ``p = 0.070`` with as many digits as set it apart from `alpha`; ``p < 0.001`` below that."""
-    if p_value < 0.001 and alpha >= 0.001:
-        return "p < 0.001"
-    if p_value > 0.9995:
-        return f"p {sign} 1.0" if p_value == 1 else "p > 0.999"
+    """Return a p-value with as many digits as keep it on its side of `alpha`; ``p < 0.001`` below that."""
+    if p_value < min(0.001, alpha) and sign != "≥":
+        return "p < 0.001" if alpha >= 0.001 else f"p {sign} {p_value:.1e}"
+    if p_value == 1:
+        return f"p {sign} 1.0"
     digits = 3
-    while p_value != alpha and round(p_value, digits) == round(alpha, digits) and digits < 12:
+    while digits < 12 and not _on_its_side(_rounded(p_value, digits, sign), p_value, alpha):
         digits += 1
-    return f"p {sign} {p_value:.{digits}f}"
+    return f"p {sign} {_rounded(p_value, digits, sign):.{digits}f}"
 
 
-def points(difference: float, *, signed: bool = False) -> str:
-    """Return a difference of accuracies as ``3.3 points``; small ones never as 0."""
-    text = _points(difference, signed=signed)
-    return f"{text} point" if text.lstrip(f"+{MINUS}") == "1" else f"{text} points"
+def points(difference: float) -> str:
+    """Return the size of a difference of accuracies as ``3.3 points``; never a false 0."""
+    text = _points(abs(difference))
+    return f"{text} point" if text == "1" else f"{text} points"
 
 
 def points_interval(interval: Interval) -> str:
-    """Return ``−12 to +18 points``."""
-    low, high = (_points(end, signed=True) for end in interval)
-    return f"{low} to {high} points"
+    """Return ``−12 to +18``."""
+    return " to ".join(_signed(end) for end in interval)
 
 
 def percent(share: float) -> str:
@@ -107,13 +119,20 @@ def percent_interval(interval: Interval) -> str:
 
 def count(number: int, what: str, plural: str | None = None) -> str:
     """Return ``one clip``, ``two clips``, ``30 clips``."""
-    word = _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
-    return f"{word} {what if number == 1 else plural or what + 's'}"
+    return f"{number_word(number)} {what if number == 1 else plural or what + 's'}"
 
 
 def number_word(number: int) -> str:
     """Return ``two`` for 2; figures above ten."""
     return _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
+
+
+def round_number(number: int) -> str:
+    """Return a large number to two digits: ``about 2,200``; up to 20 as it is."""
+    if number <= 20:
+        return number_word(number)
+    unit = 10 ** (len(str(number)) - 2)
+    return f"about {math.ceil(number / unit) * unit:,}"
 
 
 def losses(*values: float) -> tuple[str, ...]:
@@ -123,6 +142,11 @@ def losses(*values: float) -> tuple[str, ...]:
         if len(set(texts)) == len(set(values)):
             return texts
     return tuple(repr(value) for value in values)
+
+
+def rate_text(rate: float) -> str:
+    """Return a learning rate, which is a float32, in its shortest form: ``0.00003``."""
+    return number_text(float(f"{rate:.3g}"))
 
 
 def duration(seconds: float) -> str:
@@ -144,16 +168,13 @@ def option_words(option: str) -> str:
     return _OPTIONS.get(option, option)
 
 
-def level_words(option: str, level: str) -> str:
-    """Return an option at a level in words: ``kernel size 3``, ``no plateau``."""
-    if level == OFF:
-        return f"no {option_words(option)}"
+def change_words(option: str, start: str, end: str) -> str:
+    """Return a change of level in words: ``kernel size 7 instead of 3``."""
     if option == PLATEAU:
-        factor, _, patience = level.partition("x")
-        return f"a plateau of factor {factor} and patience {patience}"
-    if option == "early_stopping_patience":
-        return f"early-stopping patience {level}"
-    return f"{option_words(option)} {level}"
+        before = "none" if start == OFF else _plateau(start)
+        return f"a plateau of {_plateau(end)} instead of {before}"
+    name = "early-stopping patience" if option == "early_stopping_patience" else option_words(option)
+    return f"{name} {end} instead of {'none' if start == OFF else start}"
 
 
 def capitalised(text: str) -> str:
@@ -161,11 +182,35 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _points(difference: float, *, signed: bool) -> str:
-    size = abs(difference) * 100
-    digits = 0 if size >= 10 or size == round(size) else 1 if size >= 0.1 else 2
-    text = f"{size:.{digits}f}" if size == 0 or size >= 0.01 else "under 0.01"
-    if float(text.removeprefix("under ")) == 0:
+def _rounded(p_value: float, digits: int, sign: str) -> float:
+    if sign == "=":
+        return round(p_value, digits)
+    scaled = p_value * 10**digits
+    whole = math.floor(scaled + 1e-9) if sign == "≥" else math.ceil(scaled - 1e-9)
+    return float(whole / 10**digits)
+
+
+def _on_its_side(shown: float, p_value: float, alpha: float) -> bool:
+    """Tell whether a rounded p-value says the same of `alpha` as the whole one, and is not a false 0 or 1."""
+    return (shown <= alpha) == (p_value <= alpha) and 0 < shown < 1
+
+
+def _signed(difference: float) -> str:
+    text = _points(abs(difference))
+    return text if text == "0" else f"{MINUS if difference < 0 else '+'}{text}"
+
+
+def _points(size: float) -> str:
+    size *= 100
+    if size == 0:
         return "0"
-    sign = MINUS if difference < 0 else "+" if signed else ""
-    return f"{sign}{text}"
+    if size < 0.05:
+        return "under 0.1"
+    digits = 0 if round(size, 1) >= 10 or abs(size - round(size)) < 1e-9 else 1
+    return f"{size:.{digits}f}"
+
+
+def _plateau(level: str) -> str:
+    factor, _, patience = level.partition("x")
+    known = as_number(factor) is not None and as_number(patience) is not None
+    return f"factor {factor} and patience {patience}" if known else level

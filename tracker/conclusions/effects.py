@@ -1,0 +1,221 @@
+"""What a contrast's runs bear out: the analyses of an option's effect, each on what it needs.
+
+Entries are right at the second level minus right at the first, a row per matched pair and a column per clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.outcomes import whole_tag
+from tracker.design import as_number
+from tracker.statistics.crossed import Effect, by_group, crossed, nested
+from tracker.statistics.folds import FEWEST_FOLDS, nadeau_bengio
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tracker.conclusions.clips import ClipSet
+    from tracker.conclusions.pairs import Pair
+    from tracker.conclusions.study import Study
+    from tracker.design import Contrast
+
+FEWEST = 3
+"""Repetitions below which an option's effect is never supported nor equivalent."""
+
+MOST_WANTED = 20
+"""Matched pairs that are asked of anybody."""
+
+CROSSED = "crossed analysis of matched pairs and clips"
+NESTED = "nested analysis of repetitions and clips"
+FOLDS = "corrected resampled t-test over folds"
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """An effect and how it was estimated.
+
+    Parameters
+    ----------
+    effect : Effect
+        From the first level to the second.
+    method : str
+    n : int
+        Clips.
+    repetitions : int
+        Matched pairs, runs of the level that has fewer, or folds.
+    inner : Effect or None
+        Where folds decide: the crossed analysis on the fold that has most pairs.
+    """
+
+    effect: Effect
+    method: str
+    n: int
+    repetitions: int
+    inner: Effect | None = None
+
+
+def analysed(study: Study, contrast: Contrast) -> Analysis | None:
+    """Estimate a contrast's effect: over folds if it can be, else over matched pairs, else over repetitions.
+
+    Parameters
+    ----------
+    study : Study
+    contrast : Contrast
+
+    Returns
+    -------
+    Analysis or None
+        None where there are fewer than three repetitions whose predictions were logged.
+    """
+    by_set = pairs_by_set(study, contrast)
+    place = max(by_set, key=lambda found: len(by_set[found]), default=None)
+    pairs = by_set[place] if place is not None else []
+    inner = crossed_effect(study.clip_sets[place], pairs) if place is not None else None
+    means = {found: float(_entries(study.clip_sets[found], by_set[found]).mean()) for found in by_set}
+    over_folds = fold_effect(study, means)
+    if over_folds is not None:
+        return Analysis(over_folds, FOLDS, sum(len(study.clip_sets[i].clips) for i in by_set), len(by_set), inner)
+    if inner is not None and place is not None:
+        return Analysis(inner, CROSSED, len(study.clip_sets[place].clips), len(pairs))
+    return _over_repetitions(study, contrast)
+
+
+def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
+    """Analyse matched pairs crossed with clips, or with groups of clips.
+
+    Parameters
+    ----------
+    clips : ClipSet
+    pairs : sequence of (run at the first level, run at the second)
+        Judged on these clips.
+
+    Returns
+    -------
+    Effect or None
+        None for fewer than three pairs, or fewer than two clips or groups.
+    """
+    if len(pairs) < FEWEST or not _several(clips):
+        return None
+    entries = _entries(clips, pairs)
+    return crossed(by_group(entries, clips.groups) if clips.groups else entries)
+
+
+def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None:
+    """Test a mean difference over folds or splits of one dataset.
+
+    Parameters
+    ----------
+    study : Study
+    differences : mapping of place of a clip set to float
+        The mean difference on it.
+
+    Returns
+    -------
+    Effect or None
+        None for fewer than three clip sets, or if they are not known to be of one dataset.
+    """
+    if len(differences) < FEWEST_FOLDS or not one_dataset(study, differences):
+        return None
+    sets = [study.clip_sets[place] for place in differences]
+    n_validation = float(np.mean([len(clips.clips) or clips.n or 0 for clips in sets]))
+    n_train = float(np.mean([_training_clips(study, clips, n_validation) for clips in sets]))
+    return nadeau_bengio(np.array(list(differences.values())), n_train, n_validation)
+
+
+def one_dataset(study: Study, places: Mapping[int, object] | Sequence[int]) -> bool:
+    """Tell whether clip sets are known to be parts of one dataset."""
+    firsts = [study.outcomes[study.clip_sets[place].members[0]].run for place in places]
+    datasets = {run.tags.get("tracker.dataset") for run in firsts}
+    return len(datasets) == 1 and None not in datasets
+
+
+def pairs_by_set(study: Study, contrast: Contrast) -> dict[int, list[Pair]]:
+    """Return the matched pairs whose predictions were logged, by the place of their clip set."""
+    found: dict[int, list[Pair]] = defaultdict(list)
+    for pair in contrast.pairs:
+        place = study.set_places[pair[0]]
+        if all(run in study.clip_sets[place].rows for run in pair):
+            found[place].append(pair)
+    return found
+
+
+def pairs_wanted(study: Study, contrast: Contrast) -> int | None:
+    """Say how many matched pairs would decide a contrast.
+
+    Parameters
+    ----------
+    study : Study
+    contrast : Contrast
+
+    Returns
+    -------
+    int or None
+        Three where there are fewer. From there on, how many would find an effect as large as the one observed, or as
+        the margin if that is larger, four times in five; None where more pairs on the same clips cannot, where it would
+        take more than `MOST_WANTED`, or where the contrast rests on folds or on unmatched repetitions.
+    """
+    analysis = analysed(study, contrast)
+    if analysis is None:
+        return FEWEST if study.metric.is_accuracy and len(contrast.pairs) < FEWEST else None
+    if analysis.method != CROSSED:
+        return None
+    by_set = pairs_by_set(study, contrast)
+    place = max(by_set, key=lambda found: len(by_set[found]))
+    means = _entries(study.clip_sets[place], by_set[place]).mean(axis=1)
+    r, effect = len(means), analysis.effect
+    from_pairs = float(means.var(ddof=1)) / r
+    wanted = (max(abs(effect.estimate), study.margin) / _REACH) ** 2 - max(effect.standard_error**2 - from_pairs, 0.0)
+    pairs = math.ceil(from_pairs * r / wanted) if wanted > 0 else MOST_WANTED + 1
+    return max(pairs, r + 1) if pairs <= MOST_WANTED else None
+
+
+_REACH = 2.8
+"""Standard errors that an effect must measure to be found four times in five at 5 %: 1.96 + 0.84."""
+
+
+def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:
+    """Analyse repetitions that share too few seeds, in the setting that has most of them."""
+    settings = [tuple(_judged(study, runs) for runs in setting) for setting in contrast.repetitions]
+    start, end = max(settings, key=lambda setting: min(map(len, setting)))
+    fewer = min(len(start), len(end))
+    if fewer < FEWEST or not _several(study.sets[start[0]]):
+        return None
+    clips = study.sets[start[0]]
+    a, b = _right(clips, end), _right(clips, start)
+    if clips.groups:
+        a, b = by_group(a, clips.groups), by_group(b, clips.groups)
+    return Analysis(nested(a, b), NESTED, len(clips.clips), fewer)
+
+
+def _several(clips: ClipSet) -> bool:
+    return (clips.n_groups if clips.groups else len(clips.clips)) > 1
+
+
+def _entries(clips: ClipSet, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    return _right(clips, [b for _, b in pairs]) - _right(clips, [a for a, _ in pairs])
+
+
+def _right(clips: ClipSet, runs: Sequence[int]) -> NDArray[np.float64]:
+    return clips.right[[clips.rows[run] for run in runs]].astype(np.float64)
+
+
+def _judged(study: Study, runs: Sequence[int]) -> list[int]:
+    return [run for run in runs if run in study.sets[run].rows]
+
+
+def _training_clips(study: Study, clips: ClipSet, n_validation: float) -> float:
+    """Return how many clips a fold was trained on, as logged or by its number of folds; at worst as many as judged."""
+    run = study.outcomes[clips.members[0]].run
+    logged = whole_tag(run, "tracker.training_clips")
+    if logged:
+        return logged
+    folds = as_number(run.params.get("fold", "").partition("/")[2])
+    return n_validation * (folds - 1 if folds and folds > 1 else 1)

@@ -1,0 +1,236 @@
+"""Each drop of one run's learning rate and what came of it, and whether a run of the same seed went the same way.
+
+A rate that changes in most epochs is a schedule: its steps are no drops of a plateau, and nothing is said of each.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.outcomes import every_epoch
+from tracker.conclusions.roles import LOSS, RATE
+from tracker.conclusions.twins import same_until
+from tracker.design import PLATEAU
+from tracker.replay import Drop, plateau
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.conclusions.outcomes import Outcome
+    from tracker.conclusions.study import Study
+    from tracker.runs import Curve
+
+PATIENCES = (3, 5, 10, 15, 20)
+"""Epochs; the plateaus whose first drop is replayed, beside the run's own."""
+
+USUAL_FACTOR = 0.1
+"""Keras' own default of a plateau's factor."""
+
+_SAME_RATE = 1e-6
+"""Relative difference up to which two rates are one, both in float32."""
+
+_UNTIL_SOMETHING_DIFFERS = (PLATEAU, "early_stopping_patience", "epochs", "keep")
+"""Options that change nothing before they first act."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateDrop:
+    """One drop and what came of it.
+
+    Parameters
+    ----------
+    epoch : int
+        The epoch after which the rate was lower.
+    before, after : float
+    best_before, best_after : float or None
+        The lowest validation loss until then, and from then to the next drop or the end; None where there is none.
+    """
+
+    epoch: int
+    before: float
+    after: float
+    best_before: float | None
+    best_after: float | None
+
+    @property
+    def helped(self) -> bool | None:
+        """Whether validation loss fell below its lowest before; None where that is not known."""
+        if self.best_before is None or self.best_after is None:
+            return None
+        return self.best_after < self.best_before
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A run of equal seed and options but for those that act late.
+
+    Parameters
+    ----------
+    run_id : str
+    same_until : int
+        The last epoch until which both are identical.
+    must_until : int
+        The epoch until which they have to be: the first drop or stop of either.
+    """
+
+    run_id: str
+    same_until: int
+    must_until: int
+
+    @property
+    def as_it_must(self) -> bool:
+        """Whether both went the same way as long as they have to."""
+        return self.same_until >= self.must_until
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPlateau:
+    """Until when another plateau would have changed nothing: the first epoch after which the rates differ, or None."""
+
+    patience: int
+    differs_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LearningRate(Details):
+    """The evidence.
+
+    Parameters
+    ----------
+    first, last : float or None
+        The rates of the first and the last epoch.
+    drops : tuple of RateDrop
+    schedule : bool
+        Whether the rate changed in most epochs.
+    plateau : str or None
+        The run's own, as ``0.3x10``.
+    others : tuple of OtherPlateau
+        Replayed up to the first differing drop, at the run's own factor or Keras' default.
+    twin : Twin or None
+    """
+
+    first: float | None = None
+    last: float | None = None
+    drops: tuple[RateDrop, ...] = ()
+    schedule: bool = False
+    plateau: str | None = None
+    others: tuple[OtherPlateau, ...] = ()
+    twin: Twin | None = None
+
+
+def learning_rates(study: Study) -> tuple[Conclusion, ...]:
+    """Conclude on each run.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    tuple of Conclusion
+        `unknown` where the rate by epoch was not logged.
+    """
+    drops = {run: _rate_drops(found.curve(RATE, "training")) for run, found in enumerate(study.outcomes)}
+    twins = _twins(study, drops)
+    return tuple(
+        _conclusion(found, dict(study.design.terms[run].levels).get(PLATEAU), drops[run], twins.get(run))
+        for run, found in enumerate(study.outcomes)
+    )
+
+
+def _conclusion(found: Outcome, own: str | None, drops: list[Drop] | None, twin: Twin | None) -> Conclusion:
+    rates = found.curve(RATE, "training")
+    if rates is None or drops is None:
+        return Conclusion("learning_rate", "unknown", (found.run_id,), LearningRate(plateau=own, twin=twin))
+    schedule = len(drops) > max(3, len(rates.values) // 3)
+    details = LearningRate(
+        first=float(rates.values[0]),
+        last=float(rates.values[-1]),
+        drops=() if schedule else _with_losses(found, drops),
+        schedule=schedule,
+        plateau=own,
+        others=() if schedule else _others(found, own, drops, float(rates.values[0])),
+        twin=twin,
+    )
+    return Conclusion("learning_rate", "exact", (found.run_id,), details)
+
+
+def _rate_drops(rates: Curve | None) -> list[Drop] | None:
+    """Return where the rate fell; None where it was not logged, or not as a number above 0."""
+    if rates is None or not (np.isfinite(rates.values) & (rates.values > 0)).all():
+        return None
+    values, epochs = rates.values, rates.epochs
+    fell = np.flatnonzero(values[1:] < values[:-1] * (1 - _SAME_RATE))
+    return [Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell]
+
+
+def _with_losses(found: Outcome, drops: list[Drop]) -> tuple[RateDrop, ...]:
+    losses = found.curve(LOSS)
+    last = int(losses.epochs[-1]) if losses is not None else 0
+    borders = [*[drop.epoch for drop in drops], last]
+    return tuple(
+        RateDrop(d.epoch, d.before, d.after, _lowest(losses, 0, d.epoch), _lowest(losses, d.epoch, end))
+        for d, end in zip(drops, borders[1:], strict=True)
+    )
+
+
+def _lowest(losses: Curve | None, after: int, until: int) -> float | None:
+    """Return the lowest finite value of the epochs after one and until another."""
+    if losses is None:
+        return None
+    there = (losses.epochs > after) & (losses.epochs <= until) & np.isfinite(losses.values)
+    return float(losses.values[there].min()) if there.any() else None
+
+
+def _others(found: Outcome, own: str | None, drops: list[Drop], rate: float) -> tuple[OtherPlateau, ...]:
+    """Replay other patiences up to the first drop that differs from the run's own."""
+    losses = every_epoch(found, LOSS)
+    if losses is None:
+        return ()
+    factor = _factor(own)
+    done = [drop.epoch for drop in drops]
+    answers = []
+    for patience in PATIENCES:
+        would = [drop.epoch for drop in plateau(losses, factor, patience, learning_rate=rate)]
+        differing = [epoch for epoch in set(done) ^ set(would) if epoch < len(losses)]
+        answers.append(OtherPlateau(patience, min(differing, default=None)))
+    return tuple(answers)
+
+
+def _factor(own: str | None) -> float:
+    try:
+        factor = float((own or "").partition("x")[0])
+    except ValueError:
+        return USUAL_FACTOR
+    return factor if 0 < factor < 1 else USUAL_FACTOR
+
+
+def _twins(study: Study, drops: Mapping[int, list[Drop] | None]) -> dict[int, Twin]:
+    """Find for each run another one that must have gone the same way until something acted."""
+    families: dict[object, list[int]] = defaultdict(list)
+    for run, terms in enumerate(study.design.terms):
+        if terms.seed:
+            levels = tuple(level for level in terms.levels if level[0] not in _UNTIL_SOMETHING_DIFFERS)
+            families[levels, terms.seed, terms.split, study.design.blocks[run]].append(run)
+    found = {}
+    for runs in families.values():
+        for run in runs[1:]:
+            found[run] = _twin(study, run, runs[0], drops)
+        if len(runs) > 1:
+            found[runs[0]] = _twin(study, runs[0], runs[1], drops)
+    return {run: twin for run, twin in found.items() if twin is not None}
+
+
+def _twin(study: Study, run: int, other: int, drops: Mapping[int, list[Drop] | None]) -> Twin | None:
+    mine, theirs = study.outcomes[run], study.outcomes[other]
+    same = same_until(mine.run, theirs.run)
+    stops = [found.stop_epoch for found in (mine, theirs)]
+    if same is None or None in stops or drops[run] is None or drops[other] is None:
+        return None
+    acted = [drop.epoch for one in (run, other) for drop in drops[one] or ()]
+    return Twin(theirs.run_id, same, min([*acted, *[stop for stop in stops if stop is not None]]))

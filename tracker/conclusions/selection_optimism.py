@@ -1,0 +1,119 @@
+"""By how much the best of several runs flatters itself on the clips that it was chosen on; an estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.statistics.paired import log_losses
+from tracker.statistics.resampling import Optimism, optimism_of_best, optimism_of_best_epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tracker.conclusions.clips import ClipSet
+    from tracker.conclusions.study import Study
+    from tracker.runs import EpochPredictions
+
+MOST_RUNS_BY_EPOCH = 50
+"""Above so many runs the choice of their epochs is not resampled."""
+
+METHOD = "bootstrap over clips, selecting again in each resample"
+METHOD_GROUPS = "bootstrap over groups of clips, selecting again in each resample"
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptimism(Details):
+    """The evidence.
+
+    Parameters
+    ----------
+    best : str or None
+        Id of the best run.
+    runs : int
+        Runs chosen from.
+    over_epochs : bool
+        Whether the choice of each run's epoch on the same clips is counted too.
+    accuracy : float or None
+        Of the best run on these clips.
+    """
+
+    best: str | None = None
+    runs: int = 0
+    over_epochs: bool = False
+    accuracy: float | None = None
+
+
+def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
+    """Conclude on each set of clips that several runs were judged on.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    tuple of Conclusion
+        One that is `unknown` where several runs logged no predictions to resample.
+    """
+    found = tuple(_conclusion(study, clips) for clips in study.clip_sets if len(clips.judged) > 1)
+    if found or len(study.outcomes) < 2:
+        return found
+    details = SelectionOptimism(runs=len(study.outcomes))
+    return (Conclusion("selection_optimism", "unknown", study.ids(range(len(study.outcomes))), details),)
+
+
+def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
+    best = min(clips.judged, key=lambda run: study.places.get(run, len(study.outcomes)))
+    seed, groups = study.random_seed(clips.judged), clips.groups or None
+    by_epoch = _by_epoch(study, clips) if len(clips.judged) <= MOST_RUNS_BY_EPOCH else None
+    optimism: Optimism
+    if by_epoch is not None:
+        optimism = optimism_of_best_epoch(*by_epoch, seed, groups)
+    else:
+        optimism = optimism_of_best(clips.right, seed, groups)
+    accuracy = float(clips.right[clips.rows[best]].mean())
+    return Conclusion(
+        kind="selection_optimism",
+        verdict="exact",
+        runs=study.ids(clips.judged),
+        details=SelectionOptimism(study.outcomes[best].run_id, len(clips.judged), by_epoch is not None, accuracy),
+        estimate=optimism.estimate,
+        interval=optimism.interval,
+        n=len(clips.clips),
+        method=METHOD_GROUPS if groups else METHOD,
+    )
+
+
+def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.float64]]] | None:
+    """Return right or wrong and the log-loss of each run by epoch and clip; None where a run keeps no best epoch."""
+    right, losses = [], []
+    for run in clips.judged:
+        found = study.outcomes[run]
+        predictions = found.run.validation_by_epoch
+        if predictions is None or found.keeps_last or not _of(clips, predictions):
+            return None
+        truth = _truth(predictions)
+        if truth is None or not np.isfinite(predictions.probabilities).all():
+            return None
+        right.append(predictions.probabilities.argmax(axis=2) == truth)
+        losses.append(log_losses(predictions.probabilities[:, np.arange(len(truth)), truth].astype(np.float64)))
+    return right, losses
+
+
+def _of(clips: ClipSet, predictions: EpochPredictions) -> bool:
+    return (
+        predictions.clips == clips.clips and predictions.labels == clips.labels and len(predictions.probabilities) > 0
+    )
+
+
+def _truth(predictions: EpochPredictions) -> NDArray[np.int64] | None:
+    """Return the column of each clip's label, None where one has none."""
+    columns = {name: column for column, name in enumerate(predictions.classes)}
+    truth: Sequence[int | None] = [columns.get(label) for label in predictions.labels]
+    return None if None in truth else np.array(truth, dtype=np.int64)

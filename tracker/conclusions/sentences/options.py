@@ -1,0 +1,113 @@
+"""Sentences on what an option does to the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.effects import FEWEST, FOLDS, NESTED
+from tracker.conclusions.sentences.words import (
+    Voice,
+    capitalised,
+    change_words,
+    count,
+    listing,
+    number_word,
+    option_words,
+    points,
+    points_interval,
+)
+
+if TYPE_CHECKING:
+    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.option_effect import ContrastEffect, OptionEffect
+
+
+def option_effect(conclusion: Conclusion, details: OptionEffect, voice: Voice) -> str:
+    """Say what an option does, or why that is not to be had."""
+    option = conclusion.option or ""
+    if conclusion.verdict == "confounded":
+        return _confounded(option, details, conclusion.command)
+    telling = min(details.contrasts, key=lambda found: found.p_value if found.p_value is not None else 2.0)
+    return " ".join([_contrast(option, telling, voice), *_others(option, details)])
+
+
+def _confounded(option: str, details: OptionEffect, command: str | None) -> str:
+    changed = [option_words(alias) for alias in details.aliases]
+    name = capitalised(option_words(option))
+    ends = "; the runs under “Next steps” would." if command else "."
+    if not changed:
+        return (
+            f"{name} changed, but never between runs on the same clips: this experiment cannot say what it does{ends}"
+        )
+    return (
+        f"{name} never changed alone: {listing(changed)} changed with it. "
+        f"This experiment cannot say which of them mattered{ends}"
+    )
+
+
+def _contrast(option: str, found: ContrastEffect, voice: Voice) -> str:
+    change = change_words(option, found.from_, found.to)
+    if found.verdict == "exact":
+        pairs = "in the matched pair" if found.pairs == 1 else f"in all {number_word(found.pairs)} matched pairs"
+        return f"{capitalised(change)} changed nothing: {pairs} both runs are the same, epoch by epoch."
+    if found.p_value is None or found.interval is None:
+        return _too_few(option, change, found, voice)
+    evidence = f"(95 % interval {points_interval(found.interval)} points; {_test(found, voice)})"
+    if found.verdict == "supported":
+        does = "raises" if (found.estimate or 0.0) > 0 else "lowers"
+        return f"{capitalised(change)} {does} validation accuracy by {points(found.estimate or 0.0)} {evidence}."
+    observed = f"{_side(found.estimate or 0.0)} {evidence}"
+    if found.verdict == "equivalent":
+        return f"{capitalised(change)} makes no difference of ±{points(voice.margin)}: on average {observed}."
+    reach = f" An effect below {points(found.detectable)} would mostly go unnoticed." if found.detectable else ""
+    return f"Whether {change} helps these runs cannot tell: on average {observed}.{reach}"
+
+
+def _side(estimate: float) -> str:
+    """Return ``3.3 points more``."""
+    return f"{points(estimate)} {'more' if estimate > 0 else 'less'}" if estimate else "no difference"
+
+
+def _test(found: ContrastEffect, voice: Voice) -> str:
+    """Say what was analysed, and its p-value."""
+    if found.method == FOLDS:
+        basis = f"{FOLDS}, {count(found.folds, 'fold')}"
+    elif found.method == NESTED:
+        start, end = found.repetitions
+        basis = f"{number_word(end)} against {count(start, 'run')} that share too few seeds, {found.n} clips"
+    else:
+        basis = f"{count(found.pairs, 'matched pair')} crossed with {found.n} clips"
+    p_value = found.p_value if found.p_value is not None else 1.0
+    return f"{basis}, {voice.corrected(p_value, found.p_adjusted, 'all contrasts')}"
+
+
+def _too_few(option: str, change: str, found: ContrastEffect, voice: Voice) -> str:
+    have = count(found.pairs, "matched pair") if found.pairs else f"{_each(found)}, under different seeds"
+    observed = f"{have}, {_side(found.estimate)}" if found.estimate is not None else have
+    if found.pairs >= FEWEST or min(found.repetitions) >= FEWEST:
+        return (
+            f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: what each run says "
+            f"of each clip was not logged, or {voice.metric} is not known clip by clip."
+        )
+    return (
+        f"{capitalised(change)}: {observed}. So few trainings cannot tell {option_words(option)} from the luck of "
+        "training; three matched pairs are the least."
+    )
+
+
+def _each(found: ContrastEffect) -> str:
+    start, end = found.repetitions
+    return f"{count(start, 'run')} each" if start == end else f"{number_word(start)} and {count(end, 'run')}"
+
+
+def _others(option: str, details: OptionEffect) -> list[str]:
+    """Say of how many contrasts this is one."""
+    if details.n_contrasts < 2:
+        return []
+    detected = sum(found.verdict == "supported" for found in details.contrasts)
+    name = option_words(option)
+    return [f"Of the {number_word(details.n_contrasts)} contrasts of {name}, {_detected(detected)}."]
+
+
+def _detected(number: int) -> str:
+    return f"{number_word(number) if number else 'none'} {'is' if number < 2 else 'are'} detected"

@@ -1,0 +1,189 @@
+"""How results scatter over seeds, which results hang on one seed, and which runs diverged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.conclusion import Conclusion, Details, Interval
+from tracker.conclusions.effects import FEWEST, crossed_effect, pairs_by_set
+from tracker.conclusions.roles import LOSS
+from tracker.statistics.resampling import spread_over_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tracker.conclusions.outcomes import Outcome
+    from tracker.conclusions.study import Study
+    from tracker.design import Contrast
+
+MOST_RESAMPLED = 20
+"""Configurations whose spread is given an interval: resampling takes milliseconds for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread(Details):
+    """How one configuration's accuracy scatters from seed to seed.
+
+    Parameters
+    ----------
+    mean, lowest, highest : float
+        Accuracies, as fractions.
+    deviation : float
+        Standard deviation from run to run.
+    interval : Interval or None
+        Of the mean, over seeds and clips drawn together; None where the predictions of a run are missing.
+    """
+
+    mean: float = 0.0
+    lowest: float = 0.0
+    highest: float = 0.0
+    deviation: float = 0.0
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OneSeed(Details):
+    """An option's effect that is detected only with one of the matched pairs.
+
+    Parameters
+    ----------
+    changed : str
+        The option.
+    from_, to : str
+        Its levels.
+    pairs : int
+        Matched pairs in all.
+    p_value, p_without : float
+        With all pairs, and without the one.
+    """
+
+    changed: str = ""
+    from_: str = ""
+    to: str = ""
+    pairs: int = 0
+    p_value: float = 1.0
+    p_without: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged(Details):
+    """Runs whose loss was no finite number.
+
+    Parameters
+    ----------
+    epochs : tuple of int
+        The first such epoch of each run.
+    """
+
+    epochs: tuple[int, ...] = ()
+
+
+def stability(study: Study) -> tuple[Conclusion, ...]:
+    """Conclude on each configuration with several runs on the same clips, on effects, and on diverged runs.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    tuple of Conclusion
+        One that is `unknown` where no configuration has two runs and none diverged.
+    """
+    found = (*_spreads(study), *_hanging(study), *_diverged(study))
+    if found or not study.outcomes:
+        return found
+    return (Conclusion("stability", "unknown", study.ids(range(len(study.outcomes))), Spread()),)
+
+
+def first_diverged_epoch(found: Outcome) -> int | None:
+    """Return the first epoch whose training or validation loss is no finite number, None where all are.
+
+    Parameters
+    ----------
+    found : Outcome
+
+    Returns
+    -------
+    int or None
+    """
+    curves = [found.curve(LOSS), found.curve(LOSS, "training")]
+    epochs = [
+        curve.epochs[~np.isfinite(curve.values) | (np.abs(curve.values) > _INFINITE)] for curve in curves if curve
+    ]
+    return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
+
+
+_INFINITE = 1.79e308
+"""MLflow gives an infinite value back as the largest finite one."""
+
+
+def _spreads(study: Study) -> Iterator[Conclusion]:
+    resampled = 0
+    for runs in _repeated(study):
+        counts = [study.outcomes[run] for run in runs]
+        shares = np.array([found.correct / found.n for found in counts if found.correct is not None and found.n])
+        interval = None
+        if resampled < MOST_RESAMPLED:
+            interval, resampled = _interval(study, runs), resampled + 1
+        details = Spread(
+            float(shares.mean()), float(shares.min()), float(shares.max()), float(shares.std(ddof=1)), interval
+        )
+        yield Conclusion("stability", "exact", study.ids(runs), details, n=counts[0].n)
+
+
+def _repeated(study: Study) -> Iterator[tuple[int, ...]]:
+    """Yield the runs of each configuration on each set of clips where there are several that have a count."""
+    for runs in study.design.configurations:
+        for clips in study.clip_sets:
+            among = set(clips.members)
+            counted = tuple(run for run in runs if run in among and study.outcomes[run].correct is not None)
+            if clips.known and len(counted) > 1:
+                yield counted
+
+
+def _interval(study: Study, runs: Sequence[int]) -> Interval | None:
+    clips = study.sets[runs[0]]
+    if any(run not in clips.rows for run in runs):
+        return None
+    right = clips.right[[clips.rows[run] for run in runs]]
+    return spread_over_seeds(right, study.random_seed(runs), clips.groups or None).interval
+
+
+def _hanging(study: Study) -> Iterator[Conclusion]:
+    """Yield the contrasts that are detected with all matched pairs and not without one of them."""
+    if not study.metric.is_accuracy:
+        return
+    for found in study.contrasts.values():
+        for contrast in found:
+            yield from _without_one(study, contrast)
+
+
+def _without_one(study: Study, contrast: Contrast) -> Iterator[Conclusion]:
+    place, pairs = max(pairs_by_set(study, contrast).items(), key=lambda item: len(item[1]), default=(0, []))
+    if len(pairs) <= FEWEST or len(pairs) > _MOST_PAIRS:
+        return
+    whole = crossed_effect(study.clip_sets[place], pairs)
+    if whole is None or whole.p_value > study.alpha:
+        return
+    without = [crossed_effect(study.clip_sets[place], [*pairs[:i], *pairs[i + 1 :]]) for i in range(len(pairs))]
+    p_values = [effect.p_value if effect else 1.0 for effect in without]
+    worst = int(np.argmax(p_values))
+    if p_values[worst] > study.alpha:
+        details = OneSeed(contrast.option, contrast.start, contrast.end, len(pairs), whole.p_value, p_values[worst])
+        yield Conclusion("stability", "exact", study.ids(pairs[worst]), details, n=len(study.clip_sets[place].clips))
+
+
+_MOST_PAIRS = 20
+"""Above so many pairs none of them carries an effect alone, and trying all would take long."""
+
+
+def _diverged(study: Study) -> Iterator[Conclusion]:
+    epochs = {run: first_diverged_epoch(found) for run, found in enumerate(study.outcomes)}
+    runs = [run for run, epoch in epochs.items() if epoch is not None]
+    if runs:
+        details = Diverged(tuple(epoch for epoch in epochs.values() if epoch is not None))
+        yield Conclusion("stability", "exact", study.ids(runs), details)

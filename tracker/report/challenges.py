@@ -1,0 +1,105 @@
+"""What the runs show went wrong, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.learning_rate import LearningRate
+from tracker.conclusions.sentences.words import capitalised, count
+from tracker.conclusions.stability import Diverged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.sentences.words import Voice
+    from tracker.report.contents import Excluded
+    from tracker.runs import Run
+
+_MOST_SAID = 3
+"""Conclusions of one sort that are said one by one."""
+
+
+def challenges(
+    conclusions: Sequence[Conclusion], excluded: Sequence[Excluded], runs: Sequence[Run], voice: Voice
+) -> tuple[str, ...]:
+    """Say what the runs show went wrong.
+
+    Parameters
+    ----------
+    conclusions : sequence of Conclusion
+    excluded : sequence of Excluded
+        The runs that are left out.
+    runs : sequence of Run
+        All runs.
+    voice : Voice
+
+    Returns
+    -------
+    tuple of str
+    """
+    return (
+        *_left_out(excluded, runs),
+        *(c.sentence for c in conclusions if isinstance(c.details, Diverged)),
+        *_drops(conclusions, voice),
+        *_idle(conclusions, voice),
+        *_limits(conclusions, voice),
+        *_unrepeatable(conclusions, voice),
+    )
+
+
+def _left_out(excluded: Sequence[Excluded], runs: Sequence[Run]) -> Iterator[str]:
+    status = {run.run_id: run.status for run in runs}
+    for word, said in (("FAILED", "failed"), ("KILLED", "was killed"), ("RUNNING", "did not end")):
+        number = sum(status[left.run_id] == word for left in excluded)
+        if number:
+            plural = said.replace("was", "were") if number > 1 else said
+            left = "is left out" if number == 1 else "are left out"
+            yield f"{capitalised(count(number, 'run'))} {plural} and {left} of all comparisons."
+
+
+def _drops(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+    """Say which runs' rate drops came to nothing."""
+    idle = [
+        c.runs[0]
+        for c in conclusions
+        if isinstance(c.details, LearningRate) and c.details.drops and not any(d.helped for d in c.details.drops)
+    ]
+    if idle:
+        yield (
+            f"Lowering the learning rate came to nothing in {voice.runs(idle)}: validation loss did not fall below "
+            "what it had been."
+        )
+
+
+def _idle(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+    never = [
+        c.runs[0]
+        for c in conclusions
+        if isinstance(c.details, LearningRate) and c.verdict == "exact" and c.details.plateau and not c.details.drops
+        and not c.details.schedule
+    ]  # fmt: skip
+    if never:
+        yield f"The plateau never fired in {voice.runs(never)}: it could not have changed anything."
+
+
+def _limits(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+    stopped = [c for c in conclusions if c.kind == "under_training" and c.verdict == "exact"]
+    if len(stopped) > _MOST_SAID:
+        runs = [c.runs[0] for c in stopped]
+        yield f"{capitalised(voice.runs(runs))} reached their limit of epochs while they were still improving."
+    else:
+        yield from (c.sentence for c in stopped)
+
+
+def _unrepeatable(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+    apart = [
+        c.runs[0]
+        for c in conclusions
+        if isinstance(c.details, LearningRate) and c.details.twin and not c.details.twin.as_it_must
+    ]
+    if apart:
+        yield (
+            f"Training did not repeat exactly under one seed: {voice.runs(apart)} went another way than a run that "
+            "differs only in what had not yet acted."
+        )
