@@ -10,6 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from tracker.conclusions.sentences.words import count
 from tracker.figures.drawing import MUTED, SMALL, TINY, VERMILION, WIDTH, paper, place, png, style
 from tracker.figures.labels import label
 from tracker.report import Picture
@@ -98,7 +99,7 @@ def _legend(figure: Figure, shown: int, clips: int) -> None:
         {"marker": "x", "markeredgecolor": "white", "markersize": 4} if shown <= _NAMED_CLIPS else {}
     )
     wrong = Line2D([], [], color=VERMILION, linewidth=8, solid_capstyle="butt", label="wrong", **cross)
-    which = f"{clips} clips" if shown == clips else f"the {shown} hardest of {clips:,} clips"
+    which = count(clips, "clip") if shown == clips else f"the {shown} hardest of {clips:,} clips"
     order = Patch(facecolor="none", edgecolor="none", label=f"{which}, from the hardest to the easiest →")
     handles = [Patch(facecolor=_RIGHT, label="right"), wrong, order]
     figure.legend(handles=handles, loc="lower center", ncols=3, fontsize=SMALL, borderaxespad=0.3)
@@ -106,10 +107,10 @@ def _legend(figure: Figure, shown: int, clips: int) -> None:
 
 def _finding(right: NDArray[np.bool_]) -> str:
     runs, clips = right.shape
-    count = right.sum(axis=0)
+    per_clip = right.sum(axis=0)
     if runs == 1:
-        return f"The run is right on {int(count.sum())} of {clips} clips."
-    always, never = int((count == runs).sum()), int((count == 0).sum())
+        return f"The run is right on {int(per_clip.sum())} of {clips} clips."
+    always, never = int((per_clip == runs).sum()), int((per_clip == 0).sum())
     return (
         f"Of {clips} clips {always} are right in all {runs} runs, {never} are wrong in all of them, "
         f"and {clips - always - never} are right in some."

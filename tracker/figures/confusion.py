@@ -33,8 +33,8 @@ _CELL = 0.6
 _LEGIBLE = 0.16
 """Side of a cell in inches from which on its count is written."""
 _TABLE_ROWS = 80
-_NAME = 16
-"""Characters of a class's name."""
+_NAME, _NAME_IN_WORDS = 16, 60
+"""Characters of a class's name, in the figure and in its alternative text."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +95,7 @@ def confusion(runs: Sequence[Judged]) -> Picture:
             _draw(axes, matrix, sheet.side)
             _label(axes, matrix, sheet.side, rows=column == 0, columns=position + sheet.columns >= len(runs))
             write(figure, left, bottom + sheet.side + 0.07, label(matrix.name, 20), fontsize=TITLE, fontweight="bold")
-        write(figure, sheet.left, 0.08, _KEY, color=MUTED)
+        write(figure, WIDTH / 2, 0.08, _KEY, color=MUTED, ha="center")
         shown = tuple(run.run_id for run in runs)
         return Picture("confusion", png(figure), _finding(matrices), _HEADER, _rows(matrices), shown)
 
@@ -165,7 +165,12 @@ def _finding(matrices: Sequence[_Matrix]) -> str:
         return f"Every one of {total} classifications{of_runs} is right."
     (true, said), count = max(sorted(wrong.items()), key=lambda item: item[1])
     errors = sum(wrong.values())
-    return f"Of {errors} wrong classifications{of_runs} the most frequent is {true} taken for {said}: {count}."
+    most = f"{_cut(true)} taken for {_cut(said)}"
+    return f"Of {errors} wrong classifications{of_runs} the most frequent is {most}: {count}."
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME_IN_WORDS else f"{name[: _NAME_IN_WORDS - 1]}…"
 
 
 def _mistakes(matrices: Sequence[_Matrix]) -> dict[tuple[str, str], int]:

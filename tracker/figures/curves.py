@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _COLUMNS = 4
 _BLOCK = 3.1
 """Height of a row of small multiples in inches."""
+_MISSING = "not logged by epoch"
 _FEW = 12
 """Up to so many epochs each is a dot too: a line through one epoch cannot be seen."""
 
@@ -191,8 +192,9 @@ def _line(axes: Axes, curve: Curve, pen: Pen) -> list[Line2D]:
 
 
 def _marks(axes: Axes, curve: Curve | None, epochs: tuple[int | None, ...], sign: Pen) -> list[Line2D]:
-    points = [(epoch, value) for epoch in epochs if (value := at(curve, epoch)) is not None]
-    return axes.plot(*zip(*points, strict=True), **sign) if points else []
+    highest = axes.get_ylim()[1]
+    points = [(epoch, value) for epoch in epochs if (value := at(curve, epoch)) is not None and value <= highest]
+    return axes.plot(*zip(*points, strict=True), clip_on=False, **sign) if points else []
 
 
 def _remarks(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:
@@ -204,6 +206,8 @@ def _remarks(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:
         *_remark(axes[0], f"lowest {short(loss)} {where}" if loss is not None else ""),
         *_remark(axes[1], f"{percent(accuracy)} {where}" if accuracy is not None and accuracy <= 1 else ""),
         *_remark(axes[0], beyond, y=0.93, va="top", color=VERMILION),
+        *_remark(axes[0], "" if any(trace.losses) else _MISSING, y=0.5),
+        *_remark(axes[1], "" if any(trace.accuracies) else _MISSING, y=0.5),
     ]
 
 

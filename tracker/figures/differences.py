@@ -86,7 +86,7 @@ def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.0
         for position, row in enumerate(rows):
             _whisker(axes, position, row)
             height = _BELOW + _PITCH * (len(rows) - position - 0.5)
-            write(figure, _LEFT - 0.12, height, label(row.name, 42), va="center", ha="right", fontsize=SMALL)
+            write(figure, _LEFT - 0.12, height, label(row.name, 36), va="center", ha="right", fontsize=SMALL)
             p_value = "" if row.p_value is None else p_text(row.p_value, alpha)
             write(figure, WIDTH - _RIGHT + 0.12, height, p_value, va="center", fontsize=SMALL, color=MUTED)
         _legend(figure, rows, margin)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.sentences.words import capitalised, option_words
+from tracker.conclusions.sentences.words import duration as duration_words
 from tracker.render import numbers
 from tracker.render.evidence import facts, tables
 from tracker.render.notes import note_beginning
@@ -214,6 +215,6 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
 
 
 def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
-    duration = None if step.estimated_seconds is None else numbers.seconds(step.estimated_seconds)
+    duration = None if step.estimated_seconds is None else duration_words(step.estimated_seconds)
     settles = tuple(sorted(numbers_of[settled] for settled in step.settles if settled in numbers_of))
-    return StepView(number, step.why, step.command, duration, settles)
+    return StepView(number, capitalised(step.why), step.command, duration, settles)

@@ -40,7 +40,7 @@ _SPECIAL = re.compile(
     r"(?P<escaped>[\\`*~\[\]])|(?P<pipe>\|)|(?P<tag><(?=[A-Za-z/!?]))|(?P<entity>&(?=#|\w+;))"
     r"|(?P<underscore>(?<![^\W_])_|_(?![^\W_]))"
 )
-_ACTS_IN_ALT = re.compile(r"[\\`*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")
+_ACTS_IN_ALT = re.compile(r"[\\`^*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 """Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
 

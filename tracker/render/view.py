@@ -80,7 +80,7 @@ class StepView:
     number: int
     why: str
     command: str
-    duration: Markup | None
+    duration: str | None
     settles: tuple[int, ...]
 
 
