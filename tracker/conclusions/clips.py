@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,7 +100,10 @@ def clip_key(run: Run) -> Hashable | None:
 
 def by_clip(predictions: Predictions) -> NDArray[np.int64]:
     """Return the order that sorts predictions by clip."""
-    return np.array(sorted(range(len(predictions.clips)), key=predictions.clips.__getitem__), dtype=np.int64)
+    clips = predictions.clips
+    if _is_sorted(clips):
+        return np.arange(len(clips))
+    return np.array(sorted(range(len(clips)), key=clips.__getitem__), dtype=np.int64)
 
 
 def _clip_set(key: Hashable, members: tuple[int, ...], runs: Sequence[Run], named: Sequence[_Named | None]) -> ClipSet:
@@ -121,11 +123,14 @@ def _named(predictions: Predictions | None) -> _Named | None:
     """Return the clips and labels of predictions, sorted by clip."""
     if predictions is None or not predictions.clips:
         return None
-    clips, labels = tuple(predictions.clips), tuple(predictions.labels)
-    if all(a <= b for a, b in pairwise(clips)):
-        return clips, labels
+    if _is_sorted(predictions.clips):
+        return tuple(predictions.clips), tuple(predictions.labels)
     order = by_clip(predictions)
-    return tuple(clips[i] for i in order), tuple(labels[i] for i in order)
+    return tuple(predictions.clips[i] for i in order), tuple(predictions.labels[i] for i in order)
+
+
+def _is_sorted(clips: Sequence[str]) -> bool:
+    return list(clips) == sorted(clips)
 
 
 def _right(predictions: Predictions) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +61,8 @@ class EarlyStopping(Details):
         The mean.
     keeps_last : bool
         Whether the run keeps its last weights.
+    enough : Patience or None
+        The shortest of all patiences that keeps the same weights in fewer epochs.
     """
 
     patiences: tuple[Patience, ...] = ()
@@ -69,13 +71,7 @@ class EarlyStopping(Details):
     kept_epoch: int | None = None
     epoch_seconds: float | None = None
     keeps_last: bool = False
-
-    @property
-    def saves(self) -> bool:
-        """Whether another patience would have kept the same weights in fewer epochs."""
-        return any(
-            a.epochs_saved and a.kept_epoch == self.kept_epoch and a.patience != self.own for a in self.patiences
-        )
+    enough: Patience | None = None
 
 
 def early_stopping(study: Study) -> tuple[Conclusion, ...]:
@@ -100,11 +96,22 @@ def _conclusion(found: Outcome) -> Conclusion:
     if values is None or stop is None:
         return Conclusion("early_stopping", "unknown", (found.run_id,), details)
     asked = sorted({*PATIENCES, *([own] if own is not None and own >= 0 else [])})
-    stops = early_stoppings(values, asked)
-    answers = tuple(_answer(found, values, p, s) for p, s in zip(asked, stops, strict=True))
+    replayed = dict(zip(asked, early_stoppings(values, asked), strict=True))
+    answers = tuple(_answer(found, values, patience, stopped) for patience, stopped in replayed.items())
     verdict: Verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
-    details = EarlyStopping(answers, own, stop, found.kept_epoch, details.epoch_seconds, found.keeps_last)
+    details = replace(details, patiences=answers, enough=_enough(found, values))
     return Conclusion("early_stopping", verdict, (found.run_id,), details, n=found.n)
+
+
+def _enough(found: Outcome, values: NDArray[np.float64]) -> Patience | None:
+    """Return the shortest patience that keeps the same weights in fewer epochs, None where none does."""
+    if found.keeps_last:
+        return None
+    patiences = range(1, len(values))
+    for patience, stop in zip(patiences, early_stoppings(values, patiences), strict=True):
+        if stop.kept_epoch == found.kept_epoch and stop.stop_epoch is not None and stop.stop_epoch < len(values):
+            return _answer(found, values, patience, stop)
+    return None
 
 
 def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:

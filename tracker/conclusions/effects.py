@@ -5,7 +5,6 @@ Entries are right at the second level minus right at the first, a row per matche
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from tracker.conclusions.outcomes import whole_tag
 from tracker.design import as_number
 from tracker.statistics.crossed import Effect, by_group, crossed, nested
 from tracker.statistics.folds import FEWEST_FOLDS, nadeau_bengio
+from tracker.statistics.repetitions import pairs_needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,8 +104,7 @@ def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
     """
     if len(pairs) < FEWEST or not _several(clips):
         return None
-    entries = _entries(clips, pairs)
-    return crossed(by_group(entries, clips.groups) if clips.groups else entries)
+    return crossed(_by_column(clips, _entries(clips, pairs)))
 
 
 def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None:
@@ -169,16 +168,9 @@ def pairs_wanted(study: Study, contrast: Contrast) -> int | None:
         return None
     by_set = pairs_by_set(study, contrast)
     place = max(by_set, key=lambda found: len(by_set[found]))
-    means = _entries(study.clip_sets[place], by_set[place]).mean(axis=1)
-    r, effect = len(means), analysis.effect
-    from_pairs = float(means.var(ddof=1)) / r
-    wanted = (max(abs(effect.estimate), study.margin) / _REACH) ** 2 - max(effect.standard_error**2 - from_pairs, 0.0)
-    pairs = math.ceil(from_pairs * r / wanted) if wanted > 0 else MOST_WANTED + 1
-    return max(pairs, r + 1) if pairs <= MOST_WANTED else None
-
-
-_REACH = 2.8
-"""Standard errors that an effect must measure to be found four times in five at 5 %: 1.96 + 0.84."""
+    entries = _by_column(study.clip_sets[place], _entries(study.clip_sets[place], by_set[place]))
+    pairs = pairs_needed(entries, max(abs(analysis.effect.estimate), study.margin), alpha=study.alpha)
+    return max(pairs, len(entries) + 1) if pairs is not None and pairs <= MOST_WANTED else None
 
 
 def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:
@@ -189,10 +181,13 @@ def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:
     if fewer < FEWEST or not _several(study.sets[start[0]]):
         return None
     clips = study.sets[start[0]]
-    a, b = _right(clips, end), _right(clips, start)
-    if clips.groups:
-        a, b = by_group(a, clips.groups), by_group(b, clips.groups)
+    a, b = (_by_column(clips, _right(clips, runs)) for runs in (end, start))
     return Analysis(nested(a, b), NESTED, len(clips.clips), fewer)
+
+
+def _by_column(clips: ClipSet, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values by clip, or by group where clips share one."""
+    return by_group(values, clips.groups) if clips.groups else values
 
 
 def _several(clips: ClipSet) -> bool:

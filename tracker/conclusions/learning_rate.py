@@ -15,8 +15,8 @@ from tracker.conclusions.conclusion import Conclusion, Details
 from tracker.conclusions.outcomes import every_epoch
 from tracker.conclusions.roles import LOSS, RATE
 from tracker.conclusions.twins import same_until
-from tracker.design import PLATEAU
-from tracker.replay import Drop, plateau
+from tracker.design import PLATEAU, as_number
+from tracker.replay import Drop, early_stoppings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 PATIENCES = (3, 5, 10, 15, 20)
 """Epochs; the plateaus whose first drop is replayed, beside the run's own."""
 
-USUAL_FACTOR = 0.1
-"""Keras' own default of a plateau's factor."""
+PLATEAU_MIN_DELTA = 1e-4
+"""What an improvement must exceed for Keras' ReduceLROnPlateau, by default."""
 
 _SAME_RATE = 1e-6
 """Relative difference up to which two rates are one, both in float32."""
@@ -110,7 +110,7 @@ class LearningRate(Details):
     plateau : str or None
         The run's own, as ``0.3x10``.
     others : tuple of OtherPlateau
-        Replayed up to the first differing drop, at the run's own factor or Keras' default.
+        Other patiences, replayed up to the first differing drop.
     twin : Twin or None
     """
 
@@ -154,7 +154,7 @@ def _conclusion(found: Outcome, own: str | None, drops: list[Drop] | None, twin:
         drops=() if schedule else _with_losses(found, drops),
         schedule=schedule,
         plateau=own,
-        others=() if schedule else _others(found, own, drops, float(rates.values[0])),
+        others=() if schedule else _others(found, own, drops),
         twin=twin,
     )
     return Conclusion("learning_rate", "exact", (found.run_id,), details)
@@ -187,27 +187,25 @@ def _lowest(losses: Curve | None, after: int, until: int) -> float | None:
     return float(losses.values[there].min()) if there.any() else None
 
 
-def _others(found: Outcome, own: str | None, drops: list[Drop], rate: float) -> tuple[OtherPlateau, ...]:
-    """Replay other patiences up to the first drop that differs from the run's own."""
+def _others(found: Outcome, own: str | None, drops: list[Drop]) -> tuple[OtherPlateau, ...]:
+    """Replay other patiences up to the first drop that differs from the run's own.
+
+    A plateau first drops the rate where early stopping of the same patience would stop.
+    """
     losses = every_epoch(found, LOSS)
     if losses is None:
         return ()
-    factor = _factor(own)
-    done = [drop.epoch for drop in drops]
-    answers = []
-    for patience in PATIENCES:
-        would = [drop.epoch for drop in plateau(losses, factor, patience, learning_rate=rate)]
-        differing = [epoch for epoch in set(done) ^ set(would) if epoch < len(losses)]
-        answers.append(OtherPlateau(patience, min(differing, default=None)))
-    return tuple(answers)
+    others = [patience for patience in PATIENCES if patience != _patience(own)]
+    would = [stop.stop_epoch for stop in early_stoppings(losses, others, min_delta=PLATEAU_MIN_DELTA)]
+    done = drops[0].epoch if drops else None
+    return tuple(
+        OtherPlateau(patience, min((e for e in (epoch, done) if e is not None and e < len(losses)), default=None))
+        for patience, epoch in zip(others, would, strict=True)
+    )
 
 
-def _factor(own: str | None) -> float:
-    try:
-        factor = float((own or "").partition("x")[0])
-    except ValueError:
-        return USUAL_FACTOR
-    return factor if 0 < factor < 1 else USUAL_FACTOR
+def _patience(own: str | None) -> float | None:
+    return as_number(own.partition("x")[2]) if own is not None else None
 
 
 def _twins(study: Study, drops: Mapping[int, list[Drop] | None]) -> dict[int, Twin]:

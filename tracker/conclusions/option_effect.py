@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
 from tracker.conclusions.effects import FOLDS, Analysis, analysed
 from tracker.conclusions.twins import identical
 from tracker.design import Contrast, aliases
 from tracker.statistics.corrections import holm
+from tracker.statistics.repetitions import detectable_effect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.conclusions.study import Study
-    from tracker.statistics.crossed import Effect
 
 MOST_CONTRASTS = 50
 """Contrasts of one option that are listed; of more, those with the smallest p-values."""
@@ -200,7 +199,7 @@ def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> Contra
         n=analysis.n if analysis else study.sets[start[0]].n,
         folds=analysis.repetitions if analysis and analysis.method == FOLDS else 0,
         within_margin=within,
-        detectable=_detectable(effect, study.alpha) if effect else None,
+        detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,
         crossed=_inner(analysis),
     )
 
@@ -211,14 +210,6 @@ def _verdict(study: Study, tested: _Tested, p_adjusted: float | None, *, within:
     if p_adjusted is not None and p_adjusted <= study.alpha:
         return "supported"
     return "equivalent" if within else "inconclusive"
-
-
-def _detectable(effect: Effect, alpha: float) -> float | None:
-    """Return the smallest effect found four times in five at this standard error, by the t approximation."""
-    if effect.standard_error <= 0:
-        return None
-    reach = float(scipy.special.stdtrit(effect.df, 1 - alpha / 2) + scipy.special.stdtrit(effect.df, 0.8))
-    return reach * effect.standard_error
 
 
 def _inner(analysis: Analysis | None) -> InnerEffect | None:

@@ -23,7 +23,6 @@ from tracker.statistics.paired import (
     mcnemar_mid_p,
     tango,
 )
-from tracker.statistics.power import clips_needed, detectable_difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,11 +66,9 @@ class RunDifference(Details):
     interval_90 : Interval or None
     within_margin : bool or None
         Whether it lies strictly inside the margin.
-    detectable : float or None
-        The smallest true difference found four times in five where two models disagree as often as these; None where
-        not even a difference of 1 is.
     clips_needed : int or None
-        Clips that would show the observed difference as often; None where none was observed.
+        About how many clips would show the observed difference four times in five; None where there is none, or where
+        it is not known how often the two disagree.
     mid_p : float or None
         McNemar's mid-p-value.
     p_range : tuple of float or None
@@ -93,7 +90,6 @@ class RunDifference(Details):
     family: int = 0
     interval_90: Interval | None = None
     within_margin: bool | None = None
-    detectable: float | None = None
     clips_needed: int | None = None
     mid_p: float | None = None
     p_range: Interval | None = None
@@ -176,7 +172,11 @@ def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> C
         verdict="inconclusive",
         runs=study.ids(pair),
         details=replace(
-            _with_reach(study, found), family=family.size, interval_90=found.interval_90, within_margin=within
+            found.details,
+            family=family.size,
+            interval_90=found.interval_90,
+            within_margin=within,
+            clips_needed=_clips_needed(study, pair, found),
         ),
         estimate=found.estimate,
         interval=found.interval,
@@ -229,14 +229,13 @@ def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
     )
 
 
-def _with_reach(study: Study, found: _Evidence) -> RunDifference:
-    """Add what these clips could have shown, and what the observed difference would take."""
-    details, n = found.details, found.n
+def _clips_needed(study: Study, pair: Pair, found: _Evidence) -> int | None:
+    """Return how many clips would show the observed difference, were it true."""
+    details = found.details
     if details.only_first is None or details.only_second is None:
-        return details
-    discordance = (details.only_first + details.only_second) / n
-    needed = clips_needed(abs(found.estimate), discordance, alpha=study.alpha) if found.estimate else None
-    return replace(details, detectable=detectable_difference(n, discordance, alpha=study.alpha), clips_needed=needed)
+        return None
+    discordance = (details.only_first + details.only_second) / found.n
+    return study.reach(pair[0]).clips_for(found.estimate, discordance)
 
 
 def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDifference) -> _Evidence:

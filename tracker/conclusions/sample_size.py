@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tracker.conclusions.conclusion import Conclusion, Details
-from tracker.statistics.power import clips_needed, detectable_difference
 
 if TYPE_CHECKING:
-    from tracker.conclusions.clips import ClipSet
-    from tracker.conclusions.study import Study
+    from collections.abc import Iterator, Sequence
 
-MUCH_DISCORDANCE = 0.4
-"""The share of clips that exactly one of two models has right, where they disagree often: taken without a count."""
+    from tracker.conclusions.reach import Reach
+    from tracker.conclusions.study import Study
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,8 @@ class SampleSize(Details):
         What one clip is as a difference of accuracy.
     n_groups : int
         0 where no clips share one.
+    design_effect : float
+        How many clips count for one, where they share groups.
     discordance : float or None
         The mean share of clips that exactly one of two runs has right; None without two runs' predictions.
     detectable : tuple of (float or None), length 2
@@ -38,11 +37,12 @@ class SampleSize(Details):
     best_correct : int or None
         Clips that the best run has right.
     ceiling_p : float or None
-        The p-value of a run that has all clips right against the best, one that it is at least.
+        The p-value of a run that has all clips right against the best, at best; None where the best has all.
     """
 
     one_clip: float = 0.0
     n_groups: int = 0
+    design_effect: float = 1.0
     discordance: float | None = None
     detectable: tuple[float | None, float | None] = (None, None)
     clips_for_one: tuple[int, int] = (0, 0)
@@ -51,7 +51,7 @@ class SampleSize(Details):
 
 
 def sample_sizes(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each set of clips.
+    """Conclude on each set of clips, and on each number of clips that was logged without saying which.
 
     Parameters
     ----------
@@ -62,36 +62,34 @@ def sample_sizes(study: Study) -> tuple[Conclusion, ...]:
     tuple of Conclusion
         None for runs whose number of validation clips was not logged.
     """
-    return tuple(_conclusion(study, clips) for clips in study.clip_sets if clips.n and clips.known)
+    return tuple(_conclusion(study, runs) for runs in _by_clips(study))
 
 
-def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
-    n = clips.n or 0
-    discordance = _discordance(clips)
-    much = MUCH_DISCORDANCE if discordance is None else discordance
-    best = max((study.outcomes[run].correct or 0 for run in clips.members), default=0)
+def _by_clips(study: Study) -> Iterator[Sequence[int]]:
+    by_number: dict[int, list[int]] = defaultdict(list)
+    for clips in study.clip_sets:
+        if clips.known and clips.n:
+            yield clips.members
+        elif clips.n:
+            by_number[clips.n] += clips.members
+    yield from by_number.values()
+
+
+def _conclusion(study: Study, runs: Sequence[int]) -> Conclusion:
+    reach, best = study.reach(runs[0]), study.most_right(runs)
     details = SampleSize(
-        one_clip=1 / n,
-        n_groups=clips.n_groups,
-        discordance=discordance,
-        detectable=(
-            detectable_difference(n, 0.0, alpha=study.alpha),
-            detectable_difference(n, much, alpha=study.alpha),
-        ),
-        clips_for_one=(
-            clips_needed(1 / n, 0.0, alpha=study.alpha),
-            clips_needed(1 / n, much, alpha=study.alpha),
-        ),
-        best_correct=best or None,
-        ceiling_p=min(1.0, 2.0 ** (1 - (n - best))) if best else None,
+        one_clip=1 / reach.n,
+        n_groups=study.sets[runs[0]].n_groups,
+        design_effect=reach.design_effect,
+        discordance=reach.discordance,
+        detectable=reach.detectable(),
+        clips_for_one=reach.clips_for_one(),
+        best_correct=best,
+        ceiling_p=_ceiling_p(reach, best),
     )
-    return Conclusion("sample_size", "exact", study.ids(clips.members), details, n=n)
+    return Conclusion("sample_size", "exact", study.ids(runs), details, n=reach.n)
 
 
-def _discordance(clips: ClipSet) -> float | None:
-    """Return the share of clips that exactly one of two runs has right, over all pairs of runs."""
-    runs = len(clips.judged)
-    if runs < 2:
-        return None
-    share = clips.right.mean(axis=0)
-    return float(np.mean(2 * share * (1 - share)) * runs / (runs - 1))
+def _ceiling_p(reach: Reach, best: int | None) -> float | None:
+    """Return exact McNemar's p-value of all clips right against the best run."""
+    return None if best is None or best == reach.n else min(1.0, 2.0 ** (1 - (reach.n - best)))

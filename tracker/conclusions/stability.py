@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.study import Study
     from tracker.design import Contrast
 
-MOST_RESAMPLED = 20
+MOST_RESAMPLED = 10
 """Configurations whose spread is given an interval: resampling takes milliseconds for each."""
 
 

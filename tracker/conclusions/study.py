@@ -11,6 +11,7 @@ import numpy as np
 
 from tracker.conclusions.clips import ClipSet, clip_sets
 from tracker.conclusions.outcomes import Metric, Outcome, outcome
+from tracker.conclusions.reach import Reach, reach_of
 from tracker.design import Contrast, Design, contrasts, design_of
 
 if TYPE_CHECKING:
@@ -92,6 +93,19 @@ class Study:
             if found.score is not None
         ]
         return tuple(run for *_, run in sorted(keys))
+
+    def most_right(self, runs: Iterable[int]) -> int | None:
+        """Return the most clips that any of `runs` has right."""
+        counts = (self.outcomes[run].correct for run in runs)
+        return max((count for count in counts if count is not None), default=None)
+
+    def reach(self, run: int) -> Reach:
+        """Return what the clips that a run was judged on can show."""
+        return self._reaches[self.set_places[run]]
+
+    @cached_property
+    def _reaches(self) -> tuple[Reach, ...]:
+        return tuple(reach_of(c, c.n or 1, self.most_right(c.members), self.alpha) for c in self.clip_sets)
 
     def ranked(self, runs: Iterable[int]) -> list[int]:
         """Return those of `runs` that have the primary metric, the best first."""

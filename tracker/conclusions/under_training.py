@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.outcomes import Outcome
     from tracker.conclusions.study import Study
 
-LAST_PART = 0.1
+LAST_PART = 0.05
 """A validation loss that is lowest within this last part of the epochs was still falling when they ended."""
 
 

@@ -38,7 +38,7 @@ def summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
         *best,
         *_options(conclusions),
         *[c for c in conclusions if c.kind == "sample_size"][:1],
-        *_first(c for c in own if isinstance(c.details, EarlyStopping) and c.details.saves),
+        *_first(c for c in own if isinstance(c.details, EarlyStopping) and c.details.enough),
         *_first(_overfitting(conclusions, own)),
         *_first(c for c in own if c.kind == "under_training"),
         *_first(c for c in conclusions if c.kind == "classes" and c.verdict == "exact"),

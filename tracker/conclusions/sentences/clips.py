@@ -77,12 +77,13 @@ def selection_optimism(conclusion: Conclusion, details: SelectionOptimism, voice
             f"By how much the best of {count(details.runs, 'run')} flatters itself cannot be estimated: what each run "
             "says of each clip was not logged."
         )
-    epochs = " and each run's best epoch" if details.over_epochs else ""
+    epochs = ", and its epoch among its own," if details.over_epochs else ""
+    nearer = percent(max(0.0, details.accuracy - conclusion.estimate))
+    best, among = capitalised(voice.run(details.best)), count(details.runs, "run")
+    flattery = f"{points(conclusion.estimate)} (bootstrap, 95 % interval {points_interval(conclusion.interval)} points)"
     return (
-        f"The best of {count(details.runs, 'run')}{epochs} was chosen on the same {conclusion.n} clips, which flatters "
-        f"{voice.run(details.best)} by an estimated {points(conclusion.estimate)} (bootstrap, 95 % interval "
-        f"{points_interval(conclusion.interval)} points): on new clips expect nearer to "
-        f"{percent(max(0.0, details.accuracy - conclusion.estimate))} than to {percent(details.accuracy)}."
+        f"{best} was chosen among {among}{epochs} on the clips that its accuracy is said of. That flatters it by an "
+        f"estimated {flattery}: on new clips expect nearer to {nearer} than to {percent(details.accuracy)}."
     )
 
 
@@ -90,6 +91,8 @@ def sample_size(conclusion: Conclusion, details: SampleSize, voice: Voice) -> st
     """Say what the validation set can show."""
     clips = count(conclusion.n or 0, "validation clip")
     groups = f" from {count(details.n_groups, 'group')}" if details.n_groups else ""
+    if details.n_groups and round(details.design_effect, 1) > 1:
+        groups += f", which count for about {round((conclusion.n or 0) / details.design_effect)} independent ones,"
     parts = [f"With {clips}{groups} one clip is {points(details.one_clip)}.", _detectable(details)]
     if details.ceiling_p is not None and details.ceiling_p > voice.alpha and details.best_correct is not None:
         parts.append(
@@ -148,5 +151,6 @@ def _detectable(details: SampleSize) -> str:
     span = points(high) if low is None else f"{points(low).removesuffix(' points')} to {points(high)}"
     return (
         f"A true difference of {span}, depending on how often two models disagree, would be found about four times in "
-        f"five, and one of a single clip would take {round_number(fewest)} to {round_number(most)} clips."
+        f"five, and one of a single clip would take {round_number(fewest)} to "
+        f"{round_number(most).removeprefix('about ')} clips."
     )

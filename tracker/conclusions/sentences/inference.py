@@ -131,7 +131,7 @@ def _alone(first: str, second: str, details: RunDifference) -> str:
         return ""
     if not details.only_first + details.only_second:
         return ", on the same clips"
-    of_first, of_second = number_word(details.only_first), number_word(details.only_second)
+    of_first, of_second = (number_word(n) if n else "none" for n in (details.only_first, details.only_second))
     return f" ({of_first} that only {first} has right, {of_second} that only {second} has)"
 
 
@@ -145,7 +145,7 @@ def _meaning(conclusion: Conclusion, details: RunDifference, voice: Voice) -> st
             f"For practical purposes these two models are equally accurate: the 90 % interval, "
             f"{points_interval(details.interval_90)} points, lies inside ±{points(voice.margin)}."
         )
-    return f"{_chance(conclusion, details, voice)} ({evidence}). {_reach(conclusion, details)}".strip()
+    return " ".join([f"{_chance(conclusion, details, voice)} ({evidence}).", *_takes(conclusion, details)])
 
 
 def _cause(details: RunDifference) -> str:
@@ -175,20 +175,16 @@ def _chance(conclusion: Conclusion, details: RunDifference, voice: Voice) -> str
         return "The counts alone do not decide it; the predictions would"
     informative = details.informative_groups
     if conclusion.method == SIGN_FLIP and informative is not None and 0 < informative < FEWEST_GROUPS:
-        only = count(informative, "group")
-        return f"Clips share groups, and only {only} tell the two apart: below six no test can decide"
+        only = "only one group tells" if informative == 1 else f"only {count(informative, 'group')} tell"
+        return f"Clips share groups, and {only} the two apart: below six no test can decide"
     if conclusion.p_value is not None and conclusion.p_value <= voice.alpha:
         return "Alone that would count, among all pairs of runs it does not"
     return "That is well within chance" if (conclusion.p_value or 1.0) > 0.3 else "That is within chance"
 
 
-def _reach(conclusion: Conclusion, details: RunDifference) -> str:
-    """Say the smallest difference that would have been found, and what the observed one would take."""
-    if details.only_first is None:
-        return ""
-    seen = "So few clips could not show any difference reliably"
-    if details.detectable is not None:
-        seen = f"A true difference below {points(details.detectable)} would mostly go unnoticed here"
+def _takes(conclusion: Conclusion, details: RunDifference) -> list[str]:
+    """Say what it would take to show the observed difference."""
     if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
-        return f"{seen}."
-    return f"{seen}; one of {points(conclusion.estimate or 0.0)} takes {round_number(details.clips_needed)} clips."
+        return []
+    clips = round_number(details.clips_needed)
+    return [f"To show a difference of {points(conclusion.estimate or 0.0)} takes {clips} clips."]

@@ -42,10 +42,11 @@ def early_stopping(conclusion: Conclusion, details: EarlyStopping, voice: Voice)
     if not details.patiences:
         why = "its validation loss was not logged for every epoch"
         return f"What another patience would have done to {run} cannot be said: {why}."
-    if not earlier:
+    if not earlier and details.enough is None:
         return _none_earlier(run, details)
     same = [answer for answer in earlier if answer.kept_epoch == details.kept_epoch]
-    return _same_weights(run, same[0], details) if same else _other_weights(run, earlier[-1], details)
+    enough = same[0] if same else details.enough
+    return _same_weights(run, enough, details) if enough else _other_weights(run, earlier[-1], details)
 
 
 def learning_rate(conclusion: Conclusion, details: LearningRate, voice: Voice) -> str:
@@ -134,7 +135,7 @@ def _same_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
 def _other_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
     changed = "" if answer.clips_changed is None else f", which judge {_judged_otherwise(answer.clips_changed)}"
     return (
-        f"No shorter patience would have kept {run}'s weights of epoch {details.kept_epoch}: patience "
+        f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}: patience "
         f"{answer.patience}{_instead(details)} would have ended it at epoch {answer.stop_epoch} with those of epoch "
         f"{answer.kept_epoch}{changed}."
     )
