@@ -14,6 +14,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tracker.errors import TrainingError
 from tracker.training.environment import threads
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ with notices_held_back():
     import tensorflow as tf
 
 tf.get_logger().setLevel("ERROR")
-tf.config.threading.set_intra_op_parallelism_threads(threads())
+try:
+    tf.config.threading.set_intra_op_parallelism_threads(threads())
+except RuntimeError as error:
+    raise TrainingError("TensorFlow is already at work in this process: import tracker.training.fit first") from error
 
 __all__ = ["keras", "tf"]

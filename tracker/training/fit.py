@@ -92,6 +92,7 @@ def _compiled(configuration: Configuration, input_shape: tuple[int, int, int], n
         reason = str(error).splitlines()[0]
         raise TrainingError(f"the network {configuration.model} cannot be built: {reason}") from error
     optimizer = keras.optimizers.Adam(configuration.learning_rate)
+    optimizer.build(model.trainable_variables)  # or the training step would be traced once more, for half a second
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 

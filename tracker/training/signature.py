@@ -127,7 +127,7 @@ def _default(node: ast.expr | None, kind: type[OptionValue] | None) -> OptionVal
 
 def _help(name: str, words: str) -> str:
     """Return what a numpydoc docstring says of a parameter."""
-    entry = re.search(rf"^{name} : (.*)\n((?:    .*\n?)*)", words, re.MULTILINE)
+    entry = re.search(rf"^{name} : (.*)((?:\n    .*)*)", words, re.MULTILINE)
     if not entry:
         return ""
     return f"{' '.join(entry[2].split()).rstrip('.')} ({entry[1]})".strip()

@@ -1,0 +1,332 @@
+"""Training itself, and what it is made of, on images of 16 bands: a class is where the bright band lies."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tracker.errors import TrainingError
+from tracker.replay import Stop, early_stopping, plateau
+from tracker.runs import Configuration, Plateau, RunPlan, Spectrogram
+from tracker.training.backend import keras, notices_held_back
+from tracker.training.crops import Crops
+from tracker.training.fit import Epoch, LabelledImages, TrainingData, train
+from tracker.training.judge import accuracy, clip_probabilities, log_loss
+from tracker.training.segments import consecutive_segments, random_segments
+
+pytestmark = pytest.mark.xdist_group("keras")
+
+FRAMES = 16
+SEGMENT_S = FRAMES * 512 / 22_050
+METRICS = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds"]
+
+
+def part(names: str, seed: int, lengths: tuple[int, ...] = (40,)) -> LabelledImages:
+    """One clip a letter; the label is its place in the alphabet, odd or even."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for i, name in enumerate(names):
+        image = rng.uniform(-80, -30, (16, lengths[i % len(lengths)]))
+        image[(ord(name) % 2) * 8 :][:4] += 15
+        images.append(image.astype(np.float16))
+    return LabelledImages(tuple(names), tuple("odd" if ord(name) % 2 else "even" for name in names), images)
+
+
+def data() -> TrainingData:
+    return TrainingData(part("abcdefghijkl", 0, (40, 40, 7)), part("xmnopqrs", 1, (40, 50, 9)), ("even", "odd"))
+
+
+def misleading() -> TrainingData:
+    """Validation clips labelled the wrong way round: the more is learnt, the higher is their loss."""
+    right = data()
+    held_out = right.validation
+    wrong = tuple("odd" if label == "even" else "even" for label in held_out.labels)
+    return TrainingData(right.training, LabelledImages(held_out.clips, wrong, held_out.images), right.classes)
+
+
+def plan(seed: int = 0, **options: object) -> RunPlan:
+    settings = {"epochs": 3, "batch_size": 16, "segment_s": SEGMENT_S, "options": (("dropout", 0.3), ("width", 2))}
+    return RunPlan(Configuration(**settings | options), seed, spectrogram=Spectrogram(n_mels=16))
+
+
+def fitted(asked: RunPlan, given: TrainingData | None = None):
+    """Return the outcome of training and the epochs told of."""
+    epochs: list[Epoch] = []
+    return train(asked, given or data(), on_epoch=epochs.append), epochs
+
+
+def without_clock(epochs: list[Epoch]) -> list[dict[str, float]]:
+    return [{name: value for name, value in e.metrics.items() if name != "epoch_seconds"} for e in epochs]
+
+
+@pytest.fixture(scope="module")
+def three():
+    """Three epochs of the default plan."""
+    return fitted(plan())
+
+
+class TestTrain:
+    def test_tells_of_every_epoch_in_order(self, three):
+        _, epochs = three
+        assert [epoch.number for epoch in epochs] == [1, 2, 3]
+        assert all(list(epoch.metrics) == METRICS for epoch in epochs)
+        assert all(math.isfinite(value) for epoch in epochs for value in epoch.metrics.values())
+
+    def test_says_the_rate_as_it_was_asked_for(self, three):
+        assert [epoch.metrics["learning_rate"] for epoch in three[1]] == [0.001] * 3
+
+    def test_learns(self):
+        outcome, epochs = fitted(plan(epochs=12, learning_rate=0.01))
+        assert epochs[-1].metrics["loss"] < epochs[0].metrics["loss"]
+        assert outcome.metrics["best_val_accuracy"] == 1
+
+    def test_gives_the_predictions_of_every_epoch_with_clips_sorted(self, three):
+        outcome, epochs = three
+        by_epoch = outcome.validation_by_epoch
+        assert by_epoch.clips == outcome.validation.clips == tuple("mnopqrsx")
+        assert by_epoch.labels == ("odd", "even") * 3 + ("odd", "even")
+        assert by_epoch.probabilities.shape == (3, 8, 2)
+        assert by_epoch.probabilities.dtype == np.float32
+        np.testing.assert_allclose(by_epoch.probabilities.sum(axis=2), 1, atol=1e-6)
+        targets = data().targets(data().validation.sorted())
+        for probabilities, epoch in zip(by_epoch.probabilities, epochs, strict=True):
+            assert log_loss(probabilities, targets) == epoch.metrics["val_loss"]
+            assert accuracy(probabilities, targets) == epoch.metrics["val_accuracy"]
+
+    def test_summarises_the_best_and_the_last_epoch(self, three):
+        outcome, epochs = three
+        best = min(epochs, key=lambda epoch: epoch.metrics["val_loss"])
+        assert outcome.metrics["best_epoch"] == best.number
+        assert outcome.metrics["best_val_loss"] == best.metrics["val_loss"]
+        assert outcome.metrics["best_val_accuracy"] == best.metrics["val_accuracy"]
+        assert outcome.metrics["last_val_loss"] == epochs[-1].metrics["val_loss"]
+        assert outcome.metrics["last_val_accuracy"] == epochs[-1].metrics["val_accuracy"]
+        assert outcome.metrics["stop_epoch"] == 3
+        assert not outcome.interrupted
+
+    @pytest.mark.parametrize("keep", ["best", "last"])
+    def test_keeps_the_weights_asked_for(self, keep):
+        outcome, _ = fitted(plan(keep=keep, epochs=6, learning_rate=0.02), misleading())
+        assert outcome.metrics["best_epoch"] < 6
+        kept = int(outcome.metrics["best_epoch"]) if keep == "best" else 6
+        by_epoch = outcome.validation_by_epoch.probabilities
+        np.testing.assert_array_equal(outcome.validation.probabilities, by_epoch[kept - 1])
+        images = data().validation.sorted().images
+        again = clip_probabilities(outcome.model, images, consecutive_segments(images, FRAMES))
+        np.testing.assert_array_equal(again, by_epoch[kept - 1])
+
+    def test_judges_the_training_clips_with_the_kept_weights(self, three):
+        outcome, _ = three
+        images, targets = data().training.images, data().targets(data().training)
+        probabilities = clip_probabilities(outcome.model, images, consecutive_segments(images, FRAMES))
+        assert outcome.metrics["fit_loss"] == log_loss(probabilities, targets)
+        assert outcome.metrics["fit_accuracy"] == accuracy(probabilities, targets)
+
+    def test_gives_an_example_of_what_the_model_takes(self, three):
+        outcome, _ = three
+        assert outcome.example.dtype == np.float32
+        assert outcome.example.shape == (1, 16, FRAMES, 1) == (1, *outcome.model.input_shape[1:])
+
+    def test_stops_and_drops_the_rate_as_keras_does(self):
+        asked = plan(epochs=40, learning_rate=0.02, plateau=Plateau(0.5, 2), early_stopping_patience=5)
+        outcome, epochs = fitted(asked, misleading())
+        losses = np.array([epoch.metrics["val_loss"] for epoch in epochs])
+        assert outcome.metrics["stop_epoch"] == len(epochs) < 40
+        assert early_stopping(losses, 5) == Stop(len(epochs), int(outcome.metrics["best_epoch"]))
+        rates = [epoch.metrics["learning_rate"] for epoch in epochs]
+        drops = [drop for drop in plateau(losses, 0.5, 2, learning_rate=0.02) if drop.epoch < len(epochs)]
+        assert drops
+        assert [epoch for epoch in range(1, len(epochs)) if rates[epoch] != rates[epoch - 1]] == [
+            d.epoch for d in drops
+        ]
+        assert rates[-1] == pytest.approx(drops[-1].after)
+
+    def test_tells_of_batches(self):
+        told: list[tuple[int, int]] = []
+        train(plan(epochs=2), data(), on_epoch=lambda _: None, on_batch=lambda done, total: told.append((done, total)))
+        assert told == [(1, 3), (2, 3), (3, 3)] * 2
+
+    def test_depends_on_the_seed(self, three):
+        assert without_clock(fitted(plan(seed=1, epochs=1))[1]) != without_clock(three[1])[:1]
+
+    def test_gives_the_same_again_in_whatever_order_clips_are_listed(self, three):
+        def backwards(some: LabelledImages) -> LabelledImages:
+            return LabelledImages(some.clips[::-1], some.labels[::-1], some.images[::-1])
+
+        given = data()
+        listed = TrainingData(backwards(given.training), backwards(given.validation), given.classes)
+        outcome, epochs = fitted(plan(), listed)
+        assert without_clock(epochs) == without_clock(three[1])
+        assert outcome.metrics == three[0].metrics
+        assert [layer.name for layer in outcome.model.layers] == [layer.name for layer in three[0].model.layers]
+
+    def test_gives_the_same_in_another_process_and_says_nothing(self, three):
+        code = (
+            "import json, sys; sys.path.insert(0, sys.argv[1]); import test_fit; outcome, epochs = "
+            "test_fit.fitted(test_fit.plan()); print(json.dumps([test_fit.without_clock(epochs), outcome.metrics]))"
+        )
+        command = [sys.executable, "-W", "error::UserWarning", "-c", code, str(Path(__file__).parent)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        epochs, metrics = json.loads(done.stdout)
+        assert epochs == without_clock(three[1])
+        assert metrics == three[0].metrics
+        assert done.stderr == ""
+
+
+class TestTrainThatFails:
+    def test_names_the_epoch_in_which_the_loss_is_lost(self):
+        epochs: list[Epoch] = []
+        with pytest.raises(TrainingError, match=r"training diverged: (val_)?loss became nan in epoch \d+; try a lower"):
+            train(plan(epochs=5, learning_rate=1e30), data(), on_epoch=epochs.append)
+        assert all(math.isfinite(value) for epoch in epochs for value in epoch.metrics.values())
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"model": "cnm"}, "there is no model 'cnm'"),
+            ({"options": (("dropout", 1.5),)}, "dropout must be at least 0 and below 1, got 1.5"),
+            ({"options": (("dropuot", 0.5),)}, "unexpected keyword argument 'dropuot'"),
+        ],
+    )
+    def test_says_in_one_line_why_a_network_cannot_be_built(self, options, message):
+        with pytest.raises(TrainingError) as caught:
+            train(plan(**options), data(), on_epoch=lambda _: None)
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+class TestTrainThatIsInterrupted:
+    def test_ends_with_the_finished_epochs(self, three):
+        batches = iter(range(100))
+
+        def interrupt(done: int, total: int) -> None:
+            if next(batches) == 7:  # the second of three batches of the third epoch
+                raise KeyboardInterrupt
+
+        epochs: list[Epoch] = []
+        outcome = train(plan(epochs=9), data(), on_epoch=epochs.append, on_batch=interrupt)
+        assert outcome.interrupted
+        assert without_clock(epochs) == without_clock(three[1])[:2]
+        assert outcome.metrics["stop_epoch"] == 2
+        assert outcome.validation_by_epoch.probabilities.shape[0] == 2
+        best = int(outcome.metrics["best_epoch"]) - 1
+        np.testing.assert_array_equal(
+            outcome.validation.probabilities, three[0].validation_by_epoch.probabilities[best]
+        )
+
+    def test_counts_an_epoch_as_finished_once_it_is_told_of(self):
+        def interrupt(epoch: Epoch) -> None:
+            raise KeyboardInterrupt
+
+        outcome = train(plan(), data(), on_epoch=interrupt)
+        assert outcome.interrupted
+        assert outcome.metrics["stop_epoch"] == 1
+
+    def test_passes_the_interrupt_on_where_no_epoch_is_finished(self):
+        def interrupt(done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(plan(), data(), on_epoch=lambda _: None, on_batch=interrupt)
+
+
+class Recorder(list):
+    """Images that note which of them are asked for."""
+
+    def __init__(self, images):
+        super().__init__(images)
+        self.asked: list[int] = []
+
+    def __getitem__(self, index):
+        if isinstance(index, int):
+            self.asked.append(index)
+        return super().__getitem__(index)
+
+
+class TestCrops:
+    def crops(self, images=None, batch_size: int = 16) -> Crops:
+        given = data()
+        images = given.training.images if images is None else images
+        return Crops(images, given.targets(given.training), frames=FRAMES, batch_size=batch_size, seed=5)
+
+    def test_are_four_a_clip_in_batches_with_their_targets(self):
+        crops = self.crops(batch_size=20)
+        batches = [crops[i] for i in range(len(crops))]
+        assert [len(images) for images, _ in batches] == [20, 20, 8]
+        assert np.concatenate([targets for _, targets in batches]).tolist().count(1) == 24
+
+    def test_of_an_epoch_do_not_depend_on_what_was_drawn_before(self):
+        first, second = self.crops(), self.crops()
+        for epoch in (2, 3, 4):
+            first.draw(epoch)
+        second.draw(4)
+        np.testing.assert_array_equal(first[1][0], second[1][0])
+
+    def test_are_those_that_keras_asks_for_in_every_epoch_of_a_fit(self):
+        images = Recorder(data().training.images)
+        crops = self.crops(images)
+        draw = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: crops.draw(epoch + 1))
+        layers = [keras.Input((16, FRAMES, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]
+        model = keras.Sequential(layers)
+        model.compile("sgd", "mse")
+        asked = []
+        note = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda *_: images.asked.clear(), on_epoch_end=lambda *_: asked.append(list(images.asked))
+        )
+        model.fit(crops, epochs=4, initial_epoch=1, shuffle=False, verbose=0, callbacks=[draw, note])
+        expected = [
+            random_segments(list(images), FRAMES, np.random.default_rng([5, epoch])).clips.tolist()
+            for epoch in (2, 3, 4)
+        ]
+        assert asked == expected
+
+
+class TestClipProbabilities:
+    def test_are_the_mean_over_the_segments_of_a_clip(self, three):
+        model = three[0].model
+        images = list(part("ab", 3, (32, 20)).images)
+        segments = consecutive_segments(images, FRAMES)
+        assert segments.clips.tolist() == [0, 0, 1]
+        single = np.asarray(model(segments.cut(images, slice(None)).astype(np.float32)))
+        together = clip_probabilities(model, images, segments)
+        np.testing.assert_allclose(together, [single[:2].mean(axis=0), single[2]], atol=1e-6)
+
+    def test_do_not_depend_on_other_clips(self, three):
+        model, images = three[0].model, part("abcdefgh", 3, (1_000,)).images
+        all_of_them = clip_probabilities(model, images, consecutive_segments(images, FRAMES))
+        one = clip_probabilities(model, images[5:6], consecutive_segments(images[5:6], FRAMES))
+        np.testing.assert_allclose(one[0], all_of_them[5], atol=1e-6)
+
+
+class TestLogLoss:
+    def test_is_the_mean_negative_log_of_the_true_class(self):
+        loss = log_loss(np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([0, 1]))
+        assert loss == pytest.approx((-math.log(0.5) - math.log(0.1)) / 2)
+
+    def test_stays_finite_where_the_true_class_has_no_probability(self):
+        assert log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-math.log(1e-7))
+
+    def test_is_rounded_as_keras_rounds(self):
+        loss = log_loss(np.array([[0.3, 0.7]]), np.array([0]))
+        assert loss == float(np.float32(loss))
+
+
+class TestNoticesHeldBack:
+    def test_passes_on_what_is_no_notice(self, capfd):
+        lines = [
+            "I0000 00:00:1759.7 88 port.cc:153] oneDNN custom operations are on.",
+            "2026-01-01 10:00:00.1: I tensorflow/core/platform/cpu_feature_guard.cc:210] This TensorFlow binary",
+            "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
+            "E0000 00:00:1759.7 88 real.cc:1] it went wrong",
+            "Traceback (most recent call last):",
+        ]
+        with notices_held_back():
+            os.write(2, "".join(f"{line}\n" for line in lines).encode())
+        assert capfd.readouterr().err.splitlines() == lines[3:]
