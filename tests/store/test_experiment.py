@@ -1,59 +1,8 @@
 from __future__ import annotations
 
-import math
-
-import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tests.store.conftest import epoch_predictions, predictions
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
-from tracker.store.experiment import Experiment, MetricRow, Record, Unreadable, assemble, curves_by_run
-
-LARGEST = 1.7976931348623157e308
-
-ROWS = st.lists(
-    st.tuples(
-        st.sampled_from(["run a", "run b"]),
-        st.sampled_from(["loss", "accuracy"]),
-        st.integers(0, 4),
-        st.floats(0, 1),
-        st.integers(0, 2),
-    ),
-    max_size=30,
-).map(lambda rows: [(*row, order) for order, row in enumerate(rows)])
-
-
-class TestCurvesByRun:
-    def test_of_nothing_is_nothing(self) -> None:
-        assert curves_by_run([]) == {}
-
-    def test_orders_by_step_and_not_by_writing(self) -> None:
-        curve = curves_by_run([("r", "loss", 3, 0.1, 30, 0), ("r", "loss", 1, 0.9, 30, 1)])["r"]["loss"]
-        assert curve.steps.tolist() == [1, 3]
-        assert curve.values.tolist() == [0.9, 0.1]
-
-    def test_keeps_the_last_written_of_several_at_a_step(self) -> None:
-        rows = [("r", "loss", 1, 0.1, 20, 0), ("r", "loss", 1, 0.2, 20, 1), ("r", "loss", 1, 0.3, 10, 2)]
-        assert curves_by_run(rows)["r"]["loss"].values.tolist() == [0.2]
-
-    def test_brings_back_what_is_no_number_or_infinite(self) -> None:
-        rows = [("r", "loss", 1, None, 1, 0), ("r", "loss", 2, LARGEST, 1, 1), ("r", "loss", 3, -LARGEST, 1, 2)]
-        assert np.array_equal(curves_by_run(rows)["r"]["loss"].values, [math.nan, math.inf, -math.inf], equal_nan=True)
-
-    @settings(derandomize=True, max_examples=200)
-    @given(ROWS)
-    def test_agrees_with_the_plain_way(self, rows: list[MetricRow]) -> None:
-        plain: dict[tuple[str, str], dict[int, float | None]] = {}
-        for run_id, key, step, value, _, _ in sorted(rows, key=lambda row: row[4:]):
-            plain.setdefault((run_id, key), {})[step] = value
-        found = {
-            (run_id, key): dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
-            for run_id, curves in curves_by_run(rows).items()
-            for key, curve in curves.items()
-        }
-        assert found == plain
-        assert all(list(curve) == sorted(curve) for curve in found.values())
+from tracker.store.experiment import Experiment, Fetch, Record, Unreadable, assemble
 
 
 def record(run_id: str, started: int | None = 0) -> Record:
@@ -68,7 +17,7 @@ WHOLE = {
 
 
 def assembled(records: list[Record], said: dict[str, bytes], by_epoch: int = 50) -> Experiment:
-    return assemble("tracker", {}, records, lambda _record: said.get, by_epoch)
+    return assemble("tracker", {}, records, lambda _record: said.get, by_epoch=by_epoch)
 
 
 class TestAssemble:
@@ -97,8 +46,25 @@ class TestAssemble:
         def fetch(path: str) -> bytes:
             raise PermissionError(13, "Permission denied", path)
 
-        held = assemble("tracker", {}, [record("a")], lambda _record: fetch, 0)
+        held = assemble("tracker", {}, [record("a")], lambda _record: fetch, by_epoch=0)
         assert held.unreadable == (Unreadable("a", VALIDATION, f"[Errno 13] Permission denied: '{VALIDATION}'"),)
+
+    def test_takes_groups_from_any_run_on_the_same_dataset(self) -> None:
+        same = [record(name, i) for i, name in enumerate("abc")]
+        for one in same[:2]:
+            one.tags["tracker.dataset"] = "f" * 64
+        asked: list[str] = []
+
+        def fetch_of(one: Record) -> Fetch:
+            def fetch(path: str) -> bytes | None:
+                asked.append(f"{one.run_id} {path}")
+                return WHOLE.get(path)
+
+            return fetch
+
+        held = assemble("tracker", {}, same, fetch_of, by_epoch=0)
+        assert [run.groups for run in held.runs] == [{"blues/000.wav": "artist 1"}] * 3
+        assert [what for what in asked if what.endswith(DATASET)] == [f"a {DATASET}", f"c {DATASET}"]
 
     def test_orders_runs_by_their_start_and_then_by_id(self) -> None:
         held = assembled([record("c", 5), record("b", 5), record("a", 7), record("d", None)], {})

@@ -31,14 +31,13 @@ def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
         Returns the bytes of an artifact by its path, None where the run has none of that name; raises `OSError` where
         they cannot be read.
     """
-    places = list(_places(artifact_uri, folder))
+    found: list[Path | None] = []
 
     def fetch(path: str) -> bytes | None:
-        if not places:
-            raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")
-        root = next((place for place in places if place.is_dir()), None)
+        if not found:
+            found.append(next((place for place in _places(artifact_uri, folder) if place.is_dir()), None))
         try:
-            return (root / path).read_bytes() if root else None
+            return (found[0] / path).read_bytes() if found[0] else None
         except FileNotFoundError:
             return None
 
@@ -55,3 +54,5 @@ def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:
         yield folder / written
         steps = written.relative_to(written.anchor).parts
         yield from (folder.joinpath(*steps[i:]) for i in range(len(steps) - 1))
+    else:
+        raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")

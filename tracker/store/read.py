@@ -10,15 +10,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tracker.errors import StoreError
-from tracker.store.experiment import (
-    BY_EPOCH_RUNS,
-    Experiment,
-    Fetch,
-    Record,
-    assemble,
-    curves_by_run,
-    unknown_experiment,
-)
+from tracker.store.curves import curves_by_run
+from tracker.store.experiment import BY_EPOCH_RUNS, Experiment, Fetch, Record, assemble, unknown_experiment
 from tracker.store.files import fetch_from
 from tracker.store.schema import reading, require_ready
 
@@ -128,6 +121,6 @@ def _records(connection: sqlite3.Connection, experiment_id: int) -> tuple[Record
         records[run_id].tags[key] = value
     for run_id, key, value in rows(_LATEST):
         records[run_id].metrics[key] = math.nan if value is None else value
-    for run_id, curves in curves_by_run(rows(_METRICS)).items():
+    for run_id, curves in curves_by_run(connection.execute(_METRICS, (experiment_id,))).items():
         records[run_id].curves.update(curves)
     return tuple(records.values())

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracker.store.client import client_of, get_default_host_creds, http_request, one_line_errors
-from tracker.store.experiment import Experiment, Fetch, MetricRow, Record, assemble, curves_by_run, unknown_experiment
+from tracker.store.curves import MetricRow, curves_by_run
+from tracker.store.experiment import Experiment, Fetch, Record, assemble, unknown_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -90,7 +91,7 @@ class _Server:
                 raise unknown_experiment(self._location, name, self.experiments())
             search = partial(self._client.search_runs, [found.experiment_id], max_results=self._limits.page)
             records = {run.info.run_id: _record(run) for run in _all_pages(search)}
-            for run_id, curves in curves_by_run(list(self._history(list(records.values())))).items():
+            for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
                 records[run_id].curves.update(curves)
             return assemble(name, found.tags, records.values(), self._fetch_from, by_epoch)
 

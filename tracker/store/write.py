@@ -38,12 +38,13 @@ class RunWriter:
     Parameters
     ----------
     store : Store
-    run_id : str
+    experiment_id, run_id : str
     clock : callable
         Returns milliseconds since 1970.
     """
 
-    def __init__(self, store: Store, run_id: str, clock: Clock) -> None:
+    def __init__(self, store: Store, experiment_id: str, run_id: str, clock: Clock) -> None:
+        self.experiment_id = experiment_id
         self.run_id = run_id
         self._store = store
         self._clock = clock
@@ -213,4 +214,4 @@ def start_run(
         run_id = store.client.create_run(experiment_id, clock(), dict(tags), name).info.run_id
         for start in range(0, len(rows), _PARAMS_A_BATCH):
             store.client.log_batch(run_id, params=rows[start : start + _PARAMS_A_BATCH], synchronous=True)
-    return RunWriter(store, run_id, clock)
+    return RunWriter(store, experiment_id, run_id, clock)

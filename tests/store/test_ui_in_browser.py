@@ -1,0 +1,165 @@
+"""MLflow's own UI on a run as tracker writes it, seen as a person sees it.
+
+Screenshots are left in the test's temporary folder.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+import requests
+from matplotlib.figure import Figure
+from playwright.sync_api import expect, sync_playwright
+
+from tests.store.conftest import Served, predictions, ticking
+from tracker.store.artifacts import VALIDATION, predictions_csv
+from tracker.store.write import start_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import BrowserContext, Locator, Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",  # which root needs
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false')"
+
+PATIENCE_MS = 30_000
+
+NAME = "k7-lr0.0001-plateau0.3x10-stop15-s0"
+NOTE = """**What was hard:** the two jazz recordings that sound like blues.
+
+<!-- tracker: what came out -->
+
+| | |
+|---|---|
+| validation accuracy | 25 of 30 clips |
+| best epoch | 24 of 44 |
+"""
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Debian's Chromium is not installed: no {CHROMIUM}")
+
+
+def png(title: str, size: tuple[int, int]) -> bytes:
+    figure = Figure(figsize=size, dpi=100)
+    axes = figure.subplots()
+    axes.plot([1, 2, 3], [1.0, 0.6, 0.45])
+    axes.set_title(title)
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    return out.getvalue()
+
+
+class Shown(NamedTuple):
+    """A run in the UI."""
+
+    address: str
+    experiment_id: str
+    run_id: str
+
+    @property
+    def page(self) -> str:
+        return f"{self.address}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
+
+@pytest.fixture(scope="module")
+def shown(served: Served) -> Shown:
+    """A run as `tracker run` writes it."""
+    params = {"kernel_size": "7", "learning_rate": "0.0001", "early_stopping_patience": "15", "seed": "0"}
+    tags = {"mlflow.user": "ada", "tracker.validation_clips": "30"}
+    writer = start_run(served.direct, "browser", NAME, params, tags, clock=ticking())
+    for epoch in range(1, 45):
+        decay = 0.95**epoch
+        writer.log_epoch(epoch, {"loss": decay, "val_loss": 0.4 + 0.6 * decay, "val_accuracy": 0.83 * (1 - decay)})
+    writer.log_metrics({"best_epoch": 24, "best_val_loss": 0.40432727336883545})
+    for context, clips in (("training", 120), ("validation", 30)):
+        writer.log_dataset("genres", "abc123" * 6, "/data", context=context, classes=["blues", "jazz"], clips=clips)
+    writer.log_text(predictions_csv(predictions()), VALIDATION)
+    writer.log_bytes(png("Loss by epoch", (6, 4)), "curves.png")
+    writer.log_bytes(png("Confusion", (4, 4)), "confusion.png")
+    writer.set_tags({"mlflow.note.content": NOTE})
+    writer.finish("FINISHED")
+    return Shown(served.http.uri, writer.experiment_id, writer.run_id)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[BrowserContext]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = chromium.new_context(viewport={"width": 1400, "height": 1000})
+        context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(NO_ASSISTANT)
+        yield context
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: BrowserContext, tmp_path: Path) -> Iterator[Page]:
+    page = browser.new_page()
+    yield page
+    page.screenshot(path=tmp_path / "page.png")
+    page.close()
+
+
+def assert_visible(*texts: Locator) -> None:
+    for text in texts:
+        expect(text.first).to_be_visible(timeout=PATIENCE_MS)
+
+
+class TestRunOverRest:
+    def test_is_all_there(self, shown: Shown) -> None:
+        api = f"{shown.address}/api/2.0/mlflow"
+        run = requests.get(f"{api}/runs/get", {"run_id": shown.run_id}, timeout=30).json()["run"]
+        assert (run["info"]["run_name"], run["info"]["status"]) == (NAME, "FINISHED")
+        assert {"key": "early_stopping_patience", "value": "15"} in run["data"]["params"]
+        latest = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
+        assert latest["best_val_loss"] == 0.40432727336883545
+        assert {one["tags"][0]["value"] for one in run["inputs"]["dataset_inputs"]} == {"training", "validation"}
+        files = requests.get(f"{api}/artifacts/list", {"run_id": shown.run_id}, timeout=30).json()["files"]
+        assert [found["path"] for found in files] == ["confusion.png", "curves.png", "predictions"]
+
+
+class TestRunInBrowser:
+    def test_shows_params_metrics_dataset_and_the_note_as_written(self, page: Page, shown: Shown) -> None:
+        page.goto(shown.page)
+        assert_visible(
+            page.get_by_role("heading", name=NAME),
+            page.get_by_text("Finished", exact=True),
+            page.get_by_text("ada", exact=True),
+            page.get_by_text("genres (abc123abc123-training)"),
+            page.locator("strong", has_text="What was hard:"),
+            page.get_by_role("cell", name="25 of 30 clips"),
+            page.get_by_text("early_stopping_patience"),
+            page.get_by_text("0.40432727336883545"),
+        )
+        expect(page.get_by_text("what came out -->")).to_have_count(0)
+
+    def test_draws_every_metric_by_epoch(self, page: Page, shown: Shown) -> None:
+        page.goto(f"{shown.page}/model-metrics")
+        curves = page.locator(".js-plotly-plot", has=page.locator(".scatterlayer .trace"))
+        expect(curves).to_have_count(3, timeout=PATIENCE_MS)
+        assert_visible(*(page.get_by_text(f"{NAME} ({metric})") for metric in ("loss", "val_loss", "val_accuracy")))
+
+    @pytest.mark.parametrize(("file", "width"), [("curves.png", 600), ("confusion.png", 400)])
+    def test_shows_the_pictures(self, page: Page, shown: Shown, file: str, width: int) -> None:
+        page.goto(f"{shown.page}/artifacts")
+        page.get_by_text(file, exact=True).click()
+        picture = page.locator("img[src^='blob:'], img[src*='get-artifact']")
+        assert_visible(picture)
+        page.wait_for_function("image => image.complete && image.naturalWidth", arg=picture.first.element_handle())
+        assert picture.first.evaluate("image => image.naturalWidth") == width
+
+    def test_is_listed_among_the_trainings_of_its_experiment(self, page: Page, shown: Shown) -> None:
+        page.goto(f"{shown.address}/#/experiments/{shown.experiment_id}/runs")
+        assert_visible(page.get_by_role("heading", name="Training runs"), page.get_by_role("link", name=NAME))
