@@ -115,7 +115,7 @@ def _clip_set(key: Hashable, members: tuple[int, ...], runs: Sequence[Run], name
         predictions = runs[run].validation
         if predictions is not None:
             right[row] = _right(predictions)
-    n = len(clips) if judged else whole_tag(runs[members[0]], "tracker.validation_clips")
+    n = len(clips) or next((n for run in members if (n := whole_tag(runs[run], "tracker.validation_clips"))), None)
     return ClipSet(members, n, not isinstance(key, int), clips, labels, groups, judged, right)
 
 
@@ -145,7 +145,7 @@ def _right(predictions: Predictions) -> NDArray[np.bool_]:
 def _tags(run: Run) -> Hashable | None:
     """Return what the tags say of the clips, where they say it."""
     dataset, split = run.tags.get("tracker.dataset"), run.tags.get("tracker.split")
-    return (dataset, split, run.tags.get("tracker.validation_clips")) if dataset and split else None
+    return (dataset, split) if dataset and split else None
 
 
 def _groups(runs: Sequence[Run], clips: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Verdict
-from tracker.conclusions.outcomes import Outcome, every_epoch, whole_param
+from tracker.conclusions.outcomes import Outcome, are_numbers, every_epoch, whole_param
 from tracker.conclusions.roles import LOSS
 from tracker.replay import Stop, early_stoppings
 
@@ -91,9 +91,10 @@ def early_stopping(study: Study) -> tuple[Conclusion, ...]:
 
 def _conclusion(found: Outcome) -> Conclusion:
     own = whole_param(found.run, "early_stopping_patience")
-    values, stop = every_epoch(found, LOSS), found.stop_epoch
+    values = every_epoch(found, LOSS)
+    stop = found.stop_epoch if values is None else len(values)
     details = EarlyStopping((), own, stop, found.kept_epoch, _epoch_seconds(found), found.keeps_last)
-    if values is None or stop is None:
+    if values is None:
         return Conclusion("early_stopping", "unknown", (found.run_id,), details)
     asked = sorted({*PATIENCES, *([own] if own is not None and own >= 0 else [])})
     replayed = dict(zip(asked, early_stoppings(values, asked), strict=True))
@@ -125,7 +126,7 @@ def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: St
         kept,
         len(values) - stop.stop_epoch,
         censored=False,
-        val_loss=loss if np.isfinite(loss) else None,
+        val_loss=loss if are_numbers(np.array(loss)) else None,
         clips_changed=_clips_changed(found, kept),
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details
-from tracker.conclusions.outcomes import every_epoch
+from tracker.conclusions.outcomes import are_numbers, every_epoch
 from tracker.conclusions.roles import LOSS, RATE
 from tracker.conclusions.twins import same_until
 from tracker.design import PLATEAU, as_number
@@ -183,7 +183,7 @@ def _lowest(losses: Curve | None, after: int, until: int) -> float | None:
     """Return the lowest finite value of the epochs after one and until another."""
     if losses is None:
         return None
-    there = (losses.epochs > after) & (losses.epochs <= until) & np.isfinite(losses.values)
+    there = (losses.epochs > after) & (losses.epochs <= until) & are_numbers(losses.values)
     return float(losses.values[there].min()) if there.any() else None
 
 

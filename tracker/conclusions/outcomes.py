@@ -128,6 +128,14 @@ def every_epoch(found: Outcome, quantity: str, part: Part = "validation") -> NDA
     return history.values
 
 
+def are_numbers(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which values are finite; MLflow gives an infinite one back as the largest finite one."""
+    return np.isfinite(values) & (np.abs(values) < _INFINITE)
+
+
+_INFINITE = 1.79e308
+
+
 def keeps_last(run: Run) -> bool:
     """Tell whether a run kept its last weights rather than its best."""
     return run.params.get("keep", "best").strip().lower() == "last"
@@ -173,8 +181,10 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
     run : Run
     metric : Metric
         The primary one.
-    right, n : int or None
-        Clips classified right and clips judged, where the run's predictions are there.
+    right : int or None
+        Clips classified right, where the run's predictions are there.
+    n : int or None
+        Clips judged.
 
     Returns
     -------
@@ -183,9 +193,8 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
     best, stop = _best_epoch(run), _stop_epoch(run)
     kept = stop if keeps_last(run) else best
     accuracy = _kept(run, ACCURACY, kept)
-    clips = n if n is not None else whole_tag(run, "tracker.validation_clips")
-    correct = right if right is not None else count_right(accuracy, clips)
-    share = correct / clips if correct is not None and clips else accuracy
+    correct = right if right is not None else count_right(accuracy, n)
+    share = correct / n if correct is not None and n else accuracy
     return Outcome(
         number=number,
         run=run,
@@ -196,7 +205,7 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
         val_loss=_kept(run, LOSS, kept),
         val_accuracy=accuracy,
         correct=correct,
-        n=clips,
+        n=n,
         score=share if metric.is_accuracy else _score(run, metric, kept),
         seconds=_seconds(run),
     )
@@ -218,27 +227,27 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
     Metric
     """
     logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
-    chosen = name or _default_metric(logged)
+    chosen = name or _default_metric(logged, judged=any(run.validation for run in runs))
     return Metric(chosen, bool(falls(chosen)) if minimise is None else minimise)
 
 
-def _default_metric(logged: set[str]) -> str:
+def _default_metric(logged: set[str], *, judged: bool) -> str:
     """Return the validation accuracy's name, else another validation metric of known direction, else the usual name."""
     accuracy = named(logged, ACCURACY, "validation")
-    if accuracy is not None or not logged:
+    if accuracy is not None or judged or not logged:
         return accuracy or DEFAULT_METRIC
     others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and falls(name) is not None]
     return min(others, key=lambda name: (bool(falls(name)), name), default=DEFAULT_METRIC)
 
 
 def _best_epoch(run: Run) -> int | None:
-    """Return the epoch of the lowest validation loss, as logged or from the curve."""
+    """Return the epoch of the lowest validation loss: as logged, if the curve has it, else from the curve."""
     logged = _whole(run.metrics.get("best_epoch"))
     losses = curve(run, LOSS)
-    if logged is not None or losses is None or not np.isfinite(losses.values).any():
+    if losses is None or logged in losses.epochs:
         return logged
-    values = np.where(np.isfinite(losses.values), losses.values, np.inf)
-    return int(losses.epochs[values.argmin()])
+    good = are_numbers(losses.values)
+    return int(losses.epochs[np.where(good, losses.values, np.inf).argmin()]) if good.any() else None
 
 
 def _stop_epoch(run: Run) -> int | None:
@@ -272,9 +281,10 @@ def _score(run: Run, metric: Metric, kept: int | None) -> float | None:
 
 
 def _at(run: Run, name: str | None, history: Curve | None, epoch: int | None) -> float | None:
-    """Return the value of a metric at an epoch of its history; without a history its only value."""
+    """Return the value of a metric at an epoch of its history; without a history, or an epoch, its last one."""
     if history is None or epoch is None:
-        return _finite(run.metrics.get(name)) if name is not None and (history is None) else None
+        last = float(history.values[-1]) if history is not None else None
+        return _finite(run.metrics.get(name or "", last))
     place = np.flatnonzero(history.epochs == epoch)
     return _finite(float(history.values[place[0]])) if len(place) else None
 
@@ -282,16 +292,12 @@ def _at(run: Run, name: str | None, history: Curve | None, epoch: int | None) ->
 def _seconds(run: Run) -> float | None:
     """Return the seconds of all epochs together."""
     seconds = run.curves.get("epoch_seconds")
-    total = float(seconds.values.sum()) if seconds is not None and len(seconds.values) else None
-    return _finite(total)
+    known = seconds is not None and len(seconds.values) and are_numbers(seconds.values).all()
+    return float(seconds.values.sum()) if seconds is not None and known else None
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) and abs(value) < _INFINITE else None
-
-
-_INFINITE = 1.79e308
-"""MLflow gives an infinite value back as the largest finite one."""
+    return value if value is not None and are_numbers(np.array(value)) else None
 
 
 def _whole(value: float | None) -> int | None:

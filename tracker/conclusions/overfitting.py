@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval
-from tracker.conclusions.outcomes import Outcome, count_right, whole_tag
+from tracker.conclusions.outcomes import Outcome, are_numbers, count_right, whole_tag
 from tracker.conclusions.roles import LOSS
 from tracker.statistics.proportions import newcombe
 
@@ -108,14 +108,13 @@ def value_at(curve: Curve | None, epoch: int) -> float | None:
     if curve is None:
         return None
     place = np.flatnonzero(curve.epochs == epoch)
-    value = float(curve.values[place[0]]) if len(place) else math.nan
-    return value if math.isfinite(value) else None
+    return float(curve.values[place[0]]) if len(place) and are_numbers(curve.values[place[0]]) else None
 
 
 def _trend(losses: Curve, best: int) -> bool | None:
     """Tell whether a loss went up after its minimum; None for too few epochs, or one that is no number."""
     after = losses.values[losses.epochs > best]
-    if len(after) < FEWEST_AFTER or not np.isfinite(after).all():
+    if len(after) < FEWEST_AFTER or not are_numbers(losses.values[losses.epochs >= best]).all():
         return None
     half = len(after) // 2
     around = losses.values[np.abs(losses.epochs - best) <= max(1, half // 2)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval
 from tracker.conclusions.effects import FEWEST, crossed_effect, pairs_by_set
+from tracker.conclusions.outcomes import are_numbers
 from tracker.conclusions.roles import LOSS
 from tracker.statistics.resampling import spread_over_seeds
 
@@ -111,14 +112,8 @@ def first_diverged_epoch(found: Outcome) -> int | None:
     int or None
     """
     curves = [found.curve(LOSS), found.curve(LOSS, "training")]
-    epochs = [
-        curve.epochs[~np.isfinite(curve.values) | (np.abs(curve.values) > _INFINITE)] for curve in curves if curve
-    ]
+    epochs = [curve.epochs[~are_numbers(curve.values)] for curve in curves if curve]
     return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
-
-
-_INFINITE = 1.79e308
-"""MLflow gives an infinite value back as the largest finite one."""
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:

@@ -142,15 +142,9 @@ def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float
     """
     found = clip_sets(runs)
     sets = {run: place for place, clips in enumerate(found) for run in clips.members}
-    rows = {run: clips.right[row] for clips in found for run, row in clips.rows.items()}
+    right = {run: int(clips.right[row].sum()) for clips in found for run, row in clips.rows.items()}
     outcomes = tuple(
-        outcome(
-            position + 1,
-            run,
-            metric,
-            int(rows[position].sum()) if position in rows else None,
-            len(rows[position]) if position in rows else None,
-        )
+        outcome(position + 1, run, metric, right.get(position), found[sets[position]].n)
         for position, run in enumerate(runs)
     )
     design = design_of([run.params for run in runs], [sets[run] for run in range(len(runs))])

@@ -133,6 +133,11 @@ def _same_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
 
 
 def _other_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
+    if details.kept_epoch is None:
+        return (
+            f"Stopping with patience {answer.patience}{_instead(details)} would have ended {run} at epoch "
+            f"{answer.stop_epoch} instead of {details.stop_epoch}, with the weights of epoch {answer.kept_epoch}."
+        )
     changed = "" if answer.clips_changed is None else f", which judge {_judged_otherwise(answer.clips_changed)}"
     return (
         f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}: patience "

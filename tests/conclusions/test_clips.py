@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.clips import by_clip, clip_sets
+from tracker.runs import Predictions
+
+if TYPE_CHECKING:
+    from conftest import MakeRun
+
+
+class TestClipSets:
+    def test_join_runs_whose_predictions_name_the_same_clips(self, made: MakeRun) -> None:
+        (found,) = clip_sets([made(1, "1101", tags={"tracker.split": ""}), made(2, "0111")])
+        assert found.members == (0, 1)
+        np.testing.assert_array_equal(found.right, [[1, 1, 0, 1], [0, 1, 1, 1]])
+
+    def test_part_runs_on_other_clips(self, made: MakeRun) -> None:
+        found = clip_sets([made(1, "1101"), made(2, "1101", prefix="other")])
+        assert [clips.members for clips in found] == [(0,), (1,)]
+
+    def test_join_a_run_without_predictions_by_its_tags(self, made: MakeRun) -> None:
+        (found,) = clip_sets([made(1, "1101"), made(2, tags={"tracker.validation_clips": "4"})])
+        assert (found.members, found.judged, found.known) == ((0, 1), (0,), True)
+
+    def test_do_not_join_runs_that_say_nothing_of_their_clips(self, made: MakeRun) -> None:
+        silent = {"tracker.dataset": "", "tracker.split": "", "tracker.validation_clips": "30"}
+        found = clip_sets([made(1, tags=silent), made(2, tags=silent)])
+        assert [(clips.members, clips.known, clips.n) for clips in found] == [((0,), False, 30), ((1,), False, 30)]
+
+    def test_align_predictions_logged_in_another_order(self, made: MakeRun) -> None:
+        run, other = made(1, "1100"), made(2, "1010")
+        saved = other.validation
+        assert saved is not None
+        reversed_ = Predictions(saved.clips[::-1], saved.labels, saved.classes, saved.probabilities[::-1])
+        object.__setattr__(other, "validation", reversed_)
+        (found,) = clip_sets([run, other])
+        np.testing.assert_array_equal(found.right[1], [1, 0, 1, 0])
+
+    def test_count_a_prediction_that_is_no_number_as_wrong(self, made: MakeRun) -> None:
+        run = made(1, "11")
+        assert run.validation is not None
+        run.validation.probabilities[0] = np.nan
+        (found,) = clip_sets([run])
+        assert found.right.tolist() == [[False, True]]
+
+    def test_know_groups_where_two_clips_share_one(self, made: MakeRun) -> None:
+        (found,) = clip_sets([made(1, "1111", groups=["x", "x", "y", "z"])])
+        assert found.n_groups == 3
+
+    def test_know_no_groups_where_every_clip_is_alone(self, made: MakeRun) -> None:
+        (found,) = clip_sets([made(1, "111", groups=["x", "y", "z"])])
+        assert (found.groups, found.n_groups) == ((), 0)
+
+
+class TestByClip:
+    def test_sorts_by_clip(self) -> None:
+        found = by_clip(Predictions(("c", "a", "b"), ("x",) * 3, ("x",), np.ones((3, 1))))
+        assert found.tolist() == [1, 2, 0]

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tracker.conclusions.option_effect import option_effects
+from tracker.statistics.crossed import by_group, crossed, nested
+from tracker.statistics.folds import nadeau_bengio
+
+if TYPE_CHECKING:
+    from conftest import MakeRun, MakeStudy
+
+    from tracker.conclusions.conclusion import Conclusion
+    from tracker.runs import Run
+
+LOW, HIGH = "110100", "111110"
+
+
+def table(*rights: str) -> np.ndarray:
+    return np.array([[float(sign) for sign in right] for right in rights])
+
+
+def by_level(made: MakeRun, rights: dict[str, list[str]], first: int = 0) -> list[Run]:
+    """Runs of option k: a level's first run has seed `first`, the next one more."""
+    number = iter(range(1, 1000))
+    return [
+        made(next(number), right, {"k": level}, seed=str(first + seed))
+        for level, found in rights.items()
+        for seed, right in enumerate(found)
+    ]
+
+
+def only(found: tuple[Conclusion, ...]) -> Conclusion:
+    (one,) = found
+    return one
+
+
+class TestOptionEffects:
+    def test_are_one_for_each_option_that_varied(self, writeup: list[Run], studied: MakeStudy) -> None:
+        found = option_effects(studied(*writeup))
+        assert [c.option for c in found] == ["kernel_size", "learning_rate", "plateau", "early_stopping_patience"]
+
+    def test_of_the_writeup_are_confounded_and_say_with_what(self, writeup: list[Run], studied: MakeStudy) -> None:
+        kernel = option_effects(studied(*writeup))[0]
+        assert kernel.verdict == "confounded"
+        assert kernel.details.aliases == ("learning_rate", "plateau", "early_stopping_patience")
+        assert (kernel.estimate, kernel.interval, kernel.p_value, kernel.details.contrasts) == (None, None, None, ())
+
+    @pytest.mark.parametrize("pairs", [1, 2])
+    def test_from_one_or_two_pairs_claim_nothing_however_large(
+        self, made: MakeRun, studied: MakeStudy, pairs: int
+    ) -> None:
+        runs = by_level(made, {"3": ["0" * 60] * pairs, "7": ["1" * 60] * pairs})
+        found = only(option_effects(studied(*runs)))
+        assert (found.verdict, found.estimate, found.p_value, found.interval) == ("inconclusive", 1.0, None, None)
+        assert found.details.contrasts[0].pairs == pairs
+
+    def test_from_three_pairs_on_are_the_crossed_analysis(self, made: MakeRun, studied: MakeStudy) -> None:
+        low, high = [LOW, "110000", "010100"], [HIGH, "111100", "110111"]
+        found = only(option_effects(studied(*by_level(made, {"3": low, "7": high}))))
+        expected = crossed(table(*high) - table(*low))
+        assert (found.estimate, found.interval, found.p_value) == (
+            pytest.approx(expected.estimate), pytest.approx(expected.interval), pytest.approx(expected.p_value),
+        )  # fmt: skip
+
+    def test_are_supported_where_they_are_clear(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(0)
+        draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731
+        runs = by_level(made, {"3": [draw(0.5) for _ in range(5)], "7": [draw(0.9) for _ in range(5)]})
+        found = only(option_effects(studied(*runs)))
+        assert (found.verdict, found.details.contrasts[0].from_, found.details.contrasts[0].to) == ("supported", "3", "7")
+
+    def test_go_from_off_to_on(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, HIGH if on else LOW, {"dropout": "0.4"} if on else {}, seed=str(i // 2))
+                for i, on in enumerate([True, False] * 3)]  # fmt: skip
+        (contrast,) = only(option_effects(studied(*runs))).details.contrasts
+        assert (contrast.from_, contrast.to) == ("off", "0.4")
+        assert contrast.estimate == pytest.approx(2 / 6)
+
+    def test_turn_their_sign_with_their_levels(self, made: MakeRun, studied: MakeStudy) -> None:
+        low, high = [LOW, "110000", "010100"], [HIGH, "111100", "110111"]
+        one = only(option_effects(studied(*by_level(made, {"3": low, "7": high}))))
+        other = only(option_effects(studied(*by_level(made, {"3": high, "7": low}))))
+        assert one.estimate == pytest.approx(-other.estimate)
+        assert one.p_value == pytest.approx(other.p_value)
+
+    def test_without_shared_seeds_are_the_nested_form(self, made: MakeRun, studied: MakeStudy) -> None:
+        low, high = ["010010", "110000", "011011"], ["111011", "110011", "111010", "111111"]
+        runs = [made(i, right, {"k": "3"}, seed=str(i)) for i, right in enumerate(low)]
+        runs += [made(10 + i, right, {"k": "7"}, seed=str(10 + i)) for i, right in enumerate(high)]
+        found = only(option_effects(studied(*runs)))
+        assert found.p_value == pytest.approx(nested(table(*high), table(*low)).p_value)
+        assert found.p_value == pytest.approx(0.065625, abs=1e-6)
+        assert (found.details.contrasts[0].pairs, found.details.contrasts[0].repetitions) == (0, (3, 4))
+
+    def test_with_two_shared_seeds_take_all_repetitions(self, made: MakeRun, studied: MakeStudy) -> None:
+        low, high = [LOW, "110000", "010100"], [HIGH, "111100", "110111"]
+        runs = [made(i, right, {"k": "3"}, seed=str(i)) for i, right in enumerate(low)]
+        runs += [made(10 + i, right, {"k": "7"}, seed=str(1 + i)) for i, right in enumerate(high)]
+        found = only(option_effects(studied(*runs)))
+        assert found.p_value == pytest.approx(nested(table(*high), table(*low)).p_value)
+
+    def test_on_grouped_clips_take_groups_for_columns(self, made: MakeRun, studied: MakeStudy) -> None:
+        low, high, groups = [LOW, "110000", "010100"], [HIGH, "111100", "110111"], list("xxyyzz")
+        runs = [made(i, right, {"k": "3"}, seed=str(i), groups=groups) for i, right in enumerate(low)]
+        runs += [made(10 + i, right, {"k": "7"}, seed=str(i)) for i, right in enumerate(high)]
+        found = only(option_effects(studied(*runs)))
+        assert found.p_value == pytest.approx(crossed(by_group(table(*high) - table(*low), groups)).p_value)
+
+    def test_are_exact_where_the_option_changed_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_loss=[0.9, 0.8 + i // 2]) for i in range(6)]
+        found = only(option_effects(studied(*runs)))
+        assert (found.verdict, found.estimate, found.p_value) == ("exact", 0.0, None)
+
+    def test_of_equal_predictions_from_other_curves_are_tested(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_loss=[0.9, 0.8 + i]) for i in range(6)]
+        found = only(option_effects(studied(*runs)))
+        assert (found.verdict, found.p_value) == ("inconclusive", 1.0)
+
+    def test_are_corrected_over_all_contrasts_of_all_options(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(3)
+        levels = [(k, w) for k in "357" for w in "12"]
+        runs = [
+            made(10 * seed + i, "".join(rng.choice(["0", "1"], 50)), {"k": k, "w": w}, seed=str(seed))
+            for seed in range(3)
+            for i, (k, w) in enumerate(levels)
+        ]
+        contrasts = [c for found in option_effects(studied(*runs)) for c in found.details.contrasts]
+        smallest = min(contrasts, key=lambda c: c.p_value)
+        assert len(contrasts) == 4
+        assert smallest.p_adjusted == pytest.approx(min(1, 4 * smallest.p_value))
+
+    def test_repeat_the_contrast_with_the_smallest_p(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(4)
+        rights = {k: ["".join(rng.choice(["0", "1"], 50, p=[1 - p, p])) for _ in range(4)]
+                  for k, p in (("3", 0.5), ("5", 0.55), ("7", 0.9))}  # fmt: skip
+        found = only(option_effects(studied(*by_level(made, rights))))
+        smallest = min(found.details.contrasts, key=lambda c: c.p_value)
+        assert (found.estimate, found.p_value, found.p_adjusted) == (
+            smallest.estimate, smallest.p_value, smallest.p_adjusted,
+        )  # fmt: skip
+
+    def test_over_folds_are_decided_by_the_folds(self, made: MakeRun, studied: MakeStudy) -> None:
+        rights = {"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]}
+        runs = [
+            made(10 * int(k) + fold, right, {"k": k, "fold": f"{fold + 1}/3"}, prefix=f"fold{fold}",
+                 tags={"tracker.split": f"split{fold}", "tracker.training_clips": "8"})
+            for k, found in rights.items()
+            for fold, right in enumerate(found)
+        ]  # fmt: skip
+        found = only(option_effects(studied(*runs)))
+        expected = nadeau_bengio(np.array([0.25, 0.25, 0.0]), 8, 4)
+        assert (found.estimate, found.p_value) == (pytest.approx(1 / 6), pytest.approx(expected.p_value))
+        assert found.details.contrasts[0].folds == 3
+
+    def test_are_not_tested_on_another_metric(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_f1=[0.1, 0.1 * i]) for i in range(6)]
+        found = only(option_effects(studied(*runs, metric="val_f1")))
+        assert (found.verdict, found.p_value, found.estimate) == ("inconclusive", None, pytest.approx(0.1))
