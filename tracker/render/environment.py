@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from tracker.render.escape import alt, code, fence, html_block, html_code, html_prose, prose
 from tracker.render.notes import note_html, note_markdown
+from tracker.render.numbers import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def _environment(finalize: Callable[[object], object] | None = None) -> Environm
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["numeric"] = _numeric
+    environment.filters |= {"numeric": _numeric, "whole": whole}
     return environment
 
 

@@ -37,7 +37,7 @@ _ACTS = re.compile(
 """What GitHub's later filters act on: mentions, issues, formulas, addresses, emoji names, commit hashes."""
 _OPENING, _CLOSING = "\"'([", "\"')].,;!?"
 _SPECIAL = re.compile(
-    r"(?P<escaped>[\\`*~\[\]])|(?P<pipe>\|)|(?P<tag><(?=[A-Za-z/!?]))|(?P<entity>&(?=#|\w+;))"
+    r"(?P<escaped>[\\`*~#\[\]])|(?P<pipe>\|)|(?P<tag><(?=[A-Za-z/!?]))|(?P<entity>&(?=#|\w+;))"
     r"|(?P<underscore>(?<![^\W_])_|_(?![^\W_]))"
 )
 _ACTS_IN_ALT = re.compile(r"[\\`^*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")

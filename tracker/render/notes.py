@@ -43,6 +43,7 @@ def note_html(note: str) -> Markup:
             rendered,
             tags=_ELEMENTS,
             attributes=_ATTRIBUTES,
+            attribute_filter=_without_titles,
             url_schemes={scheme.rstrip(":") for scheme in _SCHEMES},
             url_relative="deny",
             link_rel="noopener noreferrer nofollow",
@@ -69,6 +70,11 @@ def _words(node: SyntaxTreeNode) -> str:
     if node.children:
         return "".join(map(_words, node.children))
     return " " if node.type in {"softbreak", "hardbreak"} else node.content
+
+
+def _without_titles(_tag: str, name: str, value: str) -> str | None:
+    """Drop a link's title, which the sanitiser lets through by itself: it would hide words from a reader."""
+    return None if name == "title" else value
 
 
 def _parser() -> MarkdownIt:

@@ -23,7 +23,7 @@ NONE = Markup("–")
 
 def whole(value: int | None) -> Markup:
     """Write a count or an epoch."""
-    return NONE if value is None else Markup(f"{value}")  # noqa: S704
+    return NONE if value is None else Markup(f"{value:,}")  # noqa: S704
 
 
 def loss(value: float | None) -> Markup:

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tracker.render.arrangement import arrange, run_row
+from tracker.report import Section
+
+
+class TestArrange:
+    def test_numbers_conclusions_as_they_stand_in_the_report(self, report) -> None:
+        view = arrange(report)
+        assert [kind.title for kind in view.kinds] == [
+            "Which run is best", "What the options do", "Run against run", "Early stopping",
+        ]  # fmt: skip
+        assert [conclusion.number for kind in view.kinds for conclusion in kind.open] == [1, 2, 3, 4]
+
+    def test_the_summary_points_to_the_conclusions_by_their_numbers(self, report) -> None:
+        assert [conclusion.number for conclusion in arrange(report).summary] == [1, 2]
+
+    def test_a_step_names_the_conclusions_that_it_settles_and_they_name_it(self, report) -> None:
+        view = arrange(report)
+        assert view.steps[0].settles == (2,)
+        assert view.kinds[1].open[0].steps == (1,)
+
+    def test_a_command_among_the_next_steps_is_not_repeated(self, report) -> None:
+        assert arrange(report).kinds[1].open[0].command is None
+        alone = replace(report, next_steps=())
+        assert arrange(alone).kinds[1].open[0].command == "tracker run --kernel 7 --lr 0.001"
+
+    def test_the_most_accurate_run_is_marked(self, report) -> None:
+        assert [row.best for row in arrange(report).rows] == [False, False, True, False]
+
+    def test_a_picture_of_one_run_stands_in_its_section(self, report, pictures) -> None:
+        view = arrange(report, pictures)
+        assert [len(section.pictures) for section in view.sections] == [1, 1, 1, 1]
+        assert [picture.name for picture in view.run_pictures] == ["accuracies"]
+        assert [picture.name for picture in view.conclusion_pictures] == ["clip-grid"]
+
+    def test_a_picture_of_a_run_without_a_section_is_not_lost(self, large, pictures) -> None:
+        stranger = replace(pictures[2], name="confusion", runs=("nobody",))
+        assert arrange(large, (stranger,)).conclusion_pictures == (stranger,)
+
+    def test_twelve_runs_are_in_the_open_and_thirteen_folded(self, report) -> None:
+        entry = report.entries[0]
+        entries = tuple(replace(entry, number=number) for number in range(1, 14))
+        twelve = replace(report, sections=(Section("a", entries[:12]),))
+        thirteen = replace(report, sections=(Section("a", entries),))
+        assert not arrange(twelve).folded
+        assert arrange(thirteen).folded
+
+    def test_of_very_many_runs_the_best_are_shown_and_the_others_counted(self, large) -> None:
+        view = arrange(large)
+        assert (len(view.rows), view.more_rows) == (50, 9_950)
+        assert {row.right for row in view.rows} == {"26 of 30"}
+
+    def test_of_very_many_runs_those_of_the_summary_have_sections(self, large) -> None:
+        view = arrange(large)
+        assert {row.run_id for section in view.sections for row in section.rows} == {f"{n:032x}" for n in (1, 2, 3, 4)}
+        assert view.more_sections == 9_996
+
+    def test_conclusions_of_a_kind_are_folded_then_counted(self, large) -> None:
+        kind = arrange(large).kinds[-1]
+        assert (len(kind.open), len(kind.folded), kind.more) == (12, 48, 9_940)
+
+    def test_notes_challenges_and_excluded_runs_are_counted_beyond_fifty(self, large) -> None:
+        view = arrange(large)
+        assert [len(view.notes), len(view.challenges), len(view.excluded)] == [50, 50, 50]
+        assert [view.more_notes, view.more_challenges, view.more_excluded] == [9_950, 9_950, 9_950]
+
+    def test_options_beyond_eight_are_counted(self, report) -> None:
+        many = replace(report, options=tuple(f"option{number}" for number in range(11)))
+        assert (len(arrange(many).options), arrange(many).more_options) == (8, 3)
+
+
+class TestRunRow:
+    def test_says_what_is_not_known(self, report) -> None:
+        unknown = replace(
+            report.entries[0], accuracy=None, val_loss=None, val_accuracy=None, best_epoch=None, seconds=None
+        )
+        row = run_row(unknown)
+        assert {row.right, row.share, row.interval, row.val_loss, row.best_epoch, row.seconds} == {"–"}
+
+    def test_keeps_the_logged_digits(self, report) -> None:
+        assert run_row(report.entries[2]).logged_loss == "0.37062695622444153"
