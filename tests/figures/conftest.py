@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tracker.report import Accuracy, RunEntry
+from tracker.report import Accuracy, Picture, RunEntry
 from tracker.runs import Curve, Predictions, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GENRES = ("blues", "classical", "hiphop", "jazz", "metal")
 
@@ -96,3 +102,74 @@ def entry_of(number: int, written: Written) -> RunEntry:
 @pytest.fixture(scope="session")
 def entries() -> tuple[RunEntry, ...]:
     return tuple(entry_of(number, written) for number, written in enumerate(WRITEUP, start=1))
+
+
+@pytest.fixture(scope="session")
+def made() -> Callable[[dict[str, list[float]]], Run]:
+    """Make a run of nothing but curves."""
+
+    def make(curves: dict[str, list[float]]) -> Run:
+        by_name = {name: Curve(np.arange(1, len(v) + 1), np.array(v, dtype=float)) for name, v in curves.items()}
+        return Run("1" * 32, "made", "FINISHED", {}, {}, {}, by_name)
+
+    return make
+
+
+def read_png(content: bytes) -> tuple[tuple[int, int], set[bytes], np.ndarray]:
+    """Return a PNG's size, the names of its chunks and its pixels, shape (height, width, 3)."""
+    image = Image.open(io.BytesIO(content))
+    names, place = set(), 8
+    while place < len(content):
+        length = int.from_bytes(content[place : place + 4], "big")
+        names.add(content[place + 4 : place + 8])
+        place += 12 + length
+    return image.size, names, np.asarray(image.convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[[Picture], np.ndarray]:
+    """Check what every figure has to be, and return its pixels."""
+
+    def check(picture: Picture) -> np.ndarray:
+        (width, height), chunks, pixels = read_png(picture.png)
+        assert (width, chunks) == (1200, {b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+        assert 100 < height < 4_000
+        assert pixels[0, 0].tolist() == [255, 255, 255]
+        assert pixels.min() < 128
+        assert all(len(row) == len(picture.header) for row in picture.rows)
+        assert picture.alt.endswith(".")
+        return pixels
+
+    return check
+
+
+@pytest.fixture
+def clips() -> Callable[..., Predictions]:
+    """Make predictions on clips of some classes, a share of them wrong."""
+
+    def make(n: int, classes: tuple[str, ...], seed: int = 0, wrong: float = 0.3) -> Predictions:
+        rng = np.random.default_rng(seed)
+        truth = np.arange(n) % len(classes)
+        said = np.where(rng.random(n) < wrong, rng.integers(0, len(classes), n), truth)
+        names = tuple(f"{classes[true]}/{number:05d}.wav" for number, true in enumerate(truth))
+        return Predictions(names, tuple(classes[t] for t in truth), classes, 0.1 + np.eye(len(classes))[said])
+
+    return make
+
+
+HOSTILE = (
+    "$x^2$ $y$",
+    "a\nb\x1b[31m",
+    "\u202egpj",
+    "\U0001f3b5",
+    "<script>",
+    "x" * 300,
+    r"\alpha $\frac{1}{",
+    "",
+    "\ud800",
+)
+
+
+@pytest.fixture(scope="session")
+def strange() -> tuple[str, ...]:
+    return HOSTILE

@@ -127,8 +127,8 @@ def loss_limits(traces: Sequence[Trace]) -> tuple[float, float]:
         return 0.0, 1.0
     usual = float(np.quantile(values, 0.95))
     high = 1.5 * usual if values.max() > _OUTLYING * usual > 0 else float(values.max())
-    low = min(0.0, float(values.min()))
-    return low, low + 1.05 * (high - low) if high > low else low + 1.0
+    low = min(0.0, 1.05 * float(values.min()))
+    return (low, high + 0.05 * (high - low)) if high > low else (low, low + 1.0)
 
 
 def accuracy_limits(traces: Sequence[Trace]) -> tuple[float, float]:
