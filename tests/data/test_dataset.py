@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.data.dataset import Clip, Dataset, duplicates, fingerprint, hash_clips, read_dataset
+from tracker.data.dataset import Clip, Dataset, contradictions, duplicates, fingerprint, hash_clips, read_dataset
 from tracker.errors import DataError
 
 HASHES = {"a": "1", "b": "2"}
@@ -142,3 +142,9 @@ class TestDuplicates:
 
     def test_finds_none_where_all_differ(self):
         assert duplicates({"a": "1", "b": "2"}) == ()
+
+
+class TestContradictions:
+    def test_names_the_same_bytes_under_two_labels_only(self):
+        dataset = Dataset((clip("a", "rock"), clip("b", "jazz"), clip("c", "rock"), clip("d", "rock")))
+        assert contradictions(dataset, {"a": "1", "b": "1", "c": "2", "d": "2", "gone": "1"}) == (("a", "b"),)

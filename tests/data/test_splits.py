@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tracker.data.dataset import Clip, Dataset, read_dataset
-from tracker.data.splits import Split, cut_groups, divide, fingerprint, leaks, manifest_text
+from tracker.data.splits import Split, cut_groups, divide, fingerprint, manifest_text
 from tracker.errors import DataError
 from tracker.runs import Fold, SplitPlan
 
@@ -131,9 +131,3 @@ class TestCutGroups:
 
     def test_finds_none_in_a_division_by_group(self):
         assert cut_groups(divide(GROUPED, SplitPlan())) == ()
-
-
-class TestLeaks:
-    def test_names_the_same_bytes_on_both_sides_only(self):
-        split = Split((clip("a"), clip("b"), clip("c")), (clip("d"),), ())
-        assert leaks(split, [("a", "d"), ("b", "c"), ("c", "gone")]) == (("a", "d"),)

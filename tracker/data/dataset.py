@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["MANIFEST", "Clip", "Dataset", "duplicates", "fingerprint", "hash_clips", "read_dataset"]
+__all__ = [
+    "MANIFEST",
+    "Clip",
+    "Dataset",
+    "contradictions",
+    "duplicates",
+    "fingerprint",
+    "hash_clips",
+    "read_dataset",
+]
 
 MANIFEST = "manifest.csv"
 """A folder that holds a file of this name is read by it: it knows what folders cannot say, such as the artists."""
@@ -154,6 +163,13 @@ def duplicates(hashes: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
     for path in sorted(hashes):
         same[hashes[path]].append(path)
     return tuple(tuple(paths) for paths in same.values() if len(paths) > 1)
+
+
+def contradictions(dataset: Dataset, hashes: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+    """Return those of the `duplicates` that are labelled differently: at most one of the labels can be right."""
+    labels = {clip.path: clip.label for clip in dataset.clips}
+    same = duplicates({path: hashes[path] for path in labels})
+    return tuple(paths for paths in same if len({labels[path] for path in paths}) > 1)
 
 
 def _read(path: Path) -> list[Clip]:

@@ -21,7 +21,7 @@ from tracker.data.manifest import COLUMNS
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tracker.data.clip import Clip, Part
     from tracker.data.dataset import Dataset
@@ -113,12 +113,6 @@ def cut_groups(split: Split) -> tuple[str, ...]:
         if clip.group is not None:
             seen[clip.group].add(parts[clip.path])
     return tuple(sorted(group for group, names in seen.items() if len(names) > 1))
-
-
-def leaks(split: Split, duplicates: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Return those of the `duplicates` that are in more than one part: what is held out was trained on."""
-    parts = split.parts
-    return tuple(tuple(paths) for paths in duplicates if len({parts[path] for path in paths if path in parts}) > 1)
 
 
 def _held_out(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:

@@ -22,8 +22,8 @@ SAMPLE_RATE = 22_050
 TABLE = 2_048
 """Samples of one period: its read-out without interpolation stays 60 dB below the note."""
 
-HARMONICS = 40
-"""More are not heard of the notes that have room for more."""
+HARMONICS = 128
+"""Of the lowest notes; higher ones have as many as there is room for below half the sample rate."""
 
 RELEASE = 0.03
 """Seconds in which a note dies away after its end, so that it does not click."""
