@@ -49,7 +49,7 @@ class TestWrongUsage:
             ("--validation-fraction 1", "validation fraction must be above 0 and below 1, got 1"),
             ("--validation-fraction 0.6 --test-fraction 0.4", "must leave clips to train on"),
             ("--kernal 7", "No such option '--kernal'. Did you mean '--kernel'?"),
-            ("--dropuot 0.4", "the model cnn has no option 'dropuot': its options are dropout (float, default 0.3)"),
+            ("--dropuot 0.4", "the model cnn has no option 'dropuot'; its options: dropout (float, default 0.3)"),
             ("--dropout much", "option dropout must be a finite number, got 'much'"),
             ("--dropout", "option --dropout needs a value"),
             ("--model vgg", "there is no model 'vgg': the models are cnn"),

@@ -76,7 +76,7 @@ class TestARun:
         right = run.validation.right.mean()
         assert right == pytest.approx(run.metrics["best_val_accuracy"])
         kept = run.validation_by_epoch.probabilities[int(run.metrics["best_epoch"]) - 1]
-        assert np.array_equal(kept.astype(np.float64), run.validation.probabilities)
+        assert np.array_equal(kept, run.validation.probabilities.astype(np.float32))
 
 
 class TestSeeds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker import __version__
 from tracker.cli.options import cache_folder
 from tracker.cli.progress import counting
 from tracker.cli.terminal import notice, warn
@@ -53,6 +54,15 @@ class Prepared:
     images: Mapping[str, Image]
     dataset_fingerprint: str
     split_fingerprint: str
+
+
+def identity(prepared: Prepared) -> dict[str, str]:
+    """Return the tags that, with the params, decide a run's result."""
+    return {
+        "tracker.version": __version__,
+        "tracker.dataset": prepared.dataset_fingerprint,
+        "tracker.split": prepared.split_fingerprint,
+    }
 
 
 def prepare(data: Path | None, split_plan: SplitPlan, spectrogram: Spectrogram) -> Prepared:

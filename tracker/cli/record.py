@@ -6,12 +6,11 @@ import json
 import os
 import socket
 import subprocess
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from tracker import __version__
+from tracker.cli.prepare import identity
 from tracker.cli.terminal import notice
 from tracker.runs import NOTE_END, Curve, Run, RunPlan
 from tracker.store.artifacts import epoch_predictions_npz, predictions_csv
@@ -27,40 +26,52 @@ if TYPE_CHECKING:
 REASON_TAG = "tracker.reason"
 """Why a run failed or was ended, in one line."""
 
-
-def identity(prepared: Prepared) -> dict[str, str]:
-    """Return the tags that, with the params, decide a run's result."""
-    return {
-        "tracker.version": __version__,
-        "tracker.dataset": prepared.dataset_fingerprint,
-        "tracker.split": prepared.split_fingerprint,
-    }
+_LONGEST_TAG = 8_000
+"""Characters that MLflow keeps of a tag; the classes also head the columns of the predictions."""
 
 
-@dataclass(eq=False)
 class Recorder:
     """Writes a run while it goes on; as a context it ends the run as what it was.
 
-    Finished: FINISHED. Interrupted: KILLED. An error: FAILED, with the reason as a tag.
+    Finished: FINISHED. Interrupted: KILLED. An error: FAILED, with the reason as a tag. A run that was never started
+    leaves nothing behind.
+
+    Parameters
+    ----------
+    location : Location
+    experiment : str
+    name : str or None
+        None: the configuration in short.
+    plan : RunPlan
+    prepared : Prepared
+    note : str or None
+        The person's own words.
     """
 
-    plan: RunPlan
-    prepared: Prepared
-    name: str
-    note: str | None
-    writer: RunWriter
-    _epochs: list[Epoch] = field(default_factory=list)
+    def __init__(
+        self, location: Location, experiment: str, name: str | None, plan: RunPlan, prepared: Prepared, note: str | None
+    ) -> None:
+        self.name = name or plan.run_name(_usual_options(plan))
+        self._location = location
+        self._experiment = experiment
+        self._plan = plan
+        self._prepared = prepared
+        self._note = note
+        self._writer: RunWriter | None = None
+        self._epochs: list[Epoch] = []
 
-    @classmethod
-    def start(
-        cls, location: Location, experiment: str, name: str | None, plan: RunPlan, prepared: Prepared, note: str | None
-    ) -> Recorder:
-        """Start a run in the store."""
-        name = name or plan.run_name(_usual_options(plan))
-        writer = start_run(location, experiment, name, plan.params(), _tags(prepared, note))
-        recorder = cls(plan, prepared, name, note, writer)
-        recorder._log_data()
-        return recorder
+    def start(self) -> None:
+        """Start the run in the store, with its params and tags."""
+        tags = _tags(self._prepared, self._note)
+        self._writer = start_run(self._location, self._experiment, self.name, self._plan.params(), tags)
+        self._log_data(self._writer)
+
+    @property
+    def writer(self) -> RunWriter:
+        """What writes to the store, once the run is started."""
+        if self._writer is None:
+            raise RuntimeError("the run has not been started")
+        return self._writer
 
     @property
     def run_id(self) -> str:
@@ -94,8 +105,10 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        if self._writer is None:
+            return
         if error is None:
-            self.writer.finish("FINISHED")
+            self._writer.finish("FINISHED")
             return
         interrupted = not isinstance(error, Exception)
         self.writer.set_tags({REASON_TAG: "interrupted" if interrupted else _reason(error)})
@@ -103,16 +116,16 @@ class Recorder:
         ended = "was interrupted" if interrupted else "failed"
         notice(f"run {self.run_id} ({self.name}) {ended} after {len(self._epochs)} epochs; what it had is logged")
 
-    def _log_data(self) -> None:
+    def _log_data(self, writer: RunWriter) -> None:
         from tracker.data.splits import manifest_text
         from tracker.training.environment import environment
 
-        prepared, split = self.prepared, self.prepared.split
-        self.writer.log_text(manifest_text(prepared.dataset, split, self.plan.split), "dataset.csv")
+        prepared, split = self._prepared, self._prepared.split
+        writer.log_text(manifest_text(prepared.dataset, split, self._plan.split), "dataset.csv")
         lines = [f"{name} {version}\n" for name, version in environment().items()]
-        self.writer.log_text("".join(lines), "environment.txt")
+        writer.log_text("".join(lines), "environment.txt")
         for context, clips in (("training", split.training), ("validation", split.validation)):
-            self.writer.log_dataset(
+            writer.log_dataset(
                 prepared.source,
                 prepared.dataset_fingerprint,
                 prepared.source,
@@ -129,7 +142,7 @@ class Recorder:
         entry = build_report(self.name, [run]).entries[0]
         for picture in (run_curves(run), run_confusion(run)):
             self.writer.log_bytes(picture.png, f"{picture.name}.png")
-        words = [self.note or "", NOTE_END, render_description(entry)]
+        words = [self._note or "", NOTE_END, render_description(entry)]
         self.writer.set_tags({"mlflow.note.content": "\n\n".join(words).strip()})
 
     def _as_run(self, outcome: Outcome) -> Run:
@@ -141,20 +154,19 @@ class Recorder:
             run_id=self.run_id,
             name=self.name,
             status="FINISHED",
-            params=self.plan.params(),
-            tags=_tags(self.prepared, self.note),
+            params=self._plan.params(),
+            tags=_tags(self._prepared, self._note),
             metrics=dict(self._epochs[-1].metrics) | dict(outcome.metrics),
             curves=curves,
             validation=outcome.validation,
             validation_by_epoch=outcome.validation_by_epoch,
-            groups=_groups(self.prepared),
+            groups=_groups(self._prepared),
         )
 
 
 def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
     split = prepared.split
     tags = identity(prepared) | {
-        "tracker.classes": json.dumps(prepared.dataset.classes),
         "tracker.training_clips": str(len(split.training)),
         "tracker.validation_clips": str(len(split.validation)),
         "tracker.test_clips": str(len(split.test)),
@@ -165,6 +177,9 @@ def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
         "mlflow.source.name": "tracker run",
         "mlflow.source.type": "LOCAL",
     }
+    classes = json.dumps(prepared.dataset.classes)
+    if len(classes) <= _LONGEST_TAG:
+        tags["tracker.classes"] = classes
     return tags | _commit() | ({"mlflow.note.content": note} if note else {})
 
 

@@ -24,6 +24,9 @@ Examples:
 Any further option is the network's own, as its build function names it (--dropout 0.4).
 """
 
+_LONGEST_NOTE = 7_000
+"""Characters: MLflow keeps 8,000 of a description, and what came out is added to the note."""
+
 
 @click.command(epilog=_EXAMPLES, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.option(
@@ -126,6 +129,8 @@ def run(
     """Train one configuration and log it; prints the run's id."""
     from tracker.runs import Configuration, RunPlan, SplitPlan
 
+    if note and len(note) > _LONGEST_NOTE:
+        raise click.UsageError(f"--note must be at most {_LONGEST_NOTE} characters, got {len(note)}", context)
     try:
         configuration = Configuration(
             model=model,

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import locate_store
-from tracker.cli.prepare import Prepared, prepare, some
+from tracker.cli.prepare import Prepared, identity, prepare, some
 from tracker.cli.progress import epochs
-from tracker.cli.record import Recorder, identity
 from tracker.cli.terminal import notice, warn
 from tracker.errors import StoreError
 from tracker.runs import FINISHED, Run, RunPlan, number_text
@@ -70,18 +69,24 @@ def _finished_run(location: Location, experiment: str, plan: RunPlan, prepared: 
 
 def _train(plan: RunPlan, prepared: Prepared, location: Location, request: Request) -> str:
     """Train one plan, log it and return the run's id."""
+    from tracker.cli.record import Recorder
     from tracker.training.fit import train
 
-    data = _training_data(prepared)
-    with _terminated_like_interrupted():
-        recorder = Recorder.start(location, request.experiment, request.name, plan, prepared, request.note)
-        with recorder, epochs(recorder.name, plan.configuration.epochs) as display:
+    recorder = Recorder(location, request.experiment, request.name, plan, prepared, request.note)
+    with _terminated_like_interrupted(), recorder, epochs(recorder.name, plan.configuration.epochs) as display:
 
-            def on_epoch(epoch: Epoch) -> None:
-                recorder.log_epoch(epoch)
-                display.on_epoch(epoch)
+        def on_epoch(epoch: Epoch) -> None:
+            recorder.log_epoch(epoch)
+            display.on_epoch(epoch)
 
-            recorder.log_outcome(train(plan, data, on_epoch=on_epoch, on_batch=display.on_batch))
+        outcome = train(
+            plan,
+            _training_data(prepared),
+            on_start=recorder.start,
+            on_epoch=on_epoch,
+            on_batch=display.on_batch,
+        )
+        recorder.log_outcome(outcome)
     return recorder.run_id
 
 

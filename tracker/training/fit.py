@@ -36,6 +36,7 @@ def train(
     plan: RunPlan,
     data: TrainingData,
     *,
+    on_start: Callable[[], None] | None = None,
     on_epoch: Callable[[Epoch], None],
     on_batch: Callable[[int, int], None] | None = None,
 ) -> Outcome:
@@ -45,6 +46,8 @@ def train(
     ----------
     plan : RunPlan
     data : TrainingData
+    on_start : callable or None
+        Called once the network has been built with its options, before anything is trained.
     on_epoch : callable
         Called with each finished `Epoch`, in order.
     on_batch : callable or None
@@ -68,6 +71,8 @@ def train(
     model = _compiled(plan.configuration, (data.n_mels, frames, 1), len(data.classes))
     validation = Validation(data.validation.images, data.targets(data.validation), frames)
     record = Record(validation, on_epoch, on_batch)
+    if on_start:
+        on_start()
     interrupted = _fit(model, plan, data, record, frames)
     if plan.configuration.keep == "best":
         model.set_weights(record.best_weights)
