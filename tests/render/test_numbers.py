@@ -73,6 +73,19 @@ class TestPercentInterval:
         assert numbers.percent_interval((0.6644, 0.9266)) == "66.4 to 92.7 %"
 
 
+class TestColumns:
+    def test_have_their_unit_in_the_head(self) -> None:
+        assert numbers.ratio(Accuracy(25, 30, (0.66, 0.93))) == "25/30"
+        assert numbers.percent_bare(0.8333) == "83.3"
+        assert numbers.bounds((0.6644, 0.9999)) == "66.4–over 99.9"
+
+    @pytest.mark.parametrize(
+        ("value", "text"), [(0.01, "under 0.1"), (4.23, "4.2"), (78.4, "78"), (7_512.0, "7,512"), (None, "–")]
+    )
+    def test_of_seconds_are_never_a_false_nothing(self, value: float | None, text: str) -> None:
+        assert numbers.seconds_bare(value) == text
+
+
 class TestPoints:
     @pytest.mark.parametrize(("difference", "text"), [(1 / 30, "+3.3 points"), (-0.2, "−20 points"), (0.0, "0 points")])
     def test_has_a_sign(self, difference: float, text: str) -> None:

@@ -51,6 +51,11 @@ def right(accuracy: Accuracy | None) -> Markup:
     return NONE if accuracy is None else Markup(f"{accuracy.correct} of {accuracy.n}")  # noqa: S704
 
 
+def ratio(accuracy: Accuracy | None) -> Markup:
+    """Write the same for a narrow column, as ``25/30``."""
+    return NONE if accuracy is None else Markup(f"{accuracy.correct}/{accuracy.n}")  # noqa: S704
+
+
 def percent(share: float | None) -> Markup:
     """Write a share with one digit after the point."""
     if share is None or not math.isfinite(share):
@@ -70,6 +75,16 @@ def percent_interval(interval: Interval | None) -> Markup:
     return Markup(f"{low.removesuffix(' %')} to {high}")  # noqa: S704
 
 
+def percent_bare(share: float | None) -> Markup:
+    """Write a share for a column that has the unit in its head."""
+    return Markup(percent(share).removesuffix(" %"))  # noqa: S704
+
+
+def bounds(interval: Interval | None) -> Markup:
+    """Write the interval of a share for such a column, as ``66.4–92.7``."""
+    return NONE if interval is None else Markup("–").join(percent_bare(end) for end in interval)
+
+
 def points(difference: float | None) -> Markup:
     """Write a difference of accuracies with its sign, as ``+3.3 points``."""
     if difference is None:
@@ -81,6 +96,13 @@ def points(difference: float | None) -> Markup:
 def points_interval(interval: Interval | None) -> Markup:
     """Write the interval of a difference, as ``−12 to +18 points``."""
     return NONE if interval is None else Markup(f"{words.points_interval(interval)} points")  # noqa: S704
+
+
+def seconds_bare(value: float | None) -> Markup:
+    """Write a duration in seconds for a column that has the unit in its head."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return Markup("under 0.1" if value < 0.1 else f"{value:.1f}" if value < 9.95 else f"{value:,.0f}")  # noqa: S704
 
 
 def seconds(value: float | None) -> Markup:

@@ -19,22 +19,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as a row: in the table of all runs, and in its own section."""
+    """A run as a row: in the table of all runs (`ratio` to `stop_epoch`), and in its own section."""
 
     number: int
     name: str
     run_id: str
     seed: str | None
     levels: tuple[str, ...]
-    right: Markup
+    ratio: Markup
     share: Markup
-    interval: Markup
+    bounds: Markup
     val_loss: Markup
-    logged_loss: Markup
-    logged_accuracy: Markup
+    seconds: Markup
     best_epoch: Markup
     stop_epoch: Markup
-    seconds: Markup
+    right: Markup
+    interval: Markup
+    logged_loss: Markup
+    logged_accuracy: Markup
+    duration: Markup
     note: str | None
     best: bool
     linked: bool
