@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.data.clip import Clip, is_printable
@@ -20,8 +22,7 @@ from tracker.data.manifest import SPLIT_WORDS, read_manifest
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "MANIFEST",
@@ -222,7 +223,7 @@ def _refuse_classes(dataset: Dataset, path: Path) -> None:
     classes = dataset.classes
     if len(classes) == 1:
         raise DataError(
-            f"{path} has one class only, {classes[0]!r}, and telling apart takes two{_one_too_high(dataset)}"
+            f"{path} has one class only, {classes[0]!r}, and telling apart takes two{_one_too_high(dataset, path)}"
         )
     if all(label.lower() in SPLIT_WORDS for label in classes):
         raise DataError(
@@ -231,16 +232,10 @@ def _refuse_classes(dataset: Dataset, path: Path) -> None:
         )
 
 
-def _one_too_high(dataset: Dataset) -> str:
-    """Return the remedy for a folder of one class: often the genres lie one level further down."""
-    below: Sequence[str] = sorted(
-        {
-            clip.path.split("/")[1]
-            for clip in dataset.clips
-            if clip.path.startswith(f"{clip.label}/") and clip.path.count("/") > 1
-        }
-    )
-    if len(below) > 1:
-        some = ", ".join(below[:3]) + (", …" if len(below) > 3 else "")
-        return f"; its sub-folder holds {some}: is that the folder to give?"
+def _one_too_high(dataset: Dataset, path: Path) -> str:
+    """Return the remedy for a single class: where the clips part further down, that is likely the folder meant."""
+    folders = [clip.file.parent for clip in dataset.clips]
+    common = Path(os.path.commonpath(folders))
+    if path.is_dir() and any(folder != common for folder in folders):
+        return f"; is {common} the folder to give?"
     return "; add clips of another"
