@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -113,6 +113,16 @@ class Design:
         return tuple(tuple(runs) for runs in _grouped(term.levels for term in self.terms).values())
 
     @cached_property
+    def mixing(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """How far each column of the design matrix is mixed with each other one, and the option of each column.
+
+        Shapes (n_columns, n_columns) and (n_columns,); 0 where a column can be estimated apart. Option -1 is the
+        constant.
+        """
+        matrix, owners = _design_matrix(self)
+        return np.abs(np.linalg.pinv(matrix) @ matrix - np.eye(matrix.shape[1])), owners
+
+    @cached_property
     def repeats(self) -> NDArray[np.int64]:
         """A number for everything but options and seeds: split and validation clips."""
         return _numbered([(term.split, block) for term, block in zip(self.terms, self.blocks, strict=True)])
@@ -143,6 +153,7 @@ def terms_of(params: Mapping[str, str]) -> Terms:
     return Terms(tuple(sorted(_with_plateau(levels).items())), tuple(seed), tuple(split))
 
 
+@lru_cache(maxsize=65_536)
 def level_text(value: str) -> str:
     """Write a param's value so that equal values are equal text.
 
@@ -260,10 +271,9 @@ def aliases(design: Design, option: str) -> tuple[str, ...]:
         other option that varies.
     """
     others = tuple(name for name in design.options if name != option)
-    matrix, owners = _design_matrix(design)
-    kept = np.linalg.pinv(matrix) @ matrix
+    mixing, owners = design.mixing
     mine = owners == design.options.index(option)
-    mixed = np.abs(kept - np.eye(len(kept)))[mine].max(axis=0) > _ALIASED
+    mixed = mixing[mine].max(axis=0) > _ALIASED
     found = {design.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
     return tuple(name for name in others if name in found) or others
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from tracker.conclusions.study import Study
 
 
+FEWEST_COLUMNS = 5
+"""Clips, or groups of them, below which drawing them again tells nothing of others."""
+
+
 @dataclass(frozen=True, slots=True)
 class BestRun(Details):
     """The evidence.
@@ -170,7 +174,8 @@ def _method(study: Study, runs: Sequence[int]) -> str:
 def _probability(study: Study, best: int) -> float | None:
     """Estimate how likely the best is to be it on other clips, among the runs whose predictions were logged."""
     clips = study.sets[best]
-    if best not in clips.rows or len(clips.judged) < 2 or not study.metric.is_accuracy:
+    columns = clips.n_groups if clips.groups else len(clips.clips)
+    if best not in clips.rows or len(clips.judged) < 2 or columns < FEWEST_COLUMNS or not study.metric.is_accuracy:
         return None
     seed = study.random_seed(clips.judged)
     return float(probability_best(clips.right, seed, clips.groups or None)[clips.rows[best]])

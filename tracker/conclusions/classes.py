@@ -154,7 +154,7 @@ def _class_errors(
     wrong = ~clips.right[:, mine]
     groups = [clips.groups[clip] for clip in mine] if clips.groups else []
     number = int(wrong[row].sum())
-    taken = Counter(predicted[clip] for clip, bad in zip(mine, wrong[row], strict=True) if bad)
+    taken = Counter(predicted[clip] for clip in mine[wrong[row]] if predicted[clip] != name)
     other = min(taken, key=lambda found: (-taken[found], found), default=None)
     return ClassErrors(
         name=name,

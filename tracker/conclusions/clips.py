@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.outcomes import whole_tag
+from tracker.conclusions.outcomes import count_tag
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -115,7 +115,7 @@ def _clip_set(key: Hashable, members: tuple[int, ...], runs: Sequence[Run], name
         predictions = runs[run].validation
         if predictions is not None:
             right[row] = _right(predictions)
-    n = len(clips) or next((n for run in members if (n := whole_tag(runs[run], "tracker.validation_clips"))), None)
+    n = len(clips) or next((n for run in members if (n := count_tag(runs[run], "tracker.validation_clips"))), None)
     return ClipSet(members, n, not isinstance(key, int), clips, labels, groups, judged, right)
 
 

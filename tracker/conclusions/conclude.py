@@ -9,7 +9,7 @@ from tracker.conclusions.best_run import best_runs
 from tracker.conclusions.classes import classes
 from tracker.conclusions.early_stopping import early_stopping
 from tracker.conclusions.learning_rate import learning_rates
-from tracker.conclusions.next_steps import NextStep, commands, next_steps
+from tracker.conclusions.next_steps import NextStep, command, next_steps
 from tracker.conclusions.option_effect import option_effects
 from tracker.conclusions.overfitting import overfitting
 from tracker.conclusions.pairs import printed_pairs, run_family
@@ -44,12 +44,9 @@ def conclude(study: Study, experiment: str) -> tuple[tuple[Conclusion, ...], tup
         By kind, each kind in its own stable order.
     steps : tuple of NextStep
     """
-    found = _conclusions(study)
-    steps = next_steps(study, found, experiment)
-    lines = commands(steps)
-    voice = voice_of(study)
-    said = (replace(c, command=lines.get(c.id)) if c.verdict in OPEN else c for c in found)
-    return tuple(with_sentence(conclusion, voice) for conclusion in said), steps
+    found, voice = _conclusions(study), voice_of(study)
+    settled = (replace(c, command=command(study, c, found, experiment)) if c.verdict in OPEN else c for c in found)
+    return tuple(with_sentence(c, voice) for c in settled), next_steps(study, found, experiment)
 
 
 def voice_of(study: Study) -> Voice:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.outcomes import whole_tag
+from tracker.conclusions.outcomes import count_tag
 from tracker.design import as_number
 from tracker.statistics.crossed import Effect, by_group, crossed, nested
 from tracker.statistics.folds import FEWEST_FOLDS, nadeau_bengio
@@ -209,7 +209,7 @@ def _judged(study: Study, runs: Sequence[int]) -> list[int]:
 def _training_clips(study: Study, clips: ClipSet, n_validation: float) -> float:
     """Return how many clips a fold was trained on, as logged or by its number of folds; at worst as many as judged."""
     run = study.outcomes[clips.members[0]].run
-    logged = whole_tag(run, "tracker.training_clips")
+    logged = count_tag(run, "tracker.training_clips")
     if logged:
         return logged
     folds = as_number(run.params.get("fold", "").partition("/")[2])

@@ -137,7 +137,8 @@ def _conclusion(study: Study, option: str, found: Sequence[ContrastEffect]) -> C
     if not found:
         everything = study.ids(range(len(study.outcomes)))
         details = OptionEffect((), aliases(study.design, option), levels)
-        return Conclusion("option_effect", "confounded", everything, details, option=option)
+        verdict: Verdict = "confounded" if details.aliases else "not_comparable"
+        return Conclusion("option_effect", verdict, everything, details, option=option)
     first = min(found, key=_by_p)
     return Conclusion(
         kind="option_effect",

@@ -146,9 +146,9 @@ def whole_param(run: Run, name: str) -> int | None:
     return _whole(as_number(run.params.get(name, "")))
 
 
-def whole_tag(run: Run, name: str) -> int | None:
-    """Return a tag that is a whole number, else None."""
-    return _whole(as_number(run.tags.get(name, "")))
+def count_tag(run: Run, name: str) -> int | None:
+    """Return a tag that is a whole number of at least 1, else None."""
+    return _whole(as_number(run.tags.get(name, "")), least=1)
 
 
 def count_right(accuracy: float | None, n: int | None) -> int | None:
@@ -242,7 +242,7 @@ def _default_metric(logged: set[str], *, judged: bool) -> str:
 
 def _best_epoch(run: Run) -> int | None:
     """Return the epoch of the lowest validation loss: as logged, if the curve has it, else from the curve."""
-    logged = _whole(run.metrics.get("best_epoch"))
+    logged = _whole(run.metrics.get("best_epoch"), least=1)
     losses = curve(run, LOSS)
     if losses is None or logged in losses.epochs:
         return logged
@@ -252,7 +252,7 @@ def _best_epoch(run: Run) -> int | None:
 
 def _stop_epoch(run: Run) -> int | None:
     """Return the last epoch trained, as logged or from the curves."""
-    logged = _whole(run.metrics.get("stop_epoch"))
+    logged = _whole(run.metrics.get("stop_epoch"), least=1)
     if logged is not None:
         return logged
     curves = [curve(run, quantity, part) for quantity in (LOSS, ACCURACY) for part in _PARTS]
@@ -300,5 +300,6 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and are_numbers(np.array(value)) else None
 
 
-def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and math.isfinite(value) and value == int(value) else None
+def _whole(value: float | None, least: int = 0) -> int | None:
+    whole = value is not None and math.isfinite(value) and value == int(value) and value >= least
+    return int(value) if value is not None and whole else None

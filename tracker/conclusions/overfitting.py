@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval
-from tracker.conclusions.outcomes import Outcome, are_numbers, count_right, whole_tag
+from tracker.conclusions.outcomes import Outcome, are_numbers, count_right, count_tag
 from tracker.conclusions.roles import LOSS
 from tracker.statistics.proportions import newcombe
 
@@ -125,7 +125,7 @@ def _trend(losses: Curve, best: int) -> bool | None:
 
 def _gap(found: Outcome) -> Gap | None:
     """Return the generalisation gap where training clips were judged with the kept weights."""
-    n_train = whole_tag(found.run, "tracker.training_clips")
+    n_train = count_tag(found.run, "tracker.training_clips")
     right = count_right(found.run.metrics.get("fit_accuracy"), n_train)
     if right is None or not n_train or found.correct is None or not found.n:
         return None

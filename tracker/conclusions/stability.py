@@ -71,15 +71,9 @@ class OneSeed(Details):
 
 @dataclass(frozen=True, slots=True)
 class Diverged(Details):
-    """Runs whose loss was no finite number.
+    """A run whose loss was no finite number, and the first epoch of that."""
 
-    Parameters
-    ----------
-    epochs : tuple of int
-        The first such epoch of each run.
-    """
-
-    epochs: tuple[int, ...] = ()
+    epoch: int = 1
 
 
 def stability(study: Study) -> tuple[Conclusion, ...]:
@@ -177,8 +171,7 @@ _MOST_PAIRS = 20
 
 
 def _diverged(study: Study) -> Iterator[Conclusion]:
-    epochs = {run: first_diverged_epoch(found) for run, found in enumerate(study.outcomes)}
-    runs = [run for run, epoch in epochs.items() if epoch is not None]
-    if runs:
-        details = Diverged(tuple(epoch for epoch in epochs.values() if epoch is not None))
-        yield Conclusion("stability", "exact", study.ids(runs), details)
+    for found in study.outcomes:
+        epoch = first_diverged_epoch(found)
+        if epoch is not None:
+            yield Conclusion("stability", "exact", (found.run_id,), Diverged(epoch))

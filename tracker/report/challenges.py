@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from tracker.report.contents import Excluded
     from tracker.runs import Run
 
+_ENDS = (
+    ("FAILED", "failed", "failed"),
+    ("KILLED", "was killed", "were killed"),
+    ("RUNNING", "is still running or was interrupted", "are still running or were interrupted"),
+)
+
 _MOST_SAID = 3
 """Conclusions of one sort that are said one by one."""
 
@@ -40,7 +46,7 @@ def challenges(
     """
     return (
         *_left_out(excluded, runs),
-        *(c.sentence for c in conclusions if isinstance(c.details, Diverged)),
+        *_diverged(conclusions, voice),
         *_drops(conclusions, voice),
         *_idle(conclusions, voice),
         *_limits(conclusions, voice),
@@ -50,12 +56,19 @@ def challenges(
 
 def _left_out(excluded: Sequence[Excluded], runs: Sequence[Run]) -> Iterator[str]:
     status = {run.run_id: run.status for run in runs}
-    for word, said in (("FAILED", "failed"), ("KILLED", "was killed"), ("RUNNING", "did not end")):
+    for word, one, several in _ENDS:
         number = sum(status[left.run_id] == word for left in excluded)
         if number:
-            plural = said.replace("was", "were") if number > 1 else said
-            left = "is left out" if number == 1 else "are left out"
-            yield f"{capitalised(count(number, 'run'))} {plural} and {left} of all comparisons."
+            said = f"{one} and is" if number == 1 else f"{several} and are"
+            yield f"{capitalised(count(number, 'run'))} {said} left out of all comparisons."
+
+
+def _diverged(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+    runs = [c for c in conclusions if isinstance(c.details, Diverged)]
+    if len(runs) > _MOST_SAID:
+        yield f"{capitalised(voice.runs([c.runs[0] for c in runs]))} diverged: their losses are no finite numbers."
+    else:
+        yield from (c.sentence for c in runs)
 
 
 def _drops(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:

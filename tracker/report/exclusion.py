@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _REASONS = {
     "FAILED": "failed",
     "KILLED": "was killed",
-    "RUNNING": "is running, or was interrupted without a word",
+    "RUNNING": "is still running or was interrupted",
     "SCHEDULED": "has not begun",
 }
 

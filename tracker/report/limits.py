@@ -34,7 +34,7 @@ def limits(study: Study, conclusions: Sequence[Conclusion], voice: Voice) -> tup
     return (
         *_clips(study, conclusions, voice),
         *_seeds(study),
-        *_together(conclusions),
+        *_together(study, conclusions),
         *_unlogged(study, voice),
         *_selection(study),
     )
@@ -66,6 +66,8 @@ def _seeds(study: Study) -> Iterator[str]:
         return
     if max(sizes) == 1:
         yield "Every configuration was trained once: what an option does cannot be told from the luck of one training."
+    elif max(sizes) < FEWEST_SEEDS:
+        yield "No configuration was trained three times: too few to tell what an option does from the luck of training."
     elif min(sizes) < FEWEST_SEEDS:
         few = sum(size < FEWEST_SEEDS for size in sizes)
         of_all = f"{capitalised(number_word(few))} of the {number_word(len(sizes))} configurations"
@@ -73,18 +75,18 @@ def _seeds(study: Study) -> Iterator[str]:
         yield f"{of_all} {trained} fewer than three times: too few to tell what they do from the luck of training."
 
 
-def _together(conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    """Say once for each set of options that changed together."""
-    said = set()
+def _together(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    """Say which options changed together, those that share one with others in one sentence."""
+    found: list[set[str]] = []
     for conclusion in conclusions:
         details = conclusion.details
-        if not isinstance(details, OptionEffect) or conclusion.verdict != "confounded":
-            continue
-        together = frozenset([conclusion.option or "", *details.aliases])
-        if len(together) > 1 and together not in said:
-            said.add(together)
-            names = [option_words(option) for option in (conclusion.option or "", *details.aliases)]
-            yield f"{capitalised(listing(names))} changed together: which of them mattered is not known."
+        if isinstance(details, OptionEffect) and conclusion.option is not None and details.aliases:
+            together = {conclusion.option, *details.aliases}
+            joined = [other for other in found if other & together]
+            found = [other for other in found if not other & together] + [together.union(*joined)]
+    for options in found:
+        names = [option_words(option) for option in study.design.options if option in options]
+        yield f"{capitalised(listing(names))} changed together: which of them mattered is not known."
 
 
 def _unlogged(study: Study, voice: Voice) -> Iterator[str]:

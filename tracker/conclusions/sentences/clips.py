@@ -53,13 +53,9 @@ def one_seed(conclusion: Conclusion, details: OneSeed, voice: Voice) -> str:
 
 
 def diverged(conclusion: Conclusion, details: Diverged, voice: Voice) -> str:
-    """Say which runs diverged, and when."""
-    if len(conclusion.runs) == 1:
-        run = capitalised(voice.run(conclusion.runs[0]))
-        return f"{run} diverged: its loss is no finite number at epoch {details.epochs[0]}."
+    """Say that a run diverged, and when."""
     return (
-        f"{capitalised(voice.runs(conclusion.runs))} diverged: their losses are no finite numbers, from epoch "
-        f"{min(details.epochs)} on at the earliest."
+        f"{capitalised(voice.run(conclusion.runs[0]))} diverged: its loss is no finite number at epoch {details.epoch}."
     )
 
 
@@ -81,9 +77,10 @@ def selection_optimism(conclusion: Conclusion, details: SelectionOptimism, voice
     nearer = percent(max(0.0, details.accuracy - conclusion.estimate))
     best, among = capitalised(voice.run(details.best)), count(details.runs, "run")
     flattery = f"{points(conclusion.estimate)} (bootstrap, 95 % interval {points_interval(conclusion.interval)} points)"
+    expect = f": on new clips expect nearer to {nearer} than to {percent(details.accuracy)}"
     return (
         f"{best} was chosen among {among}{epochs} on the clips that its accuracy is said of. That flatters it by an "
-        f"estimated {flattery}: on new clips expect nearer to {nearer} than to {percent(details.accuracy)}."
+        f"estimated {flattery}{expect if nearer != percent(details.accuracy) else ''}."
     )
 
 
@@ -94,7 +91,8 @@ def sample_size(conclusion: Conclusion, details: SampleSize, voice: Voice) -> st
     if details.n_groups and round(details.design_effect, 1) > 1:
         groups += f", which count for about {round((conclusion.n or 0) / details.design_effect)} independent ones,"
     parts = [f"With {clips}{groups} one clip is {points(details.one_clip)}.", _detectable(details)]
-    if details.ceiling_p is not None and details.ceiling_p > voice.alpha and details.best_correct is not None:
+    shows = details.detectable[1] is not None and details.ceiling_p is not None
+    if shows and details.ceiling_p is not None and details.ceiling_p > voice.alpha:
         parts.append(
             f"Nothing can significantly beat {details.best_correct} of {conclusion.n}: even all {conclusion.n} right "
             f"gives {voice.p(details.ceiling_p)} at best."
@@ -111,13 +109,17 @@ def _errors(details: Classes, best: str) -> str:
     rest = sum(found.wrong for found in wrong[_MOST_CLASSES:])
     if rest:
         named.append(f"{number_word(rest)} in other classes")
-    return f"Of {best}'s {count(total, 'error')}, by class: {listing(named)}."
+    return f"{capitalised(best)} gets {count(total, 'validation clip')} wrong: {listing(named)}."
 
 
 def _class(found: ClassErrors, *, first: bool) -> str:
-    taken = f"{'' if found.taken == found.wrong else f'{found.taken} '}taken for {found.taken_for}"
-    interval = f"95 % interval {percent_interval(found.interval)} wrong; " if first else ""
-    return f"{found.wrong} of {found.n} {found.name} ({interval}{taken})"
+    """Say how many clips of a class are wrong; of the first one its interval too."""
+    told = [f"95 % interval {percent_interval(found.interval)}"] if first else []
+    if found.taken_for is not None:
+        some = "" if found.taken == found.wrong else f"{number_word(found.taken)} "
+        told.append(f"{some}taken for {found.taken_for}")
+    head = f"{found.wrong} of {found.n} in {found.name}"
+    return f"{head} ({'; '.join(told)})" if told else head
 
 
 def _always_wrong(details: Classes) -> list[str]:
@@ -148,7 +150,8 @@ def _detectable(details: SampleSize) -> str:
             f"{points(high)} would be found about four times in five, smaller ones less often, and one of a single "
             f"clip would take {round_number(most)} clips."
         )
-    span = points(high) if low is None else f"{points(low).removesuffix(' points')} to {points(high)}"
+    fewest_points, most_points = points(high if low is None else low), points(high)
+    span = f"{fewest_points.removesuffix(' points')} to {most_points}" if fewest_points != most_points else most_points
     return (
         f"A true difference of {span}, depending on how often two models disagree, would be found about four times in "
         f"five, and one of a single clip would take {round_number(fewest)} to "

@@ -40,7 +40,7 @@ def best_run(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     if details.folds:
         return _best_configuration(conclusion, details, voice)
     parts = [_most(conclusion, details, voice), _standing(conclusion, details, voice)]
-    if details.probability is not None and details.others and conclusion.verdict != "supported":
+    if details.probability is not None and details.probability < 1 and conclusion.verdict != "supported":
         parts.append(f"On other clips like these it would be the best {percent(details.probability)} of the time.")
     return " ".join(parts)
 
@@ -89,11 +89,16 @@ def _standing(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     if len(details.indistinguishable) == details.others:
         none = f"None of {others}" if details.others > 1 else "Not even the other run"
         return f"{none} can be told from it: {_clearest(conclusion, details, voice)}."
-    return f"Of {others}, {voice.runs(details.indistinguishable)} cannot be told from it; the rest are worse."
+    worse = details.others - len(details.indistinguishable)
+    are_worse = "one is" if worse == 1 else f"{number_word(worse)} are"
+    alike = voice.runs(details.indistinguishable) if details.indistinguishable else "none"
+    test = f"{conclusion.method}, corrected for all pairs"
+    return f"Of {others}, {are_worse} worse ({test}) and {alike} cannot be told from it."
 
 
 def _clearest(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
-    gap = f"the clearest gap is {count(abs(details.clearest_gap or 0), 'clip')}"
+    clips = abs(details.clearest_gap or 0)
+    gap = f"the clearest gap is {count(clips, 'clip')}" if clips else "even the clearest has as many right"
     if conclusion.method == COUNTS and details.least_p is not None:
         return f"{gap}, and whichever clips these are, exact McNemar gives {voice.p(details.least_p, '≥')}"
     lowest = details.lowest_p if details.lowest_p is not None else 1.0

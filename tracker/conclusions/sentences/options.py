@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def option_effect(conclusion: Conclusion, details: OptionEffect, voice: Voice) -> str:
     """Say what an option does, or why that is not to be had."""
     option = conclusion.option or ""
-    if conclusion.verdict == "confounded":
+    if not details.contrasts:
         return _confounded(option, details, conclusion.command)
     telling = min(details.contrasts, key=lambda found: found.p_value if found.p_value is not None else 2.0)
     return " ".join([_contrast(option, telling, voice), *_others(option, details)])

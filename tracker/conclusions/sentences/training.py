@@ -10,6 +10,7 @@ from tracker.conclusions.sentences.words import (
     count,
     duration,
     losses,
+    plateau_words,
     points,
     points_interval,
     rate_text,
@@ -153,8 +154,7 @@ def _judged_otherwise(clips: int) -> str:
 def _steady(run: str, details: LearningRate) -> str:
     rate = rate_text(details.first or 0.0)
     if details.plateau is not None:
-        factor, _, patience = details.plateau.partition("x")
-        return f"{run}'s plateau (factor {factor}, patience {patience}) never fired: the rate stayed at {rate}."
+        return f"{run}'s plateau of {plateau_words(details.plateau)} never fired: the rate stayed at {rate}."
     would = [other for other in details.others if other.differs_after is not None]
     stayed = f"{run}'s learning rate stayed at {rate}."
     if not would:

@@ -30,6 +30,7 @@ _OPTIONS = {
     "keep": "kept epoch",
     "segment_s": "segment length",
 }
+_LONGEST_NUMBER = 8
 _MOST_NAMED = 12
 """Runs that are named one by one."""
 
@@ -83,7 +84,7 @@ def p_text(p_value: float, alpha: float, sign: str = "=") -> str:
     if p_value < min(0.001, alpha) and sign != "≥":
         return "p < 0.001" if alpha >= 0.001 else f"p {sign} {p_value:.1e}"
     if p_value == 1:
-        return f"p {sign} 1.0"
+        return "p = 1.0"
     digits = 3
     while digits < 12 and not _on_its_side(_rounded(p_value, digits, sign), p_value, alpha):
         digits += 1
@@ -136,12 +137,12 @@ def round_number(number: int) -> str:
 
 
 def losses(*values: float) -> tuple[str, ...]:
-    """Return losses with as many digits, at least two, as tell those apart that differ."""
+    """Return losses with as many digits, at least two, as tell those apart that differ, and from 0."""
     for digits in range(2, 9):
-        texts = tuple(f"{value:.{digits}f}" for value in values)
-        if len(set(texts)) == len(set(values)):
-            return texts
-    return tuple(repr(value) for value in values)
+        texts = tuple(f"{value:.{digits}f}" for value in (*values, 0.0))
+        if len(set(texts)) == len({*values, 0.0}):
+            return texts[:-1]
+    return tuple(f"{value:.6g}" for value in values)
 
 
 def rate_text(rate: float) -> str:
@@ -171,10 +172,10 @@ def option_words(option: str) -> str:
 def change_words(option: str, start: str, end: str) -> str:
     """Return a change of level in words: ``kernel size 7 instead of 3``."""
     if option == PLATEAU:
-        before = "none" if start == OFF else _plateau(start)
-        return f"a plateau of {_plateau(end)} instead of {before}"
+        before = "none" if start == OFF else plateau_words(start)
+        return f"a plateau of {plateau_words(end)} instead of {before}"
     name = "early-stopping patience" if option == "early_stopping_patience" else option_words(option)
-    return f"{name} {end} instead of {'none' if start == OFF else start}"
+    return f"{name} {_short(end)} instead of {'none' if start == OFF else _short(start)}"
 
 
 def capitalised(text: str) -> str:
@@ -182,11 +183,15 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _short(level: str) -> str:
+    """Return a level as it is, a number of many digits to three of them."""
+    number = as_number(level)
+    return number_text(float(f"{number:.3g}")) if number is not None and len(level) > _LONGEST_NUMBER else level
+
+
 def _rounded(p_value: float, digits: int, sign: str) -> float:
-    if sign == "=":
-        return round(p_value, digits)
     scaled = p_value * 10**digits
-    whole = math.floor(scaled + 1e-9) if sign == "≥" else math.ceil(scaled - 1e-9)
+    whole = {"≥": math.floor(scaled + 1e-9), "≤": math.ceil(scaled - 1e-9)}.get(sign, math.floor(scaled + 0.5))
     return float(whole / 10**digits)
 
 
@@ -201,16 +206,16 @@ def _signed(difference: float) -> str:
 
 
 def _points(size: float) -> str:
+    """Return a size in points: whole from ten on, to a tenth below, and to one digit where that would be a false 0."""
     size *= 100
-    if size == 0:
-        return "0"
-    if size < 0.05:
-        return "under 0.1"
-    digits = 0 if round(size, 1) >= 10 or abs(size - round(size)) < 1e-9 else 1
-    return f"{size:.{digits}f}"
+    if size < 0.095:
+        return number_text(float(f"{size:.1g}"))
+    whole = round(size, 1) >= 10 or abs(size - round(size)) < 1e-9
+    return f"{size:.0f}" if whole else f"{size:.1f}"
 
 
-def _plateau(level: str) -> str:
+def plateau_words(level: str) -> str:
+    """Return a plateau's level in words: ``factor 0.3 and patience 10``."""
     factor, _, patience = level.partition("x")
     known = as_number(factor) is not None and as_number(patience) is not None
     return f"factor {factor} and patience {patience}" if known else level
