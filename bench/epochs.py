@@ -1,0 +1,118 @@
+"""Seconds an epoch: tracker's training beside Keras' `fit` on arrays, with the same network and as many segments.
+
+    .venv/bin/python bench/epochs.py [--kernel 3] [--epochs 8] [--rounds 3]
+
+120 training clips and 30 validation clips of 30 s as seeded noise with a brighter band per class: four segments of each
+training clip and ten of each validation clip an epoch. The plain fit trains on the same crops in every epoch and judges
+segments rather than clips. Both run in turn. Times are from the end of one epoch to the end of the next, on the clock
+and on the processor (which other work on the machine disturbs less); "first" is from the start to the end of the first
+epoch, with the network built and traced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from tracker.runs import Configuration, RunPlan
+from tracker.training.environment import environment
+from tracker.training.fit import LabelledImages, TrainingData, train
+from tracker.training.segments import consecutive_segments, random_segments
+
+from tracker.training.backend import keras  # isort: skip  (after whatever sets it up)
+from tracker.training.networks import load_builder, parse_options
+
+CLASSES = tuple("abcde")
+OPTIONS = parse_options("cnn", {})
+
+
+class Marks:
+    """Clock and processor seconds at the start and at the end of every epoch."""
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[float, float]] = []
+        self.add()
+
+    def add(self, *_: object) -> None:
+        """Note that an epoch ends; also as a callback, whatever it is called with."""
+        self._marks.append((time.perf_counter(), time.process_time()))
+
+    def seconds(self) -> np.ndarray:
+        """Return what each epoch took, shape (n_epochs, 2)."""
+        return np.diff(self._marks, axis=0)
+
+
+def make_part(count: int, seed: int) -> LabelledImages:
+    rng = np.random.default_rng(seed)
+    images = []
+    for i in range(count):
+        image = rng.uniform(-80, -10, (128, 1_292))
+        image[20 * (i % 5) : 20 * (i % 5) + 20] += 8
+        images.append(image.astype(np.float16))
+    return LabelledImages(tuple(f"{i:03}" for i in range(count)), tuple(CLASSES[i % 5] for i in range(count)), images)
+
+
+def plain_fit(plan: RunPlan, data: TrainingData) -> np.ndarray:
+    marks = Marks()
+    frames = plan.spectrogram.frames(plan.configuration.segment_s)
+    crops = random_segments(data.training.images, frames, np.random.default_rng(0))
+    held_out = consecutive_segments(data.validation.images, frames)
+    x, x_val = crops.cut(data.training.images, slice(None)), held_out.cut(data.validation.images, slice(None))
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(plan.seed)
+    build = load_builder(plan.configuration.model)
+    model = build(x.shape[1:], len(CLASSES), kernel_size=plan.configuration.kernel_size, **dict(OPTIONS))
+    optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(
+        x.astype(np.float32),
+        data.targets(data.training)[crops.clips],
+        batch_size=plan.configuration.batch_size,
+        epochs=plan.configuration.epochs,
+        validation_data=(x_val.astype(np.float32), data.targets(data.validation)[held_out.clips]),
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=marks.add)],
+        verbose=0,
+    )
+    return marks.seconds()
+
+
+def tracker_fit(plan: RunPlan, data: TrainingData) -> np.ndarray:
+    marks = Marks()
+    train(plan, data, on_epoch=marks.add)
+    return marks.seconds()
+
+
+def show(runs: dict[str, list[np.ndarray]]) -> None:
+    print(f"{'':10} {'seconds on the clock':^35} {'on the processor':^17}")
+    print(f"{'what':10} {'an epoch':>8} {'lowest':>8} {'first':>8} {'× keras':>8} {'an epoch':>8} {'× keras':>8}")
+    medians = {name: np.median(np.concatenate([run[1:] for run in some]), axis=0) for name, some in runs.items()}
+    for name, some in runs.items():
+        lowest, first = min(run[1:, 0].min() for run in some), np.median([run[0, 0] for run in some])
+        (clock, processor), (clock_ratio, processor_ratio) = medians[name], medians[name] / medians["keras fit"]
+        on_the_clock = f"{clock:8.3f} {lowest:8.3f} {first:8.3f} {clock_ratio:8.2f}"
+        print(f"{name:10} {on_the_clock} {processor:8.3f} {processor_ratio:8.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kernel", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    plan = RunPlan(Configuration(kernel_size=arguments.kernel, epochs=arguments.epochs, options=OPTIONS))
+    data = TrainingData(make_part(120, 0), make_part(30, 1), CLASSES)
+    runs: dict[str, list[np.ndarray]] = {"keras fit": [], "tracker": []}
+    for _ in range(arguments.rounds):
+        runs["keras fit"].append(plain_fit(plan, data))
+        runs["tracker"].append(tracker_fit(plan, data))
+    print(
+        f"kernel {arguments.kernel}, {environment()['threads']} thread(s), "
+        f"{arguments.epochs} epochs, {arguments.rounds} rounds"
+    )
+    show(runs)
+
+
+if __name__ == "__main__":
+    main()
