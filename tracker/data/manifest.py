@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -120,8 +121,9 @@ def _header(fields: list[str], manifest: Path) -> list[str]:
     header = [field.strip().lower() for field in fields]
     lacking = [column for column in ("path", "label") if column not in header]
     if lacking:
+        first_line = ",".join(fields)[:80]
         raise DataError(
-            f"{manifest} has no column {' and no column '.join(lacking)}, its first line being {','.join(fields)!r}; "
+            f"{manifest} has no column {' and no column '.join(lacking)}, its first line being {first_line!r}; "
             "a manifest begins with the header path,label and optionally group,split,fold"
         )
     twice = [column for column in COLUMNS if header.count(column) > 1]
@@ -182,7 +184,7 @@ def _part(word: str, where: str) -> Part | None:
 def _fold(word: str, where: str) -> int | None:
     if not word:
         return None
-    if not (word.isascii() and word.isdigit() and int(word) >= 1):
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", word):
         raise DataError(f"{where}: the fold must be a whole number from 1 on, got {word!r}")
     return int(word)
 
