@@ -70,7 +70,11 @@ class TestOptionEffects:
         draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731
         runs = by_level(made, {"3": [draw(0.5) for _ in range(5)], "7": [draw(0.9) for _ in range(5)]})
         found = only(option_effects(studied(*runs)))
-        assert (found.verdict, found.details.contrasts[0].from_, found.details.contrasts[0].to) == ("supported", "3", "7")
+        assert (found.verdict, found.details.contrasts[0].from_, found.details.contrasts[0].to) == (
+            "supported",
+            "3",
+            "7",
+        )
 
     def test_go_from_off_to_on(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, HIGH if on else LOW, {"dropout": "0.4"} if on else {}, seed=str(i // 2))

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-from typing import TYPE_CHECKING
 
 from tracker.conclusions.pairs import MOST_PRINTED, MOST_RUNS_PAIRED, printed_pairs, run_family
 from tracker.statistics.paired import from_aggregates, mcnemar
@@ -54,7 +55,9 @@ class TestRunFamily:
         study = studied(*(made(i, right(rng), seed=str(i)) for i in range(5)))
         found, table = run_family(study, ()), study.clip_sets[0].right
         for (a, b), p_value in found.p_values.items():
-            assert p_value == pytest.approx(mcnemar(int((table[a] & ~table[b]).sum()), int((table[b] & ~table[a]).sum())))
+            assert p_value == pytest.approx(
+                mcnemar(int((table[a] & ~table[b]).sum()), int((table[b] & ~table[a]).sum()))
+            )
         assert len(found.p_values) == 10
 
     def test_corrects_for_pairs_that_were_not_tested_too(self, made: MakeRun, studied: MakeStudy) -> None:

@@ -53,7 +53,12 @@ class TestRunDifferences:
 
     def test_are_not_comparable_on_other_clips(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = differences(studied(made(1, "110"), made(2, "111", prefix="other")))
-        assert (found.verdict, found.details.why, found.estimate, found.p_value) == ("not_comparable", "clips", None, None)
+        assert (found.verdict, found.details.why, found.estimate, found.p_value) == (
+            "not_comparable",
+            "clips",
+            None,
+            None,
+        )
 
     def test_are_unknown_where_the_clips_were_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
         silent = {"tracker.dataset": "", "tracker.split": "", "tracker.validation_clips": "30"}

@@ -167,7 +167,7 @@ def command_line(
             *_data(data or run.tags.get("tracker.data", DEMO)),
             *_said({name: levels.get(name, OFF) for name in _OPTIONS}, _OPTIONS),
             *_network({name: level for name, level in levels.items() if name not in _OPTIONS}, run),
-            *_said(parts, _SPLIT),
+            *_said({name: parts.get(name, OFF) for name in _SPLIT}, _SPLIT),
             *_seeds(seed, seeds),
             *_experiment(experiment),
         ]

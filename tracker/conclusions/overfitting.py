@@ -44,8 +44,8 @@ class Overfitting(Details):
     best_loss, last_loss : float or None
         The training loss at these epochs.
     trend : bool or None
-        Whether validation loss was higher in the later half of the epochs after its minimum than around it, by more
-        than it fluttered from epoch to epoch.
+        Whether validation loss was higher in the later half of the epochs after its minimum than in the earlier, by
+        more than it fluttered from epoch to epoch.
     gap : Gap or None
     """
 
@@ -112,15 +112,16 @@ def value_at(curve: Curve | None, epoch: int) -> float | None:
 
 
 def _trend(losses: Curve, best: int) -> bool | None:
-    """Tell whether a loss went up after its minimum; None for too few epochs, or one that is no number."""
+    """Tell whether a loss went up after its minimum; None for too few epochs, or one that is no number.
+
+    The minimum itself is left out: it is as low as it is by chance too.
+    """
     after = losses.values[losses.epochs > best]
     if len(after) < FEWEST_AFTER or not are_numbers(losses.values[losses.epochs >= best]).all():
         return None
     half = len(after) // 2
-    around = losses.values[np.abs(losses.epochs - best) <= max(1, half // 2)]
     flutter = float(np.diff(after).std()) / math.sqrt(2)
-    reach = 2 * flutter * math.sqrt(1 / half + 1 / len(around))
-    return bool(after[-half:].mean() - around.mean() > reach)
+    return bool(after[-half:].mean() - after[:half].mean() > 2 * flutter * math.sqrt(2 / half))
 
 
 def _gap(found: Outcome) -> Gap | None:

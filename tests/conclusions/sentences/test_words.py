@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker.conclusions.sentences.words import (
+    change_words,
+    count,
+    duration,
+    listing,
+    losses,
+    p_text,
+    percent,
+    percent_interval,
+    points,
+    points_interval,
+    rate_text,
+    round_number,
+)
+
+
+class TestPText:
+    @pytest.mark.parametrize(
+        ("p_value", "text"),
+        [(0.0703125, "p = 0.070"), (1.0, "p = 1.0"), (0.0004, "p < 0.001"), (0.0625, "p = 0.063"), (0.5, "p = 0.500")],
+    )
+    def test_has_three_digits(self, p_value: float, text: str) -> None:
+        assert p_text(p_value, 0.05) == text
+
+    @pytest.mark.parametrize(("p_value", "text"), [(0.0502, "p = 0.0502"), (0.04999, "p = 0.050"), (0.05, "p = 0.050")])
+    def test_stays_on_its_side_of_alpha(self, p_value: float, text: str) -> None:
+        assert p_text(p_value, 0.05) == text
+
+    def test_never_becomes_a_false_one(self) -> None:
+        assert p_text(0.99999, 0.05) == "p = 0.99999"
+
+    def test_rounds_a_bound_so_that_it_stays_true(self) -> None:
+        assert p_text(0.1875, 0.05, "≥") == "p ≥ 0.187"
+        assert p_text(0.0312, 0.05, "≤") == "p ≤ 0.032"
+
+    @given(st.floats(0, 1), st.sampled_from([0.01, 0.05, 0.1]))
+    @settings(derandomize=True)
+    def test_says_the_same_of_alpha_as_the_number(self, p_value: float, alpha: float) -> None:
+        text = p_text(p_value, alpha)
+        shown = float(text.split()[-1]) - (1e-9 if "<" in text else 0)
+        assert (shown <= alpha) == (p_value <= alpha)
+
+
+class TestPoints:
+    @pytest.mark.parametrize(
+        ("difference", "text"),
+        [(1 / 30, "3.3 points"), (0.2, "20 points"), (0.01, "1 point"), (0.0, "0 points"), (-0.125, "12 points"),
+         (0.0004, "0.04 points"), (0.09996, "10 points"), (0.08, "8 points")],
+    )  # fmt: skip
+    def test_rounds_to_what_matters(self, difference: float, text: str) -> None:
+        assert points(difference) == text
+
+    @given(st.floats(1e-9, 1))
+    @settings(derandomize=True)
+    def test_is_never_a_false_zero(self, difference: float) -> None:
+        assert float(points(difference).split()[0]) > 0
+
+    def test_of_an_interval_have_their_signs(self) -> None:
+        assert points_interval((-0.1246, 0.18)) == "−12 to +18"
+        assert points_interval((0.0, 0.005)) == "0 to +0.5"
+
+
+class TestPercent:
+    @pytest.mark.parametrize(
+        ("share", "text"),
+        [
+            (0.8333, "83 %"),
+            (0.0, "0 %"),
+            (1.0, "100 %"),
+            (0.0002, "under 0.1 %"),
+            (0.9999, "over 99.9 %"),
+            (0.996, "99.6 %"),
+        ],
+    )
+    def test_is_never_a_false_zero_or_hundred(self, share: float, text: str) -> None:
+        assert percent(share) == text
+
+    def test_of_an_interval_has_one_sign(self) -> None:
+        assert percent_interval((0.664, 0.927)) == "66 to 93 %"
+
+
+class TestLosses:
+    def test_tell_apart_what_differs(self) -> None:
+        assert losses(0.4123, 0.4149) == ("0.412", "0.415")
+
+    def test_are_equal_where_they_are_equal(self) -> None:
+        assert losses(0.4123, 0.4123) == ("0.41", "0.41")
+
+    def test_are_never_a_false_zero(self) -> None:
+        assert losses(0.0003) == ("0.0003",)
+
+
+class TestOthers:
+    def test_counts_are_words_up_to_ten(self) -> None:
+        assert (count(1, "clip"), count(2, "clip"), count(0, "clip"), count(1200, "clip")) == (
+            "one clip", "two clips", "no clips", "1,200 clips",
+        )  # fmt: skip
+
+    def test_listings_end_with_and(self) -> None:
+        assert (listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])) == ("a", "a and b", "a, b and c")
+
+    @pytest.mark.parametrize(
+        ("number", "text"), [(14, "14"), (240, "about 240"), (2172, "about 2,200"), (999, "about 1,000")]
+    )
+    def test_round_numbers_have_two_digits(self, number: int, text: str) -> None:
+        assert round_number(number) == text
+
+    def test_rates_are_float32_in_short(self) -> None:
+        assert rate_text(2.9999999242136255e-05) == "0.00003"
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(0.3, "under 1 s"), (14.4, "about 14 s"), (600, "about 10 min"), (9000, "about 2.5 h")]
+    )
+    def test_durations_have_their_unit(self, seconds: float, text: str) -> None:
+        assert duration(seconds) == text
+
+    def test_changes_name_both_levels(self) -> None:
+        assert change_words("kernel_size", "3", "7") == "kernel size 7 instead of 3"
+        assert change_words("plateau", "off", "0.3x10") == "a plateau of factor 0.3 and patience 10 instead of none"
+        assert change_words("early_stopping_patience", "off", "15") == "early-stopping patience 15 instead of none"
+        assert change_words("learning_rate", "off", "0.004453152026462822") == "learning rate 0.00445 instead of none"

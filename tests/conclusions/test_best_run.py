@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracker.conclusions.best_run import best_runs
+from tracker.conclusions.effects import FOLDS
+from tracker.conclusions.pairs import run_family
+
+if TYPE_CHECKING:
+    from conftest import MakeRun, MakeStudy
+
+    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.study import Study
+    from tracker.runs import Run
+
+
+def best(study: Study) -> tuple[Conclusion, ...]:
+    return best_runs(study, run_family(study, ()))
+
+
+class TestBestRuns:
+    def test_name_the_run_with_the_most_clips_right(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = best(studied(made(1, "1100"), made(2, "1110", seed="1"), made(3, "1000", seed="2")))
+        assert (found.id, found.details.correct, found.n) == (f"best_run:{2:032x}", 3, 4)
+        assert found.details.runner_up == f"{1:032x}"
+
+    def test_are_supported_where_the_best_beats_every_other(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = best(studied(made(1, "1" * 20), made(2, "1" * 13 + "0" * 7, seed="1"), made(3, "0" * 20, seed="2")))
+        assert (found.verdict, found.p_value) == ("supported", pytest.approx(0.015625))
+
+    def test_are_inconclusive_where_one_other_stays_close(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = best(studied(made(1, "1" * 20), made(2, "1" * 19 + "0", seed="1"), made(3, "0" * 20, seed="2")))
+        assert (found.verdict, found.details.indistinguishable) == ("inconclusive", (f"{2:032x}",))
+
+    def test_break_ties_by_validation_loss_then_by_id(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "110", val_loss=[0.9, 0.8]), made(2, "110", seed="1", val_loss=[0.7, 0.6])
+        (by_loss,) = best(studied(*runs))
+        assert (by_loss.runs, by_loss.details.tied, by_loss.details.tie_break) == (
+            (f"{2:032x}",),
+            (f"{1:032x}",),
+            "loss",
+        )
+        (by_id,) = best(studied(made(2, "110"), made(1, "110", seed="1")))
+        assert (by_id.runs, by_id.details.tie_break) == ((f"{1:032x}",), "id")
+
+    def test_of_the_writeup_cannot_tell_any_run_from_the_best(self, writeup: list[Run], studied: MakeStudy) -> None:
+        (found,) = best(studied(*writeup))
+        assert (found.runs, found.verdict, found.n) == ((f"{3:032x}",), "inconclusive", 30)
+        assert len(found.details.indistinguishable) == 3
+        assert (found.details.least_p, found.details.clearest_gap) == (0.5, 2)
+
+    def test_rank_runs_on_each_set_of_clips_apart(self, made: MakeRun, studied: MakeStudy) -> None:
+        here = [made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110"])]
+        there = [made(2 + i, right, seed=str(i), prefix="other") for i, right in enumerate(["0100", "1111"])]
+        assert [found.runs for found in best(studied(*here, *there))] == [(f"{1:032x}",), (f"{3:032x}",)]
+
+    def test_test_nothing_where_the_clips_were_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
+        silent = {"tracker.dataset": "", "tracker.split": "", "tracker.validation_clips": "30"}
+        runs = [made(i, tags=silent, metrics={"best_val_accuracy": 24 / 30 + i / 30}) for i in range(3)]
+        (found,) = best(studied(*runs))
+        assert (found.runs, found.verdict, found.p_value) == ((f"{2:032x}",), "inconclusive", None)
+        assert (found.details.why, len(found.details.indistinguishable)) == ("unlogged clips", 2)
+
+    def test_rank_by_the_lowest_value_of_a_metric_that_falls(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "110", seed=str(i), val_loss=[0.9, 0.8 - i / 10]) for i in range(3)]
+        (found,) = best(studied(*runs, metric="val_loss"))
+        assert (found.runs, found.details.score, found.details.why) == ((f"{2:032x}",), pytest.approx(0.6), "metric")
+
+    def test_estimate_how_likely_the_best_is_the_best(self, made: MakeRun, studied: MakeStudy) -> None:
+        (clear,) = best(studied(made(1, "1" * 20), made(2, "0" * 20, seed="1")))
+        (even,) = best(studied(made(1, "1" * 10 + "0" * 10), made(2, "0" * 10 + "1" * 10, seed="1")))
+        assert clear.details.probability == 1
+        assert even.details.probability == pytest.approx(0.5, abs=0.05)
+
+    def test_of_one_run_are_none(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert best(studied(made(1, "110"))) == ()
+
+    def test_over_folds_speak_of_configurations(self, made: MakeRun, studied: MakeStudy) -> None:
+        rights = {"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]}
+        runs = [
+            made(10 * int(k) + fold, right, {"k": k, "fold": f"{fold + 1}/3"}, prefix=f"fold{fold}",
+                 tags={"tracker.split": f"split{fold}"})
+            for k, found in rights.items()
+            for fold, right in enumerate(found)
+        ]  # fmt: skip
+        (found,) = best(studied(*runs))
+        assert (found.runs, found.method) == (tuple(f"{70 + fold:032x}" for fold in range(3)), FOLDS)
+        assert (found.details.correct, found.n, found.details.folds) == (8, 12, 3)
+        assert found.details.indistinguishable == tuple(f"{30 + fold:032x}" for fold in range(3))

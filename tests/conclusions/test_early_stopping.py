@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracker.conclusions.early_stopping import PATIENCES, early_stopping
+
+if TYPE_CHECKING:
+    from conftest import MakeRun, MakeStudy
+
+    from tracker.conclusions.conclusion import Conclusion
+
+SERIES = [1, 0.8, 0.7, 0.65, 0.66, 0.64, 0.67, 0.70, 0.72, 0.75, 0.8]
+
+
+def answers(found: Conclusion) -> dict[int, tuple[int | None, int | None, int | None, bool]]:
+    return {a.patience: (a.stop_epoch, a.kept_epoch, a.epochs_saved, a.censored) for a in found.details.patiences}
+
+
+class TestEarlyStopping:
+    def test_answers_what_each_patience_would_have_done(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = early_stopping(studied(made(1, val_loss=SERIES)))
+        assert found.verdict == "exact"
+        assert answers(found) == {
+            1: (5, 4, 6, False), 2: (8, 6, 3, False), 3: (9, 6, 2, False), 5: (11, 6, 0, False),
+            **dict.fromkeys([10, 15, 20, 30], (None, None, None, True)),
+        }  # fmt: skip
+
+    def test_answers_the_runs_own_patience_too(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = early_stopping(studied(made(1, params={"early_stopping_patience": "4"}, val_loss=SERIES)))
+        assert sorted(answers(found)) == sorted({*PATIENCES, 4})
+        assert found.details.own == 4
+
+    def test_finds_the_shortest_patience_that_keeps_the_same_weights(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = early_stopping(studied(made(1, val_loss=SERIES)))
+        assert (found.details.enough.patience, found.details.enough.stop_epoch) == (2, 8)
+
+    def test_finds_none_where_every_shorter_one_keeps_others(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = early_stopping(studied(made(1, val_loss=[1.0, 0.9, 0.95, 0.8])))
+        assert found.details.enough is None
+
+    def test_keeps_the_last_epoch_where_the_run_does(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = early_stopping(studied(made(1, params={"keep": "last"}, val_loss=SERIES)))
+        assert answers(found)[2] == (8, 8, 3, False)
+        assert found.details.enough is None
+
+    def test_counts_the_clips_that_other_weights_judge_otherwise(self, made: MakeRun, studied: MakeStudy) -> None:
+        run = made(1, "1111", by_epoch=["0011", "1111", "0111"], val_loss=[0.9, 0.95, 0.5])
+        (found,) = early_stopping(studied(run))
+        assert found.details.patiences[0].kept_epoch == 1
+        assert found.details.patiences[0].clips_changed == 1
+
+    def test_is_unknown_where_an_epoch_is_missing(self, made: MakeRun, studied: MakeStudy) -> None:
+        run = made(1, val_loss=SERIES)
+        run.curves["val_loss"].steps[5:] += 1
+        (found,) = early_stopping(studied(run))
+        assert (found.verdict, found.details.patiences) == ("unknown", ())
+
+    def test_is_unknown_where_all_is_censored(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = early_stopping(studied(made(1, val_loss=[1.0, 0.9, 0.8])))
+        assert found.verdict == "unknown"
+
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_counts_from_one_whatever_the_first_step(self, made: MakeRun, studied: MakeStudy, first: int) -> None:
+        run = made(1, val_loss=SERIES)
+        run.curves["val_loss"].steps[:] += first - 1
+        (found,) = early_stopping(studied(run))
+        assert answers(found)[2] == (8, 6, 3, False)

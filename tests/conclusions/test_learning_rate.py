@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.learning_rate import OtherPlateau, RateDrop, learning_rates
+
+if TYPE_CHECKING:
+    from conftest import MakeRun, MakeStudy
+
+LOSSES = [1.0, 0.8, 0.7, 0.75, 0.72, 0.5, 0.6, 0.6, 0.65]
+RATES = [0.01] * 5 + [0.001] * 3 + [0.0001]
+
+
+class TestLearningRates:
+    def test_say_each_drop_and_what_came_of_it(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = learning_rates(studied(made(1, val_loss=LOSSES, learning_rate=RATES)))
+        assert found.verdict == "exact"
+        assert found.details.drops == (RateDrop(5, 0.01, 0.001, 0.7, 0.5), RateDrop(8, 0.001, 0.0001, 0.5, 0.65))
+        assert [drop.helped for drop in found.details.drops] == [True, False]
+
+    def test_are_unknown_where_the_rate_was_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = learning_rates(studied(made(1, val_loss=LOSSES)))
+        assert found.verdict == "unknown"
+
+    def test_take_a_rate_that_always_changes_for_a_schedule(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = learning_rates(studied(made(1, val_loss=LOSSES, learning_rate=[0.1 * 0.9**i for i in range(9)])))
+        assert (found.details.schedule, found.details.drops) == (True, ())
+
+    def test_ignore_the_rounding_of_float32(self, made: MakeRun, studied: MakeStudy) -> None:
+        rates = [0.001, 0.0010000000474974513, 0.001]
+        (found,) = learning_rates(studied(made(1, val_loss=LOSSES[:3], learning_rate=rates)))
+        assert found.details.drops == ()
+
+    def test_know_the_runs_own_plateau(self, made: MakeRun, studied: MakeStudy) -> None:
+        params = {"plateau_factor": "0.1", "plateau_patience": "10"}
+        (found,) = learning_rates(studied(made(1, params=params, val_loss=LOSSES, learning_rate=[0.01] * 9)))
+        assert (found.details.plateau, found.details.drops) == ("0.1x10", ())
+
+    def test_replay_other_patiences_up_to_the_first_differing_drop(self, made: MakeRun, studied: MakeStudy) -> None:
+        losses = [1.0, 0.8, 0.81, 0.82, 0.83, 0.84, 0.85]
+        (found,) = learning_rates(studied(made(1, val_loss=losses, learning_rate=[0.01] * 7)))
+        assert found.details.others == (
+            OtherPlateau(3, 5), OtherPlateau(5, None), OtherPlateau(10, None), OtherPlateau(15, None),
+            OtherPlateau(20, None),
+        )  # fmt: skip
+
+    def test_find_twins_identical_as_long_as_they_must_be(self, made: MakeRun, studied: MakeStudy) -> None:
+        later = [*LOSSES[:5], 0.9, 0.9, 0.9, 0.9]
+        on = {"plateau_factor": "0.1", "plateau_patience": "3"}
+        runs = (
+            made(1, "1", on, val_loss=LOSSES, learning_rate=RATES),
+            made(2, "1", {}, val_loss=later, learning_rate=[0.01] * 9),
+        )
+        first, second = learning_rates(studied(*runs))
+        assert (first.details.twin.run_id, first.details.twin.same_until, first.details.twin.must_until) == (
+            f"{2:032x}", 5, 5,
+        )  # fmt: skip
+        assert first.details.twin.as_it_must
+        assert second.details.twin.run_id == f"{1:032x}"
+
+    def test_find_twins_that_parted_too_early(self, made: MakeRun, studied: MakeStudy) -> None:
+        other = [1.0, 0.81, *LOSSES[2:]]
+        runs = (
+            made(1, "1", {"early_stopping_patience": "5"}, val_loss=LOSSES, learning_rate=[0.01] * 9),
+            made(2, "1", {}, val_loss=other, learning_rate=[0.01] * 9),
+        )
+        first, _ = learning_rates(studied(*runs))
+        assert (first.details.twin.same_until, first.details.twin.as_it_must) == (1, False)
+
+    def test_find_no_twin_under_another_seed(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = (made(i, "1", seed=str(i), val_loss=LOSSES, learning_rate=RATES) for i in (1, 2))
+        assert all(found.details.twin is None for found in learning_rates(studied(*runs)))

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tracker.conclusions.conclude import conclude
+
+if TYPE_CHECKING:
+    from conftest import MakeRun, MakeStudy
+
+    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.next_steps import NextStep
+    from tracker.conclusions.study import Study
+    from tracker.runs import Run
+
+FLAGS = {"--kernel": "kernel_size", "--lr": "learning_rate", "--early-stop": "early_stopping_patience"}
+
+
+def concluded(study: Study) -> tuple[dict[str, Conclusion], tuple[NextStep, ...]]:
+    conclusions, steps = conclude(study, "tracker")
+    return {c.id: c for c in conclusions}, steps
+
+
+def trained(made: MakeRun, line: str, first: int) -> list[Run]:
+    """Do what a command says: runs of its params, as luck has it."""
+    words = shlex.split(line)[2:]
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    params = {name: given[flag] for flag, name in FLAGS.items() if flag in given}
+    if "--plateau" in given:
+        params |= dict(zip(("plateau_factor", "plateau_patience"), given["--plateau"].split(","), strict=True))
+    seeds = range(int(given.get("--seed", 0)), int(given.get("--seed", 0)) + int(given.get("--seeds", 1)))
+    rng = np.random.default_rng(first)
+    return [
+        made(first + i, "".join(rng.choice(["0", "1"], 30)), params, seed=str(seed)) for i, seed in enumerate(seeds)
+    ]
+
+
+class TestNextSteps:
+    def test_of_the_writeup_start_from_the_best_run(self, writeup: list[Run], studied: MakeStudy) -> None:
+        _, steps = concluded(studied(*writeup))
+        best = "--lr 0.001 --plateau 0.5,15 --early-stop 20"
+        assert [step.command for step in steps] == [
+            f"tracker run --kernel 3 {best} --seed 1 --seeds 2",
+            f"tracker run --kernel 7 {best} --seeds 3",
+            "tracker run --kernel 3 --lr 0.0001 --plateau 0.5,15 --early-stop 20 --seeds 3",
+            "tracker run --kernel 3 --lr 0.001 --plateau 0.3,10 --early-stop 20 --seeds 3",
+            "tracker run --kernel 3 --lr 0.001 --plateau 0.5,15 --early-stop 15 --seeds 3",
+        ]
+
+    def test_share_the_best_runs_seeds_among_options(self, writeup: list[Run], studied: MakeStudy) -> None:
+        found, steps = concluded(studied(*writeup))
+        options = [c.id for c in found.values() if c.kind == "option_effect"]
+        assert steps[0].settles[:4] == tuple(options)
+        assert found["option_effect:kernel_size"].command == f"{steps[0].command} && {steps[1].command}"
+
+    def test_settle_what_they_say(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(0)
+        runs = [
+            made(1, "".join(rng.choice(["0", "1"], 30)), {"kernel_size": "3", "learning_rate": "0.001"}),
+            made(2, "".join(rng.choice(["0", "1"], 30)), {"kernel_size": "7", "learning_rate": "0.0001"}),
+        ]
+        _, steps = concluded(studied(*runs))
+        for number, step in enumerate(steps):
+            runs += trained(made, step.command, 100 * (number + 1))
+        found, _ = concluded(studied(*runs))
+        for option in ("kernel_size", "learning_rate"):
+            effect = found[f"option_effect:{option}"]
+            assert max(c.pairs for c in effect.details.contrasts) >= 3
+            assert effect.p_value is not None
+
+    def test_complete_matched_pairs_with_the_missing_partners(self, made: MakeRun, studied: MakeStudy) -> None:
+        base, other = ({"kernel_size": k, "learning_rate": "0.001"} for k in "37")
+        runs = [made(i, "1100", base, seed=str(i)) for i in range(3)] + [made(9, "1000", other)]
+        found, _ = concluded(studied(*runs))
+        assert found["option_effect:kernel_size"].command == "tracker run --kernel 7 --lr 0.001 --seed 1 --seeds 2"
+
+    def test_add_pairs_where_more_of_them_would_decide(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(5)
+        draw = lambda p: "".join(rng.choice(["0", "1"], 200, p=[1 - p, p]))  # noqa: E731
+        runs = []
+        for seed, (low, high) in enumerate([(0.6, 0.7), (0.7, 0.65), (0.6, 0.75)]):
+            for k, p in (("3", low), ("7", high)):
+                runs.append(
+                    made(10 * seed + int(k), draw(p), {"kernel_size": k, "learning_rate": "0.1"}, seed=str(seed))
+                )
+        found, _ = concluded(studied(*runs))
+        effect = found["option_effect:kernel_size"]
+        assert effect.verdict == "inconclusive"
+        assert "--seed 3 --seeds" in effect.command
+
+    def test_estimate_the_time_from_the_runs_own_epochs(self, made: MakeRun, studied: MakeStudy) -> None:
+        losses = [0.9, 0.8, 0.85, 0.9]
+        runs = [
+            made(i, right, {"kernel_size": k, "learning_rate": r}, val_loss=losses, epoch_seconds=[s] * 4)
+            for i, (right, k, r, s) in enumerate([("11", "3", "0.1", 1.0), ("10", "7", "0.2", 3.0)])
+        ]
+        _, steps = concluded(studied(*runs))
+        assert [step.estimated_seconds for step in steps[:2]] == [2 * 4 * 1.0, 3 * 4 * 3.0]
+
+    def test_give_the_best_run_a_longer_limit_if_it_was_improving(self, made: MakeRun, studied: MakeStudy) -> None:
+        params = {"kernel_size": "3", "learning_rate": "0.1", "epochs": "4"}
+        _, steps = concluded(studied(made(1, "11", params, val_loss=[0.9, 0.8, 0.7, 0.6])))
+        assert any("--epochs 8" in step.command for step in steps)
+
+    def test_bring_runs_onto_the_same_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+        params = {"kernel_size": "3", "learning_rate": "0.1"}
+        mine, yours = {"tracker.data": "mine"}, {"tracker.data": "yours", "tracker.dataset": "other"}
+        runs = made(1, "11", params, tags=mine), made(2, "10", params, tags=yours, prefix="other")
+        found, _ = concluded(studied(*runs))
+        (apart,) = [c for c in found.values() if c.verdict == "not_comparable"]
+        assert apart.command == "tracker run --data mine --kernel 3 --lr 0.1"
+
+    def test_never_suggest_what_cannot_be_said(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = (
+            made(i, right, {"optimizer": name}) for i, (right, name) in enumerate([("11", "sgd"), ("10", "adam; id")])
+        )
+        found, steps = concluded(studied(*runs))
+        assert steps == ()
+        assert all(c.command is None for c in found.values())
+
+    @pytest.mark.parametrize("verdict", ["exact", "supported", "equivalent"])
+    def test_leave_what_is_settled_alone(self, writeup: list[Run], studied: MakeStudy, verdict: str) -> None:
+        found, _ = concluded(studied(*writeup))
+        assert all(c.command is None for c in found.values() if c.verdict == verdict)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.selection_optimism import METHOD_GROUPS, selection_optimism
+
+if TYPE_CHECKING:
+    from conftest import MakeRun, MakeStudy
+
+
+def right(rng: np.random.Generator, n: int = 40) -> str:
+    return "".join(rng.choice(["0", "1"], size=n))
+
+
+class TestSelectionOptimism:
+    def test_grows_with_the_number_of_equal_runs(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(0)
+        runs = [made(i, right(rng), seed=str(i)) for i in range(20)]
+        (few,), (many,) = selection_optimism(studied(*runs[:2])), selection_optimism(studied(*runs))
+        assert 0 < few.estimate < many.estimate
+
+    def test_is_the_same_whatever_the_order_of_runs(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(1)
+        runs = [made(i, right(rng), seed=str(i)) for i in range(5)]
+        assert selection_optimism(studied(*runs)) == selection_optimism(studied(*runs))
+
+    def test_counts_the_choice_of_epochs_where_it_can(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "1100", seed=str(i), by_epoch=["0110", "1100"], val_loss=[0.9, 0.8]) for i in range(2)]
+        (found,) = selection_optimism(studied(*runs))
+        assert found.details.over_epochs
+
+    def test_draws_groups_where_clips_share_them(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "110010", seed=str(i), groups=list("xxyyzz")) for i in range(2)]
+        (found,) = selection_optimism(studied(*runs))
+        assert found.method == METHOD_GROUPS
+
+    def test_is_unknown_without_predictions(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = selection_optimism(studied(made(1), made(2, seed="1")))
+        assert found.verdict == "unknown"
+
+    def test_of_one_run_is_none(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert selection_optimism(studied(made(1, "110"))) == ()

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tracker.conclusions.stability import Diverged, OneSeed, Spread, stability
+from tracker.statistics.crossed import crossed
+
+if TYPE_CHECKING:
+    from conftest import MakeRun, MakeStudy
+
+
+class TestStability:
+    def test_says_how_the_seeds_of_a_configuration_scatter(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = stability(
+            studied(*(made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110", "1111"])))
+        )
+        assert isinstance(found.details, Spread)
+        assert (found.details.mean, found.details.lowest, found.details.highest) == (0.75, 0.5, 1.0)
+        assert found.details.deviation == pytest.approx(0.25)
+        assert found.details.interval[0] < 0.75 < found.details.interval[1]
+
+    def test_has_no_interval_where_predictions_are_missing(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1100"), made(2, seed="1", metrics={"best_val_accuracy": 0.75})
+        (found,) = stability(studied(*runs))
+        assert (found.details.mean, found.details.interval) == (0.625, None)
+
+    def test_is_unknown_where_every_configuration_was_trained_once(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = stability(studied(made(1, "10", {"k": "3"}), made(2, "10", {"k": "7"})))
+        assert found.verdict == "unknown"
+
+    def test_finds_runs_that_diverged(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = stability(studied(made(1, val_loss=[1.0, 0.9, 0.8], loss=[1.0, math.inf, math.nan])))
+        assert (found.runs, found.details) == ((f"{1:032x}",), Diverged(2))
+
+    def test_finds_infinity_as_mlflow_gives_it_back(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = stability(studied(made(1, val_loss=[1.0, 1.7976931348623157e308])))
+        assert found.details == Diverged(2)
+
+    def test_finds_an_effect_that_hangs_on_one_pair(self, made: MakeRun, studied: MakeStudy) -> None:
+        low = ["110" * 20, "101" * 20, "011" * 20, "1" * 20 + "0" * 40]
+        high = ["111" * 18 + "110" * 2, "111" * 17 + "011" * 3, "111" * 16 + "110" * 4, "1" * 60]
+        runs = [made(i, right, {"k": "3"}, seed=str(i)) for i, right in enumerate(low)]
+        runs += [made(10 + i, right, {"k": "7"}, seed=str(i)) for i, right in enumerate(high)]
+        entries = np.array(
+            [[int(b) - int(a) for a, b in zip(x, y, strict=True)] for x, y in zip(low, high, strict=True)]
+        )
+        without = [crossed(np.delete(entries, i, axis=0).astype(float)).p_value for i in range(4)]
+        found = [c.details for c in stability(studied(*runs)) if isinstance(c.details, OneSeed)]
+        hangs = crossed(entries.astype(float)).p_value <= 0.05 < max(without)
+        assert bool(found) == hangs
+        assert all(details.p_without == pytest.approx(max(without)) for details in found)
