@@ -11,8 +11,10 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
+HEADER = f"-- The empty store of MLflow {version('mlflow')}, written by tests/store/make_schema.py"
 SCHEMA = Path(__file__).parents[2] / "tracker" / "store" / "schema.sql"
 
 
@@ -29,15 +31,7 @@ def dump(database: Path) -> str:
     """Return a store as SQL without its Default experiment, whose location and time are those of its making."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("DELETE FROM experiments")
-        begin, *statements, commit = connection.iterdump()
-    statements.sort(key=_rank)
-    return "\n".join([begin, *statements, commit]) + "\n"
-
-
-def _rank(statement: str) -> tuple[bool, str]:
-    """Tables stay in their order; indices and triggers, which MLflow makes in any order, follow by name."""
-    after = statement.startswith(("CREATE INDEX", "CREATE UNIQUE INDEX", "CREATE TRIGGER"))
-    return after, statement if after else ""
+        return "\n".join([HEADER, *connection.iterdump()]) + "\n"
 
 
 if __name__ == "__main__":

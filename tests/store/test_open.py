@@ -96,12 +96,9 @@ class TestOpenStore:
         with pytest.raises(StoreError, match=r"cannot make a store at .*file/mlflow\.db: "):
             open_store(Location("", tmp_path / "file/mlflow.db", ""))
 
-    def test_says_that_a_server_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        store = open_store(Location("http://127.0.0.1:9", None, ""))
-        with pytest.raises(StoreError, match=r"127\.0\.0\.1:9") as error:
-            store.ensure_experiment("tracker")
-        assert "\n" not in str(error.value)
+    def test_says_that_a_server_is_away(self) -> None:
+        with pytest.raises(StoreError, match=r"no tracking server answers at http://127\.0\.0\.1:9"):
+            open_store(Location("http://127.0.0.1:9", None, ""))
 
     @pytest.mark.parametrize("_attempt", range(2))
     def test_lets_eight_processes_make_it_at_the_same_time(

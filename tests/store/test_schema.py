@@ -42,11 +42,27 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def columns(database: Path) -> list[tuple[object, ...]]:
+    """Every column of every table: its place, name, type, default and whether it is a key."""
+    statement = """
+        SELECT tables.name, fields.* FROM sqlite_master AS tables JOIN pragma_table_info(tables.name) AS fields
+        WHERE tables.type = 'table' ORDER BY tables.name, fields.cid
+    """
+    with reading(database) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def parts(sql: str) -> list[str]:
+    """The lines of a schema in order; MLflow makes indices, and checks within a table, in a different one each time."""
+    return sorted(line.strip().removesuffix(",") for line in sql.splitlines())
+
+
 class TestMake:
-    def test_makes_what_the_pinned_mlflow_makes(self, made_by_mlflow: Path, tmp_path: Path) -> None:
+    def test_makes_what_the_pinned_mlflow_makes(self, database: Path, made_by_mlflow: Path, tmp_path: Path) -> None:
         copy = tmp_path / "copy.db"
         copy.write_bytes(made_by_mlflow.read_bytes())
-        assert dump(copy) == SCHEMA.read_text(encoding="utf-8")
+        assert columns(database) == columns(copy)
+        assert parts(SCHEMA.read_text(encoding="utf-8")) == parts(dump(copy))
 
     def test_is_of_the_schema_of_the_installed_mlflow(self, made_by_mlflow: Path) -> None:
         assert version("mlflow") == MLFLOW_VERSION

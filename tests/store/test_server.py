@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,10 +80,25 @@ class TestReadServer:
         with pytest.raises(StoreError, match=r"no experiment 'nope' in http://127.*; it has 'Default'"):
             read_experiment(served.http, "nope")
 
-    def test_says_in_one_line_that_there_is_no_server(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        with pytest.raises(StoreError, match=r"cannot read from http://127\.0\.0\.1:9: ") as error:
+    def test_says_that_no_server_answers(self) -> None:
+        with pytest.raises(StoreError, match=r"^no tracking server answers at http://127\.0\.0\.1:9: start it"):
             read_experiment(Location("http://127.0.0.1:9", None, ""), "tracker")
+
+    def test_says_in_one_line_that_it_is_no_tracking_server(self) -> None:
+        class Anything(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"<html>\nhello")
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        with HTTPServer(("127.0.0.1", 0), Anything) as other:
+            Thread(target=other.serve_forever, daemon=True).start()
+            with pytest.raises(StoreError, match=r"^cannot read from http://127") as error:
+                read_experiment(Location(f"http://127.0.0.1:{other.server_port}", None, ""), "tracker")
+            other.shutdown()
         assert "\n" not in str(error.value)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -65,22 +64,37 @@ class TestAwaitAnswer:
             process.kill()
 
 
+def children(pid: str) -> set[Path]:
+    return {Path("/proc", child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
 class TestServing:
     def test_answers_on_a_free_port_and_ends_with_all_its_processes(self, location: Location) -> None:
         open_store(location)
+        serve = """
+import sys
+from pathlib import Path
+from tracker.store.location import locate
+from tracker.store.ui import serving
+with serving(locate(sys.argv[1], Path()), int(sys.argv[2])) as server:
+    print(server.address, server.port, server.process.pid, flush=True)
+    server.wait()
+"""
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
-            port = taken.getsockname()[1]
-            with serving(location, port) as server:
-                assert server.port != port
-                assert server.address == f"http://127.0.0.1:{server.port}"
-                assert requests.get(f"{server.address}/health", timeout=5).text == "OK"
-                group = server.process.pid
-        with pytest.raises(ProcessLookupError):
-            os.killpg(group, 0)
-        with pytest.raises(requests.ConnectionError):
-            requests.get(server.address, timeout=5)
+            asked = str(taken.getsockname()[1])
+            words = [sys.executable, "-c", serve, location.uri, asked]
+            with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as served:
+                address, port, server = served.stdout.readline().split()
+                assert asked != port
+                assert address == f"http://127.0.0.1:{port}"
+                assert requests.get(f"{address}/health", timeout=30).text == "OK"
+                workers = children(server)
+                assert len(workers) == 1
+                served.terminate()
+                assert served.wait(60) == 143
+        assert not any(process.exists() for process in {Path("/proc", server), *workers})
 
     def test_says_why_a_server_does_not_start(self, location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
         open_store(location)

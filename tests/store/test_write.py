@@ -90,9 +90,7 @@ class TestRunWriter:
 
     def test_writes_both_parts_of_a_dataset(self, location: Location, writer: RunWriter) -> None:
         for context, clips in (("training", 120), ("validation", 30)):
-            writer.log_dataset(
-                "gtzan", "f" * 64, "/data/gtzan", context=context, classes=["blues", "jazz"], clips=clips
-            )
+            writer.log_dataset("gtzan", "f" * 64, "/data", context=context, classes=["blues", "jazz"], clips=clips)
         inputs = as_mlflow_has_it(location, writer).inputs.dataset_inputs
         found = {one.tags[0].value: one.dataset for one in inputs}
         assert {context: json.loads(dataset.profile)["clips"] for context, dataset in found.items()} == {

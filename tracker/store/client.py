@@ -22,6 +22,8 @@ SETTINGS = {
 }
 """Environment that MLflow reads, some of it when it is imported; what the user has set goes before."""
 
+_GREETING_S = 10
+
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
@@ -54,11 +56,29 @@ __all__ = [
 
 
 def client_of(location: Location) -> MlflowClient:
-    """Return a client of a store. On SQLite the store must be ready: MLflow would make or migrate it otherwise."""
+    """Return a client of a store. On SQLite the store must be ready: MLflow would make or migrate it otherwise.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be opened or the server does not answer.
+    """
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once
+    if not location.database:
+        _greet(location)
     with one_line_errors(f"cannot open the store {location.shown}"):
         return MlflowClient(location.uri)
+
+
+def _greet(location: Location) -> None:
+    """See that a server answers at all, whatever it answers: the first real call would be tried for 13 s."""
+    try:
+        http_request(get_default_host_creds(location.uri), "/health", "GET", max_retries=0, timeout=_GREETING_S)
+    except MlflowException as error:
+        raise StoreError(
+            f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
+        ) from error
 
 
 @contextmanager

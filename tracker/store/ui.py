@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tracker.store.schema import require_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from tracker.store.location import Location
 
@@ -140,22 +142,42 @@ def await_answer(address: str, process: subprocess.Popen[bytes], patience_s: flo
 
 @contextmanager
 def _process(argv: list[str], environment: dict[str, str], said: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command and the processes it starts; all have ended when the block is left."""
-    process = subprocess.Popen(  # noqa: S603 -- this Python, and arguments made here
-        argv, env=os.environ | environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
-    )
-    try:
-        yield process
-    finally:
-        _end(process)
+    """Run a command; it has ended when the block is left, which a SIGTERM does too.
+
+    It stays in this process's group, so that what ends all of that, such as Ctrl-C, ends it as well.
+    """
+    with _sigterm_leaves():
+        process = subprocess.Popen(argv, env=os.environ | environment, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            yield process
+        finally:
+            _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=_ENDING_S)
+    process.terminate()  # which MLflow passes on to its worker
+    try:
+        process.wait(timeout=_ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _sigterm_leaves() -> Iterator[None]:
+    """Let SIGTERM leave the block in order, rather than end Python at once and leave the server running."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():  # where alone signals can be handled
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _last_line(said: IO[bytes]) -> str:
