@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker.report import build_report
+from tracker.runs import Curve, Predictions, Run
+from tracker.statistics.proportions import grouped_wilson, wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.report import Report
+
+WRITEUP = (
+    ("7", "0.0001", "0.3x10", "15", 25),
+    ("7", "1e-4", None, None, 25),
+    ("3", "0.001", "0.5x15", "20", 26),
+    ("5", "0.0001", "0.1x5", "10", 24),
+)
+TITLES = [
+    "Conv=7, lr=0.0001, ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)",
+    "Conv=7, lr=0.0001",
+    "Conv=3, lr=0.001, ReduceLROnPlateau(factor=0.5, patience=15), EarlyStopping(patience=20)",
+    "Conv=5, lr=0.0001, ReduceLROnPlateau(factor=0.1, patience=5), EarlyStopping(patience=10)",
+]
+TAGS = {"tracker.dataset": "d", "tracker.split": "s", "tracker.data": "demo", "tracker.version": "0.1.0"}
+
+
+def params_of(kernel: str, rate: str, plateau: str | None, patience: str | None) -> dict[str, str]:
+    params = {"kernel_size": kernel, "learning_rate": rate, "epochs": "60", "seed": "0"}
+    if plateau:
+        params |= dict(zip(("plateau_factor", "plateau_patience"), plateau.split("x"), strict=True))
+    return params | ({"early_stopping_patience": patience} if patience else {})
+
+
+def run_of(
+    number: int,
+    params: Mapping[str, str],
+    correct: int = 25,
+    *,
+    n: int = 30,
+    groups: int = 0,
+    status: str = "FINISHED",
+    tags: Mapping[str, str] | None = None,
+    epochs: int = 30,
+) -> Run:
+    """A run with curves and predictions; which clips are right, and how its losses go, hang on its number alone."""
+    rng = np.random.default_rng(number)
+    right = rng.permutation(np.arange(n) < correct)
+    sure = np.where(right[:, np.newaxis], [0.9, 0.1], [0.3, 0.7])
+    clips = tuple(f"blues/{i:03d}.wav" for i in range(n))
+    steps = np.arange(1, epochs + 1)
+    val_loss = 0.4 + np.exp(-steps / 5) + 0.002 * steps + 0.01 * rng.random(epochs)
+    curves = {
+        "loss": 1.2 * np.exp(-steps / 8),
+        "val_loss": val_loss,
+        "learning_rate": np.full(epochs, 0.001),
+        "epoch_seconds": np.full(epochs, 1.5),
+    }
+    return Run(
+        run_id=f"{number:032x}",
+        name=f"run-{number}",
+        status=status,
+        params=params,
+        tags=TAGS | dict(tags or {}),
+        metrics={},
+        curves={name: Curve(steps, values) for name, values in curves.items()},
+        validation=Predictions(clips, ("blues",) * n, ("blues", "jazz"), sure),
+        groups={clip: f"artist{i % groups}" for i, clip in enumerate(clips)} if groups else {},
+        started=number,
+    )
+
+
+def writeup(**kwargs: int) -> list[Run]:
+    return [run_of(i, params_of(*rest), correct, **kwargs) for i, (*rest, correct) in enumerate(WRITEUP, start=1)]
+
+
+def told(report: Report) -> tuple[object, ...]:
+    """All that a report says, without its runs."""
+    entries = [(e.number, e.title, e.levels, e.accuracy, e.val_loss, e.best_epoch, e.seconds) for e in report.entries]
+    return (
+        report.summary, report.limits, report.options, report.conclusions, report.next_steps, report.notes,
+        report.challenges, report.excluded, report.methods, report.versions, entries,
+    )  # fmt: skip
+
+
+class TestBuildReport:
+    def test_of_the_writeup_has_its_sections(self) -> None:
+        report = build_report("tracker", writeup())
+        assert [section.title for section in report.sections] == TITLES
+        assert report.options == ("kernel_size", "learning_rate", "plateau", "early_stopping_patience")
+
+    def test_of_the_writeup_supports_nothing(self) -> None:
+        conclusions = build_report("tracker", writeup()).conclusions
+        assert not [c for c in conclusions if c.verdict in ("supported", "equivalent")]
+        (kernel,) = [c for c in conclusions if c.option == "kernel_size"]
+        assert kernel.verdict == "confounded"
+        assert kernel.details.aliases == ("learning_rate", "plateau", "early_stopping_patience")
+
+    def test_of_the_writeup_opens_with_five_sentences(self) -> None:
+        report = build_report("tracker", writeup())
+        assert [c.kind for c in report.summary] == [
+            "best_run", "option_effect", "overfitting", "early_stopping", "sample_size",
+        ]  # fmt: skip
+
+    def test_counts_accuracies_with_their_intervals(self) -> None:
+        report = build_report("tracker", writeup())
+        assert [(e.accuracy.correct, e.accuracy.n) for e in report.entries] == [(25, 30), (25, 30), (26, 30), (24, 30)]
+        assert report.entries[0].accuracy.interval == wilson(25, 30)
+
+    def test_takes_groups_into_account(self) -> None:
+        (run,) = writeup(groups=10)[:1]
+        (entry,) = build_report("tracker", [run]).entries
+        groups = [run.groups[clip] for clip in run.validation.clips]
+        assert entry.accuracy.interval == grouped_wilson(run.validation.right, groups)
+
+    def test_joins_the_seeds_of_a_configuration_in_one_section(self) -> None:
+        runs = [run_of(i, params_of("3", "0.001", None, None) | {"seed": str(i)}) for i in range(3)]
+        (section,) = build_report("tracker", runs).sections
+        assert (section.title, [entry.number for entry in section.entries]) == ("Conv=3, lr=0.001", [1, 2, 3])
+
+    def test_of_no_runs_is_empty(self) -> None:
+        report = build_report("tracker", [])
+        assert (report.summary, report.sections, report.conclusions, report.next_steps) == ((), (), (), ())
+
+    def test_of_failed_runs_alone_names_them(self) -> None:
+        report = build_report("tracker", [run_of(1, {}, status="FAILED"), run_of(2, {}, status="RUNNING")])
+        assert [(e.name, e.reason) for e in report.excluded] == [
+            ("run-1", "failed"), ("run-2", "is still running or was interrupted"),
+        ]  # fmt: skip
+        assert report.challenges == (
+            "One run failed and is left out of all comparisons.",
+            "One run is still running or was interrupted and is left out of all comparisons.",
+        )
+
+    def test_counts_a_run_logged_twice_once(self) -> None:
+        params = params_of("3", "0.001", None, None)
+        report = build_report("tracker", [run_of(1, params), run_of(2, params), run_of(3, params | {"seed": "1"})])
+        assert [entry.run.name for entry in report.entries] == ["run-1", "run-3"]
+        assert [(e.name, e.reason) for e in report.excluded] == [
+            ("run-2", f"is the same run as {1:032x}, logged twice")
+        ]
+
+    @pytest.mark.parametrize("tag", ["tracker.dataset", "tracker.split", "tracker.version"])
+    def test_counts_runs_on_other_data_or_by_another_version_apart(self, tag: str) -> None:
+        params = params_of("3", "0.001", None, None)
+        report = build_report("tracker", [run_of(1, params), run_of(2, params, tags={tag: "other"})])
+        assert report.excluded == ()
+
+    def test_counts_runs_without_a_seed_apart_unless_they_went_the_same_way(self) -> None:
+        one, other = run_of(1, {"k": "3"}), run_of(2, {"k": "3"})
+        assert build_report("tracker", [one, other]).excluded == ()
+        twice = replace(other, curves=one.curves, validation=one.validation)
+        assert len(build_report("tracker", [one, twice]).excluded) == 1
+
+    def test_numbers_runs_by_start_then_by_id(self) -> None:
+        runs = [replace(run, started=when) for run, when in zip(writeup(), [7, None, 3, 3], strict=True)]
+        assert [e.run.name for e in build_report("tracker", runs).entries] == ["run-3", "run-4", "run-1", "run-2"]
+
+    def test_carries_notes_as_they_came(self) -> None:
+        note = "It was **hard** to <b>wait</b>."
+        report = build_report("tracker", [replace(writeup()[0], tags=TAGS | {"mlflow.note.content": note})])
+        assert [(note.run_number, note.text) for note in report.notes] == [(1, note.text) for note in report.notes]
+        assert report.notes[0].text == note
+
+    def test_says_what_the_data_cannot_tell(self) -> None:
+        limits = build_report("tracker", writeup()).limits
+        together = "Kernel size, learning rate, plateau and early stopping changed together"
+        assert limits[1:] == (
+            "Every configuration was trained once: what an option does cannot be told from the luck of one training.",
+            f"{together}: which of them mattered is not known.",
+            "No run was judged on test clips: the best was chosen on the clips that its accuracy is said of.",
+        )
+        assert limits[0].startswith("30 validation clips cannot reliably show a difference between two models below ")
+
+    def test_says_what_went_wrong(self) -> None:
+        report = build_report("tracker", writeup())
+        assert "The plateau never fired in runs 1, 3 and 4: it could not have changed anything." in report.challenges
+
+    def test_names_the_methods_it_used_and_no_others(self) -> None:
+        methods = " ".join(build_report("tracker", writeup()).methods)
+        assert "McNemar" in methods
+        assert "Dorfman" not in methods
+        assert "sign-flip" not in methods
+
+    def test_says_which_versions_logged_the_runs(self) -> None:
+        assert ("tracker, the runs", "0.1.0") in build_report("tracker", writeup()).versions
+
+    def test_compares_by_another_metric(self) -> None:
+        report = build_report("tracker", writeup(), metric="val_loss")
+        assert report.metric == "val_loss"
+        assert "only accuracy is known clip by clip" in " ".join(report.limits)
+
+    @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 1.5}, {"margin": 0.0}, {"margin": -0.1}])
+    def test_refuses_levels_out_of_range(self, wrong: dict[str, float]) -> None:
+        with pytest.raises(ValueError, match="must be above 0"):
+            build_report("tracker", [], **wrong)
+
+    @given(st.permutations(range(8)))
+    @settings(derandomize=True, max_examples=5, deadline=None)
+    def test_is_the_same_whatever_the_order_of_runs(self, order: list[int]) -> None:
+        runs = [*writeup(), *(run_of(10 + i, params_of("3", "0.001", None, None) | {"seed": str(i)}) for i in range(4))]
+        assert told(build_report("x", [runs[i] for i in order])) == told(build_report("x", runs))
+
+    @given(st.lists(st.text(max_size=20), min_size=4, max_size=4))
+    @settings(derandomize=True, max_examples=5, deadline=None)
+    def test_does_not_hang_on_the_names_of_runs(self, names: Sequence[str]) -> None:
+        renamed = [replace(run, name=name) for run, name in zip(writeup(), names, strict=True)]
+        assert told(build_report("x", renamed)) == told(build_report("x", writeup()))
+
+    def test_of_hundreds_of_runs_takes_a_moment(self) -> None:
+        kernels, rates = ("3", "5", "7"), ("0.1", "0.01", "0.001")
+        runs = [
+            run_of(i, params_of(kernels[i % 3], rates[i // 3 % 3], None, None) | {"seed": str(i // 9)}, 200, n=300)
+            for i in range(360)
+        ]
+        began = time.process_time()
+        report = build_report("tracker", runs)
+        assert time.process_time() - began < 5
+        assert len([c for c in report.conclusions if c.kind == "run_difference"]) == 50
+
+
+class TestTitles:
+    @pytest.mark.parametrize(
+        "value", ["www.evil.com", "<b>", "a|b", "@everyone", "x" * 50, "#1", "a b", "a\nb", "_x_", ""]
+    )
+    def test_say_hostile_values_by_their_place(self, value: str) -> None:
+        params = params_of("3", "0.001", None, None)
+        report = build_report("x", [run_of(1, params | {"opt": value}), run_of(2, params | {"opt": "0.5"})])
+        title = report.sections[0].title
+        assert title in ("Conv=3, lr=0.001, opt=level 2", "Conv=3, lr=0.001, opt=off")
+
+    @pytest.mark.parametrize("name", ["<img>", "a b", "www.x", "@x", "__x__"])
+    def test_say_hostile_names_as_option(self, name: str) -> None:
+        params = params_of("3", "0.001", None, None)
+        report = build_report("x", [run_of(1, params | {name: "1"}), run_of(2, params | {name: "2"})])
+        assert report.sections[0].title == "Conv=3, lr=0.001, option=1"
+
+    def test_append_further_options_that_vary(self) -> None:
+        params = params_of("3", "0.001", None, None)
+        report = build_report("x", [run_of(1, params | {"dropout": "0.4"}), run_of(2, params)])
+        assert [section.title for section in report.sections] == [
+            "Conv=3, lr=0.001, dropout=0.4", "Conv=3, lr=0.001, dropout=off",
+        ]  # fmt: skip
+
+
+class TestImporting:
+    def test_does_not_load_scipys_statistics(self) -> None:
+        code = "import sys, tracker.report; sys.exit('scipy.stats' in sys.modules)"
+        subprocess.run([sys.executable, "-c", code], check=True)
