@@ -170,7 +170,7 @@ def large(report: Report) -> Report:
         report,
         sections=tuple(Section(entry.title, (entry,)) for entry in entries),
         conclusions=(BEST, KERNEL, *(replace(STOPPING, runs=(entry.run.run_id,)) for entry in entries)),
-        notes=tuple(Note(entry.number, entry.title, "tried *again*") for entry in entries),
+        notes=tuple(Note(entry.number, entry.title, f"tried *again* {entry.number}") for entry in entries),
         challenges=("Something came to nothing.",) * 10_000,
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),) * 10_000,
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tracker.render.arrangement import arrange, run_row
-from tracker.report import Section
+from tracker.report import Note, Section
 
 
 class TestArrange:
@@ -66,6 +66,11 @@ class TestArrange:
         view = arrange(large)
         assert [len(view.notes), len(view.challenges), len(view.excluded)] == [50, 50, 50]
         assert [view.more_notes, view.more_challenges, view.more_excluded] == [9_950, 9_950, 9_950]
+
+    def test_a_note_that_runs_of_one_title_share_stands_once(self, report) -> None:
+        said = tuple(Note(number, "Conv=3", "It was hard.") for number in range(1, 16))
+        (note,) = arrange(replace(report, notes=said)).notes
+        assert note.who == "runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 more"
 
     def test_options_beyond_eight_are_counted(self, report) -> None:
         many = replace(report, options=tuple(f"option{number}" for number in range(11)))

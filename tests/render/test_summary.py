@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tracker.errors import TrackerError
 from tracker.render.summary import render_summary
 
 LEFT_OUT = "*Left out to stay within {} bytes: {}. `tracker report` has them.*\n"
@@ -33,7 +34,7 @@ class TestRenderSummary:
         assert "Runs, Conclusions, Next steps, Challenges" in text
 
     def test_a_limit_that_nothing_fits_is_an_error(self, report) -> None:
-        with pytest.raises(ValueError, match=r"needs at least \d+ bytes, got a limit of 10"):
+        with pytest.raises(TrackerError, match=r"needs at least \d+ bytes, not 10"):
             render_summary(report, 10)
 
     def test_nothing_of_a_strangers_text_acts(self, hostile, markdown) -> None:

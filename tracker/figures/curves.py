@@ -25,6 +25,7 @@ from tracker.figures.drawing import (
     TINY,
     TITLE,
     VERMILION,
+    WIDTH,
     paper,
     place,
     png,
@@ -45,8 +46,10 @@ if TYPE_CHECKING:
     from tracker.runs import Curve, Run
 
 _COLUMNS = 4
-_BLOCK = 3.1
-"""Height of a row of small multiples in inches."""
+_BLOCK, _SIDE, _GAP = 3.1, 0.58, 0.14
+"""Height of a row of small multiples, the margin at its left and the gap between two, in inches."""
+_LETTERS = 23.5
+"""Letters of a small multiple's title that fit an inch."""
 _MISSING = "not logged by epoch"
 _FEW = 12
 """Up to so many epochs each is a dot too: a line through one epoch cannot be seen."""
@@ -102,8 +105,7 @@ def section_curves(traces: Sequence[Trace]) -> tuple[Picture, ...]:
         figure = paper(2.75)
         axes = place(figure, 0.5, 0.75, 3.3, 1.65), place(figure, 4.45, 0.75, 3.3, 1.65)
         _frame(axes, _scale(traces))
-        for one, name in zip(axes, ("Loss", "Accuracy"), strict=True):
-            one.set_title(name, loc="left", fontsize=TITLE, fontweight="bold")
+        for one in axes:
             one.set_xlabel("epoch", labelpad=1)
         _legend(figure, traces)
         return tuple(_copies(figure, axes, traces))
@@ -112,12 +114,14 @@ def section_curves(traces: Sequence[Trace]) -> tuple[Picture, ...]:
 def overview(traces: Sequence[Trace]) -> Picture:
     """Draw the curves of several runs as small multiples on shared axes, loss above accuracy."""
     with style():
-        blocks = -(-len(traces) // _COLUMNS)
+        columns = min(len(traces), _COLUMNS)
+        blocks = -(-len(traces) // columns)
         figure, scale = paper(0.3 + blocks * _BLOCK), _scale(traces)
         for position, trace in enumerate(traces):
-            block, column = divmod(position, _COLUMNS)
-            corner = 0.58 + column * 1.86, 0.3 + (blocks - 1 - block) * _BLOCK
-            _small_multiple(figure, corner, trace, scale)
+            block, column = divmod(position, columns)
+            width = (WIDTH - _SIDE) / columns
+            corner = _SIDE + column * width, 0.3 + (blocks - 1 - block) * _BLOCK
+            _small_multiple(figure, corner, width - _GAP, trace, scale)
         _legend(figure, traces)
         shown = tuple(trace.run_id for trace in traces)
         alt, (header, rows) = curve_words.finding_of_all(traces), curve_words.table_of_all(traces)
@@ -149,7 +153,7 @@ def _copies(figure: Figure, axes: tuple[Axes, Axes], traces: Sequence[Trace]) ->
     frame = canvas.copy_from_bbox(figure.bbox)
     for trace in traces:
         canvas.restore_region(frame)
-        drawn = [*_draw(axes, trace), *_remarks(axes, trace)]
+        drawn = [*_draw(axes, trace), *_titles(axes, trace), *_remarks(axes, trace)]
         for artist in drawn:
             artist.draw(canvas.get_renderer())
         header, rows = curve_words.table(trace)
@@ -158,10 +162,10 @@ def _copies(figure: Figure, axes: tuple[Axes, Axes], traces: Sequence[Trace]) ->
             artist.remove()
 
 
-def _small_multiple(figure: Figure, corner: tuple[float, float], trace: Trace, scale: _Scale) -> None:
+def _small_multiple(figure: Figure, corner: tuple[float, float], width: float, trace: Trace, scale: _Scale) -> None:
     """Draw one run into a column, `corner` its lower left in inches; only the first column has numbers at its side."""
     left, bottom = corner
-    axes = place(figure, left, bottom + 1.42, 1.72, 1.0), place(figure, left, bottom + 0.32, 1.72, 1.0)
+    axes = place(figure, left, bottom + 1.42, width, 1.0), place(figure, left, bottom + 0.32, width, 1.0)
     _frame(axes, scale)
     axes[0].tick_params(labelbottom=False)
     axes[1].set_xlabel("epoch", labelpad=1)
@@ -169,7 +173,7 @@ def _small_multiple(figure: Figure, corner: tuple[float, float], trace: Trace, s
         one.tick_params(labelleft=left < 1)
         one.set_ylabel(name if left < 1 else "")
     write(figure, left, bottom + 2.8, label(trace.name, 20), fontsize=TITLE, fontweight="bold")
-    title = wrapped(trace.title, 40, lines=3)
+    title = wrapped(trace.title, int(_LETTERS * width), lines=3)
     write(figure, left, bottom + 2.72, title, fontsize=TINY - 1, color=MUTED, va="top", linespacing=1.35)
     _draw(axes, trace)
 
@@ -195,6 +199,16 @@ def _marks(axes: Axes, curve: Curve | None, epochs: tuple[int | None, ...], sign
     highest = axes.get_ylim()[1]
     points = [(epoch, value) for epoch in epochs if (value := at(curve, epoch)) is not None and value <= highest]
     return axes.plot(*zip(*points, strict=True), clip_on=False, **sign) if points else []
+
+
+def _titles(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:
+    """Say above each panel what it shows, and of which run."""
+    run = f"{label(trace.name, 20)} · " if trace.name else ""
+    look: Pen = {"fontsize": TITLE, "fontweight": "bold"}
+    return [
+        one.text(0, 1.04, run + name, transform=one.transAxes, **look)
+        for one, name in zip(axes, ("Loss", "Accuracy"), strict=True)
+    ]
 
 
 def _remarks(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:

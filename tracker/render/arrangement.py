@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.sentences.words import capitalised, option_words
+from tracker.conclusions.sentences.words import capitalised, listing, option_words
 from tracker.conclusions.sentences.words import duration as duration_words
 from tracker.render import numbers
 from tracker.render.evidence import facts, tables
 from tracker.render.notes import note_beginning
-from tracker.render.view import ConclusionView, KindView, ReportView, RunRow, SectionView, StepView
+from tracker.render.view import ConclusionView, KindView, NoteView, ReportView, RunRow, SectionView, StepView
+from tracker.report import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracker.conclusions.conclusion import Conclusion, Kind, Verdict
     from tracker.report import NextStep, Picture, Report, RunEntry, Section
@@ -74,6 +75,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     -------
     ReportView
     """
+    notes = _notes(report.notes)
     entries, shown = report.entries, _shown_sections(report)
     rows = _best(entries) if len(entries) > MOST_RUNS else entries
     most = max((entry.accuracy.share for entry in entries if entry.accuracy), default=0.0)
@@ -101,8 +103,8 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in kinds.items()),
         conclusion_pictures=tuple(picture for picture in others if picture.name not in _WITH_THE_TABLE),
         steps=tuple(_step(number, step, numbers_of) for number, step in enumerate(report.next_steps, 1)),
-        notes=report.notes[:MOST_LINES],
-        more_notes=max(0, len(report.notes) - MOST_LINES),
+        notes=notes[:MOST_LINES],
+        more_notes=max(0, len(notes) - MOST_LINES),
         challenges=report.challenges[:MOST_LINES],
         more_challenges=max(0, len(report.challenges) - MOST_LINES),
         excluded=report.excluded[:MOST_LINES],
@@ -165,7 +167,6 @@ def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunR
         logged_loss=numbers.logged(entry.val_loss),
         logged_accuracy=numbers.logged(entry.val_accuracy),
         duration=numbers.seconds(entry.seconds),
-        note=note_beginning(entry.run.note) if entry.run.note else None,
         best=best,
         linked=linked,
     )
@@ -175,7 +176,29 @@ def _section(section: Section, pictures: Sequence[Picture]) -> SectionView:
     ids = [entry.run.run_id for entry in section.entries]
     own = [picture for picture in pictures if len(picture.runs) == 1 and picture.runs[0] in ids]
     own.sort(key=lambda picture: ids.index(picture.runs[0]))
-    return SectionView(section.title, tuple(run_row(entry) for entry in section.entries), tuple(own))
+    notes = tuple(NoteView(note.who, note.title, note_beginning(note.text)) for note in _notes(_notes_of(section)))
+    return SectionView(section.title, tuple(run_row(entry) for entry in section.entries), notes, tuple(own))
+
+
+def _notes_of(section: Section) -> Iterator[Note]:
+    for entry in section.entries:
+        if entry.run.note:
+            yield Note(entry.number, section.title, entry.run.note)
+
+
+def _notes(notes: Iterable[Note]) -> tuple[NoteView, ...]:
+    """Return the notes, those that runs of one title have in common once."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for note in notes:
+        found.setdefault((note.title, note.text), []).append(note.run_number)
+    return tuple(NoteView(_who(runs), title, text) for (title, text), runs in found.items())
+
+
+def _who(runs: Sequence[int]) -> str:
+    """Return ``run 3``, ``runs 1 and 2``; of many runs the first."""
+    named = [str(run) for run in runs[:FOLDED_ABOVE]]
+    more = [f"{len(runs) - len(named):,} more"] if len(runs) > len(named) else []
+    return f"{'run' if len(runs) == 1 else 'runs'} {listing([*named, *more])}"
 
 
 def _by_kind(conclusions: Sequence[Conclusion]) -> dict[Kind, list[Conclusion]]:
@@ -218,6 +241,6 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
 
 
 def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
-    duration = None if step.estimated_seconds is None else duration_words(step.estimated_seconds)
+    takes = None if step.estimated_seconds is None else duration(step.estimated_seconds)
     settles = tuple(sorted(numbers_of[settled] for settled in step.settles if settled in numbers_of))
-    return StepView(number, capitalised(step.why), step.command, duration, settles)
+    return StepView(number, capitalised(step.why), step.command, takes, settles)

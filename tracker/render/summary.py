@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.errors import TrackerError
 from tracker.render.arrangement import arrange
 from tracker.render.environment import markdown_environment
 from tracker.render.markdown import tidy
@@ -40,7 +41,7 @@ def render_summary(report: Report, max_bytes: int | None = None) -> str:
 
     Raises
     ------
-    ValueError
+    TrackerError
         If not even the title and that last line fit.
     """
     environment, view = markdown_environment(), arrange(report)
@@ -54,7 +55,7 @@ def render_summary(report: Report, max_bytes: int | None = None) -> str:
         size = len(text.encode())
         if max_bytes is None or size <= max_bytes:
             return text
-    raise ValueError(f"a summary of this experiment needs at least {size} bytes, got a limit of {max_bytes}")
+    raise TrackerError(f"a summary of this experiment needs at least {size} bytes, not {max_bytes}: raise the limit")
 
 
 def _remark(left_out: Sequence[str], max_bytes: int | None) -> str:

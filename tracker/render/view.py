@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tracker.conclusions.conclusion import Verdict
     from tracker.render.evidence import Table
-    from tracker.report import Excluded, Note, Picture
+    from tracker.report import Excluded, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,17 @@ class RunRow:
     logged_loss: Markup
     logged_accuracy: Markup
     duration: Markup
-    note: str | None
     best: bool
     linked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A note, whole or its beginning, and the runs that carry it: ``runs 1 and 2``."""
+
+    who: str
+    title: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +57,7 @@ class SectionView:
 
     title: str
     rows: tuple[RunRow, ...]
+    notes: tuple[NoteView, ...]
     pictures: tuple[Picture, ...]
 
 
@@ -107,7 +116,7 @@ class ReportView:
     kinds: tuple[KindView, ...]
     conclusion_pictures: tuple[Picture, ...]
     steps: tuple[StepView, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[NoteView, ...]
     more_notes: int
     challenges: tuple[str, ...]
     more_challenges: int

@@ -80,6 +80,8 @@ def build_report(
         excluded=excluded,
         methods=methods(study, conclusions),
         versions=versions(kept),
+        alpha=alpha,
+        margin=margin,
     )
 
 
