@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.sentences.words import capitalised, listing, option_words
-from tracker.conclusions.sentences.words import duration as duration_words
+from tracker.conclusions.sentences.words import capitalised, duration, listing, option_words
 from tracker.render import numbers
 from tracker.render.evidence import facts, tables
 from tracker.render.notes import note_beginning
