@@ -1,0 +1,192 @@
+"""How long it takes to make, write and read a store, beside MLflow's own ways on the same store.
+
+    python bench/store.py [--runs 1000] [--server]
+
+Each line is one way: what it did, seconds, and how many times as long as tracker's way took. Every run has 6 metrics
+over 30 epochs, 12 params and the predictions on 30 clips. The median of several goes is shown where one takes less than
+a second; imports are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sqlite3
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from tracker.runs import Predictions
+from tracker.store.artifacts import DATASET, VALIDATION, predictions_csv
+from tracker.store.client import client_of
+from tracker.store.location import Location, locate
+from tracker.store.open import open_store
+from tracker.store.read import read_experiment
+from tracker.store.server import read_server
+from tracker.store.ui import serving
+from tracker.store.write import start_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlflow.entities import Metric, Run
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds")
+EPOCHS = 30
+CLIPS = 30
+CLASSES = ("blues", "country", "disco", "jazz", "rock")
+GOES = 5
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long it takes; the median of several goes where one is short."""
+    took: list[float] = []
+    while len(took) < GOES and sum(took) < 1:
+        began = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)
+
+
+def show(what: str, ours: float, **theirs: float) -> None:
+    print(f"\n{what}\n  {ours:9.4f} s         tracker")
+    for way, took in theirs.items():
+        print(f"  {took:9.4f} s  {took / ours:5.0f} ×  {way.replace('_', ' ')}")
+
+
+def making(folder: Path) -> None:
+    numbers = itertools.count()
+
+    def fresh() -> str:
+        return f"sqlite:///{folder}/{next(numbers)}.db"
+
+    show(
+        "An empty store made and opened",
+        seconds(lambda: open_store(locate(fresh(), folder))),
+        MLflow_migrates_one=seconds(lambda: MlflowClient(fresh())),
+    )
+
+
+def writing(location: Location) -> None:
+    writer = start_run(location, "writing", "a run", {}, {})
+    client, steps = client_of(location), itertools.count()
+
+    def one_by_one() -> None:
+        step = next(steps)
+        for key in METRICS:
+            client.log_metric(writer.run_id, key, 0.5, step=step)
+
+    show(
+        "The six metrics of an epoch written",
+        seconds(lambda: writer.log_epoch(next(steps), dict.fromkeys(METRICS, 0.5))),
+        log_metric_six_times=seconds(one_by_one),
+    )
+
+
+def fill(location: Location, runs: int) -> None:
+    """Write one run and copy its rows."""
+    rng = np.random.default_rng(0)
+    params = {f"option {i}": str(i) for i in range(12)}
+    writer = start_run(location, "many", "a run", params, {"tracker.dataset": "f" * 64})
+    for epoch in range(1, EPOCHS + 1):
+        writer.log_epoch(epoch, {key: rng.random() for key in METRICS})
+    writer.finish("FINISHED")
+    with closing(sqlite3.connect(location.database)) as connection:
+        for table in ("runs", "params", "tags", "metrics", "latest_metrics"):
+            copy_rows(connection, table, writer.run_id, [f"{i:032x}" for i in range(1, runs)])
+        connection.commit()
+
+
+def copy_rows(connection: sqlite3.Connection, table: str, run_id: str, others: list[str]) -> None:
+    found = connection.execute(f"SELECT * FROM {table} WHERE run_uuid = ?", (run_id,))  # noqa: S608 -- one of those above
+    marks = ",".join("?" * len(found.description))
+    rows = found.fetchall()
+    copies = (
+        [value.replace(run_id, other) if isinstance(value, str) else value for value in row]
+        for other in others
+        for row in rows
+    )
+    connection.executemany(f"INSERT INTO {table} VALUES ({marks})", copies)  # noqa: S608
+
+
+def add_files(location: Location) -> None:
+    """Give every run predictions and a manifest."""
+    labels = tuple(CLASSES[i % len(CLASSES)] for i in range(CLIPS))
+    clips = tuple(f"{i:04}.wav" for i in range(CLIPS))
+    said = np.random.default_rng(0).dirichlet(np.ones(len(CLASSES)), CLIPS).astype(np.float32).astype(np.float64)
+    rows = "".join(f"{clip},{label},,validation,\n" for clip, label in zip(clips, labels, strict=True))
+    texts = {
+        VALIDATION: predictions_csv(Predictions(clips, labels, CLASSES, said)),
+        DATASET: f"path,label,group,split,fold\n{rows}",
+    }
+    for run in read_experiment(location, "many").runs:
+        for path, text in texts.items():
+            file = location.database.parent / "mlruns/many" / run.run_id / "artifacts" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+
+
+def reading_rows(location: Location, runs: int) -> None:
+    client = client_of(location)
+    store = SqlAlchemyStore(location.uri, location.artifacts)
+    experiment_id = client.get_experiment_by_name("many").experiment_id
+
+    def search() -> list[Run]:
+        return client.search_runs([experiment_id], max_results=50_000)
+
+    run_ids = [run.info.run_id for run in search()]
+
+    def one_by_one() -> list[list[Metric]]:
+        return [client.get_metric_history(run_id, key) for run_id in run_ids for key in METRICS]
+
+    def in_bulk() -> list[list[Metric]]:
+        parts = [run_ids[i : i + 100] for i in range(0, len(run_ids), 100)]
+        return [store.get_metric_history_bulk(part, key, 25_000) for part in parts for key in METRICS]
+
+    show(
+        f"{runs:,} runs read: params, tags, latest values and all {runs * len(METRICS) * EPOCHS:,} by epoch",
+        seconds(lambda: read_experiment(location, "many")),
+        search_runs_alone_without_the_values_by_epoch=seconds(search),
+        the_bulk_call_of_MLflows_store_the_values_by_epoch_alone=seconds(in_bulk),
+        get_metric_history_once_a_run_and_metric=seconds(one_by_one),
+    )
+
+
+def reading_whole(location: Location, runs: int) -> None:
+    show(f"{runs:,} runs read with predictions and manifests", seconds(lambda: read_experiment(location, "many")))
+
+
+def over_http(location: Location, runs: int) -> None:
+    with serving(location, port=0) as server:
+        there = locate(server.address, Path())
+        direct = seconds(lambda: read_experiment(location, "many", by_epoch=0))
+        through = seconds(lambda: read_server(there, "many", by_epoch=0))
+    show(f"{runs:,} runs read with predictions and manifests", direct, tracker_over_http=through)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=1_000)
+    parser.add_argument("--server", action="store_true", help="read over HTTP too: starts MLflow's server")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        location = locate(None, Path(folder, "store"))
+        making(Path(folder))
+        writing(location)
+        fill(location, asked.runs)
+        reading_rows(location, asked.runs)
+        add_files(location)
+        reading_whole(location, asked.runs)
+        if asked.server:
+            over_http(location, asked.runs)
+
+
+if __name__ == "__main__":
+    main()
