@@ -70,7 +70,14 @@ class TestArrange:
     def test_a_note_that_runs_of_one_title_share_stands_once(self, report) -> None:
         said = tuple(Note(number, "Conv=3", "It was hard.") for number in range(1, 16))
         (note,) = arrange(replace(report, notes=said)).notes
-        assert note.who == "runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 more"
+        assert note.who == "Runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 more"
+
+    def test_a_section_of_very_many_seeds_is_bounded(self, large) -> None:
+        together = replace(large, sections=(Section("Conv=3", large.entries),))
+        (section,) = arrange(together).sections
+        assert (len(section.rows), section.more_rows) == (50, 9_950)
+        assert section.who == "Runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 9,988 more"
+        assert section.right == "24/30 to 26/30"
 
     def test_options_beyond_eight_are_counted(self, report) -> None:
         many = replace(report, options=tuple(f"option{number}" for number in range(11)))

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 from tracker.render.html_page import Sound, render_html
+from tracker.report import Section
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -32,6 +34,12 @@ class TestRenderHtml:
         page = html(render_html(report, pictures))
         there = {f"#{found['id']}" for _, found in page.elements if found.get("id")}
         assert {str(link["href"]) for link in page.all("a")} <= there
+
+    def test_seeds_that_share_a_section_have_a_place_each(self, report, html) -> None:
+        page = html(render_html(replace(report, sections=(Section("Conv=7", report.entries),)), ()))
+        ids = [found["id"] for _, found in page.elements if str(found.get("id")).startswith("run-")]
+        assert ids == ["run-1", "run-2", "run-3", "run-4"]
+        assert {"href": "#run-4"} in page.all("a")
 
     def test_an_id_stands_once(self, report, pictures, html) -> None:
         ids = [found["id"] for _, found in html(render_html(report, pictures)).elements if found.get("id")]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from tracker.conclusions.sentences.words import capitalised, duration, listing, option_words
 from tracker.render import numbers
 from tracker.render.evidence import facts, tables
@@ -79,8 +81,8 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     rows = _best(entries) if len(entries) > MOST_RUNS else entries
     most = max((entry.accuracy.share for entry in entries if entry.accuracy), default=0.0)
     best = {entry.number for entry in entries if entry.accuracy and entry.accuracy.share == most}
-    linked = {entry.number for section in shown for entry in section.entries}
     sections = tuple(_section(section, pictures) for section in shown)
+    linked = {row.number for section in sections for row in section.rows}
     carried = {id(picture) for section in sections for picture in section.pictures}
     others = tuple(picture for picture in pictures if id(picture) not in carried)
     kinds = _by_kind(report.conclusions)
@@ -175,8 +177,23 @@ def _section(section: Section, pictures: Sequence[Picture]) -> SectionView:
     ids = [entry.run.run_id for entry in section.entries]
     own = [picture for picture in pictures if len(picture.runs) == 1 and picture.runs[0] in ids]
     own.sort(key=lambda picture: ids.index(picture.runs[0]))
-    notes = tuple(NoteView(note.who, note.title, note_beginning(note.text)) for note in _notes(_notes_of(section)))
-    return SectionView(section.title, tuple(run_row(entry) for entry in section.entries), notes, tuple(own))
+    entries = section.entries
+    return SectionView(
+        title=section.title,
+        who=_who([entry.number for entry in entries]),
+        right=_span(entries),
+        rows=tuple(run_row(entry) for entry in entries[:MOST_RUNS]),
+        more_rows=max(0, len(entries) - MOST_RUNS),
+        notes=tuple(NoteView(note.who, note.title, note_beginning(note.text)) for note in _notes(_notes_of(section))),
+        pictures=tuple(own),
+    )
+
+
+def _span(entries: Sequence[RunEntry]) -> Markup:
+    """Return how many clips the runs of a section have right: ``25/30``, ``24/30 to 26/30``."""
+    known = sorted((entry.accuracy for entry in entries if entry.accuracy), key=lambda accuracy: accuracy.share)
+    ends = dict.fromkeys(numbers.ratio(accuracy) for accuracy in (*known[:1], *known[-1:]))
+    return Markup(" to ").join(ends) if ends else numbers.NONE
 
 
 def _notes_of(section: Section) -> Iterator[Note]:
@@ -194,10 +211,10 @@ def _notes(notes: Iterable[Note]) -> tuple[NoteView, ...]:
 
 
 def _who(runs: Sequence[int]) -> str:
-    """Return ``run 3``, ``runs 1 and 2``; of many runs the first."""
+    """Return ``Run 3``, ``Runs 1 and 2``; of many runs the first."""
     named = [str(run) for run in runs[:FOLDED_ABOVE]]
     more = [f"{len(runs) - len(named):,} more"] if len(runs) > len(named) else []
-    return f"{'run' if len(runs) == 1 else 'runs'} {listing([*named, *more])}"
+    return f"{'Run' if len(runs) == 1 else 'Runs'} {listing([*named, *more])}"
 
 
 def _by_kind(conclusions: Sequence[Conclusion]) -> dict[Kind, list[Conclusion]]:

@@ -53,10 +53,13 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SectionView:
-    """The runs of one configuration: their heading, rows and pictures."""
+    """The runs of one configuration: who they are, how many clips they have right at least and at most, and each."""
 
     title: str
+    who: str
+    right: Markup
     rows: tuple[RunRow, ...]
+    more_rows: int
     notes: tuple[NoteView, ...]
     pictures: tuple[Picture, ...]
 
