@@ -59,7 +59,10 @@ class TestOpenStore:
         [
             (["UPDATE alembic_version SET version_num = '181f10493468'"], "made by an older MLflow"),
             (["UPDATE alembic_version SET version_num = 'ffffffffffff'"], "made by a newer MLflow"),
-            (["DELETE FROM experiments", "DELETE FROM alembic_version"], "never made to the end.*delete the file"),
+            (
+                ["DELETE FROM experiments", "DELETE FROM alembic_version"],
+                "not made to the end and holds no run: delete it",
+            ),
         ],
     )
     def test_never_migrates_nor_mends(
@@ -75,6 +78,7 @@ class TestOpenStore:
         with pytest.raises(StoreError, match=said):
             open_store(location)
         assert (tmp_path / "mlflow.db").read_bytes() == before
+        assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 
     def test_waits_for_another_program_that_is_making_it(self, location: Location, tmp_path: Path) -> None:
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:

@@ -148,7 +148,7 @@ class TestRequireReady:
     @pytest.mark.parametrize(
         ("statement", "said"),
         [
-            (TO_OLDER, "older MLflow than 3.17.2.*`mlflow db upgrade`"),
+            (TO_OLDER, "older MLflow than 3.17.2: make a copy of it, then run `mlflow db upgrade"),
             (TO_NEWER, "newer MLflow than 3.17.2.*newer tracker"),
             ("DELETE FROM alembic_version", "older MLflow"),
         ],

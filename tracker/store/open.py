@@ -27,6 +27,7 @@ DEFAULT_METRIC = "val_accuracy"
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Tells MLflow's UI that these are trainings, not chats with a language model."""
 
+_NOTHING = {State.ABSENT, State.EMPTY}
 _UNFINISHED = {State.EMPTY, State.HALF_MADE, State.OLDER}
 """What a store looks like while MLflow makes it, version by version."""
 
@@ -105,26 +106,27 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
         If it was made by another version of MLflow, half-made or not to be written to.
     """
     if location.database:
-        _make_ready(location, location.database, clock)
+        state = _settled_state(location.database)
+        if state in _NOTHING:
+            state = _made(location.database, location.artifacts, clock)
+        if state is not State.READY:
+            raise StoreError(refusal(location.database, state))
     return Store(location, client_of(location))
 
 
-def _make_ready(location: Location, database: Path, clock: Clock) -> None:
-    """See that the store is there and of the known schema; under a lock, as two that make it would break it."""
-    if state_of(database) is State.READY:
-        return
+def _made(database: Path, artifacts: str, clock: Clock) -> State:
+    """Make a store unless another process was faster, and return its state; two that make it would break it."""
     lock = database.with_name(f"{database.name}.lock")
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=_MAKING_S):
-            state = _settled_state(database)
-            if state in {State.ABSENT, State.EMPTY}:
-                make(database, location.artifacts, clock())
-            elif state is not State.READY:
-                raise StoreError(refusal(database, state))
-        lock.unlink(missing_ok=True)  # whoever still waits for it finds the store ready
+            if state_of(database) in _NOTHING:
+                make(database, artifacts, clock())
+            state = state_of(database)
+        lock.unlink(missing_ok=True)  # whoever still waits for it finds the store made
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"cannot make a store at {database}: {error}") from error
+    return state
 
 
 def _settled_state(database: Path) -> State:

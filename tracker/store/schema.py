@@ -90,14 +90,13 @@ def require_ready(database: Path) -> None:
 
 def refusal(database: Path, state: State) -> str:
     """Say in one line why a store that is not ready cannot be used, and what to do."""
-    older = f"was made by an older MLflow than {MLFLOW_VERSION}: copy the file, then run `mlflow db upgrade` on it"
-    newer = f"was made by a newer MLflow than {MLFLOW_VERSION}, the one tracker reads"
+    upgrade = f"mlflow db upgrade 'sqlite:///{database}'"
     said = {
         State.ABSENT: "does not exist: `tracker run` makes it, or give another --tracking-uri",
         State.EMPTY: "is an empty file: `tracker run` makes a store of it",
-        State.OLDER: f"{older} (sqlite:///{database})",
-        State.NEWER: f"{newer}: use that MLflow's own tools or a newer tracker, or give another --tracking-uri",
-        State.HALF_MADE: "was never made to the end and holds no run: delete the file and run again",
+        State.OLDER: f"was made by an older MLflow than {MLFLOW_VERSION}: make a copy of it, then run `{upgrade}`",
+        State.NEWER: f"was made by a newer MLflow than {MLFLOW_VERSION}: use a newer tracker, or another --tracking-uri",
+        State.HALF_MADE: "is not made to the end and holds no run: delete it, unless a program is just making it",
         State.FOREIGN: "is a SQLite file but no MLflow store: give another --tracking-uri",
     }
     return f"the store {database} {said[state]}"
@@ -175,6 +174,7 @@ def make(database: Path, artifacts: str, now: int) -> None:
         If it cannot be written.
     """
     unfinished = database.with_name(f"{database.name}.{os.getpid()}.new")
+    unfinished.unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(unfinished)) as connection:
             connection.executescript(files("tracker.store").joinpath("schema.sql").read_text("utf-8"))
