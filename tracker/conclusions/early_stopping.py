@@ -13,6 +13,8 @@ from tracker.conclusions.roles import LOSS
 from tracker.replay import Stop, early_stoppings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from tracker.conclusions.study import Study
@@ -96,20 +98,20 @@ def _conclusion(found: Outcome) -> Conclusion:
     details = EarlyStopping((), own, stop, found.kept_epoch, _epoch_seconds(found), found.keeps_last)
     if values is None:
         return Conclusion("early_stopping", "unknown", (found.run_id,), details)
-    asked = sorted({*PATIENCES, *([own] if own is not None and own >= 0 else [])})
-    replayed = dict(zip(asked, early_stoppings(values, asked), strict=True))
-    answers = tuple(_answer(found, values, patience, stopped) for patience, stopped in replayed.items())
+    asked = sorted({*PATIENCES, *([own] if own is not None else [])})
+    every = sorted({*asked, *range(1, len(values))})
+    stops = dict(zip(every, early_stoppings(values, every), strict=True))
+    answers = tuple(_answer(found, values, patience, stops[patience]) for patience in asked)
     verdict: Verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
-    details = replace(details, patiences=answers, enough=_enough(found, values))
+    details = replace(details, patiences=answers, enough=_enough(found, values, stops))
     return Conclusion("early_stopping", verdict, (found.run_id,), details, n=found.n)
 
 
-def _enough(found: Outcome, values: NDArray[np.float64]) -> Patience | None:
+def _enough(found: Outcome, values: NDArray[np.float64], stops: Mapping[int, Stop]) -> Patience | None:
     """Return the shortest patience that keeps the same weights in fewer epochs, None where none does."""
     if found.keeps_last:
         return None
-    patiences = range(1, len(values))
-    for patience, stop in zip(patiences, early_stoppings(values, patiences), strict=True):
+    for patience, stop in stops.items():
         if stop.kept_epoch == found.kept_epoch and stop.stop_epoch is not None and stop.stop_epoch < len(values):
             return _answer(found, values, patience, stop)
     return None

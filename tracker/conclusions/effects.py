@@ -16,6 +16,7 @@ from tracker.design import as_number
 from tracker.statistics.crossed import Effect, by_group, crossed, nested
 from tracker.statistics.folds import FEWEST_FOLDS, nadeau_bengio
 from tracker.statistics.repetitions import pairs_needed
+from tracker.statistics.resampling import probability_better
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,6 +128,28 @@ def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None
     n_validation = float(np.mean([len(clips.clips) or clips.n or 0 for clips in sets]))
     n_train = float(np.mean([_training_clips(study, clips, n_validation) for clips in sets]))
     return nadeau_bengio(np.array(list(differences.values())), n_train, n_validation)
+
+
+def chance_of_better(study: Study, contrast: Contrast) -> float | None:
+    """Estimate the chance that the second level beats the first on other clips and seeds, by the bootstrap.
+
+    Parameters
+    ----------
+    study : Study
+    contrast : Contrast
+
+    Returns
+    -------
+    float or None
+        None for fewer than three matched pairs on one set of clips.
+    """
+    by_set = pairs_by_set(study, contrast)
+    place = max(by_set, key=lambda found: len(by_set[found]), default=None)
+    if place is None or len(by_set[place]) < FEWEST:
+        return None
+    clips, pairs = study.clip_sets[place], by_set[place]
+    seed = study.random_seed(run for pair in pairs for run in pair)
+    return probability_better(_entries(clips, pairs), seed, clips.groups or None)
 
 
 def one_dataset(study: Study, places: Mapping[int, object] | Sequence[int]) -> bool:

@@ -5,13 +5,13 @@ One training says nothing of a configuration, so that nothing is claimed from fe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
-from tracker.conclusions.effects import FOLDS, Analysis, analysed
+from tracker.conclusions.effects import FOLDS, Analysis, analysed, chance_of_better
 from tracker.conclusions.twins import identical
 from tracker.design import Contrast, aliases
 from tracker.statistics.corrections import holm
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 MOST_CONTRASTS = 50
 """Contrasts of one option that are listed; of more, those with the smallest p-values."""
+
+
+MOST_RESAMPLED = 3
+"""Contrasts of one option, the clearest, for which the chance of being better is resampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class ContrastEffect:
     detectable : float or None
         The smallest effect that these runs would have shown four times in five.
     crossed : InnerEffect or None
+    probability : float or None
+        The chance that *to* beats *from* on other clips and seeds; an estimate, for contrasts that are listed.
     """
 
     from_: str
@@ -77,6 +83,7 @@ class ContrastEffect:
     within_margin: bool | None
     detectable: float | None
     crossed: InnerEffect | None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,7 @@ def _conclusion(study: Study, option: str, found: Sequence[ContrastEffect]) -> C
         kind="option_effect",
         verdict=_overall([contrast.verdict for contrast in found]),
         runs=study.ids(_runs(study.contrasts[option])),
-        details=OptionEffect(_listed(found), (), levels, len(found)),
+        details=OptionEffect(_listed(study, option, found), (), levels, len(found)),
         option=option,
         estimate=first.estimate,
         interval=first.interval,
@@ -159,10 +166,15 @@ def _by_p(contrast: ContrastEffect) -> float:
     return contrast.p_value if contrast.p_value is not None else np.inf
 
 
-def _listed(found: Sequence[ContrastEffect]) -> tuple[ContrastEffect, ...]:
-    """Return the contrasts that are listed, in their order."""
+def _listed(study: Study, option: str, found: Sequence[ContrastEffect]) -> tuple[ContrastEffect, ...]:
+    """Return the contrasts that are listed, in their order, the clearest of them with what is resampled."""
     chosen = sorted(range(len(found)), key=lambda place: (_by_p(found[place]), place))[:MOST_CONTRASTS]
-    return tuple(found[place] for place in sorted(chosen))
+    resampled = {
+        place: chance_of_better(study, study.contrasts[option][place])
+        for place in chosen[:MOST_RESAMPLED]
+        if found[place].p_value is not None
+    }
+    return tuple(replace(found[place], probability=resampled.get(place)) for place in sorted(chosen))
 
 
 def _overall(verdicts: Sequence[Verdict]) -> Verdict:

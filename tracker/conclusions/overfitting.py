@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval
-from tracker.conclusions.outcomes import Outcome, are_numbers, count_right, count_tag
+from tracker.conclusions.outcomes import are_numbers, count_right, count_tag
 from tracker.conclusions.roles import LOSS
-from tracker.statistics.proportions import newcombe
+from tracker.statistics.proportions import wilson
 
 if TYPE_CHECKING:
     from tracker.conclusions.study import Study
@@ -80,11 +80,12 @@ def overfitting(study: Study) -> tuple[Conclusion, ...]:
     tuple of Conclusion
         `unknown` where no validation loss by epoch was logged.
     """
-    return tuple(_conclusion(found) for found in study.outcomes)
+    return tuple(_conclusion(study, run) for run in range(len(study.outcomes)))
 
 
-def _conclusion(found: Outcome) -> Conclusion:
-    validation, training, gap = found.curve(LOSS), found.curve(LOSS, "training"), _gap(found)
+def _conclusion(study: Study, run: int) -> Conclusion:
+    found, gap = study.outcomes[run], _gap(study, run)
+    validation, training = found.curve(LOSS), found.curve(LOSS, "training")
     if validation is None or found.best_epoch is None:
         details = Overfitting(kept_epoch=found.kept_epoch, gap=gap)
         return Conclusion("overfitting", "unknown", (found.run_id,), details)
@@ -124,11 +125,22 @@ def _trend(losses: Curve, best: int) -> bool | None:
     return bool(after[-half:].mean() - after[:half].mean() > 2 * flutter * math.sqrt(2 / half))
 
 
-def _gap(found: Outcome) -> Gap | None:
+def _gap(study: Study, run: int) -> Gap | None:
     """Return the generalisation gap where training clips were judged with the kept weights."""
+    found = study.outcomes[run]
     n_train = count_tag(found.run, "tracker.training_clips")
     right = count_right(found.run.metrics.get("fit_accuracy"), n_train)
     if right is None or not n_train or found.correct is None or not found.n:
         return None
-    interval = newcombe(right, n_train, found.correct, found.n)
-    return Gap(right / n_train - found.correct / found.n, interval, n_train, found.n)
+    fit, validation = right / n_train, found.correct / found.n
+    return Gap(fit - validation, _gap_interval(study, run, right, n_train), n_train, found.n)
+
+
+def _gap_interval(study: Study, run: int, right: int, n_train: int) -> Interval:
+    """Return Newcombe's interval; where validation clips share groups, the interval of their accuracy allows for it."""
+    found = study.outcomes[run]
+    correct, n = found.correct or 0, found.n or 1
+    (low, high), (own_low, own_high) = wilson(right, n_train), study.accuracy_interval(run)
+    fit, validation = right / n_train, correct / n
+    gap = fit - validation
+    return gap - math.hypot(fit - low, own_high - validation), gap + math.hypot(high - fit, validation - own_low)

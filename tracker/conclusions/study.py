@@ -13,6 +13,7 @@ from tracker.conclusions.clips import ClipSet, clip_sets
 from tracker.conclusions.outcomes import Metric, Outcome, outcome
 from tracker.conclusions.reach import Reach, reach_of
 from tracker.design import Contrast, Design, contrasts, design_of
+from tracker.statistics.proportions import grouped_wilson, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -93,6 +94,13 @@ class Study:
             if found.score is not None
         ]
         return tuple(run for *_, run in sorted(keys))
+
+    def accuracy_interval(self, run: int) -> Interval:
+        """Return the 95 % interval of a run's accuracy, which must be known; wider where clips share groups."""
+        found, clips = self.outcomes[run], self.sets[run]
+        if clips.groups and run in clips.rows:
+            return grouped_wilson(clips.right[clips.rows[run]], clips.groups)
+        return wilson(found.correct or 0, found.n or 1)
 
     def most_right(self, runs: Iterable[int]) -> int | None:
         """Return the most clips that any of `runs` has right."""

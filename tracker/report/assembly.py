@@ -14,12 +14,10 @@ from tracker.report.limits import limits
 from tracker.report.methods import methods, versions
 from tracker.report.summary import summary
 from tracker.report.titles import title
-from tracker.statistics.proportions import grouped_wilson, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.conclusions.clips import ClipSet
     from tracker.runs import Run
 
 
@@ -110,16 +108,10 @@ def _entry(study: Study, run: int) -> RunEntry:
 
 
 def _accuracy(study: Study, run: int) -> Accuracy | None:
-    found, clips = study.outcomes[run], study.sets[run]
+    found = study.outcomes[run]
     if found.correct is None or not found.n:
         return None
-    return Accuracy(found.correct, found.n, _interval(clips, run, found.correct, found.n))
-
-
-def _interval(clips: ClipSet, run: int, correct: int, n: int) -> tuple[float, float]:
-    if clips.groups and run in clips.rows:
-        return grouped_wilson(clips.right[clips.rows[run]], clips.groups)
-    return wilson(correct, n)
+    return Accuracy(found.correct, found.n, study.accuracy_interval(run))
 
 
 def _notes(sections: Sequence[Section]) -> tuple[Note, ...]:
