@@ -6,7 +6,7 @@ UV := 0.13.9
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel bench lock clean
+.PHONY: install demo test lint types check wheel bench truth lock clean
 
 install: .venv/installed
 
@@ -43,6 +43,10 @@ wheel: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/wheel.sh
 
 check: lint types test wheel
+
+# Simulated experiments with known truth, put through the report's own code; the table stands in docs/truth.md.
+truth: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.truth --write docs/truth.md
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \

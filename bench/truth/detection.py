@@ -1,0 +1,74 @@
+"""How often an effect is found, beside the best valid test on the same data.
+
+A test is valid at a number of clips and seeds where it holds the goal whatever the training noise: whoever tests does
+not know the noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.truth.one_option import OneOption
+from bench.truth.rivals import BOTH, COCHRAN, HILLIS, LINEAR, T_CLIPS, T_SEEDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.truth.measure import Measured
+    from bench.truth.shares import Share
+
+RIVALS = (T_SEEDS, T_CLIPS, BOTH, COCHRAN, HILLIS, LINEAR)
+
+RATIO = 0.95
+"""What the detection rate should be at least, of the best valid test's."""
+
+SELDOM = 0.2
+"""Where the best valid test finds an effect less often than this, the ratio is luck and is not held to the goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """How often an effect was found in one setting.
+
+    Parameters
+    ----------
+    setting : OneOption
+    share : Share
+        Of experiments in which the option's effect is supported.
+    best : str
+        The valid test that finds most.
+    best_share : Share
+    """
+
+    setting: OneOption
+    share: Share
+    best: str
+    best_share: Share
+
+    @property
+    def ratio(self) -> float:
+        """Detection over that of the best valid test; 1 where neither finds anything."""
+        return self.share.count / self.best_share.count if self.best_share.count else 1.0
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether the goal is met, or does not apply."""
+        return self.ratio >= RATIO or self.best_share.rate < SELDOM
+
+
+def detections(measured: Sequence[Measured]) -> list[Detection]:
+    """Compare the report with the best valid test wherever something differs and there are several seeds."""
+    options = [(one.setting, one) for one in measured if isinstance(one.setting, OneOption) and one.setting.seeds > 1]
+    found = []
+    for setting, one in options:
+        if setting.effect:
+            nulls = [other for at, other in options if not at.effect and _alike(at, setting)]
+            valid = [name for name in RIVALS if all(null.tally[name].meets() for null in nulls)]
+            best = max(valid, key=lambda name: one.tally[name].count, default="option_effect")
+            found.append(Detection(setting, one.tally["option_effect"], best, one.tally[best]))
+    return found
+
+
+def _alike(a: OneOption, b: OneOption) -> bool:
+    return (a.clips, a.seeds) == (b.clips, b.seeds)

@@ -1,0 +1,360 @@
+"""The document that the benchmark writes: what was simulated, the goals, and every table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.truth import one_option
+from bench.truth.confounded import Confounded
+from bench.truth.counts import CountsAlone
+from bench.truth.coverage import Coverage, coverages
+from bench.truth.detection import Detection, detections
+from bench.truth.folds import Folds
+from bench.truth.goals import goals
+from bench.truth.grouped import GroupedOption, GroupedRuns
+from bench.truth.intervals import Gap
+from bench.truth.limit import false_claims
+from bench.truth.markdown import cell, held, percent, points, table
+from bench.truth.measure import Measured
+from bench.truth.null_runs import NullRuns
+from bench.truth.one_option import OneOption
+
+if TYPE_CHECKING:
+    from bench.truth.settings import Setting
+    from bench.truth.shares import Share
+
+Results = Mapping[str, Sequence[Measured]]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much was simulated, and how to do it again."""
+
+    experiments: int
+    resampled: int
+    seed: int
+
+
+def document(results: Results, effort: Effort) -> str:
+    """Write the document.
+
+    Parameters
+    ----------
+    results : mapping of part to what was measured
+    effort : Effort
+
+    Returns
+    -------
+    str
+        Markdown; the same results give the same text.
+    """
+    sections = [
+        _head(effort),
+        _goals(results),
+        _null_runs(results),
+        _null_option(results),
+        _people(results),
+        _detection(results),
+        _two_models(results),
+        _confounded(results),
+        _grouped(results),
+        _counts(results),
+        _folds(results),
+        _coverage(results),
+        _gap(results),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _head(effort: Effort) -> str:
+    return f"""# Do the conclusions hold?
+
+Experiments with known truth, put through the code that `tracker report` uses. This file is written by
+
+    make truth
+
+which is `.venv/bin/python -m bench.truth --write docs/truth.md` with {effort.experiments:,} experiments a setting
+({effort.resampled:,} where intervals are resampled) and seed {effort.seed}. The same seed gives the same figures.
+
+A simulated model is right on a clip where its margin is above 0. Half of a margin's variance is how hard the clip is
+for every model, so that errors are correlated; a tenth is how well the configuration suits the clip; the rest is what
+one training makes of it. Mean accuracy is 70 %. *Noise* is the standard deviation, in points, of a configuration's
+accuracy from seed to seed (cut off at two of them). Each model becomes a run with params, tags, metrics and
+predictions, and the verdicts are those of the functions that write the report. Behind each share stands its 99 %
+interval, in per cent; a share that is held to at most 5 % is **bold** where even the lower end is above 5 %."""
+
+
+def _goals(results: Results) -> str:
+    rows = [[goal.name, goal.wanted, goal.found, "yes" if goal.met else "**no**"] for goal in goals(results)]
+    return "## Goals\n\n" + table(["what", "goal", "found", "met"], rows)
+
+
+def _null_runs(results: Results) -> str:
+    names = ("best_run", "run_difference", "option_effect")
+    people = ("highest accuracy wins", "McNemar, best against worst")
+    rows = []
+    for one in results["null runs"]:
+        if isinstance(one.setting, NullRuns):
+            at = [one.setting.layout, str(one.setting.clips), points(one.setting.noise)]
+            held_to = [held(one.tally.get(name)) for name in names]
+            rows.append([*at, *held_to, *(cell(one.tally.get(name)) for name in people)])
+    return f"""## Nothing differs
+
+Share of experiments in which at least one such conclusion is `supported`, and for contrast what people do: naming the
+run with the highest accuracy, and testing the best against the worst as if they had not been chosen. With noise the
+trained models do differ, so that only options are held to the goal.
+
+{table(["layout", "clips", "noise", *names, *people], rows)}"""
+
+
+def _null_option(results: Results) -> str:
+    every = [*results["one option"], *results["other worlds"]]
+    shares = {_key(one.setting): one.tally["option_effect"] for one in every if isinstance(one.setting, OneOption)}
+    keys = sorted({(key[0], key[1], key[3]) for key in shares if key[4] == 0})
+    rows = [
+        [
+            points(suits),
+            str(n),
+            points(noise),
+            *(held(shares.get((suits, n, r, noise, 0.0))) for r in one_option.SEEDS),
+        ]
+        for suits, n, noise in keys
+    ]
+    nested = _by_seeds(results["unmatched"], "option_effect", 0.0)
+    seeds = [_seeds(r) for r in one_option.SEEDS]
+    return f"""## An option does nothing
+
+Share of experiments in which its `option_effect` is `supported`. *Suits* is the share of a margin's variance that is
+how well the configuration suits the clip, in per cent: 10 everywhere else in this document.
+
+{table(["suits", "clips", "noise", *seeds], rows)}
+
+With no seed shared between the levels (the nested form):
+
+{table(["clips", "noise", _seeds(3), _seeds(5)], nested)}
+
+{_why_three()}"""
+
+
+def _why_three() -> str:
+    rows = [
+        [
+            str(pairs),
+            *(f"{percent(low)} – {percent(high)}" for low, high in (false_claims(pairs, 2), false_claims(pairs, 1))),
+        ]
+        for pairs in (3, 4, 5, 10)
+    ]
+    return f"""With one seed an option is never supported. From three on the crossed analysis rests on how much the
+pairs differ, which three pairs tell with two degrees of freedom. Where they differ too little by chance, the standard error
+is too small and Hillis' degrees of freedom (r − 1) (V / MS_P)² are too many, both at once. Were the clips endlessly
+many, this alone would give the following shares, from the best to the worst proportion of the two variances; beside it
+those with the smaller degrees of freedom (r − 1) V / MS_P:
+
+{table(["pairs", "Hillis", "smaller"], rows)}"""
+
+
+def _people(results: Results) -> str:
+    shares: dict[tuple[int, float], dict[str, Share]] = {}
+    for one in results["one option"]:
+        if isinstance(one.setting, OneOption) and not one.setting.effect:
+            mine = shares.setdefault((one.setting.clips, one.setting.noise), {})
+            mine |= {f"{name}, {one.setting.seeds}": share for name, share in one.tally.items()}
+    columns = {
+        "highest accuracy wins": "highest accuracy wins, 1",
+        "McNemar, one seed": "McNemar, 1",
+        "z-test, one seed": "z-test, 1",
+        "t over 3 seeds": "t over seeds, 3",
+        "t over 5 seeds": "t over seeds, 5",
+        "t over clips, 5 seeds": "t over clips, 5",
+    }
+    rows = [
+        [str(n), points(noise), *(held(found[name]) for name in columns.values())]
+        for (n, noise), found in sorted(shares.items())
+    ]
+    return f"""## What people do, where an option does nothing
+
+Share of the same experiments in which the option would be said to do something: from one training of each level, by
+looking, by exact McNemar and by a z-test of two proportions; from several, by a t-test over seeds (as if the clips were
+all there are) and by a t-test over clips (as if the trainings were).
+
+{table(["clips", "noise", *columns], rows)}"""
+
+
+def _detection(results: Results) -> str:
+    found = {_key(one.setting): one for one in detections([*results["one option"], *results["other worlds"]])}
+    seeds = [r for r in one_option.SEEDS if r > 1]
+    rows = [
+        [str(n), points(noise), points(effect), *(_found(found[0.1, n, r, noise, effect]) for r in seeds)]
+        for n, noise, effect in sorted({(key[1], key[3], key[4]) for key in found})
+    ]
+    return f"""## An option does something
+
+Share of experiments in which the effect is found, and its ratio to that of the best valid test on the same data: of a
+t-test over seeds, over clips, the larger p-value of both, Cochran's critical value for two variances, and the crossed
+analysis with Hillis' or with fewer degrees of freedom, the one that finds most among those that hold 5 % at this number
+of clips and seeds whatever the noise. The goal is a ratio of 0.95, where the best finds an effect at least one time in
+five; below it is **bold**.
+
+{table(["clips", "noise", "effect", *map(_seeds, seeds)], rows)}"""
+
+
+def _two_models(results: Results) -> str:
+    names = ("run_difference", "McNemar", "exact unconditional")
+    rows = [
+        [str(one.setting.clips), points(one.setting.effect), *(cell(one.tally[name]) for name in names)]
+        for one in results["one option"]
+        if isinstance(one.setting, OneOption) and one.setting.seeds == 1 and not one.setting.noise
+    ]
+    return f"""## Two trained models, a planned comparison
+
+Share of experiments in which their `run_difference` is `supported`, without training noise. It is decided by exact
+McNemar. The exact unconditional test of Suissa and Shuster (1991), which holds 5 % too, takes the worst case over how
+often two models disagree instead of the disagreement at hand, and finds somewhat more where clips are few.
+
+{table(["clips", "effect", *names], rows)}"""
+
+
+def _confounded(results: Results) -> str:
+    rows = [
+        [one.setting.design, cell(one.tally["called confounded"]), cell(one.tally["no other is"])]
+        for one in results["confounded"]
+        if isinstance(one.setting, Confounded)
+    ]
+    return f"""## Options that never change alone
+
+Models differ widely (55 % to 85 %). Share of designs in which every such option is called `confounded`, and in which no
+other is.
+
+{table(["design", "all called so", "no other called so"], rows)}"""
+
+
+def _grouped(results: Results) -> str:
+    names = ("best_run", "run_difference", "McNemar, groups forgotten")
+    runs = [
+        [*_in_groups(at), str(at.runs), points(at.effect), *(_shown(one.tally[name], at.effect) for name in names)]
+        for one in results["grouped runs"]
+        if isinstance(at := one.setting, GroupedRuns)
+    ]
+    options = [
+        [
+            *_in_groups(at),
+            str(at.seeds),
+            points(at.noise),
+            points(at.effect),
+            _shown(one.tally["option_effect"], at.effect),
+        ]
+        for one in results["grouped option"]
+        if isinstance(at := one.setting, GroupedOption)
+    ]
+    return f"""## Clips in groups
+
+Half of each part of a margin is shared by the clips of a group (an artist, a speaker). No training noise for runs.
+
+{table(["clips", "groups", "runs", "effect", *names], runs)}
+
+{table(["clips", "groups", "seeds", "noise", "effect", "option_effect"], options)}"""
+
+
+def _in_groups(setting: GroupedRuns | GroupedOption) -> tuple[str, str]:
+    return str(setting.clips), str(setting.groups)
+
+
+def _shown(share: Share, effect: float) -> str:
+    """Write a share that is held to the goal where nothing differs."""
+    return cell(share) if effect else held(share)
+
+
+def _counts(results: Results) -> str:
+    names = ("best_run", "run_difference", "option_effect", "McNemar, were there predictions", "z-test")
+    rows = []
+    for one in results["counts"]:
+        if isinstance(one.setting, CountsAlone):
+            at = one.setting
+            shares = (_shown(one.tally[name], at.effect) for name in names)
+            rows.append([str(at.clips), str(at.runs), points(at.effect), *shares])
+    return f"""## Counts alone
+
+Only accuracies and the number of clips were logged. A claim then has to hold for every pairing of the clips that the
+counts allow, so that none is made by luck and many are missed.
+
+{table(["clips", "runs", "effect", *names], rows)}"""
+
+
+def _folds(results: Results) -> str:
+    names = ("option_effect", "best_run", "t over folds", "McNemar over all clips")
+    rows = []
+    for one in results["folds"]:
+        if isinstance(one.setting, Folds):
+            at = one.setting
+            effect = f"{100 * at.truth():.1f}" if at.farther else "0"
+            shares = (_shown(one.tally[name], at.farther) for name in names)
+            rows.append([str(at.clips), str(at.folds), effect, *shares])
+    return f"""## Folds
+
+Two real learners (nearest centroid, each on its own half of the features) are trained and judged on every fold, so that
+training sets overlap as they do. Effects are in points.
+
+{table(["clips", "folds", "effect", *names], rows)}"""
+
+
+def _coverage(results: Results) -> str:
+    rows = [_coverage_row(found) for found in coverages(results)]
+    return f"""## Intervals
+
+How often intervals at 95 % hold the truth: the mean over the grid of truths should be 93 % to 97 %, and no point below
+90 %. Sizes, accuracies (50 % to 90 %), effects and noises vary over the grid; **bold** is what misses it.
+
+{table(["interval", "points", "mean", "lowest", "at"], rows)}
+
+Wider than they have to be are those that take the worst case (counts alone; groups, where the independent clips'
+interval is held against them; folds, by Nadeau and Bengio) or that hold whatever the noise."""
+
+
+def _coverage_row(found: Coverage) -> list[str]:
+    lowest, share = percent(found.mean), found.lowest.share
+    mean = lowest if 0.93 <= found.mean <= 0.97 else f"**{lowest}**"
+    worst = cell(share) if share.rate >= 0.90 else f"**{cell(share)}**"
+    return [found.kind, str(len(found.points)), mean, worst, _where(found.lowest.setting)]
+
+
+def _gap(results: Results) -> str:
+    rows = []
+    for one in results["plain intervals"]:
+        if isinstance(one.setting, Gap) and one.setting.fitted == one.setting.accuracy:
+            at, rule, above = one.setting, one.tally["gap above max(.03, .10 · train)"], one.tally["interval above 0"]
+            rows.append([str(at.validation), percent(at.accuracy), cell(rule), cell(above)])
+    return f"""## "A gap above max(.03, .10 · train) is overfitting"
+
+Share of models flagged that are exactly as good on other clips as on their training clips (four times as many). The
+report gives the gap's interval instead, which lies wholly above 0 in about 2.5 % of them, and calls nothing by it.
+
+{table(["validation clips", "accuracy", "flagged by the rule", "interval above 0"], rows)}"""
+
+
+def _key(setting: object) -> tuple[float, int, int, float, float]:
+    if not isinstance(setting, OneOption):
+        raise TypeError(f"only settings of one option have this key, got {setting}")
+    return setting.suits, setting.clips, setting.seeds, setting.noise, setting.effect
+
+
+def _by_seeds(measured: Sequence[Measured], name: str, effect: float) -> list[list[str]]:
+    found = {_key(one.setting): one.tally[name] for one in measured}
+    keys = sorted({(n, noise) for _, n, _, noise, at in found if at == effect})
+    seeds = sorted({r for _, _, r, _, _ in found})
+    return [[str(n), points(noise), *(held(found.get((0.1, n, r, noise, effect))) for r in seeds)] for n, noise in keys]
+
+
+def _found(one: Detection) -> str:
+    ratio = f"{one.ratio:.2f}" if one.holds else f"**{one.ratio:.2f}**"
+    return f"{cell(one.share)}, {ratio}" if one.best_share.rate >= 0.2 else cell(one.share)
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def _where(setting: Setting) -> str:
+    """Say where on the grid a point is, by the setting's own fields."""
+    return repr(setting).partition("(")[2].removesuffix(")").replace("=", " ")

@@ -1,0 +1,114 @@
+"""Simulated models as the runs of an experiment, as a store would hand them over, and what is concluded from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy
+
+from bench.truth.world import World, group_numbers
+from tracker.conclusions.best_run import best_runs
+from tracker.conclusions.outcomes import primary_metric
+from tracker.conclusions.pairs import Family, run_family
+from tracker.conclusions.study import Study, study_of
+from tracker.runs import FINISHED, Predictions, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tracker.conclusions.conclusion import Conclusion
+
+ALPHA = 0.05
+MARGIN = 0.05
+SHARPNESS = 2.0
+"""How fast a margin becomes a sure answer: a margin of 1 is a probability of 0.88."""
+
+_CLASSES = ("right", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One trained model: its params as text, and what it makes of each clip."""
+
+    params: Mapping[str, str]
+    margins: NDArray[np.float64]
+
+
+def runs_of(models: Sequence[Model], world: World, *, predictions: bool = True, split: str = "split") -> list[Run]:
+    """Write models as runs on the same clips, with their predictions or with their accuracy alone."""
+    names, groups = _clips(world.clips, split), _groups(world, split)
+    tags = {"tracker.dataset": "data", "tracker.split": split, "tracker.validation_clips": str(world.clips)}
+    found = []
+    for number, model in enumerate(models):
+        accuracy = float(np.float32((model.margins > 0).mean()))
+        found.append(
+            Run(
+                run_id=f"{split}{number:04d}",
+                name=f"run {number}",
+                status=FINISHED,
+                params=model.params,
+                tags=tags,
+                metrics={"best_val_accuracy": accuracy},
+                curves={},
+                validation=_predictions(names, model.margins) if predictions else None,
+                groups=groups,
+            )
+        )
+    return found
+
+
+def concluded(runs: Sequence[Run]) -> Study:
+    """Prepare runs to conclude from, as the report does."""
+    return study_of(runs, primary_metric(runs, None), alpha=ALPHA, margin=MARGIN)
+
+
+def chances(margins: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probability that a model gives a clip's true class."""
+    found: NDArray[np.float64] = scipy.special.expit(SHARPNESS * margins)
+    return found
+
+
+def claims_best(study: Study, family: Family) -> bool:
+    """Tell whether any `best_run` is supported."""
+    return any(supported(found) for found in best_runs(study, family))
+
+
+def family_of(study: Study) -> Family:
+    """Return the tests of all pairs of runs: those that `run_difference` prints are among them."""
+    return run_family(study, ())
+
+
+def claims_difference(family: Family) -> bool:
+    """Tell whether any `run_difference` is supported, printed or not."""
+    return any(p <= ALPHA for p in family.adjusted.values())
+
+
+def supported(found: Conclusion) -> bool:
+    """Tell whether a conclusion claims something."""
+    return found.verdict == "supported"
+
+
+def _predictions(names: tuple[str, ...], margins: NDArray[np.float64]) -> Predictions:
+    chance = chances(margins)
+    labels = (_CLASSES[0],) * len(names)
+    return Predictions(names, labels, _CLASSES, np.column_stack([chance, 1 - chance]))
+
+
+@lru_cache(maxsize=64)
+def _clips(n: int, split: str) -> tuple[str, ...]:
+    return tuple(f"{split}/{i:05d}.wav" for i in range(n))
+
+
+@lru_cache(maxsize=64)
+def _groups(world: World, split: str) -> Mapping[str, str]:
+    if not world.groups:
+        return {}
+    return {
+        clip: f"artist {group}"
+        for clip, group in zip(_clips(world.clips, split), group_numbers(world).tolist(), strict=True)
+    }

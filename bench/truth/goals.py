@@ -1,0 +1,126 @@
+"""The goals, and whether they are met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.truth.coverage import coverages
+from bench.truth.detection import RATIO, SELDOM, detections
+from bench.truth.markdown import cell, percent
+from bench.truth.measure import Measured
+from bench.truth.shares import GOAL, Share
+
+Results = Mapping[str, Sequence[Measured]]
+
+EFFECTS = ("effect", "farther")
+"""Fields of a setting that say by how much something differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One goal: what is wanted, what was found, and whether that meets it."""
+
+    name: str
+    wanted: str
+    found: str
+    met: bool
+
+
+def goals(results: Results) -> list[Goal]:
+    """Hold everything that was measured against the goals.
+
+    Parameters
+    ----------
+    results : mapping of part to what was measured
+
+    Returns
+    -------
+    list of Goal
+    """
+    return [
+        *(_null_goal(name, results) for name in ("best_run", "run_difference", "option_effect")),
+        _equivalence(results),
+        _detection(results),
+        _two_models(results),
+        _confounded(results),
+        *_coverage(results),
+    ]
+
+
+def nulls(results: Results, name: str) -> list[tuple[Measured, Share]]:
+    """Return every setting in which nothing differs and in which such a conclusion would be wrong, with its share."""
+    found = [one for part in results.values() for one in part if not _effect(one)]
+    if name == "run_difference":
+        found = [one for one in found if not _noise(one)]
+    return [(one, one.tally[name]) for one in found if name in one.tally]
+
+
+def _noise(one: Measured) -> float:
+    return float(getattr(one.setting, "noise", 0.0))
+
+
+def _effect(one: Measured) -> float:
+    return max(float(getattr(one.setting, field, 0.0)) for field in EFFECTS)
+
+
+def _null_goal(name: str, results: Results) -> Goal:
+    shares = [share for _, share in nulls(results, name)]
+    over = sum(not share.meets() for share in shares)
+    worst = max(shares, key=lambda share: share.rate)
+    found = f"at most {cell(worst)} in {len(shares)} settings" + (f"; {over} exceed it" if over else "")
+    return Goal(f"`{name}` supported where nothing differs", f"≤ {percent(GOAL)}", found, not over)
+
+
+def _equivalence(results: Results) -> Goal:
+    shares = [one.tally["equivalent"] for one in results["one option"] if abs(_effect(one) - 0.05) < 1e-9]
+    worst = max(shares, key=lambda share: share.rate)
+    return Goal(
+        "`option_effect` equivalent where it is the margin",
+        f"≤ {percent(GOAL)}",
+        f"at most {cell(worst)} in {len(shares)} settings",
+        all(s.meets() for s in shares),
+    )
+
+
+def _detection(results: Results) -> Goal:
+    found = [
+        one for one in detections([*results["one option"], *results["other worlds"]]) if one.best_share.rate >= SELDOM
+    ]
+    lowest = min(found, key=lambda one: one.ratio)
+    below = sum(not one.holds for one in found)
+    text = f"at least {lowest.ratio:.2f} in {len(found)} settings" + (f"; {below} fall short" if below else "")
+    return Goal("effects found, beside the best valid test", f"≥ {RATIO}", text, not below)
+
+
+def _two_models(results: Results) -> Goal:
+    """Hold exact McNemar against the exact unconditional test, for models that differ without training noise."""
+    options = [one for one in results["one option"] if _effect(one) and "exact unconditional" in one.tally]
+    shares = [(one.tally["run_difference"], one.tally["exact unconditional"]) for one in options if not _noise(one)]
+    ratios = [share.count / best.count for share, best in shares if best.rate >= SELDOM]
+    below = sum(ratio < RATIO for ratio in ratios)
+    text = f"at least {min(ratios):.2f} in {len(ratios)} settings" + (f"; {below} fall short" if below else "")
+    return Goal("models told apart, beside the exact unconditional test", f"≥ {RATIO}", text, not below)
+
+
+def _confounded(results: Results) -> Goal:
+    every = [share for one in results["confounded"] for share in one.tally.values()]
+    total = Share(sum(share.count for share in every), sum(share.total for share in every))
+    return Goal("confounded options called so, and no others", "100 %", percent(total.rate), total.count == total.total)
+
+
+def _coverage(results: Results) -> Iterator[Goal]:
+    found = coverages(results)
+    narrow = [one.kind for one in found if one.mean < 0.93 or one.lowest.share.rate < 0.90]
+    wide = [one.kind for one in found if one.mean > 0.97]
+    yield Goal(
+        "intervals that hold the truth often enough",
+        "mean ≥ 93 %, no point < 90 %",
+        _named(narrow, len(found)),
+        not narrow,
+    )
+    yield Goal("intervals that are not too wide", "mean ≤ 97 %", _named(wide, len(found)), not wide)
+
+
+def _named(missed: Sequence[str], kinds: int) -> str:
+    return f"all {kinds} kinds" if not missed else f"all of {kinds} kinds but: {'; '.join(missed)}"

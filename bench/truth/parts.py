@@ -1,0 +1,36 @@
+"""All settings, by the part of the document that they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.truth import confounded, counts, folds, grouped, intervals, null_runs, one_option
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.truth.settings import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Settings that are measured alike; `resampled` ones are slow, and fewer experiments of them are drawn."""
+
+    settings: Sequence[Setting]
+    resampled: bool = False
+
+
+PARTS: dict[str, Part] = {
+    "null runs": Part(null_runs.settings()),
+    "one option": Part(one_option.settings()),
+    "other worlds": Part(one_option.other_worlds()),
+    "unmatched": Part(one_option.unmatched()),
+    "confounded": Part(confounded.settings()),
+    "grouped runs": Part(grouped.run_settings()),
+    "grouped option": Part(grouped.option_settings()),
+    "counts": Part(counts.settings()),
+    "folds": Part(folds.settings()),
+    "plain intervals": Part(intervals.plain()),
+    "resampled intervals": Part(intervals.resampled(), resampled=True),
+}
