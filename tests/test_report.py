@@ -132,6 +132,15 @@ class TestBuildReport:
         report = build_report("tracker", [])
         assert (report.summary, report.sections, report.conclusions, report.next_steps) == ((), (), (), ())
 
+    def test_of_runs_on_different_datasets_says_so(self) -> None:
+        params = params_of("3", "0.001", None, None)
+        here, there = run_of(1, params), run_of(2, params | {"kernel_size": "7"}, n=20, tags={"tracker.dataset": "e"})
+        report = build_report("tracker", [here, there])
+        assert {c.verdict for c in report.conclusions if c.kind in ("run_difference", "option_effect")} == {
+            "not_comparable"
+        }
+        assert "Runs judged on different validation clips are not compared with each other." in report.limits
+
     def test_of_failed_runs_alone_names_them(self) -> None:
         report = build_report("tracker", [run_of(1, {}, status="FAILED"), run_of(2, {}, status="RUNNING")])
         assert [(e.name, e.reason) for e in report.excluded] == [

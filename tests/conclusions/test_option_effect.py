@@ -159,6 +159,16 @@ class TestOptionEffects:
         assert (found.estimate, found.p_value) == (pytest.approx(1 / 6), pytest.approx(expected.p_value))
         assert found.details.contrasts[0].folds == 3
 
+    def test_between_runs_on_other_clips_are_not_comparable(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, LOW, {"k": "3"}), made(2, HIGH, {"k": "7"}, prefix="other")
+        found = only(option_effects(studied(*runs)))
+        assert (found.verdict, found.details.contrasts, found.details.aliases) == ("not_comparable", (), ())
+
+    def test_say_how_likely_one_level_is_better(self, made: MakeRun, studied: MakeStudy) -> None:
+        low, high = [LOW * 5, "110000" * 5, "010100" * 5], [HIGH * 5, "111100" * 5, "110111" * 5]
+        found = only(option_effects(studied(*by_level(made, {"3": low, "7": high}))))
+        assert found.details.contrasts[0].probability > 0.9
+
     def test_are_not_tested_on_another_metric(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_f1=[0.1, 0.1 * i]) for i in range(6)]
         found = only(option_effects(studied(*runs, metric="val_f1")))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST = 5
 _MOST_OPTIONS = 2
-_OPTION_ORDER = ("supported", "equivalent", "exact", "inconclusive", "confounded", "unknown")
+_OPTION_ORDER = ("supported", "equivalent", "exact", "inconclusive", "confounded", "not_comparable", "unknown")
 
 
 def summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
