@@ -62,7 +62,7 @@ class BestRun(Details):
     folds : int
         0 where the experiment was not cross-validated.
     why : str or None
-        What keeps it from being tested: ``metric``, ``counts`` or ``clips``.
+        What keeps it from being tested (see `run_difference.obstacle`).
     """
 
     indistinguishable: tuple[str, ...] = ()

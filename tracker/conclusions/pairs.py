@@ -1,7 +1,8 @@
 """The family of all pairs of comparable runs: what each pair's test says, corrected for how many there are.
 
 A pair is two positions of runs. The test of two runs whose predictions are there is exact McNemar's, or the sign-flip
-test over groups where clips share one; with counts alone it is the least favourable pairing of the clips.
+test over groups where clips share one; with counts alone it is the least favourable pairing of the clips,
+and nothing where clips share groups.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
         pairs |= {_ordered(a, b) for a, b in printed if a in among and b in among}
     judged = sorted(pair for pair in pairs if pair[0] in clips.rows and pair[1] in clips.rows)
     p_values = dict(zip(judged, _clip_by_clip(clips, judged), strict=True))
-    return p_values | _by_counts(study, sorted(pairs - set(judged)))
+    return p_values if clips.groups else p_values | _by_counts(study, sorted(pairs - set(judged)))
 
 
 def _clip_by_clip(clips: ClipSet, pairs: Sequence[Pair]) -> list[float]:

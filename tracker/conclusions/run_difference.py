@@ -79,7 +79,7 @@ class RunDifference(Details):
         Where clips share groups: exact McNemar's p-value, as if they did not.
     log_loss : LogLoss or None
     why : str or None
-        Where there is no comparison: what stands against it (``clips``, ``unlogged clips``, ``metric``, ``counts``).
+        Where there is no comparison: what stands against it (see `obstacle`).
     """
 
     correct: tuple[int | None, int | None] = (None, None)
@@ -165,27 +165,31 @@ def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> C
     if why is not None:
         verdict: Verdict = "not_comparable" if why == "clips" else "unknown"
         return Conclusion("run_difference", verdict, study.ids(pair), replace(details, why=why))
-    found = _evidence(study, pair, details)
+    return _concluded(study, pair, family, _evidence(study, pair, details))
+
+
+def _concluded(study: Study, pair: Pair, family: Family, found: _Evidence) -> Conclusion:
     within = study.within_margin(found.interval_90)
-    conclusion = Conclusion(
+    details = replace(
+        found.details,
+        family=family.size,
+        interval_90=found.interval_90,
+        within_margin=within,
+        clips_needed=_clips_needed(study, pair, found),
+    )
+    p_adjusted = family.p_adjusted(*pair)
+    return Conclusion(
         kind="run_difference",
-        verdict="inconclusive",
+        verdict=_verdict(study, pair, details, p_adjusted),
         runs=study.ids(pair),
-        details=replace(
-            found.details,
-            family=family.size,
-            interval_90=found.interval_90,
-            within_margin=within,
-            clips_needed=_clips_needed(study, pair, found),
-        ),
+        details=details,
         estimate=found.estimate,
         interval=found.interval,
         p_value=family.p_value(*pair),
-        p_adjusted=family.p_adjusted(*pair),
-        n=first.n,
+        p_adjusted=p_adjusted,
+        n=found.n,
         method=found.method,
     )
-    return replace(conclusion, verdict=_verdict(study, pair, conclusion, within=within))
 
 
 def obstacle(study: Study, pair: Pair) -> str | None:
@@ -199,14 +203,17 @@ def obstacle(study: Study, pair: Pair) -> str | None:
     Returns
     -------
     str or None
-        ``clips``, ``unlogged clips``, ``metric`` or ``counts``; None where nothing does.
+        ``clips``, ``unlogged clips``, ``metric``, ``counts`` or ``predictions`` (with counts alone nothing can be said
+        where clips share groups); None where nothing does.
     """
     clips, other = study.sets[pair[0]], study.sets[pair[1]]
     if clips is not other:
         return "clips" if clips.known and other.known else "unlogged clips"
     if not study.metric.is_accuracy:
         return "metric"
-    return "counts" if any(study.outcomes[run].correct is None for run in pair) else None
+    if any(study.outcomes[run].correct is None for run in pair):
+        return "counts"
+    return "predictions" if clips.groups and any(run not in clips.rows for run in pair) else None
 
 
 def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
@@ -286,9 +293,10 @@ def _losses(predictions: Predictions | None) -> NDArray[np.float64] | None:
     return log_losses(chances) if np.isfinite(chances).all() else None
 
 
-def _verdict(study: Study, pair: Pair, found: Conclusion, *, within: bool) -> Verdict:
-    if identical(*(study.outcomes[run].run for run in pair)) and not found.estimate:
+def _verdict(study: Study, pair: Pair, details: RunDifference, p_adjusted: float | None) -> Verdict:
+    same = details.correct[0] == details.correct[1] and not details.only_first
+    if same and identical(*(study.outcomes[run].run for run in pair)):
         return "exact"
-    if found.p_adjusted is not None and found.p_adjusted <= study.alpha:
+    if p_adjusted is not None and p_adjusted <= study.alpha:
         return "supported"
-    return "equivalent" if within else "inconclusive"
+    return "equivalent" if details.within_margin else "inconclusive"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from tracker.conclusions.folds import folded
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
 from tracker.conclusions.sentences.words import capitalised, count, listing, number_word, option_words, points
@@ -41,23 +43,29 @@ def limits(study: Study, conclusions: Sequence[Conclusion], voice: Voice) -> tup
 
 
 def _clips(study: Study, conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
-    several = len(study.clip_sets) > 1
+    """Say what the clips can show, once for all sets of as many clips."""
+    alike: dict[tuple[int | None, int], list[Conclusion]] = defaultdict(list)
     for conclusion in conclusions:
-        details = conclusion.details
-        if isinstance(details, SampleSize):
-            which = f" ({voice.runs(conclusion.runs)})" if several else ""
-            yield f"{_size(conclusion, details)}{which}."
-    if sum(clips.known for clips in study.clip_sets) > 1:
+        if isinstance(conclusion.details, SampleSize):
+            alike[conclusion.n, conclusion.details.n_groups].append(conclusion)
+    for (n, groups), found in alike.items():
+        clips = count(n or 0, "validation clip") + (f" from {count(groups, 'group')}" if groups else "")
+        runs = [run for conclusion in found for run in conclusion.runs]
+        which = f" ({voice.runs(runs)})" if len(alike) > 1 else ""
+        yield f"{capitalised(clips)} {_smallest(found)}{which}."
+    if sum(clips.known for clips in study.clip_sets) > 1 and folded(study) is None:
         yield "Runs judged on different validation clips are not compared with each other."
 
 
-def _size(conclusion: Conclusion, details: SampleSize) -> str:
-    groups = f" from {count(details.n_groups, 'group')}" if details.n_groups else ""
-    clips = capitalised(count(conclusion.n or 0, "validation clip")) + groups
-    smallest = details.detectable[1]
-    if smallest is None:
-        return f"{clips} cannot show any difference between two models reliably"
-    return f"{clips} cannot reliably show a difference between two models below {points(smallest)}"
+def _smallest(found: Sequence[Conclusion]) -> str:
+    """Say the smallest difference that can be shown, or from which to which on several sets of clips."""
+    smallest = [c.details.detectable[1] for c in found if isinstance(c.details, SampleSize)]
+    shown = sorted(difference for difference in smallest if difference is not None)
+    if len(shown) < len(smallest):
+        return "cannot show any difference between two models reliably"
+    low, high = points(shown[0]), points(shown[-1])
+    span = high if low == high else f"{low.removesuffix(' points')} to {high}, set by set"
+    return f"cannot reliably show a difference between two models below {span}"
 
 
 def _seeds(study: Study) -> Iterator[str]:

@@ -181,9 +181,7 @@ class TestClips:
         (sentence,) = said(
             studied(*(made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110"]))), "stability"
         )
-        assert sentence.startswith(
-            "Runs 1 and 2 repeat one configuration: 50 % to 75 % of clips right, 62 % on average"
-        )
+        assert sentence.startswith("Runs 1 and 2 repeat one configuration: 50 to 75 % of clips right, 62 % on average")
 
     def test_divergence(self, made: MakeRun, studied: MakeStudy) -> None:
         assert only(studied(made(1, val_loss=[1.0, np.nan])), "stability") == (

@@ -32,15 +32,18 @@ _MOST_CLIPS = 3
 def spread(conclusion: Conclusion, details: Spread, voice: Voice) -> str:
     """Say how the accuracy of one configuration scatters."""
     if conclusion.verdict == "unknown":
-        return "How much results depend on the seed cannot be said: every configuration was trained once."
+        return (
+            "How much results depend on the seed cannot be said: no configuration was trained twice on the same clips."
+        )
     mean = percent(details.mean)
     if details.interval is not None:
         mean = f"{mean} on average (95 % interval {percent_interval(details.interval)} over seeds and clips)"
-    return (
-        f"{capitalised(voice.runs(conclusion.runs))} repeat one configuration: {percent(details.lowest)} to "
-        f"{percent(details.highest)} of clips right, {mean}, with a standard deviation of {points(details.deviation)} "
-        "from seed to seed."
-    )
+    low, high = percent(details.lowest).removesuffix(" %"), percent(details.highest)
+    runs = f"{capitalised(voice.runs(conclusion.runs))} repeat one configuration"
+    if not details.deviation:
+        return f"{runs}: each is right on as many clips, {mean}."
+    scatter = f"a standard deviation of {points(details.deviation)} from seed to seed"
+    return f"{runs}: {low} to {high} of clips right, {mean}, with {scatter}."
 
 
 def one_seed(conclusion: Conclusion, details: OneSeed, voice: Voice) -> str:

@@ -32,6 +32,15 @@ _REASONS = {
     "clips": "were judged on different validation clips and are not compared",
     "unlogged clips": "cannot be compared: which validation clips they were judged on was not logged",
     "counts": "cannot be compared: how many validation clips they have right was not logged",
+    "predictions": "cannot be compared: clips share groups, and which of them each has right was not logged",
+}
+
+
+_UNLOGGED = {
+    "clips": "which validation clips the runs were judged on",
+    "unlogged clips": "which validation clips the runs were judged on",
+    "counts": "how many clips each run has right",
+    "predictions": "which clips each run has right",
 }
 
 
@@ -80,9 +89,7 @@ def _standing(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     if details.why == "metric":
         return f"Whether another differs from it cannot be tested: {voice.metric} is not known clip by clip."
     if details.why is not None:
-        counts, clips = "how many clips each run has right", "which validation clips the runs were judged on"
-        unlogged = counts if details.why == "counts" else clips
-        return f"Whether another differs from it is not known: {unlogged} was not logged."
+        return f"Whether another differs from it is not known: {_UNLOGGED[details.why]} was not logged for all."
     others = "the other" if details.others == 1 else f"the other {number_word(details.others)}"
     if conclusion.verdict == "supported" and conclusion.p_value is not None:
         return f"It is better than {others} ({conclusion.method}, {voice.p(conclusion.p_value, '≤')} against each)."
