@@ -38,7 +38,7 @@ VERSION = 1
 """Of the sound: another one makes another set, in the cache too."""
 
 ARTISTS_BORROW = 0.10
-CLIPS_BORROW = 0.25
+CLIPS_BORROW = 0.30
 """How likely each part of a style is borrowed from another genre, by an artist for good and for a single clip."""
 
 _FULL_SCALE = 32_767
@@ -93,7 +93,8 @@ class DemoSettings:
     @property
     def key(self) -> str:
         """What a cache knows this set by."""
-        return hashlib.sha256(json.dumps([VERSION, asdict(self)]).encode()).hexdigest()[:16]
+        decides = [VERSION, ARTISTS_BORROW, CLIPS_BORROW, asdict(self)]
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
 
 def write_demo(
