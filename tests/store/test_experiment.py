@@ -34,6 +34,9 @@ class TestAssemble:
         assert (held.runs[0].validation, held.runs[0].validation_by_epoch, held.runs[0].groups) == (None, None, {})
         assert held.unreadable == ()
 
+    def test_reads_what_a_spreadsheet_saved(self) -> None:
+        assert assembled([record("a")], {VALIDATION: b"\xef\xbb\xbf" + WHOLE[VALIDATION]}).runs[0].validation
+
     def test_leaves_a_broken_file_out_and_says_why(self) -> None:
         held = assembled([record("a")], WHOLE | {VALIDATION: b"clip,label\n"})
         assert held.runs[0].validation is None

@@ -30,6 +30,7 @@ class TestLocate:
             ("/other/a.sqlite3", Path("/other/a.sqlite3")),
             ("/other", Path("/other/mlflow.db")),
             ("v1.2", FOLDER / "v1.2/mlflow.db"),
+            ("./a:b/c", FOLDER / "a:b/c/mlflow.db"),
         ],
     )
     def test_finds_the_file_of_a_uri_or_path(self, uri: str, database: Path) -> None:

@@ -145,6 +145,12 @@ class TestEnsureExperiment:
         with pytest.raises(StoreError, match="deleted: bring it back with `mlflow experiments restore"):
             store.ensure_experiment("gone")
 
+    def test_leaves_an_experiment_to_the_server_that_keeps_its_artifacts(self, location: Location) -> None:
+        store = open_store(location)
+        store.client.create_experiment("served", artifact_location="mlflow-artifacts:/1")
+        with pytest.raises(StoreError, match=r"made by a tracking server.*give its address as --tracking-uri"):
+            store.ensure_experiment("served")
+
     @pytest.mark.parametrize(("name", "folder"), [("../up", "up"), ("..", "experiment"), ("日本", "experiment")])
     def test_keeps_artifacts_under_the_store_whatever_its_name(
         self, location: Location, name: str, folder: str

@@ -11,6 +11,7 @@ import pytest
 from tests.store.conftest import Served, epoch_predictions, predictions, ticking
 from tracker.errors import StoreError
 from tracker.store.artifacts import VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store.client import client_of
 from tracker.store.location import Location
 from tracker.store.read import list_experiments, read_experiment
 from tracker.store.server import Limits, read_server
@@ -59,6 +60,22 @@ class TestReadServer:
         assert one.validation.predicted == predictions().predicted
         assert one.validation_by_epoch is not None
         assert np.array_equal(one.validation_by_epoch.probabilities, epoch_predictions().probabilities)
+
+    def test_brings_back_artifacts_that_went_through_the_server(self, served: Served) -> None:
+        client_of(served.http).create_experiment("proxied", artifact_location="mlflow-artifacts:/proxied")
+        write_through(served.http, "proxied")
+        for location in served:
+            (run,) = read_experiment(location, "proxied").runs
+            assert run.validation is not None
+            assert run.validation.predicted == predictions().predicted
+
+    def test_takes_an_artifact_that_is_not_there_for_missing(self, served: Served) -> None:
+        client_of(served.http).create_experiment("bare", artifact_location="mlflow-artifacts:/bare")
+        for experiment in ("bare", "bare too"):
+            start_run(served.http, experiment, "a run", {}, {})
+            held = read_experiment(served.http, experiment)
+            assert held.runs[0].validation is None
+            assert held.unreadable == ()
 
     def test_brings_back_more_values_than_one_answer_holds(self, served: Served) -> None:
         for number, epochs in enumerate([3, 4, 12]):

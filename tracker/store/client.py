@@ -28,7 +28,7 @@ for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
 from mlflow import MlflowClient  # noqa: E402 -- after its settings
-from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, RunTag  # noqa: E402
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
 from mlflow.utils.rest_utils import http_request  # noqa: E402
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Dataset",
     "DatasetInput",
-    "Experiment",
     "InputTag",
     "Metric",
     "MlflowClient",

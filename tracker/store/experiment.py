@@ -156,8 +156,13 @@ def _metrics(latest: Mapping[str, float]) -> dict[str, float]:
 
 
 def _predictions(data: bytes) -> Predictions:
-    return parse_predictions(data.decode("utf-8", "surrogateescape"))
+    return parse_predictions(_text(data))
 
 
 def _groups(data: bytes) -> dict[str, str]:
-    return groups_of(data.decode("utf-8", "surrogateescape"))
+    return groups_of(_text(data))
+
+
+def _text(data: bytes) -> str:
+    """Decode a text, with or without the mark that spreadsheets put first; file names may be no Unicode."""
+    return data.decode("utf-8-sig", "surrogateescape")

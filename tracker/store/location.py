@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from tracker.errors import StoreError
 
@@ -60,7 +60,7 @@ def locate(tracking_uri: str | None, folder: Path) -> Location:
         If it is a folder of MLflow's file store, or of a kind that cannot be read safely.
     """
     given = (tracking_uri or "").strip()
-    scheme = "" if _is_path(given) else urlsplit(given).scheme.lower()
+    scheme = _scheme(given)
     if scheme in {"http", "https"}:
         return Location(given.rstrip("/"), None, "")
     if scheme in {"sqlite", "sqlite+pysqlite"}:
@@ -75,8 +75,10 @@ def locate(tracking_uri: str | None, folder: Path) -> Location:
     return _beside(_database_at(Path(given), folder), folder)
 
 
-def _is_path(given: str) -> bool:
-    return ":" not in given.split("/", maxsplit=1)[0]
+def _scheme(given: str) -> str:
+    """Return what stands before a colon, unless that comes after a slash: a path may have one."""
+    scheme, colon, _ = given.partition(":")
+    return scheme.lower() if colon and "/" not in scheme else ""
 
 
 def _sqlite_path(uri: str) -> Path:

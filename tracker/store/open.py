@@ -18,6 +18,8 @@ from tracker.store.schema import State, make, refusal, state_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlflow.entities import Experiment
+
     from tracker.store.location import Location
 
 Clock = Callable[[], int]
@@ -68,19 +70,27 @@ class Store:
         Raises
         ------
         StoreError
-            If an experiment of that name was deleted, or it cannot be made.
+            If an experiment of that name was deleted, belongs to a tracking server, or cannot be made.
         """
         with one_line_errors(f"cannot open the experiment {name!r} in {self.location.shown}"):
             experiment = self.client.get_experiment_by_name(name)
             if not experiment:
                 self._make_experiment(name, metric)
                 experiment = self.client.get_experiment_by_name(name)
+        self._check_writable(experiment)
+        return str(experiment.experiment_id)
+
+    def _check_writable(self, experiment: Experiment) -> None:
         if experiment.lifecycle_stage != "active":
             raise StoreError(
-                f"the experiment {name!r} was deleted: bring it back with `mlflow experiments restore "
+                f"the experiment {experiment.name!r} was deleted: bring it back with `mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}`, or give another --experiment"
             )
-        return str(experiment.experiment_id)
+        if self.location.database and experiment.artifact_location.startswith("mlflow-artifacts:"):
+            raise StoreError(
+                f"the experiment {experiment.name!r} was made by a tracking server, which alone can write its "
+                "artifacts: give its address as --tracking-uri, or another --experiment"
+            )
 
     def _make_experiment(self, name: str, metric: str) -> None:
         place = f"{self.location.artifacts}/{_folder_name(name)}" if self.location.artifacts else None

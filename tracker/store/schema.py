@@ -91,11 +91,12 @@ def require_ready(database: Path) -> None:
 def refusal(database: Path, state: State) -> str:
     """Say in one line why a store that is not ready cannot be used, and what to do."""
     upgrade = f"mlflow db upgrade 'sqlite:///{database}'"
+    others = "take a newer tracker, or give another --tracking-uri"
     said = {
         State.ABSENT: "does not exist: `tracker run` makes it, or give another --tracking-uri",
         State.EMPTY: "is an empty file: `tracker run` makes a store of it",
         State.OLDER: f"was made by an older MLflow than {MLFLOW_VERSION}: make a copy of it, then run `{upgrade}`",
-        State.NEWER: f"was made by a newer MLflow than {MLFLOW_VERSION}: use a newer tracker, or another --tracking-uri",
+        State.NEWER: f"was made by a newer MLflow than {MLFLOW_VERSION}: {others}",
         State.HALF_MADE: "is not made to the end and holds no run: delete it, unless a program is just making it",
         State.FOREIGN: "is a SQLite file but no MLflow store: give another --tracking-uri",
     }
