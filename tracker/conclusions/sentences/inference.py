@@ -50,7 +50,9 @@ def best_run(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
         return _best_configuration(conclusion, details, voice)
     parts = [_most(conclusion, details, voice), _standing(conclusion, details, voice)]
     if details.probability is not None and details.probability < 1 and conclusion.verdict != "supported":
-        parts.append(f"On other clips like these it would be the best {percent(details.probability)} of the time.")
+        parts.append(
+            f"On other clips like these it would be the best in {percent(details.probability)} of draws (bootstrap)."
+        )
     return " ".join(parts)
 
 

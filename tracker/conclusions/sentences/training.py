@@ -118,8 +118,8 @@ def _instead(details: EarlyStopping) -> str:
 
 def _none_earlier(run: str, details: EarlyStopping) -> str:
     if all(answer.censored for answer in details.patiences):
-        return f"None of the patiences asked about would have stopped {run} within its {details.stop_epoch} epochs."
-    return f"No other of the patiences asked about would have ended {run} before epoch {details.stop_epoch}."
+        return f"No patience asked about would have stopped {run} within its {details.stop_epoch} epochs."
+    return f"No patience asked about would have ended {run} before epoch {details.stop_epoch}."
 
 
 def _same_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
@@ -152,7 +152,9 @@ def _judged_otherwise(clips: int) -> str:
 
 
 def _steady(run: str, details: LearningRate) -> str:
-    rate = rate_text(details.first or 0.0)
+    rate, last_rate = rate_text(details.first or 0.0), rate_text(details.last or 0.0)
+    if last_rate != rate:
+        return f"{run}'s learning rate rose from {rate} to {last_rate} and never fell."
     if details.plateau is not None:
         return f"{run}'s plateau of {plateau_words(details.plateau)} never fired: the rate stayed at {rate}."
     would = [other for other in details.others if other.differs_after is not None]
