@@ -7,12 +7,15 @@ since 1970 (UTC), as MLflow keeps them. Everything here is frozen and free of fi
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.typing import NDArray
 
 Keep = Literal["best", "last"]
 OptionValue = int | float | str | bool
