@@ -15,11 +15,10 @@ import pytest
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Configuration, Plateau, RunPlan, Spectrogram
-from tracker.training.backend import keras, notices_held_back
-from tracker.training.crops import Crops
+from tracker.training.backend import notices_held_back
 from tracker.training.fit import Epoch, LabelledImages, TrainingData, train
 from tracker.training.judge import accuracy, clip_probabilities, log_loss
-from tracker.training.segments import consecutive_segments, random_segments
+from tracker.training.segments import consecutive_segments
 
 pytestmark = pytest.mark.xdist_group("keras")
 
@@ -148,10 +147,17 @@ class TestTrain:
         ]
         assert rates[-1] == pytest.approx(drops[-1].after)
 
-    def test_tells_of_batches(self):
-        told: list[tuple[int, int]] = []
-        train(plan(epochs=2), data(), on_epoch=lambda _: None, on_batch=lambda done, total: told.append((done, total)))
-        assert told == [(1, 3), (2, 3), (3, 3)] * 2
+    def test_tells_of_the_start_of_batches_and_of_epochs(self):
+        told: list[object] = []
+        train(
+            plan(epochs=2),
+            data(),
+            on_start=lambda: told.append("start"),
+            on_epoch=lambda epoch: told.append(epoch.number),
+            on_batch=lambda done, total: told.append((done, total)),
+        )
+        batches = [(1, 3), (2, 3), (3, 3)]
+        assert told == ["start", *batches, 1, *batches, 2]
 
     def test_depends_on_the_seed(self, three):
         assert without_clock(fitted(plan(seed=1, epochs=1))[1]) != without_clock(three[1])[:1]
@@ -196,8 +202,10 @@ class TestTrainThatFails:
         ],
     )
     def test_says_in_one_line_why_a_network_cannot_be_built(self, options, message):
+        started: list[bool] = []
         with pytest.raises(TrainingError) as caught:
-            train(plan(**options), data(), on_epoch=lambda _: None)
+            train(plan(**options), data(), on_start=lambda: started.append(True), on_epoch=lambda _: None)
+        assert not started
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -235,57 +243,6 @@ class TestTrainThatIsInterrupted:
 
         with pytest.raises(KeyboardInterrupt):
             train(plan(), data(), on_epoch=lambda _: None, on_batch=interrupt)
-
-
-class Recorder(list):
-    """Images that note which of them are asked for."""
-
-    def __init__(self, images):
-        super().__init__(images)
-        self.asked: list[int] = []
-
-    def __getitem__(self, index):
-        if isinstance(index, int):
-            self.asked.append(index)
-        return super().__getitem__(index)
-
-
-class TestCrops:
-    def crops(self, images=None, batch_size: int = 16) -> Crops:
-        given = data()
-        images = given.training.images if images is None else images
-        return Crops(images, given.targets(given.training), frames=FRAMES, batch_size=batch_size, seed=5)
-
-    def test_are_four_a_clip_in_batches_with_their_targets(self):
-        crops = self.crops(batch_size=20)
-        batches = [crops[i] for i in range(len(crops))]
-        assert [len(images) for images, _ in batches] == [20, 20, 8]
-        assert np.concatenate([targets for _, targets in batches]).tolist().count(1) == 24
-
-    def test_of_an_epoch_do_not_depend_on_what_was_drawn_before(self):
-        first, second = self.crops(), self.crops()
-        for epoch in (2, 3, 4):
-            first.draw(epoch)
-        second.draw(4)
-        np.testing.assert_array_equal(first[1][0], second[1][0])
-
-    def test_are_those_that_keras_asks_for_in_every_epoch_of_a_fit(self):
-        images = Recorder(data().training.images)
-        crops = self.crops(images)
-        draw = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: crops.draw(epoch + 1))
-        layers = [keras.Input((16, FRAMES, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]
-        model = keras.Sequential(layers)
-        model.compile("sgd", "mse")
-        asked = []
-        note = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda *_: images.asked.clear(), on_epoch_end=lambda *_: asked.append(list(images.asked))
-        )
-        model.fit(crops, epochs=4, initial_epoch=1, shuffle=False, verbose=0, callbacks=[draw, note])
-        expected = [
-            random_segments(list(images), FRAMES, np.random.default_rng([5, epoch])).clips.tolist()
-            for epoch in (2, 3, 4)
-        ]
-        assert asked == expected
 
 
 class TestClipProbabilities:

@@ -51,12 +51,11 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]
         self._segments = consecutive_segments(images, frames)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Add `val_loss` and `val_accuracy` to the logs; a loss that is no number ends the training."""
-        _check_finite("loss", logs["loss"], epoch)
+        """Add `val_loss` and `val_accuracy` to the logs."""
         self.probabilities = clip_probabilities(self.model, self._images, self._segments)
         logs["val_loss"] = log_loss(self.probabilities, self._targets)
         logs["val_accuracy"] = accuracy(self.probabilities, self._targets)
-        _check_finite("val_loss", logs["val_loss"], epoch)
+        check_finite("val_loss", logs["val_loss"], epoch)
 
 
 class Record(keras.callbacks.Callback):  # type: ignore[misc]
@@ -67,8 +66,6 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
     validation : Validation
     on_epoch : callable
         Called with each finished `Epoch`.
-    on_batch : callable or None
-        Called with the number of batches done in this epoch and of all its batches.
 
     Attributes
     ----------
@@ -81,16 +78,10 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         Of the epoch of the lowest validation loss.
     """
 
-    def __init__(
-        self,
-        validation: Validation,
-        on_epoch: Callable[[Epoch], None],
-        on_batch: Callable[[int, int], None] | None,
-    ) -> None:
+    def __init__(self, validation: Validation, on_epoch: Callable[[Epoch], None]) -> None:
         super().__init__()
         self.validation = validation
         self._on_epoch = on_epoch
-        self._on_batch = on_batch
         self.epochs: list[Epoch] = []
         self.probabilities: list[NDArray[np.float32]] = []
         self.best_weights: list[NDArray[np.float32]] = []
@@ -104,11 +95,6 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         """Note when the epoch begins, and at which rate."""
         self._began = time.perf_counter()
         self._rate = _learning_rate(self.model)
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
-        """Tell of a batch."""
-        if self._on_batch:
-            self._on_batch(batch + 1, self.params["steps"])
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Keep what came of the epoch, then tell of it."""
@@ -126,6 +112,20 @@ def _learning_rate(model: keras.Model) -> float:
     return float(str(np.float32(model.optimizer.learning_rate)))
 
 
-def _check_finite(name: str, value: float, epoch: int) -> None:
+def check_finite(name: str, value: float, epoch: int) -> None:
+    """Refuse a loss that is no finite number.
+
+    Parameters
+    ----------
+    name : str
+    value : float
+    epoch : int
+        Counted from 0, as in Keras' callbacks.
+
+    Raises
+    ------
+    TrainingError
+        If it is none.
+    """
     if not math.isfinite(value):
         raise TrainingError(f"training diverged: {name} became {value} in epoch {epoch + 1}; try a lower learning rate")

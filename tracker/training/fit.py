@@ -1,7 +1,7 @@
 """Training: a plan and the images of its clips in, the kept network and its metrics out.
 
 In every epoch the network sees four random segments of each training clip; after it, each validation clip is judged by
-the mean over its consecutive segments. The loop is Keras' own `fit`, as are early stopping and the plateau.
+the mean over its consecutive segments. The training step, early stopping and the plateau are Keras' own.
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ from tracker.training.callbacks import Record, Validation
 from tracker.training.crops import Crops
 from tracker.training.images import LabelledImages, TrainingData, short_clips
 from tracker.training.judge import accuracy, clip_probabilities, log_loss
+from tracker.training.loop import train_epochs
 from tracker.training.networks import load_builder
 from tracker.training.outcome import Epoch, Outcome
 from tracker.training.segments import consecutive_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from tracker.runs import Configuration, RunPlan
-    from tracker.training.images import Image
 
 __all__ = ["Epoch", "LabelledImages", "Outcome", "TrainingData", "short_clips", "train"]
 
@@ -65,27 +63,20 @@ def train(
     KeyboardInterrupt
         If interrupted before the first epoch was finished.
     """
-    data, frames = data.sorted(), plan.spectrogram.frames(plan.configuration.segment_s)
-    keras.utils.clear_session()  # or a second run in this process would number its layers on
+    data, frames = data.sorted(), _frames(plan)
+    keras.utils.clear_session(free_memory=False)  # or a second run in this process would number its layers on
     keras.utils.set_random_seed(plan.seed)
     model = _compiled(plan.configuration, (data.n_mels, frames, 1), len(data.classes))
-    validation = Validation(data.validation.images, data.targets(data.validation), frames)
-    record = Record(validation, on_epoch, on_batch)
+    record = Record(Validation(data.validation.images, data.targets(data.validation), frames), on_epoch)
     if on_start:
         on_start()
-    interrupted = _fit(model, plan, data, record, frames)
-    if plan.configuration.keep == "best":
-        model.set_weights(record.best_weights)
-    kept = record.best if plan.configuration.keep == "best" else -1
-    clips = (data.validation.clips, data.validation.labels, data.classes)
-    return Outcome(
-        metrics=_summary(record) | _fit_metrics(model, data, frames),
-        validation=Predictions(*clips, record.probabilities[kept].astype(np.float64)),
-        validation_by_epoch=EpochPredictions(*clips, np.stack(record.probabilities)),
-        model=model,
-        example=_example(data.training.images, frames),
-        interrupted=interrupted,
-    )
+    interrupted = _fit(model, plan, data, record, on_batch)
+    return _outcome(model, plan, data, record, interrupted=interrupted)
+
+
+def _frames(plan: RunPlan) -> int:
+    """Return the length of a segment."""
+    return plan.spectrogram.frames(plan.configuration.segment_s)
 
 
 def _compiled(configuration: Configuration, input_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
@@ -96,25 +87,28 @@ def _compiled(configuration: Configuration, input_shape: tuple[int, int, int], n
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise TrainingError(f"the network {configuration.model} cannot be built: {reason}") from error
+    # With all variables made beforehand the first training step is traced once rather than twice, in half the time.
     optimizer = keras.optimizers.Adam(configuration.learning_rate)
-    optimizer.build(model.trainable_variables)  # or the training step would be traced once more, for half a second
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    optimizer.build(model.trainable_variables)
+    share_right = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[share_right])
     return model
 
 
-def _fit(model: keras.Model, plan: RunPlan, data: TrainingData, record: Record, frames: int) -> bool:
-    """Train to the end and return whether it was cut short."""
+def _fit(
+    model: keras.Model, plan: RunPlan, data: TrainingData, record: Record, on_batch: Callable[[int, int], None] | None
+) -> bool:
+    """Train to the end and return whether it was interrupted."""
     crops = Crops(
         data.training.images,
         data.targets(data.training),
-        frames=frames,
+        frames=_frames(plan),
         batch_size=plan.configuration.batch_size,
         seed=plan.seed,
     )
-    draw = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: crops.draw(epoch + 1))
-    callbacks = [draw, record.validation, *_keras_callbacks(plan.configuration), record]
+    callbacks = [record.validation, *_keras_callbacks(plan.configuration), record]
     try:
-        model.fit(crops, epochs=plan.configuration.epochs, callbacks=callbacks, shuffle=False, verbose=0)
+        train_epochs(model, crops, plan.configuration.epochs, callbacks, on_batch)
     except KeyboardInterrupt:
         if not record.epochs:
             raise
@@ -133,6 +127,26 @@ def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callb
     return callbacks
 
 
+def _outcome(model: keras.Model, plan: RunPlan, data: TrainingData, record: Record, *, interrupted: bool) -> Outcome:
+    """Put the kept weights back and say what came of the training."""
+    kept = len(record.epochs) - 1
+    if plan.configuration.keep == "best":
+        kept = record.best
+        model.set_weights(record.best_weights)
+    clips = (data.validation.clips, data.validation.labels, data.classes)
+    images = data.training.images
+    segments = consecutive_segments(images, _frames(plan))
+    fitted, targets = clip_probabilities(model, images, segments), data.targets(data.training)
+    return Outcome(
+        metrics=_summary(record) | {"fit_loss": log_loss(fitted, targets), "fit_accuracy": accuracy(fitted, targets)},
+        validation=Predictions(*clips, record.probabilities[kept].astype(np.float64)),
+        validation_by_epoch=EpochPredictions(*clips, np.stack(record.probabilities)),
+        model=model,
+        example=segments.cut(images, slice(1)).astype(np.float32),
+        interrupted=interrupted,
+    )
+
+
 def _summary(record: Record) -> dict[str, float]:
     """Return the metrics that are logged once."""
     best, last = record.epochs[record.best], record.epochs[-1]
@@ -144,15 +158,3 @@ def _summary(record: Record) -> dict[str, float]:
         "last_val_accuracy": last.metrics["val_accuracy"],
         "stop_epoch": last.number,
     }
-
-
-def _fit_metrics(model: keras.Model, data: TrainingData, frames: int) -> dict[str, float]:
-    """Judge the training clips as the validation clips are judged."""
-    images, targets = data.training.images, data.targets(data.training)
-    probabilities = clip_probabilities(model, images, consecutive_segments(images, frames))
-    return {"fit_loss": log_loss(probabilities, targets), "fit_accuracy": accuracy(probabilities, targets)}
-
-
-def _example(images: Sequence[Image], frames: int) -> NDArray[np.float32]:
-    """Return the first segment of the first clip as the model takes it."""
-    return consecutive_segments(images[:1], frames).cut(images, slice(1)).astype(np.float32)
