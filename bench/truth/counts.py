@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.truth.experiment import Model, claims_best, claims_difference, concluded, family_of, runs_of, supported
+from bench.truth.experiment import Model, claims_best, claims_difference, claims_option, concluded, family_of, runs_of
 from bench.truth.rivals import mcnemar_claims, z_test_claims
 from bench.truth.world import World, draw
-from tracker.conclusions.option_effect import option_effects
 from tracker.statistics.paired import from_aggregates
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class CountsAlone:
         return {
             "best_run": claims_best(study, family),
             "run_difference": claims_difference(family),
-            "option_effect": any(map(supported, option_effects(study))),
+            "option_effect": claims_option(study),
             "McNemar, were there predictions": mcnemar_claims(first, last),
             "z-test": z_test_claims(first, last),
             "covered": low <= self.effect <= high,

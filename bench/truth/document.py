@@ -147,10 +147,10 @@ def _why_three() -> str:
         for pairs in (3, 4, 5, 10)
     ]
     return f"""With one seed an option is never supported. From three on the crossed analysis rests on how much the
-pairs differ, which three pairs tell with two degrees of freedom. Where they differ too little by chance, the standard error
-is too small and Hillis' degrees of freedom (r − 1) (V / MS_P)² are too many, both at once. Were the clips endlessly
-many, this alone would give the following shares, from the best to the worst proportion of the two variances; beside it
-those with the smaller degrees of freedom (r − 1) V / MS_P:
+pairs differ, which three pairs tell with two degrees of freedom. Where they differ too little by chance, the standard
+error is too small and Hillis' degrees of freedom (r − 1) (V / MS_P)² are too many, both at once. Were the clips
+endlessly many, this alone would give the following shares, from the best to the worst proportion of the two variances;
+beside them those with the smaller degrees of freedom (r − 1) V / MS_P:
 
 {table(["pairs", "Hillis", "smaller"], rows)}"""
 

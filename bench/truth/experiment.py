@@ -11,17 +11,21 @@ import scipy
 
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
+from tracker.conclusions.effects import analysed
 from tracker.conclusions.outcomes import primary_metric
 from tracker.conclusions.pairs import Family, run_family
 from tracker.conclusions.study import Study, study_of
 from tracker.runs import FINISHED, Predictions, Run
+from tracker.statistics.corrections import holm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from bench.truth.settings import Counted
     from tracker.conclusions.conclusion import Conclusion
+    from tracker.statistics.crossed import Effect
 
 ALPHA = 0.05
 MARGIN = 0.05
@@ -71,6 +75,44 @@ def chances(margins: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the probability that a model gives a clip's true class."""
     found: NDArray[np.float64] = scipy.special.expit(SHARPNESS * margins)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is said of one contrast of an option; no effect where there are too few repetitions."""
+
+    effect: Effect | None
+    supported: bool
+    equivalent: bool
+
+    def covers(self, truth: float) -> Counted:
+        """Say whether the interval holds the truth, where there is one."""
+        if self.effect is None:
+            return {}
+        low, high = self.effect.interval
+        return {"covered": low <= truth <= high}
+
+
+def option_claims(study: Study) -> list[Claim]:
+    """Judge every contrast as `option_effects` does, but for the resampled chance that it prints beside the verdict.
+
+    Resampling would take most of the time and decides nothing. A test holds these verdicts against the report's.
+    """
+    analyses = [analysed(study, contrast) for found in study.contrasts.values() for contrast in found]
+    effects = [None if analysis is None else analysis.effect for analysis in analyses]
+    adjusted = iter(holm(np.array([effect.p_value for effect in effects if effect])).tolist())
+    return [Claim(None, supported=False, equivalent=False) if effect is None else _claim(study, effect, next(adjusted))
+            for effect in effects]  # fmt: skip
+
+
+def claims_option(study: Study) -> bool:
+    """Tell whether any `option_effect` is supported."""
+    return any(claim.supported for claim in option_claims(study))
+
+
+def _claim(study: Study, effect: Effect, p_adjusted: float) -> Claim:
+    claimed = p_adjusted <= ALPHA
+    return Claim(effect, claimed, equivalent=not claimed and study.within_margin(effect.interval_90))
 
 
 def claims_best(study: Study, family: Family) -> bool:

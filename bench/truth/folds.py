@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from bench.truth.experiment import Model, concluded, family_of, runs_of, supported
+from bench.truth.experiment import Model, concluded, family_of, option_claims, runs_of, supported
 from bench.truth.rivals import mcnemar_claims
 from bench.truth.world import World
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.option_effect import option_effects
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,13 +57,12 @@ class Folds:
         places = rng.permutation(self.clips) % self.folds
         margins = [[_judge(points, classes, places == fold, half) for fold in range(self.folds)] for half in (0, 1)]
         study = concluded(self._runs(margins))
-        (found,) = option_effects(study)
-        truth, (low, high) = self.truth(), found.interval or (np.nan, np.nan)
+        (claim,) = option_claims(study)
         a, b = (np.concatenate(of_learner) > 0 for of_learner in margins)
         return {
-            "option_effect": supported(found),
+            "option_effect": claim.supported,
             "best_run": any(map(supported, best_runs(study, family_of(study)))),
-            "covered": bool(low <= truth <= high),
+            **claim.covers(self.truth()),
             "t over folds": _t_over_folds(margins),
             "McNemar over all clips": mcnemar_claims(a, b),
         }

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.truth.experiment import Model, claims_best, claims_difference, concluded, family_of, runs_of
+from bench.truth.experiment import Model, claims_best, claims_difference, concluded, family_of, option_claims, runs_of
 from bench.truth.rivals import mcnemar_claims
 from bench.truth.world import World, draw
-from tracker.conclusions.option_effect import option_effects
 
 if TYPE_CHECKING:
     from bench.truth.settings import Counted
@@ -66,11 +65,8 @@ class GroupedOption:
             for kernel, of_level in zip("35", judged.margins, strict=True)
             for seed, margins in enumerate(of_level)
         ]
-        (found,) = option_effects(concluded(runs_of(models, world)))
-        counted = {"option_effect": found.verdict == "supported"}
-        if found.interval is not None:
-            counted["covered"] = found.interval[0] <= self.effect <= found.interval[1]
-        return counted
+        (claim,) = option_claims(concluded(runs_of(models, world)))
+        return {"option_effect": claim.supported, **claim.covers(self.effect)}
 
 
 def run_settings() -> list[GroupedRuns]:

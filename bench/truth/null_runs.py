@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.truth.experiment import Model, claims_best, claims_difference, concluded, family_of, runs_of, supported
+from bench.truth.experiment import Model, claims_best, claims_difference, claims_option, concluded, family_of, runs_of
 from bench.truth.rivals import mcnemar_claims
 from bench.truth.world import World, draw
-from tracker.conclusions.option_effect import option_effects
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +54,7 @@ class NullRuns:
             for seed in range(seeds)
         ]
         study = concluded(runs_of(models, world))
-        found = {"option_effect": any(map(supported, option_effects(study)))}
+        found = {"option_effect": claims_option(study)}
         if self.noise:
             return found
         family = family_of(study)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from bench.truth.experiment import Model, claims_difference, concluded, family_of, runs_of
+from bench.truth.experiment import Model, claims_difference, concluded, family_of, option_claims, runs_of
 from bench.truth.rivals import mcnemar_claims, over_seeds, unconditional_claims, z_test_claims
 from bench.truth.world import Judged, World, draw
-from tracker.conclusions.option_effect import OptionEffect, option_effects
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,11 +51,8 @@ class OneOption:
         world = World(self.clips, self.noise, suits=self.suits)
         judged = draw(world, [BASE - self.effect / 2, BASE + self.effect / 2], self.seeds, rng)
         study = concluded(runs_of(self._models(judged), world))
-        (found,) = option_effects(study)
-        counted = {"option_effect": found.verdict == "supported", "equivalent": found.verdict == "equivalent"}
-        if isinstance(found.details, OptionEffect) and found.interval is not None:
-            low, high = found.interval
-            counted["covered"] = low <= self.effect <= high
+        (claim,) = option_claims(study)
+        counted = {"option_effect": claim.supported, "equivalent": claim.equivalent, **claim.covers(self.effect)}
         if self.seeds == 1:
             return counted | {"run_difference": claims_difference(family_of(study))} | _one_seed(judged)
         return counted | (over_seeds(judged.right[1].astype(float) - judged.right[0]) if self.shared else {})
