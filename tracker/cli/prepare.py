@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker import __version__
 from tracker.cli.options import cache_folder
 from tracker.cli.progress import counting
-from tracker.cli.terminal import notice, warn
+from tracker.cli.terminal import notice, some, warn
 from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, read_dataset
 from tracker.data.splits import Split, divide
 from tracker.data.splits import fingerprint as split_fingerprint
@@ -17,7 +17,7 @@ from tracker.features.decode import AudioFault
 from tracker.features.extract import extract
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tracker.runs import Spectrogram, SplitPlan
@@ -28,9 +28,6 @@ DEMO = "demo"
 
 MOST_FAULTY = 0.1
 """The share of clips that may be left out: more, and the dataset is not what the person thinks it is."""
-
-NAMED = 5
-"""How many files a one-line warning names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +129,3 @@ def _warn_of_duplicates(split: Split, hashes: Mapping[str, str]) -> None:
     for same in duplicates({path: hashes[path] for path in parts}):
         if len({parts[path] for path in same}) > 1:
             warn(f"the same recording is in more than one part of the split: {some(same)}")
-
-
-def some(names: Sequence[str]) -> str:
-    """Join the first few names, and count the rest."""
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

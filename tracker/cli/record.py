@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import socket
@@ -174,6 +175,7 @@ def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
         "tracker.deterministic": "true",
         "tracker.host": socket.gethostname(),
         "tracker.pid": str(os.getpid()),
+        "mlflow.user": getpass.getuser(),
         "mlflow.source.name": "tracker run",
         "mlflow.source.type": "LOCAL",
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import locate_store, store_options
-from tracker.cli.terminal import notice
+from tracker.cli.terminal import notice, warn_of_unreadable
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ Examples:
 @click.option("--max-bytes", type=click.IntRange(min=1), help="Most bytes of a summary.  [default: no limit]")
 @click.option("--metric", metavar="NAME", help="The metric to compare.  [default: the experiment's, or val_accuracy]")
 @click.option(
+    "--minimise/--maximise",
+    default=None,
+    help="Whether less of the metric is better.  [default: by its name: losses and errors fall, the rest rises]",
+)
+@click.option(
     "--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
     help="How often a difference may be claimed where there is none, 0 to 1.",
 )  # fmt: skip
@@ -76,6 +81,7 @@ def report(
     check: Path | None,
     max_bytes: int | None,
     metric: str | None,
+    minimise: bool | None,
     alpha: float,
     margin: float,
     experiment: str,
@@ -86,8 +92,9 @@ def report(
     from tracker.store.read import read_experiment
 
     held = read_experiment(locate_store(tracking_uri), experiment)
+    warn_of_unreadable(held)
     metric = metric or held.tags.get("tracker.metric")
-    content = build_report(held.name, held.runs, metric=metric, alpha=alpha, margin=margin)
+    content = build_report(held.name, held.runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     target = check or output
     text, files = _rendered(content, form, assets, target.parent if target else Path(), max_bytes)
     if check:

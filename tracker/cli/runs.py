@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import locate_store, store_options
-from tracker.cli.terminal import plain
+from tracker.cli.terminal import plain, warn_of_unreadable
 
 if TYPE_CHECKING:
     from tracker.conclusions.outcomes import Outcome
@@ -41,6 +41,7 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     from tracker.store.read import read_experiment
 
     held = read_experiment(locate_store(tracking_uri), experiment, by_epoch=0)
+    warn_of_unreadable(held)
     metric = primary_metric(held.runs, held.tags.get("tracker.metric"))
     study = study_of(held.runs, metric, alpha=0.05, margin=0.05)
     if form == "json":

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import locate_store
-from tracker.cli.prepare import Prepared, identity, prepare, some
+from tracker.cli.prepare import Prepared, identity, prepare
 from tracker.cli.progress import epochs
-from tracker.cli.terminal import notice, warn
+from tracker.cli.terminal import notice, some, warn
 from tracker.errors import StoreError
 from tracker.runs import FINISHED, Run, RunPlan, number_text
 

@@ -27,6 +27,8 @@ def ui(*, port: int, tracking_uri: str | None) -> int:
     from tracker.store.ui import serving
 
     with serving(locate_store(tracking_uri), port) as server:
+        if server.port != port:
+            notice(f"port {port} is taken")
         click.echo(server.address)
         notice("MLflow's UI is ready; Ctrl-C ends it")
         return server.wait()
