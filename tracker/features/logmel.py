@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.signal.windows import hann
 from scipy.sparse import csr_array
 
 from tracker.runs import FLOOR_DB, Spectrogram
@@ -75,5 +74,7 @@ def _bands(settings: Spectrogram) -> csr_array:
 @lru_cache(maxsize=8)
 def _window(n_fft: int) -> NDArray[np.float32]:
     """Return the periodic Hann window."""
+    from scipy.signal.windows import hann  # takes 0.8 s, like librosa
+
     window: NDArray[np.float32] = hann(n_fft, sym=False).astype(np.float32)
     return window
