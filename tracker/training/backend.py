@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tracker.errors import TrainingError
 from tracker.training.environment import threads
@@ -30,13 +30,12 @@ _NOTICE = re.compile(
 @contextmanager
 def notices_held_back() -> Iterator[None]:
     """Hold back what is written to standard error meanwhile, and afterwards pass on all but TensorFlow's notices."""
-    try:
-        stderr = os.dup(_STDERR)
-    except OSError:  # there is no standard error to keep clean
+    if sys.stderr is None:  # it was closed: there is nothing to keep clean
         yield
         return
-    sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        stderr = os.dup(_STDERR)
         os.dup2(held.fileno(), _STDERR)
         try:
             yield
@@ -44,10 +43,15 @@ def notices_held_back() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(stderr, _STDERR)
             os.close(stderr)
-            held.seek(0)
-            for line in held:
-                if not _NOTICE.match(line):
-                    os.write(_STDERR, line)
+            _pass_on(held)
+
+
+def _pass_on(held: IO[bytes]) -> None:
+    """Write all but notices to standard error."""
+    held.seek(0)
+    for line in held:
+        if not _NOTICE.match(line):
+            os.write(_STDERR, line)
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -100,10 +100,12 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         """Keep what came of the epoch, then tell of it."""
         metrics = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         metrics |= {"learning_rate": self._rate, "epoch_seconds": time.perf_counter() - self._began}
+        improved = not self.epochs or metrics["val_loss"] < self.epochs[self.best].metrics["val_loss"]
+        weights = self.model.get_weights() if improved else self.best_weights
+        # What takes time is done: an interrupt finds the epoch in all three of these or in none.
         self.epochs.append(Epoch(epoch + 1, metrics))
         self.probabilities.append(self.validation.probabilities)
-        if self.best == len(self.epochs) - 1:
-            self.best_weights = self.model.get_weights()
+        self.best_weights = weights
         self._on_epoch(self.epochs[-1])
 
 

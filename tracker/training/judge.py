@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracker.training.segments import Segments
 
 BATCH = 64
-"""Segments predicted at once; it changes the time it takes, not what comes out."""
+"""Segments predicted at once; it changes the time it takes, and what comes out by rounding alone."""
 
 SMALLEST_PROBABILITY = 1e-7
 """Probabilities below it count as it, so that one wrong clip cannot make the loss infinite: Keras' own epsilon."""

@@ -1,7 +1,7 @@
 """The loop over epochs and batches, around Keras' own training step and callbacks.
 
 It does what `keras.Model.fit` does, without the threads through which `fit` hands every batch: an epoch of the default
-network takes some 5 to 10 % less of the processor, and beside other work it waits less (``bench/epochs.py``).
+network takes a tenth less of the processor and a fifth less time (``bench/epochs.py``).
 """
 
 from __future__ import annotations
