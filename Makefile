@@ -14,9 +14,9 @@ install: .venv/installed
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "tracker needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
-	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --require-hashes -r requirements.lock \
+	$(BIN)/uv --system-certs pip install --python $(BIN)/python --quiet --compile-bytecode --require-hashes -r requirements.lock \
 	|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/uv --system-certs pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # The writeup's four configurations on the built-in demo set, and their report.
@@ -49,7 +49,7 @@ truth: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.truth --write docs/truth.md
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv --system-certs pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \
 	  --quiet --output-file requirements.lock
 
 clean:
