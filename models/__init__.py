@@ -2,6 +2,6 @@
 
 To add a network, add a module: ``tracker run --model NAME`` finds it by its file name. `build` takes images of shape
 (n_mels, n_frames, 1) in decibels from −80 to 0 and returns class probabilities. Its keyword-only parameters besides
-`kernel_size` become options of ``tracker run`` (``--dropout 0.4``); each needs an annotation (``int``, ``float``, ``str``
-or ``bool``), a default, an entry in the docstring that says its range, and a `ValueError` where a value is out of it.
+`kernel_size` become options of ``tracker run`` (``--dropout 0.4``). Each needs an annotation (``int``, ``float``,
+``str`` or ``bool``), a default, a range in the docstring, and a `ValueError` where a value is out of it.
 """
