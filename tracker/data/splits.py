@@ -106,7 +106,7 @@ def manifest_text(dataset: Dataset, split: Split, plan: SplitPlan) -> str:
 
 
 def cut_groups(split: Split) -> tuple[str, ...]:
-    """Return the groups, sorted, that are in more than one part: only a manifest's own split can cut them."""
+    """Return the groups, sorted, that are in more than one part: a manifest's own split or folds may cut them."""
     seen: dict[str, set[str]] = defaultdict(set)
     parts = split.parts
     for clip in (*split.training, *split.validation, *split.test):

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import wave
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 from filelock import FileLock
 
 from tracker.data.dataset import MANIFEST, Dataset, read_dataset
@@ -31,6 +31,8 @@ from tracker.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 Progress = Callable[[int, int], None]
 
@@ -237,8 +239,15 @@ def _write_artist(folder: Path, settings: DemoSettings, genre: str, number: int)
     artist = make_artist(genre, np.random.default_rng(seed), ARTISTS_BORROW)
     for clip in range(1, settings.clips + 1):
         sound = render(artist, settings.seconds, np.random.default_rng([*seed, clip]), CLIPS_BORROW)
-        samples = np.round(sound * _FULL_SCALE).astype(np.int16)
-        soundfile.write(folder / _path(genre, number, clip), samples, SAMPLE_RATE, subtype="PCM_16")
+        _write_wav(folder / _path(genre, number, clip), sound)
+
+
+def _write_wav(file: Path, sound: NDArray[np.float32]) -> None:
+    with wave.open(str(file), "wb") as opened:
+        opened.setnchannels(1)
+        opened.setsampwidth(_BYTES_PER_SAMPLE)
+        opened.setframerate(SAMPLE_RATE)
+        opened.writeframes(np.round(sound * _FULL_SCALE).astype("<i2").tobytes())
 
 
 def _manifest(settings: DemoSettings) -> str:
