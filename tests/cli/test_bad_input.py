@@ -52,7 +52,7 @@ class TestWrongUsage:
             ("--dropuot 0.4", "the model cnn has no option 'dropuot'; its options: dropout (float, default 0.3)"),
             ("--dropout much", "option dropout must be a finite number, got 'much'"),
             ("--dropout", "option --dropout needs a value"),
-            ("--model vgg", "there is no model 'vgg': the models are cnn"),
+            ("--model vgg", "there is no model 'vgg'; the models: cnn"),
             ("genres/", "unexpected argument 'genres/'"),
         ],
     )
