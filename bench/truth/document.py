@@ -71,12 +71,13 @@ def document(results: Results, effort: Effort) -> str:
 def _head(effort: Effort) -> str:
     return f"""# Do the conclusions hold?
 
-Experiments with known truth, put through the code that `tracker report` uses. This file is written by
+Experiments with known truth, put through the code that `tracker report` uses. `make truth` writes this file; as it
+stands it was written by
 
-    make truth
+    .venv/bin/python -m bench.truth --experiments {effort.experiments} --seed {effort.seed} --write docs/truth.md
 
-which is `.venv/bin/python -m bench.truth --write docs/truth.md` with {effort.experiments:,} experiments a setting
-({effort.resampled:,} where intervals are resampled) and seed {effort.seed}. The same seed gives the same figures.
+with {effort.experiments:,} experiments a setting, {effort.resampled:,} where intervals are resampled. The same command
+gives the same figures.
 
 A simulated model is right on a clip where its margin is above 0. Half of a margin's variance is how hard the clip is
 for every model, so that errors are correlated; a tenth is how well the configuration suits the clip; the rest is what
