@@ -73,7 +73,7 @@ def other_worlds() -> list[OneOption]:
     """Return settings in which the option changes which clips are right by chance alone, or by more than usual."""
     return [
         OneOption(n, r, noise, 0.0, suits=suits)
-        for suits, n, r, noise in product((0.0, 0.3), (100, 300), (3, 5), NOISES)
+        for suits, n, r, noise in product((0.0, 0.3), (100, 300), (3, 5, 10), NOISES)
     ]
 
 
