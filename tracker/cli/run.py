@@ -13,6 +13,7 @@ from tracker.cli.terminal import warn
 
 if TYPE_CHECKING:
     from tracker.runs import Configuration, Fold, Keep, OptionValue, Plateau
+    from tracker.training.networks import NetworkOption
 
 _EXAMPLES = """
 \b
@@ -21,14 +22,36 @@ Examples:
   tracker run --data genres/ --kernel 3 --lr 1e-3 --early-stop 20 --seeds 3
   tracker run --data manifest.csv --segment 0.5 --dropout 0.4
 
-Any further option is the network's own, as its build function names it (--dropout 0.4).
 """
 
 _LONGEST_NOTE = 7_000
 """Characters: MLflow keeps 8,000 of a description, and what came out is added to the note."""
 
 
-@click.command(epilog=_EXAMPLES, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+class _RunCommand(click.Command):
+    """Lists the networks' own options after those that every run has."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from tracker.training.networks import network_names, network_options
+
+        super().format_options(ctx, formatter)
+        for name in network_names():
+            rows = [(_flag(option), _explained(option)) for option in network_options(name)]
+            with formatter.section(f"Options of --model {name}"):
+                formatter.write_dl(rows)
+
+
+def _flag(option: NetworkOption) -> str:
+    return f"--{option.name.replace('_', '-')} {option.type.__name__.upper()}"
+
+
+def _explained(option: NetworkOption) -> str:
+    return f"{option.help}  [default: {option.default}]"
+
+
+@click.command(
+    cls=_RunCommand, epilog=_EXAMPLES, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),

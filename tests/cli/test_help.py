@@ -1,0 +1,51 @@
+"""Every command explains itself, with an example; the README and the help name the same commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from tracker.cli import tracker as group
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Tracker
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def commands(of: click.Group = group, words: tuple[str, ...] = ()) -> list[tuple[str, click.Command]]:
+    """Return every command that does something, with the words that call it."""
+    found: list[tuple[str, click.Command]] = []
+    for name, command in of.commands.items():
+        path = (*words, name)
+        found += commands(command, path) if isinstance(command, click.Group) else [(" ".join(path), command)]
+    return found
+
+
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+class TestHelp:
+    def test_has_an_example_of_the_command(self, tracker: Tracker, words: str) -> None:
+        result = tracker(*words.split(), "--help")
+        assert result.status == 0
+        assert f"  tracker {words}" in result.out.split("Example")[1]
+
+    def test_explains_every_option(self, words: str) -> None:
+        unexplained = [
+            param.name for param in COMMANDS[words].params if isinstance(param, click.Option) and not param.help
+        ]
+        assert unexplained == []
+
+    def test_is_of_a_command_that_the_readme_names(self, words: str) -> None:
+        assert f"`tracker {words}`" in README.read_text()
+
+
+def test_the_help_of_run_lists_the_networks_own_options(tracker: Tracker) -> None:
+    said = tracker("run", "--help").out.split("Options of --model cnn:")[1]
+    assert "--dropout FLOAT" in said
+    assert "[default: 0.3]" in said
