@@ -34,5 +34,9 @@ class TestSameUntil:
     def test_is_zero_where_they_differ_at_once(self, made: MakeRun) -> None:
         assert same_until(made(1, val_loss=LOSSES), made(2, val_loss=[0.8, 0.8, 0.7])) == 0
 
+    def test_passes_over_final_values(self, made: MakeRun) -> None:
+        a = made(1, val_loss=[*LOSSES, 0.6], best_val_loss=[0.6])
+        assert same_until(a, made(2, val_loss=[*LOSSES, 0.5], best_val_loss=[0.5])) == 3
+
     def test_is_unknown_without_curves(self, made: MakeRun) -> None:
         assert same_until(made(1), made(2, val_loss=LOSSES)) is None

@@ -55,10 +55,12 @@ def _shared(a: Run, b: Run) -> list[tuple[Curve, Curve]]:
 
 
 def _trained(run: Run) -> Iterator[str]:
-    """Yield the metrics by epoch that training determines."""
+    """Yield the metrics that training determines and that every epoch has: a final value is not of an epoch."""
+    epochs = max((len(curve.values) for curve in run.curves.values()), default=0)
     for name, curve in sorted(run.curves.items()):
         words = name.lower()
-        if words not in _TIMED and (LOSS in words or ACCURACY in words or words.endswith("acc")) and len(curve.values):
+        of_training = words not in _TIMED and (LOSS in words or ACCURACY in words or words.endswith("acc"))
+        if of_training and len(curve.values) == epochs:
             yield name
 
 
