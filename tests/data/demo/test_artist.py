@@ -6,12 +6,12 @@ from tracker.data.demo.song import render
 
 
 def artist(seed: int, genre: str = "disco"):
-    return make_artist(genre, np.random.default_rng(seed), 0)
+    return make_artist(genre, np.random.default_rng(seed), 0.0)
 
 
 class TestMakeArtist:
     def test_makes_the_same_artist_from_the_same_seed(self):
-        one, same = (render(artist(1), 1.0, np.random.default_rng(0), 0) for _ in range(2))
+        one, same = (render(artist(1), 1.0, np.random.default_rng(0), 0.0) for _ in range(2))
         assert np.array_equal(one, same)
 
     def test_gives_each_artist_a_sound_of_their_own(self):

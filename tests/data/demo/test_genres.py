@@ -32,16 +32,16 @@ class TestGenres:
 
 
 class TestBorrow:
-    def test_borrows_as_many_parts_as_it_is_told(self):
-        for parts in (0, 3, len(PARTS)):
-            borrowed = borrow(GENRES["jazz"], "jazz", np.random.default_rng(0), parts)
-            assert len(own_parts(borrowed, "jazz")) == len(PARTS) - parts
+    def test_borrows_nothing_at_a_mix_of_zero(self):
+        assert borrow(GENRES["jazz"], "jazz", np.random.default_rng(0), 0.0) == GENRES["jazz"]
 
-    def test_borrows_any_part_from_any_other_genre(self):
+    def test_borrows_everything_at_a_mix_of_one(self):
+        assert own_parts(borrow(GENRES["jazz"], "jazz", np.random.default_rng(0), 1.0), "jazz") == []
+
+    def test_borrows_about_the_share_that_the_mix_says(self):
         rng = np.random.default_rng(0)
-        styles = [borrow(GENRES["jazz"], "jazz", rng, 2) for _ in range(400)]
-        lenders = {(part, genre) for style in styles for genre in GENRES for part in own_parts(style, genre)}
-        assert lenders == {(part, genre) for genre in GENRES for part in PARTS}
+        kept = [len(own_parts(borrow(GENRES["jazz"], "jazz", rng, 0.3), "jazz")) for _ in range(300)]
+        assert np.mean(kept) / len(PARTS) == pytest.approx(0.7, abs=0.03)
 
 
 class TestBalance:

@@ -7,9 +7,9 @@ from tracker.data.demo.song import render
 from tracker.data.demo.tones import SAMPLE_RATE
 
 
-def clip(genre: str, number: int = 1, seconds: float = 4.0, borrowed: int = 0) -> np.ndarray:
-    artist = make_artist(genre, np.random.default_rng([0, 1]), 0)
-    return render(artist, seconds, np.random.default_rng([0, 1, number]), borrowed)
+def clip(genre: str, number: int = 1, seconds: float = 4.0, mix: float = 0.0) -> np.ndarray:
+    artist = make_artist(genre, np.random.default_rng([0, 1]), 0.0)
+    return render(artist, seconds, np.random.default_rng([0, 1, number]), mix)
 
 
 def brightness(sound: np.ndarray) -> float:
@@ -44,4 +44,4 @@ class TestRender:
         assert 60 / 126 - 0.02 < beat < 60 / 114 + 0.02
 
     def test_sounds_like_others_where_all_is_borrowed(self):
-        assert not np.allclose(clip("metal", borrowed=11), clip("metal"))
+        assert not np.allclose(clip("metal", mix=1.0), clip("metal"))

@@ -72,7 +72,7 @@ class Artist:
         return self._kits[kit]
 
 
-def make_artist(genre: str, rng: np.random.Generator, borrowed: int) -> Artist:
+def make_artist(genre: str, rng: np.random.Generator, mix: float) -> Artist:
     """Make an artist.
 
     Parameters
@@ -80,8 +80,8 @@ def make_artist(genre: str, rng: np.random.Generator, borrowed: int) -> Artist:
     genre : str
         One of `GENRES`.
     rng : numpy.random.Generator
-    borrowed : int
-        Parts of the style that are borrowed from other genres, in every clip.
+    mix : float, from 0 to 1
+        Probability of each part of the style to be borrowed: the larger, the harder genres are to tell apart.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def make_artist(genre: str, rng: np.random.Generator, borrowed: int) -> Artist:
     """
     return Artist(
         genre=genre,
-        style=borrow(GENRES[genre], genre, rng, borrowed),
+        style=borrow(GENRES[genre], genre, rng, mix),
         key=int(rng.integers(-6, 6)),
         colours={part: rng.normal(0.0, COLOUR_DB, HARMONICS) for part in ("bass", "chords", "melody")},
         drum_seed=int(rng.integers(2**32)),

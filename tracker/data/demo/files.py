@@ -39,9 +39,9 @@ Progress = Callable[[int, int], None]
 VERSION = 1
 """Of the sound: another one makes another set, in the cache too."""
 
-ARTISTS_BORROW = 1
-CLIPS_BORROW = (3, 3, 4)
-"""Of the eleven parts of a style, how many are other genres': an artist's for good, and those of the clips in turn."""
+ARTISTS_BORROW = 0.10
+CLIPS_BORROW = 0.30
+"""How likely each part of a style is borrowed from another genre, by an artist for good and for a single clip."""
 
 _FULL_SCALE = 32_767
 _WAV_HEADER = 44
@@ -238,8 +238,7 @@ def _write_artist(folder: Path, settings: DemoSettings, genre: str, number: int)
     seed = [settings.seed, list(GENRES).index(genre), number]
     artist = make_artist(genre, np.random.default_rng(seed), ARTISTS_BORROW)
     for clip in range(1, settings.clips + 1):
-        borrowed = CLIPS_BORROW[(clip - 1) % len(CLIPS_BORROW)]
-        sound = render(artist, settings.seconds, np.random.default_rng([*seed, clip]), borrowed)
+        sound = render(artist, settings.seconds, np.random.default_rng([*seed, clip]), CLIPS_BORROW)
         _write_wav(folder / _path(genre, number, clip), sound)
 
 

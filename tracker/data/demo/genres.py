@@ -191,8 +191,8 @@ GENRES: Mapping[str, Style] = {
 }
 
 
-def borrow(style: Style, genre: str, rng: np.random.Generator, parts: int) -> Style:
-    """Borrow parts of a style, each from any of the genres that are not its own.
+def borrow(style: Style, genre: str, rng: np.random.Generator, mix: float) -> Style:
+    """Borrow parts of a style from genres that are not its own.
 
     Parameters
     ----------
@@ -200,18 +200,17 @@ def borrow(style: Style, genre: str, rng: np.random.Generator, parts: int) -> St
     genre : str
         The genre that nothing is borrowed from.
     rng : numpy.random.Generator
-    parts : int
-        How many: the more, the harder genres are to tell apart. A number and not a probability, so that no clip comes
-        to have hardly anything of its genre.
+    mix : float, from 0 to 1
+        Probability of each part to be borrowed: the larger, the harder genres are to tell apart.
 
     Returns
     -------
     Style
     """
     others = [other for name, other in GENRES.items() if name != genre]
-    names = [part.name for part in dataclasses.fields(Style)]
-    borrowed = {
-        names[part]: getattr(others[int(rng.integers(len(others)))], names[part])
-        for part in rng.choice(len(names), parts, replace=False)
-    }
+    borrowed = {}
+    for part in dataclasses.fields(Style):
+        lender = others[int(rng.integers(len(others)))]
+        if rng.random() < mix:
+            borrowed[part.name] = getattr(lender, part.name)
     return dataclasses.replace(style, **borrowed)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.data.demo.tones import Instrument
 
 
-def render(artist: Artist, seconds: float, rng: np.random.Generator, borrowed: int) -> NDArray[np.float32]:
+def render(artist: Artist, seconds: float, rng: np.random.Generator, mix: float) -> NDArray[np.float32]:
     """Play one clip.
 
     Parameters
@@ -34,15 +34,15 @@ def render(artist: Artist, seconds: float, rng: np.random.Generator, borrowed: i
     seconds : float
     rng : numpy.random.Generator
         What tells this clip from the artist's others: tempo, patterns, melody, hits and what is borrowed.
-    borrowed : int
-        Parts of the style that are borrowed from other genres, for this clip alone.
+    mix : float, from 0 to 1
+        Probability of each part of the style to be borrowed from another genre, for this clip alone.
 
     Returns
     -------
     ndarray of float32, shape (n_samples,)
         From −1 to 1, at `tones.SAMPLE_RATE`.
     """
-    style = borrow(artist.style, artist.genre, rng, borrowed)
+    style = borrow(artist.style, artist.genre, rng, mix)
     song = _Song(artist, style, Bars.of(style.groove, seconds, rng), round(seconds * SAMPLE_RATE), rng)
     balance = artist.balance.applied_to(style.balance)
     stems = balance.drums * song.drums()
