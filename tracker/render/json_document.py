@@ -17,7 +17,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.report import Report, RunEntry
+    from tracker.report import NextStep, Report, RunEntry
 
 SCHEMA = "tracker.report/1"
 
@@ -40,18 +40,26 @@ def render_json(report: Report) -> str:
         "schema": SCHEMA,
         "experiment": report.experiment,
         "metric": report.metric,
-        "runs": [_run(entry) for entry in report.entries],
-        "conclusions": [_conclusion(conclusion) for conclusion in report.conclusions],
-        "next": [
-            {"command": step.command, "settles": step.settles, "estimated_seconds": step.estimated_seconds}
-            for step in report.next_steps
-        ],
+        "runs": [run_record(entry) for entry in report.entries],
+        "conclusions": [conclusion_record(conclusion) for conclusion in report.conclusions],
+        "next": [step_record(step) for step in report.next_steps],
         "excluded": [{"run_id": run.run_id, "reason": run.reason} for run in report.excluded],
     }
+    return json_text(document)
+
+
+def step_record(step: NextStep) -> dict[str, object]:
+    """Return a next step as the report's JSON has it."""
+    return {"command": step.command, "settles": step.settles, "estimated_seconds": step.estimated_seconds}
+
+
+def json_text(document: object) -> str:
+    """Write anything that a report has in it as JSON; what is no number is null."""
     return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
 
 
-def _run(entry: RunEntry) -> dict[str, object]:
+def run_record(entry: RunEntry) -> dict[str, object]:
+    """Return a run as the report's JSON has it."""
     run, accuracy = entry.run, entry.accuracy
     return {
         "run_id": run.run_id,
@@ -64,7 +72,8 @@ def _run(entry: RunEntry) -> dict[str, object]:
     }
 
 
-def _conclusion(conclusion: Conclusion) -> dict[str, object]:
+def conclusion_record(conclusion: Conclusion) -> dict[str, object]:
+    """Return a conclusion as the report's JSON has it."""
     return {
         "id": conclusion.id,
         "kind": conclusion.kind,

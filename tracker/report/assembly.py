@@ -18,6 +18,7 @@ from tracker.report.titles import title
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.report.contents import Excluded
     from tracker.runs import Run
 
 
@@ -56,12 +57,7 @@ def build_report(
     ValueError
         If `alpha` or `margin` is out of its range.
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be above 0 and below 1, got {alpha}")
-    if not 0 < margin < 1:
-        raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
-    kept, excluded = chosen(runs)
-    study = study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin)
+    study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     voice, sections = voice_of(study), _sections(study)
     conclusions, steps = conclude(study, experiment)
     return Report(
@@ -77,21 +73,42 @@ def build_report(
         challenges=challenges(conclusions, excluded, runs, voice),
         excluded=excluded,
         methods=methods(study, conclusions),
-        versions=versions(kept),
+        versions=versions([found.run for found in study.outcomes]),
         alpha=alpha,
         margin=margin,
     )
 
 
-def _sections(study: Study) -> tuple[Section, ...]:
-    found = []
-    for runs in study.design.configurations:
-        entries = tuple(_entry(study, run) for run in runs)
-        found.append(Section(entries[0].title, entries))
-    return tuple(found)
+def report_study(
+    runs: Sequence[Run], *, metric: str | None, minimise: bool | None, alpha: float, margin: float
+) -> tuple[Study, tuple[Excluded, ...]]:
+    """Choose and prepare the runs that count, for all that concludes from them to say the same.
+
+    Parameters
+    ----------
+    runs, metric, minimise, alpha, margin
+        As in `build_report`.
+
+    Returns
+    -------
+    study : Study
+    excluded : tuple of Excluded
+
+    Raises
+    ------
+    ValueError
+        If `alpha` or `margin` is out of its range.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be above 0 and below 1, got {alpha}")
+    if not 0 < margin < 1:
+        raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
+    kept, excluded = chosen(runs)
+    return study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin), excluded
 
 
-def _entry(study: Study, run: int) -> RunEntry:
+def run_entry(study: Study, run: int) -> RunEntry:
+    """Return what a report shows of the run at position `run`."""
     found = study.outcomes[run]
     return RunEntry(
         number=found.number,
@@ -105,6 +122,14 @@ def _entry(study: Study, run: int) -> RunEntry:
         stop_epoch=found.stop_epoch,
         seconds=found.seconds,
     )
+
+
+def _sections(study: Study) -> tuple[Section, ...]:
+    found = []
+    for runs in study.design.configurations:
+        entries = tuple(run_entry(study, run) for run in runs)
+        found.append(Section(entries[0].title, entries))
+    return tuple(found)
 
 
 def _accuracy(study: Study, run: int) -> Accuracy | None:
