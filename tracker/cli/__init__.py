@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker import __version__
+from tracker.cli.compare import compare
 from tracker.cli.data import data
+from tracker.cli.next import next_command
 from tracker.cli.report import report
 from tracker.cli.run import run
 from tracker.cli.runs import runs
@@ -41,7 +43,7 @@ def tracker() -> None:
     """Train audio classifiers, log every run to MLflow, and write the comparison."""
 
 
-for command in (run, report, runs, ui, data):
+for command in (run, report, next_command, compare, runs, ui, data):
     tracker.add_command(command)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.options import locate_store, store_options
-from tracker.cli.terminal import notice, warn_of_unreadable
+from tracker.cli.question import Question, question_options, read_runs, report_on
+from tracker.cli.terminal import notice
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -58,21 +58,7 @@ Examples:
     help="Write nothing: compare with FILE and exit with 1 and the difference where it is another.",
 )
 @click.option("--max-bytes", type=click.IntRange(min=1), help="Most bytes of a summary.  [default: no limit]")
-@click.option("--metric", metavar="NAME", help="The metric to compare.  [default: the experiment's, or val_accuracy]")
-@click.option(
-    "--minimise/--maximise",
-    default=None,
-    help="Whether less of the metric is better.  [default: by its name: losses and errors fall, the rest rises]",
-)
-@click.option(
-    "--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
-    help="How often a difference may be claimed where there is none, 0 to 1.",
-)  # fmt: skip
-@click.option(
-    "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
-    help="The difference of accuracy that does not matter, 0 to 1.",
-)  # fmt: skip
-@store_options
+@question_options
 def report(
     *,
     form: str,
@@ -80,21 +66,10 @@ def report(
     assets: Path,
     check: Path | None,
     max_bytes: int | None,
-    metric: str | None,
-    minimise: bool | None,
-    alpha: float,
-    margin: float,
-    experiment: str,
-    tracking_uri: str | None,
+    question: Question,
 ) -> int:
     """Write the comparison of an experiment's runs."""
-    from tracker.report import build_report
-    from tracker.store.read import read_experiment
-
-    held = read_experiment(locate_store(tracking_uri), experiment)
-    warn_of_unreadable(held)
-    metric = metric or held.tags.get("tracker.metric")
-    content = build_report(held.name, held.runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
+    content = report_on(read_runs(question, by_epoch=True), question)
     target = check or output
     text, files = _rendered(content, form, assets, target.parent if target else Path(), max_bytes)
     if check:

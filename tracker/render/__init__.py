@@ -1,17 +1,30 @@
-"""A report in the forms that people and programs read: Markdown, HTML, a short summary, JSON, a run's description."""
+"""Reports and comparisons in the forms that people and programs read: Markdown, HTML, JSON, in short, in MLflow."""
 
+from tracker.render.comparison import (
+    ClipsView,
+    ComparisonView,
+    render_comparison,
+    render_comparison_json,
+    view_comparison,
+)
 from tracker.render.description import render_description
 from tracker.render.html_page import Sound, render_html
-from tracker.render.json_document import render_json
+from tracker.render.json_document import render_json, render_next_json
 from tracker.render.markdown import picture_files, render_markdown
 from tracker.render.summary import render_summary
 
 __all__ = [
+    "ClipsView",
+    "ComparisonView",
     "Sound",
     "picture_files",
+    "render_comparison",
+    "render_comparison_json",
     "render_description",
     "render_html",
     "render_json",
     "render_markdown",
+    "render_next_json",
     "render_summary",
+    "view_comparison",
 ]

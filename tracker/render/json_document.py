@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.conclusions.conclusion import Conclusion
     from tracker.report import NextStep, Report, RunEntry
 
@@ -42,20 +44,24 @@ def render_json(report: Report) -> str:
         "metric": report.metric,
         "runs": [run_record(entry) for entry in report.entries],
         "conclusions": [conclusion_record(conclusion) for conclusion in report.conclusions],
-        "next": [step_record(step) for step in report.next_steps],
+        "next": [_step(step) for step in report.next_steps],
         "excluded": [{"run_id": run.run_id, "reason": run.reason} for run in report.excluded],
     }
     return json_text(document)
 
 
-def step_record(step: NextStep) -> dict[str, object]:
-    """Return a next step as the report's JSON has it."""
-    return {"command": step.command, "settles": step.settles, "estimated_seconds": step.estimated_seconds}
+def render_next_json(steps: Sequence[NextStep]) -> str:
+    """Write next steps as JSON, as they stand in the report's ``next``."""
+    return json_text([_step(step) for step in steps])
 
 
 def json_text(document: object) -> str:
     """Write anything that a report has in it as JSON; what is no number is null."""
     return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
+
+
+def _step(step: NextStep) -> dict[str, object]:
+    return {"command": step.command, "settles": step.settles, "estimated_seconds": step.estimated_seconds}
 
 
 def run_record(entry: RunEntry) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from tracker.conclusions.next_steps import NextStep
 from tracker.report.assembly import build_report
+from tracker.report.clip_by_clip import ClassCount, SharedClip
+from tracker.report.comparison import ComparedRun, Comparison, Differing, build_comparison
 from tracker.report.contents import (
     Accuracy,
     Excluded,
@@ -14,6 +16,10 @@ from tracker.report.contents import (
 
 __all__ = [
     "Accuracy",
+    "ClassCount",
+    "ComparedRun",
+    "Comparison",
+    "Differing",
     "Excluded",
     "NextStep",
     "Note",
@@ -21,5 +27,7 @@ __all__ = [
     "Report",
     "RunEntry",
     "Section",
+    "SharedClip",
+    "build_comparison",
     "build_report",
 ]

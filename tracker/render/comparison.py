@@ -1,0 +1,248 @@
+"""Two runs side by side, as Markdown, as JSON (the schema ``tracker.comparison/1``), and as what a terminal shows.
+
+JSON has every clip; what a person reads has the clearest ones and counts the rest. Text that came from other people is
+plain `str` in the view; whoever writes it down escapes it for its medium.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.sentences.words import capitalised, option_words
+from tracker.render import numbers
+from tracker.render.arrangement import MOST_OPTIONS, VERDICTS, run_row
+from tracker.render.environment import markdown_environment
+from tracker.render.evidence import facts
+from tracker.render.json_document import conclusion_record, json_text, run_record
+from tracker.render.markdown import tidy
+from tracker.render.view import ConclusionView
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from tracker.conclusions.conclusion import Conclusion
+    from tracker.render.view import RunRow
+    from tracker.report import ClassCount, Comparison, Differing, SharedClip
+
+SCHEMA = "tracker.comparison/1"
+
+MOST_CLIPS = 15
+"""Clips that only one run has right and a person is shown: those of both fit a screen."""
+MOST_CLASSES = 50
+"""Classes that a person is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelsRow:
+    """What was asked for differently, in words, and the level of each run."""
+
+    name: str
+    levels: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """What came out, in words, and the number of each run."""
+
+    name: str
+    values: tuple[Markup, Markup]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """A clip that only one model has right: what each gives its label, and what the other one takes it for."""
+
+    clip: str
+    label: str
+    chances: tuple[Markup, Markup]
+    taken_for: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipsView:
+    """The clips that only the run `only` has right, how many there are, and how many more than are shown."""
+
+    only: str
+    other: str
+    n: int
+    rows: tuple[ClipRow, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """A class, its clips, and how many of them each run has right."""
+
+    name: str
+    n: Markup
+    correct: tuple[Markup, Markup]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparisonView:
+    """A comparison in order; each ``more_…`` counts what is left out."""
+
+    experiment: str
+    metric: str
+    called: tuple[str, str]
+    heads: tuple[str, str]
+    names: tuple[str, str]
+    ids: tuple[str, str]
+    differing: tuple[LevelsRow, ...]
+    more_options: int
+    results: tuple[ResultRow, ...]
+    conclusion: ConclusionView | None
+    remarks: tuple[str, ...]
+    clips_in_common: int
+    clips: tuple[ClipsView, ClipsView]
+    classes: tuple[ClassRow, ...]
+    more_classes: int
+
+
+def view_comparison(comparison: Comparison) -> ComparisonView:
+    """Prepare a comparison for a person.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    ComparisonView
+    """
+    first, second = comparison.runs
+    options = comparison.options[:MOST_OPTIONS]
+    return ComparisonView(
+        experiment=comparison.experiment,
+        metric=comparison.metric,
+        called=(first.called, second.called),
+        heads=(capitalised(first.called), capitalised(second.called)),
+        names=(first.entry.run.name, second.entry.run.name),
+        ids=(first.run_id, second.run_id),
+        differing=tuple(_levels(found) for found in (*options, *comparison.repetition)),
+        more_options=len(comparison.options) - len(options),
+        results=_results(run_row(first.entry), run_row(second.entry)),
+        conclusion=_conclusion(comparison.conclusion, comparison.alpha),
+        remarks=comparison.remarks,
+        clips_in_common=comparison.clips_in_common,
+        clips=(_clips(comparison, 0), _clips(comparison, 1)),
+        classes=tuple(_class(found) for found in comparison.classes[:MOST_CLASSES]),
+        more_classes=max(0, len(comparison.classes) - MOST_CLASSES),
+    )
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """Write a comparison as Markdown.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    str
+    """
+    template = markdown_environment().get_template("markdown/comparison.md.j2")
+    return tidy(template.render(comparison=view_comparison(comparison)))
+
+
+def render_comparison_json(comparison: Comparison) -> str:
+    """Write a comparison as JSON, runs and conclusion as in the report's.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    str
+        With every clip and every class, however many there are.
+    """
+    ids = [run.run_id for run in comparison.runs]
+
+    def by_run(values: tuple[object, object]) -> dict[str, object]:
+        return dict(zip(ids, values, strict=True))
+
+    conclusion = comparison.conclusion
+    return json_text(
+        {
+            "schema": SCHEMA,
+            "experiment": comparison.experiment,
+            "metric": comparison.metric,
+            "runs": [run_record(run.entry) for run in comparison.runs],
+            "options": [{"option": found.name, "levels": by_run(found.levels)} for found in comparison.options],
+            "repetition": [{"param": found.name, "values": by_run(found.levels)} for found in comparison.repetition],
+            "conclusion": None if conclusion is None else conclusion_record(conclusion),
+            "remarks": comparison.remarks,
+            "clips_in_common": comparison.clips_in_common,
+            "clips": [
+                {
+                    "clip": clip.clip,
+                    "label": clip.label,
+                    "right": ids[clip.right.index(True)],
+                    "predicted": by_run((clip.said[0].predicted, clip.said[1].predicted)),
+                    "probabilities": by_run((clip.said[0].probability, clip.said[1].probability)),
+                }
+                for clip in comparison.clips
+            ],
+            "classes": [
+                {"class": found.name, "n": found.n, "correct": by_run(found.correct)} for found in comparison.classes
+            ],
+            "excluded": [
+                {"run_id": run.run_id, "reason": run.left_out} for run in comparison.runs if run.left_out is not None
+            ],
+        }
+    )
+
+
+def _levels(found: Differing) -> LevelsRow:
+    return LevelsRow(capitalised(option_words(found.name)), found.levels)
+
+
+def _results(first: RunRow, second: RunRow) -> tuple[ResultRow, ...]:
+    return (
+        ResultRow("Right", (first.right, second.right)),
+        ResultRow("95 % interval", (first.interval, second.interval)),
+        ResultRow("Validation loss", (first.val_loss, second.val_loss)),
+        ResultRow("Best epoch", (first.best_epoch, second.best_epoch)),
+        ResultRow("Stop epoch", (first.stop_epoch, second.stop_epoch)),
+    )
+
+
+def _conclusion(conclusion: Conclusion | None, alpha: float) -> ConclusionView | None:
+    if conclusion is None:
+        return None
+    return ConclusionView(
+        number=None,
+        verdict=conclusion.verdict,
+        verdict_words=VERDICTS[conclusion.verdict],
+        sentence=conclusion.sentence,
+        facts=facts(conclusion, alpha),
+        tables=(),
+        steps=(),
+        command=conclusion.command,
+    )
+
+
+def _clips(comparison: Comparison, right: int) -> ClipsView:
+    """Return the clips that only the first (0) or the second (1) of the runs has right."""
+    found = [clip for clip in comparison.clips if clip.right[right]]
+    return ClipsView(
+        only=comparison.runs[right].called,
+        other=comparison.runs[1 - right].called,
+        n=len(found),
+        rows=tuple(_clip(clip, right) for clip in found[:MOST_CLIPS]),
+        more=max(0, len(found) - MOST_CLIPS),
+    )
+
+
+def _clip(clip: SharedClip, right: int) -> ClipRow:
+    chances = tuple(numbers.percent(said.probability) for said in clip.said)
+    return ClipRow(clip.clip, clip.label, (chances[0], chances[1]), clip.said[1 - right].predicted)
+
+
+def _class(found: ClassCount) -> ClassRow:
+    return ClassRow(
+        found.name, numbers.whole(found.n), (numbers.whole(found.correct[0]), numbers.whole(found.correct[1]))
+    )
