@@ -24,7 +24,7 @@ from bench.truth.experiment import (
     option_claims,
     runs_of,
 )
-from bench.truth.limit import false_claims
+from bench.truth.limit import behrens_fisher, false_claims, hillis, linear
 from bench.truth.measure import measure
 from bench.truth.null_runs import LAYOUTS, NullRuns
 from bench.truth.one_option import OneOption
@@ -69,8 +69,11 @@ class TestNothingDiffers:
         assert found["option_effect"].count == 0
         assert found["McNemar"].rate > 0.3
 
-    def test_options_are_corrected_for_how_many_contrasts_there_are(self) -> None:
-        assert over([NullRuns("50 runs: 5 levels × 10 seeds", 30, 0.04)], 40)["option_effect"].meets()
+    @pytest.mark.parametrize(
+        ("layout", "experiments"), [("12 runs: 4 levels × 3 seeds", 150), ("50 runs: 5 levels × 10 seeds", 40)]
+    )
+    def test_options_are_corrected_for_how_many_contrasts_there_are(self, layout: str, experiments: int) -> None:
+        assert over([NullRuns(layout, 100, 0.04)], experiments)["option_effect"].rate <= 0.05
 
     def test_clips_in_groups_make_no_run_better(self) -> None:
         found = over([grouped.GroupedRuns(300, 30, 2)], 120)
@@ -181,10 +184,17 @@ class TestUnconditionalClaims:
 
 class TestFalseClaims:
     def test_come_to_five_per_cent_with_many_pairs(self) -> None:
-        assert false_claims(200, 2) == pytest.approx((0.05, 0.05), abs=2e-4)
+        assert false_claims(200, hillis) == pytest.approx((0.05, 0.05), abs=2e-4)
 
     def test_are_most_with_three_pairs_and_fewer_with_fewer_degrees_of_freedom(self) -> None:
-        assert false_claims(3, 2)[1] > false_claims(5, 2)[1] > 0.055 > false_claims(5, 1)[1]
+        assert false_claims(3, hillis)[1] > false_claims(5, hillis)[1] > 0.055 > false_claims(5, linear)[1]
+
+    @pytest.mark.parametrize("pairs", [3, 5])
+    def test_are_too_many_at_the_level_of_six_contrasts_but_for_behrens_and_fishers(self, pairs: int) -> None:
+        level = 0.05 / 6
+        assert false_claims(pairs, hillis, level)[1] > 1.7 * level
+        assert false_claims(pairs, linear, level)[1] > 1.1 * level
+        assert false_claims(pairs, behrens_fisher, level)[1] <= 1.001 * level
 
 
 @pytest.fixture(scope="module")

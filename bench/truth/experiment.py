@@ -11,12 +11,11 @@ import scipy
 
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.effects import analysed
+from tracker.conclusions.effects import adjusted_p_values, analysed
 from tracker.conclusions.outcomes import primary_metric
 from tracker.conclusions.pairs import Family, run_family
 from tracker.conclusions.study import Study, study_of
 from tracker.runs import FINISHED, Predictions, Run
-from tracker.statistics.corrections import holm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +99,7 @@ def option_claims(study: Study) -> list[Claim]:
     """
     analyses = [analysed(study, contrast) for found in study.contrasts.values() for contrast in found]
     effects = [None if analysis is None else analysis.effect for analysis in analyses]
-    adjusted = iter(holm(np.array([effect.p_value for effect in effects if effect])).tolist())
+    adjusted = iter(adjusted_p_values([effect for effect in effects if effect]))
     return [Claim(None, supported=False, equivalent=False) if effect is None else _claim(study, effect, next(adjusted))
             for effect in effects]  # fmt: skip
 

@@ -6,8 +6,19 @@ is σ² χ² / (r − 1), the estimate is normal with variance σ² + c, and a s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy
+
+from tracker.statistics.behrens_fisher import behrens_fisher_p
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ENDLESS = 1e9
+"""Degrees of freedom of what is known."""
 
 _SHARES = np.array([0.02, *np.arange(0.05, 1.0, 0.05), 0.99])
 """What part of the variance is from pair to pair, σ² / (σ² + c)."""
@@ -15,20 +26,46 @@ _SHARES = np.array([0.02, *np.arange(0.05, 1.0, 0.05), 0.99])
 _QUANTILES = (np.arange(20_000) + 0.5) / 20_000
 
 
-def false_claims(pairs: int, exponent: float, level: float = 0.05) -> tuple[float, float]:
+Rule = Callable[["NDArray[np.float64]", int, float], "NDArray[np.float64]"]
+"""The critical value of t by the share of the variance that is from pair to pair, the pairs and the level."""
+
+
+def hillis(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:
+    """Return Student's critical values with (r - 1) (V / MS_P)² degrees of freedom."""
+    return _students((pairs - 1) / share**2, level)
+
+
+def linear(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:
+    """Return Student's critical values with (r - 1) V / MS_P degrees of freedom."""
+    return _students((pairs - 1) / share, level)
+
+
+def behrens_fisher(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:
+    """Return the critical values of Behrens and Fisher, interpolated."""
+    shares, most = np.linspace(0, 1, 51), scipy.special.stdtrit(pairs - 1, 1 - level / 2)
+    values = np.geomspace(1, 1.001 * most, 400)
+    p_values = behrens_fisher_p(values, shares[:, np.newaxis], pairs - 1, _ENDLESS)
+    found: NDArray[np.float64] = np.interp(share, shares, [np.interp(-level, -row, values) for row in p_values])
+    return found
+
+
+def false_claims(pairs: int, rule: Rule, level: float = 0.05) -> tuple[float, float]:
     """Return the smallest and the largest share of null experiments called significant, over all `_SHARES`.
 
     Parameters
     ----------
     pairs : int, at least 2
-    exponent : float
-        Of V / MS_P in the degrees of freedom (r − 1) (V / MS_P)^exponent; Hillis' has 2.
+    rule : callable
     level : float
         Of the test.
     """
     spread = 2 * scipy.special.gammaincinv((pairs - 1) / 2, _QUANTILES) / (pairs - 1)
     rows = _SHARES[:, np.newaxis] * spread
     variance = rows + 1 - _SHARES[:, np.newaxis]
-    critical = scipy.special.stdtrit((pairs - 1) * (variance / rows) ** exponent, 1 - level / 2)
-    claimed = 2 * scipy.special.ndtr(-critical * np.sqrt(variance)).mean(axis=1)
+    claimed = 2 * scipy.special.ndtr(-rule(rows / variance, pairs, level) * np.sqrt(variance)).mean(axis=1)
     return float(claimed.min()), float(claimed.max())
+
+
+def _students(df: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+    critical: NDArray[np.float64] = scipy.special.stdtrit(df, 1 - level / 2)
+    return critical

@@ -30,6 +30,7 @@ LAYOUTS: dict[str, tuple[tuple[dict[str, str], ...], int]] = {
         tuple({"kernel_size": k, "learning_rate": rate} for k, rate in product("35", ("0.001", "0.0001"))),
         3,
     ),
+    "20 runs: 4 levels × 5 seeds": (tuple({"kernel_size": k} for k in "3579"), 5),
     "50 runs: 5 levels × 10 seeds": (tuple({"kernel_size": k} for k in "34579"), 10),
 }
 """Configurations, and seeds of each."""

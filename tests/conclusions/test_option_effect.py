@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tracker.conclusions.option_effect import option_effects
+from tracker.statistics.corrections import holm
 from tracker.statistics.crossed import by_group, crossed, nested
 from tracker.statistics.folds import nadeau_bengio
 
@@ -64,6 +65,23 @@ class TestOptionEffects:
         assert (found.estimate, found.interval, found.p_value) == (
             pytest.approx(expected.estimate), pytest.approx(expected.interval), pytest.approx(expected.p_value),
         )  # fmt: skip
+
+    def test_of_one_contrast_are_not_corrected(self, made: MakeRun, studied: MakeStudy) -> None:
+        low, high = [LOW, "110000", "010100"], [HIGH, "111100", "110111"]
+        found = only(option_effects(studied(*by_level(made, {"3": low, "7": high}))))
+        assert found.p_adjusted == found.p_value
+
+    def test_of_several_contrasts_are_corrected_from_p_values_that_hold_at_every_level(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        rights = {"3": [LOW, "110000", "010100"], "5": [LOW, "111000", "110100"], "7": [HIGH, "111100", "110111"]}
+        found = only(option_effects(studied(*by_level(made, rights))))
+        pairs = [("3", "5"), ("3", "7"), ("5", "7")]
+        expected = [crossed(table(*rights[end]) - table(*rights[start])) for start, end in pairs]
+        assert [c.p_value for c in found.details.contrasts] == pytest.approx([e.p_value for e in expected])
+        assert [c.p_adjusted for c in found.details.contrasts] == pytest.approx(
+            holm(np.array([e.strict_p_value for e in expected]))
+        )
 
     def test_are_supported_where_they_are_clear(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(0)

@@ -11,6 +11,7 @@ from scipy.stats import ttest_1samp, ttest_ind
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from tracker.statistics.behrens_fisher import behrens_fisher_p
 from tracker.statistics.crossed import Effect, by_group, constant_effect, crossed, mean_squares, nested, t_effect
 from tracker.statistics.paired import mcnemar, tango
 
@@ -34,14 +35,17 @@ two_levels = st.tuples(st.integers(2, 4), st.integers(2, 4), st.integers(2, 10))
 
 
 def same(one: Effect, other: Effect, *, sign: int = 1) -> bool:
+    assert (one.df, one.p_value, one.strict_p_value) == pytest.approx(
+        (other.df, other.p_value, other.strict_p_value), rel=1e-6, abs=1e-9
+    )
     ends = [*one.interval, *one.interval_90]
     others = (
         [*other.interval, *other.interval_90]
         if sign > 0
         else [-x for x in (*other.interval[::-1], *other.interval_90[::-1])]
     )
-    mine = [one.estimate, one.standard_error, one.df, one.t, one.p_value, *ends]
-    theirs = [sign * other.estimate, other.standard_error, other.df, sign * other.t, other.p_value, *others]
+    mine = [one.estimate, one.standard_error, one.t, *ends]
+    theirs = [sign * other.estimate, other.standard_error, sign * other.t, *others]
     return mine == pytest.approx(theirs, rel=1e-6, abs=1e-9)
 
 
@@ -95,6 +99,26 @@ class TestCrossed:
         expected = ttest_1samp(entries.mean(axis=1), 0)
         assert crossed(entries).p_value == pytest.approx(expected.pvalue)
         assert crossed(entries).df == pytest.approx(3)
+
+    @pytest.mark.parametrize(("pairs", "exponent"), [(2, 1), (3, 1), (4, 2), (8, 2)])
+    def test_has_fewer_degrees_of_freedom_than_hillis_up_to_three_pairs(self, pairs, exponent):
+        entries = (np.random.default_rng(3).random((pairs, 40)) < np.linspace(0, 0.9, 40)).astype(float)
+        squares = mean_squares(entries)
+        ratio = (squares.rows + squares.columns - squares.residual) / squares.rows
+        assert ratio > 2
+        assert crossed(entries).df == pytest.approx((pairs - 1) * ratio**exponent)
+
+    @fixed
+    @given(tables(-1, 1))
+    def test_has_a_strict_p_value_that_is_never_the_smaller(self, entries):
+        found = crossed(entries)
+        assert found.p_value <= found.strict_p_value <= 1
+
+    def test_has_the_strict_p_value_of_behrens_and_fisher(self, oracles):
+        entries = np.array(oracles["crossed"][0]["entries"], dtype=float)
+        found, squares = crossed(entries), mean_squares(entries)
+        share = squares.rows / (squares.rows + squares.columns - squares.residual)
+        assert found.strict_p_value == behrens_fisher_p(found.t, share, 3, 5) > found.p_value
 
     def test_of_pairs_that_agree_in_their_mean_takes_the_residual_with_n_minus_1_degrees_of_freedom(self):
         entries = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0.0]])

@@ -13,6 +13,7 @@ import numpy as np
 
 from tracker.conclusions.outcomes import count_tag
 from tracker.design import as_number
+from tracker.statistics.corrections import holm
 from tracker.statistics.crossed import Effect, by_group, crossed, nested
 from tracker.statistics.folds import FEWEST_FOLDS, nadeau_bengio
 from tracker.statistics.repetitions import pairs_needed
@@ -128,6 +129,22 @@ def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None
     n_validation = float(np.mean([len(clips.clips) or clips.n or 0 for clips in sets]))
     n_train = float(np.mean([_training_clips(study, clips, n_validation) for clips in sets]))
     return nadeau_bengio(np.array(list(differences.values())), n_train, n_validation)
+
+
+def adjusted_p_values(family: Sequence[Effect]) -> list[float]:
+    """Correct the p-values of the contrasts of all options.
+
+    Parameters
+    ----------
+    family : sequence of Effect
+
+    Returns
+    -------
+    list of float
+        A single test's own p-value; of several, which are held to smaller levels, Holm's correction of the strict ones.
+    """
+    p_values = [effect.p_value if len(family) == 1 else effect.strict_p_value for effect in family]
+    return [float(p) for p in holm(np.array(p_values))]
 
 
 def chance_of_better(study: Study, contrast: Contrast) -> float | None:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
-from tracker.conclusions.effects import FOLDS, Analysis, analysed, chance_of_better
+from tracker.conclusions.effects import FOLDS, Analysis, adjusted_p_values, analysed, chance_of_better
 from tracker.conclusions.twins import identical
 from tracker.design import Contrast, aliases
-from tracker.statistics.corrections import holm
 from tracker.statistics.repetitions import detectable_effect
 
 if TYPE_CHECKING:
@@ -130,8 +129,9 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
         In the design's order.
     """
     tested = {option: [_tested(study, contrast) for contrast in found] for option, found in study.contrasts.items()}
-    p_values = [one.analysis.effect.p_value for found in tested.values() for one in found if one.analysis]
-    adjusted = iter(holm(np.array(p_values)).tolist())
+    adjusted = iter(
+        adjusted_p_values([one.analysis.effect for found in tested.values() for one in found if one.analysis])
+    )
     effects = {
         option: [_contrast(study, one, next(adjusted) if one.analysis else None) for one in found]
         for option, found in tested.items()

@@ -93,6 +93,12 @@ def _families(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
         )
     if any(c.kind == "option_effect" and c.p_value is not None for c in conclusions):
         yield f"All contrasts of options with three repetitions or more are another family, corrected so at {level}."
+    if any(c.method == CROSSED and c.p_adjusted != c.p_value for c in conclusions):
+        yield (
+            "What is corrected there is the p-value of Behrens and Fisher (doi:10.1111/j.1469-1809.1935.tb02120.x), "
+            "which holds at the small levels of a family too, where that of t does not; adjusted p-values are "
+            "therefore somewhat larger than Holm's of the p-values shown."
+        )
     if any(c.kind == "best_run" and c.p_value is not None for c in conclusions):
         yield (
             "The best run is called so only if its uncorrected test against every other run says it (Hung and Fithian "
