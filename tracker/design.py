@@ -8,6 +8,7 @@ and folds repeat an experiment; they are never options. Runs are given by their 
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -28,8 +29,19 @@ PLATEAU = "plateau"
 
 _FIRST = ("model", "kernel_size", "learning_rate", PLATEAU, "early_stopping_patience", "epochs", "batch_size", "keep")
 _SPLIT = ("split_seed", "fold", "validation_fraction", "test_fraction")
-_SEEDS = ("seed", "random_seed", "random_state", "rng_seed")
+_SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "seed_everything")
+_SEED_ENDS = tuple(mark + name for mark in ("_", ".", "/") for name in ("seed", "random_state"))
 _MEASURED = ("version", "host", "hostname", "pid", "commit", "timestamp", "deterministic")
+_PLACES = (
+    "run_name", "run_id", "output_dir", "logging_dir", "log_dir", "save_dir", "checkpoint_dir", "default_root_dir",
+)  # fmt: skip
+"""Where a run was put and what it was called: it says nothing of what was trained."""
+_CHOOSERS = ("optimizer_name", "opt_name")
+"""What Keras' autologging calls the optimizer; the params that begin so are the optimizer's own."""
+ESTIMATOR = "estimator_name"
+"""What scikit-learn's autologging calls the estimator; all its params are the estimator's own."""
+_COUNTER = re.compile(r"_\d+$")
+"""Keras numbers the optimizers that one program makes: ``adam``, ``adam_1``."""
 _UNSET = ("", "none", "null", OFF)
 _TEXT_BEYOND = (1e-12, 1e15)
 """Numbers smaller or larger than these are kept as they were logged rather than written out digit by digit."""
@@ -143,12 +155,12 @@ def terms_of(params: Mapping[str, str]) -> Terms:
     levels: dict[str, str] = {}
     seed, split = [], []
     for name, value in sorted(params.items()):
-        level = level_text(value)
+        level = level_text(_COUNTER.sub("", value) if name in _CHOOSERS else value)
         if _is_seed(name):
-            seed.append((name, level))
+            seed += [(name, level)] if level != OFF else []
         elif name in _SPLIT:
             split.append((name, level))
-        elif level != OFF and name not in _MEASURED:
+        elif level != OFF and name not in _MEASURED + _PLACES:
             levels[name] = level
     return Terms(tuple(sorted(_with_plateau(levels).items())), tuple(seed), tuple(split))
 
@@ -165,7 +177,8 @@ def level_text(value: str) -> str:
     Returns
     -------
     str
-        ``0.0001`` for ``1e-4``, ``off`` for ``None``, ``true`` for ``True``; other text as it is.
+        ``0.0001`` for ``1e-4`` and for the float32 ``9.999999747378752e-05``, ``off`` for ``None``, ``true`` for
+        ``True``; other text as it is.
     """
     text = value.strip()
     if text.lower() in _UNSET:
@@ -177,7 +190,17 @@ def level_text(value: str) -> str:
         return str(int(number))
     if not _TEXT_BEYOND[0] < abs(number) < _TEXT_BEYOND[1]:
         return repr(number)
-    return number_text(number)
+    return number_text(_from_float32(number))
+
+
+def _from_float32(number: float) -> float:
+    """Return the short number that a float32 of many digits stands for; any other as it is."""
+    short = float(f"{number:.{_FLOAT32_DIGITS}g}")
+    return short if float(np.float32(short)) == number else number
+
+
+_FLOAT32_DIGITS = 7
+"""Decimal digits that a float32 holds: more are of its binary form."""
 
 
 def as_number(text: str) -> float | None:
@@ -214,7 +237,7 @@ def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | No
     Design
     """
     terms = tuple(terms_of(p) for p in params)
-    tables = [dict(term.levels) for term in terms]
+    tables = _chosen([dict(term.levels) for term in terms])
     names = {name for table in tables for name in table}
     levels: dict[str, tuple[str, ...]] = {}
     for name in sorted(names, key=_option_order):
@@ -225,6 +248,29 @@ def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | No
     codes = np.array([[places[o][table.get(o, OFF)] for o in levels] for table in tables], dtype=np.int64)
     blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
     return Design(terms, tuple(levels), levels, codes.reshape(len(terms), len(levels)), blocks)
+
+
+def _chosen(tables: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Drop what goes with a choice: an optimizer's or an estimator's own params where they are the same whenever it is.
+
+    Momentum comes with one optimizer and betas with another: that is one option, not many that changed together.
+    """
+    for chooser in (*_CHOOSERS, ESTIMATOR):
+        choices = [table.get(chooser, OFF) for table in tables]
+        if len(set(choices)) > 1:
+            scope = chooser.removesuffix("name") if chooser in _CHOOSERS else ""
+            own = {name for table in tables for name in table if name.startswith(scope) and name != chooser}
+            gone = {name for name in own if _goes_with(tables, choices, name, everywhere=chooser == ESTIMATOR)}
+            tables = [{name: level for name, level in table.items() if name not in gone} for table in tables]
+    return tables
+
+
+def _goes_with(tables: Sequence[Mapping[str, str]], choices: Sequence[str], name: str, *, everywhere: bool) -> bool:
+    """Tell whether an option is at one level for each choice, and for one of them off, unless `everywhere`."""
+    levels: dict[str, set[str]] = defaultdict(set)
+    for table, choice in zip(tables, choices, strict=True):
+        levels[choice].add(table.get(name, OFF))
+    return all(len(found) == 1 for found in levels.values()) and (everywhere or {OFF} in levels.values())
 
 
 def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
@@ -354,7 +400,7 @@ def _with_plateau(levels: dict[str, str]) -> dict[str, str]:
 
 
 def _is_seed(name: str) -> bool:
-    return name in _SEEDS or (name.endswith(("_seed", ".seed", "/seed")) and name not in _SPLIT)
+    return name in _SEEDS or (name.endswith(_SEED_ENDS) and name not in _SPLIT)
 
 
 def _option_order(name: str) -> tuple[int, str]:

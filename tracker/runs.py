@@ -389,6 +389,12 @@ class Run:
     ended: int | None = None
 
     @property
+    def settings(self) -> Mapping[str, str]:
+        """The params, and what scikit-learn's autologging keeps as a tag: which estimator they are of."""
+        estimator = {name: self.tags[name] for name in ("estimator_name",) if name in self.tags}
+        return {**estimator, **self.params}
+
+    @property
     def note(self) -> str | None:
         """The person's own words: the description up to where tracker's own part begins."""
         words = self.tags.get("mlflow.note.content", "").split(NOTE_END)[0].strip()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.roles import ACCURACY, LOSS, Part, falls, named, role_of
+from tracker.conclusions.epochs import by_epoch, epoch_limit
+from tracker.conclusions.roles import ACCURACY, LOSS, Part, all_named, falls, named, role_of
 from tracker.design import as_number
 
 if TYPE_CHECKING:
@@ -33,10 +34,13 @@ class Metric:
     name : str
     falls : bool
         Whether lower is better.
+    assumed : bool
+        Whether that is a guess: neither the name nor anybody said it.
     """
 
     name: str
     falls: bool = False
+    assumed: bool = False
 
     @property
     def is_accuracy(self) -> bool:
@@ -113,11 +117,11 @@ def curve(run: Run, quantity: str, part: Part = "validation") -> Curve | None:
     Curve or None
         None where it has no history by epoch: a single value says nothing of epochs, unless only one was asked for.
     """
-    name = named(run.curves, quantity, part)
-    found = run.curves[name] if name is not None else None
-    if found is None or not len(found.values):
-        return None
-    return found if len(found.values) > 1 or whole_param(run, "epochs") == 1 else None
+    for name in all_named(run.curves, quantity, part):
+        found = by_epoch(run, name)
+        if found is not None and (len(found.values) > 1 or epoch_limit(run) == 1):
+            return found
+    return None
 
 
 def every_epoch(found: Outcome, quantity: str, part: Part = "validation") -> NDArray[np.float64] | None:
@@ -137,8 +141,16 @@ _INFINITE = 1.79e308
 
 
 def keeps_last(run: Run) -> bool:
-    """Tell whether a run kept its last weights rather than its best."""
-    return run.params.get("keep", "best").strip().lower() == "last"
+    """Tell whether a run kept its last weights rather than its best; Keras' autologging calls it otherwise."""
+    if "keep" in run.params:
+        return run.params["keep"].strip().lower() == "last"
+    return run.params.get("restore_best_weights", "").strip().lower() == "false"
+
+
+def says_kept(run: Run) -> bool:
+    """Tell whether a run says whose epoch's weights it kept: by a param, or by tracker's or Keras' final metrics."""
+    of_tracker = {f"{which}_val_{quantity}" for which in ("best", "last") for quantity in (LOSS, ACCURACY)}
+    return bool({"keep", "restore_best_weights"} & run.params.keys() or of_tracker & run.metrics.keys())
 
 
 def whole_param(run: Run, name: str) -> int | None:
@@ -191,7 +203,7 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
     Outcome
     """
     best, stop = _best_epoch(run), _stop_epoch(run)
-    kept = stop if keeps_last(run) else best
+    kept = stop if keeps_last(run) else _restored(run) or best
     accuracy = _kept(run, ACCURACY, kept)
     correct = right if right is not None else count_right(accuracy, n)
     share = correct / n if correct is not None and n else accuracy
@@ -201,7 +213,7 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
         best_epoch=best,
         kept_epoch=kept,
         stop_epoch=stop,
-        limit=whole_param(run, "epochs"),
+        limit=epoch_limit(run),
         val_loss=_kept(run, LOSS, kept),
         val_accuracy=accuracy,
         correct=correct,
@@ -228,7 +240,8 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
     """
     logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
     chosen = name or _default_metric(logged, judged=any(run.validation for run in runs))
-    return Metric(chosen, bool(falls(chosen)) if minimise is None else minimise)
+    said = falls(chosen) if minimise is None else minimise
+    return Metric(chosen, bool(said), assumed=said is None)
 
 
 def _default_metric(logged: set[str], *, judged: bool) -> str:
@@ -250,6 +263,12 @@ def _best_epoch(run: Run) -> int | None:
     return int(losses.epochs[np.where(good, losses.values, np.inf).argmin()]) if good.any() else None
 
 
+def _restored(run: Run) -> int | None:
+    """Return the epoch whose weights Keras restored, by its autologging, which counts from 0."""
+    restored = _whole(run.metrics.get("restored_epoch"))
+    return None if restored is None else restored + 1
+
+
 def _stop_epoch(run: Run) -> int | None:
     """Return the last epoch trained, as logged or from the curves."""
     logged = _whole(run.metrics.get("stop_epoch"), least=1)
@@ -267,8 +286,7 @@ def _kept(run: Run, quantity: str, kept: int | None) -> float | None:
     logged = run.metrics.get(f"{'last' if keeps_last(run) else 'best'}_val_{quantity}")
     if logged is not None:
         return _finite(logged)
-    name = named(run.curves or run.metrics, quantity, "validation") or named(run.metrics, quantity, "validation")
-    return _at(run, name, curve(run, quantity), kept)
+    return _at(run, named((*run.curves, *run.metrics), quantity, "validation"), curve(run, quantity), kept)
 
 
 def _score(run: Run, metric: Metric, kept: int | None) -> float | None:
@@ -276,17 +294,23 @@ def _score(run: Run, metric: Metric, kept: int | None) -> float | None:
     quantity, part = role_of(metric.name)
     if part == "validation" and quantity == LOSS:
         return _kept(run, quantity, kept)
-    found = run.curves.get(metric.name)
-    return _at(run, metric.name, found if found is not None and len(found.values) > 1 else None, kept)
+    history = by_epoch(run, metric.name)
+    return _at(run, metric.name, history if history is not None and len(history.values) > 1 else None, kept)
 
 
 def _at(run: Run, name: str | None, history: Curve | None, epoch: int | None) -> float | None:
     """Return the value of a metric at an epoch of its history; without a history, or an epoch, its last one."""
-    if history is None or epoch is None:
-        last = float(history.values[-1]) if history is not None else None
-        return _finite(run.metrics.get(name or "", last))
-    place = np.flatnonzero(history.epochs == epoch)
-    return _finite(float(history.values[place[0]])) if len(place) else None
+    if history is not None and epoch is not None:
+        place = np.flatnonzero(history.epochs == epoch)
+        return _finite(float(history.values[place[0]])) if len(place) else None
+    last = float(history.values[-1]) if history is not None else _last_logged(run, name)
+    return _finite(last)
+
+
+def _last_logged(run: Run, name: str | None) -> float | None:
+    """Return the last value of a metric, with or without a history."""
+    logged = run.curves.get(name or "")
+    return run.metrics.get(name or "", float(logged.values[-1]) if logged is not None and len(logged.values) else None)
 
 
 def _seconds(run: Run) -> float | None:

@@ -2,7 +2,9 @@
 
 A metric's *quantity* is what it measures (``loss``, ``accuracy``, ``f1``), its *part* the clips it was measured on. The
 validation metric of a quantity X is named ``val_X``, ``validation_X``, ``valid_X`` or ``eval_X``, the training metric
-``X``, ``train_X`` or ``training_X``, with ``_``, ``/`` or ``.`` between.
+``X``, ``train_X`` or ``training_X``, with ``_``, ``/`` or ``.`` between; ``X/val`` and ``X/train`` are read too. What
+Lightning adds to the mean over an epoch (``train_loss_epoch``) and boosting libraries to their sets of clips
+(``validation_0-logloss``) is no part of the quantity.
 """
 
 from __future__ import annotations
@@ -26,13 +28,16 @@ _PREFIXES = {"val": "validation", "validation": "validation", "valid": "validati
 }
 _SAME = {
     "acc": ACCURACY,
+    "accuracy_score": ACCURACY,
     "categorical_accuracy": ACCURACY,
     "sparse_categorical_accuracy": ACCURACY,
     "binary_accuracy": ACCURACY,
     "lr": RATE,
 }
-_FALLS = frozenset({"loss", "error", "mae", "mse", "rmse", "perplexity"})
-_RISES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall", "r2"})
+_FALLS = frozenset({"loss", "error", "mae", "mse", "rmse", "perplexity"}) | {
+    "logloss", "mlogloss", "merror", "mape", "msle", "rmsle", "wer", "cer", "eer",
+}  # fmt: skip
+_RISES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall", "r2", "aucpr", "ndcg"})
 
 
 @lru_cache(maxsize=4096)
@@ -48,11 +53,29 @@ def role_of(name: str) -> tuple[str, Part]:
     -------
     tuple of (quantity, part)
     """
-    words = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    prefix, _, rest = words.partition("_")
-    part = _PREFIXES.get(prefix) if rest else None
-    quantity = rest if part else words
-    return _SAME.get(quantity, quantity), "validation" if part == "validation" else "training"
+    words = _words(name)
+    part = _PREFIXES.get(words[0]) if len(words) > 1 else None
+    if part is not None:
+        words = words[1:]
+    elif len(words) > 1 and words[-1] in _PREFIXES:
+        part, words = _PREFIXES[words[-1]], words[:-1]
+    return _quantity(words, part), "validation" if part == "validation" else "training"
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", name.lower())
+
+
+def _quantity(words: list[str], part: str | None) -> str:
+    """Return what is measured, without the number of a set of clips and without Lightning's mark."""
+    if part == "validation" and len(words) > 1 and words[0].isdigit():
+        words = words[1:]
+    if len(words) > 1 and words[-1] == "epoch":
+        words = words[:-1]
+    if words[:1] == ["lr"]:
+        return RATE
+    quantity = "_".join(words)
+    return _SAME.get(quantity, quantity)
 
 
 def named(names: Iterable[str], quantity: str, part: Part) -> str | None:
@@ -69,11 +92,34 @@ def named(names: Iterable[str], quantity: str, part: Part) -> str | None:
     Returns
     -------
     str or None
-        tracker's own name before any other, then the shortest, then the first by alphabet.
+        The first of `all_named`.
+    """
+    return next(iter(all_named(names, quantity, part)), None)
+
+
+def all_named(names: Iterable[str], quantity: str, part: Part) -> list[str]:
+    """Find all metrics that measure `quantity` on the clips of `part`.
+
+    Parameters
+    ----------
+    names, quantity, part
+        As for `named`.
+
+    Returns
+    -------
+    list of str
+        tracker's own name before any other, of several sets of clips the last (the one that boosting stops by), then
+        the shortest, then the first by alphabet.
     """
     usual = quantity if part == "training" else f"val_{quantity}"
     fitting = [name for name in names if role_of(name) == (quantity, part)]
-    return min(fitting, key=lambda name: (name != usual, len(name), name), default=None)
+    return sorted(fitting, key=lambda name: (name != usual, -_set_number(name), len(name), name))
+
+
+def _set_number(name: str) -> int:
+    """Return the number of the set of clips in a boosting library's name, 0 where it has none."""
+    words = _words(name)
+    return int(words[1]) if len(words) > 2 and words[0] in _PREFIXES and words[1].isdigit() else 0
 
 
 def falls(name: str) -> bool | None:
@@ -87,7 +133,7 @@ def falls(name: str) -> bool | None:
     -------
     bool or None
     """
-    words = set(re.split(r"[^a-z0-9]+", name.lower()))
+    words = set(_words(name))
     if words & _FALLS:
         return True
     return False if words & _RISES else None

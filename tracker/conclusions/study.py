@@ -155,5 +155,5 @@ def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float
         outcome(position + 1, run, metric, right.get(position), found[sets[position]].n)
         for position, run in enumerate(runs)
     )
-    design = design_of([run.params for run in runs], [sets[run] for run in range(len(runs))])
+    design = design_of([run.settings for run in runs], [sets[run] for run in range(len(runs))])
     return Study(outcomes, metric, alpha, margin, found, design)

@@ -20,6 +20,9 @@ _REASONS = {
     "SCHEDULED": "has not begun",
 }
 
+_PARENT = "mlflow.parentRunId"
+_SWEEP = "only holds other runs together and trained nothing itself"
+
 
 def chosen(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
     """Sort out the runs that count.
@@ -38,31 +41,46 @@ def chosen(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
     """
     first: dict[Hashable, list[Run]] = {}
     kept, excluded = [], []
+    sweeps = _sweeps(runs)
     for run in sorted(runs, key=_order):
-        twin = None
-        if run.status == FINISHED:
-            alike = first.setdefault(_identity(run), [])
-            twin = next((other for other in alike if _logged_twice(run, other)), None)
-            alike.append(run)
-        if twin is not None:
-            excluded.append(Excluded(run.run_id, run.name, f"is the same run as {twin.run_id}, logged twice"))
-        elif run.status == FINISHED:
+        reason = _SWEEP if run.run_id in sweeps else _unfinished(run) or _twice(run, first)
+        if reason is None:
             kept.append(run)
         else:
-            excluded.append(Excluded(run.run_id, run.name, _REASONS.get(run.status, "did not finish")))
+            excluded.append(Excluded(run.run_id, run.name, reason))
     return tuple(kept), tuple(excluded)
+
+
+def _unfinished(run: Run) -> str | None:
+    return None if run.status == FINISHED else _REASONS.get(run.status, "did not finish")
+
+
+def _twice(run: Run, first: dict[Hashable, list[Run]]) -> str | None:
+    """Say of which run before it a run is a copy, None for none; it is added to those before."""
+    alike = first.setdefault(_identity(run), [])
+    twin = next((other for other in alike if _logged_twice(run, other)), None)
+    alike.append(run)
+    return None if twin is None else f"is the same run as {twin.run_id}, logged twice"
 
 
 def _order(run: Run) -> tuple[bool, int, str]:
     return run.started is None, run.started or 0, run.run_id
 
 
+def _sweeps(runs: Sequence[Run]) -> frozenset[str]:
+    """Return the ids of the runs that hold others together, as sweeps and searches do, and have no curves."""
+    parents = {run.tags[_PARENT] for run in runs if _PARENT in run.tags and run.params}
+    curves = {run.run_id: any(len(curve.values) > 1 for curve in run.curves.values()) for run in runs}
+    return frozenset(run_id for run_id in parents if not curves.get(run_id, True))
+
+
 def _identity(run: Run) -> Hashable:
     """Return what makes two runs one: configuration, seed, fold, data and version."""
     version = run.tags.get("tracker.version") or run.tags.get("mlflow.source.git.commit")
-    return terms_of(run.params), clip_key(run), version
+    return terms_of(run.settings), clip_key(run), version
 
 
 def _logged_twice(run: Run, other: Run) -> bool:
-    """Without a logged seed two runs are the same only if they went the same way."""
-    return bool(terms_of(run.params).seed) or identical(run, other)
+    """Without a logged seed, or on unlogged clips, two runs are the same only if they went the same way."""
+    known = terms_of(run.settings).seed and clip_key(run) is not None
+    return bool(known) or identical(run, other)
