@@ -257,6 +257,7 @@ def _about_clips(runs: tuple[ComparedRun, ComparedRun], clips: Sequence[SharedCl
     else:
         judged = [len(run.validation.clips) for run in (first, second) if run.validation]
         if len(clips) < max(judged):
-            of_each = listing([f"{n} that {run.called} was judged on" for n, run in zip(judged, runs, strict=True)])
-            common = count(len(clips), "validation clip")
-            yield f"The two have {common} in common, of {of_each}: only these are compared."
+            yield (
+                f"Of {judged[0]} validation clips of {runs[0].called} and {judged[1]} of {runs[1].called}, "
+                f"{count(len(clips), 'clip')} {'is' if len(clips) == 1 else 'are'} the same: only these are compared."
+            )

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tracker.report import build_comparison, build_report
+from tracker.report.comparison import Differing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.report.conftest import MakeRun
+    from tracker.report import Comparison
+    from tracker.runs import Run
+
+
+def compared(runs: Sequence[Run], one: int = 0, other: int = 1, **how: object) -> Comparison:
+    return build_comparison("tracker", runs, (runs[one].run_id, runs[other].run_id), **how)
+
+
+def drawn(made: MakeRun, number: int, share: float, n: int = 40, **given: str) -> Run:
+    """A run that is right on a share of clips; which, hangs on its number alone."""
+    right = "".join("01"[int(one)] for one in np.random.default_rng(number).random(n) < share)
+    return made(number, right, **given)
+
+
+@pytest.fixture
+def four(made: MakeRun) -> list[Run]:
+    """Runs of which one is clearly the worst; the first three differ in one option, the last in two."""
+    return [
+        drawn(made, 1, 0.8, kernel_size="3"),
+        drawn(made, 2, 0.9, kernel_size="5"),
+        drawn(made, 3, 0.8, kernel_size="7"),
+        drawn(made, 4, 0.1, kernel_size="3", dropout="0.5"),
+    ]
+
+
+class TestItsConclusion:
+    @pytest.mark.parametrize("how", [{}, {"alpha": 0.2, "margin": 0.3}, {"metric": "val_loss"}])
+    def test_is_the_reports_for_every_pair_that_the_report_prints(
+        self, four: list[Run], how: dict[str, object]
+    ) -> None:
+        printed = [c for c in build_report("tracker", four, **how).conclusions if c.kind == "run_difference"]
+        assert printed
+        for conclusion in printed:
+            for ids in (conclusion.runs, conclusion.runs[::-1]):
+                assert build_comparison("tracker", four, ids, **how).conclusion == conclusion
+
+    def test_is_the_reports_where_pairs_are_too_many_to_test_all(self, made: MakeRun) -> None:
+        runs = [drawn(made, i, i / 75, 200, kernel_size=str(i % 9), seed=str(i // 9)) for i in range(1, 73)]
+        printed = [c for c in build_report("tracker", runs).conclusions if c.kind == "run_difference"]
+        assert {"supported", "inconclusive"} <= {c.verdict for c in printed}
+        for conclusion in printed[::7]:
+            assert build_comparison("tracker", runs, conclusion.runs).conclusion == conclusion
+
+    def test_is_the_reports_where_clips_differ(self, made: MakeRun) -> None:
+        runs = [drawn(made, i, 0.8, kernel_size=str(i)) for i in (1, 2, 3)]
+        runs += [drawn(made, 9, 1.0, prefix="other", tags={"tracker.split": "other"}, kernel_size="1")]
+        (across,) = [c for c in build_report("tracker", runs).conclusions if c.verdict == "not_comparable"]
+        found = build_comparison("tracker", runs, across.runs[::-1])
+        assert found.conclusion == across
+        assert across.command is not None
+
+    def test_of_a_pair_that_is_not_printed_counts_every_pair(self, four: list[Run]) -> None:
+        found = compared(four, 2, 3).conclusion
+        assert found.details.family == 6
+        assert found.p_adjusted > found.p_value
+        assert "among the 6 pairs of runs" in found.sentence
+
+    def test_names_the_better_run_first_and_runs_by_the_reports_numbers(self, four: list[Run]) -> None:
+        found = compared(four, 3, 1)
+        assert [run.called for run in found.runs] == ["run 2", "run 4"]
+        assert found.conclusion.runs == (four[1].run_id, four[3].run_id)
+        assert found.conclusion.sentence.startswith("Run 2 is right on")
+
+    def test_has_the_command_that_would_settle_it(self, made: MakeRun) -> None:
+        clips = {"tracker.training_clips": "400", "tracker.validation_clips": "40"}
+        one = made(1, "1" * 36 + "0" * 4, kernel_size="3", tags=clips)
+        other = made(2, "1" * 26 + "0" * 12 + "1" * 2, kernel_size="5", tags=clips)
+        found = compared([one, other], alpha=0.001).conclusion
+        assert found.verdict == "inconclusive"
+        assert found.command.count("--validation-fraction") == 2
+
+    def test_is_not_open_to_the_order_of_the_runs(self, four: list[Run]) -> None:
+        assert compared(four[::-1], 1, 2).conclusion == compared(four, 1, 2).conclusion
+
+
+class TestWhatItSays:
+    def test_options_that_differ_have_both_levels(self, four: list[Run]) -> None:
+        found = compared(four, 0, 3)
+        assert found.options == (Differing("dropout", ("off", "0.5")),)
+        assert compared(four, 0, 1).options == (Differing("kernel_size", ("5", "3")),)
+
+    def test_seeds_and_parts_of_the_split_that_differ_stand_apart(self, made: MakeRun) -> None:
+        runs = [made(1, "11", fold="1/5"), made(2, "11", seed=None, prefix="b", tags={"tracker.split": "t"})]
+        assert compared(runs).repetition == (
+            Differing("seed", ("0", "not logged")),
+            Differing("fold", ("1/5", "off")),
+        )
+        assert compared(runs).options == ()
+
+    def test_counts_agree_with_the_conclusion(self, four: list[Run]) -> None:
+        found = compared(four, 0, 1)
+        details = found.conclusion.details
+        alone = [sum(clip.right[place] for clip in found.clips) for place in (0, 1)]
+        assert alone == [details.only_first, details.only_second]
+        assert found.clips_in_common == found.conclusion.n == sum(count.n for count in found.classes)
+        for place in (0, 1):
+            assert sum(count.correct[place] for count in found.classes) == details.correct[place]
+            assert found.runs[place].entry.accuracy.correct == details.correct[place]
+
+    def test_an_open_conclusion_is_said_to_be_about_the_models_and_not_the_option(self, four: list[Run]) -> None:
+        assert compared(four, 0, 1).remarks == (
+            "It is about these two models: what kernel size does, one training each cannot tell from luck.",
+        )
+
+    def test_a_supported_one_says_so_itself(self, four: list[Run]) -> None:
+        found = compared(four, 0, 3)
+        assert found.conclusion.verdict == "supported"
+        assert "It holds for these two models: whether dropout or the luck of one training" in found.conclusion.sentence
+        assert found.remarks == ()
+
+    def test_runs_without_predictions_are_compared_by_their_counts(self, made: MakeRun) -> None:
+        told = {"tracker.validation_clips": "30"}
+        runs = [made(i, tags=told, metrics={"val_accuracy": i / 30}, kernel_size=str(i)) for i in (20, 29)]
+        found = compared(runs)
+        assert found.conclusion.details.correct == (29, 20)
+        assert (found.clips, found.classes, found.clips_in_common) == ((), (), 0)
+        assert found.remarks[-1] == (
+            "There are no predictions of run 2 and run 1: which clips they have right is not known."
+        )
+
+    def test_clips_in_common_are_compared_where_the_two_were_judged_on_others_too(self, made: MakeRun) -> None:
+        runs = [made(1, "1101"), made(2, "1111", first=2, tags={"tracker.split": "other"})]
+        found = compared(runs)
+        assert found.conclusion.verdict == "not_comparable"
+        assert [clip.clip for clip in found.clips] == ["clip0002.wav"]
+        assert found.remarks == (
+            "Of 4 validation clips of run 1 and 4 of run 2, two clips are the same: only these are compared.",
+        )
+
+    def test_no_clip_in_common_is_said(self, made: MakeRun) -> None:
+        found = compared([made(1, "11"), made(2, "11", prefix="other", tags={"tracker.split": "t"})])
+        assert found.remarks == ("The two have no validation clip in common: no clip is compared.",)
+
+    def test_clips_of_other_data_are_not_taken_for_the_same(self, made: MakeRun) -> None:
+        found = compared([made(1, "1111"), made(2, "1111", first=2, tags={"tracker.dataset": "e"})])
+        assert found.clips_in_common == 0
+        assert "different data" in found.remarks[0]
+
+
+class TestARunThatIsLeftOut:
+    @pytest.mark.parametrize(
+        ("status", "reason"),
+        [("FAILED", "failed"), ("KILLED", "was killed"), ("RUNNING", "is still running or was interrupted")],
+    )
+    def test_is_shown_with_what_it_logged_and_nothing_is_concluded(
+        self, four: list[Run], made: MakeRun, status: str, reason: str
+    ) -> None:
+        runs = [*four, drawn(made, 5, 0.5, kernel_size="9", status=status)]
+        found = compared(runs, 4, 1)
+        assert found.conclusion is None
+        assert [run.left_out for run in found.runs] == [reason, None]
+        assert [run.called for run in found.runs] == ["run 00000000", "run 2"]
+        assert found.remarks == (
+            f"Run 00000000 {reason}: reports leave it out, and nothing is concluded from it; what it logged is shown.",
+        )
+        assert found.options == (Differing("kernel_size", ("9", "5")),)
+        assert found.clips
+        assert found.runs[0].entry.accuracy.n == 40
+
+    def test_changes_no_conclusion_on_others(self, four: list[Run], made: MakeRun) -> None:
+        runs = [*four, drawn(made, 5, 0.5, kernel_size="9", status="FAILED")]
+        assert compared(runs, 0, 1).conclusion == compared(four, 0, 1).conclusion
+
+    def test_may_be_one_that_was_logged_twice(self, four: list[Run]) -> None:
+        twin = replace(four[0], run_id="f" * 32, started=99)
+        found = compared([*four, twin], 4, 0)
+        assert found.conclusion is None
+        assert found.remarks[0].startswith(f"Run ffffffff is the same run as {four[0].run_id}, logged twice: ")
+        assert found.clips == ()
+
+    def test_may_be_both(self, made: MakeRun) -> None:
+        found = compared([made(1, "10", status="FAILED"), made(2, status="KILLED", kernel_size="3")])
+        assert [run.left_out for run in found.runs] == ["failed", "was killed"]
+        assert len(found.remarks) == 3
+
+
+class TestWrongUse:
+    def test_two_that_are_one_are_refused(self, four: list[Run]) -> None:
+        with pytest.raises(ValueError, match=r"two different runs must be given, got 0+1 twice"):
+            compared(four, 0, 0)
+
+    def test_a_run_of_another_experiment_is_refused(self, four: list[Run]) -> None:
+        with pytest.raises(ValueError, match="must be among the experiment's, got other"):
+            build_comparison("tracker", four, (four[0].run_id, "other"))
+
+    def test_a_level_out_of_range_is_refused(self, four: list[Run]) -> None:
+        with pytest.raises(ValueError, match="alpha must be above 0 and below 1"):
+            compared(four, alpha=1.0)
