@@ -51,6 +51,16 @@ class TestEarlyStopping:
         assert found.details.patiences[0].kept_epoch == 1
         assert found.details.patiences[0].clips_changed == 1
 
+    def test_counts_the_clips_that_other_weights_have_right(self, made: MakeRun, studied: MakeStudy) -> None:
+        params = {"early_stopping_patience": "2"}
+        by_epoch = ["0011", "0111", "0101", "0001"]
+        study = studied(made(1, "0111", params=params, by_epoch=by_epoch, val_loss=[0.9, 0.5, 0.6, 0.7]))
+        (found,) = early_stopping(study)
+        own = next(answer for answer in found.details.patiences if answer.patience == 2)
+        assert (own.kept_epoch, own.correct, own.val_loss) == (2, study.outcomes[0].correct, study.outcomes[0].val_loss)
+        shorter = early_stopping(studied(made(1, "0111", by_epoch=by_epoch, val_loss=[0.6, 0.7, 0.5, 0.8])))[0]
+        assert (shorter.details.patiences[0].kept_epoch, shorter.details.patiences[0].correct) == (1, 2)
+
     def test_is_unknown_where_an_epoch_is_missing(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, val_loss=SERIES)
         run.curves["val_loss"].steps[5:] += 1

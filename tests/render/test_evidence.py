@@ -34,11 +34,20 @@ class TestTables:
         assert tables(Details()) == ()
 
     def test_early_stopping_has_a_row_a_patience_and_says_what_is_beyond_the_run(self) -> None:
-        details = EarlyStopping(
-            (Patience(10, 34, 24, 10, censored=False), Patience(30, None, None, None, censored=True)), own=10
+        own = Patience(10, 34, 24, 10, censored=False, val_loss=0.5, correct=26)
+        (table,) = tables(EarlyStopping((own, Patience(30, None, None, None, censored=True)), own=10))
+        assert table.rows == (
+            ("10 (its own)", "34", "10", "24", "0.5000", "26"),
+            ("30", "beyond what was run", "–", "–", "–", "–"),
         )
-        (table,) = tables(details)
-        assert table.rows == (("10 (its own)", "34", "24", "10"), ("30", "beyond what was run", "–", "–"))
+
+    def test_early_stopping_has_a_row_for_the_patience_that_is_enough(self) -> None:
+        enough = Patience(21, 51, 30, 9, censored=False)
+        asked = (Patience(20, 29, 9, 31, censored=False), Patience(30, 60, 30, 0, censored=False))
+        (table,) = tables(EarlyStopping(asked, enough=enough))
+        assert [row[0] for row in table.rows] == ["20", "21", "30"]
+        (same,) = tables(EarlyStopping(asked, enough=asked[1]))
+        assert [row[0] for row in same.rows] == ["20", "30"]
 
     def test_the_learning_rate_has_a_row_a_drop(self) -> None:
         (table,) = tables(LearningRate(drops=(RateDrop(51, 1e-4, 3e-5, 0.4043, None),)))

@@ -61,7 +61,7 @@ class TestRenderJson:
         assert details["own"] == 20
         assert details["patiences"][1] == {
             "patience": 30, "stop_epoch": None, "kept_epoch": None, "epochs_saved": None, "censored": True,
-            "val_loss": None, "clips_changed": None,
+            "val_loss": None, "correct": None, "clips_changed": None,
         }  # fmt: skip
 
     def test_names_that_python_keeps_for_itself_are_written_as_they_are_meant(self, report) -> None:

@@ -34,9 +34,11 @@ class Patience:
     censored : bool
     val_loss : float or None
         Of the weights it would have kept.
+    correct : int or None
+        Validation clips that those weights classify right, where the predictions of each epoch were logged.
     clips_changed : int or None
-        Validation clips that those weights classify otherwise (right instead of wrong or the reverse), where the
-        predictions of each epoch were logged.
+        Validation clips that those weights classify otherwise than the kept ones (right instead of wrong or the
+        reverse), where the predictions of each epoch were logged.
     """
 
     patience: int
@@ -45,6 +47,7 @@ class Patience:
     epochs_saved: int | None
     censored: bool
     val_loss: float | None = None
+    correct: int | None = None
     clips_changed: int | None = None
 
 
@@ -122,6 +125,7 @@ def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: St
         return Patience(patience, None, None, None, censored=True)
     kept = stop.stop_epoch if found.keeps_last else stop.kept_epoch
     loss = float(values[kept - 1])
+    before, after = (_right(found, epoch) for epoch in (found.kept_epoch, kept))
     return Patience(
         patience,
         stop.stop_epoch,
@@ -129,19 +133,20 @@ def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: St
         len(values) - stop.stop_epoch,
         censored=False,
         val_loss=loss if are_numbers(np.array(loss)) else None,
-        clips_changed=_clips_changed(found, kept),
+        correct=None if after is None else int(after.sum()),
+        clips_changed=None if before is None or after is None else int((before != after).sum()),
     )
 
 
-def _clips_changed(found: Outcome, kept: int) -> int | None:
-    """Count the clips that other weights classify otherwise than the kept ones."""
-    by_epoch, own = found.run.validation_by_epoch, found.kept_epoch
-    if by_epoch is None or own is None or max(own, kept) > len(by_epoch.probabilities):
+def _right(found: Outcome, epoch: int | None) -> NDArray[np.bool_] | None:
+    """Return which clips an epoch's weights classify right, None where its predictions were not logged."""
+    by_epoch = found.run.validation_by_epoch
+    if by_epoch is None or epoch is None or epoch > len(by_epoch.probabilities):
         return None
-    before, after = (by_epoch.probabilities[epoch - 1].argmax(axis=1) for epoch in (own, kept))
     columns = {name: column for column, name in enumerate(by_epoch.classes)}
     labels = np.array([columns.get(label, -1) for label in by_epoch.labels])
-    return int(((before == labels) != (after == labels)).sum())
+    right: NDArray[np.bool_] = by_epoch.probabilities[epoch - 1].argmax(axis=1) == labels
+    return right
 
 
 def _epoch_seconds(found: Outcome) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.classes import Classes
@@ -79,15 +80,18 @@ def _(details: OptionEffect) -> tuple[Table, ...]:
 
 @tables.register
 def _(details: EarlyStopping) -> tuple[Table, ...]:
-    header = ("patience", "stops at epoch", "keeps epoch", "epochs saved")
+    header = ("patience", "stops at epoch", "epochs saved", "keeps epoch", "its loss", "its clips right")
+    picked = () if details.enough is None or details.enough in details.patiences else (details.enough,)
     rows = tuple(
         (
             f"{part.patience} (its own)" if part.patience == details.own else str(part.patience),
             "beyond what was run" if part.censored else numbers.whole(part.stop_epoch),
-            numbers.whole(part.kept_epoch),
             numbers.whole(part.epochs_saved),
+            numbers.whole(part.kept_epoch),
+            numbers.loss(part.val_loss),
+            numbers.whole(part.correct),
         )
-        for part in details.patiences
+        for part in sorted((*details.patiences, *picked), key=attrgetter("patience"))
     )
     return (Table("What other patiences would have done", header, rows),) if rows else ()
 
