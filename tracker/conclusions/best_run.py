@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tracker.conclusions.study import Study
 
 
+NO_METRIC = "no metric"
+
 FEWEST_COLUMNS = 5
 """Clips, or groups of them, below which drawing them again tells nothing of others."""
 
@@ -39,10 +41,10 @@ class BestRun(Details):
     ----------
     indistinguishable : tuple of str
         Ids of the runs that cannot be told from the best.
-    score : float or None
-        The primary metric of the best.
+    score, runner_up_score : float or None
+        The primary metric of the best and of the second.
     correct : int or None
-        Clips that the best has right; over all folds where there are any.
+        Clips that the best has right; over all folds where there are any. None where accuracy is not the metric.
     runner_up : str or None
         Id of the second.
     others : int
@@ -62,11 +64,12 @@ class BestRun(Details):
     folds : int
         0 where the experiment was not cross-validated.
     why : str or None
-        What keeps it from being tested (see `run_difference.obstacle`).
+        What keeps it from being tested (see `run_difference.obstacle`), or from being found: ``no metric``.
     """
 
     indistinguishable: tuple[str, ...] = ()
     score: float | None = None
+    runner_up_score: float | None = None
     correct: int | None = None
     runner_up: str | None = None
     others: int = 0
@@ -92,11 +95,16 @@ def best_runs(study: Study, family: Family) -> tuple[Conclusion, ...]:
     Returns
     -------
     tuple of Conclusion
-        None where there is no second run to rank.
+        None where there is no second run to rank; one that is `unknown` where none of several runs, or only one, has
+        the primary metric.
     """
     configurations = folded(study)
     if configurations is not None:
         return _best_configuration(study, configurations)
+    if len(study.outcomes) > 1 and len(study.ranking) < 2:
+        everything, only = study.ids(range(len(study.outcomes))), study.ids(study.ranking)
+        details = BestRun(indistinguishable=tuple(one for one in everything if one not in only), why=NO_METRIC)
+        return (Conclusion("best_run", "unknown", everything, details),)
     ranked = map(study.ranked, study.arenas)
     return tuple(_best(study, runs, family) for runs in ranked if len(runs) > 1)
 
@@ -129,7 +137,8 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
     return BestRun(
         indistinguishable=study.ids(run for run in others if run not in far),
         score=found.score,
-        correct=found.correct,
+        runner_up_score=study.outcomes[others[0]].score,
+        correct=found.correct if study.metric.is_accuracy else None,
         runner_up=study.outcomes[others[0]].run_id,
         others=len(others),
         tied=study.ids(tied),

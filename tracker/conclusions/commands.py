@@ -1,7 +1,7 @@
 """Command lines that people will paste: allow-listed options, typed values, quoted for a POSIX shell.
 
 A run that cannot be said so, because a param is no option of ``tracker run`` or a value is not what its option takes,
-has no command line.
+has no command line; nor has one that another program trained: ``tracker run`` would train something else.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.conclusions.outcomes import in_format
 from tracker.design import OFF, PLATEAU, Terms, as_number, terms_of
 from tracker.runs import Configuration, Spectrogram, SplitPlan
 
@@ -159,6 +160,8 @@ def command_line(
     str or None
         None where it cannot be said.
     """
+    if not in_format(run):
+        return None
     terms = terms_of(run.params)
     parts = {**(dict(terms.split) if split is None else split)} | {k: v for k, v in changes.items() if k in _SPLIT}
     levels = dict(terms.levels) | {k: v for k, v in changes.items() if k not in _SPLIT}

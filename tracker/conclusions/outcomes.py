@@ -36,16 +36,19 @@ class Metric:
         Whether lower is better.
     assumed : bool
         Whether that is a guess: neither the name nor anybody said it.
+    is_share : bool
+        Whether an accuracy is a fraction; False where it was logged in per cent or otherwise above 1.
     """
 
     name: str
     falls: bool = False
     assumed: bool = False
+    is_share: bool = True
 
     @property
     def is_accuracy(self) -> bool:
         """Whether it is the share of validation clips classified right."""
-        return role_of(self.name) == (ACCURACY, "validation")
+        return self.is_share and role_of(self.name) == (ACCURACY, "validation")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,9 +151,16 @@ def keeps_last(run: Run) -> bool:
 
 
 def says_kept(run: Run) -> bool:
-    """Tell whether a run says whose epoch's weights it kept: by a param, or by tracker's or Keras' final metrics."""
-    of_tracker = {f"{which}_val_{quantity}" for which in ("best", "last") for quantity in (LOSS, ACCURACY)}
-    return bool({"keep", "restore_best_weights"} & run.params.keys() or of_tracker & run.metrics.keys())
+    """Tell whether it is known whose epoch's weights a run kept: it says so, or is in tracker's format."""
+    return in_format(run) or bool({"keep", "restore_best_weights"} & run.params.keys())
+
+
+def in_format(run: Run) -> bool:
+    """Tell whether a run is in tracker's format, whoever logged it: by any of its tags or by its final metrics."""
+    return any(tag.startswith("tracker.") for tag in run.tags) or not _FINAL.isdisjoint(run.metrics)
+
+
+_FINAL = frozenset(f"{which}_val_{quantity}" for which in ("best", "last") for quantity in (LOSS, ACCURACY))
 
 
 def whole_param(run: Run, name: str) -> int | None:
@@ -177,7 +187,7 @@ def count_right(accuracy: float | None, n: int | None) -> int | None:
     int or None
         None where accuracy × n is no whole number to float32 precision.
     """
-    if accuracy is None or not n or not -1e-6 <= accuracy <= 1 + 1e-6:
+    if accuracy is None or not n or not is_share(accuracy):
         return None
     count = round(accuracy * n)
     return count if abs(accuracy * n - count) <= _COUNT_TOLERANCE * n else None
@@ -239,9 +249,24 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
     Metric
     """
     logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
-    chosen = name or _default_metric(logged, judged=any(run.validation for run in runs))
+    judged = any(run.validation for run in runs)
+    chosen = name or _default_metric(logged, judged=judged)
     said = falls(chosen) if minimise is None else minimise
-    return Metric(chosen, bool(said), assumed=said is None)
+    return Metric(chosen, bool(said), assumed=said is None, is_share=judged or not _above_one(runs))
+
+
+def is_share(value: float | None) -> bool:
+    """Tell whether a value can be a share of clips; an accuracy in per cent cannot."""
+    return value is not None and -_ROUNDING <= value <= 1 + _ROUNDING
+
+
+_ROUNDING = 1e-6
+
+
+def _above_one(runs: Sequence[Run]) -> bool:
+    """Tell whether any validation accuracy was logged as more than 1."""
+    names = {name for run in runs for name in run.metrics if role_of(name) == (ACCURACY, "validation")}
+    return any(run.metrics[name] > 1 + _ROUNDING for name in names for run in runs if name in run.metrics)
 
 
 def _default_metric(logged: set[str], *, judged: bool) -> str:
@@ -292,7 +317,7 @@ def _kept(run: Run, quantity: str, kept: int | None) -> float | None:
 def _score(run: Run, metric: Metric, kept: int | None) -> float | None:
     """Return the primary metric with the kept weights."""
     quantity, part = role_of(metric.name)
-    if part == "validation" and quantity == LOSS:
+    if part == "validation" and quantity in (LOSS, ACCURACY):
         return _kept(run, quantity, kept)
     history = by_epoch(run, metric.name)
     return _at(run, metric.name, history if history is not None and len(history.values) > 1 else None, kept)

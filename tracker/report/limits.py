@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.folds import folded
 from tracker.conclusions.option_effect import OptionEffect
+from tracker.conclusions.outcomes import says_kept
+from tracker.conclusions.roles import falls
 from tracker.conclusions.sample_size import SampleSize
 from tracker.conclusions.sentences.words import capitalised, count, listing, number_word, option_words, points
 
@@ -37,7 +40,9 @@ def limits(study: Study, conclusions: Sequence[Conclusion], voice: Voice) -> tup
         *_clips(study, conclusions, voice),
         *_seeds(study),
         *_together(study, conclusions),
+        *_metric(study, voice),
         *_unlogged(study, voice),
+        *_kept(study, voice),
         *_selection(study),
     )
 
@@ -97,9 +102,48 @@ def _together(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
         yield f"{capitalised(listing(names))} changed together: which of them mattered is not known."
 
 
-def _unlogged(study: Study, voice: Voice) -> Iterator[str]:
-    if not study.metric.is_accuracy:
+def _metric(study: Study, voice: Voice) -> Iterator[str]:
+    """Say what the primary metric cannot bear: nobody logged it, it is no share of clips, its name tells no better."""
+    metric = study.metric
+    if not study.ranking:
+        others = _logged_instead(study)
+        instead = f"; they did log {listing(others)}, and --metric compares by any of these" if others else ""
+        yield f"No run logged a number for {voice.metric}{instead}."
+        return
+    if metric.assumed:
+        least = f"--minimise --metric {voice.metric} says the other"
+        yield f"Whether less or more of {voice.metric} is better its name does not say: more is taken to be, {least}."
+    if not metric.is_share:
+        yield (
+            f"{voice.metric} goes above 1, so that it is no share of clips (per cent, perhaps): it stands as it was "
+            "logged, clips are not counted from it, and differences of it are not tested."
+        )
+    elif not metric.is_accuracy:
         yield f"Differences of {voice.metric} are not tested: only accuracy is known clip by clip."
+
+
+_MOST_NAMED = 6
+"""Metrics that are named where the one asked for is not there."""
+
+
+def _logged_instead(study: Study) -> list[str]:
+    """Return the names of metrics that runs did log, first those of which the name says what is better."""
+    names = {name for found in study.outcomes for name in (*found.run.metrics, *found.run.curves)}
+    return sorted(names, key=lambda name: (falls(name) is None, name))[:_MOST_NAMED]
+
+
+def _kept(study: Study, voice: Voice) -> Iterator[str]:
+    """Say of which runs it is a guess whose epoch's weights they kept."""
+    silent = [run for run, found in enumerate(study.outcomes) if found.kept_epoch and not says_kept(found.run)]
+    if silent:
+        yield (
+            f"{_who(study, silent, voice)} did not log which epoch's weights were kept: those of the lowest validation "
+            "loss are taken to be."
+        )
+
+
+def _unlogged(study: Study, voice: Voice) -> Iterator[str]:
+    if not study.metric.is_accuracy or not study.ranking:
         return
     silent = [run for run in range(len(study.outcomes)) if run not in study.sets[run].rows]
     nowhere = [run for run in silent if not study.sets[run].known]
@@ -118,5 +162,9 @@ def _who(study: Study, runs: Sequence[int], voice: Voice) -> str:
 
 
 def _selection(study: Study) -> Iterator[str]:
-    if len(study.outcomes) > 1 and not any("test_accuracy" in found.run.metrics for found in study.outcomes):
-        yield "No run was judged on test clips: the best was chosen on the clips that its accuracy is said of."
+    tested = any(
+        "test" in re.findall(r"[a-z]+", name.lower()) for found in study.outcomes for name in found.run.metrics
+    )
+    if len(study.ranking) > 1 and not tested:
+        what = "accuracy" if study.metric.is_accuracy else study.metric.name
+        yield f"No run was judged on test clips: the best was chosen on the clips that its {what} is said of."

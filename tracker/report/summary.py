@@ -32,7 +32,10 @@ def summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
         The best run, the options that tell most, what the best run's curves say, what the clips can show: at most five.
     """
     best = [c for c in conclusions if c.kind == "best_run"][:1]
-    focus = best[0].runs[0] if best else next((c.runs[0] for c in conclusions if c.kind == "overfitting"), None)
+    found = [
+        c.runs[0] for c in (*best, *conclusions) if c.kind in ("best_run", "overfitting") and c.verdict != "unknown"
+    ]
+    focus = found[0] if found else None
     own = [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"]
     chosen = [
         *best,

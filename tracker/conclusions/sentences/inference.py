@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.conclusions.best_run import NO_METRIC
 from tracker.conclusions.effects import FOLDS
 from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP
 from tracker.conclusions.sentences.words import (
@@ -19,6 +20,7 @@ from tracker.conclusions.sentences.words import (
     points_interval,
     round_number,
 )
+from tracker.runs import number_text
 
 if TYPE_CHECKING:
     from tracker.conclusions.best_run import BestRun
@@ -46,6 +48,8 @@ _UNLOGGED = {
 
 def best_run(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     """Say which run or configuration is best, and what cannot be told from it."""
+    if details.why == NO_METRIC:
+        return _no_metric(conclusion, details, voice)
     if details.folds:
         return _best_configuration(conclusion, details, voice)
     parts = [_most(conclusion, details, voice), _standing(conclusion, details, voice)]
@@ -74,16 +78,31 @@ def run_difference(conclusion: Conclusion, details: RunDifference, voice: Voice)
 def _most(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     """Say how good the best is."""
     best = capitalised(voice.run(conclusion.runs[0]))
-    if details.correct is None or details.why == "metric":
-        extreme = "lowest" if voice.falls else "highest"
-        value = losses(details.score)[0] if details.score is not None else "unknown"
-        return f"{best} has the {extreme} {voice.metric}, {value}."
+    everyone = capitalised(voice.runs([conclusion.runs[0], *details.tied]))
+    order = "for its lower validation loss" if details.tie_break == "loss" else "by its id alone"
+    first = f"; {voice.run(conclusion.runs[0])} goes first {order}" if details.tied else ""
+    if details.correct is None:
+        have = f"{everyone} have" if details.tied else f"{best} has"
+        return f"{have} the {'lowest' if voice.falls else 'highest'} {voice.metric}, {_score(details)}{first}."
     right = f"right on {details.correct} of {conclusion.n} validation clips"
     if not details.tied:
         return f"{best} is {right}, the most."
-    everyone = capitalised(voice.runs([conclusion.runs[0], *details.tied]))
-    order = "for its lower validation loss" if details.tie_break == "loss" else "by its id alone"
-    return f"{everyone} are {right}, the most; {voice.run(conclusion.runs[0])} goes first {order}."
+    return f"{everyone} are {right}, the most{first}."
+
+
+def _score(details: BestRun) -> str:
+    """Say the best run's metric, with the digits that set it apart from the second's."""
+    if details.score is None:
+        return "unknown"
+    text = losses(details.score, *([details.runner_up_score] if details.runner_up_score is not None else []))[0]
+    return number_text(details.score) if float(text) == details.score else text
+
+
+def _no_metric(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
+    """Say that the runs do not have the metric that they are to be compared by."""
+    having = [run_id for run_id in conclusion.runs if run_id not in details.indistinguishable]
+    who = f"only {voice.run(having[0])}" if having else "no run"
+    return f"Which run is best cannot be said: {who} logged a number for {voice.metric}."
 
 
 def _standing(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
