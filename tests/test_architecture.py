@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 PURE_BELOW = {
     "errors": set(),
     "runs": {"errors"},
+    "entries": set(),
     "statistics": {"errors"},
     "replay": {"errors"},
     "design": {"runs", "errors"},
@@ -25,10 +26,11 @@ BELOW = PURE_BELOW | {
     "data": {"runs", "errors"},
     "features": {"runs", "errors"},
     "training": {"features", "data", "runs", "errors"},
-    "store": {"runs", "errors"},
+    "journal": {"entries", "errors"},
+    "store": {"entries", "runs", "errors"},
     "figures": PURE,
     "render": PURE,
-    "cli": {"data", "features", "training", "store", "figures", "render"} | PURE,
+    "cli": {"data", "features", "training", "journal", "store", "figures", "render"} | PURE,
 }
 ONLY_IN = {
     "librosa": {"features"},

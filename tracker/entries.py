@@ -1,0 +1,168 @@
+"""What a run's journal holds, entry by entry, in the order in which it happened.
+
+The journal is the first and the whole account of a run: whatever a store is told is told from it, in this order, with
+these times. Times are milliseconds since 1970, as MLflow keeps them; epochs are counted from 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetUsed:
+    """A dataset that a run was trained or measured on, as MLflow lists it.
+
+    Parameters
+    ----------
+    name, digest, source : str
+        As in `tracker.store.write.RunWriter.log_dataset`.
+    context : str
+        What it served for: ``training``, ``validation``.
+    classes : tuple of str
+    clips : int
+    """
+
+    name: str
+    digest: str
+    source: str
+    context: str
+    classes: tuple[str, ...]
+    clips: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run was started.
+
+    Parameters
+    ----------
+    time : int, ms
+    uri : str
+        Of the store that it is for.
+    experiment, name : str
+    metric : str
+        The primary metric of the experiment, should it be new.
+    params, tags : mapping of str to str
+    datasets : tuple of DatasetUsed
+    """
+
+    time: int
+    uri: str
+    experiment: str
+    name: str
+    metric: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    datasets: tuple[DatasetUsed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """An epoch was finished, and a checkpoint of it is safe.
+
+    Parameters
+    ----------
+    time : int, ms
+    number : int
+    metrics : mapping of str to float
+        NaN and infinities are kept.
+    """
+
+    time: int
+    number: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Metrics that a run has once.
+
+    Parameters
+    ----------
+    time : int, ms
+    metrics : mapping of str to float
+    """
+
+    time: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Tags were set, over those of the same name."""
+
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An artifact is ready, a file or a folder beside the journal.
+
+    Parameters
+    ----------
+    path : str
+        With forward slashes: its path among the run's artifacts, and beside the journal under ``artifacts/``.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The run goes on after an interruption; whatever ended it before no longer holds.
+
+    Parameters
+    ----------
+    time : int, ms
+    epoch : int
+        The last one that was finished before.
+    """
+
+    time: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run ended.
+
+    Parameters
+    ----------
+    time : int, ms
+    status : Status
+    reason : str or None
+        Why it failed or was ended, in one line.
+    """
+
+    time: int
+    status: Status
+    reason: str | None = None
+
+
+Entry = Started | EpochDone | Measured | Tagged | Attached | Resumed | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How much of a journal a store has; kept beside the journal by whoever sends, one at a time.
+
+    Parameters
+    ----------
+    run_id : str
+        What the store calls the run.
+    artifacts : str
+        URI of the run's artifacts there.
+    entries : int
+        Entries of the journal that it has, counted from the first.
+    """
+
+    run_id: str
+    artifacts: str
+    entries: int
