@@ -1,9 +1,11 @@
-"""Small sets of real audio files, and the command line run in an empty folder."""
+"""Small sets of real audio files, runs logged without training, and the command line run in an empty folder."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +13,13 @@ import pytest
 import soundfile
 
 from tracker.cli import main
+from tracker.runs import Predictions
+from tracker.store.artifacts import VALIDATION, predictions_csv
+from tracker.store.location import locate
+from tracker.store.write import start_run
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tracker.store.write import Ending
 
 SR = 8_000
 
@@ -70,3 +76,46 @@ def tracker(
         return Result(int(ended.value.code or 0), said.out, said.err)
 
     return call
+
+
+LogRun = Callable[..., str]
+
+
+@pytest.fixture
+def log_run(tracker: Tracker) -> LogRun:
+    """Log a run as `tracker run` does, but without training: ``log_run("1101", kernel_size="3")``; returns its id."""
+    clock = itertools.count(1_700_000_000_000, 1_000)
+
+    def log(
+        right: str | None = None,
+        *,
+        name: str = "a run",
+        status: Ending = "FINISHED",
+        uri: str | None = None,
+        experiment: str = "tracker",
+        data: str = "demo",
+        labels: tuple[str, str] = ("high", "low"),
+        clip: str = "{:03d}.wav",
+        **params: str,
+    ) -> str:
+        usual = {"seed": "0", "split_seed": "0", "validation_fraction": "0.2", "test_fraction": "0", "epochs": "60"}
+        tags = {"tracker.dataset": "d", "tracker.split": "s", "tracker.data": data, "tracker.version": "1"}
+        asked = usual | {"model": "cnn", "kernel_size": "3", "learning_rate": "0.001"} | params
+        writer = start_run(locate(uri, Path.cwd()), experiment, name, asked, tags, clock=lambda: next(clock))
+        for epoch in (1, 2, 3):
+            writer.log_epoch(epoch, {"val_loss": abs(epoch - 2) + 0.5, "epoch_seconds": 1.5})
+        if right is not None:
+            writer.log_text(predictions_csv(_said(right, labels, clip)), VALIDATION)
+        writer.finish(status)
+        return writer.run_id
+
+    return log
+
+
+def _said(right: str, labels: tuple[str, str], clip: str) -> Predictions:
+    """Predictions of clips of two classes by turns, of which those at a ``1`` are right."""
+    mine = [i % 2 for i in range(len(right))]
+    taken = [label if sign == "1" else 1 - label for label, sign in zip(mine, right, strict=True)]
+    rows = np.where(np.eye(2)[taken] == 1, 0.75, 0.25)
+    clips = tuple(clip.format(i) for i in range(len(right)))
+    return Predictions(clips, tuple(labels[i] for i in mine), labels, rows)

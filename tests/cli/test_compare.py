@@ -1,0 +1,158 @@
+"""`tracker compare` on runs in a store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import LogRun, Tracker
+
+
+@pytest.fixture
+def four(log_run: LogRun) -> list[str]:
+    """Four runs on 20 clips, the last much worse than the others."""
+    return [
+        log_run("1" * 17 + "011", name="k3", kernel_size="3"),
+        log_run("1" * 18 + "00", name="k5", kernel_size="5"),
+        log_run("1" * 16 + "0011", name="k7", kernel_size="7"),
+        log_run("0" * 16 + "1111", name="k7-hot", kernel_size="7", learning_rate="0.1"),
+    ]
+
+
+class TestTheTable:
+    @pytest.mark.usefixtures("four")
+    def test_has_what_differs_the_verdict_the_clips_and_the_classes(self, tracker: Tracker) -> None:
+        result = tracker("compare", "k5", "k3")
+        assert result.status == 0, result.err
+        lines = [" ".join(line.split()) for line in result.out.splitlines()]
+        assert lines[:2] == ["run 1 run 2", "name k3 k5"]
+        assert "kernel size 3 5" in lines
+        assert any(line.startswith("Inconclusive. Run 1 is right on 19 of 20 validation clips") for line in lines)
+        assert "It is about these two models: what kernel size does, one training each cannot tell from luck." in lines
+        assert "2 clips that only run 1 has right, the clearest first; p is what a model gives the label:" in lines
+        assert "018.wav high 75.0 % 25.0 % low" in lines
+        assert lines[-2:] == ["high 10 10 9", "low 10 9 9"]
+
+    @pytest.mark.usefixtures("four")
+    def test_shows_the_first_clips_and_counts_the_rest(self, tracker: Tracker) -> None:
+        said = tracker("compare", "k3", "k7-hot").out
+        assert said.count(".wav") == 15 + 1
+        assert "\n1 more: --format json has all of them.\n" in said
+
+    def test_says_where_no_clip_tells_the_two_apart(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("110", name="a", kernel_size="3")
+        log_run("110", name="b", kernel_size="5")
+        assert "There is no clip that only one of them has right." in tracker("compare", "a", "b").out
+
+    def test_has_the_command_that_would_settle_what_is_open(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("1111", name="a", kernel_size="3", clip="a{}.wav")
+        log_run("1110", name="b", kernel_size="5", clip="b{}.wav")
+        lines = tracker("compare", "a", "b").out.splitlines()
+        command = lines[lines.index("This would settle it:") + 1]
+        assert command == "  tracker run --kernel 5 --lr 0.001"
+
+    def test_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
+        strange = "\x1b[31m[bold]x\u202e"
+        one = log_run("11", name=strange, labels=(strange, "low"), clip=strange + "{}", model=strange)
+        other = log_run("00", name=strange, labels=(strange, "low"), clip=strange + "{}")
+        said = tracker("compare", one, other).out
+        assert "\x1b" not in said
+        assert "\u202e" not in said
+        assert "?[31m[bold]x?0" in said
+
+
+class TestJson:
+    def test_is_the_comparison_with_every_clip(self, tracker: Tracker, four: list[str]) -> None:
+        found = json.loads(tracker("compare", "k3", "k7-hot", "--format", "json").out)
+        assert found["schema"] == "tracker.comparison/1"
+        assert [run["run_id"] for run in found["runs"]] == [four[0], four[3]]
+        assert [option["option"] for option in found["options"]] == ["kernel_size", "learning_rate"]
+        assert [clip["right"] for clip in found["clips"]] == [four[0]] * 16 + [four[3]]
+        assert found["conclusion"]["verdict"] == "supported"
+
+    @pytest.mark.usefixtures("four")
+    @pytest.mark.parametrize("how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric mine --maximise"])
+    def test_has_the_reports_conclusion_for_every_pair_that_the_report_prints(self, tracker: Tracker, how: str) -> None:
+        report = json.loads(tracker("report", "--format", "json", *how.split()).out)
+        printed = [found for found in report["conclusions"] if found["kind"] == "run_difference"]
+        assert len(printed) >= 3
+        for conclusion in printed:
+            found = json.loads(tracker("compare", *conclusion["runs"], "--format", "json", *how.split()).out)
+            assert found["conclusion"] == conclusion
+            assert found["runs"] == [
+                next(run for run in report["runs"] if run["run_id"] == run_id) for run_id in conclusion["runs"]
+            ]
+
+
+class TestMarkdown:
+    @pytest.mark.usefixtures("four")
+    def test_is_for_github(self, tracker: Tracker) -> None:
+        said = tracker("compare", "k3", "k5", "--format", "markdown").out
+        assert said.startswith("# Run 1 against run 2\n")
+        assert "| <code>018.wav</code> | high | 75.0 % | 25.0 % | low |" in said
+
+
+class TestARunThatIsLeftOut:
+    def test_is_shown_without_a_verdict(self, tracker: Tracker, four: list[str], log_run: LogRun) -> None:
+        failed = log_run("1" * 20, name="broken", status="FAILED", kernel_size="9")
+        result = tracker("compare", "broken", "k3")
+        assert result.status == 0, result.err
+        assert f"Run {failed[:8]} failed: reports leave it out, and nothing is concluded from it" in result.out
+        assert "Inconclusive" not in result.out
+        assert f"1 clip that only run {failed[:8]} has right" in result.out
+        found = json.loads(tracker("compare", "broken", four[0], "--format", "json").out)
+        assert found["conclusion"] is None
+        assert found["excluded"] == [{"run_id": failed, "reason": "failed"}]
+
+
+class TestWhichRuns:
+    def test_may_be_named_by_the_beginning_of_an_id(self, tracker: Tracker, four: list[str]) -> None:
+        assert tracker("compare", four[0], four[1]).out == tracker("compare", four[0][:12], "k5").out
+
+    def test_must_be_two(self, tracker: Tracker, four: list[str]) -> None:
+        result = tracker("compare", "k3", four[0])
+        assert (result.status, result.out) == (2, "")
+        assert result.err == (
+            f"tracker compare: 'k3' and '{four[0]}' mean the same run, {four[0]}: give two "
+            "(see tracker compare --help)\n"
+        )
+
+    @pytest.mark.usefixtures("four")
+    def test_that_are_not_there_are_told_in_one_line_with_those_that_are(self, tracker: Tracker) -> None:
+        result = tracker("compare", "k3", "k99")
+        assert (result.status, result.out) == (1, "")
+        assert len(result.err.splitlines()) == 1
+        assert "no run has the id or name 'k99'; there are: " in result.err
+
+    def test_in_no_store_are_told_in_one_line_and_none_is_made(self, tracker: Tracker) -> None:
+        result = tracker("compare", "a", "b")
+        assert result.status == 1
+        assert len(result.err.splitlines()) == 1
+        assert list(Path.cwd().iterdir()) == []
+
+    def test_are_those_of_the_store_and_experiment_asked_for(self, tracker: Tracker, log_run: LogRun) -> None:
+        where = {"uri": "sqlite:///other.db", "experiment": "mine"}
+        log_run("10", name="a", kernel_size="3", **where)
+        log_run("01", name="b", kernel_size="5", **where)
+        result = tracker("compare", "a", "b", "--tracking-uri", "sqlite:///other.db", "--experiment", "mine")
+        assert result.status == 0, result.err
+
+
+@pytest.mark.usefixtures("four")
+def test_loads_no_heavy_library(tracker: Tracker) -> None:
+    code = (
+        "import sys, tracker.cli\n"
+        "try: tracker.cli.main(['compare', 'k3', 'k5'])\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Inconclusive." in result.stdout
+    loaded = set(result.stderr.splitlines()[-1].split())
+    assert not loaded & {"tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "librosa", "matplotlib", "sklearn"}
