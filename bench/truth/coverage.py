@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.truth.folds import Folds
 from bench.truth.grouped import GroupedOption
-from bench.truth.intervals import OneModel, Seeds, TwoModels
+from bench.truth.intervals import Chosen, OneModel, Seeds, TwoModels
 from bench.truth.one_option import OneOption
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _points(measured: Mapping[str, Sequence[Measured]]) -> Iterator[Point]:
 def _kind(what: str, setting: Setting) -> str:
     """Name the kind of an interval by what it is of and how it is made."""
     match setting:
-        case OneModel() | TwoModels():
+        case Chosen() | OneModel() | TwoModels():
             return f"{what}, clips in groups" if setting.groups else what
         case Seeds():
             return f"{what}, {setting.seeds} seeds"

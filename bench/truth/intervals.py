@@ -100,13 +100,14 @@ class Seeds:
     """One configuration trained with several seeds."""
 
     clips: int
+    groups: int
     seeds: int
     noise: float
     accuracy: float = 0.7
 
     def experiment(self, rng: np.random.Generator) -> Counted:
         """Draw an experiment and look at the interval of its mean accuracy."""
-        world = World(self.clips, self.noise)
+        world = World(self.clips, self.noise, self.groups)
         judged = draw(world, [self.accuracy], self.seeds, rng)
         models = [Model({"seed": str(seed)}, margins) for seed, margins in enumerate(judged.margins[0])]
         found = stability(concluded(runs_of(models, world)))
@@ -119,19 +120,20 @@ class Chosen:
     """The best of several equally good models on the clips that it was chosen on."""
 
     clips: int
+    groups: int
     runs: int
-    accuracy: float = 0.7
+    accuracy: float
 
     def experiment(self, rng: np.random.Generator) -> Counted:
         """Draw an experiment and look at the interval of the optimism: what the best has here beyond its true share."""
-        world = World(self.clips)
+        world = World(self.clips, groups=self.groups)
         judged = draw(world, [self.accuracy] * self.runs, 1, rng)
         models = [Model({"kernel_size": str(i), "seed": "0"}, m) for i, m in enumerate(judged.margins[:, 0])]
         (found,) = selection_optimism(concluded(runs_of(models, world)))
         return {"optimism": _holds(found.interval, float(judged.right.mean(axis=2).max()) - self.accuracy)}
 
 
-def plain() -> list[OneModel | Gap]:
+def plain() -> list[OneModel | Gap | Seeds]:
     """Return settings whose intervals follow from a formula."""
     accuracies = (0.5, 0.6, 0.7, 0.8, 0.9)
     models = [OneModel(n, 0, p) for n, p in product((30, 100, 300, 1_000), accuracies)]
@@ -140,16 +142,18 @@ def plain() -> list[OneModel | Gap]:
         Gap(4 * n, n, round(p + gap, 2), p)
         for n, p, gap in product((30, 100, 300, 1_000), (0.6, 0.7, 0.8), (0.0, 0.05, 0.15))
     ]
-    return [*models, *grouped, *gaps]
+    sizes = ((30, 0), (300, 0), (30, 10), (300, 30))
+    seeds = [Seeds(n, g, r, noise) for (n, g), r, noise in product(sizes, (2, 3, 5, 10), (0.0, 0.04, 0.08))]
+    return [*models, *grouped, *gaps, *seeds]
 
 
-def resampled() -> list[TwoModels | Seeds | Chosen]:
+def resampled() -> list[TwoModels | Chosen]:
     """Return settings whose intervals are resampled, or stand beside one that is."""
     pairs = ((0.7, 0.7), (0.75, 0.65), (0.8, 0.6))
     sizes = ((30, 0), (100, 0), (300, 0), (100, 20), (300, 30))
     models = [TwoModels(n, g, a, b) for (n, g), (a, b) in product(sizes, pairs)]
-    seeds = [Seeds(n, r, noise) for n, r, noise in product((30, 300), (2, 3, 5, 10), (0.0, 0.04, 0.08))]
-    return [*models, *seeds, *(Chosen(n, k) for n, k in product((30, 300), (2, 12)))]
+    chosen = [Chosen(n, g, k, p) for (n, g), k, p in product(((30, 0), (300, 0), (100, 20)), (2, 12), (0.7, 0.9))]
+    return [*models, *chosen]
 
 
 def _holds(interval: Interval | None, truth: float) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tracker.conclusions.overfitting import overfitting
-from tracker.statistics.proportions import newcombe
+from tracker.statistics.proportions import newcombe, wilson
 
 if TYPE_CHECKING:
     from conftest import MakeRun, MakeStudy
@@ -62,7 +62,7 @@ class TestOverfitting:
         (found,) = overfitting(studied(made(1, "1" * 26 + "0" * 4, tags=tags, metrics={"fit_accuracy": 118 / 120})))
         gap = found.details.gap
         assert (gap.n_train, gap.n_val, gap.estimate) == (120, 30, pytest.approx(0.116667, abs=1e-6))
-        assert gap.interval == newcombe(118, 120, 26, 30)
+        assert gap.interval == newcombe(118 / 120, wilson(118, 120), 26 / 30, wilson(26, 30))
 
     def test_has_no_gap_where_training_clips_were_not_judged(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = overfitting(studied(made(1, "110", tags={"tracker.training_clips": "120"})))

@@ -8,7 +8,6 @@ from tracker.statistics.resampling import (
     optimism_of_best_epoch,
     probability_best,
     probability_better,
-    spread_over_seeds,
 )
 
 
@@ -133,21 +132,3 @@ class TestProbabilityBetter:
         entries = np.tile(np.repeat([1.0, 1, -1, 1, -1], 8), (3, 1))
         groups = np.repeat(np.arange(5), 8)
         assert probability_better(entries, 0, groups) < probability_better(entries, 0)
-
-
-class TestSpreadOverSeeds:
-    def test_describes_the_accuracies(self):
-        right = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]], dtype=bool)
-        found = spread_over_seeds(right, 0)
-        assert (found.mean, found.lowest, found.highest, found.deviation) == pytest.approx((0.5, 0.25, 0.75, 0.25))
-        assert found.interval[0] < 0.5 < found.interval[1]
-
-    def test_of_identical_seeds_is_nothing(self):
-        assert spread_over_seeds(np.repeat(models(1, 30), 3, axis=0), 0).deviation == 0.0
-
-    def test_of_always_right_has_no_width(self):
-        assert spread_over_seeds(np.ones((3, 30), dtype=bool), 0).interval == (1.0, 1.0)
-
-    def test_needs_two_repetitions(self):
-        with pytest.raises(ValueError, match="at least two repetitions, got 1"):
-            spread_over_seeds(models(1, 30), 0)

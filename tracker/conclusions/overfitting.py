@@ -11,7 +11,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Interval
 from tracker.conclusions.outcomes import are_numbers, count_right, count_tag
 from tracker.conclusions.roles import LOSS
-from tracker.statistics.proportions import wilson
+from tracker.statistics.proportions import newcombe, wilson
 
 if TYPE_CHECKING:
     from tracker.conclusions.study import Study
@@ -139,8 +139,5 @@ def _gap(study: Study, run: int) -> Gap | None:
 def _gap_interval(study: Study, run: int, right: int, n_train: int) -> Interval:
     """Return Newcombe's interval; where validation clips share groups, the interval of their accuracy allows for it."""
     found = study.outcomes[run]
-    correct, n = found.correct or 0, found.n or 1
-    (low, high), (own_low, own_high) = wilson(right, n_train), study.accuracy_interval(run)
-    fit, validation = right / n_train, correct / n
-    gap = fit - validation
-    return gap - math.hypot(fit - low, own_high - validation), gap + math.hypot(high - fit, validation - own_low)
+    validation = (found.correct or 0) / (found.n or 1)
+    return newcombe(right / n_train, wilson(right, n_train), validation, study.accuracy_interval(run))

@@ -11,7 +11,7 @@ from tracker.conclusions.conclusion import Conclusion, Details, Interval
 from tracker.conclusions.effects import FEWEST, crossed_effect, pairs_by_set
 from tracker.conclusions.outcomes import are_numbers
 from tracker.conclusions.roles import LOSS
-from tracker.statistics.resampling import spread_over_seeds
+from tracker.statistics.seeds import accuracy_over_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.study import Study
     from tracker.design import Contrast
 
-MOST_RESAMPLED = 10
-"""Configurations whose spread is given an interval: resampling takes milliseconds for each."""
+METHOD = "Wilson interval over seeds and clips"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Spread(Details):
     deviation : float
         Standard deviation from run to run.
     interval : Interval or None
-        Of the mean, over seeds and clips drawn together; None where the predictions of a run are missing.
+        Of the mean, for other seeds and other clips; None where the predictions of a run are missing.
     """
 
     mean: float = 0.0
@@ -111,27 +110,25 @@ def first_diverged_epoch(found: Outcome) -> int | None:
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:
-    resampled = 0
     for runs in _repeated(study):
         counts = [study.outcomes[run] for run in runs]
         shares = np.array([found.correct / found.n for found in counts if found.correct is not None and found.n])
-        interval = None
-        if resampled < MOST_RESAMPLED:
-            interval, resampled = _interval(study, runs), resampled + 1
+        interval = _interval(study, runs)
         details = Spread(
             float(shares.mean()), float(shares.min()), float(shares.max()), float(shares.std(ddof=1)), interval
         )
-        yield Conclusion("stability", "exact", study.ids(runs), details, n=counts[0].n)
+        method = METHOD if interval else None
+        yield Conclusion("stability", "exact", study.ids(runs), details, n=counts[0].n, method=method)
 
 
 def _repeated(study: Study) -> Iterator[tuple[int, ...]]:
     """Yield the runs of each configuration on each set of clips where there are several that have a count."""
     for runs in study.design.configurations:
-        for clips in study.clip_sets:
-            among = set(clips.members)
-            counted = tuple(run for run in runs if run in among and study.outcomes[run].correct is not None)
-            if clips.known and len(counted) > 1:
-                yield counted
+        by_set: dict[int, list[int]] = {}
+        for run in runs:
+            if study.sets[run].known and study.outcomes[run].correct is not None:
+                by_set.setdefault(study.set_places[run], []).append(run)
+        yield from (tuple(found) for _, found in sorted(by_set.items()) if len(found) > 1)
 
 
 def _interval(study: Study, runs: Sequence[int]) -> Interval | None:
@@ -139,7 +136,7 @@ def _interval(study: Study, runs: Sequence[int]) -> Interval | None:
     if any(run not in clips.rows for run in runs):
         return None
     right = clips.right[[clips.rows[run] for run in runs]]
-    return spread_over_seeds(right, study.random_seed(runs), clips.groups or None).interval
+    return accuracy_over_seeds(right, clips.groups or None)
 
 
 def _hanging(study: Study) -> Iterator[Conclusion]:

@@ -1,7 +1,7 @@
 """A mean difference over clips, or over groups of them, without assuming how it is distributed.
 
-`scipy.stats` has both methods, and the tests hold these against it; but it takes a second to import and its
-permutation test another second for each pair of models on a thousand clips, where this takes milliseconds.
+`scipy.stats` has the permutation test, and the tests hold this one against it; but it takes a second to import and
+another one for each pair of models on a thousand clips, where this takes milliseconds.
 
 Conventions: `net` is the sum of the differences in each group and `sizes` the group's number of clips; a clip on its
 own is a group of one.
@@ -9,10 +9,10 @@ own is a group of one.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 PERMUTATIONS = 4_999
 """Sign patterns that are drawn where there are too many to try all; with the one at hand p is a multiple of 1/5000."""
 
-RESAMPLES = 1_999
-"""Bootstrap draws: some 50 of them lie beyond each end of the interval."""
+RESAMPLES = 999
+"""Bootstrap draws: the interval reaches to the 950th smallest distance, and 50 lie beyond it."""
 
 BLOCK = 2**21
 """Numbers held at a time: 16 MB."""
@@ -59,8 +59,19 @@ def sign_flip_p(net: NDArray[np.float64], rng: np.random.Generator) -> float:
     return as_far / 2 ** len(net) if exact else (as_far + 1) / (PERMUTATIONS + 1)
 
 
-def bca_interval(net: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator) -> Interval | None:
-    """Return the bias-corrected and accelerated bootstrap interval of Σ net / Σ sizes, at 95 %.
+def bootstrap_t_interval(
+    net: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator
+) -> Interval | None:
+    """Return the symmetric bootstrap-t interval of Σ net / Σ sizes, at 95 %.
+
+    The estimate plus or minus as many standard errors as resampled estimates are away from it, in 95 % of resamples, in
+    standard errors of their own; both by the linearised ratio.
+
+    Simulated with the log-loss of two models on 30 to 300 clips, it holds the true difference in 95 % of experiments in
+    the mean, and in 92 % at worst; with clips in 10 to 30 groups in 96 % and 94 %; where one model is sure of its
+    mistakes, so that few clips make the difference, in 94 % and 91 %, in groups in 92 % and 90 %. The bias-corrected
+    and accelerated interval, which is shorter by 6 % (in groups by 20 %), does in 92.5 %, 89 %, 92.5 % and 88 % in the
+    mean, and in 82 % at worst.
 
     Parameters
     ----------
@@ -70,25 +81,26 @@ def bca_interval(net: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.r
     Returns
     -------
     tuple of float or None
-        None where all groups have the same mean difference: nothing varies to resample.
+        None where all groups have the same mean difference, or so few differ that one resample in twenty holds none of
+        them: nothing varies to resample.
 
     References
     ----------
-    Efron, B. (1987). Better bootstrap confidence intervals. Journal of the American Statistical Association 82,
-    171-185. doi:10.1080/01621459.1987.10478410
+    Hall, P. (1988). Theoretical comparison of bootstrap confidence intervals. Annals of Statistics 16, 927-953.
+    doi:10.1214/aos/1176350933
+
+    Hall, P. (1988). On symmetric bootstrap confidence intervals. Journal of the Royal Statistical Society B 50, 35-45.
     """
-    if np.ptp(net / sizes) <= TIE * np.abs(net / sizes).max():
+    n, estimate = len(net), net.sum() / sizes.sum()
+    residuals = net - estimate * sizes
+    if np.abs(residuals).max() <= TIE * np.abs(net).max():
         return None
-    estimate = net.sum() / sizes.sum()
-    drawn = np.concatenate(list(_bootstrap_means(net, sizes, rng)))
-    bias = scipy.special.ndtri(((drawn < estimate).mean() + (drawn <= estimate).mean()) / 2)
-    left_out = (net.sum() - net) / (sizes.sum() - sizes)
-    pull = left_out.mean() - left_out
-    pull /= np.abs(pull).max()
-    acceleration = (pull**3).sum() / (6 * (pull**2).sum() ** 1.5)
-    shifted = bias + scipy.special.ndtri([0.025, 0.975])
-    low, high = np.quantile(drawn, scipy.special.ndtr(bias + shifted / (1 - acceleration * shifted)))
-    return float(low), float(high)
+    distances = np.concatenate(list(_bootstrap_t(residuals, rng)))
+    farthest = np.sort(distances)[round(0.95 * (RESAMPLES + 1)) - 1]
+    if not np.isfinite(farthest):
+        return None
+    half = farthest * math.sqrt(n / (n - 1) * (residuals**2).sum()) / sizes.sum()
+    return float(estimate - half), float(estimate + half)
 
 
 def _all_signs(n: int) -> Iterator[NDArray[np.float64]]:
@@ -103,13 +115,17 @@ def _random_signs(n: int, rng: np.random.Generator) -> Iterator[NDArray[np.float
         yield np.unpackbits(packed, axis=1, count=n).astype(np.float64)
 
 
-def _bootstrap_means(
-    net: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator
-) -> Iterator[NDArray[np.float64]]:
-    n = len(net)
+def _bootstrap_t(residuals: NDArray[np.float64], rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """Yield how far resampled sums of residuals are from 0, in standard errors; infinite where nothing varies."""
+    n = len(residuals)
     for rows in _blocks(RESAMPLES, n):
-        drawn = rng.integers(0, n, size=(rows, n))
-        yield net[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+        drawn = residuals[rng.integers(0, n, size=(rows, n))]
+        total = drawn.sum(axis=1)
+        squares = np.einsum("ij,ij->i", drawn, drawn)
+        variance = squares - total**2 / n
+        varies = variance > TIE * squares
+        error = np.sqrt(n / (n - 1) * variance, where=varies, out=np.ones(rows))
+        yield np.where(varies, np.abs(total) / error, np.inf)
 
 
 def _blocks(total: int, width: int) -> Iterator[int]:

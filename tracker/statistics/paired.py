@@ -13,7 +13,7 @@ import numpy as np
 
 from tracker.statistics.binomial import coin_cdf
 from tracker.statistics.groups import Groups, group_codes, group_sums
-from tracker.statistics.means import bca_interval, sign_flip_p
+from tracker.statistics.means import bootstrap_t_interval, sign_flip_p
 from tracker.statistics.proportions import Interval, two_sided_z
 from tracker.statistics.score import score_intervals
 
@@ -48,14 +48,10 @@ class Aggregates:
     interval: Interval
     interval_90: Interval
 
-    def equivalent_within(self, margin: float) -> bool:
-        """Whether the 90 % interval of every pairing lies strictly inside ±`margin`."""
-        return -margin < self.interval_90[0] and self.interval_90[1] < margin
-
 
 @dataclass(frozen=True, slots=True)
 class LossDifference:
-    """A difference of mean log-loss, a minus b, in nats; no interval where nothing varies."""
+    """A difference of mean log-loss, a minus b, in nats; no interval where too little varies."""
 
     estimate: float
     p_value: float
@@ -203,27 +199,6 @@ def tango(b: int, c: int, n: int, confidence: float = 0.95) -> Interval:
     return float(low[0]), float(high[0])
 
 
-def group_net(a: NDArray[np.bool_], b: NDArray[np.bool_], groups: Groups) -> NDArray[np.int64]:
-    """Return how many more clips model a has right than b in each group.
-
-    Parameters
-    ----------
-    a, b : ndarray of bool, shape (n,)
-    groups : sequence of hashable, length n
-
-    Returns
-    -------
-    ndarray of int, shape (n_groups,)
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or there is not one group for each clip.
-    """
-    discordant(a, b)
-    return group_sums(a.astype(float) - b, group_codes(groups, len(a))).astype(np.int64)
-
-
 def grouped_sign_flip(net: NDArray[np.int64]) -> float:
     """Return the exact two-sided p-value of a sign-flip test over groups.
 
@@ -233,12 +208,12 @@ def grouped_sign_flip(net: NDArray[np.int64]) -> float:
     Parameters
     ----------
     net : ndarray of int, shape (n_groups,)
-        As by `group_net`. Nothing but zeros gives 1.
+        How many more clips the first model has right in each group. Nothing but zeros gives 1.
 
     Returns
     -------
     float
-        Never below 2^(1 - informative groups): see `can_decide`.
+        Never below 2^(1 - informative groups): at 0.05 it takes 6 of them to decide.
 
     References
     ----------
@@ -261,11 +236,6 @@ def grouped_sign_flip(net: NDArray[np.int64]) -> float:
 def informative_groups(net: NDArray[np.int64]) -> int:
     """Count the groups in which one model has more clips right than the other."""
     return int(np.count_nonzero(net))
-
-
-def can_decide(net: NDArray[np.int64], alpha: float = 0.05) -> bool:
-    """Whether a sign-flip test over these groups can give p ≤ `alpha` at all: at 0.05 from 6 informative ones on."""
-    return bool(2.0 ** (1 - informative_groups(net)) <= alpha)
 
 
 def from_aggregates(correct_a: int, correct_b: int, n: int) -> Aggregates:
@@ -334,7 +304,7 @@ def log_loss_difference(
     -------
     LossDifference
         The p-value is of a sign-flip permutation test, exact where there are few enough clips to try all; the
-        interval is the bias-corrected and accelerated bootstrap's, at 95 %.
+        interval is the symmetric bootstrap-t, at 95 %.
 
     Raises
     ------
@@ -343,8 +313,8 @@ def log_loss_difference(
 
     References
     ----------
-    Efron, B. (1987). Better bootstrap confidence intervals. Journal of the American Statistical Association 82,
-    171-185. doi:10.1080/01621459.1987.10478410
+    Hall, P. (1988). Theoretical comparison of bootstrap confidence intervals. Annals of Statistics 16, 927-953.
+    doi:10.1214/aos/1176350933
     """
     if losses_a.shape != losses_b.shape or not losses_a.size:
         raise ValueError(f"both models must be judged on the same clips, got {losses_a.shape} and {losses_b.shape}")
@@ -352,7 +322,7 @@ def log_loss_difference(
     codes = np.arange(n) if groups is None else group_codes(groups, n)
     net, sizes = group_sums(np.stack([losses_a - losses_b, np.ones(n)]), codes)
     rng = np.random.default_rng(seed)
-    return LossDifference(float(net.sum() / n), sign_flip_p(net, rng), bca_interval(net, sizes, rng))
+    return LossDifference(float(net.sum() / n), sign_flip_p(net, rng), bootstrap_t_interval(net, sizes, rng))
 
 
 def _check_discordant(b: NDArray[np.integer], c: NDArray[np.integer]) -> None:

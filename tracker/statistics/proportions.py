@@ -44,7 +44,7 @@ def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
     Statistical Association 22, 209-212. doi:10.1080/01621459.1927.10502953
     """
     _check_counts(correct, n)
-    return _score_interval(correct / n, n, two_sided_z(confidence))
+    return score_interval(correct / n, n, two_sided_z(confidence))
 
 
 def grouped_wilson(right: NDArray[np.bool_], groups: Groups, confidence: float = 0.95) -> Interval:
@@ -90,26 +90,22 @@ def grouped_wilson(right: NDArray[np.bool_], groups: Groups, confidence: float =
     size_of_a_clips_group = float((sizes**2).sum()) / n
     effect = max(1.0, 1 + (size_of_a_clips_group - 1) * _intraclass_correlation(sizes, counts))
     quantile = float(scipy.special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2))
-    return _score_interval(float(counts.sum()) / n, n / effect, quantile)
+    return score_interval(float(counts.sum()) / n, n / effect, quantile)
 
 
-def newcombe(correct_a: int, n_a: int, correct_b: int, n_b: int, confidence: float = 0.95) -> Interval:
+def newcombe(a: float, interval_a: Interval, b: float, interval_b: Interval) -> Interval:
     """Return Newcombe's interval of the difference of two independent proportions, a minus b.
 
     Parameters
     ----------
-    correct_a, n_a, correct_b, n_b : int
-        `correct_a` of `n_a` clips are right, and `correct_b` of `n_b` others.
-    confidence : float, above 0 and below 1
+    a, b : float
+        The shares of clips that are right.
+    interval_a, interval_b : tuple of float
+        Their intervals: Wilson's, or wider where clips share groups.
 
     Returns
     -------
     tuple of float
-
-    Raises
-    ------
-    ValueError
-        As for `wilson`.
 
     References
     ----------
@@ -117,10 +113,29 @@ def newcombe(correct_a: int, n_a: int, correct_b: int, n_b: int, confidence: flo
     methods. Statistics in Medicine 17, 873-890 (method 10).
     doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I
     """
-    low_a, high_a = wilson(correct_a, n_a, confidence)
-    low_b, high_b = wilson(correct_b, n_b, confidence)
-    a, b = correct_a / n_a, correct_b / n_b
+    (low_a, high_a), (low_b, high_b) = interval_a, interval_b
     return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
+
+
+def score_interval(share: float, n: float, quantile: float) -> Interval:
+    """Return Wilson's score interval for a number of clips that need not be whole.
+
+    Parameters
+    ----------
+    share : float, 0 to 1
+    n : float, above 0
+    quantile : float
+        Normal or Student's.
+
+    Returns
+    -------
+    tuple of float
+        It begins at 0 for a share of 0 and ends at 1 for a share of 1.
+    """
+    square = quantile**2
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = quantile / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n**2))
+    return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))
 
 
 def two_sided_z(confidence: float) -> float:
@@ -141,14 +156,6 @@ def _check_counts(correct: int, n: int) -> None:
         raise ValueError(f"a share needs at least 1 clip, got {n}")
     if not 0 <= correct <= n:
         raise ValueError(f"the clips that are right must be 0 to {n}, got {correct}")
-
-
-def _score_interval(share: float, n: float, quantile: float) -> Interval:
-    """Wilson's interval for `n` that need not be whole; exactly 0 or 1 at a share of 0 or 1."""
-    square = quantile**2
-    centre = (share + square / (2 * n)) / (1 + square / n)
-    half = quantile / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n**2))
-    return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))
 
 
 def _group_counts(right: NDArray[np.bool_], groups: Groups) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

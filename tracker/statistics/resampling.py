@@ -6,19 +6,20 @@ replacement, the same for all models. The same seed gives the same answer. Every
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 
 from tracker.statistics.groups import Groups, group_codes, group_sums
+from tracker.statistics.proportions import Interval, grouped_wilson, score_interval, two_sided_z, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-
-    from tracker.statistics.proportions import Interval
 
 RESAMPLES = 2_000
 """Draws: a percentile at 2.5 % then rests on 50 of them."""
@@ -36,31 +37,10 @@ class Optimism:
     estimate : float
         Mean over resamples of accuracy where it was chosen minus accuracy on the clips at hand, as a fraction.
     interval : tuple of float
-        Percentiles 2.5 and 97.5.
+        At 95 %, of what the best has on the clips at hand beyond what it has on others.
     """
 
     estimate: float
-    interval: Interval
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How repetitions of one configuration scatter.
-
-    Parameters
-    ----------
-    mean, lowest, highest : float
-        Accuracies, as fractions.
-    deviation : float
-        Standard deviation from repetition to repetition (of a sample: over r - 1).
-    interval : tuple of float
-        Of the mean: percentiles 2.5 and 97.5 over repetitions and clips drawn together.
-    """
-
-    mean: float
-    lowest: float
-    highest: float
-    deviation: float
     interval: Interval
 
 
@@ -68,6 +48,15 @@ def optimism_of_best(
     right: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
 ) -> Optimism:
     """Estimate how much of the best run's accuracy is owed to having been chosen on these clips.
+
+    The interval is one of the best's accuracy on other clips, turned round. It is Wilson's, but in place of the normal
+    quantiles stand the percentiles that the score (q - p) / √(p (1 - p)) has over the resamples, where q is the
+    accuracy of the one chosen there and p its accuracy on the clips at hand; they are widened as Student's are for as
+    many clips, or groups, and the lower end is no higher than Wilson's own.
+
+    Simulated with 2 and with 12 equally good models, 70 % or 90 % of 30, 100 or 300 clips right, it holds what the best
+    has beyond its true accuracy in 94.7 % of experiments in the mean and in 91 % at worst, also with clips in groups;
+    the percentiles of the optimism itself do in 92 % and in 84 %, with groups in 88 %.
 
     Parameters
     ----------
@@ -97,12 +86,13 @@ def optimism_of_best(
     rng = np.random.default_rng(seed)
     counts, sizes = _per_group(right, groups)
     at_hand = counts.sum(axis=1) / sizes.sum()
-    gains = []
+    chosen = []
     for weights in _draws(sizes, resamples, rng, per_draw=len(counts)):
         drawn = weights @ counts.T
         best = _best_of(drawn, rng)
-        gains.append(drawn[np.arange(len(drawn)), best] / (weights @ sizes) - at_hand[best])
-    return _optimism(np.concatenate(gains))
+        chosen.append([drawn[np.arange(len(drawn)), best] / (weights @ sizes), at_hand[best]])
+    there, here = np.concatenate(chosen, axis=1)
+    return _optimism(there, here, right[at_hand.argmax()], groups)
 
 
 def optimism_of_best_epoch(
@@ -137,12 +127,14 @@ def optimism_of_best_epoch(
     rng = np.random.default_rng(seed)
     runs = [_ByEpoch.of(answers, loss, groups) for answers, loss in zip(right, losses, strict=True)]
     sizes = _per_group(losses[0], groups)[1]
-    gains = []
+    chosen = []
     for weights in _draws(sizes, resamples, rng, per_draw=len(runs) + max(len(a) for a in right)):
         drawn, at_hand = np.stack([run.at_kept_epoch(weights) for run in runs], axis=2)
         rows, best = np.arange(len(weights)), _best_of(drawn, rng)
-        gains.append(drawn[rows, best] / (weights @ sizes) - at_hand[rows, best] / sizes.sum())
-    return _optimism(np.concatenate(gains))
+        chosen.append([drawn[rows, best] / (weights @ sizes), at_hand[rows, best] / sizes.sum()])
+    kept = [answers[loss.sum(axis=1).argmin()] for answers, loss in zip(right, losses, strict=True)]
+    there, here = np.concatenate(chosen, axis=1)
+    return _optimism(there, here, max(kept, key=np.mean), groups)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,40 +209,6 @@ def probability_better(
     return float((means > 0).mean() + (means == 0).mean() / 2)
 
 
-def spread_over_seeds(
-    right: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
-) -> Spread:
-    """Describe how the accuracies of one configuration scatter from seed to seed.
-
-    Parameters
-    ----------
-    right : ndarray of bool, shape (r, n)
-        At least two repetitions on the same n clips.
-    seed, groups, resamples
-        As for `optimism_of_best`.
-
-    Returns
-    -------
-    Spread
-
-    Raises
-    ------
-    ValueError
-        As for `optimism_of_best`, and if there are fewer than two repetitions.
-    """
-    if len(right) < 2:
-        raise ValueError(f"a spread needs at least two repetitions, got {len(right)}")
-    accuracies = right.mean(axis=1)
-    means = _means_over_rows_and_clips(right.astype(float), seed, groups, resamples)
-    return Spread(
-        mean=float(accuracies.mean()),
-        lowest=float(accuracies.min()),
-        highest=float(accuracies.max()),
-        deviation=float(accuracies.std(ddof=1)),
-        interval=_percentiles(means),
-    )
-
-
 def _per_group(values: NDArray[np.generic], groups: Groups | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum the clips of each group, shape (k, G), and count them, shape (G,)."""
     if values.ndim != 2 or not values.size:
@@ -300,10 +258,30 @@ def _means_over_rows_and_clips(
     return np.concatenate(means)
 
 
-def _optimism(gains: NDArray[np.float64]) -> Optimism:
-    return Optimism(float(gains.mean()), _percentiles(gains))
+def _optimism(
+    there: NDArray[np.float64], here: NDArray[np.float64], best: NDArray[np.bool_], groups: Groups | None
+) -> Optimism:
+    """Return the optimism of the `best` from the accuracies of what is chosen, in each resample and at hand."""
+    gains, deviation = there - here, np.sqrt(here * (1 - here))
+    scores = np.divide(gains, deviation, out=np.zeros_like(gains), where=deviation > 0)
+    low, high = np.percentile(scores, [2.5, 97.5]) * _widening(len(best) if groups is None else len(set(groups)))
+    accuracy, alone = float(best.mean()), _accuracy_interval(best, groups)
+    least = min(_share_at(accuracy, high), alone[0])
+    return Optimism(float(gains.mean()), (accuracy - _share_at(accuracy, low), accuracy - least))
 
 
-def _percentiles(values: NDArray[np.float64]) -> Interval:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+def _widening(columns: int) -> float:
+    """Return how much farther than drawn the scores of so few clips, or groups of them, lie."""
+    if columns == 1:
+        return 1.0
+    return float(scipy.special.stdtrit(columns - 1, 0.975)) / two_sided_z(0.95) * math.sqrt(columns / (columns - 1))
+
+
+def _accuracy_interval(right: NDArray[np.bool_], groups: Groups | None) -> Interval:
+    return wilson(int(right.sum()), len(right)) if groups is None else grouped_wilson(right, groups)
+
+
+def _share_at(share: float, score: float) -> float:
+    """Return the true share p at which (share - p) / √(p (1 - p)) is `score`."""
+    low, high = score_interval(share, 1, abs(score))
+    return low if score >= 0 else high

@@ -13,12 +13,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BISECTIONS = 60
-"""Halvings of an interval of at most 2 down to what a float64 can hold."""
+BISECTIONS = 48
+"""Halvings of an interval of at most 2 down to 1e-14."""
 
 
 def score_intervals(
-    b: NDArray[np.number], c: NDArray[np.number], n: int, z: float
+    b: NDArray[np.number], c: NDArray[np.number], n: int, z: float | NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where the score of a true difference is within ±z.
 
@@ -27,8 +27,8 @@ def score_intervals(
     b, c : ndarray, shape (m,)
         Discordant clips, of `n` each time; they need not be whole.
     n : int
-    z : float
-        A normal quantile.
+    z : float, or ndarray of float, shape (m,)
+        A normal quantile, of all or of each.
 
     Returns
     -------
