@@ -84,7 +84,7 @@ LogRun = Callable[..., str]
 @pytest.fixture
 def log_run(tracker: Tracker) -> LogRun:
     """Log a run as `tracker run` does, but without training: ``log_run("1101", kernel_size="3")``; returns its id."""
-    clock = itertools.count(1_700_000_000_000, 1_000)
+    clock, numbers = itertools.count(1_700_000_000_000, 1_000), itertools.count(1)
 
     def log(
         right: str | None = None,
@@ -102,8 +102,9 @@ def log_run(tracker: Tracker) -> LogRun:
         tags = {"tracker.dataset": "d", "tracker.split": "s", "tracker.data": data, "tracker.version": "1"}
         asked = usual | {"model": "cnn", "kernel_size": "3", "learning_rate": "0.001"} | params
         writer = start_run(locate(uri, Path.cwd()), experiment, name, asked, tags, clock=lambda: next(clock))
+        lowest = 0.5 + next(numbers) / 100
         for epoch in (1, 2, 3):
-            writer.log_epoch(epoch, {"val_loss": abs(epoch - 2) + 0.5, "epoch_seconds": 1.5})
+            writer.log_epoch(epoch, {"val_loss": lowest + abs(epoch - 2), "epoch_seconds": 1.5})
         if right is not None:
             writer.log_text(predictions_csv(_said(right, labels, clip)), VALIDATION)
         writer.finish(status)

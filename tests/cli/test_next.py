@@ -1,0 +1,165 @@
+"""`tracker next` on runs in a store, alone and piped into a shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracker.store.location import locate
+from tracker.store.read import read_experiment
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import LogRun, Tracker
+
+COMMANDS = [
+    "tracker run --kernel 5 --lr 0.001 --seed 1 --seeds 2",
+    "tracker run --kernel 3 --lr 0.001 --seed 1 --seeds 2",
+]
+"""What gives two runs that differ in the kernel alone their three matched pairs."""
+
+
+@pytest.fixture
+def two(log_run: LogRun) -> None:
+    """Two runs that differ in one option."""
+    log_run("1" * 17 + "011", name="k3", kernel_size="3")
+    log_run("1" * 18 + "00", name="k5", kernel_size="5")
+
+
+class TestTheCommands:
+    @pytest.mark.usefixtures("two")
+    def test_stand_alone_on_standard_output_one_a_line(self, tracker: Tracker) -> None:
+        result = tracker("next")
+        assert result.status == 0
+        assert sorted(result.out.splitlines()) == sorted(COMMANDS)
+
+    @pytest.mark.usefixtures("two")
+    def test_are_explained_on_standard_error_with_their_time(self, tracker: Tracker) -> None:
+        first, second, total = tracker("next").err.splitlines()
+        assert first.startswith("1. Matched pairs for kernel size: kernel size 5 instead of 3")
+        assert first.endswith(" (about 9 s)")
+        assert second.startswith("2. Matched pairs for kernel size: kernel size 5 instead of 3")
+        assert total == "2 commands, about 18 s in all"
+
+    @pytest.mark.usefixtures("two")
+    @pytest.mark.parametrize("how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric mine --minimise"])
+    def test_in_json_are_the_reports_next_steps(self, tracker: Tracker, how: str) -> None:
+        report = json.loads(tracker("report", "--format", "json", *how.split()).out)
+        assert report["next"]
+        assert json.loads(tracker("next", "--format", "json", *how.split()).out) == report["next"]
+        assert tracker("next", *how.split()).out.splitlines() == [step["command"] for step in report["next"]]
+
+    def test_keep_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("10", kernel_size="3", activation="\x1b[31mred")
+        log_run("01", kernel_size="3", activation="relu")
+        result = tracker("next")
+        assert "\x1b" not in result.out + result.err
+
+
+class TestNothingToDo:
+    def test_is_said_on_standard_error_where_no_command_would_settle_anything(
+        self, tracker: Tracker, log_run: LogRun
+    ) -> None:
+        log_run("10", kernel_size="three")
+        result = tracker("next")
+        assert (result.status, result.out, result.err) == (0, "", "no further run is suggested\n")
+
+    def test_is_said_where_no_run_is_finished(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("10", status="FAILED")
+        result = tracker("next")
+        assert (result.status, result.out, result.err) == (0, "", "there is no finished run to go on from\n")
+
+    def test_is_an_empty_list_in_json(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("10", status="FAILED")
+        assert json.loads(tracker("next", "--format", "json").out) == []
+
+    def test_is_not_said_of_a_store_that_is_not_there(self, tracker: Tracker) -> None:
+        result = tracker("next")
+        assert (result.status, result.out) == (1, "")
+        assert list(Path.cwd().iterdir()) == []
+
+
+class TestWhere:
+    def test_a_store_that_was_named_is_named_in_each_command(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("110", uri="my store/runs.db", kernel_size="3")
+        log_run("101", uri="my store/runs.db", kernel_size="5")
+        lines = tracker("next", "--tracking-uri", "my store/runs.db").out.splitlines()
+        assert sorted(lines) == sorted(f"{command} '--tracking-uri=my store/runs.db'" for command in COMMANDS)
+
+    def test_a_store_that_the_environment_names_is_known_to_the_shell(
+        self, tracker: Tracker, log_run: LogRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log_run("110", uri="sqlite:///other.db", kernel_size="3")
+        log_run("101", uri="sqlite:///other.db", kernel_size="5")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
+        assert sorted(tracker("next").out.splitlines()) == sorted(COMMANDS)
+
+    @pytest.mark.usefixtures("two")
+    def test_data_that_the_environment_names_do_not_stand_in_for_the_demo_set(
+        self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TRACKER_DATA", "genres")
+        assert sorted(tracker("next").out.splitlines()) == sorted(f"TRACKER_DATA= {command}" for command in COMMANDS)
+
+    def test_data_that_a_command_names_need_no_help(
+        self, tracker: Tracker, log_run: LogRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log_run("110", data="my genres", kernel_size="3")
+        log_run("101", data="-genres", kernel_size="5")
+        monkeypatch.setenv("TRACKER_DATA", "others")
+        lines = tracker("next").out.splitlines()
+        assert len(lines) == 2
+        assert all(line.startswith(("tracker run --data 'my genres'", "tracker run --data=-genres")) for line in lines)
+
+
+@pytest.mark.xdist_group("keras")
+def test_piped_into_a_shell_every_command_trains_into_the_same_store(log_run: LogRun, genres: Path) -> None:
+    where = {"uri": "sqlite:///my runs.db", "experiment": "it's mine"}
+    usual = {"data": str(genres), "epochs": "2", "segment_s": "0.5"}
+    log_run("1101", kernel_size="3", **usual, **where)
+    log_run("1011", kernel_size="5", **usual, **where)
+    folder = Path(sys.executable).parent
+    environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    line = "tracker next --experiment \"it's mine\" --tracking-uri 'sqlite:///my runs.db' | sh"
+    result = subprocess.run(["sh", "-c", line], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    runs = read_experiment(locate(where["uri"], Path.cwd()), where["experiment"]).runs
+    assert sorted((run.params["kernel_size"], run.params["seed"], run.status) for run in runs) == [
+        (kernel, seed, "FINISHED") for kernel in "35" for seed in "012"
+    ]
+    assert result.stdout.split() == [run.run_id for run in runs[2:]]
+
+
+@pytest.mark.xdist_group("keras")
+def test_a_command_leaves_the_shell_its_standard_input(tracker: Tracker, genres: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("the next command\n")
+    before = os.dup(0)
+    try:
+        with script.open("rb", buffering=0) as stream:
+            os.dup2(stream.fileno(), 0)
+            result = tracker("run", "--data", genres, "--epochs", "1", "--segment", "0.5")
+        assert result.status == 0, result.err
+        assert os.read(0, 100) == b"the next command\n"
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+@pytest.mark.usefixtures("two")
+def test_loads_no_heavy_library(tracker: Tracker) -> None:
+    code = (
+        "import sys, tracker.cli\n"
+        "try: tracker.cli.main(['next'])\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(result.stdout.splitlines()) == len(COMMANDS)
+    loaded = set(result.stderr.splitlines()[-1].split())
+    assert not loaded & {"tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "librosa", "matplotlib", "sklearn"}
