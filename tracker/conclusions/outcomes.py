@@ -275,7 +275,8 @@ def _default_metric(logged: set[str], *, judged: bool) -> str:
     if accuracy is not None or judged or not logged:
         return accuracy or DEFAULT_METRIC
     others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and falls(name) is not None]
-    return min(others, key=lambda name: (bool(falls(name)), name), default=DEFAULT_METRIC)
+    first = min(others, key=lambda name: (bool(falls(name)), name), default=DEFAULT_METRIC)
+    return named(others, *role_of(first)) or first
 
 
 def _best_epoch(run: Run) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.conclusions.outcomes import is_share
 from tracker.conclusions.sentences.words import percent
 from tracker.figures.labels import short
 from tracker.figures.traces import Trace, at, first_lost
@@ -71,11 +72,18 @@ def _summary(trace: Trace) -> tuple[str, ...]:
         trace.name,
         "–" if best is None else str(best),
         _cell(trace.val_loss, best),
-        "–" if accuracy is None else percent(accuracy),
+        _accuracy(accuracy),
         "–" if last is None else str(last),
         _cell(trace.val_loss, last),
         ", ".join(map(str, trace.drops)) or "–",
     )
+
+
+def _accuracy(value: float | None) -> str:
+    """Write an accuracy in percent, one that is no share of clips as it was logged."""
+    if value is None:
+        return "–"
+    return percent(value) if is_share(value) else short(value)
 
 
 def _epochs(trace: Trace) -> list[int]:

@@ -46,12 +46,14 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
     """
     entries = _shown(report)
     traces = {entry.run.run_id: trace for entry in entries if (trace := trace_of_entry(entry)).drawable}
-    together = [traces[entry.run.run_id] for entry in _best(entries, _MOST_MULTIPLES) if entry.run.run_id in traces]
+    together = [
+        traces[entry.run.run_id] for entry in _best(report, entries, _MOST_MULTIPLES) if entry.run.run_id in traces
+    ]
     return (
         *_accuracies(entries),
         *([overview(together)] if len(together) > 1 else []),
         *_differences(report),
-        *_of_clips(entries),
+        *_of_clips(report, entries),
         *(section_curves([*traces.values()]) if traces else ()),
     )
 
@@ -61,13 +63,12 @@ def _shown(report: Report) -> tuple[RunEntry, ...]:
     if len(report.entries) <= MOST_RUNS:
         return report.entries
     named = {run_id for conclusion in report.summary for run_id in conclusion.runs[:_MOST_MULTIPLES]}
-    return _best([entry for entry in report.entries if entry.run.run_id in named], _MOST_MULTIPLES)
+    return _best(report, [entry for entry in report.entries if entry.run.run_id in named], _MOST_MULTIPLES)
 
 
-def _best(entries: Sequence[RunEntry], most: int) -> tuple[RunEntry, ...]:
-    """Return the most accurate runs, in the report's order."""
-    ranked = sorted(entries, key=lambda entry: (-entry.accuracy.share if entry.accuracy else 0.0, entry.number))
-    return tuple(sorted(ranked[:most], key=lambda entry: entry.number))
+def _best(report: Report, entries: Sequence[RunEntry], most: int) -> tuple[RunEntry, ...]:
+    """Return the best runs by the primary metric, in the report's order."""
+    return tuple(sorted(report.best_first(entries)[:most], key=lambda entry: entry.number))
 
 
 def _accuracies(entries: Sequence[RunEntry]) -> Iterator[Picture]:
@@ -75,15 +76,15 @@ def _accuracies(entries: Sequence[RunEntry]) -> Iterator[Picture]:
         yield accuracies(entries)
 
 
-def _of_clips(entries: Sequence[RunEntry]) -> Iterator[Picture]:
+def _of_clips(report: Report, entries: Sequence[RunEntry]) -> Iterator[Picture]:
     """Draw which clips are right in which run, and which classes the best runs confuse."""
     alike = comparable(judged(entries))
     if len(alike) > 1:
         yield clip_grid(alike)
-    best = judged(_best(entries, _MOST_MATRICES))
+    best = judged(_best(report, entries, _MOST_MATRICES))
     if best:
         many = max(len(run.predictions.classes) for run in best) > _MOST_CLASSES
-        yield confusion(judged(_best(entries, 1)) or best[:1] if many else best)
+        yield confusion(judged(_best(report, entries, 1)) or best[:1] if many else best)
 
 
 def _differences(report: Report) -> Iterator[Picture]:

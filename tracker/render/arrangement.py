@@ -7,21 +7,33 @@ can be seen.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from tracker.conclusions.sentences.words import capitalised, duration, listing, option_words
 from tracker.render import numbers
+from tracker.render.columns import (
+    course,
+    course_line,
+    legend,
+    results,
+    score_writer,
+    section_columns,
+    share,
+    table_columns,
+)
 from tracker.render.evidence import facts, tables
 from tracker.render.notes import note_beginning
-from tracker.render.view import ConclusionView, KindView, NoteView, ReportView, RunRow, SectionView, StepView
+from tracker.render.view import ConclusionView, Head, KindView, NoteView, ReportView, RunRow, SectionView, StepView
 from tracker.report import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracker.conclusions.conclusion import Conclusion, Kind, Verdict
+    from tracker.render.columns import Column
     from tracker.report import NextStep, Picture, Report, RunEntry, Section
 
 FOLDED_ABOVE = 12
@@ -78,10 +90,9 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     """
     notes = _notes(report.notes)
     entries, shown = report.entries, _shown_sections(report)
-    rows = _best(entries) if len(entries) > MOST_RUNS else entries
-    most = max((entry.accuracy.share for entry in entries if entry.accuracy), default=0.0)
-    best = {entry.number for entry in entries if entry.accuracy and entry.accuracy.share == most}
-    sections = tuple(_section(section, pictures) for section in shown)
+    rows = report.best_first(entries)[:MOST_RUNS] if len(entries) > MOST_RUNS else entries
+    best, columns = _best(report), table_columns(report)
+    sections = tuple(_section(section, report, pictures) for section in shown)
     linked = {row.number for section in sections for row in section.rows}
     carried = {id(picture) for section in sections for picture in section.pictures}
     others = tuple(picture for picture in pictures if id(picture) not in carried)
@@ -96,7 +107,14 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         limits=report.limits,
         options=tuple(capitalised(option_words(option)) for option in report.options[:MOST_OPTIONS]),
         more_options=max(0, len(report.options) - MOST_OPTIONS),
-        rows=tuple(run_row(entry, best=entry.number in best, linked=entry.number in linked) for entry in rows),
+        heads=_heads(columns),
+        legend=legend(report),
+        rows=tuple(
+            replace(
+                run_row(entry, best=entry.number in best, linked=entry.number in linked), cells=_cells(columns, entry)
+            )
+            for entry in rows
+        ),
         more_rows=len(entries) - len(rows),
         run_pictures=tuple(picture for picture in others if picture.name in _WITH_THE_TABLE),
         sections=sections,
@@ -124,14 +142,19 @@ def _shown_sections(report: Report) -> tuple[Section, ...]:
     return tuple(spoken_of)[:FOLDED_ABOVE]
 
 
-def _best(entries: Sequence[RunEntry]) -> tuple[RunEntry, ...]:
-    """Return the most accurate runs, the best first; ties by validation loss, then by number."""
-    return tuple(sorted(entries, key=_rank)[:MOST_RUNS])
+def _best(report: Report) -> set[int]:
+    """Return the numbers of the runs that no other is better than."""
+    standings = {entry.number: report.standing(entry) for entry in report.entries}
+    highest = max((standing for standing in standings.values() if standing is not None), default=None)
+    return {number for number, standing in standings.items() if standing is not None and standing == highest}
 
 
-def _rank(entry: RunEntry) -> tuple[float, float, int]:
-    share = entry.accuracy.share if entry.accuracy else -1.0
-    return -share, float("inf") if entry.val_loss is None else entry.val_loss, entry.number
+def _heads(columns: Sequence[Column]) -> tuple[Head, ...]:
+    return tuple(Head(column.title, column.numeric, column.primary, column.tight) for column in columns)
+
+
+def _cells(columns: Sequence[Column], entry: RunEntry) -> tuple[Markup, ...]:
+    return tuple(column.cell(entry) for column in columns)
 
 
 def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunRow:
@@ -141,7 +164,7 @@ def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunR
     ----------
     entry : RunEntry
     best : bool
-        Whether no run has more clips right.
+        Whether no run is better.
     linked : bool
         Whether the report has a section on it.
 
@@ -157,7 +180,7 @@ def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunR
         seed=entry.run.params.get("seed"),
         levels=tuple(level for _, level in entry.levels[:MOST_OPTIONS]),
         ratio=numbers.ratio(accuracy),
-        share=numbers.percent_bare(accuracy.share if accuracy else entry.val_accuracy),
+        share=share(entry),
         bounds=numbers.bounds(accuracy.interval if accuracy else None),
         val_loss=numbers.loss(entry.val_loss),
         seconds=numbers.seconds_bare(entry.seconds),
@@ -173,27 +196,40 @@ def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunR
     )
 
 
-def _section(section: Section, pictures: Sequence[Picture]) -> SectionView:
+def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> SectionView:
     ids = [entry.run.run_id for entry in section.entries]
     own = [picture for picture in pictures if len(picture.runs) == 1 and picture.runs[0] in ids]
     own.sort(key=lambda picture: ids.index(picture.runs[0]))
     entries = section.entries
+    columns = section_columns(report, entries)
     return SectionView(
         title=section.title,
         who=_who([entry.number for entry in entries]),
-        right=_span(entries),
-        rows=tuple(run_row(entry) for entry in entries[:MOST_RUNS]),
+        right=_span(report, entries),
+        heads=_heads(columns),
+        rows=tuple(_section_row(entry, report, columns) for entry in entries[:MOST_RUNS]),
         more_rows=max(0, len(entries) - MOST_RUNS),
         notes=tuple(NoteView(note.who, note.title, note_beginning(note.text)) for note in _notes(_notes_of(section))),
         pictures=tuple(own),
     )
 
 
-def _span(entries: Sequence[RunEntry]) -> Markup:
-    """Return how many clips the runs of a section have right: ``25/30``, ``24/30 to 26/30``."""
-    known = sorted((entry.accuracy for entry in entries if entry.accuracy), key=lambda accuracy: accuracy.share)
-    ends = dict.fromkeys(numbers.ratio(accuracy) for accuracy in (*known[:1], *known[-1:]))
-    return Markup(" to ").join(ends) if ends else numbers.NONE
+def _section_row(entry: RunEntry, report: Report, columns: Sequence[Column]) -> RunRow:
+    return replace(
+        run_row(entry),
+        cells=_cells(columns, entry),
+        results=results(report, entry),
+        course=course(entry),
+        course_line=course_line(entry),
+    )
+
+
+def _span(report: Report, entries: Sequence[RunEntry]) -> Markup:
+    """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, or the primary metric."""
+    known = [entry for entry in report.best_first(entries)[::-1] if report.standing(entry) is not None]
+    write = score_writer(report)
+    texts = [numbers.ratio(one.accuracy) if one.accuracy else write(one.score) for one in (*known[:1], *known[-1:])]
+    return Markup(" to ").join(dict.fromkeys(texts)) if texts else numbers.NONE
 
 
 def _notes_of(section: Section) -> Iterator[Note]:

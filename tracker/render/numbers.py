@@ -14,6 +14,8 @@ from tracker.conclusions.sentences import words
 from tracker.runs import number_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.conclusions.conclusion import Interval
     from tracker.report import Accuracy
 
@@ -34,6 +36,21 @@ def loss(value: float | None) -> Markup:
         return Markup("not finite")
     usual = value == 0 or 0.001 <= abs(value) < 10_000
     return Markup(f"{value:.4f}" if usual else f"{value:.3g}").replace("-", words.MINUS)  # noqa: S704
+
+
+def digits_apart(values: Sequence[float]) -> int:
+    """Return how many digits after the point tell values apart that differ: four at least, less where all end in 0."""
+    different = len(set(values))
+    apart = (digits for digits in range(4, 9) if len({f"{value:.{digits}f}" for value in values}) == different)
+    digits = next(apart, 9)
+    while digits and all(f"{value:.{digits}f}".endswith("0") for value in values):
+        digits -= 1
+    return digits
+
+
+def fixed(value: float | None, digits: int) -> Markup:
+    """Write a number with so many digits after the point."""
+    return NONE if value is None else Markup(f"{value:.{digits}f}".replace("-", words.MINUS))  # noqa: S704
 
 
 def rate(value: float) -> Markup:

@@ -9,17 +9,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from markupsafe import Markup
 
+if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Verdict
     from tracker.render.evidence import Table
     from tracker.report import Excluded, Picture
 
+NOTHING = Markup()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a column: a title, maybe other people's, and how its cells are set (see `columns.Column`)."""
+
+    title: str
+    numeric: bool
+    primary: bool
+    tight: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A result in a run's own section: what, how much, and a note in brackets (maybe empty)."""
+
+    title: str
+    value: Markup
+    note: Markup
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as a row: in the table of all runs (`ratio` to `stop_epoch`), and in its own section."""
+    """A run as a row: its cells in a table, and what its own section says of it."""
 
     number: int
     name: str
@@ -40,6 +61,10 @@ class RunRow:
     duration: Markup
     best: bool
     linked: bool
+    cells: tuple[Markup, ...] = ()
+    results: tuple[Fact, ...] = ()
+    course: tuple[Fact, ...] = ()
+    course_line: Markup = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +78,12 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SectionView:
-    """The runs of one configuration: who they are, how many clips they have right at least and at most, and each."""
+    """The runs of one configuration: who they are, what they come to at least and at most, and each."""
 
     title: str
     who: str
     right: Markup
+    heads: tuple[Head, ...]
     rows: tuple[RunRow, ...]
     more_rows: int
     notes: tuple[NoteView, ...]
@@ -111,6 +137,8 @@ class ReportView:
     limits: tuple[str, ...]
     options: tuple[str, ...]
     more_options: int
+    heads: tuple[Head, ...]
+    legend: str
     rows: tuple[RunRow, ...]
     more_rows: int
     run_pictures: tuple[Picture, ...]

@@ -76,6 +76,8 @@ def build_report(
         versions=versions([found.run for found in study.outcomes]),
         alpha=alpha,
         margin=margin,
+        by_accuracy=study.metric.is_accuracy,
+        falls=study.metric.falls,
     )
 
 
@@ -121,6 +123,7 @@ def run_entry(study: Study, run: int) -> RunEntry:
         best_epoch=found.best_epoch,
         stop_epoch=found.stop_epoch,
         seconds=found.seconds,
+        score=found.score,
     )
 
 

@@ -6,10 +6,13 @@ it came; the renderers escape it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tracker.conclusions.conclusion import Conclusion, Interval
     from tracker.conclusions.next_steps import NextStep
     from tracker.runs import Run
@@ -49,6 +52,8 @@ class RunEntry:
     best_epoch, stop_epoch : int or None
     seconds : float or None
         Spent in training epochs.
+    score : float or None
+        The primary metric with the kept weights.
     """
 
     number: int
@@ -61,6 +66,7 @@ class RunEntry:
     best_epoch: int | None
     stop_epoch: int | None
     seconds: float | None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +148,10 @@ class Report:
         The level that each family of tests is held to.
     margin : float
         Differences of accuracy within ± this are too small to matter.
+    by_accuracy : bool
+        Whether the primary metric is the share of validation clips classified right.
+    falls : bool
+        Whether less of it is better.
     """
 
     experiment: str
@@ -159,6 +169,22 @@ class Report:
     versions: tuple[tuple[str, str], ...]
     alpha: float = 0.05
     margin: float = 0.05
+    by_accuracy: bool = True
+    falls: bool = False
+
+    def standing(self, entry: RunEntry) -> float | None:
+        """Return what a run is ranked by, more being better; None where it has no place."""
+        score = entry.accuracy.share if self.by_accuracy and entry.accuracy else entry.score
+        return score if score is None or not self.falls else -score
+
+    def best_first(self, entries: Iterable[RunEntry]) -> list[RunEntry]:
+        """Return runs by the primary metric, the best first; ties by validation loss, then by number."""
+        return sorted(entries, key=self._rank)
+
+    def _rank(self, entry: RunEntry) -> tuple[float, float, int]:
+        standing = self.standing(entry)
+        loss = math.inf if entry.val_loss is None else entry.val_loss
+        return math.inf if standing is None else -standing, loss, entry.number
 
     @property
     def entries(self) -> tuple[RunEntry, ...]:

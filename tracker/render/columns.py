@@ -1,0 +1,178 @@
+"""The columns of a table of runs: those of which any run has something, and the primary metric among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from tracker.conclusions.outcomes import is_share
+from tracker.conclusions.roles import ACCURACY, LOSS, role_of
+from tracker.render import numbers
+from tracker.render.numbers import NONE
+from tracker.render.view import NOTHING, Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tracker.report import Report, RunEntry
+
+_LOGGED = ((LOSS, "validation"), (ACCURACY, "validation"))
+"""What stands in a run's own section in any case."""
+
+_TIME = "Time"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column.
+
+    Parameters
+    ----------
+    title : str
+        Its head; a metric's name is other people's text.
+    cell : callable
+        Writes what stands in it of a run.
+    numeric : bool
+        Whether it is set flush right.
+    primary : bool
+        Whether the best run's cell is set in bold.
+    tight : bool
+        Whether its cells stay on one line.
+    """
+
+    title: str
+    cell: Callable[[RunEntry], Markup]
+    numeric: bool = True
+    primary: bool = False
+    tight: bool = False
+
+
+def table_columns(report: Report) -> tuple[Column, ...]:
+    """Return the columns of the table of all runs, but for its number and its options."""
+    return tuple(_occurring(_of_table(report), report.entries))
+
+
+def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
+    """Return the columns of the table of one configuration's runs, but for number and seed; metrics as logged."""
+    columns = (
+        Column("Validation Loss", lambda entry: numbers.logged(entry.val_loss), numeric=False),
+        Column("Validation Accuracy", lambda entry: numbers.logged(entry.val_accuracy), numeric=False),
+        *(_of_metric(report, numbers.logged) if role_of(report.metric) not in _LOGGED else ()),
+        Column("Right", _ratio),
+        _interval(),
+        *_course(),
+    )
+    return tuple(_occurring(columns, entries))
+
+
+def legend(report: Report) -> str:
+    """Say what stands in the columns of the table of all runs."""
+    shown = {column.title: column for column in table_columns(report)}
+    loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
+    kept = ", with the kept weights" if "Best epoch" in shown else ""
+    most = "; in bold the most" if report.by_accuracy else ""
+    said = []
+    if "Right" in shown:
+        share = f"Then their share and its 95 % interval in percent{loss}."
+        said = [f"Right: validation clips classified as labelled, with the kept weights{most}. {share}"]
+    elif "%" in shown:
+        highest = "; in bold the highest" if report.by_accuracy else ""
+        said = [f"%: validation accuracy in percent{kept}{loss}{highest}."]
+    elif "Loss" in shown:
+        said = [f"Loss: validation loss{kept}."]
+    if report.metric in shown:
+        better, best = ("less", "lowest") if report.falls else ("more", "highest")
+        said.append(f"{report.metric}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
+    return " ".join(said)
+
+
+def score_writer(report: Report) -> Callable[[float | None], Markup]:
+    """Return what writes a value of the primary metric, with the digits that set the runs' apart."""
+    digits = numbers.digits_apart([entry.score for entry in report.entries if entry.score is not None])
+    return lambda value: numbers.fixed(value, digits)
+
+
+def _of_table(report: Report) -> Iterator[Column]:
+    yield Column("Right", _ratio, primary=report.by_accuracy)
+    uncounted = report.by_accuracy and not any(entry.accuracy for entry in report.entries)
+    yield Column("%", share, primary=uncounted)
+    yield _interval()
+    yield from _of_metric(report, score_writer(report))
+    if role_of(report.metric) != (LOSS, "validation"):
+        yield Column("Loss", lambda entry: numbers.loss(entry.val_loss))
+    yield from _course()
+
+
+def _of_metric(report: Report, write: Callable[[float | None], Markup]) -> Iterator[Column]:
+    """Yield the column of the primary metric, where no other column has it."""
+    if not report.by_accuracy:
+        yield Column(report.metric, lambda entry: write(entry.score), primary=True)
+
+
+def _interval() -> Column:
+    return Column(
+        "95 % interval",
+        lambda entry: numbers.bounds(entry.accuracy.interval if entry.accuracy else None),
+        numeric=False,
+        tight=True,
+    )
+
+
+def _course() -> tuple[Column, ...]:
+    return (
+        Column("Best epoch", lambda entry: numbers.whole(entry.best_epoch)),
+        Column("Stop epoch", lambda entry: numbers.whole(entry.stop_epoch)),
+        Column("Seconds", lambda entry: numbers.seconds_bare(entry.seconds)),
+    )
+
+
+def _occurring(columns: Iterator[Column] | Sequence[Column], entries: Sequence[RunEntry]) -> Iterator[Column]:
+    """Yield the columns of which any run has something."""
+    yield from (column for column in columns if any(column.cell(entry) != NONE for entry in entries))
+
+
+def _ratio(entry: RunEntry) -> Markup:
+    return numbers.ratio(entry.accuracy)
+
+
+def share(entry: RunEntry) -> Markup:
+    """Write a run's accuracy in percent; nothing where it was logged otherwise than as a share of clips."""
+    found = entry.accuracy.share if entry.accuracy else entry.val_accuracy
+    return numbers.percent_bare(found if is_share(found) else None)
+
+
+def results(report: Report, entry: RunEntry) -> tuple[Fact, ...]:
+    """Return what a run came to, as logged."""
+    accuracy = entry.accuracy
+    interval = numbers.percent_interval(accuracy.interval if accuracy else None)
+    counted = Markup("{}, 95 % interval {}").format(numbers.right(accuracy), interval) if accuracy else Markup()
+    own = role_of(report.metric) not in _LOGGED
+    return (
+        *_known("Validation Loss", numbers.logged(entry.val_loss)),
+        *_known("Validation Accuracy", numbers.logged(entry.val_accuracy), counted),
+        *(_known(report.metric, numbers.logged(entry.score)) if own else ()),
+    )
+
+
+def course(entry: RunEntry) -> tuple[Fact, ...]:
+    """Return how a run's training went."""
+    return (
+        *_known("Best epoch", numbers.whole(entry.best_epoch)),
+        *_known("Stop epoch", numbers.whole(entry.stop_epoch)),
+        *_known(_TIME, numbers.seconds(entry.seconds)),
+    )
+
+
+def course_line(entry: RunEntry) -> Markup:
+    """Return the same in a line: ``Best epoch 24, stop epoch 44, 14 s``."""
+    said = [
+        fact.value if fact.title == "Time" else Markup("{} {}").format(fact.title, fact.value) for fact in course(entry)
+    ]
+    line = Markup(", ").join([*said[:1], *(text[:1].lower() + text[1:] for text in said[1:])])
+    return line[:1].upper() + line[1:]
+
+
+def _known(title: str, value: Markup, note: Markup = NOTHING) -> tuple[Fact, ...]:
+    return () if value == NONE and not note else (Fact(title, value, note),)
