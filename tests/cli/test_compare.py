@@ -143,6 +143,12 @@ class TestWhichRuns:
         result = tracker("compare", "a", "b", "--tracking-uri", "sqlite:///other.db", "--experiment", "mine")
         assert result.status == 0, result.err
 
+    def test_are_settled_by_commands_in_the_same_store(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("1111", name="a", kernel_size="3", clip="a{}.wav", uri="other.db")
+        log_run("1110", name="b", kernel_size="5", clip="b{}.wav", uri="other.db")
+        result = tracker("compare", "a", "b", "--tracking-uri", "other.db")
+        assert "  tracker run --kernel 5 --lr 0.001 --tracking-uri=other.db" in result.out.splitlines()
+
 
 @pytest.mark.usefixtures("four")
 def test_loads_no_heavy_library(tracker: Tracker) -> None:

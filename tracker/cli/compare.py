@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from tracker.cli.question import Question, question_options, read_runs
+from tracker.cli.shell import named_store, reaching
 from tracker.cli.terminal import plain
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ def _compared(first: str, second: str, question: Question) -> Comparison:
         raise click.UsageError(
             f"{first!r} and {second!r} mean the same run, {one.run_id}: give two", click.get_current_context()
         )
-    return build_comparison(
+    found = build_comparison(
         held.name,
         held.runs,
         (one.run_id, other.run_id),
@@ -76,6 +79,10 @@ def _compared(first: str, second: str, question: Question) -> Comparison:
         alpha=question.alpha,
         margin=question.margin,
     )
+    if found.conclusion is None or found.conclusion.command is None:
+        return found
+    command = reaching(found.conclusion.command, named_store(), os.environ)
+    return replace(found, conclusion=replace(found.conclusion, command=command))
 
 
 def _print(comparison: Comparison) -> None:

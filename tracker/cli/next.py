@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from tracker.cli.question import Question, question_options, read_runs, report_on
+from tracker.cli.shell import named_store, reaching
 from tracker.cli.terminal import notice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tracker.report import NextStep
-
-_DATA = "TRACKER_DATA"
 
 _EXAMPLES = """
 \b
@@ -44,9 +41,8 @@ def next_command(*, form: str, question: Question) -> None:
     What each is for, and about how long it takes, is said on standard error.
     """
     report = report_on(read_runs(question), question)
-    given = click.get_current_context().get_parameter_source("tracking_uri") is ParameterSource.COMMANDLINE
-    uri = question.tracking_uri if given else None
-    steps = [replace(step, command=_runnable(step.command, uri, os.environ)) for step in report.next_steps]
+    uri = named_store()
+    steps = [replace(step, command=reaching(step.command, uri, os.environ)) for step in report.next_steps]
     if not steps:
         notice("no further run is suggested" if report.entries else "there is no finished run to go on from")
     if form == "json":
@@ -55,19 +51,6 @@ def next_command(*, form: str, question: Question) -> None:
         click.echo(render_next_json(steps), nl=False)
     else:
         _print(steps)
-
-
-def _runnable(command: str, uri: str | None, environment: Mapping[str, str]) -> str:
-    """Return a command as it reaches the same store and data from a shell with this environment.
-
-    A store that the environment names is known to the shell too. Data that it names would stand in for the demo set,
-    which no option names.
-    """
-    words = shlex.split(command)
-    on_demo = not any(word == "--data" or word.startswith("--data=") for word in words)
-    before = f"{_DATA}= " if on_demo and environment.get(_DATA) else ""
-    after = "" if uri is None else " " + shlex.quote(f"--tracking-uri={uri}")
-    return before + command + after
 
 
 def _print(steps: Sequence[NextStep]) -> None:
