@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import nct
+from scipy.stats import nct, norm
 from scipy.stats import t as student
 
-from tracker.statistics.crossed import crossed, mean_squares, t_effect
-from tracker.statistics.repetitions import detectable_effect, pairs_needed
+from tracker.statistics.crossed import crossed, degrees_of_freedom, mean_squares, t_effect
+from tracker.statistics.repetitions import columns_needed, detectable_effect, pairs_needed
 
 
 def some_pairs(r: int = 3, n: int = 60, seed: int = 0) -> np.ndarray:
@@ -43,7 +43,7 @@ class TestPairsNeeded:
         def power(pairs: int) -> float:
             clips = max(squares.columns - squares.residual, 0) / 3
             variance = squares.rows + pairs * clips
-            df = (pairs - 1) * (variance / squares.rows) ** 2
+            df = degrees_of_freedom(pairs, variance / squares.rows)
             shift, threshold = difference / np.sqrt(variance / (pairs * 60)), student.ppf(0.975, df)
             return float(nct.sf(threshold, df, shift))
 
@@ -85,3 +85,23 @@ class TestPairsNeeded:
     def test_refuse_a_single_pair(self):
         with pytest.raises(ValueError, match="at least two repetitions"):
             pairs_needed(some_pairs(r=1), 0.1)
+
+
+class TestColumnsNeeded:
+    def test_are_as_many_as_endless_pairs_would_want(self):
+        """Entries that are the same in every pair leave a t-test over clips, whose size is known."""
+        row = np.random.default_rng(0).choice([-1.0, 0, 1], 40)
+        needed = columns_needed(np.stack([row] * 3), 0.1)
+        power = norm.sf(norm.ppf(0.975) - 0.1 * np.sqrt(np.array([needed, needed - 1]) / row.var(ddof=1)))
+        assert power[0] >= 0.8 > power[1]
+
+    def test_are_fewer_for_a_larger_difference_and_the_same_for_either_direction(self):
+        entries = np.stack([np.random.default_rng(0).choice([-1.0, 0, 1], 20)] * 3)
+        assert columns_needed(entries, 0.2) < columns_needed(entries, 0.1) == columns_needed(-entries, -0.1)
+
+    def test_are_the_least_there_can_be_where_clips_do_not_differ_for_all_trainings(self):
+        assert columns_needed(np.zeros((3, 20)), 0.1) == 2
+
+    def test_for_no_difference_do_not_exist(self):
+        with pytest.raises(ValueError, match="difference of 0"):
+            columns_needed(some_pairs(), 0.0)

@@ -5,6 +5,7 @@ Entries are right at the second level minus right at the first, a row per matche
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from tracker.design import as_number
 from tracker.statistics.corrections import holm
 from tracker.statistics.crossed import Effect, by_group, crossed, nested
 from tracker.statistics.folds import FEWEST_FOLDS, nadeau_bengio
-from tracker.statistics.repetitions import pairs_needed
+from tracker.statistics.repetitions import columns_needed, pairs_needed
 from tracker.statistics.resampling import probability_better
 
 if TYPE_CHECKING:
@@ -186,6 +187,53 @@ def pairs_by_set(study: Study, contrast: Contrast) -> dict[int, list[Pair]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What it would take to find an effect as large as the one observed, or as the margin if that is larger.
+
+    Parameters
+    ----------
+    effect : float, above 0
+    pairs : int or None
+        Matched pairs in all; None where no number of them will do on these clips.
+    clips : int or None
+        Where no number of pairs will do: about how many clips are the least.
+    """
+
+    effect: float
+    pairs: int | None
+    clips: int | None = None
+
+
+def need_of(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None:
+    """Say what it would take to settle a contrast that was analysed.
+
+    Parameters
+    ----------
+    study : Study
+    contrast : Contrast
+    analysis : Analysis
+        Of this contrast.
+
+    Returns
+    -------
+    Need or None
+        None where the contrast rests on folds or on unmatched repetitions.
+    """
+    if analysis.method != CROSSED:
+        return None
+    by_set = pairs_by_set(study, contrast)
+    place = max(by_set, key=lambda found: len(by_set[found]))
+    clips = study.clip_sets[place]
+    entries = _by_column(clips, _entries(clips, by_set[place]))
+    effect = max(abs(analysis.effect.estimate), study.margin)
+    pairs = pairs_needed(entries, effect, alpha=study.alpha)
+    if pairs is not None:
+        return Need(effect, max(pairs, len(entries) + 1))
+    columns = columns_needed(entries, effect, alpha=study.alpha)
+    return Need(effect, None, math.ceil(columns * len(clips.clips) / entries.shape[1]))
+
+
 def pairs_wanted(study: Study, contrast: Contrast) -> int | None:
     """Say how many matched pairs would decide a contrast.
 
@@ -197,20 +245,14 @@ def pairs_wanted(study: Study, contrast: Contrast) -> int | None:
     Returns
     -------
     int or None
-        Three where there are fewer. From there on, how many would find an effect as large as the one observed, or as
-        the margin if that is larger, four times in five; None where more pairs on the same clips cannot, where it would
+        Three where there are fewer; from there on as many as are needed. None where no number will do, where it would
         take more than `MOST_WANTED`, or where the contrast rests on folds or on unmatched repetitions.
     """
     analysis = analysed(study, contrast)
     if analysis is None:
         return FEWEST if study.metric.is_accuracy and len(contrast.pairs) < FEWEST else None
-    if analysis.method != CROSSED:
-        return None
-    by_set = pairs_by_set(study, contrast)
-    place = max(by_set, key=lambda found: len(by_set[found]))
-    entries = _by_column(study.clip_sets[place], _entries(study.clip_sets[place], by_set[place]))
-    pairs = pairs_needed(entries, max(abs(analysis.effect.estimate), study.margin), alpha=study.alpha)
-    return max(pairs, len(entries) + 1) if pairs is not None and pairs <= MOST_WANTED else None
+    need = need_of(study, contrast, analysis)
+    return need.pairs if need is not None and need.pairs is not None and need.pairs <= MOST_WANTED else None
 
 
 def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:

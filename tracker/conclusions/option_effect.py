@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
-from tracker.conclusions.effects import FOLDS, Analysis, adjusted_p_values, analysed, chance_of_better
+from tracker.conclusions.effects import FOLDS, Analysis, Need, adjusted_p_values, analysed, chance_of_better, need_of
 from tracker.conclusions.twins import identical
 from tracker.design import Contrast, aliases
 from tracker.statistics.repetitions import detectable_effect
@@ -65,6 +65,8 @@ class ContrastEffect:
     crossed : InnerEffect or None
     probability : float or None
         The chance that *to* beats *from* on other clips and seeds; an estimate, for contrasts that are listed.
+    need : Need or None
+        Where matched pairs leave it open: what would settle it.
     """
 
     from_: str
@@ -83,6 +85,7 @@ class ContrastEffect:
     detectable: float | None
     crossed: InnerEffect | None
     probability: float | None = None
+    need: Need | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,7 @@ def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> Contra
     start, end = max(contrast.repetitions, key=lambda runs: min(len(runs[0]), len(runs[1])))
     within = None if effect is None else study.within_margin(effect.interval_90)
     estimate = 0.0 if tested.exact else effect.estimate if effect else _plain_estimate(study, contrast)
+    verdict = _verdict(study, tested, p_adjusted, within=bool(within))
     return ContrastEffect(
         from_=contrast.start,
         to=contrast.end,
@@ -206,7 +210,7 @@ def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> Contra
         interval=effect.interval if effect else None,
         p_value=effect.p_value if effect else None,
         p_adjusted=p_adjusted,
-        verdict=_verdict(study, tested, p_adjusted, within=bool(within)),
+        verdict=verdict,
         repetitions=(len(start), len(end)),
         method=analysis.method if analysis else None,
         n=analysis.n if analysis else study.sets[start[0]].n,
@@ -214,6 +218,7 @@ def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> Contra
         within_margin=within,
         detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,
         crossed=_inner(analysis),
+        need=need_of(study, contrast, analysis) if analysis and verdict == "inconclusive" else None,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import scipy
 
-from tracker.statistics.crossed import NOTHING, mean_squares
+from tracker.statistics.crossed import NOTHING, degrees_of_freedom, mean_squares
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def pairs_needed(
     Returns
     -------
     int or None
-        Pairs in all, at least 3. None where no number of pairs will do: then the clips are too few.
+        Pairs in all, at least 3. None where no number of pairs will do: then the clips are too few (`columns_needed`).
 
     Raises
     ------
@@ -94,11 +94,38 @@ def pairs_needed(
         variance = rows + pairs * clips
         if variance <= NOTHING:
             return True
-        df = n - 1 if steady else (pairs - 1) * (variance / rows) ** 2
+        df = n - 1 if steady else degrees_of_freedom(pairs, variance / rows)
         return _t_power(abs(difference) / math.sqrt(variance / (pairs * n)), df, alpha) >= power
 
     found = bisect_left(range(MOST_PAIRS + 1), x=True, lo=FEWEST_PAIRS, key=enough)
     return found if found <= MOST_PAIRS else None
+
+
+def columns_needed(entries: NDArray[np.float64], difference: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Return how many clips like these (or groups) it takes to find a difference with as many pairs as one likes.
+
+    Parameters
+    ----------
+    entries, difference, power, alpha
+        As for `pairs_needed`.
+
+    Returns
+    -------
+    int
+        At least 2. What clips differ in for all trainings does not go away with more of these.
+
+    Raises
+    ------
+    ValueError
+        As `pairs_needed`.
+    """
+    _check(power, alpha)
+    if difference == 0:
+        raise ValueError("no number of clips shows a difference of 0")
+    squares = mean_squares(entries)
+    clips = max(squares.columns - squares.residual, 0.0) / len(entries)
+    shift = float(scipy.special.ndtri(1 - alpha / 2) + scipy.special.ndtri(power))
+    return max(2, math.ceil(clips * (shift / difference) ** 2))
 
 
 def _t_power(shift: float, df: float, alpha: float) -> float:

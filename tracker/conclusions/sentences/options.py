@@ -15,6 +15,7 @@ from tracker.conclusions.sentences.words import (
     option_words,
     points,
     points_interval,
+    round_number,
 )
 
 if TYPE_CHECKING:
@@ -58,9 +59,25 @@ def _contrast(option: str, found: ContrastEffect, voice: Voice) -> str:
         return f"{capitalised(change)} {does} validation accuracy by {points(found.estimate or 0.0)} {evidence}."
     observed = f"{_side(found.estimate or 0.0)} {evidence}"
     if found.verdict == "equivalent":
-        return f"{capitalised(change)} makes no difference of ±{points(voice.margin)}: on average {observed}."
-    reach = f" An effect below {points(found.detectable)} would mostly go unnoticed." if found.detectable else ""
-    return f"Whether {change} helps these runs cannot tell: on average {observed}.{reach}"
+        return f"{capitalised(change)} makes no difference of {points(voice.margin)} or more: on average {observed}."
+    told = f"Whether {change} helps these runs cannot tell: on average {observed}."
+    return " ".join([told, *_reach(found)])
+
+
+def _reach(found: ContrastEffect) -> list[str]:
+    """Say what would have been noticed, and what it would take to notice more."""
+    told = [f"An effect below {points(found.detectable)} would mostly go unnoticed."] if found.detectable else []
+    need = found.need
+    if need is None:
+        return told
+    sought = f"{'one' if told else 'an effect'} of {points(need.effect)}"
+    if need.pairs is not None:
+        return [*told, f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."]
+    takes = f"{round_number(need.clips or 0)} clips"
+    return [
+        *told,
+        f"{capitalised(sought)} no number of trainings would show on these clips: it takes {takes} at least.",
+    ]
 
 
 def _side(estimate: float) -> str:
