@@ -1,7 +1,8 @@
 """What the luck of the clips does to a choice, by the bootstrap.
 
 Conventions: `right` says which model (row) is right on which clip (column); clips, or groups of them, are drawn with
-replacement, the same for all models. The same seed gives the same answer. Everything here is an estimate.
+replacement, the same for all models. The same seed gives the same answer. Everything here is an estimate. Counts are
+float32, which holds whole numbers up to 16 million exactly and is multiplied twice as fast as float64.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    Counts = NDArray[np.float32]
 
 RESAMPLES = 2_000
 """Draws: a percentile at 2.5 % then rests on 50 of them."""
@@ -84,7 +87,7 @@ def optimism_of_best(
     American Statistical Association 78, 316-331. doi:10.1080/01621459.1983.10477973
     """
     rng = np.random.default_rng(seed)
-    counts, sizes = _per_group(right, groups)
+    counts, sizes = _counts(right, groups)
     at_hand = counts.sum(axis=1) / sizes.sum()
     chosen = []
     for weights in _draws(sizes, resamples, rng, per_draw=len(counts)):
@@ -126,7 +129,7 @@ def optimism_of_best_epoch(
         raise ValueError("there must be at least one candidate, and a loss for each of its answers")
     rng = np.random.default_rng(seed)
     runs = [_ByEpoch.of(answers, loss, groups) for answers, loss in zip(right, losses, strict=True)]
-    sizes = _per_group(losses[0], groups)[1]
+    sizes = _counts(right[0], groups)[1]
     chosen = []
     for weights in _draws(sizes, resamples, rng, per_draw=len(runs) + max(len(a) for a in right)):
         drawn, at_hand = np.stack([run.at_kept_epoch(weights) for run in runs], axis=2)
@@ -141,14 +144,14 @@ def optimism_of_best_epoch(
 class _ByEpoch:
     """Right answers and summed losses of one run, shape (n_epochs, G) each."""
 
-    counts: NDArray[np.float64]
+    counts: Counts
     losses: NDArray[np.float64]
 
     @classmethod
     def of(cls, right: NDArray[np.bool_], losses: NDArray[np.float64], groups: Groups | None) -> _ByEpoch:
-        return cls(_per_group(right, groups)[0], _per_group(losses, groups)[0])
+        return cls(_counts(right, groups)[0], _per_group(losses, groups))
 
-    def at_kept_epoch(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def at_kept_epoch(self, weights: Counts) -> NDArray[np.float64]:
         """Count the right answers at the epoch that each resample keeps: in the resample, and on the clips at hand."""
         kept = (weights @ self.losses.T).argmin(axis=1)
         return np.stack([(weights * self.counts[kept]).sum(axis=1), self.counts.sum(axis=1)[kept]])
@@ -174,7 +177,7 @@ def probability_best(
     ValueError
         As for `optimism_of_best`.
     """
-    counts, sizes = _per_group(right, groups)
+    counts, sizes = _counts(right, groups)
     wins = np.zeros(len(counts))
     for weights in _draws(sizes, resamples, np.random.default_rng(seed), per_draw=len(counts)):
         drawn = weights @ counts.T
@@ -205,24 +208,30 @@ def probability_better(
     ValueError
         As for `optimism_of_best`.
     """
-    means = _means_over_rows_and_clips(entries, seed, groups, resamples)
-    return float((means > 0).mean() + (means == 0).mean() / 2)
+    rng = np.random.default_rng(seed)
+    sums, sizes = _counts(entries, groups)
+    rows, better = len(sums), 0.0
+    for weights in _draws(sizes, resamples, rng, per_draw=2 * rows):
+        totals = np.einsum("ij,ij->i", weights @ sums.T, _times_drawn(len(weights), rows, rng))
+        better += np.count_nonzero(totals > 0) + np.count_nonzero(totals == 0) / 2
+    return better / resamples
 
 
-def _per_group(values: NDArray[np.generic], groups: Groups | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum the clips of each group, shape (k, G), and count them, shape (G,)."""
-    if values.ndim != 2 or not values.size:
-        raise ValueError(f"there must be at least one candidate and one clip, got shape {values.shape}")
-    n = values.shape[1]
-    if groups is None:
-        return values.astype(np.float64), np.ones(n)
-    codes = group_codes(groups, n)
-    return group_sums(values.astype(np.float64), codes), group_sums(np.ones(n), codes)
+def _counts(right: NDArray[np.generic], groups: Groups | None) -> tuple[Counts, NDArray[np.float64]]:
+    """Add up the whole numbers of each group, shape (k, G), and count its clips, shape (G,)."""
+    if right.ndim != 2 or not right.size:
+        raise ValueError(f"there must be at least one candidate and one clip, got shape {right.shape}")
+    sums, sizes = _per_group(right, groups), _per_group(np.ones((1, right.shape[1])), groups)
+    return sums.astype(np.float32), sizes[0]
 
 
-def _draws(
-    sizes: NDArray[np.float64], resamples: int, rng: np.random.Generator, per_draw: int
-) -> Iterator[NDArray[np.float64]]:
+def _per_group(values: NDArray[np.generic], groups: Groups | None) -> NDArray[np.float64]:
+    """Add up the clips of each group, shape (k, G)."""
+    clips = values.astype(np.float64)
+    return clips if groups is None else group_sums(clips, group_codes(groups, values.shape[1]))
+
+
+def _draws(sizes: NDArray[np.float64], resamples: int, rng: np.random.Generator, per_draw: int) -> Iterator[Counts]:
     """Draw groups with replacement, in blocks that fit into memory: how often each came up, shape (block, G)."""
     if resamples < 1:
         raise ValueError(f"there must be at least one resample, got {resamples}")
@@ -232,30 +241,16 @@ def _draws(
         yield _times_drawn(rows, len(sizes), rng)
 
 
-def _times_drawn(rows: int, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _times_drawn(rows: int, n: int, rng: np.random.Generator) -> Counts:
     """Draw `n` of `n` with replacement, `rows` times: how often each came up, shape (rows, n)."""
     cells = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, np.newaxis]
-    return np.bincount(cells.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+    return np.bincount(cells.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float32)
 
 
-def _best_of(counts: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+def _best_of(counts: Counts, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the column of each row's largest count, one of equals at random."""
     chosen: NDArray[np.int64] = (counts + rng.uniform(0, 0.5, size=counts.shape)).argmax(axis=1)
     return chosen
-
-
-def _means_over_rows_and_clips(
-    values: NDArray[np.float64], seed: int, groups: Groups | None, resamples: int
-) -> NDArray[np.float64]:
-    """Return the mean of each resample of rows and of clips, shape (resamples,)."""
-    rng = np.random.default_rng(seed)
-    sums, sizes = _per_group(values, groups)
-    rows = len(sums)
-    means = []
-    for weights in _draws(sizes, resamples, rng, per_draw=2 * rows):
-        totals = ((weights @ sums.T) * _times_drawn(len(weights), rows, rng)).sum(axis=1)
-        means.append(totals / (rows * (weights @ sizes)))
-    return np.concatenate(means)
 
 
 def _optimism(
