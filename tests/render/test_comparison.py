@@ -156,6 +156,14 @@ class TestRenderComparison:
         assert text.count(".wav") == MOST_CLIPS
         assert "None that only run 2 has right." in text
 
+    def test_says_that_more_options_differ_or_that_none_does(self, pair: Comparison) -> None:
+        same = "Options and seeds that are not listed are the same in both."
+        many = {f"option{i}": "1" for i in range(20)}
+        text = render_comparison(compared(run_of(FIRST, "10", **many), run_of(SECOND, "01")))
+        assert "\n12 more options differ: `--format json` has all of them.\n" in text
+        assert same not in text
+        assert same in render_comparison(pair)
+
     def test_of_a_run_that_is_left_out_says_so_and_has_no_verdict(self) -> None:
         text = render_comparison(compared(run_of(FIRST, "10", status="FAILED"), run_of(SECOND, "01", kernel_size="7")))
         assert "\nRun aaaaaaaa failed: reports leave it out" in text
