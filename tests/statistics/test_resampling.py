@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tracker.statistics.proportions import wilson
 from tracker.statistics.resampling import (
     optimism_of_best,
     optimism_of_best_epoch,
@@ -40,6 +41,28 @@ class TestOptimismOfBest:
     def test_has_an_interval_around_it(self):
         found = optimism_of_best(models(6, 80), 0)
         assert found.interval[0] < found.estimate < found.interval[1]
+
+    @pytest.mark.parametrize(("share", "groups"), [(0.7, 0), (0.9, 0), (0.9, 10)])
+    def test_has_an_interval_that_holds_what_choosing_gains(self, share, groups):
+        which = np.arange(30) * groups // 30 if groups else None
+        held = []
+        for seed in range(200):
+            alike = models(4, groups or 30, share=share, seed=seed)
+            right = alike[:, which] if groups else alike
+            low, high = optimism_of_best(right, seed, which, resamples=400).interval
+            held.append(low <= right.mean(axis=1).max() - share <= high)
+        assert np.mean(held) >= 0.90
+
+    def test_of_a_best_without_a_mistake_reaches_to_wilsons_end(self):
+        right = np.vstack([np.ones((1, 30), dtype=bool), models(2, 30)])
+        low, high = optimism_of_best(right, 0).interval
+        assert (low, high) == (0.0, pytest.approx(1 - wilson(30, 30)[0]))
+
+    def test_of_one_model_has_about_wilsons_interval_turned_round(self):
+        right = models(1, 300)
+        low, high = wilson(int(right.sum()), 300)
+        found = optimism_of_best(right, 0).interval
+        assert found == pytest.approx((right.mean() - high, right.mean() - low), abs=0.006)
 
     def test_with_groups_of_one_is_that_without_groups(self):
         right = models(5, 60)

@@ -94,17 +94,17 @@ def _conclusion(study: Study, run: int) -> Conclusion:
         best_epoch=found.best_epoch,
         last_epoch=last,
         kept_epoch=found.kept_epoch,
-        best_val_loss=value_at(validation, found.best_epoch),
-        last_val_loss=value_at(validation, last),
-        best_loss=value_at(training, found.best_epoch),
-        last_loss=value_at(training, last),
+        best_val_loss=_value_at(validation, found.best_epoch),
+        last_val_loss=_value_at(validation, last),
+        best_loss=_value_at(training, found.best_epoch),
+        last_loss=_value_at(training, last),
         trend=_trend(validation, found.best_epoch),
         gap=gap,
     )
     return Conclusion("overfitting", "exact", (found.run_id,), details, n=found.n)
 
 
-def value_at(curve: Curve | None, epoch: int) -> float | None:
+def _value_at(curve: Curve | None, epoch: int) -> float | None:
     """Return the value of a curve at an epoch; None where it has none or it is not finite."""
     if curve is None:
         return None

@@ -93,22 +93,6 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
     return (Conclusion("stability", "unknown", study.ids(range(len(study.outcomes))), Spread()),)
 
 
-def first_diverged_epoch(found: Outcome) -> int | None:
-    """Return the first epoch whose training or validation loss is no finite number, None where all are.
-
-    Parameters
-    ----------
-    found : Outcome
-
-    Returns
-    -------
-    int or None
-    """
-    curves = [found.curve(LOSS), found.curve(LOSS, "training")]
-    epochs = [curve.epochs[~are_numbers(curve.values)] for curve in curves if curve]
-    return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
-
-
 def _spreads(study: Study) -> Iterator[Conclusion]:
     for runs in _repeated(study):
         counts = [study.outcomes[run] for run in runs]
@@ -169,6 +153,13 @@ _MOST_PAIRS = 20
 
 def _diverged(study: Study) -> Iterator[Conclusion]:
     for found in study.outcomes:
-        epoch = first_diverged_epoch(found)
+        epoch = _first_diverged_epoch(found)
         if epoch is not None:
             yield Conclusion("stability", "exact", (found.run_id,), Diverged(epoch))
+
+
+def _first_diverged_epoch(found: Outcome) -> int | None:
+    """Return the first epoch whose training or validation loss is no finite number, None where all are."""
+    curves = [found.curve(LOSS), found.curve(LOSS, "training")]
+    epochs = [curve.epochs[~are_numbers(curve.values)] for curve in curves if curve]
+    return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
