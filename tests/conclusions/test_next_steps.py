@@ -108,10 +108,19 @@ class TestNextSteps:
     def test_bring_runs_onto_the_same_clips(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
         mine, yours = {"tracker.data": "mine"}, {"tracker.data": "yours", "tracker.dataset": "other"}
-        runs = made(1, "11", params, tags=mine), made(2, "10", params, tags=yours, prefix="other")
+        other = made(2, "10", params | {"kernel_size": "5"}, tags=yours, prefix="other")
+        found, _ = concluded(studied(made(1, "11", params, tags=mine), other))
+        (apart,) = [c for c in found.values() if c.kind == "run_difference"]
+        assert apart.verdict == "not_comparable"
+        assert apart.command == "tracker run --data mine --kernel 5 --lr 0.1"
+
+    def test_never_repeat_a_run_that_is_there(self, made: MakeRun, studied: MakeStudy) -> None:
+        params = {"kernel_size": "3", "learning_rate": "0.1"}
+        mine = {"tracker.data": "mine"}
+        runs = made(1, "11", params, tags=mine), made(2, "10", params, tags=mine | {"tracker.split": "b"}, prefix="b")
         found, _ = concluded(studied(*runs))
         (apart,) = [c for c in found.values() if c.verdict == "not_comparable"]
-        assert apart.command == "tracker run --data mine --kernel 3 --lr 0.1"
+        assert apart.command is None
 
     def test_never_suggest_what_cannot_be_said(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (

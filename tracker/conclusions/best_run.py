@@ -1,7 +1,7 @@
 """Which run is best on the primary metric, and which others cannot be told from it.
 
-Where an experiment was cross-validated no run is the best: folds differ in their clips. Then it is the configuration
-that is, by the clips that its runs have right over all folds together.
+Where an experiment was cross-validated, or run on several splits, no run is the best: folds differ in their clips. Then
+it is the configuration that is, by the clips that its runs have right over all folds together.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ class BestRun(Details):
         How likely it is to be the best on other clips of the same kind; an estimate.
     folds : int
         0 where the experiment was not cross-validated.
+    splits : bool
+        Whether these are splits under several split seeds.
+    elsewhere : bool
+        Whether further runs were judged on other clips.
     why : str or None
         What keeps it from being tested (see `run_difference.obstacle`), or from being found: ``no metric``.
     """
@@ -80,6 +84,8 @@ class BestRun(Details):
     tie_break: str | None = None
     probability: float | None = None
     folds: int = 0
+    splits: bool = False
+    elsewhere: bool = False
     why: str | None = None
 
 
@@ -147,6 +153,7 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
         least_p=_least_p(study, ranked),
         tie_break=_tie_break(found, study.outcomes[tied[0]]) if tied else None,
         probability=_probability(study, best),
+        elsewhere=len(ranked) < len(study.ranking),
         why=obstacles[0] if obstacles else None,
     )
 
@@ -206,6 +213,7 @@ def _best_configuration(study: Study, found: Folded) -> tuple[Conclusion, ...]:
         tied=study.ids(run for other in others if found.share(other) == found.share(best) for run in other),
         lowest_p=float(p_values.min()),
         folds=len(found.places),
+        splits=found.splits,
     )
     return (
         Conclusion(

@@ -1,4 +1,8 @@
-"""Cross-validated configurations: runs on the folds of one dataset, joined by what they were asked for."""
+"""Cross-validated configurations: runs on the folds of one dataset, joined by what they were asked for.
+
+Splits of one dataset under several split seeds are joined alike, if every configuration was run on all of them: that is
+repeated random subsampling, which the test over folds is as good for. Their validation clips may overlap.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +40,14 @@ class Folded:
         The folds, as places among the study's clip sets.
     configurations : tuple of Configuration
         The runs of each, the configuration with the most clips right first.
+    splits: bool
+        Whether they are splits under several split seeds rather than folds.
     """
 
     study: Study
     places: tuple[int, ...]
     configurations: tuple[Configuration, ...]
+    splits: bool = False
 
     def share(self, configuration: Configuration) -> float:
         """Return the share of clips that a configuration's runs have right, over all folds."""
@@ -91,25 +98,34 @@ def folded(study: Study) -> Folded | None:
     Returns
     -------
     Folded or None
-        None where there are not at least three folds of one dataset, or accuracy is not the metric.
+        None where there are not at least three folds or splits of one dataset, or accuracy is not the metric.
     """
-    found = {run: _fold_place(study, run) for run in range(len(study.outcomes))}
+    if not study.metric.is_accuracy:
+        return None
+    return _joined(study, splits=False) or _joined(study, splits=True)
+
+
+def _joined(study: Study, *, splits: bool) -> Folded | None:
+    """Join configurations over folds, or over splits, which all of at least two have to share."""
+    found = {run: _place(study, run, "split_seed" if splits else "fold") for run in range(len(study.outcomes))}
     places = tuple(sorted({place for place in found.values() if place is not None}))
-    if len(places) < FEWEST_FOLDS or not one_dataset(study, places) or not study.metric.is_accuracy:
+    if len(places) < FEWEST_FOLDS or not one_dataset(study, places):
         return None
     complete = []
     for runs in study.design.configurations:
         mine = tuple(run for run in runs if found[run] is not None)
         if {found[run] for run in mine} == set(places):
             complete.append(mine)
+    if splits and (len(complete) < 2 or sum(map(len, complete)) < len(found)):
+        return None
     ranked = sorted(complete, key=lambda runs: (-np.divide(*_pooled(study, runs)), min(study.ids(runs))))
-    return Folded(study, places, tuple(ranked)) if ranked else None
+    return Folded(study, places, tuple(ranked), splits) if ranked else None
 
 
-def _fold_place(study: Study, run: int) -> int | None:
-    """Return the clip set of a run that was asked for a fold and whose clips are counted."""
+def _place(study: Study, run: int, param: str) -> int | None:
+    """Return the clip set of a run that was asked for a fold, or a split, and whose clips are counted."""
     outcome = study.outcomes[run]
-    asked = "fold" in dict(study.design.terms[run].split)
+    asked = param in dict(study.design.terms[run].split)
     return study.set_places[run] if asked and study.sets[run].known and outcome.correct is not None else None
 
 

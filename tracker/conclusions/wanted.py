@@ -183,10 +183,20 @@ def _on_the_same_clips(study: Study, conclusion: Conclusion) -> list[Wanted]:
     """Train the second run's configuration on the first one's data and split."""
     first, second = (study.positions[run_id] for run_id in conclusion.runs)
     seed = whole_seed(study.design.terms[second])
-    if seed is None or "tracker.data" not in study.outcomes[first].run.tags:
+    known = seed is not None and "tracker.data" in study.outcomes[first].run.tags
+    if seed is None or not known or _is_on_the_clips_of(study, second, first):
         return []
     why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
     return [Wanted(Config(second, (), first), frozenset([seed]), why)]
+
+
+def _is_on_the_clips_of(study: Study, run: int, other: int) -> bool:
+    """Tell whether a run's configuration was trained on another's clips already, under the same seed."""
+    terms = study.design.terms
+    return any(
+        (terms[there].levels, terms[there].seed) == (terms[run].levels, terms[run].seed)
+        for there in study.sets[other].members
+    )
 
 
 def _longer(study: Study, conclusion: Conclusion) -> list[Wanted]:

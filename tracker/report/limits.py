@@ -58,8 +58,10 @@ def _clips(study: Study, conclusions: Sequence[Conclusion], voice: Voice) -> Ite
         runs = [run for conclusion in found for run in conclusion.runs]
         which = f" ({voice.runs(runs)})" if len(alike) > 1 else ""
         yield f"{capitalised(clips)} {_smallest(found)}{which}."
-    if sum(clips.known for clips in study.clip_sets) > 1 and folded(study) is None:
-        yield "Runs judged on different validation clips are not compared with each other."
+    joined = folded(study)
+    if sum(clips.known for clips in study.clip_sets) > 1 and (joined is None or joined.splits):
+        over = f": configurations are, over all {len(joined.places)} splits" if joined else ""
+        yield f"Runs judged on different validation clips are not compared with each other{over}."
 
 
 def _smallest(found: Sequence[Conclusion]) -> str:

@@ -83,11 +83,20 @@ def _most(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     first = f"; {voice.run(conclusion.runs[0])} goes first {order}" if details.tied else ""
     if details.correct is None:
         have = f"{everyone} have" if details.tied else f"{best} has"
-        return f"{have} the {'lowest' if voice.falls else 'highest'} {voice.metric}, {_score(details)}{first}."
+        extreme = "lowest" if voice.falls else "highest"
+        return f"{have} the {extreme} {voice.metric}{_among(details)}, {_score(details)}{first}."
     right = f"right on {details.correct} of {conclusion.n} validation clips"
     if not details.tied:
-        return f"{best} is {right}, the most."
-    return f"{everyone} are {right}, the most{first}."
+        return f"{best} is {right}, the most{_among(details)}."
+    return f"{everyone} are {right}, the most{_among(details)}{first}."
+
+
+def _among(details: BestRun) -> str:
+    """Say among which runs, where there are others on other clips."""
+    if not details.elsewhere:
+        return ""
+    clips = "whose clips were not logged" if details.why == "unlogged clips" else "on its clips"
+    return f" of the {number_word(details.others + 1)} runs {clips}"
 
 
 def _score(details: BestRun) -> str:
@@ -115,13 +124,17 @@ def _standing(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     if conclusion.verdict == "supported" and conclusion.p_value is not None:
         return f"It is better than {others} ({conclusion.method}, {voice.p(conclusion.p_value, '≤')} against each)."
     if len(details.indistinguishable) == details.others:
-        none = f"None of {others}" if details.others > 1 else "Not even the other run"
+        none = f"None of {others}" if details.others > 1 else _not_even(details)
         return f"{none} can be told from it: {_clearest(conclusion, details, voice)}."
     worse = details.others - len(details.indistinguishable)
     are_worse = "one is" if worse == 1 else f"{number_word(worse)} are"
     alike = voice.runs(details.indistinguishable) if details.indistinguishable else "none"
     test = f"{conclusion.method}, corrected for all pairs"
     return f"Of {others}, {are_worse} worse ({test}) and {alike} cannot be told from it."
+
+
+def _not_even(details: BestRun) -> str:
+    return "Not even the other of these two" if details.elsewhere else "Not even the other run"
 
 
 def _clearest(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
@@ -138,15 +151,22 @@ def _clearest(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
 
 def _best_configuration(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     lead = "as many as any other" if details.tied else "the most"
+    what = "splits" if details.splits else "folds"
+    over = f"{details.folds} {what}"
+    test = FOLDS.replace("folds", what)
     head = (
-        f"Over {details.folds} folds the configuration of {voice.runs(conclusion.runs)} is right on {details.correct} "
+        f"Over {over} the configuration of {voice.runs(conclusion.runs)} is right on {details.correct} "
         f"of {conclusion.n} validation clips, {lead}."
     )
+    if details.splits:
+        head = f"{head} A clip counts as often as it was judged."
     if conclusion.verdict == "supported" and conclusion.p_value is not None:
         others = "the other one" if details.others == 1 else f"each of the other {number_word(details.others)}"
-        return f"{head} It is better than {others} ({FOLDS}, {voice.p(conclusion.p_value, '≤')})."
+        return f"{head} It is better than {others} ({test}, {voice.p(conclusion.p_value, '≤')})."
     lowest = voice.p(details.lowest_p, "≥") if details.lowest_p is not None else "untested"
-    return f"{head} Not all of the others can be told from it ({FOLDS}, {lowest} against the clearest)."
+    if details.others == 1:
+        return f"{head} The other one cannot be told from it ({test}, {lowest})."
+    return f"{head} Not all of the others can be told from it ({test}, {lowest} against the clearest)."
 
 
 def _lead(first: str, second: str, conclusion: Conclusion, details: RunDifference) -> str:
