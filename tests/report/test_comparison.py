@@ -58,7 +58,7 @@ class TestItsConclusion:
 
     def test_is_the_reports_where_clips_differ(self, made: MakeRun) -> None:
         runs = [drawn(made, i, 0.8, kernel_size=str(i)) for i in (1, 2, 3)]
-        runs += [drawn(made, 9, 1.0, prefix="other", tags={"tracker.split": "other"}, kernel_size="1")]
+        runs += [drawn(made, 9, 1.0, prefix="other", tags={"tracker.split": "other"}, kernel_size="9")]
         (across,) = [c for c in build_report("tracker", runs).conclusions if c.verdict == "not_comparable"]
         found = build_comparison("tracker", runs, across.runs[::-1])
         assert found.conclusion == across
