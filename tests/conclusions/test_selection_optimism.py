@@ -40,5 +40,10 @@ class TestSelectionOptimism:
         (found,) = selection_optimism(studied(made(1), made(2, seed="1")))
         assert found.verdict == "unknown"
 
+    def test_is_unknown_where_runs_were_not_chosen_by_accuracy(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = (made(i, "110", seed=str(i), val_loss=[0.9, 0.8]) for i in range(2))
+        (found,) = selection_optimism(studied(*runs, metric="val_loss"))
+        assert (found.verdict, found.details.why) == ("unknown", "metric")
+
     def test_of_one_run_is_none(self, made: MakeRun, studied: MakeStudy) -> None:
         assert selection_optimism(studied(made(1, "110"))) == ()

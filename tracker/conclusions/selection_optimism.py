@@ -41,12 +41,15 @@ class SelectionOptimism(Details):
         Whether the choice of each run's epoch on the same clips is counted too.
     accuracy : float or None
         Of the best run on these clips.
+    why : str or None
+        Where it is not known: ``metric``, as runs are ranked by another one than accuracy, or ``predictions``.
     """
 
     best: str | None = None
     runs: int = 0
     over_epochs: bool = False
     accuracy: float | None = None
+    why: str | None = None
 
 
 def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
@@ -59,12 +62,14 @@ def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
     Returns
     -------
     tuple of Conclusion
-        One that is `unknown` where several runs logged no predictions to resample.
+        One that is `unknown` where several runs are not ranked by accuracy or logged no predictions to resample.
     """
-    found = tuple(_conclusion(study, clips) for clips in study.clip_sets if len(clips.judged) > 1)
-    if found or len(study.outcomes) < 2:
-        return found
-    details = SelectionOptimism(runs=len(study.outcomes))
+    judged = [clips for clips in study.clip_sets if len(clips.judged) > 1]
+    if judged and study.metric.is_accuracy:
+        return tuple(_conclusion(study, clips) for clips in judged)
+    if len(study.outcomes) < 2:
+        return ()
+    details = SelectionOptimism(runs=len(study.outcomes), why="predictions" if study.metric.is_accuracy else "metric")
     return (Conclusion("selection_optimism", "unknown", study.ids(range(len(study.outcomes))), details),)
 
 

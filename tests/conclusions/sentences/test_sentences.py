@@ -213,7 +213,34 @@ class TestClips:
         (sentence,) = said(
             studied(*(made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110"]))), "stability"
         )
-        assert sentence.startswith("Runs 1 and 2 repeat one configuration: 50 to 75 % of clips right, 62 % on average")
+        assert sentence == (
+            "Runs 1 and 2 repeat one configuration: 50 to 75 % of clips right, 62 % on average (95 % interval 6 to "
+            "98 % over seeds and clips), with a standard deviation of 18 points from seed to seed."
+        )
+
+    def test_seeds_that_do_equally_well(self, made: MakeRun, studied: MakeStudy) -> None:
+        (sentence,) = said(studied(*(made(i, "1110" * 10, seed=str(i)) for i in range(3))), "stability")
+        assert sentence == (
+            "Runs 1, 2 and 3 repeat one configuration: each has 75 % of clips right (95 % interval 59 to 86 % over "
+            "seeds and clips)."
+        )
+
+    def test_what_choosing_flatters(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(0)
+        runs = [made(i, "".join(rng.choice(["0", "1"], size=40)), seed=str(i)) for i in range(6)]
+        (sentence,) = said(studied(*runs), "selection_optimism")
+        assert sentence.startswith(
+            "Run 1 was chosen among six runs on the clips that its accuracy is said of. That flatters it by an "
+            "estimated "
+        )
+        assert "points (bootstrap, 95 % interval " in sentence
+
+    def test_what_choosing_by_another_metric_flatters(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = (made(i, "110", seed=str(i), val_loss=[0.9, 0.8]) for i in range(2))
+        assert only(studied(*runs, metric="val_loss"), "selection_optimism") == (
+            "By how much the best of two runs flatters itself cannot be estimated: that is done for accuracy, and the "
+            "runs are ranked by val_loss."
+        )
 
     def test_divergence(self, made: MakeRun, studied: MakeStudy) -> None:
         assert only(studied(made(1, val_loss=[1.0, np.nan])), "stability") == (

@@ -35,15 +35,15 @@ def spread(conclusion: Conclusion, details: Spread, voice: Voice) -> str:
         return (
             "How much results depend on the seed cannot be said: no configuration was trained twice on the same clips."
         )
-    mean = percent(details.mean)
+    interval = ""
     if details.interval is not None:
-        mean = f"{mean} on average (95 % interval {percent_interval(details.interval)} over seeds and clips)"
-    low, high = percent(details.lowest).removesuffix(" %"), percent(details.highest)
-    runs = f"{capitalised(voice.runs(conclusion.runs))} repeat one configuration"
+        interval = f" (95 % interval {percent_interval(details.interval)} over seeds and clips)"
+    mean, runs = percent(details.mean), f"{capitalised(voice.runs(conclusion.runs))} repeat one configuration"
     if not details.deviation:
-        return f"{runs}: each is right on as many clips, {mean}."
+        return f"{runs}: each has {mean} of clips right{interval}."
+    low, high = percent(details.lowest).removesuffix(" %"), percent(details.highest)
     scatter = f"a standard deviation of {points(details.deviation)} from seed to seed"
-    return f"{runs}: {low} to {high} of clips right, {mean}, with {scatter}."
+    return f"{runs}: {low} to {high} of clips right, {mean} on average{interval}, with {scatter}."
 
 
 def one_seed(conclusion: Conclusion, details: OneSeed, voice: Voice) -> str:
@@ -72,10 +72,10 @@ def classes(conclusion: Conclusion, details: Classes, voice: Voice) -> str:
 def selection_optimism(conclusion: Conclusion, details: SelectionOptimism, voice: Voice) -> str:
     """Say by how much the best flatters itself."""
     if conclusion.estimate is None or conclusion.interval is None or details.accuracy is None or details.best is None:
-        return (
-            f"By how much the best of {count(details.runs, 'run')} flatters itself cannot be estimated: what each run "
-            "says of each clip was not logged."
-        )
+        why = "what each run says of each clip was not logged"
+        if details.why == "metric":
+            why = f"that is done for accuracy, and the runs are ranked by {voice.metric}"
+        return f"By how much the best of {count(details.runs, 'run')} flatters itself cannot be estimated: {why}."
     epochs = ", and its epoch among its own," if details.over_epochs else ""
     nearer = percent(max(0.0, details.accuracy - conclusion.estimate))
     best, among = capitalised(voice.run(details.best)), count(details.runs, "run")
