@@ -114,6 +114,23 @@ class TestNextSteps:
         assert apart.verdict == "not_comparable"
         assert apart.command == "tracker run --data mine --kernel 5 --lr 0.1"
 
+    def test_never_ask_for_one_training_twice(self, made: MakeRun, studied: MakeStudy) -> None:
+        params = {"kernel_size": "3", "learning_rate": "0.1"}
+        here, five = {"tracker.data": "mine"}, params | {"kernel_size": "5"}
+        runs = (
+            made(1, "1110", params, tags=here, val_loss=[0.5, 0.4]),
+            made(2, "1100", five, tags=here, seed="1", val_loss=[0.6, 0.5]),
+            made(3, "1100", five, tags=here | {"tracker.split": "b"}, prefix="b", val_loss=[0.7, 0.6]),
+        )
+        found, steps = concluded(studied(*runs))
+        (apart,) = [c for c in found.values() if c.verdict == "not_comparable"]
+        assert apart.command == "tracker run --data mine --kernel 5 --lr 0.1"
+        assert [step.command for step in steps] == [
+            "tracker run --data mine --kernel 3 --lr 0.1 --seed 1 --seeds 2",
+            "tracker run --data mine --kernel 5 --lr 0.1 --seeds 3",
+        ]
+        assert apart.id in steps[1].settles
+
     def test_never_repeat_a_run_that_is_there(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
         mine = {"tracker.data": "mine"}

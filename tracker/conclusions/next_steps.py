@@ -72,6 +72,7 @@ def next_steps(study: Study, conclusions: Sequence[Conclusion], experiment: str)
         In the order of the conclusions; as many as `MOST_STEPS` configurations settle.
     """
     plan: dict[Config, _Training] = {}
+    first_of: dict[str | None, Config] = {}
     for conclusion in conclusions:
         asked = _sayable(study, conclusion, conclusions, experiment)
         if (conclusion.kind, conclusion.verdict) == ("run_difference", "inconclusive"):
@@ -79,7 +80,8 @@ def next_steps(study: Study, conclusions: Sequence[Conclusion], experiment: str)
         if len(plan.keys() | {one.config for one in asked}) > MOST_STEPS:
             break
         for one in asked:
-            plan[one.config] = plan.get(one.config, _Training()).and_for(one, conclusion.id)
+            config = first_of.setdefault(_command(study, one.config, experiment, 0, 1), one.config)
+            plan[config] = plan.get(config, _Training()).and_for(one, conclusion.id)
     return tuple(step for config, training in plan.items() for step in _steps(study, config, training, experiment))
 
 
