@@ -1,4 +1,4 @@
-"""Training itself, and what it is made of, on images of 16 bands: a class is where the bright band lies."""
+"""Training itself, and what it is made of."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training.conftest import FRAMES, data, misleading, part, plan, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
-from tracker.runs import Configuration, Plateau, RunPlan, Spectrogram
+from tracker.runs import Plateau, RunPlan
 from tracker.training.backend import notices_held_back
 from tracker.training.fit import Epoch, LabelledImages, TrainingData, train
 from tracker.training.judge import accuracy, clip_probabilities, log_loss
@@ -22,47 +23,13 @@ from tracker.training.segments import consecutive_segments
 
 pytestmark = pytest.mark.xdist_group("keras")
 
-FRAMES = 16
-SEGMENT_S = FRAMES * 512 / 22_050
 METRICS = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds"]
-
-
-def part(names: str, seed: int, lengths: tuple[int, ...] = (40,)) -> LabelledImages:
-    """One clip a letter; the label is its place in the alphabet, odd or even."""
-    rng = np.random.default_rng(seed)
-    images = []
-    for i, name in enumerate(names):
-        image = rng.uniform(-80, -30, (16, lengths[i % len(lengths)]))
-        image[(ord(name) % 2) * 8 :][:4] += 15
-        images.append(image.astype(np.float16))
-    return LabelledImages(tuple(names), tuple("odd" if ord(name) % 2 else "even" for name in names), images)
-
-
-def data() -> TrainingData:
-    return TrainingData(part("abcdefghijkl", 0, (40, 40, 7)), part("xmnopqrs", 1, (40, 50, 9)), ("even", "odd"))
-
-
-def misleading() -> TrainingData:
-    """Validation clips labelled the wrong way round: the more is learnt, the higher is their loss."""
-    right = data()
-    held_out = right.validation
-    wrong = tuple("odd" if label == "even" else "even" for label in held_out.labels)
-    return TrainingData(right.training, LabelledImages(held_out.clips, wrong, held_out.images), right.classes)
-
-
-def plan(seed: int = 0, **options: object) -> RunPlan:
-    settings = {"epochs": 3, "batch_size": 16, "segment_s": SEGMENT_S, "options": (("dropout", 0.3), ("width", 2))}
-    return RunPlan(Configuration(**settings | options), seed, spectrogram=Spectrogram(n_mels=16))
 
 
 def fitted(asked: RunPlan, given: TrainingData | None = None):
     """Return the outcome of training and the epochs told of."""
     epochs: list[Epoch] = []
     return train(asked, given or data(), on_epoch=epochs.append), epochs
-
-
-def without_clock(epochs: list[Epoch]) -> list[dict[str, float]]:
-    return [{name: value for name, value in e.metrics.items() if name != "epoch_seconds"} for e in epochs]
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +142,10 @@ class TestTrain:
 
     def test_gives_the_same_in_another_process_and_says_nothing(self, three):
         code = (
-            "import json, sys; sys.path.insert(0, sys.argv[1]); import test_fit; outcome, epochs = "
-            "test_fit.fitted(test_fit.plan()); print(json.dumps([test_fit.without_clock(epochs), outcome.metrics]))"
+            "import json, sys; sys.path.insert(0, sys.argv[1]); from conftest import data, plan, without_clock; "
+            "from tracker.training.fit import train; epochs = []; "
+            "outcome = train(plan(), data(), on_epoch=epochs.append); "
+            "print(json.dumps([without_clock(epochs), outcome.metrics]))"
         )
         command = [sys.executable, "-W", "error::UserWarning", "-c", code, str(Path(__file__).parent)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

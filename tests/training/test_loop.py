@@ -21,7 +21,7 @@ class TestTrainEpochs:
         model.compile(keras.optimizers.SGD(0.0), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
         heard: list[dict[str, float]] = []
         listener = keras.callbacks.LambdaCallback(on_epoch_end=lambda _, logs: heard.append(dict(logs)))
-        train_epochs(model, crops, 1, [listener], None)
+        train_epochs(model, crops, range(1), [listener])
 
         batches = list(crops.batches(1))
         assert [len(targets) for _, targets in batches] == [8, 8, 4]

@@ -1,13 +1,14 @@
 """What happens at the end of an epoch, in order: validation by clip, Keras' own callbacks, the record of the epoch.
 
 `Validation` comes first, so that Keras' ReduceLROnPlateau and EarlyStopping find `val_loss` in the logs; `Record` last,
-so that whoever listens sees the state that they leave behind.
+so that what is saved, and whoever listens, has the state that they leave behind.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +20,15 @@ from tracker.training.outcome import Epoch
 from tracker.training.segments import consecutive_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from tracker.training.history import History
     from tracker.training.images import Image
 
 Logs = dict[str, float]
+Check = Callable[[str, float, int], None]
 
 
 class Validation(keras.callbacks.Callback):  # type: ignore[misc]
@@ -37,6 +40,8 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]
     targets : ndarray of int, shape (n_clips,)
     frames : int
         Length of a segment.
+    check : callable
+        As `check_finite`: called with the name, the value and the epoch of each validation loss.
 
     Attributes
     ----------
@@ -44,52 +49,52 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]
         After the latest epoch.
     """
 
-    def __init__(self, images: Sequence[Image], targets: NDArray[np.int64], frames: int) -> None:
+    def __init__(self, images: Sequence[Image], targets: NDArray[np.int64], frames: int, *, check: Check) -> None:
         super().__init__()
         self._images = images
         self._targets = targets
         self._segments = consecutive_segments(images, frames)
+        self._check = check
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Add `val_loss` and `val_accuracy` to the logs."""
         self.probabilities = clip_probabilities(self.model, self._images, self._segments)
         logs["val_loss"] = log_loss(self.probabilities, self._targets)
         logs["val_accuracy"] = accuracy(self.probabilities, self._targets)
-        check_finite("val_loss", logs["val_loss"], epoch)
+        self._check("val_loss", logs["val_loss"], epoch)
 
 
 class Record(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps what came of each epoch and the weights of the best, and tells of it.
+    """Keeps what came of each epoch, has it saved, and only then tells of it.
 
     Parameters
     ----------
     validation : Validation
+    history : History
+        Of the epochs trained before, if any.
+    save : callable
+        Called with the history of an epoch more; when it returns, that is safe.
     on_epoch : callable
-        Called with each finished `Epoch`.
+        Called with each `Epoch` finished now.
 
     Attributes
     ----------
-    validation : Validation
-    epochs : list of Epoch
-        Those that were told of.
-    probabilities : list of ndarray of float32, shape (n_clips, n_classes)
-        What was said of the validation clips after each.
-    best_weights : list of ndarray
-        Of the epoch of the lowest validation loss.
+    history : History
+        Of the epochs that are safe.
     """
 
-    def __init__(self, validation: Validation, on_epoch: Callable[[Epoch], None]) -> None:
+    def __init__(
+        self,
+        validation: Validation,
+        history: History,
+        save: Callable[[History], None],
+        on_epoch: Callable[[Epoch], None],
+    ) -> None:
         super().__init__()
-        self.validation = validation
+        self.history = history
+        self._validation = validation
+        self._save = save
         self._on_epoch = on_epoch
-        self.epochs: list[Epoch] = []
-        self.probabilities: list[NDArray[np.float32]] = []
-        self.best_weights: list[NDArray[np.float32]] = []
-
-    @property
-    def best(self) -> int:
-        """Index of the epoch of the lowest validation loss, of equals the first."""
-        return int(np.argmin([epoch.metrics["val_loss"] for epoch in self.epochs]))
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
         """Note when the epoch begins, and at which rate."""
@@ -100,13 +105,11 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         """Keep what came of the epoch, then tell of it."""
         metrics = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         metrics |= {"learning_rate": self._rate, "epoch_seconds": time.perf_counter() - self._began}
-        improved = not self.epochs or metrics["val_loss"] < self.epochs[self.best].metrics["val_loss"]
-        weights = self.model.get_weights() if improved else self.best_weights
-        # What takes time is done: an interrupt finds the epoch in all three of these or in none.
-        self.epochs.append(Epoch(epoch + 1, metrics))
-        self.probabilities.append(self.validation.probabilities)
-        self.best_weights = weights
-        self._on_epoch(self.epochs[-1])
+        finished = Epoch(epoch + 1, metrics)
+        longer = self.history.after(finished, self._validation.probabilities, self.model.get_weights)
+        self._save(longer)
+        self.history = longer
+        self._on_epoch(finished)
 
 
 def _learning_rate(model: keras.Model) -> float:
@@ -131,3 +134,7 @@ def check_finite(name: str, value: float, epoch: int) -> None:
     """
     if not math.isfinite(value):
         raise TrainingError(f"training diverged: {name} became {value} in epoch {epoch + 1}; try a lower learning rate")
+
+
+def let_pass(name: str, value: float, epoch: int) -> None:
+    """Stand in for `check_finite` where training goes on whatever the loss."""

@@ -13,17 +13,21 @@ import numpy as np
 from tracker.errors import TrainingError
 from tracker.runs import EpochPredictions, Predictions
 from tracker.training.backend import keras
-from tracker.training.callbacks import Record, Validation
+from tracker.training.callbacks import Record, Validation, check_finite, let_pass
+from tracker.training.checkpoint import CheckpointFolder
 from tracker.training.crops import Crops
+from tracker.training.history import History
 from tracker.training.images import LabelledImages, TrainingData, short_clips
 from tracker.training.judge import accuracy, clip_probabilities, log_loss
 from tracker.training.loop import train_epochs
 from tracker.training.networks import load_builder
 from tracker.training.outcome import Epoch, Outcome
+from tracker.training.resumption import Resumption
 from tracker.training.segments import consecutive_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tracker.runs import Configuration, RunPlan
 
@@ -37,6 +41,8 @@ def train(
     on_start: Callable[[], None] | None = None,
     on_epoch: Callable[[Epoch], None],
     on_batch: Callable[[int, int], None] | None = None,
+    checkpoints: Path | None = None,
+    keep_going: bool = False,
 ) -> Outcome:
     """Train one configuration under one seed.
 
@@ -47,31 +53,44 @@ def train(
     on_start : callable or None
         Called once the network has been built with its options, before anything is trained.
     on_epoch : callable
-        Called with each finished `Epoch`, in order.
+        Called with each `Epoch` finished now, in order, once its checkpoint is safe.
     on_batch : callable or None
         Called with the number of batches done in this epoch and of all its batches.
+    checkpoints : Path or None
+        Folder for this run's checkpoints. If it holds any, training goes on after the newest that is whole, with the
+        same plan and data; after the last epoch nothing is left but to tell the outcome. None: nothing is saved.
+    keep_going : bool
+        Whether to go on when the loss is no finite number. Such epochs are told as they are, but never kept.
 
     Returns
     -------
     Outcome
-        Of all epochs or, if interrupted, of those that were finished.
+        Of all epochs, also those trained before, or, if interrupted, of those that were finished.
 
     Raises
     ------
     TrainingError
-        If the network cannot be built, or the loss stops being a number.
+        If the network cannot be built, the loss stops being a number, no epoch's validation loss is one, a checkpoint
+        cannot be saved, all are damaged, or they are not of this plan and data.
     KeyboardInterrupt
-        If interrupted before the first epoch was finished.
+        If interrupted before there was an epoch to keep.
     """
-    data, frames = data.sorted(), _frames(plan)
-    keras.utils.clear_session(free_memory=False)  # or a second run in this process would number its layers on
-    keras.utils.set_random_seed(plan.seed)
-    model = _compiled(plan.configuration, (data.n_mels, frames, 1), len(data.classes))
-    record = Record(Validation(data.validation.images, data.targets(data.validation), frames), on_epoch)
+    data, configuration = data.sorted(), plan.configuration
+    model, watched = _network(plan, data), _keras_callbacks(configuration)
+    resumption = Resumption(CheckpointFolder(checkpoints) if checkpoints else None, watched)
+    history = resumption.resume(model, (len(data.validation.clips), len(data.classes))) or History(configuration.keep)
+    check = let_pass if keep_going else check_finite
+    validation = Validation(data.validation.images, data.targets(data.validation), _frames(plan), check=check)
+    record = Record(validation, history, resumption.save, on_epoch)
     if on_start:
         on_start()
-    interrupted = _fit(model, plan, data, record, on_batch)
-    return _outcome(model, plan, data, record, interrupted=interrupted)
+    done = len(history.epochs)
+    epochs = range(done, done if resumption.ended else configuration.epochs)
+    callbacks = [validation, *watched, resumption, record]
+    interrupted = _interrupted(
+        lambda: train_epochs(model, _crops(plan, data), epochs, callbacks, on_batch, check=check), record
+    )
+    return _outcome(model, plan, data, record.history, interrupted=interrupted)
 
 
 def _frames(plan: RunPlan) -> int:
@@ -79,41 +98,37 @@ def _frames(plan: RunPlan) -> int:
     return plan.spectrogram.frames(plan.configuration.segment_s)
 
 
-def _compiled(configuration: Configuration, input_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
-    """Build the network and give it its loss and optimizer."""
-    try:
-        build = load_builder(configuration.model)
-        model = build(input_shape, n_classes, kernel_size=configuration.kernel_size, **dict(configuration.options))
-    except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"the network {configuration.model} cannot be built: {reason}") from error
+def _network(plan: RunPlan, data: TrainingData) -> keras.Model:
+    """Build the network under its seed and give it its loss and optimizer."""
+    keras.utils.clear_session(free_memory=False)  # or a second run in this process would number its layers on
+    keras.utils.set_random_seed(plan.seed)
+    model = _built(plan.configuration, (data.n_mels, _frames(plan), 1), len(data.classes))
     # With all variables made beforehand the first training step is traced once rather than twice, in half the time.
-    optimizer = keras.optimizers.Adam(configuration.learning_rate)
+    optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
     optimizer.build(model.trainable_variables)
     share_right = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[share_right])
     return model
 
 
-def _fit(
-    model: keras.Model, plan: RunPlan, data: TrainingData, record: Record, on_batch: Callable[[int, int], None] | None
-) -> bool:
-    """Train to the end and return whether it was interrupted."""
-    crops = Crops(
+def _built(configuration: Configuration, input_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
+    """Build the network with its options."""
+    try:
+        build = load_builder(configuration.model)
+        return build(input_shape, n_classes, kernel_size=configuration.kernel_size, **dict(configuration.options))
+    except (TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"the network {configuration.model} cannot be built: {reason}") from error
+
+
+def _crops(plan: RunPlan, data: TrainingData) -> Crops:
+    return Crops(
         data.training.images,
         data.targets(data.training),
         frames=_frames(plan),
         batch_size=plan.configuration.batch_size,
         seed=plan.seed,
     )
-    callbacks = [record.validation, *_keras_callbacks(plan.configuration), record]
-    try:
-        train_epochs(model, crops, plan.configuration.epochs, callbacks, on_batch)
-    except KeyboardInterrupt:
-        if not record.epochs:
-            raise
-        return True
-    return False
 
 
 def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callback]:
@@ -127,29 +142,40 @@ def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callb
     return callbacks
 
 
-def _outcome(model: keras.Model, plan: RunPlan, data: TrainingData, record: Record, *, interrupted: bool) -> Outcome:
+def _interrupted(training: Callable[[], None], record: Record) -> bool:
+    """Train to the end and return whether it was interrupted."""
+    try:
+        training()
+    except KeyboardInterrupt:
+        if record.history.kept is None:
+            raise
+        return True
+    return False
+
+
+def _outcome(model: keras.Model, plan: RunPlan, data: TrainingData, history: History, *, interrupted: bool) -> Outcome:
     """Put the kept weights back and say what came of the training."""
-    kept = len(record.epochs) - 1
-    if plan.configuration.keep == "best":
-        kept = record.best
-        model.set_weights(record.best_weights)
+    if history.best is None or history.kept is None:
+        raise TrainingError("training diverged: val_loss was no finite number in any epoch; try a lower learning rate")
+    model.set_weights(history.weights)
     clips = (data.validation.clips, data.validation.labels, data.classes)
     images = data.training.images
     segments = consecutive_segments(images, _frames(plan))
     fitted, targets = clip_probabilities(model, images, segments), data.targets(data.training)
+    fit = {"fit_loss": log_loss(fitted, targets), "fit_accuracy": accuracy(fitted, targets)}
     return Outcome(
-        metrics=_summary(record) | {"fit_loss": log_loss(fitted, targets), "fit_accuracy": accuracy(fitted, targets)},
-        validation=Predictions(*clips, record.probabilities[kept].astype(np.float64)),
-        validation_by_epoch=EpochPredictions(*clips, np.stack(record.probabilities)),
+        metrics=_summary(history.epochs[history.best], history.epochs[-1]) | fit,
+        kept_epoch=history.epochs[history.kept].number,
+        validation=Predictions(*clips, history.probabilities[history.kept].astype(np.float64)),
+        validation_by_epoch=EpochPredictions(*clips, np.stack(history.probabilities)),
         model=model,
         example=segments.cut(images, slice(1)).astype(np.float32),
         interrupted=interrupted,
     )
 
 
-def _summary(record: Record) -> dict[str, float]:
+def _summary(best: Epoch, last: Epoch) -> dict[str, float]:
     """Return the metrics that are logged once."""
-    best, last = record.epochs[record.best], record.epochs[-1]
     return {
         "best_epoch": best.number,
         "best_val_loss": best.metrics["val_loss"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,5 +55,7 @@ def log_loss(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) ->
 
 
 def accuracy(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
-    """Return the share of clips whose most probable class is the true one."""
+    """Return the share of clips whose most probable class is the true one; NaN if any probability is no number."""
+    if not np.isfinite(probabilities).all():
+        return math.nan  # argmax would take NaN for the most probable
     return float((probabilities.argmax(axis=1) == targets).mean())

@@ -15,16 +15,18 @@ from tracker.training.callbacks import check_finite
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracker.training.callbacks import Logs
+    from tracker.training.callbacks import Check, Logs
     from tracker.training.crops import Crops
 
 
 def train_epochs(
     model: keras.Model,
     crops: Crops,
-    epochs: int,
+    epochs: range,
     callbacks: list[keras.callbacks.Callback],
-    on_batch: Callable[[int, int], None] | None,
+    on_batch: Callable[[int, int], None] | None = None,
+    *,
+    check: Check = check_finite,
 ) -> None:
     """Train a compiled model until the limit, or until a callback sets its `stop_training`.
 
@@ -33,36 +35,44 @@ def train_epochs(
     model : keras.Model
         Compiled with the metric `accuracy`.
     crops : Crops
-    epochs : int
-        The limit.
+    epochs : range
+        Those to train, counted from 0 as Keras does.
     callbacks : list of keras.callbacks.Callback
         Told of the training and of its epochs, in this order; not of batches.
     on_batch : callable or None
         Called with the number of batches done in this epoch and of all its batches.
+    check : callable
+        Called with the name, the value and the epoch of each batch's loss.
 
     Raises
     ------
     TrainingError
-        As soon as the loss stops being a finite number.
+        As `check` does: as soon as the loss stops being a finite number.
     """
     listeners = keras.callbacks.CallbackList(callbacks, model=model)
     model.stop_training = False
     listeners.on_train_begin()
-    for epoch in range(epochs):
+    for epoch in epochs:
         listeners.on_epoch_begin(epoch)
-        listeners.on_epoch_end(epoch, _train_epoch(model, crops, epoch, on_batch))
+        listeners.on_epoch_end(epoch, _train_epoch(model, crops, epoch, on_batch, check))
         if model.stop_training:
             break
     listeners.on_train_end()
 
 
-def _train_epoch(model: keras.Model, crops: Crops, epoch: int, on_batch: Callable[[int, int], None] | None) -> Logs:
+def _train_epoch(
+    model: keras.Model,
+    crops: Crops,
+    epoch: int,
+    on_batch: Callable[[int, int], None] | None,
+    check: Check,
+) -> Logs:
     """Train one epoch, counted from 0 as Keras does, and return its mean loss and accuracy."""
     sums: dict[str, float] = defaultdict(float)
     segments = 0
     for done, (images, targets) in enumerate(crops.batches(epoch + 1), start=1):
         logs = model.train_on_batch(images, targets, return_dict=True)  # of this batch alone: Keras resets its metrics
-        check_finite("loss", logs["loss"], epoch)
+        check("loss", logs["loss"], epoch)
         segments += len(targets)
         for name, value in logs.items():
             sums[name] += value * len(targets)

@@ -41,6 +41,9 @@ class Outcome:
     metrics : mapping of str to float
         `best_epoch`, `best_val_loss`, `best_val_accuracy`, `last_val_loss`, `last_val_accuracy`, `stop_epoch`,
         `fit_loss` and `fit_accuracy` (the last two per training clip, in inference mode, with the kept weights).
+    kept_epoch : int
+        Whose weights are kept, counted from 1: the best epoch or, where the last is kept, the last one whose validation
+        loss is a finite number.
     validation : Predictions
         The kept weights on the validation clips.
     validation_by_epoch : EpochPredictions
@@ -53,6 +56,7 @@ class Outcome:
     """
 
     metrics: Mapping[str, float]
+    kept_epoch: int
     validation: Predictions
     validation_by_epoch: EpochPredictions
     model: keras.Model

@@ -1,0 +1,50 @@
+"""Images of 16 bands to train on: a class is where the bright band lies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.runs import Configuration, RunPlan, Spectrogram
+from tracker.training.images import LabelledImages, TrainingData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tracker.training.outcome import Epoch
+
+FRAMES = 16
+SEGMENT_S = FRAMES * 512 / 22_050
+
+
+def part(names: str, seed: int, lengths: tuple[int, ...] = (40,)) -> LabelledImages:
+    """One clip a letter; the label is its place in the alphabet, odd or even."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for i, name in enumerate(names):
+        image = rng.uniform(-80, -30, (16, lengths[i % len(lengths)]))
+        image[(ord(name) % 2) * 8 :][:4] += 15
+        images.append(image.astype(np.float16))
+    return LabelledImages(tuple(names), tuple("odd" if ord(name) % 2 else "even" for name in names), images)
+
+
+def data() -> TrainingData:
+    return TrainingData(part("abcdefghijkl", 0, (40, 40, 7)), part("xmnopqrs", 1, (40, 50, 9)), ("even", "odd"))
+
+
+def misleading() -> TrainingData:
+    """Validation clips labelled the wrong way round: the more is learnt, the higher is their loss."""
+    right = data()
+    held_out = right.validation
+    wrong = tuple("odd" if label == "even" else "even" for label in held_out.labels)
+    return TrainingData(right.training, LabelledImages(held_out.clips, wrong, held_out.images), right.classes)
+
+
+def plan(seed: int = 0, **options: object) -> RunPlan:
+    settings = {"epochs": 3, "batch_size": 16, "segment_s": SEGMENT_S, "options": (("dropout", 0.3), ("width", 2))}
+    return RunPlan(Configuration(**settings | options), seed, spectrogram=Spectrogram(n_mels=16))
+
+
+def without_clock(epochs: Iterable[Epoch]) -> list[dict[str, float]]:
+    return [{name: value for name, value in e.metrics.items() if name != "epoch_seconds"} for e in epochs]

@@ -1,0 +1,279 @@
+"""Checkpoints: all that training goes on from, kept on disk so that a kill at any moment leaves a whole one.
+
+A folder of them holds
+
+- ``epoch-000012-9f86d081884c7d65.npz``: what training after epoch 12 starts from, as arrays without pickles; the newest
+  two are kept. The name ends in the first 16 digits of the SHA-256 of the format's name and the content, so that a file
+  that is cut short, changed, foreign or of another version is recognised, and the one before is used.
+- ``probabilities.bin``: what was said of the validation clips after each epoch, which would be too much to write anew
+  every time: one record an epoch, float32 of shape (n_clips, n_classes) and their CRC-32, little-endian. What lies
+  behind the checkpoint's epoch is what a kill has left, and is overwritten.
+- ``checkpoint.tmp``: one that is being written.
+
+Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracker.errors import TrainingError
+from tracker.training.history import Arrays, History
+from tracker.training.outcome import Epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.lib.npyio import NpzFile
+    from numpy.typing import NDArray
+
+    Counters = Mapping[str, Mapping[str, float | None]]
+
+FORMAT = b"tracker checkpoint 1\n"
+"""Goes into the digest in a file's name; another layout takes another number."""
+
+COUNT = 2
+"""Checkpoints kept: the newest, and the one before should it be damaged."""
+
+_NAME = re.compile(r"epoch-(\d+)-[0-9a-f]{16}\.npz")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Where training is after an epoch.
+
+    Parameters
+    ----------
+    history : History
+        Of at least one epoch.
+    model : tuple of ndarray
+        All variables of the network: its weights and the states of its random generators.
+    optimizer : tuple of ndarray
+        All variables of the optimizer: iteration, learning rate, moments.
+    counters : mapping of str to mapping of str to float or None
+        By the name of a callback's class: what it has counted.
+    ended : bool
+        Whether a callback has ended the training with this epoch.
+    """
+
+    history: History
+    model: Arrays
+    optimizer: Arrays
+    counters: Counters
+    ended: bool
+
+
+def finished_epochs(folder: Path) -> tuple[Epoch, ...]:
+    """Return the epochs that a folder of checkpoints holds safely: those after which training would go on.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not exist.
+
+    Raises
+    ------
+    TrainingError
+        If there are checkpoints and all are damaged.
+    """
+    found = CheckpointFolder(folder).load()
+    return found.history.epochs if found else ()
+
+
+class CheckpointFolder:
+    """A run's folder of checkpoints; one process writes to it at a time.
+
+    Parameters
+    ----------
+    path : Path
+        Made with the first checkpoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._probabilities = path / "probabilities.bin"
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint; when this returns it is on the disk, and until then the one before counts.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be written.
+        """
+        try:
+            self._make()
+            self._add_probabilities(checkpoint.history)
+            name = self._move_into_place(len(checkpoint.history.epochs), _content(checkpoint))
+            self._prune(name)
+        except OSError as error:
+            raise TrainingError(
+                f"the checkpoint of epoch {len(checkpoint.history.epochs)} cannot be saved in {self.path}: "
+                f"{error.strerror or error}; make room or give it a folder that can be written to, then resume the run"
+            ) from error
+
+    def load(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole; None if there are none at all.
+
+        Raises
+        ------
+        TrainingError
+            If there are checkpoints and all are damaged, or the folder cannot be read.
+        """
+        names = self._names()
+        for name in names:
+            found = self._read(name)
+            if found:
+                return found
+        if names:
+            raise TrainingError(
+                f"no checkpoint in {self.path} is whole and of this version: {', '.join(names)}; start the run anew"
+            )
+        return None
+
+    def _make(self) -> None:
+        if not self.path.is_dir():
+            self.path.mkdir(parents=True)
+            _sync_folder(self.path.parent)
+
+    def _add_probabilities(self, history: History) -> None:
+        """Write what was said after the latest epoch, over whatever a kill has left there."""
+        values = np.ascontiguousarray(history.probabilities[-1], "<f4").tobytes()
+        record = values + zlib.crc32(values).to_bytes(4, "little")
+        self._probabilities.touch()
+        with self._probabilities.open("r+b") as file:
+            file.seek((len(history.epochs) - 1) * len(record))
+            file.write(record)
+            file.truncate()
+            _sync(file)
+
+    def _move_into_place(self, epoch: int, content: memoryview) -> str:
+        """Write a checkpoint's file under another name first, and return its own."""
+        name, temporary = f"epoch-{epoch:06}-{_digest(content)}.npz", self.path / "checkpoint.tmp"
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                _sync(file)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()  # on a full disk, so that the run can say that it failed
+            raise
+        temporary.replace(self.path / name)
+        _sync_folder(self.path)
+        return name
+
+    def _prune(self, newest: str) -> None:
+        """Remove all but the newest and those before it; what claims to be later was damaged, or this would not be."""
+        before = [name for name in self._names() if _epoch(name) < _epoch(newest)]
+        for name in {*self._names()} - {newest, *before[: COUNT - 1]}:
+            (self.path / name).unlink()
+
+    def _names(self) -> list[str]:
+        """Return the names of the checkpoints, newest first."""
+        try:
+            names = [path.name for path in self.path.iterdir() if _NAME.fullmatch(path.name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise TrainingError(f"the checkpoints in {self.path} cannot be read: {error.strerror}") from error
+        return sorted(names, key=lambda name: (_epoch(name), name), reverse=True)
+
+    def _read(self, name: str) -> Checkpoint | None:
+        """Return a checkpoint, None if it or its share of the probabilities is damaged."""
+        try:
+            content = (self.path / name).read_bytes()
+            if not name.endswith(f"-{_digest(content)}.npz"):
+                return None
+            with np.load(io.BytesIO(content)) as arrays:
+                about = json.loads(str(arrays["about"]))
+                probabilities = self._read_probabilities(len(arrays["metrics"]), tuple(about["judged"]))
+                return None if probabilities is None else _checkpoint(about, arrays, probabilities)
+        except OSError:
+            return None
+
+    def _read_probabilities(self, epochs: int, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], ...] | None:
+        """Return what was said after each epoch, None if any of it is damaged."""
+        record = np.dtype([("values", "<f4", shape), ("crc", "<u4")])
+        records = np.fromfile(self._probabilities, record, epochs)
+        whole = len(records) == epochs and all(zlib.crc32(one["values"].tobytes()) == one["crc"] for one in records)
+        return tuple(records["values"]) if whole else None
+
+
+def _epoch(name: str) -> int:
+    return int(name.split("-")[1])
+
+
+def _digest(content: bytes | memoryview) -> str:
+    digest = hashlib.sha256(FORMAT)
+    digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _content(checkpoint: Checkpoint) -> memoryview:
+    """Return a checkpoint's file."""
+    history, names = checkpoint.history, list(checkpoint.history.epochs[0].metrics)
+    kept_are_the_model_s = history.kept == len(history.epochs) - 1
+    parts = {
+        "model": checkpoint.model,
+        "optimizer": checkpoint.optimizer,
+        "kept": () if kept_are_the_model_s else history.weights,
+    }
+    about = {
+        "keep": history.keep,
+        "metrics": names,
+        "judged": history.probabilities[-1].shape,
+        "counters": checkpoint.counters,
+        "ended": checkpoint.ended,
+    }
+    arrays = {f"{part}.{i:05}": array for part, some in parts.items() for i, array in enumerate(some)}
+    metrics = np.array([[epoch.metrics[name] for name in names] for epoch in history.epochs])
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, about=np.array(json.dumps(about)), metrics=metrics, **arrays)
+    return file.getbuffer()
+
+
+def _checkpoint(
+    about: Mapping[str, Any], arrays: NpzFile, probabilities: tuple[NDArray[np.float32], ...]
+) -> Checkpoint:
+    """Return what a checkpoint's file holds."""
+    values = arrays["metrics"].tolist()
+    epochs = (Epoch(i, dict(zip(about["metrics"], row, strict=True))) for i, row in enumerate(values, start=1))
+    return Checkpoint(
+        History(about["keep"], tuple(epochs), probabilities, _part(arrays, "kept")),
+        model=_part(arrays, "model"),
+        optimizer=_part(arrays, "optimizer"),
+        counters=about["counters"],
+        ended=about["ended"],
+    )
+
+
+def _part(arrays: NpzFile, part: str) -> Arrays:
+    return tuple(arrays[name] for name in sorted(arrays.files) if name.startswith(f"{part}."))
+
+
+def _sync(file: IO[bytes]) -> None:
+    """Have what was written to a file on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    """Have a folder's names on the disk, where the system can open folders."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

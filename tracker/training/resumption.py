@@ -1,0 +1,130 @@
+"""Goes on with an interrupted training as if nothing had happened: to the same weights and metrics, bit by bit.
+
+Written after each epoch and put back: all variables of the network (Dropout's random state is among its `variables`,
+not among its `weights`) and of the optimizer (iteration, learning rate, moments), what Keras' ReduceLROnPlateau and
+EarlyStopping have counted, and the history of the run. The order of the data needs no state (`Crops`), and training
+draws from no global random generator. What comes out is the same on one machine and number of threads.
+
+Keras' own BackupAndRestore keeps weights, optimizer and epoch, but forgets Dropout's random state, what the callbacks
+have counted and the best weights: a run that goes on from it stops later and drops its rate later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracker.errors import TrainingError
+from tracker.training.backend import keras
+from tracker.training.checkpoint import Checkpoint, CheckpointFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.training.callbacks import Logs
+    from tracker.training.history import Arrays, History
+
+COUNTED = {
+    keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
+    keras.callbacks.EarlyStopping: ("best", "wait", "best_epoch", "stopped_epoch"),
+}
+"""What a callback changes while it listens. EarlyStopping's `best_weights` are not among it: `History` keeps them."""
+
+
+class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
+    """Saves where training is and goes on from there; among the callbacks it comes after those it watches.
+
+    Parameters
+    ----------
+    folder : CheckpointFolder or None
+        None: nothing is saved and training starts from its beginning.
+    watched : sequence of keras.callbacks.Callback
+        Of the classes in `COUNTED`.
+
+    """
+
+    def __init__(self, folder: CheckpointFolder | None, watched: Sequence[keras.callbacks.Callback]) -> None:
+        super().__init__()
+        self._folder = folder
+        self._watched = watched
+        self._resumed: Checkpoint | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether a callback had ended the training that is resumed."""
+        return self._resumed is not None and self._resumed.ended
+
+    def resume(self, model: keras.Model, judged: tuple[int, int]) -> History | None:
+        """Put a model back to where its training was, and return the history until then, None if there is none.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Compiled, with its optimizer built.
+        judged : tuple of int, (n_clips, n_classes)
+            How many validation clips there are, and classes.
+
+        Raises
+        ------
+        TrainingError
+            If all checkpoints are damaged, or the newest is of another network or of other clips.
+        """
+        found = self._resumed = self._folder.load() if self._folder else None
+        if found is None:
+            return None
+        _check_fit("number of validation clips and classes", judged, found.history.probabilities[-1].shape)
+        _put_back(model.variables, found.model, "network")
+        _put_back(model.optimizer.variables, found.optimizer, "optimizer")
+        weights = found.history.weights or tuple(model.get_weights())  # those of the last epoch are not kept twice
+        return replace(found.history, weights=weights)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
+        """Put back what the callbacks had counted, which their own `on_train_begin` has just reset."""
+        if self._resumed:
+            for callback in self._watched:
+                for name, value in self._resumed.counters[type(callback).__name__].items():
+                    setattr(callback, name, value)
+
+    def save(self, history: History) -> None:
+        """Have a checkpoint of the epoch that has just ended on the disk.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be written.
+        """
+        if self._folder:
+            self._folder.save(
+                Checkpoint(
+                    history,
+                    model=_values(self.model.variables),
+                    optimizer=_values(self.model.optimizer.variables),
+                    counters={type(one).__name__: _counters(one) for one in self._watched},
+                    ended=self.model.stop_training,
+                )
+            )
+
+
+def _counters(callback: keras.callbacks.Callback) -> dict[str, float | None]:
+    return {name: getattr(callback, name) for name in COUNTED[type(callback)]}
+
+
+def _values(variables: Sequence[keras.Variable]) -> Arrays:
+    return tuple(keras.ops.convert_to_numpy(variable) for variable in variables)
+
+
+def _put_back(variables: Sequence[keras.Variable], arrays: Arrays, whose: str) -> None:
+    """Give variables their saved values."""
+    _check_fit(f"number of the {whose}'s variables", len(variables), len(arrays))
+    for variable, array in zip(variables, arrays, strict=True):
+        _check_fit(f"shape of {variable.path}", tuple(variable.shape), array.shape)
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def _check_fit(what: str, here: object, saved: object) -> None:
+    if here != saved:
+        raise TrainingError(
+            f"the checkpoint is not of this run: {what} is {here} here and {saved} there; "
+            "resume with the options and data that the run was started with"
+        )
