@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from bench.truth.experiment import SHARPNESS, Model, concluded, family_of, runs_of
+from bench.truth.experiment import Model, chances, concluded, family_of, runs_of
 from bench.truth.world import World, draw
 from tracker.conclusions.overfitting import Overfitting, overfitting
 from tracker.conclusions.run_difference import RunDifference, run_differences
 from tracker.conclusions.selection_optimism import selection_optimism
 from tracker.conclusions.stability import Spread, stability
+from tracker.statistics.paired import log_losses
 from tracker.statistics.proportions import grouped_wilson, wilson
 
 if TYPE_CHECKING:
@@ -26,23 +27,25 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class TwoModels:
-    """Two models of known accuracy on the same clips."""
+    """Two models of known accuracy on the same clips; the first may be surer of itself than it should be."""
 
     clips: int
     groups: int
     first: float
     second: float
+    surer: float = 1.0
 
     def experiment(self, rng: np.random.Generator) -> Counted:
         """Draw an experiment and look at the intervals of their difference, in accuracy and in log-loss."""
         world = World(self.clips, groups=self.groups)
         judged = draw(world, [self.first, self.second], 1, rng)
-        models = [Model({"kernel_size": k, "seed": "0"}, m) for k, m in zip("35", judged.margins[:, 0], strict=True)]
+        margins = judged.margins[:, 0] * [[self.surer], [1.0]]
+        models = [Model({"kernel_size": k, "seed": "0"}, m) for k, m in zip("35", margins, strict=True)]
         study = concluded(runs_of(models, world))
         (found,) = run_differences(study, [(0, 1)], family_of(study))
         counted = {"difference of accuracy": _holds(found.interval, self.first - self.second)}
         if isinstance(found.details, RunDifference) and found.details.log_loss is not None:
-            truth = _expected_loss(self.first) - _expected_loss(self.second)
+            truth = _expected_loss(self.first, self.surer) - _expected_loss(self.second)
             counted["difference of log-loss"] = _holds(found.details.log_loss.interval, truth)
         return counted
 
@@ -150,8 +153,9 @@ def plain() -> list[OneModel | Gap | Seeds]:
 def resampled() -> list[TwoModels | Chosen]:
     """Return settings whose intervals are resampled, or stand beside one that is."""
     pairs = ((0.7, 0.7), (0.75, 0.65), (0.8, 0.6))
-    sizes = ((30, 0), (100, 0), (300, 0), (100, 20), (300, 30))
+    sizes = ((30, 0), (100, 0), (300, 0), (30, 10), (100, 20), (300, 30))
     models = [TwoModels(n, g, a, b) for (n, g), (a, b) in product(sizes, pairs)]
+    models += [TwoModels(n, g, a, b, surer=3.0) for (n, g), (a, b) in product(((30, 0), (300, 0), (100, 20)), pairs)]
     chosen = [Chosen(n, g, k, p) for (n, g), k, p in product(((30, 0), (300, 0), (100, 20)), (2, 12), (0.7, 0.9))]
     return [*models, *chosen]
 
@@ -162,8 +166,8 @@ def _holds(interval: Interval | None, truth: float) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _expected_loss(accuracy: float) -> float:
+def _expected_loss(accuracy: float, surer: float = 1.0) -> float:
     """Return the mean log-loss of a model on endlessly many clips."""
-    points, weights = np.polynomial.hermite_e.hermegauss(101)
-    losses = np.logaddexp(0.0, -SHARPNESS * (points + scipy.special.ndtri(accuracy)))
-    return float(losses @ weights / weights.sum())
+    normal = np.linspace(-10, 10, 20_001)
+    margins = surer * (normal + scipy.special.ndtri(accuracy))
+    return float(np.average(log_losses(chances(margins)), weights=np.exp(-(normal**2) / 2)))

@@ -18,7 +18,7 @@ BISECTIONS = 48
 
 
 def score_intervals(
-    b: NDArray[np.number], c: NDArray[np.number], n: int, z: float | NDArray[np.float64]
+    b: NDArray[np.number], c: NDArray[np.number], n: int, z: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where the score of a true difference is within ±z.
 
@@ -27,8 +27,8 @@ def score_intervals(
     b, c : ndarray, shape (m,)
         Discordant clips, of `n` each time; they need not be whole.
     n : int
-    z : float, or ndarray of float, shape (m,)
-        A normal quantile, of all or of each.
+    z : float
+        A normal quantile.
 
     Returns
     -------
