@@ -28,6 +28,13 @@ class TestLevelText:
     def test_of_equal_numbers_is_equal(self, text: str) -> None:
         assert level_text(text) == "0.0001"
 
+    @pytest.mark.parametrize("text", ["0.009999999776482582", "9.999999776482582e-03", "0.01"])
+    def test_of_a_float32_is_the_number_that_it_stands_for(self, text: str) -> None:
+        assert level_text(text) == "0.01"
+
+    def test_of_a_number_that_is_no_float32_keeps_its_digits(self) -> None:
+        assert level_text("0.36999999999999994") == "0.36999999999999994"
+
     @pytest.mark.parametrize("text", ["", "None", "null", "off"])
     def test_of_what_is_not_set_is_off(self, text: str) -> None:
         assert level_text(text) == OFF
@@ -67,11 +74,22 @@ class TestTermsOf:
     def test_leaves_out_what_is_off(self) -> None:
         assert terms_of({"dropout": "None"}).levels == ()
 
-    @pytest.mark.parametrize("name", ["seed", "random_state", "data_seed", "trainer/seed"])
+    @pytest.mark.parametrize(
+        "name", ["seed", "random_state", "data_seed", "trainer/seed", "seed_everything", "clf__random_state"]
+    )
     def test_takes_seeds_for_repetitions(self, name: str) -> None:
         terms = terms_of({name: "3"})
         assert terms.seed == ((name, "3"),)
         assert terms.levels == ()
+
+    def test_takes_a_seed_that_is_off_for_none(self) -> None:
+        assert terms_of({"random_state": "None"}).seed == ()
+
+    def test_leaves_out_where_a_run_was_put(self) -> None:
+        assert terms_of({"output_dir": "results/3", "run_name": "third", "logging_dir": "runs/Nov22"}).levels == ()
+
+    def test_takes_optimizers_that_keras_numbers_for_one(self) -> None:
+        assert terms_of({"opt_name": "adam_3"}) == terms_of({"opt_name": "adam"})
 
     @pytest.mark.parametrize("name", ["split_seed", "fold", "validation_fraction", "test_fraction"])
     def test_takes_the_split_for_a_condition(self, name: str) -> None:
@@ -94,6 +112,22 @@ class TestDesignOf:
 
     def test_takes_numbers_that_parse_equal_for_one_level(self) -> None:
         assert design_of(WRITEUP).levels["learning_rate"] == ("0.0001", "0.001")
+
+    def test_takes_an_optimizers_own_params_for_part_of_it(self) -> None:
+        adam = {"opt_name": "adam", "opt_beta_1": "0.9", "opt_learning_rate": "0.001"}
+        sgd = {"opt_name": "sgd", "opt_momentum": "0.0", "opt_learning_rate": "0.01"}
+        assert design_of([adam, sgd]).options == ("opt_learning_rate", "opt_name")
+
+    def test_keeps_an_optimizers_param_that_was_varied(self) -> None:
+        sgd = {"opt_name": "sgd", "opt_momentum": "0.0"}
+        runs = [{"opt_name": "adam"}, sgd, sgd | {"opt_momentum": "0.9"}]
+        assert design_of(runs).options == ("opt_momentum", "opt_name")
+
+    def test_takes_an_estimators_own_params_for_part_of_it(self) -> None:
+        linear = {"estimator_name": "LogisticRegression", "max_iter": "100", "solver": "lbfgs"}
+        support = {"estimator_name": "SVC", "max_iter": "-1", "kernel": "rbf"}
+        assert design_of([linear, support]).options == ("estimator_name",)
+        assert design_of([linear, linear | {"max_iter": "200"}, support]).options == ("estimator_name", "max_iter")
 
     def test_of_no_runs_has_no_options(self) -> None:
         assert design_of([]).options == ()
@@ -129,6 +163,15 @@ class TestContrasts:
     def test_do_not_pair_runs_whose_seed_is_unknown(self) -> None:
         (found,) = contrasts(design_of([{"kernel_size": "3"}, {"kernel_size": "7"}]), "kernel_size")
         assert found.pairs == ()
+
+    def test_takes_a_seed_that_is_off_for_none(self) -> None:
+        assert terms_of({"random_state": "None"}).seed == ()
+
+    def test_leaves_out_where_a_run_was_put(self) -> None:
+        assert terms_of({"output_dir": "results/3", "run_name": "third", "logging_dir": "runs/Nov22"}).levels == ()
+
+    def test_takes_optimizers_that_keras_numbers_for_one(self) -> None:
+        assert terms_of({"opt_name": "adam_3"}) == terms_of({"opt_name": "adam"})
 
     @pytest.mark.parametrize("name", ["split_seed", "fold", "validation_fraction"])
     def test_do_not_pair_runs_of_another_split(self, name: str) -> None:

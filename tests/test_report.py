@@ -171,6 +171,24 @@ class TestBuildReport:
         twice = replace(other, curves=one.curves, validation=one.validation)
         assert len(build_report("tracker", [one, twice]).excluded) == 1
 
+    def test_counts_runs_on_unlogged_clips_apart_unless_they_went_the_same_way(self) -> None:
+        one, other = (replace(run_of(i, {"k": "3", "seed": "0"}), tags={}, validation=None) for i in (1, 2))
+        assert build_report("tracker", [one, other]).excluded == ()
+        assert len(build_report("tracker", [one, replace(other, curves=one.curves)]).excluded) == 1
+
+    def test_leaves_out_a_run_that_only_holds_others_together(self) -> None:
+        sweep = replace(run_of(1, {"space": "lr: 0.1, 0.2"}), curves={}, validation=None)
+        child = {"mlflow.parentRunId": sweep.run_id}
+        runs = [run_of(i, {"lr": f"0.{i}"}, tags=child) for i in (2, 3)]
+        report = build_report("tracker", [sweep, *runs])
+        assert [entry.run.name for entry in report.entries] == ["run-2", "run-3"]
+        assert report.excluded[0].reason == "only holds other runs together and trained nothing itself"
+
+    def test_keeps_a_parent_that_trained(self) -> None:
+        parent = run_of(1, {"lr": "0.1"})
+        report = build_report("tracker", [parent, run_of(2, {"lr": "0.2"}, tags={"mlflow.parentRunId": parent.run_id})])
+        assert report.excluded == ()
+
     def test_numbers_runs_by_start_then_by_id(self) -> None:
         runs = [replace(run, started=when) for run, when in zip(writeup(), [7, None, 3, 3], strict=True)]
         assert [e.run.name for e in build_report("tracker", runs).entries] == ["run-3", "run-4", "run-1", "run-2"]

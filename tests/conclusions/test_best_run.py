@@ -89,3 +89,37 @@ class TestBestRuns:
         assert (found.runs, found.method) == (tuple(f"{70 + fold:032x}" for fold in range(3)), FOLDS)
         assert (found.details.correct, found.n, found.details.folds) == (8, 12, 3)
         assert found.details.indistinguishable == tuple(f"{30 + fold:032x}" for fold in range(3))
+
+    def test_over_splits_speak_of_configurations(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = best(studied(*on_splits(made, {"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})))
+        assert (found.runs, found.method) == (tuple(f"{70 + split:032x}" for split in range(3)), FOLDS)
+        assert (found.details.correct, found.n, found.details.folds, found.details.splits) == (8, 12, 3, True)
+
+    def test_speak_of_runs_where_a_configuration_lacks_a_split(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = on_splits(made, {"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})[:-1]
+        found = best(studied(*runs))
+        assert [(one.details.others, one.details.elsewhere) for one in found] == [(1, True), (1, True)]
+
+    @pytest.mark.parametrize(("logged", "lacking"), [((), 3), ((2,), 2)])
+    def test_are_unknown_where_the_metric_is_missing(
+        self, made: MakeRun, studied: MakeStudy, logged: tuple[int, ...], lacking: int
+    ) -> None:
+        runs = [made(i, seed=str(i), metrics={"val_mae": 0.5} if i in logged else {}) for i in range(3)]
+        (found,) = best(studied(*runs, metric="val_mae"))
+        assert (found.verdict, len(found.runs), found.details.why) == ("unknown", 3, "no metric")
+        assert len(found.details.indistinguishable) == lacking
+
+    def test_count_no_clips_where_accuracy_is_not_the_metric(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "110", seed=str(i), metrics={"val_mae": 0.5 - i / 10}) for i in range(2)]
+        (found,) = best(studied(*runs, metric="val_mae"))
+        assert (found.details.correct, found.details.score, found.details.runner_up_score) == (None, 0.4, 0.5)
+
+
+def on_splits(made: MakeRun, rights: dict[str, list[str]]) -> list[Run]:
+    """Runs of each kernel size under split seeds 0, 1, …, each split with clips of its own."""
+    return [
+        made(10 * int(k) + split, right, {"k": k, "split_seed": str(split)}, prefix=f"split{split}",
+             tags={"tracker.split": f"split{split}"})
+        for k, found in rights.items()
+        for split, right in enumerate(found)
+    ]  # fmt: skip

@@ -87,6 +87,10 @@ class TestCommandLine:
     def test_refuses_runs_without_a_kernel_or_a_rate(self, made: MakeRun) -> None:
         assert command_line(made(1, params={"epochs": "3"}), "tracker", {}, 0) is None
 
+    def test_refuses_runs_of_another_program(self, made: MakeRun) -> None:
+        run = made(1, params=BASE, tags={"tracker.dataset": "", "tracker.split": ""}, metrics={"val_accuracy": 0.8})
+        assert command_line(run, "tracker", {}, 0) is None
+
     def test_refuses_another_spectrogram(self, made: MakeRun) -> None:
         params = BASE | Spectrogram(n_mels=64).params()
         assert command_line(made(1, params=params), "tracker", {}, 0) is None

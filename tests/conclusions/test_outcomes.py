@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.conclusions.outcomes import Metric, count_right, every_epoch, outcome, primary_metric
+from tracker.conclusions.outcomes import Metric, count_right, every_epoch, outcome, primary_metric, says_kept
 
 if TYPE_CHECKING:
     from conftest import MakeRun
@@ -86,6 +86,17 @@ class TestOutcome:
         run = made(1, val_loss=LOSSES, val_f1=[0.1, 0.2, 0.35, 0.4])
         assert outcome(1, run, Metric("val_f1"), None, None).score == 0.35
 
+    def test_keeps_the_epoch_that_keras_restored(self, made: MakeRun) -> None:
+        metrics = {"restored_epoch": 1.0, "stopped_epoch": 3.0}
+        found = outcome(
+            1, made(1, metrics=metrics, val_loss=LOSSES, val_accuracy=[0.1, 0.9, 0.3, 0.4]), ACCURACY, None, None
+        )
+        assert (found.best_epoch, found.kept_epoch, found.val_accuracy) == (3, 2, 0.9)
+
+    def test_keeps_the_last_epoch_where_keras_restored_none(self, made: MakeRun) -> None:
+        run = made(1, params={"restore_best_weights": "False"}, val_loss=LOSSES)
+        assert outcome(1, run, ACCURACY, None, None).kept_epoch == 4
+
     def test_of_nothing_logged_knows_nothing(self, made: MakeRun) -> None:
         found = outcome(1, made(1), ACCURACY, None, None)
         assert {found.best_epoch, found.stop_epoch, found.val_loss, found.correct, found.score, found.seconds} == {None}
@@ -103,6 +114,28 @@ class TestPrimaryMetric:
 
     def test_falls_where_asked_to(self) -> None:
         assert primary_metric([], "val_score", minimise=True).falls
+
+    def test_is_no_share_of_clips_where_it_goes_above_one(self, made: MakeRun) -> None:
+        per_cent = primary_metric([made(1, metrics={"val_accuracy": 83.3})], None)
+        assert (per_cent.is_share, per_cent.is_accuracy) == (False, False)
+        judged = primary_metric([made(1, "110", metrics={"val_accuracy": 66.7})], None)
+        assert judged.is_accuracy
+
+    def test_says_that_its_direction_is_a_guess(self) -> None:
+        assert primary_metric([], "quality").assumed
+        assert not primary_metric([], "quality", minimise=False).assumed
+        assert not primary_metric([], "val_mae").assumed
+
+
+class TestSaysKept:
+    def test_is_true_of_a_run_in_trackers_format(self, made: MakeRun) -> None:
+        assert says_kept(made(1))
+
+    @pytest.mark.parametrize("param", ["keep", "restore_best_weights"])
+    def test_is_true_where_a_param_says_so(self, made: MakeRun, param: str) -> None:
+        foreign = {"tracker.dataset": "", "tracker.split": ""}
+        assert says_kept(made(1, params={param: "True"}, tags=foreign))
+        assert not says_kept(made(1, tags=foreign))
 
 
 class TestEveryEpoch:

@@ -19,6 +19,23 @@ class TestRoleOf:
     def test_takes_acc_for_accuracy(self) -> None:
         assert role_of("val_acc") == ("accuracy", "validation")
 
+    @pytest.mark.parametrize("name", ["val_loss_epoch", "Loss/val", "loss.validation", "validation_0-loss"])
+    def test_knows_validation_metrics_as_others_name_them(self, name: str) -> None:
+        assert role_of(name) == ("loss", "validation")
+
+    @pytest.mark.parametrize("name", ["train_loss_epoch", "loss_epoch", "Loss/train"])
+    def test_knows_training_metrics_as_others_name_them(self, name: str) -> None:
+        assert role_of(name) == ("loss", "training")
+
+    def test_takes_a_value_by_batch_for_none_by_epoch(self) -> None:
+        assert role_of("train_loss_step") == ("loss_step", "training")
+
+    def test_knows_the_rate_that_lightning_monitors(self) -> None:
+        assert role_of("lr-Adam") == ("learning_rate", "training")
+
+    def test_takes_no_test_metric_for_one_of_validation(self) -> None:
+        assert role_of("test_accuracy") == ("test_accuracy", "training")
+
     def test_takes_a_bare_prefix_for_a_name(self) -> None:
         assert role_of("val") == ("val", "training")
 
@@ -30,12 +47,15 @@ class TestNamed:
     def test_takes_whichever_is_there(self) -> None:
         assert named(["train/loss", "eval/loss"], "loss", "validation") == "eval/loss"
 
+    def test_takes_the_last_of_several_sets_of_clips(self) -> None:
+        assert named(["validation_0-auc", "validation_1-auc"], "auc", "validation") == "validation_1-auc"
+
     def test_finds_nothing_where_nothing_fits(self) -> None:
         assert named(["loss"], "accuracy", "validation") is None
 
 
 class TestFalls:
-    @pytest.mark.parametrize("name", ["val_loss", "mae", "eval/rmse", "perplexity", "word_error"])
+    @pytest.mark.parametrize("name", ["val_loss", "mae", "eval/rmse", "perplexity", "word_error", "valid_0-logloss"])
     def test_is_true_of_what_should_be_low(self, name: str) -> None:
         assert falls(name) is True
 
