@@ -193,6 +193,21 @@ class TestViewComparison:
         assert (len(view.classes), view.more_classes) == (MOST_CLASSES, 7)
         assert len(view.differing) + view.more_options == 20
 
+    def test_shows_the_metric_that_runs_are_compared_by_and_nothing_that_neither_logged(self) -> None:
+        runs = (run_of(FIRST, "10"), run_of(SECOND, "10", kernel_size="7"))
+        told = [replace(run, validation=None, curves={}, metrics={"pesq": 3 + i / 10}) for i, run in enumerate(runs, 1)]
+        found = build_comparison("genres", told, (FIRST, SECOND), metric="pesq", minimise=False)
+        assert [(row.name, row.values) for row in view_comparison(found).results] == [("pesq", ("3.2", "3.1"))]
+
+    def test_shows_an_accuracy_that_gives_no_count_as_a_share(self) -> None:
+        counted, shared = run_of(FIRST, "10"), replace(run_of(SECOND, "10", kernel_size="7"), validation=None)
+        rows = {row.name: row.values for row in view_comparison(compared(counted, shared)).results}
+        assert rows["right"] == ("1 of 2", "–")
+        assert "validation accuracy, %" not in rows
+        shared = replace(shared, metrics={"best_val_accuracy": 0.712})
+        rows = {row.name: row.values for row in view_comparison(compared(counted, shared)).results}
+        assert set(rows["validation accuracy, %"]) == {"50.0", "71.2"}
+
     def test_rounds_no_probability_to_a_false_0_or_100(self) -> None:
         sure = run_of(FIRST, "1", kernel_size="7")
         sure = replace(sure, validation=replace(sure.validation, probabilities=np.array([[0.99999, 0.00001]])))

@@ -119,9 +119,9 @@ def _rows(view: ComparisonView) -> Iterator[tuple[str, ...]]:
     yield "name", *view.names
     yield "id", *(run_id[:_SHORT_ID] for run_id in view.ids)
     for row in view.differing:
-        yield row.name.lower(), *row.levels
+        yield row.name, *row.levels
     for result in view.results:
-        yield result.name.lower(), *result.values
+        yield result.name, *result.values
 
 
 def _concluded(view: ComparisonView) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.conclusions.roles import ACCURACY, LOSS, role_of
 from tracker.conclusions.sentences.words import capitalised, option_words
 from tracker.render import numbers
 from tracker.render.arrangement import MOST_OPTIONS, VERDICTS, run_row
@@ -19,10 +20,11 @@ from tracker.render.markdown import tidy
 from tracker.render.view import ConclusionView
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from markupsafe import Markup
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.render.view import RunRow
     from tracker.report import ClassCount, Comparison, Differing, SharedClip
 
 SCHEMA = "tracker.comparison/1"
@@ -32,6 +34,9 @@ MOST_CLIPS = 15
 MOST_CLASSES = 50
 """Classes that a person is shown."""
 
+_SHOWN = ((LOSS, "validation"), (ACCURACY, "validation"))
+"""Metrics that have a row in any case."""
+
 
 @dataclass(frozen=True, slots=True)
 class LevelsRow:
@@ -40,13 +45,23 @@ class LevelsRow:
     name: str
     levels: tuple[str, str]
 
+    @property
+    def title(self) -> str:
+        """The name as a table's row begins with it."""
+        return capitalised(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """What came out, in words, and the number of each run."""
+    """What came out, in words or by a metric's own name, and the number of each run."""
 
     name: str
     values: tuple[Markup, Markup]
+
+    @property
+    def title(self) -> str:
+        """The name as a table's row begins with it."""
+        return capitalised(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +137,7 @@ def view_comparison(comparison: Comparison) -> ComparisonView:
         ids=(first.run_id, second.run_id),
         differing=tuple(_levels(found) for found in (*options, *comparison.repetition)),
         more_options=len(comparison.options) - len(options),
-        results=_results(run_row(first.entry), run_row(second.entry)),
+        results=tuple(row for row in _results(comparison) if set(row.values) != {numbers.NONE}),
         conclusion=_conclusion(comparison.conclusion, comparison.alpha),
         remarks=comparison.remarks,
         clips_in_common=comparison.clips_in_common,
@@ -197,17 +212,23 @@ def render_comparison_json(comparison: Comparison) -> str:
 
 
 def _levels(found: Differing) -> LevelsRow:
-    return LevelsRow(capitalised(option_words(found.name)), found.levels)
+    return LevelsRow(option_words(found.name), found.levels)
 
 
-def _results(first: RunRow, second: RunRow) -> tuple[ResultRow, ...]:
-    return (
-        ResultRow("Right", (first.right, second.right)),
-        ResultRow("95 % interval", (first.interval, second.interval)),
-        ResultRow("Validation loss", (first.val_loss, second.val_loss)),
-        ResultRow("Best epoch", (first.best_epoch, second.best_epoch)),
-        ResultRow("Stop epoch", (first.stop_epoch, second.stop_epoch)),
-    )
+def _results(comparison: Comparison) -> Iterator[ResultRow]:
+    """Yield what each run came to; what neither logged is left out where it is shown."""
+    one, other = (run.entry for run in comparison.runs)
+    first, second = run_row(one), run_row(other)
+    yield ResultRow("right", (first.right, second.right))
+    if any(row.right == numbers.NONE != row.share for row in (first, second)):
+        yield ResultRow("validation accuracy, %", (first.share, second.share))
+    yield ResultRow("95 % interval", (first.interval, second.interval))
+    if role_of(comparison.metric) not in _SHOWN:
+        digits = numbers.digits_apart([entry.score for entry in (one, other) if entry.score is not None])
+        yield ResultRow(comparison.metric, (numbers.fixed(one.score, digits), numbers.fixed(other.score, digits)))
+    yield ResultRow("validation loss", (first.val_loss, second.val_loss))
+    yield ResultRow("best epoch", (first.best_epoch, second.best_epoch))
+    yield ResultRow("stop epoch", (first.stop_epoch, second.stop_epoch))
 
 
 def _conclusion(conclusion: Conclusion | None, alpha: float) -> ConclusionView | None:
