@@ -10,7 +10,9 @@ import pytest
 from filelock import FileLock
 
 from tests.store.make_schema import migrated
+from tracker.entries import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
 from tracker.runs import EpochPredictions, Predictions
+from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
 from tracker.store.ui import serving
@@ -19,6 +21,8 @@ from tracker.store.write import RunWriter, start_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tracker.entries import Entry
 
 CLASSES = ("blues", "jazz", "rock")
 START = 1_700_000_000_000
@@ -45,6 +49,52 @@ def ticking(start: int = START) -> Callable[[], int]:
     """A clock that is one second later each time it is asked."""
     times = itertools.count(start, 1_000)
     return lambda: next(times)
+
+
+MANIFEST = "path,label,group,split,fold\nblues/000.wav,blues,artist 1,validation,\nx,jazz,artist 2,train,\n"
+
+STARTED = Started(
+    time=START,
+    uri="sqlite:///mlflow.db",
+    experiment="tracker",
+    name="a run",
+    metric="val_accuracy",
+    params={"kernel_size": "7", "learning_rate": "0.0001"},
+    tags={"tracker.data": "demo"},
+    datasets=tuple(DatasetUsed("demo", "f" * 64, "demo", of, CLASSES, 4) for of in ("training", "validation")),
+)
+
+
+def epochs(*losses: float, first: int = 1, start: int = START) -> list[EpochDone]:
+    """Epochs that took a second each."""
+    return [
+        EpochDone(start + 1_000 * n, n, {"loss": loss / 2, "val_loss": loss}) for n, loss in enumerate(losses, first)
+    ]
+
+
+def whole_journal(artifacts: Path) -> list[Entry]:
+    """The journal of a finished run, with its files in a folder beside it."""
+    files = {
+        VALIDATION: predictions_csv(predictions()).encode(),
+        VALIDATION_BY_EPOCH: epoch_predictions_npz(epoch_predictions()),
+        DATASET: MANIFEST.encode(),
+        "model/MLmodel": b"flavors: {}\n",
+        "model/data/model.keras": b"\x00\xff",
+    }
+    for path, data in files.items():
+        (artifacts / path).parent.mkdir(parents=True, exist_ok=True)
+        (artifacts / path).write_bytes(data)
+    return [
+        STARTED,
+        Attached(DATASET),
+        *epochs(1.0, 0.5, float("nan")),
+        Measured(START + 4_000, {"best_epoch": 2, "best_val_loss": 0.5}),
+        Attached(VALIDATION),
+        Attached(VALIDATION_BY_EPOCH),
+        Tagged({"mlflow.note.content": "what came out"}),
+        Attached("model"),
+        Ended(START + 5_000, "FINISHED"),
+    ]
 
 
 @pytest.fixture

@@ -13,6 +13,11 @@ import keras
 import mlflow
 from mlflow import MlflowClient
 
+from tests.store.conftest import STARTED
+from tracker.entries import Attached
+from tracker.store.model import save_keras_model
+from tracker.store.send import Sender
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,6 +35,35 @@ def model() -> keras.Model:
 @pytest.fixture
 def example() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(4, 8, 5, 1)).astype(np.float32)
+
+
+class TestSaveKerasModel:
+    def test_sent_from_a_journal_is_loaded_by_keras_and_as_a_function(
+        self,
+        location: Location,
+        tmp_path: Path,
+        model: keras.Model,
+        example: np.ndarray,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        save_keras_model(tmp_path / "journal/model", model, example)
+        sender = Sender(location, "a-journal", None, lambda _delivery: None)
+        delivery = sender.send([STARTED, Attached("model")], tmp_path / "journal")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", location.uri)
+        uri = f"runs:/{delivery.run_id}/model"
+        expected = model.predict_on_batch(example)
+        assert np.allclose(mlflow.keras.load_model(uri).predict_on_batch(example), expected, atol=1e-6)
+        assert np.allclose(mlflow.pyfunc.load_model(uri).predict(example), expected, atol=1e-6)
+
+    def test_replaces_what_was_there_and_leaves_nothing_else(
+        self, tmp_path: Path, model: keras.Model, example: np.ndarray
+    ) -> None:
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model/left from before").touch()
+        save_keras_model(tmp_path / "model", model, example)
+        assert [path.name for path in tmp_path.iterdir()] == ["model"]
+        assert (tmp_path / "model/MLmodel").exists()
+        assert not (tmp_path / "model/left from before").exists()
 
 
 class TestLogKerasModel:

@@ -12,26 +12,31 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
+from tracker.store.failures import GoneError, UnreachableError
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing here talks to anybody
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # the default, 7, blocks each call to a dead server for four minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a database moved aside is never written to any more
     "GIT_PYTHON_REFRESH": "quiet",
 }
 """Environment that MLflow reads, some of it when it is imported; what the user has set goes before."""
 
 _GREETING_S = 10
+_TOO_MANY, _SERVERS_FAULT = 429, 500
+_NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
 from mlflow import MlflowClient  # noqa: E402 -- after its settings
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag  # noqa: E402
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
 from mlflow.utils.rest_utils import http_request  # noqa: E402
+from requests import HTTPError  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +52,7 @@ __all__ = [
     "MlflowException",
     "Param",
     "RunTag",
+    "ViewType",
     "client_of",
     "get_default_host_creds",
     "http_request",
@@ -60,14 +66,25 @@ def client_of(location: Location) -> MlflowClient:
     Raises
     ------
     StoreError
-        If the store cannot be opened or the server does not answer.
+        If the store cannot be opened; `UnreachableError` if the server does not answer.
     """
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once
-    if not location.database:
-        _greet(location)
     with one_line_errors(f"cannot open the store {location.shown}"):
+        if location.database:
+            return _database_client(location.uri)
+        _greet(location)
         return MlflowClient(location.uri)
+
+
+def _database_client(uri: str) -> MlflowClient:
+    """Open a database, which raises SQLAlchemy's own error where it is locked; what a client does later does not."""
+    from sqlalchemy.exc import OperationalError  # which a client of a server does without
+
+    try:
+        return MlflowClient(uri)
+    except OperationalError as error:
+        raise OSError(str(error)) from error
 
 
 def _greet(location: Location) -> None:
@@ -75,18 +92,40 @@ def _greet(location: Location) -> None:
     try:
         http_request(get_default_host_creds(location.uri), "/health", "GET", max_retries=0, timeout=_GREETING_S)
     except MlflowException as error:
-        raise StoreError(
+        raise UnreachableError(
             f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
         ) from error
 
 
 @contextmanager
 def one_line_errors(what: str) -> Iterator[None]:
-    """Turn what MLflow, the network or the disk raises into a `StoreError` of one line that begins with `what`."""
+    """Turn what MLflow, the network or the disk raises into a `StoreError` of one line that begins with `what`.
+
+    Raises
+    ------
+    UnreachableError
+        If nobody answered, or who answered could not do it now: a lock, a full disk, a fault of the server's own.
+    GoneError
+        If what was asked for is not in the store.
+    StoreError
+        If it was refused.
+    """
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise StoreError(f"{what}: {_one_line(error)}") from error
+        raise _kind(error)(f"{what}: {_one_line(error)}") from error
+
+
+def _kind(error: MlflowException | OSError) -> type[StoreError]:
+    if isinstance(error, MlflowException):
+        return GoneError if error.error_code == _NOT_THERE else _kind_of_status(error.get_http_status_code())
+    if isinstance(error, HTTPError) and error.response is not None:
+        return _kind_of_status(error.response.status_code)
+    return UnreachableError
+
+
+def _kind_of_status(status: int) -> type[StoreError]:
+    return UnreachableError if status == _TOO_MANY or status >= _SERVERS_FAULT else StoreError
 
 
 def _one_line(error: Exception) -> str:

@@ -27,6 +27,9 @@ Fetch = Callable[[str], bytes | None]
 
 DATASET_TAG = "tracker.dataset"
 
+_RUNNING = "RUNNING"
+"""A run that goes on; MLflow keeps of one that was resumed when it had ended before."""
+
 BY_EPOCH_RUNS = 50
 """Runs whose by-epoch predictions are read unless said otherwise: a few hundred clips each are 50 MB together."""
 
@@ -147,7 +150,7 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         validation_by_epoch=epochs,
         groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation else {},
         started=record.started,
-        ended=record.ended,
+        ended=None if record.status == _RUNNING else record.ended,
     )
 
 

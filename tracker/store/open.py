@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from tracker.errors import StoreError
 from tracker.store.client import MlflowClient, MlflowException, client_of, one_line_errors
+from tracker.store.failures import UnreachableError
 from tracker.store.schema import State, make, refusal, state_of
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
     Raises
     ------
     StoreError
-        If it was made by another version of MLflow, half-made or not to be written to.
+        If it was made by another version of MLflow or half-made.
+    UnreachableError
+        If it is locked, cannot be made or does not answer.
     """
     if location.database:
         state = _settled_state(location.database)
@@ -135,7 +138,7 @@ def _made(database: Path, artifacts: str, clock: Clock) -> State:
             state = state_of(database)
         lock.unlink(missing_ok=True)  # whoever still waits for it finds the store made
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"cannot make a store at {database}: {error}") from error
+        raise UnreachableError(f"cannot make a store at {database}: {error}") from error
     return state
 
 

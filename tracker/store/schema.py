@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
+from tracker.store.failures import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,14 +110,17 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
 
     Raises
     ------
+    UnreachableError
+        If the file stays locked or cannot be read now.
     StoreError
-        If the file cannot be read, is no SQLite file or stays locked.
+        If it is no SQLite file or damaged.
     """
     try:
         with closing(_open_read_only(database)) as connection:
             yield connection
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"cannot read the store {database}: {error}") from error
+        kind = UnreachableError if isinstance(error, sqlite3.OperationalError) else StoreError
+        raise kind(f"cannot read the store {database}: {error}") from error
 
 
 def _open_read_only(database: Path) -> sqlite3.Connection:

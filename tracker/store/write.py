@@ -5,17 +5,18 @@ Nothing is logged in the background and nothing is guessed: no autologging, no a
 
 from __future__ import annotations
 
-import json
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from tracker.store.client import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, one_line_errors
-from tracker.store.limits import check_keys, check_params, check_tags
+from tracker.entries import DatasetUsed, Status
+from tracker.store.client import one_line_errors
+from tracker.store.limits import check_params, check_tags
 from tracker.store.open import DEFAULT_METRIC, Clock, Store, now_ms, open_store
+from tracker.store.stored_run import StoredRun
+from tracker.store.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
     from tracker.store.location import Location
     from tracker.store.model import Model
 
-Ending = Literal["FINISHED", "FAILED", "KILLED"]
-
-_PARAMS_A_BATCH = 100
-"""MLflow's own limit."""
-
-_DIGEST_LENGTH = 12
-"""Characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context."""
+Ending = Status
 
 
 class RunWriter:
@@ -48,6 +43,7 @@ class RunWriter:
         self.run_id = run_id
         self._store = store
         self._clock = clock
+        self._run = StoredRun(store, run_id)
 
     def log_epoch(self, step: int, metrics: Mapping[str, float]) -> None:
         """Write the metrics of one epoch, all or none.
@@ -64,11 +60,8 @@ class RunWriter:
         StoreError
             If a name is none to MLflow, or the store refuses or is away.
         """
-        check_keys("metric", metrics)
         now = self._clock()
-        rows = [Metric(key, float(value), now, step) for key, value in metrics.items()]
-        with self._errors("metrics"):
-            self._store.client.log_batch(self.run_id, metrics=rows, synchronous=True)
+        self._run.log_values(Value(key, float(value), now, step) for key, value in metrics.items())
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Write metrics that a run has once, at step 0; otherwise as `log_epoch`."""
@@ -82,10 +75,7 @@ class RunWriter:
         StoreError
             If MLflow would cut or refuse one, or the store refuses or is away.
         """
-        check_tags(tags)
-        rows = [RunTag(key, value) for key, value in tags.items()]
-        with self._errors("tags"):
-            self._store.client.log_batch(self.run_id, tags=rows, synchronous=True)
+        self._run.set_tags(tags)
 
     def log_dataset(
         self,
@@ -95,7 +85,7 @@ class RunWriter:
         *,
         context: str,
         classes: Sequence[str] = (),
-        clips: int | None = None,
+        clips: int,
     ) -> None:
         """Write what the run was trained or measured on, so that MLflow's UI shows it.
 
@@ -109,7 +99,7 @@ class RunWriter:
         context : str
             What it served for: ``training``, ``validation``.
         classes : sequence of str
-        clips : int or None
+        clips : int
             How many there are.
 
         Raises
@@ -117,17 +107,7 @@ class RunWriter:
         StoreError
             If the store refuses or is away.
         """
-        dataset = Dataset(
-            name,
-            f"{digest[:_DIGEST_LENGTH]}-{context}",
-            source_type="local",
-            source=json.dumps({"uri": source}),
-            schema=json.dumps({"classes": list(classes)}),
-            profile=json.dumps({"clips": clips, "classes": len(classes)}),
-        )
-        with self._errors("dataset"):
-            tagged = DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
-            self._store.client.log_inputs(self.run_id, [tagged])
+        self._run.log_datasets([DatasetUsed(name, digest, source, context, tuple(classes), clips)])
 
     def log_text(self, text: str, path: str) -> None:
         """Write a text as the artifact `path`; bytes that are no Unicode in a file's name come out as they were."""
@@ -141,7 +121,7 @@ class RunWriter:
         StoreError
             If the store refuses or is away, or the disk is full.
         """
-        with self._errors(path):
+        with self._run.errors(path):
             self._store.client.log_stream(self.run_id, BytesIO(data), path)
 
     def log_model(self, model: Model, example: NDArray[np.float32]) -> None:
@@ -160,7 +140,7 @@ class RunWriter:
         """
         from tracker.store.model import log_keras_model
 
-        with self._errors("model"):
+        with self._run.errors("model"):
             log_keras_model(self._store.client, self.run_id, model, example)
 
     def finish(self, status: Ending) -> None:
@@ -171,11 +151,7 @@ class RunWriter:
         StoreError
             If the store refuses or is away.
         """
-        with self._errors("end"):
-            self._store.client.set_terminated(self.run_id, status, end_time=self._clock())
-
-    def _errors(self, what: str) -> AbstractContextManager[None]:
-        return one_line_errors(f"cannot write the {what} of run {self.run_id} to {self._store.location.shown}")
+        self._run.end(status, self._clock())
 
 
 def start_run(
@@ -209,9 +185,7 @@ def start_run(
     check_tags(tags)
     store = open_store(location, clock)
     experiment_id = store.ensure_experiment(experiment, metric)
-    rows = [Param(key, value) for key, value in params.items()]
     with one_line_errors(f"cannot start a run in {location.shown}"):
         run_id = store.client.create_run(experiment_id, clock(), dict(tags), name).info.run_id
-        for start in range(0, len(rows), _PARAMS_A_BATCH):
-            store.client.log_batch(run_id, params=rows[start : start + _PARAMS_A_BATCH], synchronous=True)
+    StoredRun(store, run_id).log_params(params)
     return RunWriter(store, experiment_id, run_id, clock)

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from tests.store.conftest import START, STARTED, epochs, whole_journal
+from tracker.entries import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged
+from tracker.errors import StoreError
+from tracker.store.failures import GoneError, UnreachableError
+from tracker.store.location import Location, locate
+from tracker.store.open import open_store
+from tracker.store.read import read_experiment
+from tracker.store.schema import reading
+from tracker.store.send import Sender
+from tracker.store.values import JOURNAL_TAG, REASON_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlflow.entities import Run
+
+    from tracker.entries import Entry
+
+JOURNAL = "a1-b2.c3_d4"
+
+
+class Journal:
+    """A journal's folder as far as sending is concerned: what was saved of the delivery, and the files."""
+
+    def __init__(self, location: Location, folder: Path) -> None:
+        self.location = location
+        self.artifacts = folder / "journal/artifacts"
+        self.saved: list[Delivery] = []
+        self.artifacts.mkdir(parents=True)
+
+    def send(self, entries: Sequence[Entry], *, knowing: Delivery | None = None) -> Delivery:
+        sender = Sender(self.location, JOURNAL, knowing, self.saved.append)
+        return sender.send(entries, self.artifacts)
+
+    def runs(self) -> list[Run]:
+        client = MlflowClient(self.location.uri)
+        experiment = client.get_experiment_by_name("tracker")
+        return list(client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL))
+
+
+@pytest.fixture
+def journal(location: Location, tmp_path: Path) -> Journal:
+    return Journal(location, tmp_path)
+
+
+def dump(database: Path) -> list[str]:
+    """All that a store holds, but for the ids that MLflow draws for datasets' inputs."""
+    with reading(database) as connection:
+        return sorted(line for line in connection.iterdump() if not line.startswith('INSERT INTO "input'))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class TestSender:
+    def test_sends_a_whole_journal(self, journal: Journal, tmp_path: Path) -> None:
+        entries = whole_journal(journal.artifacts)
+        delivery = journal.send(entries)
+        (run,) = journal.runs()
+        assert (run.info.run_id, run.info.artifact_uri) == (delivery.run_id, delivery.artifacts)
+        assert delivery.entries == len(entries)
+        assert (run.info.run_name, run.info.status) == ("a run", "FINISHED")
+        assert (run.info.start_time, run.info.end_time) == (START, START + 5_000)
+        assert run.data.params == STARTED.params
+        assert run.data.tags == {
+            "tracker.data": "demo",
+            "mlflow.runName": "a run",
+            "mlflow.note.content": "what came out",
+            JOURNAL_TAG: JOURNAL,
+        }
+        assert run.data.metrics["best_epoch"] == 2
+        assert math.isnan(run.data.metrics["val_loss"])
+        assert files(tmp_path / "mlruns/tracker" / delivery.run_id / "artifacts") == files(journal.artifacts)
+
+    def test_sends_the_datasets_with_what_they_served_for(self, journal: Journal) -> None:
+        delivery = journal.send([STARTED])
+        journal.send([STARTED], knowing=Delivery(delivery.run_id, delivery.artifacts, 0))
+        inputs = journal.runs()[0].inputs.dataset_inputs
+        found = {one.tags[0].value: one.dataset for one in inputs}
+        assert sorted(found) == ["training", "validation"]
+        assert len(inputs) == 2
+        assert found["training"].digest == "ffffffffffff-training"
+        assert json.loads(found["training"].profile) == {"clips": 4, "classes": 3}
+
+    def test_sent_again_from_the_start_leaves_the_same(self, journal: Journal, tmp_path: Path) -> None:
+        entries = whole_journal(journal.artifacts)
+        first = journal.send(entries)
+        before = dump(tmp_path / "mlflow.db"), files(tmp_path / "mlruns")
+        assert journal.send(entries) == first
+        assert journal.send(entries, knowing=Delivery(first.run_id, first.artifacts, 0)) == first
+        assert (dump(tmp_path / "mlflow.db"), files(tmp_path / "mlruns")) == before
+
+    def test_broken_off_after_any_step_and_gone_on_with_leaves_the_same(self, tmp_path: Path) -> None:
+        entries = whole_journal(tmp_path / "whole/journal/artifacts")
+        whole = Journal(locate(None, tmp_path / "whole"), tmp_path / "other")
+        whole.artifacts = tmp_path / "whole/journal/artifacts"
+        whole.send(entries)
+        for point in range(len(whole.saved)):
+            broken = Journal(locate(None, tmp_path / f"{point}"), tmp_path / f"{point}")
+            whole_journal(broken.artifacts)
+
+            def save(delivery: Delivery, journal: Journal = broken, last: int = point) -> None:
+                if len(journal.saved) == last:
+                    raise InterruptedError
+                journal.saved.append(delivery)
+
+            with pytest.raises(InterruptedError):
+                Sender(broken.location, JOURNAL, None, save).send(entries, broken.artifacts)
+            broken.send(entries, knowing=broken.saved[-1] if broken.saved else None)
+            (run,) = broken.runs()
+            assert plain(run) == plain(whole.runs()[0])
+            held, expected = (read_experiment(j.location, "tracker").runs[0].curves for j in (broken, whole))
+            assert {key: str(curve.values) for key, curve in held.items()} == {
+                key: str(curve.values) for key, curve in expected.items()
+            }
+
+    def test_tells_after_every_step_how_far_it_is(self, journal: Journal) -> None:
+        entries = [STARTED, *epochs(1.0, 0.5), Tagged({"a": "b"}), *epochs(0.25, first=3)]
+        journal.send(entries)
+        assert [delivery.entries for delivery in journal.saved] == [0, 1, 3, 4, 5]
+
+    def test_sends_as_a_journal_grows(self, journal: Journal) -> None:
+        entries = whole_journal(journal.artifacts)
+        sender = Sender(journal.location, JOURNAL, None, journal.saved.append)
+        for length in range(1, len(entries) + 1):
+            assert sender.send(entries[:length], journal.artifacts).entries == length
+        assert [delivery.entries for delivery in journal.saved] == list(range(len(entries) + 1))
+        assert len(journal.runs()) == 1
+
+    def test_sends_waiting_epochs_in_as_few_calls_as_mlflow_allows(self, journal: Journal) -> None:
+        entries = [STARTED, *epochs(*[1.0] * 1_234)]
+        journal.send(entries)
+        assert [delivery.entries for delivery in journal.saved] == [0, 1, 501, 1_001, 1_235]
+        assert len(read_experiment(journal.location, "tracker").runs[0].curves["loss"].steps) == 1_234
+
+    def test_sends_an_epoch_of_more_values_than_a_call_takes(self, journal: Journal) -> None:
+        journal.send([STARTED, EpochDone(START, 1, {f"metric {i}": float(i) for i in range(2_500)})])
+        assert len(read_experiment(journal.location, "tracker").runs[0].metrics) == 2_500
+
+    def test_makes_no_second_run_where_the_answer_was_lost(self, journal: Journal) -> None:
+        first = journal.send([STARTED])
+        assert journal.send([STARTED, *epochs(1.0)]) == Delivery(first.run_id, first.artifacts, 2)
+        assert len(journal.runs()) == 1
+
+    def test_keeps_one_run_where_a_server_made_two(self, journal: Journal) -> None:
+        store = open_store(journal.location)
+        experiment = store.ensure_experiment("tracker")
+        for _ in range(2):
+            store.client.create_run(experiment, START, {JOURNAL_TAG: JOURNAL}, "a run")
+        delivery = journal.send([STARTED, *epochs(1.0)])
+        stages = {run.info.run_id: run.info.lifecycle_stage for run in journal.runs()}
+        assert sorted(stages.values()) == ["active", "deleted"]
+        assert stages[delivery.run_id] == "active"
+
+    def test_asks_a_store_that_has_all_for_nothing(self, journal: Journal) -> None:
+        entries = [STARTED, *epochs(1.0)]
+        known = Delivery("ab" * 16, "file:///nowhere", 2)
+        away = Sender(Location("http://127.0.0.1:9", None, ""), JOURNAL, known, journal.saved.append)
+        assert away.send(entries, journal.artifacts) == known
+        assert not journal.saved
+
+    def test_sends_all_again_of_a_journal_that_lost_its_end(self, journal: Journal) -> None:
+        delivery = journal.send([STARTED, *epochs(1.0, 0.5, 0.25)])
+        assert journal.send([STARTED, *epochs(1.0, 0.7)], knowing=delivery).entries == 3
+        curve = read_experiment(journal.location, "tracker").runs[0].curves["val_loss"]
+        assert curve.steps.tolist() == [1, 2, 3]
+
+    def test_lets_a_resumed_run_be_running_and_then_finished(self, journal: Journal) -> None:
+        interrupted = [STARTED, *epochs(1.0), Ended(START + 2_000, "KILLED", "interrupted")]
+        journal.send(interrupted)
+        (run,) = journal.runs()
+        assert (run.info.status, run.data.tags[REASON_TAG]) == ("KILLED", "interrupted")
+        resumed = [*interrupted, Resumed(START + 9_000, 1), *epochs(0.5, first=2, start=START + 9_000)]
+        journal.send(resumed)
+        (run,) = journal.runs()
+        assert run.info.status == "RUNNING"
+        assert REASON_TAG not in run.data.tags
+        assert read_experiment(journal.location, "tracker").runs[0].ended is None
+        journal.send([*resumed, Ended(START + 20_000, "FINISHED")])
+        (run,) = journal.runs()
+        assert (run.info.status, run.info.end_time) == ("FINISHED", START + 20_000)
+
+    def test_takes_the_epochs_as_they_come_whatever_the_clock_says(self, journal: Journal) -> None:
+        times = [START, START - 3_600_000, START - 3_600_000, 0]
+        entries = [EpochDone(time, n, {"loss": 1 / n}) for n, time in enumerate(times, 1)]
+        delivery = journal.send([STARTED, *entries, Ended(START - 5, "FINISHED")])
+        (run,) = read_experiment(journal.location, "tracker").runs
+        assert run.curves["loss"].steps.tolist() == [1, 2, 3, 4]
+        assert run.curves["loss"].values.tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
+        assert run.metrics["loss"] == 1 / 4
+        history = MlflowClient(journal.location.uri).get_metric_history(delivery.run_id, "loss")
+        assert {one.step: (one.value, one.timestamp) for one in history} == {
+            n: (1 / n, time) for n, time in enumerate(times, 1)
+        }
+
+    @pytest.mark.parametrize("later", [0, -3_600_000])
+    def test_takes_the_last_written_of_an_epoch_whatever_the_clock_says(self, journal: Journal, later: int) -> None:
+        again = [EpochDone(START + later * n, 1, {"loss": loss}) for n, loss in enumerate([0.5, 0.9, 0.1])]
+        once = [Measured(START + later * n, {"best_epoch": best}) for n, best in enumerate([7, 3])]
+        delivery = journal.send([STARTED, *again, *once])
+        journal.send([STARTED, *again, *once], knowing=Delivery(delivery.run_id, delivery.artifacts, 0))
+        (run,) = read_experiment(journal.location, "tracker").runs
+        assert run.curves["loss"].values.tolist() == [0.1]
+        assert run.metrics == {"loss": 0.1, "best_epoch": 3.0}
+        history = MlflowClient(journal.location.uri).get_metric_history(delivery.run_id, "loss")
+        assert [one.value for one in history] == [0.5, 0.9, 0.1]
+
+    def test_waits_for_a_database_that_is_locked(self, journal: Journal, tmp_path: Path) -> None:
+        sender = Sender(journal.location, JOURNAL, None, journal.saved.append)
+        sender.send([STARTED], journal.artifacts)
+        other = sqlite3.connect(tmp_path / "mlflow.db", check_same_thread=False, isolation_level=None)
+        with closing(other):
+            other.execute("BEGIN EXCLUSIVE")
+            release = threading.Timer(1.0, other.execute, ("ROLLBACK",))
+            release.start()
+            begun = time.monotonic()
+            assert sender.send([STARTED, *epochs(1.0)], journal.artifacts).entries == 2
+            assert time.monotonic() - begun > 0.5
+            release.join()
+
+    def test_says_that_a_server_is_away(self, journal: Journal) -> None:
+        journal.location = Location("http://127.0.0.1:9", None, "")
+        with pytest.raises(UnreachableError, match="no tracking server answers at"):
+            journal.send([STARTED])
+        assert not journal.saved
+
+    def test_says_that_the_database_is_away_and_makes_no_other(self, journal: Journal, tmp_path: Path) -> None:
+        delivery = journal.send([STARTED])
+        (tmp_path / "mlflow.db").rename(tmp_path / "taken away")
+        with pytest.raises(UnreachableError, match=r"mlflow\.db is no longer there: bring it back"):
+            journal.send([STARTED, *epochs(1.0)], knowing=delivery)
+        assert not (tmp_path / "mlflow.db").exists()
+        (tmp_path / "taken away").rename(tmp_path / "mlflow.db")
+        assert journal.send([STARTED, *epochs(1.0)], knowing=delivery).entries == 2
+
+    def test_never_writes_to_a_database_that_was_moved_aside(self, journal: Journal, tmp_path: Path) -> None:
+        sender = Sender(journal.location, JOURNAL, None, journal.saved.append)
+        sender.send([STARTED], journal.artifacts)
+        (tmp_path / "mlflow.db").rename(tmp_path / "aside.db")
+        aside = (tmp_path / "aside.db").read_bytes()
+        open_store(journal.location)
+        with pytest.raises(GoneError, match=r"cannot write the metrics of run \w+ to .*mlflow\.db: .* not found"):
+            sender.send([STARTED, *epochs(1.0)], journal.artifacts)
+        assert (tmp_path / "aside.db").read_bytes() == aside
+
+    def test_says_that_files_cannot_be_written_now(self, journal: Journal, tmp_path: Path) -> None:
+        entries = whole_journal(journal.artifacts)
+        (tmp_path / "mlruns").touch()
+        with pytest.raises(UnreachableError, match=r"cannot write the dataset\.csv of run \w+ to .*mlflow\.db: "):
+            journal.send(entries)
+        (tmp_path / "mlruns").unlink()
+        assert journal.send(entries, knowing=journal.saved[-1]).entries == len(entries)
+
+    @pytest.mark.parametrize("entries", [[STARTED], [STARTED, *epochs(1.0)]])
+    def test_says_how_to_bring_a_deleted_run_back(self, journal: Journal, entries: list[Entry]) -> None:
+        delivery = journal.send([STARTED])
+        MlflowClient(journal.location.uri).delete_run(delivery.run_id)
+        known = delivery if len(entries) > 1 else None
+        with pytest.raises(StoreError, match=rf"run {delivery.run_id} was deleted in .*`mlflow runs restore") as error:
+            journal.send(entries, knowing=known)
+        assert not isinstance(error.value, UnreachableError)
+
+    def test_refuses_a_store_of_another_schema(self, journal: Journal, tmp_path: Path) -> None:
+        open_store(journal.location)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+            connection.commit()
+        with pytest.raises(StoreError, match="made by a newer MLflow"):
+            journal.send([STARTED])
+
+    def test_refuses_what_mlflow_would_cut(self, journal: Journal) -> None:
+        with pytest.raises(StoreError, match="at most 8,000 characters"):
+            journal.send([STARTED, Tagged({"note": "x" * 8_001})])
+
+    @pytest.mark.parametrize("path", ["gone.csv", "../secret.txt", "/etc/hostname"])
+    def test_refuses_a_file_that_is_not_the_journals(self, journal: Journal, path: str) -> None:
+        (journal.artifacts.parent / "secret.txt").touch()
+        with pytest.raises(StoreError, match="the journal lacks the file") as error:
+            journal.send([STARTED, Attached(path)])
+        assert not isinstance(error.value, UnreachableError)
+
+    def test_refuses_entries_that_begin_elsewhere(self, journal: Journal) -> None:
+        with pytest.raises(ValueError, match="must begin with how the run was started"):
+            journal.send(epochs(1.0))
+
+    def test_refuses_an_id_that_is_none(self, location: Location) -> None:
+        with pytest.raises(ValueError, match="a journal's id must be"):
+            Sender(location, "it's", None, print)
+
+
+def plain(run: Run) -> tuple[object, ...]:
+    info, data = run.info, run.data
+    return info.run_name, info.status, info.start_time, info.end_time, data.params, data.tags, str(data.metrics)

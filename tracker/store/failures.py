@@ -1,0 +1,13 @@
+"""Why a store was not written to or read, where what to do next depends on it."""
+
+from __future__ import annotations
+
+from tracker.errors import StoreError
+
+
+class UnreachableError(StoreError):
+    """A store is away, locked or full; nothing was refused, and the same may be done another time."""
+
+
+class GoneError(StoreError):
+    """A store answers and has not what is to be written to: the run, or its experiment, is no longer there."""

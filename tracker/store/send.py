@@ -1,0 +1,225 @@
+"""A run's journal sent to a store: in order, and as often as need be with the same outcome.
+
+Whatever was sent and not known to have arrived is sent again: MLflow keeps one row of values that are the same in
+name, time, step and value, tags and files are written over, and a run is looked for by its journal before it is made.
+One process at a time sends a journal.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from tracker.entries import Attached, Delivery, Ended, Entry, Resumed, Started, Tagged
+from tracker.errors import StoreError
+from tracker.store.client import ViewType, one_line_errors
+from tracker.store.failures import UnreachableError
+from tracker.store.limits import check_params, check_tags
+from tracker.store.open import open_store
+from tracker.store.stored_run import StoredRun
+from tracker.store.values import JOURNAL_TAG, started, values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from mlflow.entities import Run
+
+    from tracker.store.location import Location
+    from tracker.store.open import Store
+    from tracker.store.values import Value
+
+T = TypeVar("T")
+
+Save = Callable[[Delivery], None]
+
+_BATCH = 1_000
+"""Values that MLflow takes in one call."""
+
+_WAITS_S = (0.5, 2.0)
+"""Pauses between tries of a locked database; each try itself waits 20 s for the lock."""
+
+_LOCKED = "database is locked"
+"""SQLite's own words."""
+
+
+class Sender:
+    """Sends one journal, as it grows, to one store.
+
+    Parameters
+    ----------
+    location : Location
+    journal : str
+        The journal's own id, the same for ever: letters, digits, ``.``, ``_`` and ``-``.
+    delivery : Delivery or None
+        What the store is known to have; None if nothing is known.
+    save : callable
+        Is given what the store has after every step, to be kept for the next time.
+    """
+
+    def __init__(self, location: Location, journal: str, delivery: Delivery | None, save: Save) -> None:
+        if not re.fullmatch(r"[\w.-]+", journal):
+            raise ValueError(f"a journal's id must be letters, digits, '.', '_' and '-', got {journal!r}")
+        self._location = location
+        self._journal = journal
+        self._delivery = delivery
+        self._save = save
+        self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
+
+    def send(self, entries: Sequence[Entry], artifacts: Path) -> Delivery:
+        """Send what the store does not have yet, and return what it has then: all.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+            The whole journal, from its first entry on.
+        artifacts : Path
+            The folder in which the attached files are.
+
+        Raises
+        ------
+        UnreachableError
+            If the store is away, locked or full: what was saved holds, and the rest may be sent another time.
+        GoneError
+            If the store has not the run that was sent to it.
+        StoreError
+            If the store cannot be used or refuses an entry: sending it again will not help.
+        """
+        delivery = self._delivery or self._saved(self._patiently(partial(self._begin, started(entries))))
+        sent = delivery.entries if delivery.entries <= len(entries) else 0  # the journal lost its end: from the start
+        for end, rows in _steps(values(entries), sent):
+            self._patiently(partial(self._write, delivery.run_id, entries[end - 1], rows, artifacts))
+            delivery = self._saved(Delivery(delivery.run_id, delivery.artifacts, end))
+        return delivery
+
+    def _saved(self, delivery: Delivery) -> Delivery:
+        self._delivery = delivery
+        self._save(delivery)
+        return delivery
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Call again where the database was locked: many may be at work on it."""
+        for wait in _WAITS_S:
+            try:
+                return call()
+            except UnreachableError as error:
+                self._store = None  # opening it tells sooner than any call whether it is there
+                if _LOCKED not in str(error):
+                    raise
+            time.sleep(wait)
+        return call()
+
+    def _begin(self, first: Started) -> Delivery:
+        """Find the journal's run, or make it."""
+        check_params(first.params)
+        check_tags(first.tags)
+        store = self._opened()
+        experiment = store.ensure_experiment(first.experiment, first.metric)
+        with one_line_errors(f"cannot start a run in {self._location.shown}"):
+            run = self._only_run(store, experiment, first)
+        return Delivery(run.info.run_id, run.info.artifact_uri, 0)
+
+    def _only_run(self, store: Store, experiment: str, first: Started) -> Run:
+        found = self._runs(store, experiment)
+        if not found:
+            tags = {**first.tags, JOURNAL_TAG: self._journal}
+            store.client.create_run(experiment, first.time, tags, first.name)
+            found = self._runs(store, experiment)
+        there = [run for run in found if run.info.lifecycle_stage == "active"]
+        if not there:
+            raise _deleted(found[0].info.run_id, self._location)
+        for again in there[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
+            store.client.delete_run(again.info.run_id)
+        return there[0]
+
+    def _runs(self, store: Store, experiment: str) -> list[Run]:
+        query = f"tags.`{JOURNAL_TAG}` = '{self._journal}'"
+        return sorted(store.client.search_runs([experiment], query, ViewType.ALL), key=lambda run: run.info.run_id)
+
+    def _write(self, run_id: str, entry: Entry, rows: Sequence[Value], artifacts: Path) -> None:
+        """Write values, of one entry or several, or an entry that has none."""
+        run = StoredRun(self._opened(), run_id)
+        try:
+            if rows:
+                run.log_values(rows)
+            else:
+                _write_entry(run, entry, artifacts)
+        except StoreError as error:
+            if "must be in the 'active' state" in str(error):
+                raise _deleted(run_id, self._location) from error
+            raise
+
+    def _opened(self) -> Store:
+        """Return the store, opened again if another file has taken its place."""
+        database = self._location.database
+        if database and self._delivery and not database.exists():
+            raise UnreachableError(f"the store {database} is no longer there: bring it back, or run `tracker repair`")
+        if self._store is None or self._file != _identity(database):
+            self._store = open_store(self._location)
+            self._file = _identity(database)
+        return self._store
+
+
+def _identity(database: Path | None) -> tuple[int, int] | None:
+    """Tell a file from another of the same path."""
+    if database is None:
+        return None
+    try:
+        found = database.stat()
+    except OSError as error:
+        raise UnreachableError(f"cannot read the store {database}: {error}") from error
+    return found.st_dev, found.st_ino
+
+
+def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, list[Value]]]:
+    """Divide what follows the entries sent: values in batches of whole entries, anything else one by one.
+
+    Yields
+    ------
+    (int, list of Value)
+        How many entries have been sent after it, and its values, if it has any.
+    """
+    batch: list[Value] = []
+    for i in range(sent, len(rows)):
+        if batch and (not rows[i] or len(batch) + len(rows[i]) > _BATCH):
+            yield i, batch
+            batch = []
+        batch = [*batch, *rows[i]]
+        if not batch:
+            yield i + 1, []
+    if batch:
+        yield len(rows), batch
+
+
+def _write_entry(run: StoredRun, entry: Entry, artifacts: Path) -> None:
+    match entry:
+        case Started():
+            run.log_params(entry.params)
+            run.log_datasets(entry.datasets)
+        case Tagged():
+            run.set_tags(entry.tags)
+        case Attached():
+            run.log_path(_attached(artifacts, entry.path), entry.path)
+        case Resumed():
+            run.go_on()
+        case Ended():
+            run.end(entry.status, entry.time, entry.reason)
+
+
+def _attached(artifacts: Path, path: str) -> Path:
+    """Return where an attached file is; a journal from elsewhere must not make others be sent."""
+    file = (artifacts / path).resolve()
+    if not file.is_relative_to(artifacts.resolve()) or not file.exists():
+        raise StoreError(f"the journal lacks the file {path} that it says to have in {artifacts}: bring it back")
+    return file
+
+
+def _deleted(run_id: str, location: Location) -> StoreError:
+    return StoreError(
+        f"run {run_id} was deleted in {location.shown}: bring it back with `mlflow runs restore --run-id {run_id}`, or "
+        "delete its journal too"
+    )
