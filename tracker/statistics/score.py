@@ -46,20 +46,23 @@ def score_intervals(
     outside = np.stack([np.full(ahead.shape, -1.0), np.full(ahead.shape, 1.0)])
     for _ in range(BISECTIONS):
         middle = (outside + inside) / 2
-        beyond = np.abs(_score(ahead, behind, n, middle)) > z
+        beyond = _is_beyond(ahead, behind, n, middle, z)
         outside, inside = np.where(beyond, middle, outside), np.where(beyond, inside, middle)
     low, high = (outside + inside) / 2
     return low, high
 
 
-def _score(
-    b: NDArray[np.float64], c: NDArray[np.float64], n: int, difference: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the score of a true `difference`, its nuisance parameter at the restricted maximum likelihood."""
+def _is_beyond(
+    b: NDArray[np.float64], c: NDArray[np.float64], n: int, difference: NDArray[np.float64], z: float
+) -> NDArray[np.bool_]:
+    """Tell where the score of a true `difference` is farther from 0 than z.
+
+    Its variance takes the share of clips that only the second model has right at the restricted maximum likelihood,
+    the larger root of a quadratic equation.
+    """
+    spread = difference * (1 - difference)
     linear = (2 * n - b + c) * difference - b - c
-    constant = -c * difference * (1 - difference)
-    nuisance = (np.sqrt(np.maximum(linear**2 - 8 * n * constant, 0.0)) - linear) / (4 * n)
-    variance = n * (2 * nuisance + difference * (1 - difference))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score: NDArray[np.float64] = (b - c - n * difference) / np.sqrt(np.maximum(variance, 0.0))
-    return score
+    root = np.sqrt(np.maximum(linear**2 + 8 * n * c * spread, 0.0))
+    variance = (root - linear) / 2 + n * spread
+    beyond: NDArray[np.bool_] = (b - c - n * difference) ** 2 > z**2 * variance
+    return beyond
