@@ -13,6 +13,10 @@ class DataError(TrackerError):
     """A dataset, a manifest or an audio file is not fit to train on."""
 
 
+class JournalError(TrackerError):
+    """A run's journal cannot be written or read, or another process writes it."""
+
+
 class StoreError(TrackerError):
     """A tracking store is missing, not readable or made by another version."""
 

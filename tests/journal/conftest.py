@@ -1,0 +1,55 @@
+"""A small run, as its journal holds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracker.entries import Attached, DatasetUsed, Ended, Entry, EpochDone, Measured, Resumed, Started, Tagged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where its journal would be: nothing is there yet."""
+    return tmp_path / ".tracker" / ID
+
+
+@pytest.fixture
+def started() -> Started:
+    return Started(
+        time=1_700_000_000_000,
+        uri="sqlite:////tmp/mlflow.db",
+        experiment="tracker",
+        name="k7-s0",
+        metric="val_accuracy",
+        params={"kernel_size": "7", "seed": "0"},
+        tags={"tracker.host": "here"},
+        datasets=(DatasetUsed("demo", "abc", "demo", "training", ("blues", "rock"), 24),),
+    )
+
+
+@pytest.fixture
+def epochs() -> list[EpochDone]:
+    return [EpochDone(1_700_000_000_000 + n, n, {"loss": 1 / n, "accuracy": 1 - 1 / n}) for n in range(1, 5)]
+
+
+@pytest.fixture
+def entries(started: Started, epochs: list[EpochDone]) -> list[Entry]:
+    """All kinds of entries."""
+    return [
+        started,
+        *epochs[:2],
+        Ended(5, "KILLED", "interrupted"),
+        Resumed(6, 2),
+        epochs[2],
+        Measured(8, {"best_epoch": 3.0}),
+        Tagged({"mlflow.note.content": "what came out"}),
+        Attached("predictions/validation.csv"),
+        Ended(9, "FINISHED"),
+    ]

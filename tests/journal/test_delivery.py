@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracker.entries import Delivery
+from tracker.errors import JournalError
+from tracker.journal.delivery import read_delivery, sending, write_delivery
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DELIVERY = Delivery("run", "file:///tmp/mlruns/1/run/artifacts", 7)
+
+ASK = """
+import sys
+from pathlib import Path
+from tracker.journal.delivery import sending
+with sending(Path(sys.argv[1])) as mine:
+    print(mine, flush=True)
+    input()
+"""
+
+
+class TestReadDelivery:
+    def test_reads_what_was_kept(self, tmp_path: Path) -> None:
+        write_delivery(tmp_path, DELIVERY)
+        assert read_delivery(tmp_path) == DELIVERY
+
+    def test_is_none_before_anything_was_sent(self, tmp_path: Path) -> None:
+        assert read_delivery(tmp_path) is None
+
+    @pytest.mark.parametrize("text", ["", "null", '{"run_id": "a"}', '"\\'])
+    def test_takes_a_damaged_file_for_no_first_time(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "delivery.json").write_text(text)
+        with pytest.raises(JournalError, match=r"delivery\.json is damaged: delete it to send the run once more"):
+            read_delivery(tmp_path)
+
+
+class TestWriteDelivery:
+    def test_replaces_what_was_kept_and_leaves_nothing_else(self, tmp_path: Path) -> None:
+        write_delivery(tmp_path, Delivery("run", "there", 1))
+        write_delivery(tmp_path, DELIVERY)
+        assert read_delivery(tmp_path) == DELIVERY
+        assert [path.name for path in tmp_path.iterdir()] == ["delivery.json"]
+
+    def test_says_that_it_cannot_be_written(self, tmp_path: Path) -> None:
+        with pytest.raises(JournalError, match=r"cannot write .*gone/delivery\.json: "):
+            write_delivery(tmp_path / "gone", DELIVERY)
+
+
+class TestSending:
+    def test_is_one_at_a_time_among_processes(self, tmp_path: Path) -> None:
+        pipe = subprocess.PIPE
+        with subprocess.Popen([sys.executable, "-c", ASK, tmp_path], stdin=pipe, stdout=pipe, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "True\n"
+            with sending(tmp_path) as mine:
+                assert not mine
+            other.kill()
+            other.wait()
+        with sending(tmp_path) as mine:
+            assert mine
+
+    def test_is_one_at_a_time_among_threads(self, tmp_path: Path) -> None:
+        said: list[bool] = []
+
+        def ask() -> None:
+            with sending(tmp_path) as mine:
+                said.append(mine)
+
+        with sending(tmp_path) as mine:
+            assert mine
+            thread = Thread(target=ask)
+            thread.start()
+            thread.join()
+            ask()
+        ask()
+        assert said == [False, False, True]
+
+    def test_is_free_again_after_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(RuntimeError), sending(tmp_path):
+            raise RuntimeError
+        with sending(tmp_path) as mine:
+            assert mine
+
+    def test_says_that_there_is_no_folder(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(JournalError, match=r"cannot lock .*gone/sending\.lock: No such file"),
+            sending(tmp_path / "gone"),
+        ):
+            pass

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+import logging
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracker.entries import Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
+from tracker.errors import JournalError
+from tracker.journal.delivery import write_delivery
+from tracker.journal.reader import Journal, is_id, journals, read
+from tracker.journal.writer import JournalWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def written(folder: Path, entries: Sequence[Entry]) -> Journal:
+    """Return a journal written, closed and read back."""
+    start, *rest = entries
+    assert isinstance(start, Started)
+    with JournalWriter.create(folder, start) as writer:
+        for entry in rest:
+            writer.append(entry)
+    return read(folder)
+
+
+class TestRead:
+    def test_reads_what_was_written(self, folder: Path, entries: list[Entry]) -> None:
+        journal = written(folder, entries)
+        assert list(journal.entries) == entries
+        assert (journal.id, journal.folder, journal.started) == (folder.name, folder, entries[0])
+        assert (journal.delivery, journal.owner, journal.torn, journal.lost) == (None, None, False, ())
+
+    def test_says_that_the_last_line_is_torn(self, folder: Path, entries: list[Entry]) -> None:
+        written(folder, entries)
+        file = folder / "journal.jsonl"
+        file.write_bytes(file.read_bytes()[:-5])
+        journal = read(folder)
+        assert journal.torn
+        assert list(journal.entries) == entries[:-1]
+
+    def test_says_which_entries_are_lost(self, folder: Path, entries: list[Entry]) -> None:
+        written(folder, entries)
+        file = folder / "journal.jsonl"
+        file.write_bytes(file.read_bytes().replace(b'"number":2', b'"number":9'))
+        journal = read(folder)
+        assert journal.lost == (3,)
+        assert not journal.torn
+        assert list(journal.epochs) == [1, 3]
+        assert journal.state == "finished"
+
+    def test_says_that_the_start_is_not_whole(self, folder: Path, entries: list[Entry]) -> None:
+        written(folder, entries)
+        file = folder / "journal.jsonl"
+        file.write_bytes(file.read_bytes().replace(b"kernel_size", b"kernel_sise"))
+        with pytest.raises(JournalError, match=r"journal\.jsonl: its first line, which says what run it is, is not"):
+            read(folder)
+
+    def test_says_that_the_file_is_empty_or_missing(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        with pytest.raises(JournalError, match=r"cannot read the journal .*journal\.jsonl: No such file"):
+            read(folder)
+        (folder / "journal.jsonl").touch()
+        with pytest.raises(JournalError, match="its first line"):
+            read(folder)
+
+    def test_names_the_file_that_a_newer_version_wrote(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / "journal.jsonl").write_bytes(b'{"entry":"begun","line":1,"crc":"764f5124"}\n')
+        with pytest.raises(JournalError, match=r"cannot read the journal .*journal\.jsonl: this version of tracker"):
+            read(folder)
+
+    def test_cut_anywhere_reads_a_beginning_or_says_that_there_is_none(
+        self, folder: Path, entries: list[Entry]
+    ) -> None:
+        written(folder, entries)
+        file = folder / "journal.jsonl"
+        data = file.read_bytes()
+        first = data.index(b"\n") + 1
+        for cut in range(len(data)):
+            file.write_bytes(data[:cut])
+            if cut < first:
+                with pytest.raises(JournalError):
+                    read(folder)
+            else:
+                read_back = list(read(folder).entries)
+                assert read_back == entries[: len(read_back)]
+                assert len(read_back) == data[:cut].count(b"\n")
+
+
+class TestEnded:
+    @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+    def test_says_how(self, folder: Path, started: Started, status: str) -> None:
+        end = Ended(9, status, "why")  # type: ignore[arg-type]
+        journal = written(folder, [started, end, Tagged({"said": "later"})])
+        assert journal.ended == end
+        assert journal.state == status.lower()
+
+    def test_no_longer_holds_once_resumed(self, folder: Path, started: Started) -> None:
+        journal = written(folder, [started, Ended(9, "KILLED"), Resumed(10, 0)])
+        assert journal.ended is None
+        assert journal.state == "interrupted"
+
+    def test_no_longer_holds_once_epochs_follow(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
+        assert written(folder, [started, Ended(9, "KILLED"), epochs[0]]).ended is None
+
+    def test_of_a_resumed_run_is_its_last(self, folder: Path, entries: list[Entry]) -> None:
+        assert written(folder, entries).ended == Ended(9, "FINISHED")
+
+
+class TestEpochs:
+    def test_are_in_order_and_the_first_of_equals(
+        self, folder: Path, started: Started, epochs: list[EpochDone]
+    ) -> None:
+        again = replace(epochs[1], time=99)
+        journal = written(folder, [started, epochs[2], epochs[0], epochs[1], again])
+        assert list(journal.epochs.items()) == [(1, epochs[0]), (2, epochs[1]), (3, epochs[2])]
+
+
+class TestUnsent:
+    def test_is_all_of_it_at_first(self, folder: Path, entries: list[Entry]) -> None:
+        assert list(written(folder, entries).unsent) == entries
+
+    @pytest.mark.parametrize("sent", [0, 1, 4, 10, 99])
+    def test_is_what_comes_after_what_a_store_has(self, folder: Path, entries: list[Entry], sent: int) -> None:
+        written(folder, entries)
+        write_delivery(folder, Delivery("run", "there", sent))
+        assert list(read(folder).unsent) == entries[sent:]
+
+
+class TestState:
+    def test_is_running_while_it_is_written(self, folder: Path, started: Started) -> None:
+        with JournalWriter.create(folder, started):
+            assert read(folder).state == "running"
+            assert read(folder).owner is not None
+        assert read(folder).state == "interrupted"
+
+    def test_is_unknown_where_another_host_was_at_it(self, folder: Path, started: Started) -> None:
+        written(folder, [started])
+        owner = {"host": "elsewhere", "pid": 1, "start": 1, "boot": None}
+        (folder / "owner.json").write_text(json.dumps(owner))
+        assert read(folder).state == "unknown"
+
+
+class TestJournals:
+    def test_are_in_the_order_of_their_starts(self, tmp_path: Path, started: Started) -> None:
+        ids = [f"{n:032x}" for n in range(5)]
+        times = random.Random(0).sample(range(5), 5)
+        for name, time in zip(ids, times, strict=True):
+            written(tmp_path / name, [replace(started, time=time)])
+        assert [journal.started.time for journal in journals(tmp_path)] == [0, 1, 2, 3, 4]
+
+    def test_are_none_where_there_is_no_folder(self, tmp_path: Path) -> None:
+        assert journals(tmp_path / "gone") == ()
+
+    def test_pass_over_what_is_no_journal(self, tmp_path: Path, started: Started) -> None:
+        written(tmp_path / f"{1:032x}", [started])
+        (tmp_path / f"{2:032x}").mkdir()
+        (tmp_path / "else").mkdir()
+        (tmp_path / "else/journal.jsonl").touch()
+        assert [journal.id for journal in journals(tmp_path)] == [f"{1:032x}"]
+
+    def test_warn_of_one_that_cannot_be_read(
+        self, tmp_path: Path, started: Started, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for n in (1, 2):
+            written(tmp_path / f"{n:032x}", [started])
+        (tmp_path / f"{1:032x}/journal.jsonl").write_bytes(b"")
+        with caplog.at_level(logging.WARNING):
+            assert [journal.id for journal in journals(tmp_path)] == [f"{2:032x}"]
+        assert "its first line, which says what run it is, is not whole" in caplog.text
+
+
+class TestIsId:
+    @pytest.mark.parametrize("text", ["", "a" * 31, "a" * 33, "A" * 32, "g" * 32, f"{'a' * 32}\n", "a" * 31 + "١"])
+    def test_is_32_lower_case_hexadecimal_digits(self, text: str) -> None:
+        assert is_id("0123456789abcdef" * 2)
+        assert not is_id(text)

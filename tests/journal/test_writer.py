@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import os
+import random
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracker.entries import Attached, Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
+from tracker.errors import JournalError
+from tracker.journal.delivery import read_delivery, write_delivery
+from tracker.journal.reader import read
+from tracker.journal.writer import JournalWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WRITE_FOR_EVER = """
+import itertools, sys
+from pathlib import Path
+from tracker.entries import EpochDone, Started
+from tracker.journal.writer import JournalWriter
+start = Started(1, "sqlite:////tmp/mlflow.db", "tracker", "k7", "val_accuracy", {}, {})
+writer = JournalWriter.create(Path(sys.argv[1]), start)
+for number in itertools.count(1):
+    writer.append(EpochDone(number, number, {"loss": 1 / number, "note": number * 1e300}))
+    sys.stdout.write("%d\\n" % number)
+    sys.stdout.flush()
+"""
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def in_a_process(test: Callable[[], None]) -> None:
+    """Run a test in a process of its own, which may limit itself."""
+    pid = os.fork()
+    if not pid:
+        try:
+            test()
+        except BaseException as error:  # noqa: BLE001  (whatever it is must not go on in the fork)
+            os.write(2, repr(error).encode())
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def limit_files_to(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+class TestCreate:
+    def test_begins_with_the_start_and_is_kept_out_of_git(self, folder: Path, started: Started) -> None:
+        with JournalWriter.create(folder, started):
+            assert read(folder).entries == (started,)
+            assert (folder.parent / ".gitignore").read_text() == "*\n"
+            assert files(folder) == {"journal.jsonl", "owner.json", "run.lock"}
+
+    def test_leaves_a_gitignore_that_is_there(self, folder: Path, started: Started) -> None:
+        folder.parent.mkdir()
+        (folder.parent / ".gitignore").write_text("mine\n")
+        JournalWriter.create(folder, started).close()
+        assert (folder.parent / ".gitignore").read_text() == "mine\n"
+
+    def test_refuses_one_that_is_there(self, folder: Path, started: Started) -> None:
+        JournalWriter.create(folder, started).close()
+        with pytest.raises(JournalError, match=r"cannot begin a journal at .*: File exists; "):
+            JournalWriter.create(folder, started)
+        assert read(folder).entries == (started,)
+
+    def test_refuses_a_name_that_is_no_id(self, tmp_path: Path, started: Started) -> None:
+        with pytest.raises(ValueError, match="must be named by 32 lower-case hex digits, got 'k7'"):
+            JournalWriter.create(tmp_path / "k7", started)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_says_in_one_line_that_the_place_is_no_folder(self, tmp_path: Path, folder: Path, started: Started) -> None:
+        (tmp_path / ".tracker").touch()
+        with pytest.raises(JournalError) as error:
+            JournalWriter.create(folder, started)
+        assert str(error.value).startswith(f"cannot begin a journal at {folder}: ")
+        assert "\n" not in str(error.value)
+
+    def test_leaves_nothing_behind_on_a_full_disk(self, folder: Path, started: Started) -> None:
+        folder.parent.mkdir()
+        (folder.parent / ".gitignore").touch()
+
+        def test() -> None:
+            limit_files_to(200)  # the owner fits, the start does not
+            with pytest.raises(JournalError, match=r"File too large; raise the limit on the size of files"):
+                JournalWriter.create(folder, started)
+
+        in_a_process(test)
+        assert [path.name for path in folder.parent.iterdir()] == [".gitignore"]
+
+
+class TestAppend:
+    def test_writes_in_order(self, folder: Path, entries: list[Entry], started: Started) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            for n, entry in enumerate(entries[1:], 2):
+                writer.append(entry)
+                assert list(read(folder).entries) == entries[:n]
+
+    def test_tells_the_listener_of_what_can_be_read(
+        self, folder: Path, started: Started, epochs: list[EpochDone]
+    ) -> None:
+        heard: list[int] = []
+        with JournalWriter.create(folder, started, told=lambda: heard.append(len(read(folder).entries))) as writer:
+            for epoch in epochs:
+                writer.append(epoch)
+        assert heard == [2, 3, 4, 5]
+
+    def test_refuses_a_second_start(self, folder: Path, started: Started) -> None:
+        with JournalWriter.create(folder, started) as writer, pytest.raises(ValueError, match="starts once"):
+            writer.append(started)
+
+    def test_goes_on_once_a_full_disk_has_room(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
+        def test() -> None:
+            heard: list[None] = []
+            writer = JournalWriter.create(folder, started, told=lambda: heard.append(None))
+            writer.append(epochs[0])
+            size = (folder / "journal.jsonl").stat().st_size
+            for room in (0, 1, 50):
+                limit_files_to(size + room)
+                with pytest.raises(JournalError) as error:
+                    writer.append(epochs[1])
+                assert str(error.value) == (
+                    f"cannot write the journal {folder / 'journal.jsonl'}: File too large; "
+                    "raise the limit on the size of files (`ulimit -f`)"
+                )
+                assert read(folder).entries == (started, epochs[0])
+                assert read(folder).torn == (room > 0)
+            limit_files_to(resource.RLIM_INFINITY)
+            writer.append(epochs[1])
+            assert len(heard) == 2
+            assert read(folder).entries == (started, epochs[0], epochs[1])
+            assert not read(folder).torn
+            writer.close()
+
+        in_a_process(test)
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+    def test_says_that_there_is_no_space_left(self, folder: Path, started: Started) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            full = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115  (the writer closes it)
+            journal = writer._file.fileno()
+            os.dup2(full.fileno(), journal)
+            full.close()
+            with pytest.raises(JournalError, match="No space left on device; make room on that disk"):
+                writer.append(Ended(1, "FAILED"))
+        assert read(folder).entries == (started,)
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_loses_nothing_it_returned_from_when_killed(self, folder: Path, seed: int) -> None:
+        dice = random.Random(seed)
+        with subprocess.Popen([sys.executable, "-c", WRITE_FOR_EVER, folder], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            acknowledged = [process.stdout.readline() for _ in range(dice.randrange(1, 60))]
+            time.sleep(dice.random() * 0.005)
+            process.kill()
+            acknowledged += process.stdout.readlines()
+        journal = read(folder)
+        safe = int(acknowledged[-1])
+        assert list(journal.epochs) == list(range(1, len(journal.entries)))
+        assert safe <= len(journal.epochs) <= safe + 1
+        assert journal.lost == ()
+        assert journal.state == "interrupted"
+        assert journal.owner is not None
+        assert journal.owner.pid == process.pid
+
+
+class TestReopen:
+    def test_goes_on_where_it_ended(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
+        JournalWriter.create(folder, started).close()
+        with JournalWriter.reopen(folder) as writer:
+            writer.append(epochs[0])
+        assert read(folder).entries == (started, epochs[0])
+
+    def test_cut_anywhere_it_goes_on_after_the_last_whole_line(
+        self, folder: Path, started: Started, epochs: list[EpochDone]
+    ) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            writer.append(epochs[0])
+            writer.append(epochs[1])
+        file = folder / "journal.jsonl"
+        data = file.read_bytes()
+        for cut in range(data.index(b"\n") + 1, len(data)):
+            file.write_bytes(data[:cut])
+            whole = read(folder).entries
+            with JournalWriter.reopen(folder) as writer:
+                writer.append(Resumed(9, 1))
+            assert read(folder).entries == (*whole, Resumed(9, 1))
+            assert not read(folder).torn
+
+    def test_goes_on_after_a_damaged_line(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            writer.append(epochs[0])
+            writer.append(epochs[1])
+        file = folder / "journal.jsonl"
+        file.write_bytes(file.read_bytes().replace(b'"number":1', b'"number":7'))
+        with JournalWriter.reopen(folder) as writer:
+            writer.append(epochs[2])
+        assert read(folder).entries == (started, Tagged({}), epochs[1], epochs[2])
+        assert read(folder).lost == (2,)
+
+    def test_tells_a_store_anew_what_it_was_told_and_is_lost(
+        self, folder: Path, started: Started, epochs: list[EpochDone]
+    ) -> None:
+        JournalWriter.create(folder, started).close()
+        write_delivery(folder, Delivery("run", "there", 3))
+        with JournalWriter.reopen(folder) as writer:
+            writer.append(epochs[0])
+        assert read_delivery(folder) == Delivery("run", "there", 1)
+        assert read(folder).unsent == (epochs[0],)
+
+    def test_removes_what_a_killed_process_had_not_finished(self, folder: Path, started: Started) -> None:
+        JournalWriter.create(folder, started).close()
+        (folder / ".1.tmp").touch()
+        (folder / ".2.tmp/sub").mkdir(parents=True)
+        JournalWriter.reopen(folder).close()
+        assert files(folder) == {"journal.jsonl", "run.lock"}
+        assert not (folder / ".2.tmp").exists()
+
+    def test_refuses_one_that_is_being_written(self, folder: Path, started: Started) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            with pytest.raises(JournalError, match="is being written by process"):
+                JournalWriter.reopen(folder)
+            writer.append(Ended(1, "FINISHED"))
+        assert read(folder).state == "finished"
+
+    def test_refuses_one_that_another_process_writes_until_that_is_gone(self, folder: Path) -> None:
+        with subprocess.Popen([sys.executable, "-c", WRITE_FOR_EVER, folder], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            with pytest.raises(JournalError, match=f"is being written by process {process.pid} on "):
+                JournalWriter.reopen(folder)
+            assert read(folder).state == "running"
+            process.kill()
+        with JournalWriter.reopen(folder) as writer:
+            writer.append(Ended(1, "KILLED"))
+        assert read(folder).state == "killed"
+
+    def test_makes_nothing_where_there_is_none(self, folder: Path) -> None:
+        with pytest.raises(JournalError, match=r"cannot read the journal .*journal\.jsonl: No such file"):
+            JournalWriter.reopen(folder)
+        assert not folder.exists()
+
+
+class TestAttachBytes:
+    def test_keeps_the_file_and_says_so(self, folder: Path, started: Started) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            writer.attach_bytes("predictions/validation.csv", b"clip,label\n")
+        assert (folder / "artifacts/predictions/validation.csv").read_bytes() == b"clip,label\n"
+        assert read(folder).entries == (started, Attached("predictions/validation.csv"))
+        assert files(folder) == {"journal.jsonl", "run.lock", "artifacts/predictions/validation.csv"}
+
+    def test_replaces_one_that_is_there(self, folder: Path, started: Started) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            writer.attach_bytes("curves.png", b"old")
+            writer.attach_bytes("curves.png", b"new")
+        assert (folder / "artifacts/curves.png").read_bytes() == b"new"
+        assert len(read(folder).entries) == 3
+
+    @pytest.mark.parametrize(
+        "path", ["", ".", "..", "../x", "a/../../x", "/x", "a//b", "a/", "./a", "C:/x", "C:x", "..\\x", "\\x"]
+    )
+    def test_refuses_a_path_that_leads_out(self, folder: Path, started: Started, path: str) -> None:
+        with (
+            JournalWriter.create(folder, started) as writer,
+            pytest.raises(ValueError, match="an artifact's path must lead from the run's artifacts to a file in them"),
+        ):
+            writer.attach_bytes(path, b"")
+        assert files(folder) == {"journal.jsonl", "run.lock"}
+
+    def test_says_nothing_of_one_that_it_could_not_keep(self, folder: Path, started: Started) -> None:
+        def test() -> None:
+            with JournalWriter.create(folder, started) as writer:
+                limit_files_to(10_000)
+                with pytest.raises(JournalError, match=r"cannot keep the artifact .*big\.npz: File too large"):
+                    writer.attach_bytes("big.npz", bytes(20_000))
+
+        in_a_process(test)
+        assert read(folder).entries == (started,)
+        assert files(folder) == {"journal.jsonl", "run.lock"}
+
+
+class TestAttachFolder:
+    @pytest.fixture
+    def model(self, tmp_path: Path) -> Path:
+        (tmp_path / "model/data").mkdir(parents=True)
+        (tmp_path / "model/MLmodel").write_text("flavors:")
+        (tmp_path / "model/data/model.keras").write_bytes(bytes(1000))
+        return tmp_path / "model"
+
+    def test_keeps_a_copy_and_says_so(self, folder: Path, started: Started, model: Path) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            writer.attach_folder("model", model)
+        assert files(folder / "artifacts/model") == files(model) == {"MLmodel", "data/model.keras"}
+        assert read(folder).entries == (started, Attached("model"))
+
+    def test_replaces_one_that_is_there(self, folder: Path, started: Started, model: Path) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            writer.attach_folder("model", model)
+            (model / "MLmodel").rename(model / "MLmodel2")
+            writer.attach_folder("model", model)
+        assert files(folder / "artifacts") == {"model/MLmodel2", "model/data/model.keras"}
+        assert files(folder) - {f"artifacts/{path}" for path in files(folder / "artifacts")} == {
+            "journal.jsonl",
+            "run.lock",
+        }
+
+    def test_refuses_what_is_no_folder(self, folder: Path, started: Started, tmp_path: Path) -> None:
+        with JournalWriter.create(folder, started) as writer, pytest.raises(ValueError, match="source must be a fold"):
+            writer.attach_folder("model", tmp_path / "gone")
+
+
+class TestClose:
+    def test_may_come_twice(self, folder: Path, started: Started) -> None:
+        writer = JournalWriter.create(folder, started)
+        writer.close()
+        writer.close()
+        JournalWriter.reopen(folder).close()

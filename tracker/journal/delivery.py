@@ -1,0 +1,71 @@
+"""How much of a journal a store has, and the lock under which one at a time sends it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tracker.entries import Delivery
+from tracker.errors import JournalError
+from tracker.journal.disk import disk_errors, write_whole
+from tracker.journal.locks import take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FILE = "delivery.json"
+_LOCK = "sending.lock"
+
+
+def read_delivery(folder: Path) -> Delivery | None:
+    """Return how much of the journal in a folder a store has; None where it has nothing.
+
+    Raises
+    ------
+    JournalError
+        If the file is there and cannot be read; to take that for nothing would send the run twice.
+    """
+    path = folder / _FILE
+    try:
+        with disk_errors("read", path):
+            return Delivery(**json.loads(path.read_bytes())) if path.exists() else None
+    except (TypeError, ValueError) as error:
+        raise JournalError(f"{path} is damaged: delete it to send the run once more, as a new one") from error
+
+
+def write_delivery(folder: Path, delivery: Delivery) -> None:
+    """Keep how much of the journal in a folder a store has; the caller is the one that sends.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be written; what was kept before stays.
+    """
+    with disk_errors("write", folder / _FILE):
+        write_whole(folder / _FILE, json.dumps(asdict(delivery)).encode())
+
+
+@contextmanager
+def sending(folder: Path) -> Iterator[bool]:
+    """Be the only one that sends the journal in a folder; as a context, at once and without waiting.
+
+    Yields
+    ------
+    bool
+        False where another sends it, in this process or another; the lock of one that died is free.
+
+    Raises
+    ------
+    JournalError
+        If the folder cannot be written to.
+    """
+    with disk_errors("lock", folder / _LOCK):
+        lock = take(folder / _LOCK)
+    try:
+        yield lock is not None
+    finally:
+        if lock:
+            lock.release()

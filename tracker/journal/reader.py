@@ -1,0 +1,190 @@
+"""Journals read back, whatever ended the process that wrote them.
+
+A torn last line is what a kill leaves of an entry that nobody was told is safe: it does not count. A damaged line among
+whole ones costs that entry alone: those after it are read, and `Journal.lost` says which is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from tracker.entries import Delivery, Ended, Entry, EpochDone, Resumed, Started
+from tracker.errors import JournalError
+from tracker.journal.delivery import read_delivery
+from tracker.journal.disk import disk_errors
+from tracker.journal.lines import Lines, from_lines
+from tracker.journal.owner import Owner, read_owner, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JOURNAL = "journal.jsonl"
+ARTIFACTS = "artifacts"
+
+State = Literal["running", "interrupted", "unknown", "finished", "failed", "killed"]
+
+_STATES: dict[str, State] = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "killed"}
+_ID = re.compile("[0-9a-f]{32}")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A run's journal as it was when it was read.
+
+    Parameters
+    ----------
+    id : str
+    folder : Path
+    entries : tuple of Entry
+        The first is `Started`. One that is lost is a `Tagged` without tags.
+    delivery : Delivery or None
+        None: no store has anything of it.
+    owner : Owner or None
+        Who writes it, or wrote it and did not close it.
+    torn : bool
+        Whether something that is no whole line follows the last entry.
+    lost : tuple of int
+        Numbers, from 1, of entries before the last that cannot be read.
+    alive : bool or None
+        Whether a process is at the run, which did not end; None where another host was and cannot be asked.
+    """
+
+    id: str
+    folder: Path
+    entries: tuple[Entry, ...]
+    delivery: Delivery | None
+    owner: Owner | None
+    torn: bool
+    lost: tuple[int, ...]
+    alive: bool | None
+
+    @property
+    def started(self) -> Started:
+        """How the run was started."""
+        first = self.entries[0]
+        assert isinstance(first, Started)  # noqa: S101  (`read` refuses what opens otherwise)
+        return first
+
+    @property
+    def ended(self) -> Ended | None:
+        """How the run ended; None where it did not, or went on since."""
+        return _end(self.entries)
+
+    @property
+    def epochs(self) -> dict[int, EpochDone]:
+        """The finished epochs by number, in order; of one that was finished twice the first."""
+        done = [entry for entry in self.entries if isinstance(entry, EpochDone)]
+        first = {epoch.number: epoch for epoch in reversed(done)}
+        return {number: first[number] for number in sorted(first)}
+
+    @property
+    def unsent(self) -> tuple[Entry, ...]:
+        """The entries that no store has yet."""
+        return self.entries[self.delivery.entries if self.delivery else 0 :]
+
+    @property
+    def state(self) -> State:
+        """What became of the run; unknown where another host was at it and cannot be asked."""
+        if self.ended:
+            return _STATES[self.ended.status]
+        if self.alive is None:
+            return "unknown"
+        return "running" if self.alive else "interrupted"
+
+
+def read(folder: Path) -> Journal:
+    """Read the journal in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Named by the journal's id.
+
+    Returns
+    -------
+    Journal
+
+    Raises
+    ------
+    JournalError
+        If there is none, its start is damaged, or a newer version wrote it.
+    """
+    data = read_bytes(folder)
+    lines = parse(folder, data)
+    return Journal(
+        id=folder.name,
+        folder=folder,
+        entries=lines.entries,
+        delivery=read_delivery(folder),
+        owner=read_owner(folder),
+        torn=lines.size < len(data),
+        lost=lines.lost,
+        alive=not _end(lines.entries) and running(folder),
+    )
+
+
+def journals(folder: Path) -> tuple[Journal, ...]:
+    """Read all journals in a folder; one that cannot be read costs a warning.
+
+    Parameters
+    ----------
+    folder : Path
+        May be missing: it holds none then.
+
+    Returns
+    -------
+    tuple of Journal
+        By the time they were started.
+    """
+    read_well = [journal for path in folder.glob(f"*/{JOURNAL}") if (journal := _read_or_warn(path.parent))]
+    return tuple(sorted(read_well, key=lambda journal: (journal.started.time, journal.id)))
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text is a journal's id: 32 lower-case hexadecimal digits."""
+    return bool(_ID.fullmatch(text))
+
+
+def read_bytes(folder: Path) -> bytes:
+    """Return a journal's file."""
+    path = folder / JOURNAL
+    with disk_errors("read the journal", path):
+        return path.read_bytes()
+
+
+def parse(folder: Path, data: bytes) -> Lines:
+    """Return what a journal's file holds, refusing one that does not open with a start."""
+    try:
+        lines = from_lines(data)
+    except JournalError as error:
+        raise JournalError(f"cannot read the journal {folder / JOURNAL}: {error}") from error
+    if not lines.entries or not isinstance(lines.entries[0], Started):
+        raise JournalError(
+            f"cannot read the journal {folder / JOURNAL}: its first line, which says what run it is, is not whole; "
+            "bring the file back from a copy, or delete that folder"
+        )
+    return lines
+
+
+def _end(entries: tuple[Entry, ...]) -> Ended | None:
+    for entry in reversed(entries):
+        if isinstance(entry, Ended):
+            return entry
+        if isinstance(entry, Resumed | EpochDone):
+            return None
+    return None
+
+
+def _read_or_warn(folder: Path) -> Journal | None:
+    if not is_id(folder.name):
+        return None
+    try:
+        return read(folder)
+    except JournalError as error:
+        logger.warning("%s", error)
+        return None

@@ -1,0 +1,233 @@
+"""A run's journal being written: what `append` returned from is on the disk, whatever comes after."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Self
+
+from tracker.entries import Attached, Entry, Started
+from tracker.journal.delivery import read_delivery, write_delivery
+from tracker.journal.disk import (
+    copy_synced,
+    disk_errors,
+    place_whole,
+    remove_unfinished,
+    sync_folder,
+    write_synced,
+    write_whole,
+)
+from tracker.journal.lines import from_lines, to_line
+from tracker.journal.owner import disown, own
+from tracker.journal.reader import ARTIFACTS, JOURNAL, is_id, parse, read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from filelock import FileLock
+
+
+def _nobody() -> None:
+    """Tell nobody."""
+
+
+class JournalWriter:
+    """Writes one journal, alone; made by `create` or `reopen`, and closed at the end of its context.
+
+    Parameters
+    ----------
+    folder : Path
+    lock : FileLock
+        Held.
+    told : callable
+        Told after each entry that is safe.
+    """
+
+    def __init__(self, folder: Path, lock: FileLock, told: Callable[[], None]) -> None:
+        self.folder = folder
+        self._lock = lock
+        self._told = told
+        self._one_at_a_time = threading.Lock()
+        self._file = (folder / JOURNAL).open("ab", buffering=0)
+        self._count = self._size = 0
+        self._mend()
+
+    @classmethod
+    def create(cls, folder: Path, started: Started, told: Callable[[], None] = _nobody) -> Self:
+        """Begin a journal.
+
+        Parameters
+        ----------
+        folder : Path
+            New, named by the journal's id: 32 lower-case hexadecimal digits. The folder above is made where it is
+            missing, and kept out of git.
+        started : Started
+        told : callable, optional
+            Told after each entry that is safe, in the thread that wrote it.
+
+        Raises
+        ------
+        JournalError
+            If the folder is there or cannot be written to; nothing is left behind then.
+        ValueError
+            If its name is no id.
+        """
+        if not is_id(folder.name):
+            raise ValueError(f"a journal's folder must be named by 32 lower-case hex digits, got {folder.name!r}")
+        with disk_errors("begin a journal at", folder):
+            _make_parent(folder.parent)
+            folder.mkdir()
+        try:
+            return cls._begin(folder, started, told)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    @classmethod
+    def _begin(cls, folder: Path, started: Started, told: Callable[[], None]) -> Self:
+        lock = own(folder)
+        try:
+            with disk_errors("begin a journal at", folder):
+                write_whole(folder / JOURNAL, to_line(started, 1))
+                sync_folder(folder.parent)
+                return cls(folder, lock, told)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def reopen(cls, folder: Path, told: Callable[[], None] = _nobody) -> Self:
+        """Go on with a journal: a torn last line is cut off, and what was told of it to a store is told anew.
+
+        Parameters
+        ----------
+        folder : Path
+        told : callable, optional
+            As in `create`.
+
+        Raises
+        ------
+        JournalError
+            If there is none, it cannot be read, or another process writes it.
+        """
+        parse(folder, read_bytes(folder))
+        lock = own(folder)
+        try:
+            remove_unfinished(folder)
+            with disk_errors("write the journal", folder / JOURNAL):
+                writer = cls(folder, lock, told)
+            writer._forget_lost_deliveries()
+        except BaseException:
+            disown(folder, lock)
+            raise
+        return writer
+
+    def append(self, entry: Entry) -> None:
+        """Write an entry; once this returns it is on the disk.
+
+        Parameters
+        ----------
+        entry : Entry
+            Any but `Started`.
+
+        Raises
+        ------
+        JournalError
+            If the disk is full, gone or not writable. The entry may yet be there, whole, or not; what was there
+            before stays, and the next `append` writes where it ends.
+        """
+        if isinstance(entry, Started):
+            raise ValueError("a journal starts once: append anything but Started")  # noqa: TRY004  (of a right type)
+        with self._one_at_a_time, disk_errors("write the journal", self.folder / JOURNAL):
+            self._write(entry)
+        self._told()
+
+    def attach_bytes(self, path: str, data: bytes) -> None:
+        """Keep an artifact, and write that it is ready.
+
+        Parameters
+        ----------
+        path : str
+            Among the run's artifacts, with forward slashes; one that is there is replaced.
+        data : bytes
+
+        Raises
+        ------
+        JournalError
+            If it cannot be written.
+        ValueError
+            If the path leads out of the artifacts.
+        """
+        self._attach(path, lambda temporary: write_synced(temporary, data))
+
+    def attach_folder(self, path: str, source: Path) -> None:
+        """Keep a copy of a folder as an artifact, and write that it is ready; otherwise as `attach_bytes`."""
+        if not source.is_dir():
+            raise ValueError(f"source must be a folder, got {source}")
+        self._attach(path, lambda temporary: copy_synced(source, temporary))
+
+    def close(self) -> None:
+        """Let go of the journal; a run that did not end is interrupted from here on."""
+        if self._file.closed:
+            return
+        self._file.close()
+        disown(self.folder, self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, entry: Entry) -> None:
+        if os.fstat(self._file.fileno()).st_size != self._size:
+            self._mend()
+        line = to_line(entry, self._count + 1)
+        self._write_bytes(line)
+        os.fsync(self._file.fileno())
+        self._count += 1
+        self._size += len(line)
+
+    def _write_bytes(self, data: bytes) -> None:
+        """Write at once; a disk that took a part says with the rest why it takes no more."""
+        while data:
+            data = data[self._file.write(data) :]
+
+    def _mend(self) -> None:
+        """Cut off what is no whole line, and count what is."""
+        data = read_bytes(self.folder)
+        lines = from_lines(data)
+        if lines.size < len(data):
+            self._file.truncate(lines.size)
+        self._count, self._size = len(lines.entries), lines.size
+
+    def _forget_lost_deliveries(self) -> None:
+        delivery = read_delivery(self.folder)
+        if delivery and delivery.entries > self._count:
+            write_delivery(self.folder, replace(delivery, entries=self._count))
+
+    def _attach(self, path: str, write: Callable[[Path], None]) -> None:
+        _check_inside(path)
+        target = self.folder / ARTIFACTS / path
+        with disk_errors("keep the artifact", target):
+            place_whole(self.folder, target, write)
+        self.append(Attached(path))
+
+
+def _check_inside(path: str) -> None:
+    there = PureWindowsPath(path)  # which knows the roots and separators of all systems
+    if there.anchor or ".." in there.parts or PurePosixPath(path).as_posix() != path or path == ".":
+        raise ValueError(f"an artifact's path must lead from the run's artifacts to a file in them, got {path!r}")
+
+
+def _make_parent(journals: Path) -> None:
+    journals.mkdir(parents=True, exist_ok=True)
+    ignore = journals / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="ascii")
