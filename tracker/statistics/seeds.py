@@ -25,11 +25,12 @@ def accuracy_over_seeds(right: NDArray[np.bool_], groups: Groups | None = None) 
     Wilson's score interval for as many clips as, independent and judged once each, would leave the mean as uncertain as
     these do. Its variance is that of the crossed analysis, MS_R + max(MS_C - MS_E, 0) over r n. A share w of it, that
     of MS_R, is estimated from the r repetitions alone, the rest from the n clips, so that the quantile lies between
-    Student's with r - 1 and with n - 1 degrees of freedom: their geometric mean, weighted by w and 1 - w.
+    Student's with r - 1 and with n - 1 degrees of freedom: their geometric mean, weighted by w and 1 - w. Where the
+    repetitions do not differ in their means, MS_E stands for MS_R.
 
     Simulated (30 to 1,000 clips, training noise of 0 to 8 points, accuracies of 50 to 90 %), it holds the truth in 91 %
     to 99 % of experiments with 2 seeds, 96 % in the mean, and in 94 % to 98 % with 3 to 10; with clips in 10 to 100
-    groups in 91 % to 99 %. With 2 seeds Satterthwaite's degrees of freedom hold it in 84 % at worst, a bootstrap over
+    groups in 91 % to 99 %, and in 89 % at worst where these are very unequal. With 2 seeds Satterthwaite's degrees of freedom hold it in 84 % at worst, a bootstrap over
     seeds and clips in 76 %; Cochran's weights, the arithmetic mean of the quantiles, in 97.5 % in the mean.
 
     Parameters
@@ -48,7 +49,7 @@ def accuracy_over_seeds(right: NDArray[np.bool_], groups: Groups | None = None) 
     Raises
     ------
     ValueError
-        If there are fewer than two repetitions, no clips, or not one group for each.
+        If there are fewer than two repetitions or not one group for each clip.
 
     References
     ----------
