@@ -30,8 +30,9 @@ def accuracy_over_seeds(right: NDArray[np.bool_], groups: Groups | None = None) 
 
     Simulated (30 to 1,000 clips, training noise of 0 to 8 points, accuracies of 50 to 90 %), it holds the truth in 91 %
     to 99 % of experiments with 2 seeds, 96 % in the mean, and in 94 % to 98 % with 3 to 10; with clips in 10 to 100
-    groups in 91 % to 99 %, and in 89 % at worst where these are very unequal. With 2 seeds Satterthwaite's degrees of freedom hold it in 84 % at worst, a bootstrap over
-    seeds and clips in 76 %; Cochran's weights, the arithmetic mean of the quantiles, in 97.5 % in the mean.
+    groups in 91 % to 99 %, and in 89 % at worst where these are very unequal. With 2 seeds Satterthwaite's degrees of
+    freedom hold it in 84 % at worst and a bootstrap over seeds and clips in 76 %; Cochran's weights, the arithmetic
+    mean of the quantiles, in 97.5 % in the mean.
 
     Parameters
     ----------
