@@ -139,6 +139,16 @@ class TestNextSteps:
         (apart,) = [c for c in found.values() if c.verdict == "not_comparable"]
         assert apart.command is None
 
+    def test_suggest_no_runs_for_an_option_that_another_metric_cannot_tell(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        runs = [
+            made(i, "1100", {"kernel_size": k, "learning_rate": "0.1"}, seed=str(i), metrics={"val_mae": 0.1})
+            for i, k in enumerate("3355")
+        ]
+        found, _ = concluded(studied(*runs, metric="val_mae"))
+        assert found["option_effect:kernel_size"].command is None
+
     def test_never_suggest_what_cannot_be_said(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (
             made(i, right, {"optimizer": name}) for i, (right, name) in enumerate([("11", "sgd"), ("10", "adam; id")])

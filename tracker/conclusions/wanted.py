@@ -88,6 +88,8 @@ def wanted(  # noqa: PLR0911 - a line a kind
         Empty where it is settled, or no reasonable number of runs would settle it.
     """
     match conclusion.kind, conclusion.verdict:
+        case "option_effect", _ if not study.metric.is_accuracy:
+            return []
         case "option_effect", "confounded" if conclusion.option is not None:
             return _star(study, conclusion.option)
         case "option_effect", "inconclusive" if conclusion.option is not None:

@@ -24,7 +24,7 @@ from tracker.render.columns import (
     share,
     table_columns,
 )
-from tracker.render.evidence import facts, tables
+from tracker.render.evidence import evidence_tables, facts
 from tracker.render.notes import note_beginning
 from tracker.render.view import ConclusionView, Head, KindView, NoteView, ReportView, RunRow, SectionView, StepView
 from tracker.report import Note
@@ -285,11 +285,16 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
         verdict=conclusion.verdict,
         verdict_words=VERDICTS[conclusion.verdict],
         sentence=conclusion.sentence,
-        facts=facts(conclusion, report.alpha),
-        tables=tables(conclusion.details),
+        facts=facts(conclusion, report.alpha, in_points=_in_points(conclusion, report)),
+        tables=evidence_tables(conclusion.details, in_points=report.by_accuracy),
         steps=tuple(number for number, step in steps if conclusion.id in step.settles),
         command=None if listed else conclusion.command,
     )
+
+
+def _in_points(conclusion: Conclusion, report: Report) -> bool:
+    """Whether a conclusion's estimate is one of accuracy: of another metric only an option's effect can be."""
+    return report.by_accuracy or conclusion.kind != "option_effect"
 
 
 def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:

@@ -37,14 +37,17 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def facts(conclusion: Conclusion, alpha: float) -> tuple[str, ...]:
-    """Return the numbers that a conclusion rests on, as phrases; none where it follows without inference."""
+def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tuple[str, ...]:
+    """Return the numbers that a conclusion rests on, as phrases; none where it follows without inference.
+
+    Differences are of accuracy, in points, unless runs are compared by another metric.
+    """
     if conclusion.estimate is None and conclusion.p_value is None:
         return ()
     adjusted, raw = conclusion.p_adjusted, conclusion.p_value
     what = "difference" if conclusion.kind in _COMPARISONS else "estimate"
     found = (
-        conclusion.estimate is not None and f"{what} {numbers.points(conclusion.estimate)}",
+        conclusion.estimate is not None and f"{what} {_difference(conclusion.estimate, in_points=in_points)}",
         conclusion.interval is not None and f"95 % interval {numbers.points_interval(conclusion.interval)}",
         raw is not None and words.p_text(raw, alpha),
         adjusted is not None and f"adjusted {words.p_text(adjusted, alpha)}",
@@ -52,6 +55,11 @@ def facts(conclusion: Conclusion, alpha: float) -> tuple[str, ...]:
         conclusion.method,
     )
     return tuple(phrase for phrase in found if phrase)
+
+
+def evidence_tables(details: Details, *, in_points: bool) -> tuple[Table, ...]:
+    """Return the tables of a conclusion's evidence, differences in points or in the primary metric's own unit."""
+    return _contrasts(details, in_points=in_points) if isinstance(details, OptionEffect) else tables(details)
 
 
 @singledispatch
@@ -63,19 +71,27 @@ def tables(details: Details) -> tuple[Table, ...]:
 
 @tables.register
 def _(details: OptionEffect) -> tuple[Table, ...]:
+    return _contrasts(details, in_points=True)
+
+
+def _contrasts(details: OptionEffect, *, in_points: bool) -> tuple[Table, ...]:
     header = ("from", "to", "matched pairs", "difference", "95 % interval", "verdict")
     rows = tuple(
         (
             part.from_,
             part.to,
             str(part.pairs),
-            numbers.points(part.estimate),
+            _difference(part.estimate, in_points=in_points),
             numbers.points_interval(part.interval),
             part.verdict.replace("_", " "),
         )
         for part in details.contrasts
     )
     return (Table("Levels against each other", header, rows),) if rows else ()
+
+
+def _difference(estimate: float | None, *, in_points: bool) -> str:
+    return numbers.points(estimate) if in_points else numbers.change(estimate)
 
 
 @tables.register

@@ -110,6 +110,14 @@ def points(difference: float | None) -> Markup:
     return Markup(sign + words.points(difference))  # noqa: S704
 
 
+def change(difference: float | None) -> Markup:
+    """Write a difference of a metric with its sign, as ``+0.0312``."""
+    if difference is None:
+        return NONE
+    sign = "+" if difference > 0 else words.MINUS if difference else ""
+    return Markup(sign) + loss(abs(difference))  # noqa: S704
+
+
 def points_interval(interval: Interval | None) -> Markup:
     """Write the interval of a difference, as ``−12 to +18 points``."""
     return NONE if interval is None else Markup(f"{words.points_interval(interval)} points")  # noqa: S704
