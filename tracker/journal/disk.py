@@ -23,6 +23,7 @@ _REMEDIES = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room in your quota on that disk",
     errno.EFBIG: "raise the limit on the size of files (`ulimit -f`)",
+    errno.EEXIST: "give a name that is not taken",
     errno.EACCES: "make it writable to you",
     errno.EPERM: "make it writable to you",
     errno.EROFS: "use a folder that can be written to",
@@ -126,7 +127,9 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def _copy_file(source: str, target: str) -> None:
-    write_synced(Path(target), Path(source).read_bytes())
+    shutil.copyfile(source, target)
+    with Path(target).open("rb+") as opened:
+        os.fsync(opened.fileno())
 
 
 def _move(temporary: Path, target: Path, folder: Path) -> None:
