@@ -92,6 +92,13 @@ class TestRunDifferences:
         assert 100 < found.details.clips_needed < 1000
 
 
+class TestIntervalsOfGroups:
+    def test_stay_within_what_can_be(self, made: MakeRun, studied: MakeStudy) -> None:
+        groups = [*"a" * 18, "b", "b"]
+        (found,) = differences(studied(made(1, "1" * 20, groups=groups), made(2, "1" * 9 + "0" * 11, seed="1")))
+        assert -1 < found.interval[0] < found.estimate < found.interval[1] == 1
+
+
 class TestGroupedDifference:
     def test_of_groups_of_one_is_the_mean_with_its_standard_error(self) -> None:
         values = np.array([1.0, 0, 0, -1, 1, 1])
@@ -104,6 +111,11 @@ class TestGroupedDifference:
         values = np.array([1.0, 0, 0, -1, 1, 1])
         once, thrice = (grouped_difference(np.repeat(values, k), np.repeat(np.arange(6), k)) for k in (1, 3))
         assert thrice.standard_error == pytest.approx(once.standard_error)
+
+    def test_of_unequal_groups_counts_fewer_of_them(self) -> None:
+        codes = np.repeat(np.arange(6), [10, 1, 1, 1, 1, 1])
+        found = grouped_difference(np.resize([1.0, 0, 0, -1], 15), codes)
+        assert found.df == pytest.approx(15**2 / 105 - 1)
 
     def test_of_one_group_says_next_to_nothing(self) -> None:
         found = grouped_difference(np.array([1.0, 0, 1]), np.zeros(3, dtype=np.int64))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracker.statistics.groups import group_codes, group_sums
+from tracker.statistics.groups import effective_groups, group_codes, group_sums
 
 
 class TestGroupCodes:
@@ -32,3 +32,14 @@ class TestGroupSums:
         sums = group_sums(values, codes)
         assert sums.shape == (2, 3, 2)
         assert np.array_equal(sums[..., 1], values[..., 1] + values[..., 3])
+
+
+class TestEffectiveGroups:
+    def test_of_one_size_are_all_of_them(self):
+        assert effective_groups(np.full(7, 4.0)) == pytest.approx(7)
+
+    def test_are_fewer_where_one_is_large(self):
+        assert effective_groups(np.array([6.0, 1, 1, 1, 1])) == pytest.approx(100 / 40)
+
+    def test_are_never_under_two(self):
+        assert effective_groups(np.array([100.0, 1])) == 2

@@ -56,3 +56,24 @@ def group_sums(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     sums: NDArray[np.float64] = np.add.reduceat(values[..., order], starts, axis=-1)
     return sums
+
+
+def effective_groups(sizes: NDArray[np.float64]) -> float:
+    """Return how many groups of one size would leave a mean as uncertain as groups of these sizes.
+
+    Parameters
+    ----------
+    sizes : ndarray, shape (n_groups,)
+        Clips of each of at least two groups.
+
+    Returns
+    -------
+    float
+        (Σ sizes)² / Σ sizes², which is `n_groups` where all are of one size; at least 2.
+
+    References
+    ----------
+    Carter, A. V., Schnepel, K. T. and Steigerwald, D. G. (2017). Asymptotic behavior of a t-test robust to cluster
+    heterogeneity. Review of Economics and Statistics 99, 698-709. doi:10.1162/REST_a_00639
+    """
+    return max(2.0, float(sizes.sum() ** 2 / (sizes**2).sum()))
