@@ -11,7 +11,7 @@ import pytest
 from tracker.entries import Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
 from tracker.errors import JournalError
 from tracker.journal.delivery import write_delivery
-from tracker.journal.reader import Journal, is_id, journals, read
+from tracker.journal.reader import Journal, is_id, journals, read, unsettled
 from tracker.journal.writer import JournalWriter
 
 if TYPE_CHECKING:
@@ -174,6 +174,34 @@ class TestJournals:
         with caplog.at_level(logging.WARNING):
             assert [journal.id for journal in journals(tmp_path)] == [f"{2:032x}"]
         assert "its first line, which says what run it is, is not whole" in caplog.text
+
+
+class TestUnsettled:
+    @pytest.mark.parametrize("sent", [0, 9, 10, 11])
+    def test_are_those_that_no_store_has_all_of(self, folder: Path, entries: list[Entry], sent: int) -> None:
+        journal = written(folder, entries)
+        assert unsettled(folder.parent) == (journal,)
+        write_delivery(folder, Delivery("run", "there", sent))
+        assert unsettled(folder.parent) == (() if sent >= 10 else (read(folder),))
+
+    def test_are_those_that_did_not_end(self, folder: Path, entries: list[Entry]) -> None:
+        written(folder, [*entries, Resumed(10, 3)])
+        write_delivery(folder, Delivery("run", "there", 11))
+        assert [journal.id for journal in unsettled(folder.parent)] == [folder.name]
+
+    @pytest.mark.parametrize("tail", [b"\n", b"{}\n", b'{"entry":"res'])
+    def test_are_those_with_something_torn(self, folder: Path, entries: list[Entry], tail: bytes) -> None:
+        written(folder, entries)
+        write_delivery(folder, Delivery("run", "there", 10))
+        with (folder / "journal.jsonl").open("ab") as file:
+            file.write(tail)
+        assert [journal.torn for journal in unsettled(folder.parent)] == [True]
+
+    def test_warn_of_one_that_cannot_be_read(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        folder.mkdir(parents=True)
+        (folder / "journal.jsonl").touch()
+        assert unsettled(folder.parent) == ()
+        assert "is not whole" in caplog.text
 
 
 class TestIsId:

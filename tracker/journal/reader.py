@@ -19,6 +19,7 @@ from tracker.journal.lines import Lines, from_lines
 from tracker.journal.owner import Owner, read_owner, running
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 JOURNAL = "journal.jsonl"
@@ -141,8 +142,15 @@ def journals(folder: Path) -> tuple[Journal, ...]:
     tuple of Journal
         By the time they were started.
     """
-    read_well = [journal for path in folder.glob(f"*/{JOURNAL}") if (journal := _read_or_warn(path.parent))]
-    return tuple(sorted(read_well, key=lambda journal: (journal.started.time, journal.id)))
+    return _in_order(_folders(folder))
+
+
+def unsettled(folder: Path) -> tuple[Journal, ...]:
+    """Read the journals in a folder that still want something: they did not end, or no store has all of them.
+
+    The others are told by their last line, so that a thousand old runs cost next to nothing; otherwise as `journals`.
+    """
+    return _in_order(path for path in _folders(folder) if not _is_settled(path))
 
 
 def is_id(text: str) -> bool:
@@ -180,11 +188,28 @@ def _end(entries: tuple[Entry, ...]) -> Ended | None:
     return None
 
 
+def _folders(folder: Path) -> Iterator[Path]:
+    return (path.parent for path in folder.glob(f"*/{JOURNAL}") if is_id(path.parent.name))
+
+
+def _in_order(folders: Iterable[Path]) -> tuple[Journal, ...]:
+    read_well = [journal for folder in folders if (journal := _read_or_warn(folder))]
+    return tuple(sorted(read_well, key=lambda journal: (journal.started.time, journal.id)))
+
+
 def _read_or_warn(folder: Path) -> Journal | None:
-    if not is_id(folder.name):
-        return None
     try:
         return read(folder)
     except JournalError as error:
         logger.warning("%s", error)
         return None
+
+
+def _is_settled(folder: Path) -> bool:
+    """Tell whether the last line is an end that a store has; in doubt it is not, and the whole journal is read."""
+    try:
+        delivery, data = read_delivery(folder), read_bytes(folder)
+        last = from_lines(data[data.rfind(b"\n", 0, -1) + 1 :])
+    except JournalError:
+        return False
+    return bool(delivery and last.size and _end(last.entries) and delivery.entries >= len(last.entries))
