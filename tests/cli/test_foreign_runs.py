@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from tracker.store.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Tracker
 
@@ -313,7 +313,7 @@ class TestReport:
         (best,) = of_kind(reported("regression", "--metric", "val_mae"), "best_run")
         assert best["sentence"].startswith("Run 2 has the lowest val_mae, 0.9.")
         text = summarised("regression", "--metric", "val_mae")
-        assert "| Run | Layers | val_mae | Loss | Best epoch | Stop epoch |" in text
+        assert "| Run | layers | val_mae | Loss | Best epoch | Stop epoch |" in text
         assert "| 2 | 2 | **0.9** |" in text
         assert "less is better, in bold the lowest" in text
 
@@ -328,9 +328,17 @@ class TestReport:
         assert most["sentence"].startswith("Run 1 has the highest quality, 2.")
         assert least["sentence"].startswith("Run 3 has the lowest quality, 0.")
 
-    def test_says_that_the_kept_weights_are_a_guess(self, summarised) -> None:
+    def test_says_that_the_kept_weights_are_not_known(self, reported, summarised) -> None:
         assert "did not log which epoch's weights were kept" in summarised("lightning")
         assert "did not log which epoch's weights were kept" not in summarised("keras")
+        assert {c["details"]["kept_epoch"] for c in of_kind(reported("lightning"), "overfitting")} == {None}
+        assert {c["details"]["kept_epoch"] for c in of_kind(reported("keras"), "overfitting")} == {3}
+
+    def test_shows_the_seed_whatever_it_is_called(self, tracker: Tracker, foreign: str) -> None:
+        words = ("--tracking-uri", foreign, "--experiment", "lightning")
+        text = tracker("report", "--output", "REPORT.md", *words)
+        assert text.status == 0, text.err
+        assert "| 2 | 1 | 0.46 |" in Path("REPORT.md").read_text(encoding="utf-8")
 
 
 class TestRuns:

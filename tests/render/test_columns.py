@@ -57,7 +57,7 @@ class TestSectionColumns:
 class TestLegend:
     def test_says_what_is_better(self, report: Report) -> None:
         assert legend(by_metric(report, "val_mae", MAE)).endswith(
-            "val_mae: what the runs are compared by, with the kept weights; less is better, in bold the lowest."
+            "val_mae: what the runs are compared by, at the best epoch; less is better, in bold the lowest."
         )
         assert "more is better, in bold the highest" in legend(by_metric(report, "val_r2", MAE, falls=False))
 

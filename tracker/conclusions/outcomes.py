@@ -63,7 +63,7 @@ class Outcome:
     best_epoch : int or None
         Of the lowest validation loss; the first of equals.
     kept_epoch : int or None
-        Whose weights were kept.
+        Whose weights were kept; None where that was not logged: the results are then those of `best_epoch`.
     stop_epoch : int or None
         The last one trained.
     limit : int or None, epochs
@@ -221,7 +221,7 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
         number=number,
         run=run,
         best_epoch=best,
-        kept_epoch=kept,
+        kept_epoch=kept if says_kept(run) else None,
         stop_epoch=stop,
         limit=epoch_limit(run),
         val_loss=_kept(run, LOSS, kept),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from tracker.conclusions.sentences.words import capitalised, duration, listing, option_words
+from tracker.design import PLATEAU, terms_of
 from tracker.render import numbers
 from tracker.render.columns import (
     course,
@@ -105,7 +106,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         folded=len(entries) > FOLDED_ABOVE,
         summary=tuple(_conclusion(conclusion, report, numbers_of) for conclusion in report.summary),
         limits=report.limits,
-        options=tuple(capitalised(option_words(option)) for option in report.options[:MOST_OPTIONS]),
+        options=tuple(_heading(option) for option in report.options[:MOST_OPTIONS]),
         more_options=max(0, len(report.options) - MOST_OPTIONS),
         heads=_heads(columns),
         legend=legend(report),
@@ -177,7 +178,7 @@ def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunR
         number=entry.number,
         name=entry.run.name,
         run_id=entry.run.run_id,
-        seed=entry.run.params.get("seed"),
+        seed=_seed(entry),
         levels=tuple(level for _, level in entry.levels[:MOST_OPTIONS]),
         ratio=numbers.ratio(accuracy),
         share=share(entry),
@@ -194,6 +195,20 @@ def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunR
         best=best,
         linked=linked,
     )
+
+
+def _seed(entry: RunEntry) -> str | None:
+    """Return a run's seed, whatever its param is called; of several seeds each by its param's name."""
+    seeds = terms_of(entry.run.params).seed
+    if len(seeds) < 2:
+        return seeds[0][1] if seeds else None
+    return ", ".join(f"{name}={value}" for name, value in seeds)
+
+
+def _heading(option: str) -> str:
+    """Return an option as a column's head: in words where it is known, else as the param is called."""
+    words = option_words(option)
+    return option if words == option != PLATEAU else capitalised(words)
 
 
 def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> SectionView:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from tracker.conclusions.outcomes import is_share
+from tracker.conclusions.outcomes import is_share, says_kept
 from tracker.conclusions.roles import ACCURACY, LOSS, role_of
 from tracker.render import numbers
 from tracker.render.numbers import NONE
@@ -71,7 +71,7 @@ def legend(report: Report) -> str:
     """Say what stands in the columns of the table of all runs."""
     shown = {column.title: column for column in table_columns(report)}
     loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
-    kept = ", with the kept weights" if "Best epoch" in shown else ""
+    kept = _of_which_epoch(report) if "Best epoch" in shown else ""
     most = "; in bold the most" if report.by_accuracy else ""
     said = []
     if "Right" in shown:
@@ -86,6 +86,11 @@ def legend(report: Report) -> str:
         better, best = ("less", "lowest") if report.falls else ("more", "highest")
         said.append(f"{report.metric}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
     return " ".join(said)
+
+
+def _of_which_epoch(report: Report) -> str:
+    known = all(says_kept(entry.run) for entry in report.entries)
+    return ", with the kept weights" if known else ", at the best epoch"
 
 
 def score_writer(report: Report) -> Callable[[float | None], Markup]:

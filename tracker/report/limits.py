@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions.folds import folded
 from tracker.conclusions.option_effect import OptionEffect
-from tracker.conclusions.outcomes import says_kept
 from tracker.conclusions.roles import falls
 from tracker.conclusions.sample_size import SampleSize
 from tracker.conclusions.sentences.words import capitalised, count, listing, number_word, option_words, points
@@ -135,12 +134,12 @@ def _logged_instead(study: Study) -> list[str]:
 
 
 def _kept(study: Study, voice: Voice) -> Iterator[str]:
-    """Say of which runs it is a guess whose epoch's weights they kept."""
-    silent = [run for run, found in enumerate(study.outcomes) if found.kept_epoch and not says_kept(found.run)]
+    """Say of which runs it is not known whose epoch's weights they kept."""
+    silent = [run for run, found in enumerate(study.outcomes) if found.best_epoch and not found.kept_epoch]
     if silent:
         yield (
-            f"{_who(study, silent, voice)} did not log which epoch's weights were kept: those of the lowest validation "
-            "loss are taken to be."
+            f"{_who(study, silent, voice)} did not log which epoch's weights were kept: results are those of the epoch "
+            "with the lowest validation loss."
         )
 
 

@@ -55,7 +55,10 @@ def learning_rate(conclusion: Conclusion, details: LearningRate, voice: Voice) -
     run = capitalised(voice.run(conclusion.runs[0]))
     twin = [_twin(details.twin, voice)] if details.twin else []
     if details.first is None or details.last is None:
-        return " ".join([f"What {voice.run(conclusion.runs[0])}'s learning rate did was not logged.", *twin])
+        unknown = (
+            f"What {voice.run(conclusion.runs[0])}'s learning rate did cannot be said: it was not logged by epoch."
+        )
+        return " ".join([unknown, *twin])
     if details.schedule:
         ends = f"from {rate_text(details.first)} to {rate_text(details.last)}"
         return " ".join([f"{run}'s learning rate followed a schedule, {ends}.", *twin])
