@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
 import threading
@@ -10,22 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.at_once import first_opens
 from tracker.errors import StoreError
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
 from tracker.store.schema import State, make, reading, state_of
-from tracker.store.write import start_run
 
 if TYPE_CHECKING:
-    from multiprocessing.synchronize import Barrier
     from pathlib import Path
-
-
-def write_at_once(location: Location, ready: Barrier, number: int) -> None:
-    ready.wait()
-    writer = start_run(location, "tracker", f"run {number}", {"seed": str(number)}, {})
-    writer.log_epoch(1, {"loss": number})
-    writer.finish("FINISHED")
 
 
 def abandon(database: Path) -> None:
@@ -105,25 +96,8 @@ class TestOpenStore:
             open_store(Location("http://127.0.0.1:9", None, ""))
 
     @pytest.mark.parametrize("_attempt", range(2))
-    def test_lets_eight_processes_make_it_at_the_same_time(
-        self, location: Location, tmp_path: Path, _attempt: int
-    ) -> None:
-        processes = multiprocessing.get_context("fork")  # they share the MLflow that is imported here
-        ready = processes.Barrier(8)
-        eight = [processes.Process(target=write_at_once, args=(location, ready, i)) for i in range(8)]
-        for process in eight:
-            process.start()
-        for process in eight:
-            process.join(60)
-        assert [process.exitcode for process in eight] == [0] * 8
-        with reading(tmp_path / "mlflow.db") as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            assert connection.execute("SELECT name FROM experiments ORDER BY name").fetchall() == [
-                ("Default",),
-                ("tracker",),
-            ]
-            values = connection.execute("SELECT value FROM metrics ORDER BY value").fetchall()
-        assert values == [(float(i),) for i in range(8)]
+    def test_lets_eight_processes_make_it_at_the_same_time(self, tmp_path: Path, _attempt: int) -> None:
+        assert first_opens(tmp_path, openers=8) == []
 
 
 class TestEnsureExperiment:

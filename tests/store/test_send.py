@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from bench.at_once import send_at_once
 from tests.store.conftest import START, STARTED, epochs, whole_journal
 from tracker.entries import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged
 from tracker.errors import StoreError
@@ -302,6 +303,10 @@ class TestSender:
     def test_refuses_an_id_that_is_none(self, location: Location) -> None:
         with pytest.raises(ValueError, match="a journal's id must be"):
             Sender(location, "it's", None, print)
+
+
+def test_many_processes_send_to_one_store_while_others_read_it(tmp_path: Path) -> None:
+    assert send_at_once(tmp_path, writers=6, epochs=5, readers=2) == []
 
 
 def plain(run: Run) -> tuple[object, ...]:

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.store.conftest import STARTED, Served, epochs, whole_journal
+from tracker.entries import Delivery, Ended, Resumed
+from tracker.store.client import client_of
+from tracker.store.failures import GoneError, UnreachableError
+from tracker.store.location import locate
+from tracker.store.open import open_store
+from tracker.store.read import read_experiment
+from tracker.store.send import Sender
+from tracker.store.ui import serving
+from tracker.store.unsent import run_of
+from tracker.store.values import JOURNAL_TAG
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def keep(_delivery: Delivery) -> None:
+    """Nobody goes on with these journals."""
+
+
+class TestSenderToAServer:
+    def test_sent_twice_leaves_what_the_journal_says(self, served: Served, tmp_path: Path) -> None:
+        client_of(served.http).create_experiment("sent", artifact_location="mlflow-artifacts:/sent")
+        entries = [replace(STARTED, experiment="sent"), *whole_journal(tmp_path)[1:]]
+        first = Sender(served.http, "sent", None, keep).send(entries, tmp_path)
+        resumed = [*entries, Resumed(1, 3), *epochs(0.1, first=4), Ended(2, "FAILED", "disk full")]
+        for known in (None, first, Delivery(first.run_id, first.artifacts, 0)):
+            assert Sender(served.http, "sent", known, keep).send(resumed, tmp_path).run_id == first.run_id
+        expected = run_of(resumed, tmp_path, first.run_id, "FAILED")
+        for location in served:
+            (run,) = read_experiment(location, "sent").runs
+            assert run.tags == {**expected.tags, JOURNAL_TAG: "sent"}
+            assert (run.params, str(run.metrics)) == (expected.params, str(dict(expected.metrics)))
+            assert (run.status, run.started, run.ended) == ("FAILED", expected.started, 2)
+            assert run.curves["loss"].steps.tolist() == [1, 2, 3, 4]
+            assert run.validation is not None
+        paths = [found.path for found in client_of(served.http).list_artifacts(first.run_id, "model")]
+        assert paths == ["model/MLmodel", "model/data"]
+
+    def test_says_that_a_run_is_not_there(self, served: Served, tmp_path: Path) -> None:
+        known = Delivery("ab" * 16, "mlflow-artifacts:/elsewhere", 1)
+        with pytest.raises(GoneError, match="cannot write the metrics of run abab"):
+            Sender(served.http, "gone", known, keep).send([STARTED, *epochs(1.0)], tmp_path)
+
+    def test_goes_on_once_a_server_that_ended_is_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        direct = locate(None, tmp_path)
+        open_store(direct)
+        entries = whole_journal(tmp_path / "journal")
+        with serving(direct, port=0) as server:
+            sender = Sender(locate(server.address, tmp_path), "cut-off", None, keep)
+            half = sender.send(entries[:4], tmp_path / "journal")
+        for _ in range(2):
+            with pytest.raises(UnreachableError, match=r"127\.0\.0\.1"):
+                sender.send(entries, tmp_path / "journal")
+        with serving(direct, port=server.port) as again:
+            assert again.port == server.port
+            assert sender.send(entries, tmp_path / "journal").run_id == half.run_id
+        (run,) = read_experiment(direct, "tracker").runs
+        assert run.status == "FINISHED"
+        assert run.curves["val_loss"].values.tolist()[:2] == [1.0, 0.5]
+        assert run.validation is not None
