@@ -35,9 +35,13 @@ class TestReadDelivery:
         assert read_delivery(tmp_path) is None
 
     @pytest.mark.parametrize("text", ["", "null", '{"run_id": "a"}', '"\\'])
-    def test_takes_a_damaged_file_for_no_first_time(self, tmp_path: Path, text: str) -> None:
+    def test_is_none_where_the_file_is_damaged(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "delivery.json").write_text(text)
-        with pytest.raises(JournalError, match=r"delivery\.json is damaged: delete it to send the run once more"):
+        assert read_delivery(tmp_path) is None
+
+    def test_says_that_the_file_cannot_be_read(self, tmp_path: Path) -> None:
+        (tmp_path / "delivery.json").mkdir()
+        with pytest.raises(JournalError, match=r"cannot read .*delivery\.json: Is a directory"):
             read_delivery(tmp_path)
 
 

@@ -149,9 +149,17 @@ class TestRunning:
         with FileLock(place / "run.lock"):
             assert running(place) is True
 
-    def test_cannot_tell_of_another_host(self, place: Path) -> None:
-        write(place, Owner("elsewhere", 1, 1, BOOT))
-        assert running(place) is None
+    def test_cannot_tell_of_another_machine(self, place: Path, proc: Path) -> None:
+        write(place, Owner("elsewhere", 77, 1234, BOOT.replace("4", "5")))
+        assert running(place, proc) is None
+        write(place, Owner("elsewhere", 77, 1234, None))
+        assert running(place, proc) is None
+
+    def test_goes_by_the_lock_for_another_container_on_this_machine(self, place: Path, proc: Path) -> None:
+        write(place, Owner("elsewhere", 77, 1234, BOOT))
+        assert running(place, proc) is False
+        with FileLock(place / "run.lock"):
+            assert running(place, proc) is True
 
     def test_leaves_nothing_behind_by_asking(self, place: Path) -> None:
         running(place)

@@ -14,6 +14,7 @@ import pytest
 from tracker.entries import Attached, Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
 from tracker.errors import JournalError
 from tracker.journal.delivery import read_delivery, write_delivery
+from tracker.journal.lines import to_line
 from tracker.journal.reader import read
 from tracker.journal.writer import JournalWriter
 
@@ -144,6 +145,19 @@ class TestAppend:
 
         in_a_process(test)
 
+    @pytest.mark.parametrize("left", [0, 1, -1])
+    def test_goes_on_after_what_an_interrupted_append_left(
+        self, folder: Path, started: Started, epochs: list[EpochDone], left: int
+    ) -> None:
+        line = to_line(epochs[0], 2)
+        with JournalWriter.create(folder, started) as writer:
+            with (folder / "journal.jsonl").open("ab") as file:
+                file.write(line[:left] if left else line)
+            writer.append(epochs[1])
+        kept = () if left else (epochs[0],)
+        assert read(folder).entries == (started, *kept, epochs[1])
+        assert (read(folder).torn, read(folder).lost) == (False, ())
+
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
     def test_says_that_there_is_no_space_left(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
@@ -189,7 +203,7 @@ class TestReopen:
             writer.append(epochs[1])
         file = folder / "journal.jsonl"
         data = file.read_bytes()
-        for cut in range(data.index(b"\n") + 1, len(data)):
+        for cut in range(data.rindex(b"\n", 0, -1), len(data)):
             file.write_bytes(data[:cut])
             whole = read(folder).entries
             with JournalWriter.reopen(folder) as writer:

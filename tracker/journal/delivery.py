@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tracker.entries import Delivery
-from tracker.errors import JournalError
 from tracker.journal.disk import disk_errors, write_whole
 from tracker.journal.locks import take
 
@@ -21,19 +20,28 @@ _LOCK = "sending.lock"
 
 
 def read_delivery(folder: Path) -> Delivery | None:
-    """Return how much of the journal in a folder a store has; None where it has nothing.
+    """Return how much of the journal in a folder a store is known to have.
+
+    Returns
+    -------
+    Delivery or None
+        None where nothing is known: nothing was sent, or the file is damaged. Whoever sends looks for the run in the
+        store before it makes one.
 
     Raises
     ------
     JournalError
-        If the file is there and cannot be read; to take that for nothing would send the run twice.
+        If the file is there and cannot be read.
     """
     path = folder / _FILE
+    with disk_errors("read", path):
+        if not path.exists():
+            return None
+        data = path.read_bytes()
     try:
-        with disk_errors("read", path):
-            return Delivery(**json.loads(path.read_bytes())) if path.exists() else None
-    except (TypeError, ValueError) as error:
-        raise JournalError(f"{path} is damaged: delete it to send the run once more, as a new one") from error
+        return Delivery(**json.loads(data))
+    except (TypeError, ValueError):
+        return None
 
 
 def write_delivery(folder: Path, delivery: Delivery) -> None:

@@ -81,20 +81,26 @@ def alive(owner: Owner, proc: Path = PROC) -> bool | None:
     return _start(owner.pid, proc) == owner.start
 
 
-def running(folder: Path) -> bool | None:
+def running(folder: Path, proc: Path = PROC) -> bool | None:
     """Tell whether a process writes the journal in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    proc : Path
+        Where the system shows its processes.
 
     Returns
     -------
     bool or None
-        None where another host wrote it last, did not end it, and cannot be asked.
+        None where another machine wrote it last, did not close it, and cannot be asked.
     """
     owner = read_owner(folder)
-    if owner and alive(owner):
+    if owner and alive(owner, proc):
         return True
     if _held(folder / _LOCK):
         return True
-    return None if owner and owner.host != socket.gethostname() else False
+    return False if owner is None or _on_this_machine(owner, proc) else None
 
 
 def read_owner(folder: Path) -> Owner | None:
@@ -131,6 +137,11 @@ def disown(folder: Path, lock: FileLock) -> None:
     with suppress(OSError):
         (folder / _FILE).unlink(missing_ok=True)
     lock.release()
+
+
+def _on_this_machine(owner: Owner, proc: Path) -> bool:
+    """Tell whether a lock of that process would be seen here: containers differ in their names, not in their boot."""
+    return owner.host == socket.gethostname() or (owner.boot is not None and owner.boot == _boot(proc))
 
 
 def _shown(owner: Owner | None) -> str:
