@@ -4,6 +4,7 @@ import json
 import logging
 import random
 from dataclasses import replace
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +140,25 @@ class TestState:
             assert read(folder).state == "running"
             assert read(folder).owner is not None
         assert read(folder).state == "interrupted"
+
+    def test_of_a_run_that_is_just_ending_is_never_interrupted(self, tmp_path: Path, started: Started) -> None:
+        folders = [tmp_path / f"{n:032x}" for n in range(40)]
+        writers = [JournalWriter.create(folder, started) for folder in folders]
+
+        def end() -> None:
+            for writer in writers:
+                writer.append(Ended(9, "FINISHED"))
+                writer.close()
+
+        thread = Thread(target=end)
+        thread.start()
+        states = []
+        for folder in folders:
+            while (state := read(folder).state) == "running":
+                pass
+            states.append(state)
+        thread.join()
+        assert set(states) == {"finished"}
 
     def test_is_unknown_where_another_host_was_at_it(self, folder: Path, started: Started) -> None:
         written(folder, [started])

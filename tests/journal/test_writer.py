@@ -34,6 +34,19 @@ for number in itertools.count(1):
     sys.stdout.flush()
 """
 
+ATTACH_FOR_EVER = """
+import itertools, sys
+from pathlib import Path
+from tracker.entries import Started
+from tracker.journal.writer import JournalWriter
+start = Started(1, "sqlite:////tmp/mlflow.db", "tracker", "k7", "val_accuracy", {}, {})
+writer = JournalWriter.create(Path(sys.argv[1]), start)
+for number in itertools.count(1):
+    writer.attach_bytes(f"some/{number % 3}", b"%d " % number * 5000)
+    sys.stdout.write("%d\\n" % number)
+    sys.stdout.flush()
+"""
+
 
 def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -290,6 +303,23 @@ class TestAttachBytes:
         ):
             writer.attach_bytes(path, b"")
         assert files(folder) == {"journal.jsonl", "run.lock"}
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_whatever_the_journal_names_is_whole_when_killed(self, folder: Path, seed: int) -> None:
+        dice = random.Random(seed)
+        with subprocess.Popen([sys.executable, "-c", ATTACH_FOR_EVER, folder], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for _ in range(dice.randrange(3, 20)):
+                process.stdout.readline()
+            time.sleep(dice.random() * 0.005)
+            process.kill()
+        JournalWriter.reopen(folder).close()
+        paths = {entry.path for entry in read(folder).entries if isinstance(entry, Attached)}
+        assert paths == files(folder / "artifacts") == {"some/0", "some/1", "some/2"}
+        for path in paths:
+            words = (folder / "artifacts" / path).read_bytes().split()
+            assert len(words) == 5000
+            assert len(set(words)) == 1
 
     def test_says_nothing_of_one_that_it_could_not_keep(self, folder: Path, started: Started) -> None:
         def test() -> None:

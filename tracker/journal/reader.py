@@ -115,6 +115,13 @@ def read(folder: Path) -> Journal:
     JournalError
         If there is none, its start is damaged, or a newer version wrote it.
     """
+    journal = _read_once(folder)
+    if journal.ended or journal.alive:
+        return journal
+    return _read_once(folder)  # whoever is gone now may have ended it since
+
+
+def _read_once(folder: Path) -> Journal:
     data = read_bytes(folder)
     lines = parse(folder, data)
     return Journal(
