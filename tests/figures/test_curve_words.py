@@ -27,13 +27,18 @@ class TestFindingOfAll:
             "Loss and accuracy by epoch of 4 runs: the lowest validation loss is Run 3's, 0.371."
         )
 
+    def test_speaks_of_no_accuracy_where_none_was_logged(self, made) -> None:
+        traces = [trace_of(made({"val_loss": [1, 0.5]}), f"Run {number}") for number in (1, 2)]
+        assert finding_of_all(traces) == "Loss by epoch of 2 runs: the lowest validation loss is Run 1's, 0.500."
+
 
 class TestTable:
     def test_has_every_epoch_of_a_short_run(self, made) -> None:
-        _, rows = table(trace_of(made({"loss": [2, 1], "val_loss": [2, 1.5], "learning_rate": [1e-4, 3e-5]})))
+        header, rows = table(trace_of(made({"loss": [2, 1], "val_loss": [2, 1.5], "learning_rate": [1e-4, 3e-5]})))
+        assert header == ("epoch", "loss", "validation loss", "learning rate", "mark")
         assert rows == (
-            ("1", "2.0000", "2.0000", "–", "–", "0.0001", "rate drops after it"),
-            ("2", "1.0000", "1.5000", "–", "–", "0.00003", "best, last"),
+            ("1", "2.0000", "2.0000", "0.0001", "rate drops after it"),
+            ("2", "1.0000", "1.5000", "0.00003", "best, last"),
         )
 
     def test_of_a_long_run_has_the_marked_epochs_among_few(self, entries) -> None:
@@ -48,6 +53,11 @@ class TestTable:
 
 
 class TestTableOfAll:
+    def test_writes_an_accuracy_in_per_cent_as_it_was_logged(self, made) -> None:
+        trace = trace_of(made({"val_loss": [1, 0.5], "val_accuracy": [70, 83.3]}), "Run 1")
+        header, rows = table_of_all([trace])
+        assert rows[0][header.index("its accuracy")] == "83.300"
+
     def test_has_a_row_a_run(self, entries) -> None:
         _, rows = table_of_all([trace_of_entry(entry) for entry in entries])
         assert rows[3] == ("Run 4", "37", "0.457", "80 %", "47", "0.538", "21, 42")

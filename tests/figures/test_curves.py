@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tracker.figures.curves import overview, run_curves, section_curves
-from tracker.figures.traces import trace_of_entry
+from tracker.figures.traces import trace_of, trace_of_entry
 
 
 class TestRunCurves:
@@ -60,6 +60,11 @@ class TestSectionCurves:
 
 
 class TestOverview:
+    def test_has_no_panels_for_what_no_run_logged(self, made, drawn) -> None:
+        both = [trace_of(made({"val_loss": [1, 0.5], "val_accuracy": [0.5, 0.6]}))] * 2
+        losses = [trace_of(made({"val_loss": [1, 0.5]}))] * 2
+        assert drawn(overview(losses)).shape[0] < drawn(overview(both)).shape[0]
+
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("count", [2, 4, 5])
     def test_has_all_runs_four_in_a_row(self, entries, drawn, count: int) -> None:

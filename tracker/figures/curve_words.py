@@ -41,7 +41,8 @@ def finding(trace: Trace) -> str:
 def finding_of_all(traces: Sequence[Trace]) -> str:
     """Return the finding of several runs' curves in a sentence."""
     lowest = {trace.name: value for trace in traces if (value := at(trace.val_loss, trace.best_epoch)) is not None}
-    what = f"Loss and accuracy by epoch of {len(traces)} runs"
+    drawn = "Loss and accuracy" if any(curve is not None for t in traces for curve in t.accuracies) else "Loss"
+    what = f"{drawn} by epoch of {len(traces)} runs"
     if not lowest:
         return f"{what}; no validation loss was logged."
     best = min(lowest, key=lambda name: lowest[name])
@@ -56,13 +57,19 @@ def table(trace: Trace) -> Table:
         (str(epoch), *(_cell(column, epoch, digits=4) for column in columns), _rate(trace, epoch), _mark(trace, epoch))
         for epoch in _epochs(trace)
     )
-    return header, rows
+    return _told(header, rows)
 
 
 def table_of_all(traces: Sequence[Trace]) -> Table:
     """Return a table with a row a run: what its curves come to."""
     header = ("run", "best epoch", "its loss", "its accuracy", "last epoch", "its loss", "rate drops after")
-    return header, tuple(_summary(trace) for trace in traces)
+    return _told(header, tuple(_summary(trace) for trace in traces))
+
+
+def _told(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
+    """Return a table without the columns in which nothing was logged."""
+    kept = [place for place in range(len(header)) if any(row[place] not in ("–", "") for row in rows)]
+    return tuple(header[place] for place in kept), tuple(tuple(row[place] for place in kept) for row in rows)
 
 
 def _summary(trace: Trace) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Loss and accuracy by epoch: one figure a run, and all runs as small multiples on the same axes.
 
+Where none of the runs that are drawn together logged accuracy, there are no panels for it.
 Training is a dashed line, validation a solid one. A star marks the best epoch (the lowest validation loss), a triangle
 every drop of the learning rate, a square the last epoch; they stand on the validation curve.
 """
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 _COLUMNS = 4
 _BLOCK, _SIDE, _GAP = 3.1, 0.58, 0.14
 """Height of a row of small multiples, the margin at its left and the gap between two, in inches."""
+_PANEL = 1.1
+"""Height of one panel of a small multiple with the gap below it, in inches."""
 _LETTERS = 23.5
 """Letters of a small multiple's title that fit an inch."""
 _MISSING = "not logged by epoch"
@@ -103,7 +106,7 @@ def section_curves(traces: Sequence[Trace]) -> tuple[Picture, ...]:
     """
     with style():
         figure = paper(2.75)
-        axes = place(figure, 0.5, 0.75, 3.3, 1.65), place(figure, 4.45, 0.75, 3.3, 1.65)
+        axes = _side_by_side(figure, with_accuracy=_with_accuracy(traces))
         _frame(axes, _scale(traces))
         for one in axes:
             one.set_xlabel("epoch", labelpad=1)
@@ -111,17 +114,31 @@ def section_curves(traces: Sequence[Trace]) -> tuple[Picture, ...]:
         return tuple(_copies(figure, axes, traces))
 
 
+def _side_by_side(figure: Figure, *, with_accuracy: bool) -> tuple[Axes, ...]:
+    if not with_accuracy:
+        return (place(figure, 0.5, 0.75, 7.25, 1.65),)
+    return place(figure, 0.5, 0.75, 3.3, 1.65), place(figure, 4.45, 0.75, 3.3, 1.65)
+
+
+def _with_accuracy(traces: Sequence[Trace]) -> bool:
+    return any(curve is not None for trace in traces for curve in trace.accuracies) or not any(
+        curve is not None for trace in traces for curve in trace.losses
+    )
+
+
 def overview(traces: Sequence[Trace]) -> Picture:
     """Draw the curves of several runs as small multiples on shared axes, loss above accuracy."""
     with style():
         columns = min(len(traces), _COLUMNS)
         blocks = -(-len(traces) // columns)
-        figure, scale = paper(0.3 + blocks * _BLOCK), _scale(traces)
+        with_accuracy = _with_accuracy(traces)
+        height = _BLOCK if with_accuracy else _BLOCK - _PANEL
+        figure, scale = paper(0.3 + blocks * height), _scale(traces)
         for position, trace in enumerate(traces):
             block, column = divmod(position, columns)
             width = (WIDTH - _SIDE) / columns
-            corner = _SIDE + column * width, 0.3 + (blocks - 1 - block) * _BLOCK
-            _small_multiple(figure, corner, width - _GAP, trace, scale)
+            corner = _SIDE + column * width, 0.3 + (blocks - 1 - block) * height
+            _small_multiple(figure, corner, width - _GAP, trace, scale, with_accuracy=with_accuracy)
         _legend(figure, traces)
         shown = tuple(trace.run_id for trace in traces)
         alt, (header, rows) = curve_words.finding_of_all(traces), curve_words.table_of_all(traces)
@@ -134,19 +151,19 @@ def _scale(traces: Sequence[Trace]) -> _Scale:
     return _Scale(epochs, loss_limits(traces), accuracy_limits(traces))
 
 
-def _frame(axes: tuple[Axes, Axes], scale: _Scale) -> None:
+def _frame(axes: tuple[Axes, ...], scale: _Scale) -> None:
     """Set the limits and ticks of a loss and an accuracy panel."""
-    for one, limits in zip(axes, (scale.losses, scale.accuracies), strict=True):
+    for one, limits in zip(axes, (scale.losses, scale.accuracies), strict=False):
         one.set_xlim(scale.epochs)
         one.set_ylim(limits)
         one.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         one.yaxis.set_major_locator(MaxNLocator(4))
-    if scale.accuracies[1] < 1.1:
+    if len(axes) > 1 and scale.accuracies[1] < 1.1:
         axes[1].set_yticks((0, 0.25, 0.5, 0.75, 1))
         axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 
-def _copies(figure: Figure, axes: tuple[Axes, Axes], traces: Sequence[Trace]) -> Iterator[Picture]:
+def _copies(figure: Figure, axes: tuple[Axes, ...], traces: Sequence[Trace]) -> Iterator[Picture]:
     """Draw the frame, then each run on a copy of it."""
     canvas: Any = figure.canvas
     canvas.draw()
@@ -162,26 +179,31 @@ def _copies(figure: Figure, axes: tuple[Axes, Axes], traces: Sequence[Trace]) ->
             artist.remove()
 
 
-def _small_multiple(figure: Figure, corner: tuple[float, float], width: float, trace: Trace, scale: _Scale) -> None:
+def _small_multiple(
+    figure: Figure, corner: tuple[float, float], width: float, trace: Trace, scale: _Scale, *, with_accuracy: bool
+) -> None:
     """Draw one run into a column, `corner` its lower left in inches; only the first column has numbers at its side."""
     left, bottom = corner
-    axes = place(figure, left, bottom + 1.42, width, 1.0), place(figure, left, bottom + 0.32, width, 1.0)
+    panels = 2 if with_accuracy else 1
+    axes = tuple(place(figure, left, bottom + 0.32 + _PANEL * above, width, 1.0) for above in range(panels))[::-1]
     _frame(axes, scale)
-    axes[0].tick_params(labelbottom=False)
-    axes[1].set_xlabel("epoch", labelpad=1)
-    for one, name in zip(axes, ("loss", "accuracy"), strict=True):
+    for one in axes[:-1]:
+        one.tick_params(labelbottom=False)
+    axes[-1].set_xlabel("epoch", labelpad=1)
+    for one, name in zip(axes, ("loss", "accuracy"), strict=False):
         one.tick_params(labelleft=left < 1)
         one.set_ylabel(name if left < 1 else "")
-    write(figure, left, bottom + 2.8, label(trace.name, 20), fontsize=TITLE, fontweight="bold")
+    top = bottom + 0.6 + _PANEL * panels
+    write(figure, left, top, label(trace.name, 20), fontsize=TITLE, fontweight="bold")
     title = wrapped(trace.title, int(_LETTERS * width), lines=3)
-    write(figure, left, bottom + 2.72, title, fontsize=TINY - 1, color=MUTED, va="top", linespacing=1.35)
+    write(figure, left, top - 0.08, title, fontsize=TINY - 1, color=MUTED, va="top", linespacing=1.35)
     _draw(axes, trace)
 
 
-def _draw(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:
+def _draw(axes: tuple[Axes, ...], trace: Trace) -> list[Artist]:
     """Draw a run's losses and accuracies with their marks."""
     drawn: list[Artist] = []
-    for one, curves in zip(axes, (trace.losses, trace.accuracies), strict=True):
+    for one, curves in zip(axes, (trace.losses, trace.accuracies), strict=False):
         for curve, pen in zip(curves, (_TRAINING, _VALIDATION), strict=True):
             drawn += _line(one, curve, pen) if curve is not None else []
         marked = curves[1] if curves[1] is not None else curves[0]
@@ -201,28 +223,30 @@ def _marks(axes: Axes, curve: Curve | None, epochs: tuple[int | None, ...], sign
     return axes.plot(*zip(*points, strict=True), clip_on=False, **sign) if points else []
 
 
-def _titles(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:
+def _titles(axes: tuple[Axes, ...], trace: Trace) -> list[Artist]:
     """Say above each panel what it shows, and of which run."""
     run = f"{label(trace.name, 20)} · " if trace.name else ""
     look: Pen = {"fontsize": TITLE, "fontweight": "bold"}
     return [
         one.text(0, 1.04, run + name, transform=one.transAxes, **look)
-        for one, name in zip(axes, ("Loss", "Accuracy"), strict=True)
+        for one, name in zip(axes, ("Loss", "Accuracy"), strict=False)
     ]
 
 
-def _remarks(axes: tuple[Axes, Axes], trace: Trace) -> list[Artist]:
+def _remarks(axes: tuple[Axes, ...], trace: Trace) -> list[Artist]:
     """Say above each panel what the best epoch came to, and inside it what cannot be seen."""
     loss, accuracy = at(trace.val_loss, trace.best_epoch), at(trace.val_accuracy, trace.best_epoch)
     where = f"at epoch {trace.best_epoch}"
     beyond = _beyond(trace, axes[0].get_ylim()[1])
-    return [
+    drawn = [
         *_remark(axes[0], f"lowest {short(loss)} {where}" if loss is not None else ""),
-        *_remark(axes[1], f"{percent(accuracy)} {where}" if accuracy is not None and accuracy <= 1 else ""),
         *_remark(axes[0], beyond, y=0.93, va="top", color=VERMILION),
         *_remark(axes[0], "" if any(trace.losses) else _MISSING, y=0.5),
-        *_remark(axes[1], "" if any(trace.accuracies) else _MISSING, y=0.5),
     ]
+    for panel in axes[1:]:
+        drawn += _remark(panel, f"{percent(accuracy)} {where}" if accuracy is not None and accuracy <= 1 else "")
+        drawn += _remark(panel, "" if any(trace.accuracies) else _MISSING, y=0.5)
+    return drawn
 
 
 def _remark(axes: Axes, text: str, y: float = 1.04, **properties: Any) -> list[Artist]:

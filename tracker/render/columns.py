@@ -79,7 +79,8 @@ def legend(report: Report) -> str:
         said = [f"Right: validation clips classified as labelled, with the kept weights{most}. {share}"]
     elif "%" in shown:
         highest = "; in bold the highest" if report.by_accuracy else ""
-        said = [f"%: validation accuracy in percent{kept}{loss}{highest}."]
+        then = " Then the validation loss of the same weights." if loss else ""
+        said = [f"%: validation accuracy in percent{kept}{highest}.{then}"]
     elif "Loss" in shown:
         said = [f"Loss: validation loss{kept}."]
     if report.metric in shown:
