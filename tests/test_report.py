@@ -225,7 +225,7 @@ class TestBuildReport:
     def test_compares_by_another_metric(self) -> None:
         report = build_report("tracker", writeup(), metric="val_loss")
         assert report.metric == "val_loss"
-        assert "only accuracy is known clip by clip" in " ".join(report.limits)
+        assert "only validation accuracy is known clip by clip" in " ".join(report.limits)
 
     @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 1.5}, {"margin": 0.0}, {"margin": -0.1}])
     def test_refuses_levels_out_of_range(self, wrong: dict[str, float]) -> None:

@@ -89,11 +89,10 @@ def _translated(epochs: Curve, history: Curve) -> Curve | None:
 
 def _plain(run: Run, history: Curve, *, validated: bool) -> Curve | None:
     """Return a history whose steps are epochs; None where they are batches or it cannot be told."""
-    steps, limit = history.steps, epoch_limit(run)
-    if not validated and _gapless(steps) and _are_batches(run, len(steps)):
-        return None
+    steps = history.steps
     if _gapless(steps):
-        return history
+        return history if validated or not _are_batches(run, len(steps)) else None
+    limit = epoch_limit(run)
     if not _mostly_there(steps) and (limit is None or steps[-1] > limit):
         return None
     whole = [curve.steps for curve in _judged(run) if _gapless(curve.steps)]
@@ -108,7 +107,8 @@ def _mostly_there(steps: NDArray[np.int64]) -> bool:
 
 def _gapless(steps: NDArray[np.int64]) -> bool:
     """Tell whether steps are 0, 1, 2, … or 1, 2, 3, …."""
-    return bool(steps[0] in (0, 1) and steps[-1] - steps[0] + 1 == len(steps))
+    first, last = int(steps[0]), int(steps[-1])
+    return first in (0, 1) and last - first + 1 == len(steps)
 
 
 def _judged(run: Run) -> list[Curve]:

@@ -111,8 +111,10 @@ def all_named(names: Iterable[str], quantity: str, part: Part) -> list[str]:
         tracker's own name before any other, of several sets of clips the last (the one that boosting stops by), then
         the shortest, then the first by alphabet.
     """
-    usual = quantity if part == "training" else f"val_{quantity}"
     fitting = [name for name in names if role_of(name) == (quantity, part)]
+    if len(fitting) < 2:
+        return fitting
+    usual = quantity if part == "training" else f"val_{quantity}"
     return sorted(fitting, key=lambda name: (name != usual, -_set_number(name), len(name), name))
 
 

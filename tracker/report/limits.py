@@ -120,7 +120,7 @@ def _metric(study: Study, voice: Voice) -> Iterator[str]:
             "logged, clips are not counted from it, and differences of it are not tested."
         )
     elif not metric.is_accuracy:
-        yield f"Differences of {voice.metric} are not tested: only accuracy is known clip by clip."
+        yield f"Differences of {voice.metric} are not tested: only validation accuracy is known clip by clip."
 
 
 _MOST_NAMED = 6

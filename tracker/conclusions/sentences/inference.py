@@ -66,7 +66,7 @@ def run_difference(conclusion: Conclusion, details: RunDifference, voice: Voice)
     if details.why == "metric":
         return (
             f"{capitalised(first)} and {second} cannot be tested against each other on {voice.metric}: "
-            "only accuracy is known clip by clip."
+            "only validation accuracy is known clip by clip."
         )
     if details.why is not None:
         return f"{capitalised(first)} and {second} {_REASONS[details.why]}."
