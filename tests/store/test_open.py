@@ -52,7 +52,7 @@ class TestOpenStore:
             (["UPDATE alembic_version SET version_num = 'ffffffffffff'"], "made by a newer MLflow"),
             (
                 ["DELETE FROM experiments", "DELETE FROM alembic_version"],
-                "not made to the end and holds no run: delete it",
+                "not made to the end and holds no run: `tracker repair` sets it aside",
             ),
         ],
     )

@@ -35,13 +35,39 @@ def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
 
     def fetch(path: str) -> bytes | None:
         if not found:
-            found.append(next((place for place in _places(artifact_uri, folder) if place.is_dir()), None))
+            found.append(find_folder(artifact_uri, folder))
         try:
             return (found[0] / path).read_bytes() if found[0] else None
         except FileNotFoundError:
             return None
 
     return fetch
+
+
+def find_folder(artifact_uri: str, folder: Path) -> Path | None:
+    """Return where a run's artifacts are, None if nowhere; see `fetch_from`.
+
+    Raises
+    ------
+    OSError
+        If they are not on this machine.
+    """
+    return next((place for place in _places(artifact_uri, folder) if place.is_dir()), None)
+
+
+def written_to(artifact_uri: str) -> Path | None:
+    """Return the absolute path on this machine that a URI means; None if it means none."""
+    parts = urlsplit(artifact_uri)
+    if parts.scheme not in {"", "file"}:
+        return None
+    path = Path(unquote(parts.path) if parts.scheme else artifact_uri)
+    return path if path.is_absolute() else None
+
+
+def places_below(folder: Path, written: Path) -> Iterator[Path]:
+    """List where below a folder may be what was written elsewhere, by ever fewer of its last folders: at least two."""
+    steps = written.relative_to(written.anchor).parts
+    yield from (folder.joinpath(*steps[i:]) for i in range(len(steps) - 1))
 
 
 def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:
@@ -52,7 +78,6 @@ def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:
     elif parts.scheme in {"", "file"}:
         written = Path(unquote(parts.path) if parts.scheme else artifact_uri)
         yield folder / written
-        steps = written.relative_to(written.anchor).parts
-        yield from (folder.joinpath(*steps[i:]) for i in range(len(steps) - 1))
+        yield from places_below(folder, written)
     else:
         raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")

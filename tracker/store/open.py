@@ -7,18 +7,15 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from filelock import FileLock
 
 from tracker.errors import StoreError
 from tracker.store.client import MlflowClient, MlflowException, client_of, one_line_errors
 from tracker.store.failures import UnreachableError
-from tracker.store.schema import State, make, refusal, state_of
+from tracker.store.schema import MAKING_S, State, make, making_lock, refusal, state_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mlflow.entities import Experiment
 
     from tracker.store.location import Location
@@ -36,9 +33,6 @@ _UNFINISHED = {State.EMPTY, State.HALF_MADE, State.OLDER}
 
 _QUIET_S = 3.0
 """Seconds without a change after which such a store is taken for what it is: MLflow commits several times a second."""
-
-_MAKING_S = 60.0
-"""Longest wait for another program that is making the store."""
 
 
 def now_ms() -> int:
@@ -129,14 +123,14 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
 
 def _made(database: Path, artifacts: str, clock: Clock) -> State:
     """Make a store unless another process was faster, and return its state; two that make it would break it."""
-    lock = database.with_name(f"{database.name}.lock")
+    lock = making_lock(database)
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=_MAKING_S):
+        with lock:
             if state_of(database) in _NOTHING:
                 make(database, artifacts, clock())
             state = state_of(database)
-        lock.unlink(missing_ok=True)  # whoever still waits for it finds the store made
+        Path(lock.lock_file).unlink(missing_ok=True)  # whoever still waits for it finds the store made
     except (OSError, sqlite3.Error) as error:
         raise UnreachableError(f"cannot make a store at {database}: {error}") from error
     return state
@@ -144,7 +138,7 @@ def _made(database: Path, artifacts: str, clock: Clock) -> State:
 
 def _settled_state(database: Path) -> State:
     """Return the state of a store once no other program, such as a UI just started, is at work on making it."""
-    deadline = time.monotonic() + _MAKING_S
+    deadline = time.monotonic() + MAKING_S
     while (state := state_of(database)) in _UNFINISHED and time.monotonic() < deadline:
         if time.time() - database.stat().st_mtime > _QUIET_S:
             break

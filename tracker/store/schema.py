@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from tracker.errors import StoreError
 from tracker.store.failures import UnreachableError
 
@@ -28,6 +30,10 @@ REVISION = "dc11669786a5"
 
 BUSY_S = 20.0
 """Seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other."""
+
+
+MAKING_S = 60.0
+"""Longest wait for another program that is making the store."""
 
 
 class State(Enum):
@@ -98,7 +104,8 @@ def refusal(database: Path, state: State) -> str:
         State.EMPTY: "is an empty file: `tracker run` makes a store of it",
         State.OLDER: f"was made by an older MLflow than {MLFLOW_VERSION}: make a copy of it, then run `{upgrade}`",
         State.NEWER: f"was made by a newer MLflow than {MLFLOW_VERSION}: {others}",
-        State.HALF_MADE: "is not made to the end and holds no run: delete it, unless a program is just making it",
+        State.HALF_MADE: "is not made to the end and holds no run: `tracker repair` sets it aside and makes it anew, "
+        "unless a program is just making it",
         State.FOREIGN: "is a SQLite file but no MLflow store: give another --tracking-uri",
     }
     return f"the store {database} {said[state]}"
@@ -162,6 +169,11 @@ def _known(revision: str) -> bool:
     return any(path.name.startswith(f"{revision}_") for path in versions.glob("*.py"))
 
 
+def making_lock(database: Path) -> FileLock:
+    """Return the lock that who makes a store or moves it aside holds, a file beside it."""
+    return FileLock(database.with_name(f"{database.name}.lock"), timeout=MAKING_S)
+
+
 def make(database: Path, artifacts: str, now: int) -> None:
     """Write an empty store, whole or not at all.
 
@@ -182,7 +194,7 @@ def make(database: Path, artifacts: str, now: int) -> None:
     unfinished.unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(unfinished)) as connection:
-            connection.executescript(files("tracker.store").joinpath("schema.sql").read_text("utf-8"))
+            connection.executescript(_statements())
             connection.execute(
                 "INSERT INTO experiments VALUES (0, 'Default', ?, 'active', ?, ?, 'default')",
                 (f"{artifacts}/0", now, now),
@@ -191,3 +203,21 @@ def make(database: Path, artifacts: str, now: int) -> None:
         unfinished.replace(database)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def lacks(connection: sqlite3.Connection) -> list[str]:
+    """Return the tables and columns that a store of the known schema must have and that are not there, sorted."""
+    with closing(sqlite3.connect(":memory:")) as whole:
+        whole.executescript(_statements())
+        return sorted(_columns(whole) - _columns(connection))
+
+
+def _columns(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute(
+        "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'"
+    )
+    return {name for (name,) in rows}
+
+
+def _statements() -> str:
+    return files("tracker.store").joinpath("schema.sql").read_text("utf-8")

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.store.conftest import STARTED, epochs, whole_journal
+from tracker.entries import Attached
+from tracker.errors import StoreError
+from tracker.store.artifacts import DATASET, VALIDATION
+from tracker.store.failures import UnreachableError
+from tracker.store.location import Location, locate
+from tracker.store.open import open_store
+from tracker.store.read import read_experiment
+from tracker.store.repair import Condition, examine, relocate, restore_artifacts, set_aside
+from tracker.store.schema import State, reading
+from tracker.store.send import Sender
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracker.entries import Delivery, Entry
+
+
+NEWER = "UPDATE alembic_version SET version_num = 'ffffffffffff'"
+
+
+def send(location: Location, entries: list[Entry], artifacts: Path, journal: str = "a-journal") -> Delivery:
+    return Sender(location, journal, None, lambda _delivery: None).send(entries, artifacts)
+
+
+def execute(database: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def half_made(database: Path) -> None:
+    """A store whose making was broken off."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        connection.execute("INSERT INTO alembic_version VALUES ('451aebb31d03')")
+        connection.commit()
+    os.utime(database, (0, 0))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a store of one whole run, that can be moved."""
+    (tmp_path / "old").mkdir()
+    send(locate(None, tmp_path / "old"), whole_journal(tmp_path / "journal"), tmp_path / "journal")
+    return tmp_path / "old"
+
+
+class TestExamine:
+    def test_finds_nothing_wrong_with_a_store(self, location: Location) -> None:
+        open_store(location)
+        assert examine(location) == Condition(State.READY)
+        assert not examine(location).broken
+
+    def test_finds_nothing_where_nothing_is(self, location: Location, tmp_path: Path) -> None:
+        assert examine(location) == Condition(State.ABSENT)
+        assert not list(tmp_path.iterdir())
+
+    def test_finds_one_that_is_half_made(self, location: Location, tmp_path: Path) -> None:
+        half_made(tmp_path / "mlflow.db")
+        assert examine(location) == Condition(State.HALF_MADE)
+        assert examine(location).broken
+
+    def test_finds_what_is_no_database(self, location: Location, tmp_path: Path) -> None:
+        (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
+        condition = examine(location)
+        assert condition.broken
+        assert condition.damage is not None
+        assert condition.damage.endswith("file is not a database")
+
+    def test_finds_a_damaged_page(self, project: Path) -> None:
+        with (project / "mlflow.db").open("r+b") as file:
+            file.seek(4_096 * 20)
+            file.write(b"\xff" * 4_096 * 40)
+        assert examine(locate(None, project)).broken
+
+    def test_finds_a_table_and_a_column_that_are_missing(self, location: Location, tmp_path: Path) -> None:
+        open_store(location)
+        execute(tmp_path / "mlflow.db", "DROP TABLE tags", "ALTER TABLE params DROP COLUMN value")
+        assert examine(location).damage == "it lacks params.value, tags.key, tags.run_uuid, tags.value"
+
+    def test_takes_one_of_another_version_for_whole(self, location: Location, tmp_path: Path) -> None:
+        open_store(location)
+        execute(tmp_path / "mlflow.db", NEWER)
+        assert examine(location) == Condition(State.NEWER)
+        assert not examine(location).broken
+
+    def test_finds_that_it_was_moved_and_changes_nothing(self, project: Path, tmp_path: Path) -> None:
+        project.rename(tmp_path / "new")
+        before = (tmp_path / "new/mlflow.db").read_bytes()
+        moved = examine(locate(None, tmp_path / "new")).moved
+        assert sorted(place.table for place in moved) == ["experiments", "experiments", "runs"]
+        assert (tmp_path / "new/mlflow.db").read_bytes() == before
+
+    def test_takes_one_that_cannot_be_opened_now_for_neither(self, location: Location, tmp_path: Path) -> None:
+        (tmp_path / "mlflow.db").mkdir()
+        with pytest.raises(UnreachableError, match="cannot read the store"):
+            examine(location)
+
+    def test_leaves_a_server_to_itself(self) -> None:
+        with pytest.raises(StoreError, match="is a tracking server, which is repaired where it runs"):
+            examine(Location("http://127.0.0.1:9", None, ""))
+
+
+class TestSetAside:
+    def test_makes_room_for_another_and_deletes_nothing(self, location: Location, tmp_path: Path) -> None:
+        half_made(tmp_path / "mlflow.db")
+        before = (tmp_path / "mlflow.db").read_bytes()
+        aside = set_aside(location)
+        assert aside == tmp_path / "mlflow.db.broken-1"
+        assert aside.read_bytes() == before
+        send(location, [STARTED, *epochs(1.0)], tmp_path)
+        assert len(read_experiment(location, "tracker").runs) == 1
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.broken-1"]
+
+    def test_leaves_nothing_behind_that_would_be_played_into_the_next(self, location: Location, tmp_path: Path) -> None:
+        for _ in range(2):
+            (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
+            for ending in ("-journal", "-wal", "-shm"):
+                (tmp_path / f"mlflow.db{ending}").write_bytes(b"half a transaction")
+            set_aside(location)
+        assert (tmp_path / "mlflow.db.broken-2").exists()
+        assert not list(tmp_path.glob("mlflow.db-*"))
+
+    @pytest.mark.parametrize("change", [(), (NEWER,)])
+    def test_leaves_a_store_that_is_not_broken(
+        self, location: Location, tmp_path: Path, change: tuple[str, ...]
+    ) -> None:
+        open_store(location)
+        execute(tmp_path / "mlflow.db", *change)
+        with pytest.raises(StoreError, match="is not broken: it stays where it is"):
+            set_aside(location)
+        assert (tmp_path / "mlflow.db").exists()
+
+
+class TestRelocate:
+    def test_lets_mlflow_find_what_was_moved(self, project: Path, tmp_path: Path) -> None:
+        (before,) = read_experiment(locate(None, project), "tracker").runs
+        project.rename(tmp_path / "new")
+        location = locate(None, tmp_path / "new")
+        client = MlflowClient(location.uri)
+        assert not client.list_artifacts(before.run_id)
+        moved, copy = relocate(location)
+        assert {place.table for place in moved} == {"experiments", "runs"}
+        assert [found.path for found in client.list_artifacts(before.run_id)] == ["dataset.csv", "model", "predictions"]
+        assert client.get_experiment_by_name("tracker").artifact_location == (tmp_path / "new/mlruns/tracker").as_uri()
+        (after,) = read_experiment(location, "tracker").runs
+        assert (after.params, after.tags, after.groups) == (before.params, before.tags, before.groups)
+        assert copy == tmp_path / "new/mlflow.db.before-repair-1"
+        with reading(copy) as connection:
+            (place,) = connection.execute("SELECT artifact_uri FROM runs").fetchone()
+        assert place == f"{project.as_uri()}/mlruns/tracker/{before.run_id}/artifacts"
+
+    def test_done_again_changes_nothing(self, project: Path, tmp_path: Path) -> None:
+        project.rename(tmp_path / "new")
+        relocate(locate(None, tmp_path / "new"))
+        before = sorted(path.name for path in (tmp_path / "new").iterdir())
+        assert relocate(locate(None, tmp_path / "new")) == ((), None)
+        assert sorted(path.name for path in (tmp_path / "new").iterdir()) == before
+
+    def test_lets_runs_of_later_be_written_where_the_store_is(self, project: Path, tmp_path: Path) -> None:
+        entries: list[Entry] = [replace(STARTED, experiment="still empty")]
+        send(locate(None, project), entries, tmp_path, "another")
+        project.rename(tmp_path / "new")
+        location = locate(None, tmp_path / "new")
+        relocate(location)
+        (tmp_path / "a.txt").touch()
+        for journal in ("another", "third"):
+            send(location, [*entries, Attached("a.txt")], tmp_path, journal)
+        assert len(list((tmp_path / "new/mlruns/still-empty").glob("*/artifacts/a.txt"))) == 2
+        assert not project.exists()
+
+    def test_leaves_a_place_that_is_still_there(self, project: Path, tmp_path: Path) -> None:
+        shutil.copytree(project, tmp_path / "copy")
+        assert relocate(locate(None, tmp_path / "copy")) == ((), None)
+
+    def test_leaves_what_is_not_found(self, project: Path, tmp_path: Path) -> None:
+        (tmp_path / "new").mkdir()
+        (project / "mlflow.db").rename(tmp_path / "new/mlflow.db")
+        (project / "mlruns").rename(tmp_path / "elsewhere")
+        assert relocate(locate(None, tmp_path / "new")) == ((), None)
+
+    def test_leaves_other_places_than_those_of_the_project(self, project: Path, tmp_path: Path) -> None:
+        others = ["s3://bucket/1", "mlflow-artifacts:/1", "./mlruns/1", (tmp_path / "disk/away").as_uri()]
+        for number, other in enumerate(others, 10):
+            execute(
+                project / "mlflow.db",
+                f"INSERT INTO experiments VALUES ({number}, '{number}', '{other}', 'active', 1, 1, 'default')",  # noqa: S608
+            )
+        project.rename(tmp_path / "new")
+        moved, _copy = relocate(locate(None, tmp_path / "new"))
+        assert not {place.old for place in moved} & set(others)
+
+    def test_rewrites_models_too(self, project: Path, tmp_path: Path) -> None:
+        client = MlflowClient(locate(None, project).uri)
+        (run,) = read_experiment(locate(None, project), "tracker").runs
+        client.create_registered_model("kept")
+        source = f"{client.get_run(run.run_id).info.artifact_uri}/model"
+        client.create_model_version("kept", source, run.run_id)
+        project.rename(tmp_path / "new")
+        location = locate(None, tmp_path / "new")
+        relocate(location)
+        expected = (tmp_path / f"new/mlruns/tracker/{run.run_id}/artifacts/model").as_uri()
+        assert MlflowClient(location.uri).get_model_version("kept", "1").source == expected
+
+    def test_keeps_a_plain_path_plain(self, project: Path, tmp_path: Path) -> None:
+        execute(project / "mlflow.db", "UPDATE runs SET artifact_uri = replace(artifact_uri, 'file://', '')")
+        project.rename(tmp_path / "new")
+        moved, _copy = relocate(locate(None, tmp_path / "new"))
+        (new,) = (place.new for place in moved if place.table == "runs")
+        assert new.startswith(str(tmp_path / "new/mlruns/tracker/"))
+
+    def test_says_that_there_is_no_store(self, location: Location) -> None:
+        with pytest.raises(StoreError, match=r"mlflow\.db does not exist"):
+            relocate(location)
+
+
+class TestRestoreArtifacts:
+    def test_brings_back_what_was_removed_and_leaves_what_is_there(self, location: Location, tmp_path: Path) -> None:
+        journal = tmp_path / "journal"
+        entries = whole_journal(journal)
+        before = {path: path.read_bytes() for path in journal.rglob("*") if path.is_file()}
+        delivery = send(location, entries, journal)
+        shutil.rmtree(journal)
+        (journal).mkdir()
+        (journal / DATASET).write_text("still here")
+        attached = [entry.path for entry in entries if isinstance(entry, Attached)]
+        assert restore_artifacts(delivery.artifacts, attached, journal, tmp_path) == ()
+        after = {path: path.read_bytes() for path in journal.rglob("*") if path.is_file()}
+        assert after == before | {journal / DATASET: b"still here"}
+
+    def test_finds_them_where_the_project_was_moved(self, project: Path, tmp_path: Path) -> None:
+        with reading(project / "mlflow.db") as connection:
+            (uri,) = connection.execute("SELECT artifact_uri FROM runs").fetchone()
+        project.rename(tmp_path / "new")
+        assert restore_artifacts(uri, [VALIDATION], tmp_path / "empty", tmp_path / "new") == ()
+        assert (tmp_path / "empty" / VALIDATION).read_bytes() == (tmp_path / "journal" / VALIDATION).read_bytes()
+
+    @pytest.mark.parametrize("uri", ["file:///nowhere/run/artifacts", "s3://bucket/run/artifacts"])
+    def test_names_what_is_found_nowhere(self, tmp_path: Path, uri: str) -> None:
+        (tmp_path / "here.txt").touch()
+        assert restore_artifacts(uri, ["here.txt", "lost.txt"], tmp_path, tmp_path) == ("lost.txt",)
+
+
+class TestRebuilding:
+    def test_from_journals_gives_the_same_runs(self, location: Location, tmp_path: Path) -> None:
+        entries = whole_journal(tmp_path / "journal")
+        old = send(location, entries, tmp_path / "journal")
+        (before,) = read_experiment(location, "tracker").runs
+        shutil.rmtree(tmp_path / "journal")
+        (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
+        set_aside(location)
+        attached = [entry.path for entry in entries if isinstance(entry, Attached)]
+        assert not restore_artifacts(old.artifacts, attached, tmp_path / "journal", tmp_path)
+        send(location, entries, tmp_path / "journal")
+        (after,) = read_experiment(location, "tracker").runs
+        assert (after.params, after.tags, str(after.metrics)) == (before.params, before.tags, str(before.metrics))
+        assert (after.status, after.started, after.ended) == (before.status, before.started, before.ended)
+        assert after.validation is not None
+        assert after.validation_by_epoch is not None

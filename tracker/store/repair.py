@@ -1,0 +1,300 @@
+"""A SQLite store that is broken or was moved: what is the matter with it, and what sets it right.
+
+A broken store is set aside, never deleted, and made anew by sending all journals again; what only it had can then still
+be looked for. Where the folder of a project was moved, MLflow looks for artifacts where they were: the places that are
+gone are rewritten to where the same folders are now, below the store's own. Nothing here imports MLflow.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.errors import StoreError
+from tracker.store.failures import UnreachableError
+from tracker.store.files import find_folder, places_below, written_to
+from tracker.store.schema import BUSY_S, State, lacks, making_lock, reading, require_ready, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tracker.store.location import Location
+
+_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Where MLflow keeps places."""
+
+_OF_THEIR_OWN = {"experiments", "runs", "logged_models"}
+"""Those whose places end in folders of their own, by which they are found again."""
+
+_BESIDE = ("-journal", "-wal", "-shm", "")
+"""What SQLite keeps beside a database goes along, and first: a journal left behind would be played into the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of artifacts, as a store has it and as it should have it.
+
+    Parameters
+    ----------
+    table, column : str
+    row : int
+        SQLite's own number of the row.
+    old, new : str
+        URIs or paths.
+    """
+
+    table: str
+    column: str
+    row: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is the matter with a store.
+
+    Parameters
+    ----------
+    state : State or None
+        None if the file cannot be read at all.
+    damage : str or None
+        What of it is damaged or missing, in one line.
+    moved : tuple of Place
+        Places that are gone and found again below the store's folder.
+    """
+
+    state: State | None
+    damage: str | None = None
+    moved: tuple[Place, ...] = ()
+
+    @property
+    def broken(self) -> bool:
+        """Whether it can only be set aside; one of another version of MLflow is not broken."""
+        return self.damage is not None or self.state is State.HALF_MADE
+
+
+def examine(location: Location) -> Condition:
+    """Say what is the matter with a store, without changing it.
+
+    Parameters
+    ----------
+    location : Location
+
+    Raises
+    ------
+    UnreachableError
+        If it stays locked.
+    StoreError
+        If it is a tracking server.
+    """
+    database = _database(location)
+    try:
+        return _examined(database)
+    except UnreachableError:
+        raise
+    except StoreError as error:
+        return Condition(None, str(error))
+
+
+def _examined(database: Path) -> Condition:
+    state = state_of(database)
+    if state is not State.READY:
+        return Condition(state)
+    with reading(database) as connection:
+        return Condition(state, _damage(connection), tuple(_moved(connection, database.parent)))
+
+
+def _damage(connection: sqlite3.Connection) -> str | None:
+    (checked,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if checked != "ok":
+        return " ".join(checked.split())
+    lacking = lacks(connection)
+    return f"it lacks {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''}" if lacking else None
+
+
+def set_aside(location: Location) -> Path:
+    """Move a broken store out of the way, so that another can be made in its place, and return where it is now.
+
+    Parameters
+    ----------
+    location : Location
+
+    Raises
+    ------
+    StoreError
+        If it is not broken, or cannot be moved.
+    """
+    database = _database(location)
+    try:
+        with making_lock(database):
+            if not examine(location).broken:
+                raise StoreError(f"the store {database} is not broken: it stays where it is")
+            aside = _free(database, "broken")
+            for ending in _BESIDE:
+                if (part := Path(f"{database}{ending}")).exists():
+                    part.rename(f"{aside}{ending}")
+    except OSError as error:
+        raise StoreError(f"cannot move the store {database} aside: {error}") from error
+    return aside
+
+
+def relocate(location: Location) -> tuple[tuple[Place, ...], Path | None]:
+    """Let a store that was moved with its artifacts know where they are now; all places or none.
+
+    Parameters
+    ----------
+    location : Location
+
+    Returns
+    -------
+    (tuple of Place, Path or None)
+        What was rewritten, and a copy of the database as it was; nothing and None where nothing is to be rewritten.
+
+    Raises
+    ------
+    StoreError
+        If the store is not ready, or cannot be written to.
+    """
+    database = _database(location)
+    require_ready(database)
+    try:
+        with closing(sqlite3.connect(database, timeout=BUSY_S, isolation_level=None)) as store:
+            store.execute("BEGIN IMMEDIATE")  # nobody else writes, or moves it: it is not broken
+            moved = tuple(_moved(store, database.parent))
+            copy = _copied(database) if moved else None
+            for place in moved:
+                statement = f"UPDATE {place.table} SET {place.column} = ? WHERE rowid = ?"  # noqa: S608 -- _COLUMNS only
+                store.execute(statement, (place.new, place.row))
+            store.execute("COMMIT")
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"cannot rewrite the places in {database}: {error}") from error
+    return moved, copy
+
+
+def restore_artifacts(uri: str, paths: Iterable[str], artifacts: Path, folder: Path) -> tuple[str, ...]:
+    """Bring artifacts that were removed once a store had them back to their journal.
+
+    Parameters
+    ----------
+    uri : str
+        Where the store had them: `Delivery.artifacts`.
+    paths : iterable of str
+        What was attached.
+    artifacts : Path
+        The journal's folder of attached files; those that are there stay as they are.
+    folder : Path
+        The folder of the store: if the project was moved, they are looked for below it.
+
+    Returns
+    -------
+    tuple of str
+        Paths that are found nowhere.
+
+    Raises
+    ------
+    StoreError
+        If one cannot be copied.
+    """
+    wanted = [path for path in paths if not (artifacts / path).exists()]
+    try:
+        kept = find_folder(uri, folder)
+    except OSError:  # not on this machine
+        kept = None
+    lost = tuple(path for path in wanted if kept is None or not (kept / path).exists())
+    try:
+        for path in wanted:
+            if kept and path not in lost:
+                _copy_whole(kept / path, artifacts / path)
+    except OSError as error:
+        raise StoreError(f"cannot bring artifacts back from {kept}: {error}") from error
+    return lost
+
+
+def _database(location: Location) -> Path:
+    if location.database is None:
+        raise StoreError(f"{location.shown} is a tracking server, which is repaired where it runs: give its database")
+    return location.database
+
+
+def _moved(connection: sqlite3.Connection, folder: Path) -> list[Place]:
+    """Find the places that are gone: below the store's folder, or moved as others were that are found there."""
+    gone = _gone(connection)
+    found: dict[Path, Path] = {}
+    for place, path in gone:
+        new = next((below for below in places_below(folder, path) if below.is_dir()), None)
+        if new and place.table in _OF_THEIR_OWN:
+            found[path] = new
+    bases = sorted({_bases(old, new) for old, new in found.items()})
+    moved = ((place, found.get(path) or _rebased(path, bases, folder)) for place, path in gone)
+    return [replace(place, new=_as_written(place.old, new)) for place, new in moved if new]
+
+
+def _gone(connection: sqlite3.Connection) -> list[tuple[Place, Path]]:
+    """List the places on this machine that are not there."""
+    places = [
+        Place(table, column, row, old, old)
+        for table, column in _COLUMNS
+        for row, old in connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall()  # noqa: S608 -- _COLUMNS only
+        if old
+    ]
+    return [(place, path) for place in places if (path := written_to(place.old)) and not path.exists()]
+
+
+def _bases(old: Path, new: Path) -> tuple[Path, Path]:
+    """Return which folder became which: two paths without the folders that they end in alike."""
+    while old.name == new.name:
+        old, new = old.parent, new.parent
+    return old, new
+
+
+def _rebased(path: Path, bases: Sequence[tuple[Path, Path]], folder: Path) -> Path | None:
+    """Return where a path has gone if it was moved as others were, and into the store's folder."""
+    moved = (new / path.relative_to(old) for old, new in bases if path.is_relative_to(old))
+    return next((place for place in moved if place.is_relative_to(folder)), None)
+
+
+def _as_written(old: str, new: Path) -> str:
+    return new.as_uri() if "://" in old else str(new)
+
+
+def _copied(database: Path) -> Path:
+    """Copy a database, whole or not at all."""
+    copy = _free(database, "before-repair")
+    try:
+        with reading(database) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    return copy
+
+
+def _free(database: Path, word: str) -> Path:
+    """Return a name beside a database that nothing has."""
+    names = (database.with_name(f"{database.name}.{word}-{number}") for number in count(1))
+    return next(path for path in names if not path.exists())
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copy a file or a folder, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bringing-") as unfinished:
+        copy = Path(unfinished, target.name)
+        if source.is_dir():
+            shutil.copytree(source, copy)
+        else:
+            shutil.copy2(source, copy)
+        copy.replace(target)
