@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.runs import Configuration, RunPlan, Spectrogram
+from tracker.runs import Configuration, Plateau, RunPlan, Spectrogram
 from tracker.training.images import LabelledImages, TrainingData
 
 if TYPE_CHECKING:
@@ -42,8 +42,15 @@ def misleading() -> TrainingData:
 
 
 def plan(seed: int = 0, **options: object) -> RunPlan:
+    """A plan of three short epochs with Dropout, unless other options are given."""
     settings = {"epochs": 3, "batch_size": 16, "segment_s": SEGMENT_S, "options": (("dropout", 0.3), ("width", 2))}
     return RunPlan(Configuration(**settings | options), seed, spectrogram=Spectrogram(n_mels=16))
+
+
+def watchful(keep: str = "best", **options: object) -> RunPlan:
+    """A plan whose rate drops and that stops early on `misleading` data."""
+    settings = {"epochs": 40, "learning_rate": 0.02, "plateau": Plateau(0.5, 2), "early_stopping_patience": 5}
+    return plan(**settings | {"keep": keep} | options)
 
 
 def without_clock(epochs: Iterable[Epoch]) -> list[dict[str, float]]:

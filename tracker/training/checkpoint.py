@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import zlib
@@ -32,7 +33,7 @@ from tracker.training.history import Arrays, History
 from tracker.training.outcome import Epoch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.lib.npyio import NpzFile
@@ -186,7 +187,9 @@ class CheckpointFolder:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise TrainingError(f"the checkpoints in {self.path} cannot be read: {error.strerror}") from error
+            raise TrainingError(
+                f"the checkpoints in {self.path} cannot be read: {error.strerror}; it must be a folder of this user's"
+            ) from error
         return sorted(names, key=lambda name: (_epoch(name), name), reverse=True)
 
     def _read(self, name: str) -> Checkpoint | None:
@@ -195,10 +198,10 @@ class CheckpointFolder:
             content = (self.path / name).read_bytes()
             if not name.endswith(f"-{_digest(content)}.npz"):
                 return None
-            with np.load(io.BytesIO(content)) as arrays:
-                about = json.loads(str(arrays["about"]))
-                probabilities = self._read_probabilities(len(arrays["metrics"]), tuple(about["judged"]))
-                return None if probabilities is None else _checkpoint(about, arrays, probabilities)
+            with np.load(io.BytesIO(content)) as entries:
+                about = json.loads(str(entries["about"]))
+                probabilities = self._read_probabilities(len(entries["metrics"]), tuple(about["judged"]))
+                return None if probabilities is None else _checkpoint(about, entries, probabilities)
         except OSError:
             return None
 
@@ -221,45 +224,50 @@ def _digest(content: bytes | memoryview) -> str:
 
 
 def _content(checkpoint: Checkpoint) -> memoryview:
-    """Return a checkpoint's file."""
+    """Return a checkpoint's file. Each part is one entry, as a zip file is slow with many small ones."""
     history, names = checkpoint.history, list(checkpoint.history.epochs[0].metrics)
     kept_are_the_model_s = history.kept == len(history.epochs) - 1
-    parts = {
-        "model": checkpoint.model,
-        "optimizer": checkpoint.optimizer,
-        "kept": () if kept_are_the_model_s else history.weights,
-    }
+    kept = () if kept_are_the_model_s else history.weights
+    parts = {"model": checkpoint.model, "optimizer": checkpoint.optimizer, "kept": kept}
     about = {
         "keep": history.keep,
         "metrics": names,
         "judged": history.probabilities[-1].shape,
         "counters": checkpoint.counters,
         "ended": checkpoint.ended,
+        "parts": {part: [(array.dtype.str, array.shape) for array in arrays] for part, arrays in parts.items()},
     }
-    arrays = {f"{part}.{i:05}": array for part, some in parts.items() for i, array in enumerate(some)}
-    metrics = np.array([[epoch.metrics[name] for name in names] for epoch in history.epochs])
+    contents = {part: b"".join(array.tobytes() for array in arrays) for part, arrays in parts.items()}
+    entries = {part: np.frombuffer(content, np.uint8) for part, content in contents.items()}
+    entries["metrics"] = np.array([[epoch.metrics[name] for name in names] for epoch in history.epochs])
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, about=np.array(json.dumps(about)), metrics=metrics, **arrays)
+    np.savez(file, allow_pickle=False, about=np.array(json.dumps(about)), **entries)
     return file.getbuffer()
 
 
 def _checkpoint(
-    about: Mapping[str, Any], arrays: NpzFile, probabilities: tuple[NDArray[np.float32], ...]
+    about: Mapping[str, Any], entries: NpzFile, probabilities: tuple[NDArray[np.float32], ...]
 ) -> Checkpoint:
     """Return what a checkpoint's file holds."""
-    values = arrays["metrics"].tolist()
+    values = entries["metrics"].tolist()
     epochs = (Epoch(i, dict(zip(about["metrics"], row, strict=True))) for i, row in enumerate(values, start=1))
+    parts = {part: tuple(_arrays(entries[part].tobytes(), kinds)) for part, kinds in about["parts"].items()}
     return Checkpoint(
-        History(about["keep"], tuple(epochs), probabilities, _part(arrays, "kept")),
-        model=_part(arrays, "model"),
-        optimizer=_part(arrays, "optimizer"),
+        History(about["keep"], tuple(epochs), probabilities, parts["kept"]),
+        model=parts["model"],
+        optimizer=parts["optimizer"],
         counters=about["counters"],
         ended=about["ended"],
     )
 
 
-def _part(arrays: NpzFile, part: str) -> Arrays:
-    return tuple(arrays[name] for name in sorted(arrays.files) if name.startswith(f"{part}."))
+def _arrays(content: bytes, kinds: Sequence[tuple[str, Sequence[int]]]) -> Iterator[NDArray[np.generic]]:
+    """Yield the arrays of a part, each with its type and shape."""
+    start = 0
+    for type_, shape in kinds:
+        array = np.frombuffer(content, type_, math.prod(shape), start).reshape(shape)
+        start += array.nbytes
+        yield array
 
 
 def _sync(file: IO[bytes]) -> None:

@@ -14,12 +14,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tracker.errors import TrainingError
 from tracker.training.backend import keras
 from tracker.training.checkpoint import Checkpoint, CheckpointFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from tracker.training.callbacks import Logs
     from tracker.training.history import Arrays, History
@@ -72,17 +76,18 @@ class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
         found = self._resumed = self._folder.load() if self._folder else None
         if found is None:
             return None
-        _check_fit("number of validation clips and classes", judged, found.history.probabilities[-1].shape)
+        _check_fit("the number of validation clips and classes", judged, found.history.probabilities[-1].shape)
+        _check_fit("the list of callbacks", [_name(one) for one in self._watched], [*found.counters])
         _put_back(model.variables, found.model, "network")
         _put_back(model.optimizer.variables, found.optimizer, "optimizer")
-        weights = found.history.weights or tuple(model.get_weights())  # those of the last epoch are not kept twice
-        return replace(found.history, weights=weights)
+        kept, now = found.history.weights, model.get_weights()  # where the last epoch is kept, they are not saved twice
+        return replace(found.history, weights=tuple(map(_as_was, kept, now)) if kept else tuple(now))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
         """Put back what the callbacks had counted, which their own `on_train_begin` has just reset."""
         if self._resumed:
             for callback in self._watched:
-                for name, value in self._resumed.counters[type(callback).__name__].items():
+                for name, value in self._resumed.counters[_name(callback)].items():
                     setattr(callback, name, value)
 
     def save(self, history: History) -> None:
@@ -99,10 +104,14 @@ class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
                     history,
                     model=_values(self.model.variables),
                     optimizer=_values(self.model.optimizer.variables),
-                    counters={type(one).__name__: _counters(one) for one in self._watched},
+                    counters={_name(one): _counters(one) for one in self._watched},
                     ended=self.model.stop_training,
                 )
             )
+
+
+def _name(callback: keras.callbacks.Callback) -> str:
+    return type(callback).__name__
 
 
 def _counters(callback: keras.callbacks.Callback) -> dict[str, float | None]:
@@ -110,16 +119,21 @@ def _counters(callback: keras.callbacks.Callback) -> dict[str, float | None]:
 
 
 def _values(variables: Sequence[keras.Variable]) -> Arrays:
-    return tuple(keras.ops.convert_to_numpy(variable) for variable in variables)
+    return tuple(np.asarray(variable.numpy()) for variable in variables)
 
 
 def _put_back(variables: Sequence[keras.Variable], arrays: Arrays, whose: str) -> None:
     """Give variables their saved values."""
-    _check_fit(f"number of the {whose}'s variables", len(variables), len(arrays))
+    _check_fit(f"the number of the {whose}'s variables", len(variables), len(arrays))
     for variable, array in zip(variables, arrays, strict=True):
-        _check_fit(f"shape of {variable.path}", tuple(variable.shape), array.shape)
+        _check_fit(f"the shape of {variable.path}", tuple(variable.shape), array.shape)
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+        variable.assign(_as_was(array, variable.numpy()))
+
+
+def _as_was(array: NDArray[np.generic], example: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return a saved array in its own type: bfloat16 comes back from a file as plain bytes."""
+    return array.view(example.dtype)
 
 
 def _check_fit(what: str, here: object, saved: object) -> None:

@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import pathlib
+import shutil
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tracker.errors import TrainingError
+from tracker.training import checkpoint as checkpoint_module
+from tracker.training.checkpoint import Checkpoint, CheckpointFolder, finished_epochs
+from tracker.training.history import History
+from tracker.training.outcome import Epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+WATCHED = (checkpoint_module.__file__, pathlib.__file__)
+N_CLIPS, N_CLASSES = 7, 3
+RECORD = 4 * N_CLIPS * N_CLASSES + 4
+"""Bytes of one epoch in `probabilities.bin`."""
+
+
+def checkpoint(n_epochs: int, losses: tuple[float, ...] = ()) -> Checkpoint:
+    """Return a checkpoint after `n_epochs`, whose losses fall unless they are given."""
+    history = History("best")
+    for n in range(1, n_epochs + 1):
+        rng = np.random.default_rng(n)
+        loss = losses[n - 1] if losses else 1 / n
+        epoch = Epoch(n, {"loss": 0.1 * n, "val_loss": loss, "epoch_seconds": rng.random()})
+        probabilities = rng.random((N_CLIPS, N_CLASSES), np.float32)
+        history = history.after(epoch, probabilities, lambda n=n: [np.full((2, 3), n, np.float32)])
+    return Checkpoint(
+        history,
+        model=(np.full((2, 3), n_epochs, np.float32), np.array([5, n_epochs], np.uint32)),
+        optimizer=(np.asarray(n_epochs), np.asarray(0.001, np.float32), np.full((2, 3), 0.5, np.float32)),
+        counters={"ReduceLROnPlateau": {"wait": 1, "best": 0.25}, "EarlyStopping": {"wait": 2, "best": None}},
+        ended=n_epochs == 9,
+    )
+
+
+def saved(folder: Path, n_epochs: int, losses: tuple[float, ...] = ()) -> CheckpointFolder:
+    """Return a folder to which a checkpoint was saved after each of `n_epochs`."""
+    checkpoints = CheckpointFolder(folder)
+    for n in range(1, n_epochs + 1):
+        checkpoints.save(checkpoint(n, losses))
+    return checkpoints
+
+
+def epochs_of(folder: Path) -> int:
+    return len(finished_epochs(folder))
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the checkpoints' files, the newest last."""
+    return sorted(folder.glob("epoch-*.npz"))
+
+
+def assert_equal(found: Checkpoint | None, expected: Checkpoint) -> None:
+    assert found is not None
+    assert found.history.epochs == expected.history.epochs
+    assert found.history.keep == expected.history.keep
+    np.testing.assert_array_equal(found.history.probabilities, expected.history.probabilities)
+    assert found.counters == expected.counters
+    assert found.ended == expected.ended
+    for arrays, others in ((found.model, expected.model), (found.optimizer, expected.optimizer)):
+        assert [array.dtype for array in arrays] == [other.dtype for other in others]
+        for array, other in zip(arrays, others, strict=True):
+            np.testing.assert_array_equal(array, other, strict=True)
+
+
+class TestSaveAndLoad:
+    def test_give_back_what_was_saved(self, tmp_path):
+        assert_equal(saved(tmp_path, 3).load(), checkpoint(3))
+        assert_equal(saved(tmp_path / "ended", 9).load(), checkpoint(9))
+
+    def test_give_back_the_weights_of_an_earlier_epoch_that_is_kept(self, tmp_path):
+        found = saved(tmp_path, 3, (0.5, 0.3, 0.4)).load()
+        assert found.history.kept == 1
+        assert [weights.tolist() for weights in found.history.weights] == [[[2.0] * 3] * 2]
+
+    def test_save_no_weights_twice(self, tmp_path):
+        assert saved(tmp_path, 3).load().history.weights == ()
+
+    def test_keep_what_is_no_number(self, tmp_path):
+        losses = (math.nan, math.inf, -math.inf)
+        found = saved(tmp_path, 3, losses).load()
+        np.testing.assert_array_equal([epoch.metrics["val_loss"] for epoch in found.history.epochs], losses)
+
+    def test_give_none_where_nothing_was_saved(self, tmp_path):
+        assert CheckpointFolder(tmp_path / "no" / "such").load() is None
+        assert CheckpointFolder(tmp_path).load() is None
+        assert not (tmp_path / "no").exists()
+
+    def test_make_the_folder(self, tmp_path):
+        assert epochs_of(saved(tmp_path / "a" / "b", 1).path) == 1
+
+    def test_keep_the_newest_two_and_one_record_an_epoch(self, tmp_path):
+        saved(tmp_path, 9)
+        assert [path.name[:13] for path in files(tmp_path)] == ["epoch-000008-", "epoch-000009-"]
+        assert {path.name for path in tmp_path.iterdir()} == {*(p.name for p in files(tmp_path)), "probabilities.bin"}
+        assert (tmp_path / "probabilities.bin").stat().st_size == 9 * RECORD
+
+    def test_write_the_same_amount_whatever_was_said_of_the_clips_before(self, tmp_path):
+        saved(tmp_path, 9)
+        eight, nine = (path.stat().st_size for path in files(tmp_path))
+        assert nine - eight < 100
+
+    def test_write_files_that_numpy_reads_without_pickles(self, tmp_path):
+        saved(tmp_path, 2)
+        with np.load(files(tmp_path)[-1], allow_pickle=False) as entries:
+            assert json.loads(str(entries["about"]))["metrics"] == ["loss", "val_loss", "epoch_seconds"]
+            assert entries["metrics"].shape == (2, 3)
+
+    def test_write_the_probabilities_as_float32_with_their_crc(self, tmp_path):
+        saved(tmp_path, 2)
+        values = checkpoint(2).history.probabilities[1].tobytes()
+        content = (tmp_path / "probabilities.bin").read_bytes()
+        assert content[RECORD:] == values + zlib.crc32(values).to_bytes(4, "little")
+
+    def test_leave_what_is_not_theirs(self, tmp_path):
+        (tmp_path / "epoch-notes.npz").write_text("mine")
+        saved(tmp_path, 4)
+        assert (tmp_path / "epoch-notes.npz").read_text() == "mine"
+
+
+class TestLoadOfDamaged:
+    @pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.9, 0.999])
+    def test_takes_the_one_before_where_the_newest_was_cut_short(self, tmp_path, share):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        newest.write_bytes(newest.read_bytes()[: int(share * newest.stat().st_size)])
+        assert_equal(checkpoints.load(), checkpoint(3))
+
+    def test_takes_the_one_before_whichever_bit_of_the_newest_is_flipped(self, tmp_path):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        whole = newest.read_bytes()
+        for bit in range(0, 8 * len(whole), 97):
+            damaged = bytearray(whole)
+            damaged[bit // 8] ^= 1 << bit % 8
+            newest.write_bytes(damaged)
+            assert len(checkpoints.load().history.epochs) == 3
+
+    def test_takes_the_one_before_where_the_newest_has_something_behind_it(self, tmp_path):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        newest.write_bytes(newest.read_bytes() + b"\0")
+        assert len(checkpoints.load().history.epochs) == 3
+
+    def test_takes_the_one_before_where_the_newest_is_another_version_s(self, tmp_path):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        digest = hashlib.sha256(b"tracker checkpoint 2\n" + newest.read_bytes()).hexdigest()[:16]
+        newest.rename(tmp_path / f"epoch-000004-{digest}.npz")
+        assert len(checkpoints.load().history.epochs) == 3
+
+    def test_takes_the_one_before_where_the_newest_is_no_checkpoint(self, tmp_path):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        foreign = io.BytesIO()
+        np.savez(foreign, weights=np.ones(3))
+        newest.write_bytes(foreign.getvalue())
+        assert len(checkpoints.load().history.epochs) == 3
+        newest.unlink()
+        newest.mkdir()
+        assert len(checkpoints.load().history.epochs) == 3
+
+    @pytest.mark.parametrize("size", [3 * RECORD, 3 * RECORD + 1, 4 * RECORD - 1])
+    def test_takes_the_one_before_where_the_newest_probabilities_are_torn(self, tmp_path, size):
+        checkpoints, probabilities = saved(tmp_path, 4), tmp_path / "probabilities.bin"
+        probabilities.write_bytes(probabilities.read_bytes()[:size])
+        assert_equal(checkpoints.load(), checkpoint(3))
+
+    def test_takes_the_one_before_where_the_newest_probabilities_are_changed(self, tmp_path):
+        checkpoints, probabilities = saved(tmp_path, 4), tmp_path / "probabilities.bin"
+        for place in (3 * RECORD, 4 * RECORD - 5, 4 * RECORD - 1):
+            damaged = bytearray(probabilities.read_bytes())
+            damaged[place] ^= 4
+            probabilities.write_bytes(damaged)
+            assert len(checkpoints.load().history.epochs) == 3
+
+    @pytest.mark.parametrize("tail", [b"torn", b"\xff" * RECORD, b"\0" * 1_000_000])
+    def test_ignores_what_a_kill_has_left(self, tmp_path, tail):
+        checkpoints = saved(tmp_path, 4)
+        with (tmp_path / "probabilities.bin").open("ab") as file:
+            file.write(tail)
+        (tmp_path / "checkpoint.tmp").write_bytes(b"PK torn")
+        assert_equal(checkpoints.load(), checkpoint(4))
+        checkpoints.save(checkpoint(5))
+        assert_equal(checkpoints.load(), checkpoint(5))
+        assert sorted(path.name[:13] for path in tmp_path.iterdir()) == [
+            "epoch-000004-",
+            "epoch-000005-",
+            "probabilities",
+        ]
+        assert (tmp_path / "probabilities.bin").stat().st_size == 5 * RECORD
+
+    def test_is_followed_by_a_save_that_removes_the_damaged_and_keeps_the_whole(self, tmp_path):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        newest.write_bytes(b"damaged")
+        again = checkpoint(4, (1.0, 0.5, 0.25, 0.125))
+        checkpoints.save(again)
+        assert_equal(checkpoints.load(), again)
+        assert [path.name[:13] for path in files(tmp_path)] == ["epoch-000003-", "epoch-000004-"]
+        files(tmp_path)[-1].write_bytes(b"damaged")
+        assert_equal(checkpoints.load(), checkpoint(3))
+
+    def test_refuses_in_one_line_where_all_are_damaged(self, tmp_path):
+        checkpoints = saved(tmp_path, 4)
+        for path in files(tmp_path):
+            path.write_bytes(b"")
+        with pytest.raises(TrainingError) as caught:
+            checkpoints.load()
+        message = str(caught.value)
+        assert message.startswith(f"no checkpoint in {tmp_path} is whole and of this version: epoch-000004-")
+        assert message.endswith("start the run anew")
+        assert "epoch-000003-" in message
+        assert "\n" not in message
+
+    def test_refuses_where_what_was_said_in_an_early_epoch_is_lost(self, tmp_path):
+        checkpoints = saved(tmp_path, 4)
+        (tmp_path / "probabilities.bin").unlink()
+        with pytest.raises(TrainingError, match=r"no checkpoint in .* is whole"):
+            checkpoints.load()
+
+    def test_refuses_a_folder_that_is_none(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(TrainingError, match=r"the checkpoints in .*file cannot be read: Not a directory; "):
+            CheckpointFolder(tmp_path / "file").load()
+
+
+class TestSaveThatIsInterrupted:
+    def test_leaves_the_old_state_or_the_new_one_wherever_it_is(self, tmp_path):
+        saved(tmp_path / "three", 3)
+        left_with = []
+        finished = False
+        while not finished:
+            checkpoints = CheckpointFolder(shutil.copytree(tmp_path / "three", tmp_path / str(len(left_with))))
+            finished = finishes(lambda: checkpoints.save(checkpoint(4)), calls=len(left_with))  # noqa: B023
+            left_with.append(epochs_of(checkpoints.path))
+            assert_equal(checkpoints.load(), checkpoint(left_with[-1]))
+            checkpoints.save(checkpoint(left_with[-1] + 1))
+            assert len(list(checkpoints.path.iterdir())) == 3
+        assert set(left_with) == {3, 4}
+        assert left_with == sorted(left_with)
+        assert len(left_with) > 20
+
+
+def finishes(action: Callable[[], None], *, calls: int) -> bool:
+    """Interrupt an action after the module has made some calls of C functions; tell if it finished before."""
+    left = iter(range(calls))
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        is_call = event == "c_call" and frame.f_code.co_filename in WATCHED
+        if is_call and next(left, None) is None:
+            raise KeyboardInterrupt
+
+    try:
+        sys.setprofile(watch)
+        action()
+    except KeyboardInterrupt:
+        return False
+    finally:
+        sys.setprofile(None)
+    return True
+
+
+class TestSaveThatFails:
+    def test_says_in_one_line_what_and_where_and_what_to_do(self, tmp_path):
+        (tmp_path / "file").touch()
+        folder = tmp_path / "file" / "checkpoints"
+        with pytest.raises(TrainingError) as caught:
+            saved(folder, 1)
+        assert str(caught.value) == (
+            f"the checkpoint of epoch 1 cannot be saved in {folder}: Not a directory; "
+            "make room or give it a folder that can be written to, then resume the run"
+        )
+
+    @pytest.mark.parametrize("limit", [3 * RECORD, 3 * RECORD + 10, 4 * RECORD, 1_000])
+    def test_leaves_the_checkpoints_before_where_no_more_can_be_written(self, tmp_path, limit):
+        """A limit on the size of files stands in for a full disk: writes fail halfway, as they do there."""
+        saved(tmp_path, 3)
+        code = (
+            "import resource, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
+            "import test_checkpoint as t; one = t.checkpoint(4);"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2);"
+            "t.CheckpointFolder(Path(sys.argv[2])).save(one)"
+        )
+        command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path), str(limit)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        last_line = done.stderr.splitlines()[-1]
+        assert f"TrainingError: the checkpoint of epoch 4 cannot be saved in {tmp_path}: File too large" in last_line
+        assert_equal(CheckpointFolder(tmp_path).load(), checkpoint(3))
+        assert not (tmp_path / "checkpoint.tmp").exists()
+
+
+class TestFinishedEpochs:
+    def test_are_those_of_the_newest_checkpoint_that_is_whole(self, tmp_path):
+        saved(tmp_path, 4)
+        assert finished_epochs(tmp_path) == checkpoint(4).history.epochs
+        files(tmp_path)[-1].write_bytes(b"")
+        assert finished_epochs(tmp_path) == checkpoint(3).history.epochs
+
+    def test_are_none_where_nothing_was_saved(self, tmp_path):
+        assert finished_epochs(tmp_path / "no such folder") == ()
+
+    def test_are_told_without_importing_keras(self, tmp_path):
+        saved(tmp_path, 2)
+        code = (
+            "import sys; from pathlib import Path; from tracker.training.checkpoint import finished_epochs;"
+            "print(len(finished_epochs(Path(sys.argv[1]))), {'keras', 'tensorflow', 'scipy'} & sys.modules.keys())"
+        )
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert done.stdout.split(maxsplit=1) == ["2", "set()\n"]

@@ -1,0 +1,323 @@
+"""A training that is killed and goes on comes to the same as one that is not, bit by bit."""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.conftest import FRAMES, data, misleading, part, plan, watchful, without_clock
+from tracker.errors import TrainingError
+from tracker.replay import early_stopping
+from tracker.runs import Plateau, RunPlan
+from tracker.training.backend import keras
+from tracker.training.checkpoint import finished_epochs
+from tracker.training.fit import Epoch, LabelledImages, Outcome, TrainingData, train
+from tracker.training.resumption import COUNTED
+from tracker.training.segments import random_segments
+
+pytestmark = pytest.mark.xdist_group("keras")
+
+
+class KilledError(Exception):
+    """Stands in for a kill: nothing of the training's own catches it."""
+
+
+def whole(asked: RunPlan, given: TrainingData, **options: object) -> tuple[Outcome, list[Epoch]]:
+    """Return the outcome of training in one go, and the epochs told of."""
+    epochs: list[Epoch] = []
+    return train(asked, given, on_epoch=epochs.append, **options), epochs
+
+
+def killed(asked: RunPlan, given: TrainingData, folder: Path, *, batches: int, **options: object) -> list[Epoch]:
+    """Train until so many batches are done, and return the epochs told of."""
+    epochs: list[Epoch] = []
+    left = iter(range(batches))
+
+    def on_batch(done: int, total: int) -> None:
+        if next(left, None) is None:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(asked, given, on_epoch=epochs.append, on_batch=on_batch, checkpoints=folder, **options)
+    return epochs
+
+
+def assert_same(outcome: Outcome, expected: Outcome) -> None:
+    np.testing.assert_equal(outcome.metrics, expected.metrics)
+    assert outcome.kept_epoch == expected.kept_epoch
+    np.testing.assert_array_equal(outcome.validation.probabilities, expected.validation.probabilities)
+    np.testing.assert_array_equal(
+        outcome.validation_by_epoch.probabilities, expected.validation_by_epoch.probabilities, strict=True
+    )
+    for weights, others in zip(outcome.model.get_weights(), expected.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, others, strict=True)
+
+
+def assert_same_epochs(epochs: list[Epoch], expected: list[Epoch]) -> None:
+    assert [epoch.number for epoch in epochs] == [epoch.number for epoch in expected]
+    np.testing.assert_equal(without_clock(epochs), without_clock(expected))
+
+
+@pytest.fixture(scope="module", params=["best", "last"])
+def uninterrupted(request):
+    """A plan with its outcome and its epochs; its rate drops, and it stops before its limit and after its best."""
+    asked = watchful(request.param)
+    outcome, epochs = whole(asked, misleading())
+    assert outcome.metrics["best_epoch"] < outcome.metrics["stop_epoch"] < 40
+    assert len({epoch.metrics["learning_rate"] for epoch in epochs}) > 1
+    return asked, outcome, epochs
+
+
+class TestTrainThatWasKilled:
+    @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
+    def test_comes_to_the_same_if_killed_amid_every_epoch(self, uninterrupted, tmp_path):
+        asked, expected, expected_epochs = uninterrupted
+        told = killed(asked, misleading(), tmp_path, batches=1)
+        assert told == []
+        while len(told) < len(expected_epochs) - 1:
+            told += killed(asked, misleading(), tmp_path, batches=3 + 1)  # an epoch has three
+        outcome, last = whole(asked, misleading(), checkpoints=tmp_path)
+        assert_same_epochs(told + last, expected_epochs)
+        assert_same(outcome, expected)
+
+    @pytest.mark.parametrize("epochs", [1, 3])
+    def test_comes_to_the_same_if_killed_once_with_the_best_epoch_to_come(self, tmp_path, epochs):
+        asked = watchful(plateau=Plateau(0.5, 1), epochs=5, seed=2, learning_rate=0.05)
+        expected, expected_epochs = whole(asked, data())
+        told = killed(asked, data(), tmp_path, batches=3 * epochs + 2)
+        assert len(told) == epochs
+        outcome, last = whole(asked, data(), checkpoints=tmp_path)
+        assert_same_epochs(told + last, expected_epochs)
+        assert_same(outcome, expected)
+
+    @pytest.mark.parametrize("uninterrupted", ["last"], indirect=True)
+    def test_comes_to_the_same_in_another_process_after_a_real_kill_amid_an_epoch(self, uninterrupted, tmp_path):
+        asked, expected, expected_epochs = uninterrupted
+        code = (
+            "import os, signal, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
+            "from conftest import misleading, watchful; from tracker.training.fit import train; left = iter(range(10));"
+            "kill = lambda *_: next(left, None) is None and os.kill(os.getpid(), signal.SIGKILL);"
+            "train(watchful(sys.argv[2]), misleading(), on_epoch=lambda epoch: print(epoch.number, flush=True),"
+            "      on_batch=kill, checkpoints=Path(sys.argv[3]))"
+        )
+        command = [sys.executable, "-c", code, str(Path(__file__).parent), asked.configuration.keep, str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert done.stdout.split() == ["1", "2", "3"]
+        assert_same_epochs([*finished_epochs(tmp_path)], expected_epochs[:3])
+        outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
+        assert_same_epochs(told, expected_epochs[3:])
+        assert_same(outcome, expected)
+
+    @pytest.mark.parametrize("limit", [40, 4])
+    def test_only_tells_the_outcome_if_it_was_killed_after_its_last_epoch(self, tmp_path, limit):
+        expected, epochs = whole(watchful(epochs=limit), misleading(), checkpoints=tmp_path)
+        assert len(epochs) <= limit
+        outcome, told = whole(watchful(epochs=limit), misleading(), checkpoints=tmp_path)
+        assert told == []
+        assert_same(outcome, expected)
+
+    @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
+    def test_goes_on_after_an_interrupt_that_told_an_outcome(self, uninterrupted, tmp_path):
+        asked, expected, expected_epochs = uninterrupted
+
+        def interrupt(epoch: Epoch) -> None:
+            if epoch.number == 2:
+                raise KeyboardInterrupt
+
+        first = train(asked, misleading(), on_epoch=interrupt, checkpoints=tmp_path)
+        assert first.interrupted
+        outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
+        assert not outcome.interrupted
+        assert_same_epochs(told, expected_epochs[2:])
+        assert_same(outcome, expected)
+
+    @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
+    def test_trains_an_epoch_again_whose_checkpoint_is_damaged(self, uninterrupted, tmp_path):
+        asked, expected, expected_epochs = uninterrupted
+        killed(asked, misleading(), tmp_path, batches=3 * 3)
+        max(tmp_path.glob("epoch-*.npz")).write_bytes(b"damaged")
+        outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
+        assert_same_epochs(told, expected_epochs[2:])
+        assert_same(outcome, expected)
+
+
+class TestTrainWithCheckpoints:
+    @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
+    def test_comes_to_the_same_as_without(self, uninterrupted, tmp_path):
+        asked, expected, expected_epochs = uninterrupted
+        outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
+        assert_same_epochs(told, expected_epochs)
+        assert_same(outcome, expected)
+
+    def test_tells_of_an_epoch_once_its_checkpoint_is_safe(self, tmp_path):
+        told: list[Epoch] = []
+
+        def on_epoch(epoch: Epoch) -> None:
+            told.append(epoch)
+            assert finished_epochs(tmp_path) == (*told,)
+
+        train(plan(), data(), on_epoch=on_epoch, checkpoints=tmp_path)
+        assert len(told) == 3
+
+    def test_ends_with_the_reason_where_a_checkpoint_cannot_be_saved(self, tmp_path):
+        (tmp_path / "probabilities.bin").mkdir()
+        told: list[Epoch] = []
+        with pytest.raises(
+            TrainingError, match=r"the checkpoint of epoch 1 cannot be saved in .*: Is a directory; make"
+        ):
+            train(plan(), data(), on_epoch=told.append, checkpoints=tmp_path)
+        assert told == []
+
+    def test_does_not_start_where_checkpoints_cannot_be_read(self, tmp_path):
+        (tmp_path / "file").touch()
+        started: list[bool] = []
+        with pytest.raises(TrainingError, match=r"cannot be read: Not a directory"):
+            train(
+                plan(),
+                data(),
+                on_start=lambda: started.append(True),
+                on_epoch=lambda _: None,
+                checkpoints=tmp_path / "file",
+            )
+        assert not started
+
+    def test_draws_on_no_random_state_that_is_not_saved(self, tmp_path):
+        states = []
+
+        def on_epoch(epoch: Epoch) -> None:
+            states.append((random.getstate(), repr(np.random.get_state())))  # noqa: NPY002
+
+        train(plan(), data(), on_epoch=on_epoch, checkpoints=tmp_path)
+        assert states[0] == states[1] == states[2]
+
+
+class TestResume:
+    @pytest.mark.parametrize(
+        ("asked", "difference"),
+        [
+            (plan(options=(("dropout", 0.3), ("width", 3))), r"the shape of conv2d/kernel is \(3, 3, 1, 3\) here and"),
+            (
+                plan(options=(("dropout", 0.0), ("width", 2))),
+                r"the number of the network's variables is 22 here and 23",
+            ),
+            (watchful(), r"the list of callbacks is \['ReduceLROnPlateau', 'EarlyStopping'\] here and \[\] there"),
+        ],
+    )
+    def test_refuses_the_checkpoint_of_another_network(self, tmp_path, asked, difference):
+        train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=tmp_path)
+        started: list[bool] = []
+        with pytest.raises(TrainingError, match=difference) as caught:
+            train(asked, data(), on_start=lambda: started.append(True), on_epoch=lambda _: None, checkpoints=tmp_path)
+        assert str(caught.value).endswith("resume with the options and data that the run was started with")
+        assert not started
+
+    def test_refuses_the_checkpoint_of_other_clips(self, tmp_path):
+        train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=tmp_path)
+        fewer = TrainingData(data().training, part("mnop", 1), data().classes)
+        with pytest.raises(
+            TrainingError, match=r"number of validation clips and classes is \(4, 2\) here and \(8, 2\)"
+        ):
+            train(plan(), fewer, on_epoch=lambda _: None, checkpoints=tmp_path)
+
+    def test_puts_back_variables_of_two_bytes(self, tmp_path):
+        before = keras.config.dtype_policy()
+        try:
+            keras.config.set_dtype_policy("bfloat16")
+            expected, _ = whole(plan(epochs=2), data(), checkpoints=tmp_path)
+            outcome, told = whole(plan(epochs=2), data(), checkpoints=tmp_path)
+        finally:
+            keras.config.set_dtype_policy(before)
+        assert told == []
+        assert_same(outcome, expected)
+
+
+class TestCounted:
+    @pytest.mark.parametrize("callback", [keras.callbacks.ReduceLROnPlateau, keras.callbacks.EarlyStopping])
+    def test_is_all_that_a_callback_of_keras_changes_while_it_listens(self, callback):
+        listener = callback(patience=2)
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(loss="mse")
+        listener.set_model(model)
+        listener.on_train_begin()
+        listener.on_epoch_end(0, {"val_loss": 1.0})  # it finds out once which way is better
+        states = []
+        for epoch, loss in enumerate((0.9, 0.8, 1.0, 1.0, 1.0), start=1):
+            listener.on_epoch_end(epoch, {"val_loss": loss})
+            states.append(dict(vars(listener)))
+        changing = {name for name in states[0] if any(state[name] != states[0][name] for state in states)}
+        assert changing
+        assert changing <= {*COUNTED[callback]}
+
+
+def poisoned() -> TrainingData:
+    """Data with a NaN that no segment drawn in the first two epochs holds, but one of the third does."""
+    given = data()
+    images = [np.tile(image, 40) for image in given.training.images]
+    drawn = [random_segments(images, FRAMES, np.random.default_rng([0, epoch])) for epoch in (1, 2, 3)]
+    spared, hit = (
+        {(c, s + i) for some in part for c, s in zip(some.clips, some.starts, strict=True) for i in range(FRAMES)}
+        for part in (drawn[:2], drawn[2:])
+    )
+    clip, frame = min((c, f) for c, f in hit - spared if f < images[c].shape[1])
+    images[clip][:, frame] = np.nan
+    return TrainingData(
+        LabelledImages(given.training.clips, given.training.labels, images), given.validation, given.classes
+    )
+
+
+class TestTrainThatKeepsGoing:
+    def test_ends_at_the_first_loss_that_is_no_number_unless_asked_to(self):
+        epochs: list[Epoch] = []
+        with pytest.raises(TrainingError, match=r"training diverged: loss became nan in epoch 3"):
+            train(plan(epochs=5), poisoned(), on_epoch=epochs.append)
+        assert len(epochs) == 2
+
+    @pytest.mark.parametrize("keep", ["best", "last"])
+    def test_keeps_an_epoch_whose_loss_is_a_number(self, keep):
+        outcome, epochs = whole(plan(epochs=5, keep=keep), poisoned(), keep_going=True)
+        assert [math.isnan(epoch.metrics["loss"]) for epoch in epochs] == [False, False, True, True, True]
+        for name in ("val_loss", "val_accuracy"):
+            assert [math.isnan(epoch.metrics[name]) for epoch in epochs] == [False, False, True, True, True]
+        assert outcome.metrics["best_epoch"] in (1, 2)
+        assert outcome.metrics["stop_epoch"] == 5
+        assert math.isnan(outcome.metrics["last_val_loss"])
+        assert outcome.kept_epoch == (2 if keep == "last" else outcome.metrics["best_epoch"])
+        assert np.isfinite(outcome.validation.probabilities).all()
+        assert all(np.isfinite(weights).all() for weights in outcome.model.get_weights())
+        assert math.isfinite(outcome.metrics["fit_accuracy"])
+
+    def test_comes_to_the_same_if_killed_meanwhile(self, tmp_path):
+        asked = plan(epochs=9, early_stopping_patience=4, plateau=Plateau(0.5, 2))
+        expected, expected_epochs = whole(asked, poisoned(), keep_going=True)
+        assert 5 <= len(expected_epochs) < 9
+        told = killed(asked, poisoned(), tmp_path, batches=13, keep_going=True)
+        assert len(told) == 4
+        outcome, last = whole(asked, poisoned(), checkpoints=tmp_path, keep_going=True)
+        assert_same_epochs(told + last, expected_epochs)
+        assert_same(outcome, expected)
+
+    def test_says_that_there_is_nothing_to_keep_where_no_loss_is_a_number(self, tmp_path):
+        asked = plan(epochs=9, learning_rate=1e30, early_stopping_patience=2)
+        for told_now in (early_stopping(np.full(9, math.nan), 2).stop_epoch, 0):
+            epochs: list[Epoch] = []
+            with pytest.raises(
+                TrainingError, match=r"diverged: val_loss was no finite number in any epoch; try a lower"
+            ):
+                train(asked, data(), on_epoch=epochs.append, keep_going=True, checkpoints=tmp_path)
+            assert len(epochs) == told_now
+        assert len(finished_epochs(tmp_path)) == 3
+
+    def test_passes_an_interrupt_on_where_there_is_nothing_to_keep(self):
+        def interrupt(epoch: Epoch) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(plan(learning_rate=1e30), data(), on_epoch=interrupt, keep_going=True)
