@@ -79,6 +79,25 @@ class TestArrange:
         assert section.who == "Runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 9,988 more"
         assert section.right == "24/30 to 26/30"
 
+    def test_a_section_says_what_its_runs_come_to_by_another_metric(self, report) -> None:
+        scored = tuple(
+            replace(entry, accuracy=None, score=score)
+            for entry, score in zip(report.entries, (0.3, 0.1, None, 0.25), strict=True)
+        )
+        view = arrange(replace(report, sections=(Section("Conv=3", scored),), by_accuracy=False, falls=True))
+        assert view.sections[0].right == "0.10 to 0.30"
+        assert [row.best for row in view.rows] == [False, True, False, False]
+
+    def test_a_seed_is_shown_whatever_it_is_called(self, report) -> None:
+        entry = report.entries[0]
+        lightning = replace(entry, run=replace(entry.run, params={"seed_everything": "7"}))
+        both = replace(entry, run=replace(entry.run, params={"seed": "1", "data_seed": "2"}))
+        assert (run_row(lightning).seed, run_row(both).seed) == ("7", "data_seed=2, seed=1")
+
+    def test_an_option_that_is_not_known_keeps_its_params_name(self, report) -> None:
+        view = arrange(replace(report, options=("kernel_size", "lr", "plateau")))
+        assert view.options == ("Kernel size", "lr", "Plateau")
+
     def test_options_beyond_eight_are_counted(self, report) -> None:
         many = replace(report, options=tuple(f"option{number}" for number in range(11)))
         assert (len(arrange(many).options), arrange(many).more_options) == (8, 3)

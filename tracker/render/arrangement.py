@@ -241,7 +241,8 @@ def _section_row(entry: RunEntry, report: Report, columns: Sequence[Column]) -> 
 
 def _span(report: Report, entries: Sequence[RunEntry]) -> Markup:
     """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, or the primary metric."""
-    known = [entry for entry in report.best_first(entries)[::-1] if report.standing(entry) is not None]
+    known = [entry for entry in report.best_first(entries) if report.standing(entry) is not None]
+    known = known if report.falls else known[::-1]
     write = score_writer(report)
     texts = [numbers.ratio(one.accuracy) if one.accuracy else write(one.score) for one in (*known[:1], *known[-1:])]
     return Markup(" to ").join(dict.fromkeys(texts)) if texts else numbers.NONE
