@@ -20,6 +20,7 @@ from tracker.store.failures import GoneError, UnreachableError
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
 from tracker.store.read import read_experiment
+from tracker.store.repair import relocate
 from tracker.store.schema import reading
 from tracker.store.send import Sender
 from tracker.store.values import JOURNAL_TAG, REASON_TAG
@@ -256,9 +257,24 @@ class TestSender:
         (tmp_path / "mlflow.db").rename(tmp_path / "aside.db")
         aside = (tmp_path / "aside.db").read_bytes()
         open_store(journal.location)
-        with pytest.raises(GoneError, match=r"cannot write the metrics of run \w+ to .*mlflow\.db: .* not found"):
+        with pytest.raises(GoneError, match=r"cannot go on with run \w+ in .*mlflow\.db: .* not found"):
             sender.send([STARTED, *epochs(1.0)], journal.artifacts)
         assert (tmp_path / "aside.db").read_bytes() == aside
+
+    def test_writes_nothing_to_where_a_project_was_before_it_was_moved(self, tmp_path: Path) -> None:
+        entries = whole_journal(tmp_path / "old/journal/artifacts")
+        location, moved = (locate(None, tmp_path / name) for name in ("old", "new"))
+        saved: list[Delivery] = []
+        Sender(location, "whole", None, saved.append).send(entries, tmp_path / "old/journal/artifacts")
+        Sender(location, JOURNAL, None, saved.append).send([STARTED], tmp_path)
+        (tmp_path / "old").rename(tmp_path / "new")
+        going_on = Sender(moved, JOURNAL, saved[-1], saved.append)
+        for sender in (going_on, Sender(moved, "another", None, saved.append)):
+            with pytest.raises(StoreError, match=r"was moved, .*: run `tracker repair` first"):
+                sender.send(entries, tmp_path / "new/journal/artifacts")
+        relocate(moved)
+        assert going_on.send(entries, tmp_path / "new/journal/artifacts").entries == len(entries)
+        assert not (tmp_path / "old").exists()
 
     def test_says_that_files_cannot_be_written_now(self, journal: Journal, tmp_path: Path) -> None:
         entries = whole_journal(journal.artifacts)

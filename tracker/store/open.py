@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tracker.errors import StoreError
 from tracker.store.client import MlflowClient, MlflowException, client_of, one_line_errors
 from tracker.store.failures import UnreachableError
+from tracker.store.files import places_below, written_to
 from tracker.store.schema import MAKING_S, State, make, making_lock, refusal, state_of
 
 if TYPE_CHECKING:
@@ -75,6 +76,20 @@ class Store:
         self._check_writable(experiment)
         return str(experiment.experiment_id)
 
+    def check_run(self, run_id: str) -> None:
+        """See that a run is there, and that what is sent to it ends up where the store is.
+
+        Raises
+        ------
+        GoneError
+            If it is not there.
+        StoreError
+            If the store was moved and still has the old places of its artifacts.
+        """
+        with one_line_errors(f"cannot go on with run {run_id} in {self.location.shown}"):
+            experiment = self.client.get_experiment(self.client.get_run(run_id).info.experiment_id)
+        self._check_in_place(experiment)
+
     def _check_writable(self, experiment: Experiment) -> None:
         if experiment.lifecycle_stage != "active":
             raise StoreError(
@@ -85,6 +100,17 @@ class Store:
             raise StoreError(
                 f"the experiment {experiment.name!r} was made by a tracking server, which alone can write its "
                 "artifacts: give its address as --tracking-uri, or another --experiment"
+            )
+        self._check_in_place(experiment)
+
+    def _check_in_place(self, experiment: Experiment) -> None:
+        database, place = self.location.database, written_to(experiment.artifact_location)
+        if not (database and place) or place.exists():
+            return
+        if any(below.is_dir() for below in places_below(database.parent, place)):
+            raise StoreError(
+                f"the store {database} was moved, and the artifacts of its experiment {experiment.name!r} would be "
+                f"written to {place}, where they were: run `tracker repair` first"
             )
 
     def _make_experiment(self, name: str, metric: str) -> None:

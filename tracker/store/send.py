@@ -161,6 +161,8 @@ class Sender:
         if self._store is None or self._file != _identity(database):
             self._store = open_store(self._location)
             self._file = _identity(database)
+            if self._delivery:
+                self._store.check_run(self._delivery.run_id)
         return self._store
 
 
