@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 PURE_BELOW = {
     "errors": set(),
     "runs": {"errors"},
+    "plans": {"runs", "errors"},
     "entries": set(),
     "statistics": {"errors"},
     "replay": {"errors"},

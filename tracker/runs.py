@@ -22,6 +22,12 @@ OptionValue = int | float | str | bool
 
 FINISHED = "FINISHED"
 
+INTERRUPTED = "INTERRUPTED"
+"""Status of a run whose process is gone; MLflow, which nobody told, has it as RUNNING for ever."""
+
+UNSENT_TAG = "tracker.unsent"
+"""Marks a run that its journal holds and its store does not, or not all of it; never sent itself."""
+
 NOTE_END = "<!-- tracker: what came out -->"
 """In a run's description (``mlflow.note.content``) the line between the person's note and what tracker adds."""
 

@@ -17,8 +17,10 @@ from tracker.cli.compare import compare
 from tracker.cli.data import data
 from tracker.cli.next import next_command
 from tracker.cli.report import report
+from tracker.cli.resume import close, resume
 from tracker.cli.run import run
 from tracker.cli.runs import runs
+from tracker.cli.sync import sync
 from tracker.cli.terminal import complain
 from tracker.cli.ui import ui
 from tracker.errors import TrackerError
@@ -43,7 +45,7 @@ def tracker() -> None:
     """Train audio classifiers, log every run to MLflow, and write the comparison."""
 
 
-for command in (run, report, next_command, compare, runs, ui, data):
+for command in (run, report, next_command, compare, runs, resume, close, sync, ui, data):
     tracker.add_command(command)
 
 

@@ -64,21 +64,25 @@ def _number(text: str, kind: type[Number], what: str) -> Number:
         raise ValueError(f"the {what} must be {sort}, got {text!r}") from None
 
 
-def store_options(command: Command) -> Command:
-    """Add ``--experiment`` and ``--tracking-uri``."""
-    command = click.option(
+def uri_option(command: Command) -> Command:
+    """Add ``--tracking-uri``."""
+    return click.option(
         "--tracking-uri",
         envvar="MLFLOW_TRACKING_URI",
         metavar="URI",
         help="The MLflow store.  [default: sqlite:///mlflow.db in this folder; environment: MLFLOW_TRACKING_URI]",
     )(command)
+
+
+def store_options(command: Command) -> Command:
+    """Add ``--experiment`` and ``--tracking-uri``."""
     return click.option(
         "--experiment",
         default=DEFAULT_EXPERIMENT,
         show_default=True,
         metavar="NAME",
         help="The MLflow experiment that holds the runs.",
-    )(command)
+    )(uri_option(command))
 
 
 def locate_store(tracking_uri: str | None) -> Location:
@@ -86,6 +90,11 @@ def locate_store(tracking_uri: str | None) -> Location:
     from tracker.store.location import locate
 
     return locate(tracking_uri, Path.cwd())
+
+
+def journals_of(location: Location) -> Path:
+    """Return the folder of the journals of a store's runs: beside its database, else in the working directory."""
+    return (location.database.parent if location.database else Path.cwd()) / ".tracker"
 
 
 def cache_folder() -> Path:

@@ -91,11 +91,11 @@ def read_runs(question: Question, *, by_epoch: bool = False) -> Experiment:
     by_epoch : bool
         Whether what models said after each epoch is read too: two runs and next steps are told without it.
     """
+    from tracker.cli.reading import read_all
     from tracker.store.experiment import BY_EPOCH_RUNS
-    from tracker.store.read import read_experiment
 
     location = locate_store(question.tracking_uri)
-    held = read_experiment(location, question.experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
+    held = read_all(location, question.experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
     warn_of_unreadable(held)
     return held
 

@@ -1,88 +1,160 @@
-"""One run as it is written to the store: its params and tags at the start, its epochs, and what came of it."""
+"""One run as it is journalled: its params and tags at the start, its epochs, and what came of it."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 import numpy as np
 
+from tracker.cli.courier import Courier, let_go
 from tracker.cli.prepare import identity
-from tracker.cli.terminal import notice
-from tracker.runs import NOTE_END, Curve, Run, RunPlan
-from tracker.store.artifacts import epoch_predictions_npz, predictions_csv
-from tracker.store.write import RunWriter, start_run
+from tracker.cli.terminal import notice, warn
+from tracker.data.splits import manifest_text
+from tracker.entries import DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
+from tracker.errors import JournalError
+from tracker.journal.delivery import read_delivery
+from tracker.journal.writer import JournalWriter
+from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
+from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.training.checkpoint import finished_epochs
+from tracker.training.environment import environment
+from tracker.training.networks import network_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from tracker.cli.prepare import Prepared
+    from tracker.journal.reader import Journal
     from tracker.store.location import Location
     from tracker.training.outcome import Epoch, Outcome
 
-REASON_TAG = "tracker.reason"
-"""Why a run failed or was ended, in one line."""
+CHECKPOINTS = "checkpoints"
+"""Folder of the checkpoints, beside the journal."""
+
+ENVIRONMENT = "environment.txt"
+MODEL = "model"
+
+DEFAULT_METRIC = "val_accuracy"
+"""The primary metric of an experiment that is new."""
+
+KEEP_GOING_TAG = "tracker.keep_going"
+"""Marks a run that goes on when the loss is no longer a number, also when it is resumed."""
 
 _LONGEST_TAG = 8_000
 """Characters that MLflow keeps of a tag; the classes also head the columns of the predictions."""
 
 
-class Recorder:
-    """Writes a run while it goes on; as a context it ends the run as what it was.
-
-    Finished: FINISHED. Interrupted: KILLED. An error: FAILED, with the reason as a tag. A run that was never started
-    leaves nothing behind.
+@dataclass(frozen=True)
+class Place:
+    """Where runs are logged.
 
     Parameters
     ----------
     location : Location
+        The store.
+    journals : Path
+        The folder of their journals.
     experiment : str
-    name : str or None
-        None: the configuration in short.
+    offline : bool
+        Whether the store is left alone, until `tracker sync`.
+    """
+
+    location: Location
+    journals: Path
+    experiment: str
+    offline: bool = False
+
+
+class Recorder:
+    """Writes a run's journal while it goes on, and has it sent; as a context it ends the run as what it was.
+
+    Finished: FINISHED. Interrupted: KILLED. An error: FAILED, with the reason. A run that was never started leaves
+    nothing behind.
+
+    Parameters
+    ----------
+    place : Place
+    name : str
     plan : RunPlan
     prepared : Prepared
     note : str or None
         The person's own words.
+    interrupted : Journal or None
+        Of the run that goes on; None: a new one is begun.
+    keep_going : bool
+        Whether it goes on when the loss is no longer a number.
     """
 
     def __init__(
-        self, location: Location, experiment: str, name: str | None, plan: RunPlan, prepared: Prepared, note: str | None
+        self,
+        place: Place,
+        name: str,
+        plan: RunPlan,
+        prepared: Prepared,
+        note: str | None,
+        interrupted: Journal | None = None,
+        *,
+        keep_going: bool = False,
     ) -> None:
-        self.name = name or plan.run_name(_usual_options(plan))
-        self._location = location
-        self._experiment = experiment
+        self.name = name
+        self.keep_going = keep_going
+        self.folder = interrupted.folder if interrupted else place.journals / uuid4().hex
+        self._place = place
         self._plan = plan
         self._prepared = prepared
         self._note = note
-        self._writer: RunWriter | None = None
-        self._epochs: list[Epoch] = []
-
-    def start(self) -> None:
-        """Start the run in the store, with its params and tags."""
-        tags = _tags(self._prepared, self._note)
-        self._writer = start_run(self._location, self._experiment, self.name, self._plan.params(), tags)
-        self._log_data(self._writer)
+        self._interrupted = interrupted
+        self._courier = None if place.offline else Courier(place.location, self.folder)
+        self._writer: JournalWriter | None = None
+        self._epochs: dict[int, Mapping[str, float]] = {}
 
     @property
-    def writer(self) -> RunWriter:
-        """What writes to the store, once the run is started."""
+    def checkpoints(self) -> Path:
+        """The folder of the run's checkpoints."""
+        return self.folder / CHECKPOINTS
+
+    @property
+    def writer(self) -> JournalWriter:
+        """What writes the journal, once the run is started."""
         if self._writer is None:
             raise RuntimeError("the run has not been started")
         return self._writer
 
     @property
     def run_id(self) -> str:
-        """The run's id in MLflow."""
-        return self.writer.run_id
+        """The run's id in the store or, as long as it has none, its journal's."""
+        delivery = read_delivery(self.folder)
+        return delivery.run_id if delivery else self.folder.name
+
+    def start(self) -> None:
+        """Begin the journal, with params and tags, or go on with it; have it sent from here on."""
+        told = self._courier.wake if self._courier else lambda: None
+        if self._interrupted:
+            self._writer = JournalWriter.reopen(self.folder, told)
+            self._go_on(self._interrupted)
+        else:
+            self._writer = JournalWriter.create(self.folder, self._started(), told)
+            self._attach_data()
+        if self._courier:
+            self._courier.start()
 
     def log_epoch(self, epoch: Epoch) -> None:
-        """Write the metrics of a finished epoch."""
-        self._epochs.append(epoch)
-        self.writer.log_epoch(epoch.number, epoch.metrics)
+        """Write an epoch whose checkpoint is safe; one that the journal has, it has as it was first trained."""
+        if epoch.number not in self._epochs:
+            self._epochs[epoch.number] = epoch.metrics
+            self.writer.append(EpochDone(now_ms(), epoch.number, epoch.metrics))
 
     def log_outcome(self, outcome: Outcome) -> None:
         """Write what came of the training.
@@ -92,11 +164,11 @@ class Recorder:
         KeyboardInterrupt
             If the training was cut short, once all that there is has been written.
         """
-        self.writer.log_metrics(outcome.metrics)
-        self.writer.log_text(predictions_csv(outcome.validation), "predictions/validation.csv")
-        self.writer.log_bytes(epoch_predictions_npz(outcome.validation_by_epoch), "predictions/validation_by_epoch.npz")
-        self._log_pictures_and_description(self._as_run(outcome))
-        self.writer.log_model(outcome.model, outcome.example)
+        self.writer.append(Measured(now_ms(), outcome.metrics))
+        self.writer.attach_bytes(VALIDATION, _bytes(predictions_csv(outcome.validation)))
+        self.writer.attach_bytes(VALIDATION_BY_EPOCH, epoch_predictions_npz(outcome.validation_by_epoch))
+        self._attach_pictures_and_description(self._as_run(outcome))
+        self._attach_model(outcome)
         if outcome.interrupted:
             raise KeyboardInterrupt
 
@@ -108,61 +180,138 @@ class Recorder:
     ) -> None:
         if self._writer is None:
             return
+        try:
+            self._writer.append(_ending(error))
+        except JournalError as lost:
+            if error is None:
+                raise
+            warn(str(lost))
+        finally:
+            self._writer.close()
+            if self._courier:
+                self._courier.finish()
         if error is None:
-            self._writer.finish("FINISHED")
-            return
-        interrupted = not isinstance(error, Exception)
-        self.writer.set_tags({REASON_TAG: "interrupted" if interrupted else _reason(error)})
-        self.writer.finish("KILLED" if interrupted else "FAILED")
-        ended = "was interrupted" if interrupted else "failed"
-        notice(f"run {self.run_id} ({self.name}) {ended} after {len(self._epochs)} epochs; what it had is logged")
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+        self._tell(error)
 
-    def _log_data(self, writer: RunWriter) -> None:
-        from tracker.data.splits import manifest_text
-        from tracker.training.environment import environment
-
-        prepared, split = self._prepared, self._prepared.split
-        writer.log_text(manifest_text(prepared.dataset, split, self._plan.split), "dataset.csv")
-        lines = [f"{name} {version}\n" for name, version in environment().items()]
-        writer.log_text("".join(lines), "environment.txt")
-        for context, clips in (("training", split.training), ("validation", split.validation)):
-            writer.log_dataset(
-                prepared.source,
-                prepared.dataset_fingerprint,
-                prepared.source,
-                context=context,
-                classes=prepared.dataset.classes,
-                clips=len(clips),
+    def _tell(self, error: BaseException | None) -> None:
+        """Say how the run ended, if not well, and whether it is still to be sent."""
+        if error is not None:
+            ended = "failed" if isinstance(error, Exception) else "was interrupted"
+            notice(
+                f"run {self.run_id} ({self.name}) {ended} after {len(self._epochs)} epochs; what it had is logged, and "
+                f"`tracker resume {self.run_id}` goes on with it"
             )
+        if not let_go(self.folder):
+            why = " (--offline)" if self._place.offline else ""
+            notice(f"run {self.name} is not sent to the store yet{why}: `tracker sync` sends it from {self.folder}")
 
-    def _log_pictures_and_description(self, run: Run) -> None:
+    def _started(self) -> Started:
+        prepared, split = self._prepared, self._prepared.split
+        parts = (("training", split.training), ("validation", split.validation))
+        return Started(
+            time=now_ms(),
+            uri=self._place.location.uri,
+            experiment=self._place.experiment,
+            name=self.name,
+            metric=DEFAULT_METRIC,
+            params=self._plan.params(),
+            tags=self._tags(),
+            datasets=tuple(
+                DatasetUsed(
+                    prepared.source,
+                    prepared.dataset_fingerprint,
+                    prepared.source,
+                    context,
+                    prepared.dataset.classes,
+                    len(clips),
+                )
+                for context, clips in parts
+            ),
+        )
+
+    def _tags(self) -> dict[str, str]:
+        return _tags(self._prepared, self._note) | ({KEEP_GOING_TAG: "true"} if self.keep_going else {})
+
+    def _go_on(self, interrupted: Journal) -> None:
+        """Write what a kill kept from being written: epochs whose checkpoint was safe, and that the run goes on."""
+        self._epochs = {number: epoch.metrics for number, epoch in interrupted.epochs.items()}
+        for epoch in finished_epochs(self.checkpoints):
+            self.log_epoch(epoch)
+        self.writer.append(Resumed(now_ms(), len(self._epochs)))
+
+    def _attach_data(self) -> None:
+        prepared = self._prepared
+        manifest = manifest_text(prepared.dataset, prepared.split, self._plan.split)
+        self.writer.attach_bytes(DATASET, _bytes(manifest))
+        self.writer.attach_bytes(ENVIRONMENT, environment_text().encode())
+
+    def _attach_pictures_and_description(self, run: Run) -> None:
         from tracker.figures import run_confusion, run_curves
         from tracker.render import render_description
         from tracker.report import build_report
 
         entry = build_report(self.name, [run]).entries[0]
         for picture in (run_curves(run), run_confusion(run)):
-            self.writer.log_bytes(picture.png, f"{picture.name}.png")
+            self.writer.attach_bytes(f"{picture.name}.png", picture.png)
         words = [self._note or "", NOTE_END, render_description(entry)]
-        self.writer.set_tags({"mlflow.note.content": "\n\n".join(words).strip()})
+        self.writer.append(Tagged({"mlflow.note.content": "\n\n".join(words).strip()}))
+
+    def _attach_model(self, outcome: Outcome) -> None:
+        from tracker.store.model import save_keras_model
+
+        with tempfile.TemporaryDirectory() as folder:
+            saved = Path(folder, MODEL)
+            save_keras_model(saved, outcome.model, outcome.example)
+            self.writer.attach_folder(MODEL, saved)
 
     def _as_run(self, outcome: Outcome) -> Run:
         """Return the run as a reader of the store will find it."""
-        names = self._epochs[0].metrics
-        steps = np.array([epoch.number for epoch in self._epochs], dtype=np.int64)
-        curves = {name: Curve(steps, np.array([epoch.metrics[name] for epoch in self._epochs])) for name in names}
+        epochs = sorted(self._epochs)
+        names = self._epochs[epochs[0]]
+        steps = np.array(epochs, dtype=np.int64)
+        curves = {name: Curve(steps, np.array([self._epochs[number][name] for number in epochs])) for name in names}
         return Run(
-            run_id=self.run_id,
+            run_id=self.folder.name,
             name=self.name,
-            status="FINISHED",
+            status=FINISHED,
             params=self._plan.params(),
-            tags=_tags(self._prepared, self._note),
-            metrics=dict(self._epochs[-1].metrics) | dict(outcome.metrics),
+            tags=self._tags(),
+            metrics=dict(self._epochs[epochs[-1]]) | dict(outcome.metrics),
             curves=curves,
             validation=outcome.validation,
             validation_by_epoch=outcome.validation_by_epoch,
             groups=_groups(self._prepared),
         )
+
+
+def run_name(plan: RunPlan) -> str:
+    """Return what a run is called by default: its configuration in short."""
+    usual = [(option.name, option.default) for option in network_options(plan.configuration.model)]
+    return plan.run_name(usual)
+
+
+def environment_text() -> str:
+    """Return the versions of what decides a run's result, a line each."""
+    return "".join(f"{name} {version}\n" for name, version in environment().items())
+
+
+def now_ms() -> int:
+    """Return the time as MLflow keeps it: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def _ending(error: BaseException | None) -> Ended:
+    if error is None:
+        return Ended(now_ms(), "FINISHED")
+    if isinstance(error, Exception):
+        return Ended(now_ms(), "FAILED", _reason(error))
+    return Ended(now_ms(), "KILLED", "interrupted")
+
+
+def _bytes(text: str) -> bytes:
+    """Encode a text; bytes that are no Unicode in a file's name come out as they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
@@ -192,12 +341,6 @@ def _commit() -> dict[str, str]:
     except OSError:
         return {}
     return {} if asked.returncode else {"mlflow.source.git.commit": asked.stdout.strip()}
-
-
-def _usual_options(plan: RunPlan) -> list[tuple[str, int | float | str | bool]]:
-    from tracker.training.networks import network_options
-
-    return [(option.name, option.default) for option in network_options(plan.configuration.model)]
 
 
 def _groups(prepared: Prepared) -> dict[str, str]:

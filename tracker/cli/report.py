@@ -127,5 +127,7 @@ def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
             partial.replace(output)
         else:
             click.echo(text, nl=False)
+    except BrokenPipeError:
+        raise  # who read it has gone
     except OSError as error:
         raise TrackerError(f"the report cannot be written: {error.strerror}: {error.filename}") from error

@@ -122,6 +122,14 @@ def _explained(option: NetworkOption) -> str:
     is_flag=True,
     help="Train nothing where a finished run has the same configuration, seed, data and version: print its id.",
 )
+@click.option(
+    "--offline", is_flag=True, help="Leave the store alone: the run is kept beside it until `tracker sync` sends it."
+)
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Go on when the loss is no longer a number, instead of ending the run as failed; such epochs are never kept.",
+)
 @store_options
 @click.pass_context
 def run(
@@ -146,6 +154,8 @@ def run(
     name: str | None,
     note: str | None,
     reuse: bool,
+    offline: bool,
+    keep_going: bool,
     experiment: str,
     tracking_uri: str | None,
 ) -> None:
@@ -175,7 +185,7 @@ def run(
 
     from tracker.cli.train import Request, train_and_log
 
-    train_and_log(Request(plans, data, experiment, tracking_uri, name, note, reuse))
+    train_and_log(Request(plans, data, experiment, tracking_uri, name, note, reuse, offline, keep_going))
 
 
 def _network_options(context: click.Context, model: str) -> tuple[tuple[str, OptionValue], ...]:

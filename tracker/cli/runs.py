@@ -36,11 +36,11 @@ _WIDE = 200
 @store_options
 def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     """List the runs: the options that differ, accuracy, best and stop epoch, status and age."""
+    from tracker.cli.reading import read_all
     from tracker.conclusions.outcomes import primary_metric
     from tracker.conclusions.study import study_of
-    from tracker.store.read import read_experiment
 
-    held = read_experiment(locate_store(tracking_uri), experiment, by_epoch=0)
+    held = read_all(locate_store(tracking_uri), experiment, by_epoch=0)
     warn_of_unreadable(held)
     metric = primary_metric(held.runs, held.tags.get("tracker.metric"))
     study = study_of(held.runs, metric, alpha=0.05, margin=0.05)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.options import locate_store
+from tracker.cli.options import journals_of, locate_store
 from tracker.cli.prepare import Prepared, identity, prepare
 from tracker.cli.progress import epochs
+from tracker.cli.record import Place, Recorder, run_name
 from tracker.cli.terminal import notice, some, warn
 from tracker.errors import StoreError
 from tracker.runs import FINISHED, Run, RunPlan, number_text
+from tracker.store.schema import State, refusal, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,26 +40,48 @@ class Request:
     name: str | None
     note: str | None
     reuse: bool
+    offline: bool = False
+    keep_going: bool = False
 
 
 def train_and_log(request: Request) -> None:
     """Train what is asked for, a run each; prints the runs' ids."""
     location = locate_store(request.tracking_uri)
+    refuse_unusable(location)
+    place = Place(location, journals_of(location), request.experiment, request.offline)
     prepared = prepare(request.data, request.plans[0].split, request.plans[0].spectrogram)
     _warn_of_short_clips(prepared, request.plans[0])
     for plan in request.plans:
         finished = _finished_run(location, request.experiment, plan, prepared) if request.reuse else None
         if finished:
             notice(f"reusing run {finished.name}: same configuration, seed, data and version")
-        click.echo(finished.run_id if finished else _train(plan, prepared, location, request))
+            click.echo(finished.run_id)
+        else:
+            name = request.name or run_name(plan)
+            recorder = Recorder(place, name, plan, prepared, request.note, keep_going=request.keep_going)
+            click.echo(train_recorded(recorder, plan, prepared))
+
+
+def refuse_unusable(location: Location) -> None:
+    """Refuse a store that could never take a run before anything is trained; one that is only away will do.
+
+    Raises
+    ------
+    StoreError
+        If it is of another version, or none.
+    """
+    if location.database:
+        state = state_of(location.database)
+        if state in {State.OLDER, State.NEWER, State.FOREIGN}:
+            raise StoreError(refusal(location.database, state))
 
 
 def _finished_run(location: Location, experiment: str, plan: RunPlan, prepared: Prepared) -> Run | None:
     """Return a finished run of the same plan, data and version, if the store holds one."""
-    from tracker.store.read import read_experiment
+    from tracker.cli.reading import read_all
 
     try:
-        runs = read_experiment(location, experiment, by_epoch=0).runs
+        runs = read_all(location, experiment, by_epoch=0).runs
     except StoreError:
         return None  # there is nothing to reuse; what else may be wrong with the store, opening it will tell
     asked, told = plan.params(), identity(prepared)
@@ -67,12 +91,10 @@ def _finished_run(location: Location, experiment: str, plan: RunPlan, prepared: 
     return None
 
 
-def _train(plan: RunPlan, prepared: Prepared, location: Location, request: Request) -> str:
-    """Train one plan, log it and return the run's id."""
-    from tracker.cli.record import Recorder
+def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared) -> str:
+    """Train one plan, or go on with it, and return the run's id."""
     from tracker.training.fit import train
 
-    recorder = Recorder(location, request.experiment, request.name, plan, prepared, request.note)
     with _terminated_like_interrupted(), recorder, epochs(recorder.name, plan.configuration.epochs) as display:
 
         def on_epoch(epoch: Epoch) -> None:
@@ -85,6 +107,8 @@ def _train(plan: RunPlan, prepared: Prepared, location: Location, request: Reque
             on_start=recorder.start,
             on_epoch=on_epoch,
             on_batch=display.on_batch,
+            checkpoints=recorder.checkpoints,
+            keep_going=recorder.keep_going,
         )
         recorder.log_outcome(outcome)
     return recorder.run_id

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker.plans import plan_of
+from tracker.runs import Configuration, Fold, Plateau, RunPlan, SplitPlan
+from tracker.training.networks import parse_options
+
+fixed = settings(derandomize=True, deadline=None, max_examples=60)
+
+configurations = st.builds(
+    Configuration,
+    kernel_size=st.integers(1, 31),
+    learning_rate=st.floats(1e-9, 10),
+    plateau=st.none() | st.builds(Plateau, st.floats(0.001, 0.999), st.integers(1, 50)),
+    early_stopping_patience=st.none() | st.integers(1, 99),
+    epochs=st.integers(1, 10_000),
+    batch_size=st.integers(1, 512),
+    keep=st.sampled_from(["best", "last"]),
+    segment_s=st.floats(0.01, 60),
+    options=st.floats(0, 0.9).map(lambda dropout: parse_options("cnn", {"dropout": str(dropout)})),
+)
+splits = st.builds(
+    SplitPlan,
+    st.integers(0, 2**31),
+    st.floats(0.01, 0.5),
+    st.floats(0, 0.4),
+    st.none() | st.integers(2, 9).flatmap(lambda count: st.builds(Fold, st.integers(1, count), st.just(count))),
+)
+
+
+class TestPlanOf:
+    @fixed
+    @given(st.builds(RunPlan, configurations, st.integers(0, 2**31), splits))
+    def test_reads_back_every_plan_from_its_params(self, plan: RunPlan) -> None:
+        assert plan_of(plan.params(), parse_options) == plan
+
+    def test_names_a_param_that_is_missing(self) -> None:
+        params = usual()
+        del params["epochs"]
+        with pytest.raises(ValueError, match="the param epochs is missing"):
+            plan_of(params, parse_options)
+
+    def test_names_a_param_that_is_no_number(self) -> None:
+        with pytest.raises(ValueError, match="the param seed cannot be read, got 'zero'"):
+            plan_of(usual() | {"seed": "zero"}, parse_options)
+
+    def test_refuses_an_option_that_the_network_no_longer_has(self) -> None:
+        with pytest.raises(ValueError, match="the model cnn has no option 'depth'"):
+            plan_of(usual() | {"depth": "3"}, parse_options)
+
+    def test_refuses_params_that_lack_an_option_that_the_network_has_now(self) -> None:
+        params = usual()
+        del params["dropout"]
+        with pytest.raises(ValueError, match=r"the param dropout would be [\d.]+ now, got none"):
+            plan_of(params, parse_options)
+
+
+def usual() -> dict[str, str]:
+    return RunPlan(Configuration(options=parse_options("cnn", {}))).params()

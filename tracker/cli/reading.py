@@ -1,0 +1,95 @@
+"""The runs of an experiment: those of the store, and those that only their journals have yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracker.cli.options import journals_of
+from tracker.cli.terminal import warn
+from tracker.errors import StoreError
+from tracker.journal.reader import ARTIFACTS, journals
+from tracker.runs import INTERRUPTED, UNSENT_TAG
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracker.journal.reader import Journal
+    from tracker.runs import Run
+    from tracker.store.experiment import Experiment
+    from tracker.store.location import Location
+
+_STATUS = {
+    "finished": "FINISHED",
+    "failed": "FAILED",
+    "killed": "KILLED",
+    "running": "RUNNING",
+    "unknown": "RUNNING",
+    "interrupted": INTERRUPTED,
+}
+
+
+def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experiment:
+    """Read an experiment's runs.
+
+    Parameters
+    ----------
+    location : Location
+    experiment : str
+    by_epoch : int
+        As in `read_experiment`.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read and no journal holds a run that it lacks.
+    """
+    from tracker.store.experiment import Experiment
+    from tracker.store.read import read_experiment
+
+    kept = {run.run_id: run for run in map(_run, _unsettled(location, experiment))}
+    try:
+        held = read_experiment(location, experiment, by_epoch=by_epoch)
+    except StoreError as error:
+        if not kept:
+            raise
+        if not (location.database and not location.database.exists()):
+            warn(f"{error}; what is shown are the runs that were not sent to it yet")
+        held = Experiment(experiment, {}, (), ())
+    others = [run for run in held.runs if run.run_id not in kept]
+    runs = sorted((*others, *kept.values()), key=lambda run: (run.started or 0, run.run_id))
+    return replace(held, runs=tuple(runs))
+
+
+def store_of(journal: Journal) -> Location:
+    """Return the store that a journal is for; one in a file lies beside the journals, wherever they were moved."""
+    from tracker.store.location import locate
+
+    uri = journal.started.uri
+    beside = journal.folder.parent.parent
+    database = locate(uri, beside).database
+    return locate(str(beside / database.name) if database else uri, beside)
+
+
+def _unsettled(location: Location, experiment: str) -> list[Journal]:
+    """Return the journals of an experiment's runs that the store does not have as they are."""
+    return [
+        journal
+        for journal in journals(journals_of(location))
+        if journal.started.experiment == experiment
+        and store_of(journal).uri == location.uri
+        and (journal.unsent or journal.state == "interrupted")
+    ]
+
+
+def _run(journal: Journal) -> Run:
+    from tracker.store.unsent import run_of
+
+    run_id = journal.delivery.run_id if journal.delivery else journal.id
+    run = run_of(journal.entries, _artifacts(journal), run_id, "RUNNING")
+    unsent = {UNSENT_TAG: "true"} if journal.unsent else {}
+    return replace(run, status=_STATUS[journal.state], tags={**run.tags, **unsent})
+
+
+def _artifacts(journal: Journal) -> Path:
+    return journal.folder / ARTIFACTS
