@@ -2,23 +2,29 @@
 
     .venv/bin/python bench/epochs.py [--kernel 3] [--epochs 8] [--rounds 3]
 
-120 training clips and 30 validation clips of 30 s as seeded noise with a brighter band per class: four segments of each
-training clip and ten of each validation clip an epoch. The plain fit trains on the same crops in every epoch and judges
-segments rather than clips. Both run in turn. Times are from the end of one epoch to the end of the next, on the clock
-and on the processor (which other work on the machine disturbs less); "first" is from the start to the end of the first
-epoch, with the network built and traced.
+120 training clips and 30 validation clips of 30 s as seeded noise with a brighter band per class, as large as the demo
+set: four segments of each training clip and ten of each validation clip an epoch. The plain fit trains on the same
+crops in every epoch and judges segments rather than clips. All run in turn: Keras, tracker, and tracker with a
+checkpoint of every epoch in a folder of the working directory. Times are from the end of one epoch to the end of the
+next, on the clock and on the processor (which other work on the machine disturbs less); "first" is from the start to
+the end of the first epoch, with the network built and traced.
+
+What a checkpoint costs is measured by itself, as it is less than whole epochs differ among themselves: the time from
+the moment an epoch's metrics are known until it is told of, less the same without checkpoints.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
 from tracker.runs import Configuration, RunPlan
 from tracker.training.environment import environment
-from tracker.training.fit import LabelledImages, TrainingData, train
+from tracker.training.fit import Epoch, LabelledImages, TrainingData, train
 from tracker.training.segments import consecutive_segments, random_segments
 
 from tracker.training.backend import keras  # isort: skip  (after whatever sets it up)
@@ -26,6 +32,7 @@ from tracker.training.networks import load_builder, parse_options
 
 CLASSES = tuple("abcde")
 OPTIONS = parse_options("cnn", {})
+KERAS, TRACKER, SAVED = "keras fit", "tracker", "with saves"
 
 
 class Marks:
@@ -78,10 +85,16 @@ def plain_fit(plan: RunPlan, data: TrainingData) -> np.ndarray:
     return marks.seconds()
 
 
-def tracker_fit(plan: RunPlan, data: TrainingData) -> np.ndarray:
-    marks = Marks()
-    train(plan, data, on_epoch=marks.add)
-    return marks.seconds()
+def tracker_fit(plan: RunPlan, data: TrainingData, checkpoints: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each epoch took, and the seconds in it that went by between its metrics and its telling."""
+    marks, trained = Marks(), []
+
+    def on_epoch(epoch: Epoch) -> None:
+        marks.add()
+        trained.append(epoch.metrics["epoch_seconds"])
+
+    train(plan, data, on_epoch=on_epoch, checkpoints=checkpoints)
+    return marks.seconds(), marks.seconds()[1:, 0] - trained[1:]
 
 
 def show(runs: dict[str, list[np.ndarray]]) -> None:
@@ -90,9 +103,18 @@ def show(runs: dict[str, list[np.ndarray]]) -> None:
     medians = {name: np.median(np.concatenate([run[1:] for run in some]), axis=0) for name, some in runs.items()}
     for name, some in runs.items():
         lowest, first = min(run[1:, 0].min() for run in some), np.median([run[0, 0] for run in some])
-        (clock, processor), (clock_ratio, processor_ratio) = medians[name], medians[name] / medians["keras fit"]
+        (clock, processor), (clock_ratio, processor_ratio) = medians[name], medians[name] / medians[KERAS]
         on_the_clock = f"{clock:8.3f} {lowest:8.3f} {first:8.3f} {clock_ratio:8.2f}"
         print(f"{name:10} {on_the_clock} {processor:8.3f} {processor_ratio:8.2f}")
+
+
+def show_cost(told: dict[str, list[np.ndarray]], epoch: float, sizes: list[int]) -> None:
+    telling = {name: np.concatenate(some) for name, some in told.items()}
+    cost = np.median(telling[SAVED]) - np.median(telling[TRACKER])
+    print(
+        f"a checkpoint: {1e3 * cost:.1f} ms (longest {1e3 * telling[SAVED].max():.1f}), "
+        f"{cost / epoch:.1%} of Keras' epoch; on disk in the end: {len(sizes)} files, {sum(sizes) / 1e6:.2f} MB"
+    )
 
 
 def main() -> None:
@@ -103,15 +125,23 @@ def main() -> None:
     arguments = parser.parse_args()
     plan = RunPlan(Configuration(kernel_size=arguments.kernel, epochs=arguments.epochs, options=OPTIONS))
     data = TrainingData(make_part(120, 0), make_part(30, 1), CLASSES)
-    runs: dict[str, list[np.ndarray]] = {"keras fit": [], "tracker": []}
+    runs: dict[str, list[np.ndarray]] = {KERAS: [], TRACKER: [], SAVED: []}
+    told: dict[str, list[np.ndarray]] = {TRACKER: [], SAVED: []}
+    sizes: list[int] = []
     for _ in range(arguments.rounds):
-        runs["keras fit"].append(plain_fit(plan, data))
-        runs["tracker"].append(tracker_fit(plan, data))
+        runs[KERAS].append(plain_fit(plan, data))
+        with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # elsewhere it may be in memory
+            for name, checkpoints in ((TRACKER, None), (SAVED, Path(folder))):
+                seconds, telling = tracker_fit(plan, data, checkpoints)
+                runs[name].append(seconds)
+                told[name].append(telling)
+            sizes = [path.stat().st_size for path in Path(folder).iterdir()]
     print(
         f"kernel {arguments.kernel}, {environment()['threads']} thread(s), "
         f"{arguments.epochs} epochs, {arguments.rounds} rounds"
     )
     show(runs)
+    show_cost(told, float(np.median(np.concatenate([run[1:, 0] for run in runs[KERAS]]))), sizes)
 
 
 if __name__ == "__main__":

@@ -244,6 +244,14 @@ class TestLogLoss:
         assert loss == float(np.float32(loss))
 
 
+class TestAccuracy:
+    def test_is_the_share_of_clips_whose_most_probable_class_is_the_true_one(self):
+        assert accuracy(np.array([[0.4, 0.6], [0.9, 0.1], [0.5, 0.5]]), np.array([1, 1, 0])) == pytest.approx(2 / 3)
+
+    def test_is_no_number_where_a_probability_is_none(self):
+        assert math.isnan(accuracy(np.array([[math.nan, math.nan], [0.9, 0.1]]), np.array([0, 0])))
+
+
 class TestNoticesHeldBack:
     def test_passes_on_what_is_no_notice(self, capfd):
         lines = [

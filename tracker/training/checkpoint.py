@@ -176,8 +176,9 @@ class CheckpointFolder:
 
     def _prune(self, newest: str) -> None:
         """Remove all but the newest and those before it; what claims to be later was damaged, or this would not be."""
-        before = [name for name in self._names() if _epoch(name) < _epoch(newest)]
-        for name in {*self._names()} - {newest, *before[: COUNT - 1]}:
+        names = self._names()
+        before = [name for name in names if _epoch(name) < _epoch(newest)]
+        for name in {*names} - {newest, *before[: COUNT - 1]}:
             (self.path / name).unlink()
 
     def _names(self) -> list[str]:

@@ -6,6 +6,7 @@ the mean over its consecutive segments. The training step, early stopping and th
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,12 +85,10 @@ def train(
     record = Record(validation, history, resumption.save, on_epoch)
     if on_start:
         on_start()
-    done = len(history.epochs)
-    epochs = range(done, done if resumption.ended else configuration.epochs)
     callbacks = [validation, *watched, resumption, record]
-    interrupted = _interrupted(
-        lambda: train_epochs(model, _crops(plan, data), epochs, callbacks, on_batch, check=check), record
-    )
+    epochs = resumption.epochs_left(configuration.epochs)
+    fit = partial(train_epochs, model, _crops(plan, data), epochs, callbacks, on_batch, check=check)
+    interrupted = _interrupted(fit, record)
     return _outcome(model, plan, data, record.history, interrupted=interrupted)
 
 
@@ -142,10 +141,10 @@ def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callb
     return callbacks
 
 
-def _interrupted(training: Callable[[], None], record: Record) -> bool:
+def _interrupted(fit: Callable[[], None], record: Record) -> bool:
     """Train to the end and return whether it was interrupted."""
     try:
-        training()
+        fit()
     except KeyboardInterrupt:
         if record.history.kept is None:
             raise

@@ -53,11 +53,6 @@ class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
         self._watched = watched
         self._resumed: Checkpoint | None = None
 
-    @property
-    def ended(self) -> bool:
-        """Whether a callback had ended the training that is resumed."""
-        return self._resumed is not None and self._resumed.ended
-
     def resume(self, model: keras.Model, judged: tuple[int, int]) -> History | None:
         """Put a model back to where its training was, and return the history until then, None if there is none.
 
@@ -82,6 +77,13 @@ class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
         _put_back(model.optimizer.variables, found.optimizer, "optimizer")
         kept, now = found.history.weights, model.get_weights()  # where the last epoch is kept, they are not saved twice
         return replace(found.history, weights=tuple(map(_as_was, kept, now)) if kept else tuple(now))
+
+    def epochs_left(self, limit: int) -> range:
+        """Return the epochs still to be trained, counted from 0: none where a callback had ended the training."""
+        if self._resumed is None:
+            return range(limit)
+        done = len(self._resumed.history.epochs)
+        return range(done, done if self._resumed.ended else limit)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
         """Put back what the callbacks had counted, which their own `on_train_begin` has just reset."""
