@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tracker.store.files import fetch_from
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tracker.store.files import fetch_from, find_folder, places_below, written_to
 
 
 def put(path: Path, data: bytes = b"here") -> None:
@@ -63,3 +60,29 @@ class TestFetchFrom:
         (tmp_path / "artifacts/a.txt").mkdir(parents=True)
         with pytest.raises(OSError, match="directory"):
             fetch_from((tmp_path / "artifacts").as_uri(), tmp_path)("a.txt")
+
+
+class TestFindFolder:
+    def test_is_where_the_artifacts_are_now(self, tmp_path: Path) -> None:
+        put(tmp_path / "mlruns/tracker/run/artifacts/a.txt")
+        found = find_folder("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)
+        assert found == tmp_path / "mlruns/tracker/run/artifacts"
+
+    def test_is_nowhere_where_nothing_is(self, tmp_path: Path) -> None:
+        assert find_folder("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path) is None
+
+
+class TestPlacesBelow:
+    def test_have_ever_fewer_of_the_last_folders_and_at_least_two(self) -> None:
+        places = places_below(Path("/new"), Path("/old/mlruns/tracker"))
+        assert [str(place) for place in places] == ["/new/old/mlruns/tracker", "/new/mlruns/tracker"]
+
+
+class TestWrittenTo:
+    @pytest.mark.parametrize("uri", ["/a b/c", "file:///a%20b/c", "file:/a%20b/c"])
+    def test_is_a_path_on_this_machine(self, uri: str) -> None:
+        assert written_to(uri) == Path("/a b/c")
+
+    @pytest.mark.parametrize("uri", ["./mlruns/1", "mlruns/1", "s3://bucket/1", "mlflow-artifacts:/1", "models:/m-1"])
+    def test_is_none_of_other_places(self, uri: str) -> None:
+        assert written_to(uri) is None

@@ -11,6 +11,7 @@ import pytest
 
 from bench.at_once import first_opens
 from tracker.errors import StoreError
+from tracker.store.failures import GoneError
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
 from tracker.store.schema import State, make, reading, state_of
@@ -132,3 +133,14 @@ class TestEnsureExperiment:
         store = open_store(location)
         made = store.client.get_experiment(store.ensure_experiment(name))
         assert made.artifact_location == f"{location.artifacts}/{folder}"
+
+
+class TestCheckRun:
+    def test_takes_a_run_that_is_there(self, location: Location) -> None:
+        store = open_store(location)
+        run = store.client.create_run(store.ensure_experiment("tracker"))
+        store.check_run(run.info.run_id)
+
+    def test_says_that_a_run_is_not_there(self, location: Location) -> None:
+        with pytest.raises(GoneError, match="cannot go on with run abab"):
+            open_store(location).check_run("ab" * 16)

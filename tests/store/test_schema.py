@@ -13,7 +13,7 @@ import pytest
 
 from tests.store.make_schema import SCHEMA, dump
 from tracker.errors import StoreError
-from tracker.store.schema import MLFLOW_VERSION, REVISION, State, make, reading, require_ready, state_of
+from tracker.store.schema import MLFLOW_VERSION, REVISION, State, lacks, make, reading, require_ready, state_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,3 +209,16 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_the_revision_is_the_one_in_the_schema() -> None:
     assert f"'{REVISION}'" in SCHEMA.read_text(encoding="utf-8")
+
+
+class TestLacks:
+    def test_names_nothing_in_a_store_that_is_whole(self, database: Path) -> None:
+        with reading(database) as connection:
+            assert lacks(connection) == []
+
+    def test_names_columns_of_tables_that_are_there_and_that_are_not(self, database: Path) -> None:
+        change(database, "ALTER TABLE params DROP COLUMN value", "DROP TABLE latest_metrics", "CREATE TABLE more (a)")
+        with reading(database) as connection:
+            missing = lacks(connection)
+        assert missing[0] == "latest_metrics.is_nan"
+        assert missing[-1] == "params.value"

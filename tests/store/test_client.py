@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from mlflow.exceptions import MlflowException, RestException
+from mlflow.protos.databricks_pb2 import ErrorCode
+from requests import HTTPError, Response
+
+from tracker.errors import StoreError
+from tracker.store.client import one_line_errors
+from tracker.store.failures import GoneError, UnreachableError
+
+
+def answered(status: int) -> HTTPError:
+    response = Response()
+    response.status_code = status
+    return HTTPError("no", response=response)
+
+
+def kind_of(error: Exception) -> type[Exception]:
+    with pytest.raises(StoreError, match=r"^cannot write: ") as raised, one_line_errors("cannot write"):
+        raise error
+    return raised.type
+
+
+class TestOneLineErrors:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError("No space left on device"),
+            MlflowException("API request to http://127.0.0.1:9 failed with exception refused"),
+            MlflowException(
+                "(sqlite3.OperationalError) database is locked", ErrorCode.Value("TEMPORARILY_UNAVAILABLE")
+            ),
+            RestException({"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "later"}),
+            answered(429),
+            answered(502),
+        ],
+    )
+    def test_tell_that_another_try_may_do(self, error: Exception) -> None:
+        assert kind_of(error) is UnreachableError
+
+    def test_tell_that_something_is_not_there(self) -> None:
+        assert kind_of(RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no run"})) is GoneError
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}),
+            RestException({"error_code": "PERMISSION_DENIED", "message": "no"}),
+            MlflowException("file is not a database", ErrorCode.Value("BAD_REQUEST")),
+            answered(403),
+        ],
+    )
+    def test_tell_that_it_was_refused(self, error: Exception) -> None:
+        assert kind_of(error) is StoreError
+
+    def test_are_of_one_line_without_the_statement(self) -> None:
+        said = "database is locked\n[SQL: INSERT INTO metrics]\n(Background on this error at: https://sqlalche.me)"
+        with pytest.raises(StoreError, match=r"^cannot write: database is locked$"), one_line_errors("cannot write"):
+            raise MlflowException(said)
