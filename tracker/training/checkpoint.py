@@ -278,7 +278,7 @@ def _sync(file: IO[bytes]) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Have a folder's names on the disk, where the system can open folders."""
+    """Have a folder's names on the disk; Windows sees to that by itself and opens no folders."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)

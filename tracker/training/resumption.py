@@ -75,8 +75,7 @@ class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
         _check_fit("the list of callbacks", [_name(one) for one in self._watched], [*found.counters])
         _put_back(model.variables, found.model, "network")
         _put_back(model.optimizer.variables, found.optimizer, "optimizer")
-        kept, now = found.history.weights, model.get_weights()  # where the last epoch is kept, they are not saved twice
-        return replace(found.history, weights=tuple(map(_as_was, kept, now)) if kept else tuple(now))
+        return replace(found.history, weights=_kept_weights(found.history, tuple(model.get_weights())))
 
     def epochs_left(self, limit: int) -> range:
         """Return the epochs still to be trained, counted from 0: none where a callback had ended the training."""
@@ -131,6 +130,13 @@ def _put_back(variables: Sequence[keras.Variable], arrays: Arrays, whose: str) -
         _check_fit(f"the shape of {variable.path}", tuple(variable.shape), array.shape)
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(_as_was(array, variable.numpy()))
+
+
+def _kept_weights(history: History, now: Arrays) -> Arrays:
+    """Return the kept weights of a history that was loaded: where its last epoch is kept, they are saved once only."""
+    if history.kept == len(history.epochs) - 1:
+        return now
+    return tuple(map(_as_was, history.weights, now))
 
 
 def _as_was(array: NDArray[np.generic], example: NDArray[np.generic]) -> NDArray[np.generic]:
