@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -15,12 +18,12 @@ from tracker.runs import EpochPredictions, Predictions
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
+from tracker.store.send import Sender
 from tracker.store.ui import serving
 from tracker.store.write import RunWriter, start_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from tracker.entries import Entry
 
@@ -95,6 +98,19 @@ def whole_journal(artifacts: Path) -> list[Entry]:
         Attached("model"),
         Ended(START + 5_000, "FINISHED"),
     ]
+
+
+def send_run(
+    location: Location, *entries: Entry, started: Started = STARTED, files: Mapping[str, bytes] | None = None
+) -> str:
+    """Send a journal, with its files before anything else, and return the run's id."""
+    attached = files or {}
+    with TemporaryDirectory() as folder:
+        for path, data in attached.items():
+            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, path).write_bytes(data)
+        sender = Sender(location, uuid4().hex, None, lambda _delivery: None)
+        return sender.send([started, *(Attached(path) for path in attached), *entries], Path(folder)).run_id
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.store.location import Location
-    from tracker.store.write import RunWriter
 
 
 @pytest.fixture
@@ -48,9 +47,10 @@ class TestSaveKerasModel:
     ) -> None:
         save_keras_model(tmp_path / "journal/model", model, example)
         sender = Sender(location, "a-journal", None, lambda _delivery: None)
-        delivery = sender.send([STARTED, Attached("model")], tmp_path / "journal")
+        run_id = sender.send([STARTED, Attached("model")], tmp_path / "journal").run_id
+        assert [found.path for found in MlflowClient(location.uri).list_artifacts(run_id)] == ["model"]
         monkeypatch.setenv("MLFLOW_TRACKING_URI", location.uri)
-        uri = f"runs:/{delivery.run_id}/model"
+        uri = f"runs:/{run_id}/model"
         expected = model.predict_on_batch(example)
         assert np.allclose(mlflow.keras.load_model(uri).predict_on_batch(example), expected, atol=1e-6)
         assert np.allclose(mlflow.pyfunc.load_model(uri).predict(example), expected, atol=1e-6)
@@ -65,40 +65,19 @@ class TestSaveKerasModel:
         assert (tmp_path / "model/MLmodel").exists()
         assert not (tmp_path / "model/left from before").exists()
 
-
-class TestLogKerasModel:
-    def test_is_loaded_by_keras_and_as_a_function(
-        self,
-        location: Location,
-        writer: RunWriter,
-        model: keras.Model,
-        example: np.ndarray,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        writer.log_model(model, example)
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", location.uri)
-        uri = f"runs:/{writer.run_id}/model"
-        expected = model.predict_on_batch(example)
-        assert np.allclose(mlflow.keras.load_model(uri).predict_on_batch(example), expected, atol=1e-6)
-        assert np.allclose(mlflow.pyfunc.load_model(uri).predict(example), expected, atol=1e-6)
-
-    def test_is_among_the_runs_artifacts_with_signature_and_requirements(
-        self, location: Location, writer: RunWriter, model: keras.Model, example: np.ndarray, tmp_path: Path
-    ) -> None:
-        writer.log_model(model, example)
-        assert [found.path for found in MlflowClient(location.uri).list_artifacts(writer.run_id)] == ["model"]
-        folder = tmp_path / "mlruns/tracker" / writer.run_id / "artifacts/model"
-        signature = mlflow.models.Model.load(str(folder)).signature
+    def test_has_signature_and_requirements(self, tmp_path: Path, model: keras.Model, example: np.ndarray) -> None:
+        save_keras_model(tmp_path / "model", model, example)
+        signature = mlflow.models.Model.load(str(tmp_path / "model")).signature
         assert signature.inputs.inputs[0].shape == (-1, 8, 5, 1)
         assert signature.outputs.inputs[0].shape == (-1, 3)
-        required = (folder / "requirements.txt").read_text().splitlines()
+        required = (tmp_path / "model/requirements.txt").read_text().splitlines()
         pinned = {f"{name}=={version(name)}" for name in ("keras", "mlflow", "numpy", "tensorflow")}
         assert set(required) == pinned
 
     def test_prints_nothing(
-        self, writer: RunWriter, model: keras.Model, example: np.ndarray, capfd: pytest.CaptureFixture[str]
+        self, tmp_path: Path, model: keras.Model, example: np.ndarray, capfd: pytest.CaptureFixture[str]
     ) -> None:
         model.predict_on_batch(example)
         capfd.readouterr()
-        writer.log_model(model, example)
+        save_keras_model(tmp_path / "model", model, example)
         assert capfd.readouterr() == ("", "")

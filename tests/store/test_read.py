@@ -7,48 +7,47 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tests.store.conftest import START, epoch_predictions, predictions, ticking
+from tests.store.conftest import MANIFEST, START, STARTED, epoch_predictions, epochs, predictions, send_run
+from tracker.entries import Ended, EpochDone, Measured
 from tracker.errors import StoreError
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
 from tracker.store.read import list_experiments, read_experiment
-from tracker.store.write import RunWriter, start_run
+from tracker.store.send import Sender
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MANIFEST = "path,label,group,split,fold\nblues/000.wav,blues,artist 1,validation,\nx,jazz,artist 2,train,\n"
+FILES = {
+    VALIDATION: predictions_csv(predictions()).encode(),
+    VALIDATION_BY_EPOCH: epoch_predictions_npz(epoch_predictions()),
+    DATASET: MANIFEST.encode(),
+}
 
 
-def write_whole(location: Location, name: str = "whole", start: int = START) -> RunWriter:
+def write_whole(location: Location, start: int = START) -> str:
     """Write a run as `tracker run` does."""
-    params = {"kernel_size": "7", "learning_rate": "0.0001"}
-    writer = start_run(location, "tracker", name, params, {"tracker.data": "demo"}, clock=ticking(start))
-    for epoch, loss in enumerate([1.0, 0.5, 0.75], 1):
-        writer.log_epoch(epoch, {"loss": loss / 2, "val_loss": loss})
-    writer.log_metrics({"best_epoch": 2, "best_val_loss": 0.5})
-    writer.log_text(predictions_csv(predictions()), VALIDATION)
-    writer.log_bytes(epoch_predictions_npz(epoch_predictions()), VALIDATION_BY_EPOCH)
-    writer.log_text(MANIFEST, DATASET)
-    writer.finish("FINISHED")
-    return writer
+    once = Measured(start + 4_000, {"best_epoch": 2, "best_val_loss": 0.5})
+    entries = [*epochs(1.0, 0.5, 0.75, start=start), once, Ended(start + 5_000, "FINISHED")]
+    return send_run(location, *entries, started=replace(STARTED, time=start), files=FILES)
 
 
 class TestReadExperiment:
     def test_brings_back_all_that_was_written(self, location: Location) -> None:
-        writer = write_whole(location)
+        run_id = write_whole(location)
         held = read_experiment(location, "tracker")
         (run,) = held.runs
         assert (held.name, held.tags["tracker.metric"], held.unreadable) == ("tracker", "val_accuracy", ())
-        assert (run.run_id, run.name, run.status) == (writer.run_id, "whole", "FINISHED")
-        assert (run.started, run.ended) == (START + 1_000, START + 6_000)
+        assert (run.run_id, run.name, run.status) == (run_id, "a run", "FINISHED")
+        assert (run.started, run.ended) == (START, START + 5_000)
         assert run.params == {"kernel_size": "7", "learning_rate": "0.0001"}
         assert run.tags["tracker.data"] == "demo"
         assert run.metrics == {"loss": 0.375, "val_loss": 0.75, "best_epoch": 2.0, "best_val_loss": 0.5}
@@ -60,8 +59,8 @@ class TestReadExperiment:
         assert np.array_equal(run.validation_by_epoch.probabilities, epoch_predictions().probabilities)
         assert run.groups == {"blues/000.wav": "artist 1"}
 
-    def test_brings_back_what_is_no_number_or_infinite(self, location: Location, writer: RunWriter) -> None:
-        writer.log_epoch(1, {"a": math.nan, "b": math.inf, "c": -math.inf})
+    def test_brings_back_what_is_no_number_or_infinite(self, location: Location) -> None:
+        send_run(location, EpochDone(START, 1, {"a": math.nan, "b": math.inf, "c": -math.inf}))
         (run,) = read_experiment(location, "tracker").runs
         assert math.isnan(run.metrics["a"])
         assert (run.metrics["b"], run.metrics["c"]) == (math.inf, -math.inf)
@@ -69,9 +68,9 @@ class TestReadExperiment:
         assert (run.curves["b"].values[0], run.curves["c"].values[0]) == (math.inf, -math.inf)
 
     def test_takes_the_last_written_of_several_values_at_a_step(self, location: Location) -> None:
-        writer = start_run(location, "tracker", "a run", {}, {}, clock=lambda: START)
+        run_id = send_run(location)
         for value in (0.5, 0.9, 0.1):
-            writer.log_epoch(1, {"loss": value})
+            MlflowClient(location.uri).log_metric(run_id, "loss", value, timestamp=START, step=1)
         assert read_experiment(location, "tracker").runs[0].curves["loss"].values.tolist() == [0.1]
 
     def test_reads_what_a_plain_mlflow_script_logged(self, location: Location) -> None:
@@ -93,12 +92,13 @@ class TestReadExperiment:
 
     def test_leaves_deleted_runs_out(self, location: Location) -> None:
         gone, kept = write_whole(location), write_whole(location, start=START + 60_000)
-        MlflowClient(location.uri).delete_run(gone.run_id)
-        assert [run.run_id for run in read_experiment(location, "tracker").runs] == [kept.run_id]
+        MlflowClient(location.uri).delete_run(gone)
+        assert [run.run_id for run in read_experiment(location, "tracker").runs] == [kept]
 
-    def test_keeps_experiments_apart(self, location: Location, writer: RunWriter) -> None:
-        start_run(location, "other", "another run", {"a": "1"}, {}).log_epoch(1, {"loss": 1.0})
-        assert [run.run_id for run in read_experiment(location, "tracker").runs] == [writer.run_id]
+    def test_keeps_experiments_apart(self, location: Location) -> None:
+        run_id = send_run(location)
+        send_run(location, *epochs(1.0), started=replace(STARTED, experiment="other", params={"a": "1"}))
+        assert [run.run_id for run in read_experiment(location, "tracker").runs] == [run_id]
 
     def test_reads_a_folder_that_was_moved(self, tmp_path: Path) -> None:
         write_whole(locate(None, tmp_path / "here"))
@@ -107,12 +107,14 @@ class TestReadExperiment:
         assert run.validation is not None
         assert run.groups
 
-    def test_reads_while_others_write(self, location: Location, writer: RunWriter) -> None:
+    def test_reads_while_others_write(self, location: Location, tmp_path: Path) -> None:
         done = threading.Event()
+        sender = Sender(location, "a-journal", None, lambda _delivery: None)
+        sender.send([STARTED], tmp_path)
 
         def write() -> None:
-            for epoch in range(1, 61):
-                writer.log_epoch(epoch, {"loss": 1 / epoch, "val_loss": 2 / epoch})
+            for last in range(1, 61):
+                sender.send([STARTED, *epochs(*[1.0] * last)], tmp_path)
             done.set()
 
         other = threading.Thread(target=write)
@@ -126,12 +128,13 @@ class TestReadExperiment:
         assert lengths == sorted(lengths)
         assert len(read_experiment(location, "tracker").runs[0].curves["loss"].steps) == 60
 
-    def test_waits_for_a_writers_lock(self, location: Location, writer: RunWriter) -> None:
+    def test_waits_for_a_writers_lock(self, location: Location) -> None:
+        run_id = send_run(location)
         other = sqlite3.connect(location.database, check_same_thread=False)
         other.execute("BEGIN EXCLUSIVE")
         release = threading.Timer(0.3, other.rollback)
         release.start()
-        assert read_experiment(location, "tracker").runs[0].run_id == writer.run_id
+        assert read_experiment(location, "tracker").runs[0].run_id == run_id
         release.join()
         other.close()
 
@@ -157,13 +160,13 @@ class TestReadExperiment:
             read_experiment(location, "tracker")
         assert (tmp_path / "mlflow.db").read_bytes() == before
 
-    @pytest.mark.usefixtures("writer")
     def test_names_the_experiments_that_are_there(self, location: Location) -> None:
+        send_run(location)
         with pytest.raises(StoreError, match=r"no experiment 'nope' in .*mlflow.db; it has 'Default', 'tracker'"):
             read_experiment(location, "nope")
 
-    @pytest.mark.usefixtures("writer")
     def test_takes_a_deleted_experiment_for_none(self, location: Location) -> None:
+        send_run(location)
         client = MlflowClient(location.uri)
         client.delete_experiment(client.get_experiment_by_name("tracker").experiment_id)
         with pytest.raises(StoreError, match=r"no experiment 'tracker' .* it has 'Default':"):
@@ -183,7 +186,7 @@ from tracker.store.location import locate
 from tracker.store.lookup import find_run
 from tracker.store.read import read_experiment
 runs = read_experiment(locate(sys.argv[1], Path()), "tracker").runs
-assert find_run(runs, "whole").validation_by_epoch is not None
+assert find_run(runs, "a run").validation_by_epoch is not None
 print(*{"mlflow", "sqlalchemy", "alembic", "pandas", "tensorflow", "keras", "scipy"} & set(sys.modules))
 """
         told = subprocess.run([sys.executable, "-c", reading, location.uri], capture_output=True, text=True, check=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -8,29 +9,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.store.conftest import Served, epoch_predictions, predictions, ticking
+from tests.store.conftest import START, STARTED, Served, epoch_predictions, epochs, predictions, send_run
+from tracker.entries import Ended, EpochDone, Measured, Started
 from tracker.errors import StoreError
-from tracker.store.artifacts import VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import client_of
 from tracker.store.location import Location
 from tracker.store.read import list_experiments, read_experiment
 from tracker.store.server import Limits, read_server
-from tracker.store.write import start_run
 
 if TYPE_CHECKING:
     from tracker.runs import Curve, Run
 
 
+FILES = {
+    VALIDATION: predictions_csv(predictions()).encode(),
+    VALIDATION_BY_EPOCH: epoch_predictions_npz(epoch_predictions()),
+    DATASET: b"a manifest of no use\n",
+}
+
+
 def write_through(location: Location, experiment: str) -> str:
-    writer = start_run(location, experiment, "a run", {"lr": "0.1"}, {"tracker.data": "demo"}, clock=ticking())
-    for epoch, loss in enumerate([1.0, math.nan, math.inf, 0.5], 1):
-        writer.log_epoch(epoch, {"val_loss": loss})
-    writer.log_metrics({"best_epoch": 4})
-    writer.log_text(predictions_csv(predictions()), VALIDATION)
-    writer.log_bytes(epoch_predictions_npz(epoch_predictions()), VALIDATION_BY_EPOCH)
-    writer.log_text("a manifest of no use\n", "dataset.csv")
-    writer.finish("FINISHED")
-    return writer.run_id
+    losses = [1.0, math.nan, math.inf, 0.5]
+    entries = [EpochDone(START + epoch, epoch, {"val_loss": loss}) for epoch, loss in enumerate(losses, 1)]
+    once = Measured(START + 5, {"best_epoch": 4})
+    return send_run(location, *entries, once, Ended(START + 6, "FINISHED"), started=of(experiment), files=FILES)
+
+
+def of(experiment: str) -> Started:
+    return replace(STARTED, experiment=experiment)
 
 
 def same_curves(some: dict[str, Curve], others: dict[str, Curve]) -> bool:
@@ -72,16 +79,14 @@ class TestReadServer:
     def test_takes_an_artifact_that_is_not_there_for_missing(self, served: Served) -> None:
         client_of(served.http).create_experiment("bare", artifact_location="mlflow-artifacts:/bare")
         for experiment in ("bare", "bare too"):
-            start_run(served.http, experiment, "a run", {}, {})
+            send_run(served.http, started=of(experiment))
             held = read_experiment(served.http, experiment)
             assert held.runs[0].validation is None
             assert held.unreadable == ()
 
     def test_brings_back_more_values_than_one_answer_holds(self, served: Served) -> None:
-        for number, epochs in enumerate([3, 4, 12]):
-            writer = start_run(served.direct, "long", f"run {number}", {}, {}, clock=ticking())
-            for epoch in range(1, epochs + 1):
-                writer.log_epoch(epoch, {"loss": number + 1 / epoch})
+        for length in (3, 4, 12):
+            send_run(served.direct, *epochs(*[1 / length] * length), started=of("long"))
         over_http = read_server(served.http, "long", by_epoch=0, limits=Limits(values=10))
         direct = read_experiment(served.direct, "long")
         assert sorted(len(run.curves["loss"].steps) for run in over_http.runs) == [3, 4, 12]
@@ -89,7 +94,7 @@ class TestReadServer:
             assert same_curves(one.curves, other.curves)
 
     def test_brings_back_every_page(self, served: Served) -> None:
-        written = [start_run(served.direct, "paged", f"run {i}", {}, {}).run_id for i in range(5)]
+        written = [send_run(served.direct, started=of("paged")) for _ in range(5)]
         held = read_server(served.http, "paged", by_epoch=0, limits=Limits(page=2, runs=2))
         assert sorted(run.run_id for run in held.runs) == sorted(written)
 
@@ -121,6 +126,6 @@ class TestReadServer:
 
 class TestServerExperiments:
     def test_names_them_as_the_database_does(self, served: Served) -> None:
-        start_run(served.direct, "one of several", "a run", {}, {})
+        send_run(served.direct, started=of("one of several"))
         assert list_experiments(served.http) == list_experiments(served.direct)
         assert "one of several" in list_experiments(served.http)

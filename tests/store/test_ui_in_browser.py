@@ -6,17 +6,19 @@ Screenshots are left in the test's temporary folder.
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import requests
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 from playwright.sync_api import expect, sync_playwright
 
-from tests.store.conftest import Served, predictions, ticking
+from tests.store.conftest import START, STARTED, Served, predictions, send_run
+from tracker.entries import DatasetUsed, Ended, EpochDone, Measured, Tagged
 from tracker.store.artifacts import VALIDATION, predictions_csv
-from tracker.store.write import start_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,19 +80,26 @@ def shown(served: Served) -> Shown:
     """A run as `tracker run` writes it."""
     params = {"kernel_size": "7", "learning_rate": "0.0001", "early_stopping_patience": "15", "seed": "0"}
     tags = {"mlflow.user": "ada", "tracker.validation_clips": "30"}
-    writer = start_run(served.direct, "browser", NAME, params, tags, clock=ticking())
-    for epoch in range(1, 45):
-        decay = 0.95**epoch
-        writer.log_epoch(epoch, {"loss": decay, "val_loss": 0.4 + 0.6 * decay, "val_accuracy": 0.83 * (1 - decay)})
-    writer.log_metrics({"best_epoch": 24, "best_val_loss": 0.40432727336883545})
-    for context, clips in (("training", 120), ("validation", 30)):
-        writer.log_dataset("genres", "abc123" * 6, "/data", context=context, classes=["blues", "jazz"], clips=clips)
-    writer.log_text(predictions_csv(predictions()), VALIDATION)
-    writer.log_bytes(png("Loss by epoch", (6, 4)), "curves.png")
-    writer.log_bytes(png("Confusion", (4, 4)), "confusion.png")
-    writer.set_tags({"mlflow.note.content": NOTE})
-    writer.finish("FINISHED")
-    return Shown(served.http.uri, writer.experiment_id, writer.run_id)
+    used = tuple(
+        DatasetUsed("genres", "abc123" * 6, "/data", context, ("blues", "jazz"), clips)
+        for context, clips in (("training", 120), ("validation", 30))
+    )
+    started = replace(STARTED, experiment="browser", name=NAME, params=params, tags=tags, datasets=used)
+    files = {
+        VALIDATION: predictions_csv(predictions()).encode(),
+        "curves.png": png("Loss by epoch", (6, 4)),
+        "confusion.png": png("Confusion", (4, 4)),
+    }
+    entries = [EpochDone(START + 1_000 * epoch, epoch, metrics(0.95**epoch)) for epoch in range(1, 45)]
+    once = Measured(START + 45_000, {"best_epoch": 24, "best_val_loss": 0.40432727336883545})
+    rest = [once, Tagged({"mlflow.note.content": NOTE}), Ended(START + 46_000, "FINISHED")]
+    run_id = send_run(served.direct, *entries, *rest, started=started, files=files)
+    run = MlflowClient(served.direct.uri).get_run(run_id)
+    return Shown(served.http.uri, run.info.experiment_id, run_id)
+
+
+def metrics(decay: float) -> dict[str, float]:
+    return {"loss": decay, "val_loss": 0.4 + 0.6 * decay, "val_accuracy": 0.83 * (1 - decay)}
 
 
 @pytest.fixture(scope="module")
