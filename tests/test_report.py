@@ -151,6 +151,18 @@ class TestBuildReport:
             "One run is still running or was interrupted and is left out of all comparisons.",
         )
 
+    def test_of_an_interrupted_run_names_the_commands_that_go_on_with_it_or_end_it(self) -> None:
+        report = build_report("tracker", [run_of(255, {}, status="INTERRUPTED"), run_of(2, {})])
+        assert [e.reason for e in report.excluded] == [
+            "was interrupted: tracker resume 00000000 goes on with it, tracker close 00000000 ends it"
+        ]
+        assert "One run was interrupted and is left out of all comparisons." in report.challenges
+
+    def test_says_which_runs_are_not_in_the_store_yet(self) -> None:
+        report = build_report("tracker", [run_of(1, {}), run_of(2, {}, tags={"tracker.unsent": "true"})])
+        said = [line for line in report.challenges if "tracker sync" in line]
+        assert said == ["Run 2 is not yet in the store, or not whole: tracker sync sends what is not."]
+
     def test_counts_a_run_logged_twice_once(self) -> None:
         params = params_of("3", "0.001", None, None)
         report = build_report("tracker", [run_of(1, params), run_of(2, params), run_of(3, params | {"seed": "1"})])

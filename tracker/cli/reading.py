@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.cli.options import journals_of
 from tracker.cli.terminal import warn
 from tracker.errors import StoreError
-from tracker.journal.reader import ARTIFACTS, journals
+from tracker.journal.reader import ARTIFACTS, unsettled
 from tracker.runs import INTERRUPTED, UNSENT_TAG
 
 if TYPE_CHECKING:
@@ -75,10 +75,8 @@ def _unsettled(location: Location, experiment: str) -> list[Journal]:
     """Return the journals of an experiment's runs that the store does not have as they are."""
     return [
         journal
-        for journal in journals(journals_of(location))
-        if journal.started.experiment == experiment
-        and store_of(journal).uri == location.uri
-        and (journal.unsent or journal.state == "interrupted")
+        for journal in unsettled(journals_of(location))
+        if journal.started.experiment == experiment and store_of(journal).uri == location.uri
     ]
 
 

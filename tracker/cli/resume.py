@@ -52,7 +52,9 @@ def resume(*, run: str, data: Path | None, offline: bool, tracking_uri: str | No
     RUN is a run's id, the beginning of one, or its name.
     """
     journal = _found(run, tracking_uri)
-    _refuse_ended(journal)
+    if journal.state == "finished":
+        raise TrackerError(f"run {journal.started.name} is finished: there is nothing to go on with")
+    _refuse_alive(journal)
 
     from tracker.cli.prepare import DEMO, prepare
     from tracker.cli.reading import store_of
@@ -88,6 +90,7 @@ def close(*, run: str, tracking_uri: str | None) -> None:
     journal = _found(run, tracking_uri)
     if journal.ended:
         raise TrackerError(f"run {journal.started.name} has ended already, as {journal.state}")
+    _refuse_alive(journal)
     with JournalWriter.reopen(journal.folder) as writer:
         writer.append(Ended(_last_time(journal), "KILLED", "its process was gone"))
     delivery = deliver(store_of(journal), journal.folder)
@@ -101,16 +104,15 @@ def _found(run: str, tracking_uri: str | None) -> Journal:
     return find_journal(journals(journals_of(locate_store(tracking_uri))), run)
 
 
-def _refuse_ended(journal: Journal) -> None:
+def _refuse_alive(journal: Journal) -> None:
+    """Refuse a run that is or may be trained by another process."""
     name = f"run {journal.started.name}"
-    if journal.state == "finished":
-        raise TrackerError(f"{name} is finished: there is nothing to go on with")
     if journal.state == "running":
         owner = f" by process {journal.owner.pid} on {journal.owner.host}" if journal.owner else ""
         raise TrackerError(f"{name} is being trained{owner}: let it end first")
     if journal.state == "unknown" and journal.owner:
         raise TrackerError(
-            f"{name} was begun on {journal.owner.host}, and whether it goes on there cannot be told: resume it there"
+            f"{name} was begun on {journal.owner.host}, and whether it goes on there cannot be told: see to it there"
         )
 
 

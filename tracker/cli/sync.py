@@ -27,10 +27,10 @@ def sync(*, tracking_uri: str | None) -> int:
 
     It may be called as often as one likes, and ended at any moment: the next time goes on where it ended.
     """
-    from tracker.journal.reader import journals
+    from tracker.journal.reader import unsettled
 
     folder = journals_of(locate_store(tracking_uri))
-    waiting = [journal for journal in journals(folder) if journal.unsent]
+    waiting = [journal for journal in unsettled(folder) if journal.unsent]
     if not waiting:
         notice("every run is in its store")
     sent = [_sent(journal) for journal in waiting]

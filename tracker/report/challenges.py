@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.conclusions.learning_rate import LearningRate
 from tracker.conclusions.sentences.words import capitalised, count
 from tracker.conclusions.stability import Diverged
+from tracker.runs import INTERRUPTED, UNSENT_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ _ENDS = (
     ("FAILED", "failed", "failed"),
     ("KILLED", "was killed", "were killed"),
     ("RUNNING", "is still running or was interrupted", "are still running or were interrupted"),
+    (INTERRUPTED, "was interrupted", "were interrupted"),
 )
 
 _MOST_SAID = 3
@@ -46,6 +48,7 @@ def challenges(
     """
     return (
         *_left_out(excluded, runs),
+        *_unsent(runs, voice),
         *_diverged(conclusions, voice),
         *_drops(conclusions, voice),
         *_idle(conclusions, voice),
@@ -61,6 +64,14 @@ def _left_out(excluded: Sequence[Excluded], runs: Sequence[Run]) -> Iterator[str
         if number:
             said = f"{one} and is" if number == 1 else f"{several} and are"
             yield f"{capitalised(count(number, 'run'))} {said} left out of all comparisons."
+
+
+def _unsent(runs: Sequence[Run], voice: Voice) -> Iterator[str]:
+    waiting = [run.run_id for run in runs if UNSENT_TAG in run.tags and run.run_id in voice.numbers]
+    if waiting:
+        verb = "is" if len(waiting) == 1 else "are"
+        named = capitalised(voice.runs(waiting))
+        yield f"{named} {verb} not yet in the store, or not whole: tracker sync sends what is not."
 
 
 def _diverged(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:

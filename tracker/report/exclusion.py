@@ -8,7 +8,7 @@ from tracker.conclusions.clips import clip_key
 from tracker.conclusions.twins import identical
 from tracker.design import terms_of
 from tracker.report.contents import Excluded
-from tracker.runs import FINISHED, Run
+from tracker.runs import FINISHED, INTERRUPTED, Run
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -17,8 +17,12 @@ _REASONS = {
     "FAILED": "failed",
     "KILLED": "was killed",
     "RUNNING": "is still running or was interrupted",
+    INTERRUPTED: "was interrupted: tracker resume {run} goes on with it, tracker close {run} ends it",
     "SCHEDULED": "has not begun",
 }
+
+_SHORT_ID = 8
+"""Digits of an id that a command is given."""
 
 _PARENT = "mlflow.parentRunId"
 _SWEEP = "only holds other runs together and trained nothing itself"
@@ -52,7 +56,9 @@ def chosen(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
 
 
 def _unfinished(run: Run) -> str | None:
-    return None if run.status == FINISHED else _REASONS.get(run.status, "did not finish")
+    if run.status == FINISHED:
+        return None
+    return _REASONS.get(run.status, "did not finish").format(run=run.run_id[:_SHORT_ID])
 
 
 def _twice(run: Run, first: dict[Hashable, list[Run]]) -> str | None:

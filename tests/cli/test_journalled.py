@@ -1,0 +1,119 @@
+"""Commands on runs that only their journals hold, without any training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tracker.entries import Ended, EpochDone, Started
+from tracker.journal.writer import JournalWriter
+from tracker.store.location import locate
+from tracker.store.read import read_experiment
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Tracker
+    from tracker.entries import Status
+
+
+NOBODY = "http://127.0.0.1:9"
+"""An address at which nothing answers: the port of a protocol that discards."""
+
+
+def journalled(
+    name: str, status: Status | None = None, *, epochs: int = 3, start: int = 1_700_000_000_000, uri: str | None = None
+) -> str:
+    """Write the journal of a run in the working folder as `tracker run --offline` does, and return its id."""
+    params = {"seed": "0", "epochs": "60", "kernel_size": "3", "learning_rate": "0.001", "model": "cnn"}
+    store = locate(uri, Path.cwd()).uri
+    begun = Started(start, store, "tracker", name, "val_accuracy", params, {"tracker.data": "demo"})
+    folder = Path(".tracker").absolute() / uuid4().hex
+    with JournalWriter.create(folder, begun) as writer:
+        for epoch in range(1, epochs + 1):
+            writer.append(EpochDone(start + 1_000 * epoch, epoch, {"val_loss": 1 / epoch, "val_accuracy": 0.5}))
+        if status:
+            writer.append(Ended(start + 1_000 * epochs + 1, status))
+    return folder.name
+
+
+class TestRuns:
+    def test_has_runs_that_no_store_has(self, tracker: Tracker) -> None:
+        done, cut = journalled("done", "FINISHED"), journalled("cut", start=1_700_000_100_000)
+        found = json.loads(tracker("runs", "--format", "json").out)
+        assert [(run["run_id"], run["status"]) for run in found] == [(done, "FINISHED"), (cut, "INTERRUPTED")]
+
+    def test_has_none_of_another_experiment(self, tracker: Tracker) -> None:
+        journalled("done", "FINISHED")
+        assert tracker("runs", "--experiment", "other").status == 1
+
+    def test_shows_a_run_of_a_folder_that_was_moved(self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+        journalled("done", "FINISHED")
+        moved = Path.cwd().with_name("moved")
+        Path.cwd().rename(moved)
+        monkeypatch.chdir(moved)
+        assert [run["name"] for run in json.loads(tracker("runs", "--format", "json").out)] == ["done"]
+
+
+class TestSync:
+    def test_sends_each_run_once_with_its_times(self, tracker: Tracker) -> None:
+        journalled("done", "FINISHED")
+        journalled("cut", start=1_700_000_100_000)
+        first = tracker("sync")
+        done, cut = read_experiment(locate(None, Path.cwd()), "tracker").runs
+        assert first.out.split() == [done.run_id, cut.run_id]
+        assert (done.started, done.ended, done.status) == (1_700_000_000_000, 1_700_000_003_001, "FINISHED")
+        assert "run cut was interrupted: `tracker resume" in first.err
+        again = tracker("sync")
+        assert (again.status, again.out, again.err) == (0, "", "every run is in its store\n")
+        assert len(read_experiment(locate(None, Path.cwd()), "tracker").runs) == 2
+
+    def test_says_what_is_not_sent_and_sends_the_rest(self, tracker: Tracker) -> None:
+        journalled("away", "FINISHED", uri=NOBODY)
+        journalled("done", "FINISHED", start=1_700_000_100_000)
+        result = tracker("sync")
+        assert result.status == 1
+        assert result.err.startswith(f"tracker: run away is not sent: no tracking server answers at {NOBODY}")
+        assert [run.name for run in read_experiment(locate(None, Path.cwd()), "tracker").runs] == ["done"]
+
+
+class TestClose:
+    def test_ends_a_run_as_killed_when_it_was_last_heard_of(self, tracker: Tracker) -> None:
+        cut = journalled("cut")
+        result = tracker("close", cut[:8])
+        (run,) = read_experiment(locate(None, Path.cwd()), "tracker").runs
+        assert (result.status, result.out.strip()) == (0, run.run_id)
+        assert (run.status, run.ended, run.tags["tracker.reason"]) == (
+            "KILLED",
+            1_700_000_003_000,
+            "its process was gone",
+        )
+        assert run.curves["val_loss"].values.tolist() == pytest.approx([1, 1 / 2, 1 / 3])
+
+    def test_refuses_a_run_that_has_ended(self, tracker: Tracker) -> None:
+        journalled("done", "FINISHED")
+        result = tracker("close", "done")
+        assert (result.status, result.err) == (1, "tracker: run done has ended already, as finished\n")
+
+    def test_refuses_a_run_that_is_being_trained(self, tracker: Tracker) -> None:
+        cut = journalled("cut")
+        with JournalWriter.reopen(Path(".tracker").absolute() / cut):
+            result = tracker("close", "cut")
+        assert result.status == 1
+        assert "run cut is being trained by process" in result.err
+
+
+class TestResume:
+    def test_refuses_a_run_that_there_is_not_and_names_those_there_are(self, tracker: Tracker) -> None:
+        journalled("cut")
+        result = tracker("resume", "uncut")
+        assert result.status == 1
+        assert "no journal has the id or name 'uncut'; there are: " in result.err
+
+    def test_refuses_a_run_whose_plan_cannot_be_read(self, tracker: Tracker) -> None:
+        journalled("cut")
+        result = tracker("resume", "cut")
+        assert result.status == 1
+        assert result.err == "tracker: run cut cannot go on: the param batch_size is missing; train it anew\n"
