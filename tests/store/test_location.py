@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.conftest import send_run
 from tracker.errors import StoreError
 from tracker.store.location import Location, locate
 from tracker.store.read import read_experiment
-from tracker.store.write import start_run
 
 FOLDER = Path("/somewhere/work")
 
@@ -57,11 +57,10 @@ class TestLocate:
         folder = tmp_path / "a b%20c?d#é"
         folder.mkdir()
         there = locate(None, folder)
-        writer = start_run(there, "tracker", "a run", {}, {})
-        writer.log_text("hello", "a.txt")
-        assert [run.run_id for run in read_experiment(there, "tracker").runs] == [writer.run_id]
+        run_id = send_run(there, files={"a.txt": b"hello"})
+        assert [run.run_id for run in read_experiment(there, "tracker").runs] == [run_id]
         assert [path.name for path in sorted(folder.iterdir())] == ["mlflow.db", "mlruns"]
-        assert (folder / "mlruns/tracker" / writer.run_id / "artifacts/a.txt").read_text() == "hello"
+        assert (folder / "mlruns/tracker" / run_id / "artifacts/a.txt").read_text() == "hello"
 
     @pytest.mark.parametrize("uri", ["file:./mlruns", "file:///a/mlruns", "FILE:/a"])
     def test_refuses_the_file_store_and_names_the_way_out(self, uri: str) -> None:

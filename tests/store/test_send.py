@@ -257,7 +257,7 @@ class TestSender:
         (tmp_path / "mlflow.db").rename(tmp_path / "aside.db")
         aside = (tmp_path / "aside.db").read_bytes()
         open_store(journal.location)
-        with pytest.raises(GoneError, match=r"cannot go on with run \w+ in .*mlflow\.db: .* not found"):
+        with pytest.raises(GoneError, match=r"run \w+ is not in .*mlflow\.db, though it was sent there: `tracker"):
             sender.send([STARTED, *epochs(1.0)], journal.artifacts)
         assert (tmp_path / "aside.db").read_bytes() == aside
 

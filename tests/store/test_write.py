@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING
 
@@ -87,19 +86,6 @@ class TestRunWriter:
         with pytest.raises(StoreError, match="at most 8,000 characters"):
             writer.set_tags({"mlflow.note.content": "x" * 8_001})
         assert "mlflow.note.content" not in as_mlflow_has_it(location, writer).data.tags
-
-    def test_writes_both_parts_of_a_dataset(self, location: Location, writer: RunWriter) -> None:
-        for context, clips in (("training", 120), ("validation", 30)):
-            writer.log_dataset("gtzan", "f" * 64, "/data", context=context, classes=["blues", "jazz"], clips=clips)
-        inputs = as_mlflow_has_it(location, writer).inputs.dataset_inputs
-        found = {one.tags[0].value: one.dataset for one in inputs}
-        assert {context: json.loads(dataset.profile)["clips"] for context, dataset in found.items()} == {
-            "training": 120,
-            "validation": 30,
-        }
-        assert found["training"].name == "gtzan"
-        assert found["training"].digest == "ffffffffffff-training"
-        assert json.loads(found["training"].source) == {"uri": "/data"}
 
     def test_writes_files_where_mlflow_finds_them(self, location: Location, writer: RunWriter, tmp_path: Path) -> None:
         writer.log_text("naïve\n", "environment.txt")

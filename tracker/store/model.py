@@ -20,8 +20,6 @@ from mlflow.models import infer_signature
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from tracker.store.client import MlflowClient
-
 REQUIREMENTS = ("keras", "tensorflow", "numpy")
 """What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s."""
 
@@ -59,11 +57,3 @@ def save_keras_model(folder: Path, model: Model, example: NDArray[np.float32]) -
         if folder.exists():
             shutil.rmtree(folder)
         path.replace(folder)
-
-
-def log_keras_model(client: MlflowClient, run_id: str, model: Model, example: NDArray[np.float32]) -> None:
-    """Save a model under the artifact path ``model``: see `save_keras_model`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model")
-        save_keras_model(path, model, example)
-        client.log_artifacts(run_id, str(path), "model")

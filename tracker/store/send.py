@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tracker.entries import Attached, Delivery, Ended, Entry, Resumed, Started, Tagged
 from tracker.errors import StoreError
 from tracker.store.client import ViewType, one_line_errors
-from tracker.store.failures import UnreachableError
+from tracker.store.failures import GoneError, UnreachableError
 from tracker.store.limits import check_params, check_tags
 from tracker.store.open import open_store
 from tracker.store.stored_run import StoredRun
@@ -142,12 +142,17 @@ class Sender:
 
     def _write(self, run_id: str, entry: Entry, rows: Sequence[Value], artifacts: Path) -> None:
         """Write values, of one entry or several, or an entry that has none."""
-        run = StoredRun(self._opened(), run_id)
         try:
+            run = StoredRun(self._opened(), run_id)
             if rows:
                 run.log_values(rows)
             else:
                 _write_entry(run, entry, artifacts)
+        except GoneError as error:
+            shown = self._location.shown
+            raise GoneError(
+                f"run {run_id} is not in {shown}, though it was sent there: `tracker repair` sends it again"
+            ) from error
         except StoreError as error:
             if "must be in the 'active' state" in str(error):
                 raise _deleted(run_id, self._location) from error

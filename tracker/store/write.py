@@ -8,7 +8,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from tracker.entries import DatasetUsed, Status
+from tracker.entries import Status
 from tracker.store.client import one_line_errors
 from tracker.store.limits import check_params, check_tags
 from tracker.store.open import DEFAULT_METRIC, Clock, Store, now_ms, open_store
@@ -16,13 +16,9 @@ from tracker.store.stored_run import StoredRun
 from tracker.store.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
 
     from tracker.store.location import Location
-    from tracker.store.model import Model
 
 Ending = Status
 
@@ -77,38 +73,6 @@ class RunWriter:
         """
         self._run.set_tags(tags)
 
-    def log_dataset(
-        self,
-        name: str,
-        digest: str,
-        source: str,
-        *,
-        context: str,
-        classes: Sequence[str] = (),
-        clips: int,
-    ) -> None:
-        """Write what the run was trained or measured on, so that MLflow's UI shows it.
-
-        Parameters
-        ----------
-        name : str
-        digest : str
-            Fingerprint of the data and of how it is divided; with the context it tells datasets apart in MLflow.
-        source : str
-            Where it is: a path, or ``demo``.
-        context : str
-            What it served for: ``training``, ``validation``.
-        classes : sequence of str
-        clips : int
-            How many there are.
-
-        Raises
-        ------
-        StoreError
-            If the store refuses or is away.
-        """
-        self._run.log_datasets([DatasetUsed(name, digest, source, context, tuple(classes), clips)])
-
     def log_text(self, text: str, path: str) -> None:
         """Write a text as the artifact `path`; bytes that are no Unicode in a file's name come out as they were."""
         self.log_bytes(text.encode("utf-8", "surrogateescape"), path)
@@ -123,25 +87,6 @@ class RunWriter:
         """
         with self._run.errors(path):
             self._store.client.log_stream(self.run_id, BytesIO(data), path)
-
-    def log_model(self, model: Model, example: NDArray[np.float32]) -> None:
-        """Write the kept model as the artifact ``model``; ``mlflow.keras.load_model("runs:/ID/model")`` loads it.
-
-        Parameters
-        ----------
-        model : keras.Model
-        example : ndarray, shape (n, ...)
-            What the model takes, at least one; its shape and type become the signature.
-
-        Raises
-        ------
-        StoreError
-            If the store refuses or is away, or the disk is full.
-        """
-        from tracker.store.model import log_keras_model
-
-        with self._run.errors("model"):
-            log_keras_model(self._store.client, self.run_id, model, example)
 
     def finish(self, status: Ending) -> None:
         """End the run.
