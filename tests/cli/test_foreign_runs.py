@@ -280,6 +280,12 @@ class TestReport:
             assert (by_patience[2]["stop_epoch"], by_patience[2]["kept_epoch"]) == (5, 3)
             assert by_patience[3]["censored"]
 
+    @pytest.mark.parametrize("experiment", ["lightning", "hugging-face", "sklearn", "boosting", "mute"])
+    def test_says_that_options_changed_alone_on_unlogged_clips(self, reported, experiment: str) -> None:
+        found = of_kind(reported(experiment), "option_effect")
+        assert "unknown" in {conclusion["verdict"] for conclusion in found}
+        assert not any(conclusion["verdict"] == "not_comparable" for conclusion in found)
+
     def test_counts_hugging_faces_epochs_and_not_its_steps(self, reported) -> None:
         for conclusion in of_kind(reported("hugging-face"), "overfitting"):
             assert (conclusion["details"]["best_epoch"], conclusion["details"]["last_epoch"]) == (2, 3)

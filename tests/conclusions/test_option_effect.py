@@ -187,6 +187,33 @@ class TestOptionEffects:
         found = only(option_effects(studied(*by_level(made, {"3": low, "7": high}))))
         assert found.details.contrasts[0].probability > 0.9
 
+    def test_are_unknown_where_the_clips_were_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
+        silent = {"tracker.dataset": "", "tracker.split": ""}
+        runs = [
+            made(i, params={"k": k, "r": r}, tags=silent, metrics={"val_accuracy": 0.8})
+            for i, (k, r) in enumerate([("3", "1"), ("3", "2"), ("5", "1"), ("5", "2")])
+        ]
+        found = option_effects(studied(*runs))
+        assert [(one.option, one.verdict, one.details.aliases) for one in found] == [
+            ("k", "unknown", ()),
+            ("r", "unknown", ()),
+        ]
+
+    def test_are_confounded_on_unlogged_clips_too(self, made: MakeRun, studied: MakeStudy) -> None:
+        silent = {"tracker.dataset": "", "tracker.split": ""}
+        runs = [made(i, params={"k": str(i), "r": str(i)}, tags=silent) for i in range(2)]
+        assert {one.verdict for one in option_effects(studied(*runs))} == {"confounded"}
+
+    def test_are_not_comparable_where_an_option_changed_alone_on_other_clips(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        runs = [
+            made(i, "1100", {"k": k, "r": r}, prefix=k, tags={"tracker.split": k})
+            for i, (k, r) in enumerate([("3", "1"), ("5", "1"), ("5", "2")])
+        ]
+        verdicts = {one.option: one.verdict for one in option_effects(studied(*runs))}
+        assert verdicts == {"k": "not_comparable", "r": "inconclusive"}
+
     def test_are_not_tested_on_another_metric(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_f1=[0.1, 0.1 * i]) for i in range(6)]
         found = only(option_effects(studied(*runs, metric="val_f1")))

@@ -145,10 +145,7 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
 def _conclusion(study: Study, option: str, found: Sequence[ContrastEffect]) -> Conclusion:
     levels = study.design.levels[option]
     if not found:
-        everything = study.ids(range(len(study.outcomes)))
-        details = OptionEffect((), aliases(study.design, option), levels)
-        verdict: Verdict = "confounded" if details.aliases else "not_comparable"
-        return Conclusion("option_effect", verdict, everything, details, option=option)
+        return _without_contrast(study, option)
     first = min(found, key=_by_p)
     return Conclusion(
         kind="option_effect",
@@ -163,6 +160,17 @@ def _conclusion(study: Study, option: str, found: Sequence[ContrastEffect]) -> C
         n=first.n,
         method=first.method,
     )
+
+
+def _without_contrast(study: Study, option: str) -> Conclusion:
+    """Conclude on an option that never changed alone, or only between runs that are not known to share their clips."""
+    everything, levels = study.ids(range(len(study.outcomes))), study.design.levels[option]
+    alone = study.alone_elsewhere(option)
+    if alone is not None:
+        verdict: Verdict = "unknown" if alone == "unlogged clips" else "not_comparable"
+        return Conclusion("option_effect", verdict, everything, OptionEffect((), (), levels), option=option)
+    details = OptionEffect((), aliases(study.design, option), levels)
+    return Conclusion("option_effect", "confounded", everything, details, option=option)
 
 
 def _by_p(contrast: ContrastEffect) -> float:

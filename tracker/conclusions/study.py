@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -78,6 +78,24 @@ class Study:
     def contrasts(self) -> Mapping[str, tuple[Contrast, ...]]:
         """The contrasts of each option that varies."""
         return {option: contrasts(self.design, option) for option in self.design.options}
+
+    def alone_elsewhere(self, option: str) -> Literal["other clips", "unlogged clips"] | None:
+        """Tell on what clips an option without a contrast changed alone all the same; None where it never did."""
+        runs = {
+            run
+            for found in contrasts(self._anywhere, option)
+            for pair in found.repetitions
+            for run in (*pair[0], *pair[1])
+        }
+        if not runs:
+            return None
+        return "other clips" if all(self.sets[run].known for run in runs) else "unlogged clips"
+
+    @cached_property
+    def _anywhere(self) -> Design:
+        """The design as if all runs had been judged on the same clips."""
+        terms = tuple(replace(term, split=()) for term in self.design.terms)
+        return replace(self.design, terms=terms, blocks=(None,) * len(terms))
 
     @cached_property
     def matched(self) -> frozenset[tuple[int, int]]:
