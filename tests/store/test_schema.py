@@ -13,6 +13,7 @@ import pytest
 
 from tests.store.make_schema import SCHEMA, dump
 from tracker.errors import StoreError
+from tracker.store.failures import UnreachableError
 from tracker.store.schema import MLFLOW_VERSION, REVISION, State, lacks, make, reading, require_ready, state_of
 
 if TYPE_CHECKING:
@@ -96,6 +97,10 @@ class TestStateOf:
     def test_of_no_file_is_absent_and_makes_none(self, tmp_path: Path) -> None:
         assert state_of(tmp_path / "mlflow.db") is State.ABSENT
         assert not list(tmp_path.iterdir())
+
+    def test_of_what_cannot_be_looked_at_is_not_told(self, tmp_path: Path) -> None:
+        with pytest.raises(UnreachableError, match=r"cannot read the store .*: .*too long"):
+            state_of(tmp_path / ("long" * 100))
 
     def test_of_no_bytes_is_empty(self, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").touch()

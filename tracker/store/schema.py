@@ -59,13 +59,18 @@ def state_of(database: Path) -> State:
 
     Raises
     ------
+    UnreachableError
+        If the file stays locked or cannot be read now.
     StoreError
-        If the file cannot be read.
+        If it is no SQLite file or damaged.
     """
-    if not database.exists():
-        return State.ABSENT
-    if database.is_file() and not database.stat().st_size:
-        return State.EMPTY
+    try:
+        if not database.exists():
+            return State.ABSENT
+        if database.is_file() and not database.stat().st_size:
+            return State.EMPTY
+    except OSError as error:
+        raise UnreachableError(f"cannot read the store {database}: {error}") from error
     with reading(database) as connection:
         return _state_within(connection)
 

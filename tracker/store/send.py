@@ -101,17 +101,16 @@ class Sender:
         self._save(delivery)
         return delivery
 
-    def _patiently(self, call: Callable[[], T]) -> T:
+    def _patiently(self, call: Callable[[], T], waits_s: Sequence[float] = _WAITS_S) -> T:
         """Call again where the database was locked: many may be at work on it."""
-        for wait in _WAITS_S:
-            try:
-                return call()
-            except UnreachableError as error:
-                self._store = None  # opening it tells sooner than any call whether it is there
-                if _LOCKED not in str(error):
-                    raise
-            time.sleep(wait)
-        return call()
+        try:
+            return call()
+        except UnreachableError as error:
+            self._store = None  # opening it tells sooner than any call whether it is there
+            if not waits_s or _LOCKED not in str(error):
+                raise
+        time.sleep(waits_s[0])
+        return self._patiently(call, waits_s[1:])
 
     def _begin(self, first: Started) -> Delivery:
         """Find the journal's run, or make it."""
@@ -161,9 +160,10 @@ class Sender:
     def _opened(self) -> Store:
         """Return the store, opened again if another file has taken its place."""
         database = self._location.database
-        if database and self._delivery and not database.exists():
+        file = _identity(database)
+        if database and self._delivery and not file:
             raise UnreachableError(f"the store {database} is no longer there: bring it back, or run `tracker repair`")
-        if self._store is None or self._file != _identity(database):
+        if self._store is None or file != self._file:
             self._store = open_store(self._location)
             self._file = _identity(database)
             if self._delivery:
@@ -172,14 +172,14 @@ class Sender:
 
 
 def _identity(database: Path | None) -> tuple[int, int] | None:
-    """Tell a file from another of the same path."""
-    if database is None:
-        return None
+    """Tell a file from another of the same path; None where there is none."""
     try:
-        found = database.stat()
+        found = database.stat() if database else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:
         raise UnreachableError(f"cannot read the store {database}: {error}") from error
-    return found.st_dev, found.st_ino
+    return (found.st_dev, found.st_ino) if found else None
 
 
 def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, list[Value]]]:
