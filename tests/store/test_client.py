@@ -55,6 +55,8 @@ class TestOneLineErrors:
         assert kind_of(error) is StoreError
 
     def test_are_of_one_line_without_the_statement(self) -> None:
-        said = "database is locked\n[SQL: INSERT INTO metrics]\n(Background on this error at: https://sqlalche.me)"
+        advice, kind = "(raised as a result of a flush; use a block)", "(sqlite3.OperationalError)"
+        statement = "[SQL: INSERT INTO metrics]\n(Background on this error at: https://sqlalche.me)"
+        said = f"{advice} {kind} database is locked\n{statement}"
         with pytest.raises(StoreError, match=r"^cannot write: database is locked$"), one_line_errors("cannot write"):
             raise MlflowException(said)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.store.files import fetch_from, find_folder, places_below, written_to
+from tracker.store.files import fetch_from, find_folder, places_below, within, written_to
 
 
 def put(path: Path, data: bytes = b"here") -> None:
@@ -76,6 +76,21 @@ class TestPlacesBelow:
     def test_have_ever_fewer_of_the_last_folders_and_at_least_two(self) -> None:
         places = places_below(Path("/new"), Path("/old/mlruns/tracker"))
         assert [str(place) for place in places] == ["/new/old/mlruns/tracker", "/new/mlruns/tracker"]
+
+
+class TestWithin:
+    def test_is_a_file_or_folder_that_is_there(self, tmp_path: Path) -> None:
+        put(tmp_path / "model/data/weights")
+        assert within(tmp_path, "model") == tmp_path / "model"
+        assert within(tmp_path, "model/data/weights") == tmp_path / "model/data/weights"
+        assert within(tmp_path, "model/gone") is None
+
+    def test_never_leads_out_of_the_folder(self, tmp_path: Path) -> None:
+        put(tmp_path / "secret.txt")
+        (tmp_path / "inside").mkdir()
+        (tmp_path / "inside/link.txt").symlink_to(tmp_path / "secret.txt")
+        for path in ("../secret.txt", str(tmp_path / "secret.txt"), "link.txt"):
+            assert within(tmp_path / "inside", path) is None
 
 
 class TestWrittenTo:

@@ -92,6 +92,11 @@ class TestExamine:
         execute(tmp_path / "mlflow.db", "DROP TABLE tags", "ALTER TABLE params DROP COLUMN value")
         assert examine(location).damage == "it lacks params.value, tags.key, tags.run_uuid, tags.value"
 
+    def test_finds_that_the_very_runs_are_missing(self, location: Location, tmp_path: Path) -> None:
+        open_store(location)
+        execute(tmp_path / "mlflow.db", "DROP TABLE runs")
+        assert examine(location).broken
+
     def test_takes_one_of_another_version_for_whole(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         execute(tmp_path / "mlflow.db", NEWER)
@@ -253,6 +258,13 @@ class TestRestoreArtifacts:
     def test_names_what_is_found_nowhere(self, tmp_path: Path, uri: str) -> None:
         (tmp_path / "here.txt").touch()
         assert restore_artifacts(uri, ["here.txt", "lost.txt"], tmp_path, tmp_path) == ("lost.txt",)
+
+    def test_copies_nothing_from_or_to_elsewhere(self, tmp_path: Path) -> None:
+        (tmp_path / "run/artifacts").mkdir(parents=True)
+        (tmp_path / "run/secret.txt").touch()
+        uri = (tmp_path / "run/artifacts").as_uri()
+        assert restore_artifacts(uri, ["../secret.txt"], tmp_path / "new/artifacts", tmp_path) == ("../secret.txt",)
+        assert not (tmp_path / "new").exists()
 
 
 class TestRebuilding:

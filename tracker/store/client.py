@@ -129,6 +129,7 @@ def _kind_of_status(status: int) -> type[StoreError]:
 
 
 def _one_line(error: Exception) -> str:
-    """Return the part of an error that says something: not SQLAlchemy's statement and background."""
+    """Return the part of an error that says something: not SQLAlchemy's statement, background, advice and classes."""
     text = re.split(r"\n\[SQL|\(Background on", str(error))[0]
+    text = re.sub(r"\((raised as a result of [^)]*|sqlite3\.\w+)\)", "", text)
     return " ".join(text.split())[:500] or type(error).__name__

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
 from tracker.store.failures import UnreachableError
-from tracker.store.files import find_folder, places_below, written_to
+from tracker.store.files import find_folder, places_below, within, written_to
 from tracker.store.schema import BUSY_S, State, lacks, making_lock, reading, require_ready, state_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def _examined(database: Path) -> Condition:
     if state is not State.READY:
         return Condition(state)
     with reading(database) as connection:
-        return Condition(state, _damage(connection), tuple(_moved(connection, database.parent)))
+        damage = _damage(connection)
+        return Condition(state, damage, () if damage else tuple(_moved(connection, database.parent)))
 
 
 def _damage(connection: sqlite3.Connection) -> str | None:
@@ -208,19 +209,18 @@ def restore_artifacts(uri: str, paths: Iterable[str], artifacts: Path, folder: P
     StoreError
         If one cannot be copied.
     """
-    wanted = [path for path in paths if not (artifacts / path).exists()]
     try:
         kept = find_folder(uri, folder)
     except OSError:  # not on this machine
         kept = None
-    lost = tuple(path for path in wanted if kept is None or not (kept / path).exists())
+    wanted = [path for path in paths if not within(artifacts, path)]
+    found = {path: source for path in wanted if kept and (source := within(kept, path))}
     try:
-        for path in wanted:
-            if kept and path not in lost:
-                _copy_whole(kept / path, artifacts / path)
+        for path, source in found.items():
+            _copy_whole(source, artifacts / path)
     except OSError as error:
         raise StoreError(f"cannot bring artifacts back from {kept}: {error}") from error
-    return lost
+    return tuple(path for path in wanted if path not in found)
 
 
 def _database(location: Location) -> Path:

@@ -17,6 +17,7 @@ from tracker.entries import Attached, Delivery, Ended, Entry, Resumed, Started, 
 from tracker.errors import StoreError
 from tracker.store.client import ViewType, one_line_errors
 from tracker.store.failures import GoneError, UnreachableError
+from tracker.store.files import within
 from tracker.store.limits import check_params, check_tags
 from tracker.store.open import open_store
 from tracker.store.stored_run import StoredRun
@@ -219,8 +220,8 @@ def _write_entry(run: StoredRun, entry: Entry, artifacts: Path) -> None:
 
 def _attached(artifacts: Path, path: str) -> Path:
     """Return where an attached file is; a journal from elsewhere must not make others be sent."""
-    file = (artifacts / path).resolve()
-    if not file.is_relative_to(artifacts.resolve()) or not file.exists():
+    file = within(artifacts, path)
+    if file is None:
         raise StoreError(f"the journal lacks the file {path} that it says to have in {artifacts}: bring it back")
     return file
 
