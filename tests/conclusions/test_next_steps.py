@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from tracker.conclusions.conclude import conclude
+from tracker.conclusions.conclusion import Conclusion
+from tracker.conclusions.effects import CROSSED, Need
+from tracker.conclusions.next_steps import MOST_PAIRS, why_no_step
+from tracker.conclusions.option_effect import ContrastEffect, OptionEffect
 
 if TYPE_CHECKING:
     from conftest import MakeRun, MakeStudy
 
-    from tracker.conclusions.conclusion import Conclusion
     from tracker.conclusions.next_steps import NextStep
     from tracker.conclusions.study import Study
     from tracker.runs import Run
@@ -161,3 +164,38 @@ class TestNextSteps:
     def test_leave_what_is_settled_alone(self, writeup: list[Run], studied: MakeStudy, verdict: str) -> None:
         found, _ = concluded(studied(*writeup))
         assert all(c.command is None for c in found.values() if c.verdict == verdict)
+
+
+class TestWhyNoStep:
+    def test_is_that_nothing_is_open(self) -> None:
+        assert why_no_step(()) == "No further run is suggested."
+
+    def test_is_that_it_takes_many_matched_pairs(self) -> None:
+        many = Conclusion("option_effect", "inconclusive", ("a",), option="k", command="tracker run --seeds 50")
+        assert why_no_step([many]).startswith(
+            "No few runs would settle what is open: it takes more than 20 matched pairs"
+        )
+
+    def test_is_that_it_takes_more_clips(self) -> None:
+        contrast = ContrastEffect(
+            "3", "7", 3, 0.03, (-0.2, 0.25), 0.6, 0.6, "inconclusive", (3, 3), CROSSED, 30, 0,
+            within_margin=False, detectable=0.3, crossed=None, need=Need(0.05, None, 900),
+        )  # fmt: skip
+        found = Conclusion("option_effect", "inconclusive", ("a",), OptionEffect((contrast,)), option="k")
+        assert why_no_step([found]).startswith("What is open takes more clips, not more runs")
+
+
+class TestLargePlans:
+    def test_are_beside_their_conclusion_but_not_in_the_plan(self, made: MakeRun, studied: MakeStudy) -> None:
+        rights = {"3": ["1" * 50 + "0" * 50, "1" * 70 + "0" * 30, "1" * 30 + "0" * 70],
+                  "7": ["1" * 70 + "0" * 30, "1" * 48 + "0" * 52, "1" * 44 + "0" * 56]}  # fmt: skip
+        runs = [
+            made(2 * seed + (kernel == "7"), right, {"kernel_size": kernel, "learning_rate": "0.001"}, seed=str(seed))
+            for kernel, found in rights.items()
+            for seed, right in enumerate(found)
+        ]
+        conclusions, steps = conclude(studied(*runs), "tracker")
+        (option,) = [c for c in conclusions if c.kind == "option_effect"]
+        assert option.details.contrasts[0].need.pairs > MOST_PAIRS
+        assert "--seeds " in (option.command or "")
+        assert not any(option.id in step.settles for step in steps)

@@ -40,11 +40,13 @@ def next_command(*, form: str, question: Question) -> None:
 
     What each is for, and about how long it takes, is said on standard error.
     """
+    from tracker.conclusions.next_steps import why_no_step
+
     report = report_on(read_runs(question), question)
     uri = named_store()
     steps = [replace(step, command=reaching(step.command, uri, os.environ)) for step in report.next_steps]
     if not steps:
-        notice("no further run is suggested" if report.entries else "there is no finished run to go on from")
+        notice(why_no_step(report.conclusions) if report.entries else "There is no finished run to go on from.")
     if form == "json":
         from tracker.render import render_next_json
 

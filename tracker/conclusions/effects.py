@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 FEWEST = 3
 """Repetitions below which an option's effect is never supported nor equivalent."""
 
-MOST_WANTED = 20
-"""Matched pairs that are asked of anybody."""
-
 CROSSED = "crossed analysis of matched pairs and clips"
 NESTED = "nested analysis of repetitions and clips"
 FOLDS = "corrected resampled t-test over folds"
@@ -234,25 +231,27 @@ def need_of(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None
     return Need(effect, None, math.ceil(columns * len(clips.clips) / entries.shape[1]))
 
 
-def pairs_wanted(study: Study, contrast: Contrast) -> int | None:
+def pairs_wanted(study: Study, contrast: Contrast, most: int) -> int | None:
     """Say how many matched pairs would decide a contrast.
 
     Parameters
     ----------
     study : Study
     contrast : Contrast
+    most : int
+        More are not asked for.
 
     Returns
     -------
     int or None
         Three where there are fewer; from there on as many as are needed. None where no number will do, where it would
-        take more than `MOST_WANTED`, or where the contrast rests on folds or on unmatched repetitions.
+        take more than `most`, or where the contrast rests on folds or on unmatched repetitions.
     """
     analysis = analysed(study, contrast)
     if analysis is None:
         return FEWEST if study.metric.is_accuracy and len(contrast.pairs) < FEWEST else None
     need = need_of(study, contrast, analysis)
-    return need.pairs if need is not None and need.pairs is not None and need.pairs <= MOST_WANTED else None
+    return need.pairs if need is not None and need.pairs is not None and need.pairs <= most else None
 
 
 def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.commands import command_line
+from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sentences.words import listing
 from tracker.conclusions.wanted import Config, Wanted, wanted
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 20
 """Commands that are suggested at once."""
+
+MOST_PAIRS = 20
+"""Matched pairs that the plan asks of anybody; beside its conclusion a command may ask for more."""
+
+_ANY = 1_000
+"""More matched pairs than anybody trains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ def next_steps(study: Study, conclusions: Sequence[Conclusion], experiment: str)
     plan: dict[Config, _Training] = {}
     first_of: dict[str | None, Config] = {}
     for conclusion in conclusions:
-        asked = _sayable(study, conclusion, conclusions, experiment)
+        asked = _sayable(study, conclusion, conclusions, experiment, MOST_PAIRS)
         if (conclusion.kind, conclusion.verdict) == ("run_difference", "inconclusive"):
             continue
         if len(plan.keys() | {one.config for one in asked}) > MOST_STEPS:
@@ -101,7 +108,7 @@ def command(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusi
     str or None
         Commands one after the other; None where it is settled, or no command can be given.
     """
-    asked = _sayable(study, conclusion, conclusions, experiment)
+    asked = _sayable(study, conclusion, conclusions, experiment, _ANY)
     steps = [
         step.command
         for one in asked
@@ -110,9 +117,30 @@ def command(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusi
     return " && ".join(steps) or None
 
 
-def _sayable(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], experiment: str) -> list[Wanted]:
+def why_no_step(conclusions: Sequence[Conclusion]) -> str:
+    """Say why no run is suggested.
+
+    Parameters
+    ----------
+    conclusions : sequence of Conclusion
+        All of them, with their commands.
+    """
+    if any(c.command and c.kind == "option_effect" for c in conclusions):
+        return (
+            f"No few runs would settle what is open: it takes more than {MOST_PAIRS} matched pairs, by the commands "
+            "beside the conclusions on options."
+        )
+    needs = (found.need for c in conclusions if isinstance(c.details, OptionEffect) for found in c.details.contrasts)
+    if any(need and need.pairs is None for need in needs):
+        return "What is open takes more clips, not more runs: the conclusions on options say how many at least."
+    return "No further run is suggested."
+
+
+def _sayable(
+    study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], experiment: str, most_pairs: int
+) -> list[Wanted]:
     """Return what would settle a conclusion, nothing if any of it cannot be said as a command."""
-    asked = wanted(study, conclusion, conclusions)
+    asked = wanted(study, conclusion, conclusions, most_pairs)
     return [] if any(_command(study, one.config, experiment, 0, 1) is None for one in asked) else asked
 
 

@@ -71,7 +71,7 @@ class Wanted:
 
 
 def wanted(  # noqa: PLR0911 - a line a kind
-    study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]
+    study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], most_pairs: int
 ) -> list[Wanted]:
     """Say what would settle a conclusion.
 
@@ -81,11 +81,13 @@ def wanted(  # noqa: PLR0911 - a line a kind
     conclusion : Conclusion
     conclusions : sequence of Conclusion
         All of them.
+    most_pairs : int
+        Matched pairs that are asked for at most.
 
     Returns
     -------
     list of Wanted
-        Empty where it is settled, or no reasonable number of runs would settle it.
+        Empty where it is settled, or no such number of runs would settle it.
     """
     match conclusion.kind, conclusion.verdict:
         case "option_effect", _ if not study.metric.is_accuracy:
@@ -93,7 +95,7 @@ def wanted(  # noqa: PLR0911 - a line a kind
         case "option_effect", "confounded" if conclusion.option is not None:
             return _star(study, conclusion.option)
         case "option_effect", "inconclusive" if conclusion.option is not None:
-            return _completed(study, conclusion.option)
+            return _completed(study, conclusion.option, most_pairs)
         case "best_run", "inconclusive":
             return _larger_share(study, _against_runner_up(conclusion, conclusions))
         case "run_difference", "inconclusive":
@@ -128,13 +130,13 @@ def _star(study: Study, option: str) -> list[Wanted]:
     return [*_further_seeds(study), Wanted(Config(base, ((option, target),)), seeds, why)]
 
 
-def _completed(study: Study, option: str) -> list[Wanted]:
+def _completed(study: Study, option: str, most: int) -> list[Wanted]:
     """Complete the matched pairs of the contrast that has most repetitions."""
     found = study.contrasts[option]
     contrast = max(found, key=lambda c: max(min(map(len, setting)) for setting in c.repetitions))
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
         return _star(study, option)
-    pairs = pairs_wanted(study, contrast)
+    pairs = pairs_wanted(study, contrast, most)
     if pairs is None:
         return []
     start, end = max(contrast.repetitions, key=lambda setting: (min(map(len, setting)), sum(map(len, setting))))

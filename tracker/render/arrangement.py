@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from tracker.conclusions.next_steps import why_no_step
 from tracker.conclusions.sentences.words import capitalised, duration, listing, option_words
 from tracker.design import PLATEAU, terms_of
 from tracker.render import numbers
@@ -122,6 +123,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         more_sections=len(report.sections) - len(sections),
         kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in kinds.items()),
         conclusion_pictures=tuple(picture for picture in others if picture.name not in _WITH_THE_TABLE),
+        why_no_step=why_no_step(report.conclusions),
         steps=tuple(_step(number, step, numbers_of) for number, step in enumerate(report.next_steps, 1)),
         notes=notes[:MOST_LINES],
         more_notes=max(0, len(notes) - MOST_LINES),

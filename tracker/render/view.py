@@ -146,6 +146,7 @@ class ReportView:
     more_sections: int
     kinds: tuple[KindView, ...]
     conclusion_pictures: tuple[Picture, ...]
+    why_no_step: str
     steps: tuple[StepView, ...]
     notes: tuple[NoteView, ...]
     more_notes: int
