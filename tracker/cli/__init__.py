@@ -16,6 +16,7 @@ from tracker import __version__
 from tracker.cli.compare import compare
 from tracker.cli.data import data
 from tracker.cli.next import next_command
+from tracker.cli.repair import repair
 from tracker.cli.report import report
 from tracker.cli.resume import close, resume
 from tracker.cli.run import run
@@ -45,7 +46,7 @@ def tracker() -> None:
     """Train audio classifiers, log every run to MLflow, and write the comparison."""
 
 
-for command in (run, report, next_command, compare, runs, resume, close, sync, ui, data):
+for command in (run, report, next_command, compare, runs, resume, close, sync, repair, ui, data):
     tracker.add_command(command)
 
 

@@ -1,0 +1,227 @@
+"""A store that is broken, gone, moved or well, mended from the journals beside it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from tracker.entries import Ended, EpochDone, Started
+from tracker.journal.delivery import sending
+from tracker.journal.writer import JournalWriter
+from tracker.store.location import locate
+from tracker.store.read import read_experiment
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.cli.conftest import Tracker
+    from tracker.runs import Run
+
+BEGUN = 1_700_000_000_000
+DATABASE = Path("mlflow.db")
+
+
+def journalled(name: str, *, artifact: str = "notes/said.txt", ended: bool = True) -> Path:
+    """Write the journal of a run in the working folder, with an artifact, and return its folder."""
+    begun = Started(BEGUN, locate(None, Path.cwd()).uri, "tracker", name, "val_accuracy", {"kernel_size": "3"}, {})
+    folder = Path(".tracker").absolute() / uuid4().hex
+    with JournalWriter.create(folder, begun) as writer:
+        writer.attach_bytes(artifact, name.encode())
+        for epoch in (1, 2, 3):
+            writer.append(EpochDone(BEGUN + epoch, epoch, {"val_loss": 1 / epoch}))
+        if ended:
+            writer.append(Ended(BEGUN + 4, "FINISHED"))
+    return folder
+
+
+def half_made() -> None:
+    """Leave a store whose making was broken off long ago."""
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        connection.execute("INSERT INTO alembic_version VALUES ('451aebb31d03')")
+        connection.commit()
+    os.utime(DATABASE, (0, 0))
+
+
+def execute(statement: str) -> None:
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def statuses() -> list[tuple[str, str]]:
+    """Return the status and the stage of every run that the store has, deleted ones too."""
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        return connection.execute("SELECT status, lifecycle_stage FROM runs").fetchall()
+
+
+def stored() -> tuple[Run, ...]:
+    return read_experiment(locate(None, Path.cwd()), "tracker").runs
+
+
+def said_in(run: Run) -> str:
+    """Return what the artifact of a run says, found by where the store says it is."""
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        (uri,) = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run.run_id,)).fetchone()
+    return Path(uri.removeprefix("file://"), "notes/said.txt").read_text()
+
+
+class TestABrokenStore:
+    def test_half_made_is_moved_aside_and_rebuilt(self, tracker: Tracker) -> None:
+        folder = journalled("done")
+        half_made()
+        assert "`tracker repair` sets it aside" in tracker("sync").err
+        result = tracker("repair")
+        (run,) = stored()
+        assert (result.status, result.out.strip()) == (0, run.run_id)
+        assert result.err.splitlines() == [
+            f"the store {DATABASE.absolute()} is broken: its making was broken off",
+            f"moved aside to {DATABASE.absolute()}.broken-1: what only that store had is still there",
+            "run done is rebuilt with 3 epochs",
+        ]
+        assert (run.status, run.started, run.ended) == ("FINISHED", BEGUN, BEGUN + 4)
+        assert run.curves["val_loss"].values.tolist() == [1, 1 / 2, 1 / 3]
+        assert not (folder / "artifacts").exists()
+
+    def test_damaged_gives_its_runs_back_with_the_artifacts_that_journals_had_let_go(self, tracker: Tracker) -> None:
+        folder = journalled("done")
+        tracker("sync")
+        (before,) = stored()
+        assert not (folder / "artifacts").exists()
+        DATABASE.write_bytes(b"no longer a database" * 1_000)
+        result = tracker("repair")
+        (after,) = stored()
+        assert (result.status, result.out.strip()) == (0, after.run_id)
+        assert result.err.startswith(
+            f"cannot read the store {DATABASE.absolute()}: file is not a database\nmoved aside to "
+        )
+        assert after.run_id != before.run_id
+        assert (after.tags, str(after.metrics), after.ended) == (before.tags, str(before.metrics), before.ended)
+        assert said_in(after) == "done"
+
+    def test_gives_back_what_there_is_where_an_artifact_is_nowhere(self, tracker: Tracker) -> None:
+        journalled("done")
+        tracker("sync")
+        for file in Path("mlruns").rglob("said.txt"):
+            file.unlink()
+        DATABASE.write_bytes(b"no longer a database" * 1_000)
+        result = tracker("repair")
+        assert result.status == 0
+        assert "warning: run done is rebuilt without what is nowhere any more: notes/said.txt" in result.err
+        assert [run.status for run in stored()] == ["FINISHED"]
+        assert tracker("sync").err == "every run is in its store\n"
+
+    def test_leaves_runs_of_other_stores_to_them(self, tracker: Tracker) -> None:
+        half_made()
+        DATABASE.rename("other.db")
+        journalled("done")
+        result = tracker("repair", "--tracking-uri", "sqlite:///other.db")
+        assert (result.status, result.out) == (0, "")
+        assert "no journal beside it holds a run to rebuild" in result.err
+        assert Path("other.db.broken-1").exists()
+
+    def test_waits_for_nobody_who_sends_a_run(self, tracker: Tracker) -> None:
+        folder = journalled("busy")
+        journalled("done")
+        half_made()
+        with sending(folder):
+            result = tracker("repair")
+        assert result.status == 1
+        assert "run busy is being sent by another process: run `tracker repair` again" in result.err
+        assert [run.name for run in stored()] == ["done"]
+        assert tracker("sync").status == 0
+        assert sorted(run.name for run in stored()) == ["busy", "done"]
+
+
+class TestAStoreThatIsGone:
+    def test_is_made_anew_from_the_journals(self, tracker: Tracker) -> None:
+        journalled("done")
+        journalled("cut", ended=False)
+        tracker("sync")
+        DATABASE.unlink()
+        result = tracker("repair")
+        assert result.status == 0
+        assert result.err.startswith(f"the store {DATABASE.absolute()} is gone\n")
+        assert sorted((run.name, said_in(run)) for run in stored()) == [("cut", "cut"), ("done", "done")]
+
+    def test_and_never_had_a_run_is_not_made(self, tracker: Tracker) -> None:
+        journalled("done")
+        result = tracker("repair")
+        assert (result.status, result.out) == (1, "")
+        assert "does not exist: `tracker run` makes it" in result.err
+        assert not DATABASE.exists()
+
+    def test_in_part_gets_the_runs_again_that_it_lacks(self, tracker: Tracker) -> None:
+        journalled("kept")
+        tracker("sync")
+        before = DATABASE.read_bytes()
+        journalled("lost")
+        tracker("sync")
+        DATABASE.write_bytes(before)
+        result = tracker("repair")
+        assert result.status == 0
+        assert "lacks what was sent to it: lost\n" in result.err
+        assert sorted((run.name, said_in(run)) for run in stored()) == [("kept", "kept"), ("lost", "lost")]
+
+
+class TestAMovedStore:
+    def test_learns_where_its_artifacts_are_now(self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+        journalled("done")
+        tracker("sync")
+        moved = Path.cwd().with_name("moved")
+        Path.cwd().rename(moved)
+        monkeypatch.chdir(moved)
+        (run,) = stored()
+        result = tracker("repair")
+        assert result.status == 0
+        assert result.out.splitlines() == [
+            f"{moved.as_uri()}/mlruns/0",
+            f"{moved.as_uri()}/mlruns/tracker",
+            f"{moved.as_uri()}/mlruns/tracker/{run.run_id}/artifacts",
+        ]
+        assert result.err.splitlines() == [
+            f"the store {moved / DATABASE} was moved: places of artifacts rewritten: 3",
+            f"the store as it was is kept in {moved / DATABASE}.before-repair-1",
+        ]
+        assert said_in(run) == "done"
+        again = tracker("repair")
+        assert (again.out, again.err) == ("", f"nothing is wrong with the store {moved / DATABASE}\n")
+
+
+class TestAStoreThatIsWell:
+    def test_stays_as_it_is(self, tracker: Tracker) -> None:
+        journalled("done")
+        tracker("sync")
+        before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+        for _ in range(2):
+            result = tracker("repair")
+            assert (result.status, result.out) == (0, "")
+            assert result.err == f"nothing is wrong with the store {DATABASE.absolute()}\n"
+        assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+    def test_gets_no_run_back_that_was_deleted_in_it(self, tracker: Tracker) -> None:
+        journalled("unwanted")
+        tracker("sync")
+        execute("UPDATE runs SET lifecycle_stage = 'deleted'")
+        assert tracker("repair").err == f"nothing is wrong with the store {DATABASE.absolute()}\n"
+        assert statuses() == [("FINISHED", "deleted")]
+
+    def test_of_a_newer_mlflow_is_refused_as_ever(self, tracker: Tracker) -> None:
+        journalled("done")
+        tracker("sync")
+        execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+        result = tracker("repair")
+        assert (result.status, result.out) == (1, "")
+        assert "was made by a newer MLflow" in result.err
+        assert DATABASE.exists()
+
+    def test_that_is_a_server_is_refused_in_one_line(self, tracker: Tracker) -> None:
+        result = tracker("repair", "--tracking-uri", "http://127.0.0.1:9")
+        assert result.status == 1
+        assert result.err == (
+            "tracker: http://127.0.0.1:9 is a tracking server, which is repaired where it runs: give its database\n"
+        )

@@ -1,0 +1,189 @@
+"""``tracker repair``: set a broken store aside and make it anew from the journals, or tell a moved one where it is."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from tracker.cli.options import journals_of, locate_store, uri_option
+from tracker.cli.terminal import complain, notice, some, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.entries import Delivery, Entry
+    from tracker.journal.reader import Journal
+    from tracker.store.location import Location
+    from tracker.store.repair import Condition
+
+_EXAMPLES = """
+\b
+Examples:
+  tracker repair
+  tracker repair --tracking-uri sqlite:///runs/mlflow.db
+"""
+
+
+@click.command(epilog=_EXAMPLES, short_help="Mend a broken or moved store.")
+@uri_option
+def repair(*, tracking_uri: str | None) -> int:
+    """Mend a store that is broken, gone, lacks runs or was moved; prints the ids of the runs rebuilt, the new places.
+
+    A broken store is moved aside and made anew from the journals in .tracker/; a run that is rebuilt has a new id.
+    In one that was moved, the places of the artifacts are rewritten, so that MLflow finds them too, and a copy of
+    the store as it was is kept. Nothing is deleted, and a store that is well stays as it is.
+    """
+    from tracker.errors import StoreError
+    from tracker.store.schema import State, refusal
+
+    location = locate_store(tracking_uri)
+    condition, kept = _settled(location), _journals(location)
+    if condition.broken:
+        _set_aside(location, condition)
+        return _rebuild(location, kept)
+    if condition.state is State.READY:
+        return _mend(location, condition, kept)
+    if condition.state in {State.ABSENT, State.EMPTY} and any(journal.delivery for journal in kept):
+        notice(f"the store {location.shown} is gone")
+        return _rebuild(location, kept)
+    assert location.database is not None  # noqa: S101  (`examine` refuses a server)
+    assert condition.state is not None  # noqa: S101  (it is broken otherwise)
+    raise StoreError(refusal(location.database, condition.state))
+
+
+def _settled(location: Location) -> Condition:
+    """Examine a store, once no other program is just making it."""
+    from tracker.errors import StoreError
+    from tracker.store.repair import examine
+    from tracker.store.schema import State
+
+    condition = examine(location)
+    if condition.state is State.HALF_MADE:
+        from tracker.store.open import open_store
+
+        with suppress(StoreError):
+            open_store(location)
+            return examine(location)
+    return condition
+
+
+def _journals(location: Location) -> list[Journal]:
+    """Return the journals of a store's runs."""
+    from tracker.cli.reading import store_of
+    from tracker.journal.reader import journals
+
+    return [journal for journal in journals(journals_of(location)) if store_of(journal).uri == location.uri]
+
+
+def _set_aside(location: Location, condition: Condition) -> None:
+    from tracker.store.repair import set_aside
+
+    whole = condition.damage if condition.state is None else None
+    what = condition.damage or "its making was broken off"
+    notice(whole or f"the store {location.shown} is broken: {what}")
+    notice(f"moved aside to {set_aside(location)}: what only that store had is still there")
+
+
+def _mend(location: Location, condition: Condition, kept: Sequence[Journal]) -> int:
+    """Rewrite what was moved and send again what is lost; a store that is well stays as it is."""
+    if condition.moved:
+        _relocate(location)
+    lost = _lost(location, kept)
+    if lost:
+        names = some([journal.started.name for journal in lost])
+        notice(f"the store {location.shown} lacks what was sent to it: {names}")
+        return _rebuild(location, lost)
+    if not condition.moved:
+        notice(f"nothing is wrong with the store {location.shown}")
+    return 0
+
+
+def _relocate(location: Location) -> None:
+    from tracker.store.repair import relocate
+
+    moved, copy = relocate(location)
+    notice(f"the store {location.shown} was moved: places of artifacts rewritten: {len(moved)}")
+    if copy:
+        notice(f"the store as it was is kept in {copy}")
+    for place in moved:
+        click.echo(place.new)
+
+
+def _lost(location: Location, kept: Sequence[Journal]) -> list[Journal]:
+    """Return the journals whose run was sent and is not in the store; one that was deleted there is not lost."""
+    sent = [(journal, journal.delivery.run_id) for journal in kept if journal.delivery]
+    if not sent:
+        return []
+
+    from tracker.store.failures import GoneError
+    from tracker.store.open import open_store
+
+    store, lost = open_store(location), []
+    for journal, run_id in sent:
+        try:
+            store.check_run(run_id)
+        except GoneError:
+            lost.append(journal)
+    return lost
+
+
+def _rebuild(location: Location, kept: Sequence[Journal]) -> int:
+    """Send journals from their first entry on, each as far as it goes."""
+    if not kept:
+        notice("no journal beside it holds a run to rebuild: the next `tracker run` makes a new store")
+    rebuilt = [_rebuilt(location, journal) for journal in kept]
+    return 0 if all(rebuilt) else 1
+
+
+def _rebuilt(location: Location, journal: Journal) -> bool:
+    """Send one journal, and say what came of it."""
+    from tracker.errors import TrackerError
+
+    name = f"run {journal.started.name}"
+    try:
+        delivery = _sent_again(location, journal)
+    except TrackerError as error:
+        complain(f"{name} is not rebuilt: {error}")
+        return False
+    if delivery is None:
+        complain(f"{name} is being sent by another process: run `tracker repair` again once that has ended")
+        return False
+    notice(f"{name} is rebuilt with {len(journal.epochs)} epochs")
+    click.echo(delivery.run_id)
+    return True
+
+
+def _sent_again(location: Location, journal: Journal) -> Delivery | None:
+    """Send a journal as if nothing had been; None where another process sends it."""
+    from tracker.cli.courier import let_go
+    from tracker.journal.delivery import sending, write_delivery
+    from tracker.journal.reader import ARTIFACTS
+    from tracker.store.send import Sender
+
+    with sending(journal.folder) as mine:
+        if not mine:
+            return None
+        entries = _at_hand(location, journal)
+        sender = Sender(location, journal.id, None, partial(write_delivery, journal.folder))
+        delivery = sender.send(entries, journal.folder / ARTIFACTS)
+    let_go(journal.folder)
+    return delivery
+
+
+def _at_hand(location: Location, journal: Journal) -> list[Entry]:
+    """Return a journal's entries, its artifacts brought back; one that is nowhere leaves an entry that says nothing."""
+    from tracker.entries import Attached, Tagged
+    from tracker.journal.reader import ARTIFACTS
+    from tracker.store.repair import restore_artifacts
+
+    attached = {entry.path for entry in journal.entries if isinstance(entry, Attached)}
+    missing: tuple[str, ...] = ()
+    if journal.delivery and location.database:
+        artifacts, folder = journal.folder / ARTIFACTS, location.database.parent
+        missing = restore_artifacts(journal.delivery.artifacts, sorted(attached), artifacts, folder)
+    if missing:
+        warn(f"run {journal.started.name} is rebuilt without what is nowhere any more: {some(missing)}")
+    return [Tagged({}) if isinstance(entry, Attached) and entry.path in missing else entry for entry in journal.entries]
