@@ -9,8 +9,10 @@ checkpoint of every epoch in a folder of the working directory. Times are from t
 next, on the clock and on the processor (which other work on the machine disturbs less); "first" is from the start to
 the end of the first epoch, with the network built and traced.
 
-What a checkpoint costs is measured by itself, as it is less than whole epochs differ among themselves: the time from
-the moment an epoch's metrics are known until it is told of, less the same without checkpoints.
+What keeping a run safe costs is measured by itself, as it is less than whole epochs differ among themselves. A
+checkpoint: the time from the moment an epoch's metrics are known until it is told of, less the same without
+checkpoints. The journal: the time that a line takes to be safe. Sending: the processor's time of sending these epochs
+to a new SQLite store, all at once as the courier does after its rest; it happens beside the training.
 """
 
 from __future__ import annotations
@@ -19,16 +21,25 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 
+from tracker.entries import EpochDone, Started
+from tracker.journal.reader import ARTIFACTS, read
+from tracker.journal.writer import JournalWriter
 from tracker.runs import Configuration, RunPlan
+from tracker.store.location import locate
 from tracker.training.environment import environment
 from tracker.training.fit import Epoch, LabelledImages, TrainingData, train
 from tracker.training.segments import consecutive_segments, random_segments
 
 from tracker.training.backend import keras  # isort: skip  (after whatever sets it up)
 from tracker.training.networks import load_builder, parse_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CLASSES = tuple("abcde")
 OPTIONS = parse_options("cnn", {})
@@ -85,16 +96,48 @@ def plain_fit(plan: RunPlan, data: TrainingData) -> np.ndarray:
     return marks.seconds()
 
 
-def tracker_fit(plan: RunPlan, data: TrainingData, checkpoints: Path | None) -> tuple[np.ndarray, np.ndarray]:
+def tracker_fit(
+    plan: RunPlan, data: TrainingData, checkpoints: Path | None, tell: Callable[[Epoch], None] = lambda _: None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what each epoch took, and the seconds in it that went by between its metrics and its telling."""
     marks, trained = Marks(), []
 
     def on_epoch(epoch: Epoch) -> None:
         marks.add()
         trained.append(epoch.metrics["epoch_seconds"])
+        tell(epoch)
 
     train(plan, data, on_epoch=on_epoch, checkpoints=checkpoints)
     return marks.seconds(), marks.seconds()[1:, 0] - trained[1:]
+
+
+class Journalled:
+    """Keeps epochs in a journal, and sends them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._location = locate(None, folder)
+        self._folder = folder / ".tracker" / uuid4().hex
+        started = Started(0, self._location.uri, "bench", "a run", "val_accuracy", {}, {})
+        self._writer = JournalWriter.create(self._folder, started)
+        self.lines: list[float] = []
+
+    def tell(self, epoch: Epoch) -> None:
+        """Write an epoch, and note how long that took."""
+        began = time.perf_counter()
+        self._writer.append(EpochDone(1_000 * epoch.number, epoch.number, epoch.metrics))
+        self.lines.append(time.perf_counter() - began)
+
+    def sent(self) -> float:
+        """Send all epochs, and return the processor's seconds that one took; making the run is not counted."""
+        from tracker.store.send import Sender
+
+        self._writer.close()
+        entries = read(self._folder).entries
+        sender = Sender(self._location, self._folder.name, None, lambda _: None)
+        sender.send(entries[:1], self._folder / ARTIFACTS)
+        began = time.process_time()
+        sender.send(entries, self._folder / ARTIFACTS)
+        return (time.process_time() - began) / (len(entries) - 1)
 
 
 def show(runs: dict[str, list[np.ndarray]]) -> None:
@@ -108,12 +151,19 @@ def show(runs: dict[str, list[np.ndarray]]) -> None:
         print(f"{name:10} {on_the_clock} {processor:8.3f} {processor_ratio:8.2f}")
 
 
-def show_cost(told: dict[str, list[np.ndarray]], epoch: float, sizes: list[int]) -> None:
+def show_cost(
+    told: dict[str, list[np.ndarray]], epoch: float, sizes: list[int], lines: list[float], sending: float
+) -> None:
     telling = {name: np.concatenate(some) for name, some in told.items()}
     cost = np.median(telling[SAVED]) - np.median(telling[TRACKER])
     print(
         f"a checkpoint: {1e3 * cost:.1f} ms (longest {1e3 * telling[SAVED].max():.1f}), "
         f"{cost / epoch:.1%} of Keras' epoch; on disk in the end: {len(sizes)} files, {sum(sizes) / 1e6:.2f} MB"
+    )
+    line = float(np.median(lines))
+    print(
+        f"a journal line: {1e3 * line:.1f} ms (longest {1e3 * max(lines):.1f}); sending, beside the training: "
+        f"{1e3 * sending:.1f} ms of the processor; all three {(cost + line + sending) / epoch:.1%} of Keras' epoch"
     )
 
 
@@ -128,20 +178,25 @@ def main() -> None:
     runs: dict[str, list[np.ndarray]] = {KERAS: [], TRACKER: [], SAVED: []}
     told: dict[str, list[np.ndarray]] = {TRACKER: [], SAVED: []}
     sizes: list[int] = []
+    lines: list[float] = []
+    sending: list[float] = []
     for _ in range(arguments.rounds):
         runs[KERAS].append(plain_fit(plan, data))
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # elsewhere it may be in memory
-            for name, checkpoints in ((TRACKER, None), (SAVED, Path(folder))):
-                seconds, telling = tracker_fit(plan, data, checkpoints)
+            journalled, kept = Journalled(Path(folder)), Path(folder, "checkpoints")
+            for name, checkpoints, tell in ((TRACKER, None, lambda _: None), (SAVED, kept, journalled.tell)):
+                seconds, telling = tracker_fit(plan, data, checkpoints, tell)
                 runs[name].append(seconds)
                 told[name].append(telling)
-            sizes = [path.stat().st_size for path in Path(folder).iterdir()]
+            sizes = [path.stat().st_size for path in kept.iterdir()]
+            lines += journalled.lines
+            sending.append(journalled.sent())
     print(
         f"kernel {arguments.kernel}, {environment()['threads']} thread(s), "
         f"{arguments.epochs} epochs, {arguments.rounds} rounds"
     )
     show(runs)
-    show_cost(told, float(np.median(np.concatenate([run[1:, 0] for run in runs[KERAS]]))), sizes)
+    show_cost(told, float(np.median(np.concatenate([run[1:, 0] for run in runs[KERAS]]))), sizes, lines, min(sending))
 
 
 if __name__ == "__main__":

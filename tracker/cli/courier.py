@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tracker.store.location import Location
     from tracker.store.send import Sender
 
+REST_S = 5.0
+"""How long a store is left alone after it took something: several short epochs are then one call."""
+
 PAUSES_S = (2.0, 5.0, 15.0, 60.0)
 """How long a store that is away is left alone: after the first failure in a row, the second, and so on."""
 
@@ -121,7 +124,7 @@ class Courier:
             failures = 0 if self._sent(sender) else failures + 1
             if failures:
                 self._news.set()
-                self._closing.wait(PAUSES_S[min(failures, len(PAUSES_S)) - 1])
+            self._closing.wait(PAUSES_S[min(failures, len(PAUSES_S)) - 1] if failures else REST_S)
         self._sent(sender)
 
     def _sent(self, sender: Sender) -> bool:
