@@ -21,8 +21,11 @@ class DatasetUsed:
 
     Parameters
     ----------
-    name, digest, source : str
-        As in `tracker.store.write.RunWriter.log_dataset`.
+    name : str
+    digest : str
+        Its fingerprint.
+    source : str
+        The ``--data`` given, or ``demo``.
     context : str
         What it served for: ``training``, ``validation``.
     classes : tuple of str

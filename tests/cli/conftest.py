@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.logged import START, send_run
 from tracker.cli import main
+from tracker.entries import Ended, EpochDone, Started
 from tracker.runs import Predictions
 from tracker.store.artifacts import VALIDATION, predictions_csv
 from tracker.store.location import locate
-from tracker.store.write import start_run
 
 if TYPE_CHECKING:
-    from tracker.store.write import Ending
+    from tracker.entries import Status
 
 SR = 8_000
 
@@ -84,13 +85,13 @@ LogRun = Callable[..., str]
 @pytest.fixture
 def log_run(tracker: Tracker) -> LogRun:
     """Log a run as `tracker run` does, but without training: ``log_run("1101", kernel_size="3")``; returns its id."""
-    clock, numbers = itertools.count(1_700_000_000_000, 1_000), itertools.count(1)
+    numbers = itertools.count(1)
 
     def log(
         right: str | None = None,
         *,
         name: str = "a run",
-        status: Ending = "FINISHED",
+        status: Status = "FINISHED",
         uri: str | None = None,
         experiment: str = "tracker",
         data: str = "demo",
@@ -101,16 +102,19 @@ def log_run(tracker: Tracker) -> LogRun:
         usual = {"seed": "0", "split_seed": "0", "validation_fraction": "0.2", "test_fraction": "0", "epochs": "60"}
         tags = {"tracker.dataset": "d", "tracker.split": "s", "tracker.data": data, "tracker.version": "1"}
         asked = usual | {"model": "cnn", "kernel_size": "3", "learning_rate": "0.001"} | params
-        writer = start_run(locate(uri, Path.cwd()), experiment, name, asked, tags, clock=lambda: next(clock))
-        lowest = 0.5 + next(numbers) / 100
-        for epoch in (1, 2, 3):
-            writer.log_epoch(epoch, {"val_loss": lowest + abs(epoch - 2), "epoch_seconds": 1.5})
-        if right is not None:
-            writer.log_text(predictions_csv(_said(right, labels, clip)), VALIDATION)
-        writer.finish(status)
-        return writer.run_id
+        number = next(numbers)
+        time = START + 10_000 * number
+        begun = Started(time, "", experiment, name, "val_accuracy", asked, tags)
+        losses = {epoch: 0.5 + number / 100 + abs(epoch - 2) for epoch in (1, 2, 3)}
+        trained = (EpochDone(time + e, e, {"val_loss": loss, "epoch_seconds": 1.5}) for e, loss in losses.items())
+        files = {} if right is None else {VALIDATION: _csv(_said(right, labels, clip))}
+        return send_run(locate(uri, Path.cwd()), *trained, Ended(time + 9_000, status), started=begun, files=files)
 
     return log
+
+
+def _csv(said: Predictions) -> bytes:
+    return predictions_csv(said).encode("utf-8", "surrogateescape")
 
 
 def _said(right: str, labels: tuple[str, str], clip: str) -> Predictions:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.logged import START, send_run
+from tracker.entries import Ended, Measured, Started
 from tracker.store.location import locate
-from tracker.store.write import start_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Tracker
+    from tests.cli.conftest import LogRun, Tracker
 
 # fmt: off
 WRITEUP = (
@@ -40,14 +41,12 @@ TITLES = (
 @pytest.fixture
 def writeup(tracker: Tracker, tmp_path: Path) -> Tracker:
     """The command line in a folder whose store holds the writeup's four runs: final metrics only."""
-    clock = iter(range(1_700_000_000_000, 1_800_000_000_000, 1_000))
-    for params, loss, accuracy in WRITEUP:
-        tags = {"tracker.validation_clips": "30", "tracker.dataset": "d", "tracker.split": "s"}
-        name = f"run {params['kernel_size']}"
-        place = locate(None, tmp_path / "work")
-        writer = start_run(place, "tracker", name, params | {"seed": "0"}, tags, clock=lambda: next(clock))
-        writer.log_metrics({"best_val_loss": loss, "best_val_accuracy": accuracy, "best_epoch": 30, "stop_epoch": 45})
-        writer.finish("FINISHED")
+    tags = {"tracker.validation_clips": "30", "tracker.dataset": "d", "tracker.split": "s"}
+    for number, (params, loss, accuracy) in enumerate(WRITEUP):
+        logged = params | {"seed": "0"}
+        begun = Started(START + number, "", "tracker", f"run {params['kernel_size']}", "val_accuracy", logged, tags)
+        said = {"best_val_loss": loss, "best_val_accuracy": accuracy, "best_epoch": 30, "stop_epoch": 45}
+        send_run(locate(None, tmp_path / "work"), Measured(START, said), Ended(START + 9, "FINISHED"), started=begun)
     return tracker
 
 
@@ -139,9 +138,8 @@ class TestRuns:
         assert [run["validation"] for run in listed][2] == {"correct": 26, "n": 30}
         assert [run["options"]["plateau"] for run in listed] == ["0.3x10", "off", "0.5x15", "0.1x5"]
 
-    def test_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, tmp_path: Path) -> None:
-        place = locate(None, tmp_path / "work")
-        start_run(place, "tracker", "\x1b[31mred\x1b[0m [bold]x[/bold]", {}, {}).finish("FINISHED")
+    def test_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run(name="\x1b[31mred\x1b[0m [bold]x[/bold]")
         result = tracker("runs")
         assert "\x1b" not in result.out
         assert "[bold]x[/bold]" in result.out

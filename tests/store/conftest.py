@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
 
 import numpy as np
 import pytest
 from filelock import FileLock
 
+from tests.logged import CLASSES, START, STARTED, epochs
 from tests.store.make_schema import migrated
-from tracker.entries import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
+from tracker.entries import Attached, Ended, Measured, Tagged
 from tracker.runs import EpochPredictions, Predictions
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
-from tracker.store.send import Sender
 from tracker.store.ui import serving
-from tracker.store.write import RunWriter, start_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from tracker.entries import Entry
-
-CLASSES = ("blues", "jazz", "rock")
-START = 1_700_000_000_000
 
 
 def predictions(n: int = 4, seed: int = 0) -> Predictions:
@@ -48,31 +41,7 @@ def epoch_predictions(epochs: int = 3, n: int = 4) -> EpochPredictions:
     return EpochPredictions(each[0].clips, each[0].labels, CLASSES, stacked)
 
 
-def ticking(start: int = START) -> Callable[[], int]:
-    """A clock that is one second later each time it is asked."""
-    times = itertools.count(start, 1_000)
-    return lambda: next(times)
-
-
 MANIFEST = "path,label,group,split,fold\nblues/000.wav,blues,artist 1,validation,\nx,jazz,artist 2,train,\n"
-
-STARTED = Started(
-    time=START,
-    uri="sqlite:///mlflow.db",
-    experiment="tracker",
-    name="a run",
-    metric="val_accuracy",
-    params={"kernel_size": "7", "learning_rate": "0.0001"},
-    tags={"tracker.data": "demo"},
-    datasets=tuple(DatasetUsed("demo", "f" * 64, "demo", of, CLASSES, 4) for of in ("training", "validation")),
-)
-
-
-def epochs(*losses: float, first: int = 1, start: int = START) -> list[EpochDone]:
-    """Epochs that took a second each."""
-    return [
-        EpochDone(start + 1_000 * n, n, {"loss": loss / 2, "val_loss": loss}) for n, loss in enumerate(losses, first)
-    ]
 
 
 def whole_journal(artifacts: Path) -> list[Entry]:
@@ -98,25 +67,6 @@ def whole_journal(artifacts: Path) -> list[Entry]:
         Attached("model"),
         Ended(START + 5_000, "FINISHED"),
     ]
-
-
-def send_run(
-    location: Location, *entries: Entry, started: Started = STARTED, files: Mapping[str, bytes] | None = None
-) -> str:
-    """Send a journal, with its files before anything else, and return the run's id."""
-    attached = files or {}
-    with TemporaryDirectory() as folder:
-        for path, data in attached.items():
-            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
-            Path(folder, path).write_bytes(data)
-        sender = Sender(location, uuid4().hex, None, lambda _delivery: None)
-        return sender.send([started, *(Attached(path) for path in attached), *entries], Path(folder)).run_id
-
-
-@pytest.fixture
-def writer(location: Location) -> RunWriter:
-    """A run just started in an empty store."""
-    return start_run(location, "tracker", "a run", {"kernel_size": "7"}, {"tracker.data": "demo"}, clock=ticking())
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store.conftest import CLASSES, epoch_predictions
+from tests.logged import CLASSES
+from tests.store.conftest import epoch_predictions
 from tracker.runs import EpochPredictions, Predictions
 from tracker.store.artifacts import (
     epoch_predictions_npz,

@@ -13,7 +13,7 @@ import keras
 import mlflow
 from mlflow import MlflowClient
 
-from tests.store.conftest import STARTED
+from tests.logged import STARTED
 from tracker.entries import Attached
 from tracker.store.model import save_keras_model
 from tracker.store.send import Sender

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tests.store.conftest import MANIFEST, START, STARTED, epoch_predictions, epochs, predictions, send_run
+from tests.logged import START, STARTED, epochs, send_run
+from tests.store.conftest import MANIFEST, epoch_predictions, predictions
 from tracker.entries import Ended, EpochDone, Measured
 from tracker.errors import StoreError
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from mlflow import MlflowClient
 
-from tests.store.conftest import STARTED, epochs, whole_journal
+from tests.logged import STARTED, epochs
+from tests.store.conftest import whole_journal
 from tracker.entries import Attached
 from tracker.errors import StoreError
 from tracker.store.artifacts import DATASET, VALIDATION

@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from bench.at_once import send_at_once
-from tests.store.conftest import START, STARTED, epochs, whole_journal
+from tests.logged import START, STARTED, epochs
+from tests.store.conftest import whole_journal
 from tracker.entries import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged
 from tracker.errors import StoreError
 from tracker.store.failures import GoneError, UnreachableError

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.store.conftest import STARTED, Served, epochs, whole_journal
+from tests.logged import STARTED, epochs
+from tests.store.conftest import Served, whole_journal
 from tracker.entries import Delivery, Ended, Resumed
 from tracker.store.client import client_of
 from tracker.store.failures import GoneError, UnreachableError

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.store.conftest import START, STARTED, Served, epoch_predictions, epochs, predictions, send_run
+from tests.logged import START, STARTED, epochs, send_run
+from tests.store.conftest import Served, epoch_predictions, predictions
 from tracker.entries import Ended, EpochDone, Measured, Started
 from tracker.errors import StoreError
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from playwright.sync_api import expect, sync_playwright
 
-from tests.store.conftest import START, STARTED, Served, predictions, send_run
+from tests.logged import START, STARTED, send_run
+from tests.store.conftest import Served, predictions
 from tracker.entries import DatasetUsed, Ended, EpochDone, Measured, Tagged
 from tracker.store.artifacts import VALIDATION, predictions_csv
 

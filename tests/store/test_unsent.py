@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests.store.conftest import START, STARTED, epochs, whole_journal
+from tests.logged import START, STARTED, epochs
+from tests.store.conftest import whole_journal
 from tracker.entries import Attached, Ended, EpochDone, Measured, Resumed
 from tracker.store.artifacts import VALIDATION
 from tracker.store.read import read_experiment

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.store.conftest import START, STARTED, epochs
+from tests.logged import START, STARTED, epochs
 from tracker.entries import Ended, EpochDone, Measured, Resumed, Tagged
 from tracker.store.values import REASON_TAG, Value, ended, started, tags, values
 

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.logged import START, STARTED, send_run
+from tracker.errors import StoreError
+from tracker.store.open import open_store
+from tracker.store.stored_run import StoredRun
+from tracker.store.values import Value
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlflow.entities import Run
+
+    from tracker.entries import Status
+    from tracker.store.location import Location
+
+
+@pytest.fixture
+def run(location: Location) -> StoredRun:
+    """A run just started, in a store of its own."""
+    run_id = send_run(location, started=STARTED)
+    return StoredRun(open_store(location), run_id)
+
+
+def as_mlflow_has_it(location: Location, run: StoredRun) -> Run:
+    return MlflowClient(location.uri).get_run(run.run_id)
+
+
+class TestLogParams:
+    def test_writes_more_than_mlflow_takes_at_once(self, location: Location, run: StoredRun) -> None:
+        params = {f"option {i}": str(i) for i in range(250)}
+        run.log_params(params)
+        assert as_mlflow_has_it(location, run).data.params == {**STARTED.params, **params}
+
+    def test_refuses_one_that_would_be_cut(self, location: Location, run: StoredRun) -> None:
+        with pytest.raises(StoreError, match="the param note must be at most 6,000 characters, got 6,001"):
+            run.log_params({"note": "x" * 6_001})
+        assert as_mlflow_has_it(location, run).data.params == STARTED.params
+
+
+class TestLogValues:
+    def test_writes_each_at_its_step_and_time(self, location: Location, run: StoredRun) -> None:
+        run.log_values([Value("loss", 0.5, START + 1, 1), Value("loss", math.nan, START + 2, 2)])
+        history = MlflowClient(location.uri).get_metric_history(run.run_id, "loss")
+        assert [(metric.step, metric.timestamp) for metric in history] == [(1, START + 1), (2, START + 2)]
+        assert math.isnan(as_mlflow_has_it(location, run).data.metrics["loss"])
+
+    def test_writes_all_or_none(self, location: Location, run: StoredRun) -> None:
+        with pytest.raises(StoreError, match="the name of a metric"):
+            run.log_values([Value("loss", 0.5, START, 1), Value("a\nb", 0.5, START, 1)])
+        assert not as_mlflow_has_it(location, run).data.metrics
+
+    def test_says_once_what_went_wrong_and_prints_nothing(
+        self, run: StoredRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
+        with pytest.raises(StoreError, match="file is not a database"):
+            run.log_values([Value("loss", 0.5, START, 1)])
+        assert capfd.readouterr() == ("", "")
+
+
+class TestSetTags:
+    def test_writes_them_over_those_of_the_same_name(self, location: Location, run: StoredRun) -> None:
+        run.set_tags({"tracker.data": "gtzan", "mlflow.note.content": "# What was hard"})
+        tags = as_mlflow_has_it(location, run).data.tags
+        assert (tags["tracker.data"], tags["mlflow.note.content"]) == ("gtzan", "# What was hard")
+
+    def test_refuses_one_that_would_be_cut(self, location: Location, run: StoredRun) -> None:
+        with pytest.raises(StoreError, match="at most 8,000 characters"):
+            run.set_tags({"mlflow.note.content": "x" * 8_001})
+        assert "mlflow.note.content" not in as_mlflow_has_it(location, run).data.tags
+
+
+class TestLogPath:
+    def test_writes_a_file_where_mlflow_finds_it(self, location: Location, run: StoredRun, tmp_path: Path) -> None:
+        (tmp_path / "curves.png").write_bytes(b"\x89PNG\xff")
+        run.log_path(tmp_path / "curves.png", "figures/curves.png")
+        (found,) = MlflowClient(location.uri).list_artifacts(run.run_id, "figures")
+        assert (found.path, found.file_size) == ("figures/curves.png", 5)
+        assert (
+            tmp_path / "mlruns/tracker" / run.run_id / "artifacts/figures/curves.png"
+        ).read_bytes() == b"\x89PNG\xff"
+
+    def test_says_in_one_line_what_could_not_be_written(self, run: StoredRun, tmp_path: Path) -> None:
+        (tmp_path / "mlruns").touch()
+        (tmp_path / "a.txt").touch()
+        with pytest.raises(StoreError, match=rf"cannot write the a.txt of run {run.run_id} to .*mlflow.db: ") as error:
+            run.log_path(tmp_path / "a.txt", "a.txt")
+        assert "\n" not in str(error.value)
+
+
+class TestEnd:
+    @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+    def test_ends_the_run_then(self, location: Location, run: StoredRun, status: Status) -> None:
+        run.end(status, START + 2_000)
+        info = as_mlflow_has_it(location, run).info
+        assert (info.status, info.end_time) == (status, START + 2_000)
