@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import _validate_param_name
 
+from tests.logged import STARTED, send_run
 from tracker.errors import StoreError
-from tracker.store.limits import check_keys, check_params, check_tags
+from tracker.store.limits import check_keys, check_params, check_start, check_tags
+
+if TYPE_CHECKING:
+    from tracker.store.location import Location
 
 
 def mlflow_takes(key: str) -> bool:
@@ -40,6 +47,31 @@ class TestCheckKeys:
     @pytest.mark.parametrize("key", ["val_loss", "train/loss", "a b:c-d.e", "größe", "k" * 250])
     def test_takes_every_usual_name(self, key: str) -> None:
         check_keys("metric", [key])
+
+
+class TestCheckStart:
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            ({"experiment": ""}, "the name of an experiment must be 1 to 500 characters, got 0"),
+            ({"experiment": "e" * 501}, "the name of an experiment must be 1 to 500 characters, got 501"),
+            ({"experiment": "caf\udce9"}, r"the name of the experiment must be Unicode, got 'caf\\udce9'"),
+            ({"name": "caf\udce9"}, r"the name of the run must be Unicode, got 'caf\\udce9'"),
+            ({"params": {"a|b": "1"}}, r"the name of a param must be .*, got 'a\|b'"),
+            ({"params": {"model": "x" * 6_001}}, "the param model must be at most 6,000 characters, got 6,001"),
+            ({"tags": {"tracker.data": "caf\udce9"}}, r"the tag tracker\.data must be Unicode, got 'caf\\udce9'"),
+        ],
+    )
+    def test_refuses_what_mlflow_would_cut_or_refuse(self, asked: dict[str, str], said: str) -> None:
+        with pytest.raises(StoreError, match=said):
+            check_start(replace(STARTED, **asked))
+
+    @pytest.mark.parametrize(
+        "asked", [{"experiment": "e" * 500}, {"experiment": " /..\n"}, {"name": ""}, {"name": "n" * 10_000}]
+    )
+    def test_takes_what_a_store_takes(self, location: Location, asked: dict[str, str]) -> None:
+        check_start(replace(STARTED, **asked))
+        assert send_run(location, started=replace(STARTED, **asked))
 
 
 class TestCheckParams:

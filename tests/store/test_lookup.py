@@ -5,6 +5,7 @@ import pytest
 from tracker.errors import StoreError
 from tracker.runs import Run
 from tracker.store.lookup import find_run
+from tracker.store.values import JOURNAL_TAG
 
 
 def run(run_id: str, name: str = "a run") -> Run:
@@ -34,6 +35,11 @@ class TestFindRun:
     def test_names_the_runs_that_are_there(self) -> None:
         with pytest.raises(StoreError, match=r"no run has the id or name 'x'.*a1b2c3 \('k7'\)"):
             find_run(RUNS, "x")
+
+    @pytest.mark.parametrize("text", ["d0d0d0", "d0d"])
+    def test_takes_the_id_that_a_run_had_before_it_was_sent(self, text: str) -> None:
+        sent = Run("a1b2c4", "k9", "FINISHED", {}, {JOURNAL_TAG: "d0d0d0"}, {}, {})
+        assert find_run([*RUNS, sent], text) is sent
 
     def test_means_none_by_no_text(self) -> None:
         with pytest.raises(StoreError, match="no run has the id or name ''"):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING
 
 import pytest
 from mlflow import MlflowClient
 
-from tests.logged import START, STARTED, send_run
+from tests.logged import CLASSES, START, STARTED, send_run
+from tracker.entries import DatasetUsed
 from tracker.errors import StoreError
 from tracker.store.open import open_store
 from tracker.store.stored_run import StoredRun
@@ -75,6 +77,15 @@ class TestSetTags:
         with pytest.raises(StoreError, match="at most 8,000 characters"):
             run.set_tags({"mlflow.note.content": "x" * 8_001})
         assert "mlflow.note.content" not in as_mlflow_has_it(location, run).data.tags
+
+
+class TestLogDatasets:
+    def test_names_one_by_the_end_of_a_path_that_is_too_long(self, location: Location, run: StoredRun) -> None:
+        path = "/a" * 300 + "/genres"
+        run.log_datasets([DatasetUsed(path, "e" * 64, path, "validation", CLASSES, 4)])
+        held = [one.dataset for one in as_mlflow_has_it(location, run).inputs.dataset_inputs]
+        (found,) = [dataset for dataset in held if dataset.name != "demo"]
+        assert (found.name, json.loads(found.source)) == (path[-500:], {"uri": path})
 
 
 class TestLogPath:

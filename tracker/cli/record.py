@@ -20,6 +20,7 @@ import numpy as np
 from tracker.cli.courier import Courier, let_go
 from tracker.cli.prepare import identity
 from tracker.cli.terminal import notice, warn
+from tracker.conclusions.outcomes import DEFAULT_METRIC
 from tracker.data.splits import manifest_text
 from tracker.entries import DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
 from tracker.errors import JournalError
@@ -27,6 +28,7 @@ from tracker.journal.delivery import read_delivery
 from tracker.journal.writer import JournalWriter
 from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store.limits import TAG_LENGTH, check_start
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
 from tracker.training.networks import network_options
@@ -46,14 +48,8 @@ CHECKPOINTS = "checkpoints"
 ENVIRONMENT = "environment.txt"
 MODEL = "model"
 
-DEFAULT_METRIC = "val_accuracy"
-"""The primary metric of an experiment that is new."""
-
 KEEP_GOING_TAG = "tracker.keep_going"
 """Marks a run that goes on when the loss is no longer a number, also when it is resumed."""
-
-_LONGEST_TAG = 8_000
-"""Characters that MLflow keeps of a tag; the classes also head the columns of the predictions."""
 
 
 @dataclass(frozen=True)
@@ -139,13 +135,21 @@ class Recorder:
         return delivery.run_id if delivery else self.folder.name
 
     def start(self) -> None:
-        """Begin the journal, with params and tags, or go on with it; have it sent from here on."""
+        """Begin the journal, with params and tags, or go on with it; have it sent from here on.
+
+        Raises
+        ------
+        StoreError
+            If MLflow would cut or refuse one of them; nothing is begun then.
+        """
         told = self._courier.wake if self._courier else lambda: None
         if self._interrupted:
             self._writer = JournalWriter.reopen(self.folder, told)
             self._go_on(self._interrupted)
         else:
-            self._writer = JournalWriter.create(self.folder, self._started(), told)
+            started = self._started()
+            check_start(started)
+            self._writer = JournalWriter.create(self.folder, started, told)
             self._attach_data()
         if self._courier:
             self._courier.start()
@@ -254,8 +258,9 @@ class Recorder:
         entry = build_report(self.name, [run]).entries[0]
         for picture in (run_curves(run), run_confusion(run)):
             self.writer.attach_bytes(f"{picture.name}.png", picture.png)
-        words = [self._note or "", NOTE_END, render_description(entry)]
-        self.writer.append(Tagged({"mlflow.note.content": "\n\n".join(words).strip()}))
+        words = "\n\n".join([self._note or "", NOTE_END, render_description(entry)]).strip()
+        kept = words[:TAG_LENGTH]  # a title of many options may be long, and so may a note
+        self.writer.append(Tagged({"mlflow.note.content": kept}))
 
     def _attach_model(self, outcome: Outcome) -> None:
         from tracker.store.model import save_keras_model
@@ -272,7 +277,7 @@ class Recorder:
         steps = np.array(epochs, dtype=np.int64)
         curves = {name: Curve(steps, np.array([self._epochs[number][name] for number in epochs])) for name in names}
         return Run(
-            run_id=self.folder.name,
+            run_id=self.run_id,
             name=self.name,
             status=FINISHED,
             params=self._plan.params(),
@@ -329,7 +334,7 @@ def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
     }
     classes = json.dumps(prepared.dataset.classes)
-    if len(classes) <= _LONGEST_TAG:
+    if len(classes) <= TAG_LENGTH:  # they also head the columns of the predictions
         tags["tracker.classes"] = classes
     return tags | _commit() | ({"mlflow.note.content": note} if note else {})
 

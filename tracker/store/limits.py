@@ -1,4 +1,4 @@
-"""What MLflow keeps whole of params, tags and metrics: checked before anything is written.
+"""What MLflow keeps whole of names, params, tags and metrics: checked before anything is written.
 
 MLflow cuts a long value without a word and refuses a strange name in the middle of a batch, when the run is there.
 """
@@ -14,6 +14,9 @@ from tracker.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tracker.entries import Started
+
+EXPERIMENT_LENGTH = 500
 PARAM_LENGTH = 6_000
 TAG_LENGTH = 8_000
 KEY_LENGTH = 250
@@ -21,16 +24,29 @@ KEY_LENGTH = 250
 _KEY = re.compile(r"[\w.\- :/]+")
 
 
+def check_start(first: Started) -> None:
+    """Raise `StoreError` if MLflow would cut or refuse anything that a run starts with: such a run is not begun."""
+    if not 1 <= len(first.experiment) <= EXPERIMENT_LENGTH:
+        raise StoreError(
+            f"the name of an experiment must be 1 to {EXPERIMENT_LENGTH} characters, got {len(first.experiment)}: give "
+            "another --experiment"
+        )
+    _check_unicode("the name of the experiment", first.experiment)
+    _check_unicode("the name of the run", first.name)
+    check_params(first.params)
+    check_tags(first.tags)
+
+
 def check_params(params: Mapping[str, str]) -> None:
     """Raise `StoreError` if MLflow would cut or refuse one of these params."""
     check_keys("param", params)
-    _check_lengths("param", params, PARAM_LENGTH)
+    _check_values("param", params, PARAM_LENGTH)
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
     """Raise `StoreError` if MLflow would cut or refuse one of these tags."""
     check_keys("tag", tags)
-    _check_lengths("tag", tags, TAG_LENGTH)
+    _check_values("tag", tags, TAG_LENGTH)
 
 
 def check_keys(kind: str, keys: Iterable[str]) -> None:
@@ -44,7 +60,14 @@ def check_keys(kind: str, keys: Iterable[str]) -> None:
             )
 
 
-def _check_lengths(kind: str, values: Mapping[str, str], most: int) -> None:
+def _check_values(kind: str, values: Mapping[str, str], most: int) -> None:
     for key, value in values.items():
         if len(value) > most:
             raise StoreError(f"the {kind} {key} must be at most {most:,} characters, got {len(value):,}: shorten it")
+        _check_unicode(f"the {kind} {key}", value)
+
+
+def _check_unicode(what: str, text: str) -> None:
+    """Refuse bytes that are no Unicode, which a file's name may have and a database never takes."""
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise StoreError(f"{what} must be Unicode, got {text!r}: rename it")

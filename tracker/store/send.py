@@ -18,7 +18,7 @@ from tracker.errors import StoreError
 from tracker.store.client import ViewType, one_line_errors
 from tracker.store.failures import GoneError, UnreachableError
 from tracker.store.files import within
-from tracker.store.limits import check_params, check_tags
+from tracker.store.limits import check_start
 from tracker.store.open import open_store
 from tracker.store.stored_run import StoredRun
 from tracker.store.values import JOURNAL_TAG, started, values
@@ -115,8 +115,7 @@ class Sender:
 
     def _begin(self, first: Started) -> Delivery:
         """Find the journal's run, or make it."""
-        check_params(first.params)
-        check_tags(first.tags)
+        check_start(first)
         store = self._opened()
         experiment = store.ensure_experiment(first.experiment, first.metric)
         with one_line_errors(f"cannot start a run in {self._location.shown}"):

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _DIGEST_LENGTH = 12
 """Characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context."""
 
+_NAME_LENGTH = 500
+"""Characters that MLflow takes of a dataset's name; the end of a long path tells more than its beginning."""
+
 
 class StoredRun:
     """Writes to one run; every method raises `StoreError` if the store refuses, `UnreachableError` if it is away.
@@ -108,7 +111,7 @@ class StoredRun:
 
 def _dataset_input(used: DatasetUsed) -> DatasetInput:
     dataset = Dataset(
-        used.name,
+        used.name[-_NAME_LENGTH:],
         f"{used.digest[:_DIGEST_LENGTH]}-{used.context}",
         source_type="local",
         source=json.dumps({"uri": used.source}),
