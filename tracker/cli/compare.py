@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,10 @@ import click
 
 from tracker.cli.question import Question, question_options, read_runs
 from tracker.cli.shell import named_store, reaching
-from tracker.cli.terminal import plain
+from tracker.cli.terminal import console, plain, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from rich.table import Table
 
@@ -29,8 +28,6 @@ Examples:
 """
 
 _SHORT_ID = 8
-_WIDE = 200
-"""Columns of a table where there is no terminal to measure."""
 
 
 @click.command(epilog=_EXAMPLES, short_help="Compare two runs clip by clip.")
@@ -86,20 +83,21 @@ def _compared(first: str, second: str, question: Question) -> Comparison:
 
 
 def _print(comparison: Comparison) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     from tracker.render import view_comparison
 
-    piped = not sys.stdout.isatty()
-    console = Console(file=sys.stdout, width=_WIDE if piped else None)
+    out = console()
     for part in _parts(view_comparison(comparison)):
-        console.print(Text(plain(part)) if isinstance(part, str) else part, soft_wrap=piped and isinstance(part, str))
+        if isinstance(part, str):
+            out.print(Text(plain(part)), soft_wrap=not out.is_terminal)
+        else:
+            out.print(part)
 
 
 def _parts(view: ComparisonView) -> Iterator[str | Table]:
     """Yield what a terminal shows, line by line and table by table."""
-    yield _table(("", *view.called), _rows(view), flush_right=())
+    yield table(("", *view.called), _rows(view))
     if view.more_options:
         yield f"{view.more_options} more options differ: --format json has all of them."
     yield ""
@@ -110,7 +108,7 @@ def _parts(view: ComparisonView) -> Iterator[str | Table]:
         yield from _clips(view, clips)
     if view.classes:
         yield ""
-        yield _table(("class", "clips", *(f"right: {run}" for run in view.called)), _classes(view), (1, 2, 3))
+        yield table(("class", "clips", *(f"right: {run}" for run in view.called)), _classes(view), (1, 2, 3))
     if view.more_classes:
         yield f"{view.more_classes} more classes: --format json has all of them."
 
@@ -142,22 +140,10 @@ def _clips(view: ComparisonView, clips: ClipsView) -> Iterator[str | Table]:
     yield f"{clips.n} {what.format(clips.only)}; p is what a model gives the label:"
     headings = ("clip", "label", *(f"p of {run}" for run in view.called), f"{clips.other} says")
     rows = ((row.clip, row.label, *row.chances, row.taken_for or "-") for row in clips.rows)
-    yield _table(headings, rows, (2, 3))
+    yield table(headings, rows, (2, 3))
     if clips.more:
         yield f"{clips.more} more: --format json has all of them."
 
 
 def _classes(view: ComparisonView) -> Iterator[tuple[str, ...]]:
     return ((row.name, row.n, *row.correct) for row in view.classes)
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], flush_right: Sequence[int]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for place, heading in enumerate(headings):
-        table.add_column(Text(plain(heading)), justify="right" if place in flush_right else "left")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    return table

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from tracker.cli.options import locate_store, store_options
-from tracker.cli.terminal import plain, warn_of_unreadable
+from tracker.cli.terminal import console, table, warn_of_unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
     from tracker.conclusions.outcomes import Outcome
     from tracker.conclusions.study import Study
+    from tracker.runs import Run
 
 _EXAMPLES = """
 \b
@@ -25,8 +30,6 @@ Examples:
 
 _SHORT_ID = 8
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-_WIDE = 200
-"""Columns of the table where there is no terminal to measure."""
 
 
 @click.command(epilog=_EXAMPLES, short_help="List the runs.")
@@ -35,7 +38,7 @@ _WIDE = 200
 )
 @store_options
 def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
-    """List the runs: the options that differ, accuracy, best and stop epoch, status and age."""
+    """List the runs: the options that differ, accuracy or other primary metric, best and stop epoch, status and age."""
     from tracker.cli.reading import read_all
     from tracker.conclusions.outcomes import primary_metric
     from tracker.conclusions.study import study_of
@@ -47,7 +50,7 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     if form == "json":
         click.echo(json.dumps([_record(study, run) for run in range(len(held.runs))], indent=2))
     else:
-        _print_table(study, now=time.time_ns() // 1_000_000)
+        console().print(_table(study, now=time.time_ns() // 1_000_000))
 
 
 def _record(study: Study, position: int) -> dict[str, object]:
@@ -58,8 +61,10 @@ def _record(study: Study, position: int) -> dict[str, object]:
         "run_id": run.run_id,
         "name": run.name,
         "status": run.status,
+        "sent": _is_sent(run),
         "options": {option: study.design.level(position, option) for option in study.design.options},
         "validation": {"correct": found.correct, "n": found.n} if found.correct is not None else None,
+        "metric": {"name": study.metric.name, "value": found.score},
         "val_loss": found.val_loss,
         "best_epoch": found.best_epoch,
         "stop_epoch": found.stop_epoch,
@@ -68,32 +73,59 @@ def _record(study: Study, position: int) -> dict[str, object]:
     }
 
 
-def _print_table(study: Study, now: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table: what stands in it of each run."""
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    headings = ["run", "name", *study.design.options, "right", "best", "stop", "status", "age"]
-    for heading in headings:
-        table.add_column(plain(heading), justify="right" if heading in {"right", "best", "stop", "age"} else "left")
-    for position, found in enumerate(study.outcomes):
-        table.add_row(*(Text(plain(cell)) for cell in _cells(study, position, found, now)))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE).print(table)
+    heading: str
+    cells: Sequence[str]
+    numeric: bool = True
 
 
-def _cells(study: Study, position: int, found: Outcome, now: int) -> list[str]:
-    run, design = found.run, study.design
-    return [
-        run.run_id[:_SHORT_ID],
-        run.name,
-        *(design.level(position, option) for option in design.options),
-        f"{found.correct}/{found.n}" if found.correct is not None else "",
-        _text(found.best_epoch),
-        _text(found.stop_epoch),
-        run.status,
-        _age(now - run.started) if run.started is not None else "",
-    ]
+def _table(study: Study, now: int) -> Table:
+    """Return the columns of which any run has something."""
+    columns = [column for column in _columns(study, now) if any(column.cells)]
+    numeric = {place for place, column in enumerate(columns) if column.numeric}
+    return table([one.heading for one in columns], zip(*(one.cells for one in columns), strict=True), numeric)
+
+
+def _columns(study: Study, now: int) -> Iterator[_Column]:
+    found, design = study.outcomes, study.design
+    runs = [outcome.run for outcome in found]
+    yield _Column("run", [run.run_id[:_SHORT_ID] for run in runs], numeric=False)
+    yield _Column("name", [run.name for run in runs], numeric=False)
+    for option in design.options:
+        yield _Column(option, [design.level(position, option) for position in range(len(runs))], numeric=False)
+    yield _Column("right", [_right(outcome) for outcome in found])
+    if not study.metric.is_accuracy or not any(map(_right, found)):
+        yield _Column(study.metric.name, _scores(found))
+    yield _Column("best", [_text(outcome.best_epoch) for outcome in found])
+    yield _Column("stop", [_text(outcome.stop_epoch) for outcome in found])
+    yield _Column("status", [_status(run) for run in runs], numeric=False)
+    yield _Column("age", [_age(now - run.started) if run.started is not None else "" for run in runs])
+
+
+def _right(found: Outcome) -> str:
+    return "" if found.correct is None else f"{found.correct}/{found.n}"
+
+
+def _scores(found: Sequence[Outcome]) -> list[str]:
+    """Return the primary metric with the digits that set the runs apart."""
+    from tracker.render.numbers import digits_apart
+
+    scores = [outcome.score for outcome in found]
+    digits = digits_apart([score for score in scores if score is not None])
+    return ["" if score is None else f"{score:.{digits}f}" for score in scores]
+
+
+def _status(run: Run) -> str:
+    return run.status if _is_sent(run) else f"{run.status}, not sent"
+
+
+def _is_sent(run: Run) -> bool:
+    from tracker.runs import UNSENT_TAG
+
+    return UNSENT_TAG not in run.tags
 
 
 def _text(value: int | None) -> str:

@@ -1,19 +1,26 @@
-"""What a person sees beside the results: notices and warnings on standard error, free of control characters."""
+"""What a person sees: notices and warnings on standard error, tables on standard output; free of control characters."""
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
+
+    from rich.console import Console
+    from rich.table import Table
 
     from tracker.store.experiment import Experiment
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories that can move a cursor, hide or reorder text."""
+
+_WIDE = 200
+"""Columns of a table where there is no terminal to measure."""
 
 
 def plain(text: object) -> str:
@@ -34,6 +41,34 @@ def notice(message: str) -> None:
 def warn(message: str) -> None:
     """Say in one line what the person should know before trusting the result."""
     notice(f"warning: {message}")
+
+
+def console() -> Console:
+    """Return what prints tables on standard output, as wide as the terminal."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], flush_right: Collection[int] = ()) -> Table:
+    """Return a table of texts, which stand in it as they are.
+
+    Parameters
+    ----------
+    headings : sequence of str
+    rows : iterable of sequence of str
+    flush_right : collection of int
+        Which columns hold numbers, counted from 0.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    for place, heading in enumerate(headings):
+        made.add_column(Text(plain(heading)), justify="right" if place in flush_right else "left")
+    for row in rows:
+        made.add_row(*(Text(plain(cell)) for cell in row))
+    return made
 
 
 _NAMED = 5
