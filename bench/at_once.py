@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from tracker.entries import Ended, EpochDone, Started
 from tracker.errors import StoreError
 from tracker.store.location import locate
-from tracker.store.read import list_experiments, read_experiment
+from tracker.store.read import read_experiment
 from tracker.store.send import Sender
 
 if TYPE_CHECKING:
@@ -110,9 +110,10 @@ def _value(run: int, epoch: int, metric: int) -> float:
 def _wrong(location: Location, database: Path, writers: int, epochs: int) -> list[str]:
     with closing(sqlite3.connect(database)) as connection:
         (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
+        experiments = [name for (name,) in connection.execute("SELECT name FROM experiments ORDER BY name")]
     runs = {run.name: run for run in read_experiment(location, EXPERIMENT).runs}
     wrong = [] if integrity == "ok" else [integrity]
-    if len(runs) != writers or list_experiments(location) != ("Default", EXPERIMENT):
+    if len(runs) != writers or experiments != ["Default", EXPERIMENT]:
         wrong.append(f"{writers} runs of one experiment were sent, and there are {sorted(runs)}")
     for number in range(writers):
         for i, key in enumerate(METRICS):

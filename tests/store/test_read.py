@@ -21,7 +21,7 @@ from tracker.errors import StoreError
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
-from tracker.store.read import list_experiments, read_experiment
+from tracker.store.read import read_experiment
 from tracker.store.send import Sender
 
 if TYPE_CHECKING:
@@ -192,17 +192,3 @@ print(*{"mlflow", "sqlalchemy", "alembic", "pandas", "tensorflow", "keras", "sci
 """
         told = subprocess.run([sys.executable, "-c", reading, location.uri], capture_output=True, text=True, check=True)
         assert told.stdout.strip() == ""
-
-
-class TestListExperiments:
-    def test_names_them_in_order_without_the_deleted(self, location: Location) -> None:
-        store = open_store(location)
-        for name in ("b", "a", "gone"):
-            store.ensure_experiment(name)
-        store.client.delete_experiment(store.ensure_experiment("gone"))
-        assert list_experiments(location) == ("Default", "a", "b")
-
-    def test_makes_no_store(self, location: Location, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match="does not exist"):
-            list_experiments(location)
-        assert not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ from tracker.errors import StoreError
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import client_of
 from tracker.store.location import Location
-from tracker.store.read import list_experiments, read_experiment
+from tracker.store.read import read_experiment
 from tracker.store.server import Limits, read_server
 
 if TYPE_CHECKING:
@@ -123,10 +123,3 @@ class TestReadServer:
                 read_experiment(Location(f"http://127.0.0.1:{other.server_port}", None, ""), "tracker")
             other.shutdown()
         assert "\n" not in str(error.value)
-
-
-class TestServerExperiments:
-    def test_names_them_as_the_database_does(self, served: Served) -> None:
-        send_run(served.direct, started=of("one of several"))
-        assert list_experiments(served.http) == list_experiments(served.direct)
-        assert "one of several" in list_experiments(served.http)

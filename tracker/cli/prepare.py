@@ -10,7 +10,7 @@ from tracker.cli.options import cache_folder
 from tracker.cli.progress import counting
 from tracker.cli.terminal import notice, some, warn
 from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, read_dataset
-from tracker.data.splits import Split, divide
+from tracker.data.splits import Split, cut_groups, divide
 from tracker.data.splits import fingerprint as split_fingerprint
 from tracker.errors import DataError
 from tracker.features.decode import AudioFault
@@ -78,6 +78,7 @@ def prepare(data: Path | None, split_plan: SplitPlan, spectrogram: Spectrogram) 
     usable = dataset.without(faults)
     split = divide(usable, split_plan)
     _warn_of_duplicates(split, hashes)
+    _warn_of_cut_groups(split)
     return Prepared(
         source=str(data) if data else DEMO,
         dataset=usable,
@@ -129,3 +130,13 @@ def _warn_of_duplicates(split: Split, hashes: Mapping[str, str]) -> None:
     for same in duplicates({path: hashes[path] for path in parts}):
         if len({parts[path] for path in same}) > 1:
             warn(f"the same recording is in more than one part of the split: {some(same)}")
+
+
+def _warn_of_cut_groups(split: Split) -> None:
+    """Name groups on both sides, which only a manifest's own split or folds can bring about."""
+    cut = cut_groups(split)
+    if cut:
+        warn(
+            "clips of one group are in more than one part of the manifest's own split, so that the validation accuracy "
+            f"flatters itself: {some(cut)}"
+        )

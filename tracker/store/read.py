@@ -69,23 +69,6 @@ def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_R
     return experiment
 
 
-def list_experiments(location: Location) -> tuple[str, ...]:
-    """Return the names of a store's experiments, sorted; deleted ones are left out.
-
-    Raises
-    ------
-    StoreError
-        If there is no store that can be read.
-    """
-    if not location.database:
-        from tracker.store.server import server_experiments
-
-        return server_experiments(location)
-    require_ready(location.database)
-    with reading(location.database) as connection:
-        return _names(connection)
-
-
 def _read_database(location: Location, database: Path, name: str, by_epoch: int) -> Experiment:
     require_ready(database)
     with reading(database) as connection:

@@ -60,17 +60,6 @@ def read_server(location: Location, name: str, by_epoch: int, limits: Limits = L
     return _Server(location, limits).experiment(name, by_epoch)
 
 
-def server_experiments(location: Location) -> tuple[str, ...]:
-    """Return the names of a server's experiments, sorted; deleted ones are left out.
-
-    Raises
-    ------
-    StoreError
-        If the server cannot be reached or refuses.
-    """
-    return _Server(location, Limits()).experiments()
-
-
 class _Server:
     """What a server is asked for."""
 
@@ -80,20 +69,19 @@ class _Server:
         self._client = client_of(location)
         self._errors = partial(one_line_errors, f"cannot read from {location.shown}")
 
-    def experiments(self) -> tuple[str, ...]:
-        with self._errors():
-            return tuple(sorted(found.name for found in _all_pages(self._client.search_experiments)))
-
     def experiment(self, name: str, by_epoch: int) -> Experiment:
         with self._errors():
             found = self._client.get_experiment_by_name(name)
             if not found or found.lifecycle_stage != "active":
-                raise unknown_experiment(self._location, name, self.experiments())
+                raise unknown_experiment(self._location, name, self._experiments())
             search = partial(self._client.search_runs, [found.experiment_id], max_results=self._limits.page)
             records = {run.info.run_id: _record(run) for run in _all_pages(search)}
             for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
                 records[run_id].curves.update(curves)
             return assemble(name, found.tags, records.values(), self._fetch_from, by_epoch)
+
+    def _experiments(self) -> tuple[str, ...]:
+        return tuple(sorted(found.name for found in _all_pages(self._client.search_experiments)))
 
     def _history(self, records: Sequence[Record]) -> Iterator[MetricRow]:
         for start in range(0, len(records), self._limits.runs):
