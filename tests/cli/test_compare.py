@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.cli.conftest import loading
 
 if TYPE_CHECKING:
     from tests.cli.conftest import LogRun, Tracker
@@ -152,13 +152,6 @@ class TestWhichRuns:
 
 @pytest.mark.usefixtures("four")
 def test_loads_no_heavy_library(tracker: Tracker) -> None:
-    code = (
-        "import sys, tracker.cli\n"
-        "try: tracker.cli.main(['compare', 'k3', 'k5'])\n"
-        "except SystemExit: pass\n"
-        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Inconclusive." in result.stdout
-    loaded = set(result.stderr.splitlines()[-1].split())
+    said, loaded = loading("compare", "k3", "k5")
+    assert "Inconclusive." in said
     assert not loaded & {"tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "librosa", "matplotlib", "sklearn"}

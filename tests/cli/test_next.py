@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import loading
 from tracker.store.location import locate
 from tracker.store.read import read_experiment
 
@@ -153,13 +154,6 @@ def test_a_command_leaves_the_shell_its_standard_input(tracker: Tracker, genres:
 
 @pytest.mark.usefixtures("two")
 def test_loads_no_heavy_library(tracker: Tracker) -> None:
-    code = (
-        "import sys, tracker.cli\n"
-        "try: tracker.cli.main(['next'])\n"
-        "except SystemExit: pass\n"
-        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert len(result.stdout.splitlines()) == len(COMMANDS)
-    loaded = set(result.stderr.splitlines()[-1].split())
+    said, loaded = loading("next")
+    assert len(said.splitlines()) == len(COMMANDS)
     assert not loaded & {"tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "librosa", "matplotlib", "sklearn"}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.conftest import loading
 from tests.logged import START, send_run
 from tracker.entries import Ended, Measured, Started
 from tracker.store.location import locate
@@ -111,14 +110,7 @@ class TestReport:
 
     @pytest.mark.usefixtures("writeup")
     def test_loads_neither_tensorflow_nor_mlflow(self) -> None:
-        code = (
-            "import sys, tracker.cli\n"
-            "try: tracker.cli.main(['report'])\n"
-            "except SystemExit: pass\n"
-            "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
-        )
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        loaded = set(result.stderr.splitlines()[-1].split())
+        _, loaded = loading("report")
         assert "matplotlib" in loaded
         assert not loaded & {"tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "librosa"}
 
