@@ -63,14 +63,6 @@ class TestFindJournal:
     def test_says_that_there_are_none(self) -> None:
         assert refusal([], "x") == "no journal has the id or name 'x'; there are: none"
 
-    def test_lists_ten_at_most_and_lets_no_name_break_the_line(self) -> None:
-        said = refusal([journal(f"{i:06}", "evil\n\x1b[31m\u202e") for i in range(12)], "0")
-        assert said.count("evil") == 10
-        assert said.isprintable()
-
-    def test_shows_as_much_of_an_id_as_tells_it_from_the_others(self) -> None:
-        assert "deadbeefdeadbee0 " in refusal([journal(f"deadbeefdeadbee{i}") for i in range(2)], "dead")
-
 
 def refusal(journals: Sequence[Journal], text: str) -> str:
     with pytest.raises(JournalError) as error:

@@ -40,23 +40,3 @@ class TestFindRun:
     def test_takes_the_id_that_a_run_had_before_it_was_sent(self, text: str) -> None:
         sent = Run("a1b2c4", "k9", "FINISHED", {}, {JOURNAL_TAG: "d0d0d0"}, {}, {})
         assert find_run([*RUNS, sent], text) is sent
-
-    def test_means_none_by_no_text(self) -> None:
-        with pytest.raises(StoreError, match="no run has the id or name ''"):
-            find_run(RUNS, "")
-
-    def test_says_that_there_are_none(self) -> None:
-        with pytest.raises(StoreError, match="there are: none"):
-            find_run([], "x")
-
-    def test_lists_ten_at_most_and_lets_no_name_break_the_line(self) -> None:
-        many = [run(f"{i:06}", "evil\n\x1b[31m\u202e") for i in range(12)]
-        with pytest.raises(StoreError) as error:
-            find_run(many, "0")
-        assert str(error.value).count("evil") == 10
-        assert str(error.value).isprintable()
-
-    def test_shows_as_much_of_an_id_as_tells_it_from_the_others(self) -> None:
-        alike = [run(f"deadbeefdeadbee{i}") for i in range(2)]
-        with pytest.raises(StoreError, match=r"deadbeefdeadbee0 .* deadbeefdeadbee1"):
-            find_run(alike, "dead")
