@@ -101,9 +101,7 @@ def writing(location: Location, folder: Path) -> None:
         show(
             "The six metrics of an epoch kept, for which training waits",
             seconds(journalled),
-            tracker_keeps_and_sends_them=seconds(
-                lambda: (journalled(), sent())
-            ),
+            tracker_keeps_and_sends_them=seconds(lambda: (journalled(), sent())),
             log_metric_six_times=seconds(one_by_one),
         )
 
