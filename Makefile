@@ -6,7 +6,7 @@ UV := 0.13.9
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel bench truth lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short lock clean
 
 install: .venv/installed
 
@@ -47,6 +47,14 @@ check: lint types test wheel
 # Simulated experiments with known truth, put through the report's own code; the table stands in docs/truth.md.
 truth: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.truth --write docs/truth.md
+
+# Runs killed and resumed, a server that dies, many first opens at once; the table stands in docs/faults.md.
+faults: install
+	$(BIN)/python -m bench.faults --write docs/faults.md
+
+# The same in little, in a minute or two; the tests of the store open it at once already.
+faults-short: install
+	$(BIN)/python -m bench.faults --kills 3 --server-deaths 1 --opens 0
 
 lock:
 	$(BIN)/uv --system-certs pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \
