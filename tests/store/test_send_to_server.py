@@ -27,7 +27,9 @@ def keep(_delivery: Delivery) -> None:
 
 
 class TestSenderToAServer:
-    def test_sent_twice_leaves_what_the_journal_says(self, served: Served, tmp_path: Path) -> None:
+    def test_sent_twice_leaves_what_the_journal_says(
+        self, served: Served, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         client_of(served.http).create_experiment("sent", artifact_location="mlflow-artifacts:/sent")
         entries = [replace(STARTED, experiment="sent"), *whole_journal(tmp_path)[1:]]
         first = Sender(served.http, "sent", None, keep).send(entries, tmp_path)
@@ -44,6 +46,7 @@ class TestSenderToAServer:
             assert run.validation is not None
         paths = [found.path for found in client_of(served.http).list_artifacts(first.run_id, "model")]
         assert paths == ["model/MLmodel", "model/data"]
+        assert capfd.readouterr().out == ""
 
     def test_says_that_a_run_is_not_there(self, served: Served, tmp_path: Path) -> None:
         known = Delivery("ab" * 16, "mlflow-artifacts:/elsewhere", 1)

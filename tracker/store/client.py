@@ -17,6 +17,7 @@ from tracker.store.failures import GoneError, UnreachableError
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing here talks to anybody
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # which is for results
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # the default, 7, blocks each call to a dead server for four minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a database moved aside is never written to any more
