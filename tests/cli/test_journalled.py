@@ -42,8 +42,13 @@ def journalled(
 class TestRuns:
     def test_has_runs_that_no_store_has(self, tracker: Tracker) -> None:
         done, cut = journalled("done", "FINISHED"), journalled("cut", start=1_700_000_100_000)
-        found = json.loads(tracker("runs", "--format", "json").out)
+        result = tracker("runs", "--format", "json")
+        found = json.loads(result.out)
         assert [(run["run_id"], run["status"]) for run in found] == [(done, "FINISHED"), (cut, "INTERRUPTED")]
+        short = cut[:8]
+        assert result.err == (
+            f"run cut was interrupted: `tracker resume {short}` goes on with it, `tracker close {short}` ends it\n"
+        )
 
     def test_has_none_of_another_experiment(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")

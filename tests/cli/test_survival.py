@@ -100,12 +100,19 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(folder: Folder, gen
     assert "cannot go on as it began, as this differs: the data; the split; put it back" in err
 
     (genres / "low" / "0.wav").write_bytes(kept)
-    status, out, err = folder.call("resume", NAME)
+    with folder.popen("run", "--data", genres, *SHORT) as again:
+        assert again.stderr is not None
+        said = iter(again.stderr.readline, "")
+        assert any(f"run {NAME} was interrupted: `tracker resume " in line for line in said)
+        again.kill()
+    cut = journals(folder.path / ".tracker")[0]
+
+    status, out, err = folder.call("resume", cut.id)
     assert status == 0, err
     assert "goes on after epoch 3" in err or "goes on after epoch 4" in err
-    (resumed,) = folder.runs
-    assert (resumed.status, out.strip()) == ("FINISHED", resumed.run_id)
-    assert not list((folder.path / ".tracker").glob("*/checkpoints"))
+    resumed = next(run for run in folder.runs if run.run_id == out.strip())
+    assert resumed.status == "FINISHED"
+    assert not (cut.folder / "checkpoints").exists()
 
     other = Folder(tmp_path / "other", folder.cache)
     other.path.mkdir()

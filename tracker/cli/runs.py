@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import locate_store, store_options
-from tracker.cli.terminal import console, table, warn_of_unreadable
+from tracker.cli.terminal import SHORT_ID, console, table, tell_of_interrupted, warn_of_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,6 @@ Examples:
   tracker runs --format json
 """
 
-_SHORT_ID = 8
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -42,6 +41,7 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     from tracker.cli.reading import read_all
     from tracker.conclusions.outcomes import primary_metric
     from tracker.conclusions.study import study_of
+    from tracker.runs import INTERRUPTED
 
     held = read_all(locate_store(tracking_uri), experiment, by_epoch=0)
     warn_of_unreadable(held)
@@ -51,6 +51,9 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
         click.echo(json.dumps([_record(study, run) for run in range(len(held.runs))], indent=2))
     else:
         console().print(_table(study, now=time.time_ns() // 1_000_000))
+    for run in held.runs:
+        if run.status == INTERRUPTED:
+            tell_of_interrupted(run.name, run.run_id)
 
 
 def _record(study: Study, position: int) -> dict[str, object]:
@@ -92,7 +95,7 @@ def _table(study: Study, now: int) -> Table:
 def _columns(study: Study, now: int) -> Iterator[_Column]:
     found, design = study.outcomes, study.design
     runs = [outcome.run for outcome in found]
-    yield _Column("run", [run.run_id[:_SHORT_ID] for run in runs], numeric=False)
+    yield _Column("run", [run.run_id[:SHORT_ID] for run in runs], numeric=False)
     yield _Column("name", [run.name for run in runs], numeric=False)
     for option in design.options:
         yield _Column(option, [design.level(position, option) for position in range(len(runs))], numeric=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import journals_of, locate_store, uri_option
-from tracker.cli.terminal import complain, notice
+from tracker.cli.terminal import complain, notice, tell_of_interrupted
 
 if TYPE_CHECKING:
     from tracker.journal.reader import Journal
@@ -53,9 +53,6 @@ def _sent(journal: Journal) -> bool:
         notice(f"{name} is being sent by another process")
         return True
     if journal.state == "interrupted":
-        notice(
-            f"{name} was interrupted: `tracker resume {journal.id[:8]}` goes on with it, `tracker close "
-            f"{journal.id[:8]}` ends it"
-        )
+        tell_of_interrupted(journal.started.name, journal.id)
     click.echo(delivery.run_id)
     return True

@@ -71,6 +71,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], flush_right: C
     return made
 
 
+SHORT_ID = 8
+"""Digits of an id that a command is given."""
+
 _NAMED = 5
 """How many things a one-line warning names."""
 
@@ -79,6 +82,12 @@ def some(names: Sequence[str]) -> str:
     """Join the first few names, and count the rest."""
     rest = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def tell_of_interrupted(name: str, run_id: str) -> None:
+    """Say that a run was interrupted, and what goes on with it or ends it."""
+    short = run_id[:SHORT_ID]
+    notice(f"run {name} was interrupted: `tracker resume {short}` goes on with it, `tracker close {short}` ends it")
 
 
 def warn_of_unreadable(experiment: Experiment) -> None:

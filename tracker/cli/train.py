@@ -13,8 +13,9 @@ from tracker.cli.options import journals_of, locate_store
 from tracker.cli.prepare import Prepared, identity, prepare
 from tracker.cli.progress import epochs
 from tracker.cli.record import Place, Recorder, run_name
-from tracker.cli.terminal import notice, some, warn
+from tracker.cli.terminal import notice, some, tell_of_interrupted, warn
 from tracker.errors import StoreError
+from tracker.journal.reader import unsettled
 from tracker.runs import FINISHED, Run, RunPlan, number_text
 from tracker.store.schema import State, refusal, state_of
 
@@ -57,9 +58,18 @@ def train_and_log(request: Request) -> None:
             notice(f"reusing run {finished.name}: same configuration, seed, data and version")
             click.echo(finished.run_id)
         else:
+            _tell_of_interrupted(place, plan)
             name = request.name or run_name(plan)
             recorder = Recorder(place, name, plan, prepared, request.note, keep_going=request.keep_going)
             click.echo(train_recorded(recorder, plan, prepared))
+
+
+def _tell_of_interrupted(place: Place, plan: RunPlan) -> None:
+    """Name the interrupted runs of the same plan: going on with one takes less than training anew."""
+    for journal in unsettled(place.journals):
+        first = journal.started
+        if journal.state == "interrupted" and (first.experiment, first.params) == (place.experiment, plan.params()):
+            tell_of_interrupted(first.name, journal.id)
 
 
 def refuse_unusable(location: Location) -> None:
