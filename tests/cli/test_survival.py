@@ -100,6 +100,13 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(folder: Folder, gen
     assert "cannot go on as it began, as this differs: the data; the split; put it back" in err
 
     (genres / "low" / "0.wav").write_bytes(kept)
+    (versions,) = (folder.path / ".tracker").glob("*/artifacts/environment.txt")
+    written = versions.read_text()
+    versions.write_text(written.replace("keras ", "keras 2."))
+    status, out, err = folder.call("resume", NAME)
+    assert (status, out) == (1, "")
+    assert "as this differs: keras 2." in err
+    versions.write_text(written)
     with folder.popen("run", "--data", genres, *SHORT) as again:
         assert again.stderr is not None
         said = iter(again.stderr.readline, "")
