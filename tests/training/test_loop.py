@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tracker.errors import TrainingError
 from tracker.training.backend import keras
+from tracker.training.callbacks import check_finite
 from tracker.training.crops import Crops
 from tracker.training.loop import train_epochs
 
@@ -31,3 +33,13 @@ class TestTrainEpochs:
         loss = -np.log(np.maximum(said[np.arange(len(targets)), targets], 1e-7)).mean()
         assert heard[0]["accuracy"] == pytest.approx(right)
         assert heard[0]["loss"] == pytest.approx(loss, rel=1e-4)
+
+
+class TestCheckFinite:
+    @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
+    def test_refuses_what_is_no_finite_number_with_its_epoch(self, loss: float) -> None:
+        with pytest.raises(TrainingError, match=f"training diverged: val_loss became {loss} in epoch 3; try a lower"):
+            check_finite("val_loss", loss, 2)
+
+    def test_lets_a_number_pass(self) -> None:
+        check_finite("loss", 1e300, 0)

@@ -22,6 +22,7 @@ import numpy as np
 from tracker.runs import FLOOR_DB, Spectrogram
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -91,13 +92,13 @@ class ImageCache:
         return self._folder / f"{clip}.npy"
 
 
-def settings_key(settings: Spectrogram) -> str:
-    """Return a digest of all that an image depends on besides the sound."""
+def settings_key(settings: Spectrogram, version_of: Callable[[str], str] = version) -> str:
+    """Return a digest of all that an image depends on besides the sound, the versions of what makes it among it."""
     parts = asdict(settings) | {
         "floor_db": FLOOR_DB,
         "features": FEATURES_VERSION,
-        "librosa": version("librosa"),
-        "soxr": version("soxr"),
+        "librosa": version_of("librosa"),
+        "soxr": version_of("soxr"),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
