@@ -110,7 +110,7 @@ class TestSettingsKey:
         assert settings_key(Spectrogram()) == settings_key(Spectrogram(22_050, 2_048, 512, 128))
 
     def test_is_another_for_another_version_of_what_makes_the_image(self):
-        assert settings_key(Spectrogram(), lambda name: "0.1") != settings_key(Spectrogram(), lambda name: "0.2")
+        assert settings_key(Spectrogram(), lambda _: "0.1") != settings_key(Spectrogram(), lambda _: "0.2")
 
     def test_is_fit_for_a_file_name(self):
         assert settings_key(Spectrogram()).isalnum()
