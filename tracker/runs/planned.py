@@ -1,7 +1,7 @@
-"""What a run is: what was asked for, its curves, its predictions and what the store says of it.
+"""What a run is asked for: the network and how it is fitted, the split, the spectrogram, the seeds.
 
-Conventions: epochs are counted from 1; accuracies are fractions of clips; losses are in nats; times are milliseconds
-since 1970 (UTC), as MLflow keeps them. Everything here is frozen and free of files, clock and network.
+With the data and the version, a plan decides the result. Each part checks its ranges when it is made, and writes itself
+as the params that are logged.
 """
 
 from __future__ import annotations
@@ -10,51 +10,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
+from tracker.runs.text import OptionValue, number_text, value_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from numpy.typing import NDArray
+    from collections.abc import Collection
 
 Keep = Literal["best", "last"]
-OptionValue = int | float | str | bool
-
-FINISHED = "FINISHED"
-
-INTERRUPTED = "INTERRUPTED"
-"""Status of a run whose process is gone; MLflow, which nobody told, has it as RUNNING for ever."""
-
-UNSENT_TAG = "tracker.unsent"
-"""Marks a run that its journal holds and its store does not, or not all of it; never sent itself."""
-
-NOTE_END = "<!-- tracker: what came out -->"
-"""In a run's description (``mlflow.note.content``) the line between the person's note and what tracker adds."""
-
-
-def number_text(value: float) -> str:
-    """Write a number in its shortest exact form without an exponent.
-
-    Parameters
-    ----------
-    value : int or float
-        A finite number.
-
-    Returns
-    -------
-    str
-        Digits that read back to the same number: ``0.0001`` for ``1e-4``, ``3`` for ``3.0``.
-    """
-    if isinstance(value, int):
-        return str(value)
-    return np.format_float_positional(value, trim="-")
-
-
-def value_text(value: OptionValue) -> str:
-    """Write the value of a network's option as a param: numbers by `number_text`, truth as ``true`` or ``false``."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else number_text(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,125 +247,6 @@ class RunPlan:
         if self.split.fold:
             parts.append(f"fold{self.split.fold.number}of{self.split.fold.count}")
         return "-".join([*parts, f"s{self.seed}"])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """One metric by epoch, as logged.
-
-    Parameters
-    ----------
-    steps : ndarray of int, shape (n,)
-        Ascending, each once; as the run logged them, from 0 or from 1.
-    values : ndarray of float, shape (n,)
-        NaN and infinite values are kept.
-    """
-
-    steps: NDArray[np.int64]
-    values: NDArray[np.float64]
-
-    @property
-    def epochs(self) -> NDArray[np.int64]:
-        """The steps counted from 1, whichever origin the run logged them from."""
-        return self.steps + 1 if len(self.steps) and self.steps[0] == 0 else self.steps
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    """What one model says of a set of clips.
-
-    Parameters
-    ----------
-    clips : tuple of str
-        Paths relative to the dataset, sorted.
-    labels : tuple of str
-        The true class of each clip.
-    classes : tuple of str
-        The names of the columns of `probabilities`.
-    probabilities : ndarray of float, shape (n_clips, n_classes)
-        Each row sums to 1.
-    """
-
-    clips: tuple[str, ...]
-    labels: tuple[str, ...]
-    classes: tuple[str, ...]
-    probabilities: NDArray[np.float64]
-
-    @property
-    def predicted(self) -> tuple[str, ...]:
-        """The most probable class of each clip; of equals the first."""
-        return tuple(self.classes[i] for i in self.probabilities.argmax(axis=1))
-
-    @property
-    def right(self) -> NDArray[np.bool_]:
-        """Whether each clip is classified as labelled, shape (n_clips,)."""
-        return np.array([a == b for a, b in zip(self.predicted, self.labels, strict=True)], dtype=bool)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EpochPredictions:
-    """What a model said of the validation clips after each epoch.
-
-    Parameters
-    ----------
-    clips, labels, classes : tuple of str
-        As in `Predictions`.
-    probabilities : ndarray of float32, shape (n_epochs, n_clips, n_classes)
-        Entry 0 is epoch 1.
-    """
-
-    clips: tuple[str, ...]
-    labels: tuple[str, ...]
-    classes: tuple[str, ...]
-    probabilities: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """A run as the store holds it; any of it may be missing, whoever logged it.
-
-    Parameters
-    ----------
-    run_id, name, status : str
-        As in MLflow; the status is RUNNING, FINISHED, FAILED or KILLED.
-    params, tags : mapping of str to str
-    metrics : mapping of str to float
-        The latest value of each metric.
-    curves : mapping of str to Curve
-        Metrics with their history.
-    validation : Predictions or None
-        Kept weights on the validation clips (``predictions/validation.csv``).
-    validation_by_epoch : EpochPredictions or None
-        ``predictions/validation_by_epoch.npz``.
-    groups : mapping of str to str
-        The group of each validation clip that has one, from ``dataset.csv``.
-    started, ended : int or None, ms
-    """
-
-    run_id: str
-    name: str
-    status: str
-    params: Mapping[str, str]
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    curves: Mapping[str, Curve]
-    validation: Predictions | None = None
-    validation_by_epoch: EpochPredictions | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
-    started: int | None = None
-    ended: int | None = None
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """The params, and what scikit-learn's autologging keeps as a tag: which estimator they are of."""
-        estimator = {name: self.tags[name] for name in ("estimator_name",) if name in self.tags}
-        return {**estimator, **self.params}
-
-    @property
-    def note(self) -> str | None:
-        """The person's own words: the description up to where tracker's own part begins."""
-        words = self.tags.get("mlflow.note.content", "").split(NOTE_END)[0].strip()
-        return words or None
 
 
 def _at_least(what: str, value: int, least: int, unit: str) -> None:

@@ -1,0 +1,147 @@
+"""What a run left: its curves, its predictions and what the store says of it, whoever logged it.
+
+Epochs are counted from 1; accuracies are fractions of clips; losses are in nats; times are milliseconds since 1970
+(UTC), as MLflow keeps them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+FINISHED = "FINISHED"
+
+INTERRUPTED = "INTERRUPTED"
+"""Status of a run whose process is gone; MLflow, which nobody told, has it as RUNNING for ever."""
+
+UNSENT_TAG = "tracker.unsent"
+"""Marks a run that its journal holds and its store does not, or not all of it; never sent itself."""
+
+NOTE_END = "<!-- tracker: what came out -->"
+"""In a run's description (``mlflow.note.content``) the line between the person's note and what tracker adds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One metric by epoch, as logged.
+
+    Parameters
+    ----------
+    steps : ndarray of int, shape (n,)
+        Ascending, each once; as the run logged them, from 0 or from 1.
+    values : ndarray of float, shape (n,)
+        NaN and infinite values are kept.
+    """
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """The steps counted from 1, whichever origin the run logged them from."""
+        return self.steps + 1 if len(self.steps) and self.steps[0] == 0 else self.steps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What one model says of a set of clips.
+
+    Parameters
+    ----------
+    clips : tuple of str
+        Paths relative to the dataset, sorted.
+    labels : tuple of str
+        The true class of each clip.
+    classes : tuple of str
+        The names of the columns of `probabilities`.
+    probabilities : ndarray of float, shape (n_clips, n_classes)
+        Each row sums to 1.
+    """
+
+    clips: tuple[str, ...]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """The most probable class of each clip; of equals the first."""
+        return tuple(self.classes[i] for i in self.probabilities.argmax(axis=1))
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each clip is classified as labelled, shape (n_clips,)."""
+        return np.array([a == b for a, b in zip(self.predicted, self.labels, strict=True)], dtype=bool)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EpochPredictions:
+    """What a model said of the validation clips after each epoch.
+
+    Parameters
+    ----------
+    clips, labels, classes : tuple of str
+        As in `Predictions`.
+    probabilities : ndarray of float32, shape (n_epochs, n_clips, n_classes)
+        Entry 0 is epoch 1.
+    """
+
+    clips: tuple[str, ...]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A run as the store holds it; any of it may be missing, whoever logged it.
+
+    Parameters
+    ----------
+    run_id, name, status : str
+        As in MLflow; the status is RUNNING, FINISHED, FAILED or KILLED.
+    params, tags : mapping of str to str
+    metrics : mapping of str to float
+        The latest value of each metric.
+    curves : mapping of str to Curve
+        Metrics with their history.
+    validation : Predictions or None
+        Kept weights on the validation clips (``predictions/validation.csv``).
+    validation_by_epoch : EpochPredictions or None
+        ``predictions/validation_by_epoch.npz``.
+    groups : mapping of str to str
+        The group of each validation clip that has one, from ``dataset.csv``.
+    started, ended : int or None, ms
+    """
+
+    run_id: str
+    name: str
+    status: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    curves: Mapping[str, Curve]
+    validation: Predictions | None = None
+    validation_by_epoch: EpochPredictions | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    started: int | None = None
+    ended: int | None = None
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The params, and what scikit-learn's autologging keeps as a tag: which estimator they are of."""
+        estimator = {name: self.tags[name] for name in ("estimator_name",) if name in self.tags}
+        return {**estimator, **self.params}
+
+    @property
+    def note(self) -> str | None:
+        """The person's own words: the description up to where tracker's own part begins."""
+        words = self.tags.get("mlflow.note.content", "").split(NOTE_END)[0].strip()
+        return words or None
