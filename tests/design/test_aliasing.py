@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tracker.design import aliases, design_of
+
+if TYPE_CHECKING:
+    from conftest import Params
+
+
+class TestAliases:
+    def test_of_the_writeups_kernel_are_all_that_changed_with_it(self, writeup: Params) -> None:
+        assert aliases(design_of(writeup), "kernel_size") == ("learning_rate", "plateau", "early_stopping_patience")
+
+    def test_are_only_those_that_cannot_be_told_apart(self) -> None:
+        params = [
+            {"a": "1", "b": "1", "c": "1"}, {"a": "2", "b": "2", "c": "1"},
+            {"a": "1", "b": "1", "c": "2"}, {"a": "2", "b": "2", "c": "2"},
+        ]  # fmt: skip
+        assert aliases(design_of(params), "a") == ("b",)
+
+    def test_are_all_others_where_only_sums_of_effects_could_tell(self) -> None:
+        params = [
+            {"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "c": "2"},
+            {"a": "2", "b": "1", "c": "2"}, {"a": "2", "b": "2", "c": "1"},
+        ]  # fmt: skip
+        assert aliases(design_of(params), "a") == ("b", "c")
+
+    def test_of_a_search_over_a_thousand_values_take_a_moment(self) -> None:
+        params = [{"a": str(i * 0.37 % 1), "b": str(i * 0.71 % 1), "c": str(i % 7)} for i in range(1000)]
+        began = time.process_time()
+        assert aliases(design_of(params), "a") == ("b", "c")
+        assert time.process_time() - began < 2
