@@ -14,6 +14,7 @@ from tracker.runs import Curve, EpochPredictions, Predictions, Run
 CLASSES = ("a", "b")
 
 MakeRun = Callable[..., Run]
+MakeRuns = Callable[[Mapping[str, Sequence[str]]], list[Run]]
 MakeStudy = Callable[..., Study]
 
 
@@ -65,6 +66,20 @@ def made() -> MakeRun:
             groups=dict(zip(clips, groups, strict=True)) if groups else {},
             started=number,
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def by_kernel(made: MakeRun) -> MakeRuns:
+    """Make runs of several kernels under the same seeds, from what each seed has right: ``{"3": ["110", "100"]}``."""
+
+    def make(rights: Mapping[str, Sequence[str]]) -> list[Run]:
+        return [
+            made(len(rights) * seed + place, right, {"kernel_size": kernel}, seed=str(seed))
+            for place, (kernel, found) in enumerate(rights.items())
+            for seed, right in enumerate(found)
+        ]
 
     return make
 

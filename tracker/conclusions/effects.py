@@ -76,7 +76,7 @@ def analysed(study: Study, contrast: Contrast) -> Analysis | None:
         None where there are fewer than three repetitions whose predictions were logged.
     """
     by_set = pairs_by_set(study, contrast)
-    place = max(by_set, key=lambda found: len(by_set[found]), default=None)
+    place = _fullest(by_set)
     pairs = by_set[place] if place is not None else []
     inner = crossed_effect(study.clip_sets[place], pairs) if place is not None else None
     means = {found: float(_entries(study.clip_sets[found], by_set[found]).mean()) for found in by_set}
@@ -159,7 +159,7 @@ def chance_of_better(study: Study, contrast: Contrast) -> float | None:
         None for fewer than three matched pairs on one set of clips.
     """
     by_set = pairs_by_set(study, contrast)
-    place = max(by_set, key=lambda found: len(by_set[found]), default=None)
+    place = _fullest(by_set)
     if place is None or len(by_set[place]) < FEWEST:
         return None
     clips, pairs = study.clip_sets[place], by_set[place]
@@ -217,10 +217,10 @@ def need_of(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None
     Need or None
         None where the contrast rests on folds or on unmatched repetitions.
     """
-    if analysis.method != CROSSED:
-        return None
     by_set = pairs_by_set(study, contrast)
-    place = max(by_set, key=lambda found: len(by_set[found]))
+    place = _fullest(by_set)
+    if analysis.method != CROSSED or place is None:
+        return None
     clips = study.clip_sets[place]
     entries = _by_column(clips, _entries(clips, by_set[place]))
     effect = max(abs(analysis.effect.estimate), study.margin)
@@ -252,6 +252,11 @@ def pairs_wanted(study: Study, contrast: Contrast, most: int) -> int | None:
         return FEWEST if study.metric.is_accuracy and len(contrast.pairs) < FEWEST else None
     need = need_of(study, contrast, analysis)
     return need.pairs if need is not None and need.pairs is not None and need.pairs <= most else None
+
+
+def _fullest(by_set: Mapping[int, Sequence[Pair]]) -> int | None:
+    """Return the place of the clip set that has most pairs, of equals the first; None where there are none."""
+    return max(by_set, key=lambda place: len(by_set[place]), default=None)
 
 
 def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:

@@ -39,11 +39,10 @@ _SHOWN = ((LOSS, "validation"), (ACCURACY, "validation"))
 
 
 @dataclass(frozen=True, slots=True)
-class LevelsRow:
-    """What was asked for differently, in words, and the level of each run."""
+class _NamedRow:
+    """A row that begins with what it is about: in words, or a metric's own name."""
 
     name: str
-    levels: tuple[str, str]
 
     @property
     def title(self) -> str:
@@ -52,16 +51,17 @@ class LevelsRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultRow:
-    """What came out, in words or by a metric's own name, and the number of each run."""
+class LevelsRow(_NamedRow):
+    """What was asked for differently, and the level of each run."""
 
-    name: str
+    levels: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow(_NamedRow):
+    """What came out, and the number of each run."""
+
     values: tuple[Markup, Markup]
-
-    @property
-    def title(self) -> str:
-        """The name as a table's row begins with it."""
-        return capitalised(self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from tracker.conclusions.conclude import conclude
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from conftest import MakeRun, MakeRuns, MakeStudy
 
     from tracker.conclusions.study import Study
     from tracker.runs import Run
@@ -115,31 +115,21 @@ class TestOptionEffect:
         assert sentence.startswith("Kernel size 7 instead of 3 raises validation accuracy by ")
         assert sentence.endswith("five matched pairs crossed with 100 clips, p < 0.001).")
 
-    def test_that_more_pairs_would_find(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_that_more_pairs_would_find(self, by_kernel: MakeRuns, studied: MakeStudy) -> None:
         rights = {"3": ["1" * 50 + "0" * 50, "1" * 60 + "0" * 40, "1" * 40 + "0" * 60],
                   "7": ["1" * 62 + "0" * 38, "1" * 58 + "0" * 42, "1" * 48 + "0" * 52]}  # fmt: skip
-        runs = [
-            made(2 * seed + (kernel == "7"), right, {"kernel_size": kernel}, seed=str(seed))
-            for kernel, found in rights.items()
-            for seed, right in enumerate(found)
-        ]
-        sentence = only(studied(*runs), "option_effect")
+        sentence = only(studied(*by_kernel(rights)), "option_effect")
         assert re.search(
             r"An effect below \d+ points would mostly go unnoticed\. To find one of 6 points on these clips takes "
             r"(\w+|about \d+) matched pairs in all\.$",
             sentence,
         ), sentence
 
-    def test_that_no_number_of_pairs_would_find(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_that_no_number_of_pairs_would_find(self, by_kernel: MakeRuns, studied: MakeStudy) -> None:
         low, high = "1" * 10 + "0" * 8 + "1" * 6 + "0" * 6, "1" * 10 + "1" * 8 + "0" * 6 + "0" * 6
         flipped = high[:-1] + "1"
         rights = {"3": [low] * 3, "7": [high, high, flipped]}
-        runs = [
-            made(2 * seed + (kernel == "7"), right, {"kernel_size": kernel}, seed=str(seed))
-            for kernel, found in rights.items()
-            for seed, right in enumerate(found)
-        ]
-        sentence = only(studied(*runs), "option_effect")
+        sentence = only(studied(*by_kernel(rights)), "option_effect")
         assert re.search(
             r"One of [\d.]+ points no number of trainings would show on these clips: it takes about [\d,]+ clips at "
             r"least\.$",
