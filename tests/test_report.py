@@ -80,6 +80,13 @@ def run_of(
     )
 
 
+def on_part(place: int, run: Run) -> Run:
+    """The run as if judged on clips of its own part of the dataset."""
+    assert run.validation is not None
+    clips = tuple(f"{place}/{clip}" for clip in run.validation.clips)
+    return replace(run, tags={**run.tags, "tracker.split": str(place)}, validation=replace(run.validation, clips=clips))
+
+
 def writeup(**kwargs: int) -> list[Run]:
     return [run_of(i, params_of(*rest), correct, **kwargs) for i, (*rest, correct) in enumerate(WRITEUP, start=1)]
 
@@ -230,6 +237,19 @@ class TestBuildReport:
         assert "McNemar" in methods
         assert "Dorfman" not in methods
         assert "sign-flip" not in methods
+
+    @pytest.mark.parametrize(("param", "what"), [("fold", "folds"), ("split_seed", "splits")])
+    def test_calls_folds_and_splits_by_their_names(self, param: str, what: str) -> None:
+        runs = [
+            on_part(place, run_of(10 * place + int(k), {"kernel_size": k, "seed": "0", param: f"{place}/3"}))
+            for place in (1, 2, 3)
+            for k in "37"
+        ]
+        report = build_report("tracker", runs)
+        text = " ".join([*report.methods, *report.limits, *(c.sentence for c in report.conclusions)])
+        assert text.count(f"corrected resampled t-test over {what}") == 2
+        assert f"Over {what} " in text
+        assert f"over {({'folds', 'splits'} - {what}).pop()}" not in text.lower()
 
     def test_says_which_versions_logged_the_runs(self) -> None:
         assert ("tracker, the runs", "0.1.0") in build_report("tracker", writeup()).versions

@@ -85,6 +85,30 @@ def by_kernel(made: MakeRun) -> MakeRuns:
 
 
 @pytest.fixture(scope="session")
+def on_folds(made: MakeRun) -> MakeRuns:
+    """Make runs of several kernels on three folds, from what each has right, trained on eight clips."""
+    return _on_sets(made, lambda place: {"fold": f"{place + 1}/3"})
+
+
+@pytest.fixture(scope="session")
+def on_splits(made: MakeRun) -> MakeRuns:
+    """Make runs of several kernels on three splits, from what each has right, trained on eight clips."""
+    return _on_sets(made, lambda place: {"split_seed": str(place)})
+
+
+def _on_sets(made: MakeRun, asked: Callable[[int], dict[str, str]]) -> MakeRuns:
+    def make(rights: Mapping[str, Sequence[str]]) -> list[Run]:
+        return [
+            made(10 * int(kernel) + place, right, {"kernel_size": kernel} | asked(place),
+                 prefix=f"set{place}-", tags={"tracker.split": f"set{place}", "tracker.training_clips": "8"})
+            for kernel, found in rights.items()
+            for place, right in enumerate(found)
+        ]  # fmt: skip
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def studied() -> MakeStudy:
     """Make a study of runs."""
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.effects import FOLDS
+from tracker.conclusions.effects import FOLDS, SPLITS
 from tracker.conclusions.pairs import run_family
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from conftest import MakeRun, MakeRuns, MakeStudy
 
     from tracker.conclusions.conclusion import Conclusion
     from tracker.conclusions.study import Study
@@ -77,26 +77,19 @@ class TestBestRuns:
     def test_of_one_run_are_none(self, made: MakeRun, studied: MakeStudy) -> None:
         assert best(studied(made(1, "110"))) == ()
 
-    def test_over_folds_speak_of_configurations(self, made: MakeRun, studied: MakeStudy) -> None:
-        rights = {"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]}
-        runs = [
-            made(10 * int(k) + fold, right, {"k": k, "fold": f"{fold + 1}/3"}, prefix=f"fold{fold}",
-                 tags={"tracker.split": f"split{fold}"})
-            for k, found in rights.items()
-            for fold, right in enumerate(found)
-        ]  # fmt: skip
-        (found,) = best(studied(*runs))
+    def test_over_folds_speak_of_configurations(self, on_folds: MakeRuns, studied: MakeStudy) -> None:
+        (found,) = best(studied(*on_folds({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})))
         assert (found.runs, found.method) == (tuple(f"{70 + fold:032x}" for fold in range(3)), FOLDS)
         assert (found.details.correct, found.n, found.details.folds) == (8, 12, 3)
         assert found.details.indistinguishable == tuple(f"{30 + fold:032x}" for fold in range(3))
 
-    def test_over_splits_speak_of_configurations(self, made: MakeRun, studied: MakeStudy) -> None:
-        (found,) = best(studied(*on_splits(made, {"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})))
-        assert (found.runs, found.method) == (tuple(f"{70 + split:032x}" for split in range(3)), FOLDS)
+    def test_over_splits_speak_of_configurations(self, on_splits: MakeRuns, studied: MakeStudy) -> None:
+        (found,) = best(studied(*on_splits({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})))
+        assert (found.runs, found.method) == (tuple(f"{70 + split:032x}" for split in range(3)), SPLITS)
         assert (found.details.correct, found.n, found.details.folds, found.details.splits) == (8, 12, 3, True)
 
-    def test_speak_of_runs_where_a_configuration_lacks_a_split(self, made: MakeRun, studied: MakeStudy) -> None:
-        runs = on_splits(made, {"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})[:-1]
+    def test_speak_of_runs_where_a_configuration_lacks_a_split(self, on_splits: MakeRuns, studied: MakeStudy) -> None:
+        runs = on_splits({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})[:-1]
         found = best(studied(*runs))
         assert [(one.details.others, one.details.elsewhere) for one in found] == [(1, True), (1, True)]
 
@@ -113,13 +106,3 @@ class TestBestRuns:
         runs = [made(i, "110", seed=str(i), metrics={"val_mae": 0.5 - i / 10}) for i in range(2)]
         (found,) = best(studied(*runs, metric="val_mae"))
         assert (found.details.correct, found.details.score, found.details.runner_up_score) == (None, 0.4, 0.5)
-
-
-def on_splits(made: MakeRun, rights: dict[str, list[str]]) -> list[Run]:
-    """Runs of each kernel size under split seeds 0, 1, …, each split with clips of its own."""
-    return [
-        made(10 * int(k) + split, right, {"k": k, "split_seed": str(split)}, prefix=f"split{split}",
-             tags={"tracker.split": f"split{split}"})
-        for k, found in rights.items()
-        for split, right in enumerate(found)
-    ]  # fmt: skip

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tracker.conclusions.effects import FOLDS, SPLITS
 from tracker.conclusions.option_effect import option_effects
 from tracker.statistics.corrections import holm
 from tracker.statistics.crossed import by_group, crossed, nested
 from tracker.statistics.folds import nadeau_bengio
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from conftest import MakeRun, MakeRuns, MakeStudy
 
     from tracker.conclusions.conclusion import Conclusion
     from tracker.runs import Run
@@ -164,18 +165,19 @@ class TestOptionEffects:
             smallest.estimate, smallest.p_value, smallest.p_adjusted,
         )  # fmt: skip
 
-    def test_over_folds_are_decided_by_the_folds(self, made: MakeRun, studied: MakeStudy) -> None:
-        rights = {"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]}
-        runs = [
-            made(10 * int(k) + fold, right, {"k": k, "fold": f"{fold + 1}/3"}, prefix=f"fold{fold}",
-                 tags={"tracker.split": f"split{fold}", "tracker.training_clips": "8"})
-            for k, found in rights.items()
-            for fold, right in enumerate(found)
-        ]  # fmt: skip
+    def test_over_folds_are_decided_by_the_folds(self, on_folds: MakeRuns, studied: MakeStudy) -> None:
+        runs = on_folds({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
         found = only(option_effects(studied(*runs)))
         expected = nadeau_bengio(np.array([0.25, 0.25, 0.0]), 8, 4)
         assert (found.estimate, found.p_value) == (pytest.approx(1 / 6), pytest.approx(expected.p_value))
-        assert found.details.contrasts[0].folds == 3
+        assert (found.method, found.details.contrasts[0].folds) == (FOLDS, 3)
+
+    def test_over_splits_are_decided_by_the_splits(self, on_splits: MakeRuns, studied: MakeStudy) -> None:
+        runs = on_splits({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
+        found = only(option_effects(studied(*runs)))
+        expected = nadeau_bengio(np.array([0.25, 0.25, 0.0]), 8, 4)
+        assert (found.estimate, found.p_value) == (pytest.approx(1 / 6), pytest.approx(expected.p_value))
+        assert (found.method, found.details.contrasts[0].folds) == (SPLITS, 3)
 
     def test_between_runs_on_other_clips_are_not_comparable(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, LOW, {"k": "3"}), made(2, HIGH, {"k": "7"}, prefix="other")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details
-from tracker.conclusions.effects import FOLDS
+from tracker.conclusions.effects import FOLDS, SPLITS
 from tracker.conclusions.folds import Folded, folded
 from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, obstacle
 from tracker.statistics.paired import from_aggregates
@@ -62,7 +62,7 @@ class BestRun(Details):
     probability : float or None
         How likely it is to be the best on other clips of the same kind; an estimate.
     folds : int
-        0 where the experiment was not cross-validated.
+        How many folds, or splits, the configurations are compared over; 0 where it is runs that are compared.
     splits : bool
         Whether these are splits under several split seeds.
     elsewhere : bool
@@ -224,6 +224,6 @@ def _best_configuration(study: Study, found: Folded) -> tuple[Conclusion, ...]:
             estimate=found.share(best) - found.share(others[0]),
             p_value=float(p_values.max()),
             n=n,
-            method=FOLDS,
+            method=SPLITS if found.splits else FOLDS,
         ),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.outcomes import count_tag
-from tracker.design import as_number
+from tracker.design import OFF, as_number
 from tracker.statistics.corrections import holm
 from tracker.statistics.crossed import Effect, by_group, crossed, nested
 from tracker.statistics.folds import FEWEST_FOLDS, nadeau_bengio
@@ -21,7 +21,7 @@ from tracker.statistics.repetitions import columns_needed, pairs_needed
 from tracker.statistics.resampling import probability_better
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,7 @@ FEWEST = 3
 CROSSED = "crossed analysis of matched pairs and clips"
 NESTED = "nested analysis of repetitions and clips"
 FOLDS = "corrected resampled t-test over folds"
+SPLITS = "corrected resampled t-test over splits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ class Analysis:
     n : int
         Clips.
     repetitions : int
-        Matched pairs, runs of the level that has fewer, or folds.
+        Matched pairs, runs of the level that has fewer, folds or splits.
     inner : Effect or None
-        Where folds decide: the crossed analysis on the fold that has most pairs.
+        Where folds or splits decide: the crossed analysis on the one that has most pairs.
     """
 
     effect: Effect
@@ -63,7 +64,7 @@ class Analysis:
 
 
 def analysed(study: Study, contrast: Contrast) -> Analysis | None:
-    """Estimate a contrast's effect: over folds if it can be, else over matched pairs, else over repetitions.
+    """Estimate a contrast's effect: over folds or splits if it can be, else over matched pairs, else over repetitions.
 
     Parameters
     ----------
@@ -82,7 +83,8 @@ def analysed(study: Study, contrast: Contrast) -> Analysis | None:
     means = {found: float(_entries(study.clip_sets[found], by_set[found]).mean()) for found in by_set}
     over_folds = fold_effect(study, means)
     if over_folds is not None:
-        return Analysis(over_folds, FOLDS, sum(len(study.clip_sets[i].clips) for i in by_set), len(by_set), inner)
+        n = sum(len(study.clip_sets[i].clips) for i in by_set)
+        return Analysis(over_folds, _fold_method(study, by_set), n, len(by_set), inner)
     if inner is not None and place is not None:
         return Analysis(inner, CROSSED, len(study.clip_sets[place].clips), len(pairs))
     return _over_repetitions(study, contrast)
@@ -127,6 +129,13 @@ def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None
     n_validation = float(np.mean([len(clips.clips) or clips.n or 0 for clips in sets]))
     n_train = float(np.mean([_training_clips(study, clips, n_validation) for clips in sets]))
     return nadeau_bengio(np.array(list(differences.values())), n_train, n_validation)
+
+
+def _fold_method(study: Study, places: Iterable[int]) -> str:
+    """Return what a test over clip sets is called: over folds if each is one, else over splits."""
+    firsts = [study.clip_sets[place].members[0] for place in places]
+    asked = [dict(study.design.terms[run].split).get("fold", OFF) for run in firsts]
+    return SPLITS if OFF in asked else FOLDS
 
 
 def adjusted_p_values(family: Sequence[Effect]) -> list[float]:
@@ -215,7 +224,7 @@ def need_of(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None
     Returns
     -------
     Need or None
-        None where the contrast rests on folds or on unmatched repetitions.
+        None where the contrast rests on folds, splits or unmatched repetitions.
     """
     by_set = pairs_by_set(study, contrast)
     place = _fullest(by_set)
@@ -245,7 +254,7 @@ def pairs_wanted(study: Study, contrast: Contrast, most: int) -> int | None:
     -------
     int or None
         Three where there are fewer; from there on as many as are needed. None where no number will do, where it would
-        take more than `most`, or where the contrast rests on folds or on unmatched repetitions.
+        take more than `most`, or where the contrast rests on folds, splits or unmatched repetitions.
     """
     analysis = analysed(study, contrast)
     if analysis is None:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
-from tracker.conclusions.effects import FOLDS, Analysis, Need, adjusted_p_values, analysed, chance_of_better, need_of
+from tracker.conclusions.effects import (
+    FOLDS,
+    SPLITS,
+    Analysis,
+    Need,
+    adjusted_p_values,
+    analysed,
+    chance_of_better,
+    need_of,
+)
 from tracker.conclusions.twins import identical
 from tracker.design import Contrast, aliases
 from tracker.statistics.repetitions import detectable_effect
@@ -31,7 +40,7 @@ MOST_RESAMPLED = 3
 
 @dataclass(frozen=True, slots=True)
 class InnerEffect:
-    """Where folds decide: what the crossed analysis says on the fold that has most matched pairs."""
+    """Where folds or splits decide: what the crossed analysis says on the one that has most matched pairs."""
 
     estimate: float
     interval: Interval
@@ -57,7 +66,7 @@ class ContrastEffect:
     n : int or None
         Clips.
     folds : int
-        Where folds decide: how many; else 0.
+        Where folds, or splits, decide: how many; else 0. The method says which they are.
     within_margin : bool or None
         Whether the 90 % interval lies strictly inside the margin.
     detectable : float or None
@@ -222,7 +231,7 @@ def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> Contra
         repetitions=(len(start), len(end)),
         method=analysis.method if analysis else None,
         n=analysis.n if analysis else study.sets[start[0]].n,
-        folds=analysis.repetitions if analysis and analysis.method == FOLDS else 0,
+        folds=analysis.repetitions if analysis and analysis.method in (FOLDS, SPLITS) else 0,
         within_margin=within,
         detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,
         crossed=_inner(analysis),

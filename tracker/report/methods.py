@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker import __version__
-from tracker.conclusions.effects import CROSSED, FOLDS, NESTED
+from tracker.conclusions.effects import CROSSED, FOLDS, NESTED, SPLITS
+from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, RunDifference
 from tracker.conclusions.sentences.words import number_word, percent, points
 
@@ -28,6 +29,8 @@ _SENTENCES = {
     NESTED: "Runs of two levels that share too few seeds are compared as nested in their level and crossed with "
     "clips (Hillis 2007, doi:10.1002/sim.2532).",
     FOLDS: "Over folds the corrected resampled t-test is used (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).",
+    SPLITS: "Over splits of one dataset, whose validation clips may overlap, the corrected resampled t-test is used "
+    "(Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).",
 }
 
 
@@ -79,7 +82,9 @@ def _accuracy(study: Study) -> Iterator[str]:
 
 
 def _tests(conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    used = {c.method for c in conclusions}
+    used = {c.method for c in conclusions} | {
+        found.method for c in conclusions if isinstance(c.details, OptionEffect) for found in c.details.contrasts
+    }
     yield from (sentence for method, sentence in _SENTENCES.items() if method in used)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.best_run import NO_METRIC
-from tracker.conclusions.effects import FOLDS
 from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP
 from tracker.conclusions.sentences.words import (
     Voice,
@@ -151,11 +150,9 @@ def _clearest(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
 
 def _best_configuration(conclusion: Conclusion, details: BestRun, voice: Voice) -> str:
     lead = "as many as any other" if details.tied else "the most"
-    what = "splits" if details.splits else "folds"
-    over = f"{details.folds} {what}"
-    test = FOLDS.replace("folds", what)
+    what, test = "splits" if details.splits else "folds", conclusion.method
     head = (
-        f"Over {over} the configuration of {voice.runs(conclusion.runs)} is right on {details.correct} "
+        f"Over {details.folds} {what} the configuration of {voice.runs(conclusion.runs)} is right on {details.correct} "
         f"of {conclusion.n} validation clips, {lead}."
     )
     if details.splits:

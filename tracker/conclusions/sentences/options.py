@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.effects import FEWEST, FOLDS, NESTED
+from tracker.conclusions.effects import FEWEST, NESTED, SPLITS
 from tracker.conclusions.roles import ACCURACY, role_of
 from tracker.conclusions.sentences.words import (
     Voice,
@@ -96,8 +96,8 @@ def _side(estimate: float) -> str:
 
 def _test(found: ContrastEffect, voice: Voice) -> str:
     """Say what was analysed, and its p-value."""
-    if found.method == FOLDS:
-        basis = f"{FOLDS}, {count(found.folds, 'fold')}"
+    if found.folds:
+        basis = f"{found.method}, {count(found.folds, 'split' if found.method == SPLITS else 'fold')}"
     elif found.method == NESTED:
         start, end = found.repetitions
         basis = f"{number_word(end)} against {count(start, 'run')} that share too few seeds, {found.n} clips"
