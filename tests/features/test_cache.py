@@ -9,7 +9,7 @@ import pytest
 from tracker.features.cache import ImageCache, settings_key
 from tracker.runs import Spectrogram
 
-CLIP = "ab" * 32
+CLIP, OTHER = "ab" * 32, "cd" * 32
 IMAGE = np.linspace(-80, 0, 128 * 50).reshape(128, 50).astype(np.float16)
 
 
@@ -56,7 +56,22 @@ class TestRead:
         for position, value in zip(rng.integers(0, 128, 500), rng.integers(0, 256, 500), strict=True):
             file.write_bytes(content[:position] + bytes([value]) + content[position + 1 :])
             image = cache.read(CLIP)
-            assert image is None or image.shape[0] == 128
+            assert image is None or np.array_equal(image, IMAGE)
+
+    def test_takes_a_file_that_a_disk_has_changed_for_none(self, cache, file):
+        content = file.read_bytes()
+        for position in np.random.default_rng(0).integers(128, len(content), 500):
+            flipped = bytes([content[position] ^ 1])
+            file.write_bytes(content[:position] + flipped + content[position + 1 :])
+            assert cache.read(CLIP) is None
+
+    def test_takes_the_file_of_another_clip_for_none(self, cache, file):
+        file.rename(file.with_name(f"{OTHER}.npy"))
+        assert cache.read(OTHER) is None
+
+    def test_takes_an_array_without_its_checksum_for_none(self, cache, file):
+        np.save(file, IMAGE)
+        assert cache.read(CLIP) is None
 
     @pytest.mark.parametrize(
         "foreign", [IMAGE.astype(np.float32), IMAGE[:64], IMAGE.ravel(), np.array({"a": 1}, dtype=object)]
@@ -81,7 +96,33 @@ class TestWrite:
         cache.write(CLIP, np.zeros_like(IMAGE))
         np.testing.assert_array_equal(old, IMAGE)
 
-    def test_warns_once_and_goes_on_where_it_cannot_write(self, tmp_path, caplog):
+    def test_keeps_an_image_however_it_lies_in_memory(self, cache):
+        cache.write(CLIP, np.asfortranarray(IMAGE))
+        np.testing.assert_array_equal(cache.read(CLIP), IMAGE)
+
+    def test_removes_what_it_could_not_finish(self, cache, file):
+        file.unlink()
+        file.mkdir()
+        (file / "in the way").touch()
+        cache.write(CLIP, IMAGE)
+        assert list(file.parent.iterdir()) == [file]
+
+
+class TestFaults:
+    def test_are_none_where_images_are_written_and_read_and_lacking(self, cache):
+        cache.write(CLIP, IMAGE)
+        assert cache.read(CLIP) is not None
+        assert cache.read(OTHER) is None
+        assert cache.faults == ()
+
+    def test_count_the_damaged_files(self, cache, file, tmp_path):
+        file.write_bytes(file.read_bytes()[:-1])
+        file.with_name(f"{OTHER}.npy").touch()
+        assert cache.read(CLIP) is cache.read(OTHER) is None
+        folder = tmp_path / "cache" / settings_key(Spectrogram())
+        assert cache.faults == (f"damaged features found in {folder} and made anew: 2",)
+
+    def test_name_once_the_folder_that_cannot_be_written_to_and_the_remedy(self, tmp_path):
         (tmp_path / "file").touch()
         cache = ImageCache(tmp_path / "file", Spectrogram())
         start = threading.Barrier(4)
@@ -92,17 +133,12 @@ class TestWrite:
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(write, range(4)))
-        cache.write(CLIP, IMAGE)
-        assert len(caplog.messages) == 1
-        assert "features are not cached" in caplog.messages[0]
         assert cache.read(CLIP) is None
-
-    def test_removes_what_it_could_not_finish(self, cache, file):
-        file.unlink()
-        file.mkdir()
-        (file / "in the way").touch()
-        cache.write(CLIP, IMAGE)
-        assert list(file.parent.iterdir()) == [file]
+        (fault,) = cache.faults
+        assert fault == (
+            f"features are not cached: {tmp_path / 'file' / settings_key(Spectrogram())} cannot be written to (Not a "
+            "directory); make room there or set TRACKER_CACHE to another folder"
+        )
 
 
 class TestSettingsKey:

@@ -54,9 +54,11 @@ class TestExtract:
         made = extract(files, SETTINGS, cache)
         damaged = next(cache.rglob(f"{files[2][1]}.npy"))
         damaged.write_bytes(damaged.read_bytes()[:1_000])
-        again = extract(files, SETTINGS, cache)
+        told = []
+        again = extract(files, SETTINGS, cache, warn=told.append)
         np.testing.assert_array_equal(again[2], made[2])
         np.testing.assert_array_equal(np.load(damaged), made[2])
+        assert told == [f"damaged features found in {damaged.parent} and made anew: 1"]
 
     def test_gives_faults_beside_images_and_does_not_cache_them(self, files, cache, tmp_path):
         (tmp_path / "empty.wav").touch()
@@ -74,17 +76,27 @@ class TestExtract:
         assert extract([], SETTINGS, cache) == []
         assert not cache.exists()
 
-    def test_goes_on_where_it_cannot_cache(self, files, tmp_path, caplog):
+    def test_goes_on_where_it_cannot_cache(self, files, tmp_path):
         (tmp_path / "file").touch()
-        images = extract(files, SETTINGS, tmp_path / "file")
+        told = []
+        images = extract(files, SETTINGS, tmp_path / "file", warn=told.append)
         assert all(image.shape[0] == 128 for image in images)
-        assert len(caplog.messages) == 1
+        assert len(told) == 1
 
-    def test_stops_at_once_where_it_is_interrupted(self, files, cache):
+    def test_keeps_no_image_of_a_file_that_was_replaced_after_its_digest_was_taken(self, files, cache):
+        (replaced, _), (other, _) = files[:2]
+        replaced.write_bytes(other.read_bytes())
+        fault, image = extract(files[:2], SETTINGS, cache)
+        assert str(fault) == "it was changed while it was read: run again"
+        assert [path.stem for path in cache.rglob("*.npy")] == [files[1][1]]
+        assert image.shape[0] == 128
+
+    def test_stops_at_once_where_it_is_interrupted(self, write, sound, cache):
         def interrupt(done, total):
             raise KeyboardInterrupt
 
-        many = [(files[0][0], f"{i:064x}") for i in range(500)]
+        paths = [write(f"{i}.wav", sound[i : 2_000 + i]) for i in range(500)]
+        many = [(path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
         with pytest.raises(KeyboardInterrupt):
             extract(many, SETTINGS, cache, progress=interrupt)
         assert len(list(cache.rglob("*.npy"))) < 250

@@ -105,7 +105,7 @@ def _images(
     """Return the image of each clip, and what is wrong with those that have none."""
     files = [(clip.file, hashes[clip.path]) for clip in dataset.clips]
     with counting("features", len(files)) as progress:
-        results = extract(files, spectrogram, cache_folder(), progress)
+        results = extract(files, spectrogram, cache_folder(), progress, warn)
     by_path = dict(zip((clip.path for clip in dataset.clips), results, strict=True))
     faults = {path: result for path, result in by_path.items() if isinstance(result, AudioFault)}
     images = {path: result for path, result in by_path.items() if not isinstance(result, AudioFault)}

@@ -6,6 +6,7 @@ cores two threads do 1.5 to 1.9 times the work of one, and start at once, where 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ def extract(
     settings: Spectrogram,
     cache: Path,
     progress: Callable[[int, int], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> list[Image | AudioFault]:
     """Return the log-mel image of each file, or what is wrong with it.
 
@@ -43,6 +45,8 @@ def extract(
         Folder where images are kept.
     progress : callable or None
         Called with the number of clips done and of all clips, after each.
+    warn : callable or None
+        Told in one line what is wrong with the cache, where the images come about all the same.
 
     Returns
     -------
@@ -57,9 +61,13 @@ def extract(
         for done, _ in enumerate(as_completed(futures), start=1):
             if progress:
                 progress(done, len(files))
-        return [future.result() for future in futures]
+        results = [future.result() for future in futures]
     finally:
         pool.shutdown(cancel_futures=True)  # or an interrupt would wait for all that are left
+    if warn:
+        for fault in images.faults:
+            warn(fault)
+    return results
 
 
 def _image(path: Path, clip: str, settings: Spectrogram, images: ImageCache, *, mapped: bool) -> Image | AudioFault:
@@ -69,10 +77,22 @@ def _image(path: Path, clip: str, settings: Spectrogram, images: ImageCache, *, 
         return cached
     try:
         image = log_mel(read_audio(path, settings.sr), settings).astype(np.float16)
+        _check_unchanged(path, clip)
     except AudioFault as fault:
         return fault
     images.write(clip, image)
     return image
+
+
+def _check_unchanged(path: Path, clip: str) -> None:
+    """Refuse a file that was replaced after its digest was taken: its image would stand for another sound, for ever."""
+    try:
+        with path.open("rb") as opened:
+            now = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise AudioFault(f"it cannot be read: {error.strerror}") from error
+    if now != clip:
+        raise AudioFault("it was changed while it was read: run again")
 
 
 def _cores() -> int:

@@ -180,7 +180,9 @@ def _make_once(folder: Path, settings: DemoSettings, progress: Progress | None) 
                 shutil.rmtree(folder, ignore_errors=True)
                 write_demo(folder, **asdict(settings), progress=progress)
     except OSError as error:
-        raise DataError(f"the cache {folder.parent} cannot be written to ({error.strerror}); give another") from error
+        raise DataError(
+            f"the cache {folder.parent} cannot be written to ({error.strerror}); set TRACKER_CACHE to another folder"
+        ) from error
 
 
 def _is_whole(folder: Path, settings: DemoSettings) -> bool:
