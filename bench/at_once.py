@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.entries import Ended, EpochDone, Started
+from tracker.entries import DatasetUsed, Ended, EpochDone, Started
 from tracker.errors import StoreError
 from tracker.store.location import locate
 from tracker.store.read import read_experiment
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 OPENERS, WRITERS, READERS = 8, 16, 2
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds")
 EXPERIMENT = "tracker"
+DATASETS = tuple(DatasetUsed("demo", "f" * 64, "demo", of, ("a", "b"), 4) for of in ("training", "validation"))
+"""What all runs of an experiment are mostly trained on alike: a store has it once."""
 
 _PROCESSES = multiprocessing.get_context("fork")
 
@@ -77,7 +79,8 @@ def _failures(what: str, processes: list[multiprocessing.process.BaseProcess]) -
 def _send(location: Location, ready: Barrier, number: int, epochs: int) -> None:
     """Send a run epoch by epoch, as training does."""
     sender = Sender(location, f"journal-{number}", None, _keep)
-    entries: list[Entry] = [Started(0, location.uri, EXPERIMENT, f"run {number}", "val_accuracy", {}, {})]
+    named = f"run {number}"
+    entries: list[Entry] = [Started(0, location.uri, EXPERIMENT, named, "val_accuracy", {"a": "1"}, {}, DATASETS)]
     ready.wait()
     for epoch in range(1, epochs + 1):
         values = {key: _value(number, epoch, i) for i, key in enumerate(METRICS)}

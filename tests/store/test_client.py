@@ -6,8 +6,8 @@ from mlflow.protos.databricks_pb2 import ErrorCode
 from requests import HTTPError, Response
 
 from tracker.errors import StoreError
-from tracker.store.client import one_line_errors
-from tracker.store.failures import GoneError, UnreachableError
+from tracker.store.client import MlflowClient, one_line_errors
+from tracker.store.failures import BusyError, GoneError, UnreachableError
 
 
 def answered(status: int) -> HTTPError:
@@ -28,9 +28,6 @@ class TestOneLineErrors:
         [
             OSError("No space left on device"),
             MlflowException("API request to http://127.0.0.1:9 failed with exception refused"),
-            MlflowException(
-                "(sqlite3.OperationalError) database is locked", ErrorCode.Value("TEMPORARILY_UNAVAILABLE")
-            ),
             RestException({"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "later"}),
             answered(429),
             answered(502),
@@ -38,6 +35,18 @@ class TestOneLineErrors:
     )
     def test_tell_that_another_try_may_do(self, error: Exception) -> None:
         assert kind_of(error) is UnreachableError
+
+    @pytest.mark.parametrize(
+        ("said", "code"),
+        [
+            ("(sqlite3.OperationalError) database is locked", "TEMPORARILY_UNAVAILABLE"),
+            ("(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.name", "BAD_REQUEST"),
+            ("(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint", "BAD_REQUEST"),
+            ("(pymysql.err.IntegrityError) (1062, \"Duplicate entry 'demo' for key 'datasets.name'\")", "BAD_REQUEST"),
+        ],
+    )
+    def test_tell_that_another_wrote_at_the_same_moment(self, said: str, code: str) -> None:
+        assert kind_of(MlflowException(said, ErrorCode.Value(code))) is BusyError
 
     def test_tell_that_something_is_not_there(self) -> None:
         assert kind_of(RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no run"})) is GoneError
@@ -60,3 +69,9 @@ class TestOneLineErrors:
         said = f"{advice} {kind} database is locked\n{statement}"
         with pytest.raises(StoreError, match=r"^cannot write: database is locked$"), one_line_errors("cannot write"):
             raise MlflowException(said)
+
+    def test_say_of_a_connection_what_was_wrong_with_it_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        said = r"^cannot write: Failed to establish a new connection: \[Errno \d+\] Connection refused$"
+        with pytest.raises(UnreachableError, match=said), one_line_errors("cannot write"):
+            MlflowClient("http://127.0.0.1:9").get_run("ab" * 16)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
-from tracker.store.failures import GoneError, UnreachableError
+from tracker.store.failures import BusyError, GoneError, UnreachableError
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing here talks to anybody
@@ -29,6 +29,10 @@ _GREETING_S = 10
 _TOO_MANY, _SERVERS_FAULT = 429, 500
 _NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 
+_BUSY = re.compile(r"database is locked|unique constraint|duplicate (key|entry)", re.IGNORECASE)
+"""What databases say where two wrote at once: SQLite, PostgreSQL and MySQL. MLflow looks whether a dataset is there
+before it adds it, and another run on the same data may come between."""
+
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
@@ -37,7 +41,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
 from mlflow.utils.rest_utils import http_request  # noqa: E402
-from requests import HTTPError  # noqa: E402
+from requests import HTTPError, RequestException  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +109,9 @@ def one_line_errors(what: str) -> Iterator[None]:
     Raises
     ------
     UnreachableError
-        If nobody answered, or who answered could not do it now: a lock, a full disk, a fault of the server's own.
+        If nobody answered, or who answered could not do it now: a full disk, a fault of the server's own.
+    BusyError
+        If it was only that another wrote at the same moment.
     GoneError
         If what was asked for is not in the store.
     StoreError
@@ -118,6 +124,8 @@ def one_line_errors(what: str) -> Iterator[None]:
 
 
 def _kind(error: MlflowException | OSError) -> type[StoreError]:
+    if _BUSY.search(str(error)):
+        return BusyError
     if isinstance(error, MlflowException):
         return GoneError if error.error_code == _NOT_THERE else _kind_of_status(error.get_http_status_code())
     if isinstance(error, HTTPError) and error.response is not None:
@@ -131,6 +139,14 @@ def _kind_of_status(status: int) -> type[StoreError]:
 
 def _one_line(error: Exception) -> str:
     """Return the part of an error that says something: not SQLAlchemy's statement, background, advice and classes."""
-    text = re.split(r"\n\[SQL|\(Background on", str(error))[0]
+    text = re.split(r"\n\[SQL|\(Background on", _unanswered(error) or str(error))[0]
     text = re.sub(r"\((raised as a result of [^)]*|sqlite3\.\w+)\)", "", text)
     return " ".join(text.split())[:500] or type(error).__name__
+
+
+def _unanswered(error: Exception) -> str | None:
+    """Return what was wrong with a connection, which comes wrapped in whose it was and what was asked, twice."""
+    wrapped = error if isinstance(error, RequestException) else error.__context__
+    if not isinstance(wrapped, RequestException) or not wrapped.args:
+        return None
+    return str(getattr(wrapped.args[0], "reason", wrapped)).rpartition("): ")[2]

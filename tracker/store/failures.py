@@ -9,5 +9,9 @@ class UnreachableError(StoreError):
     """A store is away, locked or full; nothing was refused, and the same may be done another time."""
 
 
+class BusyError(UnreachableError):
+    """Another writer was at the same rows at the same moment; the same may be done at once."""
+
+
 class GoneError(StoreError):
     """A store answers and has not what is to be written to: the run, or its experiment, is no longer there."""

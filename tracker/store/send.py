@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tracker.entries import Attached, Delivery, Ended, Entry, Resumed, Started, Tagged
 from tracker.errors import StoreError
 from tracker.store.client import ViewType, one_line_errors
-from tracker.store.failures import GoneError, UnreachableError
+from tracker.store.failures import BusyError, GoneError, UnreachableError
 from tracker.store.files import within
 from tracker.store.limits import check_start
 from tracker.store.open import open_store
@@ -41,10 +41,7 @@ _BATCH = 1_000
 """Values that MLflow takes in one call."""
 
 _WAITS_S = (0.5, 2.0)
-"""Pauses between tries of a locked database; each try itself waits 20 s for the lock."""
-
-_LOCKED = "database is locked"
-"""SQLite's own words."""
+"""Pauses between tries where others write at the same moment; each itself waits 20 s for a locked database."""
 
 
 class Sender:
@@ -103,12 +100,12 @@ class Sender:
         return delivery
 
     def _patiently(self, call: Callable[[], T], waits_s: Sequence[float] = _WAITS_S) -> T:
-        """Call again where the database was locked: many may be at work on it."""
+        """Call again where the store was busy: many may be at work on it."""
         try:
             return call()
         except UnreachableError as error:
             self._store = None  # opening it tells sooner than any call whether it is there
-            if not waits_s or _LOCKED not in str(error):
+            if not waits_s or not isinstance(error, BusyError):
                 raise
         time.sleep(waits_s[0])
         return self._patiently(call, waits_s[1:])
