@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import pytest
+
 from tracker.entries import Ended, EpochDone, Started
 from tracker.journal.delivery import sending
 from tracker.journal.writer import JournalWriter
@@ -16,7 +18,7 @@ from tracker.store.location import locate
 from tracker.store.read import read_experiment
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
     from tests.cli.conftest import Tracker
     from tracker.runs import Run
@@ -97,11 +99,41 @@ class TestABrokenStore:
         (after,) = stored()
         assert (result.status, result.out.strip()) == (0, after.run_id)
         assert result.err.startswith(
-            f"cannot read the store {DATABASE.absolute()}: file is not a database\nmoved aside to "
+            f"the store {DATABASE.absolute()} is broken: file is not a database\nmoved aside to "
         )
         assert after.run_id != before.run_id
         assert (after.tags, str(after.metrics), after.ended) == (before.tags, str(before.metrics), before.ended)
         assert said_in(after) == "done"
+
+    @pytest.mark.parametrize(
+        ("damage", "said"),
+        [
+            (lambda: DATABASE.write_bytes(b"no database"), "file is not a database"),
+            (lambda: os.truncate(DATABASE, 300_000), "database disk image is malformed"),
+            (lambda: execute("DROP TABLE metrics"), "no such table: metrics"),
+        ],
+    )
+    def test_is_told_of_in_one_line_with_the_remedy(
+        self, tracker: Tracker, damage: Callable[[], None], said: str
+    ) -> None:
+        journalled("done")
+        tracker("sync")
+        damage()
+        result = tracker("runs")
+        assert (result.status, result.out) == (1, "")
+        assert result.err == (
+            f"tracker: cannot read the store {DATABASE.absolute()}: {said}: `tracker repair` sets it aside and makes "
+            "it anew from the journals\n"
+        )
+        assert tracker("repair").status == 0
+        assert [run.status for run in stored()] == ["FINISHED"]
+
+    def test_that_is_a_folder_is_left_to_the_person(self, tracker: Tracker) -> None:
+        DATABASE.mkdir()
+        for command in ("runs", "repair"):
+            result = tracker(command)
+            said = f"the store {DATABASE.absolute()} is a folder: move it away, or give another --tracking-uri"
+            assert (result.status, result.err) == (1, f"tracker: {said}\n")
 
     def test_gives_back_what_there_is_where_an_artifact_is_nowhere(self, tracker: Tracker) -> None:
         journalled("done")

@@ -185,7 +185,7 @@ class TestReading:
             state_of(tmp_path / "a.db")
 
     def test_says_that_a_folder_is_none(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match="cannot read the store"):
+        with pytest.raises(StoreError, match="is a folder: move it away"):
             state_of(tmp_path)
 
     def test_sees_one_moment_while_another_program_writes(self, database: Path) -> None:

@@ -81,9 +81,7 @@ def _journals(location: Location) -> list[Journal]:
 def _set_aside(location: Location, condition: Condition) -> None:
     from tracker.store.repair import set_aside
 
-    whole = condition.damage if condition.state is None else None
-    what = condition.damage or "its making was broken off"
-    notice(whole or f"the store {location.shown} is broken: {what}")
+    notice(f"the store {location.shown} is broken: {condition.damage or 'its making was broken off'}")
     notice(f"moved aside to {set_aside(location)}: what only that store had is still there")
 
 

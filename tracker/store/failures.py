@@ -15,3 +15,7 @@ class BusyError(UnreachableError):
 
 class GoneError(StoreError):
     """A store answers and has not what is to be written to: the run, or its experiment, is no longer there."""
+
+
+class BrokenError(StoreError):
+    """A store's file is damaged, or is none: nothing but setting it aside helps."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
-from tracker.store.failures import UnreachableError
+from tracker.store.failures import BrokenError
 from tracker.store.files import find_folder, places_below, within, written_to
 from tracker.store.schema import BUSY_S, State, lacks, making_lock, reading, require_ready, state_of
 
@@ -103,10 +103,8 @@ def examine(location: Location) -> Condition:
     database = _database(location)
     try:
         return _examined(database)
-    except UnreachableError:
-        raise
-    except StoreError as error:
-        return Condition(None, str(error))
+    except BrokenError as error:
+        return Condition(None, str(error.__cause__))
 
 
 def _examined(database: Path) -> Condition:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from tracker.errors import StoreError
-from tracker.store.failures import UnreachableError
+from tracker.store.failures import BrokenError, BusyError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,11 @@ REVISION = "dc11669786a5"
 BUSY_S = 20.0
 """Seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other."""
 
+_PRIMARY = 0xFF
+"""The part of SQLite's error codes that tells what kind of error it is."""
+
+_DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file."""
 
 MAKING_S = 60.0
 """Longest wait for another program that is making the store."""
@@ -61,7 +66,7 @@ def state_of(database: Path) -> State:
     ------
     UnreachableError
         If the file stays locked or cannot be read now.
-    StoreError
+    BrokenError
         If it is no SQLite file or damaged.
     """
     try:
@@ -69,6 +74,8 @@ def state_of(database: Path) -> State:
             return State.ABSENT
         if database.is_file() and not database.stat().st_size:
             return State.EMPTY
+        if database.is_dir():
+            raise UnreachableError(f"the store {database} is a folder: move it away, or give another --tracking-uri")
     except OSError as error:
         raise UnreachableError(f"cannot read the store {database}: {error}") from error
     with reading(database) as connection:
@@ -124,15 +131,22 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
     ------
     UnreachableError
         If the file stays locked or cannot be read now.
-    StoreError
-        If it is no SQLite file or damaged.
+    BrokenError
+        If it is no SQLite file, damaged, or lacks what is asked for.
     """
     try:
         with closing(_open_read_only(database)) as connection:
             yield connection
     except sqlite3.DatabaseError as error:
-        kind = UnreachableError if isinstance(error, sqlite3.OperationalError) else StoreError
-        raise kind(f"cannot read the store {database}: {error}") from error
+        raise _failure(database, error) from error
+
+
+def _failure(database: Path, error: sqlite3.DatabaseError) -> StoreError:
+    """Return what an error of SQLite's means for a store."""
+    said, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    if code in _DAMAGED:
+        return BrokenError(f"{said}: `tracker repair` sets it aside and makes it anew from the journals")
+    return BusyError(said) if code == sqlite3.SQLITE_BUSY else UnreachableError(said)
 
 
 def _open_read_only(database: Path) -> sqlite3.Connection:
