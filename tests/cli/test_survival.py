@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tracker.journal.reader import journals
+from tests.cli.conftest import write_tone
+from tracker.journal.reader import Journal, journals
 from tracker.store.location import locate
 from tracker.store.read import read_experiment
 
@@ -64,6 +66,16 @@ class Folder:
             process.send_signal(signal.SIGKILL)
 
     @property
+    def journal(self) -> Journal:
+        """Its only one."""
+        (found,) = journals(self.path / ".tracker")
+        return found
+
+    def copy(self, path: Path) -> Folder:
+        """Return a copy of it."""
+        return Folder(Path(shutil.copytree(self.path, path)), self.cache)
+
+    @property
     def runs(self) -> tuple[Run, ...]:
         """What the store holds."""
         return read_experiment(locate(None, self.path), "tracker").runs
@@ -86,48 +98,127 @@ def same(one: Run, other: Run) -> bool:
     return all(curves) and said and all(one.metrics[name] == other.metrics[name] for name in values)
 
 
-def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(folder: Folder, genres: Path, tmp_path: Path) -> None:
-    folder.killed_in_epoch(3, "--data", genres, *SHORT)
-    _, out, _ = folder.call("runs", "--format", "json")
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A folder with a dataset and a run on it that was killed after its third epoch or its fourth."""
+    base = tmp_path_factory.mktemp("killed")
+    for label, hertz in (("high", 2_000.0), ("low", 200.0)):
+        for number in range(10):
+            write_tone(base / "work/genres" / label / f"{number}.wav", hertz * (1 + number / 50), seed=number)
+    work = Folder(base / "work", base / "cache")
+    work.killed_in_epoch(3, "--data", "genres", *SHORT, "--offline")
+    return work
+
+
+@pytest.fixture(scope="module")
+def whole(killed: Folder, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same run, which nobody killed."""
+    work = Folder(tmp_path_factory.mktemp("whole"), killed.cache)
+    assert work.call("run", "--data", killed.path / "genres", *SHORT)[0] == 0
+    return work.runs[0]
+
+
+@pytest.fixture
+def interrupted(killed: Folder, tmp_path: Path) -> Folder:
+    """A copy of the folder with the killed run."""
+    return killed.copy(tmp_path / "work")
+
+
+def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder, whole: Run) -> None:
+    _, out, _ = interrupted.call("runs", "--format", "json")
     assert [run["status"] for run in json.loads(out)] == ["INTERRUPTED"]
-    _, out, _ = folder.call("report", "--format", "json")
+    _, out, _ = interrupted.call("report", "--format", "json")
     assert "was interrupted: tracker resume " in json.loads(out)["excluded"][0]["reason"]
-
-    kept = (genres / "low" / "0.wav").read_bytes()
-    (genres / "low" / "0.wav").unlink()
-    status, out, err = folder.call("resume", NAME)
-    assert (status, out) == (1, "")
-    assert "cannot go on as it began, as this differs: the data; the split; put it back" in err
-
-    (genres / "low" / "0.wav").write_bytes(kept)
-    (versions,) = (folder.path / ".tracker").glob("*/artifacts/environment.txt")
-    written = versions.read_text()
-    versions.write_text(written.replace("keras ", "keras 2."))
-    status, out, err = folder.call("resume", NAME)
-    assert (status, out) == (1, "")
-    assert "as this differs: keras 2." in err
-    versions.write_text(written)
-    with folder.popen("run", "--data", genres, *SHORT) as again:
+    with interrupted.popen("run", "--data", "genres", *SHORT) as again:
         assert again.stderr is not None
         said = iter(again.stderr.readline, "")
         assert any(f"run {NAME} was interrupted: `tracker resume " in line for line in said)
         again.kill()
-    cut = journals(folder.path / ".tracker")[0]
+    cut = journals(interrupted.path / ".tracker")[0]
 
-    status, out, err = folder.call("resume", cut.id)
+    status, out, err = interrupted.call("resume", cut.id)
     assert status == 0, err
     assert "goes on after epoch 3" in err or "goes on after epoch 4" in err
-    resumed = next(run for run in folder.runs if run.run_id == out.strip())
+    assert "warning" not in err
+    resumed = next(run for run in interrupted.runs if run.run_id == out.strip())
     assert resumed.status == "FINISHED"
     assert not (cut.folder / "checkpoints").exists()
+    assert same(resumed, whole)
 
-    other = Folder(tmp_path / "other", folder.cache)
-    other.path.mkdir()
-    assert other.call("run", "--data", genres, *SHORT)[0] == 0
-    assert same(resumed, other.runs[0])
-
-    status, _, err = folder.call("resume", resumed.run_id)
+    status, _, err = interrupted.call("resume", resumed.run_id)
     assert (status, err) == (1, f"tracker: run {NAME} is finished: there is nothing to go on with\n")
+
+
+@pytest.mark.parametrize("whole_ones", [0, 1])
+def test_a_run_whose_checkpoints_are_damaged_says_so_and_comes_to_the_same(
+    interrupted: Folder, whole: Run, whole_ones: int
+) -> None:
+    kept, newest = sorted((interrupted.journal.folder / "checkpoints").glob("epoch-*.npz"))
+    for path in (kept, newest)[whole_ones:]:
+        path.write_bytes(path.read_bytes()[:1_000])
+    done = max(interrupted.journal.epochs)
+    safe = int(kept.name.split("-")[1]) if whole_ones else 0
+    status, _, err = interrupted.call("resume", NAME)
+    assert status == 0, err
+    (warning,) = (line for line in err.splitlines() if line.startswith("warning"))
+    assert warning.startswith(f"warning: the checkpoint of epoch {done} is damaged or gone: run {NAME} ")
+    assert warning.endswith(f" trains again what comes after epoch {safe}")
+    assert f"\nepoch {safe + 1}/6" in err
+    assert f"\nepoch {safe}/6" not in err
+    assert same(interrupted.runs[0], whole)
+
+
+def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -> None:
+    genres, artifacts = interrupted.path / "genres", interrupted.journal.folder / "artifacts"
+
+    def refused() -> str:
+        status, out, err = interrupted.call("resume", NAME)
+        assert (status, out) == (1, "")
+        assert err.endswith("; put it back, or train it anew with `tracker run`\n")
+        return err.rpartition("cannot go on as it began, as this differs: ")[2].removesuffix(
+            "; put it back, or train it anew with `tracker run`\n"
+        )
+
+    (genres / "low/0.wav").write_bytes((genres / "high/1.wav").read_bytes())
+    assert refused() == "the data (what the files hold)"
+    (genres / "low/0.wav").rename(genres / "low/new.wav")
+    (genres / "low/1.wav").unlink()
+    environment = artifacts / "environment.txt"
+    noted = environment.read_text()
+    code = next(line for line in noted.splitlines() if line.startswith("models/cnn.py "))
+    environment.write_text(noted.replace("keras ", "keras 2.").replace(code, "models/cnn.py 0123456789abcdef"))
+    data, split, keras, network = refused().split("; ")
+    assert data == "the data (2 gone: low/0.wav, low/1.wav, 1 new: low/new.wav)"
+    assert split == "the split"
+    assert keras.startswith("keras 2.")
+    assert network == "the code in models/cnn.py"
+    assert interrupted.journal.state == "interrupted"
+
+
+def test_a_run_begun_on_another_host_is_left_alone_until_it_is_said_to_be_gone(interrupted: Folder) -> None:
+    owner = {"host": "elsewhere", "pid": 7, "start": 1, "boot": None}
+    (interrupted.journal.folder / "owner.json").write_text(json.dumps(owner))
+    for command in ("resume", "close"):
+        status, out, err = interrupted.call(command, NAME)
+        assert (status, out) == (1, "")
+        assert err == (
+            f"tracker: run {NAME} was begun by process 7 on elsewhere, and whether it goes on there cannot be told "
+            "from here: see to it there, or say --gone once you know that it does not\n"
+        )
+    status, out, err = interrupted.call("close", NAME, "--gone")
+    assert (status, err) == (0, "")
+    assert [(run.run_id, run.status) for run in interrupted.runs] == [(out.strip(), "KILLED")]
+
+
+def test_a_run_is_closed_while_its_store_is_away(folder: Folder, genres: Path) -> None:
+    folder.killed_in_epoch(1, "--data", genres, *SHORT, "--tracking-uri", NOBODY)
+    status, out, err = folder.call("close", NAME)
+    assert (status, out.strip()) == (0, folder.journal.id)
+    assert folder.journal.state == "killed"
+    assert err.startswith(f"warning: run {NAME} is closed, but not sent: no tracking server answers")
+    assert err.endswith("`tracker sync` sends it\n")
+    status, _, err = folder.call("close", NAME)
+    assert (status, err) == (1, f"tracker: run {NAME} has ended already, as killed\n")
 
 
 def test_offline_runs_are_reported_on_and_sent_later_once(folder: Folder, genres: Path) -> None:

@@ -211,23 +211,26 @@ class TestLoadOfDamaged:
         files(tmp_path)[-1].write_bytes(b"damaged")
         assert_equal(checkpoints.load(), checkpoint(3))
 
-    def test_refuses_in_one_line_where_all_are_damaged(self, tmp_path):
+    @pytest.mark.parametrize("damage", [b"", b"damaged"])
+    def test_gives_none_where_all_are_damaged(self, tmp_path, damage):
         checkpoints = saved(tmp_path, 4)
         for path in files(tmp_path):
-            path.write_bytes(b"")
-        with pytest.raises(TrainingError) as caught:
-            checkpoints.load()
-        message = str(caught.value)
-        assert message.startswith(f"no checkpoint in {tmp_path} is whole and of this version: epoch-000004-")
-        assert message.endswith("start the run anew")
-        assert "epoch-000003-" in message
-        assert "\n" not in message
+            path.write_bytes(damage)
+        assert checkpoints.load() is None
 
-    def test_refuses_where_what_was_said_in_an_early_epoch_is_lost(self, tmp_path):
+    def test_gives_none_where_what_was_said_in_an_early_epoch_is_lost(self, tmp_path):
         checkpoints = saved(tmp_path, 4)
         (tmp_path / "probabilities.bin").unlink()
-        with pytest.raises(TrainingError, match=r"no checkpoint in .* is whole"):
-            checkpoints.load()
+        assert checkpoints.load() is None
+
+    def test_of_all_is_followed_by_a_save_of_the_first_epoch_that_removes_them(self, tmp_path):
+        checkpoints = saved(tmp_path, 4)
+        for path in files(tmp_path):
+            path.write_bytes(b"damaged")
+        checkpoints.save(checkpoint(1))
+        assert_equal(checkpoints.load(), checkpoint(1))
+        assert [path.name[:13] for path in files(tmp_path)] == ["epoch-000001-"]
+        assert (tmp_path / "probabilities.bin").stat().st_size == RECORD
 
     def test_refuses_a_folder_that_is_none(self, tmp_path):
         (tmp_path / "file").touch()
@@ -306,6 +309,8 @@ class TestFinishedEpochs:
         assert finished_epochs(tmp_path) == checkpoint(4).history.epochs
         files(tmp_path)[-1].write_bytes(b"")
         assert finished_epochs(tmp_path) == checkpoint(3).history.epochs
+        files(tmp_path)[0].write_bytes(b"")
+        assert finished_epochs(tmp_path) == ()
 
     def test_are_none_where_nothing_was_saved(self, tmp_path):
         assert finished_epochs(tmp_path / "no such folder") == ()

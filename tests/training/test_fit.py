@@ -239,6 +239,9 @@ class TestLogLoss:
     def test_stays_finite_where_the_true_class_has_no_probability(self):
         assert log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-math.log(1e-7))
 
+    def test_of_certainty_is_zero_without_a_sign(self):
+        assert str(log_loss(np.array([[1.0, 0.0]]), np.array([0]))) == "0.0"
+
     def test_is_rounded_as_keras_rounds(self):
         loss = log_loss(np.array([[0.3, 0.7]]), np.array([0]))
         assert loss == float(np.float32(loss))

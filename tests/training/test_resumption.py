@@ -140,12 +140,14 @@ class TestTrainThatWasKilled:
         assert_same(outcome, expected)
 
     @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
-    def test_trains_an_epoch_again_whose_checkpoint_is_damaged(self, uninterrupted, tmp_path):
+    @pytest.mark.parametrize(("damaged", "left"), [(1, 2), (2, 0)])
+    def test_trains_the_epochs_again_whose_checkpoints_are_damaged(self, uninterrupted, tmp_path, damaged, left):
         asked, expected, expected_epochs = uninterrupted
-        killed(asked, misleading(), tmp_path, batches=3 * 3)
-        max(tmp_path.glob("epoch-*.npz")).write_bytes(b"damaged")
+        assert len(killed(asked, misleading(), tmp_path, batches=3 * 3 + 1)) == 3
+        for path in sorted(tmp_path.glob("epoch-*.npz"))[-damaged:]:
+            path.write_bytes(b"damaged")
         outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
-        assert_same_epochs(told, expected_epochs[2:])
+        assert_same_epochs(told, expected_epochs[left:])
         assert_same(outcome, expected)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import journals_of, locate_store, uri_option
-from tracker.cli.terminal import notice
+from tracker.cli.terminal import notice, warn
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _RESUME_EXAMPLES = """
 Examples:
   tracker resume 3f2a9c41
   tracker resume k7-lr0.0001-s0
+  tracker resume 3f2a9c41 --data /mnt/music
 """
 
 _CLOSE_EXAMPLES = """
@@ -29,11 +30,11 @@ Example:
   tracker close 3f2a9c41
 """
 
-_IDENTITY = {
-    "tracker.version": "the version of tracker",
-    "tracker.dataset": "the data",
-    "tracker.split": "the split",
-}
+_gone_option = click.option(
+    "--gone",
+    is_flag=True,
+    help="Its process is gone: to be said of a run that was begun on another host, which cannot be asked from here.",
+)
 
 
 @click.command(epilog=_RESUME_EXAMPLES, short_help="Go on with an interrupted run.")
@@ -45,8 +46,9 @@ _IDENTITY = {
     help="Where the data is now, if it was moved; it must be the same.  [default: where it was]",
 )
 @click.option("--offline", is_flag=True, help="Leave the store alone, until `tracker sync`.")
+@_gone_option
 @uri_option
-def resume(*, run: str, data: Path | None, offline: bool, tracking_uri: str | None) -> None:
+def resume(*, run: str, data: Path | None, offline: bool, gone: bool, tracking_uri: str | None) -> None:
     """Go on with an interrupted run after its last finished epoch, to the same end; prints the run's id.
 
     RUN is a run's id, the beginning of one, or its name.
@@ -54,7 +56,7 @@ def resume(*, run: str, data: Path | None, offline: bool, tracking_uri: str | No
     journal = _found(run, tracking_uri)
     if journal.state == "finished":
         raise TrackerError(f"run {journal.started.name} is finished: there is nothing to go on with")
-    _refuse_alive(journal)
+    _refuse_alive(journal, gone=gone)
 
     from tracker.cli.prepare import DEMO, prepare
     from tracker.cli.reading import store_of
@@ -66,8 +68,8 @@ def resume(*, run: str, data: Path | None, offline: bool, tracking_uri: str | No
     refuse_unusable(place.location)
     source = data or (None if tags["tracker.data"] == DEMO else Path(tags["tracker.data"]))
     prepared = prepare(source, plan.split, plan.spectrogram)
-    _refuse_changed(journal, prepared)
-    notice(f"run {journal.started.name} goes on after epoch {max(journal.epochs, default=0)}")
+    _refuse_changed(journal, plan, prepared)
+    _tell_where(journal)
     note = tags.get("mlflow.note.content")
     keep_going = KEEP_GOING_TAG in tags
     recorder = Recorder(place, journal.started.name, plan, prepared, note, journal, keep_going=keep_going)
@@ -76,8 +78,9 @@ def resume(*, run: str, data: Path | None, offline: bool, tracking_uri: str | No
 
 @click.command(epilog=_CLOSE_EXAMPLES, short_help="End an interrupted run as it is.")
 @click.argument("run")
+@_gone_option
 @uri_option
-def close(*, run: str, tracking_uri: str | None) -> None:
+def close(*, run: str, gone: bool, tracking_uri: str | None) -> None:
     """End a run whose process is gone as killed, with the epochs that it has; prints the run's id.
 
     RUN is a run's id, the beginning of one, or its name.
@@ -90,10 +93,14 @@ def close(*, run: str, tracking_uri: str | None) -> None:
     journal = _found(run, tracking_uri)
     if journal.ended:
         raise TrackerError(f"run {journal.started.name} has ended already, as {journal.state}")
-    _refuse_alive(journal)
+    _refuse_alive(journal, gone=gone)
     with JournalWriter.reopen(journal.folder) as writer:
         writer.append(Ended(_last_time(journal), "KILLED", "its process was gone"))
-    delivery = deliver(store_of(journal), journal.folder)
+    try:
+        delivery = deliver(store_of(journal), journal.folder)
+    except TrackerError as error:
+        delivery = None
+        warn(f"run {journal.started.name} is closed, but not sent: {error}; `tracker sync` sends it")
     click.echo(delivery.run_id if delivery else journal.id)
 
 
@@ -104,15 +111,16 @@ def _found(run: str, tracking_uri: str | None) -> Journal:
     return find_journal(journals(journals_of(locate_store(tracking_uri))), run)
 
 
-def _refuse_alive(journal: Journal) -> None:
-    """Refuse a run that is or may be trained by another process."""
+def _refuse_alive(journal: Journal, *, gone: bool) -> None:
+    """Refuse a run that is or may be trained by another process, unless that is said to be gone."""
     name = f"run {journal.started.name}"
     if journal.state == "running":
         owner = f" by process {journal.owner.pid} on {journal.owner.host}" if journal.owner else ""
         raise TrackerError(f"{name} is being trained{owner}: let it end first")
-    if journal.state == "unknown" and journal.owner:
+    if journal.state == "unknown" and journal.owner and not gone:
         raise TrackerError(
-            f"{name} was begun on {journal.owner.host}, and whether it goes on there cannot be told: see to it there"
+            f"{name} was begun by process {journal.owner.pid} on {journal.owner.host}, and whether it goes on there "
+            "cannot be told from here: see to it there, or say --gone once you know that it does not"
         )
 
 
@@ -126,13 +134,11 @@ def _plan(journal: Journal) -> RunPlan:
         raise TrackerError(f"run {journal.started.name} cannot go on: {error}; train it anew") from error
 
 
-def _refuse_changed(journal: Journal, prepared: Prepared) -> None:
-    """Refuse to go on with anything but what the run began with: it would end as no run would."""
-    from tracker.cli.prepare import identity
+def _refuse_changed(journal: Journal, plan: RunPlan, prepared: Prepared) -> None:
+    """Refuse to go on with anything but what the run began with."""
+    from tracker.cli.changes import changes
 
-    tags = journal.started.tags
-    changed = [_IDENTITY[tag] for tag, now in identity(prepared).items() if tags.get(tag) != now]
-    changed += _environment_changes(journal)
+    changed = changes(journal, plan, prepared)
     if changed:
         raise TrackerError(
             f"run {journal.started.name} cannot go on as it began, as this differs: {'; '.join(changed)}; put it back, "
@@ -140,24 +146,18 @@ def _refuse_changed(journal: Journal, prepared: Prepared) -> None:
         )
 
 
-def _environment_changes(journal: Journal) -> list[str]:
-    from tracker.cli.record import ENVIRONMENT, environment_text
-    from tracker.journal.reader import ARTIFACTS
+def _tell_where(journal: Journal) -> None:
+    """Say after which epoch the run goes on, and which it trains again for lack of a checkpoint."""
+    from tracker.cli.record import CHECKPOINTS
+    from tracker.training.checkpoint import finished_epochs
 
-    file = journal.folder / ARTIFACTS / ENVIRONMENT
-    if not file.exists():
-        return []
-    before, now = (_versions(text) for text in (file.read_text(encoding="utf-8"), environment_text()))
-    names = sorted(before.keys() | now.keys())
-    return [
-        f"{name} {before.get(name, 'none')} then, {now.get(name, 'none')} now"
-        for name in names
-        if before.get(name) != now.get(name)
-    ]
-
-
-def _versions(text: str) -> dict[str, str]:
-    return {name: version for name, _, version in (line.partition(" ") for line in text.splitlines())}
+    name, done = journal.started.name, max(journal.epochs, default=0)
+    safe = len(finished_epochs(journal.folder / CHECKPOINTS))
+    if safe < done:
+        warn(
+            f"the checkpoint of epoch {done} is damaged or gone: run {name} trains again what comes after epoch {safe}"
+        )
+    notice(f"run {name} goes on after epoch {safe}" if safe else f"run {name} begins at its first epoch")
 
 
 def _last_time(journal: Journal) -> int:

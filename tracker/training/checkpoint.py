@@ -86,7 +86,7 @@ def finished_epochs(folder: Path) -> tuple[Epoch, ...]:
     Raises
     ------
     TrainingError
-        If there are checkpoints and all are damaged.
+        If the folder cannot be read.
     """
     found = CheckpointFolder(folder).load()
     return found.history.epochs if found else ()
@@ -125,23 +125,14 @@ class CheckpointFolder:
             ) from error
 
     def load(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole; None if there are none at all.
+        """Return the newest checkpoint that is whole; None if there is none, and training starts from its beginning.
 
         Raises
         ------
         TrainingError
-            If there are checkpoints and all are damaged, or the folder cannot be read.
+            If the folder cannot be read.
         """
-        names = self._names()
-        for name in names:
-            found = self._read(name)
-            if found:
-                return found
-        if names:
-            raise TrainingError(
-                f"no checkpoint in {self.path} is whole and of this version: {', '.join(names)}; start the run anew"
-            )
-        return None
+        return next(filter(None, map(self._read, self._names())), None)
 
     def _make(self) -> None:
         if not self.path.is_dir():

@@ -59,7 +59,8 @@ def train(
         Called with the number of batches done in this epoch and of all its batches.
     checkpoints : Path or None
         Folder for this run's checkpoints. If it holds any, training goes on after the newest that is whole, with the
-        same plan and data; after the last epoch nothing is left but to tell the outcome. None: nothing is saved.
+        same plan and data; after the last epoch nothing is left but to tell the outcome. Where none is whole it starts
+        from its beginning. None: nothing is saved.
     keep_going : bool
         Whether to go on when the loss is no finite number. Such epochs are told as they are, but never kept.
 
@@ -71,8 +72,8 @@ def train(
     Raises
     ------
     TrainingError
-        If the network cannot be built, the loss stops being a number, no epoch's validation loss is one, a checkpoint
-        cannot be saved, all are damaged, or they are not of this plan and data.
+        If the network cannot be built, the loss stops being a number, no epoch's validation loss is one, or checkpoints
+        cannot be saved, cannot be read, or are not of this plan and data.
     KeyboardInterrupt
         If interrupted before there was an epoch to keep.
     """

@@ -51,7 +51,7 @@ def log_loss(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) ->
     Rounded to float32, as Keras compares losses: of two epochs it and we call the same one better.
     """
     true = probabilities[np.arange(len(targets)), targets].astype(np.float64)
-    return float(np.float32(-np.log(np.maximum(true, SMALLEST_PROBABILITY)).mean()))
+    return float(np.float32(0 - np.log(np.maximum(true, SMALLEST_PROBABILITY)).mean()))  # a bare minus makes −0 of 0
 
 
 def accuracy(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:

@@ -66,7 +66,7 @@ class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
         Raises
         ------
         TrainingError
-            If all checkpoints are damaged, or the newest is of another network or of other clips.
+            If the checkpoints cannot be read, or the newest is of another network or of other clips.
         """
         found = self._resumed = self._folder.load() if self._folder else None
         if found is None:
