@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -19,8 +20,9 @@ MakeStudy = Callable[..., Study]
 
 
 def predictions(right: str, clips: Sequence[str]) -> Predictions:
-    """Predictions of clips of class ``a``, of which those at a ``1`` are right."""
-    sure = np.array([[0.9, 0.1] if sign == "1" else [0.2, 0.8] for sign in right])
+    """Predictions of clips of class ``a``, of which those at a ``1`` are right; at an ``x`` they are no numbers."""
+    said = {"1": [0.9, 0.1], "0": [0.2, 0.8], "x": [np.nan, np.nan]}
+    sure = np.array([said[sign] for sign in right])
     return Predictions(tuple(clips), ("a",) * len(right), CLASSES, sure)
 
 
@@ -136,6 +138,30 @@ def writeup_runs(tags: Mapping[str, str]) -> list[Run]:
         )
         for number, (params, accuracy, loss) in enumerate(configurations, start=1)
     ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def gone_on(made: MakeRun) -> Run:
+    """A run told to keep going and to keep its last weights, as its journal holds it: its loss is lost after epoch 4.
+
+    Its kept weights are those of epoch 4, the last whose validation loss is a number, and so are its predictions.
+    """
+    lost = math.nan
+    return made(
+        1,
+        "1110",
+        {"keep": "last", "epochs": "7"},
+        by_epoch=["1000", "1100", "1111", "1110", "xxxx", "xxxx", "xxxx"],
+        tags={"tracker.training_clips": "12", "tracker.validation_clips": "4"},
+        metrics={
+            "best_epoch": 3.0, "best_val_loss": 0.5, "best_val_accuracy": 1.0, "last_val_loss": lost,
+            "last_val_accuracy": lost, "stop_epoch": 7.0, "fit_loss": 0.3, "fit_accuracy": 1.0,
+        },
+        loss=[1.0, 0.8, 0.6, 0.5, lost, lost, lost],
+        val_loss=[0.9, 0.6, 0.5, 0.7, lost, lost, lost],
+        val_accuracy=[0.25, 0.5, 1.0, 0.75, lost, lost, lost],
+        epoch_seconds=[2.0] * 7,
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from conftest import MakeRun, MakeStudy
 
     from tracker.conclusions.conclusion import Conclusion
+    from tracker.runs import Run
 
 SERIES = [1, 0.8, 0.7, 0.65, 0.66, 0.64, 0.67, 0.70, 0.72, 0.75, 0.8]
 
@@ -44,6 +46,27 @@ class TestEarlyStopping:
         (found,) = early_stopping(studied(made(1, params={"keep": "last"}, val_loss=SERIES)))
         assert answers(found)[2] == (8, 8, 3, False)
         assert found.details.enough is None
+
+    def test_passes_over_epochs_whose_loss_is_no_number(self, gone_on: Run, studied: MakeStudy) -> None:
+        (found,) = early_stopping(studied(gone_on))
+        told = {a.patience: (a.stop_epoch, a.kept_epoch, a.correct, a.clips_changed) for a in found.details.patiences}
+        assert (told[1], told[2], told[3]) == ((4, 4, 3, 0), (5, 4, 3, 0), (6, 4, 3, 0))
+        assert found.details.enough.patience == 1
+
+    @pytest.mark.parametrize(("keep", "kept"), [("best", 3), ("last", 4)])
+    def test_keeps_what_has_a_number_after_a_first_loss_without(
+        self, made: MakeRun, studied: MakeStudy, keep: str, kept: int
+    ) -> None:
+        run = made(1, params={"keep": keep}, val_loss=[math.nan, math.nan, 0.5, 0.6, 0.7, 0.8])
+        (found,) = early_stopping(studied(run))
+        assert answers(found)[3] == (4, kept, 2, False)
+        assert answers(found)[1] == (2, None, 4, False)
+
+    def test_keeps_as_keras_does_where_it_restored_the_weights(self, made: MakeRun, studied: MakeStudy) -> None:
+        foreign = {"tracker.dataset": "", "tracker.split": ""}
+        run = made(1, params={"restore_best_weights": "True"}, tags=foreign, val_loss=[math.nan, 0.6, 0.5, 0.6])
+        (found,) = early_stopping(studied(run))
+        assert answers(found)[2] == (3, 1, 1, False)
 
     def test_counts_the_clips_that_other_weights_judge_otherwise(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, "1111", by_epoch=["0011", "1111", "0111"], val_loss=[0.9, 0.95, 0.5])

@@ -10,6 +10,8 @@ from tracker.conclusions.outcomes import Metric, count_right, every_epoch, outco
 if TYPE_CHECKING:
     from conftest import MakeRun
 
+    from tracker.runs import Run
+
 LOSSES = [1.0, 0.6, 0.5, 0.7]
 ACCURACY = Metric("val_accuracy")
 
@@ -43,6 +45,27 @@ class TestOutcome:
         found = outcome(1, run, ACCURACY, None, None)
         assert (found.best_epoch, found.kept_epoch) == (3, 4)
         assert (found.val_loss, found.val_accuracy) == (0.7, 0.4)
+
+    def test_keeps_the_last_epoch_whose_loss_is_a_number(self, gone_on: Run) -> None:
+        found = outcome(1, gone_on, ACCURACY, None, 4)
+        assert (found.best_epoch, found.kept_epoch, found.stop_epoch) == (3, 4, 7)
+        assert (found.val_loss, found.val_accuracy, found.correct, found.score) == (0.7, 0.75, 3, 0.75)
+        assert outcome(1, gone_on, Metric("val_loss", falls=True), None, 4).score == 0.7
+
+    def test_of_one_epoch_keeps_it(self, made: MakeRun) -> None:
+        metrics = {"stop_epoch": 1.0, "last_val_loss": 0.9}
+        found = outcome(1, made(1, params={"keep": "last"}, metrics=metrics, val_loss=[0.9]), ACCURACY, None, None)
+        assert (found.kept_epoch, found.val_loss) == (1, 0.9)
+
+    def test_keeps_no_epoch_where_no_loss_is_a_number(self, made: MakeRun) -> None:
+        run = made(1, params={"keep": "last"}, val_loss=[math.nan, math.inf])
+        assert outcome(1, run, ACCURACY, None, None).kept_epoch is None
+
+    def test_keeps_a_last_epoch_without_a_number_where_keras_does(self, made: MakeRun) -> None:
+        foreign = {"tracker.dataset": "", "tracker.split": ""}
+        run = made(1, params={"restore_best_weights": "False"}, tags=foreign, val_loss=[0.9, math.nan])
+        found = outcome(1, run, ACCURACY, None, None)
+        assert (found.kept_epoch, found.val_loss) == (2, None)
 
     def test_takes_the_first_of_equal_losses(self, made: MakeRun) -> None:
         assert outcome(1, made(1, val_loss=[0.5, 0.5]), ACCURACY, None, None).best_epoch == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from tracker.conclusions.roles import LOSS
 from tracker.replay import Stop, early_stoppings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ class Patience:
     ----------
     patience : int, epochs
     stop_epoch, kept_epoch, epochs_saved : int or None
+        `kept_epoch` also where no validation loss was a finite number until the stop.
     censored : bool
     val_loss : float or None
         Of the weights it would have kept.
@@ -103,7 +105,7 @@ def _conclusion(found: Outcome) -> Conclusion:
         return Conclusion("early_stopping", "unknown", (found.run_id,), details)
     asked = sorted({*PATIENCES, *([own] if own is not None else [])})
     every = sorted({*asked, *range(1, len(values))})
-    stops = dict(zip(every, early_stoppings(values, every), strict=True))
+    stops = dict(zip(every, _stops(found, values, every), strict=True))
     answers = tuple(_answer(found, values, patience, stops[patience]) for patience in asked)
     verdict: Verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
     details = replace(details, patiences=answers, enough=_enough(found, values, stops))
@@ -112,8 +114,6 @@ def _conclusion(found: Outcome) -> Conclusion:
 
 def _enough(found: Outcome, values: NDArray[np.float64], stops: Mapping[int, Stop]) -> Patience | None:
     """Return the shortest patience that keeps the same weights in fewer epochs, None where none does."""
-    if found.keeps_last:
-        return None
     for patience, stop in stops.items():
         if stop.kept_epoch == found.kept_epoch and stop.stop_epoch is not None and stop.stop_epoch < len(values):
             return _answer(found, values, patience, stop)
@@ -121,10 +121,10 @@ def _enough(found: Outcome, values: NDArray[np.float64], stops: Mapping[int, Sto
 
 
 def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
-    if stop.stop_epoch is None or stop.kept_epoch is None:
+    if stop.stop_epoch is None:
         return Patience(patience, None, None, None, censored=True)
-    kept = stop.stop_epoch if found.keeps_last else stop.kept_epoch
-    loss = float(values[kept - 1])
+    kept = stop.kept_epoch
+    loss = math.nan if kept is None else float(values[kept - 1])
     before, after = (_right(found, epoch) for epoch in (found.kept_epoch, kept))
     return Patience(
         patience,
@@ -138,10 +138,33 @@ def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: St
     )
 
 
+def _stops(found: Outcome, values: NDArray[np.float64], patiences: Sequence[int]) -> tuple[Stop, ...]:
+    """Replay patiences as Keras does, the kept epoch by the run's own rule."""
+    replayed, kept = early_stoppings(values, patiences), _kept_after(found, values)
+    if kept is None:
+        return replayed
+    return tuple(Stop(at, int(kept[at - 1]) or None) if (at := stop.stop_epoch) else stop for stop in replayed)
+
+
+def _kept_after(found: Outcome, values: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Return whose weights are kept after each epoch, 0 while none are; None where Keras itself restores the best."""
+    epochs = np.arange(1, len(values) + 1)
+    if not found.keeps_numbers:
+        return epochs if found.keeps_last else None
+    keeps = are_numbers(values)
+    if not found.keeps_last:
+        lowest = np.minimum.accumulate(np.where(keeps, values, np.inf))
+        keeps &= values < np.concatenate([[np.inf], lowest[:-1]])
+    kept: NDArray[np.int64] = np.maximum.accumulate(np.where(keeps, epochs, 0))
+    return kept
+
+
 def _right(found: Outcome, epoch: int | None) -> NDArray[np.bool_] | None:
     """Return which clips an epoch's weights classify right, None where its predictions were not logged."""
     by_epoch = found.run.validation_by_epoch
     if by_epoch is None or epoch is None or epoch > len(by_epoch.probabilities):
+        return None
+    if not np.isfinite(by_epoch.probabilities[epoch - 1]).all():
         return None
     columns = {name: column for column, name in enumerate(by_epoch.classes)}
     labels = np.array([columns.get(label, -1) for label in by_epoch.labels])

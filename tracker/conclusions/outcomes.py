@@ -63,7 +63,8 @@ class Outcome:
     best_epoch : int or None
         Of the lowest validation loss; the first of equals.
     kept_epoch : int or None
-        Whose weights were kept; None where that was not logged: the results are then those of `best_epoch`.
+        Whose weights were kept: the best or the last epoch's, in tracker's format never one's whose validation loss is
+        no finite number. None where that was not logged: the results are then those of `best_epoch`.
     stop_epoch : int or None
         The last one trained.
     limit : int or None, epochs
@@ -99,6 +100,11 @@ class Outcome:
     def keeps_last(self) -> bool:
         """Whether the last epoch's weights are kept rather than the best one's."""
         return keeps_last(self.run)
+
+    @property
+    def keeps_numbers(self) -> bool:
+        """Whether no epoch is kept whose validation loss is no finite number."""
+        return keeps_numbers(self.run)
 
     def curve(self, quantity: str, part: Part = "validation") -> Curve | None:
         """Return the history of a quantity."""
@@ -148,6 +154,11 @@ def keeps_last(run: Run) -> bool:
     if "keep" in run.params:
         return run.params["keep"].strip().lower() == "last"
     return run.params.get("restore_best_weights", "").strip().lower() == "false"
+
+
+def keeps_numbers(run: Run) -> bool:
+    """Tell whether a run keeps no epoch whose loss is no finite number: so in tracker's format; Keras does keep one."""
+    return in_format(run) or "keep" in run.params
 
 
 def says_kept(run: Run) -> bool:
@@ -213,8 +224,8 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
     Outcome
     """
     best, stop = _best_epoch(run), _stop_epoch(run)
-    kept = stop if keeps_last(run) else _restored(run) or best
-    accuracy = _kept(run, ACCURACY, kept)
+    kept = _last_kept(run, stop) if keeps_last(run) else _restored(run) or best
+    accuracy = _kept(run, ACCURACY, kept, stop)
     correct = right if right is not None else count_right(accuracy, n)
     share = correct / n if correct is not None and n else accuracy
     return Outcome(
@@ -224,11 +235,11 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
         kept_epoch=kept if says_kept(run) else None,
         stop_epoch=stop,
         limit=epoch_limit(run),
-        val_loss=_kept(run, LOSS, kept),
+        val_loss=_kept(run, LOSS, kept, stop),
         val_accuracy=accuracy,
         correct=correct,
         n=n,
-        score=share if metric.is_accuracy else _score(run, metric, kept),
+        score=share if metric.is_accuracy else _score(run, metric, kept, stop),
         seconds=_seconds(run),
     )
 
@@ -289,6 +300,15 @@ def _best_epoch(run: Run) -> int | None:
     return int(losses.epochs[np.where(good, losses.values, np.inf).argmin()]) if good.any() else None
 
 
+def _last_kept(run: Run, stop: int | None) -> int | None:
+    """Return the last epoch that could be kept; None where none could."""
+    losses = curve(run, LOSS) if keeps_numbers(run) else None
+    good = np.array([True]) if losses is None else are_numbers(losses.values)
+    if losses is None or good[-1]:
+        return stop
+    return int(losses.epochs[good][-1]) if good.any() else None
+
+
 def _restored(run: Run) -> int | None:
     """Return the epoch whose weights Keras restored, by its autologging, which counts from 0."""
     restored = _whole(run.metrics.get("restored_epoch"))
@@ -307,19 +327,19 @@ def _stop_epoch(run: Run) -> int | None:
 _PARTS: tuple[Part, Part] = ("validation", "training")
 
 
-def _kept(run: Run, quantity: str, kept: int | None) -> float | None:
+def _kept(run: Run, quantity: str, kept: int | None, stop: int | None) -> float | None:
     """Return a validation metric with the kept weights: as logged at the end, at that epoch, or the only value."""
     logged = run.metrics.get(f"{'last' if keeps_last(run) else 'best'}_val_{quantity}")
-    if logged is not None:
+    if logged is not None and (kept == stop or not keeps_last(run)):
         return _finite(logged)
     return _at(run, named((*run.curves, *run.metrics), quantity, "validation"), curve(run, quantity), kept)
 
 
-def _score(run: Run, metric: Metric, kept: int | None) -> float | None:
+def _score(run: Run, metric: Metric, kept: int | None, stop: int | None) -> float | None:
     """Return the primary metric with the kept weights."""
     quantity, part = role_of(metric.name)
     if part == "validation" and quantity in (LOSS, ACCURACY):
-        return _kept(run, quantity, kept)
+        return _kept(run, quantity, kept, stop)
     history = by_epoch(run, metric.name)
     return _at(run, metric.name, history if history is not None and len(history.values) > 1 else None, kept)
 

@@ -172,6 +172,26 @@ class TestTraining:
             "weights (epoch 6): three epochs, about 21 s, saved, and not one clip changed."
         )
 
+    def test_of_a_run_that_went_on_without_a_loss(self, gone_on: Run, studied: MakeStudy) -> None:
+        study = studied(gone_on)
+        assert only(study, "overfitting") == (
+            "Run 1's validation loss was lowest, 0.50, at epoch 3 and no finite number at its last, epoch 7. With the "
+            "kept weights, those of epoch 4, it is 25 points more accurate on its 12 training clips than on the 4 "
+            "validation clips (95 % interval −6.7 to +70 points), a gap that cannot be told from none."
+        )
+        assert only(study, "early_stopping") == (
+            "Stopping with patience 1 would have ended run 1 at epoch 4 instead of 7 and kept the same weights (epoch "
+            "4): three epochs, about 6 s, saved, and not one clip changed."
+        )
+        assert said(study, "under_training") == []
+        assert only(study, "stability") == "Run 1 diverged: its loss is no finite number at epoch 5."
+
+    def test_early_stopping_before_there_is_anything_to_keep(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert only(studied(made(1, val_loss=[np.nan, np.nan, 0.6])), "early_stopping") == (
+            "Stopping with patience 1 would have ended run 1 at epoch 2 instead of 3, with nothing to keep: no "
+            "validation loss was a finite number until then."
+        )
+
     def test_a_drop_that_came_to_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, val_loss=[0.9, 0.5, 0.6, 0.55], learning_rate=[0.01, 0.01, 0.01, 0.001])
         assert only(studied(run), "learning_rate") == (

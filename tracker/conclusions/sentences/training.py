@@ -85,8 +85,13 @@ def under_training(conclusion: Conclusion, details: UnderTraining, voice: Voice)
 
 def _after_minimum(run: str, details: Overfitting) -> str:
     best, last = details.best_val_loss, details.last_val_loss
-    if best is None or last is None:
-        return f"{capitalised(run)}'s validation loss is no finite number at its best or its last epoch."
+    if best is None:
+        return f"{capitalised(run)}'s validation loss is no finite number at its best epoch."
+    if last is None:
+        return (
+            f"{capitalised(run)}'s validation loss was lowest, {losses(best)[0]}, at epoch {details.best_epoch} and no "
+            f"finite number at its last, epoch {details.last_epoch}."
+        )
     low, end = losses(best, last)
     if details.rises and details.best_loss is not None and details.last_loss is not None:
         before, after = losses(details.best_loss, details.last_loss)
@@ -119,6 +124,14 @@ def _instead(details: EarlyStopping) -> str:
     return f" instead of {details.own}" if details.own is not None else ""
 
 
+def _stopping(run: str, answer: Patience, details: EarlyStopping) -> str:
+    """Return ``Stopping with patience 2 instead of 5 would have ended run 1 at epoch 8 instead of 11``."""
+    return (
+        f"Stopping with patience {answer.patience}{_instead(details)} would have ended {run} at epoch "
+        f"{answer.stop_epoch} instead of {details.stop_epoch}"
+    )
+
+
 def _none_earlier(run: str, details: EarlyStopping) -> str:
     if all(answer.censored for answer in details.patiences):
         return f"No patience asked about would have stopped {run} within its {details.stop_epoch} epochs."
@@ -130,18 +143,19 @@ def _same_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
     time = f", {duration(saved * details.epoch_seconds)}" if details.epoch_seconds is not None else ""
     comma = "," if time else ""
     return (
-        f"Stopping with patience {answer.patience}{_instead(details)} would have ended {run} at epoch "
-        f"{answer.stop_epoch} instead of {details.stop_epoch} and kept the same weights (epoch {answer.kept_epoch}): "
+        f"{_stopping(run, answer, details)} and kept the same weights (epoch {answer.kept_epoch}): "
         f"{count(saved, 'epoch')}{time}{comma} saved, and not one clip changed."
     )
 
 
 def _other_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
-    if details.kept_epoch is None:
+    if answer.kept_epoch is None:
         return (
-            f"Stopping with patience {answer.patience}{_instead(details)} would have ended {run} at epoch "
-            f"{answer.stop_epoch} instead of {details.stop_epoch}, with the weights of epoch {answer.kept_epoch}."
+            f"{_stopping(run, answer, details)}, with nothing to keep: no validation loss was a finite number until "
+            "then."
         )
+    if details.kept_epoch is None:
+        return f"{_stopping(run, answer, details)}, with the weights of epoch {answer.kept_epoch}."
     changed = "" if answer.clips_changed is None else f", which judge {_judged_otherwise(answer.clips_changed)}"
     return (
         f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}: patience "
