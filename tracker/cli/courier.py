@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracker.cli.terminal import warn
@@ -13,6 +14,7 @@ from tracker.journal.reader import ARTIFACTS, read
 from tracker.store.failures import UnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tracker.entries import Delivery
@@ -27,6 +29,43 @@ PAUSES_S = (2.0, 5.0, 15.0, 60.0)
 
 PATIENCE_S = 60.0
 """How long the end of a run waits for a store that takes nothing."""
+
+
+@contextmanager
+def sender_of(
+    location: Location, folder: Path, saved: Callable[[], None] = lambda: None, *, anew: bool = False
+) -> Iterator[Sender | None]:
+    """Be the one that sends a journal, as a context.
+
+    Parameters
+    ----------
+    location : Location
+    folder : Path
+        The journal's.
+    saved : callable
+        Told whenever the store has taken something.
+    anew : bool
+        Whether to send it as if nothing of it had been sent.
+
+    Yields
+    ------
+    Sender or None
+        None where another process is at it.
+
+    Raises
+    ------
+    JournalError
+        If the folder cannot be written to.
+    """
+    from tracker.store.send import Sender
+
+    def save(delivery: Delivery) -> None:
+        write_delivery(folder, delivery)
+        saved()
+
+    with sending(folder) as mine:
+        known = read_delivery(folder) if mine and not anew else None
+        yield Sender(location, folder.name, known, save) if mine else None
 
 
 def deliver(location: Location, folder: Path) -> Delivery | None:
@@ -50,12 +89,9 @@ def deliver(location: Location, folder: Path) -> Delivery | None:
     JournalError
         If the journal cannot be read.
     """
-    from tracker.store.send import Sender
-
-    with sending(folder) as mine:
-        if not mine:
+    with sender_of(location, folder) as sender:
+        if not sender:
             return None
-        sender = Sender(location, folder.name, read_delivery(folder), lambda found: write_delivery(folder, found))
         delivery = sender.send(read(folder).entries, folder / ARTIFACTS)
     let_go(folder)
     return delivery
@@ -107,16 +143,13 @@ class Courier:
 
     def _work(self) -> None:
         try:
-            with sending(self._folder) as mine:
-                if mine:
-                    self._bring()
+            with sender_of(self._location, self._folder, self._taken) as sender:
+                if sender:
+                    self._bring(sender)
         except TrackerError as error:  # refused for good: a further try would not help
             self._warn(error)
 
-    def _bring(self) -> None:
-        from tracker.store.send import Sender
-
-        sender = Sender(self._location, self._folder.name, read_delivery(self._folder), self._save)
+    def _bring(self, sender: Sender) -> None:
         failures = 0
         while not self._closing.is_set():
             self._news.wait()
@@ -135,8 +168,7 @@ class Courier:
             return False
         return True
 
-    def _save(self, delivery: Delivery) -> None:
-        write_delivery(self._folder, delivery)
+    def _taken(self) -> None:
         self._steps += 1
 
     def _warn(self, error: TrackerError) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -156,17 +155,13 @@ def _rebuilt(location: Location, journal: Journal) -> bool:
 
 def _sent_again(location: Location, journal: Journal) -> Delivery | None:
     """Send a journal as if nothing had been; None where another process sends it."""
-    from tracker.cli.courier import let_go
-    from tracker.journal.delivery import sending, write_delivery
+    from tracker.cli.courier import let_go, sender_of
     from tracker.journal.reader import ARTIFACTS
-    from tracker.store.send import Sender
 
-    with sending(journal.folder) as mine:
-        if not mine:
+    with sender_of(location, journal.folder, anew=True) as sender:
+        if not sender:
             return None
-        entries = _at_hand(location, journal)
-        sender = Sender(location, journal.id, None, partial(write_delivery, journal.folder))
-        delivery = sender.send(entries, journal.folder / ARTIFACTS)
+        delivery = sender.send(_at_hand(location, journal), journal.folder / ARTIFACTS)
     let_go(journal.folder)
     return delivery
 
