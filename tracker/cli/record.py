@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -29,6 +28,7 @@ from tracker.journal.writer import JournalWriter
 from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.limits import TAG_LENGTH, check_start
+from tracker.store.schema import now_ms
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
 from tracker.training.networks import network_options
@@ -299,11 +299,6 @@ def run_name(plan: RunPlan) -> str:
 def environment_text() -> str:
     """Return the versions of what decides a run's result, a line each."""
     return "".join(f"{name} {version}\n" for name, version in environment().items())
-
-
-def now_ms() -> int:
-    """Return the time as MLflow keeps it: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def _ending(error: BaseException | None) -> Ended:

@@ -14,7 +14,7 @@ from tracker.errors import StoreError
 from tracker.store.client import MlflowClient, MlflowException, client_of, one_line_errors
 from tracker.store.failures import UnreachableError
 from tracker.store.files import places_below, written_to
-from tracker.store.schema import MAKING_S, State, make, making_lock, refusal, state_of
+from tracker.store.schema import MAKING_S, State, make, making_lock, now_ms, refusal, state_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment
@@ -34,11 +34,6 @@ _UNFINISHED = {State.EMPTY, State.HALF_MADE, State.OLDER}
 
 _QUIET_S = 3.0
 """Seconds without a change after which such a store is taken for what it is: MLflow commits several times a second."""
-
-
-def now_ms() -> int:
-    """Return the time as MLflow keeps it: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 from enum import Enum
 from importlib.resources import files
@@ -191,6 +192,11 @@ def _known(revision: str) -> bool:
 def making_lock(database: Path) -> FileLock:
     """Return the lock that who makes a store or moves it aside holds, a file beside it."""
     return FileLock(database.with_name(f"{database.name}.lock"), timeout=MAKING_S)
+
+
+def now_ms() -> int:
+    """Return the time as MLflow keeps it: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def make(database: Path, artifacts: str, now: int) -> None:
