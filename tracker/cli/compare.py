@@ -10,7 +10,7 @@ import click
 
 from tracker.cli.question import Question, question_options, read_runs
 from tracker.cli.shell import named_store, reaching
-from tracker.cli.terminal import console, plain, table
+from tracker.cli.terminal import say, show, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,13 +48,13 @@ def compare(*, first: str, second: str, form: str, question: Question) -> None:
     RUN is a run's id, a unique beginning of one, or a name, as `tracker runs` lists them.
     """
     comparison = _compared(first, second, question)
-    if form == "table":
-        _print(comparison)
-        return
     from tracker import render
 
+    if form == "table":
+        show(*_parts(render.view_comparison(comparison)))
+        return
     write = render.render_comparison_json if form == "json" else render.render_comparison
-    click.echo(write(comparison), nl=False)
+    say(write(comparison), end="")
 
 
 def _compared(first: str, second: str, question: Question) -> Comparison:
@@ -80,19 +80,6 @@ def _compared(first: str, second: str, question: Question) -> Comparison:
         return found
     command = reaching(found.conclusion.command, named_store(), os.environ)
     return replace(found, conclusion=replace(found.conclusion, command=command))
-
-
-def _print(comparison: Comparison) -> None:
-    from rich.text import Text
-
-    from tracker.render import view_comparison
-
-    out = console()
-    for part in _parts(view_comparison(comparison)):
-        if isinstance(part, str):
-            out.print(Text(plain(part)), soft_wrap=not out.is_terminal)
-        else:
-            out.print(part)
 
 
 def _parts(view: ComparisonView) -> Iterator[str | Table]:

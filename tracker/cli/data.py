@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from tracker.cli.terminal import say
+
 _EXAMPLES = """
 \b
 Example:
@@ -34,4 +36,4 @@ def demo(folder: Path, artists: int, clips: int, seconds: float, seed: int) -> N
 
     with counting("making the demo set", None) as progress:
         manifest = write_demo(folder, artists=artists, clips=clips, seconds=seconds, seed=seed, progress=progress)
-    click.echo(manifest)
+    say(str(manifest))

@@ -10,7 +10,7 @@ import click
 
 from tracker.cli.question import Question, question_options, read_runs, report_on
 from tracker.cli.shell import named_store, reaching
-from tracker.cli.terminal import notice
+from tracker.cli.terminal import notice, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def next_command(*, form: str, question: Question) -> None:
     if form == "json":
         from tracker.render import render_next_json
 
-        click.echo(render_next_json(steps), nl=False)
+        say(render_next_json(steps), end="")
     else:
         _print(steps)
 
@@ -61,7 +61,7 @@ def _print(steps: Sequence[NextStep]) -> None:
     for number, step in enumerate(steps, start=1):
         takes = "" if step.estimated_seconds is None else f" ({duration(step.estimated_seconds)})"
         notice(f"{number}. {capitalised(step.why)}{takes}")
-        click.echo(step.command)
+        say(step.command)
     known = [step.estimated_seconds for step in steps if step.estimated_seconds is not None]
     if len(steps) > 1 and len(known) == len(steps):
         notice(f"{len(steps)} commands, {duration(sum(known))} in all")

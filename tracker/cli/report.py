@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tracker.cli.question import Question, question_options, read_runs, report_on
-from tracker.cli.terminal import notice
+from tracker.cli.terminal import notice, plain, say
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -105,29 +106,45 @@ def _link_to(assets: Path, base: Path) -> str:
 
 
 def _difference(file: Path, text: str) -> int:
-    there = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    there = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     lines = list(difflib.unified_diff(there, text.splitlines(keepends=True), str(file), "now"))
     for line in lines:
-        click.echo(line.rstrip("\n"))
+        say(plain(line.rstrip("\n")))
     if lines:
-        notice(f"{file} is not what would be written now; write it anew with --output {file}")
+        notice(f"{file} is not what would be written now; write it anew with --output {shlex.quote(str(file))}")
     return 1 if lines else 0
 
 
 def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
     """Write the figures first, then the text: a report never links to what is not there."""
+    for path, content in files.items():
+        _place(path, content, "--assets")
+    if output:
+        _place(output, text.encode(), "--output")
+    else:
+        say(text, end="")
+
+
+def _place(path: Path, content: bytes, option: str) -> None:
+    """Write a file; a device or a pipe takes what it is given."""
     try:
-        for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
             path.write_bytes(content)
-        if output:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            partial = output.with_name(output.name + ".partial")
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(output)
         else:
-            click.echo(text, nl=False)
-    except BrokenPipeError:
-        raise  # who read it has gone
+            _replace(path.resolve(), content)
     except OSError as error:
-        raise TrackerError(f"the report cannot be written: {error.strerror}: {error.filename}") from error
+        raise TrackerError(
+            f"cannot write {path}: {error.strerror or error}; make room and see that it may be written to, or give "
+            f"another {option}"
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole, or leave what was there."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import locate_store, store_options
-from tracker.cli.terminal import SHORT_ID, console, table, tell_of_interrupted, warn_of_unreadable
+from tracker.cli.terminal import SHORT_ID, say, show, table, tell_of_interrupted, warn_of_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,9 +48,9 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     metric = primary_metric(held.runs, held.tags.get("tracker.metric"))
     study = study_of(held.runs, metric, alpha=0.05, margin=0.05)
     if form == "json":
-        click.echo(json.dumps([_record(study, run) for run in range(len(held.runs))], indent=2))
+        say(json.dumps([_record(study, run) for run in range(len(held.runs))], indent=2))
     else:
-        console().print(_table(study, now=time.time_ns() // 1_000_000))
+        show(_table(study, now=time.time_ns() // 1_000_000))
     for run in held.runs:
         if run.status == INTERRUPTED:
             tell_of_interrupted(run.name, run.run_id)
@@ -58,12 +58,15 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
 
 def _record(study: Study, position: int) -> dict[str, object]:
     """Return a run for programs; what is not known is null."""
+    from tracker.store.values import REASON_TAG
+
     found = study.outcomes[position]
     run = found.run
     return {
         "run_id": run.run_id,
         "name": run.name,
         "status": run.status,
+        "reason": run.tags.get(REASON_TAG),
         "sent": _is_sent(run),
         "options": {option: study.design.level(position, option) for option in study.design.options},
         "validation": {"correct": found.correct, "n": found.n} if found.correct is not None else None,

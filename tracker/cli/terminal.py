@@ -1,15 +1,24 @@
-"""What a person sees: notices and warnings on standard error, tables on standard output; free of control characters."""
+"""What a person sees: notices and warnings on standard error, results on standard output.
+
+What a terminal shows is free of control characters. A standard error that takes nothing more, its disk being full or
+its reader gone, keeps nothing from being done; a standard output that takes nothing more is told of in one line.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import unicodedata
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from tracker.errors import TrackerError
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from typing import TextIO
 
     from rich.console import Console
     from rich.table import Table
@@ -30,12 +39,15 @@ def plain(text: object) -> str:
 
 def complain(message: str, who: str = "tracker") -> None:
     """Say in one line what could not be done."""
-    click.echo(plain(f"{who}: {' '.join(message.split())}"), err=True)
+    notice(f"{who}: {' '.join(message.split())}")
 
 
 def notice(message: str) -> None:
-    """Say in one line what is being done or has been noticed."""
-    click.echo(plain(message), err=True)
+    """Say in one line what is being done or has been noticed; nobody needs to hear it."""
+    try:
+        click.echo(plain(message), err=True)
+    except OSError:
+        _silence(sys.stderr)
 
 
 def warn(message: str) -> None:
@@ -43,8 +55,53 @@ def warn(message: str) -> None:
     notice(f"warning: {message}")
 
 
-def console() -> Console:
-    """Return what prints tables on standard output, as wide as the terminal."""
+def say(result: str, end: str = "\n") -> None:
+    """Print a result on standard output, as it is.
+
+    Raises
+    ------
+    TrackerError
+        If it takes nothing more.
+    """
+    with _results():
+        click.echo(result + end, nl=False)
+
+
+def show(*parts: str | Table) -> None:
+    """Print lines and tables on standard output, as wide as the terminal; otherwise as `say`."""
+    from rich.text import Text
+
+    out = _console()
+    with _results():
+        for part in parts:
+            if isinstance(part, str):
+                out.print(Text(plain(part)), soft_wrap=not out.is_terminal)
+            else:
+                out.print(part)
+
+
+@contextmanager
+def _results() -> Iterator[None]:
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # who read it has gone, and wants no more
+    except OSError as error:
+        _silence(sys.stdout)
+        raise TrackerError(
+            f"the results cannot be written to standard output: {error.strerror or error}; see where it leads"
+        ) from error
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is still in a stream's buffer go nowhere, or the interpreter would fail over it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _console() -> Console:
     from rich.console import Console
 
     return Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)

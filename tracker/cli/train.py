@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 from tracker.cli.options import journals_of, locate_store
 from tracker.cli.prepare import Prepared, identity, prepare
 from tracker.cli.progress import epochs
 from tracker.cli.record import Place, Recorder, run_name
-from tracker.cli.terminal import notice, some, tell_of_interrupted, warn
+from tracker.cli.terminal import notice, say, some, tell_of_interrupted, warn
 from tracker.errors import StoreError
 from tracker.journal.reader import unsettled
 from tracker.runs import FINISHED, Run, RunPlan, number_text
 from tracker.store.schema import State, refusal, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import FrameType
 
@@ -56,12 +55,12 @@ def train_and_log(request: Request) -> None:
         finished = _finished_run(location, request.experiment, plan, prepared) if request.reuse else None
         if finished:
             notice(f"reusing run {finished.name}: same configuration, seed, data and version")
-            click.echo(finished.run_id)
+            say(finished.run_id)
         else:
             _tell_of_interrupted(place, plan)
             name = request.name or run_name(plan)
             recorder = Recorder(place, name, plan, prepared, request.note, keep_going=request.keep_going)
-            click.echo(train_recorded(recorder, plan, prepared))
+            say(train_recorded(recorder, plan, prepared))
 
 
 def _tell_of_interrupted(place: Place, plan: RunPlan) -> None:
@@ -105,11 +104,14 @@ def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared) -> str
     """Train one plan, or go on with it, and return the run's id."""
     from tracker.training.fit import train
 
+    diverged: list[int] = []
     with _terminated_like_interrupted(), recorder, epochs(recorder.name, plan.configuration.epochs) as display:
 
         def on_epoch(epoch: Epoch) -> None:
             recorder.log_epoch(epoch)
             display.on_epoch(epoch)
+            if not all(map(math.isfinite, epoch.metrics.values())):
+                diverged.append(epoch.number)
 
         outcome = train(
             plan,
@@ -121,7 +123,15 @@ def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared) -> str
             keep_going=recorder.keep_going,
         )
         recorder.log_outcome(outcome)
+    if diverged:
+        _warn_of_diverged(recorder.name, diverged, outcome.kept_epoch)
     return recorder.run_id
+
+
+def _warn_of_diverged(name: str, epochs: Sequence[int], kept: int) -> None:
+    """Say what ``--keep-going`` has gone on from."""
+    named = f"epoch{'s' if len(epochs) > 1 else ''} {some([str(number) for number in epochs])}"
+    warn(f"run {name} diverged: its loss was no finite number in {named}; its weights are those of epoch {kept}")
 
 
 def _training_data(prepared: Prepared) -> TrainingData:

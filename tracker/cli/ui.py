@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tracker.cli.options import locate_store
-from tracker.cli.terminal import notice
+from tracker.cli.terminal import notice, say
 
 _EXAMPLES = """
 \b
@@ -29,6 +29,6 @@ def ui(*, port: int, tracking_uri: str | None) -> int:
     with serving(locate_store(tracking_uri), port) as server:
         if server.port != port:
             notice(f"port {port} is taken")
-        click.echo(server.address)
+        say(server.address)
         notice("MLflow's UI is ready; Ctrl-C ends it")
         return server.wait()
