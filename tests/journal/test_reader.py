@@ -195,6 +195,35 @@ class TestJournals:
             assert [journal.id for journal in journals(tmp_path)] == [f"{2:032x}"]
         assert "its first line, which says what run it is, is not whole" in caplog.text
 
+    def test_say_which_lines_are_lost(
+        self, folder: Path, entries: list[Entry], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        written(folder, entries)
+        file = folder / "journal.jsonl"
+        file.write_bytes(file.read_bytes().replace(b'"number":1', bytes(10)).replace(b'"number":3', b'"\xff\xfe":3'))
+        (journal,) = journals(folder.parent)
+        assert list(journal.epochs) == [2]
+        (record,) = caplog.records
+        assert record.getMessage() == f"{file} is damaged: what line 2, 6 of it said is lost, all else is there"
+
+    def test_warn_of_a_folder_that_cannot_be_read(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        (tmp_path / ".tracker").touch()
+        assert journals(tmp_path / ".tracker") == ()
+        (record,) = caplog.records
+        assert record.getMessage().startswith(f"cannot read the journals in {tmp_path / '.tracker'}: Not a directory; ")
+
+    def test_say_nothing_of_what_is_not_there(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        (tmp_path / f"{1:032x}").mkdir()  # a kill may leave it before the journal is begun
+        (tmp_path / f"{2:032x}").symlink_to(tmp_path / "gone")
+        assert journals(tmp_path) == journals(tmp_path / "gone") == ()
+        assert not caplog.records
+
+    def test_follow_a_link(self, tmp_path: Path, started: Started) -> None:
+        written(tmp_path / f"{1:032x}", [started])
+        (tmp_path / ".tracker").mkdir()
+        (tmp_path / f".tracker/{1:032x}").symlink_to(tmp_path / f"{1:032x}")
+        assert [journal.id for journal in journals(tmp_path / ".tracker")] == [f"{1:032x}"]
+
 
 class TestUnsettled:
     @pytest.mark.parametrize("sent", [0, 9, 10, 11])
@@ -209,13 +238,16 @@ class TestUnsettled:
         write_delivery(folder, Delivery("run", "there", 11))
         assert [journal.id for journal in unsettled(folder.parent)] == [folder.name]
 
-    @pytest.mark.parametrize("tail", [b"\n", b"{}\n", b'{"entry":"res'])
-    def test_are_those_with_something_torn(self, folder: Path, entries: list[Entry], tail: bytes) -> None:
+    @pytest.mark.parametrize("tail", [b"\n", b"{}\n", b'{"entry":"res', bytes(4096), b"\xff\n"])
+    def test_are_not_those_that_a_store_has_with_something_torn_behind(
+        self, folder: Path, entries: list[Entry], tail: bytes
+    ) -> None:
         written(folder, entries)
-        write_delivery(folder, Delivery("run", "there", 10))
         with (folder / "journal.jsonl").open("ab") as file:
             file.write(tail)
         assert [journal.torn for journal in unsettled(folder.parent)] == [True]
+        write_delivery(folder, Delivery("run", "there", 10))
+        assert unsettled(folder.parent) == ()
 
     def test_warn_of_one_that_cannot_be_read(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         folder.mkdir(parents=True)

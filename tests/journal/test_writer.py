@@ -20,6 +20,7 @@ from tracker.journal.writer import JournalWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 WRITE_FOR_EVER = """
 import itertools, sys
@@ -52,6 +53,26 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+def synced(action: Callable[[], object]) -> list[Path]:
+    """Return the files and folders that an action has handed to the disk, in order."""
+    paths: list[Path] = []
+
+    def watch(frame: FrameType, event: str, function: object) -> None:
+        if event == "c_call" and function is os.fsync:
+            opened = frame.f_locals["opened"] if "opened" in frame.f_locals else frame.f_locals["self"]._file
+            paths.append(Path("/proc/self/fd", str(opened if isinstance(opened, int) else opened.fileno())).readlink())
+
+    sys.setprofile(watch)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return paths
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system shows no open files")
+
+
 def in_a_process(test: Callable[[], None]) -> None:
     """Run a test in a process of its own, which may limit itself."""
     pid = os.fork()
@@ -75,6 +96,17 @@ class TestCreate:
             assert read(folder).entries == (started,)
             assert (folder.parent / ".gitignore").read_text() == "*\n"
             assert files(folder) == {"journal.jsonl", "owner.json", "run.lock"}
+
+    @needs_proc
+    def test_hands_the_start_and_the_names_of_all_new_folders_to_the_disk(
+        self, tmp_path: Path, folder: Path, started: Started
+    ) -> None:
+        writers: list[JournalWriter] = []
+        paths = synced(lambda: writers.append(JournalWriter.create(folder, started)))
+        assert {tmp_path, folder.parent, folder} <= {*paths}
+        assert sum(path.suffix == ".tmp" for path in paths) == 2  # the owner and the start, before they are moved
+        assert paths[-1] == folder.parent
+        writers[0].close()
 
     def test_leaves_a_gitignore_that_is_there(self, folder: Path, started: Started) -> None:
         folder.parent.mkdir()
@@ -119,6 +151,14 @@ class TestAppend:
             for n, entry in enumerate(entries[1:], 2):
                 writer.append(entry)
                 assert list(read(folder).entries) == entries[:n]
+
+    @needs_proc
+    def test_hands_each_entry_to_the_disk_before_it_returns(
+        self, folder: Path, started: Started, epochs: list[EpochDone]
+    ) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            for epoch in epochs:
+                assert synced(lambda: writer.append(epoch)) == [folder / "journal.jsonl"]  # noqa: B023
 
     def test_tells_the_listener_of_what_can_be_read(
         self, folder: Path, started: Started, epochs: list[EpochDone]

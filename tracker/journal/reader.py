@@ -19,7 +19,7 @@ from tracker.journal.lines import Lines, from_lines
 from tracker.journal.owner import Owner, read_owner, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 JOURNAL = "journal.jsonl"
@@ -137,7 +137,7 @@ def _read_once(folder: Path) -> Journal:
 
 
 def journals(folder: Path) -> tuple[Journal, ...]:
-    """Read all journals in a folder; one that cannot be read costs a warning.
+    """Read all journals in a folder; one that cannot be read costs a warning, and so does a folder that cannot.
 
     Parameters
     ----------
@@ -157,7 +157,8 @@ def unsettled(folder: Path) -> tuple[Journal, ...]:
 
     The others are told by their last line, so that a thousand old runs cost next to nothing; otherwise as `journals`.
     """
-    return _in_order(path for path in _folders(folder) if not _is_settled(path))
+    doubtful = _in_order(path for path in _folders(folder) if not _is_settled(path))
+    return tuple(journal for journal in doubtful if journal.unsent or not journal.ended)
 
 
 def is_id(text: str) -> bool:
@@ -195,8 +196,13 @@ def _end(entries: tuple[Entry, ...]) -> Ended | None:
     return None
 
 
-def _folders(folder: Path) -> Iterator[Path]:
-    return (path.parent for path in folder.glob(f"*/{JOURNAL}") if is_id(path.parent.name))
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with disk_errors("read the journals in", folder):
+            return [path for path in folder.iterdir() if is_id(path.name)]
+    except JournalError as error:
+        _warn_unless_missing(error)
+        return []
 
 
 def _in_order(folders: Iterable[Path]) -> tuple[Journal, ...]:
@@ -206,10 +212,20 @@ def _in_order(folders: Iterable[Path]) -> tuple[Journal, ...]:
 
 def _read_or_warn(folder: Path) -> Journal | None:
     try:
-        return read(folder)
+        journal = read(folder)
     except JournalError as error:
-        logger.warning("%s", error)
+        _warn_unless_missing(error)
         return None
+    if journal.lost:
+        lines = ", ".join(map(str, journal.lost))
+        logger.warning("%s is damaged: what line %s of it said is lost, all else is there", folder / JOURNAL, lines)
+    return journal
+
+
+def _warn_unless_missing(error: JournalError) -> None:
+    """Warn of what is there and cannot be read; what is not there, or no longer, is none."""
+    if not isinstance(error.__cause__, FileNotFoundError):
+        logger.warning("%s", error)
 
 
 def _is_settled(folder: Path) -> bool:

@@ -227,7 +227,10 @@ def _check_inside(path: str) -> None:
 
 
 def _make_parent(journals: Path) -> None:
+    missing = [folder for folder in (journals, *journals.parents) if not folder.exists()]
     journals.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync_folder(folder.parent)
     ignore = journals / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="ascii")
