@@ -17,7 +17,7 @@ from tracker.errors import TrainingError
 from tracker.replay import early_stopping
 from tracker.runs import Plateau, RunPlan
 from tracker.training.backend import keras
-from tracker.training.checkpoint import finished_epochs
+from tracker.training.checkpoint import Checkpoint, CheckpointFolder, finished_epochs
 from tracker.training.fit import Epoch, LabelledImages, Outcome, TrainingData, train
 from tracker.training.resumption import COUNTED
 from tracker.training.segments import random_segments
@@ -63,6 +63,16 @@ def assert_same(outcome: Outcome, expected: Outcome) -> None:
 def assert_same_epochs(epochs: list[Epoch], expected: list[Epoch]) -> None:
     assert [epoch.number for epoch in epochs] == [epoch.number for epoch in expected]
     np.testing.assert_equal(without_clock(epochs), without_clock(expected))
+
+
+def assert_same_state(state: Checkpoint | None, expected: Checkpoint | None) -> None:
+    assert state
+    assert expected
+    assert (state.counters, state.ended) == (expected.counters, expected.ended)
+    assert_same_epochs([*state.history.epochs], [*expected.history.epochs])
+    for arrays, others in ((state.model, expected.model), (state.optimizer, expected.optimizer)):
+        for array, other in zip(arrays, others, strict=True):
+            np.testing.assert_array_equal(array, other, strict=True)
 
 
 @pytest.fixture(scope="module", params=["best", "last"])
@@ -149,6 +159,18 @@ class TestTrainThatWasKilled:
         outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
         assert_same_epochs(told, expected_epochs[left:])
         assert_same(outcome, expected)
+
+    @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
+    def test_has_the_same_iteration_rate_moments_and_counters_as_if_it_was_not(self, uninterrupted, tmp_path):
+        asked, _, expected_epochs = uninterrupted
+        for batches in (3 * 2 + 1, 3 * 3 + 1):
+            killed(asked, misleading(), tmp_path / "killed", batches=batches)
+        for limit in range(6, len(expected_epochs) + 1):
+            shorter = watchful(epochs=limit)
+            one, other = (tmp_path / name for name in ("whole", "killed"))
+            whole(shorter, misleading(), checkpoints=one)
+            whole(shorter, misleading(), checkpoints=other)
+            assert_same_state(CheckpointFolder(other).load(), CheckpointFolder(one).load())
 
 
 class TestTrainWithCheckpoints:
