@@ -83,6 +83,19 @@ class TestSync:
         assert result.err.startswith(f"tracker: run away is not sent: no tracking server answers at {NOBODY}")
         assert [run.name for run in read_experiment(locate(None, Path.cwd()), "tracker").runs] == ["done"]
 
+    def test_says_what_cannot_be_read_and_sends_the_rest(self, tracker: Tracker) -> None:
+        broken = Path(".tracker").absolute() / journalled("broken", "FINISHED") / "journal.jsonl"
+        journalled("done", "FINISHED", start=1_700_000_100_000)
+        broken.write_bytes(b"torn" + broken.read_bytes())
+        for sent in (["done"], []):
+            result = tracker("sync")
+            assert (result.status, len(result.out.split())) == (1, len(sent))
+            (line,) = result.err.splitlines()
+            assert line.startswith(
+                f"tracker: cannot read the journal {broken}: its first line, which says what run it "
+            )
+        assert [run.name for run in read_experiment(locate(None, Path.cwd()), "tracker").runs] == ["done"]
+
 
 class TestClose:
     def test_ends_a_run_as_killed_when_it_was_last_heard_of(self, tracker: Tracker) -> None:

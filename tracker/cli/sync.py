@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +12,8 @@ from tracker.cli.options import journals_of, locate_store, uri_option
 from tracker.cli.terminal import complain, notice, tell_of_interrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tracker.journal.reader import Journal
 
 _EXAMPLES = """
@@ -29,12 +33,30 @@ def sync(*, tracking_uri: str | None) -> int:
     """
     from tracker.journal.reader import unsettled
 
-    folder = journals_of(locate_store(tracking_uri))
-    waiting = [journal for journal in unsettled(folder) if journal.unsent]
-    if not waiting:
+    with _complaining_of_what_cannot_be_read() as unread:
+        waiting = [journal for journal in unsettled(journals_of(locate_store(tracking_uri))) if journal.unsent]
+    if not waiting and not unread:
         notice("every run is in its store")
     sent = [_sent(journal) for journal in waiting]
-    return 0 if all(sent) else 1
+    return 0 if all(sent) and not unread else 1
+
+
+@contextmanager
+def _complaining_of_what_cannot_be_read() -> Iterator[list[str]]:
+    """Complain of what the journals' reader warns of: such runs are not sent. Gives what was said so far."""
+    said: list[str] = []
+
+    class Complaints(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+            complain(said[-1])
+
+    reader, complaints = logging.getLogger("tracker.journal"), Complaints(logging.WARNING)
+    reader.addHandler(complaints)
+    try:
+        yield said
+    finally:
+        reader.removeHandler(complaints)
 
 
 def _sent(journal: Journal) -> bool:
