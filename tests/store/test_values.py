@@ -30,6 +30,13 @@ class TestValues:
         entries = [EpochDone(time, 1, {"loss": 1.0}) for time in (9, 5, 5, 20)]
         assert [rows[0].time for rows in values(entries)] == [9, 10, 11, 20]
 
+    def test_are_the_same_where_the_first_entries_are_left_out(self) -> None:
+        times = [(9, 1), (5, 1), (5, 2), (4, 2), (3, 1), (7, 3)]
+        entries = [STARTED, *(EpochDone(time, number, {"loss": 1.0}) for time, number in times)]
+        entries += [Measured(9, {"best_epoch": 1}), Tagged({}), Measured(5, {"best_epoch": 2})]
+        for sent in range(len(entries) + 1):
+            assert values(entries, sent) == values(entries)[sent:]
+
 
 class TestTags:
     def test_are_those_set_last_and_the_name(self) -> None:

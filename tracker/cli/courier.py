@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tracker.cli.terminal import warn
+from tracker.cli.terminal import notice, warn
 from tracker.errors import TrackerError
 from tracker.journal.delivery import read_delivery, sending, write_delivery
-from tracker.journal.reader import ARTIFACTS, read
+from tracker.journal.disk import disk_errors
+from tracker.journal.lines import from_lines
+from tracker.journal.reader import ARTIFACTS, JOURNAL, read
 from tracker.store.failures import UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tracker.entries import Delivery
+    from tracker.entries import Delivery, Entry
     from tracker.store.location import Location
     from tracker.store.send import Sender
 
@@ -28,7 +31,13 @@ PAUSES_S = (2.0, 5.0, 15.0, 60.0)
 """How long a store that is away is left alone: after the first failure in a row, the second, and so on."""
 
 PATIENCE_S = 60.0
-"""How long the end of a run waits for a store that takes nothing."""
+"""How long the end of a run waits for a store that takes nothing: a large artifact may take its time."""
+
+SILENCE_S = 5.0
+"""How much of that it waits without a word."""
+
+TURN_S = 1.0
+"""Pause between looks whether another process, such as `tracker sync`, still sends the journal."""
 
 
 @contextmanager
@@ -113,11 +122,15 @@ class Courier:
     location : Location
     folder : Path
         The journal's.
+    patience_s : float, s
+        How long the end of a run waits for a store that takes nothing.
     """
 
-    def __init__(self, location: Location, folder: Path) -> None:
+    def __init__(self, location: Location, folder: Path, patience_s: float = PATIENCE_S) -> None:
         self._location = location
         self._folder = folder
+        self._patience_s = patience_s
+        self._account = _Account(folder)
         self._news = threading.Event()
         self._closing = threading.Event()
         self._steps = 0
@@ -133,21 +146,32 @@ class Courier:
         self._news.set()
 
     def finish(self) -> None:
-        """Wait until all has been brought, or the store has taken nothing for `PATIENCE_S` seconds."""
+        """Wait until all has been brought, or patience is at its end; says so where it takes long."""
         self._closing.set()
         self._news.set()
+        self._thread.join(min(SILENCE_S, self._patience_s))
+        if self._thread.is_alive():
+            notice(f"the rest of the run is being sent to {self._location.shown}")
         steps = -1
         while self._thread.is_alive() and steps != self._steps:
             steps = self._steps
-            self._thread.join(PATIENCE_S)
+            self._thread.join(self._patience_s)
+        if self._thread.is_alive():
+            self._warn(f"the store {self._location.shown} has taken nothing for {self._patience_s:g} s")
 
     def _work(self) -> None:
         try:
-            with sender_of(self._location, self._folder, self._taken) as sender:
-                if sender:
-                    self._bring(sender)
+            while not self._brought():
+                time.sleep(TURN_S)
         except TrackerError as error:  # refused for good: a further try would not help
             self._warn(error)
+
+    def _brought(self) -> bool:
+        """Bring all there is until the run ends; False where another process is at it."""
+        with sender_of(self._location, self._folder, self._taken) as sender:
+            if sender:
+                self._bring(sender)
+            return sender is not None
 
     def _bring(self, sender: Sender) -> None:
         failures = 0
@@ -162,7 +186,7 @@ class Courier:
 
     def _sent(self, sender: Sender) -> bool:
         try:
-            sender.send(read(self._folder).entries, self._folder / ARTIFACTS)
+            sender.send(self._account.entries(), self._folder / ARTIFACTS)
         except UnreachableError as error:
             self._warn(error)
             return False
@@ -171,7 +195,25 @@ class Courier:
     def _taken(self) -> None:
         self._steps += 1
 
-    def _warn(self, error: TrackerError) -> None:
+    def _warn(self, why: object) -> None:
         if not self._warned:
             self._warned = True
-            warn(f"{error}; the run goes on and is kept in {self._folder}: `tracker sync` sends it")
+            warn(f"{why}; the run is kept in {self._folder}, and `tracker sync` sends it")
+
+
+class _Account:
+    """A journal that grows, read on from where it was read to; whole lines never change."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / JOURNAL
+        self._entries: list[Entry] = []
+        self._size = 0
+
+    def entries(self) -> Sequence[Entry]:
+        """Return all entries that are there by now."""
+        with disk_errors("read the journal", self._path), self._path.open("rb") as file:
+            file.seek(self._size)
+            lines = from_lines(file.read())
+        self._entries += lines.entries[len(self._entries) :]  # those read before stand in it as lost
+        self._size += lines.size
+        return self._entries

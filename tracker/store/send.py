@@ -89,7 +89,7 @@ class Sender:
         """
         delivery = self._delivery or self._saved(self._patiently(partial(self._begin, started(entries))))
         sent = delivery.entries if delivery.entries <= len(entries) else 0  # the journal lost its end: from the start
-        for end, rows in _steps(values(entries), sent):
+        for end, rows in _steps(values(entries, sent), sent):
             self._patiently(partial(self._write, delivery.run_id, entries[end - 1], rows, artifacts))
             delivery = self._saved(Delivery(delivery.run_id, delivery.artifacts, end))
         return delivery
@@ -188,15 +188,15 @@ def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, li
         How many entries have been sent after it, and its values, if it has any.
     """
     batch: list[Value] = []
-    for i in range(sent, len(rows)):
-        if batch and (not rows[i] or len(batch) + len(rows[i]) > _BATCH):
-            yield i, batch
+    for before, told in enumerate(rows, sent):
+        if batch and (not told or len(batch) + len(told) > _BATCH):
+            yield before, batch
             batch = []
-        batch = [*batch, *rows[i]]
+        batch = [*batch, *told]
         if not batch:
-            yield i + 1, []
+            yield before + 1, []
     if batch:
-        yield len(rows), batch
+        yield sent + len(rows), batch
 
 
 def _write_entry(run: StoredRun, entry: Entry, artifacts: Path) -> None:

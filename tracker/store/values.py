@@ -59,25 +59,35 @@ def started(entries: Sequence[Entry]) -> Started:
     raise ValueError(f"a journal must begin with how the run was started, got {entries[:1]}")
 
 
-def values(entries: Sequence[Entry]) -> list[tuple[Value, ...]]:
+def values(entries: Sequence[Entry], sent: int = 0) -> list[tuple[Value, ...]]:
     """Return the values of each entry, in the order of the entries; none for those that measured nothing.
 
     Parameters
     ----------
     entries : sequence of Entry
         From the first on: what time a value gets depends on those before it.
+    sent : int
+        How many to leave out, from the first.
     """
     latest: dict[tuple[str, int], int] = {}
-    return [_values(entry, latest) for entry in entries]
+    steps = {_step(entry) for entry in entries[sent:]}
+    for entry in entries[:sent]:
+        if _step(entry) in steps:
+            _values(entry, latest)
+    return [_values(entry, latest) for entry in entries[sent:]]
 
 
 def _values(entry: Entry, latest: dict[tuple[str, int], int]) -> tuple[Value, ...]:
     if not isinstance(entry, EpochDone | Measured):
         return ()
-    step = entry.number if isinstance(entry, EpochDone) else 0
+    step = _step(entry)
     for key in entry.metrics:
         latest[key, step] = max(entry.time, latest.get((key, step), entry.time - 1) + 1)
     return tuple(Value(key, float(value), latest[key, step], step) for key, value in entry.metrics.items())
+
+
+def _step(entry: Entry) -> int:
+    return entry.number if isinstance(entry, EpochDone) else 0
 
 
 def tags(entries: Sequence[Entry]) -> dict[str, str]:

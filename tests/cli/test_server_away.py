@@ -1,0 +1,288 @@
+"""A tracking server that is away, ill, silent or killed amid a run costs one warning and no value of the run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.logged import START, STARTED, epochs
+from tracker.cli.courier import Courier
+from tracker.entries import Ended, EpochDone, Measured, Started
+from tracker.journal.delivery import read_delivery, sending
+from tracker.journal.reader import journals, read
+from tracker.journal.writer import JournalWriter
+from tracker.store.location import locate
+from tracker.store.open import open_store
+from tracker.store.read import read_experiment
+from tracker.store.ui import HOST, await_answer, free_port, ui_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import Tracker
+    from tracker.journal.reader import Journal
+
+pytestmark = pytest.mark.xdist_group("server away")
+
+TRACKER = Path(sys.executable).with_name("tracker")
+
+
+class Server:
+    """A real `mlflow server` on a store of its own, on one port for ever, that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = locate(None, folder)
+        self.port = free_port(HOST, 0)
+        self.uri = f"http://{HOST}:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+        open_store(self.store)
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if self._process:
+            return
+        command, environment = ui_command(self.store, HOST, self.port)
+        quiet = subprocess.DEVNULL
+        variables = os.environ | environment
+        self._process = subprocess.Popen(command, env=variables, stdout=quiet, stderr=quiet, start_new_session=True)
+        await_answer(self.uri, self._process)
+
+    def kill(self) -> None:
+        """Kill it with its workers."""
+        if self._process:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def rows(self) -> dict[str, list[str]]:
+        """Return all that the store holds of runs."""
+        tables = ("runs", "params", "tags", "metrics", "latest_metrics", "inputs", "datasets")
+        with closing(sqlite3.connect(self.store.database or "")) as connection:
+            return {table: sorted(map(str, connection.execute(f"SELECT * FROM {table}"))) for table in tables}  # noqa: S608
+
+    def files(self, run_id: str) -> dict[str, int]:
+        """Return the artifacts of a run, with their sizes."""
+        (folder,) = (self.store.database or Path()).parent.glob(f"mlruns/*/{run_id}/artifacts")
+        return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for the whole module: it takes its time to start."""
+    server = Server(tmp_path_factory.mktemp("served"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(one_server: Server) -> Server:
+    """A server that answers."""
+    one_server.start()
+    return one_server
+
+
+def process(*words: object) -> subprocess.Popen[str]:
+    """Start a command that asks a dead server once more, not three times."""
+    variables = os.environ | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen([TRACKER, *map(str, words)], env=variables, stdout=pipe, stderr=pipe, text=True)
+
+
+def begin(uri: str, experiment: str = "tracker") -> JournalWriter:
+    """Begin a journal in the working folder."""
+    return JournalWriter.create(Path(".tracker").absolute() / uuid4().hex, _started(uri, experiment))
+
+
+def _started(uri: str, experiment: str) -> Started:
+    return Started(START, uri, experiment, "a run", "val_loss", STARTED.params, STARTED.tags, STARTED.datasets)
+
+
+def assert_sent_as_told(server: Server, journal: Journal) -> None:
+    """Hold what a store has of a run against its journal: each value once, with its time."""
+    assert journal.delivery
+    assert journal.ended
+    run_id = journal.delivery.run_id
+    with closing(sqlite3.connect(server.store.database or "")) as connection:
+        found = connection.execute(
+            "SELECT key, step, timestamp, value FROM metrics WHERE run_uuid = ? ORDER BY 1, 2", (run_id,)
+        ).fetchall()
+        run = connection.execute(
+            "SELECT name, status, start_time, end_time FROM runs WHERE run_uuid = ?", (run_id,)
+        ).fetchone()
+    told = [entry for entry in journal.entries if isinstance(entry, EpochDone | Measured)]
+    assert found == sorted(
+        (key, entry.number if isinstance(entry, EpochDone) else 0, entry.time, value)
+        for entry in told
+        for key, value in entry.metrics.items()
+    )
+    assert run == (journal.started.name, journal.ended.status, journal.started.time, journal.ended.time)
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """A server that is well, as it says, and answers everything else alike."""
+
+    class Ill(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            well = self.path == "/health"
+            self.send_response(200 if well else status)
+            self.end_headers()
+            self.wfile.write(b"OK" if well else body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Ill) as ill:
+        Thread(target=ill.serve_forever, daemon=True).start()
+        yield f"http://{HOST}:{ill.server_port}"
+        ill.shutdown()
+
+
+class TestCourier:
+    @pytest.mark.parametrize(
+        ("status", "body", "said"),
+        [
+            (500, b"", "cannot open the experiment 'tracker' in {uri}: too many 500 error responses"),
+            (403, b"Forbidden", "cannot open the experiment 'tracker' in {uri}: API request to endpoint "),
+            (200, b"<html>\n<h1>hello", "cannot open the experiment 'tracker' in {uri}: API request to endpoint was "),
+        ],
+    )
+    def test_warns_once_of_a_server_that_is_ill(
+        self,
+        tracker: Tracker,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+        status: int,
+        body: bytes,
+        said: str,
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        with answering(status, body) as uri:
+            writer = begin(uri)
+            courier = Courier(locate(uri, Path.cwd()), writer.folder)
+            courier.start()
+            for epoch in epochs(1.0, 0.5):
+                writer.append(epoch)
+                courier.wake()
+            writer.close()
+            courier.finish()
+            (warning,) = capfd.readouterr().err.splitlines()
+            assert warning.startswith(f"warning: {said.format(uri=uri)}")
+            assert warning.endswith(f"; the run is kept in {writer.folder}, and `tracker sync` sends it")
+            assert len(read(writer.folder).epochs) == 2
+            result = tracker("sync")
+        assert (result.status, result.out, len(result.err.splitlines())) == (1, "", 1)
+        assert result.err.startswith(f"tracker: run a run is not sent: {said.format(uri=uri)}")
+
+    @pytest.mark.usefixtures("tracker")
+    def test_leaves_a_server_that_never_answers(self, capfd: pytest.CaptureFixture[str]) -> None:
+        with closing(socket.create_server((HOST, 0))) as silent:
+            uri = f"http://{HOST}:{silent.getsockname()[1]}"
+            with begin(uri) as writer:
+                courier = Courier(locate(uri, Path.cwd()), writer.folder, patience_s=0.2)
+                courier.start()
+                courier.wake()
+                begun = time.monotonic()
+                courier.finish()
+            assert time.monotonic() - begun < 5
+        sending_, warning = capfd.readouterr().err.splitlines()
+        assert sending_ == f"the rest of the run is being sent to {uri}"
+        assert warning.startswith(f"warning: the store {uri} has taken nothing for 0.2 s; the run is kept in ")
+
+    @pytest.mark.usefixtures("tracker")
+    def test_takes_over_from_another_process_that_sends(self) -> None:
+        location = locate(None, Path.cwd())
+        with begin(location.uri) as writer:
+            courier = Courier(location, writer.folder)
+            with sending(writer.folder):
+                courier.start()
+                courier.wake()
+            for number, epoch in enumerate(epochs(1.0, 0.5, 0.25)):
+                writer.append(epoch)
+                courier.wake()
+                assert number == 2 or read(writer.folder).unsent
+            writer.append(Ended(START + 9_000, "FINISHED"))
+            courier.finish()
+        (run,) = read_experiment(location, "tracker").runs
+        assert run.status == "FINISHED"
+        assert run.curves["val_loss"].values.tolist() == [1.0, 0.5, 0.25]
+        assert not read(writer.folder).unsent
+
+
+def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_back(
+    tracker: Tracker, server: Server, genres: Path
+) -> None:
+    quick = ("--data", genres, "--segment", 0.5, "--epochs", 100, "--tracking-uri", server.uri)
+    with process("run", *quick) as run:
+        while not (folders := list(Path(".tracker").glob("*/delivery.json"))):
+            assert run.poll() is None
+            time.sleep(0.01)
+        server.kill()
+        out, err = run.communicate(timeout=120)
+    delivery = read_delivery(folders[0].parent.absolute())
+    assert delivery
+    assert (run.returncode, out.strip()) == (0, delivery.run_id)
+    (warning,) = (line for line in err.splitlines() if line.startswith("warning: "))
+    assert warning.startswith("warning: cannot write the ")
+    assert f" to {server.uri}: " in warning
+    assert warning.endswith(", and `tracker sync` sends it")
+
+    (journal,) = journals(Path(".tracker").absolute())
+    assert (journal.state, list(journal.epochs)) == ("finished", list(range(1, 101)))
+    assert journal.unsent
+    report = tracker("report", "--format", "summary", "--tracking-uri", server.uri)
+    assert report.status == 0
+    assert "Run 1 is not yet in the store, or not whole: tracker sync sends what is not." in report.out
+
+    server.start()
+    kept = {path: path.stat().st_size for path in journal.folder.glob("artifacts/**/*") if path.is_file()}
+    assert tracker("sync").out.strip() == delivery.run_id
+    assert_sent_as_told(server, read(journal.folder))
+    assert server.files(delivery.run_id) == {
+        str(path.relative_to(journal.folder / "artifacts")): size for path, size in kept.items()
+    }
+    before = server.rows()
+    assert tracker("sync").err == "every run is in its store\n"
+    assert server.rows() == before
+
+
+def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, server: Server) -> None:
+    folders = []
+    for _ in range(2):
+        with begin(server.uri, "killed") as writer:
+            for number in range(50):
+                writer.attach_bytes(f"notes/{number}.txt", b"x" * 1_000)
+            for epoch in epochs(1.0, float("nan"), 0.5):
+                writer.append(epoch)
+            writer.append(Ended(START + 9_000, "FINISHED"))
+        folders.append(writer.folder)
+    with process("sync") as killed:
+        while not any(delivery and delivery.entries > 5 for delivery in map(read_delivery, folders)):
+            assert killed.poll() is None
+            time.sleep(0.001)
+        killed.kill()
+    assert any(read(folder).unsent for folder in folders)
+    both = [process("sync"), process("sync")]
+    said = [one.communicate(timeout=120) for one in both]
+    assert [one.returncode for one in both] == [0, 0], said
+    assert not any(read(folder).unsent for folder in folders)
+    runs = read_experiment(server.store, "killed").runs
+    assert [run.status for run in runs] == ["FINISHED", "FINISHED"]
+    assert [len(server.files(run.run_id)) for run in runs] == [50, 50]
+    assert tracker("sync").err == "every run is in its store\n"
