@@ -200,6 +200,25 @@ class TestAStoreThatIsGone:
         assert sorted((run.name, said_in(run)) for run in stored()) == [("kept", "kept"), ("lost", "lost")]
 
 
+class TestARunThatIsStuck:
+    def test_is_sent_without_the_file_that_is_nowhere(self, tracker: Tracker) -> None:
+        (journalled("stuck") / "artifacts/notes/said.txt").unlink()
+        journalled("well")
+        sent = tracker("sync")
+        assert (sent.status, len(sent.out.split())) == (1, 1)
+        assert "bring it back, or let `tracker repair` send the run without it\n" in sent.err
+        result = tracker("repair")
+        assert result.status == 0
+        assert result.err.splitlines() == [
+            "runs that cannot be sent whole, as files of theirs are gone: stuck",
+            "warning: run stuck is rebuilt without what is nowhere any more: notes/said.txt",
+            "run stuck is rebuilt with 3 epochs",
+        ]
+        assert sorted((run.name, run.status) for run in stored()) == [("stuck", "FINISHED"), ("well", "FINISHED")]
+        assert tracker("sync").err == "every run is in its store\n"
+        assert tracker("repair").err == f"nothing is wrong with the store {DATABASE.absolute()}\n"
+
+
 class TestAMovedStore:
     def test_learns_where_its_artifacts_are_now(self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
         journalled("done")

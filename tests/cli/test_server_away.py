@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("server away")
 
+ROWS = ("params", "tags", "metrics", "latest_metrics")
+"""Tables that hold what runs have."""
+
 TRACKER = Path(sys.executable).with_name("tracker")
 
 
@@ -69,7 +72,7 @@ class Server:
 
     def rows(self) -> dict[str, list[str]]:
         """Return all that the store holds of runs."""
-        tables = ("runs", "params", "tags", "metrics", "latest_metrics", "inputs", "datasets")
+        tables = ("runs", *ROWS, "inputs", "datasets")
         with closing(sqlite3.connect(self.store.database or "")) as connection:
             return {table: sorted(map(str, connection.execute(f"SELECT * FROM {table}"))) for table in tables}  # noqa: S608
 
@@ -286,3 +289,24 @@ def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, se
     assert [run.status for run in runs] == ["FINISHED", "FINISHED"]
     assert [len(server.files(run.run_id)) for run in runs] == [50, 50]
     assert tracker("sync").err == "every run is in its store\n"
+
+
+def test_a_server_that_lost_its_store_is_sent_again_what_it_lacks(tracker: Tracker, server: Server) -> None:
+    with begin(server.uri, "lost") as writer:
+        writer.attach_bytes("a.txt", b"a")
+        writer.append(epochs(1.0)[0])
+        writer.append(Ended(START + 9_000, "FINISHED"))
+    tracker("sync")
+    delivery = read_delivery(writer.folder)
+    assert delivery
+    well = tracker("repair", "--tracking-uri", server.uri)
+    assert (well.status, well.err) == (0, f"nothing is wrong with the store {server.uri}\n")
+    with closing(sqlite3.connect(server.store.database or "")) as connection:
+        for table in (*ROWS, "runs"):
+            connection.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (delivery.run_id,))  # noqa: S608
+        connection.commit()
+    result = tracker("repair", "--tracking-uri", server.uri)
+    assert result.status == 0
+    assert f"the store {server.uri} lacks what was sent to it: a run\n" in result.err
+    (run,) = read_experiment(server.store, "lost").runs
+    assert (run.run_id, run.status) == (result.out.strip(), "FINISHED")

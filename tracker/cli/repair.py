@@ -33,18 +33,22 @@ def repair(*, tracking_uri: str | None) -> int:
 
     A broken store is moved aside and made anew from the journals in .tracker/; a run that is rebuilt has a new id.
     In one that was moved, the places of the artifacts are rewritten, so that MLflow finds them too, and a copy of
-    the store as it was is kept. Nothing is deleted, and a store that is well stays as it is.
+    the store as it was is kept. Nothing is deleted, and a store that is well stays as it is. A tracking server is
+    only sent again what it lacks.
     """
     from tracker.errors import StoreError
     from tracker.store.schema import State, refusal
 
     location = locate_store(tracking_uri)
-    condition, kept = _settled(location), _journals(location)
+    kept = _journals(location)
+    if not location.database and kept:
+        return _mend(location, kept, moved=False)
+    condition = _settled(location)
     if condition.broken:
         _set_aside(location, condition)
         return _rebuild(location, kept)
     if condition.state is State.READY:
-        return _mend(location, condition, kept)
+        return _mend(location, kept, moved=bool(condition.moved))
     if condition.state in {State.ABSENT, State.EMPTY} and any(journal.delivery for journal in kept):
         notice(f"the store {location.shown} is gone")
         return _rebuild(location, kept)
@@ -84,18 +88,33 @@ def _set_aside(location: Location, condition: Condition) -> None:
     notice(f"moved aside to {set_aside(location)}: what only that store had is still there")
 
 
-def _mend(location: Location, condition: Condition, kept: Sequence[Journal]) -> int:
-    """Rewrite what was moved and send again what is lost; a store that is well stays as it is."""
-    if condition.moved:
+def _mend(location: Location, kept: Sequence[Journal], *, moved: bool) -> int:
+    """Rewrite what was moved, and send again what is lost or stuck; a store that is well stays as it is."""
+    if moved:
         _relocate(location)
     lost = _lost(location, kept)
     if lost:
-        names = some([journal.started.name for journal in lost])
-        notice(f"the store {location.shown} lacks what was sent to it: {names}")
-        return _rebuild(location, lost)
-    if not condition.moved:
+        notice(f"the store {location.shown} lacks what was sent to it: {_names(lost)}")
+    stuck = [journal for journal in kept if journal not in lost and _is_stuck(journal)]
+    if stuck:
+        notice(f"runs that cannot be sent whole, as files of theirs are gone: {_names(stuck)}")
+    if not (moved or lost or stuck):
         notice(f"nothing is wrong with the store {location.shown}")
-    return 0
+    return _rebuild(location, [*lost, *stuck]) if lost or stuck else 0
+
+
+def _names(journals: Sequence[Journal]) -> str:
+    return some([journal.started.name for journal in journals])
+
+
+def _is_stuck(journal: Journal) -> bool:
+    """Tell whether a journal lacks a file that is still to be sent."""
+    from tracker.entries import Attached
+    from tracker.journal.reader import ARTIFACTS
+    from tracker.store.files import within
+
+    waiting = [entry.path for entry in journal.unsent if isinstance(entry, Attached)]
+    return not all(within(journal.folder / ARTIFACTS, path) for path in waiting)
 
 
 def _relocate(location: Location) -> None:
@@ -172,11 +191,10 @@ def _at_hand(location: Location, journal: Journal) -> list[Entry]:
     from tracker.journal.reader import ARTIFACTS
     from tracker.store.repair import restore_artifacts
 
-    attached = {entry.path for entry in journal.entries if isinstance(entry, Attached)}
-    missing: tuple[str, ...] = ()
-    if journal.delivery and location.database:
-        artifacts, folder = journal.folder / ARTIFACTS, location.database.parent
-        missing = restore_artifacts(journal.delivery.artifacts, sorted(attached), artifacts, folder)
+    attached = sorted({entry.path for entry in journal.entries if isinstance(entry, Attached)})
+    uri = journal.delivery.artifacts if journal.delivery else None
+    folder = location.database.parent if location.database else journal.folder.parent.parent
+    missing = restore_artifacts(uri, attached, journal.folder / ARTIFACTS, folder)
     if missing:
         warn(f"run {journal.started.name} is rebuilt without what is nowhere any more: {some(missing)}")
     return [Tagged({}) if isinstance(entry, Attached) and entry.path in missing else entry for entry in journal.entries]

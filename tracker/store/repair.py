@@ -183,13 +183,13 @@ def relocate(location: Location) -> tuple[tuple[Place, ...], Path | None]:
     return moved, copy
 
 
-def restore_artifacts(uri: str, paths: Iterable[str], artifacts: Path, folder: Path) -> tuple[str, ...]:
+def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, folder: Path) -> tuple[str, ...]:
     """Bring artifacts that were removed once a store had them back to their journal.
 
     Parameters
     ----------
-    uri : str
-        Where the store had them: `Delivery.artifacts`.
+    uri : str or None
+        Where the store had them: `Delivery.artifacts`; None where it never had any.
     paths : iterable of str
         What was attached.
     artifacts : Path
@@ -208,7 +208,7 @@ def restore_artifacts(uri: str, paths: Iterable[str], artifacts: Path, folder: P
         If one cannot be copied.
     """
     try:
-        kept = find_folder(uri, folder)
+        kept = find_folder(uri, folder) if uri else None
     except OSError:  # not on this machine
         kept = None
     wanted = [path for path in paths if not within(artifacts, path)]

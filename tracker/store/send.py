@@ -218,7 +218,10 @@ def _attached(artifacts: Path, path: str) -> Path:
     """Return where an attached file is; a journal from elsewhere must not make others be sent."""
     file = within(artifacts, path)
     if file is None:
-        raise StoreError(f"the journal lacks the file {path} that it says to have in {artifacts}: bring it back")
+        raise StoreError(
+            f"the journal lacks the file {path} that it says to have in {artifacts}: bring it back, or let `tracker "
+            "repair` send the run without it"
+        )
     return file
 
 
