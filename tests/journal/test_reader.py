@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 import logging
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,12 @@ import pytest
 from tracker.entries import Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
 from tracker.errors import JournalError
 from tracker.journal.delivery import write_delivery
+from tracker.journal.owner import Owner
 from tracker.journal.reader import Journal, is_id, journals, read, unsettled
 from tracker.journal.writer import JournalWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 def written(folder: Path, entries: Sequence[Entry]) -> Journal:
@@ -159,6 +160,19 @@ class TestState:
             states.append(state)
         thread.join()
         assert set(states) == {"finished"}
+
+    @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system shows no processes")
+    @pytest.mark.parametrize("other", ["start", "boot"])
+    def test_is_interrupted_where_another_process_has_the_number_now(
+        self, folder: Path, started: Started, other: str
+    ) -> None:
+        written(folder, [started])
+        here = asdict(Owner.here())
+        (folder / "owner.json").write_text(json.dumps(here))
+        assert read(folder).state == "running"
+        changed = {"start": here["start"] - 1, "boot": "4f0c3f7e-0000-0000-0000-000000000000"}
+        (folder / "owner.json").write_text(json.dumps(here | {other: changed[other]}))
+        assert read(folder).state == "interrupted"
 
     def test_is_unknown_where_another_host_was_at_it(self, folder: Path, started: Started) -> None:
         written(folder, [started])

@@ -67,7 +67,7 @@ def _clips_changed(manifest_then: str, manifest: str) -> str:
 
 def _clips(manifest: str) -> Clips:
     """Return label and group of each clip by its path."""
-    return {path: [label, group] for path, label, group, *_ in csv.reader(io.StringIO(manifest, newline=""))}
+    return {path: about[:2] for path, *about in filter(None, csv.reader(io.StringIO(manifest, newline="")))}
 
 
 def _noted(text: str) -> dict[str, str]:

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import write_tone
+from tracker.cli.changes import changes
+from tracker.cli.prepare import Prepared, identity, prepare
+from tracker.cli.record import environment_text
+from tracker.data.splits import manifest_text
+from tracker.entries import Started
+from tracker.journal.reader import Journal, read
+from tracker.journal.writer import JournalWriter
+from tracker.runs import Configuration, RunPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PLAN = RunPlan(Configuration())
+
+
+@pytest.fixture
+def labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A manifest of ten clips in groups."""
+    monkeypatch.setenv("TRACKER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TRACKER_THREADS", raising=False)
+    rows = ["path,label,group"]
+    for number in range(10):
+        write_tone(tmp_path / f"{number}.wav", 200 + 1_000 * (number % 2), seed=number)
+        rows.append(f"{number}.wav,{['low', 'high'][number % 2]},g{number}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    return tmp_path / "labels.csv"
+
+
+def now(labels: Path) -> Prepared:
+    return prepare(labels, PLAN.split, PLAN.spectrogram)
+
+
+def begun(
+    labels: Path, environment: str | None = None, *, attached: bool = True, tags: Mapping[str, str] | None = None
+) -> Journal:
+    """Return the journal of a run that was begun with the data as they are."""
+    prepared, folder = now(labels), labels.parent / ".tracker" / ("0" * 32)
+    start = Started(1, "", "tracker", "a run", "val_accuracy", PLAN.params(), identity(prepared) | (tags or {}))
+    with JournalWriter.create(folder, start) as writer:
+        if attached:
+            manifest = manifest_text(prepared.dataset, prepared.split, PLAN.split)
+            writer.attach_bytes("dataset.csv", manifest.encode())
+            writer.attach_bytes("environment.txt", (environment or environment_text()).encode())
+    return read(folder)
+
+
+def edit(labels: Path, old: str, new: str) -> None:
+    labels.write_text(labels.read_text().replace(old, new))
+
+
+class TestChanges:
+    def test_are_none_where_all_is_as_it_was(self, labels: Path) -> None:
+        assert changes(begun(labels), PLAN, now(labels)) == []
+
+    def test_name_the_clips_that_are_gone_new_or_told_otherwise(self, labels: Path) -> None:
+        journal = begun(labels)
+        (labels.parent / "3.wav").rename(labels.parent / "x,y.wav")
+        edit(labels, "3.wav,high,g3", '"x,y.wav",high,g3')
+        edit(labels, "4.wav,low", "4.wav,high")
+        edit(labels, "5.wav,high,g5", "5.wav,high,g4")
+        data, split = changes(journal, PLAN, now(labels))
+        assert data == "the data (1 gone: 3.wav, 1 new: x,y.wav, 2 with another label or group: 4.wav, 5.wav)"
+        assert split == "the split"
+
+    def test_say_that_it_is_the_files_where_no_clip_is(self, labels: Path) -> None:
+        journal = begun(labels)
+        write_tone(labels.parent / "3.wav", 700)
+        assert changes(journal, PLAN, now(labels)) == ["the data (what the files hold)"]
+
+    def test_name_the_data_alone_where_it_was_killed_before_it_noted_more(self, labels: Path) -> None:
+        journal = begun(labels, attached=False)
+        write_tone(labels.parent / "3.wav", 700)
+        assert changes(journal, PLAN, now(labels)) == ["the data"]
+
+    def test_name_a_split_that_is_another(self, labels: Path) -> None:
+        journal, prepared = begun(labels), now(labels)
+        assert changes(journal, PLAN, replace(prepared, split_fingerprint="else")) == ["the split"]
+
+    def test_name_versions_threads_and_code(self, labels: Path) -> None:
+        noted = environment_text().replace("threads 1\n", "threads 2\n").replace("models/cnn.py ", "models/cnn.py 0")
+        assert changes(begun(labels, noted), PLAN, now(labels)) == [
+            "threads 2 then, 1 now",
+            "the code in models/cnn.py",
+        ]
+
+    def test_name_another_version_of_tracker_where_it_was_killed_before_it_noted_more(self, labels: Path) -> None:
+        journal, prepared = begun(labels, attached=False, tags={"tracker.version": "0.0"}), now(labels)
+        assert changes(journal, PLAN, prepared) == [f"tracker 0.0 then, {identity(prepared)['tracker.version']} now"]
+
+    def test_are_not_of_code_where_an_older_version_noted_none(self, labels: Path) -> None:
+        noted = "".join(line for line in environment_text().splitlines(keepends=True) if "/" not in line)
+        assert changes(begun(labels, noted), PLAN, now(labels)) == []
