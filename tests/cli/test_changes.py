@@ -76,6 +76,13 @@ class TestChanges:
         write_tone(labels.parent / "3.wav", 700)
         assert changes(journal, PLAN, now(labels)) == ["the data (what the files hold)"]
 
+    def test_take_a_damaged_manifest_for_what_is_left_of_it(self, labels: Path) -> None:
+        journal = begun(labels)
+        manifest = journal.folder / "artifacts/dataset.csv"
+        manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:9]) + "\n9.w")
+        write_tone(labels.parent / "3.wav", 700)
+        assert changes(journal, PLAN, now(labels)) == ["the data (1 gone: 9.w, 2 new: 8.wav, 9.wav)"]
+
     def test_name_the_data_alone_where_it_was_killed_before_it_noted_more(self, labels: Path) -> None:
         journal = begun(labels, attached=False)
         write_tone(labels.parent / "3.wav", 700)
