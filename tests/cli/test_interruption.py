@@ -1,4 +1,4 @@
-"""A run that is interrupted ends as KILLED with what it has."""
+"""A run that is interrupted ends as KILLED with what it has, and at once if it is interrupted again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tracker.entries import Attached, Measured
+from tracker.journal.reader import journals
 from tracker.store.location import locate
 from tracker.store.read import read_experiment
 
@@ -37,3 +40,27 @@ def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals,
     assert stopped >= 3
     assert run.curves["val_loss"].steps.tolist() == list(range(1, stopped + 1))
     assert run.validation is not None
+
+
+def test_a_run_interrupted_again_leaves_out_what_is_not_written_yet(genres: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    command = [TRACKER, "run", "--data", str(genres), "--segment", "0.5", "--epochs", "100000", "--offline"]
+    environment = os.environ | {"TRACKER_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(command, cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("epoch 3/"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        while not any(isinstance(entry, Measured) for entry in journals(work / ".tracker")[0].entries):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read().splitlines()
+    assert process.returncode == 1
+    assert said[-1] == "tracker: interrupted"
+    (journal,) = journals(work / ".tracker")
+    assert journal.state == "killed"
+    assert list(journal.epochs) == list(range(1, len(journal.epochs) + 1))
+    assert len(journal.epochs) >= 3
+    assert Attached("model") not in journal.entries
+    assert any((journal.folder / "checkpoints").glob("epoch-*.npz"))
