@@ -34,7 +34,7 @@ def main() -> int:
         asked.write.write_text(text, encoding="utf-8")
     else:
         print(text, end="")
-    print(f"{results.wrong} faults", file=sys.stderr)
+    print(f"{results.wrong} fault{'' if results.wrong == 1 else 's'}", file=sys.stderr)
     return 1 if results.wrong else 0
 
 

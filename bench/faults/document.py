@@ -49,7 +49,7 @@ class Results:
     @property
     def wrong(self) -> int:
         """Count all that must not be."""
-        runs = sum(run.again + run.differing + run.broken + (not run.ended) for run in self.survived)
+        runs = sum(run.lost + run.again + run.differing + run.broken + (not run.ended) for run in self.survived)
         sent = self.sent.lost + self.sent.duplicated if self.sent else 0
         return runs + sent + self.broken_opens
 
@@ -70,10 +70,11 @@ by
 --opens {effort.opens} --seed {effort.seed} --write docs/faults.md
 
 A run of {EPOCHS} epochs on twenty tones is killed with SIGKILL at a moment drawn from all of its time, from the first
-line of its journal to its end, or at the first one after it at which something in particular is being written. Every
-other run is killed again while it is resumed. Then each is resumed to its end, and what the store has of it is held
-against the same run without interruption, bit by bit. A real `mlflow server` is killed, with its workers, while values
-are sent to it, and started again on the same store.
+line of its journal to its end, or at the first one after it at which something in particular is being written. Half of
+the runs are killed again while they are resumed. After each kill the journal must have every epoch that was told as
+finished, and SQLite must find a copy of the store whole. Then each run is resumed to its end, MLflow must open its
+store, and what the store has of it is held against the same run without interruption, bit by bit. A real `mlflow
+server` is killed, with its workers, while values are sent to it, and started again on the same store.
 
 | what | tried | found | must be |
 | --- | ---: | ---: | ---: |"""
@@ -81,22 +82,31 @@ are sent to it, and started again on the same store.
 
 def _table(results: Results, effort: Effort) -> list[str]:
     runs, sent = results.survived, results.sent
-    killed = f"{sum(len(run.kills) for run in runs)} kills of {len(runs)} runs"
+    killed = f"{_counted(sum(len(run.kills) for run in runs), 'kill')} of {_counted(len(runs), 'run')}"
     rows = []
     if runs:
         rows += [
+            ("finished epochs lost", killed, sum(run.lost for run in runs)),
             ("finished epochs trained a second time", killed, sum(run.again for run in runs)),
-            ("metrics, curves and predictions that differ", killed, sum(run.differing for run in runs)),
+            (
+                "metrics, predictions, weights and other artifacts that differ",
+                killed,
+                sum(run.differing for run in runs),
+            ),
             ("broken stores", killed, sum(run.broken for run in runs)),
             ("runs that are not in the store once, as finished", killed, sum(not run.ended for run in runs)),
         ]
     if sent:
-        died = f"{sent.values:,} values, {effort.server_deaths} deaths"
+        died = f"{_counted(sent.values, 'value')}, {_counted(effort.server_deaths, 'death')}"
         rows += [("values lost", died, sent.lost), ("values duplicated", died, sent.duplicated)]
     if effort.opens:
         opened = f"{effort.opens} × {OPENERS} processes at once"
         rows += [("stores broken by first opens", opened, results.broken_opens)]
     return [f"| {what} | {tried} | {found} | 0 |" for what, tried, found in rows]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _moments(survived: tuple[Survived, ...]) -> list[str]:

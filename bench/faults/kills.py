@@ -22,21 +22,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from tracker.errors import StoreError
+from bench.faults.stored import Stored, is_broken, opens, stored
 from tracker.journal.owner import read_owner
 from tracker.journal.reader import JOURNAL, read
-from tracker.store.location import locate
-from tracker.store.read import read_experiment
-from tracker.store.repair import examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
 
     from numpy.random import Generator
-    from numpy.typing import NDArray
-
-    from tracker.runs import Run
 
 SR = 8_000
 EPOCHS = 8
@@ -60,12 +54,12 @@ class Measured:
 
     Parameters
     ----------
-    run : Run
+    stored : Stored
     seconds : float
         From the first line of its journal to its end.
     """
 
-    run: Run
+    stored: Stored
     seconds: float
 
 
@@ -77,10 +71,12 @@ class Survived:
     ----------
     kills : tuple of str
         What was going on at each.
+    lost : int
+        Epochs told as finished that the journal did not have after the kill.
     again : int
         Finished epochs that were trained a second time.
     differing : int
-        Metrics and predictions that are not those of the uninterrupted run.
+        Metrics, predictions and artifacts that are not those of the uninterrupted run.
     broken : int
         Times the store was broken: after a kill, or at the end.
     ended : bool
@@ -88,6 +84,7 @@ class Survived:
     """
 
     kills: tuple[str, ...]
+    lost: int
     again: int
     differing: int
     broken: int
@@ -95,7 +92,7 @@ class Survived:
 
 
 def kill_runs(base: Path, kills: int, seed: int, processes: int) -> tuple[Survived, ...]:
-    """Kill runs, so many times in all: the first once, the second twice, and so on by turns."""
+    """Kill runs, so many times in all: half of them twice, the others once."""
     for name in _HEAVY:
         import_module(name)
     write_tones(base / "genres")
@@ -135,7 +132,7 @@ def uninterrupted(base: Path, number: int) -> Measured:
     process.join()
     seconds = time.perf_counter() - began
     _see_to_it(work, process)
-    return Measured(_stored(work)[0], seconds)
+    return Measured(stored(work)[0], seconds)
 
 
 def survive(base: Path, expected: Measured, seed: int, number: int, kills: int) -> Survived:
@@ -149,43 +146,63 @@ def survive(base: Path, expected: Measured, seed: int, number: int, kills: int) 
 
 
 def _survived(base: Path, work: Path, expected: Measured, rng: Generator, kills: int) -> Survived:
-    words, killed, again, broken, done = _run_words(base), list[str](), 0, 0, 0
+    words, killed, broken, epochs = _run_words(base), list[str](), 0, Epochs()
     for share in (1.0, RESUMED_SHARE)[:kills]:
         at = _killed(work, words, rng.uniform(0, share * expected.seconds), str(rng.choice(list(AIMS))))
-        again += _trained_again(work, done)
+        journal = read(_journal(work))
+        epochs.count(_told_as_finished(work), frozenset(journal.epochs))
         if at is None:
             break
         killed.append(at)
-        broken += _is_broken(work)
-        done = max(read(_journal(work)).epochs, default=0)
-        words = ("sync",) if read(_journal(work)).ended else ("resume", NAME)
+        broken += is_broken(work)
+        words = ("sync",) if journal.ended else ("resume", NAME)
     if len(killed) == kills:
         _started(work, words).join()
-        again += _trained_again(work, done)
-    return _compared(work, expected.run, tuple(killed), again, broken)
+        epochs.count(_told_as_finished(work), frozenset(read(_journal(work)).epochs))
+    return _compared(work, expected.stored, tuple(killed), epochs, broken)
 
 
-def _compared(work: Path, expected: Run, killed: tuple[str, ...], again: int, broken: int) -> Survived:
-    runs = _stored(work)
-    ended = [run.status for run in runs] == ["FINISHED"]
-    differing = _differing(runs[0], expected) if runs else len(expected.metrics)
-    return Survived(killed, again, differing, broken + _is_broken(work), ended)
+@dataclass
+class Epochs:
+    """The epochs that were finished at any time, and what went wrong with them.
+
+    Parameters
+    ----------
+    finished : frozenset of int
+    lost, again : int
+        As in `Survived`.
+    """
+
+    finished: frozenset[int] = frozenset()
+    lost: int = 0
+    again: int = 0
+
+    def count(self, told: frozenset[int], journalled: frozenset[int]) -> None:
+        """Take in what a command told of, and what the journal has after it."""
+        self.again += len(told & self.finished)
+        self.finished |= told
+        self.lost += len(self.finished - journalled)
+        self.finished |= journalled
 
 
-def _differing(run: Run, expected: Run) -> int:
-    """Count the metrics, curves and predictions that are not the same to the last bit."""
-    names = expected.metrics.keys() - {"epoch_seconds"}
-    ends = [run.metrics.get(name) == expected.metrics[name] for name in names]
-    curves = [
-        name in run.curves and np.array_equal(run.curves[name].values, expected.curves[name].values)
-        for name in names & expected.curves.keys()
-    ]
-    return [*ends, *curves, np.array_equal(_said(run), _said(expected))].count(False)
+def _compared(work: Path, expected: Stored, killed: tuple[str, ...], epochs: Epochs, broken: int) -> Survived:
+    found = stored(work)
+    return Survived(
+        kills=killed,
+        lost=epochs.lost,
+        again=epochs.again,
+        differing=found[0].differing(expected) if found else len(expected.run.metrics),
+        broken=broken + (is_broken(work) or not _opened_by_mlflow(work)),
+        ended=[one.run.status for one in found] == ["FINISHED"],
+    )
 
 
-def _said(run: Run) -> NDArray[np.float64]:
-    """Return what a run says of the validation clips; nothing where it came to no end."""
-    return run.validation.probabilities if run.validation else np.empty(0)
+def _opened_by_mlflow(work: Path) -> bool:
+    """Tell whether MLflow opens the store, in a process of its own: it starts threads, and this one is forked again."""
+    process = _PROCESSES.Process(target=opens, args=(work,))
+    process.start()
+    process.join()
+    return process.exitcode == 0
 
 
 def _run_words(base: Path) -> tuple[str, ...]:
@@ -277,19 +294,7 @@ AIMS: dict[str, Callable[[Path, Path], Callable[[], bool]]] = {
 """What a kill may be aimed at; given the working folder and the journal's, each tells whether it goes on."""
 
 
-def _trained_again(work: Path, done: int) -> int:
-    """Count the finished epochs that the last command trained anew."""
-    told = re.findall(r"^epoch (\d+)/", (work / "said.txt").read_text(), re.MULTILINE)
-    return sum(int(number) <= done for number in told)
-
-
-def _is_broken(work: Path) -> bool:
-    return examine(locate(None, work)).broken
-
-
-def _stored(work: Path) -> tuple[Run, ...]:
-    """Return the runs that the store has, none where it cannot be read."""
-    try:
-        return read_experiment(locate(None, work), "tracker").runs
-    except StoreError:
-        return ()
+def _told_as_finished(work: Path) -> frozenset[int]:
+    """Return the epochs that the last command has told of."""
+    told = re.findall(r"^epoch (\d+)/.*\n", (work / "said.txt").read_text(), re.MULTILINE)
+    return frozenset(int(number) for number in told)

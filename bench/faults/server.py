@@ -45,7 +45,9 @@ class Sent:
 
     Parameters
     ----------
-    values, lost, duplicated : int
+    values, lost : int
+    duplicated : int
+        All that is there beyond one of each.
     """
 
     values: int
@@ -78,7 +80,7 @@ def server_deaths(folder: Path, deaths: int, rng: Generator) -> Sent:
         writer.append(Ended(2, "FINISHED"))
     with _served(direct, port):
         sender.send(read(journal).entries, journal / ARTIFACTS)
-    return _sent(journal, folder / "mlflow.db")
+    return values_sent(journal, folder / "mlflow.db")
 
 
 @contextmanager
@@ -121,8 +123,10 @@ def _send(sender: Sender, journal: Path, enough: threading.Event) -> None:
             sender.send(read(journal).entries, journal / ARTIFACTS)
 
 
-def _sent(journal: Path, database: Path) -> Sent:
+def values_sent(journal: Path, database: Path) -> Sent:
+    """Hold the values in a store against those in a journal."""
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute("SELECT key, step, value FROM metrics").fetchall()
     expected = {(key, n, value) for n, epoch in read(journal).epochs.items() for key, value in epoch.metrics.items()}
-    return Sent(len(expected), len(expected - set(rows)), len(rows) - len(set(rows)))
+    there = expected & set(rows)
+    return Sent(len(expected), len(expected) - len(there), len(rows) - len(there))

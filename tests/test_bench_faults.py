@@ -1,0 +1,131 @@
+"""The proof that runs survive must be able to fail: what it counts, and how it says it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from bench.faults.document import Effort, Results, document
+from bench.faults.kills import Epochs, Survived
+from bench.faults.server import Sent, values_sent
+from bench.faults.stored import Stored, is_broken, opens, stored
+from tests.logged import START, STARTED, send_run
+from tracker.entries import Ended, EpochDone
+from tracker.journal.writer import JournalWriter
+from tracker.store.location import locate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracker.store.location import Location
+
+WELL = Survived(kills=("at any moment",), lost=0, again=0, differing=0, broken=0, ended=True)
+
+
+class TestEpochs:
+    def test_finished_and_gone_from_the_journal_are_lost(self) -> None:
+        epochs = Epochs()
+        epochs.count(frozenset({1, 2, 3}), frozenset({1, 2}))
+        assert (epochs.lost, epochs.again) == (1, 0)
+
+    def test_trained_after_they_were_finished_are_trained_again(self) -> None:
+        epochs = Epochs()
+        epochs.count(frozenset({1, 2}), frozenset({1, 2, 3}))
+        epochs.count(frozenset({3, 4}), frozenset({1, 2, 3, 4}))
+        assert (epochs.lost, epochs.again) == (0, 1)
+
+    def test_each_finished_once_are_well(self) -> None:
+        epochs = Epochs()
+        epochs.count(frozenset({1, 2}), frozenset({1, 2, 3}))
+        epochs.count(frozenset({4}), frozenset({1, 2, 3, 4}))
+        assert (epochs.lost, epochs.again) == (0, 0)
+
+
+class TestStored:
+    @pytest.fixture
+    def found(self, location: Location, tmp_path: Path) -> Stored:
+        losses = EpochDone(START, 1, {"val_loss": 0.5}), EpochDone(START + 1, 2, {"val_loss": 0.25})
+        send_run(location, *losses, Ended(START + 2, "FINISHED"), files={"curves.png": b"png"})
+        (found,) = stored(tmp_path)
+        return found
+
+    def test_differs_from_itself_in_nothing(self, found: Stored) -> None:
+        assert found.differing(found) == 0
+
+    def test_differs_by_a_value_by_an_artifact_and_by_one_that_is_not_there(self, found: Stored) -> None:
+        curve = replace(found.run.curves["val_loss"], values=np.array([0.5, np.nextafter(0.25, 1)]))
+        assert replace(found, run=replace(found.run, curves={"val_loss": curve})).differing(found) == 1
+        assert replace(found, files={}).differing(found) == 1
+        assert replace(found, files={"curves.png": "other"}).differing(found) == 2
+
+    def test_holds_of_a_model_its_weights_alone(self, tmp_path: Path) -> None:
+        digests = []
+        for folder, date in (("one", "today"), ("two", "tomorrow")):
+            work = tmp_path / folder
+            run = send_run(locate(None, work), Ended(START, "FINISHED"), files={"model/MLmodel": date.encode()})
+            model = work / "mlruns" / "tracker" / run / "artifacts" / "model" / "data" / "model.keras"
+            model.parent.mkdir(parents=True)
+            with zipfile.ZipFile(model, "w") as archive:
+                archive.writestr("metadata.json", json.dumps(date))
+                archive.writestr("model.weights.h5", b"weights")
+            digests.append(stored(work)[0].files)
+        assert digests[0] == digests[1]
+        assert digests[0].keys() == {"model/MLmodel", "model/data/model.keras"}
+
+
+class TestIsBroken:
+    def test_is_told_of_an_index_that_lacks_a_row(self, location: Location, tmp_path: Path) -> None:
+        send_run(location, Ended(START, "FINISHED"))
+        assert not is_broken(tmp_path)
+        opens(tmp_path)
+        with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("UPDATE sqlite_master SET sql = sql || ' WHERE 0' WHERE name = 'index_params_run_uuid'")
+            assert connection.total_changes == 1
+        assert is_broken(tmp_path)
+
+    def test_is_not_told_of_a_store_that_is_not_there(self, tmp_path: Path) -> None:
+        assert not is_broken(tmp_path)
+
+
+class TestValuesSent:
+    def test_count_what_is_lost_and_what_is_there_beyond_one_of_each(self, location: Location, tmp_path: Path) -> None:
+        journal = tmp_path / ".tracker" / ("0" * 32)
+        with JournalWriter.create(journal, STARTED) as writer:
+            for epoch in (1, 2):
+                writer.append(EpochDone(START, epoch, {"val_loss": 1 / epoch}))
+        sent = EpochDone(START, 1, {"val_loss": 1.0}), EpochDone(START + 1, 1, {"val_loss": 1.0, "loss": 2.0})
+        send_run(location, *sent)
+        assert values_sent(journal, tmp_path / "mlflow.db") == Sent(values=2, lost=1, duplicated=2)
+
+
+class TestDocument:
+    @pytest.mark.parametrize(
+        ("kills", "deaths", "said"),
+        [
+            (1, 1, ("| 1 kill of 1 run |", "| 1 value, 1 death |")),
+            (2, 2, ("| 2 kills of 2 runs |", "| 1 value, 2 deaths |")),
+        ],
+    )
+    def test_counts_in_good_grammar(self, kills: int, deaths: int, said: tuple[str, str]) -> None:
+        page = document(Results((WELL,) * kills, Sent(1, 0, 0), 0), Effort(kills, deaths, 1, 7))
+        assert all(words in page for words in said)
+        assert f"--kills {kills} --server-deaths {deaths} --opens 1 --seed 7" in page
+
+
+class TestResults:
+    def test_without_a_fault_have_none(self) -> None:
+        assert Results((WELL,), Sent(9, 0, 0), 0).wrong == 0
+
+    @pytest.mark.parametrize("fault", ["lost", "again", "differing", "broken"])
+    def test_count_what_went_wrong_with_a_run(self, fault: str) -> None:
+        assert Results((replace(WELL, **{fault: 2}),), None, 0).wrong == 2
+
+    def test_count_a_run_that_did_not_end_what_a_server_lost_and_doubled_and_a_broken_store(self) -> None:
+        assert Results((replace(WELL, ended=False),), Sent(9, 2, 3), 4).wrong == 1 + 2 + 3 + 4
