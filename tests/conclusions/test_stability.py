@@ -32,6 +32,15 @@ class TestStability:
         (found,) = stability(studied(made(1, "10", {"k": "3"}), made(2, "10", {"k": "7"})))
         assert found.verdict == "unknown"
 
+    def test_is_unknown_where_repetitions_did_not_log_their_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+        silent = {"tracker.dataset": "", "tracker.split": ""}
+        (found,) = stability(studied(*(made(i, seed=str(i), tags=silent, val_accuracy=[0.5, 0.6]) for i in range(2))))
+        assert (found.verdict, found.details.unlogged) == ("unknown", True)
+
+    def test_is_unknown_where_repetitions_have_other_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = stability(studied(made(1, "110"), made(2, "110", seed="1", prefix="other")))
+        assert (found.verdict, found.details.unlogged) == ("unknown", False)
+
     def test_finds_runs_that_diverged(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = stability(studied(made(1, val_loss=[1.0, 0.9, 0.8], loss=[1.0, math.inf, math.nan])))
         assert (found.runs, found.details) == ((f"{1:032x}",), Diverged(2))

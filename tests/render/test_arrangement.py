@@ -85,8 +85,24 @@ class TestArrange:
             for entry, score in zip(report.entries, (0.3, 0.1, None, 0.25), strict=True)
         )
         view = arrange(replace(report, sections=(Section("Conv=3", scored),), by_accuracy=False, falls=True))
-        assert view.sections[0].right == "0.10 to 0.30"
+        assert (view.sections[0].metric, view.sections[0].right) == ("val_accuracy", "0.10 to 0.30")
         assert [row.best for row in view.rows] == [False, True, False, False]
+
+    def test_a_section_says_its_accuracy_in_percent_where_clips_were_not_counted(self, report) -> None:
+        shares = tuple(replace(entry, accuracy=None, score=0.5 + 0.1 * i) for i, entry in enumerate(report.entries))
+        (section,) = arrange(replace(report, sections=(Section("Conv=3", shares),))).sections
+        assert (section.metric, section.right) == (None, "50.0 % to 80.0 %")
+
+    def test_a_picture_of_some_runs_says_of_which(self, report, large, pictures) -> None:
+        some = replace(pictures[0], name="curves", runs=("1", "2", "3"))
+        whole = replace(some, runs=("1", "2", "3", "4"))
+        assert arrange(report, (some,)).drawn["curves"] == (
+            "Drawn are 3 of the 4 runs, the best of those that logged curves."
+        )
+        assert arrange(large, (some,)).drawn["curves"] == (
+            "Drawn are 3 of the 10,000 runs, the best of those that “What came out” speaks of."
+        )
+        assert arrange(report, (whole, pictures[0])).drawn == {}
 
     def test_a_seed_is_shown_whatever_it_is_called(self, report) -> None:
         entry = report.entries[0]

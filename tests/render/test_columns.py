@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.render.columns import course_line, legend, results, section_columns, table_columns
+from tracker.report import Section
 
 if TYPE_CHECKING:
     from tracker.report import Report, RunEntry
@@ -22,6 +23,10 @@ def by_metric(report: Report, name: str, scores: list[float | None], *, falls: b
 
 def _scored(entry: RunEntry, score: float | None) -> RunEntry:
     return replace(entry, accuracy=None, val_accuracy=None, seconds=None, score=score)
+
+
+def titles_of(report: Report, *entries: RunEntry) -> list[str]:
+    return [column.title for column in table_columns(replace(report, sections=(Section("Conv=3", entries),)))]
 
 
 MAE = [0.51, 0.4, 0.5123, None]
@@ -42,12 +47,24 @@ class TestTableColumns:
         (mae, *_) = table_columns(found)
         assert [mae.cell(entry) for entry in found.entries] == ["0.5100", "0.4000", "0.5123", "–"]
 
+    def test_have_the_kept_epoch_where_it_is_not_the_best(self, report: Report) -> None:
+        first, *others = (replace(entry, kept_epoch=entry.best_epoch) for entry in report.entries)
+        last = replace(first, kept_epoch=first.stop_epoch)
+        assert "Kept epoch" not in titles_of(report, first, *others)
+        assert "Kept epoch" in titles_of(report, last, *others)
+
     def test_have_the_loss_once(self, report: Report) -> None:
         titles = [column.title for column in table_columns(by_metric(report, "val_loss", MAE))]
         assert titles == ["val_loss", "Best epoch", "Stop epoch"]
 
 
 class TestSectionColumns:
+    def test_have_each_kept_epoch_where_any_is_not_the_best(self, report: Report) -> None:
+        first, second, *_ = (replace(entry, kept_epoch=entry.best_epoch) for entry in report.entries)
+        entries = (replace(first, kept_epoch=first.stop_epoch), second)
+        (kept,) = (column for column in section_columns(report, entries) if column.title == "Kept epoch")
+        assert [kept.cell(entry) for entry in entries] == [str(first.stop_epoch), str(second.best_epoch)]
+
     def test_have_the_metric_as_logged(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
         titles = [column.title for column in section_columns(found, found.entries)]
@@ -89,6 +106,8 @@ class TestResults:
 class TestCourseLine:
     def test_says_epochs_and_time(self, report: Report) -> None:
         assert course_line(report.entries[2]) == "Best epoch 24, stop epoch 44, 62 s"
+        last = replace(report.entries[2], kept_epoch=44)
+        assert course_line(last) == "Best epoch 24, kept epoch 44, stop epoch 44, 62 s"
 
     @pytest.mark.parametrize(
         ("known", "line"), [({"seconds": 4.0}, "4.0 s"), ({"stop_epoch": 9}, "Stop epoch 9"), ({}, "")]

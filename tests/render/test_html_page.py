@@ -50,6 +50,11 @@ class TestRenderHtml:
         assert '<a href="#run-3">3</a>' in text
         assert '<article class="run" id="run-3">' in text
 
+    def test_a_run_without_results_says_so(self, report) -> None:
+        nothing = replace(report.entries[0], accuracy=None, val_loss=None, val_accuracy=None)
+        text = render_html(replace(report, sections=(Section("Conv=7", (nothing,)),)), ())
+        assert "<p>Neither its validation loss nor its validation accuracy was logged.</p>" in text
+
     def test_a_note_is_rendered_markdown(self, report, pictures) -> None:
         assert "<p>It took <strong>three</strong> tries.</p>" in render_html(report, pictures)
 

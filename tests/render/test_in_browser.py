@@ -65,6 +65,15 @@ class TestInBrowser:
         page, _ = opened(browser, render_html(report, pictures), tmp_path, width=width)
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
+    @pytest.mark.parametrize("width", [360, 1280])
+    def test_a_conclusions_number_stands_on_one_line(self, browser, large, tmp_path, width: int) -> None:
+        page, _ = opened(browser, render_html(large, ()), tmp_path, width=width)
+        heights = page.locator(".conclusions > li > .number").evaluate_all(
+            "all => all.filter(n => n.offsetHeight).map(n => [n.textContent.length, n.offsetHeight])"
+        )
+        assert {digits for digits, _ in heights} == {1, 2}
+        assert len({height for _, height in heights}) == 1
+
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_words_stand_out_from_their_ground(self, browser, report, pictures, tmp_path, scheme: str) -> None:
         page, _ = opened(browser, render_html(report, pictures), tmp_path, scheme=scheme)

@@ -122,7 +122,8 @@ class TestRenderMarkdown:
         text = render_markdown(large, ())
         assert len(text.encode()) < 60_000
         assert "9,950 more runs are not shown: `tracker runs` lists all of them." in text
-        assert "<details><summary>Run 3 <code>k3-lr0.001-s0</code>: 26/30</summary>\n\n### Conv=3" in text
+        assert "<details><summary>Run 3 <code>Conv=3, lr=0.001, " in text
+        assert "</code>: 26/30</summary>\n\n### Conv=3" in text
 
     def test_a_report_on_nothing_says_so(self) -> None:
         nothing = Report("genres", "val_accuracy", (), (), (), (), (), (), (), (), (), (), ())

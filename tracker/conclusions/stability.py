@@ -35,6 +35,9 @@ class Spread(Details):
         Standard deviation from run to run.
     interval : Interval or None
         Of the mean, for other seeds and other clips; None where the predictions of a run are missing.
+    unlogged : bool
+        Whether there are repetitions of a configuration that did not log on which clips they were judged, or how many
+        of them they have right.
     """
 
     mean: float = 0.0
@@ -42,6 +45,7 @@ class Spread(Details):
     highest: float = 0.0
     deviation: float = 0.0
     interval: Interval | None = None
+    unlogged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,9 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
     found = (*_spreads(study), *_hanging(study), *_diverged(study))
     if found or not study.outcomes:
         return found
-    return (Conclusion("stability", "unknown", study.ids(range(len(study.outcomes))), Spread()),)
+    return (
+        Conclusion("stability", "unknown", study.ids(range(len(study.outcomes))), Spread(unlogged=_unlogged(study))),
+    )
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:
@@ -113,6 +119,12 @@ def _repeated(study: Study) -> Iterator[tuple[int, ...]]:
             if study.sets[run].known and study.outcomes[run].correct is not None:
                 by_set.setdefault(study.set_places[run], []).append(run)
         yield from (tuple(found) for _, found in sorted(by_set.items()) if len(found) > 1)
+
+
+def _unlogged(study: Study) -> bool:
+    """Tell whether runs of one configuration cannot be set against each other for lack of clips or counts."""
+    repeated = (run for runs in study.design.configurations if len(runs) > 1 for run in runs)
+    return any(not study.sets[run].known or study.outcomes[run].correct is None for run in repeated)
 
 
 def _interval(study: Study, runs: Sequence[int]) -> Interval | None:

@@ -19,6 +19,7 @@ from tracker.render import numbers
 from tracker.render.columns import (
     course,
     course_line,
+    kept_epoch,
     legend,
     results,
     score_writer,
@@ -100,6 +101,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     others = tuple(picture for picture in pictures if id(picture) not in carried)
     kinds = _by_kind(report.conclusions)
     numbers_of = _numbers(kinds)
+    run_pictures = tuple(picture for picture in others if picture.name in _WITH_THE_TABLE)
     return ReportView(
         experiment=report.experiment,
         metric=report.metric,
@@ -118,7 +120,10 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
             for entry in rows
         ),
         more_rows=len(entries) - len(rows),
-        run_pictures=tuple(picture for picture in others if picture.name in _WITH_THE_TABLE),
+        run_pictures=run_pictures,
+        drawn={
+            picture.name: _drawn(picture, len(entries)) for picture in run_pictures if _leaves_out(picture, entries)
+        },
         sections=sections,
         more_sections=len(report.sections) - len(sections),
         kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in kinds.items()),
@@ -188,6 +193,7 @@ def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunR
         val_loss=numbers.loss(entry.val_loss),
         seconds=numbers.seconds_bare(entry.seconds),
         best_epoch=numbers.whole(entry.best_epoch),
+        kept_epoch=kept_epoch(entry),
         stop_epoch=numbers.whole(entry.stop_epoch),
         right=numbers.right(accuracy),
         interval=numbers.percent_interval(accuracy.interval if accuracy else None),
@@ -222,6 +228,7 @@ def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> S
     return SectionView(
         title=section.title,
         who=_who([entry.number for entry in entries]),
+        metric=None if report.by_accuracy else report.metric,
         right=_span(report, entries),
         heads=_heads(columns),
         rows=tuple(_section_row(entry, report, columns) for entry in entries[:MOST_RUNS]),
@@ -242,12 +249,26 @@ def _section_row(entry: RunEntry, report: Report, columns: Sequence[Column]) -> 
 
 
 def _span(report: Report, entries: Sequence[RunEntry]) -> Markup:
-    """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, or the primary metric."""
+    """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, ``83.3 %``, or the primary metric."""
     known = [entry for entry in report.best_first(entries) if report.standing(entry) is not None]
     known = known if report.falls else known[::-1]
-    write = score_writer(report)
-    texts = [numbers.ratio(one.accuracy) if one.accuracy else write(one.score) for one in (*known[:1], *known[-1:])]
+    write = _right if report.by_accuracy else score_writer(report)
+    texts = [write(one) for one in (*known[:1], *known[-1:])]
     return Markup(" to ").join(dict.fromkeys(texts)) if texts else numbers.NONE
+
+
+def _right(entry: RunEntry) -> Markup:
+    return numbers.ratio(entry.accuracy) if entry.accuracy else numbers.percent(entry.score)
+
+
+def _leaves_out(picture: Picture, entries: Sequence[RunEntry]) -> bool:
+    return picture.name == "curves" and len(picture.runs) < len(entries)
+
+
+def _drawn(picture: Picture, runs: int) -> str:
+    """Say which runs a picture is of that is not of all."""
+    which = "“What came out” speaks of" if runs > MOST_RUNS else "logged curves"
+    return f"Drawn are {len(picture.runs)} of the {runs:,} runs, the best of those that {which}."
 
 
 def _notes_of(section: Section) -> Iterator[Note]:

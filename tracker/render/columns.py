@@ -59,10 +59,10 @@ def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column
     columns = (
         Column("Validation Loss", lambda entry: numbers.logged(entry.val_loss), numeric=False),
         Column("Validation Accuracy", lambda entry: numbers.logged(entry.val_accuracy), numeric=False),
-        *(_of_metric(report, numbers.logged) if role_of(report.metric) not in _LOGGED else ()),
+        *(_of_metric(report, _logged_score) if role_of(report.metric) not in _LOGGED else ()),
         Column("Right", _ratio),
         _interval(),
-        *_course(),
+        *_course(entries),
     )
     return tuple(_occurring(columns, entries))
 
@@ -94,10 +94,10 @@ def _of_which_epoch(report: Report) -> str:
     return ", with the kept weights" if known else ", at the best epoch"
 
 
-def score_writer(report: Report) -> Callable[[float | None], Markup]:
-    """Return what writes a value of the primary metric, with the digits that set the runs' apart."""
+def score_writer(report: Report) -> Callable[[RunEntry], Markup]:
+    """Return what writes a run's value of the primary metric, with the digits that set the runs' apart."""
     digits = numbers.digits_apart([entry.score for entry in report.entries if entry.score is not None])
-    return lambda value: numbers.fixed(value, digits)
+    return lambda entry: numbers.fixed(entry.score, digits)
 
 
 def _of_table(report: Report) -> Iterator[Column]:
@@ -108,13 +108,17 @@ def _of_table(report: Report) -> Iterator[Column]:
     yield from _of_metric(report, score_writer(report))
     if role_of(report.metric) != (LOSS, "validation"):
         yield Column("Loss", lambda entry: numbers.loss(entry.val_loss))
-    yield from _course()
+    yield from _course(report.entries)
 
 
-def _of_metric(report: Report, write: Callable[[float | None], Markup]) -> Iterator[Column]:
+def _of_metric(report: Report, write: Callable[[RunEntry], Markup]) -> Iterator[Column]:
     """Yield the column of the primary metric, where no other column has it."""
     if not report.by_accuracy:
-        yield Column(report.metric, lambda entry: write(entry.score), primary=True)
+        yield Column(report.metric, write, primary=True)
+
+
+def _logged_score(entry: RunEntry) -> Markup:
+    return numbers.logged(entry.score)
 
 
 def _interval() -> Column:
@@ -126,9 +130,11 @@ def _interval() -> Column:
     )
 
 
-def _course() -> tuple[Column, ...]:
+def _course(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
+    apart = any(kept_epoch(entry) != NONE for entry in entries)
     return (
         Column("Best epoch", lambda entry: numbers.whole(entry.best_epoch)),
+        *((Column("Kept epoch", lambda entry: numbers.whole(entry.kept_epoch)),) if apart else ()),
         Column("Stop epoch", lambda entry: numbers.whole(entry.stop_epoch)),
         Column("Seconds", lambda entry: numbers.seconds_bare(entry.seconds)),
     )
@@ -149,6 +155,11 @@ def share(entry: RunEntry) -> Markup:
     return numbers.percent_bare(found if is_share(found) else None)
 
 
+def kept_epoch(entry: RunEntry) -> Markup:
+    """Write whose epoch's weights were kept, where that is not the best one's."""
+    return numbers.whole(None if entry.kept_epoch == entry.best_epoch else entry.kept_epoch)
+
+
 def results(report: Report, entry: RunEntry) -> tuple[Fact, ...]:
     """Return what a run came to, as logged."""
     accuracy = entry.accuracy
@@ -166,6 +177,7 @@ def course(entry: RunEntry) -> tuple[Fact, ...]:
     """Return how a run's training went."""
     return (
         *_known("Best epoch", numbers.whole(entry.best_epoch)),
+        *_known("Kept epoch", kept_epoch(entry)),
         *_known("Stop epoch", numbers.whole(entry.stop_epoch)),
         *_known(_TIME, numbers.seconds(entry.seconds)),
     )

@@ -228,6 +228,8 @@ def _results(comparison: Comparison) -> Iterator[ResultRow]:
         yield ResultRow(comparison.metric, (numbers.fixed(one.score, digits), numbers.fixed(other.score, digits)))
     yield ResultRow("validation loss", (first.val_loss, second.val_loss))
     yield ResultRow("best epoch", (first.best_epoch, second.best_epoch))
+    if {first.kept_epoch, second.kept_epoch} != {numbers.NONE}:
+        yield ResultRow("kept epoch", (numbers.whole(one.kept_epoch), numbers.whole(other.kept_epoch)))
     yield ResultRow("stop epoch", (first.stop_epoch, second.stop_epoch))
 
 

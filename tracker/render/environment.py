@@ -20,7 +20,7 @@ from tracker.render.numbers import whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,20}")
+_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}")
 """Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``0.0001``, ``0.3x10``, ``off``."""
 _NUMBER = re.compile(r"[−+-]?[\d.,]*(?: ?%| points?)?|–")
 """Cells that a column of numbers has: digits with a sign and a unit, or the mark for none."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tracker.conclusions.conclusion import Verdict
     from tracker.render.evidence import Table
     from tracker.report import Excluded, Picture
@@ -53,6 +55,7 @@ class RunRow:
     val_loss: Markup
     seconds: Markup
     best_epoch: Markup
+    kept_epoch: Markup
     stop_epoch: Markup
     right: Markup
     interval: Markup
@@ -78,10 +81,14 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SectionView:
-    """The runs of one configuration: who they are, what they come to at least and at most, and each."""
+    """The runs of one configuration: who they are, what they come to at least and at most, and each.
+
+    `metric` names what they come to, where it is no accuracy.
+    """
 
     title: str
     who: str
+    metric: str | None
     right: Markup
     heads: tuple[Head, ...]
     rows: tuple[RunRow, ...]
@@ -127,7 +134,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportView:
-    """The report in order; each ``more_…`` counts what is left out."""
+    """The report in order; each ``more_…`` counts what is left out, and `drawn` says of which runs a picture is."""
 
     experiment: str
     metric: str
@@ -142,6 +149,7 @@ class ReportView:
     rows: tuple[RunRow, ...]
     more_rows: int
     run_pictures: tuple[Picture, ...]
+    drawn: Mapping[str, str]
     sections: tuple[SectionView, ...]
     more_sections: int
     kinds: tuple[KindView, ...]

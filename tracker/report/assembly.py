@@ -124,6 +124,7 @@ def run_entry(study: Study, run: int) -> RunEntry:
         stop_epoch=found.stop_epoch,
         seconds=found.seconds,
         score=found.score,
+        kept_epoch=found.kept_epoch,
     )
 
 

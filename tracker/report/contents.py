@@ -54,6 +54,8 @@ class RunEntry:
         Spent in training epochs.
     score : float or None
         The primary metric with the kept weights.
+    kept_epoch : int or None
+        Whose weights were kept; None where that was not logged.
     """
 
     number: int
@@ -67,6 +69,7 @@ class RunEntry:
     stop_epoch: int | None
     seconds: float | None
     score: float | None = None
+    kept_epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

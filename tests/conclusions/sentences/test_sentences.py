@@ -244,6 +244,14 @@ class TestClips:
             "seeds and clips)."
         )
 
+    def test_seeds_of_runs_that_did_not_log_their_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+        silent = {"tracker.dataset": "", "tracker.split": ""}
+        runs = (made(i, seed=str(i), tags=silent, val_accuracy=[0.5, 0.6]) for i in range(2))
+        assert only(studied(*runs), "stability") == (
+            "How much results depend on the seed cannot be said: runs that repeat a configuration did not log which "
+            "clips they were judged on, or how many they have right."
+        )
+
     def test_what_choosing_flatters(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(0)
         runs = [made(i, "".join(rng.choice(["0", "1"], size=40)), seed=str(i)) for i in range(6)]

@@ -32,9 +32,13 @@ _MOST_CLIPS = 3
 def spread(conclusion: Conclusion, details: Spread, voice: Voice) -> str:
     """Say how the accuracy of one configuration scatters."""
     if conclusion.verdict == "unknown":
-        return (
-            "How much results depend on the seed cannot be said: no configuration was trained twice on the same clips."
-        )
+        why = "no configuration was trained twice on the same clips"
+        if details.unlogged:
+            why = (
+                "runs that repeat a configuration did not log which clips they were judged on, or how many they have "
+                "right"
+            )
+        return f"How much results depend on the seed cannot be said: {why}."
     interval = ""
     if details.interval is not None:
         interval = f" (95 % interval {percent_interval(details.interval)} over seeds and clips)"
