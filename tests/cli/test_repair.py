@@ -235,7 +235,7 @@ class TestAMovedStore:
             f"{moved.as_uri()}/mlruns/tracker/{run.run_id}/artifacts",
         ]
         assert result.err.splitlines() == [
-            f"the store {moved / DATABASE} was moved: places of artifacts rewritten: 3",
+            f"the store {moved / DATABASE} was moved or copied: places of artifacts rewritten: 3",
             f"the store as it was is kept in {moved / DATABASE}.before-repair-1",
         ]
         assert said_in(run) == "done"

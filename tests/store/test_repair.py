@@ -188,9 +188,37 @@ class TestRelocate:
         assert len(list((tmp_path / "new/mlruns/still-empty").glob("*/artifacts/a.txt"))) == 2
         assert not project.exists()
 
-    def test_leaves_a_place_that_is_still_there(self, project: Path, tmp_path: Path) -> None:
+    def test_gives_a_copy_places_of_its_own(self, project: Path, tmp_path: Path) -> None:
         shutil.copytree(project, tmp_path / "copy")
-        assert relocate(locate(None, tmp_path / "copy")) == ((), None)
+        location = locate(None, tmp_path / "copy")
+        (tmp_path / "a.txt").touch()
+        with pytest.raises(
+            StoreError, match=r"copy/mlflow\.db was copied, .* would be written to .*/old/mlruns/tracker"
+        ):
+            send(location, [STARTED, Attached("a.txt")], tmp_path, "another")
+        assert relocate(locate(None, project)) == ((), None)
+        moved, _copy = relocate(location)
+        assert {place.table for place in moved} == {"experiments", "runs"}
+        send(location, [STARTED, Attached("a.txt")], tmp_path, "another")
+        assert len(list((tmp_path / "copy/mlruns").rglob("a.txt"))) == 1
+        assert not list(project.rglob("a.txt"))
+        assert relocate(location) == ((), None)
+
+    def test_leaves_a_place_that_is_reached_in_another_way(self, project: Path, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(project)
+        location = locate(None, tmp_path / "link")
+        assert relocate(location) == ((), None)
+        assert send(location, [STARTED], tmp_path, "another").entries == 1
+
+    def test_leaves_an_experiment_that_goes_on_elsewhere(self, project: Path, tmp_path: Path) -> None:
+        elsewhere = tmp_path / "disk/mlruns/tracker"
+        (elsewhere / ("ab" * 16)).mkdir(parents=True)
+        with closing(sqlite3.connect(project / "mlflow.db")) as connection:
+            connection.execute("UPDATE experiments SET artifact_location = ? WHERE name = 'tracker'", (str(elsewhere),))
+            connection.commit()
+        assert relocate(locate(None, project)) == ((), None)
+        delivery = send(locate(None, project), [STARTED], tmp_path, "another")
+        assert delivery.artifacts.startswith(str(elsewhere))
 
     def test_leaves_what_is_not_found(self, project: Path, tmp_path: Path) -> None:
         (tmp_path / "new").mkdir()

@@ -29,12 +29,12 @@ Examples:
 @click.command(epilog=_EXAMPLES, short_help="Mend a broken or moved store.")
 @uri_option
 def repair(*, tracking_uri: str | None) -> int:
-    """Mend a store that is broken, gone, lacks runs or was moved; prints the ids of the runs rebuilt, the new places.
+    """Mend a store that is broken, gone, moved or lacks runs; prints the ids of the runs rebuilt, the new places.
 
     A broken store is moved aside and made anew from the journals in .tracker/; a run that is rebuilt has a new id.
-    In one that was moved, the places of the artifacts are rewritten, so that MLflow finds them too, and a copy of
-    the store as it was is kept. Nothing is deleted, and a store that is well stays as it is. A tracking server is
-    only sent again what it lacks.
+    In one that was moved or copied, the places of the artifacts are rewritten, so that MLflow finds them too and adds
+    to them there, and a copy of the store as it was is kept. Nothing is deleted, and a store that is well stays as it
+    is. A tracking server is only sent again what it lacks.
     """
     from tracker.errors import StoreError
     from tracker.store.schema import State, refusal
@@ -121,7 +121,7 @@ def _relocate(location: Location) -> None:
     from tracker.store.repair import relocate
 
     moved, copy = relocate(location)
-    notice(f"the store {location.shown} was moved: places of artifacts rewritten: {len(moved)}")
+    notice(f"the store {location.shown} was moved or copied: places of artifacts rewritten: {len(moved)}")
     if copy:
         notice(f"the store as it was is kept in {copy}")
     for place in moved:

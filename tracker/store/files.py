@@ -76,6 +76,13 @@ def places_below(folder: Path, written: Path) -> Iterator[Path]:
     yield from (folder.joinpath(*steps[i:]) for i in range(len(steps) - 1))
 
 
+def found_below(folder: Path, written: Path) -> Path | None:
+    """Return the folder below another that is what was written elsewhere, moved or copied; None where there is none."""
+    there = written.exists()
+    places = (place for place in places_below(folder, written) if place.is_dir())
+    return next((place for place in places if not (there and place.samefile(written))), None)
+
+
 def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:
     """List where artifacts may be, the likeliest first; every place ends in the run's own id."""
     parts = urlsplit(artifact_uri)

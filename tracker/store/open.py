@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tracker.errors import StoreError
 from tracker.store.client import MlflowClient, MlflowException, client_of, one_line_errors
 from tracker.store.failures import UnreachableError
-from tracker.store.files import places_below, written_to
+from tracker.store.files import found_below, written_to
 from tracker.store.schema import MAKING_S, State, make, making_lock, now_ms, refusal, state_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ DEFAULT_METRIC = "val_accuracy"
 
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Tells MLflow's UI that these are trainings, not chats with a language model."""
+
+_RUN = re.compile("[0-9a-f]{32}")
+"""A run's id, by which its folder is called."""
 
 _NOTHING = {State.ABSENT, State.EMPTY}
 _UNFINISHED = {State.EMPTY, State.HALF_MADE, State.OLDER}
@@ -100,12 +103,14 @@ class Store:
 
     def _check_in_place(self, experiment: Experiment) -> None:
         database, place = self.location.database, written_to(experiment.artifact_location)
-        if not (database and place) or place.exists():
+        if not (database and place) or (place.is_relative_to(database.parent) and place.exists()):
             return
-        if any(below.is_dir() for below in places_below(database.parent, place)):
+        here = found_below(database.parent, place)
+        if here and (not place.exists() or _have_runs_in_common(here, place)):
             raise StoreError(
-                f"the store {database} was moved, and the artifacts of its experiment {experiment.name!r} would be "
-                f"written to {place}, where they were: run `tracker repair` first"
+                f"the store {database} was {'copied' if place.exists() else 'moved'}, and the artifacts of its "
+                f"experiment {experiment.name!r} would be written to {place}, where they were: run `tracker repair` "
+                "first"
             )
 
     def _make_experiment(self, name: str, metric: str) -> None:
@@ -140,6 +145,11 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
         if state is not State.READY:
             raise StoreError(refusal(location.database, state))
     return Store(location, client_of(location))
+
+
+def _have_runs_in_common(folder: Path, other: Path) -> bool:
+    """Tell whether one folder of an experiment is a copy of another: runs are called alike nowhere else."""
+    return any(_RUN.fullmatch(run.name) and (other / run.name).exists() for run in folder.iterdir())
 
 
 def _made(database: Path, artifacts: str, clock: Clock) -> State:

@@ -2,7 +2,8 @@
 
 A broken store is set aside, never deleted, and made anew by sending all journals again; what only it had can then still
 be looked for. Where the folder of a project was moved, MLflow looks for artifacts where they were: the places that are
-gone are rewritten to where the same folders are now, below the store's own. Nothing here imports MLflow.
+gone are rewritten to where the same folders are now, below the store's own. In a copy of a project, they would be those
+of the original, and are rewritten to the copy's own. Nothing here imports MLflow.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
 from tracker.store.failures import BrokenError
-from tracker.store.files import find_folder, places_below, within, written_to
+from tracker.store.files import find_folder, found_below, within, written_to
 from tracker.store.schema import BUSY_S, State, lacks, making_lock, reading, require_ready, state_of
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Condition:
     damage : str or None
         What of it is damaged or missing, in one line.
     moved : tuple of Place
-        Places that are gone and found again below the store's folder.
+        Places that are gone, or of the project that this is a copy of, and found below the store's folder.
     """
 
     state: State | None
@@ -151,7 +152,7 @@ def set_aside(location: Location) -> Path:
 
 
 def relocate(location: Location) -> tuple[tuple[Place, ...], Path | None]:
-    """Let a store that was moved with its artifacts know where they are now; all places or none.
+    """Let a store that was moved or copied with its artifacts know where they are now; all places or none.
 
     Parameters
     ----------
@@ -228,27 +229,37 @@ def _database(location: Location) -> Path:
 
 
 def _moved(connection: sqlite3.Connection, folder: Path) -> list[Place]:
-    """Find the places that are gone: below the store's folder, or moved as others were that are found there."""
-    gone = _gone(connection)
+    """Find the places that are gone or are another store's, which this is a copy of.
+
+    They are found below the store's folder, or moved as others were that are found there. An experiment's place that
+    is still there is another's only if a run's is: runs are called alike nowhere else.
+    """
+    astray = _astray(connection, folder)
     found: dict[Path, Path] = {}
-    for place, path in gone:
-        new = next((below for below in places_below(folder, path) if below.is_dir()), None)
-        if new and place.table in _OF_THEIR_OWN:
-            found[path] = new
+    for place, path in astray:
+        if place.table in _OF_THEIR_OWN and not (place.table == "experiments" and path.exists()):
+            new = found_below(folder, path)
+            if new:
+                found[path] = new
     bases = sorted({_bases(old, new) for old, new in found.items()})
-    moved = ((place, found.get(path) or _rebased(path, bases, folder)) for place, path in gone)
-    return [replace(place, new=_as_written(place.old, new)) for place, new in moved if new]
+    moved = ((place, path, found.get(path) or _rebased(path, bases, folder)) for place, path in astray)
+    return [
+        replace(place, new=_as_written(place.old, new))
+        for place, path, new in moved
+        if new and (new.exists() or not path.exists())
+    ]
 
 
-def _gone(connection: sqlite3.Connection) -> list[tuple[Place, Path]]:
-    """List the places on this machine that are not there."""
+def _astray(connection: sqlite3.Connection, folder: Path) -> list[tuple[Place, Path]]:
+    """List the places on this machine that are not there, or not below the store's folder."""
     places = [
         Place(table, column, row, old, old)
         for table, column in _COLUMNS
         for row, old in connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall()  # noqa: S608 -- _COLUMNS only
         if old
     ]
-    return [(place, path) for place in places if (path := written_to(place.old)) and not path.exists()]
+    paths = ((place, written_to(place.old)) for place in places)
+    return [(place, path) for place, path in paths if path and not (path.is_relative_to(folder) and path.exists())]
 
 
 def _bases(old: Path, new: Path) -> tuple[Path, Path]:
