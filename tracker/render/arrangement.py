@@ -253,8 +253,10 @@ def _span(report: Report, entries: Sequence[RunEntry]) -> Markup:
     known = [entry for entry in report.best_first(entries) if report.standing(entry) is not None]
     known = known if report.falls else known[::-1]
     write = _right if report.by_accuracy else score_writer(report)
-    texts = [write(one) for one in (*known[:1], *known[-1:])]
-    return Markup(" to ").join(dict.fromkeys(texts)) if texts else numbers.NONE
+    texts = tuple(dict.fromkeys(write(one) for one in (*known[:1], *known[-1:])))
+    if len(texts) < 2:
+        return texts[0] if texts else numbers.NONE
+    return Markup("{} to {}").format(texts[0].removesuffix(" %"), texts[1])
 
 
 def _right(entry: RunEntry) -> Markup:

@@ -82,13 +82,16 @@ def _diverged(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
         yield from (c.sentence for c in runs)
 
 
+def _rates(conclusions: Sequence[Conclusion]) -> Iterator[tuple[str, LearningRate]]:
+    """Yield what the learning rate of each run did, where it was logged."""
+    for conclusion in conclusions:
+        if isinstance(conclusion.details, LearningRate) and conclusion.verdict == "exact":
+            yield conclusion.runs[0], conclusion.details
+
+
 def _drops(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
     """Say which runs' rate drops came to nothing."""
-    idle = [
-        c.runs[0]
-        for c in conclusions
-        if isinstance(c.details, LearningRate) and c.details.drops and not any(d.helped for d in c.details.drops)
-    ]
+    idle = [run for run, found in _rates(conclusions) if found.drops and not any(drop.helped for drop in found.drops)]
     if idle:
         yield (
             f"Lowering the learning rate came to nothing in {voice.runs(idle)}: validation loss did not fall below "
@@ -97,12 +100,7 @@ def _drops(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
 
 
 def _idle(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
-    never = [
-        c.runs[0]
-        for c in conclusions
-        if isinstance(c.details, LearningRate) and c.verdict == "exact" and c.details.plateau and not c.details.drops
-        and not c.details.schedule
-    ]  # fmt: skip
+    never = [run for run, found in _rates(conclusions) if found.plateau and not found.drops and not found.schedule]
     if never:
         yield f"The plateau never fired in {voice.runs(never)}: it could not have changed anything."
 
@@ -117,11 +115,7 @@ def _limits(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
 
 
 def _unrepeatable(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
-    apart = [
-        c.runs[0]
-        for c in conclusions
-        if isinstance(c.details, LearningRate) and c.details.twin and not c.details.twin.as_it_must
-    ]
+    apart = [run for run, found in _rates(conclusions) if found.twin and not found.twin.as_it_must]
     if apart:
         yield (
             f"Training did not repeat exactly under one seed: {voice.runs(apart)} went another way than a run that "
