@@ -4,16 +4,32 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tracker.conclusions.early_stopping import PATIENCES, early_stopping
+from tracker.training.history import History
+from tracker.training.outcome import Epoch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conftest import MakeRun, MakeStudy
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.runs import Run
+    from tracker.runs import Keep, Run
 
 SERIES = [1, 0.8, 0.7, 0.65, 0.66, 0.64, 0.67, 0.70, 0.72, 0.75, 0.8]
+
+
+LOSSES = st.lists(st.sampled_from([0.3, 0.5, 0.5, 0.7, 0.9, math.nan, math.inf]), min_size=2, max_size=12)
+
+
+def trained(keep: Keep, values: Sequence[float]) -> int | None:
+    """Return whose epoch's weights training keeps after these validation losses."""
+    epochs = tuple(Epoch(number, {"val_loss": value}) for number, value in enumerate(values, start=1))
+    kept = History(keep, epochs).kept
+    return None if kept is None else kept + 1
 
 
 def answers(found: Conclusion) -> dict[int, tuple[int | None, int | None, int | None, bool]]:
@@ -67,6 +83,18 @@ class TestEarlyStopping:
         run = made(1, params={"restore_best_weights": "True"}, tags=foreign, val_loss=[math.nan, 0.6, 0.5, 0.6])
         (found,) = early_stopping(studied(run))
         assert answers(found)[2] == (3, 1, 1, False)
+
+    @pytest.mark.parametrize("keep", ["best", "last"])
+    @given(values=LOSSES)
+    @settings(derandomize=True, max_examples=60)
+    def test_keeps_what_training_would_have_kept(
+        self, made: MakeRun, studied: MakeStudy, keep: Keep, values: list[float]
+    ) -> None:
+        (found,) = early_stopping(studied(made(1, params={"keep": keep}, val_loss=values)))
+        assert found.details.kept_epoch == trained(keep, values)
+        for answer in found.details.patiences:
+            if not answer.censored:
+                assert answer.kept_epoch == trained(keep, values[: answer.stop_epoch])
 
     def test_counts_the_clips_that_other_weights_judge_otherwise(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, "1111", by_epoch=["0011", "1111", "0111"], val_loss=[0.9, 0.95, 0.5])
