@@ -19,7 +19,10 @@ class TestDiskErrors:
         [
             (errno.ENOSPC, "cannot write the journal a: No space left on device; make room on that disk"),
             (errno.EROFS, "cannot write the journal a: Read-only file system; use a folder that can be written to"),
-            (errno.EACCES, "cannot write the journal a: Permission denied; make it writable to you"),
+            (
+                errno.EACCES,
+                "cannot write the journal a: Permission denied; make it yours, or ask its owner for the permission",
+            ),
             (
                 errno.EIO,
                 "cannot write the journal a: Input/output error; see that the disk is well and the folder there",

@@ -226,6 +226,17 @@ class TestJournals:
         (record,) = caplog.records
         assert record.getMessage().startswith(f"cannot read the journals in {tmp_path / '.tracker'}: Not a directory; ")
 
+    def test_that_the_system_does_not_give_cost_none_of_the_others(
+        self, tmp_path: Path, started: Started, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for n in (1, 2):
+            written(tmp_path / f"{n:032x}", [started])
+        (tmp_path / f"{1:032x}/journal.jsonl").unlink()
+        (tmp_path / f"{1:032x}/journal.jsonl").mkdir()
+        assert [journal.id for journal in journals(tmp_path)] == [f"{2:032x}"]
+        (record,) = caplog.records
+        assert "journal.jsonl: Is a directory; " in record.getMessage()
+
     def test_say_nothing_of_what_is_not_there(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         (tmp_path / f"{1:032x}").mkdir()  # a kill may leave it before the journal is begun
         (tmp_path / f"{2:032x}").symlink_to(tmp_path / "gone")

@@ -24,8 +24,8 @@ _REMEDIES = {
     errno.EDQUOT: "make room in your quota on that disk",
     errno.EFBIG: "raise the limit on the size of files (`ulimit -f`)",
     errno.EEXIST: "give a name that is not taken",
-    errno.EACCES: "make it writable to you",
-    errno.EPERM: "make it writable to you",
+    errno.EACCES: "make it yours, or ask its owner for the permission",
+    errno.EPERM: "make it yours, or ask its owner for the permission",
     errno.EROFS: "use a folder that can be written to",
 }
 
