@@ -81,6 +81,13 @@ class TestRunDifference:
             "within chance (95 % interval −15 to +28 points; exact McNemar p = 0.500 to 0.754, by which clips it is)."
         )
 
+    def test_from_counts_that_leave_no_doubt(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = (
+            made(i, seed=str(i), tags={"tracker.validation_clips": "4"}, metrics={"best_val_accuracy": accuracy})
+            for i, accuracy in enumerate([0.75, 0.5])
+        )
+        assert "exact McNemar p = 1.0, whichever clips it is" in only(studied(*runs), "run_difference")
+
     def test_on_few_groups(self, made: MakeRun, studied: MakeStudy) -> None:
         groups = [str(i // 3) for i in range(30)]
         runs = made(1, "1" * 30, groups=groups), made(2, "1" * 27 + "000", seed="1")

@@ -214,8 +214,9 @@ def _evidence(conclusion: Conclusion, details: RunDifference, voice: Voice) -> s
         return interval
     if details.p_range is not None:
         low, high = details.p_range
-        span = voice.p(high) if low == high else f"{voice.p(low)} to {voice.p(high).removeprefix('p = ')}"
-        return f"{interval}; exact McNemar {span}, by which clips it is"
+        if low == high:
+            return f"{interval}; exact McNemar {voice.p(high)}, whichever clips it is"
+        return f"{interval}; exact McNemar {voice.p(low)} to {voice.p(high).removeprefix('p = ')}, by which clips it is"
     corrected = voice.corrected(conclusion.p_value, conclusion.p_adjusted, f"the {details.family:,} pairs of runs")
     return f"{interval}; {conclusion.method} {corrected}"
 
