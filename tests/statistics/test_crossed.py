@@ -278,6 +278,18 @@ class TestConstantEffect:
         assert found.p_value == 2.0**-5
         assert found.interval == pytest.approx(tango(6, 0, 60))
 
+    def test_does_not_rule_out_nothing_where_the_sign_test_cannot(self):
+        for mean in (0.3, -0.3):
+            found = constant_effect(mean, 3, 60)
+            assert found.p_value == 0.25
+            assert 0.0 in found.interval
+            assert 0.0 in found.interval_90
+
+    def test_rules_nothing_out_at_the_confidence_at_which_the_sign_test_does(self):
+        found = constant_effect(0.3, 5, 60)  # p = 0.0625
+        assert found.interval[0] == 0.0
+        assert found.interval_90[0] > 0.0
+
 
 def null_levels(rng: np.random.Generator, r: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Right and wrong of two levels that differ in nothing but the luck of training and of the clips."""

@@ -237,15 +237,16 @@ def constant_effect(mean: float, repeats: int, n: int) -> Effect:
     """Return the effect of `repeats` values that are all `mean`, gained on `n` clips.
 
     The p-value is that of a sign test: 1 for a mean of 0, else 2^(1 - repeats). The interval is Tango's for a share
-    |mean| of the clips discordant, all in one direction: ±z² / (n + z²) for a mean of 0.
+    |mean| of the clips discordant, all in one direction: ±z² / (n + z²) for a mean of 0. It reaches to 0 where the
+    values are too few for the test to rule 0 out.
     """
-
-    def interval(confidence: float) -> Interval:
-        ahead, behind = np.array([max(mean, 0.0) * n]), np.array([max(-mean, 0.0) * n])
-        low, high = score_intervals(ahead, behind, n, two_sided_z(confidence))
-        return float(low[0]), float(high[0])
-
     nil = abs(mean) <= NOTHING
     t = 0.0 if nil else math.copysign(math.inf, mean)
     p_value = 1.0 if nil else min(1.0, 2.0 ** (1 - repeats))
+
+    def interval(confidence: float) -> Interval:
+        ahead, behind = np.array([max(mean, 0.0) * n]), np.array([max(-mean, 0.0) * n])
+        low, high = (float(end[0]) for end in score_intervals(ahead, behind, n, two_sided_z(confidence)))
+        return (min(low, 0.0), max(high, 0.0)) if p_value > 1 - confidence else (low, high)
+
     return Effect(0.0 if nil else mean, 0.0, float(repeats - 1), t, p_value, p_value, interval(0.95), interval(0.90))
