@@ -88,13 +88,15 @@ def close(*, run: str, gone: bool, tracking_uri: str | None) -> None:
     from tracker.cli.courier import deliver
     from tracker.cli.reading import store_of
     from tracker.entries import Ended
+    from tracker.journal.reader import read
     from tracker.journal.writer import JournalWriter
 
     journal = _found(run, tracking_uri)
-    if journal.ended:
-        raise TrackerError(f"run {journal.started.name} has ended already, as {journal.state}")
     _refuse_alive(journal, gone=gone)
     with JournalWriter.reopen(journal.folder) as writer:
+        journal = read(journal.folder)  # another may have resumed it meanwhile
+        if journal.ended:
+            raise TrackerError(f"run {journal.started.name} has ended already, as {journal.state}")
         writer.append(Ended(_last_time(journal), "KILLED", "its process was gone"))
     try:
         delivery = deliver(store_of(journal), journal.folder)
@@ -154,9 +156,8 @@ def _tell_where(journal: Journal) -> None:
     name, done = journal.started.name, max(journal.epochs, default=0)
     safe = len(finished_epochs(journal.folder / CHECKPOINTS))
     if safe < done:
-        warn(
-            f"the checkpoint of epoch {done} is damaged or gone: run {name} trains again what comes after epoch {safe}"
-        )
+        again = f"what comes after epoch {safe}" if safe else "all of its epochs"
+        warn(f"the checkpoint of epoch {done} is damaged or gone: run {name} trains {again} again, to the same values")
     notice(f"run {name} goes on after epoch {safe}" if safe else f"run {name} begins at its first epoch")
 
 
