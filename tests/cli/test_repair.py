@@ -147,6 +147,16 @@ class TestABrokenStore:
         assert [run.status for run in stored()] == ["FINISHED"]
         assert tracker("sync").err == "every run is in its store\n"
 
+    def test_is_rebuilt_without_a_run_whose_journal_cannot_be_read(self, tracker: Tracker) -> None:
+        broken = journalled("broken") / "journal.jsonl"
+        journalled("done")
+        broken.write_bytes(b"torn" + broken.read_bytes())
+        half_made()
+        result = tracker("repair")
+        assert result.status == 1
+        assert result.err.startswith(f"tracker: cannot read the journal {broken}: ")
+        assert [run.name for run in stored()] == ["done"]
+
     def test_leaves_runs_of_other_stores_to_them(self, tracker: Tracker) -> None:
         half_made()
         DATABASE.rename("other.db")

@@ -224,6 +224,24 @@ class TestSender:
         history = MlflowClient(journal.location.uri).get_metric_history(delivery.run_id, "loss")
         assert [one.value for one in history] == [0.5, 0.9, 0.1]
 
+    @pytest.mark.parametrize("last", [0.25, float("nan"), float("inf"), -float("inf")])
+    def test_has_the_last_epoch_for_the_latest_in_whatever_order_it_is_sent(
+        self, journal: Journal, last: float
+    ) -> None:
+        losses = [float("inf"), 9.0, float("nan"), last]
+        times = [START + 9, START + 5, START + 7, START - 3_600_000]
+        done = [EpochDone(time, n, {"loss": loss}) for n, (time, loss) in enumerate(zip(times, losses, strict=True), 1)]
+        entries = [STARTED, *done, Ended(START, "FINISHED")]
+        delivery = journal.send(entries)
+        for known in (0, 3, 1, 4, 2):
+            journal.send(entries, knowing=Delivery(delivery.run_id, delivery.artifacts, known))
+            (run,) = read_experiment(journal.location, "tracker").runs
+            assert str(run.metrics["loss"]) == str(last)
+            history = MlflowClient(journal.location.uri).get_metric_history(delivery.run_id, "loss")
+            assert sorted((one.step, one.timestamp) for one in history) == list(enumerate(times, 1))
+        (shown,) = journal.runs()
+        assert (shown.info.start_time, shown.info.end_time) == (START, START)
+
     def test_waits_for_a_database_that_is_locked(self, journal: Journal, tmp_path: Path) -> None:
         sender = Sender(journal.location, JOURNAL, None, journal.saved.append)
         sender.send([STARTED], journal.artifacts)

@@ -198,7 +198,7 @@ class Courier:
     def _warn(self, why: object) -> None:
         if not self._warned:
             self._warned = True
-            warn(f"{why}; the run is kept in {self._folder}, and `tracker sync` sends it")
+            warn(f"{why}; the run is kept in {self._folder}")
 
 
 class _Account:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.cli.options import journals_of
-from tracker.cli.terminal import warn
+from tracker.cli.terminal import complain, warn
 from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, unsettled
 from tracker.runs import INTERRUPTED, UNSENT_TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tracker.journal.reader import Journal
@@ -59,6 +62,30 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
     others = [run for run in held.runs if run.run_id not in kept]
     runs = sorted((*others, *kept.values()), key=lambda run: (run.started or 0, run.run_id))
     return replace(held, runs=tuple(runs))
+
+
+@contextmanager
+def complaining_of_unread() -> Iterator[list[str]]:
+    """Complain of journals that cannot be read, one line each, rather than let their reader warn of them.
+
+    Yields
+    ------
+    list of str
+        What was complained of so far.
+    """
+    said: list[str] = []
+
+    class Complaints(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+            complain(said[-1])
+
+    reader, complaints = logging.getLogger("tracker.journal"), Complaints(logging.WARNING)
+    reader.addHandler(complaints)
+    try:
+        yield said
+    finally:
+        reader.removeHandler(complaints)
 
 
 def store_of(journal: Journal) -> Location:

@@ -190,12 +190,13 @@ class Recorder:
             if error is None:
                 raise
             warn(str(lost))
+        else:
+            if error is None:
+                shutil.rmtree(self.checkpoints, ignore_errors=True)
         finally:
             self._writer.close()
             if self._courier:
                 self._courier.finish()
-        if error is None:
-            shutil.rmtree(self.checkpoints, ignore_errors=True)
         self._tell(error)
 
     def _tell(self, error: BaseException | None) -> None:

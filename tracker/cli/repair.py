@@ -36,11 +36,20 @@ def repair(*, tracking_uri: str | None) -> int:
     to them there, and a copy of the store as it was is kept. Nothing is deleted, and a store that is well stays as it
     is. A tracking server is only sent again what it lacks.
     """
+    from tracker.cli.reading import complaining_of_unread
+
+    location = locate_store(tracking_uri)
+    with complaining_of_unread() as unread:
+        kept = _journals(location)
+    status = _repaired(location, kept)
+    return 1 if unread else status
+
+
+def _repaired(location: Location, kept: Sequence[Journal]) -> int:
+    """Do what the store is in need of, and return the exit status."""
     from tracker.errors import StoreError
     from tracker.store.schema import State, refusal
 
-    location = locate_store(tracking_uri)
-    kept = _journals(location)
     if not location.database and kept:
         return _mend(location, kept, moved=False)
     condition = _settled(location)

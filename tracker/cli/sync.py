@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +10,6 @@ from tracker.cli.options import journals_of, locate_store, uri_option
 from tracker.cli.terminal import complain, notice, tell_of_interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tracker.journal.reader import Journal
 
 _EXAMPLES = """
@@ -31,32 +27,15 @@ def sync(*, tracking_uri: str | None) -> int:
 
     It may be called as often as one likes, and ended at any moment: the next time goes on where it ended.
     """
+    from tracker.cli.reading import complaining_of_unread
     from tracker.journal.reader import unsettled
 
-    with _complaining_of_what_cannot_be_read() as unread:
+    with complaining_of_unread() as unread:
         waiting = [journal for journal in unsettled(journals_of(locate_store(tracking_uri))) if journal.unsent]
     if not waiting and not unread:
         notice("every run is in its store")
     sent = [_sent(journal) for journal in waiting]
     return 0 if all(sent) and not unread else 1
-
-
-@contextmanager
-def _complaining_of_what_cannot_be_read() -> Iterator[list[str]]:
-    """Complain of what the journals' reader warns of: such runs are not sent. Gives what was said so far."""
-    said: list[str] = []
-
-    class Complaints(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
-            complain(said[-1])
-
-    reader, complaints = logging.getLogger("tracker.journal"), Complaints(logging.WARNING)
-    reader.addHandler(complaints)
-    try:
-        yield said
-    finally:
-        reader.removeHandler(complaints)
 
 
 def _sent(journal: Journal) -> bool:

@@ -127,7 +127,7 @@ class Sender:
             found = self._runs(store, experiment)
         there = [run for run in found if run.info.lifecycle_stage == "active"]
         if not there:
-            raise _deleted(found[0].info.run_id, self._location)
+            raise self._deleted(found[0].info.run_id)
         for again in there[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
             store.client.delete_run(again.info.run_id)
         return there[0]
@@ -151,8 +151,14 @@ class Sender:
             ) from error
         except StoreError as error:
             if "must be in the 'active' state" in str(error):
-                raise _deleted(run_id, self._location) from error
+                raise self._deleted(run_id) from error
             raise
+
+    def _deleted(self, run_id: str) -> StoreError:
+        return StoreError(
+            f"run {run_id} was deleted in {self._location.shown}: bring it back with `mlflow runs restore --run-id "
+            f"{run_id}`, or delete its journal {self._journal} too"
+        )
 
     def _opened(self) -> Store:
         """Return the store, opened again if another file has taken its place."""
@@ -223,10 +229,3 @@ def _attached(artifacts: Path, path: str) -> Path:
             "repair` send the run without it"
         )
     return file
-
-
-def _deleted(run_id: str, location: Location) -> StoreError:
-    return StoreError(
-        f"run {run_id} was deleted in {location.shown}: bring it back with `mlflow runs restore --run-id {run_id}`, or "
-        "delete its journal too"
-    )
