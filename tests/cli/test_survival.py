@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import write_tone
+from tracker.journal.owner import resuming
 from tracker.journal.reader import Journal, journals
 from tracker.store.location import locate
 from tracker.store.read import read_experiment
@@ -193,6 +194,13 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     assert keras.startswith("keras 2.")
     assert network == "the code in models/cnn.py"
     assert interrupted.journal.state == "interrupted"
+
+
+def test_a_run_is_resumed_by_one_at_a_time(interrupted: Folder) -> None:
+    with resuming(interrupted.journal.folder):
+        status, out, err = interrupted.call("resume", NAME)
+    assert (status, out) == (1, "")
+    assert err == f"tracker: run {NAME} is being resumed by another process: let it end first\n"
 
 
 def test_a_run_begun_on_another_host_is_left_alone_until_it_is_said_to_be_gone(interrupted: Folder) -> None:

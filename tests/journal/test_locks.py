@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.journal.locks import take
+from tracker.journal.locks import take, taken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +46,11 @@ class TestTake:
         with pytest.raises(FileNotFoundError):
             take(tmp_path / "gone/a.lock")
         assert list(tmp_path.iterdir()) == []
+
+
+class TestTaken:
+    def test_is_free_after_whatever_happened_under_it_and_says_it_as_it_was(self, tmp_path: Path) -> None:
+        with pytest.raises(OSError, match=r"^a full disk$"), taken(tmp_path / "a.lock"):
+            raise OSError("a full disk")
+        with taken(tmp_path / "a.lock") as mine:
+            assert mine

@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from tracker.errors import JournalError
-from tracker.journal.owner import Owner, alive, disown, own, read_owner, running
+from tracker.journal.owner import Owner, alive, disown, own, read_owner, resuming, running
 
 OWN_AND_DIE = """
 import os, sys
@@ -135,6 +135,25 @@ class TestOwn:
     def test_says_that_there_is_no_folder(self, tmp_path: Path) -> None:
         with pytest.raises(JournalError, match=r"cannot lock .*gone/run\.lock: No such file"):
             own(tmp_path / "gone")
+
+
+class TestResuming:
+    def test_is_for_one_at_a_time_and_not_yet_running(self, place: Path) -> None:
+        with resuming(place) as mine:
+            assert mine
+            assert running(place) is False
+            with resuming(place) as too:
+                assert not too
+            disown(place, own(place))
+        with resuming(place) as mine:
+            assert mine
+
+    def test_says_that_there_is_no_folder(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(JournalError, match=r"cannot lock .*gone/resuming\.lock: No such file"),
+            resuming(tmp_path / "gone"),
+        ):
+            pass
 
 
 class TestRunning:

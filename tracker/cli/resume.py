@@ -53,11 +53,22 @@ def resume(*, run: str, data: Path | None, offline: bool, gone: bool, tracking_u
 
     RUN is a run's id, the beginning of one, or its name.
     """
-    journal = _found(run, tracking_uri)
-    if journal.state == "finished":
-        raise TrackerError(f"run {journal.started.name} is finished: there is nothing to go on with")
-    _refuse_alive(journal, gone=gone)
+    from tracker.journal.owner import resuming
+    from tracker.journal.reader import read
 
+    found = _found(run, tracking_uri)
+    with resuming(found.folder) as alone:
+        if not alone:
+            raise TrackerError(f"run {found.started.name} is being resumed by another process: let it end first")
+        journal = read(found.folder)  # another may have ended it meanwhile
+        if journal.state == "finished":
+            raise TrackerError(f"run {journal.started.name} is finished: there is nothing to go on with")
+        _refuse_alive(journal, gone=gone)
+        click.echo(_go_on(journal, data, offline=offline))
+
+
+def _go_on(journal: Journal, data: Path | None, *, offline: bool) -> str:
+    """Train a run on to its end, and return its id."""
     from tracker.cli.prepare import DEMO, prepare
     from tracker.cli.reading import store_of
     from tracker.cli.record import KEEP_GOING_TAG, Place, Recorder
@@ -73,7 +84,7 @@ def resume(*, run: str, data: Path | None, offline: bool, gone: bool, tracking_u
     note = tags.get("mlflow.note.content")
     keep_going = KEEP_GOING_TAG in tags
     recorder = Recorder(place, journal.started.name, plan, prepared, note, journal, keep_going=keep_going)
-    click.echo(train_recorded(recorder, plan, prepared))
+    return train_recorded(recorder, plan, prepared)
 
 
 @click.command(epilog=_CLOSE_EXAMPLES, short_help="End an interrupted run as it is.")

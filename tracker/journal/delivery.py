@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tracker.entries import Delivery
 from tracker.journal.disk import disk_errors, write_whole
-from tracker.journal.locks import take
+from tracker.journal.locks import taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 _FILE = "delivery.json"
@@ -56,24 +55,12 @@ def write_delivery(folder: Path, delivery: Delivery) -> None:
         write_whole(folder / _FILE, json.dumps(asdict(delivery)).encode())
 
 
-@contextmanager
-def sending(folder: Path) -> Iterator[bool]:
-    """Be the only one that sends the journal in a folder; as a context, at once and without waiting.
-
-    Yields
-    ------
-    bool
-        False where another sends it, in this process or another; the lock of one that died is free.
+def sending(folder: Path) -> AbstractContextManager[bool]:
+    """Be the only one that sends the journal in a folder, as a context: it gives False where another does.
 
     Raises
     ------
     JournalError
         If the folder cannot be written to.
     """
-    with disk_errors("lock", folder / _LOCK):
-        lock = take(folder / _LOCK)
-    try:
-        yield lock is not None
-    finally:
-        if lock:
-            lock.release()
+    return taken(folder / _LOCK)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from tracker.journal.disk import disk_errors
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -36,3 +40,26 @@ def take(path: Path, wait_s: float = 0) -> FileLock | None:
     except Timeout:
         return None
     return lock
+
+
+@contextmanager
+def taken(path: Path) -> Iterator[bool]:
+    """Take a lock as a context, at once and without waiting.
+
+    Yields
+    ------
+    bool
+        False where another holds it, in this process or another; the lock of one that died is free.
+
+    Raises
+    ------
+    JournalError
+        If its folder cannot be written to.
+    """
+    with disk_errors("lock", path):
+        lock = take(path)
+    try:
+        yield lock is not None
+    finally:
+        if lock:
+            lock.release()

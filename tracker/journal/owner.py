@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Self
 
 from tracker.errors import JournalError
 from tracker.journal.disk import disk_errors, write_whole
-from tracker.journal.locks import take
+from tracker.journal.locks import take, taken
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from filelock import FileLock
 
 PROC = Path("/proc")
 
 _FILE = "owner.json"
 _LOCK = "run.lock"
+_RESUMING = "resuming.lock"
 
 _PROBE_S = 0.1
 """How long to ask for a lock: longer than another who only asks, too, holds it."""
@@ -137,6 +140,19 @@ def disown(folder: Path, lock: FileLock) -> None:
     with suppress(OSError):
         (folder / _FILE).unlink(missing_ok=True)
     lock.release()
+
+
+def resuming(folder: Path) -> AbstractContextManager[bool]:
+    """Be the only one that goes on with the journal in a folder, as a context: it gives False where another does.
+
+    It comes before `own`, by as long as it takes to read the data and to build the network.
+
+    Raises
+    ------
+    JournalError
+        If the folder cannot be written to.
+    """
+    return taken(folder / _RESUMING)
 
 
 def _on_this_machine(owner: Owner, proc: Path) -> bool:
