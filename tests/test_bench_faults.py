@@ -64,6 +64,17 @@ class TestStored:
         assert replace(found, files={}).differing(found) == 1
         assert replace(found, files={"curves.png": "other"}).differing(found) == 2
 
+    def test_differs_by_a_value_that_is_there_twice(self, tmp_path: Path, found: Stored) -> None:
+        with sqlite3.connect(tmp_path / "mlflow.db") as connection:
+            connection.execute(
+                "INSERT INTO metrics (key, value, timestamp, run_uuid, step) "
+                "SELECT key, value, timestamp + 1, run_uuid, step FROM metrics WHERE step = 2"
+            )
+        (twice,) = stored(tmp_path)
+        assert found.rows["val_loss", 2] == 1
+        assert twice.run.curves["val_loss"].values.tolist() == [0.5, 0.25]
+        assert twice.differing(found) == 1
+
     def test_holds_of_a_model_its_weights_alone(self, tmp_path: Path) -> None:
         digests = []
         for folder, date in (("one", "today"), ("two", "tomorrow")):

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
+from bench.faults.moments import AIMS, Moment, moments
 from bench.faults.stored import Stored, is_broken, opens, stored
 from tracker.journal.owner import read_owner
 from tracker.journal.reader import JOURNAL, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
 
     from numpy.random import Generator
@@ -47,9 +48,6 @@ LOOK_S = 0.000_2
 
 _HEAVY = ("tracker.cli.train", "tracker.training.fit", "tracker.store.send", "tracker.store.model", "tracker.figures")
 """What imports the libraries that a run needs."""
-
-RESUMED_SHARE = 0.5
-"""Part of a whole run's time from which the second kill's moment is drawn: what is left may take no longer."""
 
 _PROCESSES = multiprocessing.get_context("fork")
 
@@ -157,15 +155,15 @@ def survive(base: Path, expected: Measured, seed: int, number: int, kills: int) 
     rng = np.random.default_rng([seed, number])
     while True:  # a run that was faster than a kill is none of those counted
         with tempfile.TemporaryDirectory(dir=base) as folder:
-            survived = _survived(base, Path(folder), expected, rng, kills)
+            survived = _survived(base, Path(folder), expected, rng, number, kills)
         if len(survived.kills) == kills:
             return survived
 
 
-def _survived(base: Path, work: Path, expected: Measured, rng: Generator, kills: int) -> Survived:
+def _survived(base: Path, work: Path, expected: Measured, rng: Generator, number: int, kills: int) -> Survived:
     words, killed, broken, epochs = _run_words(base), list[str](), 0, Epochs()
-    for share in (1.0, RESUMED_SHARE)[:kills]:
-        at = _killed(work, words, rng.uniform(0, share * expected.seconds), str(rng.choice(list(AIMS))))
+    for moment in moments(expected.seconds, _epoch_seconds(expected), rng, number)[:kills]:
+        at = _killed(work, words, moment)
         journal = read(_journal(work))
         epochs.count(_told_as_finished(work), frozenset(journal.epochs))
         if at is None:
@@ -258,20 +256,22 @@ def _owned(work: Path, process: BaseProcess) -> bool:
     return any(owner and owner.pid == process.pid for owner in owners) or not process.is_alive()
 
 
-def _killed(work: Path, words: Sequence[str], delay_s: float, aim: str) -> str | None:
-    """Kill a command so long after it began to write, and once what is aimed at goes on; None if it was faster."""
+def _killed(work: Path, words: Sequence[str], moment: Moment) -> str | None:
+    """Kill a command at a moment after it began to write, and return what went on; None if it was faster."""
     process = _started(work, words)
     while not _owned(work, process):
         time.sleep(0.002)
-    process.join(delay_s)
+    while process.is_alive() and max(_told_as_finished(work), default=0) < moment.epoch:
+        time.sleep(0.002)
+    process.join(moment.delay_s)
     if process.is_alive():
-        goes_on = AIMS[aim](work, _journal(work))
+        goes_on = AIMS[moment.aim](work, _journal(work))
         while process.is_alive() and not goes_on():
             time.sleep(LOOK_S)
     process.kill()
     process.join()
     _see_to_it(work, process)
-    return aim if process.exitcode else None
+    return moment.aim if process.exitcode else None
 
 
 def _see_to_it(work: Path, process: BaseProcess) -> None:
@@ -280,35 +280,8 @@ def _see_to_it(work: Path, process: BaseProcess) -> None:
         raise RuntimeError(f"a command ended with status {process.exitcode}: {(work / 'said.txt').read_text()}")
 
 
-def _any_moment(_work: Path, _journal: Path) -> Callable[[], bool]:
-    return lambda: True
-
-
-def _checkpoint(_work: Path, journal: Path) -> Callable[[], bool]:
-    return (journal / "checkpoints" / "checkpoint.tmp").exists
-
-
-def _line(_work: Path, journal: Path) -> Callable[[], bool]:
-    size = (journal / JOURNAL).stat().st_size
-    return lambda: (journal / JOURNAL).stat().st_size != size
-
-
-def _beside(_work: Path, journal: Path) -> Callable[[], bool]:
-    return lambda: any(journal.glob(".*.tmp"))
-
-
-def _store(work: Path, _journal: Path) -> Callable[[], bool]:
-    return (work / "mlflow.db-journal").exists
-
-
-AIMS: dict[str, Callable[[Path, Path], Callable[[], bool]]] = {
-    "at any moment": _any_moment,
-    "while a checkpoint was written": _checkpoint,
-    "while a line of the journal was written": _line,
-    "while an artifact, or the note on what was sent, was written": _beside,
-    "while the store was written": _store,
-}
-"""What a kill may be aimed at; given the working folder and the journal's, each tells whether it goes on."""
+def _epoch_seconds(expected: Measured) -> list[float]:
+    return [float(seconds) for seconds in expected.stored.run.curves["epoch_seconds"].values]
 
 
 def _told_as_finished(work: Path) -> frozenset[int]:

@@ -44,14 +44,18 @@ class Stored:
     run : Run
     files : mapping of str to str
         A digest of each artifact by its path; of the model, of its weights alone.
+    rows : mapping of (str, int) to int
+        How many values the store has of a metric at an epoch: whoever reads a curve takes the last of them.
     """
 
     run: Run
     files: Mapping[str, str]
+    rows: Mapping[tuple[str, int], int]
 
     def differing(self, expected: Stored) -> int:
-        """Count the metrics, curves, predictions and artifacts that are not the same to the last bit."""
-        return _differing(self.run, expected.run) + len(set(expected.files.items()) ^ set(self.files.items()))
+        """Count what is not the same to the last bit, or there twice: metrics, curves, predictions, artifacts."""
+        files = set(expected.files.items()) ^ set(self.files.items())
+        return _differing(self.run, expected.run) + len(files) + sum(n > 1 for n in self.rows.values())
 
 
 def stored(work: Path) -> tuple[Stored, ...]:
@@ -60,7 +64,9 @@ def stored(work: Path) -> tuple[Stored, ...]:
         runs = read_experiment(locate(None, work), EXPERIMENT).runs
     except StoreError:
         return ()
-    return tuple(Stored(run, _files(work / "mlruns" / EXPERIMENT / run.run_id / "artifacts")) for run in runs)
+    return tuple(
+        Stored(run, _files(work / "mlruns" / EXPERIMENT / run.run_id / "artifacts"), _rows(work, run)) for run in runs
+    )
 
 
 def is_broken(work: Path) -> bool:
@@ -103,6 +109,12 @@ def _differing(run: Run, expected: Run) -> int:
 def _said(run: Run) -> NDArray[np.float64]:
     """Return what a run says of the validation clips; nothing where it came to no end."""
     return run.validation.probabilities if run.validation else np.empty(0)
+
+
+def _rows(work: Path, run: Run) -> dict[tuple[str, int], int]:
+    query = "SELECT key, step, count(*) FROM metrics WHERE run_uuid = ? AND step > 0 GROUP BY key, step"
+    with closing(sqlite3.connect(work / STORE)) as connection:
+        return {(key, step): n for key, step, n in connection.execute(query, (run.run_id,))}
 
 
 def _files(artifacts: Path) -> dict[str, str]:
