@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+import pytest
 
 from tests.logged import START, STARTED, send_run
 from tracker.entries import Ended, Measured
@@ -61,3 +64,35 @@ class TestSent:
         listed = rows(tracker("runs").out)
         assert [row[-2] for row in listed[1:]] == ["FINISHED", "FINISHED, not sent"]
         assert [run["sent"] for run in json.loads(tracker("runs", "--format", "json").out)] == [True, False]
+
+
+class TestInterrupted:
+    def interrupt(self, uri: str) -> str:
+        """Journal a run in the folder of a store, and leave it at that; returns its id."""
+        place = locate(uri, Path.cwd())
+        assert place.database
+        folder = place.database.parent.absolute() / ".tracker" / uuid4().hex
+        with JournalWriter.create(folder, replace(STARTED, uri=place.uri, name="cut")):
+            return folder.name
+
+    @pytest.mark.parametrize("folder", ["runs", "it's a «Größe»"])
+    def test_names_commands_that_reach_the_store_given(self, tracker: Tracker, folder: str) -> None:
+        Path(folder).mkdir()
+        uri = f"sqlite:///{folder}/mlflow.db"
+        run_id = self.interrupt(uri)
+        said = tracker("runs", "--tracking-uri", uri).err.splitlines()[-1]
+        start, _, ends = said.partition(", `")
+        assert start.startswith("run cut was interrupted: `tracker resume ")
+        words = shlex.split(ends.partition("`")[0])
+        assert words == ["tracker", "close", run_id[:8], f"--tracking-uri={uri}"]
+        assert tracker(*words[1:]).status == 0
+
+    def test_names_no_store_that_the_environment_names_to_the_shell_too(
+        self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Path("runs").mkdir()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs/mlflow.db")
+        run_id = self.interrupt("sqlite:///runs/mlflow.db")[:8]
+        assert tracker("runs").err.splitlines()[-1] == (
+            f"run cut was interrupted: `tracker resume {run_id}` goes on with it, `tracker close {run_id}` ends it"
+        )

@@ -21,6 +21,7 @@ Examples:
   tracker run --kernel 7 --plateau 0.3,10
   tracker run --data genres/ --kernel 3 --lr 1e-3 --early-stop 20 --seeds 3
   tracker run --data manifest.csv --segment 0.5 --dropout 0.4
+  tracker run --lr 1e-2 --offline --keep-going
 
 """
 

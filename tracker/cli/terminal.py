@@ -7,6 +7,7 @@ its reader gone, keeps nothing from being done; a standard output that takes not
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import unicodedata
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracker.cli.shell import named_store
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -142,9 +144,10 @@ def some(names: Sequence[str]) -> str:
 
 
 def tell_of_interrupted(name: str, run_id: str) -> None:
-    """Say that a run was interrupted, and what goes on with it or ends it."""
-    short = run_id[:SHORT_ID]
-    notice(f"run {name} was interrupted: `tracker resume {short}` goes on with it, `tracker close {short}` ends it")
+    """Say that a run was interrupted, and what goes on with it or ends it, in the store that the command was given."""
+    uri = named_store()
+    end = f"{run_id[:SHORT_ID]}{'' if uri is None else f' --tracking-uri={shlex.quote(uri)}'}"
+    notice(f"run {name} was interrupted: `tracker resume {end}` goes on with it, `tracker close {end}` ends it")
 
 
 def warn_of_unreadable(experiment: Experiment) -> None:
