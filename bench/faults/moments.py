@@ -48,6 +48,9 @@ AIMS: dict[str, Callable[[Path, Path], Callable[[], bool]]] = {
 }
 """What a kill may be aimed at; given the working folder and the journal's, each tells whether it goes on."""
 
+_IN_EACH_EPOCH = list(AIMS)[:3]
+"""The others come seldom, most of all at the end."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -83,9 +86,8 @@ def moments(seconds: float, epochs: Sequence[float], rng: Generator, number: int
     number : int
         The run's.
     """
-    first, second = (str(rng.choice(list(AIMS))) for _ in range(2))
-    later = Moment(0, rng.uniform(0, RESUMED_SHARE * seconds), second)
+    later = Moment(0, rng.uniform(0, RESUMED_SHARE * seconds), str(rng.choice(list(AIMS))))
     if number % 2:
-        return Moment(0, rng.uniform(0, seconds), first), later
+        return Moment(0, rng.uniform(0, seconds), str(rng.choice(list(AIMS)))), later
     amid = (3 + 5 * (number // 2)) % len(epochs)
-    return Moment(amid, rng.uniform(0, median(epochs)), first), later
+    return Moment(amid, rng.uniform(0, median(epochs)), str(rng.choice(_IN_EACH_EPOCH))), later
