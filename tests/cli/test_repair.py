@@ -190,6 +190,20 @@ class TestAStoreThatIsGone:
         assert result.err.startswith(f"the store {DATABASE.absolute()} is gone\n")
         assert sorted((run.name, said_in(run)) for run in stored()) == [("cut", "cut"), ("done", "done")]
 
+    def test_is_told_of_with_the_remedy_whatever_asks_for_it(self, tracker: Tracker) -> None:
+        journalled("done")
+        tracker("sync")
+        DATABASE.unlink()
+        said = f"tracker: the store {DATABASE.absolute()} is gone, and runs were sent to it: bring it back, or let "
+        for command in ("runs", "report", "sync"):
+            result = tracker(command)
+            assert (result.status, result.out) == (1, "")
+            assert said in result.err
+        journalled("waiting")
+        assert said in tracker("report").err
+        assert tracker("repair").status == 0
+        assert sorted(run.name for run in stored()) == ["done", "waiting"]
+
     def test_and_never_had_a_run_is_not_made(self, tracker: Tracker) -> None:
         journalled("done")
         result = tracker("repair")

@@ -237,7 +237,7 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
             assert run.poll() is None
             time.sleep(0.01)
         server.kill()
-        out, err = run.communicate(timeout=120)
+        out, err = run.communicate(timeout=300)
     delivery = read_delivery(folders[0].parent.absolute())
     assert delivery
     assert (run.returncode, out.strip()) == (0, delivery.run_id)
@@ -285,7 +285,7 @@ def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, se
         killed.kill()
     assert any(read(folder).unsent for folder in folders)
     both = [process("sync"), process("sync")]
-    said = [one.communicate(timeout=120) for one in both]
+    said = [one.communicate(timeout=300) for one in both]
     assert [one.returncode for one in both] == [0, 0], said
     assert not any(read(folder).unsent for folder in folders)
     runs = read_experiment(server.store, "killed").runs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tracker.cli.options import journals_of
 from tracker.cli.terminal import complain, warn
 from tracker.errors import StoreError
-from tracker.journal.reader import ARTIFACTS, unsettled
+from tracker.journal.reader import ARTIFACTS, journals, unsettled
 from tracker.runs import INTERRUPTED, UNSENT_TAG
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
     Raises
     ------
     StoreError
-        If the store cannot be read and no journal holds a run that it lacks.
+        If the store cannot be read and no journal holds a run that it lacks, or it is gone with what it had.
     """
     from tracker.store.experiment import Experiment
     from tracker.store.read import read_experiment
@@ -54,6 +54,7 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
     try:
         held = read_experiment(location, experiment, by_epoch=by_epoch)
     except StoreError as error:
+        check_not_gone(location)
         if not kept:
             raise
         if not (location.database and not location.database.exists()):
@@ -86,6 +87,24 @@ def complaining_of_unread() -> Iterator[list[str]]:
         yield said
     finally:
         reader.removeHandler(complaints)
+
+
+def check_not_gone(location: Location) -> None:
+    """See that a store is there if runs were sent to it.
+
+    Raises
+    ------
+    StoreError
+        If it is not.
+    """
+    if not location.database or location.database.exists():
+        return
+    kept = journals(journals_of(location))
+    if any(journal.delivery and store_of(journal).uri == location.uri for journal in kept):
+        raise StoreError(
+            f"the store {location.shown} is gone, and runs were sent to it: bring it back, or let `tracker repair` "
+            "make it anew from the journals"
+        )
 
 
 def store_of(journal: Journal) -> Location:

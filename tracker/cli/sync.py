@@ -27,12 +27,14 @@ def sync(*, tracking_uri: str | None) -> int:
 
     It may be called as often as one likes, and ended at any moment: the next time goes on where it ended.
     """
-    from tracker.cli.reading import complaining_of_unread
+    from tracker.cli.reading import check_not_gone, complaining_of_unread
     from tracker.journal.reader import unsettled
 
+    location = locate_store(tracking_uri)
     with complaining_of_unread() as unread:
-        waiting = [journal for journal in unsettled(journals_of(locate_store(tracking_uri))) if journal.unsent]
+        waiting = [journal for journal in unsettled(journals_of(location)) if journal.unsent]
     if not waiting and not unread:
+        check_not_gone(location)
         notice("every run is in its store")
     sent = [_sent(journal) for journal in waiting]
     return 0 if all(sent) and not unread else 1
