@@ -73,10 +73,11 @@ A run on twenty noisy tones, which early stopping ends before its {EPOCHS} epoch
 and whose weights are kept from an epoch in between, is killed with SIGKILL: every other one at a moment drawn from all
 of its time, from the first line of its journal to its end, the others amid their epochs; at that moment, or at the
 first one after it at which something in particular is being written. Half of the runs are killed again while they are
-resumed. After each kill the journal must have every epoch that was told as finished, and SQLite must find a copy of the
-store whole. Then each run is resumed to its end, MLflow must open its store, and what the store has of it is held
-against the same run without interruption, bit by bit. A real `mlflow server` is killed, with its workers, while values
-are sent to it, and started again on the same store.
+resumed, and half lose the note on what was sent, so that all of it is sent again. After each kill the journal must have
+every epoch that was told as finished, and SQLite must find a copy of the store whole. Then each run is resumed to its
+end, MLflow must open its store, and what the store has of it is held against the same run without interruption, bit by
+bit. A real `mlflow server` is killed, with its workers, while values are sent to it, and started again on the same
+store.
 
 | what | tried | found | must be |
 | --- | ---: | ---: | ---: |"""
