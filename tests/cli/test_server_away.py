@@ -187,7 +187,8 @@ class TestCourier:
             courier.finish()
             (warning,) = capfd.readouterr().err.splitlines()
             assert warning.startswith(f"warning: {said.format(uri=uri)}")
-            assert warning.endswith(f"; the run is kept in {writer.folder}")
+            remedy = ", and `tracker sync` sends it" if status != 403 else ""
+            assert warning.endswith(f"; the run is kept in {writer.folder}{remedy}")
             assert len(read(writer.folder).epochs) == 2
             result = tracker("sync")
         assert (result.status, result.out, len(result.err.splitlines())) == (1, "", 1)
@@ -244,7 +245,7 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
     (warning,) = (line for line in err.splitlines() if line.startswith("warning: "))
     assert warning.startswith("warning: cannot write the ")
     assert f" to {server.uri}: " in warning
-    assert "; the run is kept in " in warning
+    assert warning.endswith(", and `tracker sync` sends it")
     assert err.splitlines()[-1].startswith(
         "run k3-lr0.001-s0 is not sent to the store yet: `tracker sync` sends it from "
     )

@@ -157,14 +157,14 @@ class Courier:
             steps = self._steps
             self._thread.join(self._patience_s)
         if self._thread.is_alive():
-            self._warn(f"the store {self._location.shown} has taken nothing for {self._patience_s:g} s")
+            self._warn_of_absence(f"the store {self._location.shown} has taken nothing for {self._patience_s:g} s")
 
     def _work(self) -> None:
         try:
             while not self._brought():
                 time.sleep(TURN_S)
-        except TrackerError as error:  # refused for good: a further try would not help
-            self._warn(error)
+        except TrackerError as error:  # refused for good: a further try would not help, and it says what would
+            self._warn(f"{error}; the run is kept in {self._folder}")
 
     def _brought(self) -> bool:
         """Bring all there is until the run ends; False where another process is at it."""
@@ -188,17 +188,20 @@ class Courier:
         try:
             sender.send(self._account.entries(), self._folder / ARTIFACTS)
         except UnreachableError as error:
-            self._warn(error)
+            self._warn_of_absence(error)
             return False
         return True
 
     def _taken(self) -> None:
         self._steps += 1
 
-    def _warn(self, why: object) -> None:
+    def _warn_of_absence(self, why: object) -> None:
+        self._warn(f"{why}; the run is kept in {self._folder}, and `tracker sync` sends it")
+
+    def _warn(self, message: str) -> None:
         if not self._warned:
             self._warned = True
-            warn(f"{why}; the run is kept in {self._folder}")
+            warn(message)
 
 
 class _Account:
