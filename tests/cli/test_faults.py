@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tests.cli.conftest import LogRun, Result, Tracker
+    from tracker.journal.reader import Journal
     from tracker.runs import Run
 
 NOON = 1_700_000_000_000
+DAY = 86_400_000
 NOT_WRITABLE = Path("/sys")
 """Which takes no folder from anybody, not even root."""
 
@@ -96,6 +99,21 @@ def journalled(name: str, times: Sequence[int], *values: float) -> None:
         for epoch, (time, value) in enumerate(itertools.zip_longest(epochs, values), 1):
             writer.append(EpochDone(time, epoch, {"val_loss": 1 / epoch if value is None else value}))
         writer.append(Ended(end, "FINISHED"))
+
+
+def set_forward(journal: Journal, by_ms: int) -> None:
+    """Replace a journal by the same run's, were it so much later: as if the clock had been set back since."""
+    folder = journal.folder.absolute().with_name(uuid4().hex)
+    first, *others = (
+        replace(entry, time=entry.time + by_ms) if "time" in entry.__dataclass_fields__ else entry
+        for entry in journal.entries
+    )
+    with JournalWriter.create(folder, first) as writer:
+        for part in ("artifacts", "checkpoints"):
+            shutil.copytree(journal.folder / part, folder / part)
+        for entry in others:
+            writer.append(entry)
+    shutil.rmtree(journal.folder)
 
 
 def test_a_full_disk_keeps_the_store_from_being_made_and_costs_no_run(tracker: Tracker) -> None:
@@ -239,6 +257,22 @@ class TestARunOnAFullDisk:
         assert f"epoch {len(told)}/" not in resumed.err
         (journal,) = journals(Path(".tracker"))
         assert (journal.state, list(journal.epochs)) == ("finished", list(range(1, 13)))
+
+    def test_is_gone_on_with_though_the_clock_was_set_back_since(self, tracker: Tracker, genres: Path) -> None:
+        with largest_file(10_500):
+            assert tracker("run", "--data", genres, *SMALL, "--epochs", "8", "--note", "x" * 7_000).status == 1
+        (cut,) = journals(Path(".tracker"))
+        assert 1 <= len(cut.epochs) < 8
+        set_forward(cut, DAY)
+        assert tracker("resume", NAME).status == 0
+        assert tracker("sync").status == 0
+        (run,) = stored()
+        (journal,) = journals(Path(".tracker"))
+        assert (run.status, run.started) == ("FINISHED", cut.started.time + DAY)
+        assert run.curves["val_loss"].steps.tolist() == list(range(1, 9))
+        assert run.curves["val_loss"].values.tolist() == [one.metrics["val_loss"] for one in journal.epochs.values()]
+        assert tracker("runs").out.splitlines()[1].split()[-2:] == ["0", "s"]
+        assert tracker("report", "--format", "summary").status == 0
 
     def test_fails_where_a_figure_cannot_be_kept_and_is_resumed(self, tracker: Tracker, genres: Path) -> None:
         with largest_file(10_000):
