@@ -50,6 +50,15 @@ class TestRuns:
             f"run cut was interrupted: `tracker resume {short}` goes on with it, `tracker close {short}` ends it\n"
         )
 
+    def test_has_a_run_once_that_was_killed_before_its_journal_knew_that_the_store_has_it(
+        self, tracker: Tracker
+    ) -> None:
+        cut = journalled("cut")
+        assert tracker("sync").status == 0
+        Path(".tracker", cut, "delivery.json").unlink()
+        found = json.loads(tracker("runs", "--format", "json").out)
+        assert [(run["run_id"], run["status"]) for run in found] == [(cut, "INTERRUPTED")]
+
     def test_has_none_of_another_experiment(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         assert tracker("runs", "--experiment", "other").status == 1

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import write_tone
+from tracker.entries import Attached
 from tracker.journal.owner import resuming
 from tracker.journal.reader import Journal, journals
 from tracker.store.location import locate
@@ -145,6 +146,7 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder
     assert resumed.status == "FINISHED"
     assert not (cut.folder / "checkpoints").exists()
     assert same(resumed, whole)
+    assert resumed.tags["tracker.pid"] != cut.started.tags["tracker.pid"]
 
     status, _, err = interrupted.call("resume", resumed.run_id)
     assert (status, err) == (1, f"tracker: run {NAME} is finished: there is nothing to go on with\n")
@@ -166,6 +168,21 @@ def test_a_run_whose_checkpoints_are_damaged_says_so_and_comes_to_the_same(
     assert warning.startswith(f"warning: the checkpoint of epoch {done} is damaged or gone: run {NAME} trains {again} ")
     assert f"\nepoch {safe + 1}/6" in err
     assert f"\nepoch {safe}/6" not in err
+    assert same(interrupted.runs[0], whole)
+
+
+def test_a_run_killed_before_it_kept_what_it_is_trained_on_keeps_it_when_resumed(
+    interrupted: Folder, whole: Run
+) -> None:
+    folder = interrupted.journal.folder
+    first, *_ = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "journal.jsonl").write_bytes(first)
+    for part in ("artifacts", "checkpoints"):
+        shutil.rmtree(folder / part)
+    status, _, err = interrupted.call("resume", NAME)
+    assert status == 0, err
+    attached = [entry.path for entry in interrupted.journal.entries if isinstance(entry, Attached)]
+    assert attached[:2] == ["dataset.csv", "environment.txt"]
     assert same(interrupted.runs[0], whole)
 
 

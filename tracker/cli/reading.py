@@ -49,6 +49,7 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
     """
     from tracker.store.experiment import Experiment
     from tracker.store.read import read_experiment
+    from tracker.store.values import JOURNAL_TAG
 
     kept = {run.run_id: run for run in map(_run, _unsettled(location, experiment))}
     try:
@@ -60,7 +61,7 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
         if not (location.database and not location.database.exists()):
             warn(f"{error}; what is shown are the runs that were not sent to it yet")
         held = Experiment(experiment, {}, (), ())
-    others = [run for run in held.runs if run.run_id not in kept]
+    others = [run for run in held.runs if not {run.run_id, run.tags.get(JOURNAL_TAG)} & kept.keys()]
     runs = sorted((*others, *kept.values()), key=lambda run: (run.started or 0, run.run_id))
     return replace(held, runs=tuple(runs))
 

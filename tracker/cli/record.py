@@ -21,7 +21,7 @@ from tracker.cli.prepare import identity
 from tracker.cli.terminal import notice, warn
 from tracker.conclusions.outcomes import DEFAULT_METRIC
 from tracker.data.splits import manifest_text
-from tracker.entries import DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
+from tracker.entries import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
 from tracker.errors import JournalError
 from tracker.journal.delivery import read_delivery
 from tracker.journal.writer import JournalWriter
@@ -150,15 +150,15 @@ class Recorder:
             started = self._started()
             check_start(started)
             self._writer = JournalWriter.create(self.folder, started, told)
-            self._attach_data()
+        self._attach_data()
         if self._courier:
             self._courier.start()
 
     def log_epoch(self, epoch: Epoch) -> None:
         """Write an epoch whose checkpoint is safe; one that the journal has, it has as it was first trained."""
         if epoch.number not in self._epochs:
-            self._epochs[epoch.number] = epoch.metrics
             self.writer.append(EpochDone(now_ms(), epoch.number, epoch.metrics))
+            self._epochs[epoch.number] = epoch.metrics
 
     def log_outcome(self, outcome: Outcome) -> None:
         """Write what came of the training.
@@ -244,12 +244,16 @@ class Recorder:
         for epoch in finished_epochs(self.checkpoints):
             self.log_epoch(epoch)
         self.writer.append(Resumed(now_ms(), len(self._epochs)))
+        self.writer.append(Tagged(_process()))
 
     def _attach_data(self) -> None:
-        prepared = self._prepared
-        manifest = manifest_text(prepared.dataset, prepared.split, self._plan.split)
-        self.writer.attach_bytes(DATASET, _bytes(manifest))
-        self.writer.attach_bytes(ENVIRONMENT, environment_text().encode())
+        """Keep what the run is trained on and with; a run that goes on may have been killed before it did."""
+        entries = self._interrupted.entries if self._interrupted else ()
+        kept = {entry.path for entry in entries if isinstance(entry, Attached)}
+        manifest = manifest_text(self._prepared.dataset, self._prepared.split, self._plan.split)
+        for path, text in ((DATASET, manifest), (ENVIRONMENT, environment_text())):
+            if path not in kept:
+                self.writer.attach_bytes(path, _bytes(text))
 
     def _attach_pictures_and_description(self, run: Run) -> None:
         from tracker.figures import run_confusion, run_curves
@@ -317,14 +321,13 @@ def _bytes(text: str) -> bytes:
 
 def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
     split = prepared.split
-    tags = identity(prepared) | {
+    tags = identity(prepared) | _process()
+    tags |= {
         "tracker.training_clips": str(len(split.training)),
         "tracker.validation_clips": str(len(split.validation)),
         "tracker.test_clips": str(len(split.test)),
         "tracker.data": prepared.source,
         "tracker.deterministic": "true",
-        "tracker.host": socket.gethostname(),
-        "tracker.pid": str(os.getpid()),
         "mlflow.user": getpass.getuser(),
         "mlflow.source.name": "tracker run",
         "mlflow.source.type": "LOCAL",
@@ -333,6 +336,11 @@ def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
     if len(classes) <= TAG_LENGTH:  # they also head the columns of the predictions
         tags["tracker.classes"] = classes
     return tags | _commit() | ({"mlflow.note.content": note} if note else {})
+
+
+def _process() -> dict[str, str]:
+    """Return the tags that say who trains."""
+    return {"tracker.host": socket.gethostname(), "tracker.pid": str(os.getpid())}
 
 
 def _commit() -> dict[str, str]:
