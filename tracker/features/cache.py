@@ -74,12 +74,12 @@ class ImageCache:
         """
         try:
             image = np.lib.format.open_memmap(self._file(clip), mode="r")
-        except OSError:
+            whole = self._is_whole(clip, image)
+        except OSError:  # it is not there, or not any more
             return None
         except Exception:  # noqa: BLE001  (numpy meets errors of five kinds in damaged headers)
-            self._damaged.append(clip)
-            return None
-        if not self._is_whole(clip, image):
+            whole = False
+        if not whole:
             self._damaged.append(clip)
             return None
         return image if mapped else np.array(image)
