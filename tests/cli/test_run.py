@@ -136,6 +136,7 @@ class TestAudio:
         result = tracker("run", "--data", genres, *QUICK, "--seeds", 2)
         assert result.status == 0, result.err
         assert result.err.count("low/short.wav") == 1
+        assert "warning: 1 clip is shorter than a segment of 0.5 s and padded with silence: low/short.wav" in result.err
 
     def test_that_is_in_two_parts_of_the_split_is_warned_of(self, tracker: Tracker, genres: Path) -> None:
         for number in range(10):

@@ -154,4 +154,7 @@ def warn_of_unreadable(experiment: Experiment) -> None:
     """Name the artifacts that were logged and cannot be read: what needs them is not known."""
     if experiment.unreadable:
         named = [f"{one.path} of run {one.run_id[:8]} ({one.reason})" for one in experiment.unreadable]
-        warn(f"{len(named)} artifacts cannot be read and are left out: {some(named)}")
+        what = (
+            "1 artifact cannot be read and is" if len(named) == 1 else f"{len(named)} artifacts cannot be read and are"
+        )
+        warn(f"{what} left out: {some(named)}")

@@ -155,7 +155,8 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan) -> None:
     short = short_clips(plan, _training_data(prepared))
     if short:
         seconds = number_text(plan.configuration.segment_s)
-        warn(f"{len(short)} clips are shorter than a segment of {seconds} s and are padded with silence: {some(short)}")
+        what = "1 clip is" if len(short) == 1 else f"{len(short)} clips are"
+        warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
 
 
 @contextmanager
