@@ -31,6 +31,22 @@ class TestSelectionOptimism:
         (found,) = selection_optimism(studied(*runs))
         assert found.details.over_epochs
 
+    def test_leaves_out_the_epochs_that_tracker_cannot_keep(self, made: MakeRun, studied: MakeStudy) -> None:
+        kept, other = ["0110", "1100"], made(2, "1100", seed="2", by_epoch=["1100"])
+        whole, lost = (made(1, "1100", seed="1", by_epoch=epochs) for epochs in (kept, [*kept, "xxxx", "11xx"]))
+        (found,), (alike,) = (selection_optimism(studied(run, other)) for run in (lost, whole))
+        assert found == alike
+        assert found.details.over_epochs
+
+    def test_counts_no_choice_of_epochs_where_keras_may_have_kept_one_without_numbers(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        foreign = {"tracker.dataset": "", "tracker.split": ""}
+        runs = [made(i, "1100", seed=str(i), by_epoch=["1100", "xxxx"], tags=foreign) for i in range(2)]
+        (found,) = selection_optimism(studied(*runs))
+        assert found.verdict == "exact"
+        assert not found.details.over_epochs
+
     def test_draws_groups_where_clips_share_them(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, "110010", seed=str(i), groups=list("xxyyzz")) for i in range(2)]
         (found,) = selection_optimism(studied(*runs))

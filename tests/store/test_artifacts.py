@@ -138,6 +138,11 @@ def npz_of(**arrays: object) -> bytes:
     return out.getvalue()
 
 
+def one_epoch_of(probabilities: list[list[float]]) -> np.ndarray:
+    """Probabilities of two epochs: as they must be, and these."""
+    return np.stack([epoch_predictions().probabilities[0], np.array(probabilities)])
+
+
 class TestParseEpochPredictions:
     def test_sorts_the_clips(self) -> None:
         said = epoch_predictions()
@@ -145,6 +150,12 @@ class TestParseEpochPredictions:
         read = parse_epoch_predictions(epoch_predictions_npz(turned))
         assert (read.clips, read.labels) == (said.clips, said.labels)
         assert np.array_equal(read.probabilities, said.probabilities)
+
+    def test_takes_what_is_no_number_after_a_loss_was_lost(self) -> None:
+        said = np.stack([epoch_predictions().probabilities[0], np.full((4, 3), np.nan)])
+        said[1, 2] = said[0, 2]
+        read = parse_epoch_predictions(npz_of(probabilities=said))
+        assert np.array_equal(read.probabilities, said, equal_nan=True)
 
     @pytest.mark.parametrize(
         ("data", "said"),
@@ -161,6 +172,9 @@ class TestParseEpochPredictions:
             (npz_of(probabilities=np.ones((4, 3))), "epoch × clips × classes"),
             (npz_of(probabilities=np.array([[["x"] * 3] * 4])), "epoch × clips × classes"),
             (npz_of(probabilities=np.full((2, 4, 3), np.nan)), "add up to 1"),
+            (npz_of(probabilities=one_epoch_of([[np.nan, 0.5, 0.5]] * 4)), "add up to 1"),
+            (npz_of(probabilities=one_epoch_of([[np.inf] * 3] * 4)), "add up to 1"),
+            (npz_of(probabilities=one_epoch_of([[0.5] * 3, *[[np.nan] * 3] * 3])), "add up to 1"),
             (npz_of(probabilities=np.zeros((0, 4, 3))), "at least one epoch"),
         ],
     )

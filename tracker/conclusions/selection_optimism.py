@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.conclusions.clips import ClipSet
+    from tracker.conclusions.outcomes import Outcome
     from tracker.conclusions.study import Study
     from tracker.runs import EpochPredictions
 
@@ -103,12 +104,18 @@ def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], li
         predictions = found.run.validation_by_epoch
         if predictions is None or found.keeps_last or not _of(clips, predictions):
             return None
-        truth = _truth(predictions)
-        if truth is None or not np.isfinite(predictions.probabilities).all():
+        truth, probabilities = _truth(predictions), _that_could_be_kept(found, predictions)
+        if truth is None or not len(probabilities) or not np.isfinite(probabilities).all():
             return None
-        right.append(predictions.probabilities.argmax(axis=2) == truth)
-        losses.append(log_losses(predictions.probabilities[:, np.arange(len(truth)), truth].astype(np.float64)))
+        right.append(probabilities.argmax(axis=2) == truth)
+        losses.append(log_losses(probabilities[:, np.arange(len(truth)), truth].astype(np.float64)))
     return right, losses
+
+
+def _that_could_be_kept(found: Outcome, predictions: EpochPredictions) -> NDArray[np.float32]:
+    """Return the probabilities of the epochs whose weights may be kept: tracker keeps none that are no numbers."""
+    numbers = np.isfinite(predictions.probabilities).all(axis=(1, 2))
+    return predictions.probabilities[numbers] if found.keeps_numbers else predictions.probabilities
 
 
 def _of(clips: ClipSet, predictions: EpochPredictions) -> bool:

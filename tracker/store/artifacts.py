@@ -79,6 +79,7 @@ def parse_predictions(text: str) -> Predictions:
     probabilities = np.array([row[3:] for row in rows], dtype=np.float64).reshape(len(rows), len(classes))
     clips, labels, predicted = (tuple(row[i] for row in rows) for i in range(3))
     _check(clips, labels, classes, probabilities)
+    _check_probabilities(probabilities)
     index = {name: i for i, name in enumerate(classes)}
     said = probabilities[np.arange(len(rows)), [index.get(name, 0) for name in predicted]]
     if not set(predicted) <= set(classes) or (said < probabilities.max(axis=1)).any():
@@ -103,10 +104,12 @@ def epoch_predictions_npz(predictions: EpochPredictions) -> bytes:
 def parse_epoch_predictions(data: bytes) -> EpochPredictions:
     """Read the predictions of every epoch.
 
+    A clip's may all be NaN, as they are once training diverged and went on; such an epoch's weights are never kept.
+
     Raises
     ------
     ValueError
-        If it is no such archive, the shapes do not fit, or the probabilities are none.
+        If it is no such archive, the shapes do not fit, or the probabilities are none, or no numbers in every epoch.
     """
     try:
         arrays = _unpacked(data)
@@ -120,6 +123,8 @@ def parse_epoch_predictions(data: bytes) -> EpochPredictions:
             f"{probabilities.dtype} of the shape {probabilities.shape}"
         )
     _check(clips, labels, classes, probabilities)
+    lost = np.isnan(probabilities).all(axis=-1)
+    _check_probabilities(probabilities if lost.any(axis=-1).all() else probabilities[~lost])
     order = sorted(range(len(clips)), key=clips.__getitem__)
     return EpochPredictions(
         tuple(clips[i] for i in order),
@@ -169,7 +174,7 @@ def _unpacked(data: bytes) -> dict[str, NDArray[Any]]:
 def _check(
     clips: Sequence[str], labels: Sequence[str], classes: Sequence[str], probabilities: NDArray[np.floating]
 ) -> None:
-    """Refuse predictions that do not hold together; the last two axes of `probabilities` are clips and classes."""
+    """Refuse names that do not hold together; the last two axes of `probabilities` are clips and classes."""
     if not clips or probabilities.shape[-2:] != (len(clips), len(classes)) or len(labels) != len(clips):
         raise ValueError(
             f"{len(clips)} clips, {len(labels)} labels and {len(classes)} classes do not fit probabilities of the "
@@ -180,6 +185,10 @@ def _check(
             raise ValueError(f"a {what} must be there once, got one twice")
     if not set(labels) <= set(classes):
         raise ValueError(f"a label must be one of the classes, got {min(set(labels) - set(classes))!r}")
+
+
+def _check_probabilities(probabilities: NDArray[np.floating]) -> None:
+    """Refuse numbers that are no probabilities; the last axis is the classes."""
     sums = probabilities.sum(axis=-1, dtype=np.float64)
     if not ((probabilities >= 0).all() and (abs(sums - 1) <= _SUM_TOLERANCE).all()):
         raise ValueError("the probabilities of a clip must be at least 0 and add up to 1")
