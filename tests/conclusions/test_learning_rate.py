@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tracker.conclusions.learning_rate import OtherPlateau, RateDrop, learning_rates
 
@@ -8,6 +11,8 @@ if TYPE_CHECKING:
     from conftest import MakeRun, MakeStudy
 
 LOSSES = [1.0, 0.8, 0.7, 0.75, 0.72, 0.5, 0.6, 0.6, 0.65]
+HALVED = {"plateau_factor": "0.5", "plateau_patience": "1"}
+LOST = [1.0, 1.0, *[math.nan] * 4]
 RATES = [0.01] * 5 + [0.001] * 3 + [0.0001]
 
 
@@ -25,6 +30,38 @@ class TestLearningRates:
     def test_take_a_rate_that_always_changes_for_a_schedule(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = learning_rates(studied(made(1, val_loss=LOSSES, learning_rate=[0.1 * 0.9**i for i in range(9)])))
         assert (found.details.schedule, found.details.drops) == (True, ())
+
+    def test_take_what_the_runs_own_plateau_lowers_at_every_lost_epoch_for_its_drops(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        run = made(1, params=HALVED, val_loss=LOST, learning_rate=[0.8, 0.8, 0.4, 0.2, 0.1, 0.05])
+        (found,) = learning_rates(studied(run))
+        assert not found.details.schedule
+        assert [(drop.epoch, drop.after, drop.helped) for drop in found.details.drops] == [
+            (2, 0.4, None), (3, 0.2, None), (4, 0.1, None), (5, 0.05, None),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("params", "val_loss", "rates"),
+        [
+            ({}, LOST, [0.8, 0.8, 0.4, 0.2, 0.1, 0.05]),
+            (HALVED | {"plateau_factor": "2"}, LOST, [0.8, 0.8, 0.4, 0.2, 0.1, 0.05]),
+            (HALVED, LOST, [0.8, 0.8, 0.5, 0.3, 0.1, 0.05]),
+            (HALVED, LOST, [0.8, 0.4, 0.2, 0.1, 0.05, 0.05]),
+            (HALVED, None, [0.8, 0.8, 0.4, 0.2, 0.1, 0.05]),
+        ],
+    )
+    def test_take_a_rate_that_fell_otherwise_than_the_plateau_lowers_it_for_a_schedule(
+        self,
+        made: MakeRun,
+        studied: MakeStudy,
+        params: dict[str, str],
+        val_loss: list[float] | None,
+        rates: list[float],
+    ) -> None:
+        losses = {} if val_loss is None else {"val_loss": val_loss}
+        (found,) = learning_rates(studied(made(1, params=params, learning_rate=rates, **losses)))
+        assert found.details.schedule
 
     def test_ignore_the_rounding_of_float32(self, made: MakeRun, studied: MakeStudy) -> None:
         rates = [0.001, 0.0010000000474974513, 0.001]

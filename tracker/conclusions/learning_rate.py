@@ -1,6 +1,7 @@
 """Each drop of one run's learning rate and what came of it, and whether a run of the same seed went the same way.
 
-A rate that changes in most epochs is a schedule: its steps are no drops of a plateau, and nothing is said of each.
+A rate that falls in more than a third of the epochs follows a schedule, of whose steps nothing is said one by one;
+unless the run's own plateau, replayed, falls in just these: it does so at every epoch once a loss is no number.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details
-from tracker.conclusions.outcomes import are_numbers, every_epoch
+from tracker.conclusions.outcomes import are_numbers, every_epoch, whole_param
 from tracker.conclusions.roles import LOSS, RATE
 from tracker.conclusions.twins import same_until
 from tracker.design import PLATEAU, as_number
-from tracker.replay import Drop, early_stoppings
+from tracker.replay import Drop, early_stoppings, plateau
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +107,7 @@ class LearningRate(Details):
         The rates of the first and the last epoch.
     drops : tuple of RateDrop
     schedule : bool
-        Whether the rate changed in most epochs.
+        Whether the rate fell in many epochs and not as the run's own plateau lowers it.
     plateau : str or None
         The run's own, as ``0.3x10``.
     others : tuple of OtherPlateau
@@ -147,7 +148,7 @@ def _conclusion(found: Outcome, own: str | None, drops: list[Drop] | None, twin:
     rates = found.curve(RATE, "training")
     if rates is None or drops is None:
         return Conclusion("learning_rate", "unknown", (found.run_id,), LearningRate(plateau=own, twin=twin))
-    schedule = len(drops) > max(3, len(rates.values) // 3)
+    schedule = len(drops) > max(3, len(rates.values) // 3) and not _are_the_plateaus(found, drops)
     details = LearningRate(
         first=float(rates.values[0]),
         last=float(rates.values[-1]),
@@ -167,6 +168,20 @@ def _rate_drops(rates: Curve | None) -> list[Drop] | None:
     values, epochs = rates.values, rates.epochs
     fell = np.flatnonzero(values[1:] < values[:-1] * (1 - _SAME_RATE))
     return [Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell]
+
+
+def _are_the_plateaus(found: Outcome, drops: list[Drop]) -> bool:
+    """Tell whether the run's own plateau, replayed on its validation loss, lowers the rate just when and as it fell."""
+    losses = every_epoch(found, LOSS)
+    factor = as_number(found.run.params.get("plateau_factor", ""))
+    patience = whole_param(found.run, "plateau_patience")
+    if losses is None or patience is None or factor is None or not 0 < factor < 1:
+        return False
+    replayed = plateau(losses, factor, patience, learning_rate=drops[0].before, min_delta=PLATEAU_MIN_DELTA)
+    seen = [drop for drop in replayed if drop.epoch < len(losses)]
+    return [drop.epoch for drop in seen] == [drop.epoch for drop in drops] and np.allclose(
+        [drop.after for drop in seen], [drop.after for drop in drops], rtol=_SAME_RATE, atol=0
+    )
 
 
 def _with_losses(found: Outcome, drops: list[Drop]) -> tuple[RateDrop, ...]:
