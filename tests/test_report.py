@@ -158,12 +158,40 @@ class TestBuildReport:
             "One run is still running or was interrupted and is left out of all comparisons.",
         )
 
+    @pytest.mark.parametrize(
+        ("status", "tag", "reason"),
+        [
+            ("FAILED", "TrainingError: training diverged: loss became nan in epoch 3; try a lower learning rate",
+             "failed: training diverged: loss became nan in epoch 3; try a lower learning rate"),
+            ("FAILED", "MemoryError: no room\n\tfor 7 GB", "failed: MemoryError: no room for 7 GB"),
+            ("FAILED", "  ", "failed"),
+            ("FAILED", "w" * 1_000, f"failed: {'w' * 199}…"),
+            ("KILLED", "interrupted", "was killed: interrupted"),
+            ("RUNNING", "interrupted", "is still running or was interrupted"),
+        ],
+    )  # fmt: skip
+    def test_says_in_one_line_why_a_run_did_not_finish(self, status: str, tag: str, reason: str) -> None:
+        report = build_report("tracker", [run_of(1, {}, status=status, tags={"tracker.reason": tag})])
+        assert [left.reason for left in report.excluded] == [reason]
+
     def test_of_an_interrupted_run_names_the_commands_that_go_on_with_it_or_end_it(self) -> None:
         report = build_report("tracker", [run_of(255, {}, status="INTERRUPTED"), run_of(2, {})])
         assert [e.reason for e in report.excluded] == [
             "was interrupted: tracker resume 00000000 goes on with it, tracker close 00000000 ends it"
         ]
         assert "One run was interrupted and is left out of all comparisons." in report.challenges
+
+    def test_says_of_no_drop_that_it_came_to_nothing_where_no_loss_tells(self) -> None:
+        dropped = Curve(np.arange(1, 5), np.array([0.1, 0.1, 0.01, 0.01]))
+        lost = {"val_loss": Curve(np.arange(1, 5), np.array([0.9, 0.8, np.nan, np.nan])), "learning_rate": dropped}
+        worse = lost | {"val_loss": Curve(np.arange(1, 5), np.array([0.9, 0.8, 0.9, 0.9]))}
+        runs = [
+            replace(run_of(i, {"k": str(i)}), curves=c) for i, c in enumerate([{"learning_rate": dropped}, lost, worse])
+        ]
+        said = [line for line in build_report("tracker", runs).challenges if "came to nothing" in line]
+        assert said == [
+            "Lowering the learning rate came to nothing in run 3: validation loss did not fall below what it had been."
+        ]
 
     def test_says_which_runs_are_not_in_the_store_yet(self) -> None:
         report = build_report("tracker", [run_of(1, {}), run_of(2, {}, tags={"tracker.unsent": "true"})])

@@ -172,6 +172,13 @@ class TestARunThatIsLeftOut:
         assert found.clips
         assert found.runs[0].entry.accuracy.n == 40
 
+    def test_that_says_why_ends_its_sentence_before_the_next(self, four: list[Run], made: MakeRun) -> None:
+        failed = replace(drawn(made, 5, 0.5, kernel_size="9", status="FAILED"), tags={"tracker.reason": "no; try less"})
+        assert compared([*four, failed], 4, 1).remarks[0] == (
+            "Run 00000000 failed: no; try less. Reports leave it out, and nothing is concluded from it; what it logged "
+            "is shown."
+        )
+
     def test_changes_no_conclusion_on_others(self, four: list[Run], made: MakeRun) -> None:
         runs = [*four, drawn(made, 5, 0.5, kernel_size="9", status="FAILED")]
         assert compared(runs, 0, 1).conclusion == compared(four, 0, 1).conclusion

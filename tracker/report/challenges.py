@@ -90,8 +90,9 @@ def _rates(conclusions: Sequence[Conclusion]) -> Iterator[tuple[str, LearningRat
 
 
 def _drops(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
-    """Say which runs' rate drops came to nothing."""
-    idle = [run for run, found in _rates(conclusions) if found.drops and not any(drop.helped for drop in found.drops)]
+    """Say which runs' rate drops came to nothing, as far as their losses are known."""
+    helped = {run: {drop.helped for drop in found.drops} for run, found in _rates(conclusions)}
+    idle = [run for run, found in helped.items() if False in found and True not in found]
     if idle:
         yield (
             f"Lowering the learning rate came to nothing in {voice.runs(idle)}: validation loss did not fall below "

@@ -235,7 +235,8 @@ def _remarks(
 ) -> Iterator[str]:
     for run in runs:
         if run.left_out:
-            left_out = f"{capitalised(run.called)} {run.left_out}: reports leave it out"
+            reports = ". Reports" if ": " in run.left_out else ": reports"  # a reason may have a sentence of its own
+            left_out = f"{capitalised(run.called)} {run.left_out}{reports} leave it out"
             yield f"{left_out}, and nothing is concluded from it; what it logged is shown."
     if conclusion and conclusion.verdict in ("inconclusive", "equivalent") and options:
         names = listing([option_words(option.name) for option in options], "or")

@@ -1,7 +1,8 @@
-"""Which runs count: failed, interrupted and duplicate ones are named and left out."""
+"""Which runs count: failed, interrupted and duplicate ones are named and left out, with the reason if one is known."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.clips import clip_key
@@ -20,6 +21,14 @@ _REASONS = {
     INTERRUPTED: "was interrupted: tracker resume {run} goes on with it, tracker close {run} ends it",
     "SCHEDULED": "has not begun",
 }
+
+_WHY = "tracker.reason"
+"""The tag that says why a run failed or was killed; tracker's own errors need no name before their words."""
+
+_OWN_ERROR = re.compile(r"(?:Data|Journal|Store|Training)Error: ")
+
+_LONGEST_WHY = 200
+"""Characters of a reason that are told: an error's one line, and not all of a stranger's."""
 
 _SHORT_ID = 8
 """Digits of an id that a command is given."""
@@ -58,7 +67,16 @@ def chosen(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
 def _unfinished(run: Run) -> str | None:
     if run.status == FINISHED:
         return None
-    return _REASONS.get(run.status, "did not finish").format(run=run.run_id[:_SHORT_ID])
+    reason = _REASONS.get(run.status, "did not finish").format(run=run.run_id[:_SHORT_ID])
+    why = _why(run) if run.status in ("FAILED", "KILLED") else ""
+    return f"{reason}: {why}" if why else reason
+
+
+def _why(run: Run) -> str:
+    """Return on one line why a run did not finish, as far as it says so."""
+    said = " ".join(run.tags.get(_WHY, "").split())
+    told = said[own.end() :] if (own := _OWN_ERROR.match(said)) else said
+    return told if len(told) <= _LONGEST_WHY else f"{told[: _LONGEST_WHY - 1]}…"
 
 
 def _twice(run: Run, first: dict[Hashable, list[Run]]) -> str | None:
