@@ -24,12 +24,19 @@ NOBODY = "http://127.0.0.1:9"
 
 
 def journalled(
-    name: str, status: Status | None = None, *, epochs: int = 3, start: int = 1_700_000_000_000, uri: str | None = None
+    name: str,
+    status: Status | None = None,
+    *,
+    epochs: int = 3,
+    start: int = 1_700_000_000_000,
+    uri: str | None = None,
+    experiment: str = "tracker",
+    metric: str = "val_accuracy",
 ) -> str:
     """Write the journal of a run in the working folder as `tracker run --offline` does, and return its id."""
     params = {"seed": "0", "epochs": "60", "kernel_size": "3", "learning_rate": "0.001", "model": "cnn"}
     store = locate(uri, Path.cwd()).uri
-    begun = Started(start, store, "tracker", name, "val_accuracy", params, {"tracker.data": "demo"})
+    begun = Started(start, store, experiment, name, metric, params, {"tracker.data": "demo"})
     folder = Path(".tracker").absolute() / uuid4().hex
     with JournalWriter.create(folder, begun) as writer:
         for epoch in range(1, epochs + 1):
@@ -59,9 +66,58 @@ class TestRuns:
         found = json.loads(tracker("runs", "--format", "json").out)
         assert [(run["run_id"], run["status"]) for run in found] == [(cut, "INTERRUPTED")]
 
-    def test_has_none_of_another_experiment(self, tracker: Tracker) -> None:
+    def test_names_the_experiments_of_unsent_runs_where_the_one_asked_for_has_none(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
-        assert tracker("runs", "--experiment", "other").status == 1
+        journalled("cut", experiment="it's")
+        end = "; runs that were not sent to it yet: see --experiment "
+        result = tracker("runs", "--experiment", "other")
+        assert result.status == 1
+        assert "mlflow.db does not exist: `tracker run` makes it" in result.err
+        assert result.err.endswith(f"""{end}"it's", 'tracker'\n""")
+        assert tracker("sync").status == 0
+        journalled("later", experiment="new")
+        result = tracker("report", "--experiment", "other")
+        assert result.status == 1
+        assert result.err.endswith(f"""it has 'Default', "it's", 'tracker': give one by --experiment{end}'new'\n""")
+
+    def test_warns_of_no_store_that_only_lacks_the_experiment(self, tracker: Tracker) -> None:
+        journalled("done", "FINISHED", experiment="other")
+        assert tracker("sync").status == 0
+        journalled("cut")
+        result = tracker("runs", "--format", "json")
+        assert [run["name"] for run in json.loads(result.out)] == ["cut"]
+        (line,) = result.err.splitlines()
+        assert line.startswith("run cut was interrupted: ")
+
+    def test_warns_of_a_store_that_is_broken(self, tracker: Tracker) -> None:
+        journalled("cut")
+        Path("mlflow.db").write_bytes(b"no database" * 1_000)
+        result = tracker("runs", "--format", "json")
+        assert [run["name"] for run in json.loads(result.out)] == ["cut"]
+        assert result.err.startswith("warning: ")
+        assert "what is shown are the runs that were not sent to it yet" in result.err
+
+    def test_ranks_unsent_runs_by_the_metric_that_the_store_will_have(self, tracker: Tracker) -> None:
+        journalled("done", "FINISHED", metric="val_loss")
+        (before,) = json.loads(tracker("runs", "--format", "json").out)
+        assert before["metric"]["name"] == "val_loss"
+        assert tracker("sync").status == 0
+        (after,) = json.loads(tracker("runs", "--format", "json").out)
+        assert before["metric"] == after["metric"]
+
+    def test_says_what_takes_on_a_run_that_may_go_on_elsewhere(self, tracker: Tracker) -> None:
+        far = journalled("far")
+        owner = {"host": "elsewhere", "pid": 7, "start": 1, "boot": None}
+        Path(".tracker", far, "owner.json").write_text(json.dumps(owner))
+        result = tracker("runs", "--format", "json")
+        assert [run["status"] for run in json.loads(result.out)] == ["RUNNING"]
+        short = far[:8]
+        assert result.err == (
+            "run far was begun on elsewhere, and whether it goes on there cannot be told from here: once you know that "
+            f"it does not, `tracker resume {short} --gone` goes on with it, `tracker close {short} --gone` ends it\n"
+        )
+        assert tracker("runs", "--experiment", "other").err.count("elsewhere") == 0
+        assert tracker("close", short, "--gone").status == 0
 
     def test_shows_a_run_of_a_folder_that_was_moved(self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
         journalled("done", "FINISHED")

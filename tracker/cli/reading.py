@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.cli.options import journals_of
-from tracker.cli.terminal import complain, warn
+from tracker.cli.terminal import complain, some, warn
 from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, journals, unsettled
 from tracker.runs import INTERRUPTED, UNSENT_TAG
+from tracker.store.failures import BrokenError, UnreachableError
+from tracker.store.schema import State, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,19 +53,33 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
     from tracker.store.read import read_experiment
     from tracker.store.values import JOURNAL_TAG
 
-    kept = {run.run_id: run for run in map(_run, _unsettled(location, experiment))}
+    waiting = [journal for journal in _unsettled(location) if journal.started.experiment == experiment]
+    kept = {run.run_id: run for run in map(_run, waiting)}
     try:
         held = read_experiment(location, experiment, by_epoch=by_epoch)
     except StoreError as error:
         check_not_gone(location)
-        if not kept:
-            raise
-        if not (location.database and not location.database.exists()):
+        if not waiting:
+            raise StoreError(f"{error}{_of_others(location)}") from error
+        if not _is_new_to(location, error):
             warn(f"{error}; what is shown are the runs that were not sent to it yet")
-        held = Experiment(experiment, {}, (), ())
+        held = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
     others = [run for run in held.runs if not {run.run_id, run.tags.get(JOURNAL_TAG)} & kept.keys()]
     runs = sorted((*others, *kept.values()), key=lambda run: (run.started or 0, run.run_id))
     return replace(held, runs=tuple(runs))
+
+
+def _of_others(location: Location) -> str:
+    """Name the experiments of which journals hold what the store has not got, if there are any."""
+    names = sorted({repr(journal.started.experiment) for journal in _unsettled(location) if journal.unsent})
+    return f"; runs that were not sent to it yet: see --experiment {some(names)}" if names else ""
+
+
+def _is_new_to(location: Location, error: StoreError) -> bool:
+    """Tell whether nothing is wrong with a store but that it is yet to be made, or to be sent its first run."""
+    if not location.database or isinstance(error, UnreachableError | BrokenError):
+        return False
+    return state_of(location.database) in {State.ABSENT, State.READY}
 
 
 @contextmanager
@@ -118,13 +134,15 @@ def store_of(journal: Journal) -> Location:
     return locate(str(beside / database.name) if database else uri, beside)
 
 
-def _unsettled(location: Location, experiment: str) -> list[Journal]:
-    """Return the journals of an experiment's runs that the store does not have as they are."""
-    return [
-        journal
-        for journal in unsettled(journals_of(location))
-        if journal.started.experiment == experiment and store_of(journal).uri == location.uri
-    ]
+def begun_elsewhere(location: Location, experiment: str) -> list[Journal]:
+    """Return the journals of an experiment's runs of which nobody here knows whether they go on."""
+    kept = _unsettled(location)
+    return [journal for journal in kept if (journal.started.experiment, journal.state) == (experiment, "unknown")]
+
+
+def _unsettled(location: Location) -> list[Journal]:
+    """Return the journals of the runs that the store does not have as they are."""
+    return [journal for journal in unsettled(journals_of(location)) if store_of(journal).uri == location.uri]
 
 
 def _run(journal: Journal) -> Run:

@@ -96,6 +96,17 @@ def _results() -> Iterator[None]:
         ) from error
 
 
+def why_failed(error: OSError) -> str:
+    """Return what the system refused: to take more on standard output, where it does, else what the error is about."""
+    try:
+        say("", end="")
+    except TrackerError as full:
+        return str(full)
+    if error.filename is None:
+        return f"cannot go on: {error.strerror or error}; see to this folder, and to where standard output leads"
+    return f"cannot go on with {error.filename!r}: {error.strerror}"
+
+
 def _silence(stream: TextIO) -> None:
     """Let what is still in a stream's buffer go nowhere, or the interpreter would fail over it at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -145,9 +156,23 @@ def some(names: Sequence[str]) -> str:
 
 def tell_of_interrupted(name: str, run_id: str) -> None:
     """Say that a run was interrupted, and what goes on with it or ends it, in the store that the command was given."""
-    uri = named_store()
-    end = f"{run_id[:SHORT_ID]}{'' if uri is None else f' --tracking-uri={shlex.quote(uri)}'}"
+    end = _reaching(run_id)
     notice(f"run {name} was interrupted: `tracker resume {end}` goes on with it, `tracker close {end}` ends it")
+
+
+def tell_of_elsewhere(name: str, run_id: str, host: str) -> None:
+    """Say that nobody here knows whether a run goes on, and what takes it on once it does not."""
+    resumes, closes = (f"`tracker {verb} {_reaching(run_id)} --gone`" for verb in ("resume", "close"))
+    notice(
+        f"run {name} was begun on {host}, and whether it goes on there cannot be told from here: once you know that it "
+        f"does not, {resumes} goes on with it, {closes} ends it"
+    )
+
+
+def _reaching(run_id: str) -> str:
+    """Return what names a run to a command, in the store that this one was given."""
+    uri = named_store()
+    return f"{run_id[:SHORT_ID]}{'' if uri is None else f' --tracking-uri={shlex.quote(uri)}'}"
 
 
 def warn_of_unreadable(experiment: Experiment) -> None:
