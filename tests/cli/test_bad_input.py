@@ -118,6 +118,16 @@ class TestDatasets:
         assert said in one_line(result)
 
 
+class TestFolders:
+    def test_a_working_folder_that_is_gone_is_told_in_one_line(self, tracker: Tracker) -> None:
+        Path.cwd().rmdir()
+        result = tracker("runs")
+        assert (result.status, result.out) == (1, "")
+        assert result.err == (
+            "tracker: cannot go on: No such file or directory; see to this folder, and to where standard output leads\n"
+        )
+
+
 class TestStores:
     @pytest.mark.parametrize("command", ["report", "runs", "ui"])
     def test_a_folder_without_a_store_is_told_and_stays_without(self, tracker: Tracker, command: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,8 @@ from tracker.cli import tracker as group
 if TYPE_CHECKING:
     from tests.cli.conftest import Tracker
 
+FULL = Path("/dev/full")
+TRACKER = Path(sys.executable).with_name("tracker")
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -49,3 +54,29 @@ def test_the_help_of_run_lists_the_networks_own_options(tracker: Tracker) -> Non
     said = tracker("run", "--help").out.split("Options of --model cnn:")[1]
     assert "--dropout FLOAT" in said
     assert "[default: 0.3]" in said
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["--help", "run --help", "--version"])
+def test_that_nobody_can_take_is_one_line_and_no_traceback(words: str, unbuffered: str) -> None:
+    with FULL.open("w") as full:
+        result = subprocess.run(
+            [TRACKER, *words.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("tracker: ")
+    assert "No space left on device; see " in line
+    assert "standard output" in line
+
+
+@pytest.mark.parametrize("words", ["--version", "data --help"])
+def test_that_nobody_wants_is_no_error(words: str) -> None:
+    called = subprocess.run(["sh", "-c", f'"$0" {words} >&-', TRACKER], capture_output=True, text=True, check=False)
+    assert (called.returncode, called.stderr) == (0, "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +23,7 @@ from tracker.cli.resume import close, resume
 from tracker.cli.run import run
 from tracker.cli.runs import runs
 from tracker.cli.sync import sync
-from tracker.cli.terminal import complain
+from tracker.cli.terminal import complain, why_failed
 from tracker.cli.ui import ui
 from tracker.errors import TrackerError
 
@@ -52,7 +53,15 @@ for command in (run, report, next_command, compare, runs, resume, close, sync, r
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every error is one line on standard error."""
+    _open_closed()
     sys.exit(_status(arguments))
+
+
+def _open_closed() -> None:
+    """Let what is said go nowhere where who called has closed a stream (``>&-``)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (it stays open to the end)
 
 
 def _status(arguments: Sequence[str] | None) -> int:
@@ -73,4 +82,7 @@ def _status(arguments: Sequence[str] | None) -> int:
         # The reader of our output has gone (`tracker runs | head`): nothing more to say, and nothing to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        complain(why_failed(error))
+        return NOT_DONE
     return status if isinstance(status, int) else DONE
