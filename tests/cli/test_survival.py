@@ -213,6 +213,18 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     assert interrupted.journal.state == "interrupted"
 
 
+def test_data_that_is_gone_is_told_of_with_what_says_where_it_is(interrupted: Folder) -> None:
+    (interrupted.path / "genres").rename(interrupted.path / "music")
+    status, out, err = interrupted.call("resume", NAME)
+    assert (status, out) == (1, "")
+    assert err == (
+        "tracker: there is no folder or manifest genres; check the path given; if the data was moved, say by "
+        "--data PATH where it is now\n"
+    )
+    status, _, err = interrupted.call("resume", NAME, "--data", "elsewhere")
+    assert (status, err) == (1, "tracker: there is no folder or manifest elsewhere; check the path given\n")
+
+
 def test_a_run_is_resumed_by_one_at_a_time(interrupted: Folder) -> None:
     with resuming(interrupted.journal.folder):
         status, out, err = interrupted.call("resume", NAME)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import journals_of, locate_store, uri_option
-from tracker.cli.terminal import notice, warn
-from tracker.errors import TrackerError
+from tracker.cli.terminal import notice, say, warn
+from tracker.errors import DataError, TrackerError
 
 if TYPE_CHECKING:
     from tracker.cli.prepare import Prepared
@@ -64,12 +64,11 @@ def resume(*, run: str, data: Path | None, offline: bool, gone: bool, tracking_u
         if journal.state == "finished":
             raise TrackerError(f"run {journal.started.name} is finished: there is nothing to go on with")
         _refuse_alive(journal, gone=gone)
-        click.echo(_go_on(journal, data, offline=offline))
+        say(_go_on(journal, data, offline=offline))
 
 
 def _go_on(journal: Journal, data: Path | None, *, offline: bool) -> str:
     """Train a run on to its end, and return its id."""
-    from tracker.cli.prepare import DEMO, prepare
     from tracker.cli.reading import store_of
     from tracker.cli.record import KEEP_GOING_TAG, Place, Recorder
     from tracker.cli.train import refuse_unusable, train_recorded
@@ -77,14 +76,25 @@ def _go_on(journal: Journal, data: Path | None, *, offline: bool) -> str:
     plan, tags = _plan(journal), journal.started.tags
     place = Place(store_of(journal), journal.folder.parent, journal.started.experiment, offline)
     refuse_unusable(place.location)
-    source = data or (None if tags["tracker.data"] == DEMO else Path(tags["tracker.data"]))
-    prepared = prepare(source, plan.split, plan.spectrogram)
+    prepared = _prepared(tags["tracker.data"], data, plan)
     _refuse_changed(journal, plan, prepared)
     _tell_where(journal)
     note = tags.get("mlflow.note.content")
     keep_going = KEEP_GOING_TAG in tags
     recorder = Recorder(place, journal.started.name, plan, prepared, note, journal, keep_going=keep_going)
     return train_recorded(recorder, plan, prepared)
+
+
+def _prepared(before: str, now: Path | None, plan: RunPlan) -> Prepared:
+    """Prepare the data that a run began with, where it is now."""
+    from tracker.cli.prepare import DEMO, prepare
+
+    if now or before == DEMO:
+        return prepare(now, plan.split, plan.spectrogram)
+    try:
+        return prepare(Path(before), plan.split, plan.spectrogram)
+    except DataError as error:
+        raise DataError(f"{error}; if the data was moved, say by --data PATH where it is now") from error
 
 
 @click.command(epilog=_CLOSE_EXAMPLES, short_help="End an interrupted run as it is.")
@@ -114,7 +124,7 @@ def close(*, run: str, gone: bool, tracking_uri: str | None) -> None:
     except TrackerError as error:
         delivery = None
         warn(f"run {journal.started.name} is closed, but not sent: {error}; `tracker sync` sends it")
-    click.echo(delivery.run_id if delivery else journal.id)
+    say(delivery.run_id if delivery else journal.id)
 
 
 def _found(run: str, tracking_uri: str | None) -> Journal:
