@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tracker.errors import JournalError
-from tracker.journal.disk import copy_synced, disk_errors, place_whole, remove_unfinished, write_synced, write_whole
+from tracker.journal.disk import disk_errors, place_whole, remove_unfinished, sync_tree, write_synced, write_whole
 
 
 def fail(_temporary: Path) -> None:
@@ -88,23 +88,16 @@ class TestPlaceWhole:
         assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-class TestCopySynced:
-    def test_copies_what_links_lead_to(self, tmp_path: Path) -> None:
-        (tmp_path / "source/sub").mkdir(parents=True)
-        (tmp_path / "source/sub/a").write_bytes(b"1")
-        (tmp_path / "source/link").symlink_to("sub/a")
-        copy_synced(tmp_path / "source", tmp_path / "copy")
-        (tmp_path / "source/sub/a").write_bytes(b"2")
-        assert (tmp_path / "copy/link").read_bytes() == (tmp_path / "copy/sub/a").read_bytes() == b"1"
-        assert not (tmp_path / "copy/link").is_symlink()
+class TestSyncTree:
+    def test_leaves_a_folder_as_it_is(self, tmp_path: Path) -> None:
+        (tmp_path / "made/sub").mkdir(parents=True)
+        (tmp_path / "made/sub/a").write_bytes(b"1")
+        sync_tree(tmp_path / "made")
+        assert (tmp_path / "made/sub/a").read_bytes() == b"1"
 
-    def test_refuses_a_link_that_leads_nowhere(self, tmp_path: Path) -> None:
-        (tmp_path / "source").mkdir()
-        (tmp_path / "source/link").symlink_to("gone")
-        with pytest.raises(JournalError) as error, disk_errors("keep", tmp_path / "copy"):
-            copy_synced(tmp_path / "source", tmp_path / "copy")
-        assert "No such file or directory" in str(error.value)
-        assert "\n" not in str(error.value)
+    def test_says_that_there_is_no_such_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            sync_tree(tmp_path / "gone")
 
 
 class TestRemoveUnfinished:

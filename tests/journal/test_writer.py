@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -373,34 +374,45 @@ class TestAttachBytes:
         assert files(folder) == {"journal.jsonl", "run.lock"}
 
 
-class TestAttachFolder:
-    @pytest.fixture
-    def model(self, tmp_path: Path) -> Path:
-        (tmp_path / "model/data").mkdir(parents=True)
-        (tmp_path / "model/MLmodel").write_text("flavors:")
-        (tmp_path / "model/data/model.keras").write_bytes(bytes(1000))
-        return tmp_path / "model"
+def write_model(folder: Path) -> None:
+    (folder / "data").mkdir(parents=True)
+    (folder / "MLmodel").write_text("flavors:")
+    (folder / "data/model.keras").write_bytes(bytes(1000))
 
-    def test_keeps_a_copy_and_says_so(self, folder: Path, started: Started, model: Path) -> None:
+
+class TestAttachFolder:
+    def test_keeps_what_is_written_and_says_so(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
-            writer.attach_folder("model", model)
-        assert files(folder / "artifacts/model") == files(model) == {"MLmodel", "data/model.keras"}
+            writer.attach_folder("model", write_model)
+        assert files(folder / "artifacts/model") == {"MLmodel", "data/model.keras"}
         assert read(folder).entries == (started, Attached("model"))
 
-    def test_replaces_one_that_is_there(self, folder: Path, started: Started, model: Path) -> None:
-        with JournalWriter.create(folder, started) as writer:
-            writer.attach_folder("model", model)
+    def test_replaces_one_that_is_there(self, folder: Path, started: Started) -> None:
+        def write_another(model: Path) -> None:
+            write_model(model)
             (model / "MLmodel").rename(model / "MLmodel2")
-            writer.attach_folder("model", model)
+
+        with JournalWriter.create(folder, started) as writer:
+            writer.attach_folder("model", write_model)
+            writer.attach_folder("model", write_another)
         assert files(folder / "artifacts") == {"model/MLmodel2", "model/data/model.keras"}
         assert files(folder) - {f"artifacts/{path}" for path in files(folder / "artifacts")} == {
             "journal.jsonl",
             "run.lock",
         }
 
-    def test_refuses_what_is_no_folder(self, folder: Path, started: Started, tmp_path: Path) -> None:
-        with JournalWriter.create(folder, started) as writer, pytest.raises(ValueError, match="source must be a fold"):
-            writer.attach_folder("model", tmp_path / "gone")
+    def test_leaves_nothing_of_one_that_could_not_be_written(self, folder: Path, started: Started) -> None:
+        def fail(model: Path) -> None:
+            write_model(model)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with (
+            JournalWriter.create(folder, started) as writer,
+            pytest.raises(JournalError, match=r"cannot keep the artifact .*model: No space left .*; make room on that"),
+        ):
+            writer.attach_folder("model", fail)
+        assert read(folder).entries == (started,)
+        assert files(folder) == {"journal.jsonl", "run.lock"}
 
 
 class TestClose:

@@ -55,16 +55,6 @@ class TestSaveKerasModel:
         assert np.allclose(mlflow.keras.load_model(uri).predict_on_batch(example), expected, atol=1e-6)
         assert np.allclose(mlflow.pyfunc.load_model(uri).predict(example), expected, atol=1e-6)
 
-    def test_replaces_what_was_there_and_leaves_nothing_else(
-        self, tmp_path: Path, model: keras.Model, example: np.ndarray
-    ) -> None:
-        (tmp_path / "model").mkdir()
-        (tmp_path / "model/left from before").touch()
-        save_keras_model(tmp_path / "model", model, example)
-        assert [path.name for path in tmp_path.iterdir()] == ["model"]
-        assert (tmp_path / "model/MLmodel").exists()
-        assert not (tmp_path / "model/left from before").exists()
-
     def test_has_signature_and_requirements(self, tmp_path: Path, model: keras.Model, example: np.ndarray) -> None:
         save_keras_model(tmp_path / "model", model, example)
         signature = mlflow.models.Model.load(str(tmp_path / "model")).signature

@@ -8,9 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
@@ -20,6 +18,7 @@ from tracker.cli.courier import Courier, let_go
 from tracker.cli.prepare import identity
 from tracker.cli.terminal import notice, warn
 from tracker.conclusions.outcomes import DEFAULT_METRIC
+from tracker.conclusions.sentences.words import count
 from tracker.data.splits import manifest_text
 from tracker.entries import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
 from tracker.errors import JournalError
@@ -35,6 +34,7 @@ from tracker.training.networks import network_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from tracker.cli.prepare import Prepared
@@ -203,8 +203,9 @@ class Recorder:
         """Say how the run ended, if not well, and whether it is still to be sent."""
         if error is not None:
             ended = "failed" if isinstance(error, Exception) else "was interrupted"
+            done = count(len(self._epochs), "epoch")
             notice(
-                f"run {self.run_id} ({self.name}) {ended} after {len(self._epochs)} epochs; what it had is logged, and "
+                f"run {self.run_id} ({self.name}) {ended} after {done}; what it had is logged, and "
                 f"`tracker resume {self.run_id}` goes on with it"
             )
         if not let_go(self.folder):
@@ -270,10 +271,7 @@ class Recorder:
     def _attach_model(self, outcome: Outcome) -> None:
         from tracker.store.model import save_keras_model
 
-        with tempfile.TemporaryDirectory() as folder:
-            saved = Path(folder, MODEL)
-            save_keras_model(saved, outcome.model, outcome.example)
-            self.writer.attach_folder(MODEL, saved)
+        self.writer.attach_folder(MODEL, lambda folder: save_keras_model(folder, outcome.model, outcome.example))
 
     def _as_run(self, outcome: Outcome) -> Run:
         """Return the run as a reader of the store will find it."""

@@ -102,10 +102,19 @@ def write_synced(path: Path, data: bytes) -> None:
         os.fsync(opened.fileno())
 
 
-def copy_synced(source: Path, path: Path) -> None:
-    """Copy a folder with all that is in it, following links, and sync it."""
-    shutil.copytree(source, path, copy_function=_copy_file)
-    for folder, _, _ in os.walk(path):
+def sync_tree(path: Path) -> None:
+    """Sync a folder with all that is in it.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder.
+    """
+    sync_folder(path)
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with Path(folder, name).open("rb+") as opened:
+                os.fsync(opened.fileno())
         sync_folder(Path(folder))
 
 
@@ -124,12 +133,6 @@ def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process was writing in a folder."""
     for path in folder.glob(".*.tmp"):
         _remove(path)
-
-
-def _copy_file(source: str, target: str) -> None:
-    shutil.copyfile(source, target)
-    with Path(target).open("rb+") as opened:
-        os.fsync(opened.fileno())
 
 
 def _move(temporary: Path, target: Path, folder: Path) -> None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Self
 from tracker.entries import Attached, Entry, Started
 from tracker.journal.delivery import read_delivery, write_delivery
 from tracker.journal.disk import (
-    copy_synced,
     disk_errors,
     place_whole,
     remove_unfinished,
     sync_folder,
+    sync_tree,
     write_synced,
     write_whole,
 )
@@ -164,11 +164,21 @@ class JournalWriter:
         """
         self._attach(path, lambda temporary: write_synced(temporary, data))
 
-    def attach_folder(self, path: str, source: Path) -> None:
-        """Keep a copy of a folder as an artifact, and write that it is ready; otherwise as `attach_bytes`."""
-        if not source.is_dir():
-            raise ValueError(f"source must be a folder, got {source}")
-        self._attach(path, lambda temporary: copy_synced(source, temporary))
+    def attach_folder(self, path: str, write: Callable[[Path], None]) -> None:
+        """Let a folder be written as an artifact, and write that it is ready; otherwise as `attach_bytes`.
+
+        Parameters
+        ----------
+        path : str
+        write : callable
+            Makes the folder, at the path that it is given.
+        """
+
+        def write_and_sync(temporary: Path) -> None:
+            write(temporary)
+            sync_tree(temporary)
+
+        self._attach(path, write_and_sync)
 
     def close(self) -> None:
         """Let go of the journal; a run that did not end is interrupted from here on."""

@@ -7,10 +7,7 @@ MLflow's global active run. ``runs:/ID/model`` loads either, and MLflow's UI off
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import mlflow.keras
@@ -18,6 +15,8 @@ import numpy as np
 from mlflow.models import infer_signature
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import ArrayLike, NDArray
 
 REQUIREMENTS = ("keras", "tensorflow", "numpy")
@@ -32,12 +31,12 @@ class Model(Protocol):
 
 
 def save_keras_model(folder: Path, model: Model, example: NDArray[np.float32]) -> None:
-    """Save a model as a folder that MLflow and Keras load, with signature and requirements; whole or not at all.
+    """Save a model as a folder that MLflow and Keras load, with signature and requirements.
 
     Parameters
     ----------
     folder : Path
-        Replaced if it is there. MLflow puts the time and an id of its own inside: saving again gives another folder.
+        New. MLflow puts the time and an id of its own inside: saving again gives another folder.
     model : keras.Model
     example : ndarray, shape (n, ...)
         What the model takes, at least one.
@@ -50,10 +49,4 @@ def save_keras_model(folder: Path, model: Model, example: NDArray[np.float32]) -
     one = example[:1]
     signature = infer_signature(one, np.asarray(model(one, training=False)))
     pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".model-") as temporary:
-        path = Path(temporary, "model")
-        mlflow.keras.save_model(model, str(path), signature=signature, pip_requirements=pinned)
-        if folder.exists():
-            shutil.rmtree(folder)
-        path.replace(folder)
+    mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
