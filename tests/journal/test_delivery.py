@@ -34,7 +34,18 @@ class TestReadDelivery:
     def test_is_none_before_anything_was_sent(self, tmp_path: Path) -> None:
         assert read_delivery(tmp_path) is None
 
-    @pytest.mark.parametrize("text", ["", "null", '{"run_id": "a"}', '"\\'])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "null",
+            '{"run_id": "a"}',
+            '"\\',
+            '{"run_id": "a", "artifacts": "b", "entries": -1}',
+            '{"run_id": "a", "artifacts": "b", "entries": "7"}',
+            '{"run_id": 1, "artifacts": "b", "entries": 7}',
+        ],
+    )
     def test_is_none_where_the_file_is_damaged(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "delivery.json").write_text(text)
         assert read_delivery(tmp_path) is None

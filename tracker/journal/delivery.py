@@ -38,9 +38,16 @@ def read_delivery(folder: Path) -> Delivery | None:
             return None
         data = path.read_bytes()
     try:
-        return Delivery(**json.loads(data))
+        found = Delivery(**json.loads(data))
     except (TypeError, ValueError):
         return None
+    return found if _is_sound(found) else None
+
+
+def _is_sound(found: Delivery) -> bool:
+    """Tell whether what a file said is of the kinds that it should be."""
+    texts = isinstance(found.run_id, str) and isinstance(found.artifacts, str)
+    return texts and type(found.entries) is int and found.entries >= 0
 
 
 def write_delivery(folder: Path, delivery: Delivery) -> None:
