@@ -119,9 +119,10 @@ def _wrong(location: Location, database: Path, writers: int, epochs: int) -> lis
     if len(runs) != writers or experiments != ["Default", EXPERIMENT]:
         wrong.append(f"{writers} runs of one experiment were sent, and there are {sorted(runs)}")
     for number in range(writers):
+        run = runs.get(f"run {number}")
         for i, key in enumerate(METRICS):
             expected = [_value(number, epoch, i) for epoch in range(1, epochs + 1)]
-            if runs[f"run {number}"].curves[key].values.tolist() != expected:
+            if not run or key not in run.curves or run.curves[key].values.tolist() != expected:
                 wrong.append(f"the {key} of run {number} is not what was sent")
     return wrong
 

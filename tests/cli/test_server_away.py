@@ -158,6 +158,9 @@ def answering(status: int, body: bytes) -> Iterator[str]:
 
 
 class TestCourier:
+    def test_that_never_began_has_nothing_to_wait_for(self, tmp_path: Path) -> None:
+        Courier(locate(None, tmp_path), tmp_path).finish()
+
     @pytest.mark.parametrize(
         ("status", "body", "said"),
         [

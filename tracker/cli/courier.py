@@ -146,7 +146,12 @@ class Courier:
         self._news.set()
 
     def finish(self) -> None:
-        """Wait until all has been brought, or patience is at its end; says so where it takes long."""
+        """Wait until all has been brought, or patience is at its end; says so where it takes long.
+
+        One that never began has nothing to bring.
+        """
+        if self._thread.ident is None:
+            return
         self._closing.set()
         self._news.set()
         self._thread.join(min(SILENCE_S, self._patience_s))

@@ -16,6 +16,7 @@ from tracker.cli.terminal import notice, say, some, tell_of_interrupted, warn
 from tracker.errors import StoreError
 from tracker.journal.reader import unsettled
 from tracker.runs import FINISHED, Run, RunPlan, number_text
+from tracker.store.failures import BusyError
 from tracker.store.schema import State, refusal, state_of
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ def refuse_unusable(location: Location) -> None:
         If it is of another version, or none.
     """
     if location.database:
-        state = state_of(location.database)
+        try:
+            state = state_of(location.database)
+        except BusyError:
+            return  # whoever sends the run tries again
         if state in {State.OLDER, State.NEWER, State.FOREIGN}:
             raise StoreError(refusal(location.database, state))
 
