@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Tracker
     from tracker.entries import Status
 
-
+FULL = Path("/dev/full")
+TRACKER = Path(sys.executable).with_name("tracker")
 NOBODY = "http://127.0.0.1:9"
 """An address at which nothing answers: the port of a protocol that discards."""
 
@@ -200,3 +203,41 @@ class TestResume:
         result = tracker("resume", "cut")
         assert result.status == 1
         assert result.err == "tracker: run cut cannot go on: the param batch_size is missing; train it anew\n"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+@pytest.mark.usefixtures("tracker")
+class TestAStandardOutputThatTakesNothing:
+    def refused(self, *words: str) -> None:
+        """Call a command whose results nobody takes, and see that this is the last that it says."""
+        with FULL.open("w") as full:
+            result = subprocess.run([TRACKER, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert result.returncode == 1
+        assert "Traceback" not in result.stderr
+        assert result.stderr.splitlines()[-1] == (
+            "tracker: the results cannot be written to standard output: No space left on device; see where it leads"
+        )
+
+    def stored(self) -> list[tuple[str, str]]:
+        return [(run.name, run.status) for run in read_experiment(locate(None, Path.cwd()), "tracker").runs]
+
+    def test_leaves_a_run_sent(self, tracker: Tracker) -> None:
+        journalled("done", "FINISHED")
+        self.refused("sync")
+        assert self.stored() == [("done", "FINISHED")]
+        assert tracker("sync").err == "every run is in its store\n"
+
+    def test_leaves_a_run_closed(self) -> None:
+        journalled("cut")
+        self.refused("close", "cut")
+        assert self.stored() == [("cut", "KILLED")]
+
+    def test_leaves_a_store_mended_and_what_is_left_to_the_next_time(self, tracker: Tracker) -> None:
+        for number in range(2):
+            journalled(f"run {number}", "FINISHED", start=1_700_000_000_000 + number)
+        assert tracker("sync").status == 0
+        Path("mlflow.db").unlink()
+        self.refused("repair")
+        assert self.stored() == [("run 0", "FINISHED")]
+        assert tracker("repair").status == 0
+        assert self.stored() == [("run 0", "FINISHED"), ("run 1", "FINISHED")]

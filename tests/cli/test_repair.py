@@ -204,6 +204,13 @@ class TestAStoreThatIsGone:
         assert tracker("repair").status == 0
         assert sorted(run.name for run in stored()) == ["done", "waiting"]
 
+    def test_is_made_anew_with_one_epoch_in_the_singular(self, tracker: Tracker) -> None:
+        journal = journalled("short", ended=False) / "journal.jsonl"
+        assert tracker("sync").status == 0
+        journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:3]))
+        DATABASE.unlink()
+        assert tracker("repair").err.splitlines()[-1] == "run short is rebuilt with 1 epoch"
+
     def test_and_never_had_a_run_is_not_made(self, tracker: Tracker) -> None:
         journalled("done")
         result = tracker("repair")

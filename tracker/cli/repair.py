@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import journals_of, locate_store, uri_option
-from tracker.cli.terminal import complain, notice, some, warn
+from tracker.cli.terminal import complain, counted, notice, say, some, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +134,7 @@ def _relocate(location: Location) -> None:
     if copy:
         notice(f"the store as it was is kept in {copy}")
     for place in moved:
-        click.echo(place.new)
+        say(place.new)
 
 
 def _lost(location: Location, kept: Sequence[Journal]) -> list[Journal]:
@@ -176,8 +176,8 @@ def _rebuilt(location: Location, journal: Journal) -> bool:
     if delivery is None:
         complain(f"{name} is being sent by another process: run `tracker repair` again once that has ended")
         return False
-    notice(f"{name} is rebuilt with {len(journal.epochs)} epochs")
-    click.echo(delivery.run_id)
+    notice(f"{name} is rebuilt with {counted(len(journal.epochs), 'epoch')}")
+    say(delivery.run_id)
     return True
 
 

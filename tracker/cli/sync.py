@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracker.cli.options import journals_of, locate_store, uri_option
-from tracker.cli.terminal import complain, notice, tell_of_interrupted
+from tracker.cli.terminal import complain, notice, say, tell_of_interrupted
 
 if TYPE_CHECKING:
     from tracker.journal.reader import Journal
@@ -57,5 +57,5 @@ def _sent(journal: Journal) -> bool:
         return True
     if journal.state == "interrupted":
         tell_of_interrupted(journal.started.name, journal.id)
-    click.echo(delivery.run_id)
+    say(delivery.run_id)
     return True

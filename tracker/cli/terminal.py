@@ -154,6 +154,11 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def counted(number: int, what: str) -> str:
+    """Return ``1 epoch``, ``3 epochs``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def tell_of_interrupted(name: str, run_id: str) -> None:
     """Say that a run was interrupted, and what goes on with it or ends it, in the store that the command was given."""
     end = _reaching(run_id)
