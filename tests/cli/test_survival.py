@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TRACKER = Path(sys.executable).with_name("tracker")
 SHORT = ("--segment", "0.5", "--epochs", "6", "--kernel", "3", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3")
 NAME = "k3-lr0.001-plateau0.5x1-stop4-s3"
+FULL = Path("/dev/full")
 NOBODY = "http://127.0.0.1:9"
 """An address at which nothing answers: the port of a protocol that discards."""
 
@@ -41,14 +42,14 @@ class Folder:
     path: Path
     cache: Path
 
-    def popen(self, *words: object) -> subprocess.Popen[str]:
+    def popen(self, *words: object, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start a command."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "TRACKER"))}
         return subprocess.Popen(
             [TRACKER, *map(str, words)],
             cwd=self.path,
             env=variables | {"TRACKER_CACHE": str(self.cache)},
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -211,6 +212,17 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     assert keras.startswith("keras 2.")
     assert network == "the code in models/cnn.py"
     assert interrupted.journal.state == "interrupted"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+def test_a_run_that_is_resumed_ends_though_standard_output_takes_nothing(interrupted: Folder, whole: Run) -> None:
+    with FULL.open("w") as full, interrupted.popen("resume", NAME, stdout=full.fileno()) as process:
+        _, err = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert err.splitlines()[-1] == (
+        "tracker: the results cannot be written to standard output: No space left on device; see where it leads"
+    )
+    assert same(interrupted.runs[0], whole)
 
 
 def test_data_that_is_gone_is_told_of_with_what_says_where_it_is(interrupted: Folder) -> None:
