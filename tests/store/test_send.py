@@ -17,6 +17,7 @@ from tests.logged import START, STARTED, epochs
 from tests.store.conftest import whole_journal
 from tracker.entries import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged
 from tracker.errors import StoreError
+from tracker.runs import REASON_TAG
 from tracker.store.failures import GoneError, UnreachableError
 from tracker.store.location import Location, locate
 from tracker.store.open import open_store
@@ -24,7 +25,7 @@ from tracker.store.read import read_experiment
 from tracker.store.repair import relocate
 from tracker.store.schema import reading
 from tracker.store.send import Sender
-from tracker.store.values import JOURNAL_TAG, REASON_TAG
+from tracker.store.values import JOURNAL_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

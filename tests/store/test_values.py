@@ -4,7 +4,8 @@ import pytest
 
 from tests.logged import START, STARTED, epochs
 from tracker.entries import Ended, EpochDone, Measured, Resumed, Tagged
-from tracker.store.values import REASON_TAG, Value, ended, started, tags, values
+from tracker.runs import REASON_TAG
+from tracker.store.values import Value, ended, started, tags, values
 
 
 class TestStarted:

@@ -61,7 +61,7 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
 
 def _record(study: Study, position: int) -> dict[str, object]:
     """Return a run for programs; what is not known is null."""
-    from tracker.store.values import REASON_TAG
+    from tracker.runs import REASON_TAG
 
     found = study.outcomes[position]
     run = found.run

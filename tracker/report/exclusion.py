@@ -9,7 +9,7 @@ from tracker.conclusions.clips import clip_key
 from tracker.conclusions.twins import identical
 from tracker.design import terms_of
 from tracker.report.contents import Excluded
-from tracker.runs import FINISHED, INTERRUPTED, Run
+from tracker.runs import FINISHED, INTERRUPTED, REASON_TAG, Run
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -22,10 +22,8 @@ _REASONS = {
     "SCHEDULED": "has not begun",
 }
 
-_WHY = "tracker.reason"
-"""The tag that says why a run failed or was killed; tracker's own errors need no name before their words."""
-
 _OWN_ERROR = re.compile(r"(?:Data|Journal|Store|Training)Error: ")
+"""Before a reason: tracker's own errors need no name before their words."""
 
 _LONGEST_WHY = 200
 """Characters of a reason that are told: an error's one line, and not all of a stranger's."""
@@ -74,7 +72,7 @@ def _unfinished(run: Run) -> str | None:
 
 def _why(run: Run) -> str:
     """Return on one line why a run did not finish, as far as it says so."""
-    said = " ".join(run.tags.get(_WHY, "").split())
+    said = " ".join(run.tags.get(REASON_TAG, "").split())
     told = said[own.end() :] if (own := _OWN_ERROR.match(said)) else said
     return told if len(told) <= _LONGEST_WHY else f"{told[: _LONGEST_WHY - 1]}…"
 

@@ -24,6 +24,9 @@ INTERRUPTED = "INTERRUPTED"
 UNSENT_TAG = "tracker.unsent"
 """Marks a run that its journal holds and its store does not, or not all of it; never sent itself."""
 
+REASON_TAG = "tracker.reason"
+"""Says in one line why a run failed or was ended."""
+
 NOTE_END = "<!-- tracker: what came out -->"
 """In a run's description (``mlflow.note.content``) the line between the person's note and what tracker adds."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tracker.runs import REASON_TAG
 from tracker.store.client import (
     Dataset,
     DatasetInput,
@@ -16,7 +17,6 @@ from tracker.store.client import (
     one_line_errors,
 )
 from tracker.store.limits import check_keys, check_params, check_tags
-from tracker.store.values import REASON_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.entries import Ended, EpochDone, Measured, Resumed, Started, Tagged
+from tracker.runs import REASON_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 JOURNAL_TAG = "tracker.journal"
 """Which journal a run was written from: one journal has at most one run in a store."""
-
-REASON_TAG = "tracker.reason"
-"""Why a run failed or was ended, in one line."""
 
 NAME_TAG = "mlflow.runName"
 """Where MLflow itself repeats a run's name."""
