@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from tracker.store.failures import BrokenError, UnreachableError
 from tracker.store.schema import State, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tracker.journal.reader import Journal
@@ -32,6 +32,9 @@ _STATUS = {
     "unknown": "RUNNING",
     "interrupted": INTERRUPTED,
 }
+
+HOST_TAG = "tracker.elsewhere"
+"""On a run of which nobody here knows whether it goes on: the host that it was begun on."""
 
 
 def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experiment:
@@ -53,14 +56,15 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
     from tracker.store.read import read_experiment
     from tracker.store.values import JOURNAL_TAG
 
-    waiting = [journal for journal in _unsettled(location) if journal.started.experiment == experiment]
+    journalled = _unsettled(location)
+    waiting = [journal for journal in journalled if journal.started.experiment == experiment]
     kept = {run.run_id: run for run in map(_run, waiting)}
     try:
         held = read_experiment(location, experiment, by_epoch=by_epoch)
     except StoreError as error:
         check_not_gone(location)
         if not waiting:
-            raise StoreError(f"{error}{_of_others(location)}") from error
+            raise StoreError(f"{error}{_of_others(journalled)}") from error
         if not _is_new_to(location, error):
             warn(f"{error}; what is shown are the runs that were not sent to it yet")
         held = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
@@ -69,9 +73,9 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
     return replace(held, runs=tuple(runs))
 
 
-def _of_others(location: Location) -> str:
+def _of_others(journalled: Sequence[Journal]) -> str:
     """Name the experiments of which journals hold what the store has not got, if there are any."""
-    names = sorted({repr(journal.started.experiment) for journal in _unsettled(location) if journal.unsent})
+    names = sorted({repr(journal.started.experiment) for journal in journalled if journal.unsent})
     return f"; runs that were not sent to it yet: see --experiment {some(names)}" if names else ""
 
 
@@ -79,7 +83,9 @@ def _is_new_to(location: Location, error: StoreError) -> bool:
     """Tell whether nothing is wrong with a store but that it is yet to be made, or to be sent its first run."""
     if not location.database or isinstance(error, UnreachableError | BrokenError):
         return False
-    return state_of(location.database) in {State.ABSENT, State.READY}
+    with suppress(StoreError):
+        return state_of(location.database) in {State.ABSENT, State.READY}
+    return False
 
 
 @contextmanager
@@ -134,12 +140,6 @@ def store_of(journal: Journal) -> Location:
     return locate(str(beside / database.name) if database else uri, beside)
 
 
-def begun_elsewhere(location: Location, experiment: str) -> list[Journal]:
-    """Return the journals of an experiment's runs of which nobody here knows whether they go on."""
-    kept = _unsettled(location)
-    return [journal for journal in kept if (journal.started.experiment, journal.state) == (experiment, "unknown")]
-
-
 def _unsettled(location: Location) -> list[Journal]:
     """Return the journals of the runs that the store does not have as they are."""
     return [journal for journal in unsettled(journals_of(location)) if store_of(journal).uri == location.uri]
@@ -151,7 +151,8 @@ def _run(journal: Journal) -> Run:
     run_id = journal.delivery.run_id if journal.delivery else journal.id
     run = run_of(journal.entries, _artifacts(journal), run_id, "RUNNING")
     unsent = {UNSENT_TAG: "true"} if journal.unsent else {}
-    return replace(run, status=_STATUS[journal.state], tags={**run.tags, **unsent})
+    elsewhere = {HOST_TAG: journal.owner.host} if journal.state == "unknown" and journal.owner else {}
+    return replace(run, status=_STATUS[journal.state], tags={**run.tags, **unsent, **elsewhere})
 
 
 def _artifacts(journal: Journal) -> Path:

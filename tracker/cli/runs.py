@@ -38,13 +38,12 @@ _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 @store_options
 def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     """List the runs: the options that differ, accuracy or other primary metric, best and stop epoch, status and age."""
-    from tracker.cli.reading import begun_elsewhere, read_all
+    from tracker.cli.reading import HOST_TAG, read_all
     from tracker.conclusions.outcomes import primary_metric
     from tracker.conclusions.study import study_of
     from tracker.runs import INTERRUPTED
 
-    location = locate_store(tracking_uri)
-    held = read_all(location, experiment, by_epoch=0)
+    held = read_all(locate_store(tracking_uri), experiment, by_epoch=0)
     warn_of_unreadable(held)
     metric = primary_metric(held.runs, held.tags.get("tracker.metric"))
     study = study_of(held.runs, metric, alpha=0.05, margin=0.05)
@@ -55,8 +54,8 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     for run in held.runs:
         if run.status == INTERRUPTED:
             tell_of_interrupted(run.name, run.run_id)
-    for journal in begun_elsewhere(location, experiment):
-        tell_of_elsewhere(journal.started.name, journal.id, journal.owner.host if journal.owner else "another host")
+        elif HOST_TAG in run.tags:
+            tell_of_elsewhere(run.name, run.run_id, run.tags[HOST_TAG])
 
 
 def _record(study: Study, position: int) -> dict[str, object]:
