@@ -16,9 +16,8 @@ import numpy as np
 
 from tracker.cli.courier import Courier, let_go
 from tracker.cli.prepare import identity
-from tracker.cli.terminal import notice, warn
+from tracker.cli.terminal import counted, notice, warn
 from tracker.conclusions.outcomes import DEFAULT_METRIC
-from tracker.conclusions.sentences.words import count
 from tracker.data.splits import manifest_text
 from tracker.entries import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
 from tracker.errors import JournalError
@@ -203,7 +202,7 @@ class Recorder:
         """Say how the run ended, if not well, and whether it is still to be sent."""
         if error is not None:
             ended = "failed" if isinstance(error, Exception) else "was interrupted"
-            done = count(len(self._epochs), "epoch")
+            done = counted(len(self._epochs), "epoch")
             notice(
                 f"run {self.run_id} ({self.name}) {ended} after {done}; what it had is logged, and "
                 f"`tracker resume {self.run_id}` goes on with it"
