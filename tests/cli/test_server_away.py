@@ -272,6 +272,14 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
     assert server.rows() == before
 
 
+def test_a_server_that_only_lacks_the_experiment_is_not_warned_of(tracker: Tracker, server: Server) -> None:
+    with begin(server.uri, "nobody sent") as writer:
+        writer.append(Ended(START + 9_000, "FINISHED"))
+    result = tracker("runs", "--experiment", "nobody sent", "--tracking-uri", server.uri)
+    assert (result.status, result.err) == (0, "")
+    assert "FINISHED, not sent" in result.out
+
+
 def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, server: Server) -> None:
     folders = []
     for _ in range(2):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,7 @@ from tracker.cli.terminal import complain, some, warn
 from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, journals, unsettled
 from tracker.runs import INTERRUPTED, UNSENT_TAG
-from tracker.store.failures import BrokenError, UnreachableError
-from tracker.store.schema import State, state_of
+from tracker.store.failures import GoneError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +64,7 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
         check_not_gone(location)
         if not waiting:
             raise StoreError(f"{error}{_of_others(journalled)}") from error
-        if not _is_new_to(location, error):
+        if not (isinstance(error, GoneError) or _is_to_be_made(location)):
             warn(f"{error}; what is shown are the runs that were not sent to it yet")
         held = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
     others = [run for run in held.runs if not {run.run_id, run.tags.get(JOURNAL_TAG)} & kept.keys()]
@@ -79,13 +78,8 @@ def _of_others(journalled: Sequence[Journal]) -> str:
     return f"; runs that were not sent to it yet: see --experiment {some(names)}" if names else ""
 
 
-def _is_new_to(location: Location, error: StoreError) -> bool:
-    """Tell whether nothing is wrong with a store but that it is yet to be made, or to be sent its first run."""
-    if not location.database or isinstance(error, UnreachableError | BrokenError):
-        return False
-    with suppress(StoreError):
-        return state_of(location.database) in {State.ABSENT, State.READY}
-    return False
+def _is_to_be_made(location: Location) -> bool:
+    return location.database is not None and not location.database.exists()
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from tracker.errors import StoreError
 from tracker.runs import Curve, Predictions, Run
 from tracker.store import artifacts
 from tracker.store.artifacts import groups_of, parse_epoch_predictions, parse_predictions
 from tracker.store.curves import as_logged
+from tracker.store.failures import GoneError
 
 if TYPE_CHECKING:
     from tracker.store.location import Location
@@ -79,10 +79,10 @@ class Record:
     curves: dict[str, Curve] = field(default_factory=dict)
 
 
-def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) -> StoreError:
+def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) -> GoneError:
     """Return the error for an experiment that is not there: it names those that are."""
     shown = ", ".join(repr(other) for other in names[:20]) + (", …" if len(names) > 20 else "")
-    return StoreError(f"no experiment {name!r} in {location.shown}; it has {shown or 'none'}: give one by --experiment")
+    return GoneError(f"no experiment {name!r} in {location.shown}; it has {shown or 'none'}: give one by --experiment")
 
 
 def assemble(

@@ -14,7 +14,7 @@ class BusyError(UnreachableError):
 
 
 class GoneError(StoreError):
-    """A store answers and has not what is to be written to: the run, or its experiment, is no longer there."""
+    """A store answers and has not, or no longer, what is to be written to or read: the run, or its experiment."""
 
 
 class BrokenError(StoreError):
