@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,14 +17,25 @@ from tracker.journal.reader import journals
 from tracker.store.location import locate
 from tracker.store.read import read_experiment
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 TRACKER = Path(sys.executable).with_name("tracker")
+
+
+@pytest.fixture(autouse=True)
+def _heeding_ctrl_c() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so would all that these tests start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals, genres: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    command = [TRACKER, "run", "--data", str(genres), "--segment", "0.5", "--epochs", "100000"]
+    command = [TRACKER, "run", "--data", str(genres), "--segment", "0.5", "--epochs", "3000"]
     environment = os.environ | {"TRACKER_CACHE": str(tmp_path / "cache")}
     with subprocess.Popen(command, cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -45,7 +57,7 @@ def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals,
 def test_a_run_interrupted_again_leaves_out_what_is_not_written_yet(genres: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    command = [TRACKER, "run", "--data", str(genres), "--segment", "0.5", "--epochs", "100000", "--offline"]
+    command = [TRACKER, "run", "--data", str(genres), "--segment", "0.5", "--epochs", "3000", "--offline"]
     environment = os.environ | {"TRACKER_CACHE": str(tmp_path / "cache")}
     with subprocess.Popen(command, cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
