@@ -64,7 +64,7 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
         check_not_gone(location)
         if not waiting:
             raise StoreError(f"{error}{_of_others(journalled)}") from error
-        if not (isinstance(error, GoneError) or _is_to_be_made(location)):
+        if not (isinstance(error, GoneError) or _has_no_file(location)):
             warn(f"{error}; what is shown are the runs that were not sent to it yet")
         held = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
     others = [run for run in held.runs if not {run.run_id, run.tags.get(JOURNAL_TAG)} & kept.keys()]
@@ -78,7 +78,8 @@ def _of_others(journalled: Sequence[Journal]) -> str:
     return f"; runs that were not sent to it yet: see --experiment {some(names)}" if names else ""
 
 
-def _is_to_be_made(location: Location) -> bool:
+def _has_no_file(location: Location) -> bool:
+    """Tell whether a store in a file is not made yet, or gone."""
     return location.database is not None and not location.database.exists()
 
 
@@ -114,7 +115,7 @@ def check_not_gone(location: Location) -> None:
     StoreError
         If it is not.
     """
-    if not location.database or location.database.exists():
+    if not _has_no_file(location):
         return
     kept = journals(journals_of(location))
     if any(journal.delivery and store_of(journal).uri == location.uri for journal in kept):
