@@ -18,17 +18,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.entries import DatasetUsed, Ended, EpochDone, Started
 from tracker.errors import StoreError
+from tracker.runs.events import DatasetUsed, Ended, EpochDone, Started
 from tracker.store.location import locate
-from tracker.store.read import read_experiment
-from tracker.store.send import Sender
+from tracker.store.reader import read_experiment
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.synchronize import Barrier, Event
 
-    from tracker.entries import Delivery, Entry
+    from tracker.runs.events import Delivery, Entry
     from tracker.store.location import Location
 
 OPENERS, WRITERS, READERS = 8, 16, 2

@@ -21,9 +21,9 @@ import time
 import numpy as np
 
 from tracker.conclusions.conclude import conclude
-from tracker.conclusions.outcomes import primary_metric
-from tracker.conclusions.study import study_of
 from tracker.runs import FINISHED, Curve, Predictions, Run
+from tracker.study.run_results import primary_metric
+from tracker.study.study import study_of
 
 GOALS_S = {1_000: 2.0, 10_000: 20.0}
 EPOCHS = 20

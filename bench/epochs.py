@@ -26,20 +26,22 @@ from uuid import uuid4
 
 import numpy as np
 
-from tracker.entries import EpochDone, Started
 from tracker.journal.reader import ARTIFACTS, read
 from tracker.journal.writer import JournalWriter
 from tracker.runs import Configuration, RunPlan
+from tracker.runs.events import EpochDone, Started
 from tracker.store.location import locate
+from tracker.training.batches import LabelledImages, TrainingData, consecutive_segments, random_segments
 from tracker.training.environment import environment
-from tracker.training.fit import Epoch, LabelledImages, TrainingData, train
-from tracker.training.segments import consecutive_segments, random_segments
+from tracker.training.fit import train
 
 from tracker.training.backend import keras  # isort: skip  (after whatever sets it up)
 from tracker.training.networks import load_builder, parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tracker.training.result import Epoch
 
 CLASSES = tuple("abcde")
 OPTIONS = parse_options("cnn", {})
@@ -129,7 +131,7 @@ class Journalled:
 
     def sent(self) -> float:
         """Send all epochs, and return the processor's seconds that one took; making the run is not counted."""
-        from tracker.store.send import Sender
+        from tracker.store.upload import Sender
 
         self._writer.close()
         entries = read(self._folder).entries

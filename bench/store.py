@@ -24,19 +24,18 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from tracker.entries import Ended, EpochDone, Started
-from tracker.journal.delivery import write_delivery
 from tracker.journal.reader import read
+from tracker.journal.upload_state import write_delivery
 from tracker.journal.writer import JournalWriter
 from tracker.runs import Predictions
+from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store.artifacts import DATASET, VALIDATION, predictions_csv
-from tracker.store.client import client_of
+from tracker.store.client import client_of, open_store
 from tracker.store.location import Location, locate
-from tracker.store.open import open_store
-from tracker.store.read import read_experiment
-from tracker.store.send import Sender
+from tracker.store.reader import read_experiment
 from tracker.store.server import read_server
 from tracker.store.ui import serving
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tracker.entries import Attached, DatasetUsed, EpochDone, Started
-from tracker.store.send import Sender
+from tracker.runs.events import Attached, DatasetUsed, EpochDone, Started
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.entries import Entry
+    from tracker.runs.events import Entry
     from tracker.store.location import Location
 
 CLASSES = ("blues", "jazz", "rock")

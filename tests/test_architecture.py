@@ -13,28 +13,33 @@ import tracker.cli
 
 ROOT = Path(__file__).parents[1]
 
-PURE_BELOW = {
-    "errors": set(),
-    "runs": {"errors"},
-    "plans": {"runs", "errors"},
-    "entries": set(),
-    "meant": set(),
-    "statistics": {"errors"},
-    "replay": {"errors"},
-    "design": {"runs", "errors"},
-    "conclusions": {"statistics", "replay", "design", "runs", "errors"},
-    "report": {"conclusions", "statistics", "replay", "design", "runs", "errors"},
-}
-PURE = set(PURE_BELOW)
-BELOW = PURE_BELOW | {
-    "data": {"runs", "errors"},
-    "features": {"runs", "errors"},
-    "training": {"features", "data", "runs", "errors"},
-    "journal": {"entries", "meant", "errors"},
-    "store": {"entries", "meant", "runs", "errors"},
+LEVELS = (
+    ("errors",),
+    ("runs", "statistics", "replay"),
+    ("study",),
+    ("wording",),
+    ("conclusions",),
+    ("next_steps",),
+    ("report",),
+)
+"""The pure core, from the bottom up: each room imports what stands before it."""
+PURE = {room for level in LEVELS for room in level}
+EDGES = {"data", "features", "training", "journal", "store", "figures", "render"}
+BELOW = {
+    room: ({"next_steps"} if room == "conclusions" else set()) | {name for level in LEVELS[:i] for name in level}
+    for i, level in enumerate(LEVELS)
+    for room in level
+} | {
+    "atomic_files": {"errors"},
+    "data": {"runs", "errors", "atomic_files"},
+    "features": {"runs", "errors", "atomic_files"},
+    "training": {"features", "data", "runs", "errors", "atomic_files"},
+    "journal": {"runs", "errors", "atomic_files"},
+    "store": {"runs", "errors", "atomic_files"},
     "figures": PURE,
     "render": PURE,
-    "cli": {"data", "features", "training", "journal", "store", "figures", "render"} | PURE,
+    "recording": EDGES | PURE | {"atomic_files", "cli"},  # cli goes once a reporter is passed in
+    "cli": EDGES | PURE | {"recording", "atomic_files"},
 }
 ONLY_IN = {
     "librosa": {"features"},

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.meant import Called, meant
+from tracker.runs.find import Called, meant
 
 
 def called(*ids: str, name: str = "a run") -> Called[str]:

@@ -24,7 +24,7 @@ import soundfile
 
 from bench.faults.moments import AIMS, Moment, moments
 from bench.faults.stored import Stored, is_broken, opens, stored
-from tracker.journal.owner import read_owner
+from tracker.journal.process_lock import read_owner
 from tracker.journal.reader import JOURNAL, read
 
 if TYPE_CHECKING:
@@ -46,7 +46,13 @@ NAME = "killed"
 LOOK_S = 0.000_2
 """Time between two looks at a run that is to be killed: a checkpoint takes longer."""
 
-_HEAVY = ("tracker.cli.train", "tracker.training.fit", "tracker.store.send", "tracker.store.model", "tracker.figures")
+_HEAVY = (
+    "tracker.recording.train",
+    "tracker.training.fit",
+    "tracker.store.upload",
+    "tracker.store.artifacts",
+    "tracker.figures",
+)
 """What imports the libraries that a run needs."""
 
 _PROCESSES = multiprocessing.get_context("fork")

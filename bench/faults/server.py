@@ -15,15 +15,14 @@ from itertools import count
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tracker.entries import Ended, EpochDone, Started
-from tracker.journal.delivery import write_delivery
 from tracker.journal.reader import ARTIFACTS, read
+from tracker.journal.upload_state import write_delivery
 from tracker.journal.writer import JournalWriter
-from tracker.store.failures import UnreachableError
-from tracker.store.location import locate
-from tracker.store.open import open_store
-from tracker.store.send import Sender
+from tracker.runs.events import Ended, EpochDone, Started
+from tracker.store.client import open_store
+from tracker.store.location import UnreachableError, locate
 from tracker.store.ui import HOST, await_answer, free_port, ui_command
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from tracker.entries import Delivery
+    from tracker.runs.events import Delivery
     from tracker.store.location import Location
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds")

@@ -17,7 +17,7 @@ import numpy as np
 
 from tracker.errors import StoreError
 from tracker.store.location import locate
-from tracker.store.read import read_experiment
+from tracker.store.reader import read_experiment
 from tracker.store.repair import examine
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import scipy
 
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.effects import adjusted_p_values, analysed
-from tracker.conclusions.outcomes import primary_metric
-from tracker.conclusions.pairs import Family, run_family
-from tracker.conclusions.study import Study, study_of
+from tracker.conclusions.contrast_analysis import adjusted_p_values, analysed
+from tracker.conclusions.run_pairs import Family, run_family
 from tracker.runs import FINISHED, Predictions, Run
+from tracker.study.run_results import primary_metric
+from tracker.study.study import Study, study_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

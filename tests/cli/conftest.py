@@ -16,13 +16,13 @@ import soundfile
 
 from tests.logged import START, send_run
 from tracker.cli import main
-from tracker.entries import Ended, EpochDone, Started
 from tracker.runs import Predictions
+from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store.artifacts import VALIDATION, predictions_csv
 from tracker.store.location import locate
 
 if TYPE_CHECKING:
-    from tracker.entries import Status
+    from tracker.runs.events import Status
 
 SR = 8_000
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.conftest import write_tone
-from tracker.cli.changes import changes
-from tracker.cli.prepare import Prepared, identity, prepare
-from tracker.cli.record import environment_text
 from tracker.data.splits import manifest_text
-from tracker.entries import Started
 from tracker.journal.reader import Journal, read
 from tracker.journal.writer import JournalWriter
+from tracker.recording.prepare import Prepared, identity, prepare
+from tracker.recording.recorder import environment_text
+from tracker.recording.resume_check import changes
 from tracker.runs import Configuration, RunPlan
+from tracker.runs.events import Started
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,11 +25,11 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from tracker.entries import Ended, EpochDone, Started
 from tracker.journal.reader import journals
 from tracker.journal.writer import JournalWriter
+from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store.location import locate
-from tracker.store.read import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

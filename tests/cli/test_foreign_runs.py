@@ -17,8 +17,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from tracker.store.client import open_store
 from tracker.store.location import locate
-from tracker.store.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.entries import Attached, Measured
 from tracker.journal.reader import journals
+from tracker.runs.events import Attached, Measured
 from tracker.store.location import locate
-from tracker.store.read import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

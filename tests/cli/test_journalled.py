@@ -11,14 +11,14 @@ from uuid import uuid4
 
 import pytest
 
-from tracker.entries import Ended, EpochDone, Started
 from tracker.journal.writer import JournalWriter
+from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store.location import locate
-from tracker.store.read import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Tracker
-    from tracker.entries import Status
+    from tracker.runs.events import Status
 
 FULL = Path("/dev/full")
 TRACKER = Path(sys.executable).with_name("tracker")

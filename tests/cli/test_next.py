@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import loading
 from tracker.store.location import locate
-from tracker.store.read import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from tests.cli.conftest import LogRun, Tracker

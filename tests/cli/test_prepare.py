@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.conftest import write_tone
-from tracker.cli.prepare import prepare
+from tracker.recording.prepare import prepare
 from tracker.runs import Spectrogram, SplitPlan
 
 if TYPE_CHECKING:

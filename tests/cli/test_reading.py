@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import loading
 from tests.logged import START, send_run
-from tracker.entries import Ended, Measured, Started
+from tracker.runs.events import Ended, Measured, Started
 from tracker.store.location import locate
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from tests.logged import START, STARTED, send_run
-from tracker.entries import Ended, Measured
 from tracker.journal.writer import JournalWriter
+from tracker.runs.events import Ended, Measured
 from tracker.store.location import locate
 
 if TYPE_CHECKING:

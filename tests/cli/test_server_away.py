@@ -19,14 +19,14 @@ from uuid import uuid4
 import pytest
 
 from tests.logged import START, STARTED, epochs
-from tracker.cli.courier import Courier
-from tracker.entries import Ended, EpochDone, Measured, Started
-from tracker.journal.delivery import read_delivery, sending
 from tracker.journal.reader import journals, read
+from tracker.journal.upload_state import read_delivery, sending
 from tracker.journal.writer import JournalWriter
+from tracker.recording.uploader import Courier
+from tracker.runs.events import Ended, EpochDone, Measured, Started
+from tracker.store.client import open_store
 from tracker.store.location import locate
-from tracker.store.open import open_store
-from tracker.store.read import read_experiment
+from tracker.store.reader import read_experiment
 from tracker.store.ui import HOST, await_answer, free_port, ui_command
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from tracker.cli.shell import reaching
+from tracker.cli.suggested_commands import reaching
 
 
 class TestReaching:

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import write_tone
-from tracker.entries import Attached
-from tracker.journal.owner import resuming
+from tracker.journal.process_lock import resuming
 from tracker.journal.reader import Journal, journals
+from tracker.runs.events import Attached
 from tracker.store.location import locate
-from tracker.store.read import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from tracker.runs import Run

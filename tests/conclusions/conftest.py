@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
-from tracker.conclusions.outcomes import primary_metric
-from tracker.conclusions.study import Study, study_of
 from tracker.runs import Curve, EpochPredictions, Predictions, Run
+from tracker.study.run_results import primary_metric
+from tracker.study.study import Study, study_of
 
 CLASSES = ("a", "b")
 

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.effects import FOLDS, SPLITS
-from tracker.conclusions.pairs import run_family
+from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
+from tracker.conclusions.run_pairs import run_family
 
 if TYPE_CHECKING:
     from conftest import MakeRun, MakeRuns, MakeStudy
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.conclusions.study import Study
     from tracker.runs import Run
+    from tracker.study.study import Study
 
 
 def best(study: Study) -> tuple[Conclusion, ...]:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.clips import by_clip, clip_sets
 from tracker.runs import Predictions
+from tracker.study.clip_sets import by_clip, clip_sets
 
 if TYPE_CHECKING:
     from conftest import MakeRun

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.conclusions.commands import command_line, whole_seed
-from tracker.design import terms_of
+from tracker.next_steps.command_line import command_line, whole_seed
 from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan
+from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
     from conftest import MakeRun

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.conclusions.early_stopping import PATIENCES, early_stopping
-from tracker.training.history import History
-from tracker.training.outcome import Epoch
+from tracker.training.result import Epoch, History
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tracker.conclusions.epochs import by_epoch, epoch_limit
 from tracker.runs import Curve, Run
+from tracker.study.metrics import by_epoch, epoch_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

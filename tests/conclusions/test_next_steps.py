@@ -8,16 +8,16 @@ import pytest
 
 from tracker.conclusions.conclude import conclude
 from tracker.conclusions.conclusion import Conclusion
-from tracker.conclusions.effects import CROSSED, Need
-from tracker.conclusions.next_steps import MOST_PAIRS, why_no_step
+from tracker.conclusions.contrast_analysis import CROSSED, Need
 from tracker.conclusions.option_effect import ContrastEffect, OptionEffect
+from tracker.next_steps.steps import MOST_PAIRS, why_no_step
 
 if TYPE_CHECKING:
     from conftest import MakeRun, MakeStudy
 
-    from tracker.conclusions.next_steps import NextStep
-    from tracker.conclusions.study import Study
+    from tracker.next_steps.steps import NextStep
     from tracker.runs import Run
+    from tracker.study.study import Study
 
 FLAGS = {"--kernel": "kernel_size", "--lr": "learning_rate", "--early-stop": "early_stopping_patience"}
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tracker.conclusions.effects import FOLDS, SPLITS
+from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
 from tracker.conclusions.option_effect import option_effects
-from tracker.statistics.corrections import holm
 from tracker.statistics.crossed import by_group, crossed, nested
-from tracker.statistics.folds import nadeau_bengio
+from tracker.statistics.multiple_comparisons import holm
+from tracker.statistics.repetitions import nadeau_bengio
 
 if TYPE_CHECKING:
     from conftest import MakeRun, MakeRuns, MakeStudy

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.conclusions.outcomes import Metric, count_right, every_epoch, outcome, primary_metric, says_kept
+from tracker.study.run_results import Metric, count_right, every_epoch, outcome, primary_metric, says_kept
 
 if TYPE_CHECKING:
     from conftest import MakeRun

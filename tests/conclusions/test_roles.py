@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.conclusions.roles import falls, named, role_of
+from tracker.study.metrics import falls, named, role_of
 
 
 class TestRoleOf:

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tracker.conclusions.pairs import printed_pairs, run_family
 from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, grouped_difference, run_differences
+from tracker.conclusions.run_pairs import printed_pairs, run_family
 from tracker.statistics.paired import tango
 
 if TYPE_CHECKING:
     from conftest import MakeRun, MakeStudy
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.conclusions.study import Study
+    from tracker.study.study import Study
 
 
 def differences(study: Study) -> tuple[Conclusion, ...]:

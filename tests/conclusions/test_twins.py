@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.twins import identical, same_until
+from tracker.study.identical_runs import identical, same_until
 
 if TYPE_CHECKING:
     from conftest import MakeRun

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.data.dataset import Clip, Dataset
-from tracker.data.draw import draw
+from tracker.data.holdout import draw
 from tracker.errors import DataError
 from tracker.runs import Fold, SplitPlan
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tracker.data.clip import Clip
-from tracker.data.folds import folds_of
+from tracker.data.splits import folds_of
 from tracker.errors import DataError
 from tracker.runs import Fold
 

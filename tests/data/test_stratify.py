@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.data.stratify import choose, shares
+from tracker.data.holdout import choose, shares
 
 SIZES = st.lists(st.integers(2, 200), min_size=1, max_size=8)
 FRACTIONS = st.floats(0.01, 0.99)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tracker.design import aliases, design_of
+from tracker.study.options import aliases, design_of
 
 if TYPE_CHECKING:
     from conftest import Params

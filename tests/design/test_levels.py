@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.design import OFF, level_order, level_text
+from tracker.study.options import OFF, level_order, level_text
 
 
 class TestLevelText:

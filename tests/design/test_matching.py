@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.design import contrasts, design_of
+from tracker.study.contrasts import contrasts
+from tracker.study.options import design_of
 
 if TYPE_CHECKING:
     from conftest import Grid, Params

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.design import terms_of
+from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
     from conftest import Params

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.design import OFF, design_of
+from tracker.study.options import OFF, design_of
 
 if TYPE_CHECKING:
     from conftest import Grid, Params

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tracker.figures.accuracies import accuracies
+from tracker.figures.intervals import accuracies
 from tracker.report import Accuracy
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tracker.figures.clip_grid import clip_grid
-from tracker.figures.judged import Judged, judged
+from tracker.figures.data import Judged, judged
 
 
 class TestClipGrid:

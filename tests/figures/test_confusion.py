@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tracker.figures.confusion import confusion, run_confusion
-from tracker.figures.judged import Judged, judged
+from tracker.figures.data import Judged, judged
 
 
 class TestRunConfusion:

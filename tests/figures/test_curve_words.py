@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.figures.curve_words import finding, finding_of_all, table, table_of_all
-from tracker.figures.traces import trace_of, trace_of_entry
+from tracker.figures.curves import finding, finding_of_all, table, table_of_all
+from tracker.figures.data import trace_of, trace_of_entry
 
 
 class TestFinding:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tracker.figures.curves import overview, run_curves, section_curves
-from tracker.figures.traces import trace_of, trace_of_entry
+from tracker.figures.data import trace_of, trace_of_entry
 
 
 class TestRunCurves:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.figures.differences import Difference, differences
+from tracker.figures.intervals import Difference, differences
 
 OPEN = Difference("run 3 − run 1", 1 / 30, (-0.12, 0.18), 1.0, "inconclusive", ("a", "b"))
 SUPPORTED = Difference("run 3 − run 2", 0.3, (0.1, 0.5), 0.012, "supported", ("a", "c"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tracker.figures.judged import Judged, comparable, judged
+from tracker.figures.data import Judged, comparable, judged
 
 
 class TestJudged:

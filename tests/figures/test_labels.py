@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.figures.labels import label, short, signed, wrapped
+from tracker.figures.style import label, short, signed, wrapped
 
 
 class TestLabel:

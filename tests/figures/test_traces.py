@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tracker.figures.traces import accuracy_limits, at, finite, first_lost, loss_limits, trace_of, trace_of_entry
+from tracker.figures.data import accuracy_limits, at, finite, first_lost, loss_limits, trace_of, trace_of_entry
 
 
 class TestTraceOf:

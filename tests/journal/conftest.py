@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.entries import Attached, DatasetUsed, Ended, Entry, EpochDone, Measured, Resumed, Started, Tagged
+from tracker.runs.events import Attached, DatasetUsed, Ended, Entry, EpochDone, Measured, Resumed, Started, Tagged
 
 if TYPE_CHECKING:
     from pathlib import Path

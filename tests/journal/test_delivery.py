@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.entries import Delivery
 from tracker.errors import JournalError
-from tracker.journal.delivery import read_delivery, sending, write_delivery
+from tracker.journal.upload_state import read_delivery, sending, write_delivery
+from tracker.runs.events import Delivery
 
 if TYPE_CHECKING:
     from pathlib import Path

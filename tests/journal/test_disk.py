@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tracker.atomic_files import disk_errors, place_whole, remove_unfinished, sync_tree, write_synced, write_whole
 from tracker.errors import JournalError
-from tracker.journal.disk import disk_errors, place_whole, remove_unfinished, sync_tree, write_synced, write_whole
 
 
 def fail(_temporary: Path) -> None:

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.entries import Attached, Ended, EpochDone, Measured, Started, Tagged
 from tracker.errors import JournalError
-from tracker.journal.lines import LOST, from_lines, to_line
+from tracker.journal.format import LOST, from_lines, to_line
+from tracker.runs.events import Attached, Ended, EpochDone, Measured, Started, Tagged
 
 if TYPE_CHECKING:
-    from tracker.entries import Entry
+    from tracker.runs.events import Entry
 
 exactly = settings(derandomize=True, deadline=None)
 TEXT = st.text(st.characters() | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=("Cs",)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.journal.locks import take, taken
+from tracker.journal.process_lock import take, taken
 
 if TYPE_CHECKING:
     from pathlib import Path

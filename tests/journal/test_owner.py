@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from tracker.errors import JournalError
-from tracker.journal.owner import Owner, alive, disown, own, read_owner, resuming, running
+from tracker.journal.process_lock import Owner, alive, disown, own, read_owner, resuming, running
 
 OWN_AND_DIE = """
 import os, sys

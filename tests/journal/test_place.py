@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.entries import Delivery, Started
 from tracker.errors import JournalError
-from tracker.journal.place import find_journal
-from tracker.journal.reader import Journal
+from tracker.journal.reader import Journal, find_journal
+from tracker.runs.events import Delivery, Started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.entries import Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
 from tracker.errors import JournalError
-from tracker.journal.delivery import write_delivery
-from tracker.journal.owner import Owner
+from tracker.journal.process_lock import Owner
 from tracker.journal.reader import Journal, is_id, journals, read, unsettled
+from tracker.journal.upload_state import write_delivery
 from tracker.journal.writer import JournalWriter
+from tracker.runs.events import Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.entries import Attached, Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
 from tracker.errors import JournalError
-from tracker.journal.delivery import read_delivery, write_delivery
-from tracker.journal.lines import to_line
+from tracker.journal.format import to_line
 from tracker.journal.reader import read
+from tracker.journal.upload_state import read_delivery, write_delivery
 from tracker.journal.writer import JournalWriter
+from tracker.runs.events import Attached, Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.render.columns import course_line, legend, results, section_columns, table_columns
+from tracker.render.tables import course_line, legend, results, section_columns, table_columns
 from tracker.report import Section
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tracker.render.description import render_description
+from tracker.render.markdown import render_description
 from tracker.runs import NOTE_END
 
 

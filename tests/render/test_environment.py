@@ -4,7 +4,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from tracker.render.environment import html_environment, markdown_environment
+from tracker.render.jinja import html_environment, markdown_environment
 
 
 class TestMarkdownEnvironment:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tracker.render.escape import alt, code, fence, held, html_block, html_code, html_prose, inside, printable, prose
+from tracker.render.sanitize import alt, code, fence, held, html_block, html_code, html_prose, inside, printable, prose
 
 SIGNS = "ab1 _*~`[]()<>&#@$|\\!\"':/.,;-+=^{}%\n\t\x1b\u202e\u2028\u200dé日\ud800"
 PIECES = st.sampled_from(

@@ -4,7 +4,7 @@ from tracker.conclusions.classes import ClassErrors, Classes, WrongClip
 from tracker.conclusions.conclusion import Conclusion, Details
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
 from tracker.conclusions.learning_rate import LearningRate, RateDrop
-from tracker.render.evidence import facts, tables
+from tracker.render.tables import facts, tables
 
 
 class TestFacts:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.render.notes import note_beginning, note_html, note_markdown
+from tracker.render.sanitize import note_beginning, note_html, note_markdown
 
 PIECES = st.sampled_from(
     ["# h\n", "- a\n", "  - b\n", "1. c\n", "> q\n", "```\n", "    x\n", "\n", "\n\n", "| a | b |\n| - | - |\n",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tracker.errors import TrackerError
-from tracker.render.summary import render_summary
+from tracker.render.markdown import render_summary
 
 LEFT_OUT = "*Left out to stay within {} bytes: {}. `tracker report` has them.*\n"
 

@@ -11,7 +11,7 @@ from scipy.special import stdtr
 from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
-from tracker.statistics.behrens_fisher import behrens_fisher_p
+from tracker.statistics.crossed import behrens_fisher_p
 
 fixed = settings(derandomize=True, deadline=None, max_examples=40)
 shares = st.floats(0, 1)

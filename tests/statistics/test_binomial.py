@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from tracker.statistics.binomial import coin_cdf, pmf
+from tracker.statistics.proportions import coin_cdf, pmf
 
 
 class TestCoinCdf:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from tracker.statistics.corrections import holm
+from tracker.statistics.multiple_comparisons import holm
 
 fixed = settings(derandomize=True, deadline=None, max_examples=200)
 few = settings(derandomize=True, deadline=None, max_examples=20)  # statsmodels collects garbage at every call

@@ -11,8 +11,16 @@ from scipy.stats import ttest_1samp, ttest_ind
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from tracker.statistics.behrens_fisher import behrens_fisher_p
-from tracker.statistics.crossed import Effect, by_group, constant_effect, crossed, mean_squares, nested, t_effect
+from tracker.statistics.crossed import (
+    Effect,
+    behrens_fisher_p,
+    by_group,
+    constant_effect,
+    crossed,
+    mean_squares,
+    nested,
+    t_effect,
+)
 from tracker.statistics.paired import mcnemar, tango
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)

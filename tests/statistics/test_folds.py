@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.statistics.folds import nadeau_bengio
 from tracker.statistics.paired import tango
+from tracker.statistics.repetitions import nadeau_bengio
 
 fixed = settings(derandomize=True, deadline=None, max_examples=100)
 differences = st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=3, max_size=12).map(np.array)

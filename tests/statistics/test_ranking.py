@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracker.statistics.multiple_comparisons import is_best
 from tracker.statistics.paired import mcnemar_many
-from tracker.statistics.ranking import is_best
 
 
 class TestIsBest:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from tracker.statistics.proportions import two_sided_z
-from tracker.statistics.score import score_intervals
+from tracker.statistics.proportions import score_intervals, two_sided_z
 
 Z = two_sided_z(0.95)
 

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from tracker.statistics.proportions import grouped_wilson, score_interval
-from tracker.statistics.seeds import accuracy_over_seeds
+from tracker.statistics.repetitions import accuracy_over_seeds
 
 fixed = settings(derandomize=True, deadline=None, max_examples=80)
 answers = st.tuples(st.integers(2, 6), st.integers(1, 30)).flatmap(lambda shape: arrays(np.bool_, shape))

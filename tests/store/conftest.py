@@ -10,18 +10,18 @@ from filelock import FileLock
 
 from tests.logged import CLASSES, START, STARTED, epochs
 from tests.store.make_schema import migrated
-from tracker.entries import Attached, Ended, Measured, Tagged
 from tracker.runs import EpochPredictions, Predictions
+from tracker.runs.events import Attached, Ended, Measured, Tagged
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store.client import open_store
 from tracker.store.location import Location, locate
-from tracker.store.open import open_store
 from tracker.store.ui import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tracker.entries import Entry
+    from tracker.runs.events import Entry
 
 
 def predictions(n: int = 4, seed: int = 0) -> Predictions:

@@ -7,7 +7,7 @@ from requests import HTTPError, Response
 
 from tracker.errors import StoreError
 from tracker.store.client import MlflowClient, one_line_errors
-from tracker.store.failures import BusyError, GoneError, UnreachableError
+from tracker.store.location import BusyError, GoneError, UnreachableError
 
 
 def answered(status: int) -> HTTPError:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.store.curves import MetricRow, curves_by_run
+from tracker.store.experiment import MetricRow, curves_by_run
 
 LARGEST = 1.7976931348623157e308
 

@@ -5,7 +5,7 @@ import pytest
 from tracker.errors import StoreError
 from tracker.runs import Run
 from tracker.store.lookup import find_run
-from tracker.store.values import JOURNAL_TAG
+from tracker.store.run_from_journal import JOURNAL_TAG
 
 
 def run(run_id: str, name: str = "a run") -> Run:

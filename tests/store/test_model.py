@@ -14,9 +14,9 @@ import mlflow
 from mlflow import MlflowClient
 
 from tests.logged import STARTED
-from tracker.entries import Attached
-from tracker.store.model import save_keras_model
-from tracker.store.send import Sender
+from tracker.runs.events import Attached
+from tracker.store.artifacts import save_keras_model
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,9 @@ import pytest
 
 from bench.at_once import first_opens
 from tracker.errors import StoreError
-from tracker.store.failures import GoneError
-from tracker.store.location import Location, locate
-from tracker.store.open import open_store
-from tracker.store.schema import State, make, reading, state_of
+from tracker.store.client import open_store
+from tracker.store.location import GoneError, Location, locate
+from tracker.store.sqlite_state import State, make, reading, state_of
 
 if TYPE_CHECKING:
     from pathlib import Path

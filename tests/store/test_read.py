@@ -16,13 +16,13 @@ from mlflow import MlflowClient
 
 from tests.logged import START, STARTED, epochs, send_run
 from tests.store.conftest import MANIFEST, epoch_predictions, predictions
-from tracker.entries import Ended, EpochDone, Measured
 from tracker.errors import StoreError
+from tracker.runs.events import Ended, EpochDone, Measured
 from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store.client import open_store
 from tracker.store.location import Location, locate
-from tracker.store.open import open_store
-from tracker.store.read import read_experiment
-from tracker.store.send import Sender
+from tracker.store.reader import read_experiment
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from pathlib import Path

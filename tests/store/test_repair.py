@@ -12,21 +12,20 @@ from mlflow import MlflowClient
 
 from tests.logged import STARTED, epochs
 from tests.store.conftest import whole_journal
-from tracker.entries import Attached
 from tracker.errors import StoreError
+from tracker.runs.events import Attached
 from tracker.store.artifacts import DATASET, VALIDATION
-from tracker.store.failures import UnreachableError
-from tracker.store.location import Location, locate
-from tracker.store.open import open_store
-from tracker.store.read import read_experiment
+from tracker.store.client import open_store
+from tracker.store.location import Location, UnreachableError, locate
+from tracker.store.reader import read_experiment
 from tracker.store.repair import Condition, examine, relocate, restore_artifacts, set_aside
-from tracker.store.schema import State, reading
-from tracker.store.send import Sender
+from tracker.store.sqlite_state import State, reading
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.entries import Delivery, Entry
+    from tracker.runs.events import Delivery, Entry
 
 
 NEWER = "UPDATE alembic_version SET version_num = 'ffffffffffff'"

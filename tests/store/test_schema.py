@@ -13,8 +13,8 @@ import pytest
 
 from tests.store.make_schema import SCHEMA, dump
 from tracker.errors import StoreError
-from tracker.store.failures import UnreachableError
-from tracker.store.schema import MLFLOW_VERSION, REVISION, State, lacks, make, reading, require_ready, state_of
+from tracker.store.location import UnreachableError
+from tracker.store.sqlite_state import MLFLOW_VERSION, REVISION, State, lacks, make, reading, require_ready, state_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,17 +15,16 @@ from mlflow.entities import ViewType
 from bench.at_once import send_at_once
 from tests.logged import START, STARTED, epochs
 from tests.store.conftest import whole_journal
-from tracker.entries import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
-from tracker.store.failures import GoneError, UnreachableError
-from tracker.store.location import Location, locate
-from tracker.store.open import open_store
-from tracker.store.read import read_experiment
+from tracker.runs.events import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged
+from tracker.store.client import open_store
+from tracker.store.location import GoneError, Location, UnreachableError, locate
+from tracker.store.reader import read_experiment
 from tracker.store.repair import relocate
-from tracker.store.schema import reading
-from tracker.store.send import Sender
-from tracker.store.values import JOURNAL_TAG
+from tracker.store.run_from_journal import JOURNAL_TAG
+from tracker.store.sqlite_state import reading
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from mlflow.entities import Run
 
-    from tracker.entries import Entry
+    from tracker.runs.events import Entry
 
 JOURNAL = "a1-b2.c3_d4"
 

@@ -7,16 +7,13 @@ import pytest
 
 from tests.logged import STARTED, epochs
 from tests.store.conftest import Served, whole_journal
-from tracker.entries import Delivery, Ended, Resumed
-from tracker.store.client import client_of
-from tracker.store.failures import GoneError, UnreachableError
-from tracker.store.location import locate
-from tracker.store.open import open_store
-from tracker.store.read import read_experiment
-from tracker.store.send import Sender
+from tracker.runs.events import Delivery, Ended, Resumed
+from tracker.store.client import client_of, open_store
+from tracker.store.location import GoneError, UnreachableError, locate
+from tracker.store.reader import read_experiment
+from tracker.store.run_from_journal import JOURNAL_TAG, run_of
 from tracker.store.ui import serving
-from tracker.store.unsent import run_of
-from tracker.store.values import JOURNAL_TAG
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,18 +8,18 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.logged import CLASSES, START, STARTED, send_run
-from tracker.entries import DatasetUsed
 from tracker.errors import StoreError
-from tracker.store.open import open_store
-from tracker.store.stored_run import StoredRun
-from tracker.store.values import Value
+from tracker.runs.events import DatasetUsed
+from tracker.store.client import open_store
+from tracker.store.run_from_journal import Value
+from tracker.store.upload import StoredRun
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mlflow.entities import Run
 
-    from tracker.entries import Status
+    from tracker.runs.events import Status
     from tracker.store.location import Location
 
 

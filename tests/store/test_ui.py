@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from tracker.errors import StoreError
+from tracker.store.client import open_store
 from tracker.store.location import Location, locate
-from tracker.store.open import open_store
 from tracker.store.ui import await_answer, free_port, serving, ui_command
 
 

@@ -8,19 +8,18 @@ import pytest
 
 from tests.logged import START, STARTED, epochs
 from tests.store.conftest import whole_journal
-from tracker.entries import Attached, Ended, EpochDone, Measured, Resumed
+from tracker.runs.events import Attached, Ended, EpochDone, Measured, Resumed
 from tracker.store.artifacts import VALIDATION
-from tracker.store.read import read_experiment
-from tracker.store.send import Sender
-from tracker.store.unsent import experiment_of, run_of
-from tracker.store.values import JOURNAL_TAG
+from tracker.store.reader import read_experiment
+from tracker.store.run_from_journal import JOURNAL_TAG, experiment_of, run_of
+from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tracker.entries import Entry
     from tracker.runs import Run
+    from tracker.runs.events import Entry
     from tracker.store.location import Location
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.logged import START, STARTED, epochs
-from tracker.entries import Ended, EpochDone, Measured, Resumed, Tagged
 from tracker.runs import REASON_TAG
-from tracker.store.values import Value, ended, started, tags, values
+from tracker.runs.events import Ended, EpochDone, Measured, Resumed, Tagged
+from tracker.store.run_from_journal import Value, ended, started, tags, values
 
 
 class TestStarted:

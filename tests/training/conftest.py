@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.runs import Configuration, Plateau, RunPlan, Spectrogram
-from tracker.training.images import LabelledImages, TrainingData
+from tracker.training.batches import LabelledImages, TrainingData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracker.training.outcome import Epoch
+    from tracker.training.result import Epoch
 
 FRAMES = 16
 SEGMENT_S = FRAMES * 512 / 22_050

@@ -18,8 +18,7 @@ import pytest
 from tracker.errors import TrainingError
 from tracker.training import checkpoint as checkpoint_module
 from tracker.training.checkpoint import Checkpoint, CheckpointFolder, finished_epochs
-from tracker.training.history import History
-from tracker.training.outcome import Epoch
+from tracker.training.result import Epoch, History
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.training.code import code_digests, network_code
+from tracker.training.environment import code_digests, network_code
 
 if TYPE_CHECKING:
     from pathlib import Path

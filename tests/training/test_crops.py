@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.training.crops import Crops
+from tracker.training.batches import Crops
 
 FRAMES = 10
 IMAGES = [np.full((2, 40), clip, np.float16) + np.arange(40, dtype=np.float16) / 64 for clip in range(12)]

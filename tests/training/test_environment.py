@@ -6,8 +6,7 @@ import pytest
 
 import tracker
 from tracker.errors import TrainingError
-from tracker.training.code import code_digests
-from tracker.training.environment import differences, environment, threads
+from tracker.training.environment import code_digests, differences, environment, threads
 
 
 class TestThreads:

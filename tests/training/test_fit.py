@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,9 +18,12 @@ from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
 from tracker.training.backend import notices_held_back
-from tracker.training.fit import Epoch, LabelledImages, TrainingData, train
-from tracker.training.judge import accuracy, clip_probabilities, log_loss
-from tracker.training.segments import consecutive_segments
+from tracker.training.batches import LabelledImages, TrainingData, consecutive_segments
+from tracker.training.evaluate import accuracy, clip_probabilities, log_loss
+from tracker.training.fit import train
+
+if TYPE_CHECKING:
+    from tracker.training.result import Epoch
 
 pytestmark = pytest.mark.xdist_group("keras")
 

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tracker.training.history import History
-from tracker.training.outcome import Epoch
+from tracker.training.result import Epoch, History
 
 
 def history(losses: list[float], keep: str = "best") -> History:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tracker.runs import Configuration, RunPlan
-from tracker.training.images import LabelledImages, TrainingData, short_clips
+from tracker.training.batches import LabelledImages, TrainingData, short_clips
 
 
 def images(*clips: str, labels: str = "", frames: int = 200) -> LabelledImages:

@@ -5,9 +5,9 @@ import pytest
 
 from tracker.errors import TrainingError
 from tracker.training.backend import keras
+from tracker.training.batches import Crops
 from tracker.training.callbacks import check_finite
-from tracker.training.crops import Crops
-from tracker.training.loop import train_epochs
+from tracker.training.fit import train_epochs
 
 pytestmark = pytest.mark.xdist_group("keras")
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,10 +18,13 @@ from tracker.errors import TrainingError
 from tracker.replay import early_stopping
 from tracker.runs import Plateau, RunPlan
 from tracker.training.backend import keras
+from tracker.training.batches import LabelledImages, TrainingData, random_segments
 from tracker.training.checkpoint import Checkpoint, CheckpointFolder, finished_epochs
-from tracker.training.fit import Epoch, LabelledImages, Outcome, TrainingData, train
+from tracker.training.fit import train
 from tracker.training.resumption import COUNTED
-from tracker.training.segments import random_segments
+
+if TYPE_CHECKING:
+    from tracker.training.result import Epoch, Outcome
 
 pytestmark = pytest.mark.xdist_group("keras")
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.training.segments import CROPS, consecutive_segments, random_segments
+from tracker.training.batches import CROPS, consecutive_segments, random_segments
 
 
 def counting(*lengths: int) -> list[np.ndarray]:

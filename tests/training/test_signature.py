@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tracker.errors import TrainingError
-from tracker.training.signature import NetworkOption, read_options
+from tracker.training.networks import NetworkOption, read_options
 
 SOURCE = '''
 import a_heavy_library_that_is_not_there

@@ -15,6 +15,7 @@ import click
 
 from tracker import __version__
 from tracker.cli.compare import compare
+from tracker.cli.console import complain, why_failed
 from tracker.cli.data import data
 from tracker.cli.next import next_command
 from tracker.cli.repair import repair
@@ -23,7 +24,6 @@ from tracker.cli.resume import close, resume
 from tracker.cli.run import run
 from tracker.cli.runs import runs
 from tracker.cli.sync import sync
-from tracker.cli.terminal import complain, why_failed
 from tracker.cli.ui import ui
 from tracker.errors import TrackerError
 

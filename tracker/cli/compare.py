@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.question import Question, question_options, read_runs
-from tracker.cli.shell import named_store, reaching
-from tracker.cli.terminal import say, show, table
+from tracker.cli.analysis_options import Question, question_options, read_runs
+from tracker.cli.console import say, show, table
+from tracker.cli.suggested_commands import named_store, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tracker.cli.terminal import say
+from tracker.cli.console import say
 
 _EXAMPLES = """
 \b
@@ -31,7 +31,7 @@ def data() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the whole set.")
 def demo(folder: Path, artists: int, clips: int, seconds: float, seed: int) -> None:
     """Write the synthetic demo set to FOLDER as audio files; prints the path of its manifest."""
-    from tracker.cli.progress import counting
+    from tracker.cli.console import counting
     from tracker.data.demo import write_demo
 
     with counting("making the demo set", None) as progress:

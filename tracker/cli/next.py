@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.question import Question, question_options, read_runs, report_on
-from tracker.cli.shell import named_store, reaching
-from tracker.cli.terminal import notice, say
+from tracker.cli.analysis_options import Question, question_options, read_runs, report_on
+from tracker.cli.console import notice, say
+from tracker.cli.suggested_commands import named_store, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def next_command(*, form: str, question: Question) -> None:
 
     What each is for, and about how long it takes, is said on standard error.
     """
-    from tracker.conclusions.next_steps import why_no_step
+    from tracker.next_steps.steps import why_no_step
 
     report = report_on(read_runs(question), question)
     uri = named_store()
@@ -56,7 +56,7 @@ def next_command(*, form: str, question: Question) -> None:
 
 
 def _print(steps: Sequence[NextStep]) -> None:
-    from tracker.conclusions.sentences.words import capitalised, duration
+    from tracker.wording import capitalised, duration
 
     for number, step in enumerate(steps, start=1):
         takes = "" if step.estimated_seconds is None else f" ({duration(step.estimated_seconds)})"

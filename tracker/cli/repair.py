@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracker.cli.console import complain, counted, notice, say, some, warn
 from tracker.cli.options import journals_of, locate_store, uri_option
-from tracker.cli.terminal import complain, counted, notice, say, some, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.entries import Delivery, Entry
     from tracker.journal.reader import Journal
+    from tracker.runs.events import Delivery, Entry
     from tracker.store.location import Location
     from tracker.store.repair import Condition
 
@@ -36,7 +36,7 @@ def repair(*, tracking_uri: str | None) -> int:
     to them there, and a copy of the store as it was is kept. Nothing is deleted, and a store that is well stays as it
     is. A tracking server is only sent again what it lacks.
     """
-    from tracker.cli.reading import complaining_of_unread
+    from tracker.recording.read_runs import complaining_of_unread
 
     location = locate_store(tracking_uri)
     with complaining_of_unread() as unread:
@@ -48,7 +48,7 @@ def repair(*, tracking_uri: str | None) -> int:
 def _repaired(location: Location, kept: Sequence[Journal]) -> int:
     """Do what the store is in need of, and return the exit status."""
     from tracker.errors import StoreError
-    from tracker.store.schema import State, refusal
+    from tracker.store.sqlite_state import State, refusal
 
     if not location.database and kept:
         return _mend(location, kept, moved=False)
@@ -70,11 +70,11 @@ def _settled(location: Location) -> Condition:
     """Examine a store, once no other program is just making it."""
     from tracker.errors import StoreError
     from tracker.store.repair import examine
-    from tracker.store.schema import State
+    from tracker.store.sqlite_state import State
 
     condition = examine(location)
     if condition.state is State.HALF_MADE:
-        from tracker.store.open import open_store
+        from tracker.store.client import open_store
 
         with suppress(StoreError):
             open_store(location)
@@ -84,8 +84,8 @@ def _settled(location: Location) -> Condition:
 
 def _journals(location: Location) -> list[Journal]:
     """Return the journals of a store's runs."""
-    from tracker.cli.reading import store_of
     from tracker.journal.reader import journals
+    from tracker.recording.read_runs import store_of
 
     return [journal for journal in journals(journals_of(location)) if store_of(journal).uri == location.uri]
 
@@ -118,9 +118,9 @@ def _names(journals: Sequence[Journal]) -> str:
 
 def _is_stuck(journal: Journal) -> bool:
     """Tell whether a journal lacks a file that is still to be sent."""
-    from tracker.entries import Attached
     from tracker.journal.reader import ARTIFACTS
-    from tracker.store.files import within
+    from tracker.runs.events import Attached
+    from tracker.store.artifacts import within
 
     waiting = [entry.path for entry in journal.unsent if isinstance(entry, Attached)]
     return not all(within(journal.folder / ARTIFACTS, path) for path in waiting)
@@ -143,8 +143,8 @@ def _lost(location: Location, kept: Sequence[Journal]) -> list[Journal]:
     if not sent:
         return []
 
-    from tracker.store.failures import GoneError
-    from tracker.store.open import open_store
+    from tracker.store.client import open_store
+    from tracker.store.location import GoneError
 
     store, lost = open_store(location), []
     for journal, run_id in sent:
@@ -183,8 +183,8 @@ def _rebuilt(location: Location, journal: Journal) -> bool:
 
 def _sent_again(location: Location, journal: Journal) -> Delivery | None:
     """Send a journal as if nothing had been; None where another process sends it."""
-    from tracker.cli.courier import let_go, sender_of
     from tracker.journal.reader import ARTIFACTS
+    from tracker.recording.uploader import let_go, sender_of
 
     with sender_of(location, journal.folder, anew=True) as sender:
         if not sender:
@@ -196,8 +196,8 @@ def _sent_again(location: Location, journal: Journal) -> Delivery | None:
 
 def _at_hand(location: Location, journal: Journal) -> list[Entry]:
     """Return a journal's entries, its artifacts brought back; one that is nowhere leaves an entry that says nothing."""
-    from tracker.entries import Attached, Tagged
     from tracker.journal.reader import ARTIFACTS
+    from tracker.runs.events import Attached, Tagged
     from tracker.store.repair import restore_artifacts
 
     attached = sorted({entry.path for entry in journal.entries if isinstance(entry, Attached)})

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.question import Question, question_options, read_runs, report_on
-from tracker.cli.terminal import notice, plain, say
+from tracker.cli.analysis_options import Question, question_options, read_runs, report_on
+from tracker.cli.console import notice, plain, say
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:

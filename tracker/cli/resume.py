@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracker.cli.console import notice, say, warn
 from tracker.cli.options import journals_of, locate_store, uri_option
-from tracker.cli.terminal import notice, say, warn
 from tracker.errors import DataError, TrackerError
 
 if TYPE_CHECKING:
-    from tracker.cli.prepare import Prepared
     from tracker.journal.reader import Journal
+    from tracker.recording.prepare import Prepared
     from tracker.runs import RunPlan
 
 _RESUME_EXAMPLES = """
@@ -53,7 +53,7 @@ def resume(*, run: str, data: Path | None, offline: bool, gone: bool, tracking_u
 
     RUN is a run's id, the beginning of one, or its name.
     """
-    from tracker.journal.owner import resuming
+    from tracker.journal.process_lock import resuming
     from tracker.journal.reader import read
 
     found = _found(run, tracking_uri)
@@ -69,9 +69,9 @@ def resume(*, run: str, data: Path | None, offline: bool, gone: bool, tracking_u
 
 def _go_on(journal: Journal, data: Path | None, *, offline: bool) -> str:
     """Train a run on to its end, and return its id."""
-    from tracker.cli.reading import store_of
-    from tracker.cli.record import KEEP_GOING_TAG, Place, Recorder
-    from tracker.cli.train import refuse_unusable, train_recorded
+    from tracker.recording.read_runs import store_of
+    from tracker.recording.recorder import KEEP_GOING_TAG, Place, Recorder
+    from tracker.recording.train import refuse_unusable, train_recorded
 
     plan, tags = _plan(journal), journal.started.tags
     place = Place(store_of(journal), journal.folder.parent, journal.started.experiment, offline)
@@ -87,7 +87,7 @@ def _go_on(journal: Journal, data: Path | None, *, offline: bool) -> str:
 
 def _prepared(before: str, now: Path | None, plan: RunPlan) -> Prepared:
     """Prepare the data that a run began with, where it is now."""
-    from tracker.cli.prepare import DEMO, prepare
+    from tracker.recording.prepare import DEMO, prepare
 
     if now or before == DEMO:
         return prepare(now, plan.split, plan.spectrogram)
@@ -106,11 +106,11 @@ def close(*, run: str, gone: bool, tracking_uri: str | None) -> None:
 
     RUN is a run's id, the beginning of one, or its name.
     """
-    from tracker.cli.courier import deliver
-    from tracker.cli.reading import store_of
-    from tracker.entries import Ended
     from tracker.journal.reader import read
     from tracker.journal.writer import JournalWriter
+    from tracker.recording.read_runs import store_of
+    from tracker.recording.uploader import deliver
+    from tracker.runs.events import Ended
 
     journal = _found(run, tracking_uri)
     _refuse_alive(journal, gone=gone)
@@ -128,8 +128,7 @@ def close(*, run: str, gone: bool, tracking_uri: str | None) -> None:
 
 
 def _found(run: str, tracking_uri: str | None) -> Journal:
-    from tracker.journal.place import find_journal
-    from tracker.journal.reader import journals
+    from tracker.journal.reader import find_journal, journals
 
     return find_journal(journals(journals_of(locate_store(tracking_uri))), run)
 
@@ -148,7 +147,7 @@ def _refuse_alive(journal: Journal, *, gone: bool) -> None:
 
 
 def _plan(journal: Journal) -> RunPlan:
-    from tracker.plans import plan_of
+    from tracker.runs.params import plan_of
     from tracker.training.networks import parse_options
 
     try:
@@ -159,7 +158,7 @@ def _plan(journal: Journal) -> RunPlan:
 
 def _refuse_changed(journal: Journal, plan: RunPlan, prepared: Prepared) -> None:
     """Refuse to go on with anything but what the run began with."""
-    from tracker.cli.changes import changes
+    from tracker.recording.resume_check import changes
 
     changed = changes(journal, plan, prepared)
     if changed:
@@ -171,7 +170,7 @@ def _refuse_changed(journal: Journal, plan: RunPlan, prepared: Prepared) -> None
 
 def _tell_where(journal: Journal) -> None:
     """Say after which epoch the run goes on, and which it trains again for lack of a checkpoint."""
-    from tracker.cli.record import CHECKPOINTS
+    from tracker.recording.recorder import CHECKPOINTS
     from tracker.training.checkpoint import finished_epochs
 
     name, done = journal.started.name, max(journal.epochs, default=0)

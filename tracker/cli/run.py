@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracker.cli.console import warn
 from tracker.cli.options import FoldType, PlateauType, store_options
-from tracker.cli.terminal import warn
 
 if TYPE_CHECKING:
     from tracker.runs import Configuration, Fold, Keep, OptionValue, Plateau
@@ -184,7 +184,7 @@ def run(
         raise click.UsageError(str(error), context) from error
     _warn_of_idle_callbacks(configuration)
 
-    from tracker.cli.train import Request, train_and_log
+    from tracker.recording.train import Request, train_and_log
 
     train_and_log(Request(plans, data, experiment, tracking_uri, name, note, reuse, offline, keep_going))
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracker.cli.console import SHORT_ID, say, show, table, tell_of_elsewhere, tell_of_interrupted, warn_of_unreadable
 from tracker.cli.options import locate_store, store_options
-from tracker.cli.terminal import SHORT_ID, say, show, table, tell_of_elsewhere, tell_of_interrupted, warn_of_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
-    from tracker.conclusions.outcomes import Outcome
-    from tracker.conclusions.study import Study
     from tracker.runs import Run
+    from tracker.study.run_results import Outcome
+    from tracker.study.study import Study
 
 _EXAMPLES = """
 \b
@@ -38,10 +38,10 @@ _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 @store_options
 def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     """List the runs: the options that differ, accuracy or other primary metric, best and stop epoch, status and age."""
-    from tracker.cli.reading import HOST_TAG, read_all
-    from tracker.conclusions.outcomes import primary_metric
-    from tracker.conclusions.study import study_of
+    from tracker.recording.read_runs import HOST_TAG, read_all
     from tracker.runs import INTERRUPTED
+    from tracker.study.run_results import primary_metric
+    from tracker.study.study import study_of
 
     held = read_all(locate_store(tracking_uri), experiment, by_epoch=0)
     warn_of_unreadable(held)

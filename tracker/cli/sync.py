@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracker.cli.console import complain, notice, say, tell_of_interrupted
 from tracker.cli.options import journals_of, locate_store, uri_option
-from tracker.cli.terminal import complain, notice, say, tell_of_interrupted
 
 if TYPE_CHECKING:
     from tracker.journal.reader import Journal
@@ -27,8 +27,8 @@ def sync(*, tracking_uri: str | None) -> int:
 
     It may be called as often as one likes, and ended at any moment: the next time goes on where it ended.
     """
-    from tracker.cli.reading import check_not_gone, complaining_of_unread
     from tracker.journal.reader import unsettled
+    from tracker.recording.read_runs import check_not_gone, complaining_of_unread
 
     location = locate_store(tracking_uri)
     with complaining_of_unread() as unread:
@@ -42,9 +42,9 @@ def sync(*, tracking_uri: str | None) -> int:
 
 def _sent(journal: Journal) -> bool:
     """Send one journal, and say what came of it."""
-    from tracker.cli.courier import deliver
-    from tracker.cli.reading import store_of
     from tracker.errors import TrackerError
+    from tracker.recording.read_runs import store_of
+    from tracker.recording.uploader import deliver
 
     name = f"run {journal.started.name}"
     try:

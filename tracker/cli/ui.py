@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from tracker.cli.console import notice, say
 from tracker.cli.options import locate_store
-from tracker.cli.terminal import notice, say
 
 _EXAMPLES = """
 \b

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details
-from tracker.conclusions.effects import FOLDS, SPLITS
+from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
 from tracker.conclusions.folds import Folded, folded
 from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, obstacle
+from tracker.statistics.multiple_comparisons import is_best
 from tracker.statistics.paired import from_aggregates
-from tracker.statistics.ranking import is_best
 from tracker.statistics.resampling import probability_best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.conclusions.outcomes import Outcome
-    from tracker.conclusions.pairs import Family
-    from tracker.conclusions.study import Study
+    from tracker.conclusions.run_pairs import Family
+    from tracker.study.run_results import Outcome
+    from tracker.study.study import Study
 
 
 NO_METRIC = "no metric"

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.clips import by_clip
-from tracker.conclusions.conclusion import Conclusion, Details, Interval
-from tracker.statistics.proportions import grouped_wilson, wilson
+from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.statistics.proportions import Interval, grouped_wilson, wilson
+from tracker.study.clip_sets import by_clip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from tracker.conclusions.clips import ClipSet
-    from tracker.conclusions.study import Study
+    from tracker.study.clip_sets import ClipSet
+    from tracker.study.study import Study
 
 FEWEST_RUNS = 3
 """Below so many runs a clip that all get wrong says little of its label."""

@@ -9,21 +9,21 @@ from tracker.conclusions.best_run import best_runs
 from tracker.conclusions.classes import classes
 from tracker.conclusions.early_stopping import early_stopping
 from tracker.conclusions.learning_rate import learning_rates
-from tracker.conclusions.next_steps import NextStep, command, next_steps
 from tracker.conclusions.option_effect import option_effects
 from tracker.conclusions.overfitting import overfitting
-from tracker.conclusions.pairs import printed_pairs, run_family
 from tracker.conclusions.run_difference import run_differences
+from tracker.conclusions.run_pairs import printed_pairs, run_family
 from tracker.conclusions.sample_size import sample_sizes
 from tracker.conclusions.selection_optimism import selection_optimism
 from tracker.conclusions.sentences import with_sentence
-from tracker.conclusions.sentences.words import Voice
 from tracker.conclusions.stability import stability
 from tracker.conclusions.under_training import under_training
+from tracker.next_steps.steps import NextStep, command, next_steps
+from tracker.wording import Voice
 
 if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.conclusions.study import Study
+    from tracker.study.study import Study
 
 OPEN = ("inconclusive", "confounded", "not_comparable", "unknown")
 """Verdicts that leave something to settle."""

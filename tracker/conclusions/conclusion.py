@@ -7,7 +7,10 @@ first; an option's effect is level *to* minus level *from*. `p_value` is raw, `p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from tracker.statistics.proportions import Interval
 
 Kind = Literal[
     "best_run",
@@ -23,7 +26,6 @@ Kind = Literal[
     "sample_size",
 ]
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "unknown"]
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Verdict
-from tracker.conclusions.outcomes import Outcome, are_numbers, every_epoch, whole_param
-from tracker.conclusions.roles import LOSS
 from tracker.replay import Stop, early_stoppings
+from tracker.study.metrics import LOSS
+from tracker.study.run_results import Outcome, are_numbers, every_epoch, whole_param
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tracker.conclusions.study import Study
+    from tracker.study.study import Study
 
 PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)
 """Epochs; always answered, beside the run's own."""

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.effects import fold_effect, one_dataset
-from tracker.statistics.corrections import holm
-from tracker.statistics.folds import FEWEST_FOLDS
+from tracker.conclusions.contrast_analysis import fold_effect, one_dataset
+from tracker.statistics.multiple_comparisons import holm
+from tracker.statistics.repetitions import FEWEST_FOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.conclusions.study import Study
+    from tracker.study.study import Study
 
 Configuration = tuple[int, ...]
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details
-from tracker.conclusions.outcomes import are_numbers, every_epoch, whole_param
-from tracker.conclusions.roles import LOSS, RATE
-from tracker.conclusions.twins import same_until
-from tracker.design import PLATEAU, as_number
 from tracker.replay import Drop, early_stoppings, plateau
+from tracker.study.identical_runs import same_until
+from tracker.study.metrics import LOSS, RATE
+from tracker.study.options import PLATEAU, as_number
+from tracker.study.run_results import are_numbers, every_epoch, whole_param
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.conclusions.outcomes import Outcome
-    from tracker.conclusions.study import Study
     from tracker.runs import Curve
+    from tracker.study.run_results import Outcome
+    from tracker.study.study import Study
 
 PATIENCES = (3, 5, 10, 15, 20)
 """Epochs; the plateaus whose first drop is replayed, beside the run's own."""

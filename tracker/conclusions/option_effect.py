@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
-from tracker.conclusions.effects import (
+from tracker.conclusions.conclusion import Conclusion, Details, Verdict
+from tracker.conclusions.contrast_analysis import (
     FOLDS,
     SPLITS,
     Analysis,
@@ -21,14 +21,16 @@ from tracker.conclusions.effects import (
     chance_of_better,
     need_of,
 )
-from tracker.conclusions.twins import identical
-from tracker.design import Contrast, aliases
 from tracker.statistics.repetitions import detectable_effect
+from tracker.study.identical_runs import identical
+from tracker.study.options import aliases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.conclusions.study import Study
+    from tracker.statistics.proportions import Interval
+    from tracker.study.contrasts import Contrast
+    from tracker.study.study import Study
 
 MOST_CONTRASTS = 50
 """Contrasts of one option that are listed; of more, those with the smallest p-values."""

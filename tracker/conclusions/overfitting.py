@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Interval
-from tracker.conclusions.outcomes import are_numbers, count_right, count_tag
-from tracker.conclusions.roles import LOSS
-from tracker.statistics.proportions import newcombe, wilson
+from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.statistics.proportions import Interval, newcombe, wilson
+from tracker.study.metrics import LOSS
+from tracker.study.run_results import are_numbers, count_right, count_tag
 
 if TYPE_CHECKING:
-    from tracker.conclusions.study import Study
     from tracker.runs import Curve
+    from tracker.study.study import Study
 
 
 FEWEST_AFTER = 4

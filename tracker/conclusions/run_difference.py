@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.clips import ClipSet, by_clip
-from tracker.conclusions.conclusion import Conclusion, Details, Interval, Verdict
-from tracker.conclusions.twins import identical
+from tracker.conclusions.conclusion import Conclusion, Details, Verdict
 from tracker.statistics.crossed import NOTHING, Effect, constant_effect, t_effect
 from tracker.statistics.groups import effective_groups, group_codes, group_sums
 from tracker.statistics.paired import (
@@ -23,15 +21,18 @@ from tracker.statistics.paired import (
     mcnemar_mid_p,
     tango,
 )
+from tracker.study.clip_sets import ClipSet, by_clip
+from tracker.study.identical_runs import identical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from tracker.conclusions.pairs import Family, Pair
-    from tracker.conclusions.study import Study
+    from tracker.conclusions.run_pairs import Family, Pair
     from tracker.runs import Predictions
+    from tracker.statistics.proportions import Interval
+    from tracker.study.study import Study
 
 MCNEMAR = "exact McNemar"
 SIGN_FLIP = "sign-flip over groups"

@@ -11,8 +11,8 @@ from tracker.conclusions.conclusion import Conclusion, Details
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.conclusions.reach import Reach
-    from tracker.conclusions.study import Study
+    from tracker.study.detectable import Reach
+    from tracker.study.study import Study
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.conclusions.clips import ClipSet
-    from tracker.conclusions.outcomes import Outcome
-    from tracker.conclusions.study import Study
     from tracker.runs import EpochPredictions
+    from tracker.study.clip_sets import ClipSet
+    from tracker.study.run_results import Outcome
+    from tracker.study.study import Study
 
 MOST_RUNS_BY_EPOCH = 50
 """Above so many runs the choice of their epochs is not resampled."""

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Interval
-from tracker.conclusions.effects import FEWEST, crossed_effect, pairs_by_set
-from tracker.conclusions.outcomes import are_numbers
-from tracker.conclusions.roles import LOSS
-from tracker.statistics.seeds import accuracy_over_seeds
+from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.contrast_analysis import FEWEST, crossed_effect, pairs_by_set
+from tracker.statistics.repetitions import accuracy_over_seeds
+from tracker.study.metrics import LOSS
+from tracker.study.run_results import are_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.conclusions.outcomes import Outcome
-    from tracker.conclusions.study import Study
-    from tracker.design import Contrast
+    from tracker.statistics.proportions import Interval
+    from tracker.study.contrasts import Contrast
+    from tracker.study.run_results import Outcome
+    from tracker.study.study import Study
 
 METHOD = "Wilson interval over seeds and clips"
 

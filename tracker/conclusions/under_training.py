@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tracker.conclusions.conclusion import Conclusion, Details
 
 if TYPE_CHECKING:
-    from tracker.conclusions.outcomes import Outcome
-    from tracker.conclusions.study import Study
+    from tracker.study.run_results import Outcome
+    from tracker.study.study import Study
 
 LAST_PART = 0.05
 """A validation loss that is lowest within this last part of the epochs was still falling when they ended."""

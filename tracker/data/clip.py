@@ -2,6 +2,11 @@
 
 Conventions: `Clip.path` is relative to the dataset, POSIX and in Unicode's composed form (NFC), so that it is the same
 on every machine; `Clip.file` is where the bytes are.
+
+Which files are audio, by their ending.
+
+Source: the formats of libsndfile 1.2 (``soundfile.available_formats()``) by the endings that are usual for music and
+speech; a dataset's other files (covers, notes, lists) are none of its clips.
 """
 
 from __future__ import annotations
@@ -54,3 +59,20 @@ class Clip:
 def is_printable(text: str) -> bool:
     """Return whether `text` can stand in one line of a table in UTF-8, as names do in predictions and reports."""
     return not any(unicodedata.category(character) in _UNPRINTABLE for character in text)
+
+
+READABLE = frozenset(
+    ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .sph .w64 .wav .wave".split()  # noqa: SIM905 - a list of 16 quoted words reads worse
+)
+UNREADABLE = frozenset(".aac .alac .ape .m4a .mka .mp4 .ra .webm .wma .wv".split())  # noqa: SIM905 - as above
+"""Audio that libsndfile cannot decode: left out unsaid, it would go missing from the dataset."""
+
+
+def is_audio(file: Path) -> bool:
+    """Return whether `file` has the ending of audio that can be decoded."""
+    return file.suffix.lower() in READABLE
+
+
+def is_unreadable_audio(file: Path) -> bool:
+    """Return whether `file` has the ending of audio that cannot be decoded."""
+    return file.suffix.lower() in UNREADABLE

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.data.clip import Clip, is_printable
+from tracker.data.clip import Clip, is_audio, is_printable, is_unreadable_audio
 from tracker.data.folder import LAYOUT, read_folder
-from tracker.data.formats import is_audio, is_unreadable_audio
 from tracker.data.manifest import SPLIT_WORDS, read_manifest
 from tracker.errors import DataError
 

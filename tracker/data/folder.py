@@ -9,8 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from tracker.data.clip import Clip
-from tracker.data.formats import is_audio, is_unreadable_audio
+from tracker.data.clip import Clip, is_audio, is_unreadable_audio
 from tracker.errors import DataError
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from tracker.data.clip import Clip, Part, is_printable
-from tracker.data.formats import is_unreadable_audio
+from tracker.data.clip import Clip, Part, is_printable, is_unreadable_audio
 from tracker.errors import DataError
 
 if TYPE_CHECKING:

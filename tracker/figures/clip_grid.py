@@ -10,10 +10,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from tracker.conclusions.sentences.words import count
-from tracker.figures.drawing import MUTED, SMALL, TINY, VERMILION, WIDTH, paper, place, png, style
-from tracker.figures.labels import label
+from tracker.figures.style import MUTED, SMALL, TINY, VERMILION, WIDTH, label, paper, place, png, style
 from tracker.report import Picture
+from tracker.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from tracker.figures.judged import Judged
+    from tracker.figures.data import Judged
 
 _MOST_CLIPS = 300
 """Columns that can still be told apart on a screen; of more clips the hardest are shown."""

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 
-from tracker.conclusions.sentences.words import percent
-from tracker.figures.drawing import INK, MUTED, SMALL, TINY, TITLE, WIDTH, paper, place, png, style, write
-from tracker.figures.judged import Judged
-from tracker.figures.labels import label
+from tracker.figures.data import Judged
+from tracker.figures.style import INK, MUTED, SMALL, TINY, TITLE, WIDTH, label, paper, place, png, style, write
 from tracker.report import Picture
+from tracker.wording import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,6 +3,8 @@
 Where none of the runs that are drawn together logged accuracy, there are no panels for it.
 Training is a dashed line, validation a solid one. A star marks the best epoch (the lowest validation loss), a triangle
 every drop of the learning rate, a square the last epoch; they stand on the validation curve.
+
+What a figure of curves says in words: its finding for those who cannot see it, and its numbers as a table.
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tracker.conclusions.sentences.words import percent
-from tracker.figures import curve_words
-from tracker.figures.drawing import (
+from tracker.figures.data import Trace, accuracy_limits, at, finite, first_lost, loss_limits, trace_of
+from tracker.figures.style import (
     BLUE,
     GREEN,
     INK,
@@ -27,15 +28,19 @@ from tracker.figures.drawing import (
     TITLE,
     VERMILION,
     WIDTH,
+    label,
     paper,
     place,
     png,
+    short,
     style,
+    wrapped,
     write,
 )
-from tracker.figures.labels import label, short, wrapped
-from tracker.figures.traces import Trace, accuracy_limits, at, finite, first_lost, loss_limits, trace_of
 from tracker.report import Picture
+from tracker.runs import number_text
+from tracker.study.run_results import is_share
+from tracker.wording import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -141,7 +146,7 @@ def overview(traces: Sequence[Trace]) -> Picture:
             _small_multiple(figure, corner, width - _GAP, trace, scale, with_accuracy=with_accuracy)
         _legend(figure, traces)
         shown = tuple(trace.run_id for trace in traces)
-        alt, (header, rows) = curve_words.finding_of_all(traces), curve_words.table_of_all(traces)
+        alt, (header, rows) = finding_of_all(traces), table_of_all(traces)
         return Picture("curves", png(figure), alt, header, rows, shown)
 
 
@@ -173,8 +178,8 @@ def _copies(figure: Figure, axes: tuple[Axes, ...], traces: Sequence[Trace]) -> 
         drawn = [*_draw(axes, trace), *_titles(axes, trace), *_remarks(axes, trace)]
         for artist in drawn:
             artist.draw(canvas.get_renderer())
-        header, rows = curve_words.table(trace)
-        yield Picture("curves", png(figure, redraw=False), curve_words.finding(trace), header, rows, (trace.run_id,))
+        header, rows = table(trace)
+        yield Picture("curves", png(figure, redraw=False), finding(trace), header, rows, (trace.run_id,))
         for artist in drawn:
             artist.remove()
 
@@ -274,3 +279,110 @@ def _legend(figure: Figure, traces: Sequence[Trace]) -> None:
     }
     lines = [Line2D([], [], label=name, **pen) for name, (pen, occurs) in known.items() if occurs]
     figure.legend(handles=lines, loc="lower center", ncols=len(lines), fontsize=SMALL, borderaxespad=0.3)
+
+
+_ROWS = 20
+"""Rows of one run's table: every epoch of a short run, every so many of a long one, and always the marked ones."""
+
+Table = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
+"""A header and its rows."""
+
+
+def finding(trace: Trace) -> str:
+    """Return the finding of one run's curves in a sentence."""
+    who = trace.name or "The run"
+    lost = first_lost(trace)
+    if lost is not None:
+        return f"{who}'s loss is not finite from epoch {lost} on; the last epoch is {trace.stop_epoch}."
+    lowest = at(trace.val_loss, trace.best_epoch)
+    if lowest is None:
+        return f"{who}'s curves over {trace.stop_epoch} epochs; no validation loss was logged."
+    last = at(trace.val_loss, trace.stop_epoch)
+    return (
+        f"{who}'s validation loss is lowest at epoch {trace.best_epoch}, {short(lowest)}, "
+        f"and {short(last)} at the last epoch, {trace.stop_epoch}."
+    )
+
+
+def finding_of_all(traces: Sequence[Trace]) -> str:
+    """Return the finding of several runs' curves in a sentence."""
+    lowest = {trace.name: value for trace in traces if (value := at(trace.val_loss, trace.best_epoch)) is not None}
+    drawn = "Loss and accuracy" if any(curve is not None for t in traces for curve in t.accuracies) else "Loss"
+    what = f"{drawn} by epoch of {len(traces)} runs"
+    if not lowest:
+        return f"{what}; no validation loss was logged."
+    best = min(lowest, key=lambda name: lowest[name])
+    return f"{what}: the lowest validation loss is {best}'s, {short(lowest[best])}."
+
+
+def table(trace: Trace) -> Table:
+    """Return one run's curves as a table with a row an epoch."""
+    columns = (*trace.losses, *trace.accuracies)
+    header = ("epoch", "loss", "validation loss", "accuracy", "validation accuracy", "learning rate", "mark")
+    rows = tuple(
+        (str(epoch), *(_cell(column, epoch, digits=4) for column in columns), _rate(trace, epoch), _mark(trace, epoch))
+        for epoch in _epochs(trace)
+    )
+    return _told(header, rows)
+
+
+def table_of_all(traces: Sequence[Trace]) -> Table:
+    """Return a table with a row a run: what its curves come to."""
+    header = ("run", "best epoch", "its loss", "its accuracy", "last epoch", "its loss", "rate drops after")
+    return _told(header, tuple(_summary(trace) for trace in traces))
+
+
+def _told(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
+    """Return a table without the columns in which nothing was logged."""
+    kept = [place for place in range(len(header)) if any(row[place] not in ("–", "") for row in rows)]
+    return tuple(header[place] for place in kept), tuple(tuple(row[place] for place in kept) for row in rows)
+
+
+def _summary(trace: Trace) -> tuple[str, ...]:
+    best, last = trace.best_epoch, trace.stop_epoch
+    accuracy = at(trace.val_accuracy, best)
+    return (
+        trace.name,
+        "–" if best is None else str(best),
+        _cell(trace.val_loss, best),
+        _accuracy(accuracy),
+        "–" if last is None else str(last),
+        _cell(trace.val_loss, last),
+        ", ".join(map(str, trace.drops)) or "–",
+    )
+
+
+def _accuracy(value: float | None) -> str:
+    """Write an accuracy in percent, one that is no share of clips as it was logged."""
+    if value is None:
+        return "–"
+    return percent(value) if is_share(value) else short(value)
+
+
+def _epochs(trace: Trace) -> list[int]:
+    """Return the epochs that the table shows."""
+    last = trace.stop_epoch or 1
+    every = max(1, -(-last // _ROWS))
+    marked = {1, trace.best_epoch or last, last, *trace.drops}
+    return sorted(marked | set(range(every, last + 1, every)))
+
+
+def _mark(trace: Trace, epoch: int) -> str:
+    marks = {
+        "best": epoch == trace.best_epoch,
+        "rate drops after it": epoch in trace.drops,
+        "last": epoch == trace.stop_epoch,
+    }
+    return ", ".join(word for word, holds in marks.items() if holds)
+
+
+def _rate(trace: Trace, epoch: int) -> str:
+    rate = at(trace.rate, epoch)
+    return "–" if rate is None else number_text(float(f"{rate:.6g}"))
+
+
+def _cell(curve: Curve | None, epoch: int | None, digits: int = 3) -> str:
+    if curve is None or epoch not in curve.epochs:
+        return "–"
+    value = at(curve, epoch)
+    return "not finite" if value is None else f"{value:.{digits}g}" if abs(value) < 1e-3 else f"{value:.{digits}f}"

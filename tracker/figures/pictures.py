@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.option_effect import OptionEffect
-from tracker.conclusions.sentences.words import MINUS, option_words
-from tracker.figures.accuracies import accuracies
 from tracker.figures.clip_grid import clip_grid
 from tracker.figures.confusion import confusion
 from tracker.figures.curves import overview, section_curves
-from tracker.figures.differences import Difference, differences
-from tracker.figures.judged import comparable, judged
-from tracker.figures.traces import trace_of_entry
+from tracker.figures.data import comparable, judged, trace_of_entry
+from tracker.figures.intervals import Difference, accuracies, differences
+from tracker.wording import MINUS, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

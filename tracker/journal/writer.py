@@ -9,9 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Self
 
-from tracker.entries import Attached, Entry, Started
-from tracker.journal.delivery import read_delivery, write_delivery
-from tracker.journal.disk import (
+from tracker.atomic_files import (
     disk_errors,
     place_whole,
     remove_unfinished,
@@ -20,9 +18,11 @@ from tracker.journal.disk import (
     write_synced,
     write_whole,
 )
-from tracker.journal.lines import from_lines, to_line
-from tracker.journal.owner import disown, own
+from tracker.journal.format import from_lines, to_line
+from tracker.journal.process_lock import disown, own
 from tracker.journal.reader import ARTIFACTS, JOURNAL, is_id, parse, read_bytes
+from tracker.journal.upload_state import read_delivery, write_delivery
+from tracker.runs.events import Attached, Entry, Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,11 +7,9 @@ from tracker.render.comparison import (
     render_comparison_json,
     view_comparison,
 )
-from tracker.render.description import render_description
 from tracker.render.html_page import Sound, render_html
 from tracker.render.json_document import render_json, render_next_json
-from tracker.render.markdown import picture_files, render_markdown
-from tracker.render.summary import render_summary
+from tracker.render.markdown import picture_files, render_description, render_markdown, render_summary
 
 __all__ = [
     "ClipsView",

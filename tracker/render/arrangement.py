@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from tracker.conclusions.next_steps import why_no_step
-from tracker.conclusions.sentences.words import capitalised, duration, listing, option_words
-from tracker.design import PLATEAU, terms_of
+from tracker.next_steps.steps import why_no_step
 from tracker.render import numbers
-from tracker.render.columns import (
+from tracker.render.sanitize import note_beginning
+from tracker.render.tables import (
     course,
     course_line,
+    evidence_tables,
+    facts,
     kept_epoch,
     legend,
     results,
@@ -27,16 +28,16 @@ from tracker.render.columns import (
     share,
     table_columns,
 )
-from tracker.render.evidence import evidence_tables, facts
-from tracker.render.notes import note_beginning
 from tracker.render.view import ConclusionView, Head, KindView, NoteView, ReportView, RunRow, SectionView, StepView
 from tracker.report import Note
+from tracker.study.options import PLATEAU, terms_of
+from tracker.wording import capitalised, duration, listing, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracker.conclusions.conclusion import Conclusion, Kind, Verdict
-    from tracker.render.columns import Column
+    from tracker.render.tables import Column
     from tracker.report import NextStep, Picture, Report, RunEntry, Section
 
 FOLDED_ABOVE = 12

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.roles import ACCURACY, LOSS, role_of
-from tracker.conclusions.sentences.words import capitalised, option_words
 from tracker.render import numbers
 from tracker.render.arrangement import MOST_OPTIONS, VERDICTS, run_row
-from tracker.render.environment import markdown_environment
-from tracker.render.evidence import facts
+from tracker.render.jinja import markdown_environment
 from tracker.render.json_document import conclusion_record, json_text, run_record
 from tracker.render.markdown import tidy
+from tracker.render.tables import facts
 from tracker.render.view import ConclusionView
+from tracker.study.metrics import ACCURACY, LOSS, role_of
+from tracker.wording import capitalised, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from tracker.render.arrangement import arrange
-from tracker.render.environment import html_environment
+from tracker.render.jinja import html_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from tracker.conclusions.sentences import words
+from tracker import wording as words
 from tracker.runs import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.conclusions.conclusion import Interval
     from tracker.report import Accuracy
+    from tracker.statistics.proportions import Interval
 
 NONE = Markup("–")
 """What stands where a number was not logged or does not exist."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.conclusions.conclusion import Verdict
-    from tracker.render.evidence import Table
+    from tracker.render.tables import Table
     from tracker.report import Excluded, Picture
 
 NOTHING = Markup()

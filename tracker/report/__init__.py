@@ -1,18 +1,10 @@
 """What stands in the report, in order, and how it is put together from the runs."""
 
-from tracker.conclusions.next_steps import NextStep
-from tracker.report.assembly import build_report
+from tracker.next_steps.steps import NextStep
+from tracker.report.build import build_report
 from tracker.report.clip_by_clip import ClassCount, SharedClip
 from tracker.report.comparison import ComparedRun, Comparison, Differing, build_comparison
-from tracker.report.contents import (
-    Accuracy,
-    Excluded,
-    Note,
-    Picture,
-    Report,
-    RunEntry,
-    Section,
-)
+from tracker.report.model import Accuracy, Excluded, Note, Picture, Report, RunEntry, Section
 
 __all__ = [
     "Accuracy",

@@ -11,23 +11,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.conclude import OPEN, voice_of
-from tracker.conclusions.next_steps import command
-from tracker.conclusions.pairs import printed_pairs, run_family
 from tracker.conclusions.run_difference import run_differences
+from tracker.conclusions.run_pairs import printed_pairs, run_family
 from tracker.conclusions.sentences import with_sentence
-from tracker.conclusions.sentences.words import capitalised, count, listing, option_words
-from tracker.conclusions.study import Study, study_of
-from tracker.design import OFF
-from tracker.report.assembly import report_study, run_entry
+from tracker.next_steps.steps import command
+from tracker.report.build import report_study, run_entry
 from tracker.report.clip_by_clip import class_counts, on_other_data, only_one_right, shared_clips
+from tracker.study.options import OFF
+from tracker.study.study import Study, study_of
+from tracker.wording import capitalised, count, listing, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.conclusions.pairs import Pair
+    from tracker.conclusions.run_pairs import Pair
     from tracker.report.clip_by_clip import ClassCount, SharedClip
-    from tracker.report.contents import RunEntry
+    from tracker.report.model import RunEntry
     from tracker.runs import Run
 
 _SHORT_ID = 8

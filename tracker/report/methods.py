@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker import __version__
-from tracker.conclusions.effects import CROSSED, FOLDS, NESTED, SPLITS
+from tracker.conclusions.contrast_analysis import CROSSED, FOLDS, NESTED, SPLITS
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, RunDifference
-from tracker.conclusions.sentences.words import number_word, percent, points
+from tracker.wording import number_word, percent, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.conclusions.study import Study
     from tracker.runs import Run
+    from tracker.study.study import Study
 
 _SENTENCES = {
     MCNEMAR: "Two models on the same clips are compared by McNemar's exact test, with Tango's score interval "

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.binomial import coin_cdf
 from tracker.statistics.groups import Groups, group_codes, group_sums
 from tracker.statistics.means import bootstrap_t_interval, sign_flip_p
-from tracker.statistics.proportions import Interval, two_sided_z
-from tracker.statistics.score import score_intervals
+from tracker.statistics.proportions import Interval, coin_cdf, score_intervals, two_sided_z
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.binomial import coin_cdf, pmf
+from tracker.statistics.proportions import coin_cdf, pmf
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,4 +1,11 @@
-"""How far a share of clips can be trusted: intervals of one accuracy and of the difference of two.
+"""The binomial distribution by closed forms, which are exact and spare the import of `scipy.stats`.
+
+Tango's score interval of a paired difference, for many pairs of counts at once.
+
+Conventions: as in `paired`: b and c count the clips that only the first or only the second model has right, and the
+difference is (b - c) / n.
+
+How far a share of clips can be trusted: intervals of one accuracy and of the difference of two.
 
 Conventions: counts are of clips, shares and interval ends are fractions from 0 to 1, a difference is a minus b.
 """
@@ -15,6 +22,86 @@ from tracker.statistics.groups import Groups, group_codes, group_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+def coin_cdf(k: NDArray[np.integer], n: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the chance of at most `k` heads in `n` throws of a fair coin.
+
+    Parameters
+    ----------
+    k, n : ndarray of int, of one shape, -1 ≤ k ≤ n
+
+    Returns
+    -------
+    ndarray, of the same shape
+    """
+    chances: NDArray[np.float64] = np.where(
+        (k >= 0) & (k < n), scipy.special.betainc(np.maximum(n - k, 1), np.maximum(k + 1.0, 1.0), 0.5), k >= n
+    )
+    return chances
+
+
+def pmf(k: NDArray[np.integer], n: int, share: float) -> NDArray[np.float64]:
+    """Return the chance of exactly `k` of `n`, each with a chance of `share`, 0 ≤ k ≤ n; of the shape of `k`."""
+    ways = scipy.special.gammaln(n + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(n - k + 1)
+    chances: NDArray[np.float64] = np.exp(ways + scipy.special.xlogy(k, share) + scipy.special.xlog1py(n - k, -share))
+    return chances
+
+
+BISECTIONS = 48
+"""Halvings of an interval of at most 2 down to 1e-14."""
+
+
+def score_intervals(
+    b: NDArray[np.number], c: NDArray[np.number], n: int, z: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the score of a true difference is within ±z.
+
+    Parameters
+    ----------
+    b, c : ndarray, shape (m,)
+        Discordant clips, of `n` each time; they need not be whole.
+    n : int
+    z : float
+        A normal quantile.
+
+    Returns
+    -------
+    tuple of ndarray, shape (m,) each
+        The lower and the upper ends.
+
+    References
+    ----------
+    Tango, T. (1998). Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design. Statistics in Medicine 17, 891-908.
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B
+    """
+    ahead, behind = np.asarray(b, dtype=np.float64), np.asarray(c, dtype=np.float64)
+    inside = np.stack([(ahead - behind) / n] * 2)  # the estimate, whose score is 0
+    outside = np.stack([np.full(ahead.shape, -1.0), np.full(ahead.shape, 1.0)])
+    for _ in range(BISECTIONS):
+        middle = (outside + inside) / 2
+        beyond = _is_beyond(ahead, behind, n, middle, z)
+        outside, inside = np.where(beyond, middle, outside), np.where(beyond, inside, middle)
+    low, high = (outside + inside) / 2
+    return low, high
+
+
+def _is_beyond(
+    b: NDArray[np.float64], c: NDArray[np.float64], n: int, difference: NDArray[np.float64], z: float
+) -> NDArray[np.bool_]:
+    """Tell where the score of a true `difference` is farther from 0 than z.
+
+    Its variance takes the share of clips that only the second model has right at the restricted maximum likelihood,
+    the larger root of a quadratic equation.
+    """
+    spread = difference * (1 - difference)
+    linear = (2 * n - b + c) * difference - b - c
+    root = np.sqrt(np.maximum(linear**2 + 8 * n * c * spread, 0.0))
+    variance = (root - linear) / 2 + n * spread
+    beyond: NDArray[np.bool_] = (b - c - n * difference) ** 2 > z**2 * variance
+    return beyond
+
 
 Interval = tuple[float, float]
 

@@ -14,7 +14,7 @@ from tracker.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tracker.entries import Started
+    from tracker.runs.events import Started
 
 EXPERIMENT_LENGTH = 500
 PARAM_LENGTH = 6_000

@@ -2,6 +2,8 @@
 
 Conventions: a store is either one SQLite database, with its artifacts under ``mlruns/`` beside it, or a tracking
 server. URIs are absolute, so that a change of the working directory changes nothing.
+
+Why a store was not written to or read, where what to do next depends on it.
 """
 
 from __future__ import annotations
@@ -115,3 +117,19 @@ def _file_store(given: str) -> StoreError:
 def _without_password(uri: str) -> str:
     scheme, _, rest = uri.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+class UnreachableError(StoreError):
+    """A store is away, locked or full; nothing was refused, and the same may be done another time."""
+
+
+class BusyError(UnreachableError):
+    """Another writer was at the same rows at the same moment; the same may be done at once."""
+
+
+class GoneError(StoreError):
+    """A store answers and has not, or no longer, what is to be written to or read: the run, or its experiment."""
+
+
+class BrokenError(StoreError):
+    """A store's file is damaged, or is none: nothing but setting it aside helps."""

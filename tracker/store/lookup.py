@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
-from tracker.meant import Called, meant
-from tracker.store.values import JOURNAL_TAG
+from tracker.runs.find import Called, meant
+from tracker.store.run_from_journal import JOURNAL_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

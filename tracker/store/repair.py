@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
-from tracker.store.failures import BrokenError
-from tracker.store.files import find_folder, found_below, within, written_to
-from tracker.store.schema import BUSY_S, State, lacks, making_lock, reading, require_ready, state_of
+from tracker.store.artifacts import find_folder, found_below, within, written_to
+from tracker.store.location import BrokenError
+from tracker.store.sqlite_state import BUSY_S, State, lacks, making_lock, reading, require_ready, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,8 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracker.store.client import client_of, get_default_host_creds, http_request, one_line_errors
-from tracker.store.curves import MetricRow, curves_by_run
-from tracker.store.experiment import Experiment, Fetch, Record, assemble, unknown_experiment
+from tracker.store.experiment import Experiment, Fetch, MetricRow, Record, assemble, curves_by_run, unknown_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

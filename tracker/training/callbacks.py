@@ -15,17 +15,17 @@ import numpy as np
 
 from tracker.errors import TrainingError
 from tracker.training.backend import keras
-from tracker.training.judge import accuracy, clip_probabilities, log_loss
-from tracker.training.outcome import Epoch
-from tracker.training.segments import consecutive_segments
+from tracker.training.batches import consecutive_segments
+from tracker.training.evaluate import accuracy, clip_probabilities, log_loss
+from tracker.training.result import Epoch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from tracker.training.history import History
-    from tracker.training.images import Image
+    from tracker.training.batches import Image
+    from tracker.training.result import History
 
 Logs = dict[str, float]
 Check = Callable[[str, float, int], None]

@@ -29,8 +29,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from tracker.errors import TrainingError
-from tracker.training.history import Arrays, History
-from tracker.training.outcome import Epoch
+from tracker.training.result import Arrays, Epoch, History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

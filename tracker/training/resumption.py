@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.training.callbacks import Logs
-    from tracker.training.history import Arrays, History
+    from tracker.training.result import Arrays, History
 
 COUNTED = {
     keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),

@@ -13,8 +13,8 @@ from tracker.conclusions.conclude import conclude
 if TYPE_CHECKING:
     from conftest import MakeRun, MakeRuns, MakeStudy
 
-    from tracker.conclusions.study import Study
     from tracker.runs import Run
+    from tracker.study.study import Study
 
 
 def said(study: Study, kind: str) -> list[str]:

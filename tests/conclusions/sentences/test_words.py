@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.conclusions.sentences.words import (
+from tracker.wording import (
     change_words,
     count,
     duration,

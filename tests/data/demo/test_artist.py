@@ -1,8 +1,7 @@
 import numpy as np
 
-from tracker.data.demo.artist import EQUALISER_DB, make_artist
 from tracker.data.demo.genres import GENRES
-from tracker.data.demo.song import render
+from tracker.data.demo.song import EQUALISER_DB, make_artist, render
 
 
 def artist(seed: int, genre: str = "disco"):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from tracker.data.demo.drums import PIECES, Kit, make_drums
-from tracker.data.demo.tones import SAMPLE_RATE
+from tracker.data.demo.sounds import PIECES, SAMPLE_RATE, Kit, make_drums
 
 KIT = Kit(
     kick_hz=55.0, kick_decay=0.2, snare_hz=2_000.0, snare_decay=0.1,

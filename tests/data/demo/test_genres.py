@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tracker.data.demo.genres import GENRES, Balance, Style, borrow
-from tracker.data.demo.rhythm import STEPS
+from tracker.data.demo.song import STEPS
 
 PARTS = [part.name for part in dataclasses.fields(Style)]
 

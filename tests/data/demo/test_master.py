@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from tracker.data.demo.master import EQUALISER_HZ, PEAK, distort, master
-from tracker.data.demo.tones import SAMPLE_RATE
+from tracker.data.demo.sounds import EQUALISER_HZ, PEAK, SAMPLE_RATE, distort, master
 
 FLAT = np.zeros(len(EQUALISER_HZ))
 SILENT = -200.0

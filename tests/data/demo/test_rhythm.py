@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tracker.data.demo.genres import Groove
-from tracker.data.demo.rhythm import LOOSE_S, STEPS, Bars, play
+from tracker.data.demo.song import LOOSE_S, STEPS, Bars, play
 
 STRAIGHT = Bars(count=2, seconds=2.0, swing=0.0)
 

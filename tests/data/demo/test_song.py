@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from tracker.data.demo.artist import make_artist
 from tracker.data.demo.genres import GENRES
-from tracker.data.demo.song import render
-from tracker.data.demo.tones import SAMPLE_RATE
+from tracker.data.demo.song import make_artist, render
+from tracker.data.demo.sounds import SAMPLE_RATE
 
 
 def clip(genre: str, number: int = 1, seconds: float = 4.0, mix: float = 0.0) -> np.ndarray:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tracker.data.demo.tones import HARMONICS, SAMPLE_RATE, Instrument, Tone
+from tracker.data.demo.sounds import HARMONICS, SAMPLE_RATE, Instrument, Tone
 
 PLAIN = np.zeros(HARMONICS)
 

@@ -20,7 +20,7 @@ from tracker.conclusions.under_training import UnderTraining
 
 if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.conclusions.sentences.words import Voice
+    from tracker.wording import Voice
 
 
 def with_sentence(conclusion: Conclusion, voice: Voice) -> Conclusion:

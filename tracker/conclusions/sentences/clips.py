@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.sentences.words import (
+from tracker.wording import (
     Voice,
     capitalised,
     change_words,

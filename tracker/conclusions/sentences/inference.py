@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions.best_run import NO_METRIC
 from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP
-from tracker.conclusions.sentences.words import (
+from tracker.runs import number_text
+from tracker.wording import (
     Voice,
     capitalised,
     count,
@@ -19,7 +20,6 @@ from tracker.conclusions.sentences.words import (
     points_interval,
     round_number,
 )
-from tracker.runs import number_text
 
 if TYPE_CHECKING:
     from tracker.conclusions.best_run import BestRun

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.effects import FEWEST, NESTED, SPLITS
-from tracker.conclusions.roles import ACCURACY, role_of
-from tracker.conclusions.sentences.words import (
+from tracker.conclusions.contrast_analysis import FEWEST, NESTED, SPLITS
+from tracker.study.metrics import ACCURACY, role_of
+from tracker.wording import (
     Voice,
     capitalised,
     change_words,

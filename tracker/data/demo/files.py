@@ -23,10 +23,9 @@ import numpy as np
 from filelock import FileLock
 
 from tracker.data.dataset import MANIFEST, Dataset, read_dataset
-from tracker.data.demo.artist import make_artist
 from tracker.data.demo.genres import GENRES
-from tracker.data.demo.song import render
-from tracker.data.demo.tones import SAMPLE_RATE
+from tracker.data.demo.song import make_artist, render
+from tracker.data.demo.sounds import SAMPLE_RATE
 from tracker.errors import DataError
 
 if TYPE_CHECKING:

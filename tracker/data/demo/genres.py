@@ -12,8 +12,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.data.demo.drums import Kit
-from tracker.data.demo.tones import Tone
+from tracker.data.demo.sounds import Kit, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,28 +1,197 @@
-"""A clip: what an artist plays in half a minute.
+"""Artists: a genre's style, some of it borrowed from other genres, in a sound of their own.
+
+An artist is what clips share: key, instruments, drum kit, mix, equaliser and hiss are the same in all of them, and a
+network that has heard one clip knows the others. That is why a split must not cut artists.
+
+When things are played: patterns laid over the bars of a clip.
+
+Conventions: times are seconds from the clip's beginning; a bar is 16 steps; patterns are those of `genres`.
+
+A clip: what an artist plays in half a minute.
 
 Conventions: as in `tones` and `genres`; a stem is what one instrument plays over the whole clip.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.data.demo.drums import PIECES
-from tracker.data.demo.genres import borrow
-from tracker.data.demo.master import distort, master
-from tracker.data.demo.rhythm import Bars, play
-from tracker.data.demo.tones import SAMPLE_RATE
+from tracker.data.demo.genres import GENRES, Balance, borrow
+from tracker.data.demo.sounds import (
+    EQUALISER_HZ,
+    HARMONICS,
+    PIECES,
+    SAMPLE_RATE,
+    Instrument,
+    distort,
+    make_drums,
+    master,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from numpy.typing import NDArray
 
-    from tracker.data.demo.artist import Artist
-    from tracker.data.demo.genres import Chord, Style
-    from tracker.data.demo.rhythm import Note
-    from tracker.data.demo.tones import Instrument
+    from tracker.data.demo.genres import Chord, Groove, Style
+    from tracker.data.demo.sounds import Kit, Tone
+
+EQUALISER_DB = 4.5
+"""How far an artist's equaliser is turned up or down at most."""
+
+COLOUR_DB = 4.0
+"""Standard deviation of an artist's harmonics from those of the tone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artist:
+    """What all clips of one artist share.
+
+    Parameters
+    ----------
+    genre : str
+    style : Style
+    key : int, semitones from −6 to 5
+    colours : mapping of str to ndarray of float, shape (HARMONICS,), dB
+        How the harmonics of ``bass``, ``chords`` and ``melody`` differ from those of the style's tones.
+    drum_seed : int
+    balance : Balance
+        How the mix differs from the style's: levels as factors, tilt and hiss as decibels.
+    equaliser : ndarray of float, shape (len(EQUALISER_HZ),), dB
+    """
+
+    genre: str
+    style: Style
+    key: int
+    colours: Mapping[str, NDArray[np.float64]]
+    drum_seed: int
+    balance: Balance
+    equaliser: NDArray[np.float64]
+    _instruments: dict[tuple[str, Tone], Instrument] = field(default_factory=dict)
+    _kits: dict[Kit, Mapping[str, NDArray[np.float32]]] = field(default_factory=dict)
+
+    def instrument(self, part: str, tone: Tone) -> Instrument:
+        """Return the artist's own instrument of that tone."""
+        if (part, tone) not in self._instruments:
+            self._instruments[part, tone] = Instrument.of(tone, self.colours[part])
+        return self._instruments[part, tone]
+
+    def drums(self, kit: Kit) -> Mapping[str, NDArray[np.float32]]:
+        """Return the artist's own drums of that kind."""
+        if kit not in self._kits:
+            self._kits[kit] = make_drums(kit, np.random.default_rng(self.drum_seed))
+        return self._kits[kit]
+
+
+def make_artist(genre: str, rng: np.random.Generator, mix: float) -> Artist:
+    """Make an artist.
+
+    Parameters
+    ----------
+    genre : str
+        One of `GENRES`.
+    rng : numpy.random.Generator
+    mix : float, from 0 to 1
+        Probability of each part of the style to be borrowed: the larger, the harder genres are to tell apart.
+
+    Returns
+    -------
+    Artist
+    """
+    return Artist(
+        genre=genre,
+        style=borrow(GENRES[genre], genre, rng, mix),
+        key=int(rng.integers(-6, 6)),
+        colours={part: rng.normal(0.0, COLOUR_DB, HARMONICS) for part in ("bass", "chords", "melody")},
+        drum_seed=int(rng.integers(2**32)),
+        balance=_mixer(rng),
+        equaliser=rng.uniform(-EQUALISER_DB, EQUALISER_DB, len(EQUALISER_HZ)),
+    )
+
+
+def _mixer(rng: np.random.Generator) -> Balance:
+    drums, bass, chords, melody = rng.uniform(0.7, 1.4, 4).tolist()
+    return Balance(drums, bass, chords, melody, tilt=rng.normal(0.0, 0.7), hiss=rng.normal(0.0, 4.0))
+
+
+STEPS = 16
+"""Sixteenth notes of a bar, four to a beat."""
+
+LOOSE_S = 0.004
+"""Standard deviation of what a player is early or late."""
+
+SHORTEST_S = 0.03
+"""Length of the shortest note; lengths are rounded to hundredths, so that few different notes need be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something played: the bar that it is in, its time and length, how hard, and the mark that stands for it."""
+
+    bar: int
+    start: float
+    seconds: float
+    force: float
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The time of a clip.
+
+    Parameters
+    ----------
+    count : int
+        Bars that fill the clip; the last may reach beyond its end.
+    seconds : float
+        Length of each.
+    swing : float, share of a beat
+        By how much the middle of each beat is late.
+    """
+
+    count: int
+    seconds: float
+    swing: float
+
+    @classmethod
+    def of(cls, groove: Groove, seconds: float, rng: np.random.Generator) -> Bars:
+        """Fill `seconds` at a tempo from the groove's range."""
+        bar = 4 * 60.0 / rng.uniform(groove.slowest, groove.fastest)
+        return cls(math.ceil(seconds / bar), bar, groove.swing)
+
+    def time(self, bar: int, step: int) -> float:
+        """Return when a step of a bar is."""
+        beat, sixteenth = divmod(step, 4)
+        middle = 0.5 + self.swing
+        within = (0.0, middle / 2, middle, (1 + middle) / 2)[sixteenth]
+        return (bar + (beat + within) / 4) * self.seconds
+
+
+def play(patterns: Sequence[str], held: float, bars: Bars, rng: np.random.Generator) -> Iterator[Note]:
+    """Yield what a player makes of some patterns: one of them in each bar, a little uneven in time and force.
+
+    Parameters
+    ----------
+    patterns : sequence of str, each of `STEPS` marks
+    held : float, from 0 to 1
+        Share of the time to the next note that a note lasts.
+    bars : Bars
+    rng : numpy.random.Generator
+    """
+    for bar in range(bars.count):
+        pattern = patterns[int(rng.integers(len(patterns)))]
+        steps = [step for step, mark in enumerate(pattern) if mark != "."]
+        for step, following in zip(steps, [*steps[1:], STEPS], strict=False):
+            if pattern[step] == "?" and rng.random() < 0.5:
+                continue
+            start, end = bars.time(bar, step), bars.time(bar, following)
+            seconds = max(SHORTEST_S, round((end - start) * held, 2))
+            force = rng.uniform(0.75, 1.1) * (0.45 if pattern[step] == "o" else 1.0)
+            yield Note(bar, max(0.0, start + rng.normal(0.0, LOOSE_S)), seconds, force, pattern[step])
 
 
 def render(artist: Artist, seconds: float, rng: np.random.Generator, mix: float) -> NDArray[np.float32]:

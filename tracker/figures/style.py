@@ -1,0 +1,190 @@
+"""The paper and the pens: one style for every figure, sizes in inches, and the same bytes for the same drawing.
+
+Conventions: figures are 8 inches wide, which GitHub shows at about 110 pixels an inch, so that text of 8 points reads
+like the page's own small print. Axes are placed in inches from the lower left corner; no layout engine moves them
+afterwards, which costs a second drawing. Colours are Okabe and Ito's, which people with any common colour blindness
+tell apart, and nothing is said by colour alone.
+
+References
+----------
+Okabe and Ito, Color Universal Design (2008), https://jfly.uni-koeln.de/color/
+
+Words and numbers on a figure: other people's names made drawable, numbers as a person writes them.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from functools import cache
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from PIL import Image
+
+from tracker.wording import MINUS, points
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from matplotlib.axes import Axes
+
+WIDTH = 8.0
+"""Width of every figure in inches."""
+DPI = 150
+
+INK, MUTED, RULE = "#1f2328", "#59636e", "#dfe3e8"
+BLUE, VERMILION, GREEN, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
+
+TITLE, SMALL, TINY = 9.0, 7.5, 6.5
+"""Text sizes in points."""
+
+_NEARLY_WHITE = 248
+"""The quantiser leaves white some levels short of 255; a colour above this is white again."""
+
+_SCRIPTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "WenQuanYi Micro Hei", "Microsoft YaHei",
+    "PingFang SC", "Hiragino Sans", "Yu Gothic", "Malgun Gothic", "Noto Sans Devanagari", "Arial Unicode MS",
+)  # fmt: skip
+"""Fonts that know scripts which DejaVu, matplotlib's own font, does not; those that are installed are used after it."""
+
+_STYLE: dict[Any, Any] = {
+    "font.size": SMALL,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": SMALL,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.unicode_minus": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": TINY,
+    "ytick.labelsize": TINY,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    "lines.solid_capstyle": "round",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+@cache
+def families() -> tuple[str, ...]:
+    """Return the font families to draw with, the first with a glyph for a sign winning."""
+    installed = set(fontManager.get_font_names())
+    return ("DejaVu Sans", *(name for name in _SCRIPTS if name in installed))
+
+
+def style() -> AbstractContextManager[None]:
+    """Return a context in which drawing follows this module, whatever a matplotlibrc file says."""
+    usual: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+    return mpl.rc_context(usual | _STYLE | {"font.family": list(families())})
+
+
+def paper(height: float) -> Figure:
+    """Return an empty figure.
+
+    Parameters
+    ----------
+    height : float, inches
+    """
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Return new axes, placed in inches from the figure's lower left corner."""
+    across, up = figure.get_size_inches()
+    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def write(figure: Figure, x: float, y: float, text: str, **properties: Any) -> None:
+    """Write a text at inches from the figure's lower left corner."""
+    across, up = figure.get_size_inches()
+    figure.text(x / across, y / up, text, **properties)
+
+
+def png(figure: Figure, *, redraw: bool = True) -> bytes:
+    """Return a figure as PNG bytes without any metadata, in at most 256 colours, which is a third of the size.
+
+    Parameters
+    ----------
+    figure : Figure
+        Made by `paper`.
+    redraw : bool
+        False: what the canvas holds already.
+    """
+    canvas: Any = figure.canvas
+    if redraw:
+        canvas.draw()
+    width, height = canvas.get_width_height()
+    pixels = Image.frombuffer("RGBA", (width, height), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    few = pixels.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.putpalette(_with_white(few.getpalette() or []))
+    stream = io.BytesIO()
+    few.save(stream, format="PNG", compress_level=6)
+    return stream.getvalue()
+
+
+def _with_white(palette: list[int]) -> list[int]:
+    """Return a palette (red, green, blue, red, …) with what is all but white made white."""
+    colours = (palette[i : i + 3] for i in range(0, len(palette), 3))
+    return [level for colour in colours for level in (colour if min(colour) <= _NEARLY_WHITE else (255, 255, 255))]
+
+
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+_CUT = "…"
+
+
+def label(text: str, length: int) -> str:
+    """Return a name as it can be drawn: one line, every sign with a glyph, no formula, cut to `length` with a mark.
+
+    Control characters and bidirectional overrides, and signs that no font at hand knows, become ``�``; a dollar is a
+    dollar, not the start of a formula.
+    """
+    line = " ".join(text.split())
+    cut = line if len(line) <= length else line[: length - 1] + _CUT
+    return "".join(sign if sign.isprintable() and _has_glyph(sign) else _UNKNOWN for sign in cut).replace("$", r"\$")
+
+
+def wrapped(text: str, width: int, lines: int) -> str:
+    """Return a title on up to `lines` lines of `width` characters, cut with a mark."""
+    return "\n".join(label(line, width) for line in wrap(text, width, max_lines=lines, placeholder=_CUT))
+
+
+def signed(difference: float) -> str:
+    """Return a difference of accuracies with its sign: ``+3.3 points``."""
+    return f"{'+' if difference > 0 else MINUS if difference else ''}{points(difference)}"
+
+
+def short(value: float | None) -> str:
+    """Write a loss: three digits after the point, or three that count where it is very large or small."""
+    if value is None or not math.isfinite(value):
+        return "–" if value is None else str(value)
+    return f"{value:.3f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
+
+
+@cache
+def _has_glyph(sign: str) -> bool:
+    return any(get_font(path).get_char_index(ord(sign)) for path in _font_files())
+
+
+@cache
+def _font_files() -> tuple[str, ...]:
+    return tuple(findfont(FontProperties(family=name)) for name in families())

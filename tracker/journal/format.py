@@ -1,0 +1,170 @@
+"""A journal's file: JSON Lines, one line an entry, each with a checksum that tells a whole line from a torn one.
+
+Conventions: a line is one JSON object of ASCII characters (RFC 8259). It opens with ``entry``, the kind, and ``line``,
+the number of the entry from 1; the first also says the ``version`` of the format. It closes with ``crc``: the CRC-32,
+in eight hexadecimal digits, of all bytes before the comma in front of it. What JSON has no number for is a string:
+``NaN``, ``Infinity``, ``-Infinity``. Bytes of a file's name that are no Unicode stay the lone surrogates that Python
+makes of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from math import isfinite
+from typing import Any
+from zlib import crc32
+
+from tracker.errors import JournalError
+from tracker.runs.events import Attached, DatasetUsed, Ended, Entry, EpochDone, Measured, Resumed, Started, Tagged
+
+VERSION = 1
+"""Of the format, counted up when a reader of the one before would misread it."""
+
+_KINDS: dict[str, type[Entry]] = {
+    "started": Started,
+    "epoch": EpochDone,
+    "measured": Measured,
+    "tagged": Tagged,
+    "attached": Attached,
+    "resumed": Resumed,
+    "ended": Ended,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+_END_LENGTH = len(',"crc":"01234567"}')
+
+LOST = Tagged({})
+"""Stands where a line cannot be read: an entry that says nothing, so that those after it keep their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a journal's file holds.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        `LOST` where a line is damaged and others follow it.
+    lost : tuple of int
+        The numbers, from 1, of those.
+    size : int, bytes
+        Up to the end of the last whole line; what follows is torn.
+    """
+
+    entries: tuple[Entry, ...]
+    lost: tuple[int, ...]
+    size: int
+
+
+def to_line(entry: Entry, number: int) -> bytes:
+    """Return an entry as a line of the journal.
+
+    Parameters
+    ----------
+    entry : Entry
+    number : int
+        Its number in the journal, from 1.
+
+    Returns
+    -------
+    bytes
+        With the line feed.
+    """
+    row: dict[str, Any] = {"entry": _NAMES[type(entry)], "line": number}
+    if number == 1:
+        row["version"] = VERSION
+    row |= _plain(entry)
+    if "metrics" in row:
+        row["metrics"] = {name: _as_json(float(value)) for name, value in row["metrics"].items()}
+    body = json.dumps(row, separators=(",", ":"), allow_nan=False, default=_plain)[:-1].encode("ascii")
+    return body + _end(body) + b"\n"
+
+
+def from_lines(data: bytes) -> Lines:
+    """Read the entries of a journal's file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file, or the beginning of one.
+
+    Returns
+    -------
+    Lines
+
+    Raises
+    ------
+    JournalError
+        If a line is whole and yet not understood: a newer version wrote it.
+    """
+    entries: list[Entry] = []
+    lost: list[int] = []
+    size = 0
+    rows, ends = _whole_rows(data)
+    for (number, entry), end in zip(_numbered(rows), ends, strict=True):
+        if number <= len(entries):
+            continue  # it is there already
+        missing = range(len(entries) + 1, number)
+        lost += missing
+        entries += [LOST] * len(missing)
+        entries.append(entry)
+        size = end
+    return Lines(tuple(entries), tuple(lost), size)
+
+
+def _whole_rows(data: bytes) -> tuple[list[bytes], list[int]]:
+    """Return the lines whose checksum holds, without it, and where each ends."""
+    rows, ends = [], []
+    end = 0
+    for line in data.split(b"\n")[:-1]:
+        end += len(line) + 1
+        body = line[:-_END_LENGTH]
+        if body and line[-_END_LENGTH:] == _end(body):
+            rows.append(body + b"}")
+            ends.append(end)
+    return rows, ends
+
+
+def _numbered(rows: list[bytes]) -> list[tuple[int, Entry]]:
+    """Return the entries of rows with their numbers; as one document they are read faster than one by one."""
+    try:
+        return [_entry(row) for row in json.loads(f"[{b','.join(rows).decode('ascii')}]")]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise JournalError("this version of tracker does not understand it: use the newest") from error
+
+
+def _end(body: bytes) -> bytes:
+    return b',"crc":"%08x"}' % crc32(body)
+
+
+def _entry(row: dict[str, Any]) -> tuple[int, Entry]:
+    """Return the entry that a row holds, with its number."""
+    if row.pop("version", VERSION) != VERSION:
+        raise ValueError("of another version")
+    number, kind = row.pop("line"), _KINDS[row.pop("entry")]
+    if str in map(type, row.get("metrics", {}).values()):
+        row["metrics"] = {name: float(value) for name, value in row["metrics"].items()}
+    if kind is Started:
+        row["datasets"] = tuple(_dataset(**dataset) for dataset in row["datasets"])
+    return number, kind(**row)
+
+
+def _dataset(*, classes: list[str], **rest: Any) -> DatasetUsed:
+    return DatasetUsed(classes=tuple(classes), **rest)
+
+
+def _plain(value: object) -> dict[str, Any]:
+    """Return what JSON can hold of a mapping that is no dict, or of a dataclass."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, DatasetUsed | Entry):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise TypeError(f"a journal cannot hold {value!r}")
+
+
+def _as_json(value: float) -> float | str:
+    if isfinite(value):
+        return value
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124

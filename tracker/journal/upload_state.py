@@ -1,0 +1,73 @@
+"""How much of a journal a store has, and the lock under which one at a time sends it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tracker.atomic_files import disk_errors, write_whole
+from tracker.journal.process_lock import taken
+from tracker.runs.events import Delivery
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+_FILE = "delivery.json"
+_LOCK = "sending.lock"
+
+
+def read_delivery(folder: Path) -> Delivery | None:
+    """Return how much of the journal in a folder a store is known to have.
+
+    Returns
+    -------
+    Delivery or None
+        None where nothing is known: nothing was sent, or the file is damaged. Whoever sends looks for the run in the
+        store before it makes one.
+
+    Raises
+    ------
+    JournalError
+        If the file is there and cannot be read.
+    """
+    path = folder / _FILE
+    with disk_errors("read", path):
+        if not path.exists():
+            return None
+        data = path.read_bytes()
+    try:
+        found = Delivery(**json.loads(data))
+    except (TypeError, ValueError):
+        return None
+    return found if _is_sound(found) else None
+
+
+def _is_sound(found: Delivery) -> bool:
+    """Tell whether what a file said is of the kinds that it should be."""
+    texts = isinstance(found.run_id, str) and isinstance(found.artifacts, str)
+    return texts and type(found.entries) is int and found.entries >= 0
+
+
+def write_delivery(folder: Path, delivery: Delivery) -> None:
+    """Keep how much of the journal in a folder a store has; the caller is the one that sends.
+
+    Raises
+    ------
+    JournalError
+        If it cannot be written; what was kept before stays.
+    """
+    with disk_errors("write", folder / _FILE):
+        write_whole(folder / _FILE, json.dumps(asdict(delivery)).encode())
+
+
+def sending(folder: Path) -> AbstractContextManager[bool]:
+    """Be the only one that sends the journal in a folder, as a context: it gives False where another does.
+
+    Raises
+    ------
+    JournalError
+        If the folder cannot be written to.
+    """
+    return taken(folder / _LOCK)

@@ -1,0 +1,1 @@
+"""Which runs would settle what is open, and the commands that train them."""

@@ -1,0 +1,141 @@
+"""Audio files to what a network trains on: read, hashed, turned into images, checked and divided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker import __version__
+from tracker.cli.console import counting, notice, some, warn
+from tracker.cli.options import cache_folder
+from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, read_dataset
+from tracker.data.splits import Split, cut_groups, divide
+from tracker.data.splits import fingerprint as split_fingerprint
+from tracker.errors import DataError
+from tracker.features.decode import AudioFault
+from tracker.features.extract import extract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tracker.runs import Spectrogram, SplitPlan
+    from tracker.training.batches import Image
+
+DEMO = "demo"
+"""What the tag `tracker.data` says of the built-in set."""
+
+MOST_FAULTY = 0.1
+"""The share of clips that may be left out: more, and the dataset is not what the person thinks it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A dataset that is fit to train on.
+
+    Parameters
+    ----------
+    source : str
+        The ``--data`` given, or ``demo``.
+    dataset : Dataset
+        Without the clips that could not be used.
+    split : Split
+    images : mapping of clip path to ndarray, shape (n_mels, n_frames), dB
+    dataset_fingerprint, split_fingerprint : str
+    """
+
+    source: str
+    dataset: Dataset
+    split: Split
+    images: Mapping[str, Image]
+    dataset_fingerprint: str
+    split_fingerprint: str
+
+
+def identity(prepared: Prepared) -> dict[str, str]:
+    """Return the tags that, with the params, decide a run's result."""
+    return {
+        "tracker.version": __version__,
+        "tracker.dataset": prepared.dataset_fingerprint,
+        "tracker.split": prepared.split_fingerprint,
+    }
+
+
+def prepare(data: Path | None, split_plan: SplitPlan, spectrogram: Spectrogram) -> Prepared:
+    """Read, check and divide a dataset; nothing but the cache is written.
+
+    Raises
+    ------
+    DataError
+        If the dataset is not fit to train on.
+    """
+    dataset = _read(data)
+    with counting("reading", len(dataset.clips)) as progress:
+        hashes = hash_clips(dataset, progress)
+    images, faults = _images(dataset, hashes, spectrogram)
+    _leave_out(faults, len(dataset.clips))
+    usable = dataset.without(faults)
+    split = divide(usable, split_plan)
+    _warn_of_duplicates(split, hashes)
+    _warn_of_cut_groups(split)
+    return Prepared(
+        source=str(data) if data else DEMO,
+        dataset=usable,
+        split=split,
+        images=images,
+        dataset_fingerprint=fingerprint(usable, hashes),
+        split_fingerprint=split_fingerprint(split),
+    )
+
+
+def _read(data: Path | None) -> Dataset:
+    if data:
+        return read_dataset(data)
+    from tracker.data.demo import demo_dataset
+
+    notice("no --data given: training on the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
+    with counting("making the demo set", None) as progress:
+        return demo_dataset(cache_folder(), progress)
+
+
+def _images(
+    dataset: Dataset, hashes: Mapping[str, str], spectrogram: Spectrogram
+) -> tuple[dict[str, Image], dict[str, AudioFault]]:
+    """Return the image of each clip, and what is wrong with those that have none."""
+    files = [(clip.file, hashes[clip.path]) for clip in dataset.clips]
+    with counting("features", len(files)) as progress:
+        results = extract(files, spectrogram, cache_folder(), progress, warn)
+    by_path = dict(zip((clip.path for clip in dataset.clips), results, strict=True))
+    faults = {path: result for path, result in by_path.items() if isinstance(result, AudioFault)}
+    images = {path: result for path, result in by_path.items() if not isinstance(result, AudioFault)}
+    return images, faults
+
+
+def _leave_out(faults: Mapping[str, AudioFault], clips: int) -> None:
+    """Name the clips that cannot be used, and refuse the dataset where they are too many."""
+    if not faults:
+        return
+    named = some([f"{path} ({fault})" for path, fault in faults.items()])
+    if len(faults) > MOST_FAULTY * clips:
+        raise DataError(
+            f"{len(faults)} of {clips} clips cannot be used, more than a tenth: {named}; mend or remove these files"
+        )
+    warn(f"left out {len(faults)} of {clips} clips that cannot be used: {named}")
+
+
+def _warn_of_duplicates(split: Split, hashes: Mapping[str, str]) -> None:
+    """Name recordings that stand on both sides of the split: the validation accuracy flatters itself by them."""
+    parts = split.parts
+    for same in duplicates({path: hashes[path] for path in parts}):
+        if len({parts[path] for path in same}) > 1:
+            warn(f"the same recording is in more than one part of the split: {some(same)}")
+
+
+def _warn_of_cut_groups(split: Split) -> None:
+    """Name groups on both sides, which only a manifest's own split or folds can bring about."""
+    cut = cut_groups(split)
+    if cut:
+        warn(
+            "clips of one group are in more than one part of the manifest's own split, so that the validation accuracy "
+            f"flatters itself: {some(cut)}"
+        )

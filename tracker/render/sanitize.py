@@ -1,0 +1,326 @@
+"""Other people's text, made harmless for Markdown and HTML.
+
+Run names, params, class names, paths and the sentences that quote them come from strangers. Every function here takes
+such text and returns `Markup`: text that may be printed as it is. The templates print nothing else.
+
+GitHub acts on text twice: its parser knows emphasis, links, tables and raw HTML, which escaping holds; later filters
+turn ``@name``, ``#12``, ``:tada:``, ``$x$`` and commit hashes of the finished page into links, pictures and formulas,
+which no escaping holds, since they see the text after it is unescaped. They leave ``<code>`` alone. So names become
+``<code>`` with numeric entities, and so does a word of a sentence that such a filter would act on.
+
+References
+----------
+GitHub Flavored Markdown: https://github.github.com/gfm/; the filters: https://github.com/github/cmark-gfm/issues/181
+
+A person's note: that person's own Markdown, rendered as such, and able to do nothing else.
+
+A note is parsed once, by markdown-it with raw HTML off, so that a tag in it is text. Headings become bold paragraphs,
+since the outline is the report's; pictures become their alternative text, since a remote one tells its owner who reads
+the report; links keep to http, https and mailto.
+
+For HTML the tree is rendered and then sanitised by nh3. For Markdown it is written again from the tree, as Markdown:
+every text is escaped on the way, so that nothing acts but what the tree holds, whatever GitHub makes of the source; and
+what is written is still a note that a person can read in a terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+NAME_LENGTH = 80
+"""Characters of a name or value that are shown: what fits a table on a screen."""
+WORD_LENGTH = 160
+"""Characters of one word of a sentence that are shown: a long path fits."""
+SENTENCE_LENGTH = 2_000
+"""Characters of a sentence that are shown."""
+
+_CUT = "…"
+_HIDDEN = "\N{REPLACEMENT CHARACTER}"
+_JOINERS = "\u200c\u200d"  # Persian and emoji are written with them, and they reorder nothing
+
+_ACTS_IN_CODE = re.compile(r"[^\w ,.=/()%+-]|_(?![^\W_])|(?<![^\W_])_|(?<=www)\.", re.ASCII | re.IGNORECASE)
+_ACTS = re.compile(
+    r"@\w|#\w|\$|://|www\.|:[\w+-]+:|\bgh-\d|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b", re.IGNORECASE
+)
+"""What GitHub's later filters act on: mentions, issues, formulas, addresses, emoji names, commit hashes."""
+_OPENING, _CLOSING = "\"'([", "\"')].,;!?"
+_SPECIAL = re.compile(
+    r"(?P<escaped>[\\`*~#\[\]])|(?P<pipe>\|)|(?P<tag><(?=[A-Za-z/!?]))|(?P<entity>&(?=#|\w+;))"
+    r"|(?P<underscore>(?<![^\W_])_|_(?![^\W_]))"
+)
+_ACTS_IN_ALT = re.compile(r"[\\`^*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")
+_BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
+"""Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
+
+
+def printable(text: str, length: int | None = None) -> str:
+    """Return `text` on one line, with what is invisible or reorders text replaced, and cut to `length` with a mark.
+
+    Parameters
+    ----------
+    text : str
+        Anything: control characters, ANSI escapes, bidirectional overrides and lone surrogates are replaced.
+    length : int or None, characters, at least 1
+        None: whole.
+    """
+    seen = "".join(sign if sign.isprintable() or sign in _JOINERS else _visible(sign) for sign in text)
+    return seen if length is None or len(seen) <= length else seen[: length - 1] + _CUT
+
+
+def code(text: str, length: int = NAME_LENGTH) -> Markup:
+    """Return a name or value as ``<code>`` for Markdown, in which nothing of `text` can act, in a table or outside."""
+    return Markup(f"<code>{_entities(printable(text, length))}</code>")  # noqa: S704
+
+
+def inside(text: str, length: int | None = SENTENCE_LENGTH) -> Markup:
+    """Return words that stand within a line of Markdown; ordinary words stay as they are."""
+    words = printable(text, length).split()
+    return Markup(" ".join(_word(word) for word in words))  # noqa: S704
+
+
+def held(line: str) -> Markup:
+    """Return an escaped line such that its beginning is text, not a list, a quote, a heading, a rule or a table."""
+    start = _BLOCK_START.match(line)
+    return Markup(f"{line[: start.end()]}\\{line[start.end() :]}" if start else line)  # noqa: S704
+
+
+def prose(text: str) -> Markup:
+    """Return a sentence for Markdown, on one line: a paragraph, a list item, a heading or a table cell of its own."""
+    return held(inside(text))
+
+
+def alt(text: str) -> Markup:
+    """Return a sentence as the alternative text of a Markdown image."""
+    line = " ".join(printable(text, SENTENCE_LENGTH).split())
+    return Markup(_ACTS_IN_ALT.sub(_entity, line))  # noqa: S704
+
+
+def fence(text: str, language: str = "sh") -> Markup:
+    """Return `text` as a fenced code block, the fence longer than any run of back-ticks inside."""
+    lines = "\n".join(printable(line) for line in text.splitlines())
+    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", lines)), default=0))
+    return Markup(f"{ticks}{language}\n{lines}\n{ticks}")  # noqa: S704
+
+
+def html_code(text: str, length: int = NAME_LENGTH) -> Markup:
+    """Return a name or value as ``<code>`` for HTML; what is cut is in its title."""
+    shown, whole = printable(text, length), printable(text, SENTENCE_LENGTH)
+    title = Markup(' title="{}"').format(whole) if shown != whole else ""
+    return Markup("<code{}>{}</code>").format(title, shown)
+
+
+def html_block(text: str) -> Markup:
+    """Return `text` as a block of code for HTML, line by line."""
+    return Markup("<pre><code>{}</code></pre>").format("\n".join(printable(line) for line in text.splitlines()))
+
+
+def html_prose(text: str) -> Markup:
+    """Return a sentence for HTML."""
+    return escape(printable(text, SENTENCE_LENGTH))
+
+
+def _visible(sign: str) -> str:
+    """Return what stands for a sign that cannot be shown: a space for a tab, say, a mark for the rest."""
+    return " " if sign.isspace() else _HIDDEN
+
+
+def _entity(match: re.Match[str]) -> str:
+    return f"&#{ord(match[0])};"
+
+
+def _entities(text: str) -> str:
+    """Write every ASCII sign that could act as a numeric entity."""
+    written = _ACTS_IN_CODE.sub(lambda sign: _entity(sign) if sign[0].isascii() else sign[0], text)
+    return written.replace("&#64;", "&#64;<!-- -->")  # GitHub finds addresses after unescaping, but across no tag
+
+
+def _word(word: str) -> str:
+    if not _ACTS.search(word):
+        return _escaped(printable(word, WORD_LENGTH))
+    core = word.lstrip(_OPENING)
+    before, core = word[: len(word) - len(core)], core.rstrip(_CLOSING)
+    return _escaped(before) + code(core, WORD_LENGTH) + _escaped(word[len(before) + len(core) :])
+
+
+def _escaped(word: str) -> str:
+    """Escape what Markdown's parser would act on inside a word."""
+    return _SPECIAL.sub(_escape_sign, word)
+
+
+def _escape_sign(match: re.Match[str]) -> str:
+    if match["escaped"] or match["underscore"]:
+        return f"\\{match[0]}"
+    return {"|": "&#124;", "<": "&lt;", "&": "&amp;"}[match[0]]
+
+
+_SCHEMES = ("http:", "https:", "mailto:")
+_ELEMENTS = {
+    "a", "blockquote", "br", "code", "em", "hr", "li", "ol", "p", "pre", "s", "strong", "table", "tbody", "td", "th",
+    "thead", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
+_SHORT = 240
+"""Characters of a note's beginning: three lines."""
+
+
+def note_html(note: str) -> Markup:
+    """Return a note as sanitised HTML."""
+    parser = _parser()
+    rendered = parser.renderer.render(_tokens(parser, note), parser.options, {})
+    return Markup(  # noqa: S704
+        nh3.clean(
+            rendered,
+            tags=_ELEMENTS,
+            attributes=_ATTRIBUTES,
+            attribute_filter=_without_titles,
+            url_schemes={scheme.rstrip(":") for scheme in _SCHEMES},
+            url_relative="deny",
+            link_rel="noopener noreferrer nofollow",
+        )
+    )
+
+
+def note_markdown(note: str) -> Markup:
+    """Return a note as a Markdown quotation in which nothing acts but emphasis, lists, tables, code and web links."""
+    tree = SyntaxTreeNode(_tokens(_parser(), note))
+    return Markup("\n".join(_prefixed(_blocks(tree.children), "> ")))  # noqa: S704
+
+
+def note_beginning(note: str) -> str:
+    """Return the words of a note's beginning, without its Markdown: other people's text still."""
+    tree = SyntaxTreeNode(_tokens(_parser(), note))
+    blocks = (node for node in tree.walk() if node.type in {"inline", "fence", "code_block"})
+    words = " ".join("".join(map(_words, node.children)) if node.children else node.content for node in blocks)
+    return printable(" ".join(words.split()), _SHORT)
+
+
+def _words(node: SyntaxTreeNode) -> str:
+    """Return an inline node's text without its marks."""
+    if node.children:
+        return "".join(map(_words, node.children))
+    return " " if node.type in {"softbreak", "hardbreak"} else node.content
+
+
+def _without_titles(_tag: str, name: str, value: str) -> str | None:
+    """Drop a link's title, which the sanitiser lets through by itself: it would hide words from a reader."""
+    return None if name == "title" else value
+
+
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def _tokens(parser: MarkdownIt, note: str) -> list[Token]:
+    """Parse a note, with headings made bold and pictures made text."""
+    lines = (printable(line) for line in note.expandtabs(4).splitlines())
+    tokens = parser.parse("\n".join(lines))
+    for previous, token in zip([None, *tokens], tokens, strict=False):
+        children = [_without_picture(child) for child in token.children or []]
+        if previous is not None and previous.type == "heading_open":
+            children = [Token("strong_open", "strong", 1), *children, Token("strong_close", "strong", -1)]
+        token.children = children if token.children is not None else None
+    return [_without_heading(token) for token in tokens]
+
+
+def _without_picture(token: Token) -> Token:
+    return Token("text", "", 0, content=f"[picture: {token.content}]") if token.type == "image" else token
+
+
+def _without_heading(token: Token) -> Token:
+    kind = token.type.replace("heading", "paragraph")
+    return token if kind == token.type else Token(kind, "p", token.nesting, block=True)
+
+
+def _prefixed(blocks: Iterable[str], prefix: str, first: str | None = None, *, tight: bool = False) -> list[str]:
+    """Return the lines of `blocks` behind `prefix`, the first behind `first`."""
+    lines = ("\n" if tight else "\n\n").join(blocks).split("\n")
+    fronts = [prefix if first is None else first] + [prefix] * (len(lines) - 1)
+    return [(front + line).rstrip() for front, line in zip(fronts, lines, strict=True)]
+
+
+def _blocks(nodes: Iterable[SyntaxTreeNode]) -> list[str]:
+    return [_BLOCKS[node.type](node) for node in nodes if node.type in _BLOCKS]
+
+
+def _paragraph(node: SyntaxTreeNode) -> str:
+    lines = "".join(_inline(child) for child in node.children).split("\n")
+    return "\n".join(held(line.strip()) for line in lines)
+
+
+def _quotation(node: SyntaxTreeNode) -> str:
+    return "\n".join(_prefixed(_blocks(node.children), "> "))
+
+
+def _list(node: SyntaxTreeNode) -> str:
+    number = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
+    items = []
+    for position, item in enumerate(node.children):
+        first = "- " if number is None else f"{number + position}. "
+        tight = all(child.hidden for child in item.children if child.type == "paragraph")
+        items += _prefixed(_blocks(item.children), " " * len(first), first, tight=tight)
+    return "\n".join(items)
+
+
+def _table(node: SyntaxTreeNode) -> str:
+    rows = [[_cell(cell) for cell in row.children] for part in node.children for row in part.children]
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(node: SyntaxTreeNode) -> str:
+    return "".join(_inline(child) for child in node.children)
+
+
+def _inline(node: SyntaxTreeNode) -> str:
+    if node.type in _MARKS:
+        mark = _MARKS[node.type]
+        return f"{mark}{_cell(node)}{mark}"
+    return _INLINES.get(node.type, _cell)(node)
+
+
+def _text(node: SyntaxTreeNode) -> str:
+    """Escape a text, keeping the spaces at its ends: they part it from its neighbours."""
+    content = node.content
+    before, after = content[: len(content) - len(content.lstrip())], content[len(content.rstrip()) :]
+    return f"{before[:1]}{inside(content, None)}{after[:1] if content.strip() else ''}"
+
+
+def _code(node: SyntaxTreeNode) -> str:
+    return code(node.content, len(node.content) + 1) if set("`|") & set(node.content) else f"`{node.content}`"
+
+
+def _link(node: SyntaxTreeNode) -> str:
+    target = str(node.attrs.get("href", ""))
+    if not target.startswith(_SCHEMES):
+        return _cell(node)
+    return f"[{_cell(node)}](<{target.replace('&', '&amp;').replace('$', '%24')}>)"
+
+
+_MARKS = {"em": "*", "strong": "**", "s": "~~"}
+_INLINES: dict[str, Callable[[SyntaxTreeNode], str]] = {
+    "text": _text,
+    "softbreak": lambda _: "\n",
+    "hardbreak": lambda _: "\\\n",
+    "code_inline": _code,
+    "link": _link,
+}
+_BLOCKS: dict[str, Callable[[SyntaxTreeNode], str]] = {
+    "paragraph": _paragraph,
+    "blockquote": _quotation,
+    "bullet_list": _list,
+    "ordered_list": _list,
+    "table": _table,
+    "fence": lambda node: fence(node.content.rstrip("\n"), ""),
+    "code_block": lambda node: fence(node.content.rstrip("\n"), ""),
+    "hr": lambda _: "***",
+}

@@ -1,0 +1,338 @@
+"""The columns of a table of runs: those of which any run has something, and the primary metric among them.
+
+The evidence of a conclusion: its numbers in one line, and what its kind has beyond them as a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from tracker import wording as words
+from tracker.conclusions.classes import Classes
+from tracker.conclusions.early_stopping import EarlyStopping
+from tracker.conclusions.learning_rate import LearningRate
+from tracker.conclusions.option_effect import OptionEffect
+from tracker.render import numbers
+from tracker.render.numbers import NONE
+from tracker.render.view import NOTHING, Fact
+from tracker.study.metrics import ACCURACY, LOSS, role_of
+from tracker.study.run_results import is_share, says_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tracker.conclusions.conclusion import Conclusion, Details
+    from tracker.report import Report, RunEntry
+
+_LOGGED = ((LOSS, "validation"), (ACCURACY, "validation"))
+"""What stands in a run's own section in any case."""
+
+_TIME = "Time"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column.
+
+    Parameters
+    ----------
+    title : str
+        Its head; a metric's name is other people's text.
+    cell : callable
+        Writes what stands in it of a run.
+    numeric : bool
+        Whether it is set flush right.
+    primary : bool
+        Whether the best run's cell is set in bold.
+    tight : bool
+        Whether its cells stay on one line.
+    """
+
+    title: str
+    cell: Callable[[RunEntry], Markup]
+    numeric: bool = True
+    primary: bool = False
+    tight: bool = False
+
+
+def table_columns(report: Report) -> tuple[Column, ...]:
+    """Return the columns of the table of all runs, but for its number and its options."""
+    return tuple(_occurring(_of_table(report), report.entries))
+
+
+def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
+    """Return the columns of the table of one configuration's runs, but for number and seed; metrics as logged."""
+    columns = (
+        Column("Validation Loss", lambda entry: numbers.logged(entry.val_loss), numeric=False),
+        Column("Validation Accuracy", lambda entry: numbers.logged(entry.val_accuracy), numeric=False),
+        *(_of_metric(report, _logged_score) if role_of(report.metric) not in _LOGGED else ()),
+        Column("Right", _ratio),
+        _interval(),
+        *_course(entries),
+    )
+    return tuple(_occurring(columns, entries))
+
+
+def legend(report: Report) -> str:
+    """Say what stands in the columns of the table of all runs."""
+    shown = {column.title: column for column in table_columns(report)}
+    loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
+    kept = _of_which_epoch(report) if "Best epoch" in shown else ""
+    most = "; in bold the most" if report.by_accuracy else ""
+    said = []
+    if "Right" in shown:
+        share = f"Then their share and its 95 % interval in percent{loss}."
+        said = [f"Right: validation clips classified as labelled, with the kept weights{most}. {share}"]
+    elif "%" in shown:
+        highest = "; in bold the highest" if report.by_accuracy else ""
+        then = " Then the validation loss of the same weights." if loss else ""
+        said = [f"%: validation accuracy in percent{kept}{highest}.{then}"]
+    elif "Loss" in shown:
+        said = [f"Loss: validation loss{kept}."]
+    if report.metric in shown:
+        better, best = ("less", "lowest") if report.falls else ("more", "highest")
+        said.append(f"{report.metric}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
+    return " ".join(said)
+
+
+def _of_which_epoch(report: Report) -> str:
+    known = all(says_kept(entry.run) for entry in report.entries)
+    return ", with the kept weights" if known else ", at the best epoch"
+
+
+def score_writer(report: Report) -> Callable[[RunEntry], Markup]:
+    """Return what writes a run's value of the primary metric, with the digits that set the runs' apart."""
+    digits = numbers.digits_apart([entry.score for entry in report.entries if entry.score is not None])
+    return lambda entry: numbers.fixed(entry.score, digits)
+
+
+def _of_table(report: Report) -> Iterator[Column]:
+    yield Column("Right", _ratio, primary=report.by_accuracy)
+    uncounted = report.by_accuracy and not any(entry.accuracy for entry in report.entries)
+    yield Column("%", share, primary=uncounted)
+    yield _interval()
+    yield from _of_metric(report, score_writer(report))
+    if role_of(report.metric) != (LOSS, "validation"):
+        yield Column("Loss", lambda entry: numbers.loss(entry.val_loss))
+    yield from _course(report.entries)
+
+
+def _of_metric(report: Report, write: Callable[[RunEntry], Markup]) -> Iterator[Column]:
+    """Yield the column of the primary metric, where no other column has it."""
+    if not report.by_accuracy:
+        yield Column(report.metric, write, primary=True)
+
+
+def _logged_score(entry: RunEntry) -> Markup:
+    return numbers.logged(entry.score)
+
+
+def _interval() -> Column:
+    return Column(
+        "95 % interval",
+        lambda entry: numbers.bounds(entry.accuracy.interval if entry.accuracy else None),
+        numeric=False,
+        tight=True,
+    )
+
+
+def _course(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
+    apart = any(kept_epoch(entry) != NONE for entry in entries)
+    return (
+        Column("Best epoch", lambda entry: numbers.whole(entry.best_epoch)),
+        *((Column("Kept epoch", lambda entry: numbers.whole(entry.kept_epoch)),) if apart else ()),
+        Column("Stop epoch", lambda entry: numbers.whole(entry.stop_epoch)),
+        Column("Seconds", lambda entry: numbers.seconds_bare(entry.seconds)),
+    )
+
+
+def _occurring(columns: Iterator[Column] | Sequence[Column], entries: Sequence[RunEntry]) -> Iterator[Column]:
+    """Yield the columns of which any run has something."""
+    yield from (column for column in columns if any(column.cell(entry) != NONE for entry in entries))
+
+
+def _ratio(entry: RunEntry) -> Markup:
+    return numbers.ratio(entry.accuracy)
+
+
+def share(entry: RunEntry) -> Markup:
+    """Write a run's accuracy in percent; nothing where it was logged otherwise than as a share of clips."""
+    found = entry.accuracy.share if entry.accuracy else entry.val_accuracy
+    return numbers.percent_bare(found if is_share(found) else None)
+
+
+def kept_epoch(entry: RunEntry) -> Markup:
+    """Write whose epoch's weights were kept, where that is not the best one's."""
+    return numbers.whole(None if entry.kept_epoch == entry.best_epoch else entry.kept_epoch)
+
+
+def results(report: Report, entry: RunEntry) -> tuple[Fact, ...]:
+    """Return what a run came to, as logged."""
+    accuracy = entry.accuracy
+    interval = numbers.percent_interval(accuracy.interval if accuracy else None)
+    counted = Markup("{}, 95 % interval {}").format(numbers.right(accuracy), interval) if accuracy else Markup()
+    own = role_of(report.metric) not in _LOGGED
+    return (
+        *_known("Validation Loss", numbers.logged(entry.val_loss)),
+        *_known("Validation Accuracy", numbers.logged(entry.val_accuracy), counted),
+        *(_known(report.metric, numbers.logged(entry.score)) if own else ()),
+    )
+
+
+def course(entry: RunEntry) -> tuple[Fact, ...]:
+    """Return how a run's training went."""
+    return (
+        *_known("Best epoch", numbers.whole(entry.best_epoch)),
+        *_known("Kept epoch", kept_epoch(entry)),
+        *_known("Stop epoch", numbers.whole(entry.stop_epoch)),
+        *_known(_TIME, numbers.seconds(entry.seconds)),
+    )
+
+
+def course_line(entry: RunEntry) -> Markup:
+    """Return the same in a line: ``Best epoch 24, stop epoch 44, 14 s``."""
+    said = [
+        fact.value if fact.title == "Time" else Markup("{} {}").format(fact.title, fact.value) for fact in course(entry)
+    ]
+    line = Markup(", ").join([*said[:1], *(text[:1].lower() + text[1:] for text in said[1:])])
+    return line[:1].upper() + line[1:]
+
+
+def _known(title: str, value: Markup, note: Markup = NOTHING) -> tuple[Fact, ...]:
+    return () if value == NONE and not note else (Fact(title, value, note),)
+
+
+_COMPARISONS = ("best_run", "run_difference", "option_effect")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of texts, other people's among them: they are escaped where it is written.
+
+    Parameters
+    ----------
+    title : str
+    header : tuple of str
+    rows : tuple of tuple of str
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tuple[str, ...]:
+    """Return the numbers that a conclusion rests on, as phrases; none where it follows without inference.
+
+    Differences are of accuracy, in points, unless runs are compared by another metric.
+    """
+    if conclusion.estimate is None and conclusion.p_value is None:
+        return ()
+    adjusted, raw = conclusion.p_adjusted, conclusion.p_value
+    what = "difference" if conclusion.kind in _COMPARISONS else "estimate"
+    found = (
+        conclusion.estimate is not None and f"{what} {_difference(conclusion.estimate, in_points=in_points)}",
+        conclusion.interval is not None and f"95 % interval {numbers.points_interval(conclusion.interval)}",
+        raw is not None and words.p_text(raw, alpha),
+        adjusted is not None and f"adjusted {words.p_text(adjusted, alpha)}",
+        conclusion.n is not None and f"n = {conclusion.n}",
+        conclusion.method,
+    )
+    return tuple(phrase for phrase in found if phrase)
+
+
+def evidence_tables(details: Details, *, in_points: bool) -> tuple[Table, ...]:
+    """Return the tables of a conclusion's evidence, differences in points or in the primary metric's own unit."""
+    return _contrasts(details, in_points=in_points) if isinstance(details, OptionEffect) else tables(details)
+
+
+@singledispatch
+def tables(details: Details) -> tuple[Table, ...]:
+    """Return the tables of a conclusion's evidence; most kinds have none."""
+    del details
+    return ()
+
+
+@tables.register
+def _(details: OptionEffect) -> tuple[Table, ...]:
+    return _contrasts(details, in_points=True)
+
+
+def _contrasts(details: OptionEffect, *, in_points: bool) -> tuple[Table, ...]:
+    header = ("from", "to", "matched pairs", "difference", "95 % interval", "verdict")
+    rows = tuple(
+        (
+            part.from_,
+            part.to,
+            str(part.pairs),
+            _difference(part.estimate, in_points=in_points),
+            numbers.points_interval(part.interval),
+            part.verdict.replace("_", " "),
+        )
+        for part in details.contrasts
+    )
+    return (Table("Levels against each other", header, rows),) if rows else ()
+
+
+def _difference(estimate: float | None, *, in_points: bool) -> str:
+    return numbers.points(estimate) if in_points else numbers.change(estimate)
+
+
+@tables.register
+def _(details: EarlyStopping) -> tuple[Table, ...]:
+    header = ("patience", "stops at epoch", "epochs saved", "keeps epoch", "its loss", "its clips right")
+    picked = () if details.enough is None or details.enough in details.patiences else (details.enough,)
+    rows = tuple(
+        (
+            f"{part.patience} (its own)" if part.patience == details.own else str(part.patience),
+            "beyond what was run" if part.censored else numbers.whole(part.stop_epoch),
+            numbers.whole(part.epochs_saved),
+            numbers.whole(part.kept_epoch),
+            numbers.loss(part.val_loss),
+            numbers.whole(part.correct),
+        )
+        for part in sorted((*details.patiences, *picked), key=attrgetter("patience"))
+    )
+    return (Table("What other patiences would have done", header, rows),) if rows else ()
+
+
+@tables.register
+def _(details: LearningRate) -> tuple[Table, ...]:
+    header = ("after epoch", "from", "to", "lowest loss before", "lowest loss after")
+    rows = tuple(
+        (
+            str(drop.epoch),
+            numbers.rate(drop.before),
+            numbers.rate(drop.after),
+            numbers.loss(drop.best_before),
+            numbers.loss(drop.best_after),
+        )
+        for drop in details.drops
+    )
+    return (Table("Drops of the learning rate", header, rows),) if rows else ()
+
+
+@tables.register
+def _(details: Classes) -> tuple[Table, ...]:
+    classes = tuple(
+        (
+            part.name,
+            f"{part.wrong} of {part.n}",
+            numbers.percent_interval(part.interval),
+            numbers.percent(part.mean_wrong),
+            part.taken_for or "–",
+        )
+        for part in details.classes
+    )
+    clips = tuple((part.clip, part.label, part.taken_for, str(part.agreeing)) for part in details.always_wrong)
+    of_clips = ("clip", "label", "mostly taken for", "by runs")
+    header = ("class", "wrong in the best run", "95 % interval", "wrong on average", "mostly taken for")
+    return (
+        *((Table("Errors by class", header, classes),) if classes else ()),
+        *((Table("Clips that every run gets wrong", of_clips, clips),) if clips else ()),
+    )

@@ -1,0 +1,204 @@
+"""Putting the report together: runs in, every part of the report out, nothing read from the world.
+
+Titles of runs: their configuration in words, computed from typed values.
+
+A title stands plain in a heading, so that nothing of other people's text may act in it: what is no number, no truth
+value and no plain word is said by its place among the option's levels.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.conclude import conclude, voice_of
+from tracker.report.limits import challenges, limits
+from tracker.report.methods import methods, versions
+from tracker.report.model import Accuracy, Note, Report, RunEntry, Section
+from tracker.report.select_runs import chosen
+from tracker.report.summary import summary
+from tracker.study.options import OFF, PLATEAU, Design, as_number
+from tracker.study.run_results import primary_metric
+from tracker.study.study import Study, study_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.report.model import Excluded
+    from tracker.runs import Run
+
+
+def build_report(
+    experiment: str,
+    runs: Sequence[Run],
+    *,
+    metric: str | None = None,
+    minimise: bool | None = None,
+    alpha: float = 0.05,
+    margin: float = 0.05,
+) -> Report:
+    """Conclude from an experiment's runs and put the report together.
+
+    Parameters
+    ----------
+    experiment : str
+        Its name.
+    runs : sequence of Run
+        All of them, in any order: the same runs give the same report.
+    metric : str, optional
+        The primary metric; by default the validation accuracy of the kept weights.
+    minimise : bool, optional
+        Whether a lower metric is better, where its name does not say so.
+    alpha : float, above 0 and below 1
+        The level that each family of tests is held to.
+    margin : float, above 0
+        Differences of accuracy within ± this are too small to matter.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        If `alpha` or `margin` is out of its range.
+    """
+    study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
+    voice, sections = voice_of(study), _sections(study)
+    conclusions, steps = conclude(study, experiment)
+    return Report(
+        experiment=experiment,
+        metric=study.metric.name,
+        summary=summary(conclusions),
+        limits=limits(study, conclusions, voice),
+        options=study.design.options,
+        sections=sections,
+        conclusions=conclusions,
+        next_steps=steps,
+        notes=_notes(sections),
+        challenges=challenges(conclusions, excluded, runs, voice),
+        excluded=excluded,
+        methods=methods(study, conclusions),
+        versions=versions([found.run for found in study.outcomes]),
+        alpha=alpha,
+        margin=margin,
+        by_accuracy=study.metric.is_accuracy,
+        falls=study.metric.falls,
+    )
+
+
+def report_study(
+    runs: Sequence[Run], *, metric: str | None, minimise: bool | None, alpha: float, margin: float
+) -> tuple[Study, tuple[Excluded, ...]]:
+    """Choose and prepare the runs that count, for all that concludes from them to say the same.
+
+    Parameters
+    ----------
+    runs, metric, minimise, alpha, margin
+        As in `build_report`.
+
+    Returns
+    -------
+    study : Study
+    excluded : tuple of Excluded
+
+    Raises
+    ------
+    ValueError
+        If `alpha` or `margin` is out of its range.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be above 0 and below 1, got {alpha}")
+    if not 0 < margin < 1:
+        raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
+    kept, excluded = chosen(runs)
+    return study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin), excluded
+
+
+def run_entry(study: Study, run: int) -> RunEntry:
+    """Return what a report shows of the run at position `run`."""
+    found = study.outcomes[run]
+    return RunEntry(
+        number=found.number,
+        title=title(study.design, run),
+        run=found.run,
+        levels=tuple((option, study.design.level(run, option)) for option in study.design.options),
+        accuracy=_accuracy(study, run),
+        val_loss=found.val_loss,
+        val_accuracy=found.val_accuracy,
+        best_epoch=found.best_epoch,
+        stop_epoch=found.stop_epoch,
+        seconds=found.seconds,
+        score=found.score,
+        kept_epoch=found.kept_epoch,
+    )
+
+
+def _sections(study: Study) -> tuple[Section, ...]:
+    found = []
+    for runs in study.design.configurations:
+        entries = tuple(run_entry(study, run) for run in runs)
+        found.append(Section(entries[0].title, entries))
+    return tuple(found)
+
+
+def _accuracy(study: Study, run: int) -> Accuracy | None:
+    found = study.outcomes[run]
+    if found.correct is None or not found.n:
+        return None
+    return Accuracy(found.correct, found.n, study.accuracy_interval(run))
+
+
+def _notes(sections: Sequence[Section]) -> tuple[Note, ...]:
+    entries = sorted((entry for section in sections for entry in section.entries), key=lambda entry: entry.number)
+    return tuple(Note(entry.number, entry.title, entry.run.note) for entry in entries if entry.run.note)
+
+
+_PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)
+_LONGEST = 40
+_ALWAYS = ("kernel_size", "learning_rate", PLATEAU, "early_stopping_patience")
+
+
+def title(design: Design, run: int) -> str:
+    """Return a run's configuration in words.
+
+    Parameters
+    ----------
+    design : Design
+    run : int
+        Its position.
+
+    Returns
+    -------
+    str
+        ``Conv=7, lr=0.0001, ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)``, then every
+        further option that varies.
+    """
+    levels = dict(design.terms[run].levels)
+    parts = [part for option in _ALWAYS if (part := _known(option, levels.get(option, OFF)))]
+    for option in design.options:
+        if option not in _ALWAYS:
+            level = design.level(run, option)
+            place = design.levels[option].index(level) + 1
+            parts.append(f"{_plain(option) or 'option'}={_plain(level) or f'level {place}'}")
+    return ", ".join(parts) or "Default configuration"
+
+
+def _known(option: str, level: str) -> str | None:
+    """Return an option of every title in Keras' words; None where it is off or no number."""
+    if option == PLATEAU:
+        factor, _, patience = level.partition("x")
+        numbers = all(as_number(part) is not None for part in (factor, patience))
+        return f"ReduceLROnPlateau(factor={factor}, patience={patience})" if numbers else None
+    if as_number(level) is None:
+        return None
+    words = {
+        "kernel_size": "Conv={}",
+        "learning_rate": "lr={}",
+        "early_stopping_patience": "EarlyStopping(patience={})",
+    }
+    return words[option].format(level)
+
+
+def _plain(text: str) -> str | None:
+    return text if len(text) <= _LONGEST and (_PLAIN.fullmatch(text) or as_number(text) is not None) else None

@@ -1,0 +1,108 @@
+"""Which runs count: failed, interrupted and duplicate ones are named and left out, with the reason if one is known."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tracker.report.model import Excluded
+from tracker.runs import FINISHED, INTERRUPTED, REASON_TAG, Run
+from tracker.study.clip_sets import clip_key
+from tracker.study.identical_runs import identical
+from tracker.study.options import terms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+_REASONS = {
+    "FAILED": "failed",
+    "KILLED": "was killed",
+    "RUNNING": "is still running or was interrupted",
+    INTERRUPTED: "was interrupted: tracker resume {run} goes on with it, tracker close {run} ends it",
+    "SCHEDULED": "has not begun",
+}
+
+_OWN_ERROR = re.compile(r"(?:Data|Journal|Store|Training)Error: ")
+"""Before a reason: tracker's own errors need no name before their words."""
+
+_LONGEST_WHY = 200
+"""Characters of a reason that are told: an error's one line, and not all of a stranger's."""
+
+_SHORT_ID = 8
+"""Digits of an id that a command is given."""
+
+_PARENT = "mlflow.parentRunId"
+_SWEEP = "only holds other runs together and trained nothing itself"
+
+
+def chosen(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
+    """Sort out the runs that count.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        In any order.
+
+    Returns
+    -------
+    kept : tuple of Run
+        By start time, then by id.
+    excluded : tuple of Excluded
+        In the same order.
+    """
+    first: dict[Hashable, list[Run]] = {}
+    kept, excluded = [], []
+    sweeps = _sweeps(runs)
+    for run in sorted(runs, key=_order):
+        reason = _SWEEP if run.run_id in sweeps else _unfinished(run) or _twice(run, first)
+        if reason is None:
+            kept.append(run)
+        else:
+            excluded.append(Excluded(run.run_id, run.name, reason))
+    return tuple(kept), tuple(excluded)
+
+
+def _unfinished(run: Run) -> str | None:
+    if run.status == FINISHED:
+        return None
+    reason = _REASONS.get(run.status, "did not finish").format(run=run.run_id[:_SHORT_ID])
+    why = _why(run) if run.status in ("FAILED", "KILLED") else ""
+    return f"{reason}: {why}" if why else reason
+
+
+def _why(run: Run) -> str:
+    """Return on one line why a run did not finish, as far as it says so."""
+    said = " ".join(run.tags.get(REASON_TAG, "").split())
+    told = said[own.end() :] if (own := _OWN_ERROR.match(said)) else said
+    return told if len(told) <= _LONGEST_WHY else f"{told[: _LONGEST_WHY - 1]}…"
+
+
+def _twice(run: Run, first: dict[Hashable, list[Run]]) -> str | None:
+    """Say of which run before it a run is a copy, None for none; it is added to those before."""
+    alike = first.setdefault(_identity(run), [])
+    twin = next((other for other in alike if _logged_twice(run, other)), None)
+    alike.append(run)
+    return None if twin is None else f"is the same run as {twin.run_id}, logged twice"
+
+
+def _order(run: Run) -> tuple[bool, int, str]:
+    return run.started is None, run.started or 0, run.run_id
+
+
+def _sweeps(runs: Sequence[Run]) -> frozenset[str]:
+    """Return the ids of the runs that hold others together, as sweeps and searches do, and have no curves."""
+    parents = {run.tags[_PARENT] for run in runs if _PARENT in run.tags and run.params}
+    curves = {run.run_id: any(len(curve.values) > 1 for curve in run.curves.values()) for run in runs}
+    return frozenset(run_id for run_id in parents if not curves.get(run_id, True))
+
+
+def _identity(run: Run) -> Hashable:
+    """Return what makes two runs one: configuration, seed, fold, data and version."""
+    version = run.tags.get("tracker.version") or run.tags.get("mlflow.source.git.commit")
+    return terms_of(run.settings), clip_key(run), version
+
+
+def _logged_twice(run: Run, other: Run) -> bool:
+    """Without a logged seed, or on unlogged clips, two runs are the same only if they went the same way."""
+    known = terms_of(run.settings).seed and clip_key(run) is not None
+    return bool(known) or identical(run, other)

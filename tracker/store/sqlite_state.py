@@ -1,0 +1,248 @@
+"""What state a SQLite store is in, told in milliseconds and without MLflow; and an empty one made from scratch.
+
+MLflow migrates a store of an older version as soon as it opens it, and leaves a new one broken for ever where two
+processes make it at the same time. So a store is looked at read-only before MLflow may have it, and a new one is
+written whole, from the SQL in ``schema.sql``, and moved into place.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+from enum import Enum
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from tracker.errors import StoreError
+from tracker.store.location import BrokenError, BusyError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MLFLOW_VERSION = "3.17.2"
+REVISION = "dc11669786a5"
+"""Alembic's name for the schema of that version."""
+
+BUSY_S = 20.0
+"""Seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other."""
+
+_PRIMARY = 0xFF
+"""The part of SQLite's error codes that tells what kind of error it is."""
+
+_DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file."""
+
+MAKING_S = 60.0
+"""Longest wait for another program that is making the store."""
+
+
+class State(Enum):
+    """What is at the path of a store."""
+
+    READY = "ready"
+    ABSENT = "absent"
+    EMPTY = "empty"
+    OLDER = "older"
+    NEWER = "newer"
+    HALF_MADE = "half-made"
+    FOREIGN = "foreign"
+
+
+def state_of(database: Path) -> State:
+    """Tell the state of a SQLite store without changing it.
+
+    Returns
+    -------
+    State
+        READY: of the schema that is known; ABSENT: no such file; EMPTY: a file of no bytes; OLDER and NEWER: made by
+        another version of MLflow; HALF_MADE: its making was interrupted, or goes on right now; FOREIGN: no store.
+
+    Raises
+    ------
+    UnreachableError
+        If the file stays locked or cannot be read now.
+    BrokenError
+        If it is no SQLite file or damaged.
+    """
+    try:
+        if not database.exists():
+            return State.ABSENT
+        if database.is_file() and not database.stat().st_size:
+            return State.EMPTY
+        if database.is_dir():
+            raise UnreachableError(f"the store {database} is a folder: move it away, or give another --tracking-uri")
+    except OSError as error:
+        raise UnreachableError(f"cannot read the store {database}: {error}") from error
+    with reading(database) as connection:
+        return _state_within(connection)
+
+
+def _state_within(connection: sqlite3.Connection) -> State:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and not tables & {"alembic_version", "experiments"}:
+        return State.FOREIGN
+    revision = _revision(connection, tables)
+    if revision == REVISION:
+        return State.READY
+    if "experiments" not in tables or not connection.execute("SELECT count(*) FROM experiments").fetchone()[0]:
+        return State.HALF_MADE  # making a store ends with its first experiment
+    return State.OLDER if revision is None or _known(revision) else State.NEWER
+
+
+def require_ready(database: Path) -> None:
+    """See that a store can be read as it is.
+
+    Raises
+    ------
+    StoreError
+        If there is none or it is in any other state; the message says what to do.
+    """
+    state = state_of(database)
+    if state is not State.READY:
+        raise StoreError(refusal(database, state))
+
+
+def refusal(database: Path, state: State) -> str:
+    """Say in one line why a store that is not ready cannot be used, and what to do."""
+    upgrade = f"mlflow db upgrade 'sqlite:///{database}'"
+    others = "take a newer tracker, or give another --tracking-uri"
+    said = {
+        State.ABSENT: "does not exist: `tracker run` makes it, or give another --tracking-uri",
+        State.EMPTY: "is an empty file: `tracker run` makes a store of it",
+        State.OLDER: f"was made by an older MLflow than {MLFLOW_VERSION}: make a copy of it, then run `{upgrade}`",
+        State.NEWER: f"was made by a newer MLflow than {MLFLOW_VERSION}: {others}",
+        State.HALF_MADE: "is not made to the end and holds no run: `tracker repair` sets it aside and makes it anew, "
+        "unless a program is just making it",
+        State.FOREIGN: "is a SQLite file but no MLflow store: give another --tracking-uri",
+    }
+    return f"the store {database} {said[state]}"
+
+
+@contextmanager
+def reading(database: Path) -> Iterator[sqlite3.Connection]:
+    """Open a SQLite file to read one consistent state of it.
+
+    Raises
+    ------
+    UnreachableError
+        If the file stays locked or cannot be read now.
+    BrokenError
+        If it is no SQLite file, damaged, or lacks what is asked for.
+    """
+    try:
+        with closing(_open_read_only(database)) as connection:
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise _failure(database, error) from error
+
+
+def _failure(database: Path, error: sqlite3.DatabaseError) -> StoreError:
+    """Return what an error of SQLite's means for a store."""
+    said, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    if code in _DAMAGED:
+        return BrokenError(f"{said}: `tracker repair` sets it aside and makes it anew from the journals")
+    return BusyError(said) if code == sqlite3.SQLITE_BUSY else UnreachableError(said)
+
+
+def _open_read_only(database: Path) -> sqlite3.Connection:
+    """Open without the right to write; a killed writer's journal needs that right once, to be rolled back."""
+    try:
+        return _begun(database, "ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+    _begun(database, "rw").close()
+    return _begun(database, "ro")
+
+
+def _begun(database: Path, mode: str) -> sqlite3.Connection:
+    """Open and begin a transaction: all that is read in it is of one moment."""
+    uri = f"{database.as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection
+
+
+def _revision(connection: sqlite3.Connection, tables: set[str]) -> str | None:
+    if "alembic_version" not in tables:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return row[0] if row else None
+
+
+def _known(revision: str) -> bool:
+    """Whether the installed MLflow has a migration of that name; finding it does not import MLflow."""
+    mlflow = find_spec("mlflow")
+    folders = mlflow.submodule_search_locations if mlflow else None
+    versions = Path(folders[0], "store", "db_migrations", "versions") if folders else Path()
+    return any(path.name.startswith(f"{revision}_") for path in versions.glob("*.py"))
+
+
+def making_lock(database: Path) -> FileLock:
+    """Return the lock that who makes a store or moves it aside holds, a file beside it."""
+    return FileLock(database.with_name(f"{database.name}.lock"), timeout=MAKING_S)
+
+
+def now_ms() -> int:
+    """Return the time as MLflow keeps it: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def make(database: Path, artifacts: str, now: int) -> None:
+    """Write an empty store, whole or not at all.
+
+    Parameters
+    ----------
+    database : Path
+        Replaced if it is there.
+    artifacts : str
+        URI that the Default experiment keeps its artifacts under.
+    now : int, ms since 1970
+
+    Raises
+    ------
+    OSError, sqlite3.Error
+        If it cannot be written.
+    """
+    unfinished = database.with_name(f"{database.name}.{os.getpid()}.new")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(unfinished)) as connection:
+            connection.executescript(_statements())
+            connection.execute(
+                "INSERT INTO experiments VALUES (0, 'Default', ?, 'active', ?, ?, 'default')",
+                (f"{artifacts}/0", now, now),
+            )
+            connection.commit()
+        unfinished.replace(database)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def lacks(connection: sqlite3.Connection) -> list[str]:
+    """Return the tables and columns that a store of the known schema must have and that are not there, sorted."""
+    with closing(sqlite3.connect(":memory:")) as whole:
+        whole.executescript(_statements())
+        return sorted(_columns(whole) - _columns(connection))
+
+
+def _columns(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute(
+        "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'"
+    )
+    return {name for (name,) in rows}
+
+
+def _statements() -> str:
+    return files("tracker.store").joinpath("schema.sql").read_text("utf-8")

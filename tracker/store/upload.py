@@ -1,0 +1,340 @@
+"""One run of a store, written to: the calls of MLflow's client, each of which may be made again without harm.
+
+A run's journal sent to a store: in order, and as often as need be with the same outcome.
+
+Whatever was sent and not known to have arrived is sent again: MLflow keeps one row of values that are the same in
+name, time, step and value, tags and files are written over, and a run is looked for by its journal before it is made.
+One process at a time sends a journal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from tracker.errors import StoreError
+from tracker.runs import REASON_TAG
+from tracker.runs.events import Attached, Delivery, Ended, Entry, Resumed, Started, Tagged
+from tracker.store.artifacts import within
+from tracker.store.client import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    Metric,
+    MlflowException,
+    Param,
+    RunTag,
+    ViewType,
+    one_line_errors,
+    open_store,
+)
+from tracker.store.limits import check_keys, check_params, check_start, check_tags
+from tracker.store.location import BusyError, GoneError, UnreachableError
+from tracker.store.run_from_journal import JOURNAL_TAG, started, values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from mlflow.entities import Run
+
+    from tracker.runs.events import DatasetUsed, Status
+    from tracker.store.client import Store
+    from tracker.store.location import Location
+    from tracker.store.run_from_journal import Value
+
+_DIGEST_LENGTH = 12
+"""Characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context."""
+
+_NAME_LENGTH = 500
+"""Characters that MLflow takes of a dataset's name; the end of a long path tells more than its beginning."""
+
+
+class StoredRun:
+    """Writes to one run; every method raises `StoreError` if the store refuses, `UnreachableError` if it is away.
+
+    Parameters
+    ----------
+    store : Store
+    run_id : str
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.run_id = run_id
+        self._store = store
+        self._client = store.client
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Write params; the client divides them into as many calls as MLflow's limit asks for."""
+        check_params(params)
+        with self.errors("params"):
+            rows = [Param(key, value) for key, value in params.items()]
+            self._client.log_batch(self.run_id, params=rows, synchronous=True)
+
+    def log_values(self, values: Iterable[Value]) -> None:
+        """Write values of metrics; those of up to 1,000 in one call, all or none."""
+        rows = [Metric(value.key, value.value, value.time, value.step) for value in values]
+        check_keys("metric", {row.key for row in rows})
+        with self.errors("metrics"):
+            self._client.log_batch(self.run_id, metrics=rows, synchronous=True)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Write tags, over those of the same name."""
+        check_tags(tags)
+        with self.errors("tags"):
+            rows = [RunTag(key, value) for key, value in tags.items()]
+            self._client.log_batch(self.run_id, tags=rows, synchronous=True)
+
+    def log_datasets(self, datasets: Sequence[DatasetUsed]) -> None:
+        """Write what the run was trained or measured on, so that MLflow's UI shows it."""
+        if datasets:
+            with self.errors("dataset"):
+                self._client.log_inputs(self.run_id, [_dataset_input(used) for used in datasets])
+
+    def log_path(self, local: Path, path: str) -> None:
+        """Write a file or a whole folder as the artifact `path`, with forward slashes."""
+        with self.errors(path):
+            if local.is_dir():
+                self._client.log_artifacts(self.run_id, str(local), path)
+            else:
+                self._client.log_artifact(self.run_id, str(local), path.rpartition("/")[0] or None)
+
+    def end(self, status: Status, time: int, reason: str | None = None) -> None:
+        """End the run, and say why in a tag."""
+        if reason is not None:
+            self.set_tags({REASON_TAG: reason})
+        with self.errors("end"):
+            self._client.set_terminated(self.run_id, status, end_time=time)
+
+    def go_on(self) -> None:
+        """Let the run be running again: why it had ended no longer holds. MLflow has no way to take back when."""
+        with self.errors("resumption"):
+            if REASON_TAG in self._client.get_run(self.run_id).data.tags:
+                self._delete_reason()
+            self._client.update_run(self.run_id, "RUNNING")
+
+    def _delete_reason(self) -> None:
+        try:
+            self._client.delete_tag(self.run_id, REASON_TAG)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise  # anything but an earlier try, whose answer was lost
+
+    def errors(self, what: str) -> AbstractContextManager[None]:
+        """Name the run in whatever goes wrong within."""
+        return one_line_errors(f"cannot write the {what} of run {self.run_id} to {self._store.location.shown}")
+
+
+def _dataset_input(used: DatasetUsed) -> DatasetInput:
+    dataset = Dataset(
+        used.name[-_NAME_LENGTH:],
+        f"{used.digest[:_DIGEST_LENGTH]}-{used.context}",
+        source_type="local",
+        source=json.dumps({"uri": used.source}),
+        schema=json.dumps({"classes": list(used.classes)}),
+        profile=json.dumps({"clips": used.clips, "classes": len(used.classes)}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", used.context)])
+
+
+T = TypeVar("T")
+
+Save = Callable[[Delivery], None]
+
+_BATCH = 1_000
+"""Values that MLflow takes in one call."""
+
+_WAITS_S = (0.5, 2.0)
+"""Pauses between tries where others write at the same moment; each itself waits 20 s for a locked database."""
+
+
+class Sender:
+    """Sends one journal, as it grows, to one store.
+
+    Parameters
+    ----------
+    location : Location
+    journal : str
+        The journal's own id, the same for ever: letters, digits, ``.``, ``_`` and ``-``.
+    delivery : Delivery or None
+        What the store is known to have; None if nothing is known.
+    save : callable
+        Is given what the store has after every step, to be kept for the next time.
+    """
+
+    def __init__(self, location: Location, journal: str, delivery: Delivery | None, save: Save) -> None:
+        if not re.fullmatch(r"[\w.-]+", journal):
+            raise ValueError(f"a journal's id must be letters, digits, '.', '_' and '-', got {journal!r}")
+        self._location = location
+        self._journal = journal
+        self._delivery = delivery
+        self._save = save
+        self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
+
+    def send(self, entries: Sequence[Entry], artifacts: Path) -> Delivery:
+        """Send what the store does not have yet, and return what it has then: all.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+            The whole journal, from its first entry on.
+        artifacts : Path
+            The folder in which the attached files are.
+
+        Raises
+        ------
+        UnreachableError
+            If the store is away, locked or full: what was saved holds, and the rest may be sent another time.
+        GoneError
+            If the store has not the run that was sent to it.
+        StoreError
+            If the store cannot be used or refuses an entry: sending it again will not help.
+        """
+        delivery = self._delivery or self._saved(self._patiently(partial(self._begin, started(entries))))
+        sent = delivery.entries if delivery.entries <= len(entries) else 0  # the journal lost its end: from the start
+        for end, rows in _steps(values(entries, sent), sent):
+            self._patiently(partial(self._write, delivery.run_id, entries[end - 1], rows, artifacts))
+            delivery = self._saved(Delivery(delivery.run_id, delivery.artifacts, end))
+        return delivery
+
+    def _saved(self, delivery: Delivery) -> Delivery:
+        self._delivery = delivery
+        self._save(delivery)
+        return delivery
+
+    def _patiently(self, call: Callable[[], T], waits_s: Sequence[float] = _WAITS_S) -> T:
+        """Call again where the store was busy: many may be at work on it."""
+        try:
+            return call()
+        except UnreachableError as error:
+            self._store = None  # opening it tells sooner than any call whether it is there
+            if not waits_s or not isinstance(error, BusyError):
+                raise
+        time.sleep(waits_s[0])
+        return self._patiently(call, waits_s[1:])
+
+    def _begin(self, first: Started) -> Delivery:
+        """Find the journal's run, or make it."""
+        check_start(first)
+        store = self._opened()
+        experiment = store.ensure_experiment(first.experiment, first.metric)
+        with one_line_errors(f"cannot start a run in {self._location.shown}"):
+            run = self._only_run(store, experiment, first)
+        return Delivery(run.info.run_id, run.info.artifact_uri, 0)
+
+    def _only_run(self, store: Store, experiment: str, first: Started) -> Run:
+        found = self._runs(store, experiment)
+        if not found:
+            tags = {**first.tags, JOURNAL_TAG: self._journal}
+            store.client.create_run(experiment, first.time, tags, first.name)
+            found = self._runs(store, experiment)
+        there = [run for run in found if run.info.lifecycle_stage == "active"]
+        if not there:
+            raise self._deleted(found[0].info.run_id)
+        for again in there[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
+            store.client.delete_run(again.info.run_id)
+        return there[0]
+
+    def _runs(self, store: Store, experiment: str) -> list[Run]:
+        query = f"tags.`{JOURNAL_TAG}` = '{self._journal}'"
+        return sorted(store.client.search_runs([experiment], query, ViewType.ALL), key=lambda run: run.info.run_id)
+
+    def _write(self, run_id: str, entry: Entry, rows: Sequence[Value], artifacts: Path) -> None:
+        """Write values, of one entry or several, or an entry that has none."""
+        try:
+            run = StoredRun(self._opened(), run_id)
+            if rows:
+                run.log_values(rows)
+            else:
+                _write_entry(run, entry, artifacts)
+        except GoneError as error:
+            shown = self._location.shown
+            raise GoneError(
+                f"run {run_id} is not in {shown}, though it was sent there: `tracker repair` sends it again"
+            ) from error
+        except StoreError as error:
+            if "must be in the 'active' state" in str(error):
+                raise self._deleted(run_id) from error
+            raise
+
+    def _deleted(self, run_id: str) -> StoreError:
+        return StoreError(
+            f"run {run_id} was deleted in {self._location.shown}: bring it back with `mlflow runs restore --run-id "
+            f"{run_id}`, or delete its journal {self._journal} too"
+        )
+
+    def _opened(self) -> Store:
+        """Return the store, opened again if another file has taken its place."""
+        database = self._location.database
+        file = _identity(database)
+        if database and self._delivery and not file:
+            raise UnreachableError(f"the store {database} is no longer there: bring it back, or run `tracker repair`")
+        if self._store is None or file != self._file:
+            self._store = open_store(self._location)
+            self._file = _identity(database)
+            if self._delivery:
+                self._store.check_run(self._delivery.run_id)
+        return self._store
+
+
+def _identity(database: Path | None) -> tuple[int, int] | None:
+    """Tell a file from another of the same path; None where there is none."""
+    try:
+        found = database.stat() if database else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UnreachableError(f"cannot read the store {database}: {error}") from error
+    return (found.st_dev, found.st_ino) if found else None
+
+
+def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, list[Value]]]:
+    """Divide what follows the entries sent: values in batches of whole entries, anything else one by one.
+
+    Yields
+    ------
+    (int, list of Value)
+        How many entries have been sent after it, and its values, if it has any.
+    """
+    batch: list[Value] = []
+    for before, told in enumerate(rows, sent):
+        if batch and (not told or len(batch) + len(told) > _BATCH):
+            yield before, batch
+            batch = []
+        batch = [*batch, *told]
+        if not batch:
+            yield before + 1, []
+    if batch:
+        yield sent + len(rows), batch
+
+
+def _write_entry(run: StoredRun, entry: Entry, artifacts: Path) -> None:
+    match entry:
+        case Started():
+            run.log_params(entry.params)
+            run.log_datasets(entry.datasets)
+        case Tagged():
+            run.set_tags(entry.tags)
+        case Attached():
+            run.log_path(_attached(artifacts, entry.path), entry.path)
+        case Resumed():
+            run.go_on()
+        case Ended():
+            run.end(entry.status, entry.time, entry.reason)
+
+
+def _attached(artifacts: Path, path: str) -> Path:
+    """Return where an attached file is; a journal from elsewhere must not make others be sent."""
+    file = within(artifacts, path)
+    if file is None:
+        raise StoreError(
+            f"the journal lacks the file {path} that it says to have in {artifacts}: bring it back, or let `tracker "
+            "repair` send the run without it"
+        )
+    return file

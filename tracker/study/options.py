@@ -1,0 +1,346 @@
+"""A param's value as a level: text that is equal where the values are.
+
+Numbers that parse equal are one level, and what is not set is at the level ``off``.
+
+The params of a run, sorted by what they are: options, seeds, the split; the rest says nothing of what was trained.
+
+A plateau's factor and patience are one option. Seeds, splits and folds repeat an experiment; they are never options.
+
+Which options' effects cannot be told apart, from the design matrix of coded levels.
+
+What an experiment varied: its options, their levels, and the level of each run.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.runs import number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+OFF = "off"
+
+_UNSET = ("", "none", "null", OFF)
+_TEXT_BEYOND = (1e-12, 1e15)
+"""Numbers smaller or larger than these are kept as they were logged rather than written out digit by digit."""
+
+_FLOAT32_DIGITS = 7
+"""Decimal digits that a float32 holds: more are of its binary form."""
+
+
+@lru_cache(maxsize=65_536)
+def level_text(value: str) -> str:
+    """Write a param's value so that equal values are equal text.
+
+    Parameters
+    ----------
+    value : str
+        As it was logged.
+
+    Returns
+    -------
+    str
+        ``0.0001`` for ``1e-4`` and for the float32 ``9.999999747378752e-05``, ``off`` for ``None``, ``true`` for
+        ``True``; other text as it is.
+    """
+    text = value.strip()
+    if text.lower() in _UNSET:
+        return OFF
+    number = as_number(text)
+    if number is None:
+        return text.lower() if text.lower() in ("true", "false") else text
+    if number == int(number) and abs(number) < _TEXT_BEYOND[1]:
+        return str(int(number))
+    if not _TEXT_BEYOND[0] < abs(number) < _TEXT_BEYOND[1]:
+        return repr(number)
+    return number_text(_from_float32(number))
+
+
+def level_order(level: str) -> tuple[int, tuple[float, ...], str]:
+    """Return the key that sorts levels: ``off``, then numbers (a plateau by factor, then patience), then text."""
+    numbers = [as_number(part) for part in level.split("x")]
+    if level == OFF:
+        return 0, (), ""
+    if all(number is not None for number in numbers):
+        return 1, tuple(number for number in numbers if number is not None), ""
+    return 2, (), level
+
+
+def as_number(text: str) -> float | None:
+    """Return the finite number that `text` says, or None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _from_float32(number: float) -> float:
+    """Return the short number that a float32 of many digits stands for; any other as it is."""
+    short = float(f"{number:.{_FLOAT32_DIGITS}g}")
+    return short if float(np.float32(short)) == number else number
+
+
+PLATEAU = "plateau"
+
+_SPLIT = ("split_seed", "fold", "validation_fraction", "test_fraction")
+_SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "seed_everything")
+_SEED_ENDS = tuple(mark + name for mark in ("_", ".", "/") for name in ("seed", "random_state"))
+_MEASURED = ("version", "host", "hostname", "pid", "commit", "timestamp", "deterministic")
+_PLACES = (
+    "run_name", "run_id", "output_dir", "logging_dir", "log_dir", "save_dir", "checkpoint_dir", "default_root_dir",
+)  # fmt: skip
+"""Where a run was put and what it was called: it says nothing of what was trained."""
+CHOOSERS = ("optimizer_name", "opt_name")
+"""What Keras' autologging calls the optimizer; the params that begin so are the optimizer's own."""
+_COUNTER = re.compile(r"_\d+$")
+"""Keras numbers the optimizers that one program makes: ``adam``, ``adam_1``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The params of one run, sorted by what they are.
+
+    Parameters
+    ----------
+    levels : tuple of (option, level)
+        Sorted; without the options that are off.
+    seed : tuple of (name, value)
+        What repeats the training; empty where no seed was logged.
+    split : tuple of (name, value)
+        What decides the validation clips.
+    """
+
+    levels: tuple[tuple[str, str], ...]
+    seed: tuple[tuple[str, str], ...]
+    split: tuple[tuple[str, str], ...]
+
+
+def terms_of(params: Mapping[str, str]) -> Terms:
+    """Sort a run's params into options, seed and split.
+
+    Parameters
+    ----------
+    params : mapping of str to str
+        As they were logged.
+
+    Returns
+    -------
+    Terms
+    """
+    levels: dict[str, str] = {}
+    seed, split = [], []
+    for name, value in sorted(params.items()):
+        level = level_text(_COUNTER.sub("", value) if name in CHOOSERS else value)
+        if _is_seed(name):
+            seed += [(name, level)] if level != OFF else []
+        elif name in _SPLIT:
+            split.append((name, level))
+        elif level != OFF and name not in _MEASURED + _PLACES:
+            levels[name] = level
+    return Terms(tuple(sorted(_with_plateau(levels).items())), tuple(seed), tuple(split))
+
+
+def _with_plateau(levels: dict[str, str]) -> dict[str, str]:
+    """Join a plateau's two params into one option."""
+    parts = [levels.pop(f"{PLATEAU}_{part}", None) for part in ("factor", "patience")]
+    if any(parts):
+        levels[PLATEAU] = "x".join(part or "?" for part in parts)
+    return levels
+
+
+def _is_seed(name: str) -> bool:
+    return name in _SEEDS or (name.endswith(_SEED_ENDS) and name not in _SPLIT)
+
+
+_ALIASED = 1e-8
+"""Entries of the projection below this are rounding of zero."""
+
+_MOST_COLUMNS = 300
+"""A design matrix with more columns than this codes an option by its level's place rather than by a column a level."""
+
+
+def aliases(design: Design, option: str) -> tuple[str, ...]:
+    """Name the options whose effects cannot be told from that of `option`.
+
+    Parameters
+    ----------
+    design : Design
+    option : str
+        One that varies.
+
+    Returns
+    -------
+    tuple of str
+        In the design's order. Where effects simply add up, those that share the option's place in the null space of
+        the design matrix; where none does, the option was still never varied alone if it has no contrast: then every
+        other option that varies.
+    """
+    others = tuple(name for name in design.options if name != option)
+    mixed_by, owners = design.mixing
+    mine = owners == design.options.index(option)
+    mixed = mixed_by[mine].max(axis=0) > _ALIASED
+    found = {design.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
+    return tuple(name for name in others if name in found) or others
+
+
+def mixing(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Tell how far each column of the design matrix is mixed with each other one, and the option of each column.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n_runs, n_options)
+        As in `Design`.
+    sizes : sequence of int, length n_options
+        The number of levels of each option.
+
+    Returns
+    -------
+    mixed : ndarray, shape (n_columns, n_columns)
+        How far the projection on the row space is from leaving each column fixed; 0 where it can be estimated apart.
+    owners : ndarray of int, shape (n_columns,)
+        The place of the option that each column codes, -1 for the constant.
+    """
+    matrix, owners = _design_matrix(codes, sizes)
+    return np.abs(np.linalg.pinv(matrix) @ matrix - np.eye(matrix.shape[1])), owners
+
+
+def _design_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the distinct rows of coded levels with a constant, and the option of each column (-1: the constant)."""
+    codes = np.unique(codes, axis=0)
+    if sum(sizes) > _MOST_COLUMNS:
+        columns = [codes[:, [i]].astype(float) for i in range(len(sizes))]
+    else:
+        columns = [np.equal(codes[:, [i]], np.arange(1, size)).astype(float) for i, size in enumerate(sizes)]
+    owners = np.repeat(np.arange(len(columns)), [column.shape[1] for column in columns])
+    constant = np.ones((len(codes), 1))
+    return np.hstack([constant, *columns]), np.concatenate([[-1], owners])
+
+
+_ESTIMATOR = "estimator_name"
+"""What scikit-learn's autologging calls the estimator; all its params are the estimator's own."""
+
+_FIRST = ("model", "kernel_size", "learning_rate", PLATEAU, "early_stopping_patience", "epochs", "batch_size", "keep")
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Levels of every option that varies, by run.
+
+    Parameters
+    ----------
+    terms : tuple of Terms
+        One per run.
+    options : tuple of str
+        Those that vary, the best known first.
+    levels : mapping of option to its levels
+        ``off`` first, then by number, then by name.
+    codes : ndarray of int, shape (n_runs, n_options)
+        The position of each run's level in `levels`.
+    blocks : tuple of hashable
+        Runs can only be set against each other where this is equal: the validation clips.
+    """
+
+    terms: tuple[Terms, ...]
+    options: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    codes: NDArray[np.int64]
+    blocks: tuple[object, ...]
+
+    def level(self, run: int, option: str) -> str:
+        """Return the level of `option` in `run`."""
+        return self.levels[option][int(self.codes[run, self.options.index(option)])]
+
+    def differing(self, a: int, b: int) -> tuple[str, ...]:
+        """Return the options in which two runs differ."""
+        return tuple(o for o, d in zip(self.options, self.codes[a] != self.codes[b], strict=True) if d)
+
+    @cached_property
+    def configurations(self) -> tuple[tuple[int, ...], ...]:
+        """Runs of equal options, in the order of their first runs."""
+        found: dict[object, list[int]] = defaultdict(list)
+        for run, term in enumerate(self.terms):
+            found[term.levels].append(run)
+        return tuple(map(tuple, found.values()))
+
+    @cached_property
+    def mixing(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """How far each column of the design matrix is mixed with each other one, and the option of each: `mixing`."""
+        return mixing(self.codes, [len(self.levels[option]) for option in self.options])
+
+    @cached_property
+    def repeats(self) -> NDArray[np.int64]:
+        """A number for everything but options and seeds: split and validation clips."""
+        return _numbered([(term.split, block) for term, block in zip(self.terms, self.blocks, strict=True)])
+
+
+def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | None = None) -> Design:
+    """Find the options that vary among runs.
+
+    Parameters
+    ----------
+    params : sequence of mapping of str to str
+        One per run.
+    blocks : sequence of hashable, optional
+        One per run: runs of equal block were judged on the same validation clips. By default all were.
+
+    Returns
+    -------
+    Design
+    """
+    terms = tuple(terms_of(p) for p in params)
+    tables = _chosen([dict(term.levels) for term in terms])
+    names = {name for table in tables for name in table}
+    levels: dict[str, tuple[str, ...]] = {}
+    for name in sorted(names, key=_option_order):
+        found = tuple(sorted({table.get(name, OFF) for table in tables}, key=level_order))
+        if len(found) > 1:
+            levels[name] = found
+    places = {name: {level: i for i, level in enumerate(found)} for name, found in levels.items()}
+    codes = np.array([[places[o][table.get(o, OFF)] for o in levels] for table in tables], dtype=np.int64)
+    blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
+    return Design(terms, tuple(levels), levels, codes.reshape(len(terms), len(levels)), blocks)
+
+
+def _chosen(tables: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Drop what goes with a choice: an optimizer's or an estimator's own params where they are the same whenever it is.
+
+    Momentum comes with one optimizer and betas with another: that is one option, not many that changed together.
+    """
+    for chooser in (*CHOOSERS, _ESTIMATOR):
+        choices = [table.get(chooser, OFF) for table in tables]
+        if len(set(choices)) > 1:
+            scope = chooser.removesuffix("name") if chooser in CHOOSERS else ""
+            own = {name for table in tables for name in table if name.startswith(scope) and name != chooser}
+            gone = {name for name in own if _goes_with(tables, choices, name, everywhere=chooser == _ESTIMATOR)}
+            tables = [{name: level for name, level in table.items() if name not in gone} for table in tables]
+    return tables
+
+
+def _goes_with(tables: Sequence[Mapping[str, str]], choices: Sequence[str], name: str, *, everywhere: bool) -> bool:
+    """Tell whether an option is at one level for each choice, and for one of them off, unless `everywhere`."""
+    levels: dict[str, set[str]] = defaultdict(set)
+    for table, choice in zip(tables, choices, strict=True):
+        levels[choice].add(table.get(name, OFF))
+    return all(len(found) == 1 for found in levels.values()) and (everywhere or {OFF} in levels.values())
+
+
+def _numbered(keys: Sequence[object]) -> NDArray[np.int64]:
+    """Return a number per key, equal for equal keys."""
+    places: dict[object, int] = {}
+    return np.array([places.setdefault(key, len(places)) for key in keys], dtype=np.int64)
+
+
+def _option_order(name: str) -> tuple[int, str]:
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST)), name

@@ -1,0 +1,178 @@
+"""What every kind of conclusion reads: the runs that count, what they came to, on which clips, under which design."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tracker.statistics.proportions import grouped_wilson, wilson
+from tracker.study.clip_sets import ClipSet, clip_sets
+from tracker.study.contrasts import Contrast, contrasts
+from tracker.study.detectable import Reach, reach_of
+from tracker.study.options import Design, design_of
+from tracker.study.run_results import Metric, Outcome, outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tracker.runs import Run
+    from tracker.statistics.proportions import Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """An experiment's runs, ready to conclude from. Runs are given by their position.
+
+    Parameters
+    ----------
+    outcomes : tuple of Outcome
+        One per run, in the report's order.
+    metric : Metric
+        The primary one.
+    alpha : float
+        The level of each family of tests.
+    margin : float
+        Differences of accuracy within ± this are too small to matter.
+    clip_sets : tuple of ClipSet
+    design : Design
+    """
+
+    outcomes: tuple[Outcome, ...]
+    metric: Metric
+    alpha: float
+    margin: float
+    clip_sets: tuple[ClipSet, ...]
+    design: Design
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """The position of each run by its id."""
+        return {found.run_id: run for run, found in enumerate(self.outcomes)}
+
+    @cached_property
+    def set_places(self) -> Mapping[int, int]:
+        """The place among `clip_sets` of the one that each run was judged on."""
+        return {run: place for place, found in enumerate(self.clip_sets) for run in found.members}
+
+    @cached_property
+    def sets(self) -> Mapping[int, ClipSet]:
+        """The clip set of each run."""
+        return {run: self.clip_sets[place] for run, place in self.set_places.items()}
+
+    @cached_property
+    def arenas(self) -> tuple[tuple[int, ...], ...]:
+        """Runs that can be ranked among each other: by clip set; those of unlogged clips together, last."""
+        known = [found.members for found in self.clip_sets if found.known]
+        unknown = tuple(run for found in self.clip_sets if not found.known for run in found.members)
+        return (*known, unknown) if unknown else tuple(known)
+
+    @cached_property
+    def places(self) -> Mapping[int, int]:
+        """The place in the ranking of each run that is ranked."""
+        return {run: place for place, run in enumerate(self.ranking)}
+
+    @cached_property
+    def contrasts(self) -> Mapping[str, tuple[Contrast, ...]]:
+        """The contrasts of each option that varies."""
+        return {option: contrasts(self.design, option) for option in self.design.options}
+
+    def alone_elsewhere(self, option: str) -> Literal["other clips", "unlogged clips"] | None:
+        """Tell on what clips an option without a contrast changed alone all the same; None where it never did."""
+        runs = {
+            run
+            for found in contrasts(self._anywhere, option)
+            for pair in found.repetitions
+            for run in (*pair[0], *pair[1])
+        }
+        if not runs:
+            return None
+        return "other clips" if all(self.sets[run].known for run in runs) else "unlogged clips"
+
+    @cached_property
+    def _anywhere(self) -> Design:
+        """The design as if all runs had been judged on the same clips."""
+        terms = tuple(replace(term, split=()) for term in self.design.terms)
+        return replace(self.design, terms=terms, blocks=(None,) * len(terms))
+
+    @cached_property
+    def matched(self) -> frozenset[tuple[int, int]]:
+        """All matched pairs, each in the order of its levels."""
+        return frozenset(pair for found in self.contrasts.values() for contrast in found for pair in contrast.pairs)
+
+    @cached_property
+    def ranking(self) -> tuple[int, ...]:
+        """Runs that have the primary metric, the best first; ties by validation loss, then by id."""
+        sign = 1 if self.metric.falls else -1
+        keys = [
+            (sign * found.score, found.val_loss if found.val_loss is not None else np.inf, found.run_id, run)
+            for run, found in enumerate(self.outcomes)
+            if found.score is not None
+        ]
+        return tuple(run for *_, run in sorted(keys))
+
+    def accuracy_interval(self, run: int) -> Interval:
+        """Return the 95 % interval of a run's accuracy, which must be known; wider where clips share groups."""
+        found, clips = self.outcomes[run], self.sets[run]
+        if clips.groups and run in clips.rows:
+            return grouped_wilson(clips.right[clips.rows[run]], clips.groups)
+        return wilson(found.correct or 0, found.n or 1)
+
+    def most_right(self, runs: Iterable[int]) -> int | None:
+        """Return the most clips that any of `runs` has right."""
+        counts = (self.outcomes[run].correct for run in runs)
+        return max((count for count in counts if count is not None), default=None)
+
+    def reach(self, run: int) -> Reach:
+        """Return what the clips that a run was judged on can show."""
+        return self._reaches[self.set_places[run]]
+
+    @cached_property
+    def _reaches(self) -> tuple[Reach, ...]:
+        return tuple(reach_of(c, c.n or 1, self.most_right(c.members), self.alpha) for c in self.clip_sets)
+
+    def ranked(self, runs: Iterable[int]) -> list[int]:
+        """Return those of `runs` that have the primary metric, the best first."""
+        return sorted((run for run in runs if run in self.places), key=self.places.__getitem__)
+
+    def within_margin(self, interval_90: Interval) -> bool:
+        """Tell whether an interval at 90 % lies strictly inside the margin."""
+        return -self.margin < interval_90[0] and interval_90[1] < self.margin
+
+    def ids(self, runs: Iterable[int]) -> tuple[str, ...]:
+        """Return the ids of runs."""
+        return tuple(self.outcomes[run].run_id for run in runs)
+
+    def random_seed(self, runs: Iterable[int]) -> int:
+        """Return a seed for resampling that depends on these runs' ids and nothing else, not on their order."""
+        text = "\n".join(sorted(self.ids(runs)))
+        return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+
+
+def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float) -> Study:
+    """Prepare runs to conclude from.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        In the report's order, without those that are left out.
+    metric : Metric
+    alpha, margin : float
+        As in `Study`.
+
+    Returns
+    -------
+    Study
+    """
+    found = clip_sets(runs)
+    sets = {run: place for place, clips in enumerate(found) for run in clips.members}
+    right = {run: int(clips.right[row].sum()) for clips in found for run, row in clips.rows.items()}
+    outcomes = tuple(
+        outcome(position + 1, run, metric, right.get(position), found[sets[position]].n)
+        for position, run in enumerate(runs)
+    )
+    design = design_of([run.settings for run in runs], [sets[run] for run in range(len(runs))])
+    return Study(outcomes, metric, alpha, margin, found, design)

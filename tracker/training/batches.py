@@ -1,0 +1,214 @@
+"""What a network is trained on: the images of labelled clips.
+
+Segments: windows of a fixed number of frames, cut from the images of clips.
+
+Conventions: a segment is named by its clip's index and its first frame. A clip shorter than a segment is one segment,
+padded at its end with the floor (−80 dB). For training, segments are drawn at random anew in every epoch; to judge a
+clip, it is cut into consecutive segments from its beginning, and where at least half a segment remains at its end, a
+last one that ends with the clip (and overlaps the one before); a shorter remainder is left out.
+
+The batches that a network is trained on: random segments, drawn anew in every epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.runs import FLOOR_DB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tracker.runs import RunPlan
+
+Image = NDArray[np.floating]
+"""Shape (n_mels, n_frames), decibels from −80 to 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Clips with their labels and images.
+
+    Parameters
+    ----------
+    clips : tuple of str
+        Paths relative to the dataset.
+    labels : tuple of str
+        The class of each clip.
+    images : sequence of ndarray, each of shape (n_mels, n_frames), dB
+        Clips may differ in their number of frames.
+
+    Raises
+    ------
+    ValueError
+        If the three differ in length or are empty.
+    """
+
+    clips: tuple[str, ...]
+    labels: tuple[str, ...]
+    images: Sequence[Image]
+
+    def __post_init__(self) -> None:
+        if not len(self.clips) == len(self.labels) == len(self.images) > 0:
+            raise ValueError(
+                "clips, labels and images must be as many as each other and at least one, "
+                f"got {len(self.clips)}, {len(self.labels)} and {len(self.images)}"
+            )
+
+    def sorted(self) -> LabelledImages:
+        """Return the same, sorted by clip."""
+        order = sorted(range(len(self.clips)), key=self.clips.__getitem__)
+        return LabelledImages(
+            tuple(self.clips[i] for i in order),
+            tuple(self.labels[i] for i in order),
+            [self.images[i] for i in order],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """The clips of one run; test clips are not among them, as training never looks at them.
+
+    Parameters
+    ----------
+    training, validation : LabelledImages
+    classes : tuple of str
+        The order of the network's outputs.
+
+    Raises
+    ------
+    ValueError
+        If a label is not one of the classes.
+    """
+
+    training: LabelledImages
+    validation: LabelledImages
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        unknown = ({*self.training.labels} | {*self.validation.labels}) - {*self.classes}
+        if unknown:
+            raise ValueError(f"labels must be among the classes {self.classes}, got {sorted(unknown)}")
+
+    @property
+    def n_mels(self) -> int:
+        """Height of the images."""
+        return int(self.training.images[0].shape[0])
+
+    def sorted(self) -> TrainingData:
+        """Return the same with the clips of each part sorted, so that no order of listing them matters."""
+        return TrainingData(self.training.sorted(), self.validation.sorted(), self.classes)
+
+    def targets(self, part: LabelledImages) -> NDArray[np.int64]:
+        """Return the index of each clip's class, shape (n_clips,)."""
+        index = {name: i for i, name in enumerate(self.classes)}
+        return np.array([index[label] for label in part.labels], dtype=np.int64)
+
+
+def short_clips(plan: RunPlan, data: TrainingData) -> tuple[str, ...]:
+    """Return the clips shorter than one segment, sorted: they are padded with silence."""
+    frames = plan.spectrogram.frames(plan.configuration.segment_s)
+    parts = (data.training, data.validation)
+    clips = ((clip, image) for part in parts for clip, image in zip(part.clips, part.images, strict=True))
+    return tuple(sorted(clip for clip, image in clips if image.shape[1] < frames))
+
+
+CROPS = 4
+"""Random segments of each clip in an epoch: measured, it reaches a low loss sooner than whole clips or all segments."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Where segments lie.
+
+    Parameters
+    ----------
+    clips : ndarray of int, shape (n_segments,)
+        Index of each segment's clip.
+    starts : ndarray of int, shape (n_segments,)
+        Its first frame.
+    frames : int
+        How long each is.
+    """
+
+    clips: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    frames: int
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def cut(self, images: Sequence[Image], which: slice) -> Image:
+        """Return some of the segments as a batch, shape (n, n_mels, frames, 1), dB, of the images' own type."""
+        places = zip(self.clips[which].tolist(), self.starts[which].tolist(), strict=True)
+        return np.stack([self._window(images[clip], start) for clip, start in places])[..., None]
+
+    def _window(self, image: Image, start: int) -> Image:
+        """Return one segment, shape (n_mels, frames)."""
+        missing = self.frames - image.shape[1]
+        if missing > 0:
+            return np.pad(image, ((0, 0), (0, missing)), constant_values=FLOOR_DB)
+        return image[:, start : start + self.frames]
+
+
+def random_segments(images: Sequence[Image], frames: int, rng: np.random.Generator) -> Segments:
+    """Draw `CROPS` segments of each clip, uniformly and in random order."""
+    clips = rng.permutation(np.repeat(np.arange(len(images)), CROPS))
+    room = np.array([max(0, image.shape[1] - frames) for image in images])
+    return Segments(clips, rng.integers(0, room[clips], endpoint=True), frames)
+
+
+def consecutive_segments(images: Sequence[Image], frames: int) -> Segments:
+    """Cut every clip into consecutive segments, clip by clip."""
+    starts = [_starts(image.shape[1], frames) for image in images]
+    clips = np.repeat(np.arange(len(images)), [len(some) for some in starts])
+    return Segments(clips, np.concatenate(starts), frames)
+
+
+def _starts(length: int, frames: int) -> NDArray[np.intp]:
+    """First frames of a clip's consecutive segments."""
+    starts = np.arange(0, max(length - frames, 0) + 1, frames)
+    remainder = length - frames - starts[-1]
+    return np.append(starts, length - frames) if 2 * remainder >= frames else starts
+
+
+class Crops:
+    """The batches of every epoch.
+
+    What is drawn, and in which order, depends on the seed and the epoch's number alone, not on what was drawn before,
+    so that training can go on from any epoch.
+
+    Parameters
+    ----------
+    images : sequence of ndarray, each of shape (n_mels, n_frames), dB
+    targets : ndarray of int, shape (n_clips,)
+    frames : int
+        Length of a segment.
+    batch_size : int
+    seed : int
+    """
+
+    def __init__(
+        self, images: Sequence[Image], targets: NDArray[np.int64], *, frames: int, batch_size: int, seed: int
+    ) -> None:
+        self._images = images
+        self._targets = targets
+        self._frames = frames
+        self._batch_size = batch_size
+        self._seed = seed
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return math.ceil(CROPS * len(self._images) / self._batch_size)
+
+    def batches(self, epoch: int) -> Iterator[tuple[Image, NDArray[np.int64]]]:
+        """Yield the batches of an epoch, counted from 1: images of shape (n, n_mels, frames, 1) and their targets."""
+        segments = random_segments(self._images, self._frames, np.random.default_rng([self._seed, epoch]))
+        for start in range(0, len(segments), self._batch_size):
+            which = slice(start, start + self._batch_size)
+            yield segments.cut(self._images, which), self._targets[segments.clips[which]]

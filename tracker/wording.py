@@ -1,0 +1,221 @@
+"""How numbers, runs, options and levels are said: the one place where a sentence's figures are rounded.
+
+Nothing is ever rounded to a false 0 or 100 %, nor a p-value across the level that it is held against.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.runs import number_text
+from tracker.study.options import OFF, PLATEAU, as_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.statistics.proportions import Interval
+
+MINUS = "−"
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_OPTIONS = {
+    "model": "network",
+    "kernel_size": "kernel size",
+    "learning_rate": "learning rate",
+    "early_stopping_patience": "early stopping",
+    "epochs": "epoch limit",
+    "batch_size": "batch size",
+    "keep": "kept epoch",
+    "segment_s": "segment length",
+}
+_LONGEST_NUMBER = 8
+_MOST_NAMED = 12
+"""Runs that are named one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What a sentence has to know beside its conclusion.
+
+    Parameters
+    ----------
+    numbers : mapping of run id to int
+        Runs as the report numbers them.
+    metric : str
+        The primary metric's name.
+    falls : bool
+        Whether lower is better.
+    alpha, margin : float
+        As in `Study`.
+    """
+
+    numbers: Mapping[str, int]
+    metric: str
+    falls: bool
+    alpha: float
+    margin: float
+
+    def run(self, run_id: str) -> str:
+        """Return ``run 3``."""
+        return f"run {self.numbers[run_id]}"
+
+    def runs(self, run_ids: Sequence[str]) -> str:
+        """Return ``runs 1, 2 and 4``; of many runs how many there are."""
+        if len(run_ids) > _MOST_NAMED:
+            return f"{len(run_ids)} runs"
+        names = [str(number) for number in sorted(self.numbers[run_id] for run_id in run_ids)]
+        return f"{'run' if len(names) == 1 else 'runs'} {listing(names)}"
+
+    def p(self, p_value: float, sign: str = "=") -> str:
+        """Return ``p = 0.070``; with ``≥`` rounded down and with ``≤`` up, so that it stays true."""
+        return p_text(p_value, self.alpha, sign)
+
+    def corrected(self, p_value: float, p_adjusted: float | None, of_what: str) -> str:
+        """Return a p-value, and what it becomes in its family where that differs."""
+        if p_adjusted is None or p_adjusted == p_value:
+            return self.p(p_value)
+        return f"{self.p(p_value)}, {self.p(p_adjusted).removeprefix('p = ')} among {of_what}"
+
+
+def p_text(p_value: float, alpha: float, sign: str = "=") -> str:
+    """Return a p-value with as many digits as keep it on its side of `alpha`; ``p < 0.001`` below that."""
+    if p_value < min(0.001, alpha) and sign != "≥":
+        return "p < 0.001" if alpha >= 0.001 else f"p {sign} {p_value:.1e}"
+    if p_value == 1:
+        return "p = 1.0"
+    digits = 3
+    while digits < 12 and not _on_its_side(_rounded(p_value, digits, sign), p_value, alpha):
+        digits += 1
+    return f"p {sign} {_rounded(p_value, digits, sign):.{digits}f}"
+
+
+def points(difference: float) -> str:
+    """Return the size of a difference of accuracies as ``3.3 points``; never a false 0."""
+    text = _points(abs(difference))
+    return f"{text} point" if text == "1" else f"{text} points"
+
+
+def points_interval(interval: Interval) -> str:
+    """Return ``−12 to +18``."""
+    return " to ".join(_signed(end) for end in interval)
+
+
+def percent(share: float) -> str:
+    """Return a share as ``83 %``; never a false 0 or 100 %."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    if 0.999 < share < 1:
+        return "over 99.9 %"
+    digits = 1 if (0 < share < 0.01 or 0.99 < share < 1) else 0
+    return f"{100 * share:.{digits}f} %"
+
+
+def percent_interval(interval: Interval) -> str:
+    """Return ``66 to 93 %``."""
+    low, high = (percent(end) for end in interval)
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def count(number: int, what: str, plural: str | None = None) -> str:
+    """Return ``one clip``, ``two clips``, ``30 clips``."""
+    return f"{number_word(number)} {what if number == 1 else plural or what + 's'}"
+
+
+def number_word(number: int) -> str:
+    """Return ``two`` for 2; figures above ten."""
+    return _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
+
+
+def round_number(number: int) -> str:
+    """Return a large number to two digits: ``about 2,200``; up to 20 as it is."""
+    if number <= 20:
+        return number_word(number)
+    unit = 10 ** (len(str(number)) - 2)
+    return f"about {math.ceil(number / unit) * unit:,}"
+
+
+def losses(*values: float) -> tuple[str, ...]:
+    """Return losses with as many digits, at least two, as tell those apart that differ, and from 0."""
+    for digits in range(2, 9):
+        texts = tuple(f"{value:.{digits}f}" for value in (*values, 0.0))
+        if len(set(texts)) == len({*values, 0.0}):
+            return texts[:-1]
+    return tuple(f"{value:.6g}" for value in values)
+
+
+def rate_text(rate: float) -> str:
+    """Return a learning rate, which is a float32, in its shortest form: ``0.00003``."""
+    return number_text(float(f"{rate:.3g}"))
+
+
+def duration(seconds: float) -> str:
+    """Return ``about 14 s``, ``about 3 min`` or ``about 2.5 h``."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 100:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 100 * 60 else f"about {seconds / 3600:.1f} h"
+
+
+def listing(items: Sequence[str], join: str = "and") -> str:
+    """Return ``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {join} {items[-1]}" if items else ""
+
+
+def option_words(option: str) -> str:
+    """Return an option's name in words."""
+    return _OPTIONS.get(option, option)
+
+
+def change_words(option: str, start: str, end: str) -> str:
+    """Return a change of level in words: ``kernel size 7 instead of 3``."""
+    if option == PLATEAU:
+        before = "none" if start == OFF else plateau_words(start)
+        return f"a plateau of {plateau_words(end)} instead of {before}"
+    name = "early-stopping patience" if option == "early_stopping_patience" else option_words(option)
+    return f"{name} {_short(end)} instead of {'none' if start == OFF else _short(start)}"
+
+
+def capitalised(text: str) -> str:
+    """Return `text` with its first letter in upper case and the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def _short(level: str) -> str:
+    """Return a level as it is, a number of many digits to three of them."""
+    number = as_number(level)
+    return number_text(float(f"{number:.3g}")) if number is not None and len(level) > _LONGEST_NUMBER else level
+
+
+def _rounded(p_value: float, digits: int, sign: str) -> float:
+    scaled = p_value * 10**digits
+    whole = {"≥": math.floor(scaled + 1e-9), "≤": math.ceil(scaled - 1e-9)}.get(sign, math.floor(scaled + 0.5))
+    return float(whole / 10**digits)
+
+
+def _on_its_side(shown: float, p_value: float, alpha: float) -> bool:
+    """Tell whether a rounded p-value says the same of `alpha` as the whole one, and is not a false 0 or 1."""
+    return (shown <= alpha) == (p_value <= alpha) and 0 < shown < 1
+
+
+def _signed(difference: float) -> str:
+    text = _points(abs(difference))
+    return text if text == "0" else f"{MINUS if difference < 0 else '+'}{text}"
+
+
+def _points(size: float) -> str:
+    """Return a size in points: whole from ten on, to a tenth below, and to one digit where that would be a false 0."""
+    size *= 100
+    if size < 0.095:
+        return number_text(float(f"{size:.1g}"))
+    whole = round(size, 1) >= 10 or abs(size - round(size)) < 1e-9
+    return f"{size:.0f}" if whole else f"{size:.1f}"
+
+
+def plateau_words(level: str) -> str:
+    """Return a plateau's level in words: ``factor 0.3 and patience 10``."""
+    factor, _, patience = level.partition("x")
+    known = as_number(factor) is not None and as_number(patience) is not None
+    return f"factor {factor} and patience {patience}" if known else level
