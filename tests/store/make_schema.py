@@ -2,8 +2,8 @@
 
     python tests/store/make_schema.py
 
-Run it when the pinned MLflow changes, and put the new revision into tracker/store/sqlite_state.py; the tests compare the
-file with a store made by MLflow.
+Run it when the pinned MLflow changes, and put the new revision into tracker/store/sqlite_state.py; the tests compare
+the file with a store made by MLflow.
 """
 
 from __future__ import annotations
