@@ -19,7 +19,7 @@ DELIVERY = Delivery("run", "file:///tmp/mlruns/1/run/artifacts", 7)
 ASK = """
 import sys
 from pathlib import Path
-from tracker.journal.delivery import sending
+from tracker.journal.upload_state import sending
 with sending(Path(sys.argv[1])) as mine:
     print(mine, flush=True)
     input()

@@ -17,14 +17,14 @@ from tracker.journal.process_lock import Owner, alive, disown, own, read_owner, 
 OWN_AND_DIE = """
 import os, sys
 from pathlib import Path
-from tracker.journal.owner import own
+from tracker.journal.process_lock import own
 lock = own(Path(sys.argv[1]))
 os.kill(os.getpid(), 9)
 """
 SAY_WHO = """
 import json
 from dataclasses import asdict
-from tracker.journal.owner import Owner
+from tracker.journal.process_lock import Owner
 print(json.dumps(asdict(Owner.here())), flush=True)
 input()
 """

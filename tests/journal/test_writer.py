@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WRITE_FOR_EVER = """
 import itertools, sys
 from pathlib import Path
-from tracker.entries import EpochDone, Started
+from tracker.runs.events import EpochDone, Started
 from tracker.journal.writer import JournalWriter
 start = Started(1, "sqlite:////tmp/mlflow.db", "tracker", "k7", "val_accuracy", {}, {})
 writer = JournalWriter.create(Path(sys.argv[1]), start)
@@ -39,7 +39,7 @@ for number in itertools.count(1):
 ATTACH_FOR_EVER = """
 import itertools, sys
 from pathlib import Path
-from tracker.entries import Started
+from tracker.runs.events import Started
 from tracker.journal.writer import JournalWriter
 start = Started(1, "sqlite:////tmp/mlflow.db", "tracker", "k7", "val_accuracy", {}, {})
 writer = JournalWriter.create(Path(sys.argv[1]), start)

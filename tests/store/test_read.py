@@ -185,7 +185,7 @@ import sys
 from pathlib import Path
 from tracker.store.location import locate
 from tracker.store.lookup import find_run
-from tracker.store.read import read_experiment
+from tracker.store.reader import read_experiment
 runs = read_experiment(locate(sys.argv[1], Path()), "tracker").runs
 assert find_run(runs, "a run").validation_by_epoch is not None
 print(*{"mlflow", "sqlalchemy", "alembic", "pandas", "tensorflow", "keras", "scipy"} & set(sys.modules))

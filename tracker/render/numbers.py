@@ -1,6 +1,6 @@
 """Numbers as they stand in a table: markup-free, aligned, never a false 0 or 100 %.
 
-Sentences round for reading (`tracker.conclusions.sentences.words`); tables keep the digits that tell two runs apart.
+Sentences round for reading (`tracker.wording`); tables keep the digits that tell two runs apart.
 """
 
 from __future__ import annotations
