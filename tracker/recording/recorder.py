@@ -268,7 +268,7 @@ class Recorder:
         self.writer.append(Tagged({"mlflow.note.content": kept}))
 
     def _attach_model(self, outcome: Outcome) -> None:
-        from tracker.store.artifacts import save_keras_model
+        from tracker.store.model import save_keras_model
 
         self.writer.attach_folder(MODEL, lambda folder: save_keras_model(folder, outcome.model, outcome.example))
 

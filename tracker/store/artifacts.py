@@ -6,12 +6,6 @@ probability; ``predictions/validation_by_epoch.npz`` the arrays ``probabilities`
 is wrong with one is a `ValueError` that says so, and nothing is guessed or put right.
 
 A run's artifacts on this machine, found even where the folder of the store was moved.
-
-A Keras model as an MLflow model among a run's artifacts.
-
-It is saved as a folder and sent as files, under the run, rather than through ``mlflow.keras.log_model``: that puts it
-elsewhere (``models/m-…``), where neither the run's list of artifacts nor a reader of the folder finds it, and works on
-MLflow's global active run. ``runs:/ID/model`` loads either, and MLflow's UI offers to register either.
 """
 
 from __future__ import annotations
@@ -20,21 +14,18 @@ import csv
 import io
 import zipfile
 import zlib
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import mlflow.keras
 import numpy as np
-from mlflow.models import infer_signature
 
 from tracker.runs import EpochPredictions, Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from tracker.store.experiment import Fetch
 
@@ -292,36 +283,3 @@ def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:
         yield from places_below(folder, written)
     else:
         raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")
-
-
-REQUIREMENTS = ("keras", "tensorflow", "numpy")
-"""What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s."""
-
-
-class Model(Protocol):
-    """What of a Keras model is called here."""
-
-    def __call__(self, inputs: NDArray[np.float32], *, training: bool) -> ArrayLike:
-        """Return the class probabilities of a batch."""
-
-
-def save_keras_model(folder: Path, model: Model, example: NDArray[np.float32]) -> None:
-    """Save a model as a folder that MLflow and Keras load, with signature and requirements.
-
-    Parameters
-    ----------
-    folder : Path
-        New. MLflow puts the time and an id of its own inside: saving again gives another folder.
-    model : keras.Model
-    example : ndarray, shape (n, ...)
-        What the model takes, at least one.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    one = example[:1]
-    signature = infer_signature(one, np.asarray(model(one, training=False)))
-    pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
-    mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
