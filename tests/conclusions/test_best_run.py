@@ -9,8 +9,7 @@ from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
 from tracker.conclusions.run_pairs import run_family
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeRuns, MakeStudy
-
+    from tests.builders import MakeRun, MakeRuns, MakeStudy
     from tracker.conclusions.conclusion import Conclusion
     from tracker.runs import Run
     from tracker.study.study import Study

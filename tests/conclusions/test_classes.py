@@ -6,7 +6,7 @@ from tracker.conclusions.classes import WrongClip, classes
 from tracker.statistics.proportions import wilson
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from tests.builders import MakeRun, MakeStudy
 
 
 class TestClasses:

@@ -8,7 +8,7 @@ from tracker.runs import Predictions
 from tracker.study.clip_sets import by_clip, clip_sets
 
 if TYPE_CHECKING:
-    from conftest import MakeRun
+    from tests.builders import MakeRun
 
 
 class TestClipSets:

@@ -10,7 +10,7 @@ from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, Spl
 from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
-    from conftest import MakeRun
+    from tests.builders import MakeRun
 
 BASE = {"kernel_size": "3", "learning_rate": "0.001"}
 HOSTILE = ["a; rm -rf ~", "$(id)", "`id`", "a b", "it's", "--help", "../x", "a|b&c"]

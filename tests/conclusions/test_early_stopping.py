@@ -13,8 +13,7 @@ from tracker.training.result import Epoch, History
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conftest import MakeRun, MakeStudy
-
+    from tests.builders import MakeRun, MakeStudy
     from tracker.conclusions.conclusion import Conclusion
     from tracker.runs import Keep, Run
 

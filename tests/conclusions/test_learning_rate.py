@@ -8,7 +8,7 @@ import pytest
 from tracker.conclusions.learning_rate import OtherPlateau, RateDrop, learning_rates
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from tests.builders import MakeRun, MakeStudy
 
 LOSSES = [1.0, 0.8, 0.7, 0.75, 0.72, 0.5, 0.6, 0.6, 0.65]
 HALVED = {"plateau_factor": "0.5", "plateau_patience": "1"}

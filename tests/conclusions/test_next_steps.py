@@ -13,8 +13,7 @@ from tracker.conclusions.option_effect import ContrastEffect, OptionEffect
 from tracker.next_steps.steps import MOST_PAIRS, why_no_step
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
-
+    from tests.builders import MakeRun, MakeStudy
     from tracker.next_steps.steps import NextStep
     from tracker.runs import Run
     from tracker.study.study import Study

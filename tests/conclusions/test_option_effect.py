@@ -12,8 +12,7 @@ from tracker.statistics.multiple_comparisons import holm
 from tracker.statistics.repetitions import nadeau_bengio
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeRuns, MakeStudy
-
+    from tests.builders import MakeRun, MakeRuns, MakeStudy
     from tracker.conclusions.conclusion import Conclusion
     from tracker.runs import Run
 

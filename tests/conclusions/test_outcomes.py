@@ -8,8 +8,7 @@ import pytest
 from tracker.study.run_results import Metric, count_right, every_epoch, outcome, primary_metric, says_kept
 
 if TYPE_CHECKING:
-    from conftest import MakeRun
-
+    from tests.builders import MakeRun
     from tracker.runs import Run
 
 LOSSES = [1.0, 0.6, 0.5, 0.7]

@@ -10,7 +10,7 @@ from tracker.conclusions.overfitting import overfitting
 from tracker.statistics.proportions import newcombe, wilson
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from tests.builders import MakeRun, MakeStudy
 
 RISING = [1.0, 0.6, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85]
 FALLING = [1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.05]

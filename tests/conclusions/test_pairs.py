@@ -9,7 +9,7 @@ from tracker.conclusions.run_pairs import MOST_PRINTED, MOST_RUNS_PAIRED, printe
 from tracker.statistics.paired import from_aggregates, mcnemar
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from tests.builders import MakeRun, MakeStudy
 
 
 def right(rng: np.random.Generator, n: int = 40) -> str:

@@ -10,8 +10,7 @@ from tracker.conclusions.run_pairs import printed_pairs, run_family
 from tracker.statistics.paired import tango
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
-
+    from tests.builders import MakeRun, MakeStudy
     from tracker.conclusions.conclusion import Conclusion
     from tracker.study.study import Study
 

@@ -7,8 +7,7 @@ import pytest
 from tracker.conclusions.sample_size import sample_sizes
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
-
+    from tests.builders import MakeRun, MakeStudy
     from tracker.runs import Run
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from tracker.conclusions.selection_optimism import METHOD_GROUPS, selection_optimism
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from tests.builders import MakeRun, MakeStudy
 
 
 def right(rng: np.random.Generator, n: int = 40) -> str:

@@ -10,7 +10,7 @@ from tracker.conclusions.stability import Diverged, OneSeed, Spread, stability
 from tracker.statistics.crossed import crossed
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from tests.builders import MakeRun, MakeStudy
 
 
 class TestStability:

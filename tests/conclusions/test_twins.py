@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tracker.study.identical_runs import identical, same_until
 
 if TYPE_CHECKING:
-    from conftest import MakeRun
+    from tests.builders import MakeRun
 
 LOSSES = [0.9, math.nan, 0.7]
 

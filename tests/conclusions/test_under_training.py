@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tracker.conclusions.under_training import UnderTraining, under_training
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeStudy
+    from tests.builders import MakeRun, MakeStudy
 
 FALLING = [1 / epoch for epoch in range(1, 21)]
 

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 from tracker.study.options import aliases, design_of
 
 if TYPE_CHECKING:
-    from conftest import Params
+    from tests.builders import Params
 
 
 class TestAliases:
-    def test_of_the_writeups_kernel_are_all_that_changed_with_it(self, writeup: Params) -> None:
-        assert aliases(design_of(writeup), "kernel_size") == ("learning_rate", "plateau", "early_stopping_patience")
+    def test_of_the_writeups_kernel_are_all_that_changed_with_it(self, writeup_params: Params) -> None:
+        assert aliases(design_of(writeup_params), "kernel_size") == (
+            "learning_rate",
+            "plateau",
+            "early_stopping_patience",
+        )
 
     def test_are_only_those_that_cannot_be_told_apart(self) -> None:
         params = [

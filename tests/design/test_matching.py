@@ -11,7 +11,7 @@ from tracker.study.contrasts import contrasts
 from tracker.study.options import design_of
 
 if TYPE_CHECKING:
-    from conftest import Grid, Params
+    from tests.builders import Grid, Params
 
 
 class TestContrasts:
@@ -52,8 +52,8 @@ class TestContrasts:
         found = contrasts(design_of(grid("357", "0.1", "0")), "kernel_size")
         assert [(c.start, c.end) for c in found] == [("3", "5"), ("3", "7"), ("5", "7")]
 
-    def test_of_the_writeup_are_none(self, writeup: Params) -> None:
-        design = design_of(writeup)
+    def test_of_the_writeup_are_none(self, writeup_params: Params) -> None:
+        design = design_of(writeup_params)
         assert all(contrasts(design, option) == () for option in design.options)
 
     @given(st.permutations(range(12)))

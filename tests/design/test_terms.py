@@ -7,12 +7,12 @@ import pytest
 from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
-    from conftest import Params
+    from tests.builders import Params
 
 
 class TestTermsOf:
-    def test_joins_a_plateaus_factor_and_patience(self, writeup: Params) -> None:
-        assert dict(terms_of(writeup[0]).levels)["plateau"] == "0.3x10"
+    def test_joins_a_plateaus_factor_and_patience(self, writeup_params: Params) -> None:
+        assert dict(terms_of(writeup_params[0]).levels)["plateau"] == "0.3x10"
 
     def test_leaves_out_what_is_off(self) -> None:
         assert terms_of({"dropout": "None"}).levels == ()

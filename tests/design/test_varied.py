@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from tracker.study.options import OFF, design_of
 
 if TYPE_CHECKING:
-    from conftest import Grid, Params
+    from tests.builders import Grid, Params
 
 
 class TestDesignOf:
@@ -13,14 +13,19 @@ class TestDesignOf:
         design = design_of([{"kernel_size": "3", "sr": "22050"}, {"kernel_size": "5", "sr": "22050"}])
         assert design.options == ("kernel_size",)
 
-    def test_orders_options_as_people_name_them(self, writeup: Params) -> None:
-        assert design_of(writeup).options == ("kernel_size", "learning_rate", "plateau", "early_stopping_patience")
+    def test_orders_options_as_people_name_them(self, writeup_params: Params) -> None:
+        assert design_of(writeup_params).options == (
+            "kernel_size",
+            "learning_rate",
+            "plateau",
+            "early_stopping_patience",
+        )
 
-    def test_takes_absence_for_off(self, writeup: Params) -> None:
-        assert design_of(writeup).levels["early_stopping_patience"] == (OFF, "10", "15", "20")
+    def test_takes_absence_for_off(self, writeup_params: Params) -> None:
+        assert design_of(writeup_params).levels["early_stopping_patience"] == (OFF, "10", "15", "20")
 
-    def test_takes_numbers_that_parse_equal_for_one_level(self, writeup: Params) -> None:
-        assert design_of(writeup).levels["learning_rate"] == ("0.0001", "0.001")
+    def test_takes_numbers_that_parse_equal_for_one_level(self, writeup_params: Params) -> None:
+        assert design_of(writeup_params).levels["learning_rate"] == ("0.0001", "0.001")
 
     def test_takes_an_optimizers_own_params_for_part_of_it(self) -> None:
         adam = {"opt_name": "adam", "opt_beta_1": "0.9", "opt_learning_rate": "0.001"}
@@ -41,8 +46,8 @@ class TestDesignOf:
     def test_of_no_runs_has_no_options(self) -> None:
         assert design_of([]).options == ()
 
-    def test_says_in_what_two_runs_differ(self, writeup: Params) -> None:
-        assert design_of(writeup).differing(0, 1) == ("plateau", "early_stopping_patience")
+    def test_says_in_what_two_runs_differ(self, writeup_params: Params) -> None:
+        assert design_of(writeup_params).differing(0, 1) == ("plateau", "early_stopping_patience")
 
     def test_joins_the_seeds_of_a_configuration(self, grid: Grid) -> None:
         assert design_of(grid("37", "0.1", "01")).configurations == ((0, 1), (2, 3))

@@ -11,8 +11,7 @@ import pytest
 from tracker.conclusions.conclude import conclude
 
 if TYPE_CHECKING:
-    from conftest import MakeRun, MakeRuns, MakeStudy
-
+    from tests.builders import MakeRun, MakeRuns, MakeStudy
     from tracker.runs import Run
     from tracker.study.study import Study
 
