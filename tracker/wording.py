@@ -36,7 +36,7 @@ _MOST_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class Wording:
     """What a sentence has to know beside its conclusion.
 
     Parameters

@@ -11,7 +11,7 @@ import scipy
 
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.contrast_analysis import adjusted_p_values, analysed
+from tracker.conclusions.contrast_analysis import adjusted_p_values, analyse_contrast
 from tracker.conclusions.run_pairs import Family, run_family
 from tracker.runs import FINISHED, Predictions, Run
 from tracker.study.run_results import primary_metric
@@ -97,7 +97,7 @@ def option_claims(study: Study) -> list[Claim]:
 
     Resampling would take most of the time and decides nothing. A test holds these verdicts against the report's.
     """
-    analyses = [analysed(study, contrast) for found in study.contrasts.values() for contrast in found]
+    analyses = [analyse_contrast(study, contrast) for found in study.contrasts.values() for contrast in found]
     effects = [None if analysis is None else analysis.effect for analysis in analyses]
     adjusted = iter(adjusted_p_values([effect for effect in effects if effect]))
     return [Claim(None, supported=False, equivalent=False) if effect is None else _claim(study, effect, next(adjusted))

@@ -14,7 +14,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details
 from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
 from tracker.conclusions.folds import Folded, folded
-from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, obstacle
+from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, why_not_comparable
 from tracker.statistics.multiple_comparisons import is_best
 from tracker.statistics.paired import from_aggregates
 from tracker.statistics.resampling import probability_best
@@ -68,7 +68,7 @@ class BestRun(Details):
     elsewhere : bool
         Whether further runs were judged on other clips.
     why : str or None
-        What keeps it from being tested (see `run_difference.obstacle`), or from being found: ``no metric``.
+        What keeps it from being tested (see `run_difference.why_not_comparable`), or from being found: ``no metric``.
     """
 
     indistinguishable: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ def best_runs(study: Study, family: Family) -> tuple[Conclusion, ...]:
         everything, only = study.ids(range(len(study.outcomes))), study.ids(study.ranking)
         details = BestRun(indistinguishable=tuple(one for one in everything if one not in only), why=NO_METRIC)
         return (Conclusion("best_run", "unknown", everything, details),)
-    ranked = map(study.ranked, study.arenas)
+    ranked = map(study.ranked, study.rankable_groups)
     return tuple(_best(study, runs, family) for runs in ranked if len(runs) > 1)
 
 
@@ -139,7 +139,7 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
     clearest = min(tests, key=lambda run: (tests[run], ranked.index(run)), default=None)
     far = {run for run in tests if (family.p_adjusted(best, run) or 0.0) <= study.alpha}
     tied = [run for run in others if study.outcomes[run].score == found.score]
-    obstacles = [why for run in others if run not in tests and (why := obstacle(study, (best, run)))]
+    obstacles = [why for run in others if run not in tests and (why := why_not_comparable(study, (best, run)))]
     return BestRun(
         indistinguishable=study.ids(run for run in others if run not in far),
         score=found.score,

@@ -19,7 +19,7 @@ from tracker.conclusions.sentences import with_sentence
 from tracker.conclusions.stability import stability
 from tracker.conclusions.under_training import under_training
 from tracker.next_steps.steps import NextStep, command, next_steps
-from tracker.wording import Voice
+from tracker.wording import Wording
 
 if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
@@ -44,15 +44,15 @@ def conclude(study: Study, experiment: str) -> tuple[tuple[Conclusion, ...], tup
         By kind, each kind in its own stable order.
     steps : tuple of NextStep
     """
-    found, voice = _conclusions(study), voice_of(study)
+    found, wording = _conclusions(study), wording_of(study)
     settled = (replace(c, command=command(study, c, found, experiment)) if c.verdict in OPEN else c for c in found)
-    return tuple(with_sentence(c, voice) for c in settled), next_steps(study, found, experiment)
+    return tuple(with_sentence(c, wording) for c in settled), next_steps(study, found, experiment)
 
 
-def voice_of(study: Study) -> Voice:
+def wording_of(study: Study) -> Wording:
     """Return what sentences have to know of a study."""
     numbers = {outcome.run_id: outcome.number for outcome in study.outcomes}
-    return Voice(numbers, study.metric.name, study.metric.falls, study.alpha, study.margin)
+    return Wording(numbers, study.metric.name, study.metric.falls, study.alpha, study.margin)
 
 
 def _conclusions(study: Study) -> tuple[Conclusion, ...]:

@@ -62,7 +62,7 @@ class Analysis:
     inner: Effect | None = None
 
 
-def analysed(study: Study, contrast: Contrast) -> Analysis | None:
+def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
     """Estimate a contrast's effect: over folds or splits if it can be, else over matched pairs, else over repetitions.
 
     Parameters
@@ -210,7 +210,7 @@ class Need:
     clips: int | None = None
 
 
-def need_of(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None:
+def sample_size_for(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None:
     """Say what it would take to settle a contrast that was analysed.
 
     Parameters
@@ -255,10 +255,10 @@ def pairs_wanted(study: Study, contrast: Contrast, most: int) -> int | None:
         Three where there are fewer; from there on as many as are needed. None where no number will do, where it would
         take more than `most`, or where the contrast rests on folds, splits or unmatched repetitions.
     """
-    analysis = analysed(study, contrast)
+    analysis = analyse_contrast(study, contrast)
     if analysis is None:
         return FEWEST if study.metric.is_accuracy and len(contrast.pairs) < FEWEST else None
-    need = need_of(study, contrast, analysis)
+    need = sample_size_for(study, contrast, analysis)
     return need.pairs if need is not None and need.pairs is not None and need.pairs <= most else None
 
 

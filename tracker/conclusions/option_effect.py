@@ -17,9 +17,9 @@ from tracker.conclusions.contrast_analysis import (
     Analysis,
     Need,
     adjusted_p_values,
-    analysed,
+    analyse_contrast,
     chance_of_better,
-    need_of,
+    sample_size_for,
 )
 from tracker.statistics.repetitions import detectable_effect
 from tracker.study.identical_runs import identical
@@ -211,7 +211,7 @@ def _tested(study: Study, contrast: Contrast) -> _Tested:
     pairs = [tuple(study.outcomes[run].run for run in pair) for pair in contrast.pairs]
     if pairs and all(identical(a, b) for a, b in pairs):
         return _Tested(contrast, None, exact=True)
-    return _Tested(contrast, analysed(study, contrast) if study.metric.is_accuracy else None, exact=False)
+    return _Tested(contrast, analyse_contrast(study, contrast) if study.metric.is_accuracy else None, exact=False)
 
 
 def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> ContrastEffect:
@@ -237,7 +237,7 @@ def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> Contra
         within_margin=within,
         detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,
         crossed=_inner(analysis),
-        need=need_of(study, contrast, analysis) if analysis and verdict == "inconclusive" else None,
+        need=sample_size_for(study, contrast, analysis) if analysis and verdict == "inconclusive" else None,
     )
 
 

@@ -80,7 +80,7 @@ class RunDifference(Details):
         Where clips share groups: exact McNemar's p-value, as if they did not.
     log_loss : LogLoss or None
     why : str or None
-        Where there is no comparison: what stands against it (see `obstacle`).
+        Where there is no comparison: what stands against it (see `why_not_comparable`).
     """
 
     correct: tuple[int | None, int | None] = (None, None)
@@ -167,7 +167,7 @@ def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> C
     details = RunDifference(
         correct=(first.correct, second.correct), differs_in=study.design.differing(*pair), matched=matched
     )
-    why = obstacle(study, pair)
+    why = why_not_comparable(study, pair)
     if why is not None:
         verdict: Verdict = "not_comparable" if why == "clips" else "unknown"
         return Conclusion("run_difference", verdict, study.ids(pair), replace(details, why=why))
@@ -198,7 +198,7 @@ def _concluded(study: Study, pair: Pair, family: Family, found: _Evidence) -> Co
     )
 
 
-def obstacle(study: Study, pair: Pair) -> str | None:
+def why_not_comparable(study: Study, pair: Pair) -> str | None:
     """Say what keeps two runs from being compared.
 
     Parameters

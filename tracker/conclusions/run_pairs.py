@@ -163,8 +163,8 @@ def _by_counts(study: Study, pairs: Sequence[Pair]) -> dict[Pair, float]:
 
 
 def _against_best(study: Study) -> list[Pair]:
-    """Return the best of the largest arena against its others, then against the best of each other arena."""
-    ranked = sorted(filter(None, map(study.ranked, study.arenas)), key=len, reverse=True)
+    """Return the best of the largest rankable group against its others, then against the best of each other group."""
+    ranked = sorted(filter(None, map(study.ranked, study.rankable_groups)), key=len, reverse=True)
     if not ranked:
         return []
     best, *others = ranked[0]

@@ -35,7 +35,7 @@ _LARGEST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class RunSpec:
     """What is to be trained.
 
     Parameters
@@ -54,25 +54,25 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlannedRun:
     """A configuration that is wanted.
 
     Parameters
     ----------
-    config : Config
+    config : RunSpec
     seeds : frozenset of int
     why : str
         What for, as a phrase.
     """
 
-    config: Config
+    config: RunSpec
     seeds: frozenset[int]
     why: str
 
 
 def wanted(  # noqa: PLR0911 - a line a kind
     study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], most_pairs: int
-) -> list[Wanted]:
+) -> list[PlannedRun]:
     """Say what would settle a conclusion.
 
     Parameters
@@ -86,14 +86,14 @@ def wanted(  # noqa: PLR0911 - a line a kind
 
     Returns
     -------
-    list of Wanted
+    list of PlannedRun
         Empty where it is settled, or no such number of runs would settle it.
     """
     match conclusion.kind, conclusion.verdict:
         case "option_effect", _ if not study.metric.is_accuracy:
             return []
         case "option_effect", "confounded" if conclusion.option is not None:
-            return _star(study, conclusion.option)
+            return _vary_one_option(study, conclusion.option)
         case "option_effect", "inconclusive" if conclusion.option is not None:
             return _completed(study, conclusion.option, most_pairs)
         case "best_run", "inconclusive":
@@ -110,15 +110,15 @@ def wanted(  # noqa: PLR0911 - a line a kind
             return []
 
 
-def _further_seeds(study: Study) -> list[Wanted]:
+def _further_seeds(study: Study) -> list[PlannedRun]:
     """Bring the best run's configuration to three seeds."""
     base = study.ranking[0] if study.ranking else 0
     have = _seeds(study, _repeats_of(study, base))
     why = f"further seeds of run {study.outcomes[base].number}"
-    return [Wanted(Config(base), _filled(sorted(have), FEWEST) - have, why)]
+    return [PlannedRun(RunSpec(base), _filled(sorted(have), FEWEST) - have, why)]
 
 
-def _star(study: Study, option: str) -> list[Wanted]:
+def _vary_one_option(study: Study, option: str) -> list[PlannedRun]:
     """Change the option alone, starting from the best run, under three seeds."""
     base = study.ranking[0] if study.ranking else 0
     own = study.design.level(base, option)
@@ -127,15 +127,15 @@ def _star(study: Study, option: str) -> list[Wanted]:
     have = _seeds(study, _repeats_of(study, base))
     seeds = _filled(sorted(have), FEWEST)
     why = f"matched pairs for {option_words(option)}, with run {study.outcomes[base].number}"
-    return [*_further_seeds(study), Wanted(Config(base, ((option, target),)), seeds, why)]
+    return [*_further_seeds(study), PlannedRun(RunSpec(base, ((option, target),)), seeds, why)]
 
 
-def _completed(study: Study, option: str, most: int) -> list[Wanted]:
+def _completed(study: Study, option: str, most: int) -> list[PlannedRun]:
     """Complete the matched pairs of the contrast that has most repetitions."""
     found = study.contrasts[option]
     contrast = max(found, key=lambda c: max(min(map(len, setting)) for setting in c.repetitions))
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
-        return _star(study, option)
+        return _vary_one_option(study, option)
     pairs = pairs_wanted(study, contrast, most)
     if pairs is None:
         return []
@@ -143,7 +143,9 @@ def _completed(study: Study, option: str, most: int) -> list[Wanted]:
     return _pairs(study, contrast, (start, end), pairs)
 
 
-def _pairs(study: Study, contrast: Contrast, setting: tuple[Sequence[int], Sequence[int]], pairs: int) -> list[Wanted]:
+def _pairs(
+    study: Study, contrast: Contrast, setting: tuple[Sequence[int], Sequence[int]], pairs: int
+) -> list[PlannedRun]:
     """Bring a contrast to so many matched pairs by runs in one setting of everything else."""
     seeds = [_seeds(study, runs) for runs in setting]
     both, either = seeds[0] & seeds[1], seeds[0] | seeds[1]
@@ -151,10 +153,10 @@ def _pairs(study: Study, contrast: Contrast, setting: tuple[Sequence[int], Seque
     chosen = _filled([*sorted(both), *sorted(either - both)], pairs - elsewhere)
     change = change_words(contrast.option, contrast.start, contrast.end)
     why = f"matched pairs for {option_words(contrast.option)}: {change}"
-    return [Wanted(Config(runs[0]), chosen - have, why) for runs, have in zip(setting, seeds, strict=True)]
+    return [PlannedRun(RunSpec(runs[0]), chosen - have, why) for runs, have in zip(setting, seeds, strict=True)]
 
 
-def _larger_share(study: Study, conclusion: Conclusion | None) -> list[Wanted]:
+def _larger_share(study: Study, conclusion: Conclusion | None) -> list[PlannedRun]:
     """Train two runs' configurations again with so many validation clips that the difference would be found."""
     details = conclusion.details if conclusion is not None else None
     if conclusion is None or not isinstance(details, RunDifference) or details.clips_needed is None:
@@ -167,7 +169,7 @@ def _larger_share(study: Study, conclusion: Conclusion | None) -> list[Wanted]:
     why = f"the same two on enough clips to show a difference of {points(conclusion.estimate or 0.0)}"
     changes = (("validation_fraction", share),)
     return [
-        Wanted(Config(run, changes), frozenset([seed]), why)
+        PlannedRun(RunSpec(run, changes), frozenset([seed]), why)
         for run, seed in zip(runs, seeds, strict=True)
         if seed is not None
     ]
@@ -183,7 +185,7 @@ def _share_for(study: Study, run: int, clips: int) -> str | None:
     return number_text(share) if n / (training + n) < share <= _LARGEST_SHARE else None
 
 
-def _on_the_same_clips(study: Study, conclusion: Conclusion) -> list[Wanted]:
+def _on_the_same_clips(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
     """Train the second run's configuration on the first one's data and split."""
     first, second = (study.positions[run_id] for run_id in conclusion.runs)
     seed = whole_seed(study.design.terms[second])
@@ -191,7 +193,7 @@ def _on_the_same_clips(study: Study, conclusion: Conclusion) -> list[Wanted]:
     if seed is None or not known or _is_on_the_clips_of(study, second, first):
         return []
     why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
-    return [Wanted(Config(second, (), first), frozenset([seed]), why)]
+    return [PlannedRun(RunSpec(second, (), first), frozenset([seed]), why)]
 
 
 def _is_on_the_clips_of(study: Study, run: int, other: int) -> bool:
@@ -203,7 +205,7 @@ def _is_on_the_clips_of(study: Study, run: int, other: int) -> bool:
     )
 
 
-def _longer(study: Study, conclusion: Conclusion) -> list[Wanted]:
+def _longer(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
     """Give the best run a longer limit, if it is the one that reached it."""
     run = study.positions[conclusion.runs[0]]
     found, seed = study.outcomes[run], whole_seed(study.design.terms[run])
@@ -211,7 +213,7 @@ def _longer(study: Study, conclusion: Conclusion) -> list[Wanted]:
     if not is_best or seed is None or found.limit is None or not still_improving(found):
         return []
     why = f"a longer limit for run {found.number}, which was still improving"
-    return [Wanted(Config(run, (("epochs", str(_LONGER * found.limit)),)), frozenset([seed]), why)]
+    return [PlannedRun(RunSpec(run, (("epochs", str(_LONGER * found.limit)),)), frozenset([seed]), why)]
 
 
 def _against_runner_up(conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> Conclusion | None:

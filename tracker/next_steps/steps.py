@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.next_steps.command_line import command_line
-from tracker.next_steps.planned_runs import Config, Wanted, wanted
+from tracker.next_steps.planned_runs import RunSpec, PlannedRun, wanted
 from tracker.wording import listing
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class _Training:
     settles: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
-    def and_for(self, one: Wanted, conclusion_id: str) -> _Training:
+    def and_for(self, one: PlannedRun, conclusion_id: str) -> _Training:
         """Return the same serving one conclusion more."""
         reasons = (*self.reasons, one.why) if one.why not in self.reasons else self.reasons
         return _Training(self.seeds | one.seeds, (*self.settles, conclusion_id), reasons)
@@ -78,8 +78,8 @@ def next_steps(study: Study, conclusions: Sequence[Conclusion], experiment: str)
     tuple of NextStep
         In the order of the conclusions; as many as `MOST_STEPS` configurations settle.
     """
-    plan: dict[Config, _Training] = {}
-    first_of: dict[str | None, Config] = {}
+    plan: dict[RunSpec, _Training] = {}
+    first_of: dict[str | None, RunSpec] = {}
     for conclusion in conclusions:
         asked = _sayable(study, conclusion, conclusions, experiment, MOST_PAIRS)
         if (conclusion.kind, conclusion.verdict) == ("run_difference", "inconclusive"):
@@ -138,13 +138,13 @@ def why_no_step(conclusions: Sequence[Conclusion]) -> str:
 
 def _sayable(
     study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], experiment: str, most_pairs: int
-) -> list[Wanted]:
+) -> list[PlannedRun]:
     """Return what would settle a conclusion, nothing if any of it cannot be said as a command."""
     asked = wanted(study, conclusion, conclusions, most_pairs)
     return [] if any(_command(study, one.config, experiment, 0, 1) is None for one in asked) else asked
 
 
-def _steps(study: Study, config: Config, training: _Training, experiment: str) -> Iterator[NextStep]:
+def _steps(study: Study, config: RunSpec, training: _Training, experiment: str) -> Iterator[NextStep]:
     """Yield a command for each row of seeds."""
     for first, number in _rows(sorted(training.seeds)):
         line = _command(study, config, experiment, first, number)
@@ -158,7 +158,7 @@ def _steps(study: Study, config: Config, training: _Training, experiment: str) -
             )
 
 
-def _command(study: Study, config: Config, experiment: str, seed: int, seeds: int) -> str | None:
+def _command(study: Study, config: RunSpec, experiment: str, seed: int, seeds: int) -> str | None:
     changes, run = dict(config.changes), study.outcomes[config.like].run
     if config.on is None:
         return command_line(run, experiment, changes, seed, seeds)
@@ -167,7 +167,7 @@ def _command(study: Study, config: Config, experiment: str, seed: int, seeds: in
     return command_line(run, experiment, changes, seed, seeds, data=data, split=split)
 
 
-def _seconds(study: Study, config: Config) -> float | None:
+def _seconds(study: Study, config: RunSpec) -> float | None:
     """Estimate what one training takes by the run that is most like it."""
     changes = dict(config.changes)
     kernel = changes.get("kernel_size", dict(study.design.terms[config.like].levels).get("kernel_size"))

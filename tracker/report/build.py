@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclude import conclude, voice_of
+from tracker.conclusions.conclude import conclude, wording_of
 from tracker.report.limits import challenges, limits
 from tracker.report.methods import methods, versions
 from tracker.report.model import Accuracy, Note, Report, RunEntry, Section
@@ -64,19 +64,19 @@ def build_report(
         If `alpha` or `margin` is out of its range.
     """
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
-    voice, sections = voice_of(study), _sections(study)
+    wording, sections = wording_of(study), _sections(study)
     conclusions, steps = conclude(study, experiment)
     return Report(
         experiment=experiment,
         metric=study.metric.name,
         summary=summary(conclusions),
-        limits=limits(study, conclusions, voice),
+        limits=limits(study, conclusions, wording),
         options=study.design.options,
         sections=sections,
         conclusions=conclusions,
         next_steps=steps,
         notes=_notes(sections),
-        challenges=challenges(conclusions, excluded, runs, voice),
+        challenges=challenges(conclusions, excluded, runs, wording),
         excluded=excluded,
         methods=methods(study, conclusions),
         versions=versions([found.run for found in study.outcomes]),

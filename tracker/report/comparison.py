@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclude import OPEN, voice_of
+from tracker.conclusions.conclude import OPEN, wording_of
 from tracker.conclusions.run_difference import run_differences
 from tracker.conclusions.run_pairs import printed_pairs, run_family
 from tracker.conclusions.sentences import with_sentence
@@ -198,7 +198,7 @@ def _conclusion(study: Study, pair: Pair, printed: Sequence[Pair], experiment: s
     (found,) = run_differences(study, (pair,), run_family(study, (*printed, pair)))
     if found.verdict in OPEN:
         found = replace(found, command=command(study, found, (found,), experiment))
-    return with_sentence(found, voice_of(study))
+    return with_sentence(found, wording_of(study))
 
 
 def _compared(shown: Study, run: int, reasons: Mapping[str, str]) -> ComparedRun:

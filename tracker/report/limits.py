@@ -25,36 +25,36 @@ if TYPE_CHECKING:
     from tracker.report.model import Excluded
     from tracker.runs import Run
     from tracker.study.study import Study
-    from tracker.wording import Voice
+    from tracker.wording import Wording
 
 FEWEST_SEEDS = 3
 
 
-def limits(study: Study, conclusions: Sequence[Conclusion], voice: Voice) -> tuple[str, ...]:
+def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:
     """Say what an experiment's runs cannot tell.
 
     Parameters
     ----------
     study : Study
     conclusions : sequence of Conclusion
-    voice : Voice
+    wording : Wording
 
     Returns
     -------
     tuple of str
     """
     return (
-        *_clips(study, conclusions, voice),
+        *_clips(study, conclusions, wording),
         *_seeds(study),
         *_together(study, conclusions),
-        *_metric(study, voice),
-        *_unlogged(study, voice),
-        *_kept(study, voice),
+        *_metric(study, wording),
+        *_unlogged(study, wording),
+        *_kept(study, wording),
         *_selection(study),
     )
 
 
-def _clips(study: Study, conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+def _clips(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     """Say what the clips can show, once for all sets of as many clips."""
     alike: dict[tuple[int | None, int], list[Conclusion]] = defaultdict(list)
     for conclusion in conclusions:
@@ -63,7 +63,7 @@ def _clips(study: Study, conclusions: Sequence[Conclusion], voice: Voice) -> Ite
     for (n, groups), found in alike.items():
         clips = count(n or 0, "validation clip") + (f" from {count(groups, 'group')}" if groups else "")
         runs = [run for conclusion in found for run in conclusion.runs]
-        which = f" ({voice.runs(runs)})" if len(alike) > 1 else ""
+        which = f" ({wording.runs(runs)})" if len(alike) > 1 else ""
         yield f"{capitalised(clips)} {_smallest(found)}{which}."
     joined = folded(study)
     if sum(clips.known for clips in study.clip_sets) > 1 and (joined is None or joined.splits):
@@ -111,24 +111,24 @@ def _together(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
         yield f"{capitalised(listing(names))} changed together: which of them mattered is not known."
 
 
-def _metric(study: Study, voice: Voice) -> Iterator[str]:
+def _metric(study: Study, wording: Wording) -> Iterator[str]:
     """Say what the primary metric cannot bear: nobody logged it, it is no share of clips, its name tells no better."""
     metric = study.metric
     if not study.ranking:
         others = _logged_instead(study)
         instead = f"; they did log {listing(others)}, and --metric compares by any of these" if others else ""
-        yield f"No run logged a number for {voice.metric}{instead}."
+        yield f"No run logged a number for {wording.metric}{instead}."
         return
     if metric.assumed:
-        least = f"--minimise --metric {voice.metric} says the other"
-        yield f"Whether less or more of {voice.metric} is better its name does not say: more is taken to be, {least}."
+        least = f"--minimise --metric {wording.metric} says the other"
+        yield f"Whether less or more of {wording.metric} is better its name does not say: more is taken to be, {least}."
     if not metric.is_share:
         yield (
-            f"{voice.metric} goes above 1, so that it is no share of clips (per cent, perhaps): it stands as it was "
+            f"{wording.metric} goes above 1, so that it is no share of clips (per cent, perhaps): it stands as it was "
             "logged, clips are not counted from it, and differences of it are not tested."
         )
     elif not metric.is_accuracy:
-        yield f"Differences of {voice.metric} are not tested: only validation accuracy is known clip by clip."
+        yield f"Differences of {wording.metric} are not tested: only validation accuracy is known clip by clip."
 
 
 _MOST_NAMED = 6
@@ -141,17 +141,17 @@ def _logged_instead(study: Study) -> list[str]:
     return sorted(names, key=lambda name: (falls(name) is None, name))[:_MOST_NAMED]
 
 
-def _kept(study: Study, voice: Voice) -> Iterator[str]:
+def _kept(study: Study, wording: Wording) -> Iterator[str]:
     """Say of which runs it is not known whose epoch's weights they kept."""
     silent = [run for run, found in enumerate(study.outcomes) if found.best_epoch and not found.kept_epoch]
     if silent:
         yield (
-            f"{_who(study, silent, voice)} did not log which epoch's weights were kept: results are those of the epoch "
+            f"{_who(study, silent, wording)} did not log which epoch's weights were kept: results are those of the epoch "
             "with the lowest validation loss."
         )
 
 
-def _unlogged(study: Study, voice: Voice) -> Iterator[str]:
+def _unlogged(study: Study, wording: Wording) -> Iterator[str]:
     if not study.metric.is_accuracy or not study.ranking:
         return
     silent = [run for run in range(len(study.outcomes)) if run not in study.sets[run].rows]
@@ -159,15 +159,15 @@ def _unlogged(study: Study, voice: Voice) -> Iterator[str]:
     counted = [run for run in silent if study.sets[run].known and study.outcomes[run].correct is not None]
     countless = [run for run in silent if study.sets[run].known and study.outcomes[run].correct is None]
     if nowhere and len(study.outcomes) > 1:
-        yield f"{_who(study, nowhere, voice)} did not log on which validation clips they were judged: not compared."
+        yield f"{_who(study, nowhere, wording)} did not log on which validation clips they were judged: not compared."
     if counted:
-        yield f"{_who(study, counted, voice)} logged no predictions: only how many clips are right is known, not which."
+        yield f"{_who(study, counted, wording)} logged no predictions: only how many clips are right is known, not which."
     if countless:
-        yield f"{_who(study, countless, voice)} logged neither predictions nor an accuracy that gives a count of clips."
+        yield f"{_who(study, countless, wording)} logged neither predictions nor an accuracy that gives a count of clips."
 
 
-def _who(study: Study, runs: Sequence[int], voice: Voice) -> str:
-    return capitalised(voice.runs(study.ids(runs)))
+def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
+    return capitalised(wording.runs(study.ids(runs)))
 
 
 def _selection(study: Study) -> Iterator[str]:
@@ -191,7 +191,7 @@ _MOST_SAID = 3
 
 
 def challenges(
-    conclusions: Sequence[Conclusion], excluded: Sequence[Excluded], runs: Sequence[Run], voice: Voice
+    conclusions: Sequence[Conclusion], excluded: Sequence[Excluded], runs: Sequence[Run], wording: Wording
 ) -> tuple[str, ...]:
     """Say what the runs show went wrong.
 
@@ -202,7 +202,7 @@ def challenges(
         The runs that are left out.
     runs : sequence of Run
         All runs.
-    voice : Voice
+    wording : Wording
 
     Returns
     -------
@@ -210,12 +210,12 @@ def challenges(
     """
     return (
         *_left_out(excluded, runs),
-        *_unsent(runs, voice),
-        *_diverged(conclusions, voice),
-        *_drops(conclusions, voice),
-        *_idle(conclusions, voice),
-        *_limits(conclusions, voice),
-        *_unrepeatable(conclusions, voice),
+        *_unsent(runs, wording),
+        *_diverged(conclusions, wording),
+        *_drops(conclusions, wording),
+        *_idle(conclusions, wording),
+        *_limits(conclusions, wording),
+        *_unrepeatable(conclusions, wording),
     )
 
 
@@ -228,18 +228,18 @@ def _left_out(excluded: Sequence[Excluded], runs: Sequence[Run]) -> Iterator[str
             yield f"{capitalised(count(number, 'run'))} {said} left out of all comparisons."
 
 
-def _unsent(runs: Sequence[Run], voice: Voice) -> Iterator[str]:
-    waiting = [run.run_id for run in runs if UNSENT_TAG in run.tags and run.run_id in voice.numbers]
+def _unsent(runs: Sequence[Run], wording: Wording) -> Iterator[str]:
+    waiting = [run.run_id for run in runs if UNSENT_TAG in run.tags and run.run_id in wording.numbers]
     if waiting:
         verb = "is" if len(waiting) == 1 else "are"
-        named = capitalised(voice.runs(waiting))
+        named = capitalised(wording.runs(waiting))
         yield f"{named} {verb} not yet in the store, or not whole: tracker sync sends what is not."
 
 
-def _diverged(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+def _diverged(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     runs = [c for c in conclusions if isinstance(c.details, Diverged)]
     if len(runs) > _MOST_SAID:
-        yield f"{capitalised(voice.runs([c.runs[0] for c in runs]))} diverged: their losses are no finite numbers."
+        yield f"{capitalised(wording.runs([c.runs[0] for c in runs]))} diverged: their losses are no finite numbers."
     else:
         yield from (c.sentence for c in runs)
 
@@ -251,36 +251,36 @@ def _rates(conclusions: Sequence[Conclusion]) -> Iterator[tuple[str, LearningRat
             yield conclusion.runs[0], conclusion.details
 
 
-def _drops(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+def _drops(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     """Say which runs' rate drops came to nothing, as far as their losses are known."""
     helped = {run: {drop.helped for drop in found.drops} for run, found in _rates(conclusions)}
     idle = [run for run, found in helped.items() if False in found and True not in found]
     if idle:
         yield (
-            f"Lowering the learning rate came to nothing in {voice.runs(idle)}: validation loss did not fall below "
+            f"Lowering the learning rate came to nothing in {wording.runs(idle)}: validation loss did not fall below "
             "what it had been."
         )
 
 
-def _idle(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+def _idle(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     never = [run for run, found in _rates(conclusions) if found.plateau and not found.drops and not found.schedule]
     if never:
-        yield f"The plateau never fired in {voice.runs(never)}: it could not have changed anything."
+        yield f"The plateau never fired in {wording.runs(never)}: it could not have changed anything."
 
 
-def _limits(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+def _limits(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     stopped = [c for c in conclusions if c.kind == "under_training" and c.verdict == "exact"]
     if len(stopped) > _MOST_SAID:
         runs = [c.runs[0] for c in stopped]
-        yield f"{capitalised(voice.runs(runs))} reached their limit of epochs while they were still improving."
+        yield f"{capitalised(wording.runs(runs))} reached their limit of epochs while they were still improving."
     else:
         yield from (c.sentence for c in stopped)
 
 
-def _unrepeatable(conclusions: Sequence[Conclusion], voice: Voice) -> Iterator[str]:
+def _unrepeatable(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     apart = [run for run, found in _rates(conclusions) if found.twin and not found.twin.as_it_must]
     if apart:
         yield (
-            f"Training did not repeat exactly under one seed: {voice.runs(apart)} went another way than a run that "
+            f"Training did not repeat exactly under one seed: {wording.runs(apart)} went another way than a run that "
             "differs only in what had not yet acted."
         )

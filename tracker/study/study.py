@@ -64,7 +64,7 @@ class Study:
         return {run: self.clip_sets[place] for run, place in self.set_places.items()}
 
     @cached_property
-    def arenas(self) -> tuple[tuple[int, ...], ...]:
+    def rankable_groups(self) -> tuple[tuple[int, ...], ...]:
         """Runs that can be ranked among each other: by clip set; those of unlogged clips together, last."""
         known = [found.members for found in self.clip_sets if found.known]
         unknown = tuple(run for found in self.clip_sets if not found.known for run in found.members)

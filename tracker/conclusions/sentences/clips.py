@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.wording import (
-    Voice,
+    Wording,
     capitalised,
     change_words,
     count,
@@ -29,7 +29,7 @@ _MOST_CLASSES = 3
 _MOST_CLIPS = 3
 
 
-def spread(conclusion: Conclusion, details: Spread, voice: Voice) -> str:
+def spread(conclusion: Conclusion, details: Spread, wording: Wording) -> str:
     """Say how the accuracy of one configuration scatters."""
     if conclusion.verdict == "unknown":
         why = "no configuration was trained twice on the same clips"
@@ -42,7 +42,7 @@ def spread(conclusion: Conclusion, details: Spread, voice: Voice) -> str:
     interval = ""
     if details.interval is not None:
         interval = f" (95 % interval {percent_interval(details.interval)} over seeds and clips)"
-    mean, runs = percent(details.mean), f"{capitalised(voice.runs(conclusion.runs))} repeat one configuration"
+    mean, runs = percent(details.mean), f"{capitalised(wording.runs(conclusion.runs))} repeat one configuration"
     if not details.deviation:
         return f"{runs}: each has {mean} of clips right{interval}."
     low, high = percent(details.lowest).removesuffix(" %"), percent(details.highest)
@@ -50,39 +50,38 @@ def spread(conclusion: Conclusion, details: Spread, voice: Voice) -> str:
     return f"{runs}: {low} to {high} of clips right, {mean} on average{interval}, with {scatter}."
 
 
-def one_seed(conclusion: Conclusion, details: OneSeed, voice: Voice) -> str:
+def one_seed(conclusion: Conclusion, details: OneSeed, wording: Wording) -> str:
     """Say that an effect hangs on one matched pair."""
     change = change_words(details.changed, details.from_, details.to)
     return (
-        f"The effect of {change} hangs on one seed: without {voice.runs(conclusion.runs)} it is no longer detected "
-        f"({voice.p(details.p_without)} instead of {voice.p(details.p_value).removeprefix('p = ')})."
+        f"The effect of {change} hangs on one seed: without {wording.runs(conclusion.runs)} it is no longer detected "
+        f"({wording.p(details.p_without)} instead of {wording.p(details.p_value).removeprefix('p = ')})."
     )
 
 
-def diverged(conclusion: Conclusion, details: Diverged, voice: Voice) -> str:
+def diverged(conclusion: Conclusion, details: Diverged, wording: Wording) -> str:
     """Say that a run diverged, and when."""
-    return (
-        f"{capitalised(voice.run(conclusion.runs[0]))} diverged: its loss is no finite number at epoch {details.epoch}."
-    )
+    run = capitalised(wording.run(conclusion.runs[0]))
+    return f"{run} diverged: its loss is no finite number at epoch {details.epoch}."
 
 
-def classes(conclusion: Conclusion, details: Classes, voice: Voice) -> str:
+def classes(conclusion: Conclusion, details: Classes, wording: Wording) -> str:
     """Say where the best run's errors are, and which clips every run gets wrong."""
     if conclusion.verdict == "unknown" or details.best is None:
         return "Which classes carry the errors cannot be said: no run's predictions were logged."
-    return " ".join([_errors(details, voice.run(details.best)), *_always_wrong(details)])
+    return " ".join([_errors(details, wording.run(details.best)), *_always_wrong(details)])
 
 
-def selection_optimism(conclusion: Conclusion, details: SelectionOptimism, voice: Voice) -> str:
+def selection_optimism(conclusion: Conclusion, details: SelectionOptimism, wording: Wording) -> str:
     """Say by how much the best flatters itself."""
     if conclusion.estimate is None or conclusion.interval is None or details.accuracy is None or details.best is None:
         why = "what each run says of each clip was not logged"
         if details.why == "metric":
-            why = f"that is done for accuracy, and the runs are ranked by {voice.metric}"
+            why = f"that is done for accuracy, and the runs are ranked by {wording.metric}"
         return f"By how much the best of {count(details.runs, 'run')} flatters itself cannot be estimated: {why}."
     epochs = ", and its epoch among its own," if details.over_epochs else ""
     nearer = percent(max(0.0, details.accuracy - conclusion.estimate))
-    best, among = capitalised(voice.run(details.best)), count(details.runs, "run")
+    best, among = capitalised(wording.run(details.best)), count(details.runs, "run")
     flattery = f"{points(conclusion.estimate)} (bootstrap, 95 % interval {points_interval(conclusion.interval)} points)"
     expect = f": on new clips expect nearer to {nearer} than to {percent(details.accuracy)}"
     return (
@@ -91,7 +90,7 @@ def selection_optimism(conclusion: Conclusion, details: SelectionOptimism, voice
     )
 
 
-def sample_size(conclusion: Conclusion, details: SampleSize, voice: Voice) -> str:
+def sample_size(conclusion: Conclusion, details: SampleSize, wording: Wording) -> str:
     """Say what the validation set can show."""
     clips = count(conclusion.n or 0, "validation clip")
     groups = f" from {count(details.n_groups, 'group')}" if details.n_groups else ""
@@ -99,10 +98,10 @@ def sample_size(conclusion: Conclusion, details: SampleSize, voice: Voice) -> st
         groups += f", which count for about {round((conclusion.n or 0) / details.design_effect)} independent ones,"
     parts = [f"With {clips}{groups} one clip is {points(details.one_clip)}.", _detectable(details)]
     shows = details.detectable[1] is not None and details.ceiling_p is not None
-    if shows and details.ceiling_p is not None and details.ceiling_p > voice.alpha:
+    if shows and details.ceiling_p is not None and details.ceiling_p > wording.alpha:
         parts.append(
             f"Nothing can significantly beat {details.best_correct} of {conclusion.n}: even all {conclusion.n} right "
-            f"gives {voice.p(details.ceiling_p)} at best."
+            f"gives {wording.p(details.ceiling_p)} at best."
         )
     return " ".join(parts)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.conclusions.contrast_analysis import FEWEST, NESTED, SPLITS
 from tracker.study.metrics import ACCURACY, role_of
 from tracker.wording import (
-    Voice,
+    Wording,
     capitalised,
     change_words,
     count,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.option_effect import ContrastEffect, OptionEffect
 
 
-def option_effect(conclusion: Conclusion, details: OptionEffect, voice: Voice) -> str:
+def option_effect(conclusion: Conclusion, details: OptionEffect, wording: Wording) -> str:
     """Say what an option does, or why that is not to be had."""
     option = conclusion.option or ""
     if conclusion.verdict == "unknown":
@@ -33,7 +33,7 @@ def option_effect(conclusion: Conclusion, details: OptionEffect, voice: Voice) -
     if not details.contrasts:
         return _confounded(option, details, conclusion.command)
     telling = min(details.contrasts, key=lambda found: found.p_value if found.p_value is not None else 2.0)
-    return " ".join([_contrast(option, telling, voice), *_others(option, details)])
+    return " ".join([_contrast(option, telling, wording), *_others(option, details)])
 
 
 def _unlogged(option: str) -> str:
@@ -55,20 +55,20 @@ def _confounded(option: str, details: OptionEffect, command: str | None) -> str:
     )
 
 
-def _contrast(option: str, found: ContrastEffect, voice: Voice) -> str:
+def _contrast(option: str, found: ContrastEffect, wording: Wording) -> str:
     change = change_words(option, found.from_, found.to)
     if found.verdict == "exact":
         pairs = "in the matched pair" if found.pairs == 1 else f"in all {number_word(found.pairs)} matched pairs"
         return f"{capitalised(change)} changed nothing: {pairs} both runs are the same, epoch by epoch."
     if found.p_value is None or found.interval is None:
-        return _too_few(option, change, found, voice)
-    evidence = f"(95 % interval {points_interval(found.interval)} points; {_test(found, voice)})"
+        return _too_few(option, change, found, wording)
+    evidence = f"(95 % interval {points_interval(found.interval)} points; {_test(found, wording)})"
     if found.verdict == "supported":
         does = "raises" if (found.estimate or 0.0) > 0 else "lowers"
         return f"{capitalised(change)} {does} validation accuracy by {points(found.estimate or 0.0)} {evidence}."
     observed = f"{_side(found.estimate or 0.0)} {evidence}"
     if found.verdict == "equivalent":
-        return f"{capitalised(change)} makes no difference of {points(voice.margin)} or more: on average {observed}."
+        return f"{capitalised(change)} makes no difference of {points(wording.margin)} or more: on average {observed}."
     told = f"Whether {change} helps these runs cannot tell: on average {observed}."
     return " ".join([told, *_reach(found)])
 
@@ -94,7 +94,7 @@ def _side(estimate: float) -> str:
     return f"{points(estimate)} {'more' if estimate > 0 else 'less'}" if estimate else "no difference"
 
 
-def _test(found: ContrastEffect, voice: Voice) -> str:
+def _test(found: ContrastEffect, wording: Wording) -> str:
     """Say what was analysed, and its p-value."""
     if found.folds:
         basis = f"{found.method}, {count(found.folds, 'split' if found.method == SPLITS else 'fold')}"
@@ -104,17 +104,17 @@ def _test(found: ContrastEffect, voice: Voice) -> str:
     else:
         basis = f"{count(found.pairs, 'matched pair')} crossed with {found.n} clips"
     p_value = found.p_value if found.p_value is not None else 1.0
-    return f"{basis}, {voice.corrected(p_value, found.p_adjusted, 'all contrasts')}"
+    return f"{basis}, {wording.corrected(p_value, found.p_adjusted, 'all contrasts')}"
 
 
-def _too_few(option: str, change: str, found: ContrastEffect, voice: Voice) -> str:
+def _too_few(option: str, change: str, found: ContrastEffect, wording: Wording) -> str:
     have = count(found.pairs, "matched pair") if found.pairs else f"{_each(found)}, under different seeds"
-    by_clip = role_of(voice.metric) == (ACCURACY, "validation")
-    side = "" if found.estimate is None else _side(found.estimate) if by_clip else _moved(found.estimate, voice)
+    by_clip = role_of(wording.metric) == (ACCURACY, "validation")
+    side = "" if found.estimate is None else _side(found.estimate) if by_clip else _moved(found.estimate, wording)
     observed = f"{have}, {side}" if side else have
     if found.pairs >= FEWEST or min(found.repetitions) >= FEWEST:
         unlogged = "what each run says of each clip was not logged"
-        why = unlogged if by_clip else f"{voice.metric} is not known clip by clip"
+        why = unlogged if by_clip else f"{wording.metric} is not known clip by clip"
         return f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: {why}."
     return (
         f"{capitalised(change)}: {observed}. So few trainings cannot tell {option_words(option)} from the luck of "
@@ -122,11 +122,11 @@ def _too_few(option: str, change: str, found: ContrastEffect, voice: Voice) -> s
     )
 
 
-def _moved(estimate: float, voice: Voice) -> str:
+def _moved(estimate: float, wording: Wording) -> str:
     """Return ``val_mae 0.12 lower on average``."""
     if not estimate:
-        return f"no difference of {voice.metric}"
-    return f"{voice.metric} {losses(abs(estimate))[0]} {'higher' if estimate > 0 else 'lower'} on average"
+        return f"no difference of {wording.metric}"
+    return f"{wording.metric} {losses(abs(estimate))[0]} {'higher' if estimate > 0 else 'lower'} on average"
 
 
 def _each(found: ContrastEffect) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.wording import (
-    Voice,
+    Wording,
     capitalised,
     count,
     duration,
@@ -27,18 +27,18 @@ _MOST_DROPS = 3
 """Drops of one run that are told one by one."""
 
 
-def overfitting(conclusion: Conclusion, details: Overfitting, voice: Voice) -> str:
+def overfitting(conclusion: Conclusion, details: Overfitting, wording: Wording) -> str:
     """Say what validation loss did after its minimum, whose weights were kept, and the gap."""
-    run = voice.run(conclusion.runs[0])
+    run = wording.run(conclusion.runs[0])
     first = _after_minimum(run, details)
     if conclusion.verdict == "unknown":
         first = f"Whether {run} overfits cannot be said: its validation loss by epoch was not logged."
     return " ".join([first, *_kept(details)])
 
 
-def early_stopping(conclusion: Conclusion, details: EarlyStopping, voice: Voice) -> str:
+def early_stopping(conclusion: Conclusion, details: EarlyStopping, wording: Wording) -> str:
     """Say what other patiences would have done to the run."""
-    run = voice.run(conclusion.runs[0])
+    run = wording.run(conclusion.runs[0])
     earlier = [a for a in details.patiences if a.epochs_saved and a.patience != details.own]
     if not details.patiences:
         why = "its validation loss was not logged for every epoch"
@@ -50,13 +50,13 @@ def early_stopping(conclusion: Conclusion, details: EarlyStopping, voice: Voice)
     return _same_weights(run, enough, details) if enough else _other_weights(run, earlier[-1], details)
 
 
-def learning_rate(conclusion: Conclusion, details: LearningRate, voice: Voice) -> str:
+def learning_rate(conclusion: Conclusion, details: LearningRate, wording: Wording) -> str:
     """Say each drop of the rate and what came of it, and whether a twin went the same way."""
-    run = capitalised(voice.run(conclusion.runs[0]))
-    twin = [_twin(details.twin, voice)] if details.twin else []
+    run = capitalised(wording.run(conclusion.runs[0]))
+    twin = [_twin(details.twin, wording)] if details.twin else []
     if details.first is None or details.last is None:
         unknown = (
-            f"What {voice.run(conclusion.runs[0])}'s learning rate did cannot be said: it was not logged by epoch."
+            f"What {wording.run(conclusion.runs[0])}'s learning rate did cannot be said: it was not logged by epoch."
         )
         return " ".join([unknown, *twin])
     if details.schedule:
@@ -70,17 +70,15 @@ def learning_rate(conclusion: Conclusion, details: LearningRate, voice: Voice) -
     return " ".join([f"{run}'s learning rate fell {'; it fell '.join(told)}.", *rest, *twin])
 
 
-def under_training(conclusion: Conclusion, details: UnderTraining, voice: Voice) -> str:
+def under_training(conclusion: Conclusion, details: UnderTraining, wording: Wording) -> str:
     """Say that a run ended at its limit while improving, or that it cannot be known."""
     if conclusion.verdict == "unknown":
         what = "their limit of epochs or their validation loss by epoch was not logged"
         if len(conclusion.runs) == 1:
             what = "its limit of epochs or its validation loss by epoch was not logged"
-        return f"Whether {voice.runs(conclusion.runs)} ended too early cannot be said: {what}."
-    return (
-        f"{capitalised(voice.run(conclusion.runs[0]))} reached its limit of {details.limit} epochs while it was still "
-        f"improving: its validation loss was lowest at epoch {details.best_epoch}."
-    )
+        return f"Whether {wording.runs(conclusion.runs)} ended too early cannot be said: {what}."
+    run = capitalised(wording.run(conclusion.runs[0]))
+    return f"{run} reached its limit of {details.limit} epochs while it was still improving: its validation loss was lowest at epoch {details.best_epoch}."
 
 
 def _after_minimum(run: str, details: Overfitting) -> str:
@@ -195,8 +193,8 @@ def _drop(drop: RateDrop) -> str:
     return f"{head}, which came to nothing: validation loss had been down to {before} and only came to {after}"
 
 
-def _twin(twin: Twin, voice: Voice) -> str:
-    other = voice.run(twin.run_id)
+def _twin(twin: Twin, wording: Wording) -> str:
+    other = wording.run(twin.run_id)
     if twin.as_it_must:
         return f"Until epoch {twin.same_until} it is identical to {other}, as it must be under the same seed."
     since = f"from epoch {twin.same_until + 1} on"
