@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.next_steps.command_line import command_line
-from tracker.next_steps.planned_runs import RunSpec, PlannedRun, wanted
+from tracker.next_steps.planned_runs import PlannedRun, RunSpec, wanted
 from tracker.wording import listing
 
 if TYPE_CHECKING:

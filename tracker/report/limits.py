@@ -146,8 +146,8 @@ def _kept(study: Study, wording: Wording) -> Iterator[str]:
     silent = [run for run, found in enumerate(study.outcomes) if found.best_epoch and not found.kept_epoch]
     if silent:
         yield (
-            f"{_who(study, silent, wording)} did not log which epoch's weights were kept: results are those of the epoch "
-            "with the lowest validation loss."
+            f"{_who(study, silent, wording)} did not log which epoch's weights were kept: results are those of the "
+            "epoch with the lowest validation loss."
         )
 
 
@@ -161,9 +161,11 @@ def _unlogged(study: Study, wording: Wording) -> Iterator[str]:
     if nowhere and len(study.outcomes) > 1:
         yield f"{_who(study, nowhere, wording)} did not log on which validation clips they were judged: not compared."
     if counted:
-        yield f"{_who(study, counted, wording)} logged no predictions: only how many clips are right is known, not which."
+        who = _who(study, counted, wording)
+        yield f"{who} logged no predictions: only how many clips are right is known, not which."
     if countless:
-        yield f"{_who(study, countless, wording)} logged neither predictions nor an accuracy that gives a count of clips."
+        who = _who(study, countless, wording)
+        yield f"{who} logged neither predictions nor an accuracy that gives a count of clips."
 
 
 def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:

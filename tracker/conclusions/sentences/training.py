@@ -78,7 +78,10 @@ def under_training(conclusion: Conclusion, details: UnderTraining, wording: Word
             what = "its limit of epochs or its validation loss by epoch was not logged"
         return f"Whether {wording.runs(conclusion.runs)} ended too early cannot be said: {what}."
     run = capitalised(wording.run(conclusion.runs[0]))
-    return f"{run} reached its limit of {details.limit} epochs while it was still improving: its validation loss was lowest at epoch {details.best_epoch}."
+    return (
+        f"{run} reached its limit of {details.limit} epochs while it was still improving: its validation loss was "
+        f"lowest at epoch {details.best_epoch}."
+    )
 
 
 def _after_minimum(run: str, details: Overfitting) -> str:
