@@ -29,7 +29,7 @@ from tracker.journal.upload_state import write_delivery
 from tracker.journal.writer import JournalWriter
 from tracker.runs import Predictions
 from tracker.runs.events import Ended, EpochDone, Started
-from tracker.store.artifacts import DATASET, VALIDATION, predictions_csv
+from tracker.store import DATASET, VALIDATION, predictions_csv
 from tracker.store.client import client_of, open_store
 from tracker.store.location import Location, locate
 from tracker.store.reader import read_experiment

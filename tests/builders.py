@@ -19,7 +19,7 @@ import numpy as np
 from tracker.report import Accuracy, RunEntry
 from tracker.runs import Curve, EpochPredictions, Predictions, Run
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
-from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.upload import Sender
 from tracker.study.run_results import primary_metric
 from tracker.study.study import Study, study_of

@@ -50,7 +50,7 @@ _HEAVY = (
     "tracker.recording.train",
     "tracker.training.fit",
     "tracker.store.upload",
-    "tracker.store.artifacts",
+    "tracker.store.run_files",
     "tracker.figures",
 )
 """What imports the libraries that a run needs."""

@@ -19,8 +19,9 @@ from tracker.journal.reader import ARTIFACTS, read
 from tracker.journal.upload_state import write_delivery
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
+from tracker.store import UnreachableError
 from tracker.store.client import open_store
-from tracker.store.location import UnreachableError, locate
+from tracker.store.location import locate
 from tracker.store.ui import HOST, await_answer, free_port, ui_command
 from tracker.store.upload import Sender
 

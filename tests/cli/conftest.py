@@ -18,7 +18,7 @@ from tests.logged import START, send_run
 from tracker.cli import main
 from tracker.runs import Predictions
 from tracker.runs.events import Ended, EpochDone, Started
-from tracker.store.artifacts import VALIDATION, predictions_csv
+from tracker.store import VALIDATION, predictions_csv
 from tracker.store.location import locate
 
 if TYPE_CHECKING:

@@ -75,7 +75,7 @@ class TestRuns:
         end = "; runs that were not sent to it yet: see --experiment "
         result = tracker("runs", "--experiment", "other")
         assert result.status == 1
-        assert "mlflow.db does not exist: `tracker run` makes it" in result.err
+        assert "mlflow.db does not exist: `tracker run`" in result.err
         assert result.err.endswith(f"""{end}"it's", 'tracker'\n""")
         assert tracker("sync").status == 0
         journalled("later", experiment="new")

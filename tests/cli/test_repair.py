@@ -215,7 +215,7 @@ class TestAStoreThatIsGone:
         journalled("done")
         result = tracker("repair")
         assert (result.status, result.out) == (1, "")
-        assert "does not exist: `tracker run` makes it" in result.err
+        assert "does not exist: `tracker run`" in result.err
         assert not DATABASE.exists()
 
     def test_in_part_gets_the_runs_again_that_it_lacks(self, tracker: Tracker) -> None:

@@ -12,7 +12,7 @@ from tests.logged import CLASSES, START, STARTED, epochs
 from tests.store.make_schema import migrated
 from tracker.runs import EpochPredictions, Predictions
 from tracker.runs.events import Attached, Ended, Measured, Tagged
-from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
 from tracker.store.ui import serving

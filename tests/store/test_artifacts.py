@@ -13,13 +13,8 @@ from hypothesis import strategies as st
 from tests.logged import CLASSES
 from tests.store.conftest import epoch_predictions
 from tracker.runs import EpochPredictions, Predictions
-from tracker.store.artifacts import (
-    epoch_predictions_npz,
-    groups_of,
-    parse_epoch_predictions,
-    parse_predictions,
-    predictions_csv,
-)
+from tracker.store import epoch_predictions_npz, predictions_csv
+from tracker.store.run_files import groups_of, parse_epoch_predictions, parse_predictions
 
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=8)
 

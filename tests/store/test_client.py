@@ -6,8 +6,8 @@ from mlflow.protos.databricks_pb2 import ErrorCode
 from requests import HTTPError, Response
 
 from tracker.errors import StoreError
+from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowClient, one_line_errors
-from tracker.store.location import BusyError, GoneError, UnreachableError
 
 
 def answered(status: int) -> HTTPError:

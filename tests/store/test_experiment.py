@@ -1,8 +1,16 @@
 from __future__ import annotations
 
 from tests.store.conftest import epoch_predictions, predictions
-from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
-from tracker.store.experiment import Experiment, Fetch, Record, Unreadable, assemble
+from tracker.store import (
+    DATASET,
+    VALIDATION,
+    VALIDATION_BY_EPOCH,
+    Experiment,
+    UnreadableArtifact,
+    epoch_predictions_npz,
+    predictions_csv,
+)
+from tracker.store.experiment import Fetch, Record, assemble
 
 
 def record(run_id: str, started: int | None = 0) -> Record:
@@ -50,7 +58,9 @@ class TestAssemble:
             raise PermissionError(13, "Permission denied", path)
 
         held = assemble("tracker", {}, [record("a")], lambda _record: fetch, by_epoch=0)
-        assert held.unreadable == (Unreadable("a", VALIDATION, f"[Errno 13] Permission denied: '{VALIDATION}'"),)
+        assert held.unreadable == (
+            UnreadableArtifact("a", VALIDATION, f"[Errno 13] Permission denied: '{VALIDATION}'"),
+        )
 
     def test_takes_groups_from_any_run_on_the_same_dataset(self) -> None:
         same = [record(name, i) for i, name in enumerate("abc")]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.store.artifacts import fetch_from, find_folder, places_below, within, written_to
+from tracker.store.location import fetch_from, find_folder, places_below, within, written_to
 
 
 def put(path: Path, data: bytes = b"here") -> None:

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from tests.logged import STARTED
 from tracker.runs.events import Attached
-from tracker.store.model import save_keras_model
+from tracker.store.client import save_keras_model
 from tracker.store.upload import Sender
 
 if TYPE_CHECKING:

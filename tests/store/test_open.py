@@ -11,9 +11,10 @@ import pytest
 
 from bench.at_once import first_opens
 from tracker.errors import StoreError
+from tracker.store import GoneError, StoreState
 from tracker.store.client import open_store
-from tracker.store.location import GoneError, Location, locate
-from tracker.store.sqlite_state import State, make, reading, state_of
+from tracker.store.location import Location, locate
+from tracker.store.sqlite_state import make, reading, state_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ class TestOpenStore:
 
     def test_makes_the_folder_too(self, tmp_path: Path) -> None:
         open_store(locate("new/folder/mlflow.db", tmp_path))
-        assert state_of(tmp_path / "new/folder/mlflow.db") is State.READY
+        assert state_of(tmp_path / "new/folder/mlflow.db") is StoreState.READY
 
     def test_opens_what_is_there(self, location: Location) -> None:
         made = open_store(location).ensure_experiment("mine")
@@ -43,7 +44,7 @@ class TestOpenStore:
         (tmp_path / "mlflow.db").touch()
         abandon(tmp_path / "mlflow.db")
         open_store(location)
-        assert state_of(tmp_path / "mlflow.db") is State.READY
+        assert state_of(tmp_path / "mlflow.db") is StoreState.READY
 
     @pytest.mark.parametrize(
         ("statements", "said"),
@@ -52,7 +53,7 @@ class TestOpenStore:
             (["UPDATE alembic_version SET version_num = 'ffffffffffff'"], "made by a newer MLflow"),
             (
                 ["DELETE FROM experiments", "DELETE FROM alembic_version"],
-                "not made to the end and holds no run: `tracker repair` sets it aside",
+                "only partly created and holds no run: `tracker repair` sets it aside",
             ),
         ],
     )

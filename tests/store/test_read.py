@@ -18,7 +18,7 @@ from tests.logged import START, STARTED, epochs, send_run
 from tests.store.conftest import MANIFEST, epoch_predictions, predictions
 from tracker.errors import StoreError
 from tracker.runs.events import Ended, EpochDone, Measured
-from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
 from tracker.store.reader import read_experiment
@@ -146,7 +146,7 @@ class TestReadExperiment:
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
     def test_makes_no_store(self, location: Location, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match="does not exist: `tracker run` makes it"):
+        with pytest.raises(StoreError, match="does not exist: `tracker run`"):
             read_experiment(location, "tracker")
         assert not list(tmp_path.iterdir())
 
@@ -183,10 +183,9 @@ class TestReadExperiment:
         reading = """
 import sys
 from pathlib import Path
-from tracker.store.location import locate
+from tracker.store import store_at
 from tracker.store.lookup import find_run
-from tracker.store.reader import read_experiment
-runs = read_experiment(locate(sys.argv[1], Path()), "tracker").runs
+runs = store_at(sys.argv[1], Path()).read("tracker").runs
 assert find_run(runs, "a run").validation_by_epoch is not None
 print(*{"mlflow", "sqlalchemy", "alembic", "pandas", "tensorflow", "keras", "scipy"} & set(sys.modules))
 """

@@ -14,12 +14,12 @@ from tests.logged import STARTED, epochs
 from tests.store.conftest import whole_journal
 from tracker.errors import StoreError
 from tracker.runs.events import Attached
-from tracker.store.artifacts import DATASET, VALIDATION
+from tracker.store import DATASET, VALIDATION, Condition, StoreState, UnreachableError
 from tracker.store.client import open_store
-from tracker.store.location import Location, UnreachableError, locate
+from tracker.store.location import Location, locate
 from tracker.store.reader import read_experiment
-from tracker.store.repair import Condition, examine, relocate, restore_artifacts, set_aside
-from tracker.store.sqlite_state import State, reading
+from tracker.store.repair import examine, relocate, restore_artifacts, set_aside
+from tracker.store.sqlite_state import reading
 from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
@@ -62,16 +62,16 @@ def project(tmp_path: Path) -> Path:
 class TestExamine:
     def test_finds_nothing_wrong_with_a_store(self, location: Location) -> None:
         open_store(location)
-        assert examine(location) == Condition(State.READY)
+        assert examine(location) == Condition(StoreState.READY)
         assert not examine(location).broken
 
     def test_finds_nothing_where_nothing_is(self, location: Location, tmp_path: Path) -> None:
-        assert examine(location) == Condition(State.ABSENT)
+        assert examine(location) == Condition(StoreState.ABSENT)
         assert not list(tmp_path.iterdir())
 
     def test_finds_one_that_is_half_made(self, location: Location, tmp_path: Path) -> None:
         half_made(tmp_path / "mlflow.db")
-        assert examine(location) == Condition(State.HALF_MADE)
+        assert examine(location) == Condition(StoreState.HALF_MADE)
         assert examine(location).broken
 
     def test_finds_what_is_no_database(self, location: Location, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ class TestExamine:
     def test_takes_one_of_another_version_for_whole(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         execute(tmp_path / "mlflow.db", NEWER)
-        assert examine(location) == Condition(State.NEWER)
+        assert examine(location) == Condition(StoreState.NEWER)
         assert not examine(location).broken
 
     def test_finds_that_it_was_moved_and_changes_nothing(self, project: Path, tmp_path: Path) -> None:

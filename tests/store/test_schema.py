@@ -13,8 +13,8 @@ import pytest
 
 from tests.store.make_schema import SCHEMA, dump
 from tracker.errors import StoreError
-from tracker.store.location import UnreachableError
-from tracker.store.sqlite_state import MLFLOW_VERSION, REVISION, State, lacks, make, reading, require_ready, state_of
+from tracker.store import StoreState, UnreachableError
+from tracker.store.sqlite_state import MLFLOW_VERSION, REVISION, lacks, make, reading, require_ready, state_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ class TestMake:
 
     def test_is_of_the_schema_of_the_installed_mlflow(self, made_by_mlflow: Path) -> None:
         assert version("mlflow") == MLFLOW_VERSION
-        assert state_of(made_by_mlflow) is State.READY
+        assert state_of(made_by_mlflow) is StoreState.READY
 
     def test_has_the_default_experiment_where_clients_can_write_to_it(self, database: Path) -> None:
         with reading(database) as connection:
@@ -92,10 +92,10 @@ class TestMake:
 
 class TestStateOf:
     def test_of_a_whole_store_is_ready(self, database: Path) -> None:
-        assert state_of(database) is State.READY
+        assert state_of(database) is StoreState.READY
 
     def test_of_no_file_is_absent_and_makes_none(self, tmp_path: Path) -> None:
-        assert state_of(tmp_path / "mlflow.db") is State.ABSENT
+        assert state_of(tmp_path / "mlflow.db") is StoreState.ABSENT
         assert not list(tmp_path.iterdir())
 
     def test_of_what_cannot_be_looked_at_is_not_told(self, tmp_path: Path) -> None:
@@ -104,19 +104,19 @@ class TestStateOf:
 
     def test_of_no_bytes_is_empty(self, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").touch()
-        assert state_of(tmp_path / "mlflow.db") is State.EMPTY
+        assert state_of(tmp_path / "mlflow.db") is StoreState.EMPTY
 
     def test_of_a_revision_that_mlflow_has_a_migration_from_is_older(self, database: Path) -> None:
         change(database, TO_OLDER)
-        assert state_of(database) is State.OLDER
+        assert state_of(database) is StoreState.OLDER
 
     def test_of_a_store_from_before_revisions_is_older(self, database: Path) -> None:
         change(database, "DROP TABLE alembic_version")
-        assert state_of(database) is State.OLDER
+        assert state_of(database) is StoreState.OLDER
 
     def test_of_a_revision_that_mlflow_does_not_know_is_newer(self, database: Path) -> None:
         change(database, TO_NEWER)
-        assert state_of(database) is State.NEWER
+        assert state_of(database) is StoreState.NEWER
 
     @pytest.mark.parametrize(
         "statements",
@@ -128,15 +128,15 @@ class TestStateOf:
     )
     def test_of_a_making_that_was_broken_off_is_half_made(self, database: Path, statements: list[str]) -> None:
         change(database, *statements)
-        assert state_of(database) is State.HALF_MADE
+        assert state_of(database) is StoreState.HALF_MADE
 
     def test_of_nothing_but_a_version_table_is_half_made(self, tmp_path: Path) -> None:
         change(tmp_path / "a.db", "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-        assert state_of(tmp_path / "a.db") is State.HALF_MADE
+        assert state_of(tmp_path / "a.db") is StoreState.HALF_MADE
 
     def test_of_another_programs_database_is_foreign(self, tmp_path: Path) -> None:
         change(tmp_path / "a.db", "CREATE TABLE songs (title)")
-        assert state_of(tmp_path / "a.db") is State.FOREIGN
+        assert state_of(tmp_path / "a.db") is StoreState.FOREIGN
 
     def test_changes_nothing(self, database: Path) -> None:
         change(database, TO_OLDER)
@@ -166,7 +166,7 @@ class TestRequireReady:
         assert "\n" not in str(error.value)
 
     def test_says_which_path_was_looked_at_and_who_makes_a_store(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match="does not exist: `tracker run` makes it") as error:
+        with pytest.raises(StoreError, match="does not exist: `tracker run`") as error:
             require_ready(tmp_path / "mlflow.db")
         assert str(tmp_path / "mlflow.db") in str(error.value)
 
@@ -209,7 +209,7 @@ os.kill(os.getpid(), signal.SIGKILL)
         assert database.with_name("mlflow.db-journal").stat().st_size > 0
         with reading(database) as connection:
             assert connection.execute("SELECT count(*) FROM experiment_tags").fetchone() == (0,)
-        assert state_of(database) is State.READY
+        assert state_of(database) is StoreState.READY
 
 
 def test_the_revision_is_the_one_in_the_schema() -> None:

@@ -18,8 +18,9 @@ from tests.store.conftest import whole_journal
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged
+from tracker.store import GoneError, UnreachableError
 from tracker.store.client import open_store
-from tracker.store.location import GoneError, Location, UnreachableError, locate
+from tracker.store.location import Location, locate
 from tracker.store.reader import read_experiment
 from tracker.store.repair import relocate
 from tracker.store.run_from_journal import JOURNAL_TAG

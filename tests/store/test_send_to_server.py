@@ -8,8 +8,9 @@ import pytest
 from tests.logged import STARTED, epochs
 from tests.store.conftest import Served, whole_journal
 from tracker.runs.events import Delivery, Ended, Resumed
+from tracker.store import GoneError, UnreachableError
 from tracker.store.client import client_of, open_store
-from tracker.store.location import GoneError, UnreachableError, locate
+from tracker.store.location import locate
 from tracker.store.reader import read_experiment
 from tracker.store.run_from_journal import JOURNAL_TAG, run_of
 from tracker.store.ui import serving

@@ -13,7 +13,7 @@ from tests.logged import START, STARTED, epochs, send_run
 from tests.store.conftest import Served, epoch_predictions, predictions
 from tracker.errors import StoreError
 from tracker.runs.events import Ended, EpochDone, Measured, Started
-from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import client_of
 from tracker.store.location import Location
 from tracker.store.reader import read_experiment

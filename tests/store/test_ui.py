@@ -24,7 +24,7 @@ class TestUiCommand:
         assert environment == {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
     def test_never_makes_a_store(self, location: Location) -> None:
-        with pytest.raises(StoreError, match="does not exist: `tracker run` makes it"):
+        with pytest.raises(StoreError, match="does not exist: `tracker run`"):
             ui_command(location)
 
     def test_leaves_a_server_to_its_own_ui(self) -> None:

@@ -19,7 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.logged import START, STARTED, send_run
 from tests.store.conftest import Served, predictions
 from tracker.runs.events import DatasetUsed, Ended, EpochDone, Measured, Tagged
-from tracker.store.artifacts import VALIDATION, predictions_csv
+from tracker.store import VALIDATION, predictions_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

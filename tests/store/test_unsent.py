@@ -9,7 +9,7 @@ import pytest
 from tests.logged import START, STARTED, epochs
 from tests.store.conftest import whole_journal
 from tracker.runs.events import Attached, Ended, EpochDone, Measured, Resumed
-from tracker.store.artifacts import VALIDATION
+from tracker.store import VALIDATION
 from tracker.store.reader import read_experiment
 from tracker.store.run_from_journal import JOURNAL_TAG, experiment_of, run_of
 from tracker.store.upload import Sender

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.report import Report
-    from tracker.store.experiment import Experiment
+    from tracker.store import Experiment
 
 _OPTIONS = (
     click.option(
@@ -92,7 +92,7 @@ def read_runs(question: Question, *, by_epoch: bool = False) -> Experiment:
         Whether what models said after each epoch is read too: two runs and next steps are told without it.
     """
     from tracker.recording.read_runs import read_all
-    from tracker.store.experiment import BY_EPOCH_RUNS
+    from tracker.store import BY_EPOCH_RUNS
 
     location = locate_store(question.tracking_uri)
     held = read_all(location, question.experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)

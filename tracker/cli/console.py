@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from tracker.store.experiment import Experiment
+    from tracker.store import Experiment
     from tracker.training.result import Epoch
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}

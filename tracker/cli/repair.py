@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tracker.journal.reader import Journal
     from tracker.runs.events import Delivery, Entry
+    from tracker.store import Condition
     from tracker.store.location import Location
-    from tracker.store.repair import Condition
 
 _EXAMPLES = """
 \b
@@ -48,7 +48,8 @@ def repair(*, tracking_uri: str | None) -> int:
 def _repaired(location: Location, kept: Sequence[Journal]) -> int:
     """Do what the store is in need of, and return the exit status."""
     from tracker.errors import StoreError
-    from tracker.store.sqlite_state import State, refusal
+    from tracker.store import StoreState
+    from tracker.store.sqlite_state import refusal
 
     if not location.database and kept:
         return _mend(location, kept, moved=False)
@@ -56,9 +57,9 @@ def _repaired(location: Location, kept: Sequence[Journal]) -> int:
     if condition.broken:
         _set_aside(location, condition)
         return _rebuild(location, kept)
-    if condition.state is State.READY:
+    if condition.state is StoreState.READY:
         return _mend(location, kept, moved=bool(condition.moved))
-    if condition.state in {State.ABSENT, State.EMPTY} and any(journal.delivery for journal in kept):
+    if condition.state in {StoreState.ABSENT, StoreState.EMPTY} and any(journal.delivery for journal in kept):
         notice(f"the store {location.shown} is gone")
         return _rebuild(location, kept)
     assert location.database is not None  # noqa: S101  (`examine` refuses a server)
@@ -69,11 +70,11 @@ def _repaired(location: Location, kept: Sequence[Journal]) -> int:
 def _settled(location: Location) -> Condition:
     """Examine a store, once no other program is just making it."""
     from tracker.errors import StoreError
+    from tracker.store import StoreState
     from tracker.store.repair import examine
-    from tracker.store.sqlite_state import State
 
     condition = examine(location)
-    if condition.state is State.HALF_MADE:
+    if condition.state is StoreState.HALF_MADE:
         from tracker.store.client import open_store
 
         with suppress(StoreError):
@@ -120,7 +121,7 @@ def _is_stuck(journal: Journal) -> bool:
     """Tell whether a journal lacks a file that is still to be sent."""
     from tracker.journal.reader import ARTIFACTS
     from tracker.runs.events import Attached
-    from tracker.store.artifacts import within
+    from tracker.store.location import within
 
     waiting = [entry.path for entry in journal.unsent if isinstance(entry, Attached)]
     return not all(within(journal.folder / ARTIFACTS, path) for path in waiting)
@@ -143,8 +144,8 @@ def _lost(location: Location, kept: Sequence[Journal]) -> list[Journal]:
     if not sent:
         return []
 
+    from tracker.store import GoneError
     from tracker.store.client import open_store
-    from tracker.store.location import GoneError
 
     store, lost = open_store(location), []
     for journal, run_id in sent:

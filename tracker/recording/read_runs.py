@@ -12,7 +12,7 @@ from tracker.cli.options import journals_of
 from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, journals, unsettled
 from tracker.runs import INTERRUPTED, UNSENT_TAG
-from tracker.store.location import GoneError
+from tracker.store import GoneError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tracker.journal.reader import Journal
     from tracker.runs import Run
-    from tracker.store.experiment import Experiment
+    from tracker.store import Experiment
     from tracker.store.location import Location
 
 _STATUS = {
@@ -51,7 +51,7 @@ def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experimen
     StoreError
         If the store cannot be read and no journal holds a run that it lacks, or it is gone with what it had.
     """
-    from tracker.store.experiment import Experiment
+    from tracker.store import Experiment
     from tracker.store.reader import read_experiment
     from tracker.store.run_from_journal import JOURNAL_TAG
 

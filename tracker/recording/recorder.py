@@ -23,9 +23,8 @@ from tracker.recording.prepare import identity
 from tracker.recording.uploader import Courier, let_go
 from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
-from tracker.store.artifacts import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
 from tracker.store.limits import TAG_LENGTH, check_start
-from tracker.store.sqlite_state import now_ms
 from tracker.study.run_results import DEFAULT_METRIC
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
@@ -268,7 +267,7 @@ class Recorder:
         self.writer.append(Tagged({"mlflow.note.content": kept}))
 
     def _attach_model(self, outcome: Outcome) -> None:
-        from tracker.store.model import save_keras_model
+        from tracker.store.client import save_keras_model
 
         self.writer.attach_folder(MODEL, lambda folder: save_keras_model(folder, outcome.model, outcome.example))
 

@@ -11,7 +11,7 @@ from tracker.data.splits import manifest_text
 from tracker.journal.reader import ARTIFACTS
 from tracker.recording.prepare import identity
 from tracker.recording.recorder import ENVIRONMENT, environment_text
-from tracker.store.artifacts import DATASET
+from tracker.store import DATASET
 from tracker.training.environment import differences
 
 if TYPE_CHECKING:

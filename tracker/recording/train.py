@@ -15,8 +15,8 @@ from tracker.journal.reader import unsettled
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import Place, Recorder, run_name
 from tracker.runs import FINISHED, Run, RunPlan, number_text
-from tracker.store.location import BusyError
-from tracker.store.sqlite_state import State, refusal, state_of
+from tracker.store import BusyError, StoreState
+from tracker.store.sqlite_state import refusal, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +84,7 @@ def refuse_unusable(location: Location) -> None:
             state = state_of(location.database)
         except BusyError:
             return  # whoever sends the run tries again
-        if state in {State.OLDER, State.NEWER, State.FOREIGN}:
+        if state in {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}:
             raise StoreError(refusal(location.database, state))
 
 

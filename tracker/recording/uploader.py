@@ -14,7 +14,7 @@ from tracker.errors import TrackerError
 from tracker.journal.format import from_lines
 from tracker.journal.reader import ARTIFACTS, JOURNAL, read
 from tracker.journal.upload_state import read_delivery, sending, write_delivery
-from tracker.store.location import UnreachableError
+from tracker.store import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

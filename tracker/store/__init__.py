@@ -1,1 +1,390 @@
-"""Runs to MLflow and back."""
+"""A tracking store: where runs are uploaded to and read back from. This module is the only door of the room.
+
+`store_at` turns a tracking URI into a `Store` without opening anything; everything else is a method of that interface.
+MLflow, on a SQLite file or behind a server, is the one implementation (`tracker.store.mlflow_store`); its tags, schema
+and URIs are known in this folder only. MLflow itself is imported when a run is uploaded or read from a server.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from tracker.errors import StoreError
+from tracker.store.run_files import (
+    DATASET,
+    VALIDATION,
+    VALIDATION_BY_EPOCH,
+    epoch_predictions_npz,
+    predictions_csv,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from tracker.runs import Run
+    from tracker.runs.events import Delivery, Entry, Started
+
+__all__ = [
+    "BY_EPOCH_RUNS",
+    "DATASET",
+    "TAG_LENGTH",
+    "VALIDATION",
+    "VALIDATION_BY_EPOCH",
+    "ArtifactPath",
+    "BrokenError",
+    "BusyError",
+    "Condition",
+    "Experiment",
+    "GoneError",
+    "Model",
+    "Store",
+    "StoreError",
+    "StoreState",
+    "UiServer",
+    "UnreachableError",
+    "UnreadableArtifact",
+    "Upload",
+    "epoch_predictions_npz",
+    "now_ms",
+    "predictions_csv",
+    "run_from_journal",
+    "store_at",
+    "store_beside",
+]
+
+BY_EPOCH_RUNS = 50
+"""Default number of runs whose by-epoch predictions are read: with a few hundred clips each, 50 MB together."""
+
+TAG_LENGTH = 8_000
+"""Characters that a tag, and so a run's description, may have; MLflow silently cuts longer ones."""
+
+
+class UnreachableError(StoreError):
+    """The store is away, locked or full. Nothing was refused: the same call may succeed later."""
+
+
+class BusyError(UnreachableError):
+    """Another process wrote the same rows at the same moment: the same call may succeed at once."""
+
+
+class GoneError(StoreError):
+    """The store is reachable, but the run or experiment doesn't exist (any more)."""
+
+
+class BrokenError(StoreError):
+    """The store's file is damaged or isn't a database: only setting it aside helps."""
+
+
+class StoreState(Enum):
+    """What is found at the path of a store that is a file."""
+
+    READY = "ready"
+    ABSENT = "absent"
+    EMPTY = "empty"
+    OLDER = "older"
+    NEWER = "newer"
+    HALF_MADE = "half-made"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableArtifact:
+    """An artifact that was logged but can't be read, and why."""
+
+    run_id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Experiment:
+    """An experiment as a store holds it.
+
+    Parameters
+    ----------
+    name : str
+    tags : mapping of str to str
+    runs : tuple of Run
+        Ordered by start time, then by id; deleted runs are left out.
+    unreadable : tuple of UnreadableArtifact
+        Artifacts missing from `runs` because they are broken.
+    """
+
+    name: str
+    tags: Mapping[str, str]
+    runs: tuple[Run, ...]
+    unreadable: tuple[UnreadableArtifact, ...] = ()
+
+    @property
+    def metric(self) -> str | None:
+        """Name of the experiment's primary metric, if it has one."""
+        return self.tags.get("tracker.metric")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactPath:
+    """A path of artifacts that a store holds, and the path that it should hold.
+
+    Parameters
+    ----------
+    table, column : str
+    row : int
+        SQLite's own number of the row.
+    old, new : str
+        URIs or paths.
+    """
+
+    table: str
+    column: str
+    row: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is wrong with a store, if anything.
+
+    Parameters
+    ----------
+    state : StoreState or None
+        None if the file can't be read at all.
+    damage : str or None
+        What is damaged or missing, in one line.
+    moved : tuple of ArtifactPath
+        Artifacts that are gone from where the store looks for them, or belong to the project that this one was copied
+        from, and were found below the store's folder.
+    refusal : str or None
+        Why the store can't be used as it is, and what to do, in one line.
+    """
+
+    state: StoreState | None
+    damage: str | None = None
+    moved: tuple[ArtifactPath, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether the store can only be set aside; one made by another version of MLflow isn't broken."""
+        return self.damage is not None or self.state is StoreState.HALF_MADE
+
+
+class Model(Protocol):
+    """The part of a Keras model that a store calls."""
+
+    def __call__(self, inputs: NDArray[np.float32], *, training: bool) -> ArrayLike:
+        """Return the class probabilities of a batch."""
+
+
+class UiServer(Protocol):
+    """A web UI on a store that answers requests."""
+
+    @property
+    def address(self) -> str:
+        """URL to open in a browser."""
+
+    @property
+    def port(self) -> int:
+        """Port it listens on; another than the one asked for if that was taken."""
+
+    def wait(self) -> int:
+        """Wait until it ends and return its exit status; an interrupt ends the wait with 0."""
+
+
+class Upload(Protocol):
+    """Uploads one journal, as it grows, to one store."""
+
+    def send(self, entries: Sequence[Entry], artifacts: Path) -> Delivery:
+        """Upload what the store lacks, and return how much it has then: everything.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+            The whole journal, from its first event on.
+        artifacts : Path
+            Folder of the attached files.
+
+        Raises
+        ------
+        UnreachableError
+            If the store is away, locked or full; what was uploaded stays, and the rest may be sent later.
+        GoneError
+            If the run was uploaded before, but the store no longer has it.
+        StoreError
+            If the store can't be used or refuses an event: sending it again won't help.
+        """
+
+
+class Store(Protocol):
+    """Where runs are kept. Nothing is opened, made or changed until a method needs it."""
+
+    @property
+    def uri(self) -> str:
+        """Absolute tracking URI."""
+
+    @property
+    def shown(self) -> str:
+        """Path or address as a person would write it, without a password."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder in which the store's file lies; None for a server."""
+
+    @property
+    def has_no_file(self) -> bool:
+        """Whether the store is a file that isn't there: not made yet, or gone."""
+
+    def check_usable(self) -> None:
+        """Raise `StoreError` if no run could ever be uploaded, so that none is trained; a locked store passes."""
+
+    def check_start(self, started: Started) -> None:
+        """Raise `StoreError` if the store would cut or refuse a name, param or tag of a new run."""
+
+    def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
+        """Read an experiment with everything its runs logged.
+
+        Parameters
+        ----------
+        experiment : str
+        by_epoch : int
+            Maximum number of runs, the most recent ones, whose by-epoch predictions are read.
+
+        Raises
+        ------
+        GoneError
+            If there is no such experiment.
+        StoreError
+            If the store can't be read, or the experiment has no runs.
+        """
+
+    def open_upload(self, journal: str, known: Delivery | None, on_uploaded: Callable[[Delivery], None]) -> Upload:
+        """Return the upload of one journal.
+
+        Parameters
+        ----------
+        journal : str
+            The journal's id: letters, digits, ``.``, ``_`` and ``-``.
+        known : Delivery or None
+            What the store is known to have; None if nothing is known.
+        on_uploaded : callable
+            Called after each step with what the store has then, to be saved for the next time.
+        """
+
+    def has_run(self, run_id: str) -> bool:
+        """Return whether a run is there, deleted ones included.
+
+        Raises
+        ------
+        StoreError
+            If the store can't be opened, or was moved and still has the old paths of its artifacts.
+        """
+
+    def save_model(self, folder: Path, model: Model, example: NDArray[np.float32]) -> None:
+        """Save a Keras model as a new folder that the store's own tools can load.
+
+        Parameters
+        ----------
+        folder : Path
+        model : keras.Model
+        example : ndarray, shape (n, ...)
+            Input of the model, at least one.
+        """
+
+    def examine(self) -> Condition:
+        """Return what is wrong with the store, once no other program is making it."""
+
+    def set_aside(self) -> Path:
+        """Move a broken store out of the way and return where it is now; raise `StoreError` if it isn't broken."""
+
+    def relocate(self) -> tuple[tuple[ArtifactPath, ...], Path | None]:
+        """Update the artifact paths of a store that was moved or copied (all or nothing).
+
+        Returns
+        -------
+        (tuple of ArtifactPath, Path or None)
+            What was rewritten, and a copy of the store as it was; nothing and None if nothing had to be.
+        """
+
+    def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
+        """Copy uploaded artifacts back into their journal, and return the paths that could not be found.
+
+        Parameters
+        ----------
+        uri : str or None
+            `Delivery.artifacts`; None if nothing was uploaded.
+        paths : iterable of str
+            The attached files and folders; those that are still in the journal stay as they are.
+        into : Path
+            The journal's folder of attached files.
+        folder : Path
+            Searched if the artifacts aren't where they were.
+        """
+
+    def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:
+        """Run the store's web UI while the context lasts, on another port if that one is taken.
+
+        Raises
+        ------
+        StoreError
+            If the store can't be shown or the UI doesn't start.
+        """
+
+
+def store_at(tracking_uri: str | None, folder: Path) -> Store:
+    """Return the store of a tracking URI, without opening it.
+
+    Parameters
+    ----------
+    tracking_uri : str or None
+        ``sqlite:///`` with a relative or absolute path, a path to a database or to its folder, or the address of a
+        tracking server; None or empty: MLflow's default, ``sqlite:///mlflow.db``.
+    folder : Path
+        What relative paths are relative to.
+
+    Raises
+    ------
+    StoreError
+        If it is one of MLflow's file stores, or of a kind that can't be used safely.
+    """
+    from tracker.store.location import locate
+    from tracker.store.mlflow_store import MlflowStore
+
+    return MlflowStore(locate(tracking_uri, folder))
+
+
+def store_beside(tracking_uri: str, folder: Path) -> Store:
+    """Return the store of a journal; if that is a file, it lies in `folder` now, wherever it was when the run began."""
+    from tracker.store.location import locate
+
+    database = locate(tracking_uri, folder).database
+    return store_at(str(folder / database.name) if database else tracking_uri, folder)
+
+
+def run_from_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, status: str) -> Run:
+    """Return the run of a journal as a store gives it back after the upload.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The whole journal, from its first event on.
+    artifacts : Path
+        Folder of the attached files.
+    run_id, status : str
+        A journal knows neither.
+    """
+    from tracker.store.run_from_journal import run_of
+
+    return run_of(entries, artifacts, run_id, status)
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970, as events have it."""
+    return time.time_ns() // 1_000_000

@@ -15,19 +15,24 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tracker.errors import StoreError
-from tracker.store.artifacts import found_below, written_to
-from tracker.store.location import BusyError, GoneError, UnreachableError
-from tracker.store.sqlite_state import MAKING_S, State, make, making_lock, now_ms, refusal, state_of
+from tracker.store import BusyError, GoneError, StoreState, UnreachableError, now_ms
+from tracker.store.location import found_below, written_to
+from tracker.store.sqlite_state import MAKING_S, make, making_lock, refusal, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlflow.entities import Experiment
+    from numpy.typing import NDArray
 
+    from tracker.store import Model
     from tracker.store.location import Location
 
 SETTINGS = {
@@ -175,8 +180,8 @@ _KIND = {"mlflow.experimentKind": "custom_model_development"}
 _RUN = re.compile("[0-9a-f]{32}")
 """A run's id, by which its folder is called."""
 
-_NOTHING = {State.ABSENT, State.EMPTY}
-_UNFINISHED = {State.EMPTY, State.HALF_MADE, State.OLDER}
+_NOTHING = {StoreState.ABSENT, StoreState.EMPTY}
+_UNFINISHED = {StoreState.EMPTY, StoreState.HALF_MADE, StoreState.OLDER}
 """What a store looks like while MLflow makes it, version by version."""
 
 _QUIET_S = 3.0
@@ -286,7 +291,7 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
         state = _settled_state(location.database)
         if state in _NOTHING:
             state = _made(location.database, location.artifacts, clock)
-        if state is not State.READY:
+        if state is not StoreState.READY:
             raise StoreError(refusal(location.database, state))
     return Store(location, client_of(location))
 
@@ -296,7 +301,7 @@ def _have_runs_in_common(folder: Path, other: Path) -> bool:
     return any(_RUN.fullmatch(run.name) and (other / run.name).exists() for run in folder.iterdir())
 
 
-def _made(database: Path, artifacts: str, clock: Clock) -> State:
+def _made(database: Path, artifacts: str, clock: Clock) -> StoreState:
     """Make a store unless another process was faster, and return its state; two that make it would break it."""
     lock = making_lock(database)
     try:
@@ -311,7 +316,7 @@ def _made(database: Path, artifacts: str, clock: Clock) -> State:
     return state
 
 
-def _settled_state(database: Path) -> State:
+def _settled_state(database: Path) -> StoreState:
     """Return the state of a store once no other program, such as a UI just started, is at work on making it."""
     deadline = time.monotonic() + MAKING_S
     while (state := state_of(database)) in _UNFINISHED and time.monotonic() < deadline:
@@ -324,3 +329,35 @@ def _settled_state(database: Path) -> State:
 def _folder_name(experiment: str) -> str:
     """Return a name for an experiment's folder; two may share one, as runs have folders of their own."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", experiment).strip("-")[:64] or "experiment"
+
+
+REQUIREMENTS = ("keras", "tensorflow", "numpy")
+"""What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s."""
+
+
+def save_keras_model(folder: Path, model: Model, example: NDArray[np.float32]) -> None:
+    """Save a model as a folder that MLflow and Keras load, with signature and requirements.
+
+    It is uploaded as files of the run, rather than by ``mlflow.keras.log_model``, which puts it elsewhere
+    (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either.
+
+    Parameters
+    ----------
+    folder : Path
+        New. MLflow puts the time and an id of its own inside: saving again gives another folder.
+    model : keras.Model
+    example : ndarray, shape (n, ...)
+        What the model takes, at least one.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    import mlflow.keras
+    from mlflow.models import infer_signature
+
+    one = example[:1]
+    signature = infer_signature(one, np.asarray(model(one, training=False)))
+    pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
+    mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tracker.runs import Curve, Predictions, Run
-from tracker.store import artifacts
-from tracker.store.artifacts import groups_of, parse_epoch_predictions, parse_predictions
-from tracker.store.location import GoneError
+from tracker.store import Experiment, GoneError, UnreadableArtifact, run_files
+from tracker.store.run_files import groups_of, parse_epoch_predictions, parse_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,38 +93,6 @@ DATASET_TAG = "tracker.dataset"
 _RUNNING = "RUNNING"
 """A run that goes on; MLflow keeps of one that was resumed when it had ended before."""
 
-BY_EPOCH_RUNS = 50
-"""Runs whose by-epoch predictions are read unless said otherwise: a few hundred clips each are 50 MB together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An artifact that was logged and cannot be read, and why."""
-
-    run_id: str
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Experiment:
-    """What a store holds of an experiment.
-
-    Parameters
-    ----------
-    name : str
-    tags : mapping of str to str
-    runs : tuple of Run
-        By the time they were started, then by id; deleted ones are left out.
-    unreadable : tuple of Unreadable
-        Artifacts that are missing from `runs` because they are broken.
-    """
-
-    name: str
-    tags: Mapping[str, str]
-    runs: tuple[Run, ...]
-    unreadable: tuple[Unreadable, ...] = ()
-
 
 @dataclass(slots=True)
 class Record:
@@ -175,7 +142,7 @@ class _Files:
     """Reads the runs' files, and keeps account of those that are broken."""
 
     def __init__(self, fetch_of: Callable[[Record], Fetch]) -> None:
-        self.unreadable: list[Unreadable] = []
+        self.unreadable: list[UnreadableArtifact] = []
         self._fetch_of = fetch_of
         self._groups: dict[str, Mapping[str, str]] = {}
 
@@ -184,14 +151,14 @@ class _Files:
             data = self._fetch_of(record)(path)
             return None if data is None else parse(data)
         except (OSError, ValueError) as error:
-            self.unreadable.append(Unreadable(record.run_id, path, " ".join(str(error).split())))
+            self.unreadable.append(UnreadableArtifact(record.run_id, path, " ".join(str(error).split())))
             return None
 
     def groups(self, record: Record) -> Mapping[str, str]:
         """Return the groups of the clips; runs on one dataset, by its fingerprint, have them in common."""
         dataset = record.tags.get(DATASET_TAG, record.run_id)
         if dataset not in self._groups:
-            groups = self.read(record, artifacts.DATASET, _groups)
+            groups = self.read(record, run_files.DATASET, _groups)
             if groups is None:
                 return {}
             self._groups[dataset] = groups
@@ -199,9 +166,9 @@ class _Files:
 
 
 def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
-    validation = files.read(record, artifacts.VALIDATION, _predictions)
+    validation = files.read(record, run_files.VALIDATION, _predictions)
     groups = files.groups(record) if validation else {}
-    epochs = files.read(record, artifacts.VALIDATION_BY_EPOCH, parse_epoch_predictions) if with_epochs else None
+    epochs = files.read(record, run_files.VALIDATION_BY_EPOCH, parse_epoch_predictions) if with_epochs else None
     return Run(
         run_id=record.run_id,
         name=record.name,

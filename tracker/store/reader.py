@@ -10,16 +10,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tracker.errors import StoreError
-from tracker.store.artifacts import fetch_from
-from tracker.store.experiment import (
-    BY_EPOCH_RUNS,
-    Experiment,
-    Fetch,
-    Record,
-    assemble,
-    curves_by_run,
-    unknown_experiment,
-)
+from tracker.store import BY_EPOCH_RUNS, Experiment
+from tracker.store.experiment import Fetch, Record, assemble, curves_by_run, unknown_experiment
+from tracker.store.location import fetch_from
 from tracker.store.sqlite_state import reading, require_ready
 
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
-from tracker.store.artifacts import find_folder, found_below, within, written_to
-from tracker.store.location import BrokenError
-from tracker.store.sqlite_state import BUSY_S, State, lacks, making_lock, reading, require_ready, state_of
+from tracker.store import ArtifactPath, BrokenError, Condition, StoreState
+from tracker.store.location import find_folder, found_below, within, written_to
+from tracker.store.sqlite_state import BUSY_S, lacks, making_lock, reading, refusal, require_ready, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,50 +41,6 @@ _OF_THEIR_OWN = {"experiments", "runs", "logged_models"}
 
 _BESIDE = ("-journal", "-wal", "-shm", "")
 """What SQLite keeps beside a database goes along, and first: a journal left behind would be played into the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place of artifacts, as a store has it and as it should have it.
-
-    Parameters
-    ----------
-    table, column : str
-    row : int
-        SQLite's own number of the row.
-    old, new : str
-        URIs or paths.
-    """
-
-    table: str
-    column: str
-    row: int
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What is the matter with a store.
-
-    Parameters
-    ----------
-    state : State or None
-        None if the file cannot be read at all.
-    damage : str or None
-        What of it is damaged or missing, in one line.
-    moved : tuple of Place
-        Places that are gone, or of the project that this is a copy of, and found below the store's folder.
-    """
-
-    state: State | None
-    damage: str | None = None
-    moved: tuple[Place, ...] = ()
-
-    @property
-    def broken(self) -> bool:
-        """Whether it can only be set aside; one of another version of MLflow is not broken."""
-        return self.damage is not None or self.state is State.HALF_MADE
 
 
 def examine(location: Location) -> Condition:
@@ -110,8 +66,8 @@ def examine(location: Location) -> Condition:
 
 def _examined(database: Path) -> Condition:
     state = state_of(database)
-    if state is not State.READY:
-        return Condition(state)
+    if state is not StoreState.READY:
+        return Condition(state, refusal=refusal(database, state))
     with reading(database) as connection:
         damage = _damage(connection)
         return Condition(state, damage, () if damage else tuple(_moved(connection, database.parent)))
@@ -151,7 +107,7 @@ def set_aside(location: Location) -> Path:
     return aside
 
 
-def relocate(location: Location) -> tuple[tuple[Place, ...], Path | None]:
+def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]:
     """Let a store that was moved or copied with its artifacts know where they are now; all places or none.
 
     Parameters
@@ -160,7 +116,7 @@ def relocate(location: Location) -> tuple[tuple[Place, ...], Path | None]:
 
     Returns
     -------
-    (tuple of Place, Path or None)
+    (tuple of ArtifactPath, Path or None)
         What was rewritten, and a copy of the database as it was; nothing and None where nothing is to be rewritten.
 
     Raises
@@ -228,7 +184,7 @@ def _database(location: Location) -> Path:
     return location.database
 
 
-def _moved(connection: sqlite3.Connection, folder: Path) -> list[Place]:
+def _moved(connection: sqlite3.Connection, folder: Path) -> list[ArtifactPath]:
     """Find the places that are gone or are another store's, which this is a copy of.
 
     They are found below the store's folder, or moved as others were that are found there. An experiment's place that
@@ -250,10 +206,10 @@ def _moved(connection: sqlite3.Connection, folder: Path) -> list[Place]:
     ]
 
 
-def _astray(connection: sqlite3.Connection, folder: Path) -> list[tuple[Place, Path]]:
+def _astray(connection: sqlite3.Connection, folder: Path) -> list[tuple[ArtifactPath, Path]]:
     """List the places on this machine that are not there, or not below the store's folder."""
     places = [
-        Place(table, column, row, old, old)
+        ArtifactPath(table, column, row, old, old)
         for table, column in _COLUMNS
         for row, old in connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall()  # noqa: S608 -- _COLUMNS only
         if old

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Ended, EpochDone, Measured, Resumed, Started, Tagged
-from tracker.store.experiment import Experiment, Fetch, MetricRow, Record, assemble, curves_by_run
+from tracker.store.experiment import Fetch, MetricRow, Record, assemble, curves_by_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tracker.runs import Run
     from tracker.runs.events import Entry
+    from tracker.store import Experiment
 
 JOURNAL_TAG = "tracker.journal"
 """Which journal a run was written from: one journal has at most one run in a store."""

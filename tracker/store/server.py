@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracker.store.client import client_of, get_default_host_creds, http_request, one_line_errors
-from tracker.store.experiment import Experiment, Fetch, MetricRow, Record, assemble, curves_by_run, unknown_experiment
+from tracker.store.experiment import Fetch, MetricRow, Record, assemble, curves_by_run, unknown_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow.store.entities import PagedList
     from requests import Response
 
+    from tracker.store import Experiment
     from tracker.store.location import Location
 
 _OK, _NOT_FOUND = 200, 404

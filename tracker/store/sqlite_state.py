@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from contextlib import closing, contextmanager
-from enum import Enum
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from tracker.errors import StoreError
-from tracker.store.location import BrokenError, BusyError, UnreachableError
+from tracker.store import BrokenError, BusyError, StoreState, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,24 +40,12 @@ MAKING_S = 60.0
 """Longest wait for another program that is making the store."""
 
 
-class State(Enum):
-    """What is at the path of a store."""
-
-    READY = "ready"
-    ABSENT = "absent"
-    EMPTY = "empty"
-    OLDER = "older"
-    NEWER = "newer"
-    HALF_MADE = "half-made"
-    FOREIGN = "foreign"
-
-
-def state_of(database: Path) -> State:
+def state_of(database: Path) -> StoreState:
     """Tell the state of a SQLite store without changing it.
 
     Returns
     -------
-    State
+    StoreState
         READY: of the schema that is known; ABSENT: no such file; EMPTY: a file of no bytes; OLDER and NEWER: made by
         another version of MLflow; HALF_MADE: its making was interrupted, or goes on right now; FOREIGN: no store.
 
@@ -72,9 +58,9 @@ def state_of(database: Path) -> State:
     """
     try:
         if not database.exists():
-            return State.ABSENT
+            return StoreState.ABSENT
         if database.is_file() and not database.stat().st_size:
-            return State.EMPTY
+            return StoreState.EMPTY
         if database.is_dir():
             raise UnreachableError(f"the store {database} is a folder: move it away, or give another --tracking-uri")
     except OSError as error:
@@ -83,16 +69,16 @@ def state_of(database: Path) -> State:
         return _state_within(connection)
 
 
-def _state_within(connection: sqlite3.Connection) -> State:
+def _state_within(connection: sqlite3.Connection) -> StoreState:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if tables and not tables & {"alembic_version", "experiments"}:
-        return State.FOREIGN
+        return StoreState.FOREIGN
     revision = _revision(connection, tables)
     if revision == REVISION:
-        return State.READY
+        return StoreState.READY
     if "experiments" not in tables or not connection.execute("SELECT count(*) FROM experiments").fetchone()[0]:
-        return State.HALF_MADE  # making a store ends with its first experiment
-    return State.OLDER if revision is None or _known(revision) else State.NEWER
+        return StoreState.HALF_MADE  # making a store ends with its first experiment
+    return StoreState.OLDER if revision is None or _known(revision) else StoreState.NEWER
 
 
 def require_ready(database: Path) -> None:
@@ -104,24 +90,32 @@ def require_ready(database: Path) -> None:
         If there is none or it is in any other state; the message says what to do.
     """
     state = state_of(database)
-    if state is not State.READY:
+    if state is not StoreState.READY:
         raise StoreError(refusal(database, state))
 
 
-def refusal(database: Path, state: State) -> str:
-    """Say in one line why a store that is not ready cannot be used, and what to do."""
-    upgrade = f"mlflow db upgrade 'sqlite:///{database}'"
-    others = "take a newer tracker, or give another --tracking-uri"
-    said = {
-        State.ABSENT: "does not exist: `tracker run` makes it, or give another --tracking-uri",
-        State.EMPTY: "is an empty file: `tracker run` makes a store of it",
-        State.OLDER: f"was made by an older MLflow than {MLFLOW_VERSION}: make a copy of it, then run `{upgrade}`",
-        State.NEWER: f"was made by a newer MLflow than {MLFLOW_VERSION}: {others}",
-        State.HALF_MADE: "is not made to the end and holds no run: `tracker repair` sets it aside and makes it anew, "
-        "unless a program is just making it",
-        State.FOREIGN: "is a SQLite file but no MLflow store: give another --tracking-uri",
-    }
-    return f"the store {database} {said[state]}"
+def refusal(database: Path, state: StoreState) -> str:
+    """Return in one line why a store that isn't ready can't be used, and what to do."""
+    match state:
+        case StoreState.ABSENT:
+            why = "does not exist: `tracker run` creates it, or give another --tracking-uri"
+        case StoreState.EMPTY:
+            why = "is an empty file: `tracker run` turns it into a store"
+        case StoreState.OLDER:
+            upgrade = f"mlflow db upgrade 'sqlite:///{database}'"
+            why = f"was made by an older MLflow than {MLFLOW_VERSION}: make a copy of it, then run `{upgrade}`"
+        case StoreState.NEWER:
+            why = (
+                f"was made by a newer MLflow than {MLFLOW_VERSION}: use a newer tracker, or give another --tracking-uri"
+            )
+        case StoreState.HALF_MADE:
+            why = (
+                "was only partly created and holds no run: `tracker repair` sets it aside and creates it again, unless "
+                "another program is creating it now"
+            )
+        case _:
+            why = "is a SQLite file but not an MLflow store: give another --tracking-uri"
+    return f"the store {database} {why}"
 
 
 @contextmanager
@@ -192,11 +186,6 @@ def _known(revision: str) -> bool:
 def making_lock(database: Path) -> FileLock:
     """Return the lock that who makes a store or moves it aside holds, a file beside it."""
     return FileLock(database.with_name(f"{database.name}.lock"), timeout=MAKING_S)
-
-
-def now_ms() -> int:
-    """Return the time as MLflow keeps it: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def make(database: Path, artifacts: str, now: int) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Delivery, Ended, Entry, Resumed, Started, Tagged
-from tracker.store.artifacts import within
+from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import (
     Dataset,
     DatasetInput,
@@ -33,7 +33,7 @@ from tracker.store.client import (
     open_store,
 )
 from tracker.store.limits import check_keys, check_params, check_start, check_tags
-from tracker.store.location import BusyError, GoneError, UnreachableError
+from tracker.store.location import within
 from tracker.store.run_from_journal import JOURNAL_TAG, started, values
 
 if TYPE_CHECKING:
