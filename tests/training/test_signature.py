@@ -67,9 +67,23 @@ class TestReadOptions:
         with pytest.raises(TrainingError, match=r"models/net.py: option width of `build` must have an annotation"):
             one_option(parameter)
 
-    @pytest.mark.parametrize("name", ["epochs", "seed", "plateau_factor", "fold", "learning_rate"])
-    def test_refuses_an_option_that_would_overwrite_a_param(self, name):
-        with pytest.raises(TrainingError, match=f"option {name} of `build` needs another name"):
+    @pytest.mark.parametrize(
+        ("name", "taken"),
+        [
+            ("epochs", "the option --epochs"),
+            ("lr", "the option --lr"),
+            ("learning_rate", "the option --lr"),
+            ("plateau_factor", "the option --plateau"),
+            ("name", "the option --name"),
+            ("data", "the option --data"),
+            ("keep_going", "the option --keep-going"),
+            ("offline", "the option --offline"),
+            ("help", "the option --help"),
+            ("n_fft", "the param n_fft"),
+        ],
+    )
+    def test_refuses_an_option_that_clashes_with_one_of_run_and_names_both(self, name, taken):
+        with pytest.raises(TrainingError, match=f"models/net.py: option {name} of `build` clashes with {taken} of"):
             one_option(f"{name}: int = 1")
 
     def test_refuses_a_module_without_build(self):

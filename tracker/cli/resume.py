@@ -147,7 +147,7 @@ def _refuse_alive(journal: Journal, *, gone: bool) -> None:
 
 
 def _plan(journal: Journal) -> RunPlan:
-    from tracker.runs.params import plan_of
+    from tracker.runs import plan_of
     from tracker.training.networks import parse_options
 
     try:

@@ -1,31 +1,45 @@
-"""What a run is asked for: the network and how it is fitted, the split, the spectrogram, the seeds.
+"""What a run is asked for: the network and how it is trained, the split, the spectrogram, the seed.
 
-With the data and the version, a plan decides the result. Each part checks its ranges when it is made, and writes itself
-as the params that are logged.
+With the data and the version, a plan decides the result. `RUN_OPTIONS` is the one table of the options of
+``tracker run``: to add an option, add a field to `Configuration` (or to `SplitPlan`).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from tracker.runs.text import OptionValue, number_text, value_text
+from tracker.runs.options import (
+    Compound,
+    OptionValue,
+    Panel,
+    Range,
+    Role,
+    RunOption,
+    check_options,
+    number_text,
+    option,
+    options_of,
+    params_of,
+    value_text,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
+
+    ParseOptions = Callable[[str, Mapping[str, str]], tuple[tuple[str, OptionValue], ...]]
 
 Keep = Literal["best", "last"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plateau:
-    """When the learning rate drops: Keras' ReduceLROnPlateau on validation loss.
+class Plateau(Compound):
+    """Keras' ReduceLROnPlateau on validation loss.
 
     Parameters
     ----------
     factor : float, above 0 and below 1
-        What the rate is multiplied by.
+        What the learning rate is multiplied by.
     patience : int, epochs, at least 1
         Epochs without improvement before it drops.
 
@@ -35,18 +49,25 @@ class Plateau:
         If either is out of its range.
     """
 
+    separator: ClassVar[str] = ","
+    separator_name: ClassVar[str] = "comma"
+    example: ClassVar[str] = "0.3,10"
+    part_types: ClassVar = (float, int)
+    part_names: ClassVar = ("factor", "patience")
+
     factor: float
     patience: int
 
     def __post_init__(self) -> None:
-        if not 0 < self.factor < 1:
+        if self.factor not in Range(above=0, below=1):
             raise ValueError(f"a plateau's factor must be above 0 and below 1, got {number_text(self.factor)}")
-        _at_least("a plateau's patience", self.patience, 1, "epoch")
+        if self.patience < 1:
+            raise ValueError(f"a plateau's patience must be at least 1, got {self.patience}")
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
-    """One part of a cross-validation: fold `number` (counted from 1) of `count` is held out.
+class Fold(Compound):
+    """Part `number` (counted from 1) of `count` in a cross-validation: the part that is validated on.
 
     Raises
     ------
@@ -54,11 +75,18 @@ class Fold:
         If `count` is below 2 or `number` is not one of 1 to `count`.
     """
 
+    separator: ClassVar[str] = "/"
+    separator_name: ClassVar[str] = "slash"
+    example: ClassVar[str] = "1/5"
+    part_types: ClassVar = (int, int)
+    part_names: ClassVar = ("fold", "number of folds")
+
     number: int
     count: int
 
     def __post_init__(self) -> None:
-        _at_least("the number of folds", self.count, 2, "fold")
+        if self.count < 2:
+            raise ValueError(f"the number of folds must be at least 2, got {self.count}")
         if not 1 <= self.number <= self.count:
             raise ValueError(f"a fold must be one of 1 to {self.count}, got {self.number}")
 
@@ -68,7 +96,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """How clips are divided; with the data it decides who is held out, whatever the training seed.
+    """How clips are divided; with the data it decides which are held out, whatever the training seed.
 
     Raises
     ------
@@ -76,30 +104,35 @@ class SplitPlan:
         If a fraction is out of its range or the two leave nothing to train on.
     """
 
-    split_seed: int = 0
-    validation_fraction: float = 0.2
-    test_fraction: float = 0.0
-    fold: Fold | None = None
+    split_seed: int = field(default=0, metadata=option(
+        flag="--split-seed", panel=Panel.DATA, role=Role.SPLIT, range=Range(least=0),
+        help="Seed of the split", words="split seed",
+    ))  # fmt: skip
+    validation_fraction: float = field(default=0.2, metadata=option(
+        flag="--validation-fraction", panel=Panel.DATA, role=Role.SPLIT, range=Range(above=0, below=1),
+        help="Fraction of the clips to validate on", words="validation fraction",
+    ))  # fmt: skip
+    test_fraction: float = field(default=0.0, metadata=option(
+        flag="--test-fraction", panel=Panel.DATA, role=Role.SPLIT, range=Range(least=0, below=1),
+        help="Fraction of the clips to set aside for a test, which `tracker run` never looks at",
+        words="test fraction",
+    ))  # fmt: skip
+    fold: Fold | None = field(default=None, metadata=option(
+        flag="--fold", type=Fold, panel=Panel.DATA, role=Role.SPLIT, metavar="K/N",
+        help="Validate on part K of N instead of on a validation fraction", words="fold", name_format="fold{}of{}",
+    ))  # fmt: skip
 
     def __post_init__(self) -> None:
-        _at_least("the split seed", self.split_seed, 0, "")
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(
-                f"the validation fraction must be above 0 and below 1, got {number_text(self.validation_fraction)}"
-            )
-        if not 0 <= self.test_fraction < 1:
-            raise ValueError(f"the test fraction must be at least 0 and below 1, got {number_text(self.test_fraction)}")
+        check_options(self)
         if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError("the validation and test fractions must leave clips to train on: together below 1")
+            raise ValueError(
+                "the validation and test fractions must leave clips to train on: their sum must be below 1, got "
+                f"{number_text(self.validation_fraction)} and {number_text(self.test_fraction)}"
+            )
 
     def params(self) -> dict[str, str]:
-        """Return the split's params as they are logged."""
-        params = {
-            "split_seed": str(self.split_seed),
-            "validation_fraction": number_text(self.validation_fraction),
-            "test_fraction": number_text(self.test_fraction),
-        }
-        return params | ({"fold": str(self.fold)} if self.fold else {})
+        """Return the split as it is logged."""
+        return params_of(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +160,7 @@ class Spectrogram:
 
     def params(self) -> dict[str, str]:
         """Return the settings as they are logged."""
-        return {name: str(getattr(self, name)) for name in ("sr", "n_fft", "hop_length", "n_mels")}
+        return {name: str(getattr(self, name)) for name in self.__dataclass_fields__}
 
 
 FLOOR_DB = -80.0
@@ -136,27 +169,12 @@ FLOOR_DB = -80.0
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is trained, without its seeds: a network, its options and how it is fitted.
+    """What is trained, without its seed: a network, its options and how it is fitted.
+
+    The order of the fields is the order of options in commands, names, titles and tables.
 
     Parameters
     ----------
-    model : str
-        Name of a module in `models`.
-    kernel_size : int, at least 1
-        Height and width of the convolutions.
-    learning_rate : float, above 0
-        Adam's step size at the first epoch.
-    plateau : Plateau or None
-        When the rate drops; None: never.
-    early_stopping_patience : int or None, epochs, at least 1
-        Epochs without a lower validation loss before training ends; None: it runs to the limit.
-    epochs : int, at least 1
-        The limit.
-    batch_size : int, segments, at least 1
-    keep : {"best", "last"}
-        Whose epoch's weights are kept, by validation loss.
-    segment_s : float, seconds, above 0
-        Length of the windows that clips are cut into.
     options : tuple of (name, value)
         The network's own options, sorted by name.
 
@@ -166,43 +184,56 @@ class Configuration:
         If a value is out of its range.
     """
 
-    model: str = "cnn"
-    kernel_size: int = 3
-    learning_rate: float = 1e-3
-    plateau: Plateau | None = None
-    early_stopping_patience: int | None = None
-    epochs: int = 60
-    batch_size: int = 32
-    keep: Keep = "best"
-    segment_s: float = 3.0
+    model: str = field(default="cnn", metadata=option(
+        flag="--model", panel=Panel.NETWORK, metavar="NAME", words="network",
+        help="Name of the network: a module in models/", name_format="{}",
+    ))  # fmt: skip
+    kernel_size: int = field(default=3, metadata=option(
+        flag="--kernel", panel=Panel.NETWORK, range=Range(least=1), words="kernel size", always=True,
+        help="Height and width of the convolutions' kernels", title_format="Conv={}", name_format="k{}",
+    ))  # fmt: skip
+    learning_rate: float = field(default=1e-3, metadata=option(
+        flag="--lr", panel=Panel.TRAINING, range=Range(above=0), words="learning rate", always=True,
+        help="Learning rate of Adam", title_format="lr={}", name_format="lr{}",
+    ))  # fmt: skip
+    plateau: Plateau | None = field(default=None, metadata=option(
+        flag="--plateau", type=Plateau, panel=Panel.TRAINING, metavar="FACTOR,PATIENCE",
+        params=("plateau_factor", "plateau_patience"), words="plateau", quantity="a plateau of",
+        help="Multiply the learning rate by FACTOR (above 0 and below 1) after PATIENCE epochs without a lower "
+        "validation loss",
+        level_format="factor {} and patience {}", title_format="ReduceLROnPlateau(factor={}, patience={})",
+        name_format="plateau{}x{}", acts_late=True,
+    ))  # fmt: skip
+    early_stopping_patience: int | None = field(default=None, metadata=option(
+        flag="--early-stop", type=int, panel=Panel.TRAINING, metavar="PATIENCE", range=Range(least=1),
+        words="early stopping", quantity="early-stopping patience",
+        help="Stop after PATIENCE epochs without a lower validation loss",
+        title_format="EarlyStopping(patience={})", name_format="stop{}", acts_late=True,
+    ))  # fmt: skip
+    epochs: int = field(default=60, metadata=option(
+        flag="--epochs", panel=Panel.TRAINING, range=Range(least=1), words="epoch limit", acts_late=True,
+        help="Maximum number of epochs",
+    ))  # fmt: skip
+    batch_size: int = field(default=32, metadata=option(
+        flag="--batch-size", panel=Panel.TRAINING, range=Range(least=1), words="batch size",
+        help="Segments per batch",
+    ))  # fmt: skip
+    keep: Keep = field(default="best", metadata=option(
+        flag="--keep", panel=Panel.TRAINING, choices=("best", "last"), words="kept epoch", acts_late=True,
+        help="Which epoch's weights to keep: the one with the lowest validation loss, or the last",
+    ))  # fmt: skip
+    segment_s: float = field(default=3.0, metadata=option(
+        flag="--segment", panel=Panel.DATA, metavar="SECONDS", range=Range(above=0), words="segment length",
+        help="Length of the windows that clips are cut into",
+    ))  # fmt: skip
     options: tuple[tuple[str, OptionValue], ...] = ()
 
     def __post_init__(self) -> None:
-        _at_least("the kernel size", self.kernel_size, 1, "frame")
-        _above_zero("the learning rate", self.learning_rate)
-        _above_zero("the segment length", self.segment_s)
-        _at_least("the number of epochs", self.epochs, 1, "epoch")
-        _at_least("the batch size", self.batch_size, 1, "segment")
-        if self.early_stopping_patience is not None:
-            _at_least("the early-stopping patience", self.early_stopping_patience, 1, "epoch")
+        check_options(self)
 
     def params(self) -> dict[str, str]:
         """Return the params as they are logged; an option that is off is not among them."""
-        params = {
-            "model": self.model,
-            "kernel_size": str(self.kernel_size),
-            "learning_rate": number_text(self.learning_rate),
-            "epochs": str(self.epochs),
-            "batch_size": str(self.batch_size),
-            "keep": self.keep,
-            "segment_s": number_text(self.segment_s),
-        }
-        if self.plateau:
-            params["plateau_factor"] = number_text(self.plateau.factor)
-            params["plateau_patience"] = str(self.plateau.patience)
-        if self.early_stopping_patience is not None:
-            params["early_stopping_patience"] = str(self.early_stopping_patience)
-        return params | {name: value_text(value) for name, value in self.options}
+        return params_of(self) | {name: value_text(value) for name, value in self.options}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +247,19 @@ class RunPlan:
     """
 
     configuration: Configuration
-    seed: int = 0
+    seed: int = field(default=0, metadata=option(
+        flag="--seed", panel=Panel.TRAINING, role=Role.SEED, range=Range(least=0), words="seed",
+        help="Seed of the training", name_format="s{}", always=True,
+    ))  # fmt: skip
     split: SplitPlan = field(default_factory=SplitPlan)
     spectrogram: Spectrogram = field(default_factory=Spectrogram)
 
     def __post_init__(self) -> None:
-        _at_least("the seed", self.seed, 0, "")
+        check_options(self)
 
     def params(self) -> dict[str, str]:
         """Return every param of the run as it is logged."""
-        return self.configuration.params() | {"seed": str(self.seed)} | self.split.params() | self.spectrogram.params()
+        return self.configuration.params() | params_of(self) | self.split.params() | self.spectrogram.params()
 
     def run_name(self, usual: Collection[tuple[str, OptionValue]] = ()) -> str:
         """Return the configuration in short: ``k7-lr0.0001-plateau0.3x10-stop15-s0``.
@@ -233,27 +267,155 @@ class RunPlan:
         Parameters
         ----------
         usual : collection of (name, value)
-            The network's options at their defaults, which go without saying.
+            The network's options at their defaults, which are left out.
         """
-        configuration, default = self.configuration, Configuration()
-        parts = [f"k{configuration.kernel_size}", f"lr{number_text(configuration.learning_rate)}"]
-        if configuration.model != default.model:
-            parts.insert(0, configuration.model)
-        if configuration.plateau:
-            parts.append(f"plateau{number_text(configuration.plateau.factor)}x{configuration.plateau.patience}")
-        if configuration.early_stopping_patience is not None:
-            parts.append(f"stop{configuration.early_stopping_patience}")
-        parts += [f"{name}{value_text(value)}" for name, value in configuration.options if (name, value) not in usual]
-        if self.split.fold:
-            parts.append(f"fold{self.split.fold.number}of{self.split.fold.count}")
-        return "-".join([*parts, f"s{self.seed}"])
+        own = [f"{name}{value_text(value)}" for name, value in self.configuration.options if (name, value) not in usual]
+        return "-".join([*_named(self.configuration), *own, *_named(self.split), *_named(self)])
 
 
-def _at_least(what: str, value: int, least: int, unit: str) -> None:
-    if value < least:
-        raise ValueError(f"{what} must be at least {f'{least} {unit}'.strip()}, got {value}")
+_COMMAND_OPTIONS = (
+    RunOption(
+        name="data", flag="--data", type=str, panel=Panel.DATA, role=Role.COMMAND, metavar="PATH",
+        environment="TRACKER_DATA", default_words="the built-in demo set",
+        help="A folder with one sub-folder of audio per class, or a CSV manifest with the columns path,label and "
+        "optionally group,split,fold",
+    ),
+    RunOption(
+        name="seeds", flag="--seeds", type=int, default=1, panel=Panel.TRAINING, role=Role.COMMAND, metavar="N",
+        range=Range(least=1), words="number of seeds",
+        help="Train with N consecutive seeds, starting at --seed; each is a run of its own",
+    ),
+    RunOption(
+        name="name", flag="--name", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="TEXT",
+        default_words="its configuration in short", help="Name of the run",
+    ),
+    RunOption(
+        name="note", flag="--note", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="TEXT",
+        default_words="none", help="Your own words about the run, in Markdown; the report prints them",
+    ),
+    RunOption(
+        name="reuse", flag="--reuse", type=bool, default=False, panel=Panel.LOGGING, role=Role.COMMAND,
+        help="If a finished run has the same configuration, seed, data and version, print its id instead of training",
+    ),
+    RunOption(
+        name="offline", flag="--offline", type=bool, default=False, panel=Panel.LOGGING, role=Role.COMMAND,
+        help="Don't contact the store: keep the run beside it until `tracker sync` uploads it",
+    ),
+    RunOption(
+        name="keep_going", flag="--keep-going", type=bool, default=False, panel=Panel.TRAINING, role=Role.COMMAND,
+        help="Continue when the loss is NaN or infinite instead of ending the run as failed; such epochs are never "
+        "kept",
+    ),
+    RunOption(
+        name="experiment", flag="--experiment", type=str, default="tracker", panel=Panel.LOGGING, role=Role.COMMAND,
+        metavar="NAME", help="The MLflow experiment that the run belongs to",
+    ),
+    RunOption(
+        name="tracking_uri", flag="--tracking-uri", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="URI",
+        environment="MLFLOW_TRACKING_URI", default_words="sqlite:///mlflow.db in this folder",
+        help="The MLflow store",
+    ),
+)  # fmt: skip
+
+RUN_OPTIONS = (*options_of(Configuration), *options_of(SplitPlan), *options_of(RunPlan), *_COMMAND_OPTIONS)
+"""Every option of ``tracker run`` that all networks have, in the order of commands and tables."""
+
+OPTION_OF = {entry.name: entry for entry in RUN_OPTIONS}
+
+_HELP = "help"
 
 
-def _above_zero(what: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{what} must be a finite number above 0, got {number_text(value)}")
+def reserved_for(name: str) -> str | None:
+    """Return what an option of a network may not share its name with, in words; None if the name is free."""
+    for entry in RUN_OPTIONS:
+        if name in entry.spellings:
+            return f"the option {entry.flag}"
+    if name == _HELP:
+        return "the option --help"
+    return f"the param {name}" if name in Spectrogram().params() else None
+
+
+def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, OptionValue], ...] = ()) -> RunPlan:
+    """Return the plan of options by name; one that is not given is at its default.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        By `RunOption.name`; those of the command alone, such as the data, are passed over. A plateau or a fold may be
+        a tuple of its numbers.
+    network_options : tuple of (name, value), optional
+        The network's own, sorted by name.
+
+    Raises
+    ------
+    ValueError
+        If a value is not of its option's type or out of its range.
+    """
+    typed = {name: _typed(OPTION_OF[name], value) for name, value in values.items()}
+    return RunPlan(
+        _made(Configuration, typed, options=network_options), **_among(RunPlan, typed), split=_made(SplitPlan, typed)
+    )
+
+
+def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
+    """Return the plan of a run that tracker logged, read back from its params.
+
+    Parameters
+    ----------
+    params : mapping of str to str
+        As `RunPlan.params` wrote them.
+    parse_options : callable
+        Takes a network's name and its options as texts, and returns them as values; raises ValueError for an option
+        that the network does not have.
+
+    Raises
+    ------
+    ValueError
+        If a param is missing or is not what this version writes for the same plan.
+    """
+    values = {entry.name: entry.from_params(params) for entry in RUN_OPTIONS if entry.params}
+    common = {name for entry in RUN_OPTIONS for name in entry.params} | Spectrogram().params().keys()
+    own = {name: text for name, text in params.items() if name not in common}
+    plan = RunPlan(
+        _made(Configuration, values, options=parse_options(str(values["model"]), own)),
+        **_among(RunPlan, values),
+        split=_made(SplitPlan, values),
+        spectrogram=_spectrogram(params),
+    )
+    for name, text in plan.params().items():
+        if params.get(name) != text:
+            raise ValueError(f"the param {name} would be {text} now, got {params.get(name, 'none')}")
+    return plan
+
+
+def _spectrogram(params: Mapping[str, str]) -> Spectrogram:
+    try:
+        return Spectrogram(**{name: int(params[name]) for name in Spectrogram().params()})
+    except KeyError as error:
+        raise ValueError(f"the param {error.args[0]} is missing") from error
+    except ValueError as error:
+        raise ValueError(f"a param of the spectrogram cannot be read: {error}") from error
+
+
+def _named(plan: object) -> list[str]:
+    """Return what a part of a plan adds to the run's name: what is always said, and what is not at its default."""
+    values = ((entry, getattr(plan, entry.name)) for entry in options_of(plan.__class__) if entry.name_format)
+    said = ((entry, value) for entry, value in values if entry.always or value != entry.default)
+    return [
+        entry.name_format.format(*(value.parts if isinstance(value, Compound) else (entry.text(value),)))
+        for entry, value in said
+    ]
+
+
+def _typed(entry: RunOption, value: object) -> object:
+    if issubclass(entry.type, Compound) and isinstance(value, tuple | list):
+        return entry.type(*value)
+    return value
+
+
+def _made(kind: Any, values: Mapping[str, object], **further: object) -> Any:
+    return kind(**_among(kind, values), **further)
+
+
+def _among(kind: type, values: Mapping[str, object]) -> dict[str, Any]:
+    return {entry.name: values[entry.name] for entry in options_of(kind) if entry.name in values}

@@ -21,7 +21,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol, cast
 
 from tracker.errors import TrainingError
-from tracker.runs import Configuration, Fold, OptionValue, Plateau, RunPlan, SplitPlan, value_text
+from tracker.runs import OptionValue, reserved_for, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 TYPES: dict[str, type[OptionValue]] = {"int": int, "float": float, "str": str, "bool": bool}
 
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-TAKEN = RunPlan(
-    Configuration(plateau=Plateau(0.5, 1), early_stopping_patience=1), split=SplitPlan(fold=Fold(1, 2))
-).params()
-"""What every run logs already; an option of the same name would overwrite it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +118,11 @@ def _option(network: str, parameter: ast.arg, default: ast.expr | None, words: s
             f"models/{network}.py: option {parameter.arg} of `build` must have an annotation "
             "(int, float, str or bool) and a plain default of that type"
         )
-    if parameter.arg in TAKEN:
-        raise TrainingError(f"models/{network}.py: option {parameter.arg} of `build` needs another name: runs have it")
+    taken = reserved_for(parameter.arg)
+    if taken:
+        raise TrainingError(
+            f"models/{network}.py: option {parameter.arg} of `build` clashes with {taken} of `tracker run`; rename it"
+        )
     return NetworkOption(parameter.arg, kind, value, _help(parameter.arg, words))
 
 

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.runs import Configuration, Fold, Plateau, RunPlan, SplitPlan
-from tracker.runs.params import plan_of
+from tracker.runs import Configuration, Fold, Plateau, RunPlan, SplitPlan, plan_of
 from tracker.training.networks import parse_options
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)

@@ -1,0 +1,350 @@
+"""What an option of ``tracker run`` is, and how its value is written.
+
+An option is declared once, as a field of the plan that it belongs to (`tracker.runs.planned`). The command line, the
+params of a run and their reading back, suggested commands, titles, words and orders are all derived from that entry.
+
+A value is written in parts: one for most options, two for a plateau (``0.3`` and ``10``). As params each part stands
+alone, in a level they are joined by ``x``, and on the command line by the separator of the value's type.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OptionValue = int | float | str | bool
+"""What an option of a network may be set to."""
+
+_ENTRY = "option"
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+class Panel(Enum):
+    """The heading that help lists an option under."""
+
+    DATA = "Data"
+    TRAINING = "Training"
+    NETWORK = "Network"
+    LOGGING = "Logging"
+
+
+class Role(Enum):
+    """What an option decides: the configuration, who is held out, the repetition, or nothing about the result."""
+
+    CONFIGURATION = "configuration"
+    SPLIT = "split"
+    SEED = "seed"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The finite numbers from `least` on, or above `above`, and below `below`."""
+
+    least: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __contains__(self, number: float) -> bool:
+        return (
+            math.isfinite(number)
+            and (self.least is None or number >= self.least)
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+        )
+
+    def __str__(self) -> str:
+        bounds = (("at least", self.least), ("above", self.above), ("below", self.below))
+        return " and ".join(f"{words} {number_text(bound)}" for words, bound in bounds if bound is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Compound:
+    """A value of several numbers, each a field; a subclass checks their ranges."""
+
+    separator: ClassVar[str]
+    separator_name: ClassVar[str]
+    example: ClassVar[str]
+    part_types: ClassVar[tuple[type[int | float], ...]]
+    part_names: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the value that a person typed; raise ValueError if it has too few or too many parts, or bad ones."""
+        parts = text.split(cls.separator)
+        if len(parts) != len(cls.part_types):
+            raise ValueError(
+                f"{text!r}: two numbers with a {cls.separator_name} between them are needed, as in {cls.example}"
+            )
+        try:
+            return cls.from_parts(parts)
+        except ValueError as error:
+            raise ValueError(f"{text!r}: {error}") from error
+
+    @classmethod
+    def from_parts(cls, parts: list[str]) -> Self:
+        """Return the value of as many texts as it has fields."""
+        triples = zip(cls.part_names, cls.part_types, parts, strict=True)
+        return cls(*(_number(name, kind, part) for name, kind, part in triples))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Its numbers as text."""
+        return tuple(number_text(getattr(self, each.name)) for each in fields(self))
+
+
+Value = OptionValue | Compound | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOption:
+    """One option of ``tracker run``.
+
+    Parameters
+    ----------
+    name : str
+        In Python; also what the option is called among the levels of a run.
+    flag : str
+        On the command line.
+    panel : Panel
+    help : str
+        One sentence without its full stop; the range is added by `help_text`.
+    type : type
+        int, float, str, bool, or a `Compound`; by default that of the default.
+    default : int, float, str, bool, Compound or None
+        None is `off`.
+    role : Role
+    metavar : str
+        What stands for the value in help; empty: the type's name.
+    range : Range
+        Of a number.
+    choices : tuple of str
+        The only values, if not empty.
+    environment : str
+        The environment variable that sets it.
+    default_words : str
+        The default in help, where the value itself does not say it.
+    params : tuple of str
+        The names it is logged under; empty if it is not logged.
+    words : str
+        What sentences call the option.
+    quantity : str
+        What sentences call its value, if not `words`.
+    level_format, title_format, name_format : str
+        A level in a sentence, in a run's title and in a run's name; with a place for each part. Without the last two
+        the option stands in no title or name unless it varies.
+    always : bool
+        Whether commands and run names give it even at its default; a run without it was not trained by tracker.
+    acts_late : bool
+        Whether two runs that differ in it alone are identical until it first acts.
+    """
+
+    name: str = ""
+    flag: str
+    panel: Panel
+    help: str
+    type: type = object
+    default: Value = None
+    role: Role = Role.CONFIGURATION
+    metavar: str = ""
+    range: Range = Range()
+    choices: tuple[str, ...] = ()
+    environment: str = ""
+    default_words: str = ""
+    params: tuple[str, ...] = ()
+    words: str = ""
+    quantity: str = ""
+    level_format: str = "{}"
+    title_format: str = ""
+    name_format: str = ""
+    always: bool = False
+    acts_late: bool = False
+
+    @property
+    def help_text(self) -> str:
+        """The whole help, with the range."""
+        bounds = str(self.range)
+        return f"{self.help} ({bounds})." if bounds else f"{self.help}."
+
+    @property
+    def default_text(self) -> str:
+        """The default as help writes it; empty for a switch."""
+        if self.default_words or self.type is bool:
+            return self.default_words
+        return self.text(self.default)
+
+    @property
+    def spellings(self) -> frozenset[str]:
+        """Every name that means this option: a network's own option may have none of them."""
+        return frozenset([self.name, self.flag.removeprefix("--").replace("-", "_"), *self.params])
+
+    def parse(self, text: str) -> Value:
+        """Return the value that a text means.
+
+        Raises
+        ------
+        ValueError
+            If it is not of the option's type or out of its range.
+        """
+        if issubclass(self.type, Compound):
+            return self.type.parse(text)
+        value = _scalar(self.type, text)
+        if value is None:
+            raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {text!r}")
+        self.check(value)
+        return value
+
+    def check(self, value: object) -> None:
+        """Raise ValueError if a value is not of the option's type or out of its range."""
+        if value is None and self.default is None:
+            return
+        if issubclass(self.type, Compound):
+            if not isinstance(value, self.type):
+                raise ValueError(f"the {self.words} must be a {self.type.__name__}, got {value!r}")  # noqa: TRY004
+        elif self.choices and value not in self.choices:
+            raise ValueError(f"{self.the_quantity} must be {' or '.join(self.choices)}, got {value!r}")
+        elif not _is_a(value, self.type):
+            raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {value!r}")
+        elif isinstance(value, int | float) and value not in self.range:
+            sort = "a finite number " if self.type is float and self.range.below is None else ""
+            raise ValueError(f"{self.the_quantity} must be {sort}{self.range}, got {number_text(value)}")
+
+    @property
+    def the_quantity(self) -> str:
+        """What errors call the value."""
+        return f"the {self.quantity or self.words or self.flag}"
+
+    def text(self, value: Value) -> str:
+        """Return a value as the command line takes it."""
+        return (
+            value.separator.join(value.parts) if isinstance(value, Compound) else value_text(cast("OptionValue", value))
+        )
+
+    def to_params(self, value: Value) -> dict[str, str]:
+        """Return a value as it is logged: nothing if it is off."""
+        if value is None:
+            return {}
+        several = isinstance(value, Compound) and len(self.params) > 1
+        texts = value.parts if several and isinstance(value, Compound) else (self.text(value),)
+        return dict(zip(self.params, texts, strict=True))
+
+    def from_params(self, params: Mapping[str, str]) -> Value:
+        """Return the value that was logged, without checking its range.
+
+        Raises
+        ------
+        ValueError
+            If a param is missing or cannot be read.
+        """
+        if self.default is None and not params.keys() & set(self.params):
+            return None
+        for name in self.params:
+            if name not in params:
+                raise ValueError(f"the param {name} is missing")
+        texts = [params[name] for name in self.params]
+        try:
+            if issubclass(self.type, Compound):
+                return self.type.from_parts(texts) if len(texts) > 1 else self.type.parse(texts[0])
+            value = _scalar(self.type, texts[0])
+        except ValueError as error:
+            raise ValueError(f"the param {' and '.join(self.params)} cannot be read: {error}") from error
+        if value is None:
+            raise ValueError(f"the param {self.params[0]} cannot be read, got {texts[0]!r}")
+        return value
+
+    def parts_of_level(self, level: str) -> tuple[str, ...]:
+        """Return the texts that a level joins, one per param."""
+        return tuple(level.split("x")) if len(self.params) > 1 else (level,)
+
+    def from_level(self, level: str) -> Value:
+        """Return the value of a level: ``0.3x10`` is a plateau.
+
+        Raises
+        ------
+        ValueError
+            If it is no value of the option.
+        """
+        parts = self.parts_of_level(level)
+        if len(parts) != len(self.params):
+            raise ValueError(f"the {self.words} must have {len(self.params)} parts, got {level!r}")
+        value = self.from_params(dict(zip(self.params, parts, strict=True)))
+        self.check(value)
+        return value
+
+
+def option(**columns: Any) -> dict[str, RunOption]:
+    """Return the metadata of a dataclass field that is an option of ``tracker run``: the columns of `RunOption`."""
+    return {_ENTRY: RunOption(**columns)}
+
+
+def options_of(plan: type) -> tuple[RunOption, ...]:
+    """Return the options among the fields of a dataclass, in order; the field gives name, default and params."""
+    return tuple(
+        replace(
+            entry,
+            name=each.name,
+            default=each.default,
+            type=each.default.__class__ if entry.type is object else entry.type,
+            params=entry.params or (each.name,),
+        )
+        for each in fields(plan)
+        if (entry := each.metadata.get(_ENTRY)) is not None
+    )
+
+
+def check_options(plan: object) -> None:
+    """Raise ValueError if an option of a dataclass is not of its type or out of its range."""
+    for entry in options_of(plan.__class__):
+        entry.check(getattr(plan, entry.name))
+
+
+def params_of(plan: object) -> dict[str, str]:
+    """Return the options of a dataclass as they are logged; one that is off is not among them."""
+    params: dict[str, str] = {}
+    for entry in options_of(plan.__class__):
+        params |= entry.to_params(getattr(plan, entry.name))
+    return params
+
+
+def number_text(value: float) -> str:
+    """Write a number in its shortest exact form without an exponent: ``0.0001`` for ``1e-4``, ``3`` for ``3.0``."""
+    if isinstance(value, int):
+        return str(value)
+    return np.format_float_positional(value, trim="-")
+
+
+def value_text(value: OptionValue) -> str:
+    """Write an option's value as a param: numbers by `number_text`, truth as ``true`` or ``false``."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else number_text(value)
+
+
+def _number(name: str, kind: type[int | float], text: str) -> float:
+    value = _scalar(kind, text)
+    if value is None:
+        raise ValueError(f"the {name} must be {_KINDS[kind]}, got {text!r}")
+    return cast("float", value)
+
+
+def _scalar(kind: type, text: str) -> OptionValue | None:
+    """Return the value of a text; None if it is not of that type."""
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower())
+    try:
+        return cast("OptionValue", kind(text))
+    except ValueError:
+        return None
+
+
+def _is_a(value: object, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
