@@ -128,7 +128,7 @@ class TestBuildReport:
         (run,) = writeup(groups=10)[:1]
         (entry,) = build_report("tracker", [run]).entries
         groups = [run.groups[clip] for clip in run.validation.clips]
-        assert entry.accuracy.interval == grouped_wilson(run.validation.right, groups)
+        assert entry.accuracy.interval == grouped_wilson(run.validation.correct, groups)
 
     def test_joins_the_seeds_of_a_configuration_in_one_section(self) -> None:
         runs = [run_of(i, params_of("3", "0.001", None, None) | {"seed": str(i)}) for i in range(3)]

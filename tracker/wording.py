@@ -45,7 +45,7 @@ class Wording:
         Runs as the report numbers them.
     metric : str
         The primary metric's name.
-    falls : bool
+    lower_is_better : bool
         Whether lower is better.
     alpha, margin : float
         As in `Study`.
@@ -53,7 +53,7 @@ class Wording:
 
     numbers: Mapping[str, int]
     metric: str
-    falls: bool
+    lower_is_better: bool
     alpha: float
     margin: float
 

@@ -403,7 +403,7 @@ class TestADivergedLoss:
         chances = run.validation.probabilities[np.arange(len(truth)), truth]
         assert -np.log(np.clip(chances, 1e-7, 1)).mean() == pytest.approx(losses[kept - 1])
         (told,) = json.loads(tracker("report", "--format", "json").out)["runs"]
-        assert told["validation"]["correct"] == run.validation.right.sum()
+        assert told["validation"]["correct"] == run.validation.correct.sum()
 
 
 def _is_sent_later(tracker: Tracker, result: Result, store: str) -> None:

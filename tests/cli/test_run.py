@@ -73,7 +73,7 @@ class TestARun:
     def test_agrees_with_its_own_predictions(self, run: Run) -> None:
         assert run.validation is not None
         assert run.validation_by_epoch is not None
-        right = run.validation.right.mean()
+        right = run.validation.correct.mean()
         assert right == pytest.approx(run.metrics["best_val_accuracy"])
         kept = run.validation_by_epoch.probabilities[int(run.metrics["best_epoch"]) - 1]
         assert np.array_equal(kept, run.validation.probabilities.astype(np.float32))

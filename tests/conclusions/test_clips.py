@@ -15,7 +15,7 @@ class TestClipSets:
     def test_join_runs_whose_predictions_name_the_same_clips(self, made: MakeRun) -> None:
         (found,) = clip_sets([made(1, "1101", tags={"tracker.split": ""}), made(2, "0111")])
         assert found.members == (0, 1)
-        np.testing.assert_array_equal(found.right, [[1, 1, 0, 1], [0, 1, 1, 1]])
+        np.testing.assert_array_equal(found.correct, [[1, 1, 0, 1], [0, 1, 1, 1]])
 
     def test_part_runs_on_other_clips(self, made: MakeRun) -> None:
         found = clip_sets([made(1, "1101"), made(2, "1101", prefix="other")])
@@ -23,7 +23,7 @@ class TestClipSets:
 
     def test_join_a_run_without_predictions_by_its_tags(self, made: MakeRun) -> None:
         (found,) = clip_sets([made(1, "1101"), made(2, tags={"tracker.validation_clips": "4"})])
-        assert (found.members, found.judged, found.known) == ((0, 1), (0,), True)
+        assert (found.members, found.with_predictions, found.known) == ((0, 1), (0,), True)
 
     def test_do_not_join_runs_that_say_nothing_of_their_clips(self, made: MakeRun) -> None:
         silent = {"tracker.dataset": "", "tracker.split": "", "tracker.validation_clips": "30"}
@@ -37,14 +37,14 @@ class TestClipSets:
         reversed_ = Predictions(saved.clips[::-1], saved.labels, saved.classes, saved.probabilities[::-1])
         object.__setattr__(other, "validation", reversed_)
         (found,) = clip_sets([run, other])
-        np.testing.assert_array_equal(found.right[1], [1, 0, 1, 0])
+        np.testing.assert_array_equal(found.correct[1], [1, 0, 1, 0])
 
     def test_count_a_prediction_that_is_no_number_as_wrong(self, made: MakeRun) -> None:
         run = made(1, "11")
         assert run.validation is not None
         run.validation.probabilities[0] = np.nan
         (found,) = clip_sets([run])
-        assert found.right.tolist() == [[False, True]]
+        assert found.correct.tolist() == [[False, True]]
 
     def test_know_groups_where_two_clips_share_one(self, made: MakeRun) -> None:
         (found,) = clip_sets([made(1, "1111", groups=["x", "x", "y", "z"])])

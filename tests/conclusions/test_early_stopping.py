@@ -106,7 +106,7 @@ class TestEarlyStopping:
         study = studied(made(1, "0111", params=params, by_epoch=by_epoch, val_loss=[0.9, 0.5, 0.6, 0.7]))
         (found,) = early_stopping(study)
         own = next(answer for answer in found.details.patiences if answer.patience == 2)
-        assert (own.kept_epoch, own.correct, own.val_loss) == (2, study.outcomes[0].correct, study.outcomes[0].val_loss)
+        assert (own.kept_epoch, own.correct, own.val_loss) == (2, study.results[0].correct, study.results[0].val_loss)
         shorter = early_stopping(studied(made(1, "0111", by_epoch=by_epoch, val_loss=[0.6, 0.7, 0.5, 0.8])))[0]
         assert (shorter.details.patiences[0].kept_epoch, shorter.details.patiences[0].correct) == (1, 2)
 

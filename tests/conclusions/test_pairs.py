@@ -53,7 +53,7 @@ class TestRunFamily:
     def test_tests_every_pair_of_few_runs_by_mcnemar(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(1)
         study = studied(*(made(i, right(rng), seed=str(i)) for i in range(5)))
-        found, table = run_family(study, ()), study.clip_sets[0].right
+        found, table = run_family(study, ()), study.clip_sets[0].correct
         for (a, b), p_value in found.p_values.items():
             assert p_value == pytest.approx(
                 mcnemar(int((table[a] & ~table[b]).sum()), int((table[b] & ~table[a]).sum()))

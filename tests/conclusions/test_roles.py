@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.study.metrics import falls, named, role_of
+from tracker.study.metrics import lower_is_better, named, role_of
 
 
 class TestRoleOf:
@@ -57,11 +57,11 @@ class TestNamed:
 class TestFalls:
     @pytest.mark.parametrize("name", ["val_loss", "mae", "eval/rmse", "perplexity", "word_error", "valid_0-logloss"])
     def test_is_true_of_what_should_be_low(self, name: str) -> None:
-        assert falls(name) is True
+        assert lower_is_better(name) is True
 
     @pytest.mark.parametrize("name", ["val_accuracy", "f1", "eval/auc", "r2"])
     def test_is_false_of_what_should_be_high(self, name: str) -> None:
-        assert falls(name) is False
+        assert lower_is_better(name) is False
 
     def test_is_unknown_where_the_name_does_not_say(self) -> None:
-        assert falls("val_score") is None
+        assert lower_is_better("val_score") is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tracker.figures.clip_grid import clip_grid
@@ -34,6 +35,11 @@ class TestClipGrid:
         drawn(clip_grid([Judged("1", "Run 1", clips(1, ("a",)))]))
         made = clips(len(strange), ("a", "b"))
         drawn(clip_grid([Judged("1", "Run 1", replace(made, clips=tuple(f"{n}/{n}" for n in strange)))]))
+
+    def test_a_clip_whose_probabilities_are_nan_is_wrong(self, clips) -> None:
+        made = clips(4, ("a", "b"), wrong=0)
+        lost = replace(made, probabilities=np.where(np.arange(4)[:, None] == 0, np.nan, made.probabilities))
+        assert clip_grid([Judged("1", "Run 1", lost)]).rows == ((made.clips[0], made.labels[0], "0 of 1", "no class"),)
 
     def test_of_one_run_says_how_many_are_right(self, clips) -> None:
         assert (

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tracker.figures.confusion import confusion, run_confusion
@@ -41,6 +42,13 @@ class TestConfusion:
         picture = confusion(runs)
         drawn(picture)
         assert len(picture.alt) < 250
+
+    def test_a_clip_whose_probabilities_are_nan_is_predicted_to_be_no_class(self, clips) -> None:
+        made = clips(4, ("a", "b"), wrong=0)
+        lost = replace(made, probabilities=np.where(np.arange(4)[:, None] == 0, np.nan, made.probabilities))
+        picture = confusion([Judged("1", "Run 1", lost)])
+        assert ("Run 1", made.labels[0], "no class", "1", "50 %") in picture.rows
+        assert picture.alt.startswith("Of 1 wrong classifications")
 
     def test_a_label_that_no_column_stands_for_has_a_row(self, clips) -> None:
         made = clips(4, ("a", "b"))

@@ -84,7 +84,7 @@ class TestArrange:
             replace(entry, accuracy=None, score=score)
             for entry, score in zip(report.entries, (0.3, 0.1, None, 0.25), strict=True)
         )
-        view = arrange(replace(report, sections=(Section("Conv=3", scored),), by_accuracy=False, falls=True))
+        view = arrange(replace(report, sections=(Section("Conv=3", scored),), by_accuracy=False, lower_is_better=True))
         assert (view.sections[0].metric, view.sections[0].right) == ("val_accuracy", "0.10 to 0.30")
         assert [row.best for row in view.rows] == [False, True, False, False]
 

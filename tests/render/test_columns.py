@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from tracker.report import Report, RunEntry
 
 
-def by_metric(report: Report, name: str, scores: list[float | None], *, falls: bool = True) -> Report:
+def by_metric(report: Report, name: str, scores: list[float | None], *, lower_is_better: bool = True) -> Report:
     """The report as it would be on another metric, of runs that counted no clips."""
     sections = tuple(
         replace(section, entries=tuple(_scored(entry, scores[entry.number - 1]) for entry in section.entries))
         for section in report.sections
     )
-    return replace(report, metric=name, sections=sections, by_accuracy=False, falls=falls)
+    return replace(report, metric=name, sections=sections, by_accuracy=False, lower_is_better=lower_is_better)
 
 
 def _scored(entry: RunEntry, score: float | None) -> RunEntry:
@@ -76,7 +76,7 @@ class TestLegend:
         assert legend(by_metric(report, "val_mae", MAE)).endswith(
             "val_mae: what the runs are compared by, at the best epoch; less is better, in bold the lowest."
         )
-        assert "more is better, in bold the highest" in legend(by_metric(report, "val_r2", MAE, falls=False))
+        assert "more is better, in bold the highest" in legend(by_metric(report, "val_r2", MAE, lower_is_better=False))
 
     def test_of_accuracy_says_what_is_counted(self, report: Report) -> None:
         assert legend(report) == (

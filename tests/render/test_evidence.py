@@ -62,4 +62,4 @@ class TestTables:
         details = Classes("a", 4, (errors,), (WrongClip("metal/1.wav", "metal", "blues", 4),), 1)
         classes, clips = tables(details)
         assert classes.rows == (("metal", "2 of 6", "9.7 to 70.0 %", "25.0 %", "blues"),)
-        assert clips.rows == (("metal/1.wav", "metal", "blues", "4"),)
+        assert clips.row_of == (("metal/1.wav", "metal", "blues", "4"),)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tracker.runs import Run
-    from tracker.study.run_results import Outcome
+    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
 _EXAMPLES = """
@@ -62,7 +62,7 @@ def _record(study: Study, position: int) -> dict[str, object]:
     """Return a run for programs; what is not known is null."""
     from tracker.runs import REASON_TAG
 
-    found = study.outcomes[position]
+    found = study.results[position]
     run = found.run
     return {
         "run_id": run.run_id,
@@ -98,7 +98,7 @@ def _table(study: Study, now: int) -> Table:
 
 
 def _columns(study: Study, now: int) -> Iterator[_Column]:
-    found, design = study.outcomes, study.design
+    found, design = study.results, study.design
     runs = [outcome.run for outcome in found]
     yield _Column("run", [run.run_id[:SHORT_ID] for run in runs], numeric=False)
     yield _Column("name", [run.name for run in runs], numeric=False)
@@ -113,11 +113,11 @@ def _columns(study: Study, now: int) -> Iterator[_Column]:
     yield _Column("age", [_age(now - run.started) if run.started is not None else "" for run in runs])
 
 
-def _right(found: Outcome) -> str:
+def _right(found: RunResult) -> str:
     return "" if found.correct is None else f"{found.correct}/{found.n}"
 
 
-def _scores(found: Sequence[Outcome]) -> list[str]:
+def _scores(found: Sequence[RunResult]) -> list[str]:
     """Return the primary metric with the digits that set the runs apart."""
     from tracker.render.numbers import digits_apart
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.conclusions.run_pairs import Family
-    from tracker.study.run_results import Outcome
+    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
 
@@ -107,8 +107,8 @@ def best_runs(study: Study, family: Family) -> tuple[Conclusion, ...]:
     configurations = folded(study)
     if configurations is not None:
         return _best_configuration(study, configurations)
-    if len(study.outcomes) > 1 and len(study.ranking) < 2:
-        everything, only = study.ids(range(len(study.outcomes))), study.ids(study.ranking)
+    if len(study.results) > 1 and len(study.ranking) < 2:
+        everything, only = study.ids(range(len(study.results))), study.ids(study.ranking)
         details = BestRun(indistinguishable=tuple(one for one in everything if one not in only), why=NO_METRIC)
         return (Conclusion("best_run", "unknown", everything, details),)
     ranked = map(study.ranked, study.rankable_groups)
@@ -128,45 +128,45 @@ def _best(study: Study, ranked: Sequence[int], family: Family) -> Conclusion:
         details=_details(study, ranked, family, tests),
         estimate=_lead(study, best, others[0]),
         p_value=max(tests.values()) if complete else None,
-        n=study.outcomes[best].n,
+        n=study.results[best].n,
         method=_method(study, ranked) if complete else None,
     )
 
 
 def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping[int, float]) -> BestRun:
     best, *others = ranked
-    found = study.outcomes[best]
+    found = study.results[best]
     clearest = min(tests, key=lambda run: (tests[run], ranked.index(run)), default=None)
     far = {run for run in tests if (family.p_adjusted(best, run) or 0.0) <= study.alpha}
-    tied = [run for run in others if study.outcomes[run].score == found.score]
+    tied = [run for run in others if study.results[run].score == found.score]
     obstacles = [why for run in others if run not in tests and (why := why_not_comparable(study, (best, run)))]
     return BestRun(
         indistinguishable=study.ids(run for run in others if run not in far),
         score=found.score,
-        runner_up_score=study.outcomes[others[0]].score,
+        runner_up_score=study.results[others[0]].score,
         correct=found.correct if study.metric.is_accuracy else None,
-        runner_up=study.outcomes[others[0]].run_id,
+        runner_up=study.results[others[0]].run_id,
         others=len(others),
         tied=study.ids(tied),
-        clearest_gap=None if clearest is None else (found.correct or 0) - (study.outcomes[clearest].correct or 0),
+        clearest_gap=None if clearest is None else (found.correct or 0) - (study.results[clearest].correct or 0),
         lowest_p=min(tests.values(), default=None),
         least_p=_least_p(study, ranked),
-        tie_break=_tie_break(found, study.outcomes[tied[0]]) if tied else None,
+        tie_break=_tie_break(found, study.results[tied[0]]) if tied else None,
         probability=_probability(study, best),
         elsewhere=len(ranked) < len(study.ranking),
         why=obstacles[0] if obstacles else None,
     )
 
 
-def _tie_break(best: Outcome, other: Outcome) -> str:
+def _tie_break(best: RunResult, other: RunResult) -> str:
     known = best.val_loss is not None and (other.val_loss is None or best.val_loss < other.val_loss)
     return "loss" if known else "id"
 
 
 def _least_p(study: Study, ranked: Sequence[int]) -> float | None:
     """Return the smallest p-value that counts alone allow the best against any other; None with predictions."""
-    best, *others = (study.outcomes[run] for run in ranked)
-    if best.correct is None or not best.n or _method(study, ranked) != COUNTS or not study.sets[ranked[0]].known:
+    best, *others = (study.results[run] for run in ranked)
+    if best.correct is None or not best.n or _method(study, ranked) != COUNTS or not study.clip_set_of[ranked[0]].known:
         return None
     counts = {found.correct for found in others if found.correct is not None}
     return min((from_aggregates(best.correct, count, best.n).p_range[0] for count in counts), default=None)
@@ -174,27 +174,32 @@ def _least_p(study: Study, ranked: Sequence[int]) -> float | None:
 
 def _lead(study: Study, best: int, second: int) -> float | None:
     """Return by how much the best leads, in accuracy."""
-    first, other = study.outcomes[best], study.outcomes[second]
+    first, other = study.results[best], study.results[second]
     if not study.metric.is_accuracy or first.score is None or other.score is None:
         return None
     return first.score - other.score
 
 
 def _method(study: Study, runs: Sequence[int]) -> str:
-    clips = study.sets[runs[0]]
-    if any(run not in clips.rows for run in runs):
+    clips = study.clip_set_of[runs[0]]
+    if any(run not in clips.row_of for run in runs):
         return COUNTS
     return SIGN_FLIP if clips.groups else MCNEMAR
 
 
 def _probability(study: Study, best: int) -> float | None:
     """Estimate how likely the best is to be it on other clips, among the runs whose predictions were logged."""
-    clips = study.sets[best]
+    clips = study.clip_set_of[best]
     columns = clips.n_groups if clips.groups else len(clips.clips)
-    if best not in clips.rows or len(clips.judged) < 2 or columns < FEWEST_COLUMNS or not study.metric.is_accuracy:
+    if (
+        best not in clips.row_of
+        or len(clips.with_predictions) < 2
+        or columns < FEWEST_COLUMNS
+        or not study.metric.is_accuracy
+    ):
         return None
-    seed = study.random_seed(clips.judged)
-    return float(probability_best(clips.right, seed, clips.groups or None)[clips.rows[best]])
+    seed = study.random_seed(clips.with_predictions)
+    return float(probability_best(clips.correct, seed, clips.groups or None)[clips.row_of[best]])
 
 
 def _best_configuration(study: Study, found: Folded) -> tuple[Conclusion, ...]:
@@ -208,7 +213,7 @@ def _best_configuration(study: Study, found: Folded) -> tuple[Conclusion, ...]:
         indistinguishable=study.ids(run for other in others if not found.separated(best, other) for run in other),
         score=correct / n,
         correct=correct,
-        runner_up=study.outcomes[others[0][0]].run_id,
+        runner_up=study.results[others[0][0]].run_id,
         others=len(others),
         tied=study.ids(run for other in others if found.share(other) == found.share(best) for run in other),
         lowest_p=float(p_values.min()),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.runs.logged import NO_CLASS
 from tracker.statistics.proportions import Interval, grouped_wilson, wilson
 from tracker.study.clip_sets import by_clip
 
@@ -111,34 +112,38 @@ def classes(study: Study) -> tuple[Conclusion, ...]:
     tuple of Conclusion
         One that is `unknown` where no run's predictions are there.
     """
-    found = tuple(_conclusion(study, clips) for clips in study.clip_sets if clips.judged)
-    if found or not study.outcomes:
+    found = tuple(_conclusion(study, clips) for clips in study.clip_sets if clips.with_predictions)
+    if found or not study.results:
         return found
-    return (Conclusion("classes", "unknown", study.ids(range(len(study.outcomes))), Classes()),)
+    return (Conclusion("classes", "unknown", study.ids(range(len(study.results))), Classes()),)
 
 
 def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
-    best = min(clips.judged, key=lambda run: study.places.get(run, len(study.outcomes)))
-    predicted = [_predicted(study, run) for run in clips.judged]
-    wrong = np.flatnonzero(~clips.right.any(axis=0)) if len(clips.judged) >= FEWEST_RUNS else np.array([], dtype=int)
+    best = min(clips.with_predictions, key=lambda run: study.rank_of.get(run, len(study.results)))
+    predicted = [_predicted(study, run) for run in clips.with_predictions]
+    wrong = (
+        np.flatnonzero(~clips.correct.any(axis=0))
+        if len(clips.with_predictions) >= FEWEST_RUNS
+        else np.array([], dtype=int)
+    )
     named = [_wrong_clip(clips, predicted, int(clip)) for clip in wrong]
     details = Classes(
-        best=study.outcomes[best].run_id,
-        runs=len(clips.judged),
-        classes=_errors(clips, clips.rows[best], predicted[clips.rows[best]]),
+        best=study.results[best].run_id,
+        runs=len(clips.with_predictions),
+        classes=_errors(clips, clips.row_of[best], predicted[clips.row_of[best]]),
         always_wrong=tuple(sorted(named, key=lambda found: (-found.agreeing, found.clip))[:MOST_CLIPS]),
         n_always_wrong=len(named),
     )
-    return Conclusion("classes", "exact", study.ids(clips.judged), details, n=len(clips.clips))
+    return Conclusion("classes", "exact", study.ids(clips.with_predictions), details, n=len(clips.clips))
 
 
 def _predicted(study: Study, run: int) -> Sequence[str]:
-    """Return what a run takes each clip for, sorted by clip."""
-    predictions = study.outcomes[run].run.validation
+    """Return the class that a run predicts for each clip, sorted by clip."""
+    predictions = study.results[run].run.validation
     if predictions is None:
         return ()
-    columns = predictions.probabilities.argmax(axis=1)[by_clip(predictions)]
-    return [predictions.classes[column] for column in columns]
+    predicted = predictions.predicted
+    return [predicted[clip] or NO_CLASS for clip in by_clip(predictions)]
 
 
 def _errors(clips: ClipSet, row: int, predicted: Sequence[str]) -> tuple[ClassErrors, ...]:
@@ -151,7 +156,7 @@ def _class_errors(
     clips: ClipSet, name: str, mine: NDArray[np.int64], row: int, predicted: Sequence[str]
 ) -> ClassErrors:
     """Count the errors on the clips of one class, `mine`."""
-    wrong = ~clips.right[:, mine]
+    wrong = ~clips.correct[:, mine]
     groups = [clips.groups[clip] for clip in mine] if clips.groups else []
     number = int(wrong[row].sum())
     taken = Counter(predicted[clip] for clip in mine[wrong[row]] if predicted[clip] != name)

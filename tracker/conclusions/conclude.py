@@ -51,8 +51,8 @@ def conclude(study: Study, experiment: str) -> tuple[tuple[Conclusion, ...], tup
 
 def wording_of(study: Study) -> Wording:
     """Return what sentences have to know of a study."""
-    numbers = {outcome.run_id: outcome.number for outcome in study.outcomes}
-    return Wording(numbers, study.metric.name, study.metric.falls, study.alpha, study.margin)
+    numbers = {outcome.run_id: outcome.number for outcome in study.results}
+    return Wording(numbers, study.metric.name, study.metric.lower_is_better, study.alpha, study.margin)
 
 
 def _conclusions(study: Study) -> tuple[Conclusion, ...]:

@@ -177,7 +177,7 @@ def chance_of_better(study: Study, contrast: Contrast) -> float | None:
 
 def one_dataset(study: Study, places: Mapping[int, object] | Sequence[int]) -> bool:
     """Tell whether clip sets are known to be parts of one dataset."""
-    firsts = [study.outcomes[study.clip_sets[place].members[0]].run for place in places]
+    firsts = [study.results[study.clip_sets[place].members[0]].run for place in places]
     datasets = {run.tags.get("tracker.dataset") for run in firsts}
     return len(datasets) == 1 and None not in datasets
 
@@ -186,8 +186,8 @@ def pairs_by_set(study: Study, contrast: Contrast) -> dict[int, list[Pair]]:
     """Return the matched pairs whose predictions were logged, by the place of their clip set."""
     found: dict[int, list[Pair]] = defaultdict(list)
     for pair in contrast.pairs:
-        place = study.set_places[pair[0]]
-        if all(run in study.clip_sets[place].rows for run in pair):
+        place = study.clip_set_index[pair[0]]
+        if all(run in study.clip_sets[place].row_of for run in pair):
             found[place].append(pair)
     return found
 
@@ -272,9 +272,9 @@ def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:
     settings = [tuple(_judged(study, runs) for runs in setting) for setting in contrast.repetitions]
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
     fewer = min(len(start), len(end))
-    if fewer < FEWEST or not _several(study.sets[start[0]]):
+    if fewer < FEWEST or not _several(study.clip_set_of[start[0]]):
         return None
-    clips = study.sets[start[0]]
+    clips = study.clip_set_of[start[0]]
     a, b = (_by_column(clips, _right(clips, runs)) for runs in (end, start))
     return Analysis(nested(a, b), NESTED, len(clips.clips), fewer)
 
@@ -293,16 +293,16 @@ def _entries(clips: ClipSet, pairs: Sequence[Pair]) -> NDArray[np.float64]:
 
 
 def _right(clips: ClipSet, runs: Sequence[int]) -> NDArray[np.float64]:
-    return clips.right[[clips.rows[run] for run in runs]].astype(np.float64)
+    return clips.correct[[clips.row_of[run] for run in runs]].astype(np.float64)
 
 
 def _judged(study: Study, runs: Sequence[int]) -> list[int]:
-    return [run for run in runs if run in study.sets[run].rows]
+    return [run for run in runs if run in study.clip_set_of[run].row_of]
 
 
 def _training_clips(study: Study, clips: ClipSet, n_validation: float) -> float:
     """Return how many clips a fold was trained on, as logged or by its number of folds; at worst as many as judged."""
-    run = study.outcomes[clips.members[0]].run
+    run = study.results[clips.members[0]].run
     logged = count_tag(run, "tracker.training_clips")
     if logged:
         return logged

@@ -10,8 +10,9 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Verdict
 from tracker.replay import Stop, early_stoppings
+from tracker.runs.logged import correct
 from tracker.study.metrics import LOSS
-from tracker.study.run_results import Outcome, are_numbers, every_epoch, whole_param
+from tracker.study.run_results import RunResult, are_numbers, every_epoch, whole_param
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,10 +94,10 @@ def early_stopping(study: Study) -> tuple[Conclusion, ...]:
     tuple of Conclusion
         `unknown` where validation loss was not logged for every epoch, or every answer is censored.
     """
-    return tuple(_conclusion(found) for found in study.outcomes)
+    return tuple(_conclusion(found) for found in study.results)
 
 
-def _conclusion(found: Outcome) -> Conclusion:
+def _conclusion(found: RunResult) -> Conclusion:
     own = whole_param(found.run, "early_stopping_patience")
     values = every_epoch(found, LOSS)
     stop = found.stop_epoch if values is None else len(values)
@@ -112,7 +113,7 @@ def _conclusion(found: Outcome) -> Conclusion:
     return Conclusion("early_stopping", verdict, (found.run_id,), details, n=found.n)
 
 
-def _enough(found: Outcome, values: NDArray[np.float64], stops: Mapping[int, Stop]) -> Patience | None:
+def _enough(found: RunResult, values: NDArray[np.float64], stops: Mapping[int, Stop]) -> Patience | None:
     """Return the shortest patience that keeps the same weights in fewer epochs, None where none does."""
     for patience, stop in stops.items():
         if stop.kept_epoch == found.kept_epoch and stop.stop_epoch is not None and stop.stop_epoch < len(values):
@@ -120,12 +121,12 @@ def _enough(found: Outcome, values: NDArray[np.float64], stops: Mapping[int, Sto
     return None
 
 
-def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
+def _answer(found: RunResult, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
     if stop.stop_epoch is None:
         return Patience(patience, None, None, None, censored=True)
     kept = stop.kept_epoch
     loss = math.nan if kept is None else float(values[kept - 1])
-    before, after = (_right(found, epoch) for epoch in (found.kept_epoch, kept))
+    before, after = (_correct(found, epoch) for epoch in (found.kept_epoch, kept))
     return Patience(
         patience,
         stop.stop_epoch,
@@ -138,7 +139,7 @@ def _answer(found: Outcome, values: NDArray[np.float64], patience: int, stop: St
     )
 
 
-def _stops(found: Outcome, values: NDArray[np.float64], patiences: Sequence[int]) -> tuple[Stop, ...]:
+def _stops(found: RunResult, values: NDArray[np.float64], patiences: Sequence[int]) -> tuple[Stop, ...]:
     """Replay patiences as Keras does, the kept epoch by the run's own rule."""
     replayed, kept = early_stoppings(values, patiences), _kept_after(found, values)
     if kept is None:
@@ -146,7 +147,7 @@ def _stops(found: Outcome, values: NDArray[np.float64], patiences: Sequence[int]
     return tuple(Stop(at, int(kept[at - 1]) or None) if (at := stop.stop_epoch) else stop for stop in replayed)
 
 
-def _kept_after(found: Outcome, values: NDArray[np.float64]) -> NDArray[np.int64] | None:
+def _kept_after(found: RunResult, values: NDArray[np.float64]) -> NDArray[np.int64] | None:
     """Return whose weights are kept after each epoch, 0 while none are; None where Keras itself restores the best."""
     epochs = np.arange(1, len(values) + 1)
     if not found.keeps_numbers:
@@ -159,19 +160,14 @@ def _kept_after(found: Outcome, values: NDArray[np.float64]) -> NDArray[np.int64
     return kept
 
 
-def _right(found: Outcome, epoch: int | None) -> NDArray[np.bool_] | None:
+def _correct(found: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
     """Return which clips an epoch's weights classify right, None where its predictions were not logged."""
     by_epoch = found.run.validation_by_epoch
     if by_epoch is None or epoch is None or epoch > len(by_epoch.probabilities):
         return None
-    if not np.isfinite(by_epoch.probabilities[epoch - 1]).all():
-        return None
-    columns = {name: column for column, name in enumerate(by_epoch.classes)}
-    labels = np.array([columns.get(label, -1) for label in by_epoch.labels])
-    right: NDArray[np.bool_] = by_epoch.probabilities[epoch - 1].argmax(axis=1) == labels
-    return right
+    return correct(by_epoch.probabilities[epoch - 1], by_epoch.labels, by_epoch.classes)
 
 
-def _epoch_seconds(found: Outcome) -> float | None:
+def _epoch_seconds(found: RunResult) -> float | None:
     seconds = found.run.curves.get("epoch_seconds")
     return float(seconds.values.mean()) if seconds is not None and found.seconds is not None else None

@@ -84,7 +84,7 @@ class Folded:
         shares = defaultdict(list)
         for run in configuration:
             correct, n = _pooled(self.study, (run,))
-            shares[self.study.set_places[run]].append(correct / n)
+            shares[self.study.clip_set_index[run]].append(correct / n)
         return {place: float(np.mean(found)) for place, found in shares.items()}
 
 
@@ -107,7 +107,7 @@ def folded(study: Study) -> Folded | None:
 
 def _joined(study: Study, *, splits: bool) -> Folded | None:
     """Join configurations over folds, or over splits, which all of at least two have to share."""
-    found = {run: _place(study, run, "split_seed" if splits else "fold") for run in range(len(study.outcomes))}
+    found = {run: _place(study, run, "split_seed" if splits else "fold") for run in range(len(study.results))}
     places = tuple(sorted({place for place in found.values() if place is not None}))
     if len(places) < FEWEST_FOLDS or not one_dataset(study, places):
         return None
@@ -124,11 +124,11 @@ def _joined(study: Study, *, splits: bool) -> Folded | None:
 
 def _place(study: Study, run: int, param: str) -> int | None:
     """Return the clip set of a run that was asked for a fold, or a split, and whose clips are counted."""
-    outcome = study.outcomes[run]
+    outcome = study.results[run]
     asked = param in dict(study.design.terms[run].split)
-    return study.set_places[run] if asked and study.sets[run].known and outcome.correct is not None else None
+    return study.clip_set_index[run] if asked and study.clip_set_of[run].known and outcome.correct is not None else None
 
 
 def _pooled(study: Study, runs: Configuration) -> tuple[int, int]:
-    counts = [(study.outcomes[run].correct or 0, study.outcomes[run].n or 0) for run in runs]
+    counts = [(study.results[run].correct or 0, study.results[run].n or 0) for run in runs]
     return sum(correct for correct, _ in counts), sum(n for _, n in counts)

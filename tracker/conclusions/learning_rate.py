@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.runs import Curve
-    from tracker.study.run_results import Outcome
+    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
 PATIENCES = (3, 5, 10, 15, 20)
@@ -136,15 +136,15 @@ def learning_rates(study: Study) -> tuple[Conclusion, ...]:
     tuple of Conclusion
         `unknown` where the rate by epoch was not logged.
     """
-    drops = {run: _rate_drops(found.curve(RATE, "training")) for run, found in enumerate(study.outcomes)}
+    drops = {run: _rate_drops(found.curve(RATE, "training")) for run, found in enumerate(study.results)}
     twins = _twins(study, drops)
     return tuple(
         _conclusion(found, dict(study.design.terms[run].levels).get(PLATEAU), drops[run], twins.get(run))
-        for run, found in enumerate(study.outcomes)
+        for run, found in enumerate(study.results)
     )
 
 
-def _conclusion(found: Outcome, own: str | None, drops: list[Drop] | None, twin: Twin | None) -> Conclusion:
+def _conclusion(found: RunResult, own: str | None, drops: list[Drop] | None, twin: Twin | None) -> Conclusion:
     rates = found.curve(RATE, "training")
     if rates is None or drops is None:
         return Conclusion("learning_rate", "unknown", (found.run_id,), LearningRate(plateau=own, twin=twin))
@@ -170,7 +170,7 @@ def _rate_drops(rates: Curve | None) -> list[Drop] | None:
     return [Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell]
 
 
-def _are_the_plateaus(found: Outcome, drops: list[Drop]) -> bool:
+def _are_the_plateaus(found: RunResult, drops: list[Drop]) -> bool:
     """Tell whether the run's own plateau, replayed on its validation loss, lowers the rate just when and as it fell."""
     losses = every_epoch(found, LOSS)
     factor = as_number(found.run.params.get("plateau_factor", ""))
@@ -184,7 +184,7 @@ def _are_the_plateaus(found: Outcome, drops: list[Drop]) -> bool:
     )
 
 
-def _with_losses(found: Outcome, drops: list[Drop]) -> tuple[RateDrop, ...]:
+def _with_losses(found: RunResult, drops: list[Drop]) -> tuple[RateDrop, ...]:
     losses = found.curve(LOSS)
     last = int(losses.epochs[-1]) if losses is not None else 0
     borders = [*[drop.epoch for drop in drops], last]
@@ -202,7 +202,7 @@ def _lowest(losses: Curve | None, after: int, until: int) -> float | None:
     return float(losses.values[there].min()) if there.any() else None
 
 
-def _others(found: Outcome, own: str | None, drops: list[Drop]) -> tuple[OtherPlateau, ...]:
+def _others(found: RunResult, own: str | None, drops: list[Drop]) -> tuple[OtherPlateau, ...]:
     """Replay other patiences up to the first drop that differs from the run's own.
 
     A plateau first drops the rate where early stopping of the same patience would stop.
@@ -240,7 +240,7 @@ def _twins(study: Study, drops: Mapping[int, list[Drop] | None]) -> dict[int, Tw
 
 
 def _twin(study: Study, run: int, other: int, drops: Mapping[int, list[Drop] | None]) -> Twin | None:
-    mine, theirs = study.outcomes[run], study.outcomes[other]
+    mine, theirs = study.results[run], study.results[other]
     same = same_until(mine.run, theirs.run)
     stops = [found.stop_epoch for found in (mine, theirs)]
     if same is None or None in stops or drops[run] is None or drops[other] is None:

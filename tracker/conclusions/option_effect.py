@@ -175,7 +175,7 @@ def _conclusion(study: Study, option: str, found: Sequence[ContrastEffect]) -> C
 
 def _without_contrast(study: Study, option: str) -> Conclusion:
     """Conclude on an option that never changed alone, or only between runs that are not known to share their clips."""
-    everything, levels = study.ids(range(len(study.outcomes))), study.design.levels[option]
+    everything, levels = study.ids(range(len(study.results))), study.design.levels[option]
     alone = study.alone_elsewhere(option)
     if alone is not None:
         verdict: Verdict = "unknown" if alone == "unlogged clips" else "not_comparable"
@@ -208,7 +208,7 @@ def _overall(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _tested(study: Study, contrast: Contrast) -> _Tested:
-    pairs = [tuple(study.outcomes[run].run for run in pair) for pair in contrast.pairs]
+    pairs = [tuple(study.results[run].run for run in pair) for pair in contrast.pairs]
     if pairs and all(identical(a, b) for a, b in pairs):
         return _Tested(contrast, None, exact=True)
     return _Tested(contrast, analyse_contrast(study, contrast) if study.metric.is_accuracy else None, exact=False)
@@ -232,7 +232,7 @@ def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> Contra
         verdict=verdict,
         repetitions=(len(start), len(end)),
         method=analysis.method if analysis else None,
-        n=analysis.n if analysis else study.sets[start[0]].n,
+        n=analysis.n if analysis else study.clip_set_of[start[0]].n,
         folds=analysis.repetitions if analysis and analysis.method in (FOLDS, SPLITS) else 0,
         within_margin=within,
         detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,
@@ -258,7 +258,7 @@ def _inner(analysis: Analysis | None) -> InnerEffect | None:
 def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
     """Return the mean difference of the primary metric over matched pairs, else over repetitions."""
     sides = contrast.pairs or [(a, b) for start, end in contrast.repetitions for a in start for b in end]
-    scores = [(study.outcomes[a].score, study.outcomes[b].score) for a, b in sides]
+    scores = [(study.results[a].score, study.results[b].score) for a, b in sides]
     differences = [b - a for a, b in scores if a is not None and b is not None]
     return float(np.mean(differences)) if differences else None
 

@@ -11,7 +11,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details
 from tracker.statistics.proportions import Interval, newcombe, wilson
 from tracker.study.metrics import LOSS
-from tracker.study.run_results import are_numbers, count_right, count_tag
+from tracker.study.run_results import are_numbers, count_correct, count_tag
 
 if TYPE_CHECKING:
     from tracker.runs import Curve
@@ -80,11 +80,11 @@ def overfitting(study: Study) -> tuple[Conclusion, ...]:
     tuple of Conclusion
         `unknown` where no validation loss by epoch was logged.
     """
-    return tuple(_conclusion(study, run) for run in range(len(study.outcomes)))
+    return tuple(_conclusion(study, run) for run in range(len(study.results)))
 
 
 def _conclusion(study: Study, run: int) -> Conclusion:
-    found, gap = study.outcomes[run], _gap(study, run)
+    found, gap = study.results[run], _gap(study, run)
     validation, training = found.curve(LOSS), found.curve(LOSS, "training")
     if validation is None or found.best_epoch is None:
         details = Overfitting(kept_epoch=found.kept_epoch, gap=gap)
@@ -127,9 +127,9 @@ def _trend(losses: Curve, best: int) -> bool | None:
 
 def _gap(study: Study, run: int) -> Gap | None:
     """Return the generalisation gap where training clips were judged with the kept weights."""
-    found = study.outcomes[run]
+    found = study.results[run]
     n_train = count_tag(found.run, "tracker.training_clips")
-    right = count_right(found.run.metrics.get("fit_accuracy"), n_train)
+    right = count_correct(found.run.metrics.get("fit_accuracy"), n_train)
     if right is None or not n_train or found.correct is None or not found.n:
         return None
     fit, validation = right / n_train, found.correct / found.n
@@ -138,6 +138,6 @@ def _gap(study: Study, run: int) -> Gap | None:
 
 def _gap_interval(study: Study, run: int, right: int, n_train: int) -> Interval:
     """Return Newcombe's interval; where validation clips share groups, the interval of their accuracy allows for it."""
-    found = study.outcomes[run]
+    found = study.results[run]
     validation = (found.correct or 0) / (found.n or 1)
     return newcombe(right / n_train, wilson(right, n_train), validation, study.accuracy_interval(run))

@@ -163,7 +163,7 @@ def grouped_difference(difference: NDArray[np.float64], codes: NDArray[np.int64]
 
 
 def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> Conclusion:
-    first, second = (study.outcomes[run] for run in pair)
+    first, second = (study.results[run] for run in pair)
     details = RunDifference(
         correct=(first.correct, second.correct), differs_in=study.design.differing(*pair), matched=matched
     )
@@ -212,22 +212,22 @@ def why_not_comparable(study: Study, pair: Pair) -> str | None:
         ``clips``, ``unlogged clips``, ``metric``, ``counts`` or ``predictions`` (with counts alone nothing can be said
         where clips share groups); None where nothing does.
     """
-    clips, other = study.sets[pair[0]], study.sets[pair[1]]
+    clips, other = study.clip_set_of[pair[0]], study.clip_set_of[pair[1]]
     if clips is not other:
         return "clips" if clips.known and other.known else "unlogged clips"
     if not study.metric.is_accuracy:
         return "metric"
-    if any(study.outcomes[run].correct is None for run in pair):
+    if any(study.results[run].correct is None for run in pair):
         return "counts"
-    return "predictions" if clips.groups and any(run not in clips.rows for run in pair) else None
+    return "predictions" if clips.groups and any(run not in clips.row_of for run in pair) else None
 
 
 def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
     """Compare two runs on the same clips by what was logged of them."""
-    clips = study.sets[pair[0]]
-    if pair[0] not in clips.rows or pair[1] not in clips.rows:
+    clips = study.clip_set_of[pair[0]]
+    if pair[0] not in clips.row_of or pair[1] not in clips.row_of:
         return _by_counts(study, pair, details)
-    a, b = (clips.right[clips.rows[run]] for run in pair)
+    a, b = (clips.correct[clips.row_of[run]] for run in pair)
     only_first, only_second = discordant(a, b)
     details = replace(details, only_first=only_first, only_second=only_second, log_loss=_log_loss(study, pair, clips))
     if clips.groups:
@@ -248,7 +248,7 @@ def _clips_needed(study: Study, pair: Pair, found: _Evidence) -> int | None:
     if details.only_first is None or details.only_second is None:
         return None
     discordance = (details.only_first + details.only_second) / found.n
-    return study.reach(pair[0]).clips_for(found.estimate, discordance)
+    return study.detectable_difference(pair[0]).clips_for(found.estimate, discordance)
 
 
 def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDifference) -> _Evidence:
@@ -275,7 +275,7 @@ def _union(a: Interval, b: Interval) -> Interval:
 
 def _by_counts(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
     """Compare two runs of which at least one logged its count alone."""
-    first, second = (study.outcomes[run] for run in pair)
+    first, second = (study.results[run] for run in pair)
     found = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
     details = replace(details, p_range=found.p_range)
     return _Evidence(found.estimate, first.n or 1, found.interval, found.interval_90, COUNTS, details)
@@ -283,7 +283,7 @@ def _by_counts(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
 
 def _log_loss(study: Study, pair: Pair, clips: ClipSet) -> LogLoss | None:
     """Compare the log-losses of two runs, None where a label is no class of theirs or a probability no number."""
-    first, second = (_losses(study.outcomes[run].run.validation) for run in pair)
+    first, second = (_losses(study.results[run].run.validation) for run in pair)
     if first is None or second is None:
         return None
     found = log_loss_difference(first, second, study.random_seed(pair), clips.groups or None)
@@ -301,7 +301,7 @@ def _losses(predictions: Predictions | None) -> NDArray[np.float64] | None:
 
 def _verdict(study: Study, pair: Pair, details: RunDifference, p_adjusted: float | None) -> Verdict:
     same = details.correct[0] == details.correct[1] and not details.only_first
-    if same and identical(*(study.outcomes[run].run for run in pair)):
+    if same and identical(*(study.results[run].run for run in pair)):
         return "exact"
     if p_adjusted is not None and p_adjusted <= study.alpha:
         return "supported"

@@ -80,7 +80,7 @@ def printed_pairs(study: Study) -> tuple[Pair, ...]:
         are joined no run is the best, and where clips differ the best of each set stands for the others.
     """
     against = [] if folded(study) is not None else _against_best(study)
-    matched = sorted({_better_first(pair, study.places) for pair in study.matched} - set(against))
+    matched = sorted({_better_first(pair, study.rank_of) for pair in study.matched} - set(against))
     head, tail = against[:MOST_AGAINST_BEST], against[MOST_AGAINST_BEST:]
     room = max(MOST_PRINTED - len(head) - len(matched), 0)
     return tuple([*head, *tail[:room], *matched][:MOST_PRINTED])
@@ -103,7 +103,7 @@ def run_family(study: Study, printed: Sequence[Pair]) -> Family:
     size = 0
     for clips in study.clip_sets:
         if study.metric.is_accuracy:
-            counted = [run for run in clips.members if clips.known and study.outcomes[run].correct is not None]
+            counted = [run for run in clips.members if clips.known and study.results[run].correct is not None]
             size += len(counted) * (len(counted) - 1) // 2
             p_values |= _tested(study, clips, counted, printed)
     keys = sorted(p_values)
@@ -120,19 +120,19 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
         best = study.ranked(counted)[0]
         pairs = {_ordered(best, run) for run in counted if run != best}
         pairs |= {_ordered(a, b) for a, b in printed if a in among and b in among}
-    judged = sorted(pair for pair in pairs if pair[0] in clips.rows and pair[1] in clips.rows)
+    judged = sorted(pair for pair in pairs if pair[0] in clips.row_of and pair[1] in clips.row_of)
     p_values = dict(zip(judged, _clip_by_clip(clips, judged), strict=True))
     return p_values if clips.groups else p_values | _by_counts(study, sorted(pairs - set(judged)))
 
 
 def _clip_by_clip(clips: ClipSet, pairs: Sequence[Pair]) -> list[float]:
     """Return the p-value of each pair of runs whose predictions are there."""
-    rows = np.array([[clips.rows[a], clips.rows[b]] for a, b in pairs], dtype=np.int64).reshape(-1, 2)
+    rows = np.array([[clips.row_of[a], clips.row_of[b]] for a, b in pairs], dtype=np.int64).reshape(-1, 2)
     codes = group_codes(clips.groups, len(clips.clips)) if clips.groups else None
     p_values: list[float] = []
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
-        p_values += _p_values(clips.right[part[:, 0]], clips.right[part[:, 1]], codes)
+        p_values += _p_values(clips.correct[part[:, 0]], clips.correct[part[:, 1]], codes)
     return p_values
 
 
@@ -152,7 +152,7 @@ def _by_counts(study: Study, pairs: Sequence[Pair]) -> dict[Pair, float]:
     known: dict[tuple[int, int, int], float] = {}
     found = {}
     for a, b in pairs:
-        one, other = study.outcomes[a], study.outcomes[b]
+        one, other = study.results[a], study.results[b]
         if one.correct is None or other.correct is None or one.n is None:
             continue
         key = (min(one.correct, other.correct), max(one.correct, other.correct), one.n)

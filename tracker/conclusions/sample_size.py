@@ -11,7 +11,7 @@ from tracker.conclusions.conclusion import Conclusion, Details
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.study.detectable import Reach
+    from tracker.study.detectable import DetectableDifference
     from tracker.study.study import Study
 
 
@@ -76,10 +76,10 @@ def _by_clips(study: Study) -> Iterator[Sequence[int]]:
 
 
 def _conclusion(study: Study, runs: Sequence[int]) -> Conclusion:
-    reach, best = study.reach(runs[0]), study.most_right(runs)
+    reach, best = study.detectable_difference(runs[0]), study.most_correct(runs)
     details = SampleSize(
         one_clip=1 / reach.n,
-        n_groups=study.sets[runs[0]].n_groups,
+        n_groups=study.clip_set_of[runs[0]].n_groups,
         design_effect=reach.design_effect,
         discordance=reach.discordance,
         detectable=reach.detectable(),
@@ -90,6 +90,6 @@ def _conclusion(study: Study, runs: Sequence[int]) -> Conclusion:
     return Conclusion("sample_size", "exact", study.ids(runs), details, n=reach.n)
 
 
-def _ceiling_p(reach: Reach, best: int | None) -> float | None:
+def _ceiling_p(reach: DetectableDifference, best: int | None) -> float | None:
     """Return exact McNemar's p-value of all clips right against the best run."""
     return None if best is None or best == reach.n else min(1.0, 2.0 ** (1 - (reach.n - best)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tracker.statistics.proportions import Interval
     from tracker.study.contrasts import Contrast
-    from tracker.study.run_results import Outcome
+    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
 METHOD = "Wilson interval over seeds and clips"
@@ -93,16 +93,16 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
         One that is `unknown` where no configuration has two runs and none diverged.
     """
     found = (*_spreads(study), *_hanging(study), *_diverged(study))
-    if found or not study.outcomes:
+    if found or not study.results:
         return found
     return (
-        Conclusion("stability", "unknown", study.ids(range(len(study.outcomes))), Spread(unlogged=_unlogged(study))),
+        Conclusion("stability", "unknown", study.ids(range(len(study.results))), Spread(unlogged=_unlogged(study))),
     )
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:
     for runs in _repeated(study):
-        counts = [study.outcomes[run] for run in runs]
+        counts = [study.results[run] for run in runs]
         shares = np.array([found.correct / found.n for found in counts if found.correct is not None and found.n])
         interval = _interval(study, runs)
         details = Spread(
@@ -117,22 +117,22 @@ def _repeated(study: Study) -> Iterator[tuple[int, ...]]:
     for runs in study.design.configurations:
         by_set: dict[int, list[int]] = {}
         for run in runs:
-            if study.sets[run].known and study.outcomes[run].correct is not None:
-                by_set.setdefault(study.set_places[run], []).append(run)
+            if study.clip_set_of[run].known and study.results[run].correct is not None:
+                by_set.setdefault(study.clip_set_index[run], []).append(run)
         yield from (tuple(found) for _, found in sorted(by_set.items()) if len(found) > 1)
 
 
 def _unlogged(study: Study) -> bool:
     """Tell whether runs of one configuration cannot be set against each other for lack of clips or counts."""
     repeated = (run for runs in study.design.configurations if len(runs) > 1 for run in runs)
-    return any(not study.sets[run].known or study.outcomes[run].correct is None for run in repeated)
+    return any(not study.clip_set_of[run].known or study.results[run].correct is None for run in repeated)
 
 
 def _interval(study: Study, runs: Sequence[int]) -> Interval | None:
-    clips = study.sets[runs[0]]
-    if any(run not in clips.rows for run in runs):
+    clips = study.clip_set_of[runs[0]]
+    if any(run not in clips.row_of for run in runs):
         return None
-    right = clips.right[[clips.rows[run] for run in runs]]
+    right = clips.correct[[clips.row_of[run] for run in runs]]
     return accuracy_over_seeds(right, clips.groups or None)
 
 
@@ -165,13 +165,13 @@ _MOST_PAIRS = 20
 
 
 def _diverged(study: Study) -> Iterator[Conclusion]:
-    for found in study.outcomes:
+    for found in study.results:
         epoch = _first_diverged_epoch(found)
         if epoch is not None:
             yield Conclusion("stability", "exact", (found.run_id,), Diverged(epoch))
 
 
-def _first_diverged_epoch(found: Outcome) -> int | None:
+def _first_diverged_epoch(found: RunResult) -> int | None:
     """Return the first epoch whose training or validation loss is no finite number, None where all are."""
     curves = [found.curve(LOSS), found.curve(LOSS, "training")]
     epochs = [curve.epochs[~are_numbers(curve.values)] for curve in curves if curve]

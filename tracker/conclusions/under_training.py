@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.conclusions.conclusion import Conclusion, Details
 
 if TYPE_CHECKING:
-    from tracker.study.run_results import Outcome
+    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
 LAST_PART = 0.05
@@ -46,19 +46,19 @@ def under_training(study: Study) -> tuple[Conclusion, ...]:
     """
     found = tuple(
         Conclusion("under_training", "exact", (run.run_id,), UnderTraining(run.limit, run.best_epoch))
-        for run in study.outcomes
+        for run in study.results
         if still_improving(run)
     )
-    unknown = tuple(run.run_id for run in study.outcomes if None in (run.limit, run.stop_epoch, run.best_epoch))
+    unknown = tuple(run.run_id for run in study.results if None in (run.limit, run.stop_epoch, run.best_epoch))
     return (*found, Conclusion("under_training", "unknown", unknown, UnderTraining())) if unknown else found
 
 
-def still_improving(found: Outcome) -> bool:
+def still_improving(found: RunResult) -> bool:
     """Tell whether a run reached its limit with its lowest validation loss in the last part of its epochs.
 
     Parameters
     ----------
-    found : Outcome
+    found : RunResult
 
     Returns
     -------

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from tracker.figures.style import MUTED, SMALL, TINY, VERMILION, WIDTH, label, paper, place, png, style
 from tracker.report import Picture
+from tracker.runs.logged import NO_CLASS
 from tracker.wording import count
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def clip_grid(runs: Sequence[Judged]) -> Picture:
     Picture
         Its table has the clips that any run gets wrong.
     """
-    right = np.array([run.predictions.right for run in runs])
+    right = np.array([run.predictions.correct for run in runs])
     order = np.lexsort((np.arange(right.shape[1]), right.sum(axis=0)))
     shown = order[:_MOST_CLIPS]
     with style():
@@ -125,7 +126,7 @@ def _rows(runs: Sequence[Judged], right: NDArray[np.bool_], order: NDArray[np.in
 
 def _row(runs: Sequence[Judged], right: NDArray[np.bool_], clip: int) -> tuple[str, ...]:
     first = runs[0].predictions
-    said = Counter(run.predictions.predicted[clip] for run in runs)
+    said = Counter(run.predictions.predicted[clip] or NO_CLASS for run in runs)
     del said[first.labels[clip]]
     mistaken = max(sorted(said), key=lambda name: said[name])
     return first.clips[clip], first.labels[clip], f"{right[:, clip].sum()} of {len(runs)}", mistaken

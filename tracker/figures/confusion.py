@@ -12,6 +12,7 @@ import numpy as np
 from tracker.figures.data import Judged
 from tracker.figures.style import INK, MUTED, SMALL, TINY, TITLE, WIDTH, label, paper, place, png, style, write
 from tracker.report import Picture
+from tracker.runs.logged import NO_CLASS
 from tracker.wording import percent
 
 if TYPE_CHECKING:
@@ -115,10 +116,11 @@ def _sheet(matrices: Sequence[_Matrix]) -> _Sheet:
 
 def _matrix(run: Judged) -> _Matrix:
     predictions: Predictions = run.predictions
-    classes = tuple(dict.fromkeys((*predictions.classes, *predictions.labels)))
+    predicted = tuple(name or NO_CLASS for name in predictions.predicted)
+    classes = tuple(dict.fromkeys((*predictions.classes, *predictions.labels, *predicted)))
     place_of = {name: position for position, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    for true, said in zip(predictions.labels, predictions.predicted, strict=True):
+    for true, said in zip(predictions.labels, predicted, strict=True):
         counts[place_of[true], place_of[said]] += 1
     return _Matrix(run.name, classes, counts)
 

@@ -39,7 +39,7 @@ from tracker.figures.style import (
 )
 from tracker.report import Picture
 from tracker.runs import number_text
-from tracker.study.run_results import is_share
+from tracker.study.run_results import is_fraction
 from tracker.wording import percent
 
 if TYPE_CHECKING:
@@ -356,7 +356,7 @@ def _accuracy(value: float | None) -> str:
     """Write an accuracy in percent, one that is no share of clips as it was logged."""
     if value is None:
         return "–"
-    return percent(value) if is_share(value) else short(value)
+    return percent(value) if is_fraction(value) else short(value)
 
 
 def _epochs(trace: Trace) -> list[int]:

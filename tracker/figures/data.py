@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.study.metrics import ACCURACY, LOSS, RATE
-from tracker.study.run_results import outcome, primary_metric
+from tracker.study.run_results import primary_metric, run_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -115,7 +115,7 @@ class Trace:
 
 def trace_of(run: Run, name: str = "", title: str = "") -> Trace:
     """Return what a run's curves show."""
-    came_to = outcome(0, run, primary_metric([run], None), None, None)
+    came_to = run_result(0, run, primary_metric([run], None), None, None)
     return Trace(
         run_id=run.run_id,
         name=name,

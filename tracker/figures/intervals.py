@@ -77,9 +77,9 @@ def accuracies(entries: Sequence[RunEntry]) -> Picture:
         figure = paper(_BELOW + _ABOVE + pitch * len(known))
         axes = place(figure, _LEFT, _BELOW, WIDTH - _LEFT - _RIGHT, pitch * len(known))
         _frame(axes, [accuracy for _, accuracy in known])
-        most = max(accuracy.share for _, accuracy in known)
+        most = max(accuracy.fraction for _, accuracy in known)
         for row, (entry, accuracy) in enumerate(known):
-            _whisker(axes, row, accuracy, best=accuracy.share == most)
+            _whisker(axes, row, accuracy, best=accuracy.fraction == most)
             height = _BELOW + pitch * (len(known) - row - 0.5)
             write(figure, 0.08, height, f"Run {entry.number}", va="center", fontsize=SMALL, fontweight="bold")
             write(figure, 0.72, height, wrapped(entry.title, 50, lines), **_TITLE)
@@ -108,12 +108,16 @@ def _whisker(axes: Axes, row: int, accuracy: Accuracy, *, best: bool) -> None:
     axes.plot(accuracy.interval, (row, row), color=INK if best else MUTED, linewidth=1.4, solid_capstyle="butt")
     axes.plot(accuracy.interval, (row, row), color=INK if best else MUTED, linestyle="none", marker="|", markersize=5)
     marker, size, fill = ("D", 6, GREEN) if best else ("o", 6, BLUE)
-    axes.plot(accuracy.share, row, marker=marker, markersize=size, color=fill, markeredgecolor=INK, markeredgewidth=0.6)
+    axes.plot(
+        accuracy.fraction, row, marker=marker, markersize=size, color=fill, markeredgecolor=INK, markeredgewidth=0.6
+    )
 
 
 def _finding(known: Sequence[tuple[RunEntry, Accuracy]]) -> str:
-    entry, most = max(known, key=lambda pair: pair[1].share)
-    equal = [f"run {other.number}" for other, accuracy in known if accuracy.share == most.share and other is not entry]
+    entry, most = max(known, key=lambda pair: pair[1].fraction)
+    equal = [
+        f"run {other.number}" for other, accuracy in known if accuracy.fraction == most.fraction and other is not entry
+    ]
     also = f", as is {equal[0]}" if len(equal) == 1 else f", as are {len(equal)} others" if equal else ""
     low, high = percent_interval(most.interval).split(" to ")
     return (
@@ -128,7 +132,7 @@ def _rows(known: Sequence[tuple[RunEntry, Accuracy]]) -> tuple[tuple[str, ...], 
             f"Run {entry.number}",
             entry.title,
             f"{accuracy.correct} of {accuracy.n}",
-            percent(accuracy.share),
+            percent(accuracy.fraction),
             percent_interval(accuracy.interval),
         )
         for entry, accuracy in known

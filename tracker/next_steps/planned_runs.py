@@ -114,7 +114,7 @@ def _further_seeds(study: Study) -> list[PlannedRun]:
     """Bring the best run's configuration to three seeds."""
     base = study.ranking[0] if study.ranking else 0
     have = _seeds(study, _repeats_of(study, base))
-    why = f"further seeds of run {study.outcomes[base].number}"
+    why = f"further seeds of run {study.results[base].number}"
     return [PlannedRun(RunSpec(base), _filled(sorted(have), FEWEST) - have, why)]
 
 
@@ -126,7 +126,7 @@ def _vary_one_option(study: Study, option: str) -> list[PlannedRun]:
     target = (others or [level for level in study.design.levels[option] if level != own])[0]
     have = _seeds(study, _repeats_of(study, base))
     seeds = _filled(sorted(have), FEWEST)
-    why = f"matched pairs for {option_words(option)}, with run {study.outcomes[base].number}"
+    why = f"matched pairs for {option_words(option)}, with run {study.results[base].number}"
     return [*_further_seeds(study), PlannedRun(RunSpec(base, ((option, target),)), seeds, why)]
 
 
@@ -161,7 +161,7 @@ def _larger_share(study: Study, conclusion: Conclusion | None) -> list[PlannedRu
     details = conclusion.details if conclusion is not None else None
     if conclusion is None or not isinstance(details, RunDifference) or details.clips_needed is None:
         return []
-    runs = [study.positions[run_id] for run_id in conclusion.runs]
+    runs = [study.index_of[run_id] for run_id in conclusion.runs]
     share = _share_for(study, runs[0], details.clips_needed)
     seeds = [whole_seed(study.design.terms[run]) for run in runs]
     if share is None or None in seeds:
@@ -177,7 +177,7 @@ def _larger_share(study: Study, conclusion: Conclusion | None) -> list[PlannedRu
 
 def _share_for(study: Study, run: int, clips: int) -> str | None:
     """Return the validation fraction that holds so many clips, None where it would leave too few to train on."""
-    found = study.outcomes[run]
+    found = study.results[run]
     training, n = count_tag(found.run, "tracker.training_clips"), found.n
     if not training or not n or "fold" in dict(study.design.terms[run].split):
         return None
@@ -187,9 +187,9 @@ def _share_for(study: Study, run: int, clips: int) -> str | None:
 
 def _on_the_same_clips(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
     """Train the second run's configuration on the first one's data and split."""
-    first, second = (study.positions[run_id] for run_id in conclusion.runs)
+    first, second = (study.index_of[run_id] for run_id in conclusion.runs)
     seed = whole_seed(study.design.terms[second])
-    known = seed is not None and "tracker.data" in study.outcomes[first].run.tags
+    known = seed is not None and "tracker.data" in study.results[first].run.tags
     if seed is None or not known or _is_on_the_clips_of(study, second, first):
         return []
     why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
@@ -201,14 +201,14 @@ def _is_on_the_clips_of(study: Study, run: int, other: int) -> bool:
     terms = study.design.terms
     return any(
         (terms[there].levels, terms[there].seed) == (terms[run].levels, terms[run].seed)
-        for there in study.sets[other].members
+        for there in study.clip_set_of[other].members
     )
 
 
 def _longer(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
     """Give the best run a longer limit, if it is the one that reached it."""
-    run = study.positions[conclusion.runs[0]]
-    found, seed = study.outcomes[run], whole_seed(study.design.terms[run])
+    run = study.index_of[conclusion.runs[0]]
+    found, seed = study.results[run], whole_seed(study.design.terms[run])
     is_best = study.ranking[:1] == (run,)
     if not is_best or seed is None or found.limit is None or not still_improving(found):
         return []

@@ -159,10 +159,10 @@ def _steps(study: Study, config: RunSpec, training: _Training, experiment: str) 
 
 
 def _command(study: Study, config: RunSpec, experiment: str, seed: int, seeds: int) -> str | None:
-    changes, run = dict(config.changes), study.outcomes[config.like].run
+    changes, run = dict(config.changes), study.results[config.like].run
     if config.on is None:
         return command_line(run, experiment, changes, seed, seeds)
-    data = study.outcomes[config.on].run.tags.get("tracker.data")
+    data = study.results[config.on].run.tags.get("tracker.data")
     split = dict(study.design.terms[config.on].split)
     return command_line(run, experiment, changes, seed, seeds, data=data, split=split)
 
@@ -171,10 +171,10 @@ def _seconds(study: Study, config: RunSpec) -> float | None:
     """Estimate what one training takes by the run that is most like it."""
     changes = dict(config.changes)
     kernel = changes.get("kernel_size", dict(study.design.terms[config.like].levels).get("kernel_size"))
-    like = [study.outcomes[config.like], *study.outcomes]
+    like = [study.results[config.like], *study.results]
     alike = [found for found in like if dict(study.design.terms[found.number - 1].levels).get("kernel_size") == kernel]
     timed = next((found for found in [*alike, *like] if found.seconds and found.stop_epoch), None)
-    own = study.outcomes[config.like]
+    own = study.results[config.like]
     epochs = float(changes.get("epochs", own.stop_epoch or 0))
     return (
         timed.seconds / timed.stop_epoch * epochs if timed and timed.seconds and timed.stop_epoch and epochs else None

@@ -23,9 +23,9 @@ from tracker.recording.prepare import identity
 from tracker.recording.uploader import Courier, let_go
 from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
+from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
 from tracker.store.limits import TAG_LENGTH, check_start
-from tracker.study.run_results import DEFAULT_METRIC
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
 from tracker.training.networks import network_options

@@ -252,7 +252,7 @@ def _section_row(entry: RunEntry, report: Report, columns: Sequence[Column]) -> 
 def _span(report: Report, entries: Sequence[RunEntry]) -> Markup:
     """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, ``83.3 %``, or the primary metric."""
     known = [entry for entry in report.best_first(entries) if report.standing(entry) is not None]
-    known = known if report.falls else known[::-1]
+    known = known if report.lower_is_better else known[::-1]
     write = _right if report.by_accuracy else score_writer(report)
     texts = tuple(dict.fromkeys(write(one) for one in (*known[:1], *known[-1:])))
     if len(texts) < 2:

@@ -21,7 +21,7 @@ from tracker.render import numbers
 from tracker.render.numbers import NONE
 from tracker.render.view import NOTHING, Fact
 from tracker.study.metrics import ACCURACY, LOSS, role_of
-from tracker.study.run_results import is_share, says_kept
+from tracker.study.run_results import is_fraction, says_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -95,7 +95,7 @@ def legend(report: Report) -> str:
     elif "Loss" in shown:
         said = [f"Loss: validation loss{kept}."]
     if report.metric in shown:
-        better, best = ("less", "lowest") if report.falls else ("more", "highest")
+        better, best = ("less", "lowest") if report.lower_is_better else ("more", "highest")
         said.append(f"{report.metric}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
     return " ".join(said)
 
@@ -162,8 +162,8 @@ def _ratio(entry: RunEntry) -> Markup:
 
 def share(entry: RunEntry) -> Markup:
     """Write a run's accuracy in percent; nothing where it was logged otherwise than as a share of clips."""
-    found = entry.accuracy.share if entry.accuracy else entry.val_accuracy
-    return numbers.percent_bare(found if is_share(found) else None)
+    found = entry.accuracy.fraction if entry.accuracy else entry.val_accuracy
+    return numbers.percent_bare(found if is_fraction(found) else None)
 
 
 def kept_epoch(entry: RunEntry) -> Markup:

@@ -79,11 +79,11 @@ def build_report(
         challenges=challenges(conclusions, excluded, runs, wording),
         excluded=excluded,
         methods=methods(study, conclusions),
-        versions=versions([found.run for found in study.outcomes]),
+        versions=versions([found.run for found in study.results]),
         alpha=alpha,
         margin=margin,
         by_accuracy=study.metric.is_accuracy,
-        falls=study.metric.falls,
+        lower_is_better=study.metric.lower_is_better,
     )
 
 
@@ -117,7 +117,7 @@ def report_study(
 
 def run_entry(study: Study, run: int) -> RunEntry:
     """Return what a report shows of the run at position `run`."""
-    found = study.outcomes[run]
+    found = study.results[run]
     return RunEntry(
         number=found.number,
         title=title(study.design, run),
@@ -143,7 +143,7 @@ def _sections(study: Study) -> tuple[Section, ...]:
 
 
 def _accuracy(study: Study, run: int) -> Accuracy | None:
-    found = study.outcomes[run]
+    found = study.results[run]
     if found.correct is None or not found.n:
         return None
     return Accuracy(found.correct, found.n, study.accuracy_interval(run))

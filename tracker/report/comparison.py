@@ -142,7 +142,7 @@ def build_comparison(
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     reasons = {run.run_id: run.reason for run in excluded}
     shown = _with_left_out(study, [run for run in runs if run.run_id in run_ids and run.run_id in reasons])
-    pair = (shown.positions[run_ids[0]], shown.positions[run_ids[1]])
+    pair = (shown.index_of[run_ids[0]], shown.index_of[run_ids[1]])
     conclusion = None
     if shown is study:
         printed = printed_pairs(study)
@@ -178,7 +178,7 @@ def _with_left_out(study: Study, left_out: Sequence[Run]) -> Study:
     """Return a study that knows these runs too, behind those that count; nothing may be concluded from it."""
     if not left_out:
         return study
-    runs = [*(found.run for found in study.outcomes), *left_out]
+    runs = [*(found.run for found in study.results), *left_out]
     return study_of(runs, study.metric, alpha=study.alpha, margin=study.margin)
 
 
@@ -188,8 +188,8 @@ def _in_order(study: Study, pair: Pair, printed: Sequence[Pair]) -> Pair:
         return pair
     if pair[::-1] in printed:
         return pair[::-1]
-    last = len(study.places)
-    a, b = sorted(pair, key=lambda run: (study.places.get(run, last), run))
+    last = len(study.rank_of)
+    a, b = sorted(pair, key=lambda run: (study.rank_of.get(run, last), run))
     return a, b
 
 

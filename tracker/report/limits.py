@@ -15,7 +15,7 @@ from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
 from tracker.conclusions.stability import Diverged
 from tracker.runs import INTERRUPTED, UNSENT_TAG
-from tracker.study.metrics import falls
+from tracker.study.metrics import lower_is_better
 from tracker.wording import capitalised, count, listing, number_word, option_words, points
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _metric(study: Study, wording: Wording) -> Iterator[str]:
     if metric.assumed:
         least = f"--minimise --metric {wording.metric} says the other"
         yield f"Whether less or more of {wording.metric} is better its name does not say: more is taken to be, {least}."
-    if not metric.is_share:
+    if not metric.is_fraction:
         yield (
             f"{wording.metric} goes above 1, so that it is no share of clips (per cent, perhaps): it stands as it was "
             "logged, clips are not counted from it, and differences of it are not tested."
@@ -137,13 +137,13 @@ _MOST_NAMED = 6
 
 def _logged_instead(study: Study) -> list[str]:
     """Return the names of metrics that runs did log, first those of which the name says what is better."""
-    names = {name for found in study.outcomes for name in (*found.run.metrics, *found.run.curves)}
-    return sorted(names, key=lambda name: (falls(name) is None, name))[:_MOST_NAMED]
+    names = {name for found in study.results for name in (*found.run.metrics, *found.run.curves)}
+    return sorted(names, key=lambda name: (lower_is_better(name) is None, name))[:_MOST_NAMED]
 
 
 def _kept(study: Study, wording: Wording) -> Iterator[str]:
     """Say of which runs it is not known whose epoch's weights they kept."""
-    silent = [run for run, found in enumerate(study.outcomes) if found.best_epoch and not found.kept_epoch]
+    silent = [run for run, found in enumerate(study.results) if found.best_epoch and not found.kept_epoch]
     if silent:
         yield (
             f"{_who(study, silent, wording)} did not log which epoch's weights were kept: results are those of the "
@@ -154,11 +154,11 @@ def _kept(study: Study, wording: Wording) -> Iterator[str]:
 def _unlogged(study: Study, wording: Wording) -> Iterator[str]:
     if not study.metric.is_accuracy or not study.ranking:
         return
-    silent = [run for run in range(len(study.outcomes)) if run not in study.sets[run].rows]
-    nowhere = [run for run in silent if not study.sets[run].known]
-    counted = [run for run in silent if study.sets[run].known and study.outcomes[run].correct is not None]
-    countless = [run for run in silent if study.sets[run].known and study.outcomes[run].correct is None]
-    if nowhere and len(study.outcomes) > 1:
+    silent = [run for run in range(len(study.results)) if run not in study.clip_set_of[run].row_of]
+    nowhere = [run for run in silent if not study.clip_set_of[run].known]
+    counted = [run for run in silent if study.clip_set_of[run].known and study.results[run].correct is not None]
+    countless = [run for run in silent if study.clip_set_of[run].known and study.results[run].correct is None]
+    if nowhere and len(study.results) > 1:
         yield f"{_who(study, nowhere, wording)} did not log on which validation clips they were judged: not compared."
     if counted:
         who = _who(study, counted, wording)
@@ -173,9 +173,7 @@ def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
 
 
 def _selection(study: Study) -> Iterator[str]:
-    tested = any(
-        "test" in re.findall(r"[a-z]+", name.lower()) for found in study.outcomes for name in found.run.metrics
-    )
+    tested = any("test" in re.findall(r"[a-z]+", name.lower()) for found in study.results for name in found.run.metrics)
     if len(study.ranking) > 1 and not tested:
         what = "accuracy" if study.metric.is_accuracy else study.metric.name
         yield f"No run was judged on test clips: the best was chosen on the clips that its {what} is said of."

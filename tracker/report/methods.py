@@ -46,7 +46,7 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    if not study.outcomes:
+    if not study.results:
         return ()
     return (*_accuracy(study), *_tests(conclusions), *_families(study, conclusions), *_rest(conclusions))
 
@@ -72,7 +72,7 @@ def versions(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
 
 
 def _accuracy(study: Study) -> Iterator[str]:
-    if any(found.correct is not None for found in study.outcomes):
+    if any(found.correct is not None for found in study.results):
         yield "Accuracies have Wilson's 95 % interval (doi:10.1080/01621459.1927.10502953)."
     if any(clips.groups for clips in study.clip_sets):
         yield (

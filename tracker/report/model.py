@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How many clips are classified right: `correct` of `n`, with the 95 % interval of the share."""
+    """How many clips are classified right: `correct` of `n`, with the 95 % interval of the fraction."""
 
     correct: int
     n: int
     interval: Interval
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """`correct` / `n`."""
         return self.correct / self.n
 
@@ -154,7 +154,7 @@ class Report:
         Differences of accuracy within ± this are too small to matter.
     by_accuracy : bool
         Whether the primary metric is the share of validation clips classified right.
-    falls : bool
+    lower_is_better : bool
         Whether less of it is better.
     """
 
@@ -174,12 +174,12 @@ class Report:
     alpha: float = 0.05
     margin: float = 0.05
     by_accuracy: bool = True
-    falls: bool = False
+    lower_is_better: bool = False
 
     def standing(self, entry: RunEntry) -> float | None:
         """Return what a run is ranked by, more being better; None where it has no place."""
-        score = entry.accuracy.share if self.by_accuracy and entry.accuracy else entry.score
-        return score if score is None or not self.falls else -score
+        score = entry.accuracy.fraction if self.by_accuracy and entry.accuracy else entry.score
+        return score if score is None or not self.lower_is_better else -score
 
     def best_first(self, entries: Iterable[RunEntry]) -> list[RunEntry]:
         """Return runs by the primary metric, the best first; ties by validation loss, then by number."""

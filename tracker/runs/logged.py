@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+DEFAULT_METRIC = "val_accuracy"
+"""The metric that runs are ranked by unless the experiment or the user names another."""
 
 FINISHED = "FINISHED"
 
@@ -29,6 +32,10 @@ REASON_TAG = "tracker.reason"
 
 NOTE_END = "<!-- tracker: what came out -->"
 """In a run's description (``mlflow.note.content``) the line between the person's note and what tracker adds."""
+
+
+NO_CLASS = "no class"
+"""What a clip is predicted to be if a probability is not a number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,14 +81,15 @@ class Predictions:
     probabilities: NDArray[np.float64]
 
     @property
-    def predicted(self) -> tuple[str, ...]:
-        """The most probable class of each clip; of equals the first."""
-        return tuple(self.classes[i] for i in self.probabilities.argmax(axis=1))
+    def predicted(self) -> tuple[str | None, ...]:
+        """The most probable class of each clip, the first of equals; None where a probability is not a number."""
+        columns = np.where(np.isfinite(self.probabilities).all(axis=1), self.probabilities.argmax(axis=1), -1)
+        return tuple(None if column < 0 else self.classes[column] for column in columns)
 
     @property
-    def right(self) -> NDArray[np.bool_]:
-        """Whether each clip is classified as labelled, shape (n_clips,)."""
-        return np.array([a == b for a, b in zip(self.predicted, self.labels, strict=True)], dtype=bool)
+    def correct(self) -> NDArray[np.bool_]:
+        """Which clips are classified as labelled, shape (n_clips,)."""
+        return correct(self.probabilities, self.labels, self.classes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +108,32 @@ class EpochPredictions:
     labels: tuple[str, ...]
     classes: tuple[str, ...]
     probabilities: NDArray[np.float32]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Which clips are classified as labelled after each epoch, shape (n_epochs, n_clips)."""
+        return correct(self.probabilities, self.labels, self.classes)
+
+
+def correct(probabilities: NDArray[np.floating], labels: Sequence[str], classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which clips are classified as labelled.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (..., n_clips, n_classes)
+    labels : sequence of str, length n_clips
+    classes : sequence of str, length n_classes
+
+    Returns
+    -------
+    ndarray of bool, shape (..., n_clips)
+        False where a probability is not finite, which argmax would take for the highest, and where the label is not
+        one of the classes.
+    """
+    columns = {name: column for column, name in enumerate(classes)}
+    truth = np.array([columns.get(label, -1) for label in labels], dtype=np.int64)
+    hits: NDArray[np.bool_] = (probabilities.argmax(axis=-1) == truth) & np.isfinite(probabilities).all(axis=-1)
+    return hits
 
 
 @dataclass(frozen=True, slots=True, eq=False)

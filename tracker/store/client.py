@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.errors import StoreError
+from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import BusyError, GoneError, StoreState, UnreachableError, now_ms
 from tracker.store.location import found_below, written_to
 from tracker.store.sqlite_state import MAKING_S, make, making_lock, refusal, state_of
@@ -171,8 +172,6 @@ def _unanswered(error: Exception) -> str | None:
 
 
 Clock = Callable[[], int]
-
-DEFAULT_METRIC = "val_accuracy"
 
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Tells MLflow's UI that these are trainings, not chats with a language model."""

@@ -57,8 +57,9 @@ def predictions_csv(predictions: Predictions) -> str:
     strange = any("\r" in name for name in names)  # which the module leaves unquoted and then takes for a line's end
     writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL if strange else csv.QUOTE_MINIMAL)
     writer.writerow([*_LEADING, *predictions.classes])
-    rows = zip(predictions.clips, predictions.labels, predictions.predicted, numbers, strict=True)
-    writer.writerows([clip, label, predicted, *row] for clip, label, predicted, row in rows)
+    predicted = [predictions.classes[column] for column in exact.argmax(axis=1)]  # of NaN too: reading it checks for it
+    rows = zip(predictions.clips, predictions.labels, predicted, numbers, strict=True)
+    writer.writerows([clip, label, name, *row] for clip, label, name, row in rows)
     return out.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Which runs were judged on the same clips, and which clips each of them has right.
+"""Which runs were judged on the same clips, and which clips each of them classifies correctly.
 
 Runs are given by their position. They share a clip set where their predictions name the same clips with the same
 labels, or where their tags say that dataset and split are the same.
@@ -41,10 +41,10 @@ class ClipSet:
         Sorted by clip; empty where no member's predictions were logged.
     groups : tuple of str
         What each clip belongs to; empty where no two clips belong together.
-    judged : tuple of int
+    with_predictions : tuple of int
         The members whose predictions were logged.
-    right : ndarray of bool, shape (len(judged), n)
-        Which clips each of them classifies as labelled.
+    correct : ndarray of bool, shape (len(with_predictions), n)
+        Which clips each of those classifies as labelled.
     """
 
     members: tuple[int, ...]
@@ -53,13 +53,13 @@ class ClipSet:
     clips: tuple[str, ...]
     labels: tuple[str, ...]
     groups: tuple[str, ...]
-    judged: tuple[int, ...]
-    right: NDArray[np.bool_]
+    with_predictions: tuple[int, ...]
+    correct: NDArray[np.bool_]
 
     @cached_property
-    def rows(self) -> Mapping[int, int]:
-        """The row of `right` of each run whose predictions were logged."""
-        return {run: row for row, run in enumerate(self.judged)}
+    def row_of(self) -> Mapping[int, int]:
+        """The row of `correct` of each run whose predictions were logged."""
+        return {run: row for row, run in enumerate(self.with_predictions)}
 
     @property
     def n_groups(self) -> int:
@@ -110,13 +110,13 @@ def _clip_set(key: Hashable, members: tuple[int, ...], runs: Sequence[Run], name
     judged = tuple(run for run in members if named[run] is not None)
     clips, labels = next((found for run in judged if (found := named[run])), ((), ()))
     groups = _groups([runs[run] for run in members], clips)
-    right = np.zeros((len(judged), len(clips)), dtype=bool)
+    correct = np.zeros((len(judged), len(clips)), dtype=bool)
     for row, run in enumerate(judged):
         predictions = runs[run].validation
         if predictions is not None:
-            right[row] = _right(predictions)
+            correct[row] = predictions.correct[by_clip(predictions)]
     n = len(clips) or next((n for run in members if (n := count_tag(runs[run], "tracker.validation_clips"))), None)
-    return ClipSet(members, n, not isinstance(key, int), clips, labels, groups, judged, right)
+    return ClipSet(members, n, not isinstance(key, int), clips, labels, groups, judged, correct)
 
 
 def _named(predictions: Predictions | None) -> _Named | None:
@@ -131,15 +131,6 @@ def _named(predictions: Predictions | None) -> _Named | None:
 
 def _is_sorted(clips: Sequence[str]) -> bool:
     return list(clips) == sorted(clips)
-
-
-def _right(predictions: Predictions) -> NDArray[np.bool_]:
-    """Return which clips, sorted, are classified as labelled; a prediction that is no number is wrong."""
-    columns = {name: column for column, name in enumerate(predictions.classes)}
-    labels = np.array([columns.get(label, -1) for label in predictions.labels])
-    finite = np.isfinite(predictions.probabilities).all(axis=1)
-    right: NDArray[np.bool_] = (predictions.probabilities.argmax(axis=1) == labels) & finite
-    return right[by_clip(predictions)]
 
 
 def _tags(run: Run) -> Hashable | None:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from tracker.study.clip_sets import ClipSet
 
 MUCH_DISCORDANCE = 0.4
-"""The share of clips that exactly one of two models has right, where they disagree often: taken without a count."""
+"""The fraction of clips on which two models that disagree often differ; assumed where it cannot be counted."""
 
 _MOST_PAIRS = 50
 """Pairs of runs that the design effect is estimated from."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class DetectableDifference:
     """What a set of clips can show.
 
     Parameters
@@ -36,8 +36,9 @@ class Reach:
     design_effect : float, at least 1
         How many clips count for one, where they share groups.
     discordance : float or None
-        The mean share of clips that exactly one of two runs has right; None without two runs' predictions.
-    best_share : float or None
+        The mean fraction of clips that exactly one of two runs classifies correctly; None without two runs'
+        predictions.
+    best_fraction : float or None
         The accuracy of the best run: a limit to how often two good models can disagree.
     alpha : float
     """
@@ -45,7 +46,7 @@ class Reach:
     n: int
     design_effect: float
     discordance: float | None
-    best_share: float | None
+    best_fraction: float | None
     alpha: float
 
     def detectable(self) -> tuple[float | None, float | None]:
@@ -65,7 +66,7 @@ class Reach:
         """Return how many clips would show a difference of one clip in `n`, under the same two assumptions."""
         one = 1 / self.n
         often = self.discordance if self.discordance is not None else self._largest_discordance(one)
-        fewest, most = (clips_needed(one, share, alpha=self.alpha) for share in (0.0, often))
+        fewest, most = (clips_needed(one, discordance, alpha=self.alpha) for discordance in (0.0, often))
         return self._grouped(fewest), self._grouped(most)
 
     def clips_for(self, difference: float, discordance: float) -> int | None:
@@ -76,15 +77,15 @@ class Reach:
 
     def _largest_discordance(self, difference: float) -> float:
         """Return how often two models can disagree at most that are as good as the best and a little worse."""
-        if self.best_share is None:
+        if self.best_fraction is None:
             return MUCH_DISCORDANCE
-        return min(MUCH_DISCORDANCE, 2 * (1 - self.best_share) + difference)
+        return min(MUCH_DISCORDANCE, 2 * (1 - self.best_fraction) + difference)
 
     def _grouped(self, clips: int) -> int:
         return round(clips * self.design_effect)
 
 
-def reach_of(clips: ClipSet, n: int, best_correct: int | None, alpha: float) -> Reach:
+def detectable_difference_on(clips: ClipSet, n: int, best_correct: int | None, alpha: float) -> DetectableDifference:
     """Work out what a set of clips can show.
 
     Parameters
@@ -93,32 +94,32 @@ def reach_of(clips: ClipSet, n: int, best_correct: int | None, alpha: float) -> 
     n : int
         How many there are.
     best_correct : int or None
-        Clips that the best run has right.
+        Clips that the best run classifies correctly.
     alpha : float
         The level of the test.
 
     Returns
     -------
-    Reach
+    DetectableDifference
     """
-    share = None if best_correct is None else best_correct / n
-    return Reach(n, _design_effect(clips), _discordance(clips.right), share, alpha)
+    fraction = None if best_correct is None else best_correct / n
+    return DetectableDifference(n, _design_effect(clips), _discordance(clips.correct), fraction, alpha)
 
 
-def _discordance(right: NDArray[np.bool_]) -> float | None:
-    """Return the share of clips that exactly one of two runs has right, over all pairs of runs."""
-    runs = len(right)
+def _discordance(correct: NDArray[np.bool_]) -> float | None:
+    """Return the fraction of clips that exactly one of two runs classifies correctly, over all pairs of runs."""
+    runs = len(correct)
     if runs < 2:
         return None
-    share = right.mean(axis=0)
-    return float(np.mean(2 * share * (1 - share)) * runs / (runs - 1))
+    fraction = correct.mean(axis=0)
+    return float(np.mean(2 * fraction * (1 - fraction)) * runs / (runs - 1))
 
 
 def _design_effect(clips: ClipSet) -> float:
     """Return by how much grouping inflates the variance of a difference, over pairs of the first run with others."""
-    if not clips.groups or clips.n_groups < 2 or len(clips.judged) < 2:
+    if not clips.groups or clips.n_groups < 2 or len(clips.with_predictions) < 2:
         return 1.0
-    rows = clips.right[: _MOST_PAIRS + 1].astype(np.float64)
+    rows = clips.correct[: _MOST_PAIRS + 1].astype(np.float64)
     differences = rows[1:] - rows[0]
     centred = differences - differences.mean(axis=1, keepdims=True)
     groups, n = clips.n_groups, differences.shape[1]

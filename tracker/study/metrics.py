@@ -139,7 +139,7 @@ def _set_number(name: str) -> int:
     return int(words[1]) if len(words) > 2 and words[0] in _PREFIXES and words[1].isdigit() else 0
 
 
-def falls(name: str) -> bool | None:
+def lower_is_better(name: str) -> bool | None:
     """Tell by a metric's name whether lower is better; None where the name does not say.
 
     Parameters

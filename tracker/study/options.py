@@ -188,14 +188,14 @@ def aliases(design: Design, option: str) -> tuple[str, ...]:
         other option that varies.
     """
     others = tuple(name for name in design.options if name != option)
-    mixed_by, owners = design.mixing
+    mixed_by, owners = design.alias_matrix
     mine = owners == design.options.index(option)
     mixed = mixed_by[mine].max(axis=0) > _ALIASED
     found = {design.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
     return tuple(name for name in others if name in found) or others
 
 
-def mixing(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def alias_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Tell how far each column of the design matrix is mixed with each other one, and the option of each column.
 
     Parameters
@@ -275,9 +275,9 @@ class Design:
         return tuple(map(tuple, found.values()))
 
     @cached_property
-    def mixing(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """How far each column of the design matrix is mixed with each other one, and the option of each: `mixing`."""
-        return mixing(self.codes, [len(self.levels[option]) for option in self.options])
+    def alias_matrix(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """How far each column of the design matrix is aliased with each other one, and the option of each column."""
+        return alias_matrix(self.codes, [len(self.levels[option]) for option in self.options])
 
     @cached_property
     def repeats(self) -> NDArray[np.int64]:

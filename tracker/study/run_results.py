@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.study.metrics import ACCURACY, LOSS, Part, all_named, by_epoch, epoch_limit, falls, named, role_of
+from tracker.runs.logged import DEFAULT_METRIC
+from tracker.study.metrics import (
+    ACCURACY,
+    LOSS,
+    Part,
+    all_named,
+    by_epoch,
+    epoch_limit,
+    lower_is_better,
+    named,
+    role_of,
+)
 from tracker.study.options import as_number
 
 if TYPE_CHECKING:
@@ -17,8 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.runs import Curve, Run
-
-DEFAULT_METRIC = "val_accuracy"
 
 _COUNT_TOLERANCE = 2e-6
 """An accuracy in float32 is this close, relatively, to the count it stands for over the clips."""
@@ -31,27 +40,27 @@ class Metric:
     Parameters
     ----------
     name : str
-    falls : bool
+    lower_is_better : bool
         Whether lower is better.
     assumed : bool
         Whether that is a guess: neither the name nor anybody said it.
-    is_share : bool
+    is_fraction : bool
         Whether an accuracy is a fraction; False where it was logged in per cent or otherwise above 1.
     """
 
     name: str
-    falls: bool = False
+    lower_is_better: bool = False
     assumed: bool = False
-    is_share: bool = True
+    is_fraction: bool = True
 
     @property
     def is_accuracy(self) -> bool:
         """Whether it is the share of validation clips classified right."""
-        return self.is_share and role_of(self.name) == (ACCURACY, "validation")
+        return self.is_fraction and role_of(self.name) == (ACCURACY, "validation")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class RunResult:
     """What one run came to.
 
     Parameters
@@ -132,7 +141,7 @@ def curve(run: Run, quantity: str, part: Part = "validation") -> Curve | None:
     return None
 
 
-def every_epoch(found: Outcome, quantity: str, part: Part = "validation") -> NDArray[np.float64] | None:
+def every_epoch(found: RunResult, quantity: str, part: Part = "validation") -> NDArray[np.float64] | None:
     """Return a quantity's value at every epoch from the first on, None where any is missing."""
     history = found.curve(quantity, part)
     if history is None or not np.array_equal(history.epochs, np.arange(1, len(history.values) + 1)):
@@ -183,7 +192,7 @@ def count_tag(run: Run, name: str) -> int | None:
     return _whole(as_number(run.tags.get(name, "")), least=1)
 
 
-def count_right(accuracy: float | None, n: int | None) -> int | None:
+def count_correct(accuracy: float | None, n: int | None) -> int | None:
     """Return how many of `n` clips an accuracy stands for.
 
     Parameters
@@ -197,13 +206,13 @@ def count_right(accuracy: float | None, n: int | None) -> int | None:
     int or None
         None where accuracy × n is no whole number to float32 precision.
     """
-    if accuracy is None or not n or not is_share(accuracy):
+    if accuracy is None or not n or not is_fraction(accuracy):
         return None
     count = round(accuracy * n)
     return count if abs(accuracy * n - count) <= _COUNT_TOLERANCE * n else None
 
 
-def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | None) -> Outcome:
+def run_result(number: int, run: Run, metric: Metric, correct: int | None, n: int | None) -> RunResult:
     """Work out what a run came to.
 
     Parameters
@@ -213,21 +222,22 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
     run : Run
     metric : Metric
         The primary one.
-    right : int or None
+    correct : int or None
         Clips classified right, where the run's predictions are there.
     n : int or None
         Clips judged.
 
     Returns
     -------
-    Outcome
+    RunResult
     """
     best, stop = _best_epoch(run), _stop_epoch(run)
     kept = _last_kept(run, stop) if keeps_last(run) else _restored(run) or best
     accuracy = _kept(run, ACCURACY, kept, stop)
-    correct = right if right is not None else count_right(accuracy, n)
-    share = correct / n if correct is not None and n else accuracy
-    return Outcome(
+    if correct is None:
+        correct = count_correct(accuracy, n)
+    fraction = correct / n if correct is not None and n else accuracy
+    return RunResult(
         number=number,
         run=run,
         best_epoch=best,
@@ -238,7 +248,7 @@ def outcome(number: int, run: Run, metric: Metric, right: int | None, n: int | N
         val_accuracy=accuracy,
         correct=correct,
         n=n,
-        score=share if metric.is_accuracy else _score(run, metric, kept, stop),
+        score=fraction if metric.is_accuracy else _score(run, metric, kept, stop),
         seconds=_seconds(run),
     )
 
@@ -261,11 +271,11 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
     logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
     judged = any(run.validation for run in runs)
     chosen = name or _default_metric(logged, judged=judged)
-    said = falls(chosen) if minimise is None else minimise
-    return Metric(chosen, bool(said), assumed=said is None, is_share=judged or not _above_one(runs))
+    said = lower_is_better(chosen) if minimise is None else minimise
+    return Metric(chosen, bool(said), assumed=said is None, is_fraction=judged or not _above_one(runs))
 
 
-def is_share(value: float | None) -> bool:
+def is_fraction(value: float | None) -> bool:
     """Tell whether a value can be a share of clips; an accuracy in per cent cannot."""
     return value is not None and -_ROUNDING <= value <= 1 + _ROUNDING
 
@@ -284,8 +294,8 @@ def _default_metric(logged: set[str], *, judged: bool) -> str:
     accuracy = named(logged, ACCURACY, "validation")
     if accuracy is not None or judged or not logged:
         return accuracy or DEFAULT_METRIC
-    others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and falls(name) is not None]
-    first = min(others, key=lambda name: (bool(falls(name)), name), default=DEFAULT_METRIC)
+    others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and lower_is_better(name) is not None]
+    first = min(others, key=lambda name: (bool(lower_is_better(name)), name), default=DEFAULT_METRIC)
     return named(others, *role_of(first)) or first
 
 

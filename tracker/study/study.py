@@ -12,9 +12,9 @@ import numpy as np
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, clip_sets
 from tracker.study.contrasts import Contrast, contrasts
-from tracker.study.detectable import Reach, reach_of
+from tracker.study.detectable import DetectableDifference, detectable_difference_on
 from tracker.study.options import Design, design_of
-from tracker.study.run_results import Metric, Outcome, outcome
+from tracker.study.run_results import Metric, RunResult, run_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ class Study:
 
     Parameters
     ----------
-    outcomes : tuple of Outcome
+    results : tuple of RunResult
         One per run, in the report's order.
     metric : Metric
         The primary one.
@@ -41,7 +41,7 @@ class Study:
     design : Design
     """
 
-    outcomes: tuple[Outcome, ...]
+    results: tuple[RunResult, ...]
     metric: Metric
     alpha: float
     margin: float
@@ -49,19 +49,19 @@ class Study:
     design: Design
 
     @cached_property
-    def positions(self) -> Mapping[str, int]:
-        """The position of each run by its id."""
-        return {found.run_id: run for run, found in enumerate(self.outcomes)}
+    def index_of(self) -> Mapping[str, int]:
+        """The index of each run by its id."""
+        return {found.run_id: run for run, found in enumerate(self.results)}
 
     @cached_property
-    def set_places(self) -> Mapping[int, int]:
-        """The place among `clip_sets` of the one that each run was judged on."""
+    def clip_set_index(self) -> Mapping[int, int]:
+        """The index in `clip_sets` of the clips that each run was judged on."""
         return {run: place for place, found in enumerate(self.clip_sets) for run in found.members}
 
     @cached_property
-    def sets(self) -> Mapping[int, ClipSet]:
+    def clip_set_of(self) -> Mapping[int, ClipSet]:
         """The clip set of each run."""
-        return {run: self.clip_sets[place] for run, place in self.set_places.items()}
+        return {run: self.clip_sets[place] for run, place in self.clip_set_index.items()}
 
     @cached_property
     def rankable_groups(self) -> tuple[tuple[int, ...], ...]:
@@ -71,8 +71,8 @@ class Study:
         return (*known, unknown) if unknown else tuple(known)
 
     @cached_property
-    def places(self) -> Mapping[int, int]:
-        """The place in the ranking of each run that is ranked."""
+    def rank_of(self) -> Mapping[int, int]:
+        """The rank of each run that has one, from 0."""
         return {run: place for place, run in enumerate(self.ranking)}
 
     @cached_property
@@ -90,7 +90,7 @@ class Study:
         }
         if not runs:
             return None
-        return "other clips" if all(self.sets[run].known for run in runs) else "unlogged clips"
+        return "other clips" if all(self.clip_set_of[run].known for run in runs) else "unlogged clips"
 
     @cached_property
     def _anywhere(self) -> Design:
@@ -106,37 +106,39 @@ class Study:
     @cached_property
     def ranking(self) -> tuple[int, ...]:
         """Runs that have the primary metric, the best first; ties by validation loss, then by id."""
-        sign = 1 if self.metric.falls else -1
+        sign = 1 if self.metric.lower_is_better else -1
         keys = [
             (sign * found.score, found.val_loss if found.val_loss is not None else np.inf, found.run_id, run)
-            for run, found in enumerate(self.outcomes)
+            for run, found in enumerate(self.results)
             if found.score is not None
         ]
         return tuple(run for *_, run in sorted(keys))
 
     def accuracy_interval(self, run: int) -> Interval:
         """Return the 95 % interval of a run's accuracy, which must be known; wider where clips share groups."""
-        found, clips = self.outcomes[run], self.sets[run]
-        if clips.groups and run in clips.rows:
-            return grouped_wilson(clips.right[clips.rows[run]], clips.groups)
+        found, clips = self.results[run], self.clip_set_of[run]
+        if clips.groups and run in clips.row_of:
+            return grouped_wilson(clips.correct[clips.row_of[run]], clips.groups)
         return wilson(found.correct or 0, found.n or 1)
 
-    def most_right(self, runs: Iterable[int]) -> int | None:
-        """Return the most clips that any of `runs` has right."""
-        counts = (self.outcomes[run].correct for run in runs)
+    def most_correct(self, runs: Iterable[int]) -> int | None:
+        """Return the most clips that any of `runs` classifies correctly."""
+        counts = (self.results[run].correct for run in runs)
         return max((count for count in counts if count is not None), default=None)
 
-    def reach(self, run: int) -> Reach:
-        """Return what the clips that a run was judged on can show."""
-        return self._reaches[self.set_places[run]]
+    def detectable_difference(self, run: int) -> DetectableDifference:
+        """Return which differences the clips of a run can show."""
+        return self._detectable_differences[self.clip_set_index[run]]
 
     @cached_property
-    def _reaches(self) -> tuple[Reach, ...]:
-        return tuple(reach_of(c, c.n or 1, self.most_right(c.members), self.alpha) for c in self.clip_sets)
+    def _detectable_differences(self) -> tuple[DetectableDifference, ...]:
+        return tuple(
+            detectable_difference_on(c, c.n or 1, self.most_correct(c.members), self.alpha) for c in self.clip_sets
+        )
 
     def ranked(self, runs: Iterable[int]) -> list[int]:
         """Return those of `runs` that have the primary metric, the best first."""
-        return sorted((run for run in runs if run in self.places), key=self.places.__getitem__)
+        return sorted((run for run in runs if run in self.rank_of), key=self.rank_of.__getitem__)
 
     def within_margin(self, interval_90: Interval) -> bool:
         """Tell whether an interval at 90 % lies strictly inside the margin."""
@@ -144,7 +146,7 @@ class Study:
 
     def ids(self, runs: Iterable[int]) -> tuple[str, ...]:
         """Return the ids of runs."""
-        return tuple(self.outcomes[run].run_id for run in runs)
+        return tuple(self.results[run].run_id for run in runs)
 
     def random_seed(self, runs: Iterable[int]) -> int:
         """Return a seed for resampling that depends on these runs' ids and nothing else, not on their order."""
@@ -169,10 +171,10 @@ def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float
     """
     found = clip_sets(runs)
     sets = {run: place for place, clips in enumerate(found) for run in clips.members}
-    right = {run: int(clips.right[row].sum()) for clips in found for run, row in clips.rows.items()}
-    outcomes = tuple(
-        outcome(position + 1, run, metric, right.get(position), found[sets[position]].n)
+    correct = {run: int(clips.correct[row].sum()) for clips in found for run, row in clips.row_of.items()}
+    results = tuple(
+        run_result(position + 1, run, metric, correct.get(position), found[sets[position]].n)
         for position, run in enumerate(runs)
     )
     design = design_of([run.settings for run in runs], [sets[run] for run in range(len(runs))])
-    return Study(outcomes, metric, alpha, margin, found, design)
+    return Study(results, metric, alpha, margin, found, design)

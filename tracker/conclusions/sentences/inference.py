@@ -82,7 +82,7 @@ def _most(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
     first = f"; {wording.run(conclusion.runs[0])} goes first {order}" if details.tied else ""
     if details.correct is None:
         have = f"{everyone} have" if details.tied else f"{best} has"
-        extreme = "lowest" if wording.falls else "highest"
+        extreme = "lowest" if wording.lower_is_better else "highest"
         return f"{have} the {extreme} {wording.metric}{_among(details)}, {_score(details)}{first}."
     right = f"right on {details.correct} of {conclusion.n} validation clips"
     if not details.tied:
