@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.runs import number_text
-from tracker.study.options import OFF, PLATEAU, as_number
+from tracker.runs import LOGGED_OPTIONS, number_text
+from tracker.study.options import OFF, as_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 MINUS = "−"
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_OPTIONS = {
-    "model": "network",
-    "kernel_size": "kernel size",
-    "learning_rate": "learning rate",
-    "early_stopping_patience": "early stopping",
-    "epochs": "epoch limit",
-    "batch_size": "batch size",
-    "keep": "kept epoch",
-    "segment_s": "segment length",
-}
 _LONGEST_NUMBER = 8
 _MOST_NAMED = 12
 """Runs that are named one by one."""
@@ -165,17 +155,23 @@ def listing(items: Sequence[str], join: str = "and") -> str:
 
 
 def option_words(option: str) -> str:
-    """Return an option's name in words."""
-    return _OPTIONS.get(option, option)
+    """Return an option's name in words; a param that is no option of tracker as it is called."""
+    return LOGGED_OPTIONS[option].words if option in LOGGED_OPTIONS else option
 
 
 def change_words(option: str, start: str, end: str) -> str:
     """Return a change of level in words: ``kernel size 7 instead of 3``."""
-    if option == PLATEAU:
-        before = "none" if start == OFF else plateau_words(start)
-        return f"a plateau of {plateau_words(end)} instead of {before}"
-    name = "early-stopping patience" if option == "early_stopping_patience" else option_words(option)
-    return f"{name} {_short(end)} instead of {'none' if start == OFF else _short(start)}"
+    entry = LOGGED_OPTIONS.get(option)
+    name = entry.quantity or entry.words if entry else option
+    before = "none" if start == OFF else level_words(option, start)
+    return f"{name} {level_words(option, end)} instead of {before}"
+
+
+def level_words(option: str, level: str) -> str:
+    """Return a level in words: ``factor 0.3 and patience 10``; a long number in few digits."""
+    entry = LOGGED_OPTIONS.get(option)
+    formatted = entry.formatted(entry.level_format, level) if entry and entry.level_format else None
+    return formatted or _short(level)
 
 
 def capitalised(text: str) -> str:
@@ -212,10 +208,3 @@ def _points(size: float) -> str:
         return number_text(float(f"{size:.1g}"))
     whole = round(size, 1) >= 10 or abs(size - round(size)) < 1e-9
     return f"{size:.0f}" if whole else f"{size:.1f}"
-
-
-def plateau_words(level: str) -> str:
-    """Return a plateau's level in words: ``factor 0.3 and patience 10``."""
-    factor, _, patience = level.partition("x")
-    known = as_number(factor) is not None and as_number(patience) is not None
-    return f"factor {factor} and patience {patience}" if known else level

@@ -14,6 +14,7 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details
 from tracker.replay import Drop, early_stoppings, plateau
+from tracker.runs import LOGGED_OPTIONS
 from tracker.study.identical_runs import same_until
 from tracker.study.metrics import LOSS, RATE
 from tracker.study.options import PLATEAU, as_number
@@ -35,7 +36,7 @@ PLATEAU_MIN_DELTA = 1e-4
 _SAME_RATE = 1e-6
 """Relative difference up to which two rates are one, both in float32."""
 
-_UNTIL_SOMETHING_DIFFERS = (PLATEAU, "early_stopping_patience", "epochs", "keep")
+_ACT_LATE = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.acts_late)
 """Options that change nothing before they first act."""
 
 
@@ -228,7 +229,7 @@ def _twins(study: Study, drops: Mapping[int, list[Drop] | None]) -> dict[int, Tw
     families: dict[object, list[int]] = defaultdict(list)
     for run, terms in enumerate(study.design.terms):
         if terms.seed:
-            levels = tuple(level for level in terms.levels if level[0] not in _UNTIL_SOMETHING_DIFFERS)
+            levels = tuple(level for level in terms.levels if level[0] not in _ACT_LATE)
             families[levels, terms.seed, terms.split, study.design.blocks[run]].append(run)
     found = {}
     for runs in families.values():

@@ -30,7 +30,8 @@ from tracker.render.tables import (
 )
 from tracker.render.view import ConclusionView, Head, KindView, NoteView, ReportView, RunRow, SectionView, StepView
 from tracker.report import Note
-from tracker.study.options import PLATEAU, terms_of
+from tracker.runs import LOGGED_OPTIONS
+from tracker.study.options import terms_of
 from tracker.wording import capitalised, duration, listing, option_words
 
 if TYPE_CHECKING:
@@ -216,8 +217,7 @@ def _seed(entry: RunEntry) -> str | None:
 
 def _heading(option: str) -> str:
     """Return an option as a column's head: in words where it is known, else as the param is called."""
-    words = option_words(option)
-    return option if words == option != PLATEAU else capitalised(words)
+    return capitalised(option_words(option)) if option in LOGGED_OPTIONS else option
 
 
 def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> SectionView:

@@ -17,7 +17,8 @@ from tracker.report.methods import methods, versions
 from tracker.report.model import Accuracy, Note, Report, RunEntry, Section
 from tracker.report.select_runs import chosen
 from tracker.report.summary import summary
-from tracker.study.options import OFF, PLATEAU, Design, as_number
+from tracker.runs import LOGGED_OPTIONS
+from tracker.study.options import OFF, Design, as_number
 from tracker.study.run_results import primary_metric
 from tracker.study.study import Study, study_of
 
@@ -156,7 +157,7 @@ def _notes(sections: Sequence[Section]) -> tuple[Note, ...]:
 
 _PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)
 _LONGEST = 40
-_ALWAYS = ("kernel_size", "learning_rate", PLATEAU, "early_stopping_patience")
+_IN_EVERY_TITLE = {name: entry for name, entry in LOGGED_OPTIONS.items() if entry.title_format}
 
 
 def title(design: Design, run: int) -> str:
@@ -175,29 +176,14 @@ def title(design: Design, run: int) -> str:
         further option that varies.
     """
     levels = dict(design.terms[run].levels)
-    parts = [part for option in _ALWAYS if (part := _known(option, levels.get(option, OFF)))]
+    known = (entry.formatted(entry.title_format, levels.get(option, OFF)) for option, entry in _IN_EVERY_TITLE.items())
+    parts = [part for part in known if part]
     for option in design.options:
-        if option not in _ALWAYS:
+        if option not in _IN_EVERY_TITLE:
             level = design.level(run, option)
             place = design.levels[option].index(level) + 1
             parts.append(f"{_plain(option) or 'option'}={_plain(level) or f'level {place}'}")
     return ", ".join(parts) or "Default configuration"
-
-
-def _known(option: str, level: str) -> str | None:
-    """Return an option of every title in Keras' words; None where it is off or no number."""
-    if option == PLATEAU:
-        factor, _, patience = level.partition("x")
-        numbers = all(as_number(part) is not None for part in (factor, patience))
-        return f"ReduceLROnPlateau(factor={factor}, patience={patience})" if numbers else None
-    if as_number(level) is None:
-        return None
-    words = {
-        "kernel_size": "Conv={}",
-        "learning_rate": "lr={}",
-        "early_stopping_patience": "EarlyStopping(patience={})",
-    }
-    return words[option].format(level)
 
 
 def _plain(text: str) -> str | None:

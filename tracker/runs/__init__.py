@@ -26,7 +26,7 @@ from tracker.runs.options import (
 )
 from tracker.runs.planned import (
     FLOOR_DB,
-    OPTION_OF,
+    LOGGED_OPTIONS,
     RUN_OPTIONS,
     Configuration,
     Fold,
@@ -44,8 +44,8 @@ __all__ = [
     "FINISHED",
     "FLOOR_DB",
     "INTERRUPTED",
+    "LOGGED_OPTIONS",
     "NOTE_END",
-    "OPTION_OF",
     "REASON_TAG",
     "RUN_OPTIONS",
     "UNSENT_TAG",

@@ -161,7 +161,7 @@ class RunOption:
     params: tuple[str, ...] = ()
     words: str = ""
     quantity: str = ""
-    level_format: str = "{}"
+    level_format: str = ""
     title_format: str = ""
     name_format: str = ""
     always: bool = False
@@ -262,6 +262,13 @@ class RunOption:
     def parts_of_level(self, level: str) -> tuple[str, ...]:
         """Return the texts that a level joins, one per param."""
         return tuple(level.split("x")) if len(self.params) > 1 else (level,)
+
+    def formatted(self, template: str, level: str) -> str | None:
+        """Return a level in one of the option's formats; None if it is off or not made of numbers."""
+        parts = self.parts_of_level(level)
+        numbers = [_scalar(float, part) for part in parts]
+        finite = all(isinstance(number, float) and math.isfinite(number) for number in numbers)
+        return template.format(*parts) if finite and len(parts) == len(self.params) else None
 
     def from_level(self, level: str) -> Value:
         """Return the value of a level: ``0.3x10`` is a plateau.

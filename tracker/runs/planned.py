@@ -320,7 +320,8 @@ _COMMAND_OPTIONS = (
 RUN_OPTIONS = (*options_of(Configuration), *options_of(SplitPlan), *options_of(RunPlan), *_COMMAND_OPTIONS)
 """Every option of ``tracker run`` that all networks have, in the order of commands and tables."""
 
-OPTION_OF = {entry.name: entry for entry in RUN_OPTIONS}
+LOGGED_OPTIONS = {entry.name: entry for entry in RUN_OPTIONS if entry.params}
+"""Those that are params of a run, by name."""
 
 _HELP = "help"
 
@@ -351,7 +352,7 @@ def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, Op
     ValueError
         If a value is not of its option's type or out of its range.
     """
-    typed = {name: _typed(OPTION_OF[name], value) for name, value in values.items()}
+    typed = {name: _typed(entry, values[name]) for name, entry in LOGGED_OPTIONS.items() if name in values}
     return RunPlan(
         _made(Configuration, typed, options=network_options), **_among(RunPlan, typed), split=_made(SplitPlan, typed)
     )
@@ -373,8 +374,8 @@ def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
     ValueError
         If a param is missing or is not what this version writes for the same plan.
     """
-    values = {entry.name: entry.from_params(params) for entry in RUN_OPTIONS if entry.params}
-    common = {name for entry in RUN_OPTIONS for name in entry.params} | Spectrogram().params().keys()
+    values = {name: entry.from_params(params) for name, entry in LOGGED_OPTIONS.items()}
+    common = {name for entry in LOGGED_OPTIONS.values() for name in entry.params} | Spectrogram().params().keys()
     own = {name: text for name, text in params.items() if name not in common}
     plan = RunPlan(
         _made(Configuration, values, options=parse_options(str(values["model"]), own)),

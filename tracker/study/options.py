@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.runs import number_text
+from tracker.runs import LOGGED_OPTIONS, Role, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +94,8 @@ def _from_float32(number: float) -> float:
 
 PLATEAU = "plateau"
 
-_SPLIT = ("split_seed", "fold", "validation_fraction", "test_fraction")
+_SEVERAL_PARAMS = tuple(entry for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1)
+_SPLIT = frozenset(entry.name for entry in LOGGED_OPTIONS.values() if entry.role is Role.SPLIT)
 _SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "seed_everything")
 _SEED_ENDS = tuple(mark + name for mark in ("_", ".", "/") for name in ("seed", "random_state"))
 _MEASURED = ("version", "host", "hostname", "pid", "commit", "timestamp", "deterministic")
@@ -149,14 +150,15 @@ def terms_of(params: Mapping[str, str]) -> Terms:
             split.append((name, level))
         elif level != OFF and name not in _MEASURED + _PLACES:
             levels[name] = level
-    return Terms(tuple(sorted(_with_plateau(levels).items())), tuple(seed), tuple(split))
+    return Terms(tuple(sorted(_joined(levels).items())), tuple(seed), tuple(split))
 
 
-def _with_plateau(levels: dict[str, str]) -> dict[str, str]:
-    """Join a plateau's two params into one option."""
-    parts = [levels.pop(f"{PLATEAU}_{part}", None) for part in ("factor", "patience")]
-    if any(parts):
-        levels[PLATEAU] = "x".join(part or "?" for part in parts)
+def _joined(levels: dict[str, str]) -> dict[str, str]:
+    """Join the params of one option, such as a plateau's two, into one level."""
+    for entry in _SEVERAL_PARAMS:
+        parts = [levels.pop(name, None) for name in entry.params]
+        if any(parts):
+            levels[entry.name] = "x".join(part or "?" for part in parts)
     return levels
 
 
@@ -231,7 +233,7 @@ def _design_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDAr
 _ESTIMATOR = "estimator_name"
 """What scikit-learn's autologging calls the estimator; all its params are the estimator's own."""
 
-_FIRST = ("model", "kernel_size", "learning_rate", PLATEAU, "early_stopping_patience", "epochs", "batch_size", "keep")
+_ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -343,4 +345,4 @@ def _numbered(keys: Sequence[object]) -> NDArray[np.int64]:
 
 
 def _option_order(name: str) -> tuple[int, str]:
-    return (_FIRST.index(name) if name in _FIRST else len(_FIRST)), name
+    return _ORDER.get(name, len(_ORDER)), name

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.study.options import PLATEAU
 from tracker.wording import (
     Wording,
     capitalised,
     count,
     duration,
+    level_words,
     losses,
-    plateau_words,
     points,
     points_interval,
     rate_text,
@@ -174,7 +175,7 @@ def _steady(run: str, details: LearningRate) -> str:
     if last_rate != rate:
         return f"{run}'s learning rate rose from {rate} to {last_rate} and never fell."
     if details.plateau is not None:
-        return f"{run}'s plateau of {plateau_words(details.plateau)} never fired: the rate stayed at {rate}."
+        return f"{run}'s plateau of {level_words(PLATEAU, details.plateau)} never fired: the rate stayed at {rate}."
     would = [other for other in details.others if other.differs_after is not None]
     stayed = f"{run}'s learning rate stayed at {rate}."
     if not would:
