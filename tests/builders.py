@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
+import soundfile
 
 from tracker.report import Accuracy, RunEntry
 from tracker.runs import Curve, EpochPredictions, Predictions, Run
@@ -337,6 +338,19 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     for path, data in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
+
+
+# ---- audio ----
+
+SR = 8_000
+
+
+def write_tone(file: Path, hertz: float, seconds: float = 1.0, seed: int = 0) -> None:
+    """Write a tone with a little noise: two of different pitch are two classes that a network can tell apart."""
+    time = np.arange(int(SR * seconds)) / SR
+    noise = np.random.default_rng(seed).normal(0, 0.01, len(time))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(file, 0.3 * np.sin(2 * np.pi * hertz * time) + noise, SR)
 
 
 # ---- other people's text ----

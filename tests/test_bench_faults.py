@@ -15,7 +15,7 @@ from bench.faults.document import Effort, Results, document
 from bench.faults.kills import Epochs, Survived
 from bench.faults.server import Sent, values_sent
 from bench.faults.stored import Stored, is_broken, opens, stored
-from tests.logged import START, STARTED, send_run
+from tests.builders import START, STARTED, send_run
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone
 from tracker.store.location import locate

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-import soundfile
 
-from tests.logged import START, send_run
+from tests.builders import START, make_predictions, send_run, write_tone
+from tests.running import LogRun, Result, Tracker
 from tracker.cli import main
-from tracker.runs import Predictions
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import VALIDATION, predictions_csv
 from tracker.store.location import locate
 
 if TYPE_CHECKING:
     from tracker.runs.events import Status
-
-SR = 8_000
-
-
-def write_tone(file: Path, hertz: float, seconds: float = 1.0, seed: int = 0) -> None:
-    """Write a tone with a little noise: two of different pitch are two classes that a network can tell apart."""
-    time = np.arange(int(SR * seconds)) / SR
-    noise = np.random.default_rng(seed).normal(0, 0.01, len(time))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(file, 0.3 * np.sin(2 * np.pi * hertz * time) + noise, SR)
 
 
 @pytest.fixture
@@ -42,18 +26,6 @@ def genres(tmp_path: Path) -> Path:
         for number in range(10):
             write_tone(tmp_path / "genres" / label / f"{number}.wav", hertz * (1 + number / 50), seed=number)
     return tmp_path / "genres"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command came to."""
-
-    status: int
-    out: str
-    err: str
-
-
-Tracker = Callable[..., Result]
 
 
 @pytest.fixture
@@ -81,28 +53,13 @@ def tracker(
     return call
 
 
-def loading(*words: str) -> tuple[str, set[str]]:
-    """Return what a command says in an interpreter of its own, and the top-level modules that it has loaded then."""
-    code = (
-        "import sys, tracker.cli\n"
-        f"try: tracker.cli.main({[*words]!r})\n"
-        "except SystemExit: pass\n"
-        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return result.stdout, set(result.stderr.splitlines()[-1].split())
-
-
-LogRun = Callable[..., str]
-
-
 @pytest.fixture
 def log_run(tracker: Tracker) -> LogRun:
     """Log a run as `tracker run` does, but without training: ``log_run("1101", kernel_size="3")``; returns its id."""
     numbers = itertools.count(1)
 
     def log(
-        right: str | None = None,
+        correct: str | None = None,
         *,
         name: str = "a run",
         status: Status = "FINISHED",
@@ -121,20 +78,10 @@ def log_run(tracker: Tracker) -> LogRun:
         begun = Started(time, "", experiment, name, "val_accuracy", asked, tags)
         losses = {epoch: 0.5 + number / 100 + abs(epoch - 2) for epoch in (1, 2, 3)}
         trained = (EpochDone(time + e, e, {"val_loss": loss, "epoch_seconds": 1.5}) for e, loss in losses.items())
-        files = {} if right is None else {VALIDATION: _csv(_said(right, labels, clip))}
+        files = {}
+        if correct is not None:
+            predictions = make_predictions(correct, clip, classes=labels, probability=0.75)
+            files[VALIDATION] = predictions_csv(predictions).encode("utf-8", "surrogateescape")
         return send_run(locate(uri, Path.cwd()), *trained, Ended(time + 9_000, status), started=begun, files=files)
 
     return log
-
-
-def _csv(said: Predictions) -> bytes:
-    return predictions_csv(said).encode("utf-8", "surrogateescape")
-
-
-def _said(right: str, labels: tuple[str, str], clip: str) -> Predictions:
-    """Predictions of clips of two classes by turns, of which those at a ``1`` are right."""
-    mine = [i % 2 for i in range(len(right))]
-    taken = [label if sign == "1" else 1 - label for label, sign in zip(mine, right, strict=True)]
-    rows = np.where(np.eye(2)[taken] == 1, 0.75, 0.25)
-    clips = tuple(clip.format(i) for i in range(len(right)))
-    return Predictions(clips, tuple(labels[i] for i in mine), labels, rows)

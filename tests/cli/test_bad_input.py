@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
 
-from tests.cli.conftest import SR, Result, Tracker, write_tone
+from tests.builders import SR, write_tone
+
+if TYPE_CHECKING:
+    from tests.running import Result, Tracker
 
 
 def one_line(result: Result) -> str:

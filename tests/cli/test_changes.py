@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import write_tone
+from tests.builders import write_tone
 from tracker.data.splits import manifest_text
 from tracker.journal.reader import Journal, read
 from tracker.journal.writer import JournalWriter

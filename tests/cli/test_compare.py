@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import loading
+from tests.running import loading
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import LogRun, Tracker
+    from tests.running import LogRun, Tracker
 
 
 @pytest.fixture

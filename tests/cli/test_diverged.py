@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Tracker
+    from tests.running import Tracker
 
 LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10")
 """One step an epoch, so large that the third meets numbers that are none."""

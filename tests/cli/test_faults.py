@@ -13,7 +13,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +24,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from tests.running import FULL, TRACKER, needs_full
 from tracker.journal.reader import journals
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
@@ -34,7 +34,7 @@ from tracker.store.reader import read_experiment
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.cli.conftest import LogRun, Result, Tracker
+    from tests.running import LogRun, Result, Tracker
     from tracker.journal.reader import Journal
     from tracker.runs import Run
 
@@ -43,15 +43,11 @@ DAY = 86_400_000
 NOT_WRITABLE = Path("/sys")
 """Which takes no folder from anybody, not even root."""
 
-FULL = Path("/dev/full")
-TRACKER = Path(sys.executable).with_name("tracker")
 QUICK = ("--epochs", "2", "--segment", "0.5")
 NAME = "small"
 SMALL = ("--segment", "0.5", "--kernel", "1", "--width", "1", "--name", NAME, "--offline")
 LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10", "--epochs", "5")
 """One step an epoch, so large that the third meets numbers that are none."""
-
-needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tracker.store.location import locate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.cli.conftest import Tracker
+    from tests.running import Tracker
 
 History = Mapping[str, Sequence[tuple[int, float]]]
 

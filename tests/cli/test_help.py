@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import pytest
 
+from tests.running import FULL, TRACKER, needs_full
 from tracker.cli import tracker as group
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Tracker
+    from tests.running import Tracker
 
-FULL = Path("/dev/full")
-TRACKER = Path(sys.executable).with_name("tracker")
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -56,7 +54,7 @@ def test_the_help_of_run_lists_the_networks_own_options(tracker: Tracker) -> Non
     assert "[default: 0.3]" in said
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+@needs_full
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", ["--help", "run --help", "--version"])
 def test_that_nobody_can_take_is_one_line_and_no_traceback(words: str, unbuffered: str) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.running import TRACKER
 from tracker.journal.reader import journals
 from tracker.runs.events import Attached, Measured
 from tracker.store.location import locate
@@ -19,8 +18,7 @@ from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-TRACKER = Path(sys.executable).with_name("tracker")
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
+from tests.running import FULL, TRACKER, needs_full
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Tracker
+    from tests.running import Tracker
     from tracker.runs.events import Status
 
-FULL = Path("/dev/full")
-TRACKER = Path(sys.executable).with_name("tracker")
 NOBODY = "http://127.0.0.1:9"
 """An address at which nothing answers: the port of a protocol that discards."""
 
@@ -215,7 +213,7 @@ class TestResume:
         assert result.err == "tracker: run cut cannot go on: the param batch_size is missing; train it anew\n"
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+@needs_full
 @pytest.mark.usefixtures("tracker")
 class TestAStandardOutputThatTakesNothing:
     def refused(self, *words: str) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import loading
+from tests.running import loading
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import LogRun, Tracker
+    from tests.running import LogRun, Tracker
 
 COMMANDS = [
     "tracker run --kernel 5 --lr 0.001 --seed 1 --seeds 2",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import write_tone
+from tests.builders import write_tone
 from tracker.recording.prepare import prepare
 from tracker.runs import Spectrogram, SplitPlan
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import loading
-from tests.logged import START, send_run
+from tests.builders import START, send_run
+from tests.running import loading
 from tracker.runs.events import Ended, Measured, Started
 from tracker.store.location import locate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import LogRun, Tracker
+    from tests.running import LogRun, Tracker
 
 # fmt: off
 WRITEUP = (

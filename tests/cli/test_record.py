@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Tracker
+    from tests.running import Tracker
 
 
 class TestRecorder:

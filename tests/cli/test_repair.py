@@ -20,7 +20,7 @@ from tracker.store.reader import read_experiment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.cli.conftest import Tracker
+    from tests.running import Tracker
     from tracker.runs import Run
 
 BEGUN = 1_700_000_000_000

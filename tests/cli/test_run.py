@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.cli.conftest import SR, write_tone
+from tests.builders import SR, write_tone
 from tracker.runs import NOTE_END, Run
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
@@ -17,7 +17,7 @@ from tracker.store.reader import read_experiment
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Tracker
+    from tests.running import Tracker
 
 pytestmark = pytest.mark.xdist_group("keras")
 

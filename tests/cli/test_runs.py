@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import pytest
 
-from tests.logged import START, STARTED, send_run
+from tests.builders import START, STARTED, send_run
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, Measured
 from tracker.store.location import locate
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import LogRun, Tracker
+    from tests.running import LogRun, Tracker
 
 
 def measured(metric: str, *values: float) -> None:

@@ -7,7 +7,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +17,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.logged import START, STARTED, epochs
+from tests.builders import START, STARTED, epochs
+from tests.running import TRACKER
 from tracker.journal.reader import journals, read
 from tracker.journal.upload_state import read_delivery, sending
 from tracker.journal.writer import JournalWriter
@@ -32,7 +32,7 @@ from tracker.store.ui import HOST, await_answer, free_port, ui_command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cli.conftest import Tracker
+    from tests.running import Tracker
     from tracker.journal.reader import Journal
 
 pytestmark = pytest.mark.xdist_group("server away")
@@ -42,8 +42,6 @@ ROWS = ("params", "tags", "metrics", "latest_metrics")
 
 BROKEN_OFF = ".artifact.uploading."
 """What MLflow's server leaves of an upload whose sender was killed, under a name that no artifact may have."""
-
-TRACKER = Path(sys.executable).with_name("tracker")
 
 
 class Server:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.cli.conftest import write_tone
+from tests.builders import write_tone
+from tests.running import FULL, TRACKER, needs_full
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import Journal, journals
 from tracker.runs.events import Attached
@@ -25,10 +25,8 @@ from tracker.store.reader import read_experiment
 if TYPE_CHECKING:
     from tracker.runs import Run
 
-TRACKER = Path(sys.executable).with_name("tracker")
 SHORT = ("--segment", "0.5", "--epochs", "6", "--kernel", "3", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3")
 NAME = "k3-lr0.001-plateau0.5x1-stop4-s3"
-FULL = Path("/dev/full")
 NOBODY = "http://127.0.0.1:9"
 """An address at which nothing answers: the port of a protocol that discards."""
 
@@ -214,7 +212,7 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     assert interrupted.journal.state == "interrupted"
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+@needs_full
 def test_a_run_that_is_resumed_ends_though_standard_output_takes_nothing(interrupted: Folder, whole: Run) -> None:
     with FULL.open("w") as full, interrupted.popen("resume", NAME, stdout=full.fileno()) as process:
         _, err = process.communicate(timeout=300)

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.logged import CLASSES
-from tests.store.conftest import epoch_predictions
+from tests.builders import CLASSES, random_epoch_predictions
 from tracker.runs import EpochPredictions, Predictions
 from tracker.store import epoch_predictions_npz, predictions_csv
 from tracker.store.run_files import groups_of, parse_epoch_predictions, parse_predictions
@@ -110,18 +109,18 @@ class TestParsePredictions:
 
 class TestEpochPredictionsNpz:
     def test_reads_back_as_it_was(self) -> None:
-        said = epoch_predictions()
+        said = random_epoch_predictions()
         read = parse_epoch_predictions(epoch_predictions_npz(said))
         assert (read.clips, read.labels, read.classes) == (said.clips, said.labels, said.classes)
         assert read.probabilities.dtype == np.float32
         assert np.array_equal(read.probabilities, said.probabilities)
 
     def test_is_the_same_for_the_same_predictions(self) -> None:
-        assert epoch_predictions_npz(epoch_predictions()) == epoch_predictions_npz(epoch_predictions())
+        assert epoch_predictions_npz(random_epoch_predictions()) == epoch_predictions_npz(random_epoch_predictions())
 
 
 def npz_of(**arrays: object) -> bytes:
-    said = epoch_predictions()
+    said = random_epoch_predictions()
     whole = {
         "probabilities": said.probabilities,
         "clips": np.array(said.clips),
@@ -135,19 +134,19 @@ def npz_of(**arrays: object) -> bytes:
 
 def one_epoch_of(probabilities: list[list[float]]) -> np.ndarray:
     """Probabilities of two epochs: as they must be, and these."""
-    return np.stack([epoch_predictions().probabilities[0], np.array(probabilities)])
+    return np.stack([random_epoch_predictions().probabilities[0], np.array(probabilities)])
 
 
 class TestParseEpochPredictions:
     def test_sorts_the_clips(self) -> None:
-        said = epoch_predictions()
+        said = random_epoch_predictions()
         turned = EpochPredictions(said.clips[::-1], said.labels[::-1], CLASSES, said.probabilities[:, ::-1])
         read = parse_epoch_predictions(epoch_predictions_npz(turned))
         assert (read.clips, read.labels) == (said.clips, said.labels)
         assert np.array_equal(read.probabilities, said.probabilities)
 
     def test_takes_what_is_no_number_after_a_loss_was_lost(self) -> None:
-        said = np.stack([epoch_predictions().probabilities[0], np.full((4, 3), np.nan)])
+        said = np.stack([random_epoch_predictions().probabilities[0], np.full((4, 3), np.nan)])
         said[1, 2] = said[0, 2]
         read = parse_epoch_predictions(npz_of(probabilities=said))
         assert np.array_equal(read.probabilities, said, equal_nan=True)
@@ -157,7 +156,7 @@ class TestParseEpochPredictions:
         [
             (b"", "no readable archive"),
             (b"no archive at all", "no readable archive"),
-            (epoch_predictions_npz(epoch_predictions())[:-60], "no readable archive"),
+            (epoch_predictions_npz(random_epoch_predictions())[:-60], "no readable archive"),
             (npz_of(clips=None), "no readable archive"),
             (npz_of(clips=np.array(["a"])), "do not fit"),
             (npz_of(labels=np.array(["jazz"])), "do not fit"),

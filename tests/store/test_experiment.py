@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.store.conftest import epoch_predictions, predictions
+from tests.builders import random_epoch_predictions, random_predictions
 from tracker.store import (
     DATASET,
     VALIDATION,
@@ -18,8 +18,8 @@ def record(run_id: str, started: int | None = 0) -> Record:
 
 
 WHOLE = {
-    VALIDATION: predictions_csv(predictions()).encode(),
-    VALIDATION_BY_EPOCH: epoch_predictions_npz(epoch_predictions()),
+    VALIDATION: predictions_csv(random_predictions()).encode(),
+    VALIDATION_BY_EPOCH: epoch_predictions_npz(random_epoch_predictions()),
     DATASET: b"path,label,group,split,fold\nblues/000.wav,blues,artist 1,validation,\nx,jazz,artist 2,train,\n",
 }
 
@@ -33,7 +33,7 @@ class TestAssemble:
         (run,) = assembled([record("a")], WHOLE).runs
         assert run.validation is not None
         assert run.validation_by_epoch is not None
-        assert run.validation.clips == predictions().clips
+        assert run.validation.clips == random_predictions().clips
         assert run.validation_by_epoch.probabilities.shape == (3, 4, 3)
         assert run.groups == {"blues/000.wav": "artist 1"}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import _validate_param_name
 
-from tests.logged import STARTED, send_run
+from tests.builders import STARTED, send_run
 from tracker.errors import StoreError
 from tracker.store.limits import check_keys, check_params, check_start, check_tags
 

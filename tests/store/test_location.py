@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.logged import send_run
+from tests.builders import send_run
 from tracker.errors import StoreError
 from tracker.store.location import Location, locate
 from tracker.store.reader import read_experiment

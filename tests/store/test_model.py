@@ -13,7 +13,7 @@ import keras
 import mlflow
 from mlflow import MlflowClient
 
-from tests.logged import STARTED
+from tests.builders import STARTED
 from tracker.runs.events import Attached
 from tracker.store.client import save_keras_model
 from tracker.store.upload import Sender

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tests.logged import START, STARTED, epochs, send_run
-from tests.store.conftest import MANIFEST, epoch_predictions, predictions
+from tests.builders import MANIFEST, START, STARTED, epochs, random_epoch_predictions, random_predictions, send_run
 from tracker.errors import StoreError
 from tracker.runs.events import Ended, EpochDone, Measured
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = {
-    VALIDATION: predictions_csv(predictions()).encode(),
-    VALIDATION_BY_EPOCH: epoch_predictions_npz(epoch_predictions()),
+    VALIDATION: predictions_csv(random_predictions()).encode(),
+    VALIDATION_BY_EPOCH: epoch_predictions_npz(random_epoch_predictions()),
     DATASET: MANIFEST.encode(),
 }
 
@@ -55,9 +54,9 @@ class TestReadExperiment:
         assert run.curves["val_loss"].steps.tolist() == [1, 2, 3]
         assert run.curves["val_loss"].values.tolist() == [1.0, 0.5, 0.75]
         assert run.validation is not None
-        assert run.validation.predicted == predictions().predicted
+        assert run.validation.predicted == random_predictions().predicted
         assert run.validation_by_epoch is not None
-        assert np.array_equal(run.validation_by_epoch.probabilities, epoch_predictions().probabilities)
+        assert np.array_equal(run.validation_by_epoch.probabilities, random_epoch_predictions().probabilities)
         assert run.groups == {"blues/000.wav": "artist 1"}
 
     def test_brings_back_what_is_no_number_or_infinite(self, location: Location) -> None:

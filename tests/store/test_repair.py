@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from mlflow import MlflowClient
 
-from tests.logged import STARTED, epochs
-from tests.store.conftest import whole_journal
+from tests.builders import STARTED, epochs, whole_journal
 from tracker.errors import StoreError
 from tracker.runs.events import Attached
 from tracker.store import DATASET, VALIDATION, Condition, StoreState, UnreachableError

@@ -13,8 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from bench.at_once import send_at_once
-from tests.logged import START, STARTED, epochs
-from tests.store.conftest import whole_journal
+from tests.builders import START, STARTED, epochs, whole_journal
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.logged import STARTED, epochs
-from tests.store.conftest import Served, whole_journal
+from tests.builders import STARTED, epochs, whole_journal
 from tracker.runs.events import Delivery, Ended, Resumed
 from tracker.store import GoneError, UnreachableError
 from tracker.store.client import client_of, open_store
@@ -18,6 +17,8 @@ from tracker.store.upload import Sender
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.running import Served
 
 
 def keep(_delivery: Delivery) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.logged import START, STARTED, epochs, send_run
-from tests.store.conftest import Served, epoch_predictions, predictions
+from tests.builders import START, STARTED, epochs, random_epoch_predictions, random_predictions, send_run
 from tracker.errors import StoreError
 from tracker.runs.events import Ended, EpochDone, Measured, Started
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
@@ -20,12 +19,13 @@ from tracker.store.reader import read_experiment
 from tracker.store.server import Limits, read_server
 
 if TYPE_CHECKING:
+    from tests.running import Served
     from tracker.runs import Curve, Run
 
 
 FILES = {
-    VALIDATION: predictions_csv(predictions()).encode(),
-    VALIDATION_BY_EPOCH: epoch_predictions_npz(epoch_predictions()),
+    VALIDATION: predictions_csv(random_predictions()).encode(),
+    VALIDATION_BY_EPOCH: epoch_predictions_npz(random_epoch_predictions()),
     DATASET: b"a manifest of no use\n",
 }
 
@@ -65,9 +65,9 @@ class TestReadServer:
         assert plain(one) == plain(other)
         assert same_curves(one.curves, other.curves)
         assert one.validation is not None
-        assert one.validation.predicted == predictions().predicted
+        assert one.validation.predicted == random_predictions().predicted
         assert one.validation_by_epoch is not None
-        assert np.array_equal(one.validation_by_epoch.probabilities, epoch_predictions().probabilities)
+        assert np.array_equal(one.validation_by_epoch.probabilities, random_epoch_predictions().probabilities)
 
     def test_brings_back_artifacts_that_went_through_the_server(self, served: Served) -> None:
         client_of(served.http).create_experiment("proxied", artifact_location="mlflow-artifacts:/proxied")
@@ -75,7 +75,7 @@ class TestReadServer:
         for location in served:
             (run,) = read_experiment(location, "proxied").runs
             assert run.validation is not None
-            assert run.validation.predicted == predictions().predicted
+            assert run.validation.predicted == random_predictions().predicted
 
     def test_takes_an_artifact_that_is_not_there_for_missing(self, served: Served) -> None:
         client_of(served.http).create_experiment("bare", artifact_location="mlflow-artifacts:/bare")

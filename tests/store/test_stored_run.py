@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from mlflow import MlflowClient
 
-from tests.logged import CLASSES, START, STARTED, send_run
+from tests.builders import CLASSES, START, STARTED, send_run
 from tracker.errors import StoreError
 from tracker.runs.events import DatasetUsed
 from tracker.store.client import open_store

@@ -16,8 +16,7 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from playwright.sync_api import expect, sync_playwright
 
-from tests.logged import START, STARTED, send_run
-from tests.store.conftest import Served, predictions
+from tests.builders import START, STARTED, random_predictions, send_run
 from tracker.runs.events import DatasetUsed, Ended, EpochDone, Measured, Tagged
 from tracker.store import VALIDATION, predictions_csv
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import BrowserContext, Locator, Page
+
+    from tests.running import Served
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -87,7 +88,7 @@ def shown(served: Served) -> Shown:
     )
     started = replace(STARTED, experiment="browser", name=NAME, params=params, tags=tags, datasets=used)
     files = {
-        VALIDATION: predictions_csv(predictions()).encode(),
+        VALIDATION: predictions_csv(random_predictions()).encode(),
         "curves.png": png("Loss by epoch", (6, 4)),
         "confusion.png": png("Confusion", (4, 4)),
     }

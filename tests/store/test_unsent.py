@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests.logged import START, STARTED, epochs
-from tests.store.conftest import whole_journal
+from tests.builders import START, STARTED, epochs, whole_journal
 from tracker.runs.events import Attached, Ended, EpochDone, Measured, Resumed
 from tracker.store import VALIDATION
 from tracker.store.reader import read_experiment

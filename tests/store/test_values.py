@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.logged import START, STARTED, epochs
+from tests.builders import START, STARTED, epochs
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Ended, EpochDone, Measured, Resumed, Tagged
 from tracker.store.run_from_journal import Value, ended, started, tags, values

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.training.conftest import FRAMES, data, misleading, part, plan, without_clock
+from tests.training.sets import FRAMES, data, misleading, part, plan, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
@@ -146,12 +146,13 @@ class TestTrain:
 
     def test_gives_the_same_in_another_process_and_says_nothing(self, three):
         code = (
-            "import json, sys; sys.path.insert(0, sys.argv[1]); from conftest import data, plan, without_clock; "
+            "import json, sys; sys.path.insert(0, sys.argv[1]); "
+            "from tests.training.sets import data, plan, without_clock; "
             "from tracker.training.fit import train; epochs = []; "
             "outcome = train(plan(), data(), on_epoch=epochs.append); "
             "print(json.dumps([without_clock(epochs), outcome.metrics]))"
         )
-        command = [sys.executable, "-W", "error::UserWarning", "-c", code, str(Path(__file__).parent)]
+        command = [sys.executable, "-W", "error::UserWarning", "-c", code, str(Path(__file__).parents[2])]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         epochs, metrics = json.loads(done.stdout)
         assert epochs == without_clock(three[1])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.training.conftest import FRAMES, data, misleading, part, plan, watchful, without_clock
+from tests.training.sets import FRAMES, data, misleading, part, plan, watchful, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import early_stopping
 from tracker.runs import Plateau, RunPlan
@@ -116,12 +116,13 @@ class TestTrainThatWasKilled:
         asked, expected, expected_epochs = uninterrupted
         code = (
             "import os, signal, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
-            "from conftest import misleading, watchful; from tracker.training.fit import train; left = iter(range(10));"
+            "from tests.training.sets import misleading, watchful;"
+            "from tracker.training.fit import train; left = iter(range(10));"
             "kill = lambda *_: next(left, None) is None and os.kill(os.getpid(), signal.SIGKILL);"
             "train(watchful(sys.argv[2]), misleading(), on_epoch=lambda epoch: print(epoch.number, flush=True),"
             "      on_batch=kill, checkpoints=Path(sys.argv[3]))"
         )
-        command = [sys.executable, "-c", code, str(Path(__file__).parent), asked.configuration.keep, str(tmp_path)]
+        command = [sys.executable, "-c", code, str(Path(__file__).parents[2]), asked.configuration.keep, str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == -signal.SIGKILL
         assert done.stdout.split() == ["1", "2", "3"]

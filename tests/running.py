@@ -1,0 +1,53 @@
+"""Commands, and what they say, in this process and in others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from tracker.store.location import Location
+
+TRACKER = Path(sys.executable).with_name("tracker")
+"""The installed command."""
+FULL = Path("/dev/full")
+"""A device that takes not one byte."""
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A command's exit status and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+Tracker = Callable[..., Result]
+LogRun = Callable[..., str]
+
+
+class Served(NamedTuple):
+    """One store, reached in two ways."""
+
+    direct: Location
+    http: Location
+
+
+def loading(*words: str) -> tuple[str, set[str]]:
+    """Return what a command prints in an interpreter of its own, and the top-level modules that it has loaded then."""
+    code = (
+        "import sys, tracker.cli\n"
+        f"try: tracker.cli.main({[*words]!r})\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return result.stdout, set(result.stderr.splitlines()[-1].split())
