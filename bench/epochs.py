@@ -12,7 +12,7 @@ the end of the first epoch, with the network built and traced.
 What keeping a run safe costs is measured by itself, as it is less than whole epochs differ among themselves. A
 checkpoint: the time from the moment an epoch's metrics are known until it is told of, less the same without
 checkpoints. The journal: the time that a line takes to be safe. Sending: the processor's time of sending these epochs
-to a new SQLite store, all at once as the courier does after its rest; it happens beside the training.
+to a new SQLite store, all at once as the uploader does after a pause; it happens beside the training.
 """
 
 from __future__ import annotations

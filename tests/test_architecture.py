@@ -38,7 +38,7 @@ BELOW = {
     "store": {"runs", "errors", "atomic_files"},
     "figures": PURE,
     "render": PURE,
-    "recording": EDGES | PURE | {"atomic_files", "cli"},  # cli goes once a reporter is passed in
+    "recording": EDGES | PURE | {"atomic_files"},
     "cli": EDGES | PURE | {"recording", "atomic_files"},
 }
 ONLY_IN = {

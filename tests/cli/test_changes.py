@@ -11,6 +11,7 @@ from tracker.journal.reader import Journal, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import environment_text
+from tracker.recording.reporter import SilentReporter
 from tracker.recording.resume_check import changes
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
@@ -36,7 +37,7 @@ def labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def now(labels: Path) -> Prepared:
-    return prepare(labels, PLAN.split, PLAN.spectrogram)
+    return prepare(labels, PLAN.split, PLAN.spectrogram, SilentReporter())
 
 
 def begun(

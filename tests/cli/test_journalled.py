@@ -120,15 +120,15 @@ class TestRuns:
         assert tracker("runs", "--experiment", "other").err.count("elsewhere") == 0
         assert tracker("close", short, "--gone").status == 0
 
-    def test_says_once_that_a_journal_cannot_be_read(self, tracker: Tracker, caplog: pytest.LogCaptureFixture) -> None:
+    def test_says_once_that_a_journal_cannot_be_read(self, tracker: Tracker) -> None:
         broken = Path(".tracker", journalled("broken", "FINISHED"), "journal.jsonl")
         broken.write_bytes(b"torn" + broken.read_bytes())
         journalled("done", "FINISHED")
         assert tracker("sync").status == 1
         for experiment, status in (("tracker", 0), ("other", 1)):
-            caplog.clear()
-            assert tracker("runs", "--experiment", experiment).status == status
-            assert caplog.text.count("cannot read the journal") == 1
+            result = tracker("runs", "--experiment", experiment)
+            assert result.status == status
+            assert result.err.count("cannot read the journal") == 1
 
     def test_shows_a_run_of_a_folder_that_was_moved(self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
         journalled("done", "FINISHED")

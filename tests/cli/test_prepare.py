@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import write_tone
+from tracker.cli.console import ConsoleReporter
 from tracker.recording.prepare import prepare
 from tracker.runs import Spectrogram, SplitPlan
 
@@ -30,7 +31,7 @@ class TestPrepare:
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         rows = [("x", "train", ""), ("y", "train", ""), ("x", "validation", ""), ("z", "validation", "")]
-        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000))
+        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), ConsoleReporter())
         assert capfd.readouterr().err.splitlines()[-1] == (
             "warning: clips of one group are in more than one part of the manifest's own split, so that the validation "
             "accuracy flatters itself: x"
@@ -40,7 +41,7 @@ class TestPrepare:
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         rows = [("", "train", "7"), ("", "train", ""), ("", "validation", "7"), ("", "validation", "")]
-        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000))
+        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), ConsoleReporter())
         assert capfd.readouterr().err.splitlines()[-1] == (
             "warning: the same recording is in more than one part of the split: 0.wav, 2.wav"
         )
@@ -49,5 +50,5 @@ class TestPrepare:
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         rows = [("x", "train", ""), ("x", "train", ""), ("y", "validation", ""), ("y", "validation", "")]
-        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000))
+        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), ConsoleReporter())
         assert "warning" not in capfd.readouterr().err

@@ -19,11 +19,14 @@ import pytest
 
 from tests.builders import START, STARTED, epochs
 from tests.running import TRACKER
+from tracker.cli.console import ConsoleReporter
 from tracker.journal.reader import journals, read
 from tracker.journal.upload_state import read_delivery, sending
 from tracker.journal.writer import JournalWriter
-from tracker.recording.uploader import Courier
+from tracker.recording.reporter import SilentReporter
+from tracker.recording.uploader import Uploader
 from tracker.runs.events import Ended, EpochDone, Measured, Started
+from tracker.store import store_at
 from tracker.store.client import open_store
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
@@ -159,9 +162,9 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         ill.shutdown()
 
 
-class TestCourier:
+class TestUploader:
     def test_that_never_began_has_nothing_to_wait_for(self, tmp_path: Path) -> None:
-        Courier(locate(None, tmp_path), tmp_path).finish()
+        Uploader(store_at(None, tmp_path), tmp_path, SilentReporter()).finish()
 
     @pytest.mark.parametrize(
         ("status", "body", "said"),
@@ -183,13 +186,13 @@ class TestCourier:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with answering(status, body) as uri:
             writer = begin(uri)
-            courier = Courier(locate(uri, Path.cwd()), writer.folder)
-            courier.start()
+            uploader = Uploader(store_at(uri, Path.cwd()), writer.folder, ConsoleReporter())
+            uploader.start()
             for epoch in epochs(1.0, 0.5):
                 writer.append(epoch)
-                courier.wake()
+                uploader.wake()
             writer.close()
-            courier.finish()
+            uploader.finish()
             (warning,) = capfd.readouterr().err.splitlines()
             assert warning.startswith(f"warning: {said.format(uri=uri)}")
             remedy = ", and `tracker sync` sends it" if status != 403 else ""
@@ -204,11 +207,11 @@ class TestCourier:
         with closing(socket.create_server((HOST, 0))) as silent:
             uri = f"http://{HOST}:{silent.getsockname()[1]}"
             with begin(uri) as writer:
-                courier = Courier(locate(uri, Path.cwd()), writer.folder, patience_s=0.2)
-                courier.start()
-                courier.wake()
+                uploader = Uploader(store_at(uri, Path.cwd()), writer.folder, ConsoleReporter(), drain_timeout_s=0.2)
+                uploader.start()
+                uploader.wake()
                 begun = time.monotonic()
-                courier.finish()
+                uploader.finish()
             assert time.monotonic() - begun < 5
         sending_, warning = capfd.readouterr().err.splitlines()
         assert sending_ == f"the rest of the run is being sent to {uri}"
@@ -218,16 +221,16 @@ class TestCourier:
     def test_takes_over_from_another_process_that_sends(self) -> None:
         location = locate(None, Path.cwd())
         with begin(location.uri) as writer:
-            courier = Courier(location, writer.folder)
+            uploader = Uploader(store_at(None, Path.cwd()), writer.folder, SilentReporter())
             with sending(writer.folder):
-                courier.start()
-                courier.wake()
+                uploader.start()
+                uploader.wake()
             for number, epoch in enumerate(epochs(1.0, 0.5, 0.25)):
                 writer.append(epoch)
-                courier.wake()
+                uploader.wake()
                 assert number == 2 or read(writer.folder).unsent
             writer.append(Ended(START + 9_000, "FINISHED"))
-            courier.finish()
+            uploader.finish()
         (run,) = read_experiment(location, "tracker").runs
         assert run.status == "FINISHED"
         assert run.curves["val_loss"].values.tolist() == [1.0, 0.5, 0.25]

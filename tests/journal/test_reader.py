@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import random
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tracker.errors import JournalError
 from tracker.journal.process_lock import Owner
-from tracker.journal.reader import Journal, is_id, journals, read, unsettled
+from tracker.journal.reader import Journal, Journals, is_id, journals, read, unsettled
 from tracker.journal.upload_state import write_delivery
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
@@ -190,7 +189,7 @@ class TestJournals:
         assert [journal.started.time for journal in journals(tmp_path)] == [0, 1, 2, 3, 4]
 
     def test_are_none_where_there_is_no_folder(self, tmp_path: Path) -> None:
-        assert journals(tmp_path / "gone") == ()
+        assert not journals(tmp_path / "gone")
 
     def test_pass_over_what_is_no_journal(self, tmp_path: Path, started: Started) -> None:
         written(tmp_path / f"{1:032x}", [started])
@@ -199,49 +198,44 @@ class TestJournals:
         (tmp_path / "else/journal.jsonl").touch()
         assert [journal.id for journal in journals(tmp_path)] == [f"{1:032x}"]
 
-    def test_warn_of_one_that_cannot_be_read(
-        self, tmp_path: Path, started: Started, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_name_a_journal_that_cannot_be_read_among_the_problems(self, tmp_path: Path, started: Started) -> None:
         for n in (1, 2):
             written(tmp_path / f"{n:032x}", [started])
         (tmp_path / f"{1:032x}/journal.jsonl").write_bytes(b"")
-        with caplog.at_level(logging.WARNING):
-            assert [journal.id for journal in journals(tmp_path)] == [f"{2:032x}"]
-        assert "its first line, which says what run it is, is not whole" in caplog.text
+        found = journals(tmp_path)
+        assert [journal.id for journal in found] == [f"{2:032x}"]
+        (problem,) = found.problems
+        assert "its first line, which says what run it is, is not whole" in problem
 
-    def test_say_which_lines_are_lost(
-        self, folder: Path, entries: list[Entry], caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_say_which_lines_are_lost(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, entries)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes().replace(b'"number":1', bytes(10)).replace(b'"number":3', b'"\xff\xfe":3'))
-        (journal,) = journals(folder.parent)
-        assert list(journal.epochs) == [2]
-        (record,) = caplog.records
-        assert record.getMessage() == f"{file} is damaged: what line 2, 6 of it said is lost, all else is there"
+        found = journals(folder.parent)
+        assert [list(journal.epochs) for journal in found] == [[2]]
+        assert found.problems == (f"{file} is damaged: what line 2, 6 of it said is lost, all else is there",)
 
-    def test_warn_of_a_folder_that_cannot_be_read(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_name_a_folder_that_cannot_be_read_among_the_problems(self, tmp_path: Path) -> None:
         (tmp_path / ".tracker").touch()
-        assert journals(tmp_path / ".tracker") == ()
-        (record,) = caplog.records
-        assert record.getMessage().startswith(f"cannot read the journals in {tmp_path / '.tracker'}: Not a directory; ")
+        found = journals(tmp_path / ".tracker")
+        assert not found
+        (problem,) = found.problems
+        assert problem.startswith(f"cannot read the journals in {tmp_path / '.tracker'}: Not a directory; ")
 
-    def test_that_the_system_does_not_give_cost_none_of_the_others(
-        self, tmp_path: Path, started: Started, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_that_the_system_does_not_give_cost_none_of_the_others(self, tmp_path: Path, started: Started) -> None:
         for n in (1, 2):
             written(tmp_path / f"{n:032x}", [started])
         (tmp_path / f"{1:032x}/journal.jsonl").unlink()
         (tmp_path / f"{1:032x}/journal.jsonl").mkdir()
-        assert [journal.id for journal in journals(tmp_path)] == [f"{2:032x}"]
-        (record,) = caplog.records
-        assert "journal.jsonl: Is a directory; " in record.getMessage()
+        found = journals(tmp_path)
+        assert [journal.id for journal in found] == [f"{2:032x}"]
+        (problem,) = found.problems
+        assert "journal.jsonl: Is a directory; " in problem
 
-    def test_say_nothing_of_what_is_not_there(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_have_no_problem_with_what_is_not_there(self, tmp_path: Path) -> None:
         (tmp_path / f"{1:032x}").mkdir()  # a kill may leave it before the journal is begun
         (tmp_path / f"{2:032x}").symlink_to(tmp_path / "gone")
-        assert journals(tmp_path) == journals(tmp_path / "gone") == ()
-        assert not caplog.records
+        assert journals(tmp_path) == journals(tmp_path / "gone") == Journals((), ())
 
     def test_follow_a_link(self, tmp_path: Path, started: Started) -> None:
         written(tmp_path / f"{1:032x}", [started])
@@ -254,9 +248,9 @@ class TestUnsettled:
     @pytest.mark.parametrize("sent", [0, 9, 10, 11])
     def test_are_those_that_no_store_has_all_of(self, folder: Path, entries: list[Entry], sent: int) -> None:
         journal = written(folder, entries)
-        assert unsettled(folder.parent) == (journal,)
+        assert [*unsettled(folder.parent)] == [journal]
         write_delivery(folder, Delivery("run", "there", sent))
-        assert unsettled(folder.parent) == (() if sent >= 10 else (read(folder),))
+        assert [*unsettled(folder.parent)] == ([] if sent >= 10 else [read(folder)])
 
     def test_are_those_that_did_not_end(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, [*entries, Resumed(10, 3)])
@@ -272,13 +266,14 @@ class TestUnsettled:
             file.write(tail)
         assert [journal.torn for journal in unsettled(folder.parent)] == [True]
         write_delivery(folder, Delivery("run", "there", 10))
-        assert unsettled(folder.parent) == ()
+        assert not unsettled(folder.parent)
 
-    def test_warn_of_one_that_cannot_be_read(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_name_a_journal_that_cannot_be_read_among_the_problems(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "journal.jsonl").touch()
-        assert unsettled(folder.parent) == ()
-        assert "is not whole" in caplog.text
+        found = unsettled(folder.parent)
+        assert not found
+        assert "is not whole" in found.problems[0]
 
 
 class TestIsId:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracker.cli.console import warn_of_unreadable
-from tracker.cli.options import locate_store, store_options
+from tracker.cli.console import warn
+from tracker.cli.options import store_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracker.recording.read_runs import ExperimentRuns
     from tracker.report import Report
-    from tracker.store import Experiment
 
 _OPTIONS = (
     click.option(
@@ -63,7 +63,7 @@ class Question:
     alpha: float
     margin: float
 
-    def metric_of(self, held: Experiment) -> str | None:
+    def metric_of(self, held: ExperimentRuns) -> str | None:
         """Return the metric asked for, else the experiment's own."""
         return self.metric or held.tags.get("tracker.metric")
 
@@ -82,7 +82,7 @@ def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return found
 
 
-def read_runs(question: Question, *, by_epoch: bool = False) -> Experiment:
+def read_runs(question: Question, *, by_epoch: bool = False) -> ExperimentRuns:
     """Read the runs that it is asked of, and warn of what is broken among them.
 
     Parameters
@@ -91,16 +91,17 @@ def read_runs(question: Question, *, by_epoch: bool = False) -> Experiment:
     by_epoch : bool
         Whether what models said after each epoch is read too: two runs and next steps are told without it.
     """
-    from tracker.recording.read_runs import read_all
+    from tracker.recording.locations import find_store
+    from tracker.recording.read_runs import load_runs
     from tracker.store import BY_EPOCH_RUNS
 
-    location = locate_store(question.tracking_uri)
-    held = read_all(location, question.experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
-    warn_of_unreadable(held)
+    held = load_runs(find_store(question.tracking_uri), question.experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
+    for problem in held.problems:
+        warn(problem)
     return held
 
 
-def report_on(held: Experiment, question: Question) -> Report:
+def report_on(held: ExperimentRuns, question: Question) -> Report:
     """Conclude from runs what is asked."""
     from tracker.report import build_report
 

@@ -9,7 +9,6 @@ Progress on standard error: bars on a terminal, plain lines elsewhere.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -18,18 +17,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.suggested_commands import named_store
 from tracker.errors import TrackerError
+from tracker.recording.reporter import epoch_summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from contextlib import AbstractContextManager
     from typing import TextIO
 
     from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table
 
-    from tracker.store import Experiment
+    from tracker.recording.reporter import EpochProgress
     from tracker.training.result import Epoch
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -146,55 +146,6 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], flush_right: C
     return made
 
 
-SHORT_ID = 8
-"""Digits of an id that a command is given."""
-
-_NAMED = 5
-"""How many things a one-line warning names."""
-
-
-def some(names: Sequence[str]) -> str:
-    """Join the first few names, and count the rest."""
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def counted(number: int, what: str) -> str:
-    """Return ``1 epoch``, ``3 epochs``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def tell_of_interrupted(name: str, run_id: str) -> None:
-    """Say that a run was interrupted, and what goes on with it or ends it, in the store that the command was given."""
-    end = _reaching(run_id)
-    notice(f"run {name} was interrupted: `tracker resume {end}` goes on with it, `tracker close {end}` ends it")
-
-
-def tell_of_elsewhere(name: str, run_id: str, host: str) -> None:
-    """Say that nobody here knows whether a run goes on, and what takes it on once it does not."""
-    resumes, closes = (f"`tracker {verb} {_reaching(run_id)} --gone`" for verb in ("resume", "close"))
-    notice(
-        f"run {name} was begun on {host}, and whether it goes on there cannot be told from here: once you know that it "
-        f"does not, {resumes} goes on with it, {closes} ends it"
-    )
-
-
-def _reaching(run_id: str) -> str:
-    """Return what names a run to a command, in the store that this one was given."""
-    uri = named_store()
-    return f"{run_id[:SHORT_ID]}{'' if uri is None else f' --tracking-uri={shlex.quote(uri)}'}"
-
-
-def warn_of_unreadable(experiment: Experiment) -> None:
-    """Name the artifacts that were logged and cannot be read: what needs them is not known."""
-    if experiment.unreadable:
-        named = [f"{one.path} of run {one.run_id[:8]} ({one.reason})" for one in experiment.unreadable]
-        what = (
-            "1 artifact cannot be read and is" if len(named) == 1 else f"{len(named)} artifacts cannot be read and are"
-        )
-        warn(f"{what} left out: {some(named)}")
-
-
 Counter = Callable[[int, int], None]
 
 
@@ -224,7 +175,7 @@ class _Line:
 
 
 @contextmanager
-def epochs(name: str, limit: int) -> Iterator[EpochDisplay]:
+def epochs(name: str, limit: int) -> Iterator[EpochProgress]:
     """Show a training: epoch, losses, rate and time left."""
     if not sys.stderr.isatty():
         yield EpochLines(limit)
@@ -258,7 +209,7 @@ class EpochBar:
     def on_epoch(self, epoch: Epoch) -> None:
         """Show the figures of the epoch that has just ended."""
         self._finished = epoch.number
-        self._bar.update(self._task, completed=epoch.number, losses=_figures(epoch))
+        self._bar.update(self._task, completed=epoch.number, losses=epoch_summary(epoch))
 
 
 class EpochLines:
@@ -273,18 +224,27 @@ class EpochLines:
     def on_epoch(self, epoch: Epoch) -> None:
         """Write the figures of the epoch that has just ended."""
         left = (self._limit - epoch.number) * epoch.metrics["epoch_seconds"]
-        notice(f"epoch {epoch.number}/{self._limit}  {_figures(epoch)}  at most {left:.0f} s left")
+        notice(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}  at most {left:.0f} s left")
 
 
-EpochDisplay = EpochBar | EpochLines
+class ConsoleReporter:
+    """Reports to standard error: bars on a terminal, lines elsewhere."""
 
+    def log(self, message: str) -> None:
+        """Print a message."""
+        notice(message)
 
-def _figures(epoch: Epoch) -> str:
-    metrics = epoch.metrics
-    return (
-        f"loss {metrics['loss']:.3f}  val_loss {metrics['val_loss']:.3f}  "
-        f"val_accuracy {metrics['val_accuracy']:.3f}  lr {metrics['learning_rate']:.2g}"
-    )
+    def warn(self, message: str) -> None:
+        """Print a warning."""
+        warn(message)
+
+    def progress(self, what: str, total: int | None) -> AbstractContextManager[Counter]:
+        """Show how far a task has come."""
+        return counting(what, total)
+
+    def epochs(self, name: str, limit: int) -> AbstractContextManager[EpochProgress]:
+        """Show a training."""
+        return epochs(name, limit)
 
 
 def _bar(*columns: object) -> Progress:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tracker.recording.locations import DEFAULT_EXPERIMENT
+
 if TYPE_CHECKING:
     from tracker.runs import Fold, Plateau
-    from tracker.store.location import Location
-
-DEFAULT_EXPERIMENT = "tracker"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -83,24 +81,3 @@ def store_options(command: Command) -> Command:
         metavar="NAME",
         help="The MLflow experiment that holds the runs.",
     )(uri_option(command))
-
-
-def locate_store(tracking_uri: str | None) -> Location:
-    """Return where the store is, given the option's value."""
-    from tracker.store.location import locate
-
-    return locate(tracking_uri, Path.cwd())
-
-
-def journals_of(location: Location) -> Path:
-    """Return the folder of the journals of a store's runs: beside its database, else in the working directory."""
-    return (location.database.parent if location.database else Path.cwd()) / ".tracker"
-
-
-def cache_folder() -> Path:
-    """Return where features and the demo set are cached: ``TRACKER_CACHE`` or the system's own place."""
-    import os
-
-    import platformdirs
-
-    return Path(os.environ.get("TRACKER_CACHE") or platformdirs.user_cache_dir("tracker"))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.console import warn
+from tracker.cli.console import ConsoleReporter, say, warn
 from tracker.cli.options import FoldType, PlateauType, store_options
+from tracker.cli.suggested_commands import named_store
 
 if TYPE_CHECKING:
     from tracker.runs import Configuration, Fold, Keep, OptionValue, Plateau
@@ -184,9 +185,13 @@ def run(
         raise click.UsageError(str(error), context) from error
     _warn_of_idle_callbacks(configuration)
 
-    from tracker.recording.train import Request, train_and_log
+    from tracker.recording.locations import LogTarget, find_store
+    from tracker.recording.train import TrainingRequest, train_plans
 
-    train_and_log(Request(plans, data, experiment, tracking_uri, name, note, reuse, offline, keep_going))
+    target = LogTarget.at(find_store(tracking_uri), experiment, offline=offline, named_store=named_store())
+    request = TrainingRequest(plans, data, target, name, note, reuse, keep_going)
+    for run_id in train_plans(request, ConsoleReporter()):
+        say(run_id)
 
 
 def _network_options(context: click.Context, model: str) -> tuple[tuple[str, OptionValue], ...]:

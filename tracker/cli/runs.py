@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.cli.console import SHORT_ID, say, show, table, tell_of_elsewhere, tell_of_interrupted, warn_of_unreadable
-from tracker.cli.options import locate_store, store_options
+from tracker.cli.console import notice, say, show, table, warn
+from tracker.cli.options import store_options
+from tracker.cli.suggested_commands import named_store
+from tracker.recording.locations import SHORT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,13 +40,15 @@ _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 @store_options
 def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
     """List the runs: the options that differ, accuracy or other primary metric, best and stop epoch, status and age."""
-    from tracker.recording.read_runs import HOST_TAG, read_all
+    from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message
+    from tracker.recording.read_runs import load_runs
     from tracker.runs import INTERRUPTED
     from tracker.study.run_results import primary_metric
     from tracker.study.study import study_of
 
-    held = read_all(locate_store(tracking_uri), experiment, by_epoch=0)
-    warn_of_unreadable(held)
+    held = load_runs(find_store(tracking_uri), experiment, by_epoch=0)
+    for problem in held.problems:
+        warn(problem)
     metric = primary_metric(held.runs, held.tags.get("tracker.metric"))
     study = study_of(held.runs, metric, alpha=0.05, margin=0.05)
     if form == "json":
@@ -53,9 +57,9 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
         show(_table(study, now=time.time_ns() // 1_000_000))
     for run in held.runs:
         if run.status == INTERRUPTED:
-            tell_of_interrupted(run.name, run.run_id)
+            notice(interrupted_message(run.name, run.run_id, named_store()))
         elif HOST_TAG in run.tags:
-            tell_of_elsewhere(run.name, run.run_id, run.tags[HOST_TAG])
+            notice(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], named_store()))
 
 
 def _record(study: Study, position: int) -> dict[str, object]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from tracker.cli.console import complain, notice, say, tell_of_interrupted
-from tracker.cli.options import journals_of, locate_store, uri_option
-
-if TYPE_CHECKING:
-    from tracker.journal.reader import Journal
+from tracker.cli.console import complain, notice, say
+from tracker.cli.options import uri_option
+from tracker.cli.suggested_commands import named_store
 
 _EXAMPLES = """
 \b
@@ -27,35 +23,24 @@ def sync(*, tracking_uri: str | None) -> int:
 
     It may be called as often as one likes, and ended at any moment: the next time goes on where it ended.
     """
-    from tracker.journal.reader import unsettled
-    from tracker.recording.read_runs import check_not_gone, complaining_of_unread
+    from tracker.recording.locations import find_store, interrupted_message
+    from tracker.recording.uploader import JournalProblem, sync_runs
 
-    location = locate_store(tracking_uri)
-    with complaining_of_unread() as unread:
-        waiting = [journal for journal in unsettled(journals_of(location)) if journal.unsent]
-    if not waiting and not unread:
-        check_not_gone(location)
+    results = failures = 0
+    for result in sync_runs(find_store(tracking_uri)):
+        results += 1
+        if isinstance(result, JournalProblem):
+            failures += 1
+            complain(result.message)
+        elif result.error:
+            failures += 1
+            complain(f"run {result.name} is not sent: {result.error}")
+        elif result.run_id is None:
+            notice(f"run {result.name} is being sent by another process")
+        else:
+            if result.journal.state == "interrupted":
+                notice(interrupted_message(result.name, result.journal.id, named_store()))
+            say(result.run_id)
+    if not results:
         notice("every run is in its store")
-    sent = [_sent(journal) for journal in waiting]
-    return 0 if all(sent) and not unread else 1
-
-
-def _sent(journal: Journal) -> bool:
-    """Send one journal, and say what came of it."""
-    from tracker.errors import TrackerError
-    from tracker.recording.read_runs import store_of
-    from tracker.recording.uploader import deliver
-
-    name = f"run {journal.started.name}"
-    try:
-        delivery = deliver(store_of(journal), journal.folder)
-    except TrackerError as error:
-        complain(f"{name} is not sent: {error}")
-        return False
-    if delivery is None:
-        notice(f"{name} is being sent by another process")
-        return True
-    if journal.state == "interrupted":
-        tell_of_interrupted(journal.started.name, journal.id)
-    say(delivery.run_id)
-    return True
+    return 1 if failures else 0

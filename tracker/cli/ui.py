@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from tracker.cli.console import notice, say
-from tracker.cli.options import locate_store
 
 _EXAMPLES = """
 \b
@@ -24,9 +23,9 @@ Example:
 )
 def ui(*, port: int, tracking_uri: str | None) -> int:
     """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
-    from tracker.store.ui import serving
+    from tracker.recording.locations import find_store
 
-    with serving(locate_store(tracking_uri), port) as server:
+    with find_store(tracking_uri).serve_ui(port) as server:
         if server.port != port:
             notice(f"port {port} is taken")
         say(server.address)

@@ -8,10 +8,10 @@ Which journal a person means.
 
 from __future__ import annotations
 
-import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 from tracker.atomic_files import disk_errors
 from tracker.errors import JournalError
@@ -22,7 +22,7 @@ from tracker.runs.events import Delivery, Ended, Entry, EpochDone, Resumed, Star
 from tracker.runs.find import Called, meant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
 JOURNAL = "journal.jsonl"
@@ -32,8 +32,6 @@ State = Literal["running", "interrupted", "unknown", "finished", "failed", "kill
 
 _STATES: dict[str, State] = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "killed"}
 _ID = re.compile("[0-9a-f]{32}")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +137,52 @@ def _read_once(folder: Path) -> Journal:
     )
 
 
-def journals(folder: Path) -> tuple[Journal, ...]:
-    """Read all journals in a folder; one that cannot be read costs a warning, and so does a folder that cannot.
+@dataclass(frozen=True, slots=True)
+class Journals(Sequence[Journal]):
+    """The journals of a folder.
 
     Parameters
     ----------
-    folder : Path
-        May be missing: it holds none then.
-
-    Returns
-    -------
-    tuple of Journal
+    found : tuple of Journal
         By the time they were started.
+    problems : tuple of str
+        What cannot be read of the folder, in sentences of one line: a whole journal, or lines of one.
     """
-    return _in_order(_folders(folder))
+
+    found: tuple[Journal, ...]
+    problems: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @overload
+    def __getitem__(self, index: int) -> Journal: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Journal, ...]: ...
+    def __getitem__(self, index: int | slice) -> Journal | tuple[Journal, ...]:
+        return self.found[index]
+
+    def where(self, keep: Callable[[Journal], bool]) -> Journals:
+        """Return some of the journals, with all of the problems."""
+        return Journals(tuple(filter(keep, self.found)), self.problems)
 
 
-def unsettled(folder: Path) -> tuple[Journal, ...]:
-    """Read the journals in a folder that still want something: they did not end, or no store has all of them.
+def journals(folder: Path) -> Journals:
+    """Read all journals in a folder; a missing folder has none.
 
-    The others are told by their last line, so that a thousand old runs cost next to nothing; otherwise as `journals`.
+    One that cannot be read is left out and named among the problems.
     """
-    doubtful = _in_order(path for path in _folders(folder) if not _is_settled(path))
-    return tuple(journal for journal in doubtful if journal.unsent or not journal.ended)
+    return _read_folder(folder, lambda _folder: True)
+
+
+def unsettled(folder: Path) -> Journals:
+    """Read the journals in a folder of runs that did not end, or of which no store has everything.
+
+    The others are recognised by their last line, so that a thousand old runs cost next to nothing; otherwise as
+    `journals`.
+    """
+    doubtful = _read_folder(folder, lambda path: not _is_settled(path))
+    return doubtful.where(lambda journal: bool(journal.unsent or not journal.ended))
 
 
 def is_id(text: str) -> bool:
@@ -199,36 +220,33 @@ def _end(entries: tuple[Entry, ...]) -> Ended | None:
     return None
 
 
-def _folders(folder: Path) -> list[Path]:
+def _read_folder(folder: Path, is_wanted: Callable[[Path], bool]) -> Journals:
+    found, problems = [], []
     try:
         with disk_errors("read the journals in", folder):
-            return [path for path in folder.iterdir() if is_id(path.name)]
+            paths = [path for path in folder.iterdir() if is_id(path.name)]
     except JournalError as error:
-        _warn_unless_missing(error)
+        return Journals((), tuple(_problem(error)))
+    for path in sorted(filter(is_wanted, paths)):
+        try:
+            found.append(read(path))
+        except JournalError as error:
+            problems += _problem(error)
+        else:
+            problems += _lost_lines(found[-1])
+    return Journals(tuple(sorted(found, key=lambda journal: (journal.started.time, journal.id))), tuple(problems))
+
+
+def _problem(error: JournalError) -> list[str]:
+    """Return what cannot be read; what is not there, or no longer, is no problem."""
+    return [] if isinstance(error.__cause__, FileNotFoundError) else [str(error)]
+
+
+def _lost_lines(journal: Journal) -> list[str]:
+    if not journal.lost:
         return []
-
-
-def _in_order(folders: Iterable[Path]) -> tuple[Journal, ...]:
-    read_well = [journal for folder in folders if (journal := _read_or_warn(folder))]
-    return tuple(sorted(read_well, key=lambda journal: (journal.started.time, journal.id)))
-
-
-def _read_or_warn(folder: Path) -> Journal | None:
-    try:
-        journal = read(folder)
-    except JournalError as error:
-        _warn_unless_missing(error)
-        return None
-    if journal.lost:
-        lines = ", ".join(map(str, journal.lost))
-        logger.warning("%s is damaged: what line %s of it said is lost, all else is there", folder / JOURNAL, lines)
-    return journal
-
-
-def _warn_unless_missing(error: JournalError) -> None:
-    """Warn of what is there and cannot be read; what is not there, or no longer, is none."""
-    if not isinstance(error.__cause__, FileNotFoundError):
-        logger.warning("%s", error)
+    lines = ", ".join(map(str, journal.lost))
+    return [f"{journal.folder / JOURNAL} is damaged: what line {lines} of it said is lost, all else is there"]
 
 
 def _is_settled(folder: Path) -> bool:

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker import __version__
-from tracker.cli.console import counting, notice, some, warn
-from tracker.cli.options import cache_folder
 from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, read_dataset
 from tracker.data.splits import Split, cut_groups, divide
 from tracker.data.splits import fingerprint as split_fingerprint
 from tracker.errors import DataError
 from tracker.features.decode import AudioFault
 from tracker.features.extract import extract
+from tracker.recording.locations import cache_folder
+from tracker.recording.reporter import some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tracker.recording.reporter import Reporter
     from tracker.runs import Spectrogram, SplitPlan
     from tracker.training.batches import Image
 
@@ -61,7 +62,7 @@ def identity(prepared: Prepared) -> dict[str, str]:
     }
 
 
-def prepare(data: Path | None, split_plan: SplitPlan, spectrogram: Spectrogram) -> Prepared:
+def prepare(data: Path | None, split_plan: SplitPlan, spectrogram: Spectrogram, reporter: Reporter) -> Prepared:
     """Read, check and divide a dataset; nothing but the cache is written.
 
     Raises
@@ -69,15 +70,15 @@ def prepare(data: Path | None, split_plan: SplitPlan, spectrogram: Spectrogram) 
     DataError
         If the dataset is not fit to train on.
     """
-    dataset = _read(data)
-    with counting("reading", len(dataset.clips)) as progress:
+    dataset = _read(data, reporter)
+    with reporter.progress("reading", len(dataset.clips)) as progress:
         hashes = hash_clips(dataset, progress)
-    images, faults = _images(dataset, hashes, spectrogram)
-    _leave_out(faults, len(dataset.clips))
+    images, faults = _images(dataset, hashes, spectrogram, reporter)
+    _leave_out(faults, len(dataset.clips), reporter)
     usable = dataset.without(faults)
     split = divide(usable, split_plan)
-    _warn_of_duplicates(split, hashes)
-    _warn_of_cut_groups(split)
+    _warn_of_duplicates(split, hashes, reporter)
+    _warn_of_cut_groups(split, reporter)
     return Prepared(
         source=str(data) if data else DEMO,
         dataset=usable,
@@ -88,30 +89,30 @@ def prepare(data: Path | None, split_plan: SplitPlan, spectrogram: Spectrogram) 
     )
 
 
-def _read(data: Path | None) -> Dataset:
+def _read(data: Path | None, reporter: Reporter) -> Dataset:
     if data:
         return read_dataset(data)
     from tracker.data.demo import demo_dataset
 
-    notice("no --data given: training on the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
-    with counting("making the demo set", None) as progress:
+    reporter.log("no --data given: training on the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
+    with reporter.progress("making the demo set", None) as progress:
         return demo_dataset(cache_folder(), progress)
 
 
 def _images(
-    dataset: Dataset, hashes: Mapping[str, str], spectrogram: Spectrogram
+    dataset: Dataset, hashes: Mapping[str, str], spectrogram: Spectrogram, reporter: Reporter
 ) -> tuple[dict[str, Image], dict[str, AudioFault]]:
     """Return the image of each clip, and what is wrong with those that have none."""
     files = [(clip.file, hashes[clip.path]) for clip in dataset.clips]
-    with counting("features", len(files)) as progress:
-        results = extract(files, spectrogram, cache_folder(), progress, warn)
+    with reporter.progress("features", len(files)) as progress:
+        results = extract(files, spectrogram, cache_folder(), progress, reporter.warn)
     by_path = dict(zip((clip.path for clip in dataset.clips), results, strict=True))
     faults = {path: result for path, result in by_path.items() if isinstance(result, AudioFault)}
     images = {path: result for path, result in by_path.items() if not isinstance(result, AudioFault)}
     return images, faults
 
 
-def _leave_out(faults: Mapping[str, AudioFault], clips: int) -> None:
+def _leave_out(faults: Mapping[str, AudioFault], clips: int, reporter: Reporter) -> None:
     """Name the clips that cannot be used, and refuse the dataset where they are too many."""
     if not faults:
         return
@@ -120,22 +121,22 @@ def _leave_out(faults: Mapping[str, AudioFault], clips: int) -> None:
         raise DataError(
             f"{len(faults)} of {clips} clips cannot be used, more than a tenth: {named}; mend or remove these files"
         )
-    warn(f"left out {len(faults)} of {clips} clips that cannot be used: {named}")
+    reporter.warn(f"left out {len(faults)} of {clips} clips that cannot be used: {named}")
 
 
-def _warn_of_duplicates(split: Split, hashes: Mapping[str, str]) -> None:
+def _warn_of_duplicates(split: Split, hashes: Mapping[str, str], reporter: Reporter) -> None:
     """Name recordings that stand on both sides of the split: the validation accuracy flatters itself by them."""
     parts = split.parts
     for same in duplicates({path: hashes[path] for path in parts}):
         if len({parts[path] for path in same}) > 1:
-            warn(f"the same recording is in more than one part of the split: {some(same)}")
+            reporter.warn(f"the same recording is in more than one part of the split: {some(same)}")
 
 
-def _warn_of_cut_groups(split: Split) -> None:
+def _warn_of_cut_groups(split: Split, reporter: Reporter) -> None:
     """Name groups on both sides, which only a manifest's own split or folds can bring about."""
     cut = cut_groups(split)
     if cut:
-        warn(
+        reporter.warn(
             "clips of one group are in more than one part of the manifest's own split, so that the validation accuracy "
             f"flatters itself: {some(cut)}"
         )

@@ -1,27 +1,23 @@
-"""The runs of an experiment: those of the store, and those that only their journals have yet."""
+"""The runs of an experiment: those in the store, and those that only their journals have so far."""
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, overload
 
-from tracker.cli.console import complain, some, warn
-from tracker.cli.options import journals_of
 from tracker.errors import StoreError
-from tracker.journal.reader import ARTIFACTS, journals, unsettled
-from tracker.runs import INTERRUPTED, UNSENT_TAG
-from tracker.store import GoneError
+from tracker.journal.reader import ARTIFACTS, unsettled
+from tracker.recording.locations import HOST_TAG, check_not_gone, is_for, journals_folder
+from tracker.recording.reporter import some
+from tracker.runs import INTERRUPTED, UNSENT_TAG, Run
+from tracker.store import Experiment, GoneError, run_of_journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from tracker.journal.reader import Journal
-    from tracker.runs import Run
-    from tracker.store import Experiment
-    from tracker.store.location import Location
+    from tracker.store import Store, UnreadableArtifact
 
 _STATUS = {
     "finished": "FINISHED",
@@ -32,123 +28,92 @@ _STATUS = {
     "interrupted": INTERRUPTED,
 }
 
-HOST_TAG = "tracker.elsewhere"
-"""On a run of which nobody here knows whether it goes on: the host that it was begun on."""
 
-
-def read_all(location: Location, experiment: str, *, by_epoch: int) -> Experiment:
-    """Read an experiment's runs.
+@dataclass(frozen=True, eq=False)
+class ExperimentRuns(Sequence[Run]):
+    """The runs of an experiment, in the order in which they were started.
 
     Parameters
     ----------
-    location : Location
+    name : str
+        The experiment's.
+    tags : mapping of str to str
+        The experiment's; ``tracker.metric`` is its primary metric.
+    runs : tuple of Run
+        By the time they were started, then by id.
+    problems : tuple of str
+        What could not be read, in sentences of one line.
+    """
+
+    name: str
+    tags: Mapping[str, str]
+    runs: tuple[Run, ...]
+    problems: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Run, ...]: ...
+    def __getitem__(self, index: int | slice) -> Run | tuple[Run, ...]:
+        return self.runs[index]
+
+
+def load_runs(store: Store, experiment: str, *, by_epoch: int) -> ExperimentRuns:
+    """Read an experiment's runs from its store and from the journals beside it.
+
+    Parameters
+    ----------
+    store : Store
     experiment : str
     by_epoch : int
-        As in `read_experiment`.
+        As in `Store.read`.
 
     Raises
     ------
     StoreError
-        If the store cannot be read and no journal holds a run that it lacks, or it is gone with what it had.
+        If the store cannot be read and no journal has a run that it lacks, or it is gone with what it had.
     """
-    from tracker.store import Experiment
-    from tracker.store.reader import read_experiment
     from tracker.store.run_from_journal import JOURNAL_TAG
 
-    journalled = _unsettled(location)
-    waiting = [journal for journal in journalled if journal.started.experiment == experiment]
-    kept = {run.run_id: run for run in map(_run, waiting)}
+    journals = unsettled(journals_folder(store)).where(is_for(store))
+    waiting = [journal for journal in journals if journal.started.experiment == experiment]
+    from_journals = {run.run_id: run for run in map(_run_of_journal, waiting)}
+    problems = list(journals.problems)
     try:
-        held = read_experiment(location, experiment, by_epoch=by_epoch)
+        stored = store.read(experiment, by_epoch=by_epoch)
     except StoreError as error:
-        check_not_gone(location)
+        check_not_gone(store)
         if not waiting:
-            raise StoreError(f"{error}{_of_others(journalled)}") from error
-        if not (isinstance(error, GoneError) or _has_no_file(location)):
-            warn(f"{error}; what is shown are the runs that were not sent to it yet")
-        held = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
-    others = [run for run in held.runs if not {run.run_id, run.tags.get(JOURNAL_TAG)} & kept.keys()]
-    runs = sorted((*others, *kept.values()), key=lambda run: (run.started or 0, run.run_id))
-    return replace(held, runs=tuple(runs))
+            raise StoreError("; ".join([f"{error}{_other_experiments(journals)}", *problems])) from error
+        if not (isinstance(error, GoneError) or store.has_no_file):
+            problems.append(f"{error}; what is shown are the runs that were not sent to it yet")
+        stored = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
+    others = [run for run in stored.runs if not {run.run_id, run.tags.get(JOURNAL_TAG)} & from_journals.keys()]
+    runs = sorted((*others, *from_journals.values()), key=lambda run: (run.started or 0, run.run_id))
+    return ExperimentRuns(stored.name, stored.tags, tuple(runs), (*problems, *_unreadable(stored.unreadable)))
 
 
-def _of_others(journalled: Sequence[Journal]) -> str:
-    """Name the experiments of which journals hold what the store has not got, if there are any."""
-    names = sorted({repr(journal.started.experiment) for journal in journalled if journal.unsent})
+def _unreadable(artifacts: Sequence[UnreadableArtifact]) -> list[str]:
+    """Name the artifacts that were logged and cannot be read: what needs them is not known."""
+    if not artifacts:
+        return []
+    names = [f"{one.path} of run {one.run_id[:8]} ({one.reason})" for one in artifacts]
+    what = "1 artifact cannot be read and is" if len(names) == 1 else f"{len(names)} artifacts cannot be read and are"
+    return [f"{what} left out: {some(names)}"]
+
+
+def _other_experiments(journals: Sequence[Journal]) -> str:
+    """Name the experiments whose journals have runs that the store lacks, if there are any."""
+    names = sorted({repr(journal.started.experiment) for journal in journals if journal.unsent})
     return f"; runs that were not sent to it yet: see --experiment {some(names)}" if names else ""
 
 
-def _has_no_file(location: Location) -> bool:
-    """Tell whether a store in a file is not made yet, or gone."""
-    return location.database is not None and not location.database.exists()
-
-
-@contextmanager
-def complaining_of_unread() -> Iterator[list[str]]:
-    """Complain of journals that cannot be read, one line each, rather than let their reader warn of them.
-
-    Yields
-    ------
-    list of str
-        What was complained of so far.
-    """
-    said: list[str] = []
-
-    class Complaints(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
-            complain(said[-1])
-
-    reader, complaints = logging.getLogger("tracker.journal"), Complaints(logging.WARNING)
-    reader.addHandler(complaints)
-    try:
-        yield said
-    finally:
-        reader.removeHandler(complaints)
-
-
-def check_not_gone(location: Location) -> None:
-    """See that a store is there if runs were sent to it.
-
-    Raises
-    ------
-    StoreError
-        If it is not.
-    """
-    if not _has_no_file(location):
-        return
-    kept = journals(journals_of(location))
-    if any(journal.delivery and store_of(journal).uri == location.uri for journal in kept):
-        raise StoreError(
-            f"the store {location.shown} is gone, and runs were sent to it: bring it back, or let `tracker repair` "
-            "make it anew from the journals"
-        )
-
-
-def store_of(journal: Journal) -> Location:
-    """Return the store that a journal is for; one in a file lies beside the journals, wherever they were moved."""
-    from tracker.store.location import locate
-
-    uri = journal.started.uri
-    beside = journal.folder.parent.parent
-    database = locate(uri, beside).database
-    return locate(str(beside / database.name) if database else uri, beside)
-
-
-def _unsettled(location: Location) -> list[Journal]:
-    """Return the journals of the runs that the store does not have as they are."""
-    return [journal for journal in unsettled(journals_of(location)) if store_of(journal).uri == location.uri]
-
-
-def _run(journal: Journal) -> Run:
-    from tracker.store.run_from_journal import run_of
-
+def _run_of_journal(journal: Journal) -> Run:
     run_id = journal.delivery.run_id if journal.delivery else journal.id
-    run = run_of(journal.entries, _artifacts(journal), run_id, "RUNNING")
+    run = run_of_journal(journal.entries, journal.folder / ARTIFACTS, run_id, "RUNNING")
     unsent = {UNSENT_TAG: "true"} if journal.unsent else {}
     elsewhere = {HOST_TAG: journal.owner.host} if journal.state == "unknown" and journal.owner else {}
     return replace(run, status=_STATUS[journal.state], tags={**run.tags, **unsent, **elsewhere})
-
-
-def _artifacts(journal: Journal) -> Path:
-    return journal.folder / ARTIFACTS

@@ -8,24 +8,30 @@ import os
 import shutil
 import socket
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 import numpy as np
 
-from tracker.cli.console import counted, notice, warn
 from tracker.data.splits import manifest_text
 from tracker.errors import JournalError
 from tracker.journal.upload_state import read_delivery
 from tracker.journal.writer import JournalWriter
 from tracker.recording.prepare import identity
-from tracker.recording.uploader import Courier, let_go
+from tracker.recording.reporter import counted
+from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
 from tracker.runs.logged import DEFAULT_METRIC
-from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
-from tracker.store.limits import TAG_LENGTH, check_start
+from tracker.store import (
+    DATASET,
+    TAG_LENGTH,
+    VALIDATION,
+    VALIDATION_BY_EPOCH,
+    epoch_predictions_npz,
+    now_ms,
+    predictions_csv,
+)
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
 from tracker.training.networks import network_options
@@ -36,8 +42,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tracker.journal.reader import Journal
+    from tracker.recording.locations import LogTarget
     from tracker.recording.prepare import Prepared
-    from tracker.store.location import Location
+    from tracker.recording.reporter import Reporter
     from tracker.training.result import Epoch, Outcome
 
 CHECKPOINTS = "checkpoints"
@@ -50,27 +57,6 @@ KEEP_GOING_TAG = "tracker.keep_going"
 """Marks a run that goes on when the loss is no longer a number, also when it is resumed."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where runs are logged.
-
-    Parameters
-    ----------
-    location : Location
-        The store.
-    journals : Path
-        The folder of their journals.
-    experiment : str
-    offline : bool
-        Whether the store is left alone, until `tracker sync`.
-    """
-
-    location: Location
-    journals: Path
-    experiment: str
-    offline: bool = False
-
-
 class Recorder:
     """Writes a run's journal while it goes on, and has it sent; as a context it ends the run as what it was.
 
@@ -79,12 +65,13 @@ class Recorder:
 
     Parameters
     ----------
-    place : Place
+    target : LogTarget
     name : str
     plan : RunPlan
     prepared : Prepared
     note : str or None
         The person's own words.
+    reporter : Reporter
     interrupted : Journal or None
         Of the run that goes on; None: a new one is begun.
     keep_going : bool
@@ -93,24 +80,26 @@ class Recorder:
 
     def __init__(
         self,
-        place: Place,
+        target: LogTarget,
         name: str,
         plan: RunPlan,
         prepared: Prepared,
         note: str | None,
+        reporter: Reporter,
         interrupted: Journal | None = None,
         *,
         keep_going: bool = False,
     ) -> None:
         self.name = name
         self.keep_going = keep_going
-        self.folder = interrupted.folder if interrupted else place.journals / uuid4().hex
-        self._place = place
+        self.folder = interrupted.folder if interrupted else target.journals / uuid4().hex
+        self._target = target
         self._plan = plan
         self._prepared = prepared
         self._note = note
         self._interrupted = interrupted
-        self._courier = None if place.offline else Courier(place.location, self.folder)
+        self._reporter = reporter
+        self._uploader = None if target.offline else Uploader(target.store, self.folder, reporter)
         self._writer: JournalWriter | None = None
         self._epochs: dict[int, Mapping[str, float]] = {}
 
@@ -140,17 +129,17 @@ class Recorder:
         StoreError
             If MLflow would cut or refuse one of them; nothing is begun then.
         """
-        told = self._courier.wake if self._courier else lambda: None
+        on_append = self._uploader.wake if self._uploader else lambda: None
         if self._interrupted:
-            self._writer = JournalWriter.reopen(self.folder, told)
+            self._writer = JournalWriter.reopen(self.folder, on_append)
             self._go_on(self._interrupted)
         else:
             started = self._started()
-            check_start(started)
-            self._writer = JournalWriter.create(self.folder, started, told)
+            self._target.store.check_start(started)
+            self._writer = JournalWriter.create(self.folder, started, on_append)
         self._attach_data()
-        if self._courier:
-            self._courier.start()
+        if self._uploader:
+            self._uploader.start()
 
     def log_epoch(self, epoch: Epoch) -> None:
         """Write an epoch whose checkpoint is safe; one that the journal has, it has as it was first trained."""
@@ -187,14 +176,14 @@ class Recorder:
         except JournalError as lost:
             if error is None:
                 raise
-            warn(str(lost))
+            self._reporter.warn(str(lost))
         else:
             if error is None:
                 shutil.rmtree(self.checkpoints, ignore_errors=True)
         finally:
             self._writer.close()
-            if self._courier:
-                self._courier.finish()
+            if self._uploader:
+                self._uploader.finish()
         self._tell(error)
 
     def _tell(self, error: BaseException | None) -> None:
@@ -202,21 +191,23 @@ class Recorder:
         if error is not None:
             ended = "failed" if isinstance(error, Exception) else "was interrupted"
             done = counted(len(self._epochs), "epoch")
-            notice(
+            self._reporter.log(
                 f"run {self.run_id} ({self.name}) {ended} after {done}; what it had is logged, and "
                 f"`tracker resume {self.run_id}` goes on with it"
             )
-        if not let_go(self.folder):
-            why = " (--offline)" if self._place.offline else ""
-            notice(f"run {self.name} is not sent to the store yet{why}: `tracker sync` sends it from {self.folder}")
+        if not drop_uploaded_artifacts(self.folder):
+            why = " (--offline)" if self._target.offline else ""
+            self._reporter.log(
+                f"run {self.name} is not sent to the store yet{why}: `tracker sync` sends it from {self.folder}"
+            )
 
     def _started(self) -> Started:
         prepared, split = self._prepared, self._prepared.split
         parts = (("training", split.training), ("validation", split.validation))
         return Started(
             time=now_ms(),
-            uri=self._place.location.uri,
-            experiment=self._place.experiment,
+            uri=self._target.store.uri,
+            experiment=self._target.experiment,
             name=self.name,
             metric=DEFAULT_METRIC,
             params=self._plan.params(),
@@ -267,9 +258,9 @@ class Recorder:
         self.writer.append(Tagged({"mlflow.note.content": kept}))
 
     def _attach_model(self, outcome: Outcome) -> None:
-        from tracker.store.client import save_keras_model
-
-        self.writer.attach_folder(MODEL, lambda folder: save_keras_model(folder, outcome.model, outcome.example))
+        self.writer.attach_folder(
+            MODEL, lambda folder: self._target.store.save_model(folder, outcome.model, outcome.example)
+        )
 
     def _as_run(self, outcome: Outcome) -> Run:
         """Return the run as a reader of the store will find it."""

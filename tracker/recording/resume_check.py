@@ -6,11 +6,11 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from tracker.cli.console import some
 from tracker.data.splits import manifest_text
 from tracker.journal.reader import ARTIFACTS
 from tracker.recording.prepare import identity
 from tracker.recording.recorder import ENVIRONMENT, environment_text
+from tracker.recording.reporter import some
 from tracker.store import DATASET
 from tracker.training.environment import differences
 

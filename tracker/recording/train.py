@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import signal
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.cli.console import epochs, notice, say, some, tell_of_interrupted, warn
-from tracker.cli.options import journals_of, locate_store
 from tracker.errors import StoreError
 from tracker.journal.reader import unsettled
+from tracker.recording.locations import interrupted_message
 from tracker.recording.prepare import Prepared, identity, prepare
-from tracker.recording.recorder import Place, Recorder, run_name
+from tracker.recording.recorder import Recorder, run_name
+from tracker.recording.reporter import some
 from tracker.runs import FINISHED, Run, RunPlan, number_text
-from tracker.store import BusyError, StoreState
-from tracker.store.sqlite_state import refusal, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,95 +23,101 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from tracker.data.dataset import Clip
-    from tracker.store.location import Location
+    from tracker.recording.locations import LogTarget
+    from tracker.recording.reporter import Reporter
     from tracker.training.batches import LabelledImages, TrainingData
     from tracker.training.result import Epoch
 
 
 @dataclass(frozen=True)
-class Request:
-    """What ``tracker run`` was asked for: plans that differ in the seed alone."""
+class TrainingRequest:
+    """What is to be trained: plans that differ in the seed alone.
+
+    Parameters
+    ----------
+    plans : tuple of RunPlan
+    data : Path or None
+        A folder or a manifest; None: the built-in demo set.
+    target : LogTarget
+    name : str or None
+        Of each run; None: its configuration in short.
+    note : str or None
+        The person's own words.
+    reuse : bool
+        Whether a finished run of the same plan, data and version is taken instead of training it again.
+    keep_going : bool
+        Whether training continues when the loss is not a finite number.
+    """
 
     plans: tuple[RunPlan, ...]
     data: Path | None
-    experiment: str
-    tracking_uri: str | None
-    name: str | None
-    note: str | None
-    reuse: bool
-    offline: bool = False
+    target: LogTarget
+    name: str | None = None
+    note: str | None = None
+    reuse: bool = False
     keep_going: bool = False
 
 
-def train_and_log(request: Request) -> None:
-    """Train what is asked for, a run each; prints the runs' ids."""
-    location = locate_store(request.tracking_uri)
-    refuse_unusable(location)
-    place = Place(location, journals_of(location), request.experiment, request.offline)
-    prepared = prepare(request.data, request.plans[0].split, request.plans[0].spectrogram)
-    _warn_of_short_clips(prepared, request.plans[0])
-    for plan in request.plans:
-        finished = _finished_run(location, request.experiment, plan, prepared) if request.reuse else None
-        if finished:
-            notice(f"reusing run {finished.name}: same configuration, seed, data and version")
-            say(finished.run_id)
-        else:
-            _tell_of_interrupted(place, plan)
-            name = request.name or run_name(plan)
-            recorder = Recorder(place, name, plan, prepared, request.note, keep_going=request.keep_going)
-            say(train_recorded(recorder, plan, prepared))
-
-
-def _tell_of_interrupted(place: Place, plan: RunPlan) -> None:
-    """Name the interrupted runs of the same plan: going on with one takes less than training anew."""
-    for journal in unsettled(place.journals):
-        first = journal.started
-        if journal.state == "interrupted" and (first.experiment, first.params) == (place.experiment, plan.params()):
-            tell_of_interrupted(first.name, journal.id)
-
-
-def refuse_unusable(location: Location) -> None:
-    """Refuse a store that could never take a run before anything is trained; one that is only away will do.
+def train_plans(request: TrainingRequest, reporter: Reporter) -> Iterator[str]:
+    """Train and log a run for each plan, one after the other; yields the id of each as soon as it is done.
 
     Raises
     ------
-    StoreError
-        If it is of another version, or none.
+    TrackerError
+        If the store can never accept a run, the data is not fit to train on, or a training fails.
     """
-    if location.database:
-        try:
-            state = state_of(location.database)
-        except BusyError:
-            return  # whoever sends the run tries again
-        if state in {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}:
-            raise StoreError(refusal(location.database, state))
+    target = request.target
+    target.store.check_usable()
+    prepared = prepare(request.data, request.plans[0].split, request.plans[0].spectrogram, reporter)
+    _warn_of_short_clips(prepared, request.plans[0], reporter)
+    for plan in request.plans:
+        finished = _finished_run(target, plan, prepared) if request.reuse else None
+        if finished:
+            reporter.log(f"reusing run {finished.name}: same configuration, seed, data and version")
+            yield finished.run_id
+        else:
+            _log_interrupted(target, plan, reporter)
+            name = request.name or run_name(plan)
+            recorder = Recorder(target, name, plan, prepared, request.note, reporter, keep_going=request.keep_going)
+            yield train_recorded(recorder, plan, prepared, reporter)
 
 
-def _finished_run(location: Location, experiment: str, plan: RunPlan, prepared: Prepared) -> Run | None:
-    """Return a finished run of the same plan, data and version, if the store holds one."""
-    from tracker.recording.read_runs import read_all
+def _log_interrupted(target: LogTarget, plan: RunPlan, reporter: Reporter) -> None:
+    """Name the interrupted runs of the same plan: continuing one takes less time than training it again."""
+    found = unsettled(target.journals)
+    for problem in found.problems:
+        reporter.warn(problem)
+    for journal in found:
+        first = journal.started
+        if journal.state == "interrupted" and (first.experiment, first.params) == (target.experiment, plan.params()):
+            reporter.log(interrupted_message(first.name, journal.id, target.named_store))
+
+
+def _finished_run(target: LogTarget, plan: RunPlan, prepared: Prepared) -> Run | None:
+    """Return a finished run of the same plan, data and version, if there is one."""
+    from tracker.recording.read_runs import load_runs
 
     try:
-        runs = read_all(location, experiment, by_epoch=0).runs
+        runs = load_runs(target.store, target.experiment, by_epoch=0)
     except StoreError:
-        return None  # there is nothing to reuse; what else may be wrong with the store, opening it will tell
-    asked, told = plan.params(), identity(prepared)
-    for run in runs:
-        if run.status == FINISHED and run.params == asked and told.items() <= run.tags.items():
-            return run
-    return None
+        return None  # there is nothing to reuse; opening the store will say what else may be wrong with it
+    params, tags = plan.params(), identity(prepared)
+    return next(
+        (run for run in runs if run.status == FINISHED and run.params == params and tags.items() <= run.tags.items()),
+        None,
+    )
 
 
-def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared) -> str:
-    """Train one plan, or go on with it, and return the run's id."""
+def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared, reporter: Reporter) -> str:
+    """Train one plan, or continue it, and return the run's id."""
     from tracker.training.fit import train
 
     diverged: list[int] = []
-    with _terminated_like_interrupted(), recorder, epochs(recorder.name, plan.configuration.epochs) as display:
+    with _sigterm_as_interrupt(), recorder, reporter.epochs(recorder.name, plan.configuration.epochs) as progress:
 
         def on_epoch(epoch: Epoch) -> None:
             recorder.log_epoch(epoch)
-            display.on_epoch(epoch)
+            progress.on_epoch(epoch)
             if not all(map(math.isfinite, epoch.metrics.values())):
                 diverged.append(epoch.number)
 
@@ -121,20 +126,20 @@ def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared) -> str
             _training_data(prepared),
             on_start=recorder.start,
             on_epoch=on_epoch,
-            on_batch=display.on_batch,
+            on_batch=progress.on_batch,
             checkpoints=recorder.checkpoints,
             keep_going=recorder.keep_going,
         )
         recorder.log_outcome(outcome)
     if diverged:
-        _warn_of_diverged(recorder.name, diverged, outcome.kept_epoch)
+        reporter.warn(_diverged(recorder.name, diverged, outcome.kept_epoch))
     return recorder.run_id
 
 
-def _warn_of_diverged(name: str, epochs: Sequence[int], kept: int) -> None:
-    """Say what ``--keep-going`` has gone on from."""
+def _diverged(name: str, epochs: Sequence[int], kept: int) -> str:
+    """Say what ``--keep-going`` has passed over."""
     named = f"epoch{'s' if len(epochs) > 1 else ''} {some([str(number) for number in epochs])}"
-    warn(f"run {name} diverged: its loss was no finite number in {named}; its weights are those of epoch {kept}")
+    return f"run {name} diverged: its loss was no finite number in {named}; its weights are those of epoch {kept}"
 
 
 def _training_data(prepared: Prepared) -> TrainingData:
@@ -151,7 +156,7 @@ def _training_data(prepared: Prepared) -> TrainingData:
     return TrainingData(labelled(split.training), labelled(split.validation), prepared.dataset.classes)
 
 
-def _warn_of_short_clips(prepared: Prepared, plan: RunPlan) -> None:
+def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) -> None:
     """Name the clips that are padded, once for all seeds."""
     from tracker.training.batches import short_clips
 
@@ -159,16 +164,19 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan) -> None:
     if short:
         seconds = number_text(plan.configuration.segment_s)
         what = "1 clip is" if len(short) == 1 else f"{len(short)} clips are"
-        warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
+        reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: with what it has."""
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does, with what it has; only the main thread can set a signal handler."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Sending a journal to the store beside the training, which never waits for it."""
+"""Journals sent to their store: in the background while a run grows, or afterwards in one go."""
 
 from __future__ import annotations
 
@@ -6,90 +6,110 @@ import shutil
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.atomic_files import disk_errors
-from tracker.cli.console import notice, warn
 from tracker.errors import TrackerError
 from tracker.journal.format import from_lines
-from tracker.journal.reader import ARTIFACTS, JOURNAL, read
+from tracker.journal.reader import ARTIFACTS, JOURNAL, read, unsettled
 from tracker.journal.upload_state import read_delivery, sending, write_delivery
+from tracker.recording.locations import check_not_gone, journals_folder, store_of
 from tracker.store import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from tracker.journal.reader import Journal
+    from tracker.recording.reporter import Reporter
     from tracker.runs.events import Delivery, Entry
-    from tracker.store.location import Location
-    from tracker.store.upload import Sender
+    from tracker.store import Store, Upload
 
-REST_S = 5.0
-"""How long a store is left alone after it took something: several short epochs are then one call."""
+BATCH_INTERVAL_S = 5.0
+"""Between uploads, so that several short epochs share one request."""
 
-PAUSES_S = (2.0, 5.0, 15.0, 60.0)
-"""How long a store that is away is left alone: after the first failure in a row, the second, and so on."""
+RETRY_PAUSES_S = (2.0, 5.0, 15.0, 60.0)
+"""After the first failure in a row, the second, and so on."""
 
-PATIENCE_S = 60.0
-"""How long the end of a run waits for a store that takes nothing: a large artifact may take its time."""
+DRAIN_TIMEOUT_S = 60.0
+"""How long the end of a run waits for a store that accepts nothing: a large artifact may take its time."""
 
-SILENCE_S = 5.0
-"""How much of that it waits without a word."""
+QUIET_WAIT_S = 5.0
+"""How much of that passes without a message."""
 
-TURN_S = 1.0
-"""Pause between looks whether another process, such as `tracker sync`, still sends the journal."""
+LOCK_POLL_S = 1.0
+"""Between checks whether another process, such as `tracker sync`, is still sending the journal."""
 
 
-@contextmanager
-def sender_of(
-    location: Location, folder: Path, saved: Callable[[], None] = lambda: None, *, anew: bool = False
-) -> Iterator[Sender | None]:
-    """Be the one that sends a journal, as a context.
+@dataclass(frozen=True)
+class UploadResult:
+    """What came of sending one run.
 
     Parameters
     ----------
-    location : Location
-    folder : Path
-        The journal's.
-    saved : callable
-        Told whenever the store has taken something.
-    anew : bool
-        Whether to send it as if nothing of it had been sent.
+    journal : Journal
+        As it was before.
+    run_id : str or None
+        The run's id in the store, if the store has all of the run now.
+    error : str or None
+        Why it was not sent. If both are None, another process is sending it.
+    """
+
+    journal: Journal
+    run_id: str | None = None
+    error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.journal.started.name
+
+
+@dataclass(frozen=True)
+class JournalProblem:
+    """Something that cannot be read in the folder of the journals, in one line."""
+
+    message: str
+
+
+def sync_runs(store: Store) -> Iterator[UploadResult | JournalProblem]:
+    """Send every run that is kept beside a store and not, or not wholly, in it.
+
+    It may be called at any time and stopped at any moment; the next call continues.
 
     Yields
     ------
-    Sender or None
-        None where another process is at it.
+    UploadResult or JournalProblem
+        One for each run, as soon as it is done; none if everything is in the store.
 
     Raises
     ------
-    JournalError
-        If the folder cannot be written to.
+    StoreError
+        If the store is gone with what was sent to it, and nothing is left to send.
     """
-    from tracker.store.upload import Sender
-
-    def save(delivery: Delivery) -> None:
-        write_delivery(folder, delivery)
-        saved()
-
-    with sending(folder) as mine:
-        known = read_delivery(folder) if mine and not anew else None
-        yield Sender(location, folder.name, known, save) if mine else None
+    waiting = unsettled(journals_folder(store)).where(lambda journal: bool(journal.unsent))
+    yield from map(JournalProblem, waiting.problems)
+    if not waiting and not waiting.problems:
+        check_not_gone(store)
+    yield from map(_sync_run, waiting)
 
 
-def deliver(location: Location, folder: Path) -> Delivery | None:
-    """Bring what a journal holds to a store, now and in one go.
+def _sync_run(journal: Journal) -> UploadResult:
+    try:
+        delivery = send(store_of(journal), journal.folder)
+    except TrackerError as error:
+        return UploadResult(journal, error=str(error))
+    return UploadResult(journal, delivery.run_id if delivery else None)
 
-    Parameters
-    ----------
-    location : Location
-    folder : Path
-        The journal's.
+
+def send(store: Store, folder: Path) -> Delivery | None:
+    """Send what a journal has and its store has not, and return what the store has then.
 
     Returns
     -------
     Delivery or None
-        None where another process is at it.
+        None if another process is sending it.
 
     Raises
     ------
@@ -98,107 +118,140 @@ def deliver(location: Location, folder: Path) -> Delivery | None:
     JournalError
         If the journal cannot be read.
     """
-    with sender_of(location, folder) as sender:
-        if not sender:
+    with open_upload(store, folder) as upload:
+        if not upload:
             return None
-        delivery = sender.send(read(folder).entries, folder / ARTIFACTS)
-    let_go(folder)
+        delivery = upload.send(read(folder).entries, folder / ARTIFACTS)
+    drop_uploaded_artifacts(folder)
     return delivery
 
 
-def let_go(folder: Path) -> bool:
-    """Tell whether a store has all of a journal; what it then has twice, the journal lets go."""
+@contextmanager
+def open_upload(
+    store: Store, folder: Path, on_uploaded: Callable[[], None] = lambda: None, *, from_start: bool = False
+) -> Iterator[Upload | None]:
+    """Lock a journal for sending; yields None if another process is sending it.
+
+    Parameters
+    ----------
+    store : Store
+    folder : Path
+        The journal's.
+    on_uploaded : callable
+        Called whenever the store has accepted something.
+    from_start : bool
+        Whether to send the journal as if nothing of it had been sent.
+
+    Raises
+    ------
+    JournalError
+        If the folder cannot be written to.
+    """
+
+    def save(delivery: Delivery) -> None:
+        write_delivery(folder, delivery)
+        on_uploaded()
+
+    with sending(folder) as is_ours:
+        known = read_delivery(folder) if is_ours and not from_start else None
+        yield store.open_upload(folder.name, known, save) if is_ours else None
+
+
+def drop_uploaded_artifacts(folder: Path) -> bool:
+    """Return whether a journal is fully uploaded; if the run is finished, too, delete its local artifacts."""
     journal = read(folder)
     if journal.state == "finished" and not journal.unsent:
         shutil.rmtree(folder / ARTIFACTS, ignore_errors=True)
     return not journal.unsent
 
 
-class Courier:
-    """Brings what a journal holds to a store, as it grows; as many tries as need be cost one warning and no metric.
+class Uploader:
+    """Uploads a journal in the background as it grows. Retries as often as needed, warns once, never loses a metric.
 
     Parameters
     ----------
-    location : Location
+    store : Store
     folder : Path
         The journal's.
-    patience_s : float, s
-        How long the end of a run waits for a store that takes nothing.
+    reporter : Reporter
+        Called from the uploading thread, too.
+    drain_timeout_s : float, s
+        How long the end of a run waits for a store that accepts nothing.
     """
 
-    def __init__(self, location: Location, folder: Path, patience_s: float = PATIENCE_S) -> None:
-        self._location = location
+    def __init__(
+        self, store: Store, folder: Path, reporter: Reporter, drain_timeout_s: float = DRAIN_TIMEOUT_S
+    ) -> None:
+        self._store = store
         self._folder = folder
-        self._patience_s = patience_s
-        self._account = _Account(folder)
-        self._news = threading.Event()
+        self._reporter = reporter
+        self._drain_timeout_s = drain_timeout_s
+        self._journal = _GrowingJournal(folder)
+        self._grown = threading.Event()
         self._closing = threading.Event()
-        self._steps = 0
+        self._uploads = 0
         self._warned = False
-        self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="uploader", daemon=True)
 
     def start(self) -> None:
-        """Begin; there must be a journal."""
+        """Start uploading; the journal must exist."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Tell that the journal has grown; returns at once."""
-        self._news.set()
+        """Tell the uploader that the journal has grown; returns at once."""
+        self._grown.set()
 
     def finish(self) -> None:
-        """Wait until all has been brought, or patience is at its end; says so where it takes long.
-
-        One that never began has nothing to bring.
-        """
+        """Wait until everything is uploaded, or the store has accepted nothing for `drain_timeout_s`."""
         if self._thread.ident is None:
             return
         self._closing.set()
-        self._news.set()
-        self._thread.join(min(SILENCE_S, self._patience_s))
+        self._grown.set()
+        self._thread.join(min(QUIET_WAIT_S, self._drain_timeout_s))
         if self._thread.is_alive():
-            notice(f"the rest of the run is being sent to {self._location.shown}")
-        steps = -1
-        while self._thread.is_alive() and steps != self._steps:
-            steps = self._steps
-            self._thread.join(self._patience_s)
+            self._reporter.log(f"the rest of the run is being sent to {self._store.shown}")
+        before = -1
+        while self._thread.is_alive() and before != self._uploads:
+            before = self._uploads
+            self._thread.join(self._drain_timeout_s)
         if self._thread.is_alive():
-            self._warn_of_absence(f"the store {self._location.shown} has taken nothing for {self._patience_s:g} s")
+            self._warn_of_absence(f"the store {self._store.shown} has taken nothing for {self._drain_timeout_s:g} s")
 
     def _work(self) -> None:
         try:
-            while not self._brought():
-                time.sleep(TURN_S)
-        except TrackerError as error:  # refused for good: a further try would not help, and it says what would
+            while not self._upload_unless_locked():
+                time.sleep(LOCK_POLL_S)
+        except TrackerError as error:  # refused for good: another try would not help, and the error says what would
             self._warn(f"{error}; the run is kept in {self._folder}")
 
-    def _brought(self) -> bool:
-        """Bring all there is until the run ends; False where another process is at it."""
-        with sender_of(self._location, self._folder, self._taken) as sender:
-            if sender:
-                self._bring(sender)
-            return sender is not None
+    def _upload_unless_locked(self) -> bool:
+        """Upload until the run ends; False if another process is sending the journal."""
+        with open_upload(self._store, self._folder, self._count_upload) as upload:
+            if upload:
+                self._upload_until_closed(upload)
+            return upload is not None
 
-    def _bring(self, sender: Sender) -> None:
+    def _upload_until_closed(self, upload: Upload) -> None:
         failures = 0
         while not self._closing.is_set():
-            self._news.wait()
-            self._news.clear()
-            failures = 0 if self._sent(sender) else failures + 1
+            self._grown.wait()
+            self._grown.clear()
+            failures = 0 if self._try_send(upload) else failures + 1
             if failures:
-                self._news.set()
-            self._closing.wait(PAUSES_S[min(failures, len(PAUSES_S)) - 1] if failures else REST_S)
-        self._sent(sender)
+                self._grown.set()
+            self._closing.wait(RETRY_PAUSES_S[min(failures, len(RETRY_PAUSES_S)) - 1] if failures else BATCH_INTERVAL_S)
+        self._try_send(upload)
 
-    def _sent(self, sender: Sender) -> bool:
+    def _try_send(self, upload: Upload) -> bool:
         try:
-            sender.send(self._account.entries(), self._folder / ARTIFACTS)
+            upload.send(self._journal.entries(), self._folder / ARTIFACTS)
         except UnreachableError as error:
             self._warn_of_absence(error)
             return False
         return True
 
-    def _taken(self) -> None:
-        self._steps += 1
+    def _count_upload(self) -> None:
+        self._uploads += 1
 
     def _warn_of_absence(self, why: object) -> None:
         self._warn(f"{why}; the run is kept in {self._folder}, and `tracker sync` sends it")
@@ -206,11 +259,11 @@ class Courier:
     def _warn(self, message: str) -> None:
         if not self._warned:
             self._warned = True
-            warn(message)
+            self._reporter.warn(message)
 
 
-class _Account:
-    """A journal that grows, read on from where it was read to; whole lines never change."""
+class _GrowingJournal:
+    """Reads a journal on from where it was last read; whole lines never change."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / JOURNAL
@@ -218,10 +271,9 @@ class _Account:
         self._size = 0
 
     def entries(self) -> Sequence[Entry]:
-        """Return all entries that are there by now."""
         with disk_errors("read the journal", self._path), self._path.open("rb") as file:
             file.seek(self._size)
             lines = from_lines(file.read())
-        self._entries += lines.entries[len(self._entries) :]  # those read before stand in it as lost
+        self._entries += lines.entries[len(self._entries) :]  # those read before appear in it as lost
         self._size += lines.size
         return self._entries

@@ -55,7 +55,7 @@ __all__ = [
     "epoch_predictions_npz",
     "now_ms",
     "predictions_csv",
-    "run_from_journal",
+    "run_of_journal",
     "store_at",
     "store_beside",
 ]
@@ -368,7 +368,7 @@ def store_beside(tracking_uri: str, folder: Path) -> Store:
     return store_at(str(folder / database.name) if database else tracking_uri, folder)
 
 
-def run_from_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, status: str) -> Run:
+def run_of_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, status: str) -> Run:
     """Return the run of a journal as a store gives it back after the upload.
 
     Parameters

@@ -1,0 +1,133 @@
+"""What the application tells whoever called it: messages, warnings and progress.
+
+A `Reporter` is passed in, so that nothing here knows a terminal: the command line draws bars, a notebook prints lines,
+a script listens to a logger or to nothing at all.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from typing import TextIO
+
+    from tracker.training.result import Epoch
+
+
+class EpochProgress(Protocol):
+    """Follows one training."""
+
+    def on_batch(self, done: int, total: int) -> None:
+        """Receive how many of an epoch's batches are done."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Receive the epoch that has just ended."""
+
+
+class Reporter(Protocol):
+    """Receives what happens; all of it may be ignored, nothing depends on it. It may be called from any thread."""
+
+    def log(self, message: str) -> None:
+        """Receive in one line what is being done."""
+
+    def warn(self, message: str) -> None:
+        """Receive in one line what a person should know before trusting the result."""
+
+    def progress(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int, int], None]]:
+        """Follow a task; gives a callback that takes (done, total)."""
+
+    def epochs(self, name: str, limit: int) -> AbstractContextManager[EpochProgress]:
+        """Follow the training of the run `name`, which lasts at most `limit` epochs."""
+
+
+class SilentReporter:
+    """Ignores everything."""
+
+    def log(self, message: str) -> None:
+        """Ignore a message."""
+
+    def warn(self, message: str) -> None:
+        """Ignore a warning."""
+
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:  # noqa: ARG002  (as `Reporter` has it)
+        """Ignore progress."""
+        yield lambda done, of: None  # noqa: ARG005  (called by position)
+
+    @contextmanager
+    def epochs(self, name: str, limit: int) -> Iterator[EpochProgress]:  # noqa: ARG002  (as `Reporter` has it)
+        """Log a line an epoch."""
+        yield _EpochLines(self, limit)
+
+
+class LoggingReporter(SilentReporter):
+    """Sends messages to a logger as INFO and warnings as WARNING: by default only warnings are seen."""
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logger or logging.getLogger("tracker")
+
+    def log(self, message: str) -> None:
+        """Log a message."""
+        self._logger.info("%s", message)
+
+    def warn(self, message: str) -> None:
+        """Log a warning."""
+        self._logger.warning("%s", message)
+
+
+class PrintReporter(SilentReporter):
+    """Prints a line a message, as suits a notebook."""
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._file = file
+
+    def log(self, message: str) -> None:
+        """Print a message."""
+        stream = self._file or sys.stdout
+        stream.write(f"{message}\n")
+        stream.flush()
+
+    def warn(self, message: str) -> None:
+        """Print a warning."""
+        self.log(f"warning: {message}")
+
+
+class _EpochLines:
+    def __init__(self, reporter: Reporter, limit: int) -> None:
+        self._reporter = reporter
+        self._limit = limit
+
+    def on_batch(self, done: int, total: int) -> None:
+        pass
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        self._reporter.log(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}")
+
+
+def epoch_summary(epoch: Epoch) -> str:
+    """Return an epoch's losses, accuracy and learning rate in one line."""
+    metrics = epoch.metrics
+    return (
+        f"loss {metrics['loss']:.3f}  val_loss {metrics['val_loss']:.3f}  "
+        f"val_accuracy {metrics['val_accuracy']:.3f}  lr {metrics['learning_rate']:.2g}"
+    )
+
+
+_NAMED = 5
+"""How many things a one-line message names."""
+
+
+def some(names: Sequence[str]) -> str:
+    """Join the first few names, and count the rest."""
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted(number: int, what: str) -> str:
+    """Return ``1 epoch``, ``3 epochs``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
