@@ -328,7 +328,7 @@ def whole_journal(artifacts: Path) -> list[Entry]:
         Measured(START + 4_000, {"best_epoch": 2, "best_val_loss": 0.5}),
         Attached(VALIDATION),
         Attached(VALIDATION_BY_EPOCH),
-        Tagged({"mlflow.note.content": "what came out"}),
+        Tagged({"tracker.note": "what came out"}),
         Attached("model"),
         Ended(START + 5_000, "FINISHED"),
     ]

@@ -225,15 +225,15 @@ class TestBuildReport:
 
     def test_leaves_out_a_run_that_only_holds_others_together(self) -> None:
         sweep = replace(run_of(1, {"space": "lr: 0.1, 0.2"}), curves={}, validation=None)
-        child = {"mlflow.parentRunId": sweep.run_id}
-        runs = [run_of(i, {"lr": f"0.{i}"}, tags=child) for i in (2, 3)]
+        runs = [replace(run_of(i, {"lr": f"0.{i}"}), parent_id=sweep.run_id) for i in (2, 3)]
         report = build_report("tracker", [sweep, *runs])
         assert [entry.run.name for entry in report.entries] == ["run-2", "run-3"]
         assert report.excluded[0].reason == "only holds other runs together and trained nothing itself"
 
     def test_keeps_a_parent_that_trained(self) -> None:
         parent = run_of(1, {"lr": "0.1"})
-        report = build_report("tracker", [parent, run_of(2, {"lr": "0.2"}, tags={"mlflow.parentRunId": parent.run_id})])
+        child = replace(run_of(2, {"lr": "0.2"}), parent_id=parent.run_id)
+        report = build_report("tracker", [parent, child])
         assert report.excluded == ()
 
     def test_numbers_runs_by_start_then_by_id(self) -> None:
@@ -242,7 +242,7 @@ class TestBuildReport:
 
     def test_carries_notes_as_they_came(self) -> None:
         note = "It was **hard** to <b>wait</b>."
-        report = build_report("tracker", [replace(writeup()[0], tags=TAGS | {"mlflow.note.content": note})])
+        report = build_report("tracker", [replace(writeup()[0], note=note)])
         assert [(note.run_number, note.text) for note in report.notes] == [(1, note.text) for note in report.notes]
         assert report.notes[0].text == note
 

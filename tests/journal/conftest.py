@@ -49,7 +49,7 @@ def entries(started: Started, epochs: list[EpochDone]) -> list[Entry]:
         Resumed(6, 2),
         epochs[2],
         Measured(8, {"best_epoch": 3.0}),
-        Tagged({"mlflow.note.content": "what came out"}),
+        Tagged({"tracker.note": "what came out"}),
         Attached("predictions/validation.csv"),
         Ended(9, "FINISHED"),
     ]

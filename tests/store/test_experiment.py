@@ -1,6 +1,16 @@
 from __future__ import annotations
 
-from tests.builders import random_epoch_predictions, random_predictions
+import math
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import START, STARTED, epochs, random_epoch_predictions, random_predictions, whole_journal
+from tracker.runs.events import Attached, Ended, EpochDone, Measured, Resumed
 from tracker.store import (
     DATASET,
     VALIDATION,
@@ -10,7 +20,18 @@ from tracker.store import (
     epoch_predictions_npz,
     predictions_csv,
 )
-from tracker.store.experiment import Fetch, Record, assemble
+from tracker.store.experiment import Fetch, MetricRow, Record, assemble, curves_by_run, experiment_of, run_of
+from tracker.store.mlflow_run import JOURNAL_TAG
+from tracker.store.reader import read_experiment
+from tracker.store.upload import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tracker.runs import Run
+    from tracker.runs.events import Entry
+    from tracker.store.location import Location
 
 
 def record(run_id: str, started: int | None = 0) -> Record:
@@ -89,3 +110,136 @@ class TestAssemble:
 
     def test_reads_none_of_them_when_told_so(self) -> None:
         assert assembled([record("a")], WHOLE, by_epoch=0).runs[0].validation_by_epoch is None
+
+
+LARGEST = 1.7976931348623157e308
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["run a", "run b"]),
+        st.sampled_from(["loss", "accuracy"]),
+        st.integers(0, 4),
+        st.floats(0, 1),
+        st.integers(0, 2),
+    ),
+    max_size=30,
+).map(lambda rows: [(*row, order) for order, row in enumerate(rows)])
+
+
+class TestCurvesByRun:
+    def test_of_nothing_is_nothing(self) -> None:
+        assert curves_by_run([]) == {}
+
+    def test_orders_by_step_and_not_by_writing(self) -> None:
+        curve = curves_by_run([("r", "loss", 3, 0.1, 30, 0), ("r", "loss", 1, 0.9, 30, 1)])["r"]["loss"]
+        assert curve.steps.tolist() == [1, 3]
+        assert curve.values.tolist() == [0.9, 0.1]
+
+    def test_keeps_the_last_written_of_several_at_a_step(self) -> None:
+        rows = [("r", "loss", 1, 0.1, 20, 0), ("r", "loss", 1, 0.2, 20, 1), ("r", "loss", 1, 0.3, 10, 2)]
+        assert curves_by_run(rows)["r"]["loss"].values.tolist() == [0.2]
+
+    def test_brings_back_what_is_no_number_or_infinite(self) -> None:
+        rows = [("r", "loss", 1, None, 1, 0), ("r", "loss", 2, LARGEST, 1, 1), ("r", "loss", 3, -LARGEST, 1, 2)]
+        assert np.array_equal(curves_by_run(rows)["r"]["loss"].values, [math.nan, math.inf, -math.inf], equal_nan=True)
+
+    def test_takes_more_rows_than_it_turns_over_at_once(self) -> None:
+        rows = [(f"run {i % 7}", "loss", i // 7, float(i), 0, i) for i in range(25_000)]
+        curves = curves_by_run(reversed(rows))
+        assert curves["run 3"]["loss"].steps.tolist() == list(range(3_571))
+        assert curves["run 3"]["loss"].values.tolist() == [float(i) for i in range(3, 25_000, 7)]
+
+    @settings(derandomize=True, max_examples=200)
+    @given(ROWS)
+    def test_agrees_with_the_plain_way(self, rows: list[MetricRow]) -> None:
+        plain: dict[tuple[str, str], dict[int, float | None]] = {}
+        for run_id, key, step, value, _, _ in sorted(rows, key=lambda row: row[4:]):
+            plain.setdefault((run_id, key), {})[step] = value
+        found = {
+            (run_id, key): dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
+            for run_id, curves in curves_by_run(rows).items()
+            for key, curve in curves.items()
+        }
+        assert found == plain
+        assert all(list(curve) == sorted(curve) for curve in found.values())
+
+
+def flat(thing: object) -> object:
+    """Everything in a run as text and lists, for comparison."""
+    if isinstance(thing, np.ndarray):
+        return str(thing.tolist())
+    if hasattr(thing, "__dataclass_fields__"):
+        return {field.name: flat(getattr(thing, field.name)) for field in fields(thing)}  # type: ignore[arg-type]
+    if isinstance(thing, dict):
+        return {key: flat(value) for key, value in thing.items()}
+    return str(thing)
+
+
+def but_the_journals_tag(run: Run) -> Any:
+    plain: Any = flat(run)
+    plain["tags"].pop(JOURNAL_TAG, None)
+    del plain["journal_id"]
+    return plain
+
+
+INTERRUPTED: list[Entry] = [STARTED, *epochs(1.0, 0.5), Ended(START + 9_000, "KILLED", "interrupted")]
+EXTREMES = {"a": float("nan"), "b": float("inf"), "c": -float("inf"), "d": 1e-320, "e": 0.1}
+
+
+class TestRunOf:
+    @pytest.mark.parametrize(
+        ("entries", "status"),
+        [
+            ([STARTED], "RUNNING"),
+            (INTERRUPTED, "KILLED"),
+            ([*INTERRUPTED, Resumed(START, 2)], "RUNNING"),
+            ([*INTERRUPTED, Resumed(START, 2), *epochs(0.7, 0.8, first=2), Ended(START, "FINISHED")], "FINISHED"),
+            ([STARTED, EpochDone(START, 1, EXTREMES), Measured(START, EXTREMES)], "RUNNING"),
+            ([STARTED, *[EpochDone(START - n, 1, {"loss": n}) for n in range(3)]], "RUNNING"),
+        ],
+    )
+    def test_is_what_the_store_gives_back(
+        self, location: Location, tmp_path: Path, entries: Sequence[Entry], status: str
+    ) -> None:
+        delivery = Sender(location, "a-journal", None, lambda _delivery: None).send(entries, tmp_path)
+        (sent,) = read_experiment(location, "tracker").runs
+        assert sent.tags[JOURNAL_TAG] == "a-journal"
+        assert but_the_journals_tag(run_of(entries, tmp_path, delivery.run_id, status)) == but_the_journals_tag(sent)
+
+    def test_is_what_the_store_gives_back_of_a_whole_journal(self, location: Location, tmp_path: Path) -> None:
+        entries = whole_journal(tmp_path / "artifacts")
+        delivery = Sender(location, "a-journal", None, lambda _delivery: None).send(entries, tmp_path / "artifacts")
+        (sent,) = read_experiment(location, "tracker").runs
+        run = run_of(entries, tmp_path / "artifacts", delivery.run_id, "FINISHED")
+        assert run.validation is not None
+        assert run.validation_by_epoch is not None
+        assert run.groups == {"blues/000.wav": "artist 1"}
+        assert but_the_journals_tag(run) == but_the_journals_tag(sent)
+
+    def test_has_no_file_before_it_was_said_to_be_ready(self, tmp_path: Path) -> None:
+        entries = whole_journal(tmp_path)
+        before = entries[: entries.index(Attached(VALIDATION))]
+        assert run_of(before, tmp_path, "an id", "RUNNING").validation is None
+
+    def test_has_no_file_that_was_removed_once_sent(self, tmp_path: Path) -> None:
+        entries = whole_journal(tmp_path)
+        (tmp_path / VALIDATION).unlink()
+        assert run_of(entries, tmp_path, "an id", "FINISHED").validation is None
+
+    def test_refuses_entries_that_begin_elsewhere(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="must begin with how the run was started"):
+            run_of(epochs(1.0), tmp_path, "an id", "RUNNING")
+
+
+class TestExperimentOf:
+    def test_has_the_name_the_metric_and_the_run(self, tmp_path: Path) -> None:
+        held = experiment_of([STARTED], tmp_path, "an id", "RUNNING")
+        assert (held.name, held.tags) == ("tracker", {"tracker.metric": "val_accuracy"})
+        assert [run.run_id for run in held.runs] == ["an id"]
+
+    def test_says_which_file_cannot_be_read(self, tmp_path: Path) -> None:
+        entries = whole_journal(tmp_path)
+        (tmp_path / VALIDATION).write_text("torn")
+        held = experiment_of(entries, tmp_path, "an id", "FINISHED")
+        assert held.runs[0].validation is None
+        assert [broken.path for broken in held.unreadable] == [VALIDATION]

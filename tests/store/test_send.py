@@ -20,9 +20,9 @@ from tracker.runs.events import Attached, Delivery, Ended, EpochDone, Measured, 
 from tracker.store import GoneError, UnreachableError
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
+from tracker.store.mlflow_run import JOURNAL_TAG
 from tracker.store.reader import read_experiment
 from tracker.store.repair import relocate
-from tracker.store.run_from_journal import JOURNAL_TAG
 from tracker.store.sqlite_state import reading
 from tracker.store.upload import Sender
 

@@ -9,9 +9,10 @@ from tests.builders import STARTED, epochs, whole_journal
 from tracker.runs.events import Delivery, Ended, Resumed
 from tracker.store import GoneError, UnreachableError
 from tracker.store.client import client_of, open_store
+from tracker.store.experiment import run_of
 from tracker.store.location import locate
+from tracker.store.mlflow_run import JOURNAL_TAG
 from tracker.store.reader import read_experiment
-from tracker.store.run_from_journal import JOURNAL_TAG, run_of
 from tracker.store.ui import serving
 from tracker.store.upload import Sender
 

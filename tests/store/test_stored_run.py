@@ -11,7 +11,7 @@ from tests.builders import CLASSES, START, STARTED, send_run
 from tracker.errors import StoreError
 from tracker.runs.events import DatasetUsed
 from tracker.store.client import open_store
-from tracker.store.run_from_journal import Value
+from tracker.store.mlflow_run import Value
 from tracker.store.upload import StoredRun
 
 if TYPE_CHECKING:

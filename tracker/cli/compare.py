@@ -59,7 +59,7 @@ def compare(*, first: str, second: str, form: str, question: Question) -> None:
 
 def _compared(first: str, second: str, question: Question) -> Comparison:
     from tracker.report import build_comparison
-    from tracker.store.lookup import find_run
+    from tracker.runs.find import find_run
 
     held = read_runs(question)
     one, other = find_run(held.runs, first), find_run(held.runs, second)

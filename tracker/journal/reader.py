@@ -2,8 +2,6 @@
 
 A torn last line is what a kill leaves of an entry that nobody was told is safe: it does not count. A damaged line among
 whole ones costs that entry alone: those after it are read, and `Journal.lost` says which is missing.
-
-Which journal a person means.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from tracker.journal.format import Lines, from_lines
 from tracker.journal.process_lock import Owner, read_owner, running
 from tracker.journal.upload_state import read_delivery
 from tracker.runs.events import Delivery, Ended, Entry, EpochDone, Resumed, Started
-from tracker.runs.find import Called, meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +68,16 @@ class Journal:
         first = self.entries[0]
         assert isinstance(first, Started)  # noqa: S101  (`read` refuses what opens otherwise)
         return first
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.started.name
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The journal's id, and the one that its run has in a store."""
+        return (self.id, self.delivery.run_id) if self.delivery else (self.id,)
 
     @property
     def ended(self) -> Ended | None:
@@ -257,27 +264,3 @@ def _is_settled(folder: Path) -> bool:
     except JournalError:
         return False
     return bool(delivery and last.size and _end(last.entries) and delivery.entries >= len(last.entries))
-
-
-def find_journal(journals: Sequence[Journal], text: str) -> Journal:
-    """Return the journal that a text means: by an id, else the run's name, else the beginning of an id.
-
-    Parameters
-    ----------
-    journals : sequence of Journal
-    text : str
-        An id may be the journal's own or the one that the run has in a store.
-
-    Raises
-    ------
-    JournalError
-        If it means none or several.
-    """
-    try:
-        return meant(text, [Called(journal, _ids(journal), journal.started.name) for journal in journals], "journal")
-    except ValueError as error:
-        raise JournalError(str(error)) from error
-
-
-def _ids(journal: Journal) -> tuple[str, ...]:
-    return (journal.id, journal.delivery.run_id) if journal.delivery else (journal.id,)

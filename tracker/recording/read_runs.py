@@ -76,8 +76,6 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int) -> ExperimentRuns
     StoreError
         If the store cannot be read and no journal has a run that it lacks, or it is gone with what it had.
     """
-    from tracker.store.run_from_journal import JOURNAL_TAG
-
     journals = unsettled(journals_folder(store)).where(is_for(store))
     waiting = [journal for journal in journals if journal.started.experiment == experiment]
     from_journals = {run.run_id: run for run in map(_run_of_journal, waiting)}
@@ -91,7 +89,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int) -> ExperimentRuns
         if not (isinstance(error, GoneError) or store.has_no_file):
             problems.append(f"{error}; what is shown are the runs that were not sent to it yet")
         stored = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
-    others = [run for run in stored.runs if not {run.run_id, run.tags.get(JOURNAL_TAG)} & from_journals.keys()]
+    others = [run for run in stored.runs if not {run.run_id, run.journal_id} & from_journals.keys()]
     runs = sorted((*others, *from_journals.values()), key=lambda run: (run.started or 0, run.run_id))
     return ExperimentRuns(stored.name, stored.tags, tuple(runs), (*problems, *_unreadable(stored.unreadable)))
 

@@ -21,7 +21,20 @@ from tracker.recording.prepare import identity
 from tracker.recording.reporter import counted
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
-from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Started, Tagged
+from tracker.runs.events import (
+    COMMIT_TAG,
+    NOTE_TAG,
+    PROGRAM_TAG,
+    USER_TAG,
+    Attached,
+    DatasetUsed,
+    Ended,
+    EpochDone,
+    Measured,
+    Resumed,
+    Started,
+    Tagged,
+)
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import (
     DATASET,
@@ -255,7 +268,7 @@ class Recorder:
             self.writer.attach_bytes(f"{picture.name}.png", picture.png)
         words = "\n\n".join([self._note or "", NOTE_END, render_description(entry)]).strip()
         kept = words[:TAG_LENGTH]  # a title of many options may be long, and so may a note
-        self.writer.append(Tagged({"mlflow.note.content": kept}))
+        self.writer.append(Tagged({NOTE_TAG: kept}))
 
     def _attach_model(self, outcome: Outcome) -> None:
         self.writer.attach_folder(
@@ -315,14 +328,13 @@ def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
         "tracker.test_clips": str(len(split.test)),
         "tracker.data": prepared.source,
         "tracker.deterministic": "true",
-        "mlflow.user": getpass.getuser(),
-        "mlflow.source.name": "tracker run",
-        "mlflow.source.type": "LOCAL",
+        USER_TAG: getpass.getuser(),
+        PROGRAM_TAG: "tracker run",
     }
     classes = json.dumps(prepared.dataset.classes)
     if len(classes) <= TAG_LENGTH:  # they also head the columns of the predictions
         tags["tracker.classes"] = classes
-    return tags | _commit() | ({"mlflow.note.content": note} if note else {})
+    return tags | _commit() | ({NOTE_TAG: note} if note else {})
 
 
 def _process() -> dict[str, str]:
@@ -336,7 +348,7 @@ def _commit() -> dict[str, str]:
         asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
     except OSError:
         return {}
-    return {} if asked.returncode else {"mlflow.source.git.commit": asked.stdout.strip()}
+    return {} if asked.returncode else {COMMIT_TAG: asked.stdout.strip()}
 
 
 def _groups(prepared: Prepared) -> dict[str, str]:

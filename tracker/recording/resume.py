@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import DataError, TrackerError
 from tracker.journal.process_lock import resuming
-from tracker.journal.reader import find_journal, journals, read
+from tracker.journal.reader import journals, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.locations import LogTarget, journals_folder, store_of
 from tracker.recording.uploader import send
 from tracker.runs.events import Ended
+from tracker.runs.find import find_run
+from tracker.store import note_of
 
 if TYPE_CHECKING:
     from tracker.journal.reader import Journal
@@ -94,7 +96,7 @@ def _find(run: str, store: Store, reporter: Reporter) -> Journal:
     found = journals(journals_folder(store))
     for problem in found.problems:
         reporter.warn(problem)
-    return find_journal(found, run)
+    return find_run(found, run)
 
 
 def _refuse_alive(journal: Journal, *, gone: bool) -> None:
@@ -120,7 +122,7 @@ def _continue(journal: Journal, data: Path | None, reporter: Reporter, *, offlin
     prepared = _prepared(tags["tracker.data"], data, plan, reporter)
     _refuse_changed(journal, plan, prepared)
     _log_start(journal, reporter)
-    note = tags.get("mlflow.note.content")
+    note = note_of(journal.started)
     keep_going = KEEP_GOING_TAG in tags
     recorder = Recorder(target, journal.started.name, plan, prepared, note, reporter, journal, keep_going=keep_going)
     return train_recorded(recorder, plan, prepared, reporter)

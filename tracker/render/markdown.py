@@ -79,7 +79,7 @@ def render_description(entry: RunEntry) -> str:
     Returns
     -------
     str
-        What stands after `tracker.runs.NOTE_END` in the tag ``mlflow.note.content``: some 600 characters of the 8,000
+        What stands after `tracker.runs.NOTE_END` in the run's description: some 600 characters of the 8,000
         that a tag may have.
     """
     template = markdown_environment().get_template("markdown/description.md.j2")

@@ -63,7 +63,7 @@ def versions(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
     tuple of (name, version)
     """
     logged = sorted({run.tags[tag] for run in runs if (tag := "tracker.version") in run.tags})
-    commits = sorted({run.tags[tag][:12] for run in runs if (tag := "mlflow.source.git.commit") in run.tags})
+    commits = sorted({run.commit[:12] for run in runs if run.commit})
     return (
         ("tracker, this report", __version__),
         *([("tracker, the runs", ", ".join(logged))] if logged else []),

@@ -31,7 +31,6 @@ _LONGEST_WHY = 200
 _SHORT_ID = 8
 """Digits of an id that a command is given."""
 
-_PARENT = "mlflow.parentRunId"
 _SWEEP = "only holds other runs together and trained nothing itself"
 
 
@@ -91,14 +90,14 @@ def _order(run: Run) -> tuple[bool, int, str]:
 
 def _sweeps(runs: Sequence[Run]) -> frozenset[str]:
     """Return the ids of the runs that hold others together, as sweeps and searches do, and have no curves."""
-    parents = {run.tags[_PARENT] for run in runs if _PARENT in run.tags and run.params}
+    parents = {run.parent_id for run in runs if run.parent_id and run.params}
     curves = {run.run_id: any(len(curve.values) > 1 for curve in run.curves.values()) for run in runs}
     return frozenset(run_id for run_id in parents if not curves.get(run_id, True))
 
 
 def _identity(run: Run) -> Hashable:
     """Return what makes two runs one: configuration, seed, fold, data and version."""
-    version = run.tags.get("tracker.version") or run.tags.get("mlflow.source.git.commit")
+    version = run.tags.get("tracker.version") or run.commit
     return terms_of(run.settings), clip_key(run), version
 
 

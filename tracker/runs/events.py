@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
+NOTE_TAG = "tracker.note"
+"""Tag of a run's description: the person's note, followed at the end by a summary of the result."""
+
+COMMIT_TAG = "tracker.commit"
+"""Tag of the git commit that a run was trained at."""
+
+PROGRAM_TAG = "tracker.program"
+"""Tag of the program or command that trained a run."""
+
+USER_TAG = "tracker.user"
+"""Tag of the account that trained a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetUsed:

@@ -1,66 +1,68 @@
-"""Which of many things a person means by an id, the beginning of one, or a name."""
+"""Look-up of a run by id, name or unique beginning of an id: the same for runs of a store and for journals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-T = TypeVar("T")
-
-_SHOWN = 10
+_MAX_LISTED = 10
 _SHORT_ID, _ID_LENGTH = 8, 32
 
 
-@dataclass(frozen=True, slots=True)
-class Called(Generic[T]):
-    """A thing and what it is called.
+class Findable(Protocol):
+    """A run, or a journal of one."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its ids; the first is shown."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which other runs may have too."""
+
+
+T = TypeVar("T", bound=Findable)
+
+
+def find_run(runs: Sequence[T], text: str) -> T:
+    """Return the run with an id or, failing that, a name or the beginning of an id.
 
     Parameters
     ----------
-    thing
-    ids : tuple of str
-        The first is shown.
-    name : str
-        Other things may have it too.
-    """
-
-    thing: T
-    ids: tuple[str, ...]
-    name: str
-
-
-def meant(text: str, things: Sequence[Called[T]], kind: str) -> T:
-    """Return the thing that a text means: by an id, else by its name, else by the beginning of an id.
-
-    Parameters
-    ----------
+    runs : sequence of Run or Journal
     text : str
-    things : sequence of Called
-    kind : str
-        What the things are, as it is said of one: ``run``.
+        Ids are matched without regard to case.
 
     Raises
     ------
-    ValueError
-        If the text means none or several; the message lists them.
+    TrackerError
+        If no run or several runs match; the message lists them.
     """
-    for found in (
-        [one for one in things if text in one.ids],
-        [one for one in things if text and one.name == text],
-        [one for one in things if text and any(own.startswith(text.lower()) for own in one.ids)],
+    beginning = text.lower()
+    for matches in (
+        [run for run in runs if text in run.ids],
+        [run for run in runs if text and run.name == text],
+        [run for run in runs if text and any(run_id.startswith(beginning) for run_id in run.ids)],
     ):
-        if len(found) == 1:
-            return found[0].thing
-        if found:
-            raise ValueError(f"{text!r} means {len(found)} {kind}s: {_listed(found)}; give more of the id")
-    raise ValueError(f"no {kind} has the id or name {text!r}; there are: {_listed(things) or 'none'}")
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise TrackerError(f"{text!r} matches {len(matches)} runs: {_listed(matches)}; give more of the id")
+    raise TrackerError(f"no run has the id or name {text!r}; there are: {_listed(runs) or 'none'}")
 
 
-def _listed(things: Sequence[Called[T]]) -> str:
+def _listed(runs: Sequence[T]) -> str:
+    length = _distinguishing_length(run.ids[0] for run in runs)
+    shown = ", ".join(f"{run.ids[0][:length]} ({run.name!r})" for run in runs[:_MAX_LISTED])
+    return shown + (", …" if len(runs) > _MAX_LISTED else "")
+
+
+def _distinguishing_length(ids: Iterable[str]) -> int:
+    """Return how many characters it takes to tell ids apart, at least `_SHORT_ID`."""
+    all_ids = list(ids)
     lengths = range(_SHORT_ID, _ID_LENGTH)
-    length = next((n for n in lengths if len({one.ids[0][:n] for one in things}) == len(things)), _ID_LENGTH)
-    shown = ", ".join(f"{one.ids[0][:length]} ({one.name!r})" for one in things[:_SHOWN])
-    return shown + (", …" if len(things) > _SHOWN else "")
+    return next((n for n in lengths if len({run_id[:n] for run_id in all_ids}) == len(all_ids)), _ID_LENGTH)

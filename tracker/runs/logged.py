@@ -31,7 +31,7 @@ REASON_TAG = "tracker.reason"
 """Says in one line why a run failed or was ended."""
 
 NOTE_END = "<!-- tracker: what came out -->"
-"""In a run's description (``mlflow.note.content``) the line between the person's note and what tracker adds."""
+"""In a run's description the line between the person's note and what tracker adds."""
 
 
 NO_CLASS = "no class"
@@ -156,6 +156,13 @@ class Run:
     groups : mapping of str to str
         The group of each validation clip that has one, from ``dataset.csv``.
     started, ended : int or None, ms
+    note : str or None
+        The person's own words.
+    commit : str or None
+        Git commit that the run was trained at.
+    parent_id : str or None
+        Run that holds this one and others together, as in a sweep.
+    journal_id : str or None
     """
 
     run_id: str
@@ -170,6 +177,10 @@ class Run:
     groups: Mapping[str, str] = field(default_factory=dict)
     started: int | None = None
     ended: int | None = None
+    note: str | None = None
+    commit: str | None = None
+    parent_id: str | None = None
+    journal_id: str | None = None
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -178,7 +189,6 @@ class Run:
         return {**estimator, **self.params}
 
     @property
-    def note(self) -> str | None:
-        """The person's own words: the description up to where tracker's own part begins."""
-        words = self.tags.get("mlflow.note.content", "").split(NOTE_END)[0].strip()
-        return words or None
+    def ids(self) -> tuple[str, ...]:
+        """The run's id, and that of its journal, which was its own until it was uploaded."""
+        return (self.run_id, self.journal_id) if self.journal_id else (self.run_id,)

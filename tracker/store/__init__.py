@@ -53,6 +53,7 @@ __all__ = [
     "UnreadableArtifact",
     "Upload",
     "epoch_predictions_npz",
+    "note_of",
     "now_ms",
     "predictions_csv",
     "run_of_journal",
@@ -380,9 +381,16 @@ def run_of_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, statu
     run_id, status : str
         A journal knows neither.
     """
-    from tracker.store.run_from_journal import run_of
+    from tracker.store.experiment import run_of
 
     return run_of(entries, artifacts, run_id, status)
+
+
+def note_of(started: Started) -> str | None:
+    """Return the note that a run was started with; old journals hold it under MLflow's name."""
+    from tracker.store.mlflow_run import description
+
+    return description(started.tags)
 
 
 def now_ms() -> int:

@@ -1,8 +1,6 @@
-"""Rows of a metrics table to curves.
+"""Runs put together from the rows and files that a store, or a journal, holds of them.
 
-An experiment as it was read, and its runs put together from what a store holds of them.
-
-Nothing here knows where the rows and files came from; both ways of reading, SQLite and a server, end here.
+Nothing here knows where the rows and files came from: reading a SQLite file, a server or a journal all end here.
 """
 
 from __future__ import annotations
@@ -15,14 +13,18 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tracker.runs import Curve, Predictions, Run
+from tracker.runs.events import Attached
 from tracker.store import Experiment, GoneError, UnreadableArtifact, run_files
+from tracker.store.mlflow_run import JOURNAL_TAG, PARENT_TAG, commit, ended, note, started, tags, values_of
 from tracker.store.run_files import groups_of, parse_epoch_predictions, parse_predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from tracker.runs.events import Entry, Started
     from tracker.store.location import Location
 
 MetricRow = tuple[str, str, int, float | None, int, int]
@@ -182,6 +184,10 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation else {},
         started=record.started,
         ended=None if record.status == _RUNNING else record.ended,
+        note=note(record.tags),
+        commit=commit(record.tags),
+        parent_id=record.tags.get(PARENT_TAG),
+        journal_id=record.tags.get(JOURNAL_TAG),
     )
 
 
@@ -200,3 +206,73 @@ def _groups(data: bytes) -> dict[str, str]:
 def _text(data: bytes) -> str:
     """Decode a text, with or without the mark that spreadsheets put first; file names may be no Unicode."""
     return data.decode("utf-8-sig", "surrogateescape")
+
+
+def run_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status: str) -> Run:
+    """Return the run of a journal; see `experiment_of`."""
+    return experiment_of(entries, artifacts, run_id, status).runs[0]
+
+
+def experiment_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status: str) -> Experiment:
+    """Return an experiment of one run: that of a journal.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The whole journal, from its first entry on.
+    artifacts : Path
+        The folder in which the attached files are.
+    run_id : str
+        What to call the run: the store's name for it, or any other while it has none.
+    status : str
+        RUNNING, FINISHED, FAILED or KILLED: a journal cannot tell whether who writes it is still alive.
+
+    Returns
+    -------
+    Experiment
+        All of the run but the tag ``tracker.journal``, which only the store has; files that cannot be read are in
+        `unreadable`.
+
+    Raises
+    ------
+    ValueError
+        If the journal does not begin with how the run was started.
+    """
+    first = started(entries)
+    record = _journal_record(first, entries, run_id, status)
+    fetch = _fetch_attached(artifacts, {entry.path for entry in entries if isinstance(entry, Attached)})
+    return assemble(first.experiment, {"tracker.metric": first.metric}, [record], lambda _record: fetch, by_epoch=1)
+
+
+def _journal_record(first: Started, entries: Sequence[Entry], run_id: str, status: str) -> Record:
+    curves = curves_by_run(_rows(entries, run_id)).get(run_id, {})
+    return Record(
+        run_id=run_id,
+        name=first.name,
+        status=status,
+        started=first.time,
+        ended=ended(entries),
+        artifact_uri="",
+        params=dict(first.params),
+        tags=tags(entries),
+        metrics={key: curve.values[-1].item() for key, curve in curves.items()},
+        curves=curves,
+    )
+
+
+def _rows(entries: Sequence[Entry], run_id: str) -> list[MetricRow]:
+    told = (value for of_entry in values_of(entries) for value in of_entry)
+    return [(run_id, value.key, value.step, value.value, value.time, order) for order, value in enumerate(told)]
+
+
+def _fetch_attached(artifacts: Path, attached: set[str]) -> Fetch:
+    def fetch(path: str) -> bytes | None:
+        """Read what was attached, alone or in a folder; what lies there and was not is not complete."""
+        if not any(path == one or path.startswith(f"{one}/") for one in attached):
+            return None
+        try:
+            return (artifacts / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    return fetch

@@ -62,7 +62,7 @@ class MlflowStore:
 
     def check_start(self, started: Started) -> None:
         """Refuse what MLflow would cut or refuse."""
-        from tracker.store.limits import check_start
+        from tracker.store.mlflow_run import check_start
 
         check_start(started)
 

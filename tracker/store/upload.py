@@ -32,9 +32,17 @@ from tracker.store.client import (
     one_line_errors,
     open_store,
 )
-from tracker.store.limits import check_keys, check_params, check_start, check_tags
 from tracker.store.location import within
-from tracker.store.run_from_journal import JOURNAL_TAG, started, values
+from tracker.store.mlflow_run import (
+    JOURNAL_TAG,
+    check_keys,
+    check_params,
+    check_start,
+    check_tags,
+    mlflow_tags,
+    started,
+    values_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,7 +54,7 @@ if TYPE_CHECKING:
     from tracker.runs.events import DatasetUsed, Status
     from tracker.store.client import Store
     from tracker.store.location import Location
-    from tracker.store.run_from_journal import Value
+    from tracker.store.mlflow_run import Value
 
 _DIGEST_LENGTH = 12
 """Characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context."""
@@ -85,9 +93,10 @@ class StoredRun:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Write tags, over those of the same name."""
-        check_tags(tags)
+        named = mlflow_tags(tags)
+        check_tags(named)
         with self.errors("tags"):
-            rows = [RunTag(key, value) for key, value in tags.items()]
+            rows = [RunTag(key, value) for key, value in named.items()]
             self._client.log_batch(self.run_id, tags=rows, synchronous=True)
 
     def log_datasets(self, datasets: Sequence[DatasetUsed]) -> None:
@@ -198,7 +207,7 @@ class Sender:
         """
         delivery = self._delivery or self._saved(self._patiently(partial(self._begin, started(entries))))
         sent = delivery.entries if delivery.entries <= len(entries) else 0  # the journal lost its end: from the start
-        for end, rows in _steps(values(entries, sent), sent):
+        for end, rows in _steps(values_of(entries, sent), sent):
             self._patiently(partial(self._write, delivery.run_id, entries[end - 1], rows, artifacts))
             delivery = self._saved(Delivery(delivery.run_id, delivery.artifacts, end))
         return delivery
@@ -231,7 +240,7 @@ class Sender:
     def _only_run(self, store: Store, experiment: str, first: Started) -> Run:
         found = self._runs(store, experiment)
         if not found:
-            tags = {**first.tags, JOURNAL_TAG: self._journal}
+            tags = {**mlflow_tags(first.tags), JOURNAL_TAG: self._journal}
             store.client.create_run(experiment, first.time, tags, first.name)
             found = self._runs(store, experiment)
         there = [run for run in found if run.info.lifecycle_stage == "active"]
