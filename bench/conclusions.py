@@ -20,10 +20,12 @@ import time
 
 import numpy as np
 
-from tracker.conclusions.conclude import conclude
+from tracker.conclusions import conclude, with_sentence
+from tracker.next_steps.steps import next_steps, with_commands
 from tracker.runs import FINISHED, Curve, Predictions, Run
 from tracker.study.run_results import primary_metric
 from tracker.study.study import study_of
+from tracker.wording import wording_of
 
 GOALS_S = {1_000: 2.0, 10_000: 20.0}
 EPOCHS = 20
@@ -84,7 +86,9 @@ def one_round(count: int, clips: int) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, began_cpu = time.perf_counter(), time.process_time()
     study = study_of(runs, primary_metric(runs, None), alpha=0.05, margin=0.05)
-    conclude(study, "bench")
+    wording, settled = wording_of(study), with_commands(study, conclude(study), "bench")
+    conclusions = [with_sentence(conclusion, wording) for conclusion in settled]
+    next_steps(study, conclusions, "bench")
     return {
         "seconds": time.perf_counter() - began,
         "cpu": time.process_time() - began_cpu,

@@ -17,6 +17,8 @@ from uuid import uuid4
 import numpy as np
 import soundfile
 
+from tracker.conclusions import conclude, with_sentence
+from tracker.next_steps.steps import NextStep, next_steps, with_commands
 from tracker.report import Accuracy, RunEntry
 from tracker.runs import Curve, EpochPredictions, Predictions, Run
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
@@ -24,8 +26,10 @@ from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predic
 from tracker.store.upload import Sender
 from tracker.study.run_results import primary_metric
 from tracker.study.study import Study, study_of
+from tracker.wording import wording_of
 
 if TYPE_CHECKING:
+    from tracker.conclusions.conclusion import Conclusion
     from tracker.runs.events import Entry
     from tracker.store.location import Location
 
@@ -163,6 +167,24 @@ def diverged_run() -> Run:
 
 def make_study(*runs: Run, metric: str | None = None, alpha: float = 0.05, margin: float = 0.05) -> Study:
     return study_of(runs, primary_metric(runs, metric), alpha=alpha, margin=margin)
+
+
+def concluded(study: Study, experiment: str = "tracker") -> tuple[tuple[Conclusion, ...], tuple[NextStep, ...]]:
+    """Conclude from a study as the report does: conclusions with commands and sentences, and the next steps."""
+    wording, settled = wording_of(study), with_commands(study, conclude(study), experiment)
+    conclusions = tuple(with_sentence(conclusion, wording) for conclusion in settled)
+    return conclusions, next_steps(study, conclusions, experiment)
+
+
+def sentences_of(study: Study, kind: str) -> list[str]:
+    """Return the sentences of a kind of conclusion as the report has them."""
+    return [conclusion.sentence for conclusion in concluded(study)[0] if conclusion.kind == kind]
+
+
+def sentence_of(study: Study, kind: str) -> str:
+    """Return the only sentence of a kind."""
+    (sentence,) = sentences_of(study, kind)
+    return sentence
 
 
 def grid(kernels: str, rates: str, seeds: str) -> list[dict[str, str]]:

@@ -25,11 +25,7 @@ LEVELS = (
 """The pure core, from the bottom up: each room imports what stands before it."""
 PURE = {room for level in LEVELS for room in level}
 EDGES = {"data", "features", "training", "journal", "store", "figures", "render"}
-BELOW = {
-    room: ({"next_steps"} if room == "conclusions" else set()) | {name for level in LEVELS[:i] for name in level}
-    for i, level in enumerate(LEVELS)
-    for room in level
-} | {
+BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in enumerate(LEVELS) for room in level} | {
     "atomic_files": {"errors"},
     "data": {"runs", "errors", "atomic_files"},
     "features": {"runs", "errors", "atomic_files"},

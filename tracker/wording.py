@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.statistics.proportions import Interval
+    from tracker.study.study import Study
 
 MINUS = "−"
 
@@ -106,6 +107,69 @@ def percent_interval(interval: Interval) -> str:
     """Return ``66 to 93 %``."""
     low, high = (percent(end) for end in interval)
     return f"{low.removesuffix(' %')} to {high}"
+
+
+NONE = "–"
+"""What stands in a table for a number that was not logged or does not exist."""
+
+
+def whole_cell(value: int | None) -> str:
+    """Return a count or an epoch for a table."""
+    return NONE if value is None else f"{value:,}"
+
+
+def loss_cell(value: float | None) -> str:
+    """Return a loss for a table: four decimals, or three significant digits if it is very small or large."""
+    if value is None:
+        return NONE
+    if not math.isfinite(value):
+        return "not finite"
+    usual = value == 0 or 0.001 <= abs(value) < 10_000
+    return (f"{value:.4f}" if usual else f"{value:.3g}").replace("-", MINUS)
+
+
+def rate_cell(value: float) -> str:
+    """Return a learning rate, which may have gone through float32, without an exponent."""
+    return number_text(float(f"{value:.6g}"))
+
+
+def percent_cell(share: float | None) -> str:
+    """Return a share for a table, as ``83.3 %``."""
+    if share is None or not math.isfinite(share):
+        return NONE
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    if 0.999 < share < 1:
+        return "over 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def percent_interval_cell(interval: Interval | None) -> str:
+    """Return the interval of a share for a table, as ``66.4 to 92.7 %``."""
+    if interval is None:
+        return NONE
+    low, high = (percent_cell(end) for end in interval)
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def points_cell(difference: float | None) -> str:
+    """Return a difference of accuracies with its sign, as ``+3.3 points``."""
+    return NONE if difference is None else sign(difference) + points(difference)
+
+
+def points_interval_cell(interval: Interval | None) -> str:
+    """Return the interval of a difference, as ``−12 to +18 points``."""
+    return NONE if interval is None else f"{points_interval(interval)} points"
+
+
+def change_cell(difference: float | None) -> str:
+    """Return a difference of a metric with its sign, as ``+0.0312``."""
+    return NONE if difference is None else sign(difference) + loss_cell(abs(difference))
+
+
+def sign(difference: float) -> str:
+    """Return the sign of a difference, nothing for 0."""
+    return "+" if difference > 0 else MINUS if difference else ""
 
 
 def count(number: int, what: str, plural: str | None = None) -> str:
@@ -208,3 +272,9 @@ def _points(size: float) -> str:
         return number_text(float(f"{size:.1g}"))
     whole = round(size, 1) >= 10 or abs(size - round(size)) < 1e-9
     return f"{size:.0f}" if whole else f"{size:.1f}"
+
+
+def wording_of(study: Study) -> Wording:
+    """Return what sentences have to know of a study."""
+    numbers = {outcome.run_id: outcome.number for outcome in study.results}
+    return Wording(numbers, study.metric.name, study.metric.lower_is_better, study.alpha, study.margin)

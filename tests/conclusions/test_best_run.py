@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.best_run import best_runs
 from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
 from tracker.conclusions.run_pairs import run_family
@@ -105,3 +106,37 @@ class TestBestRuns:
         runs = [made(i, "110", seed=str(i), metrics={"val_mae": 0.5 - i / 10}) for i in range(2)]
         (found,) = best(studied(*runs, metric="val_mae"))
         assert (found.details.correct, found.details.score, found.details.runner_up_score) == (None, 0.4, 0.5)
+
+
+class TestSentence:
+    def test_sentence_names_the_writeups_best_run_and_its_clearest_rival(
+        self, writeup: list[Run], studied: MakeStudy
+    ) -> None:
+        assert sentence_of(studied(*writeup), "best_run") == (
+            "Run 3 is right on 26 of 30 validation clips, the most. None of the other three can be told from it: the "
+            "clearest gap is two clips, and whichever clips these are, exact McNemar gives p ≥ 0.500."
+        )
+
+    def test_sentence_says_that_the_best_run_is_better_than_every_other(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        assert sentence_of(studied(made(1, "1" * 20), made(2, "1" * 13 + "0" * 7, seed="1")), "best_run") == (
+            "Run 1 is right on 20 of 20 validation clips, the most. It is better than the other (exact McNemar, "
+            "p ≤ 0.016 against each)."
+        )
+
+    def test_sentence_says_what_breaks_a_tie(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1100", val_loss=[0.9, 0.8]), made(2, "1010", seed="1", val_loss=[0.7, 0.6])
+        (sentence,) = sentences_of(studied(*runs), "best_run")
+        assert sentence == (
+            "Runs 1 and 2 are right on 2 of 4 validation clips, the most; run 2 goes first for its lower validation "
+            "loss. Not even the other run can be told from it: even the clearest has as many right, within chance "
+            "(exact McNemar, p = 1.0)."
+        )
+
+    def test_sentence_gives_the_score_of_another_metric(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "110", seed=str(i), val_loss=[0.9, 0.8 - i / 10]) for i in range(3)]
+        assert sentence_of(studied(*runs, metric="val_loss"), "best_run") == (
+            "Run 3 has the lowest val_loss, 0.60. Whether another differs from it cannot be tested: val_loss is not "
+            "known clip by clip."
+        )

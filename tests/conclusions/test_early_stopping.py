@@ -3,11 +3,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.conclusions.early_stopping import PATIENCES, early_stopping
+from tests.builders import sentence_of
+from tracker.conclusions.early_stopping import PATIENCES, EarlyStopping, Patience, early_stopping
 from tracker.training.result import Epoch, History
 
 if TYPE_CHECKING:
@@ -126,3 +128,43 @@ class TestEarlyStopping:
         run.curves["val_loss"].steps[:] += first - 1
         (found,) = early_stopping(studied(run))
         assert answers(found)[2] == (8, 6, 3, False)
+
+
+class TestSentence:
+    def test_sentence_says_which_patience_keeps_the_same_weights(self, made: MakeRun, studied: MakeStudy) -> None:
+        losses = [1, 0.8, 0.7, 0.65, 0.66, 0.64, 0.67, 0.70, 0.72, 0.75, 0.8]
+        run = made(1, params={"early_stopping_patience": "5"}, val_loss=losses, epoch_seconds=[7.0] * 11)
+        assert sentence_of(studied(run), "early_stopping") == (
+            "Stopping with patience 2 instead of 5 would have ended run 1 at epoch 8 instead of 11 and kept the same "
+            "weights (epoch 6): three epochs, about 21 s, saved, and not one clip changed."
+        )
+
+    def test_sentence_says_that_there_would_be_nothing_to_keep(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert sentence_of(studied(made(1, val_loss=[np.nan, np.nan, 0.6])), "early_stopping") == (
+            "Stopping with patience 1 would have ended run 1 at epoch 2 instead of 3, with nothing to keep: no "
+            "validation loss was a finite number until then."
+        )
+
+    def test_sentence_keeps_to_the_epochs_before_the_loss_was_lost(self, gone_on: Run, studied: MakeStudy) -> None:
+        assert sentence_of(studied(gone_on), "early_stopping") == (
+            "Stopping with patience 1 would have ended run 1 at epoch 4 instead of 7 and kept the same weights (epoch "
+            "4): three epochs, about 6 s, saved, and not one clip changed."
+        )
+
+
+class TestTables:
+    def test_table_has_a_row_for_each_patience(self) -> None:
+        own = Patience(10, 34, 24, 10, censored=False, val_loss=0.5, correct=26)
+        (table,) = EarlyStopping((own, Patience(30, None, None, None, censored=True)), own=10).tables(in_points=True)
+        assert table.rows == (
+            ("10 (its own)", "34", "10", "24", "0.5000", "26"),
+            ("30", "beyond what was run", "–", "–", "–", "–"),
+        )
+
+    def test_table_has_a_row_for_the_shortest_patience_that_is_enough(self) -> None:
+        enough = Patience(21, 51, 30, 9, censored=False)
+        asked = (Patience(20, 29, 9, 31, censored=False), Patience(30, 60, 30, 0, censored=False))
+        (table,) = EarlyStopping(asked, enough=enough).tables(in_points=True)
+        assert [row[0] for row in table.rows] == ["20", "21", "30"]
+        (same,) = EarlyStopping(asked, enough=asked[1]).tables(in_points=True)
+        assert [row[0] for row in same.rows] == ["20", "30"]

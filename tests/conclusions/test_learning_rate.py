@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.conclusions.learning_rate import OtherPlateau, RateDrop, learning_rates
+from tests.builders import sentence_of
+from tracker.conclusions.learning_rate import LearningRate, OtherPlateau, RateDrop, learning_rates
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
@@ -107,3 +108,24 @@ class TestLearningRates:
     def test_find_no_twin_under_another_seed(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (made(i, "1", seed=str(i), val_loss=LOSSES, learning_rate=RATES) for i in (1, 2))
         assert all(found.details.twin is None for found in learning_rates(studied(*runs)))
+
+
+class TestSentence:
+    def test_sentence_says_that_a_drop_did_not_help(self, made: MakeRun, studied: MakeStudy) -> None:
+        run = made(1, val_loss=[0.9, 0.5, 0.6, 0.55], learning_rate=[0.01, 0.01, 0.01, 0.001])
+        assert sentence_of(studied(run), "learning_rate") == (
+            "Run 1's learning rate fell from 0.01 to 0.001 after epoch 3, which came to nothing: validation loss had "
+            "been down to 0.50 and only came to 0.55."
+        )
+
+    def test_sentence_says_that_the_plateau_never_fired(self, made: MakeRun, studied: MakeStudy) -> None:
+        params = {"plateau_factor": "0.5", "plateau_patience": "15"}
+        assert sentence_of(studied(made(1, params=params, learning_rate=[0.001] * 3)), "learning_rate") == (
+            "Run 1's plateau of factor 0.5 and patience 15 never fired: the rate stayed at 0.001."
+        )
+
+
+class TestTables:
+    def test_table_has_a_row_for_each_drop(self) -> None:
+        (table,) = LearningRate(drops=(RateDrop(51, 1e-4, 3e-5, 0.4043, None),)).tables(in_points=True)
+        assert table.rows == (("51", "0.0001", "0.00003", "0.4043", "–"),)

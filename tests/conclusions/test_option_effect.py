@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
 from tracker.conclusions.option_effect import option_effects
 from tracker.statistics.crossed import by_group, crossed, nested
@@ -219,3 +221,72 @@ class TestOptionEffects:
         runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_f1=[0.1, 0.1 * i]) for i in range(6)]
         found = only(option_effects(studied(*runs, metric="val_f1")))
         assert (found.verdict, found.p_value, found.estimate) == ("inconclusive", None, pytest.approx(0.1))
+
+
+class TestSentence:
+    def test_sentence_says_what_changed_with_the_writeups_kernel(self, writeup: list[Run], studied: MakeStudy) -> None:
+        assert sentences_of(studied(*writeup), "option_effect")[0] == (
+            "Kernel size never changed alone: learning rate, plateau and early stopping changed with it. This "
+            "experiment cannot say which of them mattered; the runs under “Next steps” would."
+        )
+
+    def test_sentence_says_that_one_pair_is_too_few(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1110", {"kernel_size": "3"}), made(2, "1000", {"kernel_size": "7"})
+        assert sentence_of(studied(*runs), "option_effect") == (
+            "Kernel size 7 instead of 3: one matched pair, 50 points less. So few trainings cannot tell kernel size "
+            "from the luck of training; three matched pairs are the least."
+        )
+
+    def test_sentence_says_that_an_effect_is_detected(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(0)
+        draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731
+        runs = [made(i, draw(0.5 + 0.4 * (i % 2)), {"kernel_size": "37"[i % 2]}, seed=str(i // 2)) for i in range(10)]
+        (sentence,) = sentences_of(studied(*runs), "option_effect")
+        assert sentence.startswith("Kernel size 7 instead of 3 raises validation accuracy by ")
+        assert sentence.endswith("five matched pairs crossed with 100 clips, p < 0.001).")
+
+    def test_sentence_says_how_many_pairs_would_find_an_effect(self, by_kernel: MakeRuns, studied: MakeStudy) -> None:
+        rights = {"3": ["1" * 50 + "0" * 50, "1" * 60 + "0" * 40, "1" * 40 + "0" * 60],
+                  "7": ["1" * 62 + "0" * 38, "1" * 58 + "0" * 42, "1" * 48 + "0" * 52]}  # fmt: skip
+        sentence = sentence_of(studied(*by_kernel(rights)), "option_effect")
+        assert re.search(
+            r"An effect below \d+ points would mostly go unnoticed\. To find one of 6 points on these clips takes "
+            r"(\w+|about \d+) matched pairs in all\.$",
+            sentence,
+        ), sentence
+
+    def test_sentence_says_how_many_clips_would_find_an_effect(self, by_kernel: MakeRuns, studied: MakeStudy) -> None:
+        low, high = "1" * 10 + "0" * 8 + "1" * 6 + "0" * 6, "1" * 10 + "1" * 8 + "0" * 6 + "0" * 6
+        flipped = high[:-1] + "1"
+        rights = {"3": [low] * 3, "7": [high, high, flipped]}
+        sentence = sentence_of(studied(*by_kernel(rights)), "option_effect")
+        assert re.search(
+            r"One of [\d.]+ points no number of trainings would show on these clips: it takes about [\d,]+ clips at "
+            r"least\.$",
+            sentence,
+        ), sentence
+
+    @pytest.mark.parametrize("what", ["fold", "split"])
+    def test_sentence_names_folds_or_splits(
+        self, what: str, request: pytest.FixtureRequest, studied: MakeStudy
+    ) -> None:
+        make: MakeRuns = request.getfixturevalue(f"on_{what}s")
+        runs = make({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
+        assert sentence_of(studied(*runs), "option_effect").startswith(
+            "Whether kernel size 7 instead of 3 helps these runs cannot tell: on average 17 points more (95 % interval "
+            f"−40 to +73 points; corrected resampled t-test over {what}s, three {what}s, p = 0.333)."
+        )
+
+    def test_sentence_says_that_an_option_changed_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [
+            made(i, "110", {"early_stopping_patience": p}, val_loss=[0.9, 0.8, 0.7]) for i, p in enumerate(["5", "9"])
+        ]
+        assert sentence_of(studied(*runs), "option_effect") == (
+            "Early-stopping patience 9 instead of 5 changed nothing: in the matched pair both runs are the same, epoch "
+            "by epoch."
+        )
+
+    @pytest.mark.parametrize("name", ["<b>x</b>", "a|b", "`x`", "[x](http://evil)", "x_y_z"])
+    def test_sentence_keeps_other_peoples_text_as_it_is(self, made: MakeRun, studied: MakeStudy, name: str) -> None:
+        runs = made(1, "1110", {"k": name}), made(2, "1000", {"k": "other"})
+        assert any(name in sentence for sentence in sentences_of(studied(*runs), "option_effect"))

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.builders import sentence_of
 from tracker.conclusions.overfitting import overfitting
 from tracker.statistics.proportions import newcombe, wilson
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
+    from tracker.runs import Run
 
 RISING = [1.0, 0.6, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85]
 FALLING = [1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.05]
@@ -67,3 +69,22 @@ class TestOverfitting:
     def test_has_no_gap_where_training_clips_were_not_judged(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = overfitting(studied(made(1, "110", tags={"tracker.training_clips": "120"})))
         assert found.details.gap is None
+
+
+class TestSentence:
+    def test_sentence_says_that_validation_loss_rose_while_training_loss_fell(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        rising = [1.0, 0.6, 0.41, 0.42, 0.43, 0.44, 0.45, 0.46, 0.47, 0.48]
+        falling = [1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.05]
+        assert sentence_of(studied(made(1, val_loss=rising, loss=falling)), "overfitting") == (
+            "Run 1's validation loss rose from 0.41 at epoch 3 to 0.48 at epoch 10 while its training loss fell from "
+            "0.60 to 0.05: from there on it overfits. Its kept weights are those of epoch 3."
+        )
+
+    def test_sentence_keeps_to_the_epochs_before_the_loss_was_lost(self, gone_on: Run, studied: MakeStudy) -> None:
+        assert sentence_of(studied(gone_on), "overfitting") == (
+            "Run 1's validation loss was lowest, 0.50, at epoch 3 and no finite number at its last, epoch 7. With the "
+            "kept weights, those of epoch 4, it is 25 points more accurate on its 12 training clips than on the 4 "
+            "validation clips (95 % interval −6.7 to +70 points), a gap that cannot be told from none."
+        )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, grouped_difference, run_differences
 from tracker.conclusions.run_pairs import printed_pairs, run_family
 from tracker.statistics.paired import tango
@@ -12,6 +13,7 @@ from tracker.statistics.paired import tango
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
     from tracker.conclusions.conclusion import Conclusion
+    from tracker.runs import Run
     from tracker.study.study import Study
 
 
@@ -119,3 +121,46 @@ class TestGroupedDifference:
     def test_of_one_group_says_next_to_nothing(self) -> None:
         found = grouped_difference(np.array([1.0, 0, 1]), np.zeros(3, dtype=np.int64))
         assert found.interval[1] - found.interval[0] > 1
+
+
+class TestSentence:
+    def test_sentence_says_that_a_lead_is_within_chance(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1" * 26 + "0000"), made(2, "00" + "1" * 23 + "00110", seed="1")
+        assert sentence_of(studied(*runs), "run_difference") == (
+            "Run 1 is right on 26 of 30 validation clips, run 2 on 25: a lead of one clip, 3.3 points (three that only "
+            "run 1 has right, two that only run 2 has). That is well within chance (95 % interval −14 to +21 points; "
+            "exact McNemar p = 1.0). To show a difference of 3.3 points takes about 1,200 clips."
+        )
+
+    def test_sentence_says_that_a_lead_is_beyond_chance(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1" * 20, {"k": "3"}), made(2, "1" * 13 + "0" * 7, {"k": "7"})
+        assert sentence_of(studied(*runs), "run_difference") == (
+            "Run 1 is right on 20 of 20 validation clips, run 2 on 13: a lead of seven clips, 35 points (seven that "
+            "only run 1 has right, none that only run 2 has). That is more than chance gives (95 % interval +13 to +57 "
+            "points; exact McNemar p = 0.016). It holds for these two models: whether k or the luck of one training "
+            "did it, one training each cannot say."
+        )
+
+    def test_sentence_gives_the_p_values_that_counts_allow(self, writeup: list[Run], studied: MakeStudy) -> None:
+        assert sentences_of(studied(*writeup), "run_difference")[-1] == (
+            "Run 3 is right on 26 of 30 validation clips, run 4 on 24: a lead of two clips, 6.7 points. That is well "
+            "within chance (95 % interval −15 to +28 points; exact McNemar p = 0.500 to 0.754, by which clips it is)."
+        )
+
+    def test_sentence_gives_one_p_value_if_counts_leave_no_doubt(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = (
+            made(i, seed=str(i), tags={"tracker.validation_clips": "4"}, metrics={"best_val_accuracy": accuracy})
+            for i, accuracy in enumerate([0.75, 0.5])
+        )
+        assert "exact McNemar p = 1.0, whichever clips it is" in sentence_of(studied(*runs), "run_difference")
+
+    def test_sentence_says_that_few_groups_cannot_decide(self, made: MakeRun, studied: MakeStudy) -> None:
+        groups = [str(i // 3) for i in range(30)]
+        runs = made(1, "1" * 30, groups=groups), made(2, "1" * 27 + "000", seed="1")
+        (sentence,) = sentences_of(studied(*runs), "run_difference")
+        assert "Clips share groups, and only one group tells the two apart: below six no test can decide" in sentence
+
+    def test_sentence_says_that_runs_on_other_clips_are_not_compared(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert sentence_of(studied(made(1, "110"), made(2, "111", prefix="other")), "run_difference") == (
+            "Run 1 and run 2 were judged on different validation clips and are not compared."
+        )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import sentence_of
 from tracker.conclusions.sample_size import sample_sizes
 
 if TYPE_CHECKING:
@@ -46,3 +47,13 @@ class TestSampleSizes:
         silent = {"tracker.dataset": "", "tracker.split": "", "tracker.validation_clips": "30"}
         (found,) = sample_sizes(studied(*(made(i, tags=silent) for i in range(3))))
         assert (found.n, len(found.runs)) == (30, 3)
+
+
+class TestSentence:
+    def test_sentence_says_what_the_writeups_clips_can_show(self, writeup: list[Run], studied: MakeStudy) -> None:
+        assert sentence_of(studied(*writeup), "sample_size") == (
+            "With 30 validation clips one clip is 3.3 points. A true difference of 25 to 32 points, depending on how "
+            "often two models disagree, would be found about four times in five, and one of a single clip would take "
+            "about 240 to 2,200 clips. Nothing can significantly beat 26 of 30: even all 30 right gives p = 0.125 at "
+            "best."
+        )

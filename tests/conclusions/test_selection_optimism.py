@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.selection_optimism import METHOD_GROUPS, selection_optimism
 
 if TYPE_CHECKING:
@@ -63,3 +64,22 @@ class TestSelectionOptimism:
 
     def test_of_one_run_is_none(self, made: MakeRun, studied: MakeStudy) -> None:
         assert selection_optimism(studied(made(1, "110"))) == ()
+
+
+class TestSentence:
+    def test_sentence_estimates_the_selection_bias(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(0)
+        runs = [made(i, "".join(rng.choice(["0", "1"], size=40)), seed=str(i)) for i in range(6)]
+        (sentence,) = sentences_of(studied(*runs), "selection_optimism")
+        assert sentence.startswith(
+            "Run 1 was chosen among six runs on the clips that its accuracy is said of. That flatters it by an "
+            "estimated "
+        )
+        assert "points (bootstrap, 95 % interval " in sentence
+
+    def test_sentence_says_that_another_metric_is_not_resampled(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = (made(i, "110", seed=str(i), val_loss=[0.9, 0.8]) for i in range(2))
+        assert sentence_of(studied(*runs, metric="val_loss"), "selection_optimism") == (
+            "By how much the best of two runs flatters itself cannot be estimated: that is done for accuracy, and the "
+            "runs are ranked by val_loss."
+        )

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.stability import Diverged, OneSeed, Spread, stability
 from tracker.statistics.crossed import crossed
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
+    from tracker.runs import Run
 
 
 class TestStability:
@@ -62,3 +64,37 @@ class TestStability:
         hangs = crossed(entries.astype(float)).p_value <= 0.05 < max(without)
         assert bool(found) == hangs
         assert all(details.p_without == pytest.approx(max(without)) for details in found)
+
+
+class TestSentence:
+    def test_sentence_gives_the_spread_over_seeds(self, made: MakeRun, studied: MakeStudy) -> None:
+        (sentence,) = sentences_of(
+            studied(*(made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110"]))), "stability"
+        )
+        assert sentence == (
+            "Runs 1 and 2 repeat one configuration: 50 to 75 % of clips right, 62 % on average (95 % interval 6 to "
+            "98 % over seeds and clips), with a standard deviation of 18 points from seed to seed."
+        )
+
+    def test_sentence_says_that_seeds_do_equally_well(self, made: MakeRun, studied: MakeStudy) -> None:
+        (sentence,) = sentences_of(studied(*(made(i, "1110" * 10, seed=str(i)) for i in range(3))), "stability")
+        assert sentence == (
+            "Runs 1, 2 and 3 repeat one configuration: each has 75 % of clips right (95 % interval 59 to 86 % over "
+            "seeds and clips)."
+        )
+
+    def test_sentence_says_that_clips_were_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
+        silent = {"tracker.dataset": "", "tracker.split": ""}
+        runs = (made(i, seed=str(i), tags=silent, val_accuracy=[0.5, 0.6]) for i in range(2))
+        assert sentence_of(studied(*runs), "stability") == (
+            "How much results depend on the seed cannot be said: runs that repeat a configuration did not log which "
+            "clips they were judged on, or how many they have right."
+        )
+
+    def test_sentence_says_when_a_run_diverged(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert sentence_of(studied(made(1, val_loss=[1.0, np.nan])), "stability") == (
+            "Run 1 diverged: its loss is no finite number at epoch 2."
+        )
+
+    def test_sentence_says_when_a_run_lost_its_loss(self, gone_on: Run, studied: MakeStudy) -> None:
+        assert sentence_of(studied(gone_on), "stability") == "Run 1 diverged: its loss is no finite number at epoch 5."

@@ -1,1 +1,68 @@
-"""What the runs bear out: each conclusion as data with its verdict and evidence, then as a sentence."""
+"""What can be concluded from an experiment's runs: one module a kind, registered here in the report's order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracker.conclusions import (
+    best_run,
+    classes,
+    early_stopping,
+    learning_rate,
+    option_effect,
+    overfitting,
+    run_difference,
+    sample_size,
+    selection_optimism,
+    stability,
+    under_training,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.conclusions.conclusion import Conclusion, Kind, KindName
+    from tracker.study.study import Study
+    from tracker.wording import Wording
+
+KINDS: tuple[Kind, ...] = (
+    best_run.KIND,
+    option_effect.KIND,
+    run_difference.KIND,
+    overfitting.KIND,
+    early_stopping.KIND,
+    learning_rate.KIND,
+    under_training.KIND,
+    stability.KIND,
+    classes.KIND,
+    selection_optimism.KIND,
+    sample_size.KIND,
+)
+
+_BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def conclude(study: Study) -> tuple[Conclusion, ...]:
+    """Draw every conclusion that the runs support, by kind, without commands and sentences."""
+    return tuple(conclusion for kind in KINDS for conclusion in kind.conclude(study))
+
+
+def kind_of(conclusion: Conclusion) -> Kind:
+    """Return the kind of a conclusion."""
+    return _BY_NAME[conclusion.kind]
+
+
+def kinds_in_order(*first: KindName) -> tuple[Kind, ...]:
+    """Return every kind: those named first, then the others in the report's order."""
+    return (*(_BY_NAME[name] for name in first), *(kind for kind in KINDS if kind.name not in first))
+
+
+def of_kind(conclusions: Sequence[Conclusion], kind: Kind) -> tuple[Conclusion, ...]:
+    """Return the conclusions of one kind, in their order."""
+    return tuple(conclusion for conclusion in conclusions if conclusion.kind == kind.name)
+
+
+def with_sentence(conclusion: Conclusion, wording: Wording) -> Conclusion:
+    """Return a conclusion with its sentence; a command that it should point to must be there already."""
+    return replace(conclusion, sentence=conclusion.details.sentence(conclusion, wording))

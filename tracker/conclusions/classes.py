@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
 from tracker.runs.logged import NO_CLASS
 from tracker.statistics.proportions import Interval, grouped_wilson, wilson
 from tracker.study.clip_sets import by_clip
+from tracker.wording import (
+    capitalised,
+    count,
+    listing,
+    number_word,
+    percent_cell,
+    percent_interval,
+    percent_interval_cell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +29,14 @@ if TYPE_CHECKING:
 
     from tracker.study.clip_sets import ClipSet
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
 FEWEST_RUNS = 3
 """Below so many runs a clip that all get wrong says little of its label."""
+
+_MOST_CLASSES = 3
+_MOST_CLIPS = 3
+"""Clips that the sentence names."""
 
 MOST_CLIPS = 50
 """Clips that are named."""
@@ -98,6 +112,33 @@ class Classes(Details):
     classes: tuple[ClassErrors, ...] = ()
     always_wrong: tuple[WrongClip, ...] = ()
     n_always_wrong: int = 0
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return where the best run's errors are, and which clips every run gets wrong."""
+        if conclusion.verdict == "unknown" or self.best is None:
+            return "Which classes carry the errors cannot be said: no run's predictions were logged."
+        return " ".join([_errors_text(self, wording.run(self.best)), *_always_wrong_text(self)])
+
+    def tables(self, *, in_points: bool) -> tuple[Table, ...]:
+        """Return the errors by class, and the clips that every run gets wrong."""
+        del in_points
+        classes = tuple(
+            (
+                part.name,
+                f"{part.wrong} of {part.n}",
+                percent_interval_cell(part.interval),
+                percent_cell(part.mean_wrong),
+                part.taken_for or "–",
+            )
+            for part in self.classes
+        )
+        clips = tuple((part.clip, part.label, part.taken_for, str(part.agreeing)) for part in self.always_wrong)
+        of_clips = ("clip", "label", "mostly taken for", "by runs")
+        header = ("class", "wrong in the best run", "95 % interval", "wrong on average", "mostly taken for")
+        return (
+            *((Table("Errors by class", header, classes),) if classes else ()),
+            *((Table("Clips that every run gets wrong", of_clips, clips),) if clips else ()),
+        )
 
 
 def classes(study: Study) -> tuple[Conclusion, ...]:
@@ -176,3 +217,51 @@ def _wrong_clip(clips: ClipSet, predicted: Sequence[Sequence[str]], clip: int) -
     taken = Counter(of_run[clip] for of_run in predicted)
     other = min(taken, key=lambda name: (-taken[name], name))
     return WrongClip(clips.clips[clip], clips.labels[clip], other, taken[other])
+
+
+def _errors_text(details: Classes, best: str) -> str:
+    wrong = [found for found in details.classes if found.wrong]
+    total = sum(found.wrong for found in wrong)
+    if not wrong:
+        return f"{capitalised(best)} gets no validation clip wrong."
+    named = [_class_text(found, first=place == 0) for place, found in enumerate(wrong[:_MOST_CLASSES])]
+    rest = sum(found.wrong for found in wrong[_MOST_CLASSES:])
+    if rest:
+        named.append(f"{number_word(rest)} in other classes")
+    return f"{capitalised(best)} gets {count(total, 'validation clip')} wrong: {listing(named)}."
+
+
+def _class_text(found: ClassErrors, *, first: bool) -> str:
+    """Say how many clips of a class are wrong; of the first one its interval too."""
+    told = [f"95 % interval {percent_interval(found.interval)}"] if first else []
+    if found.taken_for is not None:
+        some = "" if found.taken == found.wrong else f"{number_word(found.taken)} "
+        told.append(f"{some}taken for {found.taken_for}")
+    head = f"{found.wrong} of {found.n} in {found.name}"
+    return f"{head} ({'; '.join(told)})" if told else head
+
+
+def _always_wrong_text(details: Classes) -> list[str]:
+    if not details.n_always_wrong:
+        return []
+    shown = [_wrong_clip_text(found, details.runs) for found in details.always_wrong[:_MOST_CLIPS]]
+    more = details.n_always_wrong - len(shown)
+    rest = f" and {number_word(more)} more" if more else ""
+    verb = "is" if details.n_always_wrong == 1 else "are"
+    which = "its label is" if details.n_always_wrong == 1 else "their labels are"
+    head = f"{capitalised(count(details.n_always_wrong, 'clip'))} {verb} wrong in all {number_word(details.runs)} runs"
+    return [f"{head}: {', '.join(shown)}{rest}; {which} worth checking."]
+
+
+def _wrong_clip_text(found: WrongClip, runs: int) -> str:
+    agreed = "by all" if found.agreeing == runs else f"by {number_word(found.agreeing)}"
+    return f"{found.clip} ({found.label}, taken for {found.taken_for} {agreed})"
+
+
+KIND = Kind(
+    name="classes",
+    title="Classes and clips",
+    conclude=classes,
+    headlines=lambda conclusions, _: [c for c in conclusions if c.verdict == "exact"][:1],
+    headline_rank=7,
+)

@@ -1,4 +1,4 @@
-"""A conclusion as data, before it is a sentence.
+"""A conclusion as data, the evidence that words it, and what a kind of conclusion is made of.
 
 Conventions: differences are of accuracy, as fractions; `run_difference` is `runs[0]` minus `runs[1]`, the better
 first; an option's effect is level *to* minus level *from*. `p_value` is raw, `p_adjusted` within its family.
@@ -7,12 +7,17 @@ first; an option's effect is level *to* minus level *from*. `p_value` is raw, `p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
-    from tracker.statistics.proportions import Interval
+    from collections.abc import Callable, Iterable, Sequence
 
-Kind = Literal[
+    from tracker.conclusions.planned_runs import PlannedRun
+    from tracker.statistics.proportions import Interval
+    from tracker.study.study import Study
+    from tracker.wording import Wording
+
+KindName = Literal[
     "best_run",
     "run_difference",
     "option_effect",
@@ -25,16 +30,79 @@ Kind = Literal[
     "selection_optimism",
     "sample_size",
 ]
+"""The kinds that the schema ``tracker.report/1`` knows."""
+
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "unknown"]
+
+OPEN: tuple[Verdict, ...] = ("inconclusive", "confounded", "not_comparable", "unknown")
+"""Verdicts that leave something to settle."""
+
+
+class Method(str):
+    """The name of a statistical method, with the sentence that cites its source.
+
+    Parameters
+    ----------
+    name : str
+        As the evidence and the JSON document have it.
+    source : str
+        A whole sentence for the report's methods; empty if the kind that uses the method has a sentence of its own.
+    """
+
+    __slots__ = ("source",)
+    source: str
+
+    def __new__(cls, name: str, source: str = "") -> Self:
+        """Make a method of a name and a source."""
+        method = super().__new__(cls, name)
+        method.source = source
+        return method
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of evidence as text, other people's included: whoever prints it must escape it.
+
+    Parameters
+    ----------
+    title : str
+    header : tuple of str
+    rows : tuple of tuple of str
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a kind of conclusion says beyond the common fields; each kind has its own child.
+    """The evidence of a conclusion beyond the common fields, and how it reads; each kind has its own child.
 
-    Fields hold numbers, texts, truth values, None, tuples and other frozen dataclasses; JSON takes their names as they
-    are, but for a trailing underscore, which only keeps a Python keyword away (``from_``).
+    Fields hold numbers, text, booleans, None, tuples and other frozen dataclasses. JSON takes their names as they are,
+    without the trailing underscore that keeps a Python keyword away (``from_``).
     """
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return what a person reads: one or more whole sentences of plain text."""
+        del conclusion, wording
+        return ""
+
+    def tables(self, *, in_points: bool) -> tuple[Table, ...]:
+        """Return the evidence as tables; most kinds have none.
+
+        Parameters
+        ----------
+        in_points : bool
+            Whether runs are ranked by accuracy, so that differences are in percentage points.
+        """
+        del in_points
+        return ()
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The methods that were used beside the conclusion's own."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +111,23 @@ class Conclusion:
 
     Parameters
     ----------
-    kind : Kind
+    kind : KindName
     verdict : Verdict
     runs : tuple of str
-        Run ids that it speaks of.
+        Ids of the runs that it is about.
     details : Details
         The evidence of its kind.
     option : str or None
         The option that it is about, for an `option_effect`.
     estimate, interval, p_value, p_adjusted, n, method
-        As in the module's conventions; None where the kind has none or it could not be had.
+        As in the module's conventions; None if the kind has none or the runs do not give it.
     sentence : str
-        What a person reads; plain text, written by `sentences`.
+        What a person reads; plain text.
     command : str or None
-        The command line that would settle it, where it is open.
+        The command line that would settle it, if it is open.
     """
 
-    kind: Kind
+    kind: KindName
     verdict: Verdict
     runs: tuple[str, ...]
     details: Details = field(default_factory=Details)
@@ -69,7 +137,7 @@ class Conclusion:
     p_value: float | None = None
     p_adjusted: float | None = None
     n: int | None = None
-    method: str | None = None
+    method: Method | None = None
     sentence: str = ""
     command: str | None = None
 
@@ -77,3 +145,58 @@ class Conclusion:
     def id(self) -> str:
         """``kind:option`` or ``kind:run-ids``: the same from report to report."""
         return f"{self.kind}:{self.option or ','.join(self.runs)}"
+
+
+def _none(*_: object) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kind:
+    """A question that is asked of every study, and everything that the report needs to know about its answers.
+
+    What one conclusion says stands in its `Details`. What is said of all conclusions of the kind together stands here;
+    each function is passed the conclusions of this kind alone, in the report's order.
+
+    Parameters
+    ----------
+    name : KindName
+    title : str
+        The section's heading.
+    conclude : callable
+        Draws the conclusions, in a stable order; without sentences and commands.
+    estimates : str
+        What the estimate is.
+    in_metric_unit : bool
+        Whether the estimate is in the unit of the primary metric, if that isn't accuracy.
+    tests : tuple of Method
+        Methods whose sources are cited when used.
+    methods : callable
+        Returns further sentences for the report's methods.
+    limits : callable
+        Returns what the data cannot show, as sentences.
+    challenges : callable
+        Returns what went wrong in the runs, as sentences.
+    planned_runs : callable
+        Returns the runs that would settle one conclusion, given all conclusions of every kind.
+    why_no_run : callable
+        Returns why no further run is planned, as sentences.
+    headlines : callable
+        Returns the conclusions that the summary should have, given the id of the run that the summary is about.
+    headline_rank : int
+        Which kinds the summary takes first: the lowest number; 0 keeps the kind out of it.
+    """
+
+    name: KindName
+    title: str
+    conclude: Callable[[Study], Iterable[Conclusion]]
+    estimates: str = "estimate"
+    in_metric_unit: bool = False
+    tests: tuple[Method, ...] = ()
+    methods: Callable[[Study, Sequence[Conclusion]], Iterable[str]] = _none
+    limits: Callable[[Study, Sequence[Conclusion], Wording], Iterable[str]] = _none
+    challenges: Callable[[Sequence[Conclusion], Wording], Iterable[str]] = _none
+    planned_runs: Callable[[Study, Conclusion, Sequence[Conclusion]], Iterable[PlannedRun]] = _none
+    why_no_run: Callable[[Sequence[Conclusion]], Iterable[str]] = _none
+    headlines: Callable[[Sequence[Conclusion], str | None], Iterable[Conclusion]] = _none
+    headline_rank: int = 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.conclusions.conclusion import Method
 from tracker.statistics.crossed import Effect, by_group, crossed, nested
 from tracker.statistics.multiple_comparisons import holm
 from tracker.statistics.repetitions import FEWEST_FOLDS, columns_needed, nadeau_bengio, pairs_needed
@@ -32,10 +33,25 @@ if TYPE_CHECKING:
 FEWEST = 3
 """Repetitions below which an option's effect is never supported nor equivalent."""
 
-CROSSED = "crossed analysis of matched pairs and clips"
-NESTED = "nested analysis of repetitions and clips"
-FOLDS = "corrected resampled t-test over folds"
-SPLITS = "corrected resampled t-test over splits"
+CROSSED = Method(
+    "crossed analysis of matched pairs and clips",
+    "An option's effect over matched pairs is estimated with pairs and clips both taken as samples "
+    "(Dorfman, Berbaum and Metz 1992; Hillis 2007, doi:10.1002/sim.2532).",
+)
+NESTED = Method(
+    "nested analysis of repetitions and clips",
+    "Runs of two levels that share too few seeds are compared as nested in their level and crossed with "
+    "clips (Hillis 2007, doi:10.1002/sim.2532).",
+)
+FOLDS = Method(
+    "corrected resampled t-test over folds",
+    "Over folds the corrected resampled t-test is used (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).",
+)
+SPLITS = Method(
+    "corrected resampled t-test over splits",
+    "Over splits of one dataset, whose validation clips may overlap, the corrected resampled t-test is used "
+    "(Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,7 @@ class Analysis:
     ----------
     effect : Effect
         From the first level to the second.
-    method : str
+    method : Method
     n : int
         Clips.
     repetitions : int
@@ -56,7 +72,7 @@ class Analysis:
     """
 
     effect: Effect
-    method: str
+    method: Method
     n: int
     repetitions: int
     inner: Effect | None = None
@@ -130,7 +146,7 @@ def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None
     return nadeau_bengio(np.array(list(differences.values())), n_train, n_validation)
 
 
-def _fold_method(study: Study, places: Iterable[int]) -> str:
+def _fold_method(study: Study, places: Iterable[int]) -> Method:
     """Return what a test over clip sets is called: over folds if each is one, else over splits."""
     firsts = [study.clip_sets[place].members[0] for place in places]
     asked = [dict(study.design.terms[run].split).get("fold", OFF) for run in firsts]

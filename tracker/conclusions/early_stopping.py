@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Verdict
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Verdict
 from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
 from tracker.study.metrics import LOSS
 from tracker.study.run_results import RunResult, are_numbers, every_epoch, whole_param
+from tracker.wording import count, duration, loss_cell, whole_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
 PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)
 """Epochs; always answered, beside the run's own."""
@@ -80,6 +83,37 @@ class EarlyStopping(Details):
     epoch_seconds: float | None = None
     keeps_last: bool = False
     enough: Patience | None = None
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return what other patiences would have done to the run."""
+        run = wording.run(conclusion.runs[0])
+        earlier = [a for a in self.patiences if a.epochs_saved and a.patience != self.own]
+        if not self.patiences:
+            why = "its validation loss was not logged for every epoch"
+            return f"What another patience would have done to {run} cannot be said: {why}."
+        if not earlier and self.enough is None:
+            return _none_earlier(run, self)
+        same = [answer for answer in earlier if answer.kept_epoch == self.kept_epoch]
+        enough = same[0] if same else self.enough
+        return _same_weights(run, enough, self) if enough else _other_weights(run, earlier[-1], self)
+
+    def tables(self, *, in_points: bool) -> tuple[Table, ...]:
+        """Return a row for each patience."""
+        del in_points
+        header = ("patience", "stops at epoch", "epochs saved", "keeps epoch", "its loss", "its clips right")
+        picked = () if self.enough is None or self.enough in self.patiences else (self.enough,)
+        rows = tuple(
+            (
+                f"{part.patience} (its own)" if part.patience == self.own else str(part.patience),
+                "beyond what was run" if part.censored else whole_cell(part.stop_epoch),
+                whole_cell(part.epochs_saved),
+                whole_cell(part.kept_epoch),
+                loss_cell(part.val_loss),
+                whole_cell(part.correct),
+            )
+            for part in sorted((*self.patiences, *picked), key=attrgetter("patience"))
+        )
+        return (Table("What other patiences would have done", header, rows),) if rows else ()
 
 
 def early_stopping(study: Study) -> tuple[Conclusion, ...]:
@@ -171,3 +205,73 @@ def _correct(found: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
 def _epoch_seconds(found: RunResult) -> float | None:
     seconds = found.run.curves.get("epoch_seconds")
     return float(seconds.values.mean()) if seconds is not None and found.seconds is not None else None
+
+
+def _instead(details: EarlyStopping) -> str:
+    return f" instead of {details.own}" if details.own is not None else ""
+
+
+def _stopping(run: str, answer: Patience, details: EarlyStopping) -> str:
+    """Return ``Stopping with patience 2 instead of 5 would have ended run 1 at epoch 8 instead of 11``."""
+    return (
+        f"Stopping with patience {answer.patience}{_instead(details)} would have ended {run} at epoch "
+        f"{answer.stop_epoch} instead of {details.stop_epoch}"
+    )
+
+
+def _none_earlier(run: str, details: EarlyStopping) -> str:
+    if all(answer.censored for answer in details.patiences):
+        return f"No patience asked about would have stopped {run} within its {details.stop_epoch} epochs."
+    return f"No patience asked about would have ended {run} before epoch {details.stop_epoch}."
+
+
+def _same_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
+    saved = answer.epochs_saved or 0
+    time = f", {duration(saved * details.epoch_seconds)}" if details.epoch_seconds is not None else ""
+    comma = "," if time else ""
+    return (
+        f"{_stopping(run, answer, details)} and kept the same weights (epoch {answer.kept_epoch}): "
+        f"{count(saved, 'epoch')}{time}{comma} saved, and not one clip changed."
+    )
+
+
+def _other_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
+    if answer.kept_epoch is None:
+        return (
+            f"{_stopping(run, answer, details)}, with nothing to keep: no validation loss was a finite number until "
+            "then."
+        )
+    if details.kept_epoch is None:
+        return f"{_stopping(run, answer, details)}, with the weights of epoch {answer.kept_epoch}."
+    changed = "" if answer.clips_changed is None else f", which judge {_judged_otherwise(answer.clips_changed)}"
+    return (
+        f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}: patience "
+        f"{answer.patience}{_instead(details)} would have ended it at epoch {answer.stop_epoch} with those of epoch "
+        f"{answer.kept_epoch}{changed}."
+    )
+
+
+def _judged_otherwise(clips: int) -> str:
+    return f"{count(clips, 'validation clip')} otherwise" if clips else "every validation clip the same"
+
+
+def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    del study
+    if any(conclusion.verdict == "exact" for conclusion in conclusions):
+        yield "Patiences are replayed on the logged validation loss as Keras' EarlyStopping counts them."
+
+
+def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
+    """Return what a shorter patience would have saved the run in focus."""
+    own = [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"]
+    return [c for c in own if isinstance(c.details, EarlyStopping) and c.details.enough][:1]
+
+
+KIND = Kind(
+    name="early_stopping",
+    title="Early stopping",
+    conclude=early_stopping,
+    methods=_methods,
+    headlines=_headlines,
+    headline_rank=4,
+)

@@ -12,26 +12,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
 from tracker.replay import Drop, early_stoppings, plateau
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.identical_runs import same_until
 from tracker.study.metrics import LOSS, RATE
 from tracker.study.options import PLATEAU, as_number
 from tracker.study.run_results import are_numbers, every_epoch, whole_param
+from tracker.wording import capitalised, count, level_words, loss_cell, losses, rate_cell, rate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.runs import Curve
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
 PATIENCES = (3, 5, 10, 15, 20)
 """Epochs; the plateaus whose first drop is replayed, beside the run's own."""
 
 PLATEAU_MIN_DELTA = 1e-4
 """What an improvement must exceed for Keras' ReduceLROnPlateau, by default."""
+
+_MOST_DROPS = 3
+"""Drops of one run that the sentence lists."""
 
 _SAME_RATE = 1e-6
 """Relative difference up to which two rates are one, both in float32."""
@@ -123,6 +128,40 @@ class LearningRate(Details):
     plateau: str | None = None
     others: tuple[OtherPlateau, ...] = ()
     twin: Twin | None = None
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return each drop of the rate with its effect, and whether a run of the same seed went the same way."""
+        run = capitalised(wording.run(conclusion.runs[0]))
+        twin = [_twin_text(self.twin, wording)] if self.twin else []
+        if self.first is None or self.last is None:
+            name = wording.run(conclusion.runs[0])
+            unknown = f"What {name}'s learning rate did cannot be said: it was not logged by epoch."
+            return " ".join([unknown, *twin])
+        if self.schedule:
+            ends = f"from {rate_text(self.first)} to {rate_text(self.last)}"
+            return " ".join([f"{run}'s learning rate followed a schedule, {ends}.", *twin])
+        if not self.drops:
+            return " ".join([_steady_text(run, self), *twin])
+        told = [_drop_text(drop) for drop in self.drops[:_MOST_DROPS]]
+        more = len(self.drops) - len(told)
+        rest = [f"{capitalised(count(more, 'further drop'))} followed."] if more else []
+        return " ".join([f"{run}'s learning rate fell {'; it fell '.join(told)}.", *rest, *twin])
+
+    def tables(self, *, in_points: bool) -> tuple[Table, ...]:
+        """Return a row for each drop."""
+        del in_points
+        header = ("after epoch", "from", "to", "lowest loss before", "lowest loss after")
+        rows = tuple(
+            (
+                str(drop.epoch),
+                rate_cell(drop.before),
+                rate_cell(drop.after),
+                loss_cell(drop.best_before),
+                loss_cell(drop.best_after),
+            )
+            for drop in self.drops
+        )
+        return (Table("Drops of the learning rate", header, rows),) if rows else ()
 
 
 def learning_rates(study: Study) -> tuple[Conclusion, ...]:
@@ -248,3 +287,72 @@ def _twin(study: Study, run: int, other: int, drops: Mapping[int, list[Drop] | N
         return None
     acted = [drop.epoch for one in (run, other) for drop in drops[one] or ()]
     return Twin(theirs.run_id, same, min([*acted, *[stop for stop in stops if stop is not None]]))
+
+
+def _steady_text(run: str, details: LearningRate) -> str:
+    rate, last_rate = rate_text(details.first or 0.0), rate_text(details.last or 0.0)
+    if last_rate != rate:
+        return f"{run}'s learning rate rose from {rate} to {last_rate} and never fell."
+    if details.plateau is not None:
+        return f"{run}'s plateau of {level_words(PLATEAU, details.plateau)} never fired: the rate stayed at {rate}."
+    would = [other for other in details.others if other.differs_after is not None]
+    stayed = f"{run}'s learning rate stayed at {rate}."
+    if not would:
+        return stayed
+    last = would[-1]
+    return (
+        f"{stayed} A plateau of patience {last.patience} would have lowered it after epoch {last.differs_after}; what "
+        "would have come of that, this curve cannot say."
+    )
+
+
+def _drop_text(drop: RateDrop) -> str:
+    head = f"from {rate_text(drop.before)} to {rate_text(drop.after)} after epoch {drop.epoch}"
+    if drop.best_before is None or drop.best_after is None:
+        return head
+    before, after = losses(drop.best_before, drop.best_after)
+    if drop.helped:
+        return f"{head}, and validation loss, {before} at its lowest until then, fell to {after}"
+    return f"{head}, which came to nothing: validation loss had been down to {before} and only came to {after}"
+
+
+def _twin_text(twin: Twin, wording: Wording) -> str:
+    other = wording.run(twin.run_id)
+    if twin.as_it_must:
+        return f"Until epoch {twin.same_until} it is identical to {other}, as it must be under the same seed."
+    since = f"from epoch {twin.same_until + 1} on"
+    return (
+        f"It differs from {other} {since}, although both have the same seed and nothing had set them apart before "
+        f"epoch {twin.must_until}: these trainings do not repeat exactly."
+    )
+
+
+def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+    """Yield which runs' drops did not help, as far as their losses are known, which never fired or did not repeat."""
+    known = [
+        (c.runs[0], c.details) for c in conclusions if isinstance(c.details, LearningRate) and c.verdict == "exact"
+    ]
+    helped = {run: {drop.helped for drop in details.drops} for run, details in known}
+    idle = [run for run, answers in helped.items() if False in answers and True not in answers]
+    if idle:
+        yield (
+            f"Lowering the learning rate came to nothing in {wording.runs(idle)}: validation loss did not fall below "
+            "what it had been."
+        )
+    never = [run for run, details in known if details.plateau and not details.drops and not details.schedule]
+    if never:
+        yield f"The plateau never fired in {wording.runs(never)}: it could not have changed anything."
+    apart = [run for run, details in known if details.twin and not details.twin.as_it_must]
+    if apart:
+        yield (
+            f"Training did not repeat exactly under one seed: {wording.runs(apart)} went another way than a run that "
+            "differs only in what had not yet acted."
+        )
+
+
+KIND = Kind(
+    name="learning_rate",
+    title="Learning rate",
+    conclude=learning_rates,
+    challenges=_challenges,
+)

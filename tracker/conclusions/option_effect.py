@@ -10,27 +10,57 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Verdict
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Table, Verdict
 from tracker.conclusions.contrast_analysis import (
+    CROSSED,
+    FEWEST,
     FOLDS,
+    NESTED,
     SPLITS,
     Analysis,
     Need,
     adjusted_p_values,
     analyse_contrast,
     chance_of_better,
+    pairs_wanted,
     sample_size_for,
 )
+from tracker.conclusions.planned_runs import PlannedRun, RunSpec, filled_up, seeds_of, vary_one_option
 from tracker.statistics.repetitions import detectable_effect
 from tracker.study.identical_runs import identical
+from tracker.study.metrics import ACCURACY, role_of
 from tracker.study.options import aliases
+from tracker.study.study import Obstacle
+from tracker.wording import (
+    capitalised,
+    change_cell,
+    change_words,
+    count,
+    listing,
+    losses,
+    number_word,
+    option_words,
+    percent,
+    points,
+    points_cell,
+    points_interval,
+    points_interval_cell,
+    round_number,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tracker.statistics.proportions import Interval
     from tracker.study.contrasts import Contrast
     from tracker.study.study import Study
+    from tracker.wording import Wording
+
+MOST_PAIRS = 20
+"""Matched pairs that the report's next steps ask for at most; beside its conclusion a command may ask for more."""
+
+_MOST_PAIRS_BESIDE = 1_000
+"""Matched pairs beyond which no command is given."""
 
 MOST_CONTRASTS = 50
 """Contrasts of one option that are listed; of more, those with the smallest p-values."""
@@ -64,7 +94,7 @@ class ContrastEffect:
     verdict : Verdict
     repetitions : tuple of int, length 2
         Runs of each level that differ in nothing but the seed, in the setting where most are.
-    method : str or None
+    method : Method or None
     n : int or None
         Clips.
     folds : int
@@ -89,7 +119,7 @@ class ContrastEffect:
     p_adjusted: float | None
     verdict: Verdict
     repetitions: tuple[int, int]
-    method: str | None
+    method: Method | None
     n: int | None
     folds: int
     within_margin: bool | None
@@ -119,6 +149,37 @@ class OptionEffect(Details):
     aliases: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     n_contrasts: int = 0
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return what an option does, or why that is not known."""
+        option = conclusion.option or ""
+        if conclusion.verdict == "unknown":
+            return _unlogged_text(option)
+        if not self.contrasts:
+            return _confounded_text(option, self, conclusion.command)
+        telling = min(self.contrasts, key=lambda found: found.p_value if found.p_value is not None else 2.0)
+        return " ".join([_contrast_text(option, telling, wording), *_others_text(option, self)])
+
+    def tables(self, *, in_points: bool) -> tuple[Table, ...]:
+        """Return a row for each contrast."""
+        header = ("from", "to", "matched pairs", "difference", "95 % interval", "verdict")
+        rows = tuple(
+            (
+                part.from_,
+                part.to,
+                str(part.pairs),
+                points_cell(part.estimate) if in_points else change_cell(part.estimate),
+                points_interval_cell(part.interval),
+                part.verdict.replace("_", " "),
+            )
+            for part in self.contrasts
+        )
+        return (Table("Levels against each other", header, rows),) if rows else ()
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The methods of all listed contrasts."""
+        return tuple(part.method for part in self.contrasts if part.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +239,7 @@ def _without_contrast(study: Study, option: str) -> Conclusion:
     everything, levels = study.ids(range(len(study.results))), study.design.levels[option]
     alone = study.alone_elsewhere(option)
     if alone is not None:
-        verdict: Verdict = "unknown" if alone == "unlogged clips" else "not_comparable"
+        verdict: Verdict = "unknown" if alone is Obstacle.UNLOGGED_CLIPS else "not_comparable"
         return Conclusion("option_effect", verdict, everything, OptionEffect((), (), levels), option=option)
     details = OptionEffect((), aliases(study.design, option), levels)
     return Conclusion("option_effect", "confounded", everything, details, option=option)
@@ -265,3 +326,235 @@ def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
 
 def _runs(found: Sequence[Contrast]) -> list[int]:
     return sorted({run for c in found for setting in c.repetitions for runs in setting for run in runs})
+
+
+def _unlogged_text(option: str) -> str:
+    why = "it changed alone, but which validation clips the runs were judged on was not logged"
+    return f"What {option_words(option)} does cannot be said: {why}."
+
+
+def _confounded_text(option: str, details: OptionEffect, command: str | None) -> str:
+    changed = [option_words(alias) for alias in details.aliases]
+    name = capitalised(option_words(option))
+    ends = "; the runs under “Next steps” would." if command else "."
+    if not changed:
+        return (
+            f"{name} changed, but never between runs on the same clips: this experiment cannot say what it does{ends}"
+        )
+    return (
+        f"{name} never changed alone: {listing(changed)} changed with it. "
+        f"This experiment cannot say which of them mattered{ends}"
+    )
+
+
+def _contrast_text(option: str, found: ContrastEffect, wording: Wording) -> str:
+    change = change_words(option, found.from_, found.to)
+    if found.verdict == "exact":
+        pairs = "in the matched pair" if found.pairs == 1 else f"in all {number_word(found.pairs)} matched pairs"
+        return f"{capitalised(change)} changed nothing: {pairs} both runs are the same, epoch by epoch."
+    if found.p_value is None or found.interval is None:
+        return _too_few_text(option, change, found, wording)
+    evidence = f"(95 % interval {points_interval(found.interval)} points; {_test_text(found, wording)})"
+    if found.verdict == "supported":
+        does = "raises" if (found.estimate or 0.0) > 0 else "lowers"
+        return f"{capitalised(change)} {does} validation accuracy by {points(found.estimate or 0.0)} {evidence}."
+    observed = f"{_side_text(found.estimate or 0.0)} {evidence}"
+    if found.verdict == "equivalent":
+        return f"{capitalised(change)} makes no difference of {points(wording.margin)} or more: on average {observed}."
+    told = f"Whether {change} helps these runs cannot tell: on average {observed}."
+    return " ".join([told, *_reach_text(found)])
+
+
+def _reach_text(found: ContrastEffect) -> list[str]:
+    """Say what would have been noticed, and what it would take to notice more."""
+    told = [f"An effect below {points(found.detectable)} would mostly go unnoticed."] if found.detectable else []
+    need = found.need
+    if need is None:
+        return told
+    sought = f"{'one' if told else 'an effect'} of {points(need.effect)}"
+    if need.pairs is not None:
+        return [*told, f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."]
+    takes = f"{round_number(need.clips or 0)} clips"
+    return [
+        *told,
+        f"{capitalised(sought)} no number of trainings would show on these clips: it takes {takes} at least.",
+    ]
+
+
+def _side_text(estimate: float) -> str:
+    """Return ``3.3 points more``."""
+    return f"{points(estimate)} {'more' if estimate > 0 else 'less'}" if estimate else "no difference"
+
+
+def _test_text(found: ContrastEffect, wording: Wording) -> str:
+    """Say what was analysed, and its p-value."""
+    if found.folds:
+        basis = f"{found.method}, {count(found.folds, 'split' if found.method == SPLITS else 'fold')}"
+    elif found.method == NESTED:
+        start, end = found.repetitions
+        basis = f"{number_word(end)} against {count(start, 'run')} that share too few seeds, {found.n} clips"
+    else:
+        basis = f"{count(found.pairs, 'matched pair')} crossed with {found.n} clips"
+    p_value = found.p_value if found.p_value is not None else 1.0
+    return f"{basis}, {wording.corrected(p_value, found.p_adjusted, 'all contrasts')}"
+
+
+def _too_few_text(option: str, change: str, found: ContrastEffect, wording: Wording) -> str:
+    have = count(found.pairs, "matched pair") if found.pairs else f"{_each_text(found)}, under different seeds"
+    by_clip = role_of(wording.metric) == (ACCURACY, "validation")
+    side = (
+        ""
+        if found.estimate is None
+        else _side_text(found.estimate)
+        if by_clip
+        else _moved_text(found.estimate, wording)
+    )
+    observed = f"{have}, {side}" if side else have
+    if found.pairs >= FEWEST or min(found.repetitions) >= FEWEST:
+        unlogged = "what each run says of each clip was not logged"
+        why = unlogged if by_clip else f"{wording.metric} is not known clip by clip"
+        return f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: {why}."
+    return (
+        f"{capitalised(change)}: {observed}. So few trainings cannot tell {option_words(option)} from the luck of "
+        "training; three matched pairs are the least."
+    )
+
+
+def _moved_text(estimate: float, wording: Wording) -> str:
+    """Return ``val_mae 0.12 lower on average``."""
+    if not estimate:
+        return f"no difference of {wording.metric}"
+    return f"{wording.metric} {losses(abs(estimate))[0]} {'higher' if estimate > 0 else 'lower'} on average"
+
+
+def _each_text(found: ContrastEffect) -> str:
+    start, end = found.repetitions
+    return f"{count(start, 'run')} each" if start == end else f"{number_word(start)} and {count(end, 'run')}"
+
+
+def _others_text(option: str, details: OptionEffect) -> list[str]:
+    """Say of how many contrasts this is one."""
+    if details.n_contrasts < 2:
+        return []
+    detected = sum(found.verdict == "supported" for found in details.contrasts)
+    name = option_words(option)
+    return [f"Of the {number_word(details.n_contrasts)} contrasts of {name}, {_detected_text(detected)}."]
+
+
+def _detected_text(number: int) -> str:
+    return f"{number_word(number) if number else 'none'} {'is' if number < 2 else 'are'} detected"
+
+
+def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
+    """Vary the option alone, or complete its matched pairs."""
+    del conclusions
+    if not study.metric.is_accuracy or conclusion.option is None:
+        return []
+    if conclusion.verdict == "confounded":
+        return vary_one_option(study, conclusion.option)
+    return _complete(study, conclusion.option) if conclusion.verdict == "inconclusive" else []
+
+
+def _complete(study: Study, option: str) -> list[PlannedRun]:
+    """Complete the matched pairs of the contrast that has most repetitions."""
+    contrast = max(study.contrasts[option], key=lambda c: max(min(map(len, setting)) for setting in c.repetitions))
+    if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
+        return vary_one_option(study, option)
+    pairs = pairs_wanted(study, contrast, _MOST_PAIRS_BESIDE)
+    if pairs is None:
+        return []
+    start, end = max(contrast.repetitions, key=lambda setting: (min(map(len, setting)), sum(map(len, setting))))
+    return _pairs(study, contrast, (start, end), pairs)
+
+
+def _pairs(
+    study: Study, contrast: Contrast, setting: tuple[Sequence[int], Sequence[int]], pairs: int
+) -> list[PlannedRun]:
+    """Bring a contrast to so many matched pairs by runs in one setting of everything else."""
+    seeds = [seeds_of(study, runs) for runs in setting]
+    both, either = seeds[0] & seeds[1], seeds[0] | seeds[1]
+    elsewhere = len(contrast.pairs) - len(both)
+    wanted = filled_up([*sorted(both), *sorted(either - both)], pairs - elsewhere)
+    change = change_words(contrast.option, contrast.start, contrast.end)
+    why = f"matched pairs for {option_words(contrast.option)}: {change}"
+    return [
+        PlannedRun(RunSpec(runs[0]), wanted - have, why, in_plan=pairs <= MOST_PAIRS)
+        for runs, have in zip(setting, seeds, strict=True)
+    ]
+
+
+def _why_no_run(conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    if any(conclusion.command for conclusion in conclusions):
+        yield (
+            f"No few runs would settle what is open: it takes more than {MOST_PAIRS} matched pairs, by the commands "
+            "beside the conclusions on options."
+        )
+    needs = (found.need for c in conclusions if isinstance(c.details, OptionEffect) for found in c.details.contrasts)
+    if any(need and need.pairs is None for need in needs):
+        yield "What is open takes more clips, not more runs: the conclusions on options say how many at least."
+
+
+def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+    """Yield which options changed together, those that share one with others in one sentence."""
+    del wording
+    groups: list[set[str]] = []
+    for conclusion in conclusions:
+        details = conclusion.details
+        if isinstance(details, OptionEffect) and conclusion.option is not None and details.aliases:
+            together = {conclusion.option, *details.aliases}
+            joined = [other for other in groups if other & together]
+            groups = [other for other in groups if not other & together] + [together.union(*joined)]
+    for group in groups:
+        names = [option_words(option) for option in study.design.options if option in group]
+        yield f"{capitalised(listing(names))} changed together: which of them mattered is not known."
+
+
+def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    if any(conclusion.p_value is not None for conclusion in conclusions):
+        yield (
+            "All contrasts of options with three repetitions or more are another family, corrected so at "
+            f"{percent(study.alpha)}."
+        )
+    if any(conclusion.method == CROSSED and conclusion.p_adjusted != conclusion.p_value for conclusion in conclusions):
+        yield (
+            "What is corrected there is the p-value of Behrens and Fisher (doi:10.1111/j.1469-1809.1935.tb02120.x), "
+            "which holds at the small levels of a family too, where that of t does not; adjusted p-values are "
+            "therefore somewhat larger than Holm's of the p-values shown."
+        )
+
+
+_MOST_HEADLINES = 2
+_TELLING: tuple[Verdict, ...] = (
+    "supported",
+    "equivalent",
+    "exact",
+    "inconclusive",
+    "confounded",
+    "not_comparable",
+    "unknown",
+)
+"""Verdicts, the most telling first."""
+
+
+def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
+    """Return the options that tell most: those detected, else the first of the most telling verdict."""
+    del focus
+    ranked = sorted(conclusions, key=lambda c: (_TELLING.index(c.verdict), 1.0 if c.p_value is None else c.p_value))
+    detected = [conclusion for conclusion in ranked if conclusion.verdict == "supported"]
+    return detected[:_MOST_HEADLINES] if detected else ranked[:1]
+
+
+KIND = Kind(
+    name="option_effect",
+    title="What the options do",
+    conclude=option_effects,
+    estimates="difference",
+    in_metric_unit=True,
+    tests=(CROSSED, NESTED, FOLDS, SPLITS),
+    methods=_methods,
+    limits=_limits,
+    planned_runs=_planned_runs,
+    why_no_run=_why_no_run,
+    headlines=_headlines,
+    headline_rank=2,
+)

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.conclusion import Conclusion, Details, Kind
 from tracker.statistics.proportions import Interval, newcombe, wilson
 from tracker.study.metrics import LOSS
 from tracker.study.run_results import are_numbers, count_correct, count_tag
+from tracker.wording import capitalised, losses, points, points_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from tracker.runs import Curve
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
 
 FEWEST_AFTER = 4
@@ -66,6 +70,14 @@ class Overfitting(Details):
             return False
         fell = (self.last_loss or 0.0) < (self.best_loss or 0.0)
         return bool(self.trend) and fell and (self.last_val_loss or 0.0) > (self.best_val_loss or 0.0)
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return what validation loss did after its minimum, whose weights were kept, and the gap."""
+        run = wording.run(conclusion.runs[0])
+        first = _after_minimum(run, self)
+        if conclusion.verdict == "unknown":
+            first = f"Whether {run} overfits cannot be said: its validation loss by epoch was not logged."
+        return " ".join([first, *_kept_text(self)])
 
 
 def overfitting(study: Study) -> tuple[Conclusion, ...]:
@@ -141,3 +153,66 @@ def _gap_interval(study: Study, run: int, right: int, n_train: int) -> Interval:
     found = study.results[run]
     validation = (found.correct or 0) / (found.n or 1)
     return newcombe(right / n_train, wilson(right, n_train), validation, study.accuracy_interval(run))
+
+
+def _after_minimum(run: str, details: Overfitting) -> str:
+    best, last = details.best_val_loss, details.last_val_loss
+    if best is None:
+        return f"{capitalised(run)}'s validation loss is no finite number at its best epoch."
+    if last is None:
+        return (
+            f"{capitalised(run)}'s validation loss was lowest, {losses(best)[0]}, at epoch {details.best_epoch} and no "
+            f"finite number at its last, epoch {details.last_epoch}."
+        )
+    low, end = losses(best, last)
+    if details.rises and details.best_loss is not None and details.last_loss is not None:
+        before, after = losses(details.best_loss, details.last_loss)
+        return (
+            f"{capitalised(run)}'s validation loss rose from {low} at epoch {details.best_epoch} to {end} at epoch "
+            f"{details.last_epoch} while its training loss fell from {before} to {after}: from there on it overfits."
+        )
+    if last > best:
+        return (
+            f"{capitalised(run)}'s validation loss was lowest, {low}, at epoch {details.best_epoch} and {end} at its "
+            f"last, epoch {details.last_epoch}."
+        )
+    return f"{capitalised(run)}'s validation loss was lowest, {low}, at its last epoch, {details.last_epoch}."
+
+
+def _kept_text(details: Overfitting) -> list[str]:
+    """Say whose weights were kept, and the gap with them."""
+    epoch, gap = details.kept_epoch, details.gap
+    if gap is None:
+        return [] if epoch is None else [f"Its kept weights are those of epoch {epoch}."]
+    weights = "the kept weights" if epoch is None else f"the kept weights, those of epoch {epoch},"
+    side = "more" if gap.estimate >= 0 else "less"
+    told = "can" if gap.interval[0] > 0 or gap.interval[1] < 0 else "cannot"
+    evidence = f"95 % interval {points_interval(gap.interval)} points"
+    than = f"on its {gap.n_train} training clips than on the {gap.n_val} validation clips ({evidence})"
+    return [f"With {weights} it is {points(gap.estimate)} {side} accurate {than}, a gap that {told} be told from none."]
+
+
+def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    del study
+    if any(isinstance(conclusion.details, Overfitting) and conclusion.details.gap for conclusion in conclusions):
+        yield (
+            "The gap between training and validation clips has Newcombe's interval "
+            "(doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
+        )
+
+
+def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
+    """Return the curve of the run in focus if it rises, else the first that does, else that of the run in focus."""
+    of_focus = [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"]
+    rising = [c for c in conclusions if isinstance(c.details, Overfitting) and c.details.rises]
+    return [*(c for c in of_focus if c in rising), *rising, *of_focus][:1]
+
+
+KIND = Kind(
+    name="overfitting",
+    title="Overfitting",
+    conclude=overfitting,
+    methods=_methods,
+    headlines=_headlines,
+    headline_rank=5,
+)

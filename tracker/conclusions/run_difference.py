@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Verdict
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Verdict
+from tracker.conclusions.planned_runs import PlannedRun, RunSpec, whole_seed
+from tracker.conclusions.run_pairs import printed_pairs, run_family
+from tracker.runs import number_text
 from tracker.statistics.crossed import NOTHING, Effect, constant_effect, t_effect
 from tracker.statistics.groups import effective_groups, group_codes, group_sums
 from tracker.statistics.paired import (
@@ -23,9 +26,22 @@ from tracker.statistics.paired import (
 )
 from tracker.study.clip_sets import ClipSet, by_clip
 from tracker.study.identical_runs import identical
+from tracker.study.run_results import count_tag
+from tracker.study.study import Obstacle
+from tracker.wording import (
+    capitalised,
+    count,
+    listing,
+    number_word,
+    option_words,
+    percent,
+    points,
+    points_interval,
+    round_number,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,10 +49,29 @@ if TYPE_CHECKING:
     from tracker.runs import Predictions
     from tracker.statistics.proportions import Interval
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
-MCNEMAR = "exact McNemar"
-SIGN_FLIP = "sign-flip over groups"
-COUNTS = "exact McNemar over every pairing that the counts allow"
+MCNEMAR = Method(
+    "exact McNemar",
+    "Two models on the same clips are compared by McNemar's exact test, with Tango's score interval "
+    "(doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B).",
+)
+SIGN_FLIP = Method(
+    "sign-flip over groups",
+    "Where clips share groups, two models are compared by an exact sign-flip test over the groups' net "
+    "differences (Fisher 1935; doi:10.1080/01621459.1983.10477990); the interval is the wider of that over groups and "
+    "Tango's.",
+)
+COUNTS = Method(
+    "exact McNemar over every pairing that the counts allow",
+    "With counts alone, every pairing of the clips that they allow is tried; the largest p-value decides.",
+)
+
+FEWEST_GROUPS = 6
+"""Informative groups below which no sign-flip test reaches 0.05."""
+
+_LARGEST_SHARE = 0.5
+"""Of the clips, to validate on: more would leave too few to train on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +114,8 @@ class RunDifference(Details):
     p_if_independent : float or None
         Where clips share groups: exact McNemar's p-value, as if they did not.
     log_loss : LogLoss or None
-    why : str or None
-        Where there is no comparison: what stands against it (see `why_not_comparable`).
+    why : Obstacle or None
+        Why the two are not compared.
     """
 
     correct: tuple[int | None, int | None] = (None, None)
@@ -97,7 +132,21 @@ class RunDifference(Details):
     informative_groups: int | None = None
     p_if_independent: float | None = None
     log_loss: LogLoss | None = None
-    why: str | None = None
+    why: Obstacle | None = None
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return how two models differ on the same clips, or why they are not compared."""
+        first, second = (wording.run(run_id) for run_id in conclusion.runs)
+        if self.why is Obstacle.OTHER_METRIC:
+            return (
+                f"{capitalised(first)} and {second} cannot be tested against each other on {wording.metric}: "
+                "only validation accuracy is known clip by clip."
+            )
+        if self.why is not None:
+            return f"{capitalised(first)} and {second} {_REASONS[self.why]}."
+        if conclusion.verdict == "exact":
+            return f"{capitalised(first)} and {second} are the same, epoch by epoch and clip by clip."
+        return " ".join([_lead_text(first, second, conclusion, self), _meaning_text(conclusion, self, wording)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +155,7 @@ class _Evidence:
     n: int
     interval: Interval
     interval_90: Interval
-    method: str
+    method: Method
     details: RunDifference
 
 
@@ -169,7 +218,7 @@ def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> C
     )
     why = why_not_comparable(study, pair)
     if why is not None:
-        verdict: Verdict = "not_comparable" if why == "clips" else "unknown"
+        verdict: Verdict = "not_comparable" if why is Obstacle.OTHER_CLIPS else "unknown"
         return Conclusion("run_difference", verdict, study.ids(pair), replace(details, why=why))
     return _concluded(study, pair, family, _evidence(study, pair, details))
 
@@ -198,28 +247,20 @@ def _concluded(study: Study, pair: Pair, family: Family, found: _Evidence) -> Co
     )
 
 
-def why_not_comparable(study: Study, pair: Pair) -> str | None:
-    """Say what keeps two runs from being compared.
+def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
+    """Return why two runs cannot be compared, None if they can.
 
-    Parameters
-    ----------
-    study : Study
-    pair : pair
-
-    Returns
-    -------
-    str or None
-        ``clips``, ``unlogged clips``, ``metric``, ``counts`` or ``predictions`` (with counts alone nothing can be said
-        where clips share groups); None where nothing does.
+    With counts alone nothing can be said if clips share groups.
     """
     clips, other = study.clip_set_of[pair[0]], study.clip_set_of[pair[1]]
     if clips is not other:
-        return "clips" if clips.known and other.known else "unlogged clips"
+        return Obstacle.OTHER_CLIPS if clips.known and other.known else Obstacle.UNLOGGED_CLIPS
     if not study.metric.is_accuracy:
-        return "metric"
+        return Obstacle.OTHER_METRIC
     if any(study.results[run].correct is None for run in pair):
-        return "counts"
-    return "predictions" if clips.groups and any(run not in clips.row_of for run in pair) else None
+        return Obstacle.UNLOGGED_COUNTS
+    unknown = clips.groups and any(run not in clips.row_of for run in pair)
+    return Obstacle.UNLOGGED_PREDICTIONS if unknown else None
 
 
 def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
@@ -306,3 +347,173 @@ def _verdict(study: Study, pair: Pair, details: RunDifference, p_adjusted: float
     if p_adjusted is not None and p_adjusted <= study.alpha:
         return "supported"
     return "equivalent" if details.within_margin else "inconclusive"
+
+
+_REASONS = {
+    Obstacle.OTHER_CLIPS: "were judged on different validation clips and are not compared",
+    Obstacle.UNLOGGED_CLIPS: "cannot be compared: which validation clips they were judged on was not logged",
+    Obstacle.UNLOGGED_COUNTS: "cannot be compared: how many validation clips they have right was not logged",
+    Obstacle.UNLOGGED_PREDICTIONS: (
+        "cannot be compared: clips share groups, and which of them each has right was not logged"
+    ),
+}
+
+
+def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDifference) -> str:
+    """Say the two counts and their difference."""
+    one, other = details.correct
+    gap = (one or 0) - (other or 0)
+    lead = f"a lead of {count(gap, 'clip')}, {points(conclusion.estimate or 0.0)}" if gap else "no difference"
+    right = f"{capitalised(first)} is right on {one} of {conclusion.n} validation clips, {second} on {other}"
+    return f"{right}: {lead}{_alone_text(first, second, details)}."
+
+
+def _alone_text(first: str, second: str, details: RunDifference) -> str:
+    """Say how many clips only one of the two has right."""
+    if details.only_first is None or details.only_second is None:
+        return ""
+    if not details.only_first + details.only_second:
+        return ", on the same clips"
+    of_first, of_second = (number_word(n) if n else "none" for n in (details.only_first, details.only_second))
+    return f" ({of_first} that only {first} has right, {of_second} that only {second} has)"
+
+
+def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
+    """Say what the test makes of the difference."""
+    evidence = _evidence_text(conclusion, details, wording)
+    if conclusion.verdict == "supported":
+        return f"That is more than chance gives ({evidence}). {_cause_text(details)}"
+    if conclusion.verdict == "equivalent" and details.interval_90 is not None:
+        return (
+            f"For practical purposes these two models are equally accurate: the 90 % interval, "
+            f"{points_interval(details.interval_90)} points, lies inside ±{points(wording.margin)}."
+        )
+    return " ".join([f"{_chance_text(conclusion, details, wording)} ({evidence}).", *_takes_text(conclusion, details)])
+
+
+def _cause_text(details: RunDifference) -> str:
+    """Say what a difference of two models leaves open."""
+    if not details.differs_in:
+        return "The two were asked for the same: it is the luck of training, or of the split, that differs."
+    options = listing([option_words(option) for option in details.differs_in], "or")
+    holds = "It holds for these two models"
+    return f"{holds}: whether {options} or the luck of one training did it, one training each cannot say."
+
+
+def _evidence_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
+    """Say the interval and the test."""
+    interval = f"95 % interval {points_interval(conclusion.interval)} points" if conclusion.interval else ""
+    if conclusion.p_value is None:
+        return interval
+    if details.p_range is not None:
+        low, high = details.p_range
+        if low == high:
+            return f"{interval}; exact McNemar {wording.p(high)}, whichever clips it is"
+        p_values = f"{wording.p(low)} to {wording.p(high).removeprefix('p = ')}"
+        return f"{interval}; exact McNemar {p_values}, by which clips it is"
+    corrected = wording.corrected(conclusion.p_value, conclusion.p_adjusted, f"the {details.family:,} pairs of runs")
+    return f"{interval}; {conclusion.method} {corrected}"
+
+
+def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
+    if details.p_range is not None and details.p_range[0] <= wording.alpha < details.p_range[1]:
+        return "The counts alone do not decide it; the predictions would"
+    informative = details.informative_groups
+    if conclusion.method == SIGN_FLIP and informative is not None and 0 < informative < FEWEST_GROUPS:
+        only = "only one group tells" if informative == 1 else f"only {count(informative, 'group')} tell"
+        return f"Clips share groups, and {only} the two apart: below six no test can decide"
+    if conclusion.p_value is not None and conclusion.p_value <= wording.alpha:
+        return "Alone that would count, among all pairs of runs it does not"
+    return "That is well within chance" if (conclusion.p_value or 1.0) > 0.3 else "That is within chance"
+
+
+def _takes_text(conclusion: Conclusion, details: RunDifference) -> list[str]:
+    """Say what it would take to show the observed difference."""
+    if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
+        return []
+    clips = round_number(details.clips_needed)
+    return [f"To show a difference of {points(conclusion.estimate or 0.0)} takes {clips} clips."]
+
+
+def larger_validation_share(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
+    """Train two runs' configurations again with so many validation clips that their difference would be found."""
+    details = conclusion.details
+    if not isinstance(details, RunDifference) or details.clips_needed is None:
+        return []
+    runs = [study.index_of[run_id] for run_id in conclusion.runs]
+    share = _validation_share(study, runs[0], details.clips_needed)
+    seeds = [whole_seed(study.design.terms[run]) for run in runs]
+    if share is None or None in seeds:
+        return []
+    why = f"the same two on enough clips to show a difference of {points(conclusion.estimate or 0.0)}"
+    changes = (("validation_fraction", share),)
+    return [
+        PlannedRun(RunSpec(run, changes), frozenset([seed]), why)
+        for run, seed in zip(runs, seeds, strict=True)
+        if seed is not None
+    ]
+
+
+def _validation_share(study: Study, run: int, clips: int) -> str | None:
+    """Return the validation fraction that holds so many clips, None if it would leave too few to train on."""
+    found = study.results[run]
+    training, n = count_tag(found.run, "tracker.training_clips"), found.n
+    if not training or not n or "fold" in dict(study.design.terms[run].split):
+        return None
+    share = math.ceil(20 * clips / (training + n)) / 20
+    return number_text(share) if n / (training + n) < share <= _LARGEST_SHARE else None
+
+
+def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
+    """Bring two models onto enough clips, or onto the same ones.
+
+    Two models that are not significantly different are no reason to train again, unless one of them is the best.
+    """
+    del conclusions
+    if conclusion.verdict == "inconclusive":
+        return [replace(run, in_plan=False) for run in larger_validation_share(study, conclusion)]
+    return _on_the_same_clips(study, conclusion) if conclusion.verdict == "not_comparable" else []
+
+
+def _on_the_same_clips(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
+    """Train the second run's configuration on the first one's data and split."""
+    first, second = (study.index_of[run_id] for run_id in conclusion.runs)
+    seed = whole_seed(study.design.terms[second])
+    known = "tracker.data" in study.results[first].run.tags
+    if seed is None or not known or _is_on_the_clips_of(study, second, first):
+        return []
+    why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
+    return [PlannedRun(RunSpec(second, (), first), frozenset([seed]), why)]
+
+
+def _is_on_the_clips_of(study: Study, run: int, other: int) -> bool:
+    """Return whether a run's configuration was trained on another's clips already, under the same seed."""
+    terms = study.design.terms
+    return any(
+        (terms[there].levels, terms[there].seed) == (terms[run].levels, terms[run].seed)
+        for there in study.clip_set_of[other].members
+    )
+
+
+def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    for size in sorted({c.details.family for c in conclusions if isinstance(c.details, RunDifference)} - {0}):
+        yield (
+            f"All pairs of runs on the same clips, {number_word(size)}, are one family, corrected by Holm's method at "
+            f"{percent(study.alpha)} whether printed or not."
+        )
+
+
+def _conclude(study: Study) -> tuple[Conclusion, ...]:
+    printed = printed_pairs(study)
+    return run_differences(study, printed, run_family(study, printed))
+
+
+KIND = Kind(
+    name="run_difference",
+    title="Run against run",
+    conclude=_conclude,
+    estimates="difference",
+    tests=(MCNEMAR, SIGN_FLIP, COUNTS),
+    methods=_methods,
+    planned_runs=_planned_runs,
+)

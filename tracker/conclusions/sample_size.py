@@ -6,13 +6,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.conclusion import Conclusion, Details, Kind
+from tracker.conclusions.folds import folded
+from tracker.wording import capitalised, count, percent, points, round_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.study.detectable import DetectableDifference
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,21 @@ class SampleSize(Details):
     clips_for_one: tuple[int, int] = (0, 0)
     best_correct: int | None = None
     ceiling_p: float | None = None
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return which differences the validation set can show."""
+        clips = count(conclusion.n or 0, "validation clip")
+        groups = f" from {count(self.n_groups, 'group')}" if self.n_groups else ""
+        if self.n_groups and round(self.design_effect, 1) > 1:
+            groups += f", which count for about {round((conclusion.n or 0) / self.design_effect)} independent ones,"
+        parts = [f"With {clips}{groups} one clip is {points(self.one_clip)}.", _detectable_text(self)]
+        shows = self.detectable[1] is not None and self.ceiling_p is not None
+        if shows and self.ceiling_p is not None and self.ceiling_p > wording.alpha:
+            parts.append(
+                f"Nothing can significantly beat {self.best_correct} of {conclusion.n}: even all {conclusion.n} right "
+                f"gives {wording.p(self.ceiling_p)} at best."
+            )
+        return " ".join(parts)
 
 
 def sample_sizes(study: Study) -> tuple[Conclusion, ...]:
@@ -93,3 +111,68 @@ def _conclusion(study: Study, runs: Sequence[int]) -> Conclusion:
 def _ceiling_p(reach: DetectableDifference, best: int | None) -> float | None:
     """Return exact McNemar's p-value of all clips right against the best run."""
     return None if best is None or best == reach.n else min(1.0, 2.0 ** (1 - (reach.n - best)))
+
+
+def _detectable_text(details: SampleSize) -> str:
+    low, high = details.detectable
+    if high is None:
+        return "So few show no difference reliably, however large."
+    fewest, most = details.clips_for_one
+    if details.discordance is not None:
+        return (
+            f"Two of these models disagree on {percent(details.discordance)} of clips; then a true difference of "
+            f"{points(high)} would be found about four times in five, smaller ones less often, and one of a single "
+            f"clip would take {round_number(most)} clips."
+        )
+    fewest_points, most_points = points(high if low is None else low), points(high)
+    span = f"{fewest_points.removesuffix(' points')} to {most_points}" if fewest_points != most_points else most_points
+    return (
+        f"A true difference of {span}, depending on how often two models disagree, would be found about four times in "
+        f"five, and one of a single clip would take {round_number(fewest)} to "
+        f"{round_number(most).removeprefix('about ')} clips."
+    )
+
+
+def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    del study
+    if conclusions:
+        yield "What the clips can show is the power of McNemar's exact test (doi:10.2307/2531151)."
+
+
+def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+    """Yield what the clips can show, once for all sets of as many clips."""
+    alike: dict[tuple[int | None, int], list[Conclusion]] = defaultdict(list)
+    for conclusion in conclusions:
+        if isinstance(conclusion.details, SampleSize):
+            alike[conclusion.n, conclusion.details.n_groups].append(conclusion)
+    for (n, groups), members in alike.items():
+        clips = count(n or 0, "validation clip") + (f" from {count(groups, 'group')}" if groups else "")
+        runs = [run for conclusion in members for run in conclusion.runs]
+        which = f" ({wording.runs(runs)})" if len(alike) > 1 else ""
+        yield f"{capitalised(clips)} {_smallest_text(members)}{which}."
+    joined = folded(study)
+    if sum(clips.known for clips in study.clip_sets) > 1 and (joined is None or joined.splits):
+        over = f": configurations are, over all {len(joined.places)} splits" if joined else ""
+        yield f"Runs judged on different validation clips are not compared with each other{over}."
+
+
+def _smallest_text(conclusions: Sequence[Conclusion]) -> str:
+    """Return the smallest difference that can be shown, as a range over several sets of clips."""
+    smallest = [c.details.detectable[1] for c in conclusions if isinstance(c.details, SampleSize)]
+    shown = sorted(difference for difference in smallest if difference is not None)
+    if len(shown) < len(smallest):
+        return "cannot show any difference between two models reliably"
+    low, high = points(shown[0]), points(shown[-1])
+    span = high if low == high else f"{low.removesuffix(' points')} to {high}, set by set"
+    return f"cannot reliably show a difference between two models below {span}"
+
+
+KIND = Kind(
+    name="sample_size",
+    title="What these clips can show",
+    conclude=sample_sizes,
+    methods=_methods,
+    limits=_limits,
+    headlines=lambda conclusions, _: conclusions[:1],
+    headline_rank=3,
+)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.runs.logged import correct
 from tracker.statistics.paired import log_losses
 from tracker.statistics.resampling import Optimism, optimism_of_best, optimism_of_best_epoch
+from tracker.study.study import Obstacle
+from tracker.wording import capitalised, count, percent, points, points_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
     from tracker.study.clip_sets import ClipSet
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
 MOST_RUNS_BY_EPOCH = 50
 """Above so many runs the choice of their epochs is not resampled."""
 
-METHOD = "bootstrap over clips, selecting again in each resample"
-METHOD_GROUPS = "bootstrap over groups of clips, selecting again in each resample"
+METHOD = Method("bootstrap over clips, selecting again in each resample")
+METHOD_GROUPS = Method("bootstrap over groups of clips, selecting again in each resample")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,34 @@ class SelectionOptimism(Details):
         Whether the choice of each run's epoch on the same clips is counted too.
     accuracy : float or None
         Of the best run on these clips.
-    why : str or None
-        Where it is not known: ``metric``, as runs are ranked by another one than accuracy, or ``predictions``.
+    why : Obstacle or None
+        Why it is not known.
     """
 
     best: str | None = None
     runs: int = 0
     over_epochs: bool = False
     accuracy: float | None = None
-    why: str | None = None
+    why: Obstacle | None = None
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return by how much the best run's accuracy is inflated by its selection."""
+        if conclusion.estimate is None or conclusion.interval is None or self.accuracy is None or self.best is None:
+            why = "what each run says of each clip was not logged"
+            if self.why is Obstacle.OTHER_METRIC:
+                why = f"that is done for accuracy, and the runs are ranked by {wording.metric}"
+            return f"By how much the best of {count(self.runs, 'run')} flatters itself cannot be estimated: {why}."
+        epochs = ", and its epoch among its own," if self.over_epochs else ""
+        nearer = percent(max(0.0, self.accuracy - conclusion.estimate))
+        best, among = capitalised(wording.run(self.best)), count(self.runs, "run")
+        flattery = (
+            f"{points(conclusion.estimate)} (bootstrap, 95 % interval {points_interval(conclusion.interval)} points)"
+        )
+        expect = f": on new clips expect nearer to {nearer} than to {percent(self.accuracy)}"
+        return (
+            f"{best} was chosen among {among}{epochs} on the clips that its accuracy is said of. That flatters it by "
+            f"an estimated {flattery}{expect if nearer != percent(self.accuracy) else ''}."
+        )
 
 
 def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
@@ -71,7 +93,8 @@ def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
         return tuple(_conclusion(study, clips) for clips in judged)
     if len(study.results) < 2:
         return ()
-    details = SelectionOptimism(runs=len(study.results), why="predictions" if study.metric.is_accuracy else "metric")
+    why = Obstacle.UNLOGGED_PREDICTIONS if study.metric.is_accuracy else Obstacle.OTHER_METRIC
+    details = SelectionOptimism(runs=len(study.results), why=why)
     return (Conclusion("selection_optimism", "unknown", study.ids(range(len(study.results))), details),)
 
 
@@ -132,3 +155,20 @@ def _truth(predictions: EpochPredictions) -> NDArray[np.int64] | None:
     columns = {name: column for column, name in enumerate(predictions.classes)}
     truth: Sequence[int | None] = [columns.get(label) for label in predictions.labels]
     return None if None in truth else np.array(truth, dtype=np.int64)
+
+
+def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    del study
+    if any(conclusion.verdict == "exact" for conclusion in conclusions):
+        yield (
+            "What the best owes to having been chosen is estimated by the bootstrap over clips "
+            "(Efron 1983, doi:10.1080/01621459.1983.10477973)."
+        )
+
+
+KIND = Kind(
+    name="selection_optimism",
+    title="What choosing the best costs",
+    conclude=selection_optimism,
+    methods=_methods,
+)

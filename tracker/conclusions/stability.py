@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.conclusions.contrast_analysis import FEWEST, crossed_effect, pairs_by_set
+from tracker.conclusions.planned_runs import further_seeds
 from tracker.statistics.repetitions import accuracy_over_seeds
 from tracker.study.metrics import LOSS
 from tracker.study.run_results import are_numbers
+from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +22,15 @@ if TYPE_CHECKING:
     from tracker.study.contrasts import Contrast
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
-METHOD = "Wilson interval over seeds and clips"
+METHOD = Method("Wilson interval over seeds and clips")
+
+FEWEST_SEEDS = 3
+"""Runs of a configuration below which an option's effect cannot be separated from training noise."""
+
+_MOST_SENTENCES = 3
+"""Diverged runs that the challenges take one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,26 @@ class Spread(Details):
     interval: Interval | None = None
     unlogged: bool = False
 
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return how the accuracy of one configuration varies over seeds."""
+        if conclusion.verdict == "unknown":
+            why = "no configuration was trained twice on the same clips"
+            if self.unlogged:
+                why = (
+                    "runs that repeat a configuration did not log which clips they were judged on, or how many they "
+                    "have right"
+                )
+            return f"How much results depend on the seed cannot be said: {why}."
+        interval = ""
+        if self.interval is not None:
+            interval = f" (95 % interval {percent_interval(self.interval)} over seeds and clips)"
+        mean, runs = percent(self.mean), f"{capitalised(wording.runs(conclusion.runs))} repeat one configuration"
+        if not self.deviation:
+            return f"{runs}: each has {mean} of clips right{interval}."
+        low, high = percent(self.lowest).removesuffix(" %"), percent(self.highest)
+        scatter = f"a standard deviation of {points(self.deviation)} from seed to seed"
+        return f"{runs}: {low} to {high} of clips right, {mean} on average{interval}, with {scatter}."
+
 
 @dataclass(frozen=True, slots=True)
 class OneSeed(Details):
@@ -72,12 +101,25 @@ class OneSeed(Details):
     p_value: float = 1.0
     p_without: float = 1.0
 
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return that an effect depends on one matched pair."""
+        change = change_words(self.changed, self.from_, self.to)
+        return (
+            f"The effect of {change} hangs on one seed: without {wording.runs(conclusion.runs)} it is no longer "
+            f"detected ({wording.p(self.p_without)} instead of {wording.p(self.p_value).removeprefix('p = ')})."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Diverged(Details):
     """A run whose loss was no finite number, and the first epoch of that."""
 
     epoch: int = 1
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return that a run diverged, and when."""
+        run = capitalised(wording.run(conclusion.runs[0]))
+        return f"{run} diverged: its loss is no finite number at epoch {self.epoch}."
 
 
 def stability(study: Study) -> tuple[Conclusion, ...]:
@@ -176,3 +218,38 @@ def _first_diverged_epoch(found: RunResult) -> int | None:
     curves = [found.curve(LOSS), found.curve(LOSS, "training")]
     epochs = [curve.epochs[~are_numbers(curve.values)] for curve in curves if curve]
     return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
+
+
+def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+    del conclusions, wording
+    sizes = [len(runs) for runs in study.design.configurations]
+    if len(sizes) < 2:
+        return
+    if max(sizes) == 1:
+        yield "Every configuration was trained once: what an option does cannot be told from the luck of one training."
+    elif max(sizes) < FEWEST_SEEDS:
+        yield "No configuration was trained three times: too few to tell what an option does from the luck of training."
+    elif min(sizes) < FEWEST_SEEDS:
+        few = sum(size < FEWEST_SEEDS for size in sizes)
+        of_all = f"{capitalised(number_word(few))} of the {number_word(len(sizes))} configurations"
+        trained = "was trained" if few == 1 else "were trained"
+        yield f"{of_all} {trained} fewer than three times: too few to tell what they do from the luck of training."
+
+
+def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+    diverged = [conclusion for conclusion in conclusions if isinstance(conclusion.details, Diverged)]
+    if len(diverged) > _MOST_SENTENCES:
+        runs = capitalised(wording.runs([conclusion.runs[0] for conclusion in diverged]))
+        yield f"{runs} diverged: their losses are no finite numbers."
+    else:
+        yield from (conclusion.sentence for conclusion in diverged)
+
+
+KIND = Kind(
+    name="stability",
+    title="Seeds",
+    conclude=stability,
+    limits=_limits,
+    challenges=_challenges,
+    planned_runs=lambda study, conclusion, _: further_seeds(study) if conclusion.verdict == "unknown" else [],
+)

@@ -6,11 +6,22 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclusion import Conclusion, Details
+from tracker.conclusions.conclusion import Conclusion, Details, Kind
+from tracker.conclusions.planned_runs import PlannedRun, RunSpec, whole_seed
+from tracker.wording import capitalised
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
+    from tracker.wording import Wording
+
+_LONGER = 2
+"""What a limit that was reached while improving is multiplied by."""
+
+_MOST_SENTENCES = 3
+"""Runs that the challenges take one by one."""
 
 LAST_PART = 0.05
 """A validation loss that is lowest within this last part of the epochs was still falling when they ended."""
@@ -29,6 +40,19 @@ class UnderTraining(Details):
 
     limit: int | None = None
     best_epoch: int | None = None
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return that a run ended at its limit while improving, or that it is not known."""
+        if conclusion.verdict == "unknown":
+            what = "their limit of epochs or their validation loss by epoch was not logged"
+            if len(conclusion.runs) == 1:
+                what = "its limit of epochs or its validation loss by epoch was not logged"
+            return f"Whether {wording.runs(conclusion.runs)} ended too early cannot be said: {what}."
+        run = capitalised(wording.run(conclusion.runs[0]))
+        return (
+            f"{run} reached its limit of {self.limit} epochs while it was still improving: its validation loss was "
+            f"lowest at epoch {self.best_epoch}."
+        )
 
 
 def under_training(study: Study) -> tuple[Conclusion, ...]:
@@ -69,3 +93,35 @@ def still_improving(found: RunResult) -> bool:
         return False
     last_part = max(1, math.ceil(LAST_PART * found.limit))
     return found.stop_epoch >= found.limit and found.best_epoch > found.stop_epoch - last_part
+
+
+def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
+    """Give the best run a longer limit, if it is the one that reached it."""
+    del conclusions
+    run = study.index_of[conclusion.runs[0]]
+    found, seed = study.results[run], whole_seed(study.design.terms[run])
+    is_best = conclusion.verdict == "exact" and study.ranking[:1] == (run,)
+    if not is_best or seed is None or found.limit is None or not still_improving(found):
+        return []
+    why = f"a longer limit for run {found.number}, which was still improving"
+    return [PlannedRun(RunSpec(run, (("epochs", str(_LONGER * found.limit)),)), frozenset([seed]), why)]
+
+
+def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+    stopped = [conclusion for conclusion in conclusions if conclusion.verdict == "exact"]
+    if len(stopped) > _MOST_SENTENCES:
+        runs = capitalised(wording.runs([conclusion.runs[0] for conclusion in stopped]))
+        yield f"{runs} reached their limit of epochs while they were still improving."
+    else:
+        yield from (conclusion.sentence for conclusion in stopped)
+
+
+KIND = Kind(
+    name="under_training",
+    title="Limit of epochs",
+    conclude=under_training,
+    challenges=_challenges,
+    planned_runs=_planned_runs,
+    headlines=lambda conclusions, focus: [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"][:1],
+    headline_rank=6,
+)

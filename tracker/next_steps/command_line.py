@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.runs import Configuration, Spectrogram, SplitPlan
-from tracker.study.options import OFF, PLATEAU, Terms, as_number, terms_of
+from tracker.study.options import OFF, PLATEAU, as_number, terms_of
 from tracker.study.run_results import in_format
 
 if TYPE_CHECKING:
@@ -177,21 +177,6 @@ def command_line(
     except _UnsayableError:
         return None
     return " ".join(["tracker run", *words])
-
-
-def whole_seed(terms: Terms) -> int | None:
-    """Return the seed of a run where ``tracker run`` can take it: one whole number of at least 0.
-
-    Parameters
-    ----------
-    terms : Terms
-
-    Returns
-    -------
-    int or None
-    """
-    number = as_number(dict(terms.seed).get("seed", "")) if len(terms.seed) == 1 else None
-    return int(number) if number is not None and number == int(number) and number >= 0 else None
 
 
 def _said(levels: Mapping[str, str], options: Mapping[str, _Option]) -> list[str]:

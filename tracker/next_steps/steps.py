@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.option_effect import OptionEffect
+from tracker.conclusions import KINDS, kind_of, of_kind
+from tracker.conclusions.conclusion import OPEN
 from tracker.next_steps.command_line import command_line
-from tracker.next_steps.planned_runs import PlannedRun, RunSpec, wanted
 from tracker.wording import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.planned_runs import PlannedRun, RunSpec
     from tracker.study.study import Study
 
 MOST_STEPS = 20
 """Commands that are suggested at once."""
-
-MOST_PAIRS = 20
-"""Matched pairs that the plan asks of anybody; beside its conclusion a command may ask for more."""
-
-_ANY = 1_000
-"""More matched pairs than anybody trains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class _Training:
-    """A configuration to train, with all that it serves."""
+    """A specuration to train, with all that it serves."""
 
     seeds: frozenset[int] = frozenset()
     settles: tuple[str, ...] = ()
@@ -64,8 +59,6 @@ class _Training:
 def next_steps(study: Study, conclusions: Sequence[Conclusion], experiment: str) -> tuple[NextStep, ...]:
     """Plan the runs that would settle what is open.
 
-    Two models that cannot be told apart are no reason to train again, unless one of them is the best.
-
     Parameters
     ----------
     study : Study
@@ -76,20 +69,28 @@ def next_steps(study: Study, conclusions: Sequence[Conclusion], experiment: str)
     Returns
     -------
     tuple of NextStep
-        In the order of the conclusions; as many as `MOST_STEPS` configurations settle.
+        In the order of the conclusions; as many as `MOST_STEPS` specurations settle.
     """
     plan: dict[RunSpec, _Training] = {}
     first_of: dict[str | None, RunSpec] = {}
     for conclusion in conclusions:
-        asked = _sayable(study, conclusion, conclusions, experiment, MOST_PAIRS)
-        if (conclusion.kind, conclusion.verdict) == ("run_difference", "inconclusive"):
-            continue
-        if len(plan.keys() | {one.config for one in asked}) > MOST_STEPS:
+        planned = [one for one in _trainable(study, conclusion, conclusions, experiment) if one.in_plan]
+        if len(plan.keys() | {one.spec for one in planned}) > MOST_STEPS:
             break
-        for one in asked:
-            config = first_of.setdefault(_command(study, one.config, experiment, 0, 1), one.config)
-            plan[config] = plan.get(config, _Training()).and_for(one, conclusion.id)
-    return tuple(step for config, training in plan.items() for step in _steps(study, config, training, experiment))
+        for one in planned:
+            spec = first_of.setdefault(_command(study, one.spec, experiment, 0, 1), one.spec)
+            plan[spec] = plan.get(spec, _Training()).and_for(one, conclusion.id)
+    return tuple(step for spec, training in plan.items() for step in _steps(study, spec, training, experiment))
+
+
+def with_commands(study: Study, conclusions: Sequence[Conclusion], experiment: str) -> tuple[Conclusion, ...]:
+    """Return the conclusions, the open ones each with the command that would settle it."""
+    return tuple(
+        replace(conclusion, command=command(study, conclusion, conclusions, experiment))
+        if conclusion.verdict in OPEN
+        else conclusion
+        for conclusion in conclusions
+    )
 
 
 def command(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], experiment: str) -> str | None:
@@ -108,11 +109,10 @@ def command(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusi
     str or None
         Commands one after the other; None where it is settled, or no command can be given.
     """
-    asked = _sayable(study, conclusion, conclusions, experiment, _ANY)
     steps = [
         step.command
-        for one in asked
-        for step in _steps(study, one.config, _Training().and_for(one, conclusion.id), experiment)
+        for one in _trainable(study, conclusion, conclusions, experiment)
+        for step in _steps(study, one.spec, _Training().and_for(one, conclusion.id), experiment)
     ]
     return " && ".join(steps) or None
 
@@ -125,31 +125,24 @@ def why_no_step(conclusions: Sequence[Conclusion]) -> str:
     conclusions : sequence of Conclusion
         All of them, with their commands.
     """
-    if any(c.command and c.kind == "option_effect" for c in conclusions):
-        return (
-            f"No few runs would settle what is open: it takes more than {MOST_PAIRS} matched pairs, by the commands "
-            "beside the conclusions on options."
-        )
-    needs = (found.need for c in conclusions if isinstance(c.details, OptionEffect) for found in c.details.contrasts)
-    if any(need and need.pairs is None for need in needs):
-        return "What is open takes more clips, not more runs: the conclusions on options say how many at least."
-    return "No further run is suggested."
+    reasons = (why for kind in KINDS for why in kind.why_no_run(of_kind(conclusions, kind)))
+    return next(reasons, "No further run is suggested.")
 
 
-def _sayable(
-    study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], experiment: str, most_pairs: int
+def _trainable(
+    study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], experiment: str
 ) -> list[PlannedRun]:
-    """Return what would settle a conclusion, nothing if any of it cannot be said as a command."""
-    asked = wanted(study, conclusion, conclusions, most_pairs)
-    return [] if any(_command(study, one.config, experiment, 0, 1) is None for one in asked) else asked
+    """Return the runs that would settle a conclusion, none if any of them has no command."""
+    planned = list(kind_of(conclusion).planned_runs(study, conclusion, conclusions))
+    return [] if any(_command(study, one.spec, experiment, 0, 1) is None for one in planned) else planned
 
 
-def _steps(study: Study, config: RunSpec, training: _Training, experiment: str) -> Iterator[NextStep]:
+def _steps(study: Study, spec: RunSpec, training: _Training, experiment: str) -> Iterator[NextStep]:
     """Yield a command for each row of seeds."""
     for first, number in _rows(sorted(training.seeds)):
-        line = _command(study, config, experiment, first, number)
+        line = _command(study, spec, experiment, first, number)
         if line is not None:
-            seconds = _seconds(study, config)
+            seconds = _seconds(study, spec)
             yield NextStep(
                 command=line,
                 settles=training.settles,
@@ -158,23 +151,23 @@ def _steps(study: Study, config: RunSpec, training: _Training, experiment: str) 
             )
 
 
-def _command(study: Study, config: RunSpec, experiment: str, seed: int, seeds: int) -> str | None:
-    changes, run = dict(config.changes), study.results[config.like].run
-    if config.on is None:
+def _command(study: Study, spec: RunSpec, experiment: str, seed: int, seeds: int) -> str | None:
+    changes, run = dict(spec.changes), study.results[spec.like].run
+    if spec.on is None:
         return command_line(run, experiment, changes, seed, seeds)
-    data = study.results[config.on].run.tags.get("tracker.data")
-    split = dict(study.design.terms[config.on].split)
+    data = study.results[spec.on].run.tags.get("tracker.data")
+    split = dict(study.design.terms[spec.on].split)
     return command_line(run, experiment, changes, seed, seeds, data=data, split=split)
 
 
-def _seconds(study: Study, config: RunSpec) -> float | None:
+def _seconds(study: Study, spec: RunSpec) -> float | None:
     """Estimate what one training takes by the run that is most like it."""
-    changes = dict(config.changes)
-    kernel = changes.get("kernel_size", dict(study.design.terms[config.like].levels).get("kernel_size"))
-    like = [study.results[config.like], *study.results]
+    changes = dict(spec.changes)
+    kernel = changes.get("kernel_size", dict(study.design.terms[spec.like].levels).get("kernel_size"))
+    like = [study.results[spec.like], *study.results]
     alike = [found for found in like if dict(study.design.terms[found.number - 1].levels).get("kernel_size") == kernel]
     timed = next((found for found in [*alike, *like] if found.seconds and found.stop_epoch), None)
-    own = study.results[config.like]
+    own = study.results[spec.like]
     epochs = float(changes.get("epochs", own.stop_epoch or 0))
     return (
         timed.seconds / timed.stop_epoch * epochs if timed and timed.seconds and timed.stop_epoch and epochs else None

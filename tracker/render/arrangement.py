@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from tracker.conclusions import KINDS, kind_of, of_kind
 from tracker.next_steps.steps import why_no_step
 from tracker.render import numbers
 from tracker.render.sanitize import note_beginning
 from tracker.render.tables import (
     course,
     course_line,
-    evidence_tables,
     facts,
     kept_epoch,
     legend,
@@ -63,19 +63,6 @@ VERDICTS: dict[Verdict, str] = {
     "exact": "Exact",
     "unknown": "Unknown",
 }
-_KINDS: dict[Kind, str] = {
-    "best_run": "Which run is best",
-    "run_difference": "Run against run",
-    "option_effect": "What the options do",
-    "overfitting": "Overfitting",
-    "early_stopping": "Early stopping",
-    "learning_rate": "Learning rate",
-    "under_training": "Limit of epochs",
-    "stability": "Seeds",
-    "classes": "Classes and clips",
-    "selection_optimism": "What choosing the best costs",
-    "sample_size": "What these clips can show",
-}
 _WITH_THE_TABLE = ("accuracies", "curves")
 """Pictures of several runs that stand below the table of runs; the others stand with the conclusions."""
 
@@ -101,8 +88,8 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     linked = {row.number for section in sections for row in section.rows}
     carried = {id(picture) for section in sections for picture in section.pictures}
     others = tuple(picture for picture in pictures if id(picture) not in carried)
-    kinds = _by_kind(report.conclusions)
-    numbers_of = _numbers(kinds)
+    kinds = {kind: found for kind in KINDS if (found := of_kind(report.conclusions, kind))}
+    numbers_of = _numbers(kinds.values())
     run_pictures = tuple(picture for picture in others if picture.name in _WITH_THE_TABLE)
     return ReportView(
         experiment=report.experiment,
@@ -295,24 +282,16 @@ def _who(runs: Sequence[int]) -> str:
     return f"{'Run' if len(runs) == 1 else 'Runs'} {listing([*named, *more])}"
 
 
-def _by_kind(conclusions: Sequence[Conclusion]) -> dict[Kind, list[Conclusion]]:
-    """Return the conclusions by kind, the kinds in the order in which they first occur."""
-    found: dict[Kind, list[Conclusion]] = {}
-    for conclusion in conclusions:
-        found.setdefault(conclusion.kind, []).append(conclusion)
-    return found
-
-
-def _numbers(kinds: Mapping[Kind, Sequence[Conclusion]]) -> dict[str, int]:
+def _numbers(kinds: Iterable[Sequence[Conclusion]]) -> dict[str, int]:
     """Return the number of each conclusion that is shown, counted as they stand in the report."""
-    shown = (conclusion for found in kinds.values() for conclusion in found[:MOST_OF_A_KIND])
+    shown = (conclusion for found in kinds for conclusion in found[:MOST_OF_A_KIND])
     return {conclusion.id: number for number, conclusion in enumerate(shown, start=1)}
 
 
 def _kind(kind: Kind, found: Sequence[Conclusion], report: Report, numbers_of: Mapping[str, int]) -> KindView:
     views = tuple(_conclusion(conclusion, report, numbers_of) for conclusion in found[:MOST_OF_A_KIND])
     return KindView(
-        title=_KINDS[kind],
+        title=kind.title,
         open=views[:MOST_IN_THE_OPEN],
         folded=views[MOST_IN_THE_OPEN:],
         more=len(found) - len(views),
@@ -328,15 +307,15 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
         verdict_words=VERDICTS[conclusion.verdict],
         sentence=conclusion.sentence,
         facts=facts(conclusion, report.alpha, in_points=_in_points(conclusion, report)),
-        tables=evidence_tables(conclusion.details, in_points=report.by_accuracy),
+        tables=conclusion.details.tables(in_points=report.by_accuracy),
         steps=tuple(number for number, step in steps if conclusion.id in step.settles),
         command=None if listed else conclusion.command,
     )
 
 
 def _in_points(conclusion: Conclusion, report: Report) -> bool:
-    """Whether a conclusion's estimate is one of accuracy: of another metric only an option's effect can be."""
-    return report.by_accuracy or conclusion.kind != "option_effect"
+    """Return whether a conclusion's estimate is one of accuracy."""
+    return report.by_accuracy or not kind_of(conclusion).in_metric_unit
 
 
 def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:

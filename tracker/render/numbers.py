@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from tracker import wording as words
-from tracker.runs import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,17 +24,12 @@ NONE = Markup("–")
 
 def whole(value: int | None) -> Markup:
     """Write a count or an epoch."""
-    return NONE if value is None else Markup(f"{value:,}")  # noqa: S704
+    return Markup(words.whole_cell(value))  # noqa: S704
 
 
 def loss(value: float | None) -> Markup:
     """Write a loss with four digits after the point, or three that count where it is very small or large."""
-    if value is None:
-        return NONE
-    if not math.isfinite(value):
-        return Markup("not finite")
-    usual = value == 0 or 0.001 <= abs(value) < 10_000
-    return Markup(f"{value:.4f}" if usual else f"{value:.3g}").replace("-", words.MINUS)  # noqa: S704
+    return Markup(words.loss_cell(value))  # noqa: S704
 
 
 def digits_apart(values: Sequence[float]) -> int:
@@ -55,7 +49,7 @@ def fixed(value: float | None, digits: int) -> Markup:
 
 def rate(value: float) -> Markup:
     """Write a learning rate, which may have gone through float32, without an exponent."""
-    return Markup(number_text(float(f"{value:.6g}")))  # noqa: S704
+    return Markup(words.rate_cell(value))  # noqa: S704
 
 
 def logged(value: float | None) -> Markup:
@@ -75,21 +69,12 @@ def ratio(accuracy: Accuracy | None) -> Markup:
 
 def percent(share: float | None) -> Markup:
     """Write a share with one digit after the point."""
-    if share is None or not math.isfinite(share):
-        return NONE
-    if 0 < share < 0.001:
-        return Markup("under 0.1 %")
-    if 0.999 < share < 1:
-        return Markup("over 99.9 %")
-    return Markup(f"{100 * share:.1f} %")  # noqa: S704
+    return Markup(words.percent_cell(share))  # noqa: S704
 
 
 def percent_interval(interval: Interval | None) -> Markup:
     """Write the interval of a share, as ``66.4 to 92.7 %``."""
-    if interval is None:
-        return NONE
-    low, high = (percent(end) for end in interval)
-    return Markup(f"{low.removesuffix(' %')} to {high}")  # noqa: S704
+    return Markup(words.percent_interval_cell(interval))  # noqa: S704
 
 
 def percent_bare(share: float | None) -> Markup:
@@ -104,23 +89,17 @@ def bounds(interval: Interval | None) -> Markup:
 
 def points(difference: float | None) -> Markup:
     """Write a difference of accuracies with its sign, as ``+3.3 points``."""
-    if difference is None:
-        return NONE
-    sign = "+" if difference > 0 else words.MINUS if difference else ""
-    return Markup(sign + words.points(difference))  # noqa: S704
+    return Markup(words.points_cell(difference))  # noqa: S704
 
 
 def change(difference: float | None) -> Markup:
     """Write a difference of a metric with its sign, as ``+0.0312``."""
-    if difference is None:
-        return NONE
-    sign = "+" if difference > 0 else words.MINUS if difference else ""
-    return Markup(sign) + loss(abs(difference))  # noqa: S704
+    return Markup(words.change_cell(difference))  # noqa: S704
 
 
 def points_interval(interval: Interval | None) -> Markup:
     """Write the interval of a difference, as ``−12 to +18 points``."""
-    return NONE if interval is None else Markup(f"{words.points_interval(interval)} points")  # noqa: S704
+    return Markup(words.points_interval_cell(interval))  # noqa: S704
 
 
 def seconds_bare(value: float | None) -> Markup:

@@ -14,8 +14,7 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.conclusions.conclusion import Verdict
-    from tracker.render.tables import Table
+    from tracker.conclusions.conclusion import Table, Verdict
     from tracker.report import Excluded, Picture
 
 NOTHING = Markup()

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclude import conclude, wording_of
+from tracker.conclusions import conclude, with_sentence
+from tracker.next_steps.steps import next_steps, with_commands
 from tracker.report.limits import challenges, limits
 from tracker.report.methods import methods, versions
 from tracker.report.model import Accuracy, Note, Report, RunEntry, Section
@@ -21,6 +22,7 @@ from tracker.runs import LOGGED_OPTIONS
 from tracker.study.options import OFF, Design, as_number
 from tracker.study.run_results import primary_metric
 from tracker.study.study import Study, study_of
+from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +68,8 @@ def build_report(
     """
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     wording, sections = wording_of(study), _sections(study)
-    conclusions, steps = conclude(study, experiment)
+    settled = with_commands(study, conclude(study), experiment)
+    conclusions = tuple(with_sentence(conclusion, wording) for conclusion in settled)
     return Report(
         experiment=experiment,
         metric=study.metric.name,
@@ -75,7 +78,7 @@ def build_report(
         options=study.design.options,
         sections=sections,
         conclusions=conclusions,
-        next_steps=steps,
+        next_steps=next_steps(study, conclusions, experiment),
         notes=_notes(sections),
         challenges=challenges(conclusions, excluded, runs, wording),
         excluded=excluded,

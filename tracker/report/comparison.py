@@ -7,19 +7,18 @@ thing of each run, they come in the order of `Comparison.runs`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclude import OPEN, wording_of
+from tracker.conclusions import with_sentence
 from tracker.conclusions.run_difference import run_differences
 from tracker.conclusions.run_pairs import printed_pairs, run_family
-from tracker.conclusions.sentences import with_sentence
-from tracker.next_steps.steps import command
+from tracker.next_steps.steps import with_commands
 from tracker.report.build import report_study, run_entry
 from tracker.report.clip_by_clip import class_counts, on_other_data, only_one_right, shared_clips
 from tracker.study.options import OFF
 from tracker.study.study import Study, study_of
-from tracker.wording import capitalised, count, listing, option_words
+from tracker.wording import capitalised, count, listing, option_words, wording_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -195,10 +194,9 @@ def _in_order(study: Study, pair: Pair, printed: Sequence[Pair]) -> Pair:
 
 def _conclusion(study: Study, pair: Pair, printed: Sequence[Pair], experiment: str) -> Conclusion:
     """Conclude as the report does, which tests the pairs that it prints in any case."""
-    (found,) = run_differences(study, (pair,), run_family(study, (*printed, pair)))
-    if found.verdict in OPEN:
-        found = replace(found, command=command(study, found, (found,), experiment))
-    return with_sentence(found, wording_of(study))
+    difference = run_differences(study, (pair,), run_family(study, (*printed, pair)))
+    (settled,) = with_commands(study, difference, experiment)
+    return with_sentence(settled, wording_of(study))
 
 
 def _compared(shown: Study, run: int, reasons: Mapping[str, str]) -> ComparedRun:

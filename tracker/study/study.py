@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
 
     from tracker.runs import Run
     from tracker.statistics.proportions import Interval
+
+
+class Obstacle(StrEnum):
+    """Why runs cannot be compared or ranked; the values are those of the JSON document."""
+
+    OTHER_CLIPS = "clips"
+    UNLOGGED_CLIPS = "unlogged clips"
+    OTHER_METRIC = "metric"
+    UNLOGGED_COUNTS = "counts"
+    UNLOGGED_PREDICTIONS = "predictions"
+    NO_METRIC = "no metric"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +92,8 @@ class Study:
         """The contrasts of each option that varies."""
         return {option: contrasts(self.design, option) for option in self.design.options}
 
-    def alone_elsewhere(self, option: str) -> Literal["other clips", "unlogged clips"] | None:
-        """Tell on what clips an option without a contrast changed alone all the same; None where it never did."""
+    def alone_elsewhere(self, option: str) -> Obstacle | None:
+        """Return why an option that changed alone has no contrast; None if it never changed alone."""
         runs = {
             run
             for found in contrasts(self._anywhere, option)
@@ -90,7 +102,7 @@ class Study:
         }
         if not runs:
             return None
-        return "other clips" if all(self.clip_set_of[run].known for run in runs) else "unlogged clips"
+        return Obstacle.OTHER_CLIPS if all(self.clip_set_of[run].known for run in runs) else Obstacle.UNLOGGED_CLIPS
 
     @cached_property
     def _anywhere(self) -> Design:

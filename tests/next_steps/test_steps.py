@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tracker.conclusions.conclude import conclude
+from tests.builders import concluded
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrast_analysis import CROSSED, Need
-from tracker.conclusions.option_effect import ContrastEffect, OptionEffect
-from tracker.next_steps.steps import MOST_PAIRS, why_no_step
+from tracker.conclusions.option_effect import MOST_PAIRS, ContrastEffect, OptionEffect
+from tracker.next_steps.steps import why_no_step
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 FLAGS = {"--kernel": "kernel_size", "--lr": "learning_rate", "--early-stop": "early_stopping_patience"}
 
 
-def concluded(study: Study) -> tuple[dict[str, Conclusion], tuple[NextStep, ...]]:
-    conclusions, steps = conclude(study, "tracker")
+def settled(study: Study) -> tuple[dict[str, Conclusion], tuple[NextStep, ...]]:
+    conclusions, steps = concluded(study)
     return {c.id: c for c in conclusions}, steps
 
 
@@ -42,7 +42,7 @@ def trained(made: MakeRun, line: str, first: int) -> list[Run]:
 
 class TestNextSteps:
     def test_of_the_writeup_start_from_the_best_run(self, writeup: list[Run], studied: MakeStudy) -> None:
-        _, steps = concluded(studied(*writeup))
+        _, steps = settled(studied(*writeup))
         best = "--lr 0.001 --plateau 0.5,15 --early-stop 20"
         assert [step.command for step in steps] == [
             f"tracker run --kernel 3 {best} --seed 1 --seeds 2",
@@ -53,7 +53,7 @@ class TestNextSteps:
         ]
 
     def test_share_the_best_runs_seeds_among_options(self, writeup: list[Run], studied: MakeStudy) -> None:
-        found, steps = concluded(studied(*writeup))
+        found, steps = settled(studied(*writeup))
         options = [c.id for c in found.values() if c.kind == "option_effect"]
         assert steps[0].settles[:4] == tuple(options)
         assert found["option_effect:kernel_size"].command == f"{steps[0].command} && {steps[1].command}"
@@ -64,10 +64,10 @@ class TestNextSteps:
             made(1, "".join(rng.choice(["0", "1"], 30)), {"kernel_size": "3", "learning_rate": "0.001"}),
             made(2, "".join(rng.choice(["0", "1"], 30)), {"kernel_size": "7", "learning_rate": "0.0001"}),
         ]
-        _, steps = concluded(studied(*runs))
+        _, steps = settled(studied(*runs))
         for number, step in enumerate(steps):
             runs += trained(made, step.command, 100 * (number + 1))
-        found, _ = concluded(studied(*runs))
+        found, _ = settled(studied(*runs))
         for option in ("kernel_size", "learning_rate"):
             effect = found[f"option_effect:{option}"]
             assert max(c.pairs for c in effect.details.contrasts) >= 3
@@ -76,7 +76,7 @@ class TestNextSteps:
     def test_complete_matched_pairs_with_the_missing_partners(self, made: MakeRun, studied: MakeStudy) -> None:
         base, other = ({"kernel_size": k, "learning_rate": "0.001"} for k in "37")
         runs = [made(i, "1100", base, seed=str(i)) for i in range(3)] + [made(9, "1000", other)]
-        found, _ = concluded(studied(*runs))
+        found, _ = settled(studied(*runs))
         assert found["option_effect:kernel_size"].command == "tracker run --kernel 7 --lr 0.001 --seed 1 --seeds 2"
 
     def test_add_pairs_where_more_of_them_would_decide(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -88,7 +88,7 @@ class TestNextSteps:
                 runs.append(
                     made(10 * seed + int(k), draw(p), {"kernel_size": k, "learning_rate": "0.1"}, seed=str(seed))
                 )
-        found, _ = concluded(studied(*runs))
+        found, _ = settled(studied(*runs))
         effect = found["option_effect:kernel_size"]
         assert effect.verdict == "inconclusive"
         assert "--seed 3 --seeds" in effect.command
@@ -99,19 +99,19 @@ class TestNextSteps:
             made(i, right, {"kernel_size": k, "learning_rate": r}, val_loss=losses, epoch_seconds=[s] * 4)
             for i, (right, k, r, s) in enumerate([("11", "3", "0.1", 1.0), ("10", "7", "0.2", 3.0)])
         ]
-        _, steps = concluded(studied(*runs))
+        _, steps = settled(studied(*runs))
         assert [step.estimated_seconds for step in steps[:2]] == [2 * 4 * 1.0, 3 * 4 * 3.0]
 
     def test_give_the_best_run_a_longer_limit_if_it_was_improving(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1", "epochs": "4"}
-        _, steps = concluded(studied(made(1, "11", params, val_loss=[0.9, 0.8, 0.7, 0.6])))
+        _, steps = settled(studied(made(1, "11", params, val_loss=[0.9, 0.8, 0.7, 0.6])))
         assert any("--epochs 8" in step.command for step in steps)
 
     def test_bring_runs_onto_the_same_clips(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
         mine, yours = {"tracker.data": "mine"}, {"tracker.data": "yours", "tracker.dataset": "other"}
         other = made(2, "10", params | {"kernel_size": "5"}, tags=yours, prefix="other")
-        found, _ = concluded(studied(made(1, "11", params, tags=mine), other))
+        found, _ = settled(studied(made(1, "11", params, tags=mine), other))
         (apart,) = [c for c in found.values() if c.kind == "run_difference"]
         assert apart.verdict == "not_comparable"
         assert apart.command == "tracker run --data mine --kernel 5 --lr 0.1"
@@ -124,7 +124,7 @@ class TestNextSteps:
             made(2, "1100", five, tags=here, seed="1", val_loss=[0.6, 0.5]),
             made(3, "1100", five, tags=here | {"tracker.split": "b"}, prefix="b", val_loss=[0.7, 0.6]),
         )
-        found, steps = concluded(studied(*runs))
+        found, steps = settled(studied(*runs))
         (apart,) = [c for c in found.values() if c.verdict == "not_comparable"]
         assert apart.command == "tracker run --data mine --kernel 5 --lr 0.1"
         assert [step.command for step in steps] == [
@@ -137,7 +137,7 @@ class TestNextSteps:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
         mine = {"tracker.data": "mine"}
         runs = made(1, "11", params, tags=mine), made(2, "10", params, tags=mine | {"tracker.split": "b"}, prefix="b")
-        found, _ = concluded(studied(*runs))
+        found, _ = settled(studied(*runs))
         (apart,) = [c for c in found.values() if c.verdict == "not_comparable"]
         assert apart.command is None
 
@@ -148,20 +148,20 @@ class TestNextSteps:
             made(i, "1100", {"kernel_size": k, "learning_rate": "0.1"}, seed=str(i), metrics={"val_mae": 0.1})
             for i, k in enumerate("3355")
         ]
-        found, _ = concluded(studied(*runs, metric="val_mae"))
+        found, _ = settled(studied(*runs, metric="val_mae"))
         assert found["option_effect:kernel_size"].command is None
 
     def test_never_suggest_what_cannot_be_said(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (
             made(i, right, {"optimizer": name}) for i, (right, name) in enumerate([("11", "sgd"), ("10", "adam; id")])
         )
-        found, steps = concluded(studied(*runs))
+        found, steps = settled(studied(*runs))
         assert steps == ()
         assert all(c.command is None for c in found.values())
 
     @pytest.mark.parametrize("verdict", ["exact", "supported", "equivalent"])
     def test_leave_what_is_settled_alone(self, writeup: list[Run], studied: MakeStudy, verdict: str) -> None:
-        found, _ = concluded(studied(*writeup))
+        found, _ = settled(studied(*writeup))
         assert all(c.command is None for c in found.values() if c.verdict == verdict)
 
 
@@ -193,7 +193,7 @@ class TestLargePlans:
             for kernel, found in rights.items()
             for seed, right in enumerate(found)
         ]
-        conclusions, steps = conclude(studied(*runs), "tracker")
+        conclusions, steps = concluded(studied(*runs))
         (option,) = [c for c in conclusions if c.kind == "option_effect"]
         assert option.details.contrasts[0].need.pairs > MOST_PAIRS
         assert "--seeds " in (option.command or "")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.next_steps.command_line import command_line, whole_seed
+from tracker.conclusions.planned_runs import whole_seed
+from tracker.next_steps.command_line import command_line
 from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan
 from tracker.study.options import terms_of
 
