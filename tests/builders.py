@@ -49,6 +49,7 @@ def make_predictions(
     classes: Sequence[str] = ("a", "b"),
     labels: Sequence[str] | None = None,
     probability: float | tuple[float, float] = 0.9,
+    fading: float = 0.0,
 ) -> Predictions:
     """Predictions on clips, correct where the sign is ``1``, wrong at ``0``, and no numbers at ``x``.
 
@@ -61,7 +62,9 @@ def make_predictions(
     labels : sequence of str, optional
         By default the classes by turns.
     probability : float or pair of floats
-        What the predicted class gets where it is correct, and where it is not; the other classes share the rest.
+        Of the predicted class where it is correct, and where it is not; the other classes share the rest.
+    fading : float
+        How much less each clip's predicted class gets than the one before.
     """
     n = len(correct)
     names = [clips.format(i) for i in range(n)] if isinstance(clips, str) else clips
@@ -69,8 +72,8 @@ def make_predictions(
     of_correct, of_wrong = probability if isinstance(probability, tuple) else (probability, probability)
     rows = np.empty((n, len(classes)))
     for i, sign in enumerate(correct):
-        own = of_correct if sign == "1" else of_wrong
-        rows[i] = (1 - own) / max(1, len(classes) - 1)
+        own = (of_correct if sign == "1" else of_wrong) - fading * i
+        rows[i] = round((1 - own) / max(1, len(classes) - 1), 12)
         rows[i, (truth[i] + (sign != "1")) % len(classes)] = own if sign != "x" else math.nan
     rows[[sign == "x" for sign in correct]] = math.nan
     return Predictions(tuple(names), tuple(classes[own] for own in truth), tuple(classes), rows)

