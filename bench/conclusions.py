@@ -21,6 +21,7 @@ import time
 import numpy as np
 
 from tracker.conclusions import conclude, with_sentence
+from tracker.next_steps.command_line import CommandWriter
 from tracker.next_steps.steps import next_steps, with_commands
 from tracker.runs import FINISHED, Curve, Predictions, Run
 from tracker.study.run_results import primary_metric
@@ -86,9 +87,10 @@ def one_round(count: int, clips: int) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, began_cpu = time.perf_counter(), time.process_time()
     study = study_of(runs, primary_metric(runs, None), alpha=0.05, margin=0.05)
-    wording, settled = wording_of(study), with_commands(study, conclude(study), "bench")
+    writer = CommandWriter("bench")
+    wording, settled = wording_of(study), with_commands(study, conclude(study), writer)
     conclusions = [with_sentence(conclusion, wording) for conclusion in settled]
-    next_steps(study, conclusions, "bench")
+    next_steps(study, conclusions, writer)
     return {
         "seconds": time.perf_counter() - began,
         "cpu": time.process_time() - began_cpu,

@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 
 from tracker.conclusions import conclude, with_sentence
+from tracker.next_steps.command_line import CommandWriter
 from tracker.next_steps.steps import NextStep, next_steps, with_commands
 from tracker.report import Accuracy, RunEntry
 from tracker.runs import Curve, EpochPredictions, Predictions, Run
@@ -174,9 +175,10 @@ def make_study(*runs: Run, metric: str | None = None, alpha: float = 0.05, margi
 
 def concluded(study: Study, experiment: str = "tracker") -> tuple[tuple[Conclusion, ...], tuple[NextStep, ...]]:
     """Conclude from a study as the report does: conclusions with commands and sentences, and the next steps."""
-    wording, settled = wording_of(study), with_commands(study, conclude(study), experiment)
+    writer = CommandWriter(experiment)
+    wording, settled = wording_of(study), with_commands(study, conclude(study), writer)
     conclusions = tuple(with_sentence(conclusion, wording) for conclusion in settled)
-    return conclusions, next_steps(study, conclusions, experiment)
+    return conclusions, next_steps(study, conclusions, writer)
 
 
 def sentences_of(study: Study, kind: str) -> list[str]:

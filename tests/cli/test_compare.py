@@ -147,7 +147,10 @@ class TestWhichRuns:
         log_run("1111", name="a", kernel_size="3", clip="a{}.wav", uri="other.db")
         log_run("1110", name="b", kernel_size="5", clip="b{}.wav", uri="other.db")
         result = tracker("compare", "a", "b", "--tracking-uri", "other.db")
-        assert "  tracker run --kernel 5 --lr 0.001 --tracking-uri=other.db" in result.out.splitlines()
+        assert (
+            f"  tracker run --kernel 5 --lr 0.001 --tracking-uri sqlite:///{Path.cwd()}/other.db"
+            in result.out.splitlines()
+        )
 
 
 @pytest.mark.usefixtures("four")

@@ -86,26 +86,54 @@ class TestNothingToDo:
 
 
 class TestWhere:
-    def test_a_store_that_was_named_is_named_in_each_command(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_a_store_elsewhere_is_named_by_its_absolute_uri(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("110", uri="my store/runs.db", kernel_size="3")
         log_run("101", uri="my store/runs.db", kernel_size="5")
         lines = tracker("next", "--tracking-uri", "my store/runs.db").out.splitlines()
-        assert sorted(lines) == sorted(f"{command} '--tracking-uri=my store/runs.db'" for command in COMMANDS)
+        uri = f"sqlite:///{Path.cwd()}/my store/runs.db"
+        assert sorted(lines) == sorted(f"{command} --tracking-uri '{uri}'" for command in COMMANDS)
 
-    def test_a_store_that_the_environment_names_is_known_to_the_shell(
+    @pytest.mark.usefixtures("two")
+    @pytest.mark.parametrize("uri", ["mlflow.db", "sqlite:///mlflow.db", "."])
+    def test_the_default_store_is_not_named_however_it_was_given(self, tracker: Tracker, uri: str) -> None:
+        assert sorted(tracker("next", "--tracking-uri", uri).out.splitlines()) == sorted(COMMANDS)
+
+    def test_a_store_of_the_environment_is_named_for_other_shells(
         self, tracker: Tracker, log_run: LogRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         log_run("110", uri="sqlite:///other.db", kernel_size="3")
         log_run("101", uri="sqlite:///other.db", kernel_size="5")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
-        assert sorted(tracker("next").out.splitlines()) == sorted(COMMANDS)
+        uri = f"sqlite:///{Path.cwd()}/other.db"
+        assert sorted(tracker("next").out.splitlines()) == sorted(f"{line} --tracking-uri {uri}" for line in COMMANDS)
+
+    def test_report_next_and_compare_agree_from_another_folder(
+        self, tracker: Tracker, log_run: LogRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clips = {"data": "a/d", "learning_rate": "0.001"}
+        log_run("1" * 17 + "011", name="k3", kernel_size="3", **clips)
+        log_run("1" * 18 + "00", name="k5", kernel_size="5", clip="other{:03d}.wav", **clips)
+        folder = Path.cwd()
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        where = ("--tracking-uri", str(folder))
+        steps = tracker("next", *where).out.splitlines()
+        document = json.loads(tracker("report", "--format", "json", *where).out)
+        (apart,) = [found for found in document["conclusions"] if found["kind"] == "run_difference"]
+        compared = json.loads(tracker("compare", "k3", "k5", "--format", "json", *where).out)
+        assert compared["conclusion"]["command"] == apart["command"]
+        assert steps == [step["command"] for step in document["next"]]
+        for command in (*steps, *apart["command"].split(" && ")):
+            assert f"--data {folder}/a/d " in command
+            assert command.endswith(f" --tracking-uri sqlite:///{folder}/mlflow.db")
 
     @pytest.mark.usefixtures("two")
     def test_data_that_the_environment_names_do_not_stand_in_for_the_demo_set(
         self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("TRACKER_DATA", "genres")
-        assert sorted(tracker("next").out.splitlines()) == sorted(f"TRACKER_DATA= {command}" for command in COMMANDS)
+        expected = sorted(f"env TRACKER_DATA= {command}" for command in COMMANDS)
+        assert sorted(tracker("next").out.splitlines()) == expected
 
     def test_data_that_a_command_names_need_no_help(
         self, tracker: Tracker, log_run: LogRun, monkeypatch: pytest.MonkeyPatch

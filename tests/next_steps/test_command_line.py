@@ -1,66 +1,73 @@
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.conclusions.planned_runs import whole_seed
-from tracker.next_steps.command_line import command_line
+from tracker.next_steps.command_line import Argv, CommandWriter, Where
 from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan
-from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun
+    from tracker.runs import Run
 
 BASE = {"kernel_size": "3", "learning_rate": "0.001"}
+BY_TRACKER = {"tracker.version": "0.1.0"}
 HOSTILE = ["a; rm -rf ~", "$(id)", "`id`", "a b", "it's", "--help", "../x", "a|b&c"]
 
 
-class TestCommandLine:
-    def test_says_only_what_is_not_the_default(self, made: MakeRun) -> None:
-        params = RunPlan(Configuration()).params()
-        assert command_line(made(1, params=params), "tracker", {}, 0) == "tracker run --kernel 3 --lr 0.001"
+def again(
+    run: Run, changes: dict[str, str] | None = None, seed: int = 0, seeds: int = 1, **given: object
+) -> Argv | None:
+    return CommandWriter("tracker").train_again(run, changes or {}, seed, seeds, **given)
 
-    def test_says_every_option(self, made: MakeRun) -> None:
+
+def line(*arguments: object, **given: object) -> str:
+    return " ".join(again(*arguments, **given) or ())
+
+
+class TestTrainAgain:
+    def test_leaves_out_options_at_their_defaults(self, made: MakeRun) -> None:
+        assert line(made(1, params=RunPlan(Configuration()).params())) == "tracker run --kernel 3 --lr 0.001"
+
+    def test_gives_every_option_in_the_order_of_the_table(self, made: MakeRun) -> None:
         configuration = Configuration(
             model="other", kernel_size=7, learning_rate=1e-4, plateau=Plateau(0.3, 10), early_stopping_patience=15,
-            epochs=80, batch_size=16, keep="last", segment_s=0.5, options=(("dropout", 0.4), ("norm", True)),
+            epochs=80, batch_size=16, keep="last", segment_s=0.5, options=(("batch_norm", True), ("dropout", 0.4)),
         )  # fmt: skip
         split = SplitPlan(split_seed=2, test_fraction=0.1, fold=Fold(1, 5))
-        run = made(1, params=RunPlan(configuration, 0, split).params(), tags={"tracker.version": "0.1.0"})
-        assert command_line(run, "tracker", {}, 4) == (
+        run = made(1, params=RunPlan(configuration, 0, split).params(), tags=BY_TRACKER)
+        assert line(run, seed=4) == (
             "tracker run --model other --kernel 7 --lr 0.0001 --plateau 0.3,10 --early-stop 15 --epochs 80 "
-            "--batch-size 16 --keep last --segment 0.5 --dropout 0.4 --norm true --split-seed 2 --test-fraction 0.1 "
-            "--fold 1/5 --seed 4"
+            "--batch-size 16 --keep last --segment 0.5 --batch-norm true --dropout 0.4 --split-seed 2 "
+            "--test-fraction 0.1 --fold 1/5 --seed 4"
         )
 
-    def test_changes_what_it_is_asked_to(self, made: MakeRun) -> None:
+    def test_applies_changes_of_options_and_of_the_split(self, made: MakeRun) -> None:
         changes = {"kernel_size": "7", "plateau": "0.3x10", "validation_fraction": "0.4"}
-        assert command_line(made(1, params=BASE), "tracker", changes, 1, 2) == (
+        assert line(made(1, params=BASE), changes, 1, 2) == (
             "tracker run --kernel 7 --lr 0.001 --plateau 0.3,10 --validation-fraction 0.4 --seed 1 --seeds 2"
         )
 
     def test_turns_an_option_off(self, made: MakeRun) -> None:
         run = made(1, params=BASE | {"early_stopping_patience": "15"})
-        assert (
-            command_line(run, "tracker", {"early_stopping_patience": "off"}, 0) == "tracker run --kernel 3 --lr 0.001"
-        )
+        assert line(run, {"early_stopping_patience": "off"}) == "tracker run --kernel 3 --lr 0.001"
 
     @pytest.mark.parametrize("text", HOSTILE)
-    def test_quotes_the_data_and_the_experiment(self, made: MakeRun, text: str) -> None:
-        line = command_line(made(1, params=BASE, tags={"tracker.data": text}), text, {}, 0)
-        words = shlex.split(line)
-        said = [f"--data={text}", f"--experiment={text}"] if text.startswith("-") else [text, text]
-        assert [word for word in words if text in word] == said
+    def test_passes_data_and_experiment_as_one_argument_each(self, made: MakeRun, text: str) -> None:
+        run = made(1, params=BASE, tags={"tracker.data": text})
+        arguments = CommandWriter(text).train_again(run, {}, 0) or ()
+        expected = [f"--data={text}", f"--experiment={text}"] if text.startswith("-") else [text, text]
+        assert [argument for argument in arguments if text in argument] == expected
 
-    def test_leaves_the_demo_set_unsaid(self, made: MakeRun) -> None:
-        assert "--data" not in command_line(made(1, params=BASE, tags={"tracker.data": "demo"}), "tracker", {}, 0)
+    def test_does_not_name_the_demo_set(self, made: MakeRun) -> None:
+        assert "--data" not in line(made(1, params=BASE, tags={"tracker.data": "demo"}))
 
     @pytest.mark.parametrize("text", ["a\nb", "a\x1b[31m", "\u202egnp.", "\x00", "a\tb"])
-    def test_refuses_what_cannot_be_seen(self, made: MakeRun, text: str) -> None:
-        assert command_line(made(1, params=BASE, tags={"tracker.data": text}), "tracker", {}, 0) is None
-        assert command_line(made(1, params=BASE), text, {}, 0) is None
+    def test_refuses_invisible_characters(self, made: MakeRun, text: str) -> None:
+        assert again(made(1, params=BASE, tags={"tracker.data": text})) is None
+        assert CommandWriter(text).train_again(made(1, params=BASE), {}, 0) is None
+        assert CommandWriter("tracker", Where(text)).train_again(made(1, params=BASE), {}, 0) is None
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -68,46 +75,56 @@ class TestCommandLine:
          ("plateau_factor", "2"), ("early_stopping_patience", "soon"), ("keep", "worst"), ("model", "../cnn"),
          ("fold", "6/5"), ("validation_fraction", "1.5"), ("epochs", "1e9999"), ("segment_s", "3s")],
     )  # fmt: skip
-    def test_refuses_values_that_are_not_of_their_type(self, made: MakeRun, name: str, value: str) -> None:
+    def test_refuses_values_that_their_option_does_not_take(self, made: MakeRun, name: str, value: str) -> None:
         params = BASE | ({"plateau_patience": "5"} if name == "plateau_factor" else {}) | {name: value}
-        assert command_line(made(1, params=params), "tracker", {}, 0) is None
+        assert again(made(1, params=params)) is None
 
-    @pytest.mark.parametrize("name", ["tracking_uri", "name", "help", "Dropout", "drop out", "x=y", "-x", "data"])
-    def test_refuses_what_is_no_option_of_a_network(self, made: MakeRun, name: str) -> None:
-        run = made(1, params=BASE | {name: "1"}, tags={"tracker.version": "0.1.0"})
-        assert command_line(run, "tracker", {}, 0) is None
+    @pytest.mark.parametrize(
+        "name",
+        ["tracking_uri", "name", "help", "Dropout", "drop out", "x=y", "-x", "data", "keep_going", "offline", "kernel"],
+    )
+    def test_refuses_params_that_cannot_be_options_of_a_network(self, made: MakeRun, name: str) -> None:
+        assert again(made(1, params=BASE | {name: "1"}, tags=BY_TRACKER)) is None
 
-    @pytest.mark.parametrize("value", ["a;b", "$(id)", "", "a b"])
-    def test_refuses_network_values_that_are_no_plain_word(self, made: MakeRun, value: str) -> None:
-        run = made(1, params=BASE | {"act": value or "'"}, tags={"tracker.version": "0.1.0"})
-        assert command_line(run, "tracker", {}, 0) is None
+    @pytest.mark.parametrize("value", ["a;b", "$(id)", "'", "a b"])
+    def test_refuses_values_of_networks_that_are_not_plain_words(self, made: MakeRun, value: str) -> None:
+        assert again(made(1, params=BASE | {"act": value}, tags=BY_TRACKER)) is None
 
-    def test_refuses_params_of_runs_that_tracker_did_not_log(self, made: MakeRun) -> None:
-        assert command_line(made(1, params=BASE | {"optimizer": "sgd"}), "tracker", {}, 0) is None
+    def test_refuses_unknown_params_of_runs_that_tracker_did_not_log(self, made: MakeRun) -> None:
+        assert again(made(1, params=BASE | {"optimizer": "sgd"})) is None
 
-    def test_refuses_runs_without_a_kernel_or_a_rate(self, made: MakeRun) -> None:
-        assert command_line(made(1, params={"epochs": "3"}), "tracker", {}, 0) is None
+    def test_refuses_runs_without_a_kernel_or_a_learning_rate(self, made: MakeRun) -> None:
+        assert again(made(1, params={"epochs": "3"})) is None
 
     def test_refuses_runs_of_another_program(self, made: MakeRun) -> None:
-        run = made(1, params=BASE, tags={"tracker.dataset": "", "tracker.split": ""}, metrics={"val_accuracy": 0.8})
-        assert command_line(run, "tracker", {}, 0) is None
+        tags = {"tracker.dataset": "", "tracker.split": ""}
+        assert again(made(1, params=BASE, tags=tags, metrics={"val_accuracy": 0.8})) is None
 
     def test_refuses_another_spectrogram(self, made: MakeRun) -> None:
-        params = BASE | Spectrogram(n_mels=64).params()
-        assert command_line(made(1, params=params), "tracker", {}, 0) is None
+        assert again(made(1, params=BASE | Spectrogram(n_mels=64).params())) is None
 
     def test_takes_data_and_split_of_another_run(self, made: MakeRun) -> None:
         run = made(1, params=BASE | {"split_seed": "3"}, tags={"tracker.data": "mine"})
-        assert command_line(run, "tracker", {}, 0, data="yours", split={"split_seed": "7"}) == (
+        assert line(run, data="yours", split={"split_seed": "7"}) == (
             "tracker run --data yours --kernel 3 --lr 0.001 --split-seed 7"
         )
 
 
-class TestWholeSeed:
-    @pytest.mark.parametrize(("params", "seed"), [({"seed": "3"}, 3), ({"seed": "0.0"}, 0)])
-    def test_is_a_whole_number(self, params: dict[str, str], seed: int) -> None:
-        assert whole_seed(terms_of(params)) == seed
+class TestWhere:
+    @pytest.mark.parametrize(
+        ("data", "expected"), [("genres", "/b/genres"), ("../genres", "/b/../genres"), ("/a/genres", "/a/genres")]
+    )
+    def test_makes_relative_data_absolute(self, made: MakeRun, data: str, expected: str) -> None:
+        run = made(1, params=BASE, tags={"tracker.data": data})
+        arguments = CommandWriter("tracker", Where(data_folder="/b")).train_again(run, {}, 0)
+        assert arguments == ("tracker", "run", "--data", expected, "--kernel", "3", "--lr", "0.001")
 
-    @pytest.mark.parametrize("params", [{}, {"seed": "-1"}, {"seed": "x"}, {"seed": "1", "data_seed": "2"}])
-    def test_is_none_where_the_command_line_cannot_take_it(self, params: dict[str, str]) -> None:
-        assert whole_seed(terms_of(params)) is None
+    def test_names_the_store_last(self, made: MakeRun) -> None:
+        arguments = CommandWriter("mine", Where("sqlite:////b/mlflow.db")).train_again(made(1, params=BASE), {}, 0)
+        assert arguments[-4:] == ("--experiment", "mine", "--tracking-uri", "sqlite:////b/mlflow.db")
+
+    def test_unsets_data_of_the_environment_for_the_demo_set_alone(self, made: MakeRun) -> None:
+        writer = CommandWriter("tracker", Where(data_in_environment=True))
+        on_demo, on_mine = (made(1, params=BASE, tags={"tracker.data": data}) for data in ("demo", "mine"))
+        assert writer.train_again(on_demo, {}, 0)[:4] == ("env", "TRACKER_DATA=", "tracker", "run")
+        assert writer.train_again(on_mine, {}, 0)[:4] == ("tracker", "run", "--data", "mine")

@@ -11,6 +11,7 @@ from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrast_analysis import CROSSED, Need
 from tracker.conclusions.option_effect import MOST_PAIRS, ContrastEffect, OptionEffect
 from tracker.next_steps.steps import why_no_step
+from tracker.render import shell_line
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
@@ -44,7 +45,7 @@ class TestNextSteps:
     def test_of_the_writeup_start_from_the_best_run(self, writeup: list[Run], studied: MakeStudy) -> None:
         _, steps = settled(studied(*writeup))
         best = "--lr 0.001 --plateau 0.5,15 --early-stop 20"
-        assert [step.command for step in steps] == [
+        assert [shell_line([step.command]) for step in steps] == [
             f"tracker run --kernel 3 {best} --seed 1 --seeds 2",
             f"tracker run --kernel 7 {best} --seeds 3",
             "tracker run --kernel 3 --lr 0.0001 --plateau 0.5,15 --early-stop 20 --seeds 3",
@@ -56,7 +57,7 @@ class TestNextSteps:
         found, steps = settled(studied(*writeup))
         options = [c.id for c in found.values() if c.kind == "option_effect"]
         assert steps[0].settles[:4] == tuple(options)
-        assert found["option_effect:kernel_size"].command == f"{steps[0].command} && {steps[1].command}"
+        assert found["option_effect:kernel_size"].commands == (steps[0].command, steps[1].command)
 
     def test_settle_what_they_say(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(0)
@@ -66,7 +67,7 @@ class TestNextSteps:
         ]
         _, steps = settled(studied(*runs))
         for number, step in enumerate(steps):
-            runs += trained(made, step.command, 100 * (number + 1))
+            runs += trained(made, shell_line([step.command]), 100 * (number + 1))
         found, _ = settled(studied(*runs))
         for option in ("kernel_size", "learning_rate"):
             effect = found[f"option_effect:{option}"]
@@ -77,7 +78,8 @@ class TestNextSteps:
         base, other = ({"kernel_size": k, "learning_rate": "0.001"} for k in "37")
         runs = [made(i, "1100", base, seed=str(i)) for i in range(3)] + [made(9, "1000", other)]
         found, _ = settled(studied(*runs))
-        assert found["option_effect:kernel_size"].command == "tracker run --kernel 7 --lr 0.001 --seed 1 --seeds 2"
+        commands = found["option_effect:kernel_size"].commands
+        assert shell_line(commands) == "tracker run --kernel 7 --lr 0.001 --seed 1 --seeds 2"
 
     def test_add_pairs_where_more_of_them_would_decide(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(5)
@@ -91,7 +93,7 @@ class TestNextSteps:
         found, _ = settled(studied(*runs))
         effect = found["option_effect:kernel_size"]
         assert effect.verdict == "inconclusive"
-        assert "--seed 3 --seeds" in effect.command
+        assert "--seed 3 --seeds" in shell_line(effect.commands)
 
     def test_estimate_the_time_from_the_runs_own_epochs(self, made: MakeRun, studied: MakeStudy) -> None:
         losses = [0.9, 0.8, 0.85, 0.9]
@@ -105,7 +107,7 @@ class TestNextSteps:
     def test_give_the_best_run_a_longer_limit_if_it_was_improving(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1", "epochs": "4"}
         _, steps = settled(studied(made(1, "11", params, val_loss=[0.9, 0.8, 0.7, 0.6])))
-        assert any("--epochs 8" in step.command for step in steps)
+        assert any("--epochs 8" in shell_line([step.command]) for step in steps)
 
     def test_bring_runs_onto_the_same_clips(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
@@ -114,7 +116,7 @@ class TestNextSteps:
         found, _ = settled(studied(made(1, "11", params, tags=mine), other))
         (apart,) = [c for c in found.values() if c.kind == "run_difference"]
         assert apart.verdict == "not_comparable"
-        assert apart.command == "tracker run --data mine --kernel 5 --lr 0.1"
+        assert shell_line(apart.commands) == "tracker run --data mine --kernel 5 --lr 0.1"
 
     def test_never_ask_for_one_training_twice(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
@@ -126,8 +128,8 @@ class TestNextSteps:
         )
         found, steps = settled(studied(*runs))
         (apart,) = [c for c in found.values() if c.verdict == "not_comparable"]
-        assert apart.command == "tracker run --data mine --kernel 5 --lr 0.1"
-        assert [step.command for step in steps] == [
+        assert shell_line(apart.commands) == "tracker run --data mine --kernel 5 --lr 0.1"
+        assert [shell_line([step.command]) for step in steps] == [
             "tracker run --data mine --kernel 3 --lr 0.1 --seed 1 --seeds 2",
             "tracker run --data mine --kernel 5 --lr 0.1 --seeds 3",
         ]
@@ -139,7 +141,7 @@ class TestNextSteps:
         runs = made(1, "11", params, tags=mine), made(2, "10", params, tags=mine | {"tracker.split": "b"}, prefix="b")
         found, _ = settled(studied(*runs))
         (apart,) = [c for c in found.values() if c.verdict == "not_comparable"]
-        assert apart.command is None
+        assert apart.commands == ()
 
     def test_suggest_no_runs_for_an_option_that_another_metric_cannot_tell(
         self, made: MakeRun, studied: MakeStudy
@@ -149,7 +151,7 @@ class TestNextSteps:
             for i, k in enumerate("3355")
         ]
         found, _ = settled(studied(*runs, metric="val_mae"))
-        assert found["option_effect:kernel_size"].command is None
+        assert found["option_effect:kernel_size"].commands == ()
 
     def test_never_suggest_what_cannot_be_said(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (
@@ -157,12 +159,12 @@ class TestNextSteps:
         )
         found, steps = settled(studied(*runs))
         assert steps == ()
-        assert all(c.command is None for c in found.values())
+        assert all(c.commands == () for c in found.values())
 
     @pytest.mark.parametrize("verdict", ["exact", "supported", "equivalent"])
     def test_leave_what_is_settled_alone(self, writeup: list[Run], studied: MakeStudy, verdict: str) -> None:
         found, _ = settled(studied(*writeup))
-        assert all(c.command is None for c in found.values() if c.verdict == verdict)
+        assert all(c.commands == () for c in found.values() if c.verdict == verdict)
 
 
 class TestWhyNoStep:
@@ -170,7 +172,8 @@ class TestWhyNoStep:
         assert why_no_step(()) == "No further run is suggested."
 
     def test_is_that_it_takes_many_matched_pairs(self) -> None:
-        many = Conclusion("option_effect", "inconclusive", ("a",), option="k", command="tracker run --seeds 50")
+        commands = (("tracker", "run", "--seeds", "50"),)
+        many = Conclusion("option_effect", "inconclusive", ("a",), option="k", commands=commands)
         assert why_no_step([many]).startswith(
             "No few runs would settle what is open: it takes more than 20 matched pairs"
         )
@@ -196,5 +199,5 @@ class TestLargePlans:
         conclusions, steps = concluded(studied(*runs))
         (option,) = [c for c in conclusions if c.kind == "option_effect"]
         assert option.details.contrasts[0].need.pairs > MOST_PAIRS
-        assert "--seeds " in (option.command or "")
+        assert "--seeds " in shell_line(option.commands)
         assert not any(option.id in step.settles for step in steps)

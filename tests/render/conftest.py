@@ -98,7 +98,7 @@ BEST = Conclusion(
 KERNEL = Conclusion(
     "option_effect", "confounded", tuple(entry.run.run_id for entry in ENTRIES), option="kernel_size",
     sentence="Kernel size never changed alone: learning rate, plateau and early stopping changed with it.",
-    command="tracker run --kernel 7 --lr 0.001",
+    commands=(("tracker", "run", "--kernel", "7", "--lr", "0.001"),),
 )  # fmt: skip
 AGAINST = Conclusion(
     "run_difference", "inconclusive", (ENTRIES[2].run.run_id, ENTRIES[3].run.run_id),
@@ -122,9 +122,7 @@ def report() -> Report:
         options=OPTIONS,
         sections=tuple(Section(entry.title, (entry,)) for entry in ENTRIES),
         conclusions=(BEST, KERNEL, AGAINST, STOPPING),
-        next_steps=(
-            NextStep("tracker run --kernel 7 --lr 0.001", ("option_effect:kernel_size",), "the missing partner", 62.0),
-        ),
+        next_steps=(NextStep(KERNEL.commands[0], ("option_effect:kernel_size",), "the missing partner", 62.0),),
         notes=(Note(3, ENTRIES[2].title, "It took **three** tries."),),
         challenges=("Run 1's learning-rate drop came to nothing.",),
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),),

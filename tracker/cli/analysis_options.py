@@ -103,6 +103,7 @@ def read_runs(question: Question, *, by_epoch: bool = False) -> ExperimentRuns:
 
 def report_on(held: ExperimentRuns, question: Question) -> Report:
     """Conclude from runs what is asked."""
+    from tracker.recording.suggestions import here
     from tracker.report import build_report
 
     return build_report(
@@ -112,4 +113,5 @@ def report_on(held: ExperimentRuns, question: Question) -> Report:
         minimise=question.minimise,
         alpha=question.alpha,
         margin=question.margin,
+        where=here(question.tracking_uri),
     )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from tracker.cli.analysis_options import Question, question_options, read_runs
 from tracker.cli.console import say, show, table
-from tracker.cli.suggested_commands import named_store, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +55,7 @@ def compare(*, first: str, second: str, form: str, question: Question) -> None:
 
 
 def _compared(first: str, second: str, question: Question) -> Comparison:
+    from tracker.recording.suggestions import here
     from tracker.report import build_comparison
     from tracker.runs.find import find_run
 
@@ -67,7 +65,7 @@ def _compared(first: str, second: str, question: Question) -> Comparison:
         raise click.UsageError(
             f"{first!r} and {second!r} mean the same run, {one.run_id}: give two", click.get_current_context()
         )
-    found = build_comparison(
+    return build_comparison(
         held.name,
         held.runs,
         (one.run_id, other.run_id),
@@ -75,11 +73,8 @@ def _compared(first: str, second: str, question: Question) -> Comparison:
         minimise=question.minimise,
         alpha=question.alpha,
         margin=question.margin,
+        where=here(question.tracking_uri),
     )
-    if found.conclusion is None or found.conclusion.command is None:
-        return found
-    command = reaching(found.conclusion.command, named_store(), os.environ)
-    return replace(found, conclusion=replace(found.conclusion, command=command))
 
 
 def _parts(view: ComparisonView) -> Iterator[str | Table]:

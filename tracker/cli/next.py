@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from tracker.cli.analysis_options import Question, question_options, read_runs, report_on
 from tracker.cli.console import notice, say
-from tracker.cli.suggested_commands import named_store, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +40,7 @@ def next_command(*, form: str, question: Question) -> None:
     from tracker.next_steps.steps import why_no_step
 
     report = report_on(read_runs(question), question)
-    uri = named_store()
-    steps = [replace(step, command=reaching(step.command, uri, os.environ)) for step in report.next_steps]
+    steps = report.next_steps
     if not steps:
         notice(why_no_step(report.conclusions) if report.entries else "There is no finished run to go on from.")
     if form == "json":
@@ -56,12 +52,13 @@ def next_command(*, form: str, question: Question) -> None:
 
 
 def _print(steps: Sequence[NextStep]) -> None:
+    from tracker.render import shell_line
     from tracker.wording import capitalised, duration
 
     for number, step in enumerate(steps, start=1):
         takes = "" if step.estimated_seconds is None else f" ({duration(step.estimated_seconds)})"
         notice(f"{number}. {capitalised(step.why)}{takes}")
-        say(step.command)
+        say(shell_line([step.command]))
     known = [step.estimated_seconds for step in steps if step.estimated_seconds is not None]
     if len(steps) > 1 and len(known) == len(steps):
         notice(f"{len(steps)} commands, {duration(sum(known))} in all")

@@ -123,8 +123,8 @@ class Conclusion:
         As in the module's conventions; None if the kind has none or the runs do not give it.
     sentence : str
         What a person reads; plain text.
-    command : str or None
-        The command line that would settle it, if it is open.
+    commands : tuple of tuple of str
+        The commands that would settle it one after the other, each by its arguments; none if nothing is open.
     """
 
     kind: KindName
@@ -139,7 +139,7 @@ class Conclusion:
     n: int | None = None
     method: Method | None = None
     sentence: str = ""
-    command: str | None = None
+    commands: tuple[tuple[str, ...], ...] = ()
 
     @property
     def id(self) -> str:

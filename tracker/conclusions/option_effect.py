@@ -156,7 +156,7 @@ class OptionEffect(Details):
         if conclusion.verdict == "unknown":
             return _unlogged_text(option)
         if not self.contrasts:
-            return _confounded_text(option, self, conclusion.command)
+            return _confounded_text(option, self, conclusion.commands)
         telling = min(self.contrasts, key=lambda found: found.p_value if found.p_value is not None else 2.0)
         return " ".join([_contrast_text(option, telling, wording), *_others_text(option, self)])
 
@@ -333,10 +333,10 @@ def _unlogged_text(option: str) -> str:
     return f"What {option_words(option)} does cannot be said: {why}."
 
 
-def _confounded_text(option: str, details: OptionEffect, command: str | None) -> str:
+def _confounded_text(option: str, details: OptionEffect, commands: Sequence[Sequence[str]]) -> str:
     changed = [option_words(alias) for alias in details.aliases]
     name = capitalised(option_words(option))
-    ends = "; the runs under “Next steps” would." if command else "."
+    ends = "; the runs under “Next steps” would." if commands else "."
     if not changed:
         return (
             f"{name} changed, but never between runs on the same clips: this experiment cannot say what it does{ends}"
@@ -484,7 +484,7 @@ def _pairs(
 
 
 def _why_no_run(conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    if any(conclusion.command for conclusion in conclusions):
+    if any(conclusion.commands for conclusion in conclusions):
         yield (
             f"No few runs would settle what is open: it takes more than {MOST_PAIRS} matched pairs, by the commands "
             "beside the conclusions on options."

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions import KINDS, kind_of, of_kind
 from tracker.conclusions.conclusion import OPEN
-from tracker.next_steps.command_line import command_line
 from tracker.wording import listing
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from tracker.conclusions.conclusion import Conclusion
     from tracker.conclusions.planned_runs import PlannedRun, RunSpec
+    from tracker.next_steps.command_line import Argv, CommandWriter
     from tracker.study.study import Study
 
 MOST_STEPS = 20
@@ -27,8 +27,8 @@ class NextStep:
 
     Parameters
     ----------
-    command : str
-        A command line, quoted for a POSIX shell.
+    command : tuple of str
+        Its arguments, the program's name first.
     settles : tuple of str
         Ids of the conclusions that it would settle.
     why : str
@@ -36,7 +36,7 @@ class NextStep:
     estimated_seconds : float or None
     """
 
-    command: str
+    command: Argv
     settles: tuple[str, ...]
     why: str
     estimated_seconds: float | None
@@ -56,45 +56,46 @@ class _Training:
         return _Training(self.seeds | one.seeds, (*self.settles, conclusion_id), reasons)
 
 
-def next_steps(study: Study, conclusions: Sequence[Conclusion], experiment: str) -> tuple[NextStep, ...]:
+def next_steps(study: Study, conclusions: Sequence[Conclusion], writer: CommandWriter) -> tuple[NextStep, ...]:
     """Plan the runs that would settle what is open.
 
     Parameters
     ----------
     study : Study
     conclusions : sequence of Conclusion
-    experiment : str
-        Its name, for the commands.
+    writer : CommandWriter
 
     Returns
     -------
     tuple of NextStep
-        In the order of the conclusions; as many as `MOST_STEPS` specurations settle.
+        In the order of the conclusions; as many as `MOST_STEPS` configurations settle.
     """
     plan: dict[RunSpec, _Training] = {}
-    first_of: dict[str | None, RunSpec] = {}
+    first_of: dict[Argv | None, RunSpec] = {}
     for conclusion in conclusions:
-        planned = [one for one in _trainable(study, conclusion, conclusions, experiment) if one.in_plan]
+        planned = [one for one in _trainable(study, conclusion, conclusions, writer) if one.in_plan]
         if len(plan.keys() | {one.spec for one in planned}) > MOST_STEPS:
             break
         for one in planned:
-            spec = first_of.setdefault(_command(study, one.spec, experiment, 0, 1), one.spec)
+            spec = first_of.setdefault(_command(study, one.spec, writer, 0, 1), one.spec)
             plan[spec] = plan.get(spec, _Training()).and_for(one, conclusion.id)
-    return tuple(step for spec, training in plan.items() for step in _steps(study, spec, training, experiment))
+    return tuple(step for spec, training in plan.items() for step in _steps(study, spec, training, writer))
 
 
-def with_commands(study: Study, conclusions: Sequence[Conclusion], experiment: str) -> tuple[Conclusion, ...]:
-    """Return the conclusions, the open ones each with the command that would settle it."""
+def with_commands(study: Study, conclusions: Sequence[Conclusion], writer: CommandWriter) -> tuple[Conclusion, ...]:
+    """Return the conclusions, the open ones each with the commands that would settle it."""
     return tuple(
-        replace(conclusion, command=command(study, conclusion, conclusions, experiment))
+        replace(conclusion, commands=commands(study, conclusion, conclusions, writer))
         if conclusion.verdict in OPEN
         else conclusion
         for conclusion in conclusions
     )
 
 
-def command(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], experiment: str) -> str | None:
-    """Return what would settle one conclusion, as one line for a POSIX shell.
+def commands(
+    study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], writer: CommandWriter
+) -> tuple[Argv, ...]:
+    """Return the commands that would settle one conclusion, one after the other; none if it is settled or none can.
 
     Parameters
     ----------
@@ -102,19 +103,13 @@ def command(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusi
     conclusion : Conclusion
     conclusions : sequence of Conclusion
         All of them.
-    experiment : str
-
-    Returns
-    -------
-    str or None
-        Commands one after the other; None where it is settled, or no command can be given.
+    writer : CommandWriter
     """
-    steps = [
+    return tuple(
         step.command
-        for one in _trainable(study, conclusion, conclusions, experiment)
-        for step in _steps(study, one.spec, _Training().and_for(one, conclusion.id), experiment)
-    ]
-    return " && ".join(steps) or None
+        for one in _trainable(study, conclusion, conclusions, writer)
+        for step in _steps(study, one.spec, _Training().and_for(one, conclusion.id), writer)
+    )
 
 
 def why_no_step(conclusions: Sequence[Conclusion]) -> str:
@@ -130,34 +125,34 @@ def why_no_step(conclusions: Sequence[Conclusion]) -> str:
 
 
 def _trainable(
-    study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], experiment: str
+    study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], writer: CommandWriter
 ) -> list[PlannedRun]:
     """Return the runs that would settle a conclusion, none if any of them has no command."""
     planned = list(kind_of(conclusion).planned_runs(study, conclusion, conclusions))
-    return [] if any(_command(study, one.spec, experiment, 0, 1) is None for one in planned) else planned
+    return [] if any(_command(study, one.spec, writer, 0, 1) is None for one in planned) else planned
 
 
-def _steps(study: Study, spec: RunSpec, training: _Training, experiment: str) -> Iterator[NextStep]:
+def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWriter) -> Iterator[NextStep]:
     """Yield a command for each row of seeds."""
     for first, number in _rows(sorted(training.seeds)):
-        line = _command(study, spec, experiment, first, number)
-        if line is not None:
+        command = _command(study, spec, writer, first, number)
+        if command is not None:
             seconds = _seconds(study, spec)
             yield NextStep(
-                command=line,
+                command=command,
                 settles=training.settles,
                 why=listing(training.reasons),
                 estimated_seconds=None if seconds is None else round(seconds * number, 1),
             )
 
 
-def _command(study: Study, spec: RunSpec, experiment: str, seed: int, seeds: int) -> str | None:
+def _command(study: Study, spec: RunSpec, writer: CommandWriter, seed: int, seeds: int) -> Argv | None:
     changes, run = dict(spec.changes), study.results[spec.like].run
     if spec.on is None:
-        return command_line(run, experiment, changes, seed, seeds)
+        return writer.train_again(run, changes, seed, seeds)
     data = study.results[spec.on].run.tags.get("tracker.data")
     split = dict(study.design.terms[spec.on].split)
-    return command_line(run, experiment, changes, seed, seeds, data=data, split=split)
+    return writer.train_again(run, changes, seed, seeds, data=data, split=split)
 
 
 def _seconds(study: Study, spec: RunSpec) -> float | None:

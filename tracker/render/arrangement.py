@@ -28,7 +28,17 @@ from tracker.render.tables import (
     share,
     table_columns,
 )
-from tracker.render.view import ConclusionView, Head, KindView, NoteView, ReportView, RunRow, SectionView, StepView
+from tracker.render.view import (
+    ConclusionView,
+    Head,
+    KindView,
+    NoteView,
+    ReportView,
+    RunRow,
+    SectionView,
+    StepView,
+    shell_line,
+)
 from tracker.report import Note
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.options import terms_of
@@ -300,7 +310,7 @@ def _kind(kind: Kind, found: Sequence[Conclusion], report: Report, numbers_of: M
 
 def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str, int]) -> ConclusionView:
     steps = enumerate(report.next_steps, start=1)
-    listed = any(step.command == conclusion.command for step in report.next_steps)
+    listed = any((step.command,) == conclusion.commands for step in report.next_steps)
     return ConclusionView(
         number=numbers_of.get(conclusion.id),
         verdict=conclusion.verdict,
@@ -309,7 +319,7 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
         facts=facts(conclusion, report.alpha, in_points=_in_points(conclusion, report)),
         tables=conclusion.details.tables(in_points=report.by_accuracy),
         steps=tuple(number for number, step in steps if conclusion.id in step.settles),
-        command=None if listed else conclusion.command,
+        command=None if listed else shell_line(conclusion.commands) or None,
     )
 
 
@@ -321,4 +331,4 @@ def _in_points(conclusion: Conclusion, report: Report) -> bool:
 def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
     takes = None if step.estimated_seconds is None else duration(step.estimated_seconds)
     settles = tuple(sorted(numbers_of[settled] for settled in step.settles if settled in numbers_of))
-    return StepView(number, capitalised(step.why), step.command, takes, settles)
+    return StepView(number, capitalised(step.why), shell_line([step.command]), takes, settles)

@@ -15,7 +15,7 @@ from tracker.render.jinja import markdown_environment
 from tracker.render.json_document import conclusion_record, json_text, run_record
 from tracker.render.markdown import tidy
 from tracker.render.tables import facts
-from tracker.render.view import ConclusionView
+from tracker.render.view import ConclusionView, shell_line
 from tracker.study.metrics import ACCURACY, LOSS, role_of
 from tracker.wording import capitalised, option_words
 
@@ -244,7 +244,7 @@ def _conclusion(conclusion: Conclusion | None, alpha: float) -> ConclusionView |
         facts=facts(conclusion, alpha),
         tables=(),
         steps=(),
-        command=conclusion.command,
+        command=shell_line(conclusion.commands) or None,
     )
 
 

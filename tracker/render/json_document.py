@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.render.view import shell_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -61,7 +63,7 @@ def json_text(document: object) -> str:
 
 
 def _step(step: NextStep) -> dict[str, object]:
-    return {"command": step.command, "settles": step.settles, "estimated_seconds": step.estimated_seconds}
+    return {"command": shell_line([step.command]), "settles": step.settles, "estimated_seconds": step.estimated_seconds}
 
 
 def run_record(entry: RunEntry) -> dict[str, object]:
@@ -94,7 +96,7 @@ def conclusion_record(conclusion: Conclusion) -> dict[str, object]:
         "method": conclusion.method,
         "sentence": conclusion.sentence,
         "details": conclusion.details,
-        "command": conclusion.command,
+        "command": shell_line(conclusion.commands) or None,
     }
 
 

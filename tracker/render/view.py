@@ -6,18 +6,24 @@ templates' filters escape it for their medium.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tracker.conclusions.conclusion import Table, Verdict
     from tracker.report import Excluded, Picture
 
 NOTHING = Markup()
+
+
+def shell_line(commands: Iterable[Sequence[str]]) -> str:
+    """Return commands as one line for a POSIX shell, each run only if the one before succeeds; empty for none."""
+    return " && ".join(map(shlex.join, commands))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import conclude, with_sentence
+from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
 from tracker.report.limits import challenges, limits
 from tracker.report.methods import methods, versions
@@ -39,6 +40,7 @@ def build_report(
     minimise: bool | None = None,
     alpha: float = 0.05,
     margin: float = 0.05,
+    where: Where = HERE,
 ) -> Report:
     """Conclude from an experiment's runs and put the report together.
 
@@ -56,6 +58,8 @@ def build_report(
         The level that each family of tests is held to.
     margin : float, above 0
         Differences of accuracy within ± this are too small to matter.
+    where : Where, optional
+        What commands have to name to reach the store and data.
 
     Returns
     -------
@@ -68,7 +72,8 @@ def build_report(
     """
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     wording, sections = wording_of(study), _sections(study)
-    settled = with_commands(study, conclude(study), experiment)
+    writer = CommandWriter(experiment, where)
+    settled = with_commands(study, conclude(study), writer)
     conclusions = tuple(with_sentence(conclusion, wording) for conclusion in settled)
     return Report(
         experiment=experiment,
@@ -78,7 +83,7 @@ def build_report(
         options=study.design.options,
         sections=sections,
         conclusions=conclusions,
-        next_steps=next_steps(study, conclusions, experiment),
+        next_steps=next_steps(study, conclusions, writer),
         notes=_notes(sections),
         challenges=challenges(conclusions, excluded, runs, wording),
         excluded=excluded,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tracker.conclusions import with_sentence
 from tracker.conclusions.run_difference import run_differences
 from tracker.conclusions.run_pairs import printed_pairs, run_family
+from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
 from tracker.report.build import report_study, run_entry
 from tracker.report.clip_by_clip import class_counts, on_other_data, only_one_right, shared_clips
@@ -114,6 +115,7 @@ def build_comparison(
     minimise: bool | None = None,
     alpha: float = 0.05,
     margin: float = 0.05,
+    where: Where = HERE,
 ) -> Comparison:
     """Set two of an experiment's runs side by side.
 
@@ -125,7 +127,7 @@ def build_comparison(
         All of the experiment's, in any order: the correction counts every pair of them.
     run_ids : tuple of str, length 2
         Those to compare.
-    metric, minimise, alpha, margin
+    metric, minimise, alpha, margin, where
         As in `build_report`.
 
     Returns
@@ -146,7 +148,7 @@ def build_comparison(
     if shown is study:
         printed = printed_pairs(study)
         pair = _in_order(study, pair, printed)
-        conclusion = _conclusion(study, pair, printed, experiment)
+        conclusion = _conclusion(study, pair, printed, CommandWriter(experiment, where))
     first, second = (_compared(shown, run, reasons) for run in pair)
     clips = shared_clips(first.entry.run, second.entry.run)
     options = _options(shown, pair)
@@ -192,10 +194,10 @@ def _in_order(study: Study, pair: Pair, printed: Sequence[Pair]) -> Pair:
     return a, b
 
 
-def _conclusion(study: Study, pair: Pair, printed: Sequence[Pair], experiment: str) -> Conclusion:
+def _conclusion(study: Study, pair: Pair, printed: Sequence[Pair], writer: CommandWriter) -> Conclusion:
     """Conclude as the report does, which tests the pairs that it prints in any case."""
     difference = run_differences(study, (pair,), run_family(study, (*printed, pair)))
-    (settled,) = with_commands(study, difference, experiment)
+    (settled,) = with_commands(study, difference, writer)
     return with_sentence(settled, wording_of(study))
 
 
