@@ -32,11 +32,12 @@ from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import EpochDone, Started
 from tracker.store.location import locate
 from tracker.training.batches import LabelledImages, TrainingData, consecutive_segments, random_segments
-from tracker.training.environment import environment
+from tracker.training.environment import threads
 from tracker.training.fit import train
 
 from tracker.training.backend import keras  # isort: skip  (after whatever sets it up)
-from tracker.training.networks import load_builder, parse_options
+from tracker.training.build import build_network  # isort: skip
+from tracker.training.networks import parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +83,7 @@ def plain_fit(plan: RunPlan, data: TrainingData) -> np.ndarray:
     x, x_val = crops.cut(data.training.images, slice(None)), held_out.cut(data.validation.images, slice(None))
     keras.utils.clear_session()
     keras.utils.set_random_seed(plan.seed)
-    build = load_builder(plan.configuration.model)
-    model = build(x.shape[1:], len(CLASSES), kernel_size=plan.configuration.kernel_size, **dict(OPTIONS))
+    model = build_network(plan.configuration, x.shape[1:], len(CLASSES))
     optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(
@@ -193,10 +193,7 @@ def main() -> None:
             sizes = [path.stat().st_size for path in kept.iterdir()]
             lines += journalled.lines
             sending.append(journalled.sent())
-    print(
-        f"kernel {arguments.kernel}, {environment()['threads']} thread(s), "
-        f"{arguments.epochs} epochs, {arguments.rounds} rounds"
-    )
+    print(f"kernel {arguments.kernel}, {threads()} thread(s), {arguments.epochs} epochs, {arguments.rounds} rounds")
     show(runs)
     show_cost(told, float(np.median(np.concatenate([run[1:, 0] for run in runs[KERAS]]))), sizes, lines, min(sending))
 

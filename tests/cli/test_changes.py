@@ -50,7 +50,7 @@ def begun(
         if attached:
             manifest = manifest_text(prepared.dataset, prepared.split, PLAN.split)
             writer.attach_bytes("dataset.csv", manifest.encode())
-            writer.attach_bytes("environment.txt", (environment or environment_text()).encode())
+            writer.attach_bytes("environment.txt", (environment or environment_text("cnn")).encode())
     return read(folder)
 
 
@@ -94,7 +94,9 @@ class TestChanges:
         assert changes(journal, PLAN, replace(prepared, split_fingerprint="else")) == ["the split"]
 
     def test_name_versions_threads_and_code(self, labels: Path) -> None:
-        noted = environment_text().replace("threads 1\n", "threads 2\n").replace("models/cnn.py ", "models/cnn.py 0")
+        noted = (
+            environment_text("cnn").replace("threads 1\n", "threads 2\n").replace("models/cnn.py ", "models/cnn.py 0")
+        )
         assert changes(begun(labels, noted), PLAN, now(labels)) == [
             "threads 2 then, 1 now",
             "the code in models/cnn.py",
@@ -105,5 +107,5 @@ class TestChanges:
         assert changes(journal, PLAN, prepared) == [f"tracker 0.0 then, {identity(prepared)['tracker.version']} now"]
 
     def test_are_not_of_code_where_an_older_version_noted_none(self, labels: Path) -> None:
-        noted = "".join(line for line in environment_text().splitlines(keepends=True) if "/" not in line)
+        noted = "".join(line for line in environment_text("cnn").splitlines(keepends=True) if "/" not in line)
         assert changes(begun(labels, noted), PLAN, now(labels)) == []

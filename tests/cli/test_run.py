@@ -67,7 +67,7 @@ class TestARun:
         files = files_of(tmp_path / "work", run.run_id)
         assert files >= {
             "predictions/validation.csv", "predictions/validation_by_epoch.npz", "curves.png", "confusion.png",
-            "dataset.csv", "environment.txt",
+            "dataset.csv", "environment.txt", "network.py",
         }  # fmt: skip
 
     def test_agrees_with_its_own_predictions(self, run: Run) -> None:

@@ -17,10 +17,10 @@ from tests.training.sets import FRAMES, data, misleading, part, plan, without_cl
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
-from tracker.training.backend import notices_held_back
-from tracker.training.batches import LabelledImages, TrainingData, consecutive_segments
-from tracker.training.evaluate import accuracy, clip_probabilities, log_loss
-from tracker.training.fit import train
+from tracker.training.backend import keras, notices_held_back
+from tracker.training.batches import Batches, LabelledImages, TrainingData, consecutive_segments
+from tracker.training.evaluate import accuracy, check_finite, clip_probabilities, log_loss
+from tracker.training.fit import train, train_epochs
 
 if TYPE_CHECKING:
     from tracker.training.result import Epoch
@@ -172,7 +172,7 @@ class TestTrainThatFails:
         [
             ({"model": "cnm"}, "there is no model 'cnm'"),
             ({"options": (("dropout", 1.5),)}, "dropout must be at least 0 and below 1, got 1.5"),
-            ({"options": (("dropuot", 0.5),)}, "unexpected keyword argument 'dropuot'"),
+            ({"options": (("dropuot", 0.5),)}, "it has no option dropuot"),
         ],
     )
     def test_says_in_one_line_why_a_network_cannot_be_built(self, options, message):
@@ -272,3 +272,36 @@ class TestNoticesHeldBack:
         with notices_held_back():
             os.write(2, "".join(f"{line}\n" for line in lines).encode())
         assert capfd.readouterr().err.splitlines() == lines[3:]
+
+
+class TestTrainEpochs:
+    def test_tells_the_mean_over_all_segments_of_an_epoch(self) -> None:
+        rng = np.random.default_rng(0)
+        images = [rng.uniform(-1, 0, (4, 9)).astype(np.float16) for _ in range(5)]
+        crops = Batches(images, np.array([0, 1, 0, 1, 1]), frames=3, batch_size=8, seed=0)
+        keras.utils.set_random_seed(0)
+        layers = [keras.Input((4, 3, 1)), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+        model = keras.Sequential(layers)
+        model.compile(keras.optimizers.SGD(0.0), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        heard: list[dict[str, float]] = []
+        listener = keras.callbacks.LambdaCallback(on_epoch_end=lambda _, logs: heard.append(dict(logs)))
+        train_epochs(model, crops, range(1), [listener])
+
+        batches = list(crops.of_epoch(1))
+        assert [len(targets) for _, targets in batches] == [8, 8, 4]
+        said = np.concatenate([model.predict(batch, verbose=0) for batch, _ in batches])
+        targets = np.concatenate([targets for _, targets in batches])
+        right = (said.argmax(axis=1) == targets).mean()
+        loss = -np.log(np.maximum(said[np.arange(len(targets)), targets], 1e-7)).mean()
+        assert heard[0]["accuracy"] == pytest.approx(right)
+        assert heard[0]["loss"] == pytest.approx(loss, rel=1e-4)
+
+
+class TestCheckFinite:
+    @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
+    def test_refuses_what_is_no_finite_number_with_its_epoch(self, loss: float) -> None:
+        with pytest.raises(TrainingError, match=f"training diverged: val_loss became {loss} in epoch 3; try a lower"):
+            check_finite("val_loss", loss, 2)
+
+    def test_lets_a_number_pass(self) -> None:
+        check_finite("loss", 1e300, 0)

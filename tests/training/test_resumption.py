@@ -24,7 +24,7 @@ from tracker.training.fit import train
 from tracker.training.resumption import COUNTED
 
 if TYPE_CHECKING:
-    from tracker.training.result import Epoch, Outcome
+    from tracker.training.result import Epoch, TrainingResult
 
 pytestmark = pytest.mark.xdist_group("keras")
 
@@ -33,7 +33,7 @@ class KilledError(Exception):
     """Stands in for a kill: nothing of the training's own catches it."""
 
 
-def whole(asked: RunPlan, given: TrainingData, **options: object) -> tuple[Outcome, list[Epoch]]:
+def whole(asked: RunPlan, given: TrainingData, **options: object) -> tuple[TrainingResult, list[Epoch]]:
     """Return the outcome of training in one go, and the epochs told of."""
     epochs: list[Epoch] = []
     return train(asked, given, on_epoch=epochs.append, **options), epochs
@@ -53,7 +53,7 @@ def killed(asked: RunPlan, given: TrainingData, folder: Path, *, batches: int, *
     return epochs
 
 
-def assert_same(outcome: Outcome, expected: Outcome) -> None:
+def assert_same(outcome: TrainingResult, expected: TrainingResult) -> None:
     np.testing.assert_equal(outcome.metrics, expected.metrics)
     assert outcome.kept_epoch == expected.kept_epoch
     np.testing.assert_array_equal(outcome.validation.probabilities, expected.validation.probabilities)

@@ -47,7 +47,7 @@ from tracker.store import (
 )
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
-from tracker.training.networks import network_options
+from tracker.training.networks import find_network, network_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,13 +58,21 @@ if TYPE_CHECKING:
     from tracker.recording.locations import LogTarget
     from tracker.recording.prepare import Prepared
     from tracker.recording.reporter import Reporter
-    from tracker.training.result import Epoch, Outcome
+    from tracker.training.result import Epoch, TrainingResult
 
 CHECKPOINTS = "checkpoints"
 """Folder of the checkpoints, beside the journal."""
 
 ENVIRONMENT = "environment.txt"
 MODEL = "model"
+NETWORK = "network.py"
+"""The source file that the run's network was built from: what loading a model with layers of its own needs."""
+
+NETWORK_SOURCES = "network_code"
+"""Folder of all its sources, if it was built from several."""
+
+CODE_TAG = "tracker.code"
+"""A digest of the sources of the run's network."""
 
 KEEP_GOING_TAG = "tracker.keep_going"
 """Marks a run that goes on when the loss is no longer a number, also when it is resumed."""
@@ -160,7 +168,7 @@ class Recorder:
             self.writer.append(EpochDone(now_ms(), epoch.number, epoch.metrics))
             self._epochs[epoch.number] = epoch.metrics
 
-    def log_outcome(self, outcome: Outcome) -> None:
+    def log_outcome(self, outcome: TrainingResult) -> None:
         """Write what came of the training.
 
         Raises
@@ -239,7 +247,8 @@ class Recorder:
         )
 
     def _tags(self) -> dict[str, str]:
-        return _tags(self._prepared, self._note) | ({KEEP_GOING_TAG: "true"} if self.keep_going else {})
+        code = {CODE_TAG: find_network(self._plan.configuration.model).digest}
+        return _tags(self._prepared, self._note) | code | ({KEEP_GOING_TAG: "true"} if self.keep_going else {})
 
     def _go_on(self, interrupted: Journal) -> None:
         """Write what a kill kept from being written: epochs whose checkpoint was safe, and that the run goes on."""
@@ -254,9 +263,16 @@ class Recorder:
         entries = self._interrupted.entries if self._interrupted else ()
         kept = {entry.path for entry in entries if isinstance(entry, Attached)}
         manifest = manifest_text(self._prepared.dataset, self._prepared.split, self._plan.split)
-        for path, text in ((DATASET, manifest), (ENVIRONMENT, environment_text())):
-            if path not in kept:
-                self.writer.attach_bytes(path, _bytes(text))
+        network = find_network(self._plan.configuration.model)
+        files = {
+            DATASET: _bytes(manifest),
+            ENVIRONMENT: _bytes(environment_text(self._plan.configuration.model)),
+            NETWORK: network.source,
+        }
+        if len(network.sources) > 1:
+            files |= {f"{NETWORK_SOURCES}/{name}": source for name, source in network.sources.items()}
+        for path in sorted(files.keys() - kept):
+            self.writer.attach_bytes(path, files[path])
 
     def _attach_pictures_and_description(self, run: Run) -> None:
         from tracker.figures import run_confusion, run_curves
@@ -270,12 +286,12 @@ class Recorder:
         kept = words[:TAG_LENGTH]  # a title of many options may be long, and so may a note
         self.writer.append(Tagged({NOTE_TAG: kept}))
 
-    def _attach_model(self, outcome: Outcome) -> None:
+    def _attach_model(self, outcome: TrainingResult) -> None:
         self.writer.attach_folder(
             MODEL, lambda folder: self._target.store.save_model(folder, outcome.model, outcome.example)
         )
 
-    def _as_run(self, outcome: Outcome) -> Run:
+    def _as_run(self, outcome: TrainingResult) -> Run:
         """Return the run as a reader of the store will find it."""
         epochs = sorted(self._epochs)
         names = self._epochs[epochs[0]]
@@ -301,9 +317,9 @@ def run_name(plan: RunPlan) -> str:
     return plan.run_name(usual)
 
 
-def environment_text() -> str:
+def environment_text(model: str) -> str:
     """Return the versions of what decides a run's result, a line each."""
-    return "".join(f"{name} {version}\n" for name, version in environment().items())
+    return "".join(f"{name} {version}\n" for name, version in environment(model).items())
 
 
 def _ending(error: BaseException | None) -> Ended:

@@ -48,7 +48,7 @@ def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:
     if then.get("tracker.split") != now["tracker.split"]:
         changed.append("the split")
     noted = {"tracker": then.get("tracker.version", "none")} | _noted(_artifact(journal, ENVIRONMENT))
-    return changed + differences(plan.configuration.model, noted, _noted(environment_text()))
+    return changed + differences(noted, _noted(environment_text(plan.configuration.model)))
 
 
 def _clips_changed(manifest_then: str, manifest: str) -> str:

@@ -10,9 +10,10 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from tracker.bundled import TEMPLATES
 from tracker.render.numbers import whole
 from tracker.render.sanitize import alt, code, fence, html_block, html_code, html_prose, note_html, note_markdown, prose
 
@@ -62,7 +63,7 @@ def _numeric(rows: Sequence[Sequence[str]], columns: int) -> list[bool]:
 
 def _environment(finalize: Callable[[object], object] | None = None) -> Environment:
     environment = Environment(
-        loader=PackageLoader("reports", "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=True,
         finalize=finalize,

@@ -118,7 +118,7 @@ def short_clips(plan: RunPlan, data: TrainingData) -> tuple[str, ...]:
     return tuple(sorted(clip for clip, image in clips if image.shape[1] < frames))
 
 
-CROPS = 4
+SEGMENTS_PER_CLIP = 4
 """Random segments of each clip in an epoch: measured, it reaches a low loss sooner than whole clips or all segments."""
 
 
@@ -157,8 +157,8 @@ class Segments:
 
 
 def random_segments(images: Sequence[Image], frames: int, rng: np.random.Generator) -> Segments:
-    """Draw `CROPS` segments of each clip, uniformly and in random order."""
-    clips = rng.permutation(np.repeat(np.arange(len(images)), CROPS))
+    """Draw `SEGMENTS_PER_CLIP` segments of each clip, uniformly and in random order."""
+    clips = rng.permutation(np.repeat(np.arange(len(images)), SEGMENTS_PER_CLIP))
     room = np.array([max(0, image.shape[1] - frames) for image in images])
     return Segments(clips, rng.integers(0, room[clips], endpoint=True), frames)
 
@@ -177,7 +177,7 @@ def _starts(length: int, frames: int) -> NDArray[np.intp]:
     return np.append(starts, length - frames) if 2 * remainder >= frames else starts
 
 
-class Crops:
+class Batches:
     """The batches of every epoch.
 
     What is drawn, and in which order, depends on the seed and the epoch's number alone, not on what was drawn before,
@@ -204,9 +204,9 @@ class Crops:
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return math.ceil(CROPS * len(self._images) / self._batch_size)
+        return math.ceil(SEGMENTS_PER_CLIP * len(self._images) / self._batch_size)
 
-    def batches(self, epoch: int) -> Iterator[tuple[Image, NDArray[np.int64]]]:
+    def of_epoch(self, epoch: int) -> Iterator[tuple[Image, NDArray[np.int64]]]:
         """Yield the batches of an epoch, counted from 1: images of shape (n, n_mels, frames, 1) and their targets."""
         segments = random_segments(self._images, self._frames, np.random.default_rng([self._seed, epoch]))
         for start in range(0, len(segments), self._batch_size):

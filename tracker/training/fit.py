@@ -1,16 +1,14 @@
-"""The loop over epochs and batches, around Keras' own training step and callbacks.
+"""Training: a plan and the images of its clips in, the kept network and its metrics out.
 
-It does what `keras.Model.fit` does, without the threads through which `fit` hands every batch: an epoch of the default
-network takes a tenth less of the processor and a fifth less time (``bench/epochs.py``).
-
-Training: a plan and the images of its clips in, the kept network and its metrics out.
-
-In every epoch the network sees four random segments of each training clip; after it, each validation clip is judged by
-the mean over its consecutive segments. The training step, early stopping and the plateau are Keras' own.
+In every epoch the network sees four random segments of each training clip; afterwards each validation clip is evaluated
+by the mean over its consecutive segments. The training step, early stopping and the plateau are Keras' own. The loop
+around them does what `keras.Model.fit` does, without the threads through which `fit` hands every batch: an epoch of the
+default network takes a tenth less processor time and a fifth less time (``bench/epochs.py``).
 """
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,12 +18,11 @@ import numpy as np
 from tracker.errors import TrainingError
 from tracker.runs import EpochPredictions, Predictions
 from tracker.training.backend import keras
-from tracker.training.batches import Crops, TrainingData, consecutive_segments
-from tracker.training.callbacks import Record, Validation, check_finite, let_pass
+from tracker.training.batches import Batches, TrainingData, consecutive_segments
+from tracker.training.build import build_network
 from tracker.training.checkpoint import CheckpointFolder
-from tracker.training.evaluate import accuracy, clip_probabilities, log_loss
-from tracker.training.networks import load_builder
-from tracker.training.result import Epoch, History, Outcome
+from tracker.training.evaluate import Validation, accuracy, check_finite, clip_probabilities, let_pass, log_loss
+from tracker.training.result import Epoch, History, TrainingResult
 from tracker.training.resumption import Resumption
 
 if TYPE_CHECKING:
@@ -33,12 +30,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.runs import Configuration, RunPlan
-    from tracker.training.callbacks import Check, Logs
+    from tracker.training.evaluate import Check, Logs
 
 
 def train_epochs(
     model: keras.Model,
-    crops: Crops,
+    batches: Batches,
     epochs: range,
     callbacks: list[keras.callbacks.Callback],
     on_batch: Callable[[int, int], None] | None = None,
@@ -51,7 +48,7 @@ def train_epochs(
     ----------
     model : keras.Model
         Compiled with the metric `accuracy`.
-    crops : Crops
+    batches : Batches
     epochs : range
         Those to train, counted from 0 as Keras does.
     callbacks : list of keras.callbacks.Callback
@@ -71,7 +68,7 @@ def train_epochs(
     listeners.on_train_begin()
     for epoch in epochs:
         listeners.on_epoch_begin(epoch)
-        listeners.on_epoch_end(epoch, _train_epoch(model, crops, epoch, on_batch, check))
+        listeners.on_epoch_end(epoch, _train_epoch(model, batches, epoch, on_batch, check))
         if model.stop_training:
             break
     listeners.on_train_end()
@@ -79,7 +76,7 @@ def train_epochs(
 
 def _train_epoch(
     model: keras.Model,
-    crops: Crops,
+    batches: Batches,
     epoch: int,
     on_batch: Callable[[int, int], None] | None,
     check: Check,
@@ -87,15 +84,70 @@ def _train_epoch(
     """Train one epoch, counted from 0 as Keras does, and return its mean loss and accuracy."""
     sums: dict[str, float] = defaultdict(float)
     segments = 0
-    for done, (images, targets) in enumerate(crops.batches(epoch + 1), start=1):
+    for done, (images, targets) in enumerate(batches.of_epoch(epoch + 1), start=1):
         logs = model.train_on_batch(images, targets, return_dict=True)  # of this batch alone: Keras resets its metrics
         check("loss", logs["loss"], epoch)
         segments += len(targets)
         for name, value in logs.items():
             sums[name] += value * len(targets)
         if on_batch:
-            on_batch(done, len(crops))
+            on_batch(done, len(batches))
     return {name: value / segments for name, value in sums.items()}
+
+
+class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """Records each epoch, saves a checkpoint, then notifies the listener.
+
+    Comes last among the callbacks, so that what is saved includes the state that they leave behind.
+
+    Parameters
+    ----------
+    validation : Validation
+    history : History
+        Of the epochs trained before, if any.
+    save : callable
+        Called with the history up to the new epoch; once it returns, that is safe on disk.
+    on_epoch : callable
+        Called with each `Epoch` finished now.
+
+    Attributes
+    ----------
+    history : History
+        Of the epochs that are safe.
+    """
+
+    def __init__(
+        self,
+        validation: Validation,
+        history: History,
+        save: Callable[[History], None],
+        on_epoch: Callable[[Epoch], None],
+    ) -> None:
+        super().__init__()
+        self.history = history
+        self._validation = validation
+        self._save = save
+        self._on_epoch = on_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
+        """Store when the epoch begins, and its learning rate."""
+        self._began = time.perf_counter()
+        self._rate = _learning_rate(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """Record the epoch's metrics, probabilities and, if they are to be kept, weights."""
+        metrics = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        metrics |= {"learning_rate": self._rate, "epoch_seconds": time.perf_counter() - self._began}
+        finished = Epoch(epoch + 1, metrics)
+        longer = self.history.after(finished, self._validation.probabilities, self.model.get_weights)
+        self._save(longer)
+        self.history = longer
+        self._on_epoch(finished)
+
+
+def _learning_rate(model: keras.Model) -> float:
+    """Return the optimizer's rate in the shortest digits of its float32: 0.001, not 0.0010000000474974513."""
+    return float(str(np.float32(model.optimizer.learning_rate)))
 
 
 def train(
@@ -107,7 +159,7 @@ def train(
     on_batch: Callable[[int, int], None] | None = None,
     checkpoints: Path | None = None,
     keep_going: bool = False,
-) -> Outcome:
+) -> TrainingResult:
     """Train one configuration under one seed.
 
     Parameters
@@ -129,7 +181,7 @@ def train(
 
     Returns
     -------
-    Outcome
+    TrainingResult
         Of all epochs, also those trained before, or, if interrupted, of those that were finished.
 
     Raises
@@ -146,14 +198,14 @@ def train(
     history = resumption.resume(model, (len(data.validation.clips), len(data.classes))) or History(configuration.keep)
     check = let_pass if keep_going else check_finite
     validation = Validation(data.validation.images, data.targets(data.validation), _frames(plan), check=check)
-    record = Record(validation, history, resumption.save, on_epoch)
+    recorder = EpochRecorder(validation, history, resumption.save, on_epoch)
     if on_start:
         on_start()
-    callbacks = [validation, *watched, resumption, record]
+    callbacks = [validation, *watched, resumption, recorder]
     epochs = resumption.epochs_left(configuration.epochs)
-    fit = partial(train_epochs, model, _crops(plan, data), epochs, callbacks, on_batch, check=check)
-    interrupted = _interrupted(fit, record)
-    return _outcome(model, plan, data, record.history, interrupted=interrupted)
+    fit = partial(train_epochs, model, _batches(plan, data), epochs, callbacks, on_batch, check=check)
+    interrupted = _interrupted(fit, recorder)
+    return _result(model, plan, data, recorder.history, interrupted=interrupted)
 
 
 def _frames(plan: RunPlan) -> int:
@@ -165,27 +217,17 @@ def _network(plan: RunPlan, data: TrainingData) -> keras.Model:
     """Build the network under its seed and give it its loss and optimizer."""
     keras.utils.clear_session(free_memory=False)  # or a second run in this process would number its layers on
     keras.utils.set_random_seed(plan.seed)
-    model = _built(plan.configuration, (data.n_mels, _frames(plan), 1), len(data.classes))
+    model = build_network(plan.configuration, (data.n_mels, _frames(plan), 1), len(data.classes))
     # With all variables made beforehand the first training step is traced once rather than twice, in half the time.
     optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
     optimizer.build(model.trainable_variables)
-    share_right = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[share_right])
+    accuracy_metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[accuracy_metric])
     return model
 
 
-def _built(configuration: Configuration, input_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
-    """Build the network with its options."""
-    try:
-        build = load_builder(configuration.model)
-        return build(input_shape, n_classes, kernel_size=configuration.kernel_size, **dict(configuration.options))
-    except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"the network {configuration.model} cannot be built: {reason}") from error
-
-
-def _crops(plan: RunPlan, data: TrainingData) -> Crops:
-    return Crops(
+def _batches(plan: RunPlan, data: TrainingData) -> Batches:
+    return Batches(
         data.training.images,
         data.targets(data.training),
         frames=_frames(plan),
@@ -205,19 +247,21 @@ def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callb
     return callbacks
 
 
-def _interrupted(fit: Callable[[], None], record: Record) -> bool:
+def _interrupted(fit: Callable[[], None], recorder: EpochRecorder) -> bool:
     """Train to the end and return whether it was interrupted."""
     try:
         fit()
     except KeyboardInterrupt:
-        if record.history.kept is None:
+        if recorder.history.kept is None:
             raise
         return True
     return False
 
 
-def _outcome(model: keras.Model, plan: RunPlan, data: TrainingData, history: History, *, interrupted: bool) -> Outcome:
-    """Put the kept weights back and say what came of the training."""
+def _result(
+    model: keras.Model, plan: RunPlan, data: TrainingData, history: History, *, interrupted: bool
+) -> TrainingResult:
+    """Put the kept weights back and evaluate them."""
     if history.best is None or history.kept is None:
         raise TrainingError("training diverged: val_loss was no finite number in any epoch; try a lower learning rate")
     model.set_weights(history.weights)
@@ -226,7 +270,7 @@ def _outcome(model: keras.Model, plan: RunPlan, data: TrainingData, history: His
     segments = consecutive_segments(images, _frames(plan))
     fitted, targets = clip_probabilities(model, images, segments), data.targets(data.training)
     fit = {"fit_loss": log_loss(fitted, targets), "fit_accuracy": accuracy(fitted, targets)}
-    return Outcome(
+    return TrainingResult(
         metrics=_summary(history.epochs[history.best], history.epochs[-1]) | fit,
         kept_epoch=history.epochs[history.kept].number,
         validation=Predictions(*clips, history.probabilities[history.kept].astype(np.float64)),

@@ -1,36 +1,41 @@
-"""The options of a network, read from the source of its module without importing it.
+"""Which networks there are, what they are made of and which options they take, without importing any of them.
 
-An option is a keyword-only parameter of the module's `build`, with an annotation (``int``, ``float``, ``str`` or
-``bool``), a plain default and an entry in the docstring's "Parameters". `kernel_size` is none: every network has it.
+A network is a file with a function ``build(input_shape, n_classes, *, kernel_size, ...)`` that returns an uncompiled
+`keras.Model`. Its name is that of a built-in module (``cnn``) or of a module in the folder ``models`` of the working
+folder, or else it is the path of a file (``nets/mine.py``). A built-in name always means the built-in network.
 
-Which networks there are and which options they take, told without importing Keras.
-
-A network is a module of `models` with a function ``build(input_shape, n_classes, *, kernel_size, ...)`` that returns an
-uncompiled `keras.Model`: to add one, add a file. Names and options are read from the sources, so that help and a
-mistyped option answer in milliseconds.
+An option is a keyword-only parameter of `build` with an annotation (``int``, ``float``, ``str`` or ``bool``), a plain
+default and an entry in the docstring's "Parameters". `kernel_size`, which every network has, is not one of them.
+Names and options are read from the source text: help answers in milliseconds, and a file's code runs only when its
+network is trained.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib
+import hashlib
 import math
 import re
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import TYPE_CHECKING, Protocol, cast
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from tracker.bundled import NETWORKS
 from tracker.errors import TrainingError
 from tracker.runs import OptionValue, reserved_for, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import keras
+USER_FOLDER = Path("models")
+"""In the working folder: whose modules are networks beside the built-in ones."""
 
 TYPES: dict[str, type[OptionValue]] = {"int": int, "float": float, "str": str, "bool": bool}
 
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class NetworkOption:
         int, float, str or bool.
     default : int, float, str or bool
     help : str
-        What the docstring of `build` says of it, ending in its type and range in brackets; empty where it says nothing.
+        Its entry in the docstring of `build`, ending in its type and range in brackets; may be empty.
     """
 
     name: str
@@ -62,130 +67,94 @@ class NetworkOption:
         Raises
         ------
         ValueError
-            If the text is no value of the option's type.
+            If the text isn't a value of the option's type.
         """
         try:
             value = TRUTH[text.lower()] if self.type is bool else self.type(text)
         except (ValueError, KeyError):
             value = math.nan
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"option {self.name} must be {_a(self.type)}, got {text!r}")
+            kinds = {int: "a whole number", float: "a finite number", bool: "true or false"}
+            raise ValueError(f"option {self.name} must be {kinds.get(self.type, 'text')}, got {text!r}")
         return value
 
 
-def read_options(network: str, source: str) -> tuple[NetworkOption, ...]:
+@dataclass(frozen=True)
+class Network:
+    """The source of a network, as it was when it was looked up.
+
+    Parameters
+    ----------
+    shown : str
+        Its file as messages name it: ``models/cnn.py``.
+    file : Path
+        Absolute.
+    sources : mapping of str to bytes
+        Its file and, in turn, the modules of the same folder that it imports, by POSIX path relative to that folder.
+    """
+
+    shown: str
+    file: Path
+    sources: Mapping[str, bytes]
+
+    @property
+    def options(self) -> tuple[NetworkOption, ...]:
+        """Its options, sorted by name.
+
+        Raises
+        ------
+        TrainingError
+            If `build` is missing or an option is declared in a way that can't be used.
+        """
+        return read_options(self.shown, self.source)
+
+    @property
+    def source(self) -> bytes:
+        """The content of its file."""
+        return self.sources[self.file.name]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """A digest of each source, by its path from the folder's parent, without spaces: ``models/cnn.py``."""
+        folder = self.file.parent.name
+        return {quote(f"{folder}/{name}"): _digest(content) for name, content in self.sources.items()}
+
+    @property
+    def digest(self) -> str:
+        """A digest of all sources: the same code has the same one, whatever its folder."""
+        return _digest("".join(f"{name} {_digest(content)}\n" for name, content in self.sources.items()).encode())
+
+
+def network_names() -> tuple[str, ...]:
+    """Return the names of the networks whose options can be read: the built-in ones, then those of ``./models``."""
+    names = dict.fromkeys((*_modules(NETWORKS), *_modules(USER_FOLDER)))
+    return tuple(filter(_is_usable, names))
+
+
+def network_options(name: str) -> tuple[NetworkOption, ...]:
     """Return the options of a network, sorted by name.
 
     Parameters
     ----------
-    network : str
-        Its name, for errors.
-    source : str
-        The source of its module.
-
-    Raises
-    ------
-    TrainingError
-        If the module is not as it must be.
-    """
-    build = _build_of(network, source)
-    words = ast.get_docstring(build) or ""
-    pairs = zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
-    options = (
-        _option(network, parameter, default, words) for parameter, default in pairs if parameter.arg != "kernel_size"
-    )
-    return tuple(sorted(options, key=lambda option: option.name))
-
-
-def _build_of(network: str, source: str) -> ast.FunctionDef:
-    """Return the definition of a module's `build`."""
-    try:
-        body = ast.parse(source).body
-    except SyntaxError as error:
-        raise TrainingError(f"models/{network}.py cannot be read: {error.msg} in line {error.lineno}") from error
-    for node in body:
-        if isinstance(node, ast.FunctionDef) and node.name == "build":
-            return node
-    raise TrainingError(f"models/{network}.py must have a function `build` as models/cnn.py has; it has none")
-
-
-def _option(network: str, parameter: ast.arg, default: ast.expr | None, words: str) -> NetworkOption:
-    """Read one keyword-only parameter."""
-    kind = TYPES.get(ast.unparse(parameter.annotation)) if parameter.annotation else None
-    value = _default(default, kind)
-    if kind is None or value is None:
-        raise TrainingError(
-            f"models/{network}.py: option {parameter.arg} of `build` must have an annotation "
-            "(int, float, str or bool) and a plain default of that type"
-        )
-    taken = reserved_for(parameter.arg)
-    if taken:
-        raise TrainingError(
-            f"models/{network}.py: option {parameter.arg} of `build` clashes with {taken} of `tracker run`; rename it"
-        )
-    return NetworkOption(parameter.arg, kind, value, _help(parameter.arg, words))
-
-
-def _default(node: ast.expr | None, kind: type[OptionValue] | None) -> OptionValue | None:
-    """Return a default that is a plain value of its annotation's type; a whole number will do for a float."""
-    try:
-        value: OptionValue | None = ast.literal_eval(node) if node else None
-    except ValueError:
-        return None
-    if kind is float and type(value) is int:
-        return float(value)
-    return value if type(value) is kind else None
-
-
-def _help(name: str, words: str) -> str:
-    """Return what a numpydoc docstring says of a parameter."""
-    entry = re.search(rf"^{name} : (.*)((?:\n    .*)*)", words, re.MULTILINE)
-    if not entry:
-        return ""
-    return f"{' '.join(entry[2].split()).rstrip('.')} ({entry[1]})".strip()
-
-
-def _a(kind: type[OptionValue]) -> str:
-    return {int: "a whole number", float: "a finite number", bool: "true or false"}.get(kind, "text")
-
-
-PACKAGE = "models"
-
-
-class Builder(Protocol):
-    """What makes a network: the `build` of a module of `models`."""
-
-    def __call__(
-        self, input_shape: tuple[int, int, int], n_classes: int, *, kernel_size: int, **options: OptionValue
-    ) -> keras.Model:
-        """Return the network, uncompiled."""
-
-
-def network_names() -> tuple[str, ...]:
-    """Return the names of the networks, sorted."""
-    modules = (entry.name for entry in files(PACKAGE).iterdir() if entry.name.endswith(".py"))
-    return tuple(sorted(name.removesuffix(".py") for name in modules if not name.startswith("_")))
-
-
-def network_options(name: str) -> tuple[NetworkOption, ...]:
-    """Return the options of a network, sorted by name; the kernel size, which all have, is not among them.
+    name : str
+        A name or the path of a file.
 
     Raises
     ------
     ValueError
         If there is no such network.
     TrainingError
-        If its module is not as it must be.
+        If its file isn't as it must be.
     """
-    _check_name(name)
-    return read_options(name, (files(PACKAGE) / f"{name}.py").read_text(encoding="utf-8"))
+    file, shown = _locate(name)
+    return read_options(shown, _read(file))
 
 
 def parse_options(name: str, given: Mapping[str, str]) -> tuple[tuple[str, OptionValue], ...]:
     """Return every option of a network with the value given or else its default, sorted by name.
 
-    Defaults are among them so that a run says all that it was made with, and so that an option given at its default
-    value makes no other configuration.
+    Defaults are included so that a run records all that it was made with, and so that an option given at its default
+    value makes the same configuration.
 
     Parameters
     ----------
@@ -206,18 +175,168 @@ def parse_options(name: str, given: Mapping[str, str]) -> tuple[tuple[str, Optio
     return tuple((o.name, o.parse(given[o.name]) if o.name in given else o.default) for o in options)
 
 
-def load_builder(name: str) -> Builder:
-    """Import a network's module, and Keras with it, and return its `build`.
+def find_network(name: str) -> Network:
+    """Read the source of a network.
+
+    Parameters
+    ----------
+    name : str
+        A name or the path of a file.
 
     Raises
     ------
     ValueError
         If there is no such network.
+    TrainingError
+        If a source can't be read.
     """
-    _check_name(name)
-    return cast("Builder", importlib.import_module(f"{PACKAGE}.{name}").build)
+    file, shown = _locate(name)
+    sources: dict[str, bytes] = {}
+    waiting = [file]
+    while waiting:
+        source = waiting.pop()
+        relative = source.relative_to(file.parent).as_posix()
+        if relative not in sources:
+            sources[relative] = _read(source)
+            waiting += _imported(sources[relative], file.parent)
+    return Network(shown, file, dict(sorted(sources.items())))
 
 
-def _check_name(name: str) -> None:
-    if name not in network_names():
-        raise ValueError(f"there is no model {name!r}; the models: {', '.join(network_names())}")
+def is_path(name: str) -> bool:
+    """Return whether a network is named by the path of its file rather than by a module's name."""
+    return name.endswith(".py") or "/" in name or "\\" in name
+
+
+def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
+    """Return the options that the source of a network declares, sorted by name.
+
+    Parameters
+    ----------
+    shown : str
+        The file as errors name it.
+    source : bytes or str
+
+    Raises
+    ------
+    TrainingError
+        If `build` is missing or isn't as it must be.
+    """
+    build = _build_of(shown, source)
+    words = ast.get_docstring(build) or ""
+    pairs = zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
+    parameters = {parameter.arg: (parameter, default) for parameter, default in pairs}
+    if not parameters.pop("kernel_size", None):
+        raise TrainingError(f"{shown}, line {build.lineno}: `build` must have the keyword-only parameter kernel_size")
+    return tuple(_option(shown, *parameters[name], words) for name in sorted(parameters))
+
+
+def _locate(name: str) -> tuple[Path, str]:
+    """Return the absolute path of a network's file, and the path that messages name it by."""
+    if is_path(name):
+        file = Path(name).expanduser()
+        if not file.is_file():
+            raise ValueError(f"there is no file {name} to take the model from; check the path given to --model")
+        if not file.stem.isidentifier() or file.suffix != ".py":
+            raise ValueError(
+                f"a model's file must end in .py, its name made of letters, digits and underscores, got {file.name!r}; "
+                "rename it"
+            )
+        return file.absolute(), name
+    for folder in (NETWORKS, USER_FOLDER):
+        if name in _modules(folder):
+            return (folder / f"{name}.py").absolute(), f"models/{name}.py"
+    raise ValueError(
+        f"there is no model {name!r}; the models: {', '.join(network_names())}, or the path of a file: "
+        "--model path/to/net.py"
+    )
+
+
+def _modules(folder: Path) -> list[str]:
+    """Return the names of the modules in a folder that may be networks, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(file.stem for file in folder.glob("*.py") if file.stem.isidentifier() and file.stem[0] != "_")
+
+
+def _is_usable(name: str) -> bool:
+    try:
+        network_options(name)
+    except TrainingError:
+        return False
+    return True
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise TrainingError(f"{file} cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_DIGITS]
+
+
+def _imported(source: bytes, folder: Path) -> list[Path]:
+    """Return the modules of a folder that a source imports, relatively or by the folder's name."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []  # building the network reports it
+    paths: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            paths |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            paths |= {".".join(filter(None, (node.module, alias.name))) for alias in node.names}
+    tops = {path.removeprefix(f"{folder.name}.").split(".")[0] for path in paths}
+    files = (folder / f"{top}.py" for top in sorted(tops))
+    packages = ((folder / top).rglob("*.py") for top in sorted(tops) if (folder / top).is_dir())
+    return [*filter(Path.is_file, files), *(file for package in packages for file in sorted(package))]
+
+
+def _build_of(shown: str, source: bytes | str) -> ast.FunctionDef:
+    """Return the definition of a module's `build`."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise TrainingError(f"{shown}, line {error.lineno}: {error.msg}") from error
+    except ValueError as error:
+        raise TrainingError(f"{shown} isn't Python source: {error}") from error
+    for node in body:
+        if isinstance(node, ast.FunctionDef) and node.name == "build":
+            return node
+    raise TrainingError(f"{shown} has no function `build(input_shape, n_classes, *, kernel_size, ...)`")
+
+
+def _option(shown: str, parameter: ast.arg, default: ast.expr | None, words: str) -> NetworkOption:
+    """Read one keyword-only parameter."""
+    name = parameter.arg
+    kind = TYPES.get(ast.unparse(parameter.annotation)) if parameter.annotation else None
+    value = _default(default, kind)
+    if kind is None or value is None:
+        raise TrainingError(
+            f"{shown}, line {parameter.lineno}: option {name} of `build` must have an annotation "
+            "(int, float, str or bool) and a plain default of that type"
+        )
+    if taken := reserved_for(name):
+        place = f"{shown}, line {parameter.lineno}"
+        raise TrainingError(f"{place}: option {name} of `build` clashes with {taken} of `tracker run`; rename it")
+    return NetworkOption(name, kind, value, _help(name, words))
+
+
+def _default(node: ast.expr | None, kind: type[OptionValue] | None) -> OptionValue | None:
+    """Return a default that is a plain value of its annotation's type; a whole number will do for a float."""
+    try:
+        value: OptionValue | None = ast.literal_eval(node) if node else None
+    except ValueError:
+        return None
+    if kind is float and type(value) is int:
+        return float(value)
+    return value if type(value) is kind else None
+
+
+def _help(name: str, words: str) -> str:
+    """Return the entry of a parameter in a numpydoc docstring, its type in brackets at the end."""
+    entry = re.search(rf"^{name} : (.*)((?:\n    .*)*)", words, re.MULTILINE)
+    return f"{' '.join(entry[2].split()).rstrip('.')} ({entry[1]})".strip() if entry else ""

@@ -1,8 +1,6 @@
-"""What training tells while it goes on, and what comes of it.
+"""What training reports epoch by epoch, and what it returns.
 
-What came of a run's epochs so far, and whose weights are kept.
-
-An epoch whose validation loss is no finite number is recorded as it is, but is never the best one nor the one kept.
+An epoch whose validation loss isn't finite is recorded as it is, but is never the best one or the one kept.
 Imports nothing heavy.
 """
 
@@ -41,8 +39,8 @@ class Epoch:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What comes of training.
+class TrainingResult:
+    """What training returns.
 
     Parameters
     ----------
@@ -60,7 +58,7 @@ class Outcome:
     example : ndarray of float32, shape (1, n_mels, n_frames, 1), dB
         One input of the model.
     interrupted : bool
-        Whether training was cut short; everything is then that of the finished epochs.
+        Whether training was cut short; all values are then those of the finished epochs.
     """
 
     metrics: Mapping[str, float]
@@ -85,7 +83,7 @@ class History:
         Whose epoch's weights are kept.
     epochs : tuple of Epoch
     probabilities : tuple of ndarray of float32, each of shape (n_clips, n_classes)
-        What was said of the validation clips after each epoch.
+        Class probabilities of the validation clips after each epoch.
     weights : tuple of ndarray
         Of the epoch that is kept, as the network's `get_weights` gives them; empty as long as none is.
     """
@@ -125,7 +123,7 @@ class History:
         epoch : Epoch
         probabilities : ndarray of float32, shape (n_clips, n_classes)
         weights_now : callable
-            Gives the weights after that epoch; asked only if they are to be kept.
+            Returns the weights after that epoch; called only if they are to be kept.
         """
         longer = replace(self, epochs=(*self.epochs, epoch), probabilities=(*self.probabilities, probabilities))
         is_kept = longer.kept == len(self.epochs)

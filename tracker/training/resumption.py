@@ -2,7 +2,7 @@
 
 Written after each epoch and put back: all variables of the network (Dropout's random state is among its `variables`,
 not among its `weights`) and of the optimizer (iteration, learning rate, moments), what Keras' ReduceLROnPlateau and
-EarlyStopping have counted, and the history of the run. The order of the data needs no state (`Crops`), and training
+EarlyStopping have counted, and the history of the run. The order of the data needs no state (`Batches`), and training
 draws from no global random generator. What comes out is the same on one machine and number of threads.
 
 Keras' own BackupAndRestore keeps weights, optimizer and epoch, but forgets Dropout's random state, what the callbacks
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.training.callbacks import Logs
+    from tracker.training.evaluate import Logs
     from tracker.training.result import Arrays, History
 
 COUNTED = {

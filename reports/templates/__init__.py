@@ -1,1 +1,0 @@
-"""Jinja templates: they loop and format; they do not compute, sort or decide."""

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.training.conftest import data, plan
+
+from tracker.errors import TrainingError
+from tracker.runs import Configuration
+from tracker.store.client import save_keras_model
+from tracker.training.build import build_network
+from tracker.training.fit import train
+from tracker.training.networks import find_network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("keras-2")
+
+NETWORK = """import keras
+from keras import layers
+
+{before}
+def build(input_shape, n_classes, *, kernel_size: int = 3, depth: int = 1):
+    inputs = keras.Input(input_shape)
+    features = layers.GlobalAveragePooling2D()(inputs)
+    {body}
+"""
+
+SOFTMAX = 'return keras.Model(inputs, layers.Dense(n_classes, activation="softmax")(features))'
+
+SCALE = """class Scale(layers.Layer):
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, inputs):
+        return inputs * self.factor
+"""
+
+UNSAVEABLE = """class Unsaveable(layers.Dense):
+    def get_config(self):
+        raise NotImplementedError
+"""
+
+LOAD = """import sys
+import mlflow, numpy as np
+import network
+model = mlflow.keras.load_model(sys.argv[1], custom_objects=vars(network))
+np.save(sys.argv[2], model.predict_on_batch(np.load(sys.argv[3])))
+"""
+
+
+@pytest.fixture
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets").mkdir()
+    return tmp_path / "nets"
+
+
+def write(nets: Path, body: str = SOFTMAX, before: str = "") -> str:
+    (nets / "net.py").write_text(NETWORK.format(before=before, body=body))
+    return "nets/net.py"
+
+
+def build(model: str, **options: object) -> object:
+    return build_network(Configuration(model=model, options=tuple(options.items())), (16, 20, 1), 3)
+
+
+class TestBuildNetwork:
+    def test_a_network_of_a_path_is_built_with_its_options(self, nets: Path) -> None:
+        path = write(nets, f"features = layers.Dense(depth)(features)\n    {SOFTMAX}")
+        assert build(path, depth=7).layers[2].units == 7
+
+    def test_a_network_of_the_working_folder_is_built_by_its_name(self, nets: Path) -> None:
+        write(nets)
+        nets.rename("models")
+        assert build("net").output_shape == (None, 3)
+
+    def test_an_edited_network_is_imported_again_in_the_same_process(self, nets: Path) -> None:
+        layer_counts = [len(build(write(nets)).layers)]
+        layer_counts.append(len(build(write(nets, f"features = layers.ReLU()(features)\n    {SOFTMAX}")).layers))
+        assert layer_counts == [3, 4]
+
+    def test_modules_beside_the_network_are_imported_relatively(self, nets: Path) -> None:
+        (nets / "_parts.py").write_text("WIDTH = 5")
+        path = write(nets, f"features = layers.Dense(WIDTH)(features)\n    {SOFTMAX}", "from ._parts import WIDTH")
+        assert build(path).layers[2].units == 5
+
+    def test_nothing_is_written_beside_the_network(self, nets: Path) -> None:
+        build(write(nets))
+        assert [file.name for file in nets.iterdir()] == ["net.py"]
+
+    @pytest.mark.parametrize(
+        ("body", "before", "line", "reason"),
+        [
+            ("1 / 0", "", 8, "ZeroDivisionError: division by zero"),
+            ('raise ValueError("depth must be at least 1, got 0")', "", 8, "depth must be at least 1, got 0"),
+            ("raise SystemExit(3)", "", 8, "SystemExit: 3"),
+            (SOFTMAX, "import a_library_that_is_not_there", 4, "ModuleNotFoundError: No module named"),
+            ("layers.Dense(-1)(features)", "", 8, ""),
+            ("return layers.Dense(3)(inputs, inputs)", "", 8, "TypeError: "),
+        ],
+    )
+    def test_an_error_in_the_network_names_its_file_and_line(
+        self, nets: Path, body: str, before: str, line: int, reason: str
+    ) -> None:
+        with pytest.raises(TrainingError) as caught:
+            build(write(nets, body, before))
+        assert str(caught.value).startswith(f"nets/net.py, line {line}: the network cannot be built: {reason}")
+        assert "\n" not in str(caught.value)
+
+    def test_an_error_in_a_module_beside_the_network_names_that_file(self, nets: Path) -> None:
+        (nets / "_parts.py").write_text("\nWIDTH = 1 / 0")
+        with pytest.raises(TrainingError, match=r"^nets/_parts.py, line 2: the network cannot be built: ZeroDivision"):
+            build(write(nets, before="from ._parts import WIDTH"))
+
+    def test_a_syntax_error_names_its_line(self, nets: Path) -> None:
+        (nets / "net.py").write_text("x = 1\ndef build(:\n")
+        with pytest.raises(TrainingError, match=r"nets/net.py, line 2: "):
+            build("nets/net.py")
+
+    @pytest.mark.parametrize("body", ["return None", "return inputs", "return keras.Model"])
+    def test_anything_but_a_model_is_refused(self, nets: Path, body: str) -> None:
+        with pytest.raises(TrainingError, match=r"nets/net.py: `build` returned \w+, it must return a keras.Model"):
+            build(write(nets, body))
+
+    @pytest.mark.parametrize("activation", ["linear", "sigmoid", "tanh"])
+    def test_a_network_without_softmax_is_refused_with_the_remedy(self, nets: Path, activation: str) -> None:
+        body = f'return keras.Model(inputs, layers.Dense(n_classes, activation="{activation}")(features))'
+        with pytest.raises(TrainingError, match=r"must give probabilities.* end it with layers.Dense\(n_classes, act"):
+            build(write(nets, body))
+
+    @pytest.mark.parametrize("output", ["layers.Dense(4)(features)", "inputs", "[features, features]"])
+    def test_a_network_with_other_outputs_than_one_a_class_is_refused(self, nets: Path, output: str) -> None:
+        with pytest.raises(TrainingError, match=r"nets/net.py"):
+            build(write(nets, f"return keras.Model(inputs, {output})"))
+
+    def test_a_layer_that_cannot_be_saved_is_refused(self, nets: Path) -> None:
+        with pytest.raises(TrainingError, match=r"nets/net.py.*the network cannot be built"):
+            build(write(nets, f"features = Unsaveable(2)(features)\n    {SOFTMAX}", UNSAVEABLE))
+
+    @pytest.mark.parametrize("decorator", ["", '@keras.saving.register_keras_serializable("mine")\n'])
+    def test_a_saved_model_with_layers_of_its_own_is_loaded_elsewhere_with_its_source(
+        self, nets: Path, tmp_path: Path, decorator: str
+    ) -> None:
+        path = write(nets, f"features = Scale()(features)\n    {SOFTMAX}", decorator + SCALE)
+        options = {"model": path, "options": (("depth", 1),)}
+        result = train(plan(**options), data(), on_epoch=lambda _epoch: None)
+        save_keras_model(tmp_path / "model", result.model, result.example)
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere/network.py").write_bytes(find_network(path).source)
+        nets.rename(tmp_path / "away")
+        np.save(tmp_path / "example.npy", result.example)
+        arguments = [str(tmp_path / name) for name in ("model", "outputs.npy", "example.npy")]
+        subprocess.run([sys.executable, "-c", LOAD, *arguments], cwd=tmp_path / "elsewhere", check=True)
+        expected = result.model.predict_on_batch(result.example)
+        np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, atol=1e-6)

@@ -1,0 +1,138 @@
+"""A network built from its source: imported, called, and checked before anything is trained.
+
+A network's folder is imported as a package of its own, named by the digest of its sources
+(``network_1f2e3d4c5b6a7988``). So its name can't clash with an installed package, and once edited it is imported again
+in the same process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from tracker.errors import TrainingError
+from tracker.runs import FLOOR_DB
+from tracker.training.backend import keras
+from tracker.training.networks import find_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracker.runs import Configuration, OptionValue
+    from tracker.training.networks import Network
+
+_TOLERANCE = 1e-3
+"""How far from 1 the probabilities of an image may sum: enough for a softmax in half precision."""
+
+
+def build_network(configuration: Configuration, input_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
+    """Build the network of a configuration with its options, uncompiled.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    input_shape : tuple of int, (n_mels, n_frames, 1)
+    n_classes : int
+
+    Raises
+    ------
+    TrainingError
+        If there is no such network, its code raises an error, or what it builds can't be trained and saved: anything
+        but a Keras model from images to class probabilities.
+    """
+    try:
+        network = find_network(configuration.model)
+        options = {"kernel_size": configuration.kernel_size, **dict(configuration.options)}
+        _check_options(network, options)
+    except ValueError as error:
+        raise TrainingError(f"the network {configuration.model} cannot be built: {error}") from error
+    with _errors_named(network):
+        model = _module(network).build(input_shape, n_classes, **options)
+        if not isinstance(model, keras.Model):
+            _refuse(network, f"`build` returned {type(model).__name__}, it must return a keras.Model")
+        _check_outputs(network, model, input_shape, n_classes)
+        keras.saving.serialize_keras_object(model)  # a layer that can't be saved is better known before it is trained
+    return model
+
+
+def _check_options(network: Network, given: Mapping[str, OptionValue]) -> None:
+    unknown = given.keys() - {option.name for option in network.options} - {"kernel_size"}
+    if unknown:
+        raise ValueError(f"it has no option {', '.join(sorted(unknown))}")
+
+
+def _module(network: Network) -> Any:
+    """Import a network's file within a package that stands for its folder."""
+    package = f"network_{network.digest}"
+    if package not in sys.modules:
+        sys.modules[package] = ModuleType(package)
+        sys.modules[package].__path__ = [str(network.file.parent)]
+    with _without_byte_code():
+        return importlib.import_module(f"{package}.{network.file.stem}")
+
+
+@contextmanager
+def _without_byte_code() -> Iterator[None]:
+    """Leave no ``__pycache__`` in a person's folder; a stale one would also hide an edit within the same second."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+@contextmanager
+def _errors_named(network: Network) -> Iterator[None]:
+    """Turn an error of any kind into one line that names the network's file and line."""
+    try:
+        yield
+    except TrainingError:
+        raise
+    except (Exception, SystemExit) as error:
+        words = next(iter(str(error).splitlines()), "")
+        reason = words if isinstance(error, ValueError) and words else f"{type(error).__name__}: {words}".rstrip(": ")
+        raise TrainingError(f"{_place(network, error)}: the network cannot be built: {reason}") from error
+
+
+def _place(network: Network, error: BaseException) -> str:
+    """Return the file and line of a network's code in which an error was raised; the file alone if it was elsewhere."""
+    folder = network.file.parent
+    if isinstance(error, SyntaxError) and error.filename:
+        frames = [(error.filename, error.lineno)]
+    else:
+        frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    files = {str(folder / name): name for name in network.sources}
+    own = [(files[filename], line) for filename, line in frames if filename in files]
+    name, line = own[-1] if own else (network.file.name, None)
+    shown = network.shown.removesuffix(network.file.name) + name
+    return f"{shown}, line {line}" if line else shown
+
+
+def _refuse(network: Network, reason: str) -> NoReturn:
+    raise TrainingError(f"{network.shown}: {reason}")
+
+
+def _check_outputs(network: Network, model: keras.Model, input_shape: tuple[int, int, int], n_classes: int) -> None:
+    """Refuse a network whose outputs aren't class probabilities: its loss would be meaningless, and so its report."""
+    images = np.random.default_rng(0).uniform(FLOOR_DB, 0, (2, *input_shape)).astype(np.float32)
+    outputs = np.asarray(model(images, training=False))
+    remedy = 'end it with layers.Dense(n_classes, activation="softmax")'
+    if outputs.shape != (2, n_classes):
+        _refuse(
+            network,
+            f"the network must give {n_classes} probabilities an image, one for each class, got outputs of "
+            f"shape {outputs.shape[1:]}; {remedy}",
+        )
+    sums = outputs.astype(np.float64).sum(axis=1)
+    if not (np.all(outputs >= 0) and np.allclose(sums, 1, atol=_TOLERANCE)):
+        _refuse(
+            network,
+            f"the network must give probabilities, at least 0 and summing to 1, got {outputs.min():.3g} to "
+            f"{outputs.max():.3g} summing to {sums[0]:.3g}; {remedy}",
+        )
