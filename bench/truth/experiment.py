@@ -12,7 +12,7 @@ import scipy
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
 from tracker.conclusions.contrast_analysis import adjusted_p_values, analyse_contrast
-from tracker.conclusions.run_pairs import Family, run_family
+from tracker.conclusions.families import Family, run_family
 from tracker.runs import FINISHED, Predictions, Run
 from tracker.study.run_results import primary_metric
 from tracker.study.study import Study, study_of

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.builders import sentence_of, sentences_of
-from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, grouped_difference, run_differences
-from tracker.conclusions.run_pairs import printed_pairs, run_family
+from tracker.conclusions.families import printed_pairs, run_family
+from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, run_differences
 from tracker.statistics.paired import tango
 
 if TYPE_CHECKING:
@@ -98,29 +98,6 @@ class TestIntervalsOfGroups:
         groups = [*"a" * 18, "b", "b"]
         (found,) = differences(studied(made(1, "1" * 20, groups=groups), made(2, "1" * 9 + "0" * 11, seed="1")))
         assert -1 < found.interval[0] < found.estimate < found.interval[1] == 1
-
-
-class TestGroupedDifference:
-    def test_of_groups_of_one_is_the_mean_with_its_standard_error(self) -> None:
-        values = np.array([1.0, 0, 0, -1, 1, 1])
-        found = grouped_difference(values, np.arange(6))
-        assert found.estimate == pytest.approx(values.mean())
-        assert found.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(6))
-        assert found.df == 5
-
-    def test_of_groups_that_go_together_counts_them_once(self) -> None:
-        values = np.array([1.0, 0, 0, -1, 1, 1])
-        once, thrice = (grouped_difference(np.repeat(values, k), np.repeat(np.arange(6), k)) for k in (1, 3))
-        assert thrice.standard_error == pytest.approx(once.standard_error)
-
-    def test_of_unequal_groups_counts_fewer_of_them(self) -> None:
-        codes = np.repeat(np.arange(6), [10, 1, 1, 1, 1, 1])
-        found = grouped_difference(np.resize([1.0, 0, 0, -1], 15), codes)
-        assert found.df == pytest.approx(15**2 / 105 - 1)
-
-    def test_of_one_group_says_next_to_nothing(self) -> None:
-        found = grouped_difference(np.array([1.0, 0, 1]), np.zeros(3, dtype=np.int64))
-        assert found.interval[1] - found.interval[0] > 1
 
 
 class TestSentence:

@@ -13,6 +13,7 @@ from tracker.statistics import paired
 from tracker.statistics.paired import (
     discordant,
     from_aggregates,
+    grouped_difference,
     grouped_sign_flip,
     informative_groups,
     log_loss_difference,
@@ -313,3 +314,26 @@ class TestLogLossDifference:
     def test_refuses_different_clips(self):
         with pytest.raises(ValueError, match="the same clips"):
             log_loss_difference(np.ones(2), np.ones(3), seed=0)
+
+
+class TestGroupedDifference:
+    def test_groups_of_one_give_the_mean_with_its_standard_error(self) -> None:
+        values = np.array([1.0, 0, 0, -1, 1, 1])
+        found = grouped_difference(values, np.arange(6))
+        assert found.estimate == pytest.approx(values.mean())
+        assert found.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(6))
+        assert found.df == 5
+
+    def test_clips_of_a_group_that_go_together_count_once(self) -> None:
+        values = np.array([1.0, 0, 0, -1, 1, 1])
+        once, thrice = (grouped_difference(np.repeat(values, k), np.repeat(np.arange(6), k)) for k in (1, 3))
+        assert thrice.standard_error == pytest.approx(once.standard_error)
+
+    def test_unequal_groups_count_as_fewer(self) -> None:
+        codes = np.repeat(np.arange(6), [10, 1, 1, 1, 1, 1])
+        found = grouped_difference(np.resize([1.0, 0, 0, -1], 15), codes)
+        assert found.df == pytest.approx(15**2 / 105 - 1)
+
+    def test_one_group_gives_a_wide_interval(self) -> None:
+        found = grouped_difference(np.array([1.0, 0, 1]), np.zeros(3, dtype=np.int64))
+        assert found.interval[1] - found.interval[0] > 1

@@ -13,9 +13,8 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
 from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
-from tracker.conclusions.folds import Folded, folded
-from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, larger_validation_share, why_not_comparable
-from tracker.conclusions.run_pairs import printed_pairs, run_family
+from tracker.conclusions.families import Folded, family_of, folded
+from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, on_enough_clips, why_not_comparable
 from tracker.runs import number_text
 from tracker.statistics.multiple_comparisons import is_best
 from tracker.statistics.paired import from_aggregates
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.conclusions.conclusion import Method
+    from tracker.conclusions.families import Family
     from tracker.conclusions.planned_runs import PlannedRun
-    from tracker.conclusions.run_pairs import Family
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -368,13 +367,13 @@ def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Co
         return []
     pair = (conclusion.runs[0], details.runner_up)
     difference = next((c for c in conclusions if c.kind == "run_difference" and c.runs == pair), None)
-    return [] if difference is None else larger_validation_share(study, difference)
+    return [] if difference is None else on_enough_clips(study, difference)
 
 
 KIND = Kind(
     name="best_run",
     title="Which run is best",
-    conclude=lambda study: best_runs(study, run_family(study, printed_pairs(study))),
+    conclude=lambda study: best_runs(study, family_of(study)),
     estimates="difference",
     methods=_methods,
     planned_runs=_planned_runs,

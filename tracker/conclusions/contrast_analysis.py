@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.conclusions.run_pairs import Pair
     from tracker.study.clip_sets import ClipSet
-    from tracker.study.contrasts import Contrast
+    from tracker.study.contrasts import Contrast, Pair
     from tracker.study.study import Study
 
 FEWEST = 3

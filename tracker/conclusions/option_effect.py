@@ -25,7 +25,7 @@ from tracker.conclusions.contrast_analysis import (
     pairs_wanted,
     sample_size_for,
 )
-from tracker.conclusions.planned_runs import PlannedRun, RunSpec, filled_up, seeds_of, vary_one_option
+from tracker.conclusions.planned_runs import PlannedRun, complete_pairs, vary_one_option
 from tracker.statistics.repetitions import detectable_effect
 from tracker.study.identical_runs import identical
 from tracker.study.metrics import ACCURACY, role_of
@@ -461,26 +461,7 @@ def _complete(study: Study, option: str) -> list[PlannedRun]:
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
         return vary_one_option(study, option)
     pairs = pairs_wanted(study, contrast, _MOST_PAIRS_BESIDE)
-    if pairs is None:
-        return []
-    start, end = max(contrast.repetitions, key=lambda setting: (min(map(len, setting)), sum(map(len, setting))))
-    return _pairs(study, contrast, (start, end), pairs)
-
-
-def _pairs(
-    study: Study, contrast: Contrast, setting: tuple[Sequence[int], Sequence[int]], pairs: int
-) -> list[PlannedRun]:
-    """Bring a contrast to so many matched pairs by runs in one setting of everything else."""
-    seeds = [seeds_of(study, runs) for runs in setting]
-    both, either = seeds[0] & seeds[1], seeds[0] | seeds[1]
-    elsewhere = len(contrast.pairs) - len(both)
-    wanted = filled_up([*sorted(both), *sorted(either - both)], pairs - elsewhere)
-    change = change_words(contrast.option, contrast.start, contrast.end)
-    why = f"matched pairs for {option_words(contrast.option)}: {change}"
-    return [
-        PlannedRun(RunSpec(runs[0]), wanted - have, why, in_plan=pairs <= MOST_PAIRS)
-        for runs, have in zip(setting, seeds, strict=True)
-    ]
+    return [] if pairs is None else complete_pairs(study, contrast, pairs, in_plan=pairs <= MOST_PAIRS)
 
 
 def _why_no_run(conclusions: Sequence[Conclusion]) -> Iterator[str]:

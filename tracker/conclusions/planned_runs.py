@@ -6,19 +6,26 @@ never changed alone all start from the best run, so that its further seeds serve
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.contrast_analysis import FEWEST
+from tracker.runs import number_text
 from tracker.study.options import as_number
-from tracker.wording import option_words
+from tracker.study.run_results import count_tag
+from tracker.wording import change_words, option_words, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from tracker.study.contrasts import Contrast, Pair
     from tracker.study.options import Terms
     from tracker.study.study import Study
+
+_LARGEST_FRACTION = 0.5
+"""Of the clips, to validate on: more would leave too few to train on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,50 @@ def vary_one_option(study: Study, option: str) -> list[PlannedRun]:
     return [*further_seeds(study), PlannedRun(RunSpec(best, ((option, target),)), seeds, why)]
 
 
+def complete_pairs(study: Study, contrast: Contrast, pairs: int, *, in_plan: bool) -> list[PlannedRun]:
+    """Bring a contrast to so many matched pairs, in the setting of everything else that has most repetitions."""
+    setting = max(contrast.repetitions, key=lambda runs: (min(map(len, runs)), sum(map(len, runs))))
+    seeds = [seeds_of(study, runs) for runs in setting]
+    both, either = seeds[0] & seeds[1], seeds[0] | seeds[1]
+    elsewhere = len(contrast.pairs) - len(both)
+    needed = filled_up([*sorted(both), *sorted(either - both)], pairs - elsewhere)
+    change = change_words(contrast.option, contrast.start, contrast.end)
+    why = f"matched pairs for {option_words(contrast.option)}: {change}"
+    return [
+        PlannedRun(RunSpec(runs[0]), needed - have, why, in_plan) for runs, have in zip(setting, seeds, strict=True)
+    ]
+
+
+def larger_validation_set(study: Study, pair: Pair, clips: int, difference: float) -> list[PlannedRun]:
+    """Train two runs' configurations again with so many validation clips that their difference would be found."""
+    fraction = _validation_fraction(study, pair[0], clips)
+    seeds = [whole_seed(study.design.terms[run]) for run in pair]
+    if fraction is None or None in seeds:
+        return []
+    why = f"the same two on enough clips to show a difference of {points(difference)}"
+    changes = (("validation_fraction", fraction),)
+    return [
+        PlannedRun(RunSpec(run, changes), frozenset([seed]), why)
+        for run, seed in zip(pair, seeds, strict=True)
+        if seed is not None
+    ]
+
+
+def same_clips(study: Study, pair: Pair) -> list[PlannedRun]:
+    """Train the second run's configuration on the first one's data and split, unless that was done already."""
+    first, second = pair
+    terms = study.design.terms
+    seed = whole_seed(terms[second])
+    done = any(
+        (terms[run].levels, terms[run].seed) == (terms[second].levels, terms[second].seed)
+        for run in study.clip_set_of[first].members
+    )
+    if seed is None or done or "tracker.data" not in study.results[first].run.tags:
+        return []
+    why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
+    return [PlannedRun(RunSpec(second, (), first), frozenset([seed]), why)]
+
+
 def best_position(study: Study) -> int:
     """Return the position of the best run, of the first one if none has the primary metric."""
     return study.ranking[0] if study.ranking else 0
@@ -111,3 +162,13 @@ def _repeats_of(study: Study, run: int) -> list[int]:
         for other in runs
         if study.design.repeats[other] == study.design.repeats[run]
     ]
+
+
+def _validation_fraction(study: Study, run: int, clips: int) -> str | None:
+    """Return the validation fraction that holds so many clips, None if it would leave too few to train on."""
+    result = study.results[run]
+    training, n = count_tag(result.run, "tracker.training_clips"), result.n
+    if not training or not n or "fold" in dict(study.design.terms[run].split):
+        return None
+    fraction = math.ceil(20 * clips / (training + n)) / 20
+    return number_text(fraction) if n / (training + n) < fraction <= _LARGEST_FRACTION else None

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Verdict
-from tracker.conclusions.planned_runs import PlannedRun, RunSpec, whole_seed
-from tracker.conclusions.run_pairs import printed_pairs, run_family
-from tracker.runs import number_text
-from tracker.statistics.crossed import NOTHING, Effect, constant_effect, t_effect
-from tracker.statistics.groups import effective_groups, group_codes, group_sums
+from tracker.conclusions.families import family_of, printed_pairs
+from tracker.conclusions.planned_runs import PlannedRun, larger_validation_set, same_clips
+from tracker.statistics.groups import group_codes, group_sums
 from tracker.statistics.paired import (
     discordant,
     from_aggregates,
+    grouped_difference,
     informative_groups,
     log_loss_difference,
     log_losses,
@@ -26,7 +24,6 @@ from tracker.statistics.paired import (
 )
 from tracker.study.clip_sets import ClipSet, by_clip
 from tracker.study.identical_runs import identical
-from tracker.study.run_results import count_tag
 from tracker.study.study import Obstacle
 from tracker.wording import (
     capitalised,
@@ -45,9 +42,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.conclusions.run_pairs import Family, Pair
+    from tracker.conclusions.families import Family
     from tracker.runs import Predictions
     from tracker.statistics.proportions import Interval
+    from tracker.study.contrasts import Pair
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -69,9 +67,6 @@ COUNTS = Method(
 
 FEWEST_GROUPS = 6
 """Informative groups below which no sign-flip test reaches 0.05."""
-
-_LARGEST_SHARE = 0.5
-"""Of the clips, to validate on: more would leave too few to train on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,40 +170,6 @@ def run_differences(study: Study, printed: Sequence[Pair], family: Family) -> tu
     tuple of Conclusion
     """
     return tuple(_difference(study, pair, family, matched=bool({pair, pair[::-1]} & study.matched)) for pair in printed)
-
-
-def grouped_difference(difference: NDArray[np.float64], codes: NDArray[np.int64]) -> Effect:
-    """Estimate a mean difference over clips that come in groups.
-
-    Parameters
-    ----------
-    difference : ndarray, shape (n,)
-        For each clip 1, 0 or -1.
-    codes : ndarray of int, shape (n,)
-        The group of each clip, from 0 on.
-
-    Returns
-    -------
-    Effect
-        The ratio of group sums to group sizes with its linearised standard error and one degree of freedom less than
-        there are groups, of one size that would tell as much. (Simulated with very unequal ones, the interval holds the
-        true difference in 94 % of experiments; with as many degrees of freedom as groups less one, in 92 %, and 88 % at
-        worst.) Where every group agrees, the interval that as many independent clips as groups would give.
-
-    References
-    ----------
-    Cochran, W. G. (1977). Sampling Techniques, 3rd ed., chapter 6. Wiley. ISBN 978-0-471-16240-7
-
-    Carter, A. V., Schnepel, K. T. and Steigerwald, D. G. (2017). Asymptotic behavior of a t-test robust to cluster
-    heterogeneity. Review of Economics and Statistics 99, 698-709. doi:10.1162/REST_a_00639
-    """
-    sums, sizes = group_sums(np.stack([difference, np.ones(len(difference))]), codes)
-    mean, n, groups = float(difference.mean()), len(difference), effective_groups(sizes)
-    residual = sums - sizes * mean
-    variance = float((residual**2).sum()) * groups / (groups - 1) / n**2
-    if len(sums) < 2 or variance <= NOTHING:
-        return constant_effect(mean, len(sums), len(sums))
-    return t_effect(mean, math.sqrt(variance), groups - 1)
 
 
 def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> Conclusion:
@@ -435,35 +396,6 @@ def _takes_text(conclusion: Conclusion, details: RunDifference) -> list[str]:
     return [f"To show a difference of {points(conclusion.estimate or 0.0)} takes {clips} clips."]
 
 
-def larger_validation_share(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
-    """Train two runs' configurations again with so many validation clips that their difference would be found."""
-    details = conclusion.details
-    if not isinstance(details, RunDifference) or details.clips_needed is None:
-        return []
-    runs = [study.index_of[run_id] for run_id in conclusion.runs]
-    share = _validation_share(study, runs[0], details.clips_needed)
-    seeds = [whole_seed(study.design.terms[run]) for run in runs]
-    if share is None or None in seeds:
-        return []
-    why = f"the same two on enough clips to show a difference of {points(conclusion.estimate or 0.0)}"
-    changes = (("validation_fraction", share),)
-    return [
-        PlannedRun(RunSpec(run, changes), frozenset([seed]), why)
-        for run, seed in zip(runs, seeds, strict=True)
-        if seed is not None
-    ]
-
-
-def _validation_share(study: Study, run: int, clips: int) -> str | None:
-    """Return the validation fraction that holds so many clips, None if it would leave too few to train on."""
-    found = study.results[run]
-    training, n = count_tag(found.run, "tracker.training_clips"), found.n
-    if not training or not n or "fold" in dict(study.design.terms[run].split):
-        return None
-    share = math.ceil(20 * clips / (training + n)) / 20
-    return number_text(share) if n / (training + n) < share <= _LARGEST_SHARE else None
-
-
 def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
     """Bring two models onto enough clips, or onto the same ones.
 
@@ -471,28 +403,18 @@ def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Co
     """
     del conclusions
     if conclusion.verdict == "inconclusive":
-        return [replace(run, in_plan=False) for run in larger_validation_share(study, conclusion)]
-    return _on_the_same_clips(study, conclusion) if conclusion.verdict == "not_comparable" else []
+        return [replace(run, in_plan=False) for run in on_enough_clips(study, conclusion)]
+    pair = (study.index_of[conclusion.runs[0]], study.index_of[conclusion.runs[1]])
+    return same_clips(study, pair) if conclusion.verdict == "not_comparable" else []
 
 
-def _on_the_same_clips(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
-    """Train the second run's configuration on the first one's data and split."""
-    first, second = (study.index_of[run_id] for run_id in conclusion.runs)
-    seed = whole_seed(study.design.terms[second])
-    known = "tracker.data" in study.results[first].run.tags
-    if seed is None or not known or _is_on_the_clips_of(study, second, first):
+def on_enough_clips(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
+    """Train two runs' configurations again with so many validation clips that their difference would be found."""
+    details = conclusion.details
+    if not isinstance(details, RunDifference) or details.clips_needed is None:
         return []
-    why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
-    return [PlannedRun(RunSpec(second, (), first), frozenset([seed]), why)]
-
-
-def _is_on_the_clips_of(study: Study, run: int, other: int) -> bool:
-    """Return whether a run's configuration was trained on another's clips already, under the same seed."""
-    terms = study.design.terms
-    return any(
-        (terms[there].levels, terms[there].seed) == (terms[run].levels, terms[run].seed)
-        for there in study.clip_set_of[other].members
-    )
+    pair = (study.index_of[conclusion.runs[0]], study.index_of[conclusion.runs[1]])
+    return larger_validation_set(study, pair, details.clips_needed, conclusion.estimate or 0.0)
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
@@ -503,15 +425,10 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
         )
 
 
-def _conclude(study: Study) -> tuple[Conclusion, ...]:
-    printed = printed_pairs(study)
-    return run_differences(study, printed, run_family(study, printed))
-
-
 KIND = Kind(
     name="run_difference",
     title="Run against run",
-    conclude=_conclude,
+    conclude=lambda study: run_differences(study, printed_pairs(study), family_of(study)),
     estimates="difference",
     tests=(MCNEMAR, SIGN_FLIP, COUNTS),
     methods=_methods,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
-from tracker.conclusions.folds import folded
+from tracker.conclusions.families import folded
 from tracker.wording import capitalised, count, percent, points, round_number
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import with_sentence
+from tracker.conclusions.families import printed_pairs, run_family
 from tracker.conclusions.run_difference import run_differences
-from tracker.conclusions.run_pairs import printed_pairs, run_family
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
 from tracker.report.build import report_study, run_entry
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.conclusions.run_pairs import Pair
     from tracker.report.clip_by_clip import ClassCount, SharedClip
     from tracker.report.model import RunEntry
     from tracker.runs import Run
+    from tracker.study.contrasts import Pair
 
 _SHORT_ID = 8
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tracker.study.options import Design
 
 
+Pair = tuple[int, int]
+"""Two runs, by their index in the study."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """Two levels of an option and the runs that tell them apart.
@@ -34,7 +38,7 @@ class Contrast:
     option: str
     start: str
     end: str
-    pairs: tuple[tuple[int, int], ...]
+    pairs: tuple[Pair, ...]
     repetitions: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
 
 
