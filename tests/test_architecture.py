@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+import typer.main
 
-import tracker.cli
+from tracker.cli import app
 
 ROOT = Path(__file__).parents[1]
+
+COMMANDS = sorted(typer.main.get_command(app).commands)
 
 LEVELS = (
     ("errors",),
@@ -36,6 +40,7 @@ BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in 
     "figures": PURE,
     "render": PURE | {"bundled"},
     "recording": EDGES | PURE | {"atomic_files"},
+    "__main__": {"cli"},
     "cli": EDGES | PURE | {"recording", "atomic_files"},
 }
 ONLY_IN = {
@@ -47,7 +52,7 @@ ONLY_IN = {
     "jinja2": {"render"},
     "reports": set(),
     "matplotlib": {"figures"},
-    "click": {"cli"},
+    "typer": {"cli"},
     "rich": {"cli"},
 }
 PURE_MAY_IMPORT = {
@@ -113,7 +118,7 @@ class TestStartUp:
     def test_importing_the_command_line_loads_no_heavy_library(self) -> None:
         assert not loaded_after("import tracker.cli") & HEAVY
 
-    @pytest.mark.parametrize("words", ["", *sorted(tracker.cli.tracker.commands), "data demo"])
+    @pytest.mark.parametrize("words", ["", *COMMANDS, "data demo"])
     def test_help_loads_no_heavy_library(self, words: str) -> None:
         code = f"import tracker.cli\ntry: tracker.cli.main({[*words.split(), '--help']!r})\nexcept SystemExit: pass"
         assert not loaded_after(code) & HEAVY

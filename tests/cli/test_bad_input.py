@@ -35,11 +35,11 @@ class TestWrongUsage:
         ("words", "said"),
         [
             ("--plateau 1.3,10", "factor must be above 0 and below 1, got 1.3"),
-            ("--plateau 0.3", "'0.3': two numbers with a comma between are needed, as in 0.3,10"),
+            ("--plateau 0.3", "'0.3': two numbers with a comma between them are needed, as in 0.3,10"),
             ("--plateau 0.3,0", "a plateau's patience must be at least 1, got 0"),
             ("--plateau 0.3,1.5", "the patience must be a whole number, got '1.5'"),
             ("--kernel 0", "kernel size must be at least 1, got 0"),
-            ("--kernel seven", "'seven' is not a valid integer"),
+            ("--kernel seven", "'--kernel': the kernel size must be a whole number, got 'seven'"),
             ("--lr -1", "learning rate must be a finite number above 0, got -1"),
             ("--lr nan", "learning rate must be a finite number above 0, got nan"),
             ("--early-stop 0", "early-stopping patience must be at least 1, got 0"),
@@ -47,17 +47,19 @@ class TestWrongUsage:
             ("--batch-size 0", "batch size must be at least 1, got 0"),
             ("--segment 0", "segment length must be a finite number above 0, got 0"),
             ("--seed -1", "seed must be at least 0, got -1"),
-            ("--seeds 0", "0 is not in the range x>=1"),
+            ("--seeds 0", "the number of seeds must be at least 1, got 0"),
             ("--fold 6/5", "a fold must be one of 1 to 5, got 6"),
-            ("--fold 1", "'1': two numbers with a slash between are needed, as in 1/5"),
+            ("--fold 1", "'1': two numbers with a slash between them are needed, as in 1/5"),
             ("--validation-fraction 1", "validation fraction must be above 0 and below 1, got 1"),
             ("--validation-fraction 0.6 --test-fraction 0.4", "must leave clips to train on"),
-            ("--kernal 7", "No such option '--kernal'. Did you mean '--kernel'?"),
-            ("--dropuot 0.4", "the model cnn has no option 'dropuot'; its options: dropout (float, default 0.3)"),
-            ("--dropout much", "option dropout must be a finite number, got 'much'"),
-            ("--dropout", "option --dropout needs a value"),
+            ("--kernal 7", "there is no option --kernal; did you mean --kernel?"),
+            ("--dropuot 0.4", "there is no option --dropuot; did you mean --dropout?"),
+            ("--depth 4", "there is no option --depth (see tracker run --help)"),
+            ("--dropout much", "'--dropout': option dropout must be a finite number, got 'much'"),
+            ("--dropout", "'--dropout' requires an argument"),
             ("--model vgg", "there is no model 'vgg'; the models: cnn"),
-            ("genres/", "unexpected argument 'genres/'"),
+            ("genres/", "unexpected extra argument(s) (genres/)"),
+            ("--experiment a --lr 1 --experiment b", "--experiment is given 2 times, give it once"),
         ],
     )
     def test_of_run_is_told_in_one_line(self, tracker: Tracker, words: str, said: str) -> None:
@@ -68,7 +70,7 @@ class TestWrongUsage:
     def test_of_an_unknown_command_is_told_in_one_line(self, tracker: Tracker) -> None:
         result = tracker("rnu")
         assert result.status == 2
-        assert "No such command 'rnu'" in one_line(result)
+        assert "there is no command 'rnu'; did you mean run?" in one_line(result)
 
 
 class TestDatasets:

@@ -119,7 +119,7 @@ class TestWhichRuns:
         result = tracker("compare", "k3", four[0])
         assert (result.status, result.out) == (2, "")
         assert result.err == (
-            f"tracker compare: 'k3' and '{four[0]}' mean the same run, {four[0]}: give two "
+            f"tracker compare: 'k3' and '{four[0]}' are the same run, {four[0]}: name two different runs "
             "(see tracker compare --help)\n"
         )
 

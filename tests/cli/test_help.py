@@ -7,11 +7,13 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import pytest
+import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from tests.running import FULL, TRACKER, needs_full
-from tracker.cli import tracker as group
+from tracker.cli import app
 
 if TYPE_CHECKING:
     from tests.running import Tracker
@@ -19,16 +21,16 @@ if TYPE_CHECKING:
 README = Path(__file__).parents[2] / "README.md"
 
 
-def commands(of: click.Group = group, words: tuple[str, ...] = ()) -> list[tuple[str, click.Command]]:
+def commands(of: TyperGroup, words: tuple[str, ...] = ()) -> dict[str, TyperCommand]:
     """Return every command that does something, with the words that call it."""
-    found: list[tuple[str, click.Command]] = []
+    found: dict[str, TyperCommand] = {}
     for name, command in of.commands.items():
         path = (*words, name)
-        found += commands(command, path) if isinstance(command, click.Group) else [(" ".join(path), command)]
+        found |= commands(command, path) if isinstance(command, TyperGroup) else {" ".join(path): command}
     return found
 
 
-COMMANDS = dict(commands())
+COMMANDS = commands(typer.main.get_command(app))
 
 
 @pytest.mark.parametrize("words", COMMANDS)
@@ -39,9 +41,8 @@ class TestHelp:
         assert f"  tracker {words}" in result.out.split("Example")[1]
 
     def test_explains_every_option(self, words: str) -> None:
-        unexplained = [
-            param.name for param in COMMANDS[words].params if isinstance(param, click.Option) and not param.help
-        ]
+        command = COMMANDS[words].make_context(words, [], resilient_parsing=True).command
+        unexplained = [param.name for param in command.params if isinstance(param, TyperOption) and not param.help]
         assert unexplained == []
 
     def test_is_of_a_command_that_the_readme_names(self, words: str) -> None:

@@ -11,44 +11,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+import typer
+import typer.main
 
-from tracker import __version__
-from tracker.cli.compare import compare
+from tracker.cli import compare, data, next, repair, report, resume, run, runs, sync, ui  # noqa: A004, F401  (each adds its command to the app)
+from tracker.cli.app import app
 from tracker.cli.console import complain, why_failed
-from tracker.cli.data import data
-from tracker.cli.next import next_command
-from tracker.cli.repair import repair
-from tracker.cli.report import report
-from tracker.cli.resume import close, resume
-from tracker.cli.run import run
-from tracker.cli.runs import runs
-from tracker.cli.sync import sync
-from tracker.cli.ui import ui
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DONE, NOT_DONE, WRONG_USAGE = 0, 1, 2
-
-
-_EXAMPLES = """
-\b
-Example:
-  tracker run --kernel 7 --plateau 0.3,10
-  tracker report > REPORT.md
-"""
-
-
-@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, message="tracker %(version)s")
-def tracker() -> None:
-    """Train audio classifiers, log every run to MLflow, and write the comparison."""
-
-
-for command in (run, report, next_command, compare, runs, resume, close, sync, repair, ui, data):
-    tracker.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _open_closed() -> None:
-    """Let what is said go nowhere where who called has closed a stream (``>&-``)."""
+    """Send output to /dev/null if the caller closed stdout or stderr (``>&-``)."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (it stays open to the end)
@@ -66,16 +40,17 @@ def _open_closed() -> None:
 
 def _status(arguments: Sequence[str] | None) -> int:
     try:
-        status = tracker.main(arguments, prog_name="tracker", standalone_mode=False)
+        status = typer.main.get_command(app).main(arguments, prog_name="tracker", standalone_mode=False)
         sys.stdout.flush()
-    except click.UsageError as error:
-        words = error.ctx.command_path if error.ctx else "tracker"
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        words = context.command_path if context else "tracker"
         complain(f"{error.format_message()} (see {words} --help)", who=words)
         return WRONG_USAGE
     except TrackerError as error:
         complain(str(error))
         return NOT_DONE
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         complain("interrupted")
         return NOT_DONE
     except BrokenPipeError:

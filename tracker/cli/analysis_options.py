@@ -1,15 +1,16 @@
-"""What the commands that conclude from runs are asked, alike: `report`, `compare` and `next` must give one answer."""
+"""The options that `report`, `compare` and `next` share, so that all three answer the same question."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import inspect
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-import click
+import typer
 
 from tracker.cli.console import warn
-from tracker.cli.options import store_options
+from tracker.cli.options import DEFAULT_EXPERIMENT, Experiment, TrackingUri, between_0_and_1
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,101 +18,108 @@ if TYPE_CHECKING:
     from tracker.recording.read_runs import ExperimentRuns
     from tracker.report import Report
 
-_OPTIONS = (
-    click.option(
-        "--metric", metavar="NAME", help="The metric to compare.  [default: the experiment's, or val_accuracy]"
-    ),
-    click.option(
-        "--minimise/--maximise",
-        default=None,
-        help="Whether less of the metric is better.  [default: by its name: losses and errors fall, the rest rises]",
-    ),
-    click.option(
-        "--alpha",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        default=0.05,
-        show_default=True,
-        help="How often a difference may be claimed where there is none, 0 to 1.",
-    ),
-    click.option(
-        "--margin",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        default=0.05,
-        show_default=True,
-        help="The difference of accuracy that does not matter, 0 to 1.",
-    ),
-)
+_PANEL = "Analysis"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Of which runs it is asked, by which metric they are compared, and how strictly.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisOptions:
+    """Which runs are compared, by which metric, and how strictly: each field is an option of the command line."""
 
-    Parameters
-    ----------
-    experiment : str
-    tracking_uri, metric : str or None
-    minimise : bool or None
-    alpha, margin : float
-        As in `build_report`.
-    """
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default="the experiment's, or val_accuracy",
+            help="The metric to compare.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    minimise: Annotated[
+        bool | None,
+        typer.Option(
+            "--minimise/--maximise",
+            show_default="by its name: lower for losses and errors, else higher",
+            help="Whether a lower or a higher value of the metric is better.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    alpha: Annotated[
+        float,
+        typer.Option(
+            parser=between_0_and_1,
+            metavar="FLOAT",
+            help="Significance level (accepted false-positive rate), between 0 and 1.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = 0.05
+    margin: Annotated[
+        float,
+        typer.Option(
+            parser=between_0_and_1,
+            metavar="FLOAT",
+            help="Equivalence margin: smallest accuracy difference that matters, between 0 and 1.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = 0.05
+    experiment: Experiment = DEFAULT_EXPERIMENT
+    tracking_uri: TrackingUri = None
 
-    experiment: str
-    tracking_uri: str | None
-    metric: str | None
-    minimise: bool | None
-    alpha: float
-    margin: float
-
-    def metric_of(self, held: ExperimentRuns) -> str | None:
+    def metric_of(self, experiment: ExperimentRuns) -> str | None:
         """Return the metric asked for, else the experiment's own."""
-        return self.metric or held.tags.get("tracker.metric")
+        return self.metric or experiment.tags.get("tracker.metric")
 
 
-def question_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a question and of the store; the command takes them as one `question`."""
+def with_analysis_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the analysis options to a command, which takes them as one `analysis`."""
+    names = [field.name for field in fields(AnalysisOptions)]
 
     @functools.wraps(command)
-    def asked(*arguments: Any, **values: Any) -> Any:
-        named = {name: values.pop(name) for name in Question.__dataclass_fields__}
-        return command(*arguments, question=Question(**named), **values)
+    def called(**values: Any) -> Any:
+        analysis = AnalysisOptions(**{name: values.pop(name) for name in names})
+        return command(**values, analysis=analysis)
 
-    found = store_options(asked)
-    for option in reversed(_OPTIONS):
-        found = option(found)
-    return found
+    hints = get_type_hints(AnalysisOptions, include_extras=True)
+    shared = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(AnalysisOptions)
+    ]
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "analysis"]
+    called.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+    return called
 
 
-def read_runs(question: Question, *, by_epoch: bool = False) -> ExperimentRuns:
-    """Read the runs that it is asked of, and warn of what is broken among them.
+def read_runs(analysis: AnalysisOptions, *, by_epoch: bool = False) -> ExperimentRuns:
+    """Read the runs to compare, and warn of what cannot be read.
 
     Parameters
     ----------
-    question : Question
+    analysis : AnalysisOptions
     by_epoch : bool
-        Whether what models said after each epoch is read too: two runs and next steps are told without it.
+        Whether the predictions after each epoch are read too; comparisons and next steps do without.
     """
     from tracker.recording.locations import find_store
     from tracker.recording.read_runs import load_runs
     from tracker.store import BY_EPOCH_RUNS
 
-    held = load_runs(find_store(question.tracking_uri), question.experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
-    for problem in held.problems:
+    store = find_store(analysis.tracking_uri)
+    experiment = load_runs(store, analysis.experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
+    for problem in experiment.problems:
         warn(problem)
-    return held
+    return experiment
 
 
-def report_on(held: ExperimentRuns, question: Question) -> Report:
+def report_on(experiment: ExperimentRuns, analysis: AnalysisOptions) -> Report:
     """Conclude from runs what is asked."""
     from tracker.recording.suggestions import here
     from tracker.report import build_report
 
     return build_report(
-        held.name,
-        held.runs,
-        metric=question.metric_of(held),
-        minimise=question.minimise,
-        alpha=question.alpha,
-        margin=question.margin,
-        where=here(question.tracking_uri),
+        experiment.name,
+        experiment.runs,
+        metric=analysis.metric_of(experiment),
+        minimise=analysis.minimise,
+        alpha=analysis.alpha,
+        margin=analysis.margin,
+        where=here(analysis.tracking_uri),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import click
+import typer
 
-from tracker.cli.analysis_options import Question, question_options, read_runs
+from tracker.cli.analysis_options import AnalysisOptions, read_runs, with_analysis_options
+from tracker.cli.app import Command, app
 from tracker.cli.console import say, show, table
+from tracker.cli.options import RunName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,24 +29,21 @@ Examples:
 _SHORT_ID = 8
 
 
-@click.command(epilog=_EXAMPLES, short_help="Compare two runs clip by clip.")
-@click.argument("first", metavar="RUN")
-@click.argument("second", metavar="RUN")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="For a terminal, for programs (every clip), or for GitHub.",
-)
-@question_options
-def compare(*, first: str, second: str, form: str, question: Question) -> None:
-    """Compare two runs clip by clip: what they differ in, what can be concluded, and the clips that only one has right.
-
-    RUN is a run's id, a unique beginning of one, or a name, as `tracker runs` lists them.
-    """
-    comparison = _compared(first, second, question)
+@app.command(cls=Command, epilog=_EXAMPLES, short_help="Compare two runs clip by clip.")
+@with_analysis_options
+def compare(
+    context: typer.Context,
+    *,
+    first: RunName,
+    second: RunName,
+    form: Annotated[
+        Literal["table", "json", "markdown"],
+        typer.Option("--format", help="For a terminal, for programs (every clip), or for GitHub."),
+    ] = "table",
+    analysis: AnalysisOptions,
+) -> None:
+    """Compare two runs: how they differ, what can be concluded, and the clips that only one gets correct."""
+    comparison = _compared(context, first, second, analysis)
     from tracker import render
 
     if form == "table":
@@ -54,26 +53,24 @@ def compare(*, first: str, second: str, form: str, question: Question) -> None:
     say(write(comparison), end="")
 
 
-def _compared(first: str, second: str, question: Question) -> Comparison:
+def _compared(context: typer.Context, first: str, second: str, analysis: AnalysisOptions) -> Comparison:
     from tracker.recording.suggestions import here
     from tracker.report import build_comparison
     from tracker.runs.find import find_run
 
-    held = read_runs(question)
+    held = read_runs(analysis)
     one, other = find_run(held.runs, first), find_run(held.runs, second)
     if one is other:
-        raise click.UsageError(
-            f"{first!r} and {second!r} mean the same run, {one.run_id}: give two", click.get_current_context()
-        )
+        context.fail(f"{first!r} and {second!r} are the same run, {one.run_id}: name two different runs")
     return build_comparison(
         held.name,
         held.runs,
         (one.run_id, other.run_id),
-        metric=question.metric_of(held),
-        minimise=question.minimise,
-        alpha=question.alpha,
-        margin=question.margin,
-        where=here(question.tracking_uri),
+        metric=analysis.metric_of(held),
+        minimise=analysis.minimise,
+        alpha=analysis.alpha,
+        margin=analysis.margin,
+        where=here(analysis.tracking_uri),
     )
 
 

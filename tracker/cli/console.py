@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
+import typer
 
 from tracker.errors import TrackerError
 from tracker.recording.reporter import epoch_summary
@@ -52,7 +52,7 @@ def complain(message: str, who: str = "tracker") -> None:
 def notice(message: str) -> None:
     """Say in one line what is being done or has been noticed; nobody needs to hear it."""
     try:
-        click.echo(plain(message), err=True)
+        typer.echo(plain(message), err=True)
     except OSError:
         _silence(sys.stderr)
 
@@ -71,7 +71,7 @@ def say(result: str, end: str = "\n") -> None:
         If it takes nothing more.
     """
     with _results():
-        click.echo(result + end, nl=False)
+        typer.echo(result + end, nl=False)
 
 
 def show(*parts: str | Table) -> None:

@@ -1,11 +1,11 @@
 """``tracker data``: the built-in demo set as files."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Annotated
 
-import click
+import typer
 
+from tracker.cli.app import SETTINGS, Command, Group, app
 from tracker.cli.console import say
 
 _EXAMPLES = """
@@ -16,20 +16,26 @@ Example:
 """
 
 
-@click.group()
-def data() -> None:
+data_app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+
+@data_app.callback(invoke_without_command=True, epilog=_EXAMPLES)
+def data(context: typer.Context) -> None:
     """Make and look at datasets."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
 
 
-@data.command(epilog=_EXAMPLES)
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--artists", type=click.IntRange(min=2), default=10, show_default=True, help="Artists of each genre.")
-@click.option("--clips", type=click.IntRange(min=1), default=3, show_default=True, help="Clips of each artist.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=1, max=600), default=30.0, show_default=True, help="Length of a clip."
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the whole set.")
-def demo(folder: Path, artists: int, clips: int, seconds: float, seed: int) -> None:
+@data_app.command(cls=Command, epilog=_EXAMPLES)
+def demo(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it.")],
+    artists: Annotated[int, typer.Option(min=2, metavar="INT", help="Artists of each genre.")] = 10,
+    clips: Annotated[int, typer.Option(min=1, metavar="INT", help="Clips of each artist.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, max=600, metavar="FLOAT", help="Length of a clip.")] = 30.0,
+    seed: Annotated[int, typer.Option(min=0, metavar="INT", help="Seed of the whole set.")] = 0,
+) -> None:
     """Write the synthetic demo set to FOLDER as audio files; prints the path of its manifest."""
     from tracker.cli.console import counting
     from tracker.data.demo import write_demo

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import click
+import typer
 
-from tracker.cli.analysis_options import Question, question_options, read_runs, report_on
+from tracker.cli.analysis_options import AnalysisOptions, read_runs, report_on, with_analysis_options
+from tracker.cli.app import Command, app
 from tracker.cli.console import notice, say
 
 if TYPE_CHECKING:
@@ -22,24 +23,28 @@ Examples:
 """
 
 
-@click.command("next", epilog=_EXAMPLES, short_help="Print the commands that would settle what is open.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["sh", "json"]),
-    default="sh",
-    show_default=True,
-    help="Commands for a shell, one a line, or the same for programs, with what they settle.",
+@app.command(
+    "next",
+    cls=Command,
+    epilog=_EXAMPLES,
+    short_help="Print the commands that would settle what is open.",
 )
-@question_options
-def next_command(*, form: str, question: Question) -> None:
+@with_analysis_options
+def next_command(
+    *,
+    form: Annotated[
+        Literal["sh", "json"],
+        typer.Option("--format", help="Commands for a shell, one a line, or JSON with what each would settle."),
+    ] = "sh",
+    analysis: AnalysisOptions,
+) -> None:
     """Print the fewest commands that would settle what the report leaves open, one a line, ready to pipe into sh.
 
-    What each is for, and about how long it takes, is said on standard error.
+    Standard error says what each is for and about how long it takes.
     """
     from tracker.next_steps.steps import why_no_step
 
-    report = report_on(read_runs(question), question)
+    report = report_on(read_runs(analysis), analysis)
     steps = report.next_steps
     if not steps:
         notice(why_no_step(report.conclusions) if report.entries else "There is no finished run to go on from.")

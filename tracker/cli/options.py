@@ -1,83 +1,60 @@
-"""Options and types that several commands share."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+import os
+from typing import Annotated
 
-import click
+import typer
 
-from tracker.recording.locations import DEFAULT_EXPERIMENT
+from tracker.cli.completion import experiments, runs
 
-if TYPE_CHECKING:
-    from tracker.runs import Fold, Plateau
+DEFAULT_EXPERIMENT = "tracker"
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+_PANEL = "Runs"
 
-
-class PlateauType(click.ParamType["Plateau"]):
-    """``FACTOR,PATIENCE``: what the learning rate is multiplied by, and after how many epochs."""
-
-    name = "FACTOR,PATIENCE"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Plateau:
-        """Read ``0.3,10``; anything else is wrong usage."""
-        from tracker.runs import Plateau
-
-        factor, comma, patience = value.partition(",")
-        try:
-            if not comma:
-                raise ValueError("two numbers with a comma between are needed, as in 0.3,10")
-            return Plateau(_number(factor, float, "factor"), _number(patience, int, "patience"))
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-
-
-class FoldType(click.ParamType["Fold"]):
-    """``K/N``: hold out part K of N."""
-
-    name = "K/N"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Fold:
-        """Read ``1/5``; anything else is wrong usage."""
-        from tracker.runs import Fold
-
-        number, slash, count = value.partition("/")
-        try:
-            if not slash:
-                raise ValueError("two numbers with a slash between are needed, as in 1/5")
-            return Fold(_number(number, int, "fold"), _number(count, int, "number of folds"))
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-
-
-Number = TypeVar("Number", int, float)
-
-
-def _number(text: str, kind: type[Number], what: str) -> Number:
-    try:
-        return kind(text)
-    except ValueError:
-        sort = "a whole number" if kind is int else "a number"
-        raise ValueError(f"the {what} must be {sort}, got {text!r}") from None
-
-
-def uri_option(command: Command) -> Command:
-    """Add ``--tracking-uri``."""
-    return click.option(
-        "--tracking-uri",
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
         envvar="MLFLOW_TRACKING_URI",
         metavar="URI",
-        help="The MLflow store.  [default: sqlite:///mlflow.db in this folder; environment: MLFLOW_TRACKING_URI]",
-    )(command)
+        show_default="sqlite:///mlflow.db in this folder",
+        help="The MLflow store.",
+        rich_help_panel=_PANEL,
+    ),
+]
 
-
-def store_options(command: Command) -> Command:
-    """Add ``--experiment`` and ``--tracking-uri``."""
-    return click.option(
-        "--experiment",
-        default=DEFAULT_EXPERIMENT,
-        show_default=True,
+Experiment = Annotated[
+    str,
+    typer.Option(
         metavar="NAME",
         help="The MLflow experiment that holds the runs.",
-    )(uri_option(command))
+        rich_help_panel=_PANEL,
+        autocompletion=experiments,
+    ),
+]
+
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's id, a unique beginning of it, or its name, as `tracker runs` lists them.",
+        autocompletion=runs,
+    ),
+]
+
+
+def between_0_and_1(value: str | float) -> float:
+    """Read a number above 0 and below 1."""
+    try:
+        number = float(value)
+    except ValueError:
+        raise typer.BadParameter(f"must be a number, got {value!r}") from None
+    if not 0 < number < 1:
+        raise typer.BadParameter(f"must be above 0 and below 1, got {value}")
+    return number
+
+
+def named_store(tracking_uri: str | None) -> str | None:
+    """Return the store as suggested commands must name it; None if a shell with this environment finds it anyway."""
+    return None if tracking_uri == os.environ.get("MLFLOW_TRACKING_URI") else tracking_uri

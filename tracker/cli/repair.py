@@ -1,11 +1,10 @@
-"""``tracker repair``: set a broken store aside and make it anew from the journals, or tell a moved one where it is."""
+"""``tracker repair``: rebuild a broken store from the journals, or update the paths in a moved one."""
 
 from __future__ import annotations
 
-import click
-
+from tracker.cli.app import Command, app
 from tracker.cli.console import ConsoleReporter, complain, say
-from tracker.cli.options import uri_option
+from tracker.cli.options import TrackingUri
 
 _EXAMPLES = """
 \b
@@ -15,15 +14,13 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES, short_help="Mend a broken or moved store.")
-@uri_option
-def repair(*, tracking_uri: str | None) -> int:
-    """Mend a store that is broken, gone, moved or lacks runs; prints the ids of the runs rebuilt, the new places.
+@app.command(cls=Command, epilog=_EXAMPLES, short_help="Mend a broken or moved store.")
+def repair(*, tracking_uri: TrackingUri = None) -> int:
+    """Mend a store that is broken, missing, moved or lacks runs; prints the ids of rebuilt runs and the new paths.
 
-    A broken store is moved aside and made anew from the journals in .tracker/; a run that is rebuilt has a new id.
-    In one that was moved or copied, the places of the artifacts are rewritten, so that MLflow finds them too and adds
-    to them there, and a copy of the store as it was is kept. Nothing is deleted, and a store that is well stays as it
-    is. A tracking server is only sent again what it lacks.
+    A broken store is moved aside and rebuilt from the journals in .tracker/; a rebuilt run has a new id. If the store
+    was moved or copied, the paths of its artifacts are rewritten, so that MLflow finds them too, and a copy of the old
+    store is kept. Nothing is deleted, and a healthy store is left alone. A tracking server only receives what it lacks.
     """
     from tracker.recording.locations import find_store
     from tracker.recording.repair import MovedArtifacts, repair_store

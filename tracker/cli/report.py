@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import click
+import typer
 
-from tracker.cli.analysis_options import Question, question_options, read_runs, report_on
+from tracker.cli.analysis_options import AnalysisOptions, read_runs, report_on, with_analysis_options
+from tracker.cli.app import Command, app
 from tracker.cli.console import notice, plain, say
 from tracker.errors import TrackerError
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracker.report import Report
-
-FORMATS = ("markdown", "html", "json", "summary")
 
 _EXAMPLES = """
 \b
@@ -29,48 +28,45 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="markdown",
-    show_default=True,
-    help="Markdown with figures as files, one HTML file, JSON for programs, or tables and sentences only.",
-)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write to FILE instead of standard output; links to figures are then relative to it.",
-)
-@click.option(
-    "--assets",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("reports/figures"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Where Markdown's figures are written.",
-)
-@click.option(
-    "--check",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write nothing: compare with FILE and exit with 1 and the difference where it is another.",
-)
-@click.option("--max-bytes", type=click.IntRange(min=1), help="Most bytes of a summary.  [default: no limit]")
-@question_options
+@app.command(cls=Command, epilog=_EXAMPLES, short_help="Write the comparison of an experiment's runs.")
+@with_analysis_options
 def report(
     *,
-    form: str,
-    output: Path | None,
-    assets: Path,
-    check: Path | None,
-    max_bytes: int | None,
-    question: Question,
+    form: Annotated[
+        Literal["markdown", "html", "json", "summary"],
+        typer.Option(
+            "--format",
+            help="Markdown with figures as files, one HTML file, JSON for programs, or tables and sentences only.",
+        ),
+    ] = "markdown",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE",
+            show_default="standard output",
+            help="Write to FILE; links to figures are then relative to it.",
+        ),
+    ] = None,
+    assets: Annotated[
+        Path, typer.Option(file_okay=False, metavar="FOLDER", help="Where Markdown's figures are written.")
+    ] = Path("reports/figures"),
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Compare with FILE instead of writing; print a diff and exit 1 if they differ.",
+        ),
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=1, metavar="INT", show_default="no limit", help="Maximum size of a summary.")
+    ] = None,
+    analysis: AnalysisOptions,
 ) -> int:
     """Write the comparison of an experiment's runs."""
-    content = report_on(read_runs(question, by_epoch=True), question)
+    content = report_on(read_runs(analysis, by_epoch=True), analysis)
     target = check or output
     text, files = _rendered(content, form, assets, target.parent if target else Path(), max_bytes)
     if check:

@@ -1,13 +1,15 @@
-"""``tracker resume`` and ``tracker close``: go on with an interrupted run, or end it as it is."""
+"""``tracker resume`` and ``tracker close``: continue an interrupted run, or end it as it is."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-import click
+import typer
 
+from tracker.cli.app import Command, app
 from tracker.cli.console import ConsoleReporter, say
-from tracker.cli.options import uri_option
+from tracker.cli.options import RunName, TrackingUri
 
 _RESUME_EXAMPLES = """
 \b
@@ -23,29 +25,28 @@ Example:
   tracker close 3f2a9c41
 """
 
-_gone_option = click.option(
-    "--gone",
-    is_flag=True,
-    help="Its process is gone: to be said of a run that was begun on another host, which cannot be asked from here.",
-)
+_Gone = Annotated[
+    bool, typer.Option("--gone", help="Treat the run as dead. Needed if it was started on another machine.")
+]
 
 
-@click.command(epilog=_RESUME_EXAMPLES, short_help="Go on with an interrupted run.")
-@click.argument("run")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Where the data is now, if it was moved; it must be the same.  [default: where it was]",
-)
-@click.option("--offline", is_flag=True, help="Leave the store alone, until `tracker sync`.")
-@_gone_option
-@uri_option
-def resume(*, run: str, data: Path | None, offline: bool, gone: bool, tracking_uri: str | None) -> None:
-    """Go on with an interrupted run after its last finished epoch, to the same end; prints the run's id.
-
-    RUN is a run's id, the beginning of one, or its name.
-    """
+@app.command(cls=Command, epilog=_RESUME_EXAMPLES, short_help="Continue an interrupted run.")
+def resume(
+    *,
+    run: RunName,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            show_default="where it was",
+            help="Where the data is now, if it was moved; it must be unchanged.",
+        ),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Don't contact the store until `tracker sync`.")] = False,
+    gone: _Gone = False,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Continue an interrupted run after its last finished epoch, with the same result; prints the run's id."""
     from tracker.recording.locations import find_store
     from tracker.recording.resume import resume_run
 
@@ -53,15 +54,9 @@ def resume(*, run: str, data: Path | None, offline: bool, gone: bool, tracking_u
     say(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
 
 
-@click.command(epilog=_CLOSE_EXAMPLES, short_help="End an interrupted run as it is.")
-@click.argument("run")
-@_gone_option
-@uri_option
-def close(*, run: str, gone: bool, tracking_uri: str | None) -> None:
-    """End a run whose process is gone as killed, with the epochs that it has; prints the run's id.
-
-    RUN is a run's id, the beginning of one, or its name.
-    """
+@app.command(cls=Command, epilog=_CLOSE_EXAMPLES, short_help="End an interrupted run as it is.")
+def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None) -> None:
+    """Mark an interrupted run as killed, keeping the epochs it has; prints the run's id."""
     from tracker.recording.locations import find_store
     from tracker.recording.resume import close_run
 

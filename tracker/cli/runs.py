@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import click
+import typer
 
+from tracker.cli.app import Command, app
 from tracker.cli.console import notice, say, show, table, warn
-from tracker.cli.options import store_options
-from tracker.cli.suggested_commands import named_store
-from tracker.recording.locations import SHORT_ID
+from tracker.cli.options import DEFAULT_EXPERIMENT, Experiment, TrackingUri, named_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,12 +32,13 @@ Examples:
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-@click.command(epilog=_EXAMPLES, short_help="List the runs.")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to list."
-)
-@store_options
-def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
+@app.command(cls=Command, epilog=_EXAMPLES, short_help="List the runs.")
+def runs(
+    *,
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
+    experiment: Experiment = DEFAULT_EXPERIMENT,
+    tracking_uri: TrackingUri = None,
+) -> None:
     """List the runs: the options that differ, accuracy or other primary metric, best and stop epoch, status and age."""
     from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message
     from tracker.recording.read_runs import load_runs
@@ -57,9 +57,9 @@ def runs(*, form: str, experiment: str, tracking_uri: str | None) -> None:
         show(_table(study, now=time.time_ns() // 1_000_000))
     for run in held.runs:
         if run.status == INTERRUPTED:
-            notice(interrupted_message(run.name, run.run_id, named_store()))
+            notice(interrupted_message(run.name, run.run_id, named_store(tracking_uri)))
         elif HOST_TAG in run.tags:
-            notice(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], named_store()))
+            notice(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], named_store(tracking_uri)))
 
 
 def _record(study: Study, position: int) -> dict[str, object]:
@@ -102,6 +102,8 @@ def _table(study: Study, now: int) -> Table:
 
 
 def _columns(study: Study, now: int) -> Iterator[_Column]:
+    from tracker.recording.locations import SHORT_ID
+
     found, design = study.results, study.design
     runs = [outcome.run for outcome in found]
     yield _Column("run", [run.run_id[:SHORT_ID] for run in runs], numeric=False)

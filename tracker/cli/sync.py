@@ -1,12 +1,10 @@
-"""``tracker sync``: send what was logged while the store was away."""
+"""``tracker sync``: send runs logged while the store was away."""
 
 from __future__ import annotations
 
-import click
-
+from tracker.cli.app import Command, app
 from tracker.cli.console import complain, notice, say
-from tracker.cli.options import uri_option
-from tracker.cli.suggested_commands import named_store
+from tracker.cli.options import TrackingUri, named_store
 
 _EXAMPLES = """
 \b
@@ -16,12 +14,11 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES, short_help="Send what was logged while the store was away.")
-@uri_option
-def sync(*, tracking_uri: str | None) -> int:
-    """Send every run that is kept in this folder and not in its store yet, whole; prints their ids.
+@app.command(cls=Command, epilog=_EXAMPLES, short_help="Send runs logged while the store was away.")
+def sync(*, tracking_uri: TrackingUri = None) -> int:
+    """Send the runs of this folder that are not in their store yet; prints their ids.
 
-    It may be called as often as one likes, and ended at any moment: the next time goes on where it ended.
+    It can be interrupted and repeated: the next call continues where this one stopped.
     """
     from tracker.recording.locations import find_store, interrupted_message
     from tracker.recording.uploader import JournalProblem, sync_runs
@@ -39,7 +36,7 @@ def sync(*, tracking_uri: str | None) -> int:
             notice(f"run {result.name} is being sent by another process")
         else:
             if result.journal.state == "interrupted":
-                notice(interrupted_message(result.name, result.journal.id, named_store()))
+                notice(interrupted_message(result.name, result.journal.id, named_store(tracking_uri)))
             say(result.run_id)
     if not results:
         notice("every run is in its store")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import click
+from typing import Annotated
 
+import typer
+
+from tracker.cli.app import Command, app
 from tracker.cli.console import notice, say
+from tracker.cli.options import TrackingUri
 
 _EXAMPLES = """
 \b
@@ -13,15 +17,12 @@ Example:
 """
 
 
-@click.command(epilog=_EXAMPLES, short_help="Start MLflow's UI on the runs.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=5000, show_default=True, help="Port on 127.0.0.1.")
-@click.option(
-    "--tracking-uri",
-    envvar="MLFLOW_TRACKING_URI",
-    metavar="URI",
-    help="The MLflow store.  [default: sqlite:///mlflow.db in this folder; environment: MLFLOW_TRACKING_URI]",
-)
-def ui(*, port: int, tracking_uri: str | None) -> int:
+@app.command(cls=Command, epilog=_EXAMPLES, short_help="Start MLflow's UI on the runs.")
+def ui(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65_535, metavar="INT", help="Port on 127.0.0.1.")] = 5000,
+    tracking_uri: TrackingUri = None,
+) -> int:
     """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
     from tracker.recording.locations import find_store
 

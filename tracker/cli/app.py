@@ -1,0 +1,168 @@
+"""The Typer application: how help is laid out, and what a mistyped word is answered with.
+
+Help is plain text rather than Rich's panels: it reads the same in a terminal, a pipe and a file, and importing Rich for
+it would take longer than all the rest.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from tracker import __version__
+from tracker.cli.console import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from typer._click import Context, HelpFormatter, Parameter
+
+_NEAR = 0.75
+"""Similarity, 0 to 1, from which a mistyped word is taken for another: ``kernal`` has 0.83 with ``kernel``."""
+
+_PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")
+"""What Typer puts around a default that is given in words."""
+
+_PANELS = {
+    "Train": ("run", "resume", "close", "data"),
+    "Look at the results": ("report", "next", "compare", "runs", "ui"),
+    "Take care of the store": ("sync", "repair"),
+}
+"""The commands, in the order of the help."""
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class Command(TyperCommand):
+    """Groups options by panel, refuses an option that is given twice, and knows what a mistyped one may have meant."""
+
+    def aliases(self, context: Context) -> Mapping[str, Sequence[str]]:
+        """Return other names that a person may know an option by: the flags that each of them stands for."""
+        return {flag: [flag] for param in self.get_params(context) for flag in (*param.opts, *param.secondary_opts)}
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse a command line; its mistakes name the option."""
+        if ctx.resilient_parsing:  # a line that is being completed
+            return super().parse_args(ctx, args)
+        try:
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+        except typer.TyperException as error:
+            flag = getattr(error, "option_name", None)
+            if flag is None or not hasattr(error, "possibilities"):
+                ctx.fail(error.format_message())
+            ctx.fail(f"there is no option {flag}{did_you_mean(flag, self.aliases(ctx))}")
+        for param, times in Counter(given).items():
+            if times > 1 and param.param_type_name == "option" and not param.multiple:
+                ctx.fail(f"{' / '.join((*param.opts, *param.secondary_opts))} is given {times} times, give it once")
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write a section for each panel of options."""
+        format_panels(self.get_params(ctx), ctx, formatter)
+
+
+class Group(TyperGroup):
+    """Shows its help if it is called without a command, and knows what a mistyped one may have meant."""
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> Any:
+        """Return the command that is called."""
+        name = args[0]
+        if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"there is no command {name!r}{did_you_mean(name, {known: [known] for known in self.commands})}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command that is called; Ctrl-C is not an exit status among others."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Abort from error
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write a section for each panel of commands, then for each panel of options."""
+        grouped = {title: [name for name in names if name in self.commands] for title, names in _PANELS.items()}
+        rest = self.commands.keys() - {name for names in grouped.values() for name in names}
+        panels = grouped | {"Commands": sorted(rest)}
+        short = {name: command.get_short_help_str(limit=80) for name, command in self.commands.items()}
+        _write({title: [(name, short[name]) for name in names] for title, names in panels.items() if names}, formatter)
+        format_panels(self.get_params(ctx), ctx, formatter)
+
+
+def format_panels(params: Iterable[Parameter], context: Context, formatter: HelpFormatter) -> None:
+    """Write one section for each panel of parameters, in the order in which the panels first appear."""
+    panels: dict[str, list[tuple[str, str]]] = {}
+    for param in params:
+        if isinstance(param, TyperArgument):
+            panels.setdefault("Arguments", []).append((param.display_name_raw, param.help or ""))
+        elif record := param.get_help_record(context):
+            title: str = getattr(param, "rich_help_panel", None) or "Options"
+            panels.setdefault(title, []).append((record[0], _PARENTHESES.sub(r"\1", record[1])))
+    _write(panels, formatter)
+
+
+def _write(panels: Mapping[str, Sequence[tuple[str, str]]], formatter: HelpFormatter) -> None:
+    for title, rows in panels.items():
+        with formatter.section(title):
+            formatter.write_dl(rows)
+
+
+def did_you_mean(word: str, known: Mapping[str, Sequence[str]]) -> str:
+    """Return ``; did you mean --kernel?`` for a mistyped word, or nothing if none is near.
+
+    Parameters
+    ----------
+    word : str
+    known : mapping of str to sequence of str
+        What each known name stands for.
+    """
+    near = _near(word, {_plain(name): meant for name, meant in known.items()})
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _near(word: str, known: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Return what a word may mean: a known name, part of one, or one that is spelt much like it."""
+    plain = _plain(word)
+    if plain in known:
+        return known[plain]
+    within = [name for name in known if set(plain.split("-")) <= set(name.split("-"))]
+    swapped = [name for name in known if sorted(name) == sorted(plain)]
+    like = within or swapped or difflib.get_close_matches(plain, known, n=1, cutoff=_NEAR)
+    return tuple(dict.fromkeys(meant for name in like for meant in known[name]))
+
+
+def _plain(name: str) -> str:
+    return name.strip("-").lower().replace("_", "-")
+
+
+_EXAMPLES = """
+\b
+Example:
+  tracker run --kernel 7 --plateau 0.3,10
+  tracker report > REPORT.md
+"""
+
+app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001  (Typer passes it by position)
+    if asked:
+        say(f"tracker {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True, epilog=_EXAMPLES)
+def tracker(
+    context: typer.Context,
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Train audio classifiers, log every run to MLflow, and write the comparison."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
