@@ -5,18 +5,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.wording import (
+    age,
     change_words,
     count,
+    counted,
     duration,
     listing,
+    logged_cell,
+    loss_cell,
     losses,
+    p_number,
     p_text,
     percent,
+    percent_bounds_cell,
+    percent_cell,
     percent_interval,
+    percent_interval_cell,
+    percent_number_cell,
     points,
+    points_cell,
     points_interval,
+    points_interval_cell,
+    rate_cell,
     rate_text,
     round_number,
+    seconds_cell,
+    seconds_number_cell,
+    short_loss,
+    some,
+    whole_cell,
 )
 
 
@@ -125,3 +142,142 @@ class TestOthers:
         assert change_words("plateau", "off", "0.3x10") == "a plateau of factor 0.3 and patience 10 instead of none"
         assert change_words("early_stopping_patience", "off", "15") == "early-stopping patience 15 instead of none"
         assert change_words("learning_rate", "off", "0.004453152026462822") == "learning rate 0.00445 instead of none"
+
+
+class TestWholeCell:
+    def test_parts_thousands(self) -> None:
+        assert whole_cell(9_950) == "9,950"
+
+    def test_marks_what_is_not_known(self) -> None:
+        assert whole_cell(None) == "–"
+
+
+class TestLossCell:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0.40432727, "0.4043"),
+            (0.0, "0.0000"),
+            (1e-5, "1e−05"),
+            (-0.5, "−0.5000"),
+            (float("nan"), "not finite"),
+            (None, "–"),
+        ],
+    )
+    def test_keeps_the_digits_that_tell_runs_apart(self, value: float | None, text: str) -> None:
+        assert loss_cell(value) == text
+
+
+class TestRateCell:
+    def test_writes_no_exponent_and_no_float32_noise(self) -> None:
+        assert rate_cell(2.9999999242136255e-05) == "0.00003"
+
+
+class TestLoggedCell:
+    def test_keeps_every_digit(self) -> None:
+        assert logged_cell(0.40432727336883545) == "0.40432727336883545"
+
+
+class TestPercentCell:
+    @pytest.mark.parametrize(
+        ("share", "text"),
+        [
+            (0.0, "0.0 %"),
+            (1.0, "100.0 %"),
+            (25 / 30, "83.3 %"),
+            (0.9999, "over 99.9 %"),
+            (0.0001, "under 0.1 %"),
+            (None, "–"),
+        ],
+    )
+    def test_has_one_digit(self, share: float | None, text: str) -> None:
+        assert percent_cell(share) == text
+
+    @settings(derandomize=True, max_examples=200)
+    @given(st.floats(0, 1, exclude_min=True, exclude_max=True))
+    def test_is_never_a_false_nothing_or_all(self, share: float) -> None:
+        assert percent_cell(share) not in {"0.0 %", "100.0 %"}
+
+
+class TestPercentIntervalCell:
+    def test_gives_the_unit_once(self) -> None:
+        assert percent_interval_cell((0.6644, 0.9266)) == "66.4 to 92.7 %"
+
+
+class TestColumnCells:
+    def test_have_their_unit_in_the_head(self) -> None:
+        assert percent_number_cell(0.8333) == "83.3"
+        assert percent_bounds_cell((0.6644, 0.9999)) == "66.4–over 99.9"
+
+    @pytest.mark.parametrize(
+        ("value", "text"), [(0.01, "under 0.1"), (4.23, "4.2"), (78.4, "78"), (7_512.0, "7,512"), (None, "–")]
+    )
+    def test_of_seconds_are_never_a_false_nothing(self, value: float | None, text: str) -> None:
+        assert seconds_number_cell(value) == text
+
+
+class TestPointsCell:
+    @pytest.mark.parametrize(("difference", "text"), [(1 / 30, "+3.3 points"), (-0.2, "−20 points"), (0.0, "0 points")])
+    def test_has_a_sign(self, difference: float, text: str) -> None:
+        assert points_cell(difference) == text
+
+
+class TestPointsIntervalCell:
+    def test_gives_the_unit_once(self) -> None:
+        assert points_interval_cell((-0.12, 0.18)) == "−12 to +18 points"
+
+
+class TestSecondsCell:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0.0, "under 0.1 s"), (0.04, "under 0.1 s"), (4.23, "4.2 s"), (74.4, "74 s"), (99.6, "1 min 40 s"),
+            (725.0, "12 min 5 s"), (7_500.0, "2 h 5 min"), (float("inf"), "–"), (None, "–"),
+        ],
+    )  # fmt: skip
+    def test_is_never_a_false_nothing(self, value: float | None, text: str) -> None:
+        assert seconds_cell(value) == text
+
+
+class TestShortLoss:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [(0.37062, "0.371"), (0.0, "0.000"), (1e-5, "1e-05"), (90_000.0, "9e+04"), (None, "–"), (float("inf"), "inf")],
+    )
+    def test_keeps_three_digits(self, value: float | None, text: str) -> None:
+        assert short_loss(value) == text
+
+
+class TestCounted:
+    def test_counts_in_figures(self) -> None:
+        assert [counted(number, "epoch") for number in (0, 1, 3)] == ["0 epochs", "1 epoch", "3 epochs"]
+
+
+class TestSome:
+    def test_joins_five_names_and_counts_the_rest(self) -> None:
+        assert some("abcde") == "a, b, c, d, e"
+        assert some("abcdefg") == "a, b, c, d, e and 2 more"
+
+
+class TestAge:
+    @pytest.mark.parametrize(
+        ("milliseconds", "text"),
+        [(-5, "0 s"), (900, "0 s"), (59_999, "59 s"), (60_000, "1 min"), (7_200_000, "2 h"), (200_000_000, "2 d")],
+    )
+    def test_is_in_the_largest_unit(self, milliseconds: int, text: str) -> None:
+        assert age(milliseconds) == text
+
+
+class TestPNumber:
+    @pytest.mark.parametrize(
+        ("p_value", "sign", "text"),
+        [
+            (0.07, "=", "0.070"),
+            (0.0004, "=", "< 0.001"),
+            (1.0, "≤", "1.0"),
+            (0.5, "≥", "≥ 0.500"),
+            (0.0004, "≥", "≥ 0.0004"),
+        ],
+    )
+    def test_leaves_out_an_equals_sign_only(self, p_value: float, sign: str, text: str) -> None:
+        assert p_number(p_value, 0.05, sign) == text

@@ -1,6 +1,9 @@
-"""How numbers, runs, options and levels are said: the one place where a sentence's figures are rounded.
+"""Numbers, runs, options and levels as text: the one place where anything is rounded for a reader.
 
-Nothing is ever rounded to a false 0 or 100 %, nor a p-value across the level that it is held against.
+Sentences round for reading (`percent`, `points`); cells of tables keep the digits that set two runs apart
+(`percent_cell`, `loss_cell`). Where a unit is written once for two numbers, or stands in a column's head, the number
+alone comes from `percent_number`, `points_number` or `p_number`. Nothing is rounded to a false 0 or 100 %, nor a
+p-value across its significance level.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ MINUS = "−"
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _LONGEST_NUMBER = 8
+_FEW = 5
+_AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _MOST_NAMED = 12
 """Runs that are named one by one."""
 
@@ -63,29 +68,50 @@ class Wording:
         """Return ``p = 0.070``; with ``≥`` rounded down and with ``≤`` up, so that it stays true."""
         return p_text(p_value, self.alpha, sign)
 
+    def p_again(self, p_value: float) -> str:
+        """Return a p-value that follows another: ``0.070``, or ``p < 0.001`` with its sign."""
+        text = p_number(p_value, self.alpha)
+        return text if text[0].isdigit() else f"p {text}"
+
     def corrected(self, p_value: float, p_adjusted: float | None, of_what: str) -> str:
         """Return a p-value, and what it becomes in its family where that differs."""
         if p_adjusted is None or p_adjusted == p_value:
             return self.p(p_value)
-        return f"{self.p(p_value)}, {self.p(p_adjusted).removeprefix('p = ')} among {of_what}"
+        return f"{self.p(p_value)}, {self.p_again(p_adjusted)} among {of_what}"
 
 
 def p_text(p_value: float, alpha: float, sign: str = "=") -> str:
-    """Return a p-value with as many digits as keep it on its side of `alpha`; ``p < 0.001`` below that."""
+    """Return a p-value with as many digits as keep it on its side of `alpha`: ``p = 0.070``, or ``p < 0.001``."""
+    text = p_number(p_value, alpha, sign)
+    return f"p = {text}" if text[0].isdigit() else f"p {text}"
+
+
+def p_number(p_value: float, alpha: float, sign: str = "=") -> str:
+    """Return the same without ``p =``, for a column: ``0.070``; any other sign stays: ``< 0.001``, ``≥ 0.5``."""
+    front = "" if sign == "=" else f"{sign} "
     if p_value < min(0.001, alpha) and sign != "≥":
-        return "p < 0.001" if alpha >= 0.001 else f"p {sign} {p_value:.1e}"
+        return "< 0.001" if alpha >= 0.001 else f"{front}{p_value:.1e}"
     if p_value == 1:
-        return "p = 1.0"
+        return "1.0"
     digits = 3
     while digits < 12 and not _on_its_side(_rounded(p_value, digits, sign), p_value, alpha):
         digits += 1
-    return f"p {sign} {_rounded(p_value, digits, sign):.{digits}f}"
+    return f"{front}{_rounded(p_value, digits, sign):.{digits}f}"
 
 
 def points(difference: float) -> str:
     """Return the size of a difference of accuracies as ``3.3 points``; never a false 0."""
-    text = _points(abs(difference))
+    text = points_number(difference)
     return f"{text} point" if text == "1" else f"{text} points"
+
+
+def points_number(difference: float) -> str:
+    """Return the size in points alone: whole from ten on, to a tenth below, to one digit where that would be 0."""
+    size = abs(100 * difference)
+    if size < 0.095:
+        return number_text(float(f"{size:.1g}"))
+    whole = round(size, 1) >= 10 or abs(size - round(size)) < 1e-9
+    return f"{size:.0f}" if whole else f"{size:.1f}"
 
 
 def points_interval(interval: Interval) -> str:
@@ -93,20 +119,26 @@ def points_interval(interval: Interval) -> str:
     return " to ".join(_signed(end) for end in interval)
 
 
-def percent(share: float) -> str:
-    """Return a share as ``83 %``; never a false 0 or 100 %."""
-    if 0 < share < 0.001:
-        return "under 0.1 %"
-    if 0.999 < share < 1:
-        return "over 99.9 %"
-    digits = 1 if (0 < share < 0.01 or 0.99 < share < 1) else 0
-    return f"{100 * share:.{digits}f} %"
+def percent(fraction: float) -> str:
+    """Return a fraction as ``83 %``; never a false 0 or 100 %."""
+    return f"{percent_number(fraction)} %"
+
+
+def percent_number(fraction: float, digits: int | None = None) -> str:
+    """Return a fraction in percent without the sign; by default whole, or to a tenth near 0 and 100."""
+    if 0 < fraction < 0.001:
+        return "under 0.1"
+    if 0.999 < fraction < 1:
+        return "over 99.9"
+    if digits is None:
+        digits = 1 if (0 < fraction < 0.01 or 0.99 < fraction < 1) else 0
+    return f"{100 * fraction:.{digits}f}"
 
 
 def percent_interval(interval: Interval) -> str:
     """Return ``66 to 93 %``."""
-    low, high = (percent(end) for end in interval)
-    return f"{low.removesuffix(' %')} to {high}"
+    low, high = interval
+    return f"{percent_number(low)} to {percent(high)}"
 
 
 NONE = "–"
@@ -116,6 +148,18 @@ NONE = "–"
 def whole_cell(value: int | None) -> str:
     """Return a count or an epoch for a table."""
     return NONE if value is None else f"{value:,}"
+
+
+def short_loss(value: float | None) -> str:
+    """Return a loss for a figure: three decimals, or three significant digits if it is very large or small."""
+    if value is None or not math.isfinite(value):
+        return NONE if value is None else str(value)
+    return f"{value:.3f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
+
+
+def curve_cell(value: float | None, digits: int) -> str:
+    """Return a curve's value at an epoch: so many decimals, or as many significant digits if it is very small."""
+    return "not finite" if value is None else f"{value:.{digits}g}" if abs(value) < 1e-3 else f"{value:.{digits}f}"
 
 
 def loss_cell(value: float | None) -> str:
@@ -133,23 +177,65 @@ def rate_cell(value: float) -> str:
     return number_text(float(f"{value:.6g}"))
 
 
-def percent_cell(share: float | None) -> str:
-    """Return a share for a table, as ``83.3 %``."""
-    if share is None or not math.isfinite(share):
-        return NONE
-    if 0 < share < 0.001:
-        return "under 0.1 %"
-    if 0.999 < share < 1:
-        return "over 99.9 %"
-    return f"{100 * share:.1f} %"
+def logged_cell(value: float | None) -> str:
+    """Return a metric with every digit that was logged."""
+    return NONE if value is None else repr(float(value))
+
+
+def fixed_cell(value: float | None, digits: int) -> str:
+    """Return a number with so many decimals."""
+    return NONE if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def digits_apart(values: Sequence[float]) -> int:
+    """Return how many decimals set values apart that differ: four at least, fewer if all of them end in 0."""
+    different = len(set(values))
+    apart = (digits for digits in range(4, 9) if len({f"{value:.{digits}f}" for value in values}) == different)
+    digits = next(apart, 9)
+    while digits and all(f"{value:.{digits}f}".endswith("0") for value in values):
+        digits -= 1
+    return digits
+
+
+def percent_cell(fraction: float | None) -> str:
+    """Return a fraction for a table, as ``83.3 %``."""
+    number = percent_number_cell(fraction)
+    return number if number == NONE else f"{number} %"
+
+
+def percent_number_cell(fraction: float | None) -> str:
+    """Return the same for a column with the unit in its head."""
+    return NONE if fraction is None or not math.isfinite(fraction) else percent_number(fraction, 1)
 
 
 def percent_interval_cell(interval: Interval | None) -> str:
-    """Return the interval of a share for a table, as ``66.4 to 92.7 %``."""
-    if interval is None:
+    """Return the interval of a fraction for a table, as ``66.4 to 92.7 %``."""
+    return NONE if interval is None else f"{percent_number_cell(interval[0])} to {percent_cell(interval[1])}"
+
+
+def percent_bounds_cell(interval: Interval | None) -> str:
+    """Return the same for a column with the unit in its head, as ``66.4–92.7``."""
+    return NONE if interval is None else "–".join(percent_number_cell(end) for end in interval)
+
+
+def seconds_cell(value: float | None) -> str:
+    """Return a duration in one unit or two: ``under 0.1 s``, ``4.2 s``, ``74 s``, ``12 min 5 s``, ``2 h 5 min``."""
+    if value is None or not math.isfinite(value):
         return NONE
-    low, high = (percent_cell(end) for end in interval)
-    return f"{low.removesuffix(' %')} to {high}"
+    if value < 99.5:
+        return f"{seconds_number_cell(value)} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 100:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(round(value / 60), 60)
+    return f"{hours:,} h {minutes} min"
+
+
+def seconds_number_cell(value: float | None) -> str:
+    """Return a duration in seconds for a column with the unit in its head."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    return "under 0.1" if value < 0.1 else f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
 
 
 def points_cell(difference: float | None) -> str:
@@ -177,6 +263,17 @@ def count(number: int, what: str, plural: str | None = None) -> str:
     return f"{number_word(number)} {what if number == 1 else plural or what + 's'}"
 
 
+def counted(number: int, what: str) -> str:
+    """Return ``1 epoch``, ``3 epochs``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def some(names: Sequence[str]) -> str:
+    """Join the first five names, and count the rest."""
+    rest = len(names) - _FEW
+    return ", ".join(names[:_FEW]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def number_word(number: int) -> str:
     """Return ``two`` for 2; figures above ten."""
     return _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
@@ -184,10 +281,15 @@ def number_word(number: int) -> str:
 
 def round_number(number: int) -> str:
     """Return a large number to two digits: ``about 2,200``; up to 20 as it is."""
+    return number_word(number) if number <= 20 else f"about {round_up(number)}"
+
+
+def round_up(number: int) -> str:
+    """Return a large number rounded up to two digits: ``2,200``; up to 20 as it is."""
     if number <= 20:
         return number_word(number)
     unit = 10 ** (len(str(number)) - 2)
-    return f"about {math.ceil(number / unit) * unit:,}"
+    return f"{math.ceil(number / unit) * unit:,}"
 
 
 def losses(*values: float) -> tuple[str, ...]:
@@ -211,6 +313,13 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"about {seconds:.0f} s"
     return f"about {seconds / 60:.0f} min" if seconds < 100 * 60 else f"about {seconds / 3600:.1f} h"
+
+
+def age(milliseconds: int) -> str:
+    """Return a stretch of time in its largest unit: ``3 d``."""
+    seconds = max(0, milliseconds // 1_000)
+    size, unit = next((age for age in _AGES if seconds >= age[0]), (1, "s"))
+    return f"{seconds // size} {unit}"
 
 
 def listing(items: Sequence[str], join: str = "and") -> str:
@@ -256,22 +365,13 @@ def _rounded(p_value: float, digits: int, sign: str) -> float:
 
 
 def _on_its_side(shown: float, p_value: float, alpha: float) -> bool:
-    """Tell whether a rounded p-value says the same of `alpha` as the whole one, and is not a false 0 or 1."""
+    """Return whether a rounded p-value says the same of `alpha` as the whole one, and is not a false 0 or 1."""
     return (shown <= alpha) == (p_value <= alpha) and 0 < shown < 1
 
 
 def _signed(difference: float) -> str:
-    text = _points(abs(difference))
+    text = points_number(difference)
     return text if text == "0" else f"{MINUS if difference < 0 else '+'}{text}"
-
-
-def _points(size: float) -> str:
-    """Return a size in points: whole from ten on, to a tenth below, and to one digit where that would be a false 0."""
-    size *= 100
-    if size < 0.095:
-        return number_text(float(f"{size:.1g}"))
-    whole = round(size, 1) >= 10 or abs(size - round(size)) < 1e-9
-    return f"{size:.0f}" if whole else f"{size:.1f}"
 
 
 def wording_of(study: Study) -> Wording:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.figures.style import label, short, signed, wrapped
+from tracker.figures.style import label, wrapped
 
 
 class TestLabel:
@@ -30,18 +30,3 @@ class TestWrapped:
 
     def test_breaks_a_word_that_is_too_long(self) -> None:
         assert wrapped("x" * 50, 20, lines=3) == f"{'x' * 20}\n{'x' * 20}\n{'x' * 10}"
-
-
-class TestSigned:
-    @pytest.mark.parametrize(("difference", "text"), [(0.2, "+20 points"), (-0.2, "−20 points"), (0.0, "0 points")])
-    def test_says_the_direction(self, difference: float, text: str) -> None:
-        assert signed(difference) == text
-
-
-class TestShort:
-    @pytest.mark.parametrize(
-        ("value", "text"),
-        [(0.37062, "0.371"), (0.0, "0.000"), (1e-5, "1e-05"), (90_000.0, "9e+04"), (None, "–"), (float("inf"), "inf")],
-    )
-    def test_keeps_three_digits(self, value: float | None, text: str) -> None:
-        assert short(value) == text

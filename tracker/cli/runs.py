@@ -29,8 +29,6 @@ Examples:
   tracker runs --format json
 """
 
-_AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-
 
 @app.command(cls=Command, epilog=_EXAMPLES, short_help="List the runs.")
 def runs(
@@ -103,6 +101,7 @@ def _table(study: Study, now: int) -> Table:
 
 def _columns(study: Study, now: int) -> Iterator[_Column]:
     from tracker.recording.locations import SHORT_ID
+    from tracker.wording import age
 
     found, design = study.results, study.design
     runs = [outcome.run for outcome in found]
@@ -116,7 +115,7 @@ def _columns(study: Study, now: int) -> Iterator[_Column]:
     yield _Column("best", [_text(outcome.best_epoch) for outcome in found])
     yield _Column("stop", [_text(outcome.stop_epoch) for outcome in found])
     yield _Column("status", [_status(run) for run in runs], numeric=False)
-    yield _Column("age", [_age(now - run.started) if run.started is not None else "" for run in runs])
+    yield _Column("age", [age(now - run.started) if run.started is not None else "" for run in runs])
 
 
 def _right(found: RunResult) -> str:
@@ -125,7 +124,7 @@ def _right(found: RunResult) -> str:
 
 def _scores(found: Sequence[RunResult]) -> list[str]:
     """Return the primary metric with the digits that set the runs apart."""
-    from tracker.render.numbers import digits_apart
+    from tracker.wording import digits_apart
 
     scores = [outcome.score for outcome in found]
     digits = digits_apart([score for score in scores if score is not None])
@@ -144,10 +143,3 @@ def _is_sent(run: Run) -> bool:
 
 def _text(value: int | None) -> str:
     return "" if value is None else str(value)
-
-
-def _age(milliseconds: int) -> str:
-    """Return a stretch of time in its largest unit."""
-    seconds = max(0, milliseconds // 1_000)
-    size, unit = next((age for age in _AGES if seconds >= age[0]), _AGES[-1])
-    return f"{seconds // size} {unit}"

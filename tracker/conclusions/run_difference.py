@@ -370,7 +370,7 @@ def _evidence_text(conclusion: Conclusion, details: RunDifference, wording: Word
         low, high = details.p_range
         if low == high:
             return f"{interval}; exact McNemar {wording.p(high)}, whichever clips it is"
-        p_values = f"{wording.p(low)} to {wording.p(high).removeprefix('p = ')}"
+        p_values = f"{wording.p(low)} to {wording.p_again(high)}"
         return f"{interval}; exact McNemar {p_values}, by which clips it is"
     corrected = wording.corrected(conclusion.p_value, conclusion.p_adjusted, f"the {details.family:,} pairs of runs")
     return f"{interval}; {conclusion.method} {corrected}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
 from tracker.conclusions.families import folded
-from tracker.wording import capitalised, count, percent, points, round_number
+from tracker.wording import capitalised, count, percent, points, points_number, round_number, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,12 +124,11 @@ def _detectable_text(details: SampleSize) -> str:
             f"{points(high)} would be found about four times in five, smaller ones less often, and one of a single "
             f"clip would take {round_number(most)} clips."
         )
-    fewest_points, most_points = points(high if low is None else low), points(high)
-    span = f"{fewest_points.removesuffix(' points')} to {most_points}" if fewest_points != most_points else most_points
+    span = _points_span(high if low is None else low, high)
     return (
         f"A true difference of {span}, depending on how often two models disagree, would be found about four times in "
         f"five, and one of a single clip would take {round_number(fewest)} to "
-        f"{round_number(most).removeprefix('about ')} clips."
+        f"{round_up(most)} clips."
     )
 
 
@@ -162,9 +161,13 @@ def _smallest_text(conclusions: Sequence[Conclusion]) -> str:
     shown = sorted(difference for difference in smallest if difference is not None)
     if len(shown) < len(smallest):
         return "cannot show any difference between two models reliably"
-    low, high = points(shown[0]), points(shown[-1])
-    span = high if low == high else f"{low.removesuffix(' points')} to {high}, set by set"
-    return f"cannot reliably show a difference between two models below {span}"
+    by_set = ", set by set" if points(shown[0]) != points(shown[-1]) else ""
+    return f"cannot reliably show a difference between two models below {_points_span(shown[0], shown[-1])}{by_set}"
+
+
+def _points_span(low: float, high: float) -> str:
+    """Return ``4 to 16 points``, or what both ends are rounded to."""
+    return points(high) if points(low) == points(high) else f"{points_number(low)} to {points(high)}"
 
 
 KIND = Kind(

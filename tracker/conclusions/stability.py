@@ -13,7 +13,7 @@ from tracker.conclusions.planned_runs import further_seeds
 from tracker.statistics.repetitions import accuracy_over_seeds
 from tracker.study.metrics import LOSS
 from tracker.study.run_results import are_numbers
-from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, points
+from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, percent_number, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,7 +73,7 @@ class Spread(Details):
         mean, runs = percent(self.mean), f"{capitalised(wording.runs(conclusion.runs))} repeat one configuration"
         if not self.deviation:
             return f"{runs}: each has {mean} of clips right{interval}."
-        low, high = percent(self.lowest).removesuffix(" %"), percent(self.highest)
+        low, high = percent_number(self.lowest), percent(self.highest)
         scatter = f"a standard deviation of {points(self.deviation)} from seed to seed"
         return f"{runs}: {low} to {high} of clips right, {mean} on average{interval}, with {scatter}."
 
@@ -106,7 +106,7 @@ class OneSeed(Details):
         change = change_words(self.changed, self.from_, self.to)
         return (
             f"The effect of {change} hangs on one seed: without {wording.runs(conclusion.runs)} it is no longer "
-            f"detected ({wording.p(self.p_without)} instead of {wording.p(self.p_value).removeprefix('p = ')})."
+            f"detected ({wording.p(self.p_without)} instead of {wording.p_again(self.p_value)})."
         )
 
 

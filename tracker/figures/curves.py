@@ -32,15 +32,13 @@ from tracker.figures.style import (
     paper,
     place,
     png,
-    short,
     style,
     wrapped,
     write,
 )
 from tracker.report import Picture
-from tracker.runs import number_text
 from tracker.study.run_results import is_fraction
-from tracker.wording import percent
+from tracker.wording import NONE, curve_cell, percent, rate_cell, short_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -244,7 +242,7 @@ def _remarks(axes: tuple[Axes, ...], trace: Trace) -> list[Artist]:
     where = f"at epoch {trace.best_epoch}"
     beyond = _beyond(trace, axes[0].get_ylim()[1])
     drawn = [
-        *_remark(axes[0], f"lowest {short(loss)} {where}" if loss is not None else ""),
+        *_remark(axes[0], f"lowest {short_loss(loss)} {where}" if loss is not None else ""),
         *_remark(axes[0], beyond, y=0.93, va="top", color=VERMILION),
         *_remark(axes[0], "" if any(trace.losses) else _MISSING, y=0.5),
     ]
@@ -265,7 +263,7 @@ def _beyond(trace: Trace, limit: float) -> str:
     if lost is not None:
         return f"not finite from epoch {lost}"
     highest = max((np.nanmax(finite(curve)) for curve in trace.losses if curve is not None), default=0.0)
-    return f"up to {short(highest)}, cut off" if highest > limit else ""
+    return f"up to {short_loss(highest)}, cut off" if highest > limit else ""
 
 
 def _legend(figure: Figure, traces: Sequence[Trace]) -> None:
@@ -299,8 +297,8 @@ def finding(trace: Trace) -> str:
         return f"{who}'s curves over {trace.stop_epoch} epochs; no validation loss was logged."
     last = at(trace.val_loss, trace.stop_epoch)
     return (
-        f"{who}'s validation loss is lowest at epoch {trace.best_epoch}, {short(lowest)}, "
-        f"and {short(last)} at the last epoch, {trace.stop_epoch}."
+        f"{who}'s validation loss is lowest at epoch {trace.best_epoch}, {short_loss(lowest)}, "
+        f"and {short_loss(last)} at the last epoch, {trace.stop_epoch}."
     )
 
 
@@ -312,7 +310,7 @@ def finding_of_all(traces: Sequence[Trace]) -> str:
     if not lowest:
         return f"{what}; no validation loss was logged."
     best = min(lowest, key=lambda name: lowest[name])
-    return f"{what}: the lowest validation loss is {best}'s, {short(lowest[best])}."
+    return f"{what}: the lowest validation loss is {best}'s, {short_loss(lowest[best])}."
 
 
 def table(trace: Trace) -> Table:
@@ -334,7 +332,7 @@ def table_of_all(traces: Sequence[Trace]) -> Table:
 
 def _told(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
     """Return a table without the columns in which nothing was logged."""
-    kept = [place for place in range(len(header)) if any(row[place] not in ("–", "") for row in rows)]
+    kept = [place for place in range(len(header)) if any(row[place] not in (NONE, "") for row in rows)]
     return tuple(header[place] for place in kept), tuple(tuple(row[place] for place in kept) for row in rows)
 
 
@@ -343,20 +341,20 @@ def _summary(trace: Trace) -> tuple[str, ...]:
     accuracy = at(trace.val_accuracy, best)
     return (
         trace.name,
-        "–" if best is None else str(best),
+        NONE if best is None else str(best),
         _cell(trace.val_loss, best),
         _accuracy(accuracy),
-        "–" if last is None else str(last),
+        NONE if last is None else str(last),
         _cell(trace.val_loss, last),
-        ", ".join(map(str, trace.drops)) or "–",
+        ", ".join(map(str, trace.drops)) or NONE,
     )
 
 
 def _accuracy(value: float | None) -> str:
     """Write an accuracy in percent, one that is no share of clips as it was logged."""
     if value is None:
-        return "–"
-    return percent(value) if is_fraction(value) else short(value)
+        return NONE
+    return percent(value) if is_fraction(value) else short_loss(value)
 
 
 def _epochs(trace: Trace) -> list[int]:
@@ -378,11 +376,10 @@ def _mark(trace: Trace, epoch: int) -> str:
 
 def _rate(trace: Trace, epoch: int) -> str:
     rate = at(trace.rate, epoch)
-    return "–" if rate is None else number_text(float(f"{rate:.6g}"))
+    return NONE if rate is None else rate_cell(rate)
 
 
 def _cell(curve: Curve | None, epoch: int | None, digits: int = 3) -> str:
     if curve is None or epoch not in curve.epochs:
-        return "–"
-    value = at(curve, epoch)
-    return "not finite" if value is None else f"{value:.{digits}g}" if abs(value) < 1e-3 else f"{value:.{digits}f}"
+        return NONE
+    return curve_cell(at(curve, epoch), digits)

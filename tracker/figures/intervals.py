@@ -25,13 +25,22 @@ from tracker.figures.style import (
     paper,
     place,
     png,
-    signed,
     style,
     wrapped,
     write,
 )
 from tracker.report import Picture
-from tracker.wording import MINUS, p_text, percent, percent_interval, points, points_interval
+from tracker.wording import (
+    MINUS,
+    p_number,
+    p_text,
+    percent,
+    percent_interval,
+    percent_number,
+    points,
+    points_cell,
+    points_interval,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,10 +128,10 @@ def _finding(known: Sequence[tuple[RunEntry, Accuracy]]) -> str:
         f"run {other.number}" for other, accuracy in known if accuracy.fraction == most.fraction and other is not entry
     ]
     also = f", as is {equal[0]}" if len(equal) == 1 else f", as are {len(equal)} others" if equal else ""
-    low, high = percent_interval(most.interval).split(" to ")
+    low, high = most.interval
     return (
         f"Run {entry.number} is right on the most validation clips, {most.correct} of {most.n}{also}; "
-        f"its 95 % interval reaches from {low} to {high}."
+        f"its 95 % interval reaches from {percent_number(low)} to {percent(high)}."
     )
 
 
@@ -267,13 +276,13 @@ def _difference_finding(rows: Sequence[Difference]) -> str:
         largest = max(rows, key=lambda row: abs(row.estimate))
         return (
             f"None of {len(rows)} differences is supported; the largest, {largest.name}, is "
-            f"{signed(largest.estimate)}, interval {points_interval(largest.interval)} points."
+            f"{points_cell(largest.estimate)}, interval {points_interval(largest.interval)} points."
         )
-    names = ", ".join(f"{row.name} by {signed(row.estimate)}" for row in supported[:3])
+    names = ", ".join(f"{row.name} by {points_cell(row.estimate)}" for row in supported[:3])
     more = f" and {len(supported) - 3} more" if len(supported) > 3 else ""
     return f"{len(supported)} of {len(rows)} differences are supported: {names}{more}."
 
 
 def _cells(row: Difference, alpha: float) -> tuple[str, ...]:
-    p_value = "–" if row.p_value is None else p_text(row.p_value, alpha).removeprefix("p = ").removeprefix("p ")
-    return row.name, signed(row.estimate), f"{points_interval(row.interval)} points", p_value, row.verdict
+    p_value = "–" if row.p_value is None else p_number(row.p_value, alpha)
+    return row.name, points_cell(row.estimate), f"{points_interval(row.interval)} points", p_value, row.verdict

@@ -15,7 +15,6 @@ Words and numbers on a figure: other people's names made drawable, numbers as a 
 from __future__ import annotations
 
 import io
-import math
 from functools import cache
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from PIL import Image
-
-from tracker.wording import MINUS, points
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -166,18 +163,6 @@ def label(text: str, length: int) -> str:
 def wrapped(text: str, width: int, lines: int) -> str:
     """Return a title on up to `lines` lines of `width` characters, cut with a mark."""
     return "\n".join(label(line, width) for line in wrap(text, width, max_lines=lines, placeholder=_CUT))
-
-
-def signed(difference: float) -> str:
-    """Return a difference of accuracies with its sign: ``+3.3 points``."""
-    return f"{'+' if difference > 0 else MINUS if difference else ''}{points(difference)}"
-
-
-def short(value: float | None) -> str:
-    """Write a loss: three digits after the point, or three that count where it is very large or small."""
-    if value is None or not math.isfinite(value):
-        return "–" if value is None else str(value)
-    return f"{value:.3f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
 
 
 @cache

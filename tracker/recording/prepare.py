@@ -13,7 +13,7 @@ from tracker.errors import DataError
 from tracker.features.decode import AudioFault
 from tracker.features.extract import extract
 from tracker.recording.locations import cache_folder
-from tracker.recording.reporter import some
+from tracker.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, overload
 from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, unsettled
 from tracker.recording.locations import HOST_TAG, check_not_gone, is_for, journals_folder
-from tracker.recording.reporter import some
 from tracker.runs import INTERRUPTED, UNSENT_TAG, Run
 from tracker.store import Experiment, GoneError, run_of_journal
+from tracker.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,6 @@ from tracker.errors import JournalError
 from tracker.journal.upload_state import read_delivery
 from tracker.journal.writer import JournalWriter
 from tracker.recording.prepare import identity
-from tracker.recording.reporter import counted
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
 from tracker.runs.events import (
@@ -48,6 +47,7 @@ from tracker.store import (
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
 from tracker.training.networks import find_network, network_options
+from tracker.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from tracker.errors import StoreError, TrackerError
 from tracker.journal.reader import ARTIFACTS, journals
 from tracker.recording.locations import is_for, journals_folder
-from tracker.recording.reporter import counted, some
 from tracker.recording.uploader import JournalProblem, UploadResult, drop_uploaded_artifacts, open_upload
 from tracker.runs.events import Attached, Tagged
 from tracker.store import StoreState
+from tracker.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

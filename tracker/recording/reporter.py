@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from typing import TextIO
 
@@ -116,18 +116,3 @@ def epoch_summary(epoch: Epoch) -> str:
         f"loss {metrics['loss']:.3f}  val_loss {metrics['val_loss']:.3f}  "
         f"val_accuracy {metrics['val_accuracy']:.3f}  lr {metrics['learning_rate']:.2g}"
     )
-
-
-_NAMED = 5
-"""How many things a one-line message names."""
-
-
-def some(names: Sequence[str]) -> str:
-    """Join the first few names, and count the rest."""
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def counted(number: int, what: str) -> str:
-    """Return ``1 epoch``, ``3 epochs``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

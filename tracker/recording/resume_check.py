@@ -10,9 +10,9 @@ from tracker.data.splits import manifest_text
 from tracker.journal.reader import ARTIFACTS
 from tracker.recording.prepare import identity
 from tracker.recording.recorder import ENVIRONMENT, environment_text
-from tracker.recording.reporter import some
 from tracker.store import DATASET
 from tracker.training.environment import differences
+from tracker.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

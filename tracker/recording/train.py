@@ -14,8 +14,8 @@ from tracker.journal.reader import unsettled
 from tracker.recording.locations import interrupted_message
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import Recorder, run_name
-from tracker.recording.reporter import some
 from tracker.runs import FINISHED, Run, RunPlan, number_text
+from tracker.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

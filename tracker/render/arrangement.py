@@ -10,18 +10,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
+from tracker import wording
 from tracker.conclusions import KINDS, kind_of, of_kind
 from tracker.next_steps.steps import why_no_step
-from tracker.render import numbers
-from tracker.render.sanitize import note_beginning
+from tracker.render.sanitize import note_beginning, plain
 from tracker.render.tables import (
+    correct_of,
     course,
     course_line,
     facts,
     kept_epoch,
     legend,
+    ratio,
     results,
     score_writer,
     section_columns,
@@ -42,10 +42,12 @@ from tracker.render.view import (
 from tracker.report import Note
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.options import terms_of
-from tracker.wording import capitalised, duration, listing, option_words
+from tracker.wording import NONE, capitalised, duration, listing, option_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from markupsafe import Markup
 
     from tracker.conclusions.conclusion import Conclusion, Kind, Verdict
     from tracker.render.tables import Column
@@ -186,19 +188,19 @@ def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunR
         run_id=entry.run.run_id,
         seed=_seed(entry),
         levels=tuple(level for _, level in entry.levels[:MOST_OPTIONS]),
-        ratio=numbers.ratio(accuracy),
+        ratio=ratio(accuracy),
         share=share(entry),
-        bounds=numbers.bounds(accuracy.interval if accuracy else None),
-        val_loss=numbers.loss(entry.val_loss),
-        seconds=numbers.seconds_bare(entry.seconds),
-        best_epoch=numbers.whole(entry.best_epoch),
+        bounds=plain(wording.percent_bounds_cell(accuracy.interval if accuracy else None)),
+        val_loss=plain(wording.loss_cell(entry.val_loss)),
+        seconds=plain(wording.seconds_number_cell(entry.seconds)),
+        best_epoch=plain(wording.whole_cell(entry.best_epoch)),
         kept_epoch=kept_epoch(entry),
-        stop_epoch=numbers.whole(entry.stop_epoch),
-        right=numbers.right(accuracy),
-        interval=numbers.percent_interval(accuracy.interval if accuracy else None),
-        logged_loss=numbers.logged(entry.val_loss),
-        logged_accuracy=numbers.logged(entry.val_accuracy),
-        duration=numbers.seconds(entry.seconds),
+        stop_epoch=plain(wording.whole_cell(entry.stop_epoch)),
+        right=correct_of(accuracy),
+        interval=plain(wording.percent_interval_cell(accuracy.interval if accuracy else None)),
+        logged_loss=plain(wording.logged_cell(entry.val_loss)),
+        logged_accuracy=plain(wording.logged_cell(entry.val_accuracy)),
+        duration=plain(wording.seconds_cell(entry.seconds)),
         best=best,
         linked=linked,
     )
@@ -250,15 +252,18 @@ def _span(report: Report, entries: Sequence[RunEntry]) -> Markup:
     """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, ``83.3 %``, or the primary metric."""
     known = [entry for entry in report.best_first(entries) if report.standing(entry) is not None]
     known = known if report.lower_is_better else known[::-1]
-    write = _right if report.by_accuracy else score_writer(report)
-    texts = tuple(dict.fromkeys(write(one) for one in (*known[:1], *known[-1:])))
-    if len(texts) < 2:
-        return texts[0] if texts else numbers.NONE
-    return Markup("{} to {}").format(texts[0].removesuffix(" %"), texts[1])
+    if not known:
+        return plain(NONE)
+    write = _correct if report.by_accuracy else score_writer(report)
+    first, last = write(known[0]), write(known[-1])
+    if first == last:
+        return first
+    first = _correct(known[0], wording.percent_number_cell) if report.by_accuracy else first
+    return plain(f"{first} to {last}")
 
 
-def _right(entry: RunEntry) -> Markup:
-    return numbers.ratio(entry.accuracy) if entry.accuracy else numbers.percent(entry.score)
+def _correct(entry: RunEntry, percent: Callable[[float | None], str] = wording.percent_cell) -> Markup:
+    return ratio(entry.accuracy) if entry.accuracy else plain(percent(entry.score))
 
 
 def _leaves_out(picture: Picture, entries: Sequence[RunEntry]) -> bool:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.render import numbers
+from tracker import wording
 from tracker.render.arrangement import MOST_OPTIONS, VERDICTS, run_row
 from tracker.render.jinja import markdown_environment
 from tracker.render.json_document import conclusion_record, json_text, run_record
 from tracker.render.markdown import tidy
+from tracker.render.sanitize import plain
 from tracker.render.tables import facts
 from tracker.render.view import ConclusionView, shell_line
 from tracker.study.metrics import ACCURACY, LOSS, role_of
-from tracker.wording import capitalised, option_words
+from tracker.wording import NONE, capitalised, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +138,7 @@ def view_comparison(comparison: Comparison) -> ComparisonView:
         ids=(first.run_id, second.run_id),
         differing=tuple(_levels(found) for found in (*options, *comparison.repetition)),
         more_options=len(comparison.options) - len(options),
-        results=tuple(row for row in _results(comparison) if set(row.values) != {numbers.NONE}),
+        results=tuple(row for row in _results(comparison) if set(row.values) != {NONE}),
         conclusion=_conclusion(comparison.conclusion, comparison.alpha),
         remarks=comparison.remarks,
         clips_in_common=comparison.clips_in_common,
@@ -220,16 +221,21 @@ def _results(comparison: Comparison) -> Iterator[ResultRow]:
     one, other = (run.entry for run in comparison.runs)
     first, second = run_row(one), run_row(other)
     yield ResultRow("right", (first.right, second.right))
-    if any(row.right == numbers.NONE != row.share for row in (first, second)):
+    if any(row.right == NONE != row.share for row in (first, second)):
         yield ResultRow("validation accuracy, %", (first.share, second.share))
     yield ResultRow("95 % interval", (first.interval, second.interval))
     if role_of(comparison.metric) not in _SHOWN:
-        digits = numbers.digits_apart([entry.score for entry in (one, other) if entry.score is not None])
-        yield ResultRow(comparison.metric, (numbers.fixed(one.score, digits), numbers.fixed(other.score, digits)))
+        digits = wording.digits_apart([entry.score for entry in (one, other) if entry.score is not None])
+        yield ResultRow(
+            comparison.metric,
+            (plain(wording.fixed_cell(one.score, digits)), plain(wording.fixed_cell(other.score, digits))),
+        )
     yield ResultRow("validation loss", (first.val_loss, second.val_loss))
     yield ResultRow("best epoch", (first.best_epoch, second.best_epoch))
-    if {first.kept_epoch, second.kept_epoch} != {numbers.NONE}:
-        yield ResultRow("kept epoch", (numbers.whole(one.kept_epoch), numbers.whole(other.kept_epoch)))
+    if {first.kept_epoch, second.kept_epoch} != {NONE}:
+        yield ResultRow(
+            "kept epoch", (plain(wording.whole_cell(one.kept_epoch)), plain(wording.whole_cell(other.kept_epoch)))
+        )
     yield ResultRow("stop epoch", (first.stop_epoch, second.stop_epoch))
 
 
@@ -261,11 +267,13 @@ def _clips(comparison: Comparison, right: int) -> ClipsView:
 
 
 def _clip(clip: SharedClip, right: int) -> ClipRow:
-    chances = tuple(numbers.percent(said.probability) for said in clip.said)
+    chances = tuple(plain(wording.percent_cell(said.probability)) for said in clip.said)
     return ClipRow(clip.clip, clip.label, (chances[0], chances[1]), clip.said[1 - right].predicted)
 
 
 def _class(found: ClassCount) -> ClassRow:
     return ClassRow(
-        found.name, numbers.whole(found.n), (numbers.whole(found.correct[0]), numbers.whole(found.correct[1]))
+        found.name,
+        plain(wording.whole_cell(found.n)),
+        (plain(wording.whole_cell(found.correct[0])), plain(wording.whole_cell(found.correct[1]))),
     )

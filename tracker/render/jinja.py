@@ -14,8 +14,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tracker.bundled import TEMPLATES
-from tracker.render.numbers import whole
-from tracker.render.sanitize import alt, code, fence, html_block, html_code, html_prose, note_html, note_markdown, prose
+from tracker.render.sanitize import (
+    alt,
+    code,
+    fence,
+    html_block,
+    html_code,
+    html_prose,
+    note_html,
+    note_markdown,
+    plain,
+    prose,
+)
+from tracker.wording import whole_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +82,7 @@ def _environment(finalize: Callable[[object], object] | None = None) -> Environm
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"numeric": _numeric, "whole": whole}
+    environment.filters |= {"numeric": _numeric, "whole": lambda number: plain(whole_cell(number))}
     return environment
 
 

@@ -77,6 +77,11 @@ def printable(text: str, length: int | None = None) -> str:
     return seen if length is None or len(seen) <= length else seen[: length - 1] + _CUT
 
 
+def plain(text: str) -> Markup:
+    """Return a number or words of our own, in which nothing can act, as text that may be printed as it is."""
+    return Markup(text)  # noqa: S704
+
+
 def code(text: str, length: int = NAME_LENGTH) -> Markup:
     """Return a name or value as ``<code>`` for Markdown, in which nothing of `text` can act, in a table or outside."""
     return Markup(f"<code>{_entities(printable(text, length))}</code>")  # noqa: S704

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from tracker import wording as words
+from tracker import wording
 from tracker.conclusions import kind_of
-from tracker.render import numbers
-from tracker.render.numbers import NONE
+from tracker.render.sanitize import plain
 from tracker.render.view import NOTHING, Fact
 from tracker.study.metrics import ACCURACY, LOSS, role_of
 from tracker.study.run_results import is_fraction, says_kept
+from tracker.wording import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.report import Report, RunEntry
+    from tracker.report import Accuracy, Report, RunEntry
 
 _LOGGED = ((LOSS, "validation"), (ACCURACY, "validation"))
 """What stands in a run's own section in any case."""
@@ -63,10 +63,10 @@ def table_columns(report: Report) -> tuple[Column, ...]:
 def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     """Return the columns of the table of one configuration's runs, but for number and seed; metrics as logged."""
     columns = (
-        Column("Validation Loss", lambda entry: numbers.logged(entry.val_loss), numeric=False),
-        Column("Validation Accuracy", lambda entry: numbers.logged(entry.val_accuracy), numeric=False),
+        Column("Validation Loss", lambda entry: plain(wording.logged_cell(entry.val_loss)), numeric=False),
+        Column("Validation Accuracy", lambda entry: plain(wording.logged_cell(entry.val_accuracy)), numeric=False),
         *(_of_metric(report, _logged_score) if role_of(report.metric) not in _LOGGED else ()),
-        Column("Right", _ratio),
+        Column("Right", lambda entry: ratio(entry.accuracy)),
         _interval(),
         *_course(entries),
     )
@@ -102,18 +102,18 @@ def _of_which_epoch(report: Report) -> str:
 
 def score_writer(report: Report) -> Callable[[RunEntry], Markup]:
     """Return what writes a run's value of the primary metric, with the digits that set the runs' apart."""
-    digits = numbers.digits_apart([entry.score for entry in report.entries if entry.score is not None])
-    return lambda entry: numbers.fixed(entry.score, digits)
+    digits = wording.digits_apart([entry.score for entry in report.entries if entry.score is not None])
+    return lambda entry: plain(wording.fixed_cell(entry.score, digits))
 
 
 def _of_table(report: Report) -> Iterator[Column]:
-    yield Column("Right", _ratio, primary=report.by_accuracy)
+    yield Column("Right", lambda entry: ratio(entry.accuracy), primary=report.by_accuracy)
     uncounted = report.by_accuracy and not any(entry.accuracy for entry in report.entries)
     yield Column("%", share, primary=uncounted)
     yield _interval()
     yield from _of_metric(report, score_writer(report))
     if role_of(report.metric) != (LOSS, "validation"):
-        yield Column("Loss", lambda entry: numbers.loss(entry.val_loss))
+        yield Column("Loss", lambda entry: plain(wording.loss_cell(entry.val_loss)))
     yield from _course(report.entries)
 
 
@@ -124,13 +124,13 @@ def _of_metric(report: Report, write: Callable[[RunEntry], Markup]) -> Iterator[
 
 
 def _logged_score(entry: RunEntry) -> Markup:
-    return numbers.logged(entry.score)
+    return plain(wording.logged_cell(entry.score))
 
 
 def _interval() -> Column:
     return Column(
         "95 % interval",
-        lambda entry: numbers.bounds(entry.accuracy.interval if entry.accuracy else None),
+        lambda entry: plain(wording.percent_bounds_cell(entry.accuracy.interval if entry.accuracy else None)),
         numeric=False,
         tight=True,
     )
@@ -139,10 +139,10 @@ def _interval() -> Column:
 def _course(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     apart = any(kept_epoch(entry) != NONE for entry in entries)
     return (
-        Column("Best epoch", lambda entry: numbers.whole(entry.best_epoch)),
-        *((Column("Kept epoch", lambda entry: numbers.whole(entry.kept_epoch)),) if apart else ()),
-        Column("Stop epoch", lambda entry: numbers.whole(entry.stop_epoch)),
-        Column("Seconds", lambda entry: numbers.seconds_bare(entry.seconds)),
+        Column("Best epoch", lambda entry: plain(wording.whole_cell(entry.best_epoch))),
+        *((Column("Kept epoch", lambda entry: plain(wording.whole_cell(entry.kept_epoch))),) if apart else ()),
+        Column("Stop epoch", lambda entry: plain(wording.whole_cell(entry.stop_epoch))),
+        Column("Seconds", lambda entry: plain(wording.seconds_number_cell(entry.seconds))),
     )
 
 
@@ -151,41 +151,47 @@ def _occurring(columns: Iterator[Column] | Sequence[Column], entries: Sequence[R
     yield from (column for column in columns if any(column.cell(entry) != NONE for entry in entries))
 
 
-def _ratio(entry: RunEntry) -> Markup:
-    return numbers.ratio(entry.accuracy)
+def ratio(accuracy: Accuracy | None) -> Markup:
+    """Return how many clips are correct, as ``25/30``."""
+    return plain(NONE if accuracy is None else f"{accuracy.correct}/{accuracy.n}")
+
+
+def correct_of(accuracy: Accuracy | None) -> Markup:
+    """Return how many clips are correct, as ``25 of 30``."""
+    return plain(NONE if accuracy is None else f"{accuracy.correct} of {accuracy.n}")
 
 
 def share(entry: RunEntry) -> Markup:
     """Write a run's accuracy in percent; nothing where it was logged otherwise than as a share of clips."""
     found = entry.accuracy.fraction if entry.accuracy else entry.val_accuracy
-    return numbers.percent_bare(found if is_fraction(found) else None)
+    return plain(wording.percent_number_cell(found if is_fraction(found) else None))
 
 
 def kept_epoch(entry: RunEntry) -> Markup:
     """Write whose epoch's weights were kept, where that is not the best one's."""
-    return numbers.whole(None if entry.kept_epoch == entry.best_epoch else entry.kept_epoch)
+    return plain(wording.whole_cell(None if entry.kept_epoch == entry.best_epoch else entry.kept_epoch))
 
 
 def results(report: Report, entry: RunEntry) -> tuple[Fact, ...]:
     """Return what a run came to, as logged."""
     accuracy = entry.accuracy
-    interval = numbers.percent_interval(accuracy.interval if accuracy else None)
-    counted = Markup("{}, 95 % interval {}").format(numbers.right(accuracy), interval) if accuracy else Markup()
+    interval = plain(wording.percent_interval_cell(accuracy.interval if accuracy else None))
+    counted = Markup("{}, 95 % interval {}").format(correct_of(accuracy), interval) if accuracy else Markup()
     own = role_of(report.metric) not in _LOGGED
     return (
-        *_known("Validation Loss", numbers.logged(entry.val_loss)),
-        *_known("Validation Accuracy", numbers.logged(entry.val_accuracy), counted),
-        *(_known(report.metric, numbers.logged(entry.score)) if own else ()),
+        *_known("Validation Loss", plain(wording.logged_cell(entry.val_loss))),
+        *_known("Validation Accuracy", plain(wording.logged_cell(entry.val_accuracy)), counted),
+        *(_known(report.metric, plain(wording.logged_cell(entry.score))) if own else ()),
     )
 
 
 def course(entry: RunEntry) -> tuple[Fact, ...]:
     """Return how a run's training went."""
     return (
-        *_known("Best epoch", numbers.whole(entry.best_epoch)),
+        *_known("Best epoch", plain(wording.whole_cell(entry.best_epoch))),
         *_known("Kept epoch", kept_epoch(entry)),
-        *_known("Stop epoch", numbers.whole(entry.stop_epoch)),
-        *_known(_TIME, numbers.seconds(entry.seconds)),
+        *_known("Stop epoch", plain(wording.whole_cell(entry.stop_epoch))),
+        *_known(_TIME, plain(wording.seconds_cell(entry.seconds))),
     )
 
 
@@ -211,12 +217,12 @@ def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tu
         return ()
     adjusted, raw = conclusion.p_adjusted, conclusion.p_value
     estimates = kind_of(conclusion).estimates
-    size = numbers.points(conclusion.estimate) if in_points else numbers.change(conclusion.estimate)
+    size = wording.points_cell(conclusion.estimate) if in_points else wording.change_cell(conclusion.estimate)
     found = (
         conclusion.estimate is not None and f"{estimates} {size}",
-        conclusion.interval is not None and f"95 % interval {numbers.points_interval(conclusion.interval)}",
-        raw is not None and words.p_text(raw, alpha),
-        adjusted is not None and f"adjusted {words.p_text(adjusted, alpha)}",
+        conclusion.interval is not None and f"95 % interval {wording.points_interval_cell(conclusion.interval)}",
+        raw is not None and wording.p_text(raw, alpha),
+        adjusted is not None and f"adjusted {wording.p_text(adjusted, alpha)}",
         conclusion.n is not None and f"n = {conclusion.n}",
         conclusion.method,
     )
