@@ -116,8 +116,15 @@ class TestWhere:
     )
     def test_makes_relative_data_absolute(self, made: MakeRun, data: str, expected: str) -> None:
         run = made(1, params=BASE, tags={"tracker.data": data})
-        arguments = CommandWriter("tracker", Where(data_folder="/b")).train_again(run, {}, 0)
+        arguments = CommandWriter("tracker", Where(folder="/b")).train_again(run, {}, 0)
         assert arguments == ("tracker", "run", "--data", expected, "--kernel", "3", "--lr", "0.001")
+
+    @pytest.mark.parametrize(("model", "expected"), [("nets/mine.py", "/b/nets/mine.py"), ("/a/mine.py", "/a/mine.py")])
+    def test_makes_the_file_of_a_network_absolute(self, made: MakeRun, model: str, expected: str) -> None:
+        arguments = CommandWriter("tracker", Where(folder="/b")).train_again(
+            made(1, params=BASE | {"model": model}), {}, 0
+        )
+        assert arguments[:4] == ("tracker", "run", "--model", expected)
 
     def test_names_the_store_last(self, made: MakeRun) -> None:
         arguments = CommandWriter("mine", Where("sqlite:////b/mlflow.db")).train_again(made(1, params=BASE), {}, 0)

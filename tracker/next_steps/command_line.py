@@ -29,6 +29,7 @@ _DATA_VARIABLE = next(entry.environment for entry in RUN_OPTIONS if entry.name =
 _SPECTROGRAM = Spectrogram().params()
 
 _MODEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MODEL_FILE = re.compile(r".+\.py")
 _NETWORK_OPTION = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -41,14 +42,14 @@ class Where:
     ----------
     tracking_uri : str or None
         The store's; None if it is the default one here.
-    data_folder : str or None
-        The absolute path that relative paths of data start from; None if that is the current folder.
+    folder : str or None
+        The absolute path that relative paths of data and networks start from; None if that is the current folder.
     data_in_environment : bool
         Whether the environment names data, which would replace the demo set.
     """
 
     tracking_uri: str | None = None
-    data_folder: str | None = None
+    folder: str | None = None
     data_in_environment: bool = False
 
 
@@ -90,6 +91,8 @@ class CommandWriter:
             return None
         terms = terms_of(run.params)
         levels = {**dict(terms.levels), **(dict(terms.split) if split is None else split), **changes}
+        if _MODEL_FILE.fullmatch(levels.get("model", "")):
+            levels["model"] = self._path(levels["model"])
         try:
             return (
                 *self._start(data or run.tags.get("tracker.data", DEMO)),
@@ -109,9 +112,10 @@ class CommandWriter:
         if data == DEMO:
             unset = ("env", f"{_DATA_VARIABLE}=") if self.where.data_in_environment else ()
             return (*unset, "tracker", "run")
-        folder = self.where.data_folder
-        path = data if folder is None or data.startswith("/") else f"{folder}/{data}"
-        return ("tracker", "run", *_pair("--data", path))
+        return ("tracker", "run", *_pair("--data", self._path(data)))
+
+    def _path(self, path: str) -> str:
+        return path if self.where.folder is None or path.startswith("/") else f"{self.where.folder}/{path}"
 
 
 def _common(levels: Mapping[str, str], role: Role) -> Iterable[str]:
@@ -126,7 +130,7 @@ def _option(entry: RunOption, level: str) -> Argv:
         if entry.always:
             raise ValueError(f"the {entry.words} is missing")
         return ()
-    if entry.name == "model" and not _MODEL.fullmatch(level):
+    if entry.name == "model" and not (_MODEL.fullmatch(level) or _MODEL_FILE.fullmatch(level)):
         raise ValueError(f"the {entry.words} must be a name, got {level!r}")
     value = entry.from_level(level)
     return _pair(entry.flag, entry.text(value)) if entry.always or value != entry.default else ()

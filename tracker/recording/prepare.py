@@ -12,6 +12,7 @@ from tracker.data.splits import fingerprint as split_fingerprint
 from tracker.errors import DataError
 from tracker.features.decode import AudioFault
 from tracker.features.extract import extract
+from tracker.next_steps.command_line import DEMO
 from tracker.recording.locations import cache_folder
 from tracker.wording import some
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from tracker.runs import Spectrogram, SplitPlan
     from tracker.training.batches import Image
 
-DEMO = "demo"
-"""What the tag `tracker.data` says of the built-in set."""
 
 MOST_FAULTY = 0.1
 """The share of clips that may be left out: more, and the dataset is not what the person thinks it is."""
@@ -37,7 +36,7 @@ class Prepared:
     Parameters
     ----------
     source : str
-        The ``--data`` given, or ``demo``.
+        What the run's tag calls the data: by default as it was given, ``demo`` for the built-in set.
     dataset : Dataset
         Without the clips that could not be used.
     split : Split

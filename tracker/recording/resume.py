@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.errors import DataError, TrackerError
@@ -10,12 +9,15 @@ from tracker.journal.process_lock import resuming
 from tracker.journal.reader import journals, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.locations import LogTarget, journals_folder, store_of
+from tracker.recording.suggestions import data_path
 from tracker.recording.uploader import send
 from tracker.runs.events import Ended
 from tracker.runs.find import find_run
 from tracker.store import note_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tracker.journal.reader import Journal
     from tracker.recording.prepare import Prepared
     from tracker.recording.reporter import Reporter
@@ -119,7 +121,7 @@ def _continue(journal: Journal, data: Path | None, reporter: Reporter, *, offlin
     plan, tags = _plan(journal), journal.started.tags
     target = LogTarget(store_of(journal), journal.folder.parent, journal.started.experiment, offline)
     target.store.check_usable()
-    prepared = _prepared(tags["tracker.data"], data, plan, reporter)
+    prepared = _prepared(data_path(tags["tracker.data"], target.journals.parent), data, plan, reporter)
     _refuse_changed(journal, plan, prepared)
     _log_start(journal, reporter)
     note = note_of(journal.started)
@@ -138,14 +140,14 @@ def _plan(journal: Journal) -> RunPlan:
         raise TrackerError(f"run {journal.started.name} cannot go on: {error}; train it anew") from error
 
 
-def _prepared(before: str, now: Path | None, plan: RunPlan, reporter: Reporter) -> Prepared:
+def _prepared(before: Path | None, now: Path | None, plan: RunPlan, reporter: Reporter) -> Prepared:
     """Prepare the data that a run was started with, where it is now."""
-    from tracker.recording.prepare import DEMO, prepare
+    from tracker.recording.prepare import prepare
 
-    if now or before == DEMO:
+    if now or before is None:
         return prepare(now, plan.split, plan.spectrogram, reporter)
     try:
-        return prepare(Path(before), plan.split, plan.spectrogram, reporter)
+        return prepare(before, plan.split, plan.spectrogram, reporter)
     except DataError as error:
         raise DataError(f"{error}; if the data was moved, say by --data PATH where it is now") from error
 

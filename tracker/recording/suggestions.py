@@ -32,7 +32,7 @@ def where_from(store: Store, folder: Path, environment: Mapping[str, str]) -> Wh
     start = store.folder.resolve() if store.folder else None
     return Where(
         tracking_uri=None if _is_known(store, folder, environment) else _CREDENTIALS.sub("", store.uri),
-        data_folder=str(start) if start and start != folder.resolve() else None,
+        folder=str(start) if start and start != folder.resolve() else None,
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),
     )
 
@@ -58,6 +58,11 @@ def data_tag(data: Path | None, store: Store, folder: Path) -> str:
     return f"./{data}" if str(data) == DEMO else str(data)
 
 
-def data_path(tag: str, store: Store, folder: Path) -> Path | None:
-    """Return the data that a run's tag names, None for the built-in set; `folder` stands in for a server's."""
-    return None if tag == DEMO else (store.folder or folder) / tag
+def data_path(tag: str, folder: Path) -> Path | None:
+    """Return the data that a run's tag names, relative to the folder of its store; None for the built-in set.
+
+    Earlier runs named data relative to the working directory, wherever the store was.
+    """
+    if tag == DEMO:
+        return None
+    return folder / tag if (folder / tag).exists() else Path(tag)

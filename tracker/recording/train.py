@@ -6,7 +6,8 @@ import math
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
@@ -14,12 +15,12 @@ from tracker.journal.reader import unsettled
 from tracker.recording.locations import interrupted_message
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import Recorder, run_name
+from tracker.recording.suggestions import data_tag
 from tracker.runs import FINISHED, Run, RunPlan, number_text
 from tracker.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
     from types import FrameType
 
     from tracker.data.dataset import Clip
@@ -68,7 +69,10 @@ def train_plans(request: TrainingRequest, reporter: Reporter) -> Iterator[str]:
     """
     target = request.target
     target.store.check_usable()
-    prepared = prepare(request.data, request.plans[0].split, request.plans[0].spectrogram, reporter)
+    prepared = replace(
+        prepare(request.data, request.plans[0].split, request.plans[0].spectrogram, reporter),
+        source=data_tag(request.data, target.store, Path.cwd()),
+    )
     _warn_of_short_clips(prepared, request.plans[0], reporter)
     for plan in request.plans:
         finished = _finished_run(target, plan, prepared) if request.reuse else None
