@@ -40,8 +40,6 @@ KINDS: tuple[Kind, ...] = (
     sample_size.KIND,
 )
 
-_BY_NAME = {kind.name: kind for kind in KINDS}
-
 
 def conclude(study: Study) -> tuple[Conclusion, ...]:
     """Draw every conclusion that the runs support, by kind, without commands and sentences."""
@@ -50,12 +48,12 @@ def conclude(study: Study) -> tuple[Conclusion, ...]:
 
 def kind_of(conclusion: Conclusion) -> Kind:
     """Return the kind of a conclusion."""
-    return _BY_NAME[conclusion.kind]
+    return next(kind for kind in KINDS if kind.name == conclusion.kind)
 
 
-def kinds_in_order(*first: KindName) -> tuple[Kind, ...]:
+def kinds(*first: KindName) -> tuple[Kind, ...]:
     """Return every kind: those named first, then the others in the report's order."""
-    return (*(_BY_NAME[name] for name in first), *(kind for kind in KINDS if kind.name not in first))
+    return tuple(sorted(KINDS, key=lambda kind: first.index(kind.name) if kind.name in first else len(first)))
 
 
 def of_kind(conclusions: Sequence[Conclusion], kind: Kind) -> tuple[Conclusion, ...]:

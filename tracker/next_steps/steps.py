@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tracker.conclusions import KINDS, kind_of, of_kind
+from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.conclusions.conclusion import OPEN
 from tracker.wording import listing
 
@@ -44,7 +44,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class _Training:
-    """A specuration to train, with all that it serves."""
+    """A configuration to train, with all that it serves."""
 
     seeds: frozenset[int] = frozenset()
     settles: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ def why_no_step(conclusions: Sequence[Conclusion]) -> str:
     conclusions : sequence of Conclusion
         All of them, with their commands.
     """
-    reasons = (why for kind in KINDS for why in kind.why_no_run(of_kind(conclusions, kind)))
+    reasons = (why for kind in kinds() for why in kind.why_no_run(of_kind(conclusions, kind)))
     return next(reasons, "No further run is suggested.")
 
 

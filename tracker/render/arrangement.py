@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker import wording
-from tracker.conclusions import KINDS, kind_of, of_kind
+from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.next_steps.steps import why_no_step
 from tracker.render.sanitize import note_beginning, plain
 from tracker.render.tables import (
@@ -100,8 +100,8 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     linked = {row.number for section in sections for row in section.rows}
     carried = {id(picture) for section in sections for picture in section.pictures}
     others = tuple(picture for picture in pictures if id(picture) not in carried)
-    kinds = {kind: found for kind in KINDS if (found := of_kind(report.conclusions, kind))}
-    numbers_of = _numbers(kinds.values())
+    by_kind = {kind: found for kind in kinds() if (found := of_kind(report.conclusions, kind))}
+    numbers_of = _numbers(by_kind.values())
     run_pictures = tuple(picture for picture in others if picture.name in _WITH_THE_TABLE)
     return ReportView(
         experiment=report.experiment,
@@ -127,7 +127,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         },
         sections=sections,
         more_sections=len(report.sections) - len(sections),
-        kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in kinds.items()),
+        kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in by_kind.items()),
         conclusion_pictures=tuple(picture for picture in others if picture.name not in _WITH_THE_TABLE),
         why_no_step=why_no_step(report.conclusions),
         steps=tuple(_step(number, step, numbers_of) for number, step in enumerate(report.next_steps, 1)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tracker.conclusions import kinds_in_order, of_kind
+from tracker.conclusions import kinds, of_kind
 from tracker.runs import INTERRUPTED, UNSENT_TAG
 from tracker.study.metrics import lower_is_better
 from tracker.wording import capitalised, count, listing
@@ -39,7 +39,7 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
     return (
         *(
             sentence
-            for kind in kinds_in_order("sample_size", "stability")
+            for kind in kinds("sample_size", "stability")
             for sentence in kind.limits(study, of_kind(conclusions, kind), wording)
         ),
         *_metric(study, wording),
@@ -146,11 +146,7 @@ def challenges(
     return (
         *_left_out(excluded, runs),
         *_unsent(runs, wording),
-        *(
-            sentence
-            for kind in kinds_in_order("stability")
-            for sentence in kind.challenges(of_kind(conclusions, kind), wording)
-        ),
+        *(sentence for kind in kinds("stability") for sentence in kind.challenges(of_kind(conclusions, kind), wording)),
     )
 
 

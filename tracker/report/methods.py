@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker import __version__
-from tracker.conclusions import kinds_in_order, of_kind
+from tracker.conclusions import kinds, of_kind
 from tracker.wording import points
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> tuple[str, ...]:
     """
     if not study.results:
         return ()
-    kinds = kinds_in_order(*_CORRECTED, "early_stopping")
-    corrected, others = kinds[: len(_CORRECTED)], kinds[len(_CORRECTED) :]
+    ordered = kinds(*_CORRECTED, "early_stopping")
+    corrected, others = ordered[: len(_CORRECTED)], ordered[len(_CORRECTED) :]
     return (
         *_accuracy(study),
-        *_sources(kinds, conclusions),
+        *_sources(ordered, conclusions),
         *(sentence for kind in corrected for sentence in kind.methods(study, of_kind(conclusions, kind))),
         _equivalence(study),
         *(sentence for kind in others for sentence in kind.methods(study, of_kind(conclusions, kind))),
@@ -81,7 +81,7 @@ def _accuracy(study: Study) -> Iterator[str]:
         )
 
 
-def _sources(kinds: Sequence[Kind], conclusions: Sequence[Conclusion]) -> Iterator[str]:
+def _sources(ordered: Sequence[Kind], conclusions: Sequence[Conclusion]) -> Iterator[str]:
     """Yield the sources of the methods that were used."""
     used = {method for conclusion in conclusions for method in (conclusion.method, *conclusion.details.methods)}
-    yield from (method.source for kind in kinds for method in kind.tests if method in used)
+    yield from (method.source for kind in ordered for method in kind.tests if method in used)

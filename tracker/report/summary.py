@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions import KINDS, of_kind
+from tracker.conclusions import kinds, of_kind
 from tracker.conclusions.best_run import BestRun
 from tracker.conclusions.overfitting import Overfitting
 
@@ -30,8 +30,8 @@ def summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
         At most five, by the kinds' rank, in the report's order.
     """
     focus, places = _focus(conclusions), {c.id: place for place, c in enumerate(conclusions)}
-    kinds = sorted((kind for kind in KINDS if kind.headline_rank), key=lambda kind: kind.headline_rank)
-    chosen = [headline for kind in kinds for headline in kind.headlines(of_kind(conclusions, kind), focus)]
+    ranked = sorted((kind for kind in kinds() if kind.headline_rank), key=lambda kind: kind.headline_rank)
+    chosen = [headline for kind in ranked for headline in kind.headlines(of_kind(conclusions, kind), focus)]
     return tuple(sorted(chosen[:MOST], key=lambda c: places[c.id]))
 
 
