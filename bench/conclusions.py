@@ -23,7 +23,7 @@ import numpy as np
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import CommandWriter
 from tracker.next_steps.steps import next_steps, with_commands
-from tracker.runs import FINISHED, Curve, Predictions, Run
+from tracker.runs import Curve, Predictions, Run, RunStatus
 from tracker.study.run_results import primary_metric
 from tracker.study.study import study_of
 from tracker.wording import wording_of
@@ -71,7 +71,7 @@ def made_run(
     return Run(
         run_id=f"{number:032x}",
         name=f"run {number}",
-        status=FINISHED,
+        status=RunStatus.FINISHED,
         params=params,
         tags={"tracker.dataset": "data", "tracker.split": "split", "tracker.validation_clips": str(len(names))},
         metrics={"best_epoch": best + 1.0, "stop_epoch": float(EPOCHS), "best_val_loss": float(losses[0, best])},

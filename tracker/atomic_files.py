@@ -1,7 +1,7 @@
-"""Files and folders that are whole or not there: written under another name, synced, moved into place.
+"""Files and folders that are complete or not there: written under another name, then moved into place.
 
-Conventions: what is being written stands in the folder of its journal as ``.<random>.tmp``, so that a kill leaves
-nothing else behind. Synced means handed to the disk, folders too: a power cut takes nothing back.
+Conventions: what is being written is called ``.<random>.tmp``, so that a killed process leaves nothing else behind.
+Durable means synced to the disk, folders too, so that a power cut loses nothing.
 """
 
 from __future__ import annotations
@@ -23,64 +23,65 @@ _REMEDIES = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room in your quota on that disk",
     errno.EFBIG: "raise the limit on the size of files (`ulimit -f`)",
-    errno.EEXIST: "give a name that is not taken",
-    errno.EACCES: "make it yours, or ask its owner for the permission",
-    errno.EPERM: "make it yours, or ask its owner for the permission",
+    errno.EEXIST: "give a name that isn't taken",
+    errno.EACCES: "make it yours, or ask its owner for permission",
+    errno.EPERM: "make it yours, or ask its owner for permission",
     errno.EROFS: "use a folder that can be written to",
 }
 
 
 @contextmanager
-def disk_errors(what: str, path: Path) -> Iterator[None]:
-    """Turn an error of the disk into one line: what cannot be done, where, why, the remedy.
+def disk_errors(action: str, path: Path) -> Iterator[None]:
+    """Turn an `OSError` into a `JournalError` of one line: what can't be done, where, why, the remedy.
 
     Parameters
     ----------
-    what : str
+    action : str
         As it reads after "cannot": ``write the journal``.
     path : Path
-
-    Raises
-    ------
-    JournalError
     """
     try:
         yield
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
-        remedy = _REMEDIES.get(error.errno or 0, "see that the disk is well and the folder there")
-        raise JournalError(f"cannot {what} {path}: {reason}; {remedy}") from error
+        remedy = _REMEDIES.get(error.errno or 0, "check that the disk works and the folder exists")
+        raise JournalError(f"cannot {action} {path}: {reason}; {remedy}") from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, over one that is there, so that a reader and a power cut meet the old one or the new one.
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file, or replace it, so that a reader and a power cut find the old content or the new.
 
     Raises
     ------
     OSError
-        If it cannot be written; what was there stays.
+        If it can't be written; the old content stays.
     """
-    place_whole(path.parent, path, lambda temporary: write_synced(temporary, data))
+    replace_path(path, lambda temporary: write_new(temporary, data, durable=durable), durable=durable)
 
 
-def place_whole(folder: Path, target: Path, write: Callable[[Path], None]) -> None:
-    """Let a file or a folder be written beside, and move it into place once it is whole.
+def replace_path(
+    target: Path, write: Callable[[Path], None], *, folder: Path | None = None, durable: bool = True
+) -> None:
+    """Have a file or folder written beside, and move it into place when it is complete.
 
     Parameters
     ----------
-    folder : Path
-        Where it is written meanwhile, on the same disk as `target` and above it.
     target : Path
-        What is there is replaced.
+        Replaced if it exists; the folders between `folder` and it are created.
     write : callable
-        Writes, synced, to the path it is given, where nothing is.
+        Writes to the path it is given, where nothing is; it syncs what it writes if that must be durable.
+    folder : Path, optional
+        Existing folder above `target` in which it is written, by default the one that `target` is in.
+    durable : bool
+        Whether to sync the folders too, up to `folder`.
 
     Raises
     ------
     OSError
-        If it cannot be written.
+        If it can't be written.
     """
-    temporary = _beside(folder)
+    folder = folder or target.parent
+    temporary = _temporary(folder)
     try:
         write(temporary)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,22 +89,35 @@ def place_whole(folder: Path, target: Path, write: Callable[[Path], None]) -> No
     except BaseException:
         _remove(temporary)
         raise
-    for parent in target.parents:
+    for parent in target.parents if durable else ():
         sync_folder(parent)
         if parent == folder:
             break
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and sync it."""
-    with path.open("xb") as opened:
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())
+def write_new(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file that must not exist yet, and sync it."""
+    with path.open("xb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def copy_path(source: Path, target: Path) -> None:
+    """Copy a file or a folder so that it is complete or not there."""
+
+    def copy(temporary: Path) -> None:
+        if source.is_dir():
+            shutil.copytree(source, temporary)
+        else:
+            shutil.copy2(source, temporary)
+
+    replace_path(target, copy)
 
 
 def sync_tree(path: Path) -> None:
-    """Sync a folder with all that is in it.
+    """Sync a folder and everything in it.
 
     Raises
     ------
@@ -113,20 +127,20 @@ def sync_tree(path: Path) -> None:
     sync_folder(path)
     for folder, _, names in os.walk(path):
         for name in names:
-            with Path(folder, name).open("rb+") as opened:
-                os.fsync(opened.fileno())
+            with Path(folder, name).open("rb+") as file:
+                os.fsync(file.fileno())
         sync_folder(Path(folder))
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync which names a folder holds; Windows does so by itself and opens no folder."""
+    """Sync the names in a folder; Windows does so by itself and can't open folders."""
     if os.name == "nt":
         return
-    opened = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -136,17 +150,17 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def _move(temporary: Path, target: Path, folder: Path) -> None:
-    """Move into place; a folder that is there, which the system would not replace, steps aside first."""
+    """Move into place; an existing folder, which the system would not replace, steps aside first."""
     if not target.is_dir():
         temporary.replace(target)
         return
-    old = _beside(folder)
+    old = _temporary(folder)
     target.replace(old)
     temporary.replace(target)
     _remove(old)
 
 
-def _beside(folder: Path) -> Path:
+def _temporary(folder: Path) -> Path:
     return folder / f".{uuid4().hex}.tmp"
 
 

@@ -13,7 +13,7 @@ from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
 from tracker.conclusions.contrast_analysis import adjusted_p_values, analyse_contrast
 from tracker.conclusions.families import Family, run_family
-from tracker.runs import FINISHED, Predictions, Run
+from tracker.runs import Predictions, Run, RunStatus
 from tracker.study.run_results import primary_metric
 from tracker.study.study import Study, study_of
 
@@ -53,7 +53,7 @@ def runs_of(models: Sequence[Model], world: World, *, predictions: bool = True, 
             Run(
                 run_id=f"{split}{number:04d}",
                 name=f"run {number}",
-                status=FINISHED,
+                status=RunStatus.FINISHED,
                 params=model.params,
                 tags=tags,
                 metrics={"best_val_accuracy": accuracy},

@@ -232,7 +232,7 @@ class TestARunOnAFullDisk:
         assert [status for status, _ in listed(tracker)] == ["FAILED"]
         assert tracker("resume", NAME).status == 0
         (journal,) = journals(Path(".tracker"))
-        assert (journal.state, list(journal.epochs)) == ("finished", [1, 2])
+        assert (journal.status, list(journal.epochs)) == ("FINISHED", [1, 2])
 
     def test_is_interrupted_where_no_line_can_be_written_and_loses_no_epoch(
         self, tracker: Tracker, genres: Path
@@ -252,7 +252,7 @@ class TestARunOnAFullDisk:
         assert resumed.status == 0, resumed.err
         assert f"epoch {len(told)}/" not in resumed.err
         (journal,) = journals(Path(".tracker"))
-        assert (journal.state, list(journal.epochs)) == ("finished", list(range(1, 13)))
+        assert (journal.status, list(journal.epochs)) == ("FINISHED", list(range(1, 13)))
 
     def test_is_gone_on_with_though_the_clock_was_set_back_since(self, tracker: Tracker, genres: Path) -> None:
         with largest_file(10_500):
@@ -344,7 +344,7 @@ class TestARun:
         assert not genres.exists()
         (journal,) = journals(Path(".tracker"))
         assert list(journal.epochs) == [1, 2]
-        assert journal.state == "finished"
+        assert journal.status == "FINISHED"
 
     def test_is_not_gone_on_with_where_its_files_vanished(self, tracker: Tracker, genres: Path) -> None:
         assert tracker("run", "--data", genres, *LATE, "--offline").status == 1
@@ -410,7 +410,7 @@ def _is_sent_later(tracker: Tracker, result: Result, store: str) -> None:
     assert store in warnings[0]
     assert "`tracker sync` sends it" in warnings[0]
     (journal,) = journals(Path(".tracker"))
-    assert (journal.state, list(journal.epochs)) == ("finished", [1, 2])
+    assert (journal.status, list(journal.epochs)) == ("FINISHED", [1, 2])
     assert journal.unsent
     assert tracker("sync").status == 0
     (run,) = (run for run in stored() if run.name == journal.started.name)

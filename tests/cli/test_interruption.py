@@ -69,7 +69,7 @@ def test_a_run_interrupted_again_leaves_out_what_is_not_written_yet(genres: Path
     assert process.returncode == 1
     assert said[-1] == "tracker: interrupted"
     (journal,) = journals(work / ".tracker")
-    assert journal.state == "killed"
+    assert journal.status == "KILLED"
     assert list(journal.epochs) == list(range(1, len(journal.epochs) + 1))
     assert len(journal.epochs) >= 3
     assert Attached("model") not in journal.entries

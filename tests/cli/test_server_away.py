@@ -259,7 +259,7 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
     )
 
     (journal,) = journals(Path(".tracker").absolute())
-    assert (journal.state, list(journal.epochs)) == ("finished", list(range(1, 101)))
+    assert (journal.status, list(journal.epochs)) == ("FINISHED", list(range(1, 101)))
     assert journal.unsent
     report = tracker("report", "--format", "summary", "--tracking-uri", server.uri)
     assert report.status == 0

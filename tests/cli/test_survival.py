@@ -209,7 +209,7 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     assert split == "the split"
     assert keras.startswith("keras 2.")
     assert network == "the code in models/cnn.py"
-    assert interrupted.journal.state == "interrupted"
+    assert interrupted.journal.status == "INTERRUPTED"
 
 
 @needs_full
@@ -261,7 +261,7 @@ def test_a_run_is_closed_while_its_store_is_away(folder: Folder, genres: Path) -
     folder.killed_in_epoch(1, "--data", genres, *SHORT, "--tracking-uri", NOBODY)
     status, out, err = folder.call("close", NAME)
     assert (status, out.strip()) == (0, folder.journal.id)
-    assert folder.journal.state == "killed"
+    assert folder.journal.status == "KILLED"
     assert err.startswith(f"warning: run {NAME} is closed, but not sent: no tracking server answers")
     assert err.endswith("`tracker sync` sends it\n")
     status, _, err = folder.call("close", NAME)
@@ -294,7 +294,7 @@ def test_a_store_that_is_away_costs_one_warning_and_no_metric(folder: Folder, ge
     assert (status, out.strip()) == (0, journal.id)
     assert err.count("no tracking server answers") == 1
     assert len(journal.epochs) >= 4
-    assert journal.state == "finished"
+    assert journal.status == "FINISHED"
     status, _, err = folder.call("sync", "--tracking-uri", NOBODY)
     assert status == 1
     assert "is not sent: no tracking server answers" in err

@@ -60,7 +60,8 @@ def synced(action: Callable[[], object]) -> list[Path]:
 
     def watch(frame: FrameType, event: str, function: object) -> None:
         if event == "c_call" and function is os.fsync:
-            opened = frame.f_locals["opened"] if "opened" in frame.f_locals else frame.f_locals["self"]._file
+            names = frame.f_locals
+            opened = names.get("descriptor") or names.get("file") or names["self"]._file
             paths.append(Path("/proc/self/fd", str(opened if isinstance(opened, int) else opened.fileno())).readlink())
 
     sys.setprofile(watch)
@@ -165,7 +166,7 @@ class TestAppend:
         self, folder: Path, started: Started, epochs: list[EpochDone]
     ) -> None:
         heard: list[int] = []
-        with JournalWriter.create(folder, started, told=lambda: heard.append(len(read(folder).entries))) as writer:
+        with JournalWriter.create(folder, started, on_append=lambda: heard.append(len(read(folder).entries))) as writer:
             for epoch in epochs:
                 writer.append(epoch)
         assert heard == [2, 3, 4, 5]
@@ -177,7 +178,7 @@ class TestAppend:
     def test_goes_on_once_a_full_disk_has_room(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
         def test() -> None:
             heard: list[None] = []
-            writer = JournalWriter.create(folder, started, told=lambda: heard.append(None))
+            writer = JournalWriter.create(folder, started, on_append=lambda: heard.append(None))
             writer.append(epochs[0])
             size = (folder / "journal.jsonl").stat().st_size
             for room in (0, 1, 50):
@@ -237,7 +238,7 @@ class TestAppend:
         assert list(journal.epochs) == list(range(1, len(journal.entries)))
         assert safe <= len(journal.epochs) <= safe + 1
         assert journal.lost == ()
-        assert journal.state == "interrupted"
+        assert journal.status == "INTERRUPTED"
         assert journal.owner is not None
         assert journal.owner.pid == process.pid
 
@@ -299,7 +300,7 @@ class TestReopen:
             with pytest.raises(JournalError, match="is being written by process"):
                 JournalWriter.reopen(folder)
             writer.append(Ended(1, "FINISHED"))
-        assert read(folder).state == "finished"
+        assert read(folder).status == "FINISHED"
 
     def test_refuses_one_that_another_process_writes_until_that_is_gone(self, folder: Path) -> None:
         with subprocess.Popen([sys.executable, "-c", WRITE_FOR_EVER, folder], stdout=subprocess.PIPE) as process:
@@ -307,11 +308,11 @@ class TestReopen:
             process.stdout.readline()
             with pytest.raises(JournalError, match=f"is being written by process {process.pid} on "):
                 JournalWriter.reopen(folder)
-            assert read(folder).state == "running"
+            assert read(folder).status == "RUNNING"
             process.kill()
         with JournalWriter.reopen(folder) as writer:
             writer.append(Ended(1, "KILLED"))
-        assert read(folder).state == "killed"
+        assert read(folder).status == "KILLED"
 
     def test_makes_nothing_where_there_is_none(self, folder: Path) -> None:
         with pytest.raises(JournalError, match=r"cannot read the journal .*journal\.jsonl: No such file"):

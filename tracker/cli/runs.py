@@ -40,7 +40,7 @@ def runs(
     """List the runs: the options that differ, accuracy or other primary metric, best and stop epoch, status and age."""
     from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message
     from tracker.recording.read_runs import load_runs
-    from tracker.runs import INTERRUPTED
+    from tracker.runs import RunStatus
     from tracker.study.run_results import primary_metric
     from tracker.study.study import study_of
 
@@ -54,7 +54,7 @@ def runs(
     else:
         show(_table(study, now=time.time_ns() // 1_000_000))
     for run in held.runs:
-        if run.status == INTERRUPTED:
+        if run.status is RunStatus.INTERRUPTED:
             notice(interrupted_message(run.name, run.run_id, named_store(tracking_uri)))
         elif HOST_TAG in run.tags:
             notice(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], named_store(tracking_uri)))

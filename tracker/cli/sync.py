@@ -22,6 +22,7 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
     """
     from tracker.recording.locations import find_store, interrupted_message
     from tracker.recording.uploader import JournalProblem, sync_runs
+    from tracker.runs import RunStatus
 
     results = failures = 0
     for result in sync_runs(find_store(tracking_uri)):
@@ -35,7 +36,7 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
         elif result.run_id is None:
             notice(f"run {result.name} is being sent by another process")
         else:
-            if result.journal.state == "interrupted":
+            if result.journal.status is RunStatus.INTERRUPTED:
                 notice(interrupted_message(result.name, result.journal.id, named_store(tracking_uri)))
             say(result.run_id)
     if not results:

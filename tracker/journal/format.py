@@ -17,7 +17,18 @@ from typing import Any
 from zlib import crc32
 
 from tracker.errors import JournalError
-from tracker.runs.events import Attached, DatasetUsed, Ended, Entry, EpochDone, Measured, Resumed, Started, Tagged
+from tracker.runs.events import (
+    Attached,
+    DatasetUsed,
+    Ended,
+    Entry,
+    EpochDone,
+    Measured,
+    Resumed,
+    RunStatus,
+    Started,
+    Tagged,
+)
 
 VERSION = 1
 """Of the format, counted up when a reader of the one before would misread it."""
@@ -146,6 +157,8 @@ def _entry(row: dict[str, Any]) -> tuple[int, Entry]:
     number, kind = row.pop("line"), _KINDS[row.pop("entry")]
     if str in map(type, row.get("metrics", {}).values()):
         row["metrics"] = {name: float(value) for name, value in row["metrics"].items()}
+    if kind is Ended:
+        row["status"] = RunStatus(row["status"])
     if kind is Started:
         row["datasets"] = tuple(_dataset(**dataset) for dataset in row["datasets"])
     return number, kind(**row)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, overload
 
 from tracker.atomic_files import disk_errors
 from tracker.errors import JournalError
 from tracker.journal.format import Lines, from_lines
-from tracker.journal.process_lock import Owner, read_owner, running
+from tracker.journal.process_lock import Owner, is_running, read_owner
 from tracker.journal.upload_state import read_delivery
-from tracker.runs.events import Delivery, Ended, Entry, EpochDone, Resumed, Started
+from tracker.runs.events import Delivery, Ended, Entry, EpochDone, Resumed, RunStatus, Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 JOURNAL = "journal.jsonl"
 ARTIFACTS = "artifacts"
 
-State = Literal["running", "interrupted", "unknown", "finished", "failed", "killed"]
 
-_STATES: dict[str, State] = {"FINISHED": "finished", "FAILED": "failed", "KILLED": "killed"}
 _ID = re.compile("[0-9a-f]{32}")
 
 
@@ -97,13 +95,13 @@ class Journal:
         return self.entries[self.delivery.entries if self.delivery else 0 :]
 
     @property
-    def state(self) -> State:
-        """What became of the run; unknown where another host was at it and cannot be asked."""
+    def status(self) -> RunStatus:
+        """What became of the run; UNKNOWN if another machine was at it and can't be asked."""
         if self.ended:
-            return _STATES[self.ended.status]
+            return RunStatus(self.ended.status)
         if self.alive is None:
-            return "unknown"
-        return "running" if self.alive else "interrupted"
+            return RunStatus.UNKNOWN
+        return RunStatus.RUNNING if self.alive else RunStatus.INTERRUPTED
 
 
 def read(folder: Path) -> Journal:
@@ -140,7 +138,7 @@ def _read_once(folder: Path) -> Journal:
         owner=read_owner(folder),
         torn=lines.size < len(data),
         lost=lines.lost,
-        alive=not _end(lines.entries) and running(folder),
+        alive=not _end(lines.entries) and is_running(folder),
     )
 
 

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tracker.atomic_files import disk_errors, write_whole
-from tracker.journal.process_lock import taken
+from tracker.atomic_files import disk_errors, replace_file
+from tracker.journal.process_lock import locking
 from tracker.runs.events import Delivery
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def write_delivery(folder: Path, delivery: Delivery) -> None:
         If it cannot be written; what was kept before stays.
     """
     with disk_errors("write", folder / _FILE):
-        write_whole(folder / _FILE, json.dumps(asdict(delivery)).encode())
+        replace_file(folder / _FILE, json.dumps(asdict(delivery)).encode())
 
 
 def sending(folder: Path) -> AbstractContextManager[bool]:
@@ -70,4 +70,4 @@ def sending(folder: Path) -> AbstractContextManager[bool]:
     JournalError
         If the folder cannot be written to.
     """
-    return taken(folder / _LOCK)
+    return locking(folder / _LOCK)

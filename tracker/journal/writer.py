@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Self
 
 from tracker.atomic_files import (
     disk_errors,
-    place_whole,
     remove_unfinished,
+    replace_file,
+    replace_path,
     sync_folder,
     sync_tree,
-    write_synced,
-    write_whole,
+    write_new,
 )
 from tracker.journal.format import from_lines, to_line
-from tracker.journal.process_lock import disown, own
+from tracker.journal.process_lock import acquire, release
 from tracker.journal.reader import ARTIFACTS, JOURNAL, is_id, parse, read_bytes
 from tracker.journal.upload_state import read_delivery, write_delivery
 from tracker.runs.events import Attached, Entry, Started
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 
-def _nobody() -> None:
-    """Tell nobody."""
-
-
 class JournalWriter:
     """Writes one journal, alone; made by `create` or `reopen`, and closed at the end of its context.
 
@@ -43,21 +39,21 @@ class JournalWriter:
     folder : Path
     lock : FileLock
         Held.
-    told : callable
-        Told after each entry that is safe.
+    on_append : callable
+        Called after each event that is safe.
     """
 
-    def __init__(self, folder: Path, lock: FileLock, told: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, lock: FileLock, on_append: Callable[[], None]) -> None:
         self.folder = folder
         self._lock = lock
-        self._told = told
+        self._on_append = on_append
         self._one_at_a_time = threading.Lock()
         self._file = (folder / JOURNAL).open("ab", buffering=0)
         self._count = self._size = 0
         self._mend()
 
     @classmethod
-    def create(cls, folder: Path, started: Started, told: Callable[[], None] = _nobody) -> Self:
+    def create(cls, folder: Path, started: Started, on_append: Callable[[], None] = lambda: None) -> Self:
         """Begin a journal.
 
         Parameters
@@ -66,8 +62,8 @@ class JournalWriter:
             New, named by the journal's id: 32 lower-case hexadecimal digits. The folder above is made where it is
             missing, and kept out of git.
         started : Started
-        told : callable, optional
-            Told after each entry that is safe, in the thread that wrote it.
+        on_append : callable, optional
+            Called after each event that is safe, in the thread that wrote it.
 
         Raises
         ------
@@ -82,31 +78,31 @@ class JournalWriter:
             _make_parent(folder.parent)
             folder.mkdir()
         try:
-            return cls._begin(folder, started, told)
+            return cls._begin(folder, started, on_append)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
     @classmethod
-    def _begin(cls, folder: Path, started: Started, told: Callable[[], None]) -> Self:
-        lock = own(folder)
+    def _begin(cls, folder: Path, started: Started, on_append: Callable[[], None]) -> Self:
+        lock = acquire(folder)
         try:
             with disk_errors("begin a journal at", folder):
-                write_whole(folder / JOURNAL, to_line(started, 1))
+                replace_file(folder / JOURNAL, to_line(started, 1))
                 sync_folder(folder.parent)
-                return cls(folder, lock, told)
+                return cls(folder, lock, on_append)
         except BaseException:
             lock.release()
             raise
 
     @classmethod
-    def reopen(cls, folder: Path, told: Callable[[], None] = _nobody) -> Self:
+    def reopen(cls, folder: Path, on_append: Callable[[], None] = lambda: None) -> Self:
         """Go on with a journal: a torn last line is cut off, and what was told of it to a store is told anew.
 
         Parameters
         ----------
         folder : Path
-        told : callable, optional
+        on_append : callable, optional
             As in `create`.
 
         Raises
@@ -115,14 +111,14 @@ class JournalWriter:
             If there is none, it cannot be read, or another process writes it.
         """
         parse(folder, read_bytes(folder))
-        lock = own(folder)
+        lock = acquire(folder)
         try:
             remove_unfinished(folder)
             with disk_errors("write the journal", folder / JOURNAL):
-                writer = cls(folder, lock, told)
+                writer = cls(folder, lock, on_append)
             writer._forget_lost_deliveries()
         except BaseException:
-            disown(folder, lock)
+            release(folder, lock)
             raise
         return writer
 
@@ -144,7 +140,7 @@ class JournalWriter:
             raise ValueError("a journal starts once: append anything but Started")  # noqa: TRY004  (of a right type)
         with self._one_at_a_time, disk_errors("write the journal", self.folder / JOURNAL):
             self._write(entry)
-        self._told()
+        self._on_append()
 
     def attach_bytes(self, path: str, data: bytes) -> None:
         """Keep an artifact, and write that it is ready.
@@ -162,7 +158,7 @@ class JournalWriter:
         ValueError
             If the path leads out of the artifacts.
         """
-        self._attach(path, lambda temporary: write_synced(temporary, data))
+        self._attach(path, lambda temporary: write_new(temporary, data))
 
     def attach_folder(self, path: str, write: Callable[[Path], None]) -> None:
         """Let a folder be written as an artifact, and write that it is ready; otherwise as `attach_bytes`.
@@ -185,7 +181,7 @@ class JournalWriter:
         if self._file.closed:
             return
         self._file.close()
-        disown(self.folder, self._lock)
+        release(self.folder, self._lock)
 
     def __enter__(self) -> Self:
         return self
@@ -226,7 +222,7 @@ class JournalWriter:
         _check_inside(path)
         target = self.folder / ARTIFACTS / path
         with disk_errors("keep the artifact", target):
-            place_whole(self.folder, target, write)
+            replace_path(target, write, folder=self.folder)
         self.append(Attached(path))
 
 

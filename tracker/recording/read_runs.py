@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, unsettled
 from tracker.recording.locations import HOST_TAG, check_not_gone, is_for, journals_folder
-from tracker.runs import INTERRUPTED, UNSENT_TAG, Run
+from tracker.runs import UNSENT_TAG, Run, RunStatus
 from tracker.store import Experiment, GoneError, run_of_journal
 from tracker.wording import some
 
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
     from tracker.journal.reader import Journal
     from tracker.store import Store, UnreadableArtifact
-
-_STATUS = {
-    "finished": "FINISHED",
-    "failed": "FAILED",
-    "killed": "KILLED",
-    "running": "RUNNING",
-    "unknown": "RUNNING",
-    "interrupted": INTERRUPTED,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +102,8 @@ def _other_experiments(journals: Sequence[Journal]) -> str:
 
 def _run_of_journal(journal: Journal) -> Run:
     run_id = journal.delivery.run_id if journal.delivery else journal.id
-    run = run_of_journal(journal.entries, journal.folder / ARTIFACTS, run_id, "RUNNING")
+    status = RunStatus.RUNNING if journal.status is RunStatus.UNKNOWN else journal.status
+    run = run_of_journal(journal.entries, journal.folder / ARTIFACTS, run_id, status)
     unsent = {UNSENT_TAG: "true"} if journal.unsent else {}
-    elsewhere = {HOST_TAG: journal.owner.host} if journal.state == "unknown" and journal.owner else {}
-    return replace(run, status=_STATUS[journal.state], tags={**run.tags, **unsent, **elsewhere})
+    elsewhere = {HOST_TAG: journal.owner.host} if journal.status is RunStatus.UNKNOWN and journal.owner else {}
+    return replace(run, tags={**run.tags, **unsent, **elsewhere})

@@ -19,7 +19,7 @@ from tracker.journal.upload_state import read_delivery
 from tracker.journal.writer import JournalWriter
 from tracker.recording.prepare import identity
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
-from tracker.runs import FINISHED, NOTE_END, Curve, Run, RunPlan
+from tracker.runs import NOTE_END, Curve, Run, RunPlan, RunStatus
 from tracker.runs.events import (
     COMMIT_TAG,
     NOTE_TAG,
@@ -300,7 +300,7 @@ class Recorder:
         return Run(
             run_id=self.run_id,
             name=self.name,
-            status=FINISHED,
+            status=RunStatus.FINISHED,
             params=self._plan.params(),
             tags=self._tags(),
             metrics=dict(self._epochs[epochs[-1]]) | dict(outcome.metrics),
@@ -324,10 +324,10 @@ def environment_text(model: str) -> str:
 
 def _ending(error: BaseException | None) -> Ended:
     if error is None:
-        return Ended(now_ms(), "FINISHED")
+        return Ended(now_ms(), RunStatus.FINISHED)
     if isinstance(error, Exception):
-        return Ended(now_ms(), "FAILED", _reason(error))
-    return Ended(now_ms(), "KILLED", "interrupted")
+        return Ended(now_ms(), RunStatus.FAILED, _reason(error))
+    return Ended(now_ms(), RunStatus.KILLED, "interrupted")
 
 
 def _bytes(text: str) -> bytes:

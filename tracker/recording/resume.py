@@ -11,6 +11,7 @@ from tracker.journal.writer import JournalWriter
 from tracker.recording.locations import LogTarget, journals_folder, store_of
 from tracker.recording.suggestions import data_path
 from tracker.recording.uploader import send
+from tracker.runs import RunStatus
 from tracker.runs.events import Ended
 from tracker.runs.find import find_run
 from tracker.store import note_of
@@ -60,7 +61,7 @@ def resume_run(
         if not is_ours:
             raise TrackerError(f"run {found.started.name} is being resumed by another process: let it end first")
         journal = read(found.folder)  # another process may have ended it meanwhile
-        if journal.state == "finished":
+        if journal.status is RunStatus.FINISHED:
             raise TrackerError(f"run {journal.started.name} is finished: there is nothing to go on with")
         _refuse_alive(journal, gone=gone)
         return _continue(journal, data, reporter, offline=offline)
@@ -84,8 +85,8 @@ def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False)
     with JournalWriter.reopen(journal.folder) as writer:
         journal = read(journal.folder)  # another process may have resumed it meanwhile
         if journal.ended:
-            raise TrackerError(f"run {journal.started.name} has ended already, as {journal.state}")
-        writer.append(Ended(_last_time(journal), "KILLED", "its process was gone"))
+            raise TrackerError(f"run {journal.started.name} has ended already, as {journal.status}")
+        writer.append(Ended(_last_time(journal), RunStatus.KILLED, "its process was gone"))
     try:
         delivery = send(store_of(journal), journal.folder)
     except TrackerError as error:
@@ -104,10 +105,10 @@ def _find(run: str, store: Store, reporter: Reporter) -> Journal:
 def _refuse_alive(journal: Journal, *, gone: bool) -> None:
     """Refuse a run that another process is training, or may be."""
     name = f"run {journal.started.name}"
-    if journal.state == "running":
+    if journal.status is RunStatus.RUNNING:
         owner = f" by process {journal.owner.pid} on {journal.owner.host}" if journal.owner else ""
         raise TrackerError(f"{name} is being trained{owner}: let it end first")
-    if journal.state == "unknown" and journal.owner and not gone:
+    if journal.status is RunStatus.UNKNOWN and journal.owner and not gone:
         raise TrackerError(
             f"{name} was begun by process {journal.owner.pid} on {journal.owner.host}, and whether it goes on there "
             "cannot be told from here: see to it there, or say --gone once you know that it does not"

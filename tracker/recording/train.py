@@ -16,7 +16,7 @@ from tracker.recording.locations import interrupted_message
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import Recorder, run_name
 from tracker.recording.suggestions import data_tag
-from tracker.runs import FINISHED, Run, RunPlan, number_text
+from tracker.runs import Run, RunPlan, RunStatus, number_text
 from tracker.wording import some
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ def _log_interrupted(target: LogTarget, plan: RunPlan, reporter: Reporter) -> No
         reporter.warn(problem)
     for journal in found:
         first = journal.started
-        if journal.state == "interrupted" and (first.experiment, first.params) == (target.experiment, plan.params()):
+        if journal.status is RunStatus.INTERRUPTED and (first.experiment, first.params) == (
+            target.experiment,
+            plan.params(),
+        ):
             reporter.log(interrupted_message(first.name, journal.id, target.named_store))
 
 
@@ -107,7 +110,11 @@ def _finished_run(target: LogTarget, plan: RunPlan, prepared: Prepared) -> Run |
         return None  # there is nothing to reuse; opening the store will say what else may be wrong with it
     params, tags = plan.params(), identity(prepared)
     return next(
-        (run for run in runs if run.status == FINISHED and run.params == params and tags.items() <= run.tags.items()),
+        (
+            run
+            for run in runs
+            if run.status == RunStatus.FINISHED and run.params == params and tags.items() <= run.tags.items()
+        ),
         None,
     )
 

@@ -15,6 +15,7 @@ from tracker.journal.format import from_lines
 from tracker.journal.reader import ARTIFACTS, JOURNAL, read, unsettled
 from tracker.journal.upload_state import read_delivery, sending, write_delivery
 from tracker.recording.locations import check_not_gone, journals_folder, store_of
+from tracker.runs import RunStatus
 from tracker.store import UnreachableError
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def open_upload(
 def drop_uploaded_artifacts(folder: Path) -> bool:
     """Return whether a journal is fully uploaded; if the run is finished, too, delete its local artifacts."""
     journal = read(folder)
-    if journal.state == "finished" and not journal.unsent:
+    if journal.status is RunStatus.FINISHED and not journal.unsent:
         shutil.rmtree(folder / ARTIFACTS, ignore_errors=True)
     return not journal.unsent
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import kinds, of_kind
-from tracker.runs import INTERRUPTED, UNSENT_TAG
+from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.metrics import lower_is_better
 from tracker.wording import capitalised, count, listing
 
@@ -118,10 +118,10 @@ def _selection(study: Study) -> Iterator[str]:
 
 
 _ENDS = (
-    ("FAILED", "failed", "failed"),
-    ("KILLED", "was killed", "were killed"),
-    ("RUNNING", "is still running or was interrupted", "are still running or were interrupted"),
-    (INTERRUPTED, "was interrupted", "were interrupted"),
+    (RunStatus.FAILED, "failed", "failed"),
+    (RunStatus.KILLED, "was killed", "were killed"),
+    (RunStatus.RUNNING, "is still running or was interrupted", "are still running or were interrupted"),
+    (RunStatus.INTERRUPTED, "was interrupted", "were interrupted"),
 )
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tracker.report.model import Excluded
-from tracker.runs import FINISHED, INTERRUPTED, REASON_TAG, Run
+from tracker.runs import REASON_TAG, Run, RunStatus
 from tracker.study.clip_sets import clip_key
 from tracker.study.identical_runs import identical
 from tracker.study.options import terms_of
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 _REASONS = {
-    "FAILED": "failed",
-    "KILLED": "was killed",
-    "RUNNING": "is still running or was interrupted",
-    INTERRUPTED: "was interrupted: tracker resume {run} goes on with it, tracker close {run} ends it",
-    "SCHEDULED": "has not begun",
+    RunStatus.FAILED: "failed",
+    RunStatus.KILLED: "was killed",
+    RunStatus.RUNNING: "is still running or was interrupted",
+    RunStatus.INTERRUPTED: "was interrupted: tracker resume {run} goes on with it, tracker close {run} ends it",
+    RunStatus.SCHEDULED: "has not begun",
 }
 
 _OWN_ERROR = re.compile(r"(?:Data|Journal|Store|Training)Error: ")
@@ -62,10 +62,10 @@ def chosen(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
 
 
 def _unfinished(run: Run) -> str | None:
-    if run.status == FINISHED:
+    if run.status == RunStatus.FINISHED:
         return None
     reason = _REASONS.get(run.status, "did not finish").format(run=run.run_id[:_SHORT_ID])
-    why = _why(run) if run.status in ("FAILED", "KILLED") else ""
+    why = _why(run) if run.status in {RunStatus.FAILED, RunStatus.KILLED} else ""
     return f"{reason}: {why}" if why else reason
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from tracker.runs.events import RunStatus
 from tracker.runs.logged import (
-    FINISHED,
-    INTERRUPTED,
     NOTE_END,
     REASON_TAG,
     UNSENT_TAG,
@@ -41,9 +40,7 @@ from tracker.runs.planned import (
 )
 
 __all__ = [
-    "FINISHED",
     "FLOOR_DB",
-    "INTERRUPTED",
     "LOGGED_OPTIONS",
     "NOTE_END",
     "REASON_TAG",
@@ -64,6 +61,7 @@ __all__ = [
     "Run",
     "RunOption",
     "RunPlan",
+    "RunStatus",
     "Spectrogram",
     "SplitPlan",
     "Value",

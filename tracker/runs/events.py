@@ -7,12 +7,26 @@ these times. Times are milliseconds since 1970, as MLflow keeps them; epochs are
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+class RunStatus(StrEnum):
+    """What a run is doing or how it ended; the value is the name that MLflow has for it, where it has one."""
+
+    SCHEDULED = "SCHEDULED"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    INTERRUPTED = "INTERRUPTED"
+    """Its process is gone; a store that was never told has it as RUNNING for ever."""
+    UNKNOWN = "UNKNOWN"
+    """It was started on another machine, which can't be asked from here."""
+
 
 NOTE_TAG = "tracker.note"
 """Tag of a run's description: the person's note, followed at the end by a summary of the result."""
@@ -151,13 +165,14 @@ class Ended:
     Parameters
     ----------
     time : int, ms
-    status : Status
+    status : RunStatus
+        FINISHED, FAILED or KILLED.
     reason : str or None
         Why it failed or was ended, in one line.
     """
 
     time: int
-    status: Status
+    status: RunStatus
     reason: str | None = None
 
 

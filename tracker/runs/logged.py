@@ -16,13 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tracker.runs.events import RunStatus
+
 DEFAULT_METRIC = "val_accuracy"
 """The metric that runs are ranked by unless the experiment or the user names another."""
-
-FINISHED = "FINISHED"
-
-INTERRUPTED = "INTERRUPTED"
-"""Status of a run whose process is gone; MLflow, which nobody told, has it as RUNNING for ever."""
 
 UNSENT_TAG = "tracker.unsent"
 """Marks a run that its journal holds and its store does not, or not all of it; never sent itself."""
@@ -142,8 +139,8 @@ class Run:
 
     Parameters
     ----------
-    run_id, name, status : str
-        As in MLflow; the status is RUNNING, FINISHED, FAILED or KILLED.
+    run_id, name : str
+    status : RunStatus
     params, tags : mapping of str to str
     metrics : mapping of str to float
         The latest value of each metric.
@@ -167,7 +164,7 @@ class Run:
 
     run_id: str
     name: str
-    status: str
+    status: RunStatus
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Mapping[str, float]

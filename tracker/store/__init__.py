@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from tracker.runs import Run
+    from tracker.runs import Run, RunStatus
     from tracker.runs.events import Delivery, Entry, Started
 
 __all__ = [
@@ -369,7 +369,7 @@ def store_beside(tracking_uri: str, folder: Path) -> Store:
     return store_at(str(folder / database.name) if database else tracking_uri, folder)
 
 
-def run_of_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, status: str) -> Run:
+def run_of_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, status: RunStatus) -> Run:
     """Return the run of a journal as a store gives it back after the upload.
 
     Parameters
@@ -378,7 +378,8 @@ def run_of_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, statu
         The whole journal, from its first event on.
     artifacts : Path
         Folder of the attached files.
-    run_id, status : str
+    run_id : str
+    status : RunStatus
         A journal knows neither.
     """
     from tracker.store.experiment import run_of

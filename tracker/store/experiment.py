@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from tracker.runs import Curve, Predictions, Run
+from tracker.runs import Curve, Predictions, Run, RunStatus
 from tracker.runs.events import Attached
 from tracker.store import Experiment, GoneError, UnreadableArtifact, run_files
 from tracker.store.mlflow_run import JOURNAL_TAG, PARENT_TAG, commit, ended, note, started, tags, values_of
@@ -92,9 +92,6 @@ Fetch = Callable[[str], bytes | None]
 
 DATASET_TAG = "tracker.dataset"
 
-_RUNNING = "RUNNING"
-"""A run that goes on; MLflow keeps of one that was resumed when it had ended before."""
-
 
 @dataclass(slots=True)
 class Record:
@@ -171,10 +168,11 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
     validation = files.read(record, run_files.VALIDATION, _predictions)
     groups = files.groups(record) if validation else {}
     epochs = files.read(record, run_files.VALIDATION_BY_EPOCH, parse_epoch_predictions) if with_epochs else None
+    status = _status(record.status)
     return Run(
         run_id=record.run_id,
         name=record.name,
-        status=record.status,
+        status=status,
         params=record.params,
         tags=record.tags,
         metrics=_metrics(record.metrics),
@@ -183,12 +181,19 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         validation_by_epoch=epochs,
         groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation else {},
         started=record.started,
-        ended=None if record.status == _RUNNING else record.ended,
+        ended=None if status is RunStatus.RUNNING else record.ended,  # MLflow keeps the end of a run that was resumed
         note=note(record.tags),
         commit=commit(record.tags),
         parent_id=record.tags.get(PARENT_TAG),
         journal_id=record.tags.get(JOURNAL_TAG),
     )
+
+
+def _status(text: str) -> RunStatus:
+    try:
+        return RunStatus(text)
+    except ValueError:
+        return RunStatus.UNKNOWN
 
 
 def _metrics(latest: Mapping[str, float]) -> dict[str, float]:
@@ -208,12 +213,12 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8-sig", "surrogateescape")
 
 
-def run_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status: str) -> Run:
+def run_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status: RunStatus) -> Run:
     """Return the run of a journal; see `experiment_of`."""
     return experiment_of(entries, artifacts, run_id, status).runs[0]
 
 
-def experiment_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status: str) -> Experiment:
+def experiment_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status: RunStatus) -> Experiment:
     """Return an experiment of one run: that of a journal.
 
     Parameters
@@ -244,7 +249,7 @@ def experiment_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status
     return assemble(first.experiment, {"tracker.metric": first.metric}, [record], lambda _record: fetch, by_epoch=1)
 
 
-def _journal_record(first: Started, entries: Sequence[Entry], run_id: str, status: str) -> Record:
+def _journal_record(first: Started, entries: Sequence[Entry], run_id: str, status: RunStatus) -> Record:
     curves = curves_by_run(_rows(entries, run_id)).get(run_id, {})
     return Record(
         run_id=run_id,

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from mlflow.entities import Run
 
-    from tracker.runs.events import DatasetUsed, Status
+    from tracker.runs.events import DatasetUsed, RunStatus
     from tracker.store.client import Store
     from tracker.store.location import Location
     from tracker.store.mlflow_run import Value
@@ -113,7 +113,7 @@ class StoredRun:
             else:
                 self._client.log_artifact(self.run_id, str(local), path.rpartition("/")[0] or None)
 
-    def end(self, status: Status, time: int, reason: str | None = None) -> None:
+    def end(self, status: RunStatus, time: int, reason: str | None = None) -> None:
         """End the run, and say why in a tag."""
         if reason is not None:
             self.set_tags({REASON_TAG: reason})

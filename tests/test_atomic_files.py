@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tracker.atomic_files import disk_errors, place_whole, remove_unfinished, sync_tree, write_synced, write_whole
+from tracker.atomic_files import (
+    copy_path,
+    disk_errors,
+    remove_unfinished,
+    replace_file,
+    replace_path,
+    sync_tree,
+    write_new,
+)
 from tracker.errors import JournalError
 
 
@@ -21,46 +29,46 @@ class TestDiskErrors:
             (errno.EROFS, "cannot write the journal a: Read-only file system; use a folder that can be written to"),
             (
                 errno.EACCES,
-                "cannot write the journal a: Permission denied; make it yours, or ask its owner for the permission",
+                "cannot write the journal a: Permission denied; make it yours, or ask its owner for permission",
             ),
             (
                 errno.EIO,
-                "cannot write the journal a: Input/output error; see that the disk is well and the folder there",
+                "cannot write the journal a: Input/output error; check that the disk works and the folder exists",
             ),
         ],
     )
-    def test_says_what_where_why_and_the_remedy(self, number: int, said: str) -> None:
+    def test_an_os_error_becomes_one_line_with_path_reason_and_remedy(self, number: int, said: str) -> None:
         import os
 
         with pytest.raises(JournalError) as error, disk_errors("write the journal", Path("a")):
             raise OSError(number, os.strerror(number))
         assert str(error.value) == said
 
-    def test_says_in_one_line_what_has_no_number(self) -> None:
-        with pytest.raises(JournalError, match=r"^cannot read a: one two; see"), disk_errors("read", Path("a")):
+    def test_an_error_without_a_number_becomes_one_line(self) -> None:
+        with pytest.raises(JournalError, match=r"^cannot read a: one two; check"), disk_errors("read", Path("a")):
             raise OSError("one\ntwo")
 
-    def test_lets_other_errors_be(self) -> None:
+    def test_other_errors_pass_unchanged(self) -> None:
         with pytest.raises(KeyError), disk_errors("read", Path("a")):
             raise KeyError
 
 
-class TestWriteWhole:
-    def test_writes_over_one_that_is_there(self, tmp_path: Path) -> None:
-        write_whole(tmp_path / "a", b"old")
-        write_whole(tmp_path / "a", b"new")
+class TestReplaceFile:
+    def test_replaces_an_existing_file(self, tmp_path: Path) -> None:
+        replace_file(tmp_path / "a", b"old")
+        replace_file(tmp_path / "a", b"new")
         assert (tmp_path / "a").read_bytes() == b"new"
         assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-class TestPlaceWhole:
-    def test_makes_the_folders_on_the_way(self, tmp_path: Path) -> None:
-        place_whole(tmp_path, tmp_path / "a/b/c", lambda temporary: write_synced(temporary, b"1"))
+class TestReplacePath:
+    def test_creates_the_folders_above_the_target(self, tmp_path: Path) -> None:
+        replace_path(tmp_path / "a/b/c", lambda temporary: write_new(temporary, b"1"), folder=tmp_path)
         assert (tmp_path / "a/b/c").read_bytes() == b"1"
         assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
-    def test_keeps_what_is_there_until_the_new_is_whole(self, tmp_path: Path) -> None:
-        write_whole(tmp_path / "a", b"old")
+    def test_the_old_file_stays_until_the_new_one_is_complete(self, tmp_path: Path) -> None:
+        replace_file(tmp_path / "a", b"old")
 
         def look_and_fail(temporary: Path) -> None:
             temporary.write_bytes(b"ne")
@@ -68,42 +76,52 @@ class TestPlaceWhole:
             fail(temporary)
 
         with pytest.raises(OSError, match="Input/output error"):
-            place_whole(tmp_path, tmp_path / "a", look_and_fail)
+            replace_path(tmp_path / "a", look_and_fail, folder=tmp_path)
         assert (tmp_path / "a").read_bytes() == b"old"
         assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
-    def test_leaves_no_half_of_a_folder(self, tmp_path: Path) -> None:
+    def test_a_failed_write_leaves_no_partial_folder(self, tmp_path: Path) -> None:
         def begin_and_fail(temporary: Path) -> None:
             (temporary / "sub").mkdir(parents=True)
             fail(temporary)
 
         with pytest.raises(OSError, match="Input/output error"):
-            place_whole(tmp_path, tmp_path / "a", begin_and_fail)
+            replace_path(tmp_path / "a", begin_and_fail, folder=tmp_path)
         assert list(tmp_path.iterdir()) == []
 
     def test_refuses_a_path_through_a_file(self, tmp_path: Path) -> None:
-        write_whole(tmp_path / "a", b"file")
+        replace_file(tmp_path / "a", b"file")
         with pytest.raises(OSError, match="a"):
-            place_whole(tmp_path, tmp_path / "a/b", lambda temporary: write_synced(temporary, b"1"))
+            replace_path(tmp_path / "a/b", lambda temporary: write_new(temporary, b"1"), folder=tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 class TestSyncTree:
-    def test_leaves_a_folder_as_it_is(self, tmp_path: Path) -> None:
+    def test_syncing_changes_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "made/sub").mkdir(parents=True)
         (tmp_path / "made/sub/a").write_bytes(b"1")
         sync_tree(tmp_path / "made")
         assert (tmp_path / "made/sub/a").read_bytes() == b"1"
 
-    def test_says_that_there_is_no_such_folder(self, tmp_path: Path) -> None:
+    def test_syncing_a_missing_folder_raises(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             sync_tree(tmp_path / "gone")
 
 
 class TestRemoveUnfinished:
-    def test_removes_that_alone(self, tmp_path: Path) -> None:
+    def test_removes_only_unfinished_files(self, tmp_path: Path) -> None:
         (tmp_path / ".a.tmp/sub").mkdir(parents=True)
         for name in (".b.tmp", "c.tmp", ".d"):
             (tmp_path / name).touch()
         remove_unfinished(tmp_path)
         assert {path.name for path in tmp_path.iterdir()} == {"c.tmp", ".d"}
+
+
+class TestCopyPath:
+    def test_copies_files_and_whole_folders_to_folders_that_exist(self, tmp_path: Path) -> None:
+        (tmp_path / "a/sub").mkdir(parents=True)
+        (tmp_path / "a/sub/file").write_bytes(b"1")
+        copy_path(tmp_path / "a", tmp_path / "b")
+        copy_path(tmp_path / "a/sub/file", tmp_path / "c")
+        assert (tmp_path / "b/sub/file").read_bytes() == (tmp_path / "c").read_bytes() == b"1"
+        assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "c"}
