@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,40 @@ class TestArrows:
     def test_the_pure_core_knows_no_files_clock_or_network(self, path: Path) -> None:
         if room(path) in PURE:
             assert {name.split(".")[0] for name in imported(path)} <= PURE_MAY_IMPORT | {"tracker"}
+
+
+def string_constants(path: Path) -> set[str]:
+    return {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+class TestStoreDoor:
+    """A second store touches one folder: nobody else knows MLflow's tags, or what lies behind the store's door."""
+
+    @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+    def test_only_the_store_knows_mlflow_tags(self, path: Path) -> None:
+        if room(path) != "store":
+            assert not {text for text in string_constants(path) if re.search(r"\bmlflow\.(?!db\b)", text)}
+
+    @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+    def test_other_rooms_import_the_door_of_the_store_alone(self, path: Path) -> None:
+        if room(path) != "store":
+            behind = {name for name in imported(path) if name.startswith("tracker.store.") and name.count(".") > 2}
+            assert not behind
+
+    def test_importing_the_door_imports_no_mlflow(self) -> None:
+        assert not loaded_after("import tracker.store") & HEAVY
+
+    def test_files_are_replaced_in_one_module(self) -> None:
+        replacing = {
+            path.relative_to(ROOT / "tracker").as_posix()
+            for path in modules()
+            if re.search(r"\.replace\(\w+\)$|os\.replace|\.rename\(", path.read_text(), re.MULTILINE)
+        }
+        assert replacing == {"atomic_files.py", "store/repair.py"}  # which sets a broken store aside
 
 
 def loaded_after(code: str) -> set[str]:

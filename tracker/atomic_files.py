@@ -48,7 +48,7 @@ def disk_errors(action: str, path: Path) -> Iterator[None]:
         raise JournalError(f"cannot {action} {path}: {reason}; {remedy}") from error
 
 
-def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
     """Write a file, or replace it, so that a reader and a power cut find the old content or the new.
 
     Raises
@@ -95,7 +95,7 @@ def replace_path(
             break
 
 
-def write_new(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_new(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
     """Write a file that must not exist yet, and sync it."""
     with path.open("xb") as file:
         file.write(data)
@@ -104,15 +104,34 @@ def write_new(path: Path, data: bytes, *, durable: bool = True) -> None:
             os.fsync(file.fileno())
 
 
+@contextmanager
+def folder_when_complete(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write to; its content moves to `folder`, new or empty, if the context ends without error."""
+    target = folder.resolve()
+    temporary = target.with_name(f".{target.name}-{uuid4().hex[:8]}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if target.is_dir():  # it may be somebody's working directory, or a link: it stays, and is filled
+            for entry in sorted(temporary.iterdir()):
+                shutil.move(entry, target / entry.name)
+        else:
+            temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def copy_path(source: Path, target: Path) -> None:
     """Copy a file or a folder so that it is complete or not there."""
 
     def copy(temporary: Path) -> None:
         if source.is_dir():
             shutil.copytree(source, temporary)
+            sync_tree(temporary)
         else:
-            shutil.copy2(source, temporary)
+            write_new(temporary, source.read_bytes())
 
+    target.parent.mkdir(parents=True, exist_ok=True)
     replace_path(target, copy)
 
 
@@ -151,7 +170,7 @@ def remove_unfinished(folder: Path) -> None:
 
 def _move(temporary: Path, target: Path, folder: Path) -> None:
     """Move into place; an existing folder, which the system would not replace, steps aside first."""
-    if not target.is_dir():
+    if not (target.is_dir() and temporary.is_dir()):  # no file replaces a folder
         temporary.replace(target)
         return
     old = _temporary(folder)

@@ -65,12 +65,12 @@ class TestExamine:
         assert not examine(location).broken
 
     def test_finds_nothing_where_nothing_is(self, location: Location, tmp_path: Path) -> None:
-        assert examine(location) == Condition(StoreState.ABSENT)
+        assert examine(location).state is StoreState.ABSENT
         assert not list(tmp_path.iterdir())
 
     def test_finds_one_that_is_half_made(self, location: Location, tmp_path: Path) -> None:
         half_made(tmp_path / "mlflow.db")
-        assert examine(location) == Condition(StoreState.HALF_MADE)
+        assert examine(location).state is StoreState.HALF_MADE
         assert examine(location).broken
 
     def test_finds_what_is_no_database(self, location: Location, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ class TestExamine:
     def test_takes_one_of_another_version_for_whole(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         execute(tmp_path / "mlflow.db", NEWER)
-        assert examine(location) == Condition(StoreState.NEWER)
+        assert examine(location).state is StoreState.NEWER
         assert not examine(location).broken
 
     def test_finds_that_it_was_moved_and_changes_nothing(self, project: Path, tmp_path: Path) -> None:

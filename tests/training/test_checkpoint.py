@@ -189,7 +189,7 @@ class TestLoadOfDamaged:
         checkpoints = saved(tmp_path, 4)
         with (tmp_path / "probabilities.bin").open("ab") as file:
             file.write(tail)
-        (tmp_path / "checkpoint.tmp").write_bytes(b"PK torn")
+        (tmp_path / ".torn.tmp").write_bytes(b"PK torn")
         assert_equal(checkpoints.load(), checkpoint(4))
         checkpoints.save(checkpoint(5))
         assert_equal(checkpoints.load(), checkpoint(5))
@@ -299,7 +299,7 @@ class TestSaveThatFails:
         last_line = done.stderr.splitlines()[-1]
         assert f"TrainingError: the checkpoint of epoch 4 cannot be saved in {tmp_path}: File too large" in last_line
         assert_equal(CheckpointFolder(tmp_path).load(), checkpoint(3))
-        assert not (tmp_path / "checkpoint.tmp").exists()
+        assert not list(tmp_path.glob(".*.tmp"))
 
 
 class TestFinishedEpochs:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tracker.atomic_files import replace_file
 from tracker.cli.analysis_options import AnalysisOptions, read_runs, report_on, with_analysis_options
 from tracker.cli.app import Command, app
 from tracker.cli.console import notice, plain, say
@@ -127,20 +128,11 @@ def _place(path: Path, content: bytes, option: str) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
         else:
-            _replace(path.resolve(), content)
+            target = path.resolve()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(target, content, durable=False)
     except OSError as error:
         raise TrackerError(
             f"cannot write {path}: {error.strerror or error}; make room and see that it may be written to, or give "
             f"another {option}"
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole, or leave what was there."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -17,10 +17,10 @@ import zlib
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import numpy as np
 
+from tracker.atomic_files import replace_path
 from tracker.runs import FLOOR_DB, Spectrogram
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class ImageCache:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _write_atomically(self._file(clip), clip, np.ascontiguousarray(image))
+            whole = np.ascontiguousarray(image)
+            replace_path(self._file(clip), lambda file: _write(file, clip, whole), durable=False)
         except OSError as error:
             self._unwritable = (
                 f"features are not cached: {self._folder} cannot be written to ({error.strerror or error}); make room "
@@ -124,14 +125,7 @@ def _crc(clip: str, image: NDArray[np.generic]) -> bytes:
     return zlib.crc32(image.data, zlib.crc32(clip.encode())).to_bytes(_CRC_BYTES, "little")
 
 
-def _write_atomically(file: Path, clip: str, image: NDArray[np.float16]) -> None:
-    """Write under a name of its own beside the file and move it into place."""
-    temporary = file.with_name(f".{uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as opened:
-            np.save(opened, image, allow_pickle=False)
-            opened.write(_crc(clip, image))
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _write(file: Path, clip: str, image: NDArray[np.float16]) -> None:
+    with file.open("xb") as opened:
+        np.save(opened, image, allow_pickle=False)
+        opened.write(_crc(clip, image))

@@ -8,15 +8,14 @@ of the original, and are rewritten to the copy's own. Nothing here imports MLflo
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import tempfile
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.atomic_files import copy_path, replace_path
 from tracker.errors import StoreError
 from tracker.store import ArtifactPath, BrokenError, Condition, StoreState
 from tracker.store.location import find_folder, found_below, within, written_to
@@ -172,7 +171,7 @@ def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, fo
     found = {path: source for path in wanted if kept and (source := within(kept, path))}
     try:
         for path, source in found.items():
-            _copy_whole(source, artifacts / path)
+            copy_path(source, artifacts / path)
     except OSError as error:
         raise StoreError(f"cannot bring artifacts back from {kept}: {error}") from error
     return tuple(path for path in wanted if path not in found)
@@ -238,12 +237,12 @@ def _as_written(old: str, new: Path) -> str:
 def _copied(database: Path) -> Path:
     """Copy a database, whole or not at all."""
     copy = _free(database, "before-repair")
-    try:
-        with reading(database) as source, closing(sqlite3.connect(copy)) as target:
+
+    def back_up(temporary: Path) -> None:
+        with reading(database) as source, closing(sqlite3.connect(temporary)) as target:
             source.backup(target)
-    except BaseException:
-        copy.unlink(missing_ok=True)
-        raise
+
+    replace_path(copy, back_up)
     return copy
 
 
@@ -251,15 +250,3 @@ def _free(database: Path, word: str) -> Path:
     """Return a name beside a database that nothing has."""
     names = (database.with_name(f"{database.name}.{word}-{number}") for number in count(1))
     return next(path for path in names if not path.exists())
-
-
-def _copy_whole(source: Path, target: Path) -> None:
-    """Copy a file or a folder, whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".bringing-") as unfinished:
-        copy = Path(unfinished, target.name)
-        if source.is_dir():
-            shutil.copytree(source, copy)
-        else:
-            shutil.copy2(source, copy)
-        copy.replace(target)

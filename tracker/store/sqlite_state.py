@@ -7,7 +7,6 @@ written whole, from the SQL in ``schema.sql``, and moved into place.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing, contextmanager
 from importlib.resources import files
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from tracker.atomic_files import replace_path
 from tracker.errors import StoreError
 from tracker.store import BrokenError, BusyError, StoreState, UnreachableError
 
@@ -204,19 +204,17 @@ def make(database: Path, artifacts: str, now: int) -> None:
     OSError, sqlite3.Error
         If it cannot be written.
     """
-    unfinished = database.with_name(f"{database.name}.{os.getpid()}.new")
-    unfinished.unlink(missing_ok=True)
-    try:
-        with closing(sqlite3.connect(unfinished)) as connection:
+
+    def write(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
             connection.executescript(_statements())
             connection.execute(
                 "INSERT INTO experiments VALUES (0, 'Default', ?, 'active', ?, ?, 'default')",
                 (f"{artifacts}/0", now, now),
             )
             connection.commit()
-        unfinished.replace(database)
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+    replace_path(database, write)
 
 
 def lacks(connection: sqlite3.Connection) -> list[str]:

@@ -8,7 +8,7 @@ A folder of them holds
 - ``probabilities.bin``: what was said of the validation clips after each epoch, which would be too much to write anew
   every time: one record an epoch, float32 of shape (n_clips, n_classes) and their CRC-32, little-endian. What lies
   behind the checkpoint's epoch is what a kill has left, and is overwritten.
-- ``checkpoint.tmp``: one that is being written.
+- ``.<random>.tmp``: one that is being written.
 
 Imports nothing heavy.
 """
@@ -22,12 +22,12 @@ import math
 import os
 import re
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracker.atomic_files import remove_unfinished, replace_file, sync_folder
 from tracker.errors import TrainingError
 from tracker.training.result import Arrays, Epoch, History
 
@@ -115,7 +115,9 @@ class CheckpointFolder:
         try:
             self._make()
             self._add_probabilities(checkpoint.history)
-            name = self._move_into_place(len(checkpoint.history.epochs), _content(checkpoint))
+            content = _content(checkpoint)
+            name = f"epoch-{len(checkpoint.history.epochs):06}-{_digest(content)}.npz"
+            replace_file(self.path / name, content)
             self._prune(name)
         except OSError as error:
             raise TrainingError(
@@ -136,7 +138,7 @@ class CheckpointFolder:
     def _make(self) -> None:
         if not self.path.is_dir():
             self.path.mkdir(parents=True)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
     def _add_probabilities(self, history: History) -> None:
         """Write what was said after the latest epoch, over whatever a kill has left there."""
@@ -147,22 +149,8 @@ class CheckpointFolder:
             file.seek((len(history.epochs) - 1) * len(record))
             file.write(record)
             file.truncate()
-            _sync(file)
-
-    def _move_into_place(self, epoch: int, content: memoryview) -> str:
-        """Write a checkpoint's file under another name first, and return its own."""
-        name, temporary = f"epoch-{epoch:06}-{_digest(content)}.npz", self.path / "checkpoint.tmp"
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                _sync(file)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()  # on a full disk, so that the run can say that it failed
-            raise
-        temporary.replace(self.path / name)
-        _sync_folder(self.path)
-        return name
+            file.flush()
+            os.fsync(file.fileno())
 
     def _prune(self, newest: str) -> None:
         """Remove all but the newest and those before it; what claims to be later was damaged, or this would not be."""
@@ -170,6 +158,7 @@ class CheckpointFolder:
         before = [name for name in names if _epoch(name) < _epoch(newest)]
         for name in {*names} - {newest, *before[: COUNT - 1]}:
             (self.path / name).unlink()
+        remove_unfinished(self.path)
 
     def _names(self) -> list[str]:
         """Return the names of the checkpoints, newest first."""
@@ -259,20 +248,3 @@ def _arrays(content: bytes, kinds: Sequence[tuple[str, Sequence[int]]]) -> Itera
         array = np.frombuffer(content, type_, math.prod(shape), start).reshape(shape)
         start += array.nbytes
         yield array
-
-
-def _sync(file: IO[bytes]) -> None:
-    """Have what was written to a file on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    """Have a folder's names on the disk; Windows sees to that by itself and opens no folders."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,18 +10,17 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import shutil
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock
 
+from tracker.atomic_files import folder_when_complete
 from tracker.data.dataset import MANIFEST, Dataset, read_dataset
 from tracker.data.demo.genres import GENRES
 from tracker.data.demo.song import make_artist, render
@@ -133,7 +132,7 @@ def write_demo(
     settings = DemoSettings(artists, clips, seconds, seed)
     try:
         _refuse_taken(folder)
-        with _aside(folder) as aside:
+        with folder_when_complete(folder) as aside:
             _write(aside, settings, progress)
     except OSError as error:
         raise DataError(
@@ -199,23 +198,6 @@ def _refuse_taken(folder: Path) -> None:
             raise DataError(f"{folder} is not empty; give a new folder or an empty one")
     elif folder.exists():
         raise DataError(f"{folder} is a file; give a folder")
-
-
-@contextmanager
-def _aside(folder: Path) -> Iterator[Path]:
-    """Give a folder to work in, whose contents come to be in `folder` if and when all went well."""
-    place = folder.resolve()
-    aside = place.with_name(f".{place.name}-{secrets.token_hex(4)}")
-    aside.mkdir(parents=True)
-    try:
-        yield aside
-        if place.is_dir():  # it may be where somebody stands, or a link: it stays, and is filled
-            for entry in sorted(aside.iterdir()):
-                shutil.move(entry, place / entry.name)
-        else:
-            aside.rename(place)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write(folder: Path, settings: DemoSettings, progress: Progress | None) -> None:
