@@ -14,6 +14,7 @@ from tracker.training.networks import (
     network_options,
     parse_options,
     read_options,
+    short_name,
 )
 
 if TYPE_CHECKING:
@@ -182,6 +183,21 @@ def one_option(parameter: str) -> tuple[NetworkOption, ...]:
     return read_options(
         "models/net.py", f"def build(input_shape, n_classes, *, kernel_size: int = 3, {parameter}): ..."
     )
+
+
+class TestShortName:
+    @pytest.mark.parametrize(
+        ("name", "short"),
+        [
+            ("cnn", "cnn"),
+            ("mine.py", "mine"),
+            ("./mine.py", "mine"),
+            ("../nets/mine.py", "nets-mine"),
+            ("/a/long/path/nets/mine.py", "nets-mine"),
+        ],
+    )
+    def test_a_path_is_shortened_to_its_folder_and_file(self, name, short):
+        assert short_name(name) == short
 
 
 class TestReadOptions:

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
@@ -46,7 +47,7 @@ from tracker.store import (
 )
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
-from tracker.training.networks import find_network, network_options
+from tracker.training.networks import find_network, network_options, short_name
 from tracker.wording import counted
 
 if TYPE_CHECKING:
@@ -276,11 +277,13 @@ class Recorder:
 
     def _attach_pictures_and_description(self, run: Run) -> None:
         from tracker.figures import run_confusion, run_curves
+        from tracker.figures.data import trace_of
         from tracker.render import render_description
         from tracker.report import build_report
 
         entry = build_report(self.name, [run]).entries[0]
-        for picture in (run_curves(run), run_confusion(run)):
+        curves = [run_curves(run)] if trace_of(run).drawable else []  # not if interrupted after one epoch
+        for picture in (*curves, run_confusion(run)):
             self.writer.attach_bytes(f"{picture.name}.png", picture.png)
         words = "\n\n".join([self._note or "", NOTE_END, render_description(entry)]).strip()
         kept = words[:TAG_LENGTH]  # a title of many options may be long, and so may a note
@@ -313,8 +316,10 @@ class Recorder:
 
 def run_name(plan: RunPlan) -> str:
     """Return what a run is called by default: its configuration in short."""
-    usual = [(option.name, option.default) for option in network_options(plan.configuration.model)]
-    return plan.run_name(usual)
+    model = plan.configuration.model
+    usual = [(option.name, option.default) for option in network_options(model)]
+    named = replace(plan.configuration, model=short_name(model))
+    return replace(plan, configuration=named).run_name(usual)
 
 
 def environment_text(model: str) -> str:

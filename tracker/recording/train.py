@@ -14,9 +14,10 @@ from tracker.errors import StoreError
 from tracker.journal.reader import unsettled
 from tracker.recording.locations import interrupted_message
 from tracker.recording.prepare import Prepared, identity, prepare
-from tracker.recording.recorder import Recorder, run_name
+from tracker.recording.recorder import CODE_TAG, Recorder, run_name
 from tracker.recording.suggestions import data_tag
 from tracker.runs import Run, RunPlan, RunStatus, number_text
+from tracker.training.networks import find_network
 from tracker.wording import some
 
 if TYPE_CHECKING:
@@ -101,14 +102,15 @@ def _log_interrupted(target: LogTarget, plan: RunPlan, reporter: Reporter) -> No
 
 
 def _finished_run(target: LogTarget, plan: RunPlan, prepared: Prepared) -> Run | None:
-    """Return a finished run of the same plan, data and version, if there is one."""
+    """Return a finished run of the same plan, data, version and network code, if there is one."""
     from tracker.recording.read_runs import load_runs
 
     try:
         runs = load_runs(target.store, target.experiment, by_epoch=0)
     except StoreError:
         return None  # there is nothing to reuse; opening the store will say what else may be wrong with it
-    params, tags = plan.params(), identity(prepared)
+    params, code = plan.params(), find_network(plan.configuration.model).digest
+    tags = identity(prepared) | {CODE_TAG: code}
     return next(
         (
             run

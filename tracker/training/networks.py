@@ -207,6 +207,12 @@ def is_path(name: str) -> bool:
     return name.endswith(".py") or "/" in name or "\\" in name
 
 
+def short_name(name: str) -> str:
+    """Return a network's name as a part of a run's name: ``nets-mine`` for ``path/to/nets/mine.py``."""
+    parts = name.removesuffix(".py").replace("\\", "/").split("/")
+    return "-".join([part for part in parts if part.strip(".~")][-2:])
+
+
 def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
     """Return the options that the source of a network declares, sorted by name.
 
