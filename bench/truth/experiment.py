@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bench.truth.settings import Counted
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.statistics.crossed import Effect
+    from tracker.statistics.matched_pairs import Effect
 
 ALPHA = 0.05
 MARGIN = 0.05

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.crossed import behrens_fisher_p
+from tracker.statistics.matched_pairs import behrens_fisher_p
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

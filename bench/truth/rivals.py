@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.crossed import NOTHING, MeanSquares, mean_squares
+from tracker.statistics.matched_pairs import NOTHING, MeanSquares, mean_squares
 from tracker.statistics.paired import discordant, mcnemar
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def over_seeds(entries: NDArray[np.float64]) -> dict[str, bool]:
     Parameters
     ----------
     entries : ndarray, shape (r, n)
-        As for `tracker.statistics.crossed.crossed`, at least two pairs.
+        As for `tracker.statistics.matched_pairs.crossed`, at least two pairs.
 
     References
     ----------

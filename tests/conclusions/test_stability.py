@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.stability import Diverged, OneSeed, Spread, stability
-from tracker.statistics.crossed import crossed
+from tracker.statistics.matched_pairs import crossed
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy

@@ -117,7 +117,7 @@ class TestClipsNeeded:
         assert clips_needed(-0.1, 0.2) == clips_needed(0.1, 0.2)
 
     def test_for_no_difference_do_not_exist(self):
-        with pytest.raises(ValueError, match="difference of 0"):
+        with pytest.raises(ValueError, match="difference must not be 0"):
             clips_needed(0.0, 0.2)
 
 

@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.optimize import minimize_scalar
+from scipy.stats import binom, binomtest
 from scipy.stats import t as student
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from tracker.statistics.proportions import grouped_wilson, newcombe, two_sided_z, wilson
+from tracker.statistics.proportions import coin_cdf, grouped_wilson, newcombe, pmf, score_intervals, two_sided_z, wilson
 
 fixed = settings(derandomize=True, deadline=None, max_examples=100)
 counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -178,3 +179,53 @@ def by_formula(share: float, n: float, quantile: float) -> tuple[float, float]:
 def difference_interval(a: tuple[int, int], b: tuple[int, int], confidence: float = 0.95) -> tuple[float, float]:
     """Newcombe's interval of two counts, from Wilson's of each."""
     return newcombe(a[0] / a[1], wilson(*a, confidence), b[0] / b[1], wilson(*b, confidence))
+
+
+class TestCoinCdf:
+    def test_is_scipys_from_minus_one_to_n(self):
+        for n in (0, 1, 2, 7, 30, 1_001):
+            k = np.arange(-1, n + 1)
+            assert coin_cdf(k, np.full(n + 2, n)) == pytest.approx(binom.cdf(k, n, 0.5), rel=1e-12, abs=0)
+
+    def test_of_few_throws_is_exact(self):
+        assert coin_cdf(np.array([0, 0]), np.array([4, 5])).tolist() == [0.0625, 0.03125]
+
+
+class TestPmf:
+    @pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
+    def test_is_scipys(self, share):
+        for n in (1, 30, 5_000):
+            k = np.arange(n + 1)
+            assert pmf(k, n, share) == pytest.approx(binom.pmf(k, n, share), rel=1e-9, abs=1e-300)
+
+
+Z = two_sided_z(0.95)
+
+
+def likeliest_nuisance(b: int, c: int, n: int, difference: float) -> float:
+    """The share of clips that only the second has right, by maximising the trinomial likelihood."""
+
+    def minus_log_likelihood(q: float) -> float:
+        shares = np.array([q + difference, q, 1 - 2 * q - difference])
+        seen = np.array([b, c, n - b - c])
+        return -float((seen * np.log(np.maximum(shares, 1e-300)))[seen > 0].sum())
+
+    least, most = max(0.0, -difference), (1 - difference) / 2
+    return float(minimize_scalar(minus_log_likelihood, bounds=(least, most), method="bounded").x)
+
+
+class TestScoreIntervals:
+    @pytest.mark.parametrize(("b", "c", "n"), [(1, 7, 21), (2, 1, 30), (5, 4, 30), (40, 12, 300)])
+    def test_end_where_the_score_is_z(self, b, c, n):
+        for end, sign in zip(score_intervals(np.array([b]), np.array([c]), n, Z), (1, -1), strict=True):
+            difference = float(end[0])
+            q = likeliest_nuisance(b, c, n, difference)
+            deviation = np.sqrt(n * (2 * q + difference * (1 - difference)))
+            assert sign * (b - c - n * difference) / deviation == pytest.approx(Z, abs=1e-4)
+
+    def test_of_many_pairs_are_those_of_each(self):
+        b, c = np.array([0, 3, 17]), np.array([0, 9, 4])
+        low, high = score_intervals(b, c, 40, Z)
+        for i in range(3):
+            alone = score_intervals(b[i : i + 1], c[i : i + 1], 40, Z)
+            assert (low[i], high[i]) == (alone[0][0], alone[1][0])

@@ -1,12 +1,26 @@
 from __future__ import annotations
 
+import baycomp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.stats import nct, norm
 from scipy.stats import t as student
 
-from tracker.statistics.crossed import crossed, degrees_of_freedom, mean_squares, t_effect
-from tracker.statistics.repetitions import columns_needed, detectable_effect, pairs_needed
+from tracker.statistics.matched_pairs import crossed, degrees_of_freedom, mean_squares, t_effect
+from tracker.statistics.paired import tango
+from tracker.statistics.proportions import grouped_wilson, score_interval
+from tracker.statistics.repetitions import (
+    accuracy_over_seeds,
+    columns_needed,
+    detectable_effect,
+    nadeau_bengio,
+    pairs_needed,
+)
+
+fixed = settings(derandomize=True, deadline=None, max_examples=100)
 
 
 def some_pairs(r: int = 3, n: int = 60, seed: int = 0) -> np.ndarray:
@@ -79,7 +93,7 @@ class TestPairsNeeded:
         assert pairs_needed(np.zeros((3, 20)), 0.1) == 3
 
     def test_for_no_difference_do_not_exist(self):
-        with pytest.raises(ValueError, match="difference of 0"):
+        with pytest.raises(ValueError, match="difference must not be 0"):
             pairs_needed(some_pairs(), 0.0)
 
     def test_refuse_a_single_pair(self):
@@ -103,5 +117,141 @@ class TestColumnsNeeded:
         assert columns_needed(np.zeros((3, 20)), 0.1) == 2
 
     def test_for_no_difference_do_not_exist(self):
-        with pytest.raises(ValueError, match="difference of 0"):
+        with pytest.raises(ValueError, match="difference must not be 0"):
             columns_needed(some_pairs(), 0.0)
+
+
+differences = st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=3, max_size=12).map(np.array)
+
+
+class TestNadeauBengio:
+    def test_agrees_with_the_worked_example(self, oracles):
+        for case in oracles["nadeau_bengio"]:
+            found = nadeau_bengio(np.array(case["differences"]), case["n_train"], case["n_validation"])
+            assert (found.t, found.p_value) == pytest.approx((case["t"], case["p_value"]), abs=1e-6)
+
+    @fixed
+    @given(differences)
+    def test_is_baycomps_correlated_t_test(self, values):
+        if np.ptp(values) == 0:
+            return
+        worse, better = baycomp.CorrelatedTTest.probs(np.zeros(len(values)), values)
+        found = nadeau_bengio(values, len(values) - 1, 1)
+        assert found.p_value == pytest.approx(2 * min(worse, better), abs=1e-9)
+
+    @fixed
+    @given(differences, st.randoms())
+    def test_changes_sign_and_not_with_the_order(self, values, random):
+        one = nadeau_bengio(values, 80, 20)
+        other = nadeau_bengio(-np.array(random.sample(values.tolist(), len(values))), 80, 20)
+        assert other.estimate == pytest.approx(-one.estimate, abs=1e-12)
+        assert other.p_value == pytest.approx(one.p_value)
+        assert other.interval == pytest.approx((-one.interval[1], -one.interval[0]))
+
+    def test_of_no_difference_in_any_fold_is_one_over_all_their_clips(self):
+        found = nadeau_bengio(np.zeros(5), 120, 30)
+        assert found.p_value == 1.0
+        assert found.interval == pytest.approx(tango(0, 0, 150))
+
+    def test_of_the_same_difference_in_every_fold_is_a_sign_test_over_folds(self):
+        found = nadeau_bengio(np.full(5, 1 / 30), 120, 30)
+        assert found.p_value == 2.0**-4
+        assert found.interval[0] < 1 / 30 < found.interval[1]
+
+    def test_needs_three_folds(self):
+        with pytest.raises(ValueError, match="at least 3 of them, got 2"):
+            nadeau_bengio(np.array([0.1, 0.2]), 90, 10)
+
+    @pytest.mark.parametrize("clips", [(0, 10), (90, 0), (float("nan"), 10)])
+    def test_needs_clips(self, clips):
+        with pytest.raises(ValueError, match="training and validation clips"):
+            nadeau_bengio(np.array([0.1, 0.2, 0.3]), *clips)
+
+
+answers = st.tuples(st.integers(2, 6), st.integers(1, 30)).flatmap(lambda shape: arrays(np.bool_, shape))
+
+
+def trained(rng: np.random.Generator, seeds: int, clips: int, noise: float, groups: int = 0) -> np.ndarray:
+    """Answers of a configuration that is right on 70 % of clips in the mean over seeds and clips."""
+    reached = norm.ppf(0.7 + noise * np.clip(rng.standard_normal((seeds, 1)), -2, 2))
+    hard, own = rng.standard_normal((1, clips)), rng.standard_normal((seeds, clips))
+    if groups:
+        place = np.arange(clips) * groups // clips
+        hard = (hard + rng.standard_normal((1, groups))[:, place]) / np.sqrt(2)
+        own = (own + rng.standard_normal((seeds, groups))[:, place]) / np.sqrt(2)
+    return reached + np.sqrt(0.6) * hard + np.sqrt(0.4) * own > 0
+
+
+def coverage(seeds: int, clips: int, noise: float, groups: int = 0) -> float:
+    rng = np.random.default_rng(0)
+    which = np.arange(clips) * groups // clips if groups else None
+    found = (accuracy_over_seeds(trained(rng, seeds, clips, noise, groups), which) for _ in range(600))
+    return float(np.mean([low <= 0.7 <= high for low, high in found]))
+
+
+class TestAccuracyOverSeeds:
+    def test_of_a_table_is_what_is_computed_by_hand(self):
+        right = np.array([[1, 1, 0, 1], [1, 0, 0, 1]], dtype=bool)
+        rows, columns, residual = 0.125, 1.375 / 3, 0.375 / 3
+        variance = rows + columns - residual
+        share = rows / variance
+        quantile = student.ppf(0.975, 1) ** share * student.ppf(0.975, 3) ** (1 - share)
+        expected = score_interval(5 / 8, (5 / 8) * (3 / 8) * 8 / variance, quantile)
+        assert accuracy_over_seeds(right) == pytest.approx(expected, rel=1e-9)
+
+    @pytest.mark.parametrize(
+        ("seeds", "clips", "noise"), [(2, 30, 0.04), (2, 300, 0.08), (3, 30, 0.0), (3, 300, 0.08), (10, 300, 0.08)]
+    )
+    def test_holds_the_truth_in_nineteen_experiments_of_twenty_or_nearly(self, seeds, clips, noise):
+        assert 0.90 <= coverage(seeds, clips, noise) <= 0.99
+
+    @pytest.mark.parametrize(("seeds", "clips", "groups"), [(2, 100, 20), (5, 30, 10)])
+    def test_holds_the_truth_where_clips_share_groups(self, seeds, clips, groups):
+        assert 0.92 <= coverage(seeds, clips, 0.04, groups) <= 0.985
+
+    @fixed
+    @given(answers)
+    def test_holds_the_mean_and_stays_from_0_to_1(self, right):
+        low, high = accuracy_over_seeds(right)
+        assert 0 <= low <= right.mean() <= high <= 1
+        assert low < high
+
+    @fixed
+    @given(answers, st.randoms())
+    def test_does_not_depend_on_the_order_of_seeds_and_clips(self, right, random):
+        rows, columns = ([*range(k)] for k in right.shape)
+        random.shuffle(rows)
+        random.shuffle(columns)
+        assert accuracy_over_seeds(right[rows][:, columns]) == pytest.approx(accuracy_over_seeds(right), abs=1e-9)
+
+    @fixed
+    @given(answers)
+    def test_with_groups_of_one_is_that_without_groups(self, right):
+        found = accuracy_over_seeds(right, list(range(right.shape[1])))
+        assert found == pytest.approx(accuracy_over_seeds(right), abs=1e-9)
+
+    def test_of_copied_clips_is_that_of_the_clips_where_they_are_grouped(self):
+        right = trained(np.random.default_rng(1), 5, 40, 0.0)
+        copied, groups = np.repeat(right, 5, axis=1), np.repeat(np.arange(40), 5)
+        assert accuracy_over_seeds(copied, groups) == pytest.approx(accuracy_over_seeds(right), abs=1e-9)
+        assert np.ptp(accuracy_over_seeds(copied)) < np.ptp(accuracy_over_seeds(right))
+
+    def test_of_always_right_is_wilsons_of_the_clips(self):
+        low, high = accuracy_over_seeds(np.ones((3, 30), dtype=bool))
+        assert (low, high) == score_interval(1.0, 30, student.ppf(0.975, 29))
+
+    def test_of_always_right_in_groups_is_wilsons_of_the_groups(self):
+        groups = np.arange(30) // 3
+        expected = grouped_wilson(np.ones(30, dtype=bool), groups)
+        assert accuracy_over_seeds(np.ones((3, 30), dtype=bool), groups) == pytest.approx(expected)
+
+    def test_of_one_group_is_everything(self):
+        assert accuracy_over_seeds(np.array([[True, False], [True, True]]), ["a", "a"]) == (0.0, 1.0)
+
+    def test_needs_two_repetitions(self):
+        with pytest.raises(ValueError, match="at least two repetitions, got 1"):
+            accuracy_over_seeds(np.ones((1, 30), dtype=bool))
+
+    def test_needs_a_group_for_each_clip(self):
+        with pytest.raises(ValueError, match="one group for each"):
+            accuracy_over_seeds(np.ones((2, 3), dtype=bool), ["a"])

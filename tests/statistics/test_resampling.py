@@ -112,7 +112,7 @@ class TestOptimismOfBestEpoch:
             optimism_of_best_epoch([], [], 0)
 
     def test_needs_a_loss_for_each_answer(self):
-        with pytest.raises(ValueError, match="a loss for each"):
+        with pytest.raises(ValueError, match="of the same shape"):
             optimism_of_best_epoch([models(3, 10)], [np.ones((2, 10))], 0)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Method
-from tracker.statistics.crossed import Effect, by_group, crossed, nested
+from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested
 from tracker.statistics.multiple_comparisons import holm
 from tracker.statistics.repetitions import FEWEST_FOLDS, columns_needed, nadeau_bengio, pairs_needed
 from tracker.statistics.resampling import probability_better

@@ -14,24 +14,24 @@ Groups = Sequence[Hashable] | NDArray[np.int64]
 
 
 def group_codes(groups: Groups, n: int) -> NDArray[np.int64]:
-    """Give each group a number.
+    """Return a number for each clip's group.
 
     Parameters
     ----------
     groups : sequence of hashable, length n
-        What each clip belongs to.
+        The group of each clip.
     n : int
-        How many clips there are.
+        Number of clips.
 
     Returns
     -------
     ndarray of int, shape (n,)
-        Equal numbers for clips of one group, from 0 on.
+        Codes from 0; equal for clips of the same group.
 
     Raises
     ------
     ValueError
-        If there is not one group for each clip.
+        If there is not exactly one group per clip.
     """
     if len(groups) != n:
         raise ValueError(f"there must be one group for each of {n} clips, got {len(groups)}")
@@ -40,13 +40,13 @@ def group_codes(groups: Groups, n: int) -> NDArray[np.int64]:
 
 
 def group_sums(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Add up the clips of each group.
+    """Sum the clips of each group.
 
     Parameters
     ----------
     values : ndarray, shape (..., n)
     codes : ndarray of int, shape (n,)
-        As by `group_codes`, at least one.
+        As `group_codes` returns; at least one.
 
     Returns
     -------
@@ -59,17 +59,17 @@ def group_sums(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray
 
 
 def effective_groups(sizes: NDArray[np.float64]) -> float:
-    """Return how many groups of one size would leave a mean as uncertain as groups of these sizes.
+    """Return the effective number of groups: how many of equal size would leave a mean as uncertain as these.
 
     Parameters
     ----------
     sizes : ndarray, shape (n_groups,)
-        Clips of each of at least two groups.
+        Number of clips in each group; at least two groups.
 
     Returns
     -------
     float
-        (Σ sizes)² / Σ sizes², which is `n_groups` where all are of one size; at least 2.
+        (Σ sizes)² / Σ sizes², which is `n_groups` if all sizes are equal; at least 2.
 
     References
     ----------

@@ -1,7 +1,4 @@
-"""Keeping the error of a whole family of tests at what one test would have.
-
-Whether the best of several runs is the best, after having been chosen for looking so.
-"""
+"""Corrections for testing many hypotheses at once, and the test of whether the best run really is the best."""
 
 from __future__ import annotations
 
@@ -21,17 +18,17 @@ def holm(p_values: NDArray[np.float64], m: int | None = None) -> NDArray[np.floa
     p_values : ndarray, shape (k,)
         Raw p-values, from 0 to 1.
     m : int or None, at least k
-        How many tests the family has; those that were not computed count as p = 1. None: k.
+        Number of tests in the family; those not computed count as p = 1. None: k.
 
     Returns
     -------
     ndarray, shape (k,)
-        In the order of `p_values`; at most the family's level where the family is tested at it.
+        Adjusted p-values in the order of `p_values`; reject those that are at most the family-wise level.
 
     Raises
     ------
     ValueError
-        If `m` is below k, or a p-value is NaN or out of its range.
+        If `m` is below k, or a p-value is NaN or out of range.
 
     References
     ----------
@@ -40,7 +37,7 @@ def holm(p_values: NDArray[np.float64], m: int | None = None) -> NDArray[np.floa
     """
     family = len(p_values) if m is None else m
     if family < len(p_values):
-        raise ValueError(f"a family must have at least its {len(p_values)} computed tests, got {family}")
+        raise ValueError(f"a family must have at least as many tests as p-values ({len(p_values)}), got {family}")
     if not np.all((p_values >= 0) & (p_values <= 1)):
         raise ValueError("p-values must be from 0 to 1")
     order = np.argsort(p_values, kind="stable")
@@ -51,9 +48,9 @@ def holm(p_values: NDArray[np.float64], m: int | None = None) -> NDArray[np.floa
 
 
 def is_best(p_values: NDArray[np.float64], alpha: float = 0.05) -> bool:
-    """Whether the best is verified: its test against every other, the runner-up included, gives p ≤ `alpha`.
+    """Return whether the best run is verified: its tests against all others, the runner-up included, give p ≤ `alpha`.
 
-    No correction is due: the winner is the best with an error of at most `alpha`, although it was chosen by looking.
+    No correction is needed: the winner is the best with an error of at most `alpha`, although the data chose it.
 
     Parameters
     ----------
@@ -64,7 +61,7 @@ def is_best(p_values: NDArray[np.float64], alpha: float = 0.05) -> bool:
     Returns
     -------
     bool
-        False where there is no other run.
+        False if there is no other run.
 
     References
     ----------

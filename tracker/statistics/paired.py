@@ -1,7 +1,7 @@
-"""Two trained models on the same clips.
+"""Tests and intervals for two trained models on the same clips.
 
-Conventions: b is how many clips only model a has right, c how many only model b has right; a difference is a minus b,
-(b - c) / n, as a fraction. Nothing here says anything of the configurations the two models came from.
+Conventions: b counts the clips that only model a has correct, c those that only model b has correct; a difference is a
+minus b, (b - c) / n, as a fraction. None of this says anything about the configurations that the two models came from.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.crossed import NOTHING, Effect, constant_effect, t_effect
 from tracker.statistics.groups import Groups, effective_groups, group_codes, group_sums
+from tracker.statistics.matched_pairs import NOTHING, Effect, constant_effect, t_effect
 from tracker.statistics.means import bootstrap_t_interval, sign_flip_p
 from tracker.statistics.proportions import Interval, coin_cdf, score_intervals, two_sided_z
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PROBABILITY_FLOOR = 1e-7
-"""Probabilities below it count as it in a log-loss, as in Keras: one sure mistake must not outweigh everything."""
+"""Probabilities are clipped here in a log-loss, as in Keras, so that one confident mistake cannot outweigh the rest."""
 
 LARGEST_TABLE = 2**26
-"""Entries of a look-up table of p-values: half a gigabyte."""
+"""Entries of the largest look-up table of p-values: half a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregates:
-    """What two counts on the same clips allow, over every pairing of the clips that they leave possible.
+    """Difference of two models of which only the counts are known, over all pairings of clips that the counts allow.
 
     Parameters
     ----------
     estimate : float
     p_value : float
-        The largest of all pairings: what the counts can bear.
+        The largest over all pairings: the safe one.
     p_range : tuple of float
-        The smallest and the largest.
+        The smallest and the largest over all pairings.
     interval, interval_90 : tuple of float
         The union of Tango's intervals, at 95 % and 90 % confidence.
     """
@@ -51,7 +51,7 @@ class Aggregates:
 
 @dataclass(frozen=True, slots=True)
 class LossDifference:
-    """A difference of mean log-loss, a minus b, in nats; no interval where too little varies."""
+    """A difference of mean log-loss, a minus b, in nats; the interval is None if too little varies."""
 
     estimate: float
     p_value: float
@@ -59,17 +59,17 @@ class LossDifference:
 
 
 def discordant(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> tuple[int, int]:
-    """Count the clips that only one of two models has right.
+    """Count the clips that only one of two models has correct.
 
     Parameters
     ----------
     a, b : ndarray of bool, shape (n,)
-        Right or wrong on the same clips.
+        Which are correct, on the same clips.
 
     Returns
     -------
     tuple of int
-        Only a right, only b right.
+        Only a correct, only b correct.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def discordant(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> tuple[int, int]:
         If the shapes differ.
     """
     if a.shape != b.shape:
-        raise ValueError(f"both models must be judged on the same clips, got shapes {a.shape} and {b.shape}")
+        raise ValueError(f"both models must be evaluated on the same clips, got shapes {a.shape} and {b.shape}")
     return int((a & ~b).sum()), int((b & ~a).sum())
 
 
@@ -87,11 +87,7 @@ def mcnemar(b: int, c: int) -> float:
     Parameters
     ----------
     b, c : int, at least 0
-        Discordant clips. None at all gives 1.
-
-    Returns
-    -------
-    float
+        Discordant clips. If both are 0, p is 1.
 
     Raises
     ------
@@ -107,15 +103,11 @@ def mcnemar(b: int, c: int) -> float:
 
 
 def mcnemar_mid_p(b: int, c: int) -> float:
-    """Return the two-sided mid-p-value of McNemar's test: less conservative, not guaranteed to hold its level.
+    """Return the two-sided mid-p-value of McNemar's test: less conservative, but not guaranteed to keep its level.
 
     Parameters
     ----------
     b, c : int, at least 0
-
-    Returns
-    -------
-    float
 
     Raises
     ------
@@ -136,7 +128,7 @@ def mcnemar_mid_p(b: int, c: int) -> float:
 
 
 def mcnemar_many(b: NDArray[np.integer], c: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the exact two-sided p-values of many pairs of counts, each distinct pair computed once.
+    """Return the p-values of `mcnemar` for many pairs of counts; each distinct pair is computed once.
 
     Parameters
     ----------
@@ -185,7 +177,7 @@ def tango(b: int, c: int, n: int, confidence: float = 0.95) -> Interval:
     Raises
     ------
     ValueError
-        If a count is negative, `n` is below 1 or below b + c, or the confidence is out of its range.
+        If a count is negative, `n` is below 1 or below b + c, or the confidence is out of range.
 
     References
     ----------
@@ -202,18 +194,18 @@ def tango(b: int, c: int, n: int, confidence: float = 0.95) -> Interval:
 def grouped_sign_flip(net: NDArray[np.int64]) -> float:
     """Return the exact two-sided p-value of a sign-flip test over groups.
 
-    Under the null hypothesis each group's net difference could as well have had the other sign. The distribution of
-    their sum over all sign patterns is had by convolution. Groups of one clip give McNemar's exact test.
+    Under the null hypothesis each group's net difference could equally have had the opposite sign; the distribution of
+    their sum over all sign patterns is computed by convolution. With groups of one clip this is McNemar's exact test.
 
     Parameters
     ----------
     net : ndarray of int, shape (n_groups,)
-        How many more clips the first model has right in each group. Nothing but zeros gives 1.
+        How many more clips the first model has correct in each group. If all are 0, p is 1.
 
     Returns
     -------
     float
-        Never below 2^(1 - informative groups): at 0.05 it takes 6 of them to decide.
+        At least 2^(1 - informative groups): significance at 0.05 takes 6 of them.
 
     References
     ----------
@@ -234,26 +226,22 @@ def grouped_sign_flip(net: NDArray[np.int64]) -> float:
 
 
 def informative_groups(net: NDArray[np.int64]) -> int:
-    """Count the groups in which one model has more clips right than the other."""
+    """Count the groups in which one model has more clips correct than the other."""
     return int(np.count_nonzero(net))
 
 
 def from_aggregates(correct_a: int, correct_b: int, n: int) -> Aggregates:
-    """Say what can be said of two models on the same clips when only their counts are known.
+    """Compare two models on the same clips if only their counts are known.
 
     Parameters
     ----------
     correct_a, correct_b, n : int
-        Clips that each has right, of the same `n`.
-
-    Returns
-    -------
-    Aggregates
+        Clips that each model has correct, of the same `n`.
 
     Raises
     ------
     ValueError
-        If `n` is below 1 or a count is not one of 0 to `n`.
+        If `n` is below 1 or a count is not from 0 to `n`.
     """
     if n < 1 or not (0 <= correct_a <= n and 0 <= correct_b <= n):
         raise ValueError(f"counts must be of the same clips, at least 1, got {correct_a} and {correct_b} of {n}")
@@ -277,7 +265,7 @@ def log_losses(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     probabilities : ndarray, shape (n,)
-        What the model gave each clip's true class; clipped at `PROBABILITY_FLOOR`.
+        Predicted probability of each clip's true class; clipped at `PROBABILITY_FLOOR`.
 
     Returns
     -------
@@ -296,20 +284,20 @@ def log_loss_difference(
     ----------
     losses_a, losses_b : ndarray, shape (n,), nats
     seed : int
-        Of the resampling.
+        Seed of the resampling.
     groups : sequence of hashable, length n, or None
-        What is resampled and flipped as a whole.
+        Groups are resampled and flipped as a whole.
 
     Returns
     -------
     LossDifference
-        The p-value is of a sign-flip permutation test, exact where there are few enough clips to try all; the
+        The p-value is of a sign-flip permutation test, exact if there are few enough clips to try all; the
         interval is the symmetric bootstrap-t, at 95 %.
 
     Raises
     ------
     ValueError
-        If the shapes differ, there are no clips, or not one group for each.
+        If the shapes differ, there are no clips, or not exactly one group per clip.
 
     References
     ----------
@@ -317,7 +305,7 @@ def log_loss_difference(
     doi:10.1214/aos/1176350933
     """
     if losses_a.shape != losses_b.shape or not losses_a.size:
-        raise ValueError(f"both models must be judged on the same clips, got {losses_a.shape} and {losses_b.shape}")
+        raise ValueError(f"both models must be evaluated on the same clips, got {losses_a.shape} and {losses_b.shape}")
     n = len(losses_a)
     codes = np.arange(n) if groups is None else group_codes(groups, n)
     net, sizes = group_sums(np.stack([losses_a - losses_b, np.ones(n)]), codes)
@@ -342,17 +330,17 @@ def grouped_difference(difference: NDArray[np.float64], codes: NDArray[np.int64]
     Parameters
     ----------
     difference : ndarray, shape (n,)
-        For each clip 1, 0 or -1.
+        1, 0 or -1 for each clip.
     codes : ndarray of int, shape (n,)
-        The group of each clip, from 0 on.
+        Group code of each clip.
 
     Returns
     -------
     Effect
-        The ratio of group sums to group sizes with its linearised standard error and one degree of freedom less than
-        there are groups, of one size that would tell as much. (Simulated with very unequal ones, the interval holds the
-        true difference in 94 % of experiments; with as many degrees of freedom as groups less one, in 92 %, and 88 % at
-        worst.) Where every group agrees, the interval that as many independent clips as groups would give.
+        The ratio of group sums to group sizes with its linearised standard error, and one degree of freedom fewer than
+        the effective number of groups. (Simulated coverage with very unequal groups: 94 %; with one degree of freedom
+        fewer than the plain number of groups 92 %, and 88 % at worst.) If all groups agree, the interval is that of as
+        many independent clips as there are groups.
 
     References
     ----------

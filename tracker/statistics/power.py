@@ -1,8 +1,8 @@
-"""What a number of clips can show: the power of McNemar's exact test before it is made.
+"""Power of McNemar's exact test: what a number of clips can detect.
 
-Conventions: `difference` is the true difference of two models' accuracies and `discordance` the share of clips that
-exactly one of them has right, both as fractions. A difference needs at least as much discordance: less is taken as
-equal to it. Power counts both directions, as the test does.
+Conventions: `difference` is the true difference of two models' accuracies, `discordance` the fraction of clips that
+exactly one of them has correct, both as fractions. A difference needs at least as much discordance: a smaller value is
+raised to it. Power counts both directions, as the test does.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPREADS = 9
-"""Standard deviations of the number of discordant clips that are looked at: 1e-18 is left out."""
+"""Range of discordant clips that is summed, in standard deviations: leaves out a probability of 1e-18."""
 
 MOST_EXACT = 100_000
-"""Clips from which on the normal approximation is within half a percent."""
+"""Clips above which the normal approximation is within half a percent."""
 
 RESOLUTION = 1e-5
-"""To which a detectable difference is found: a thousandth of a point."""
+"""Precision of a detectable difference: a thousandth of a point."""
 
 
 def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 0.05) -> float:
-    """Return the chance that McNemar's exact test finds a difference.
+    """Return the power of McNemar's exact test: the probability that it detects a difference.
 
     Parameters
     ----------
@@ -39,17 +39,17 @@ def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 
     difference : float, from -1 to 1
     discordance : float, from 0 to 1
     alpha : float, above 0 and below 1
-        The test's level.
+        Significance level.
 
     Returns
     -------
     float
-        Over all numbers of discordant clips that may come up.
+        Averaged over the possible numbers of discordant clips.
 
     Raises
     ------
     ValueError
-        If an argument is out of its range.
+        If an argument is out of range.
 
     References
     ----------
@@ -69,25 +69,25 @@ def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 
 
 
 def detectable_difference(n: int, discordance: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
-    """Return the smallest true difference that the test finds with the wanted power.
+    """Return the smallest true difference that the test detects with the given power.
 
     Parameters
     ----------
     n : int, at least 1
         Clips.
     discordance : float, from 0 to 1
-        As observed; a larger difference brings more of it.
+        As observed; raised to the difference if that is larger.
     power, alpha : float, above 0 and below 1
 
     Returns
     -------
     float or None
-        None where not even a difference of 1 is found that often.
+        None if not even a difference of 1 is detected that often.
 
     Raises
     ------
     ValueError
-        If an argument is out of its range.
+        If an argument is out of range.
     """
     _check_power(power)
     if mcnemar_power(n, 1.0, discordance, alpha) < power:
@@ -103,7 +103,7 @@ def detectable_difference(n: int, discordance: float, power: float = 0.8, alpha:
 
 
 def clips_needed(difference: float, discordance: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Return how many clips the test needs to find a difference with the wanted power.
+    """Return how many clips the test needs to detect a difference with the given power.
 
     Parameters
     ----------
@@ -114,14 +114,13 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
     Returns
     -------
     int
-        With it the power is reached, with one clip less it is not; above `MOST_EXACT` by the normal approximation.
-        (Exact power does not rise with every single clip: a smaller number may reach it too, with one more falling
-        short again.)
+        This many clips reach the power, one fewer does not; above `MOST_EXACT` by the normal approximation. (Exact
+        power doesn't rise with every clip, so that a smaller number may reach it as well.)
 
     Raises
     ------
     ValueError
-        If an argument is out of its range.
+        If an argument is out of range.
     """
     guess = approximate_clips(difference, discordance, power, alpha)
     if guess > MOST_EXACT:
@@ -137,7 +136,7 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
 
 
 def approximate_clips(difference: float, discordance: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Return the clips needed by the normal approximation: a check, and where the exact search begins.
+    """Return the clips needed by the normal approximation; the exact search starts from it.
 
     Parameters and errors are those of `clips_needed`.
 
@@ -149,7 +148,7 @@ def approximate_clips(difference: float, discordance: float, power: float = 0.8,
     _check(difference, discordance, alpha)
     _check_power(power)
     if difference == 0:
-        raise ValueError("no number of clips shows a difference of 0")
+        raise ValueError("the difference must not be 0: no number of clips can show it")
     discordance = max(discordance, abs(difference))
     z_alpha, z_power = float(-scipy.special.ndtri(alpha / 2)), float(scipy.special.ndtri(power))
     root = z_alpha * math.sqrt(discordance) + z_power * math.sqrt(discordance - difference**2)
@@ -170,14 +169,14 @@ def _check_power(power: float) -> None:
         raise ValueError(f"the power must be above 0 and below 1, got {power}")
 
 
-def _likely_counts(n: int, share: float) -> NDArray[np.int64]:
-    """Return the numbers out of `n` that may come up at all."""
-    reach = SPREADS * math.sqrt(n * share * (1 - share)) + SPREADS**2 / 3
-    return np.arange(max(0, math.floor(n * share - reach)), min(n, math.ceil(n * share + reach)) + 1)
+def _likely_counts(n: int, fraction: float) -> NDArray[np.int64]:
+    """Return the numbers of successes in `n` whose probability is not negligible."""
+    reach = SPREADS * math.sqrt(n * fraction * (1 - fraction)) + SPREADS**2 / 3
+    return np.arange(max(0, math.floor(n * fraction - reach)), min(n, math.ceil(n * fraction + reach)) + 1)
 
 
 def _rejection_chance(m: NDArray[np.int64], favours: float, alpha: float) -> NDArray[np.float64]:
-    """Return the chance that the test rejects given `m` discordant clips of which a share `favours` one model."""
+    """Return the probability that the test rejects, given `m` discordant clips; a fraction `favours` one model."""
     fewest = _critical_count(m, alpha)
     rejects = fewest >= 0
     k, m = np.where(rejects, fewest, 0), np.where(rejects, m, 1)
@@ -187,7 +186,7 @@ def _rejection_chance(m: NDArray[np.int64], favours: float, alpha: float) -> NDA
 
 
 def _critical_count(m: NDArray[np.int64], alpha: float) -> NDArray[np.int64]:
-    """Return the largest smaller count out of `m` at which the exact p is at most `alpha`; -1 where there is none."""
+    """Return the largest minority count of `m` at which the exact p is at most `alpha`; -1 if there is none."""
     bound = np.floor(m / 2 + float(scipy.special.ndtri(alpha / 2)) * np.sqrt(m) / 2).astype(np.int64) + 2
     k: NDArray[np.int64] = np.minimum(np.maximum(bound, -1), (m - 1) // 2)
     while (too_many := 2 * coin_cdf(k, m) > alpha).any():

@@ -1,13 +1,10 @@
-"""The binomial distribution by closed forms, which are exact and spare the import of `scipy.stats`.
+"""Confidence intervals of one accuracy and of the difference of two; the binomial distribution in closed form.
 
-Tango's score interval of a paired difference, for many pairs of counts at once.
+The closed forms are exact, and spare the import of `scipy.stats`.
 
-Conventions: as in `paired`: b and c count the clips that only the first or only the second model has right, and the
-difference is (b - c) / n.
-
-How far a share of clips can be trusted: intervals of one accuracy and of the difference of two.
-
-Conventions: counts are of clips, shares and interval ends are fractions from 0 to 1, a difference is a minus b.
+Conventions: counts are of clips; fractions and interval ends are from 0 to 1; a difference is a minus b. For paired
+models, b and c count the clips that only the first or only the second model has correct, and their difference is
+(b - c) / n.
 """
 
 from __future__ import annotations
@@ -24,8 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+Interval = tuple[float, float]
+BISECTIONS = 48
+"""Halvings of an interval of at most 2 down to 1e-14."""
+
+
 def coin_cdf(k: NDArray[np.integer], n: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the chance of at most `k` heads in `n` throws of a fair coin.
+    """Return the probability of at most `k` heads in `n` tosses of a fair coin.
 
     Parameters
     ----------
@@ -41,26 +43,24 @@ def coin_cdf(k: NDArray[np.integer], n: NDArray[np.integer]) -> NDArray[np.float
     return chances
 
 
-def pmf(k: NDArray[np.integer], n: int, share: float) -> NDArray[np.float64]:
-    """Return the chance of exactly `k` of `n`, each with a chance of `share`, 0 ≤ k ≤ n; of the shape of `k`."""
+def pmf(k: NDArray[np.integer], n: int, fraction: float) -> NDArray[np.float64]:
+    """Return the probability of exactly `k` of `n` successes, 0 ≤ k ≤ n, each of probability `fraction`."""
     ways = scipy.special.gammaln(n + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(n - k + 1)
-    chances: NDArray[np.float64] = np.exp(ways + scipy.special.xlogy(k, share) + scipy.special.xlog1py(n - k, -share))
+    chances: NDArray[np.float64] = np.exp(
+        ways + scipy.special.xlogy(k, fraction) + scipy.special.xlog1py(n - k, -fraction)
+    )
     return chances
-
-
-BISECTIONS = 48
-"""Halvings of an interval of at most 2 down to 1e-14."""
 
 
 def score_intervals(
     b: NDArray[np.number], c: NDArray[np.number], n: int, z: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where the score of a true difference is within ±z.
+    """Return Tango's score intervals of paired differences: where the score of a true difference is within ±z.
 
     Parameters
     ----------
     b, c : ndarray, shape (m,)
-        Discordant clips, of `n` each time; they need not be whole.
+        Discordant clips, of `n` each; need not be whole numbers.
     n : int
     z : float
         A normal quantile.
@@ -90,10 +90,10 @@ def score_intervals(
 def _is_beyond(
     b: NDArray[np.float64], c: NDArray[np.float64], n: int, difference: NDArray[np.float64], z: float
 ) -> NDArray[np.bool_]:
-    """Tell where the score of a true `difference` is farther from 0 than z.
+    """Return whether the score of a true `difference` is farther from 0 than z.
 
-    Its variance takes the share of clips that only the second model has right at the restricted maximum likelihood,
-    the larger root of a quadratic equation.
+    The variance uses the restricted maximum-likelihood estimate of the fraction of clips that only the second model has
+    correct: the larger root of a quadratic equation.
     """
     spread = difference * (1 - difference)
     linear = (2 * n - b + c) * difference - b - c
@@ -103,16 +103,13 @@ def _is_beyond(
     return beyond
 
 
-Interval = tuple[float, float]
-
-
 def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
     """Return Wilson's score interval of a proportion.
 
     Parameters
     ----------
     correct, n : int
-        `correct` of `n` clips are right.
+        Correct clips, of `n`.
     confidence : float, above 0 and below 1
 
     Returns
@@ -123,7 +120,7 @@ def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
     Raises
     ------
     ValueError
-        If `n` is below 1, `correct` is not one of 0 to `n`, or the confidence is out of its range.
+        If `n` is below 1, `correct` is not from 0 to `n`, or the confidence is out of range.
 
     References
     ----------
@@ -134,30 +131,26 @@ def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
     return score_interval(correct / n, n, two_sided_z(confidence))
 
 
-def grouped_wilson(right: NDArray[np.bool_], groups: Groups, confidence: float = 0.95) -> Interval:
+def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float = 0.95) -> Interval:
     """Return Wilson's interval of a proportion whose clips come in groups.
 
-    The number of clips is divided by the design effect 1 + (m - 1) ICC, at least 1, and the normal quantile gives way
-    to Student's with one degree of freedom less than there are groups. m is the size of the group that a clip is in, on
-    average over clips: with the average over groups a large one beside many small ones leaves the interval too short
-    (simulated: 85 % of them hold the true share rather than 95 %). The intraclass correlation is estimated by analysis
-    of variance; where nothing varies it cannot be estimated and is taken as 1. Groups of one clip each are no groups. A
-    single group tells nothing of others: the interval is all from 0 to 1.
+    The number of clips is divided by the design effect 1 + (m - 1) ICC, at least 1, and the normal quantile is replaced
+    by Student's with one degree of freedom fewer than groups. m is the size of a clip's group, averaged over clips: the
+    average over groups makes the interval too short if one large group stands beside many small ones (85 % coverage
+    instead of 95 % in simulations). The intraclass correlation is estimated by analysis of variance; if nothing varies
+    it cannot be estimated and is taken as 1. Groups of one clip each count as no groups. A single group says nothing
+    about others, so the interval is then 0 to 1.
 
     Parameters
     ----------
-    right : ndarray of bool, shape (n,)
+    correct : ndarray of bool, shape (n,)
     groups : sequence of hashable, length n
     confidence : float, above 0 and below 1
-
-    Returns
-    -------
-    tuple of float
 
     Raises
     ------
     ValueError
-        If there are no clips or not one group for each.
+        If there are no clips, or not exactly one group per clip.
 
     References
     ----------
@@ -167,11 +160,11 @@ def grouped_wilson(right: NDArray[np.bool_], groups: Groups, confidence: float =
     Donner, A. (1986). A review of inference procedures for the intraclass correlation coefficient in the one-way random
     effects model. International Statistical Review 54, 67-82. doi:10.2307/1403259
     """
-    n = len(right)
-    _check_counts(int(right.sum()), n)
-    sizes, counts = _group_counts(right, groups)
+    n = len(correct)
+    _check_counts(int(correct.sum()), n)
+    sizes, counts = _group_counts(correct, groups)
     if len(sizes) == n:
-        return wilson(int(right.sum()), n, confidence)
+        return wilson(int(correct.sum()), n, confidence)
     if len(sizes) == 1:
         return 0.0, 1.0
     size_of_a_clips_group = float((sizes**2).sum()) / n
@@ -186,13 +179,9 @@ def newcombe(a: float, interval_a: Interval, b: float, interval_b: Interval) -> 
     Parameters
     ----------
     a, b : float
-        The shares of clips that are right.
+        Accuracies.
     interval_a, interval_b : tuple of float
-        Their intervals: Wilson's, or wider where clips share groups.
-
-    Returns
-    -------
-    tuple of float
+        Their intervals: Wilson's, or wider if clips share groups.
 
     References
     ----------
@@ -204,12 +193,12 @@ def newcombe(a: float, interval_a: Interval, b: float, interval_b: Interval) -> 
     return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
 
 
-def score_interval(share: float, n: float, quantile: float) -> Interval:
-    """Return Wilson's score interval for a number of clips that need not be whole.
+def score_interval(fraction: float, n: float, quantile: float) -> Interval:
+    """Return Wilson's score interval for an effective number of clips, which need not be whole.
 
     Parameters
     ----------
-    share : float, 0 to 1
+    fraction : float, 0 to 1
     n : float, above 0
     quantile : float
         Normal or Student's.
@@ -217,16 +206,16 @@ def score_interval(share: float, n: float, quantile: float) -> Interval:
     Returns
     -------
     tuple of float
-        It begins at 0 for a share of 0 and ends at 1 for a share of 1.
+        Starts at exactly 0 if `fraction` is 0, and ends at exactly 1 if it is 1.
     """
     square = quantile**2
-    centre = (share + square / (2 * n)) / (1 + square / n)
-    half = quantile / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n**2))
-    return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))
+    centre = (fraction + square / (2 * n)) / (1 + square / n)
+    half = quantile / (1 + square / n) * math.sqrt(fraction * (1 - fraction) / n + square / (4 * n**2))
+    return (0.0 if fraction == 0 else max(0.0, centre - half)), (1.0 if fraction == 1 else min(1.0, centre + half))
 
 
 def two_sided_z(confidence: float) -> float:
-    """Return the normal quantile that leaves half of what `confidence` lacks above it: 1.96 for 0.95.
+    """Return the two-sided normal quantile of a confidence level: 1.96 for 0.95.
 
     Raises
     ------
@@ -240,24 +229,24 @@ def two_sided_z(confidence: float) -> float:
 
 def _check_counts(correct: int, n: int) -> None:
     if n < 1:
-        raise ValueError(f"a share needs at least 1 clip, got {n}")
+        raise ValueError(f"an accuracy needs at least 1 clip, got {n}")
     if not 0 <= correct <= n:
-        raise ValueError(f"the clips that are right must be 0 to {n}, got {correct}")
+        raise ValueError(f"the number of correct clips must be from 0 to {n}, got {correct}")
 
 
-def _group_counts(right: NDArray[np.bool_], groups: Groups) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How many clips each group has, and how many of them are right."""
-    codes = group_codes(groups, len(right))
-    sizes, counts = group_sums(np.stack([np.ones(len(right)), right]), codes)
+def _group_counts(correct: NDArray[np.bool_], groups: Groups) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the number of clips of each group, and how many of them are correct."""
+    codes = group_codes(groups, len(correct))
+    sizes, counts = group_sums(np.stack([np.ones(len(correct)), correct]), codes)
     return sizes, counts
 
 
 def _intraclass_correlation(sizes: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
-    """By one-way analysis of variance; 1 where nothing varies."""
+    """Estimate by one-way analysis of variance; 1 if nothing varies."""
     n, g = sizes.sum(), len(sizes)
-    shares = counts / sizes
-    between = (sizes * (shares - counts.sum() / n) ** 2).sum() / (g - 1)
-    within = (sizes * shares * (1 - shares)).sum() / (n - g)
+    fractions = counts / sizes
+    between = (sizes * (fractions - counts.sum() / n) ** 2).sum() / (g - 1)
+    within = (sizes * fractions * (1 - fractions)).sum() / (n - g)
     if between + within == 0:
         return 1.0
     typical_size = (n - (sizes**2).sum() / n) / (g - 1)

@@ -1,12 +1,7 @@
-"""What an analysis over repetitions could have shown, and what more repetitions would show.
+"""Inference over repeated trainings: folds, accuracy over seeds, and how many pairs or clips are needed.
 
-Conventions: as in `crossed`. Both answers plan ahead from the spread in a few repetitions, and are as rough as that.
-
-What cross-validation folds say of a difference, whose training sets overlap.
-
-One configuration's accuracy over seeds and clips, both taken as samples.
-
-Conventions: `right` says which repetition (row) is right on which clip (column).
+Conventions: as in `matched_pairs`; `correct` has a row a repetition and a column a clip. The two planning functions
+(`pairs_needed`, `columns_needed`) extrapolate from the spread in a few repetitions, and are as rough as that.
 """
 
 from __future__ import annotations
@@ -18,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.crossed import (
+from tracker.statistics.groups import Groups, effective_groups, group_codes, group_sums
+from tracker.statistics.matched_pairs import (
     NOTHING,
     Effect,
     by_group,
@@ -27,24 +23,26 @@ from tracker.statistics.crossed import (
     mean_squares,
     t_effect,
 )
-from tracker.statistics.groups import Groups, effective_groups, group_codes, group_sums
 from tracker.statistics.proportions import Interval, score_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FEWEST_FOLDS = 3
+"""Fewer give no usable variance over folds."""
+
 FEWEST_PAIRS = 3
-"""With fewer the spread between pairs says next to nothing."""
+"""Fewer give no usable spread between pairs."""
 
 FARTHEST = 20.0
-"""Standard errors beyond which nothing is missed (a chance under 1e-8) and scipy's distribution may give NaN."""
+"""Standard errors above which power is 1 (within 1e-8), and SciPy's distribution may give NaN."""
 
 MOST_PAIRS = 1_000
-"""More matched pairs than anybody trains."""
+"""More matched pairs than anyone would train."""
 
 
 def detectable_effect(effect: Effect, power: float = 0.8, alpha: float = 0.05) -> float | None:
-    """Return the smallest true difference that an analysis as precise as this one finds with the wanted power.
+    """Return the smallest true difference that an analysis as precise as this one detects with the given power.
 
     Parameters
     ----------
@@ -54,12 +52,12 @@ def detectable_effect(effect: Effect, power: float = 0.8, alpha: float = 0.05) -
     Returns
     -------
     float or None
-        None where nothing varied, so that there is no measure of the precision.
+        None if nothing varied, so that the precision is unknown.
 
     Raises
     ------
     ValueError
-        If `power` or `alpha` is out of its range.
+        If `power` or `alpha` is out of range.
     """
     _check(power, alpha)
     if effect.standard_error == 0:
@@ -71,25 +69,25 @@ def detectable_effect(effect: Effect, power: float = 0.8, alpha: float = 0.05) -
 def pairs_needed(
     entries: NDArray[np.float64], difference: float, power: float = 0.8, alpha: float = 0.05
 ) -> int | None:
-    """Return how many matched pairs the crossed analysis needs on these clips to find a difference.
+    """Return how many matched pairs the crossed analysis needs on these clips to detect a difference.
 
     Parameters
     ----------
     entries : ndarray, shape (r, n)
-        The matched pairs there are, as for `crossed.crossed`.
+        The existing matched pairs, as for `matched_pairs.crossed`.
     difference : float, not 0
-        The true difference to find.
+        The true difference to detect.
     power, alpha : float, above 0 and below 1
 
     Returns
     -------
     int or None
-        Pairs in all, at least 3. None where no number of pairs will do: then the clips are too few (`columns_needed`).
+        Pairs in all, at least 3. None if no number of pairs is enough: then there are too few clips (`columns_needed`).
 
     Raises
     ------
     ValueError
-        If there are fewer than two pairs or two clips, or another argument is out of its range.
+        If there are fewer than two pairs or two clips, or another argument is out of range.
 
     References
     ----------
@@ -98,7 +96,7 @@ def pairs_needed(
     """
     _check(power, alpha)
     if difference == 0:
-        raise ValueError("no number of pairs shows a difference of 0")
+        raise ValueError("the difference must not be 0: no number of pairs can show it")
     squares, (r, n) = mean_squares(entries), entries.shape
     steady = squares.rows <= NOTHING
     rows = squares.residual if steady else squares.rows
@@ -116,7 +114,7 @@ def pairs_needed(
 
 
 def columns_needed(entries: NDArray[np.float64], difference: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Return how many clips like these (or groups) it takes to find a difference with as many pairs as one likes.
+    """Return how many clips (or groups) like these are needed to detect a difference, given any number of pairs.
 
     Parameters
     ----------
@@ -126,7 +124,7 @@ def columns_needed(entries: NDArray[np.float64], difference: float, power: float
     Returns
     -------
     int
-        At least 2. What clips differ in for all trainings does not go away with more of these.
+        At least 2. Variation between clips that all trainings share does not shrink with more pairs.
 
     Raises
     ------
@@ -135,7 +133,7 @@ def columns_needed(entries: NDArray[np.float64], difference: float, power: float
     """
     _check(power, alpha)
     if difference == 0:
-        raise ValueError("no number of clips shows a difference of 0")
+        raise ValueError("the difference must not be 0: no number of clips can show it")
     squares = mean_squares(entries)
     clips = max(squares.columns - squares.residual, 0.0) / len(entries)
     shift = float(scipy.special.ndtri(1 - alpha / 2) + scipy.special.ndtri(power))
@@ -143,7 +141,7 @@ def columns_needed(entries: NDArray[np.float64], difference: float, power: float
 
 
 def _t_power(shift: float, df: float, alpha: float) -> float:
-    """Return the chance that t passes its threshold on the right side where it is `shift` standard errors from 0."""
+    """Return the probability that t exceeds its upper threshold if its mean is `shift` standard errors."""
     threshold = scipy.special.stdtrit(df, 1 - alpha / 2)
     return float(1 - scipy.special.nctdtr(df, min(shift, FARTHEST), threshold))
 
@@ -154,30 +152,26 @@ def _check(power: float, alpha: float) -> None:
             raise ValueError(f"{name} must be above 0 and below 1, got {value}")
 
 
-FEWEST_FOLDS = 3
-"""Below it a variance over folds says next to nothing."""
-
-
 def nadeau_bengio(differences: NDArray[np.float64], n_train: float, n_validation: float) -> Effect:
     """Test a mean difference over folds by the corrected resampled t-test.
 
     Parameters
     ----------
     differences : ndarray, shape (k,)
-        The mean difference of each fold.
+        Mean difference of each fold.
     n_train, n_validation : float, clips, above 0
-        Clips that a fold trains and validates on, on average.
+        Average number of clips that a fold trains and validates on.
 
     Returns
     -------
     Effect
-        t = mean / √((1 / k + n_validation / n_train) s²) with k - 1 degrees of freedom. Where all folds agree exactly,
+        t = mean / √((1 / k + n_validation / n_train) s²) with k - 1 degrees of freedom. If all folds agree exactly,
         p is that of a sign test over the folds.
 
     Raises
     ------
     ValueError
-        If there are fewer than three folds, or a number of clips is not above 0.
+        If there are fewer than three folds, or a number of clips is not positive.
 
     References
     ----------
@@ -188,45 +182,44 @@ def nadeau_bengio(differences: NDArray[np.float64], n_train: float, n_validation
     if k < FEWEST_FOLDS:
         raise ValueError(f"a test over folds needs at least {FEWEST_FOLDS} of them, got {k}")
     if not (n_train > 0 and n_validation > 0):
-        raise ValueError(f"folds must train and validate on clips, got {n_train} and {n_validation}")
+        raise ValueError(f"folds must have training and validation clips, got {n_train} and {n_validation}")
     mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
     if deviation <= NOTHING:
         return constant_effect(mean, k, round(k * n_validation))
     return t_effect(mean, deviation * math.sqrt(1 / k + n_validation / n_train), k - 1)
 
 
-def accuracy_over_seeds(right: NDArray[np.bool_], groups: Groups | None = None) -> Interval:
+def accuracy_over_seeds(correct: NDArray[np.bool_], groups: Groups | None = None) -> Interval:
     """Return the 95 % interval of a configuration's mean accuracy on other clips under other seeds.
 
-    Wilson's score interval for as many clips as, independent and judged once each, would leave the mean as uncertain as
-    these do. Its variance is that of the crossed analysis, MS_R + max(MS_C - MS_E, 0) over r n. A share w of it, that
-    of MS_R, is estimated from the r repetitions alone, the rest from the n clips, so that the quantile lies between
-    Student's with r - 1 and with n - 1 degrees of freedom: their geometric mean, weighted by w and 1 - w. Where the
-    repetitions do not differ in their means, MS_E stands for MS_R.
+    This is Wilson's score interval for the effective number of clips: as many independent ones, evaluated once each, as
+    would leave the mean equally uncertain. The variance is that of the crossed analysis, MS_R + max(MS_C - MS_E, 0)
+    over r n. A fraction w of it, that of MS_R, is estimated from the r repetitions alone, the rest from the n clips, so
+    that the quantile lies between Student's with r - 1 and with n - 1 degrees of freedom: their geometric mean,
+    weighted by w and 1 - w. If the repetitions do not differ in their means, MS_E replaces MS_R.
 
-    Simulated (30 to 1,000 clips, training noise of 0 to 8 points, accuracies of 50 to 90 %), it holds the truth in 91 %
-    to 99 % of experiments with 2 seeds, 96 % in the mean, and in 94 % to 98 % with 3 to 10; with clips in 10 to 100
-    groups, of one size or very unequal, in 91 % to 99 %. With 2 seeds Satterthwaite's degrees of freedom hold it in
-    84 % at worst and a bootstrap over seeds and clips in 76 %; Cochran's weights, the arithmetic mean of the quantiles,
-    in 97.5 % in the mean.
+    Simulated coverage (30 to 1,000 clips, training noise of 0 to 8 points, accuracies of 50 to 90 %): 91 % to 99 % with
+    2 seeds, 96 % on average; 94 % to 98 % with 3 to 10 seeds; 91 % to 99 % with clips in 10 to 100 groups, equal or
+    very unequal. With 2 seeds, Satterthwaite's degrees of freedom cover 84 % at worst, a bootstrap over seeds and clips
+    76 %, and Cochran's weights (the arithmetic mean of the quantiles) 97.5 % on average.
 
     Parameters
     ----------
-    right : ndarray of bool, shape (r, n)
+    correct : ndarray of bool, shape (r, n)
         At least two repetitions on the same n clips.
     groups : sequence of hashable, length n, or None
-        What counts as one column; of unequal ones fewer degrees of freedom are counted.
+        Each group is one column; unequal groups give fewer degrees of freedom.
 
     Returns
     -------
     tuple of float
-        All from 0 to 1 where there is but one clip, or one group of them. Where nothing varies, Wilson's for as many
-        clips as there are columns of one size.
+        0 to 1 if there is only one clip or group. If nothing varies, Wilson's for as many clips as the effective number
+        of columns.
 
     Raises
     ------
     ValueError
-        If there are fewer than two repetitions or not one group for each clip.
+        If there are fewer than two repetitions or not exactly one group per clip.
 
     References
     ----------
@@ -240,18 +233,18 @@ def accuracy_over_seeds(right: NDArray[np.bool_], groups: Groups | None = None) 
     Cochran, W. G. and Cox, G. M. (1957). Experimental Designs, 2nd ed., section 4.14. Wiley. (quantiles weighted by the
     parts of the variance)
     """
-    if len(right) < 2:
-        raise ValueError(f"a spread over seeds needs at least two repetitions, got {len(right)}")
-    columns, n = right.astype(np.float64), right.shape[1]
+    if len(correct) < 2:
+        raise ValueError(f"an interval over seeds needs at least two repetitions, got {len(correct)}")
+    columns, n = correct.astype(np.float64), correct.shape[1]
     worth = float(n)
     if groups is not None:
         columns = by_group(columns, groups)
         worth = effective_groups(group_sums(np.ones(n), group_codes(groups, n)))
-    return _interval(columns, worth, float(right.mean())) if columns.shape[1] > 1 else (0.0, 1.0)
+    return _interval(columns, worth, float(correct.mean())) if columns.shape[1] > 1 else (0.0, 1.0)
 
 
 def _interval(columns: NDArray[np.float64], worth: float, mean: float) -> Interval:
-    """Return the interval of `mean` from columns that are worth so many of one size."""
+    """Return the interval of `mean` from columns worth `worth` columns of equal size."""
     r, n = columns.shape
     squares = mean_squares(columns)
     rows = squares.rows if squares.rows > NOTHING else squares.residual
@@ -259,6 +252,6 @@ def _interval(columns: NDArray[np.float64], worth: float, mean: float) -> Interv
     of_rows, of_columns = scipy.special.stdtrit([r - 1, worth - 1], 0.975)
     if variance <= NOTHING:
         return score_interval(mean, worth, float(of_columns))
-    share = rows / variance
+    weight = rows / variance
     independent = mean * (1 - mean) * r * n / variance
-    return score_interval(mean, independent, float(of_rows**share * of_columns ** (1 - share)))
+    return score_interval(mean, independent, float(of_rows**weight * of_columns ** (1 - weight)))

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from tracker.statistics.multiple_comparisons import holm
+from tracker.statistics.multiple_comparisons import holm, is_best
+from tracker.statistics.paired import mcnemar_many
 
 fixed = settings(derandomize=True, deadline=None, max_examples=200)
 few = settings(derandomize=True, deadline=None, max_examples=20)  # statsmodels collects garbage at every call
@@ -53,10 +54,33 @@ class TestHolm:
         assert holm(np.array([]), 10).shape == (0,)
 
     def test_refuses_a_family_smaller_than_its_tests(self):
-        with pytest.raises(ValueError, match="at least its 2 computed tests, got 1"):
+        with pytest.raises(ValueError, match="at least as many tests as p-values"):
             holm(np.array([0.1, 0.2]), 1)
 
     @pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])
     def test_refuses_what_is_no_p_value(self, wrong):
         with pytest.raises(ValueError, match="from 0 to 1"):
             holm(np.array([0.5, wrong]))
+
+
+class TestIsBest:
+    def test_needs_every_test_to_reject(self):
+        assert is_best(np.array([0.05, 0.001]))
+        assert not is_best(np.array([0.051, 0.001]))
+
+    def test_follows_alpha(self):
+        assert is_best(np.array([0.09]), alpha=0.1)
+
+    def test_is_false_without_another_run(self):
+        assert not is_best(np.array([]))
+
+    def test_names_a_wrong_best_among_equals_in_at_most_one_experiment_in_twenty(self):
+        rng = np.random.default_rng(3)
+        named = 0
+        for _ in range(800):
+            right = rng.random((5, 200)) < 0.8
+            best = right.sum(axis=1).argmax()
+            others = np.delete(right, best, axis=0)
+            p_values = mcnemar_many((right[best] & ~others).sum(axis=1), (others & ~right[best]).sum(axis=1))
+            named += is_best(p_values)
+        assert named / 800 <= 0.05

@@ -1,11 +1,11 @@
-"""A test of a mean whose variance has two parts, estimated apart: valid at whatever level it is held against.
+"""Effect of changing an option, estimated from matched pairs crossed with clips.
 
-Student's t with approximate degrees of freedom holds about the level that it was made for, 5 %, and claims several
-times as often at the small ones that a family of tests asks of each. Behrens' and Fisher's solution holds at all.
+The effect is one of the configuration, not of two trained models, so both pairs and clips are samples, and the variance
+of the mean has two parts that are estimated separately. Student's t with approximate degrees of freedom keeps about the
+level that it was made for, 5 %, but rejects several times too often at the small levels that a family of tests asks of
+each; the Behrens-Fisher test keeps every level.
 
-What changing an option does to the configuration, not to two trained models: pairs crossed with clips.
-
-Conventions: entries are 1 where the model of level *to* is right and that of level *from* is wrong, -1 the other way
+Conventions: entries are 1 where the model of level *to* is correct and that of level *from* is wrong, -1 the other way
 round and 0 where they agree; a row is a matched pair (a repetition), a column a clip (or a group of clips). Estimates
 are *to* minus *from*, as fractions.
 """
@@ -25,35 +25,41 @@ from tracker.statistics.proportions import Interval, score_intervals, two_sided_
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+FEW_PAIRS = 3
+"""Up to this many matched pairs, the degrees of freedom are fewer than Hillis'."""
+
+NOTHING = 1e-12
+"""A mean square below this is rounding error: entries are whole numbers, so that a true one is far above it."""
+
 _STEPS = np.arange(-35.0, 35.0, 0.05)
 """Nodes of the trapezoidal rule after the substitution by a hyperbolic sine, which reaches from 1e-15 to 1e15."""
 
-_LEAST_SHARE = 1e-12
-"""A smaller part of the variance is none."""
+_LEAST_FRACTION = 1e-12
+"""A smaller part of the variance counts as 0."""
 
 
-def behrens_fisher_p(t: ArrayLike, share: ArrayLike, df: ArrayLike, other_df: ArrayLike) -> NDArray[np.float64]:
+def behrens_fisher_p(t: ArrayLike, fraction: ArrayLike, df: ArrayLike, other_df: ArrayLike) -> NDArray[np.float64]:
     """Return the two-sided p-value of a mean over its standard error.
 
     Parameters
     ----------
     t : array_like
         The mean over the root of its estimated variance; arguments broadcast.
-    share : array_like, 0 to 1
-        The first part of that variance.
+    fraction : array_like, 0 to 1
+        Fraction of that variance that is its first part.
     df, other_df : array_like, above 0
-        Degrees of freedom that the first and the second part are estimated with.
+        Degrees of freedom of the estimates of the first and the second part.
 
     Returns
     -------
     ndarray
-        The chance that √share T + √(1 - share) T' is at least as far from 0 as `t`, T and T' Student's with these
-        degrees of freedom.
+        The probability that √fraction T + √(1 - fraction) T' is at least as far from 0 as `t`, where T and T' are
+        Student's with these degrees of freedom.
 
     Raises
     ------
     ValueError
-        If a share is not from 0 to 1.
+        If a fraction is not from 0 to 1.
 
     References
     ----------
@@ -61,16 +67,17 @@ def behrens_fisher_p(t: ArrayLike, share: ArrayLike, df: ArrayLike, other_df: Ar
     doi:10.1111/j.1469-1809.1935.tb02120.x
 
     Robinson, G. K. (1976). Properties of Student's t and of the Behrens-Fisher solution to the two means problem.
-    Annals of Statistics 4, 963-971. doi:10.1214/aos/1176343594 (on its holding every level)
+    Annals of Statistics 4, 963-971. doi:10.1214/aos/1176343594 (it keeps every level)
     """
-    t, share, df, other_df = np.broadcast_arrays(np.abs(t), share, df, other_df)
-    if not np.all((share >= 0) & (share <= 1)):
-        raise ValueError(f"the share of a variance must be from 0 to 1, got {share[~((share >= 0) & (share <= 1))][0]}")
-    swapped = share > 0.5
-    small = np.where(swapped, 1 - share, share)
+    t, fraction, df, other_df = np.broadcast_arrays(np.abs(t), fraction, df, other_df)
+    if not np.all((fraction >= 0) & (fraction <= 1)):
+        outside = fraction[~((fraction >= 0) & (fraction <= 1))]
+        raise ValueError(f"the fraction of a variance must be from 0 to 1, got {outside[0]}")
+    swapped = fraction > 0.5
+    small = np.where(swapped, 1 - fraction, fraction)
     narrow, wide = np.where(swapped, other_df, df), np.where(swapped, df, other_df)
-    tail = _tail(t, np.maximum(small, _LEAST_SHARE), narrow, wide)
-    p_values: NDArray[np.float64] = 2 * np.where(small < _LEAST_SHARE, scipy.special.stdtr(wide, -t), tail)
+    tail = _tail(t, np.maximum(small, _LEAST_FRACTION), narrow, wide)
+    p_values: NDArray[np.float64] = 2 * np.where(small < _LEAST_FRACTION, scipy.special.stdtr(wide, -t), tail)
     return np.minimum(p_values, 1.0)
 
 
@@ -96,16 +103,9 @@ def _density(x: NDArray[np.float64], df: NDArray[np.float64]) -> NDArray[np.floa
     return density
 
 
-FEW_PAIRS = 3
-"""Up to so many matched pairs the degrees of freedom are fewer than Hillis'."""
-
-NOTHING = 1e-12
-"""A mean square below this is 0 but for rounding: entries are whole numbers, so that a true one is far above it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A mean difference and how far it can be trusted.
+    """A mean difference with its uncertainty.
 
     Parameters
     ----------
@@ -113,12 +113,11 @@ class Effect:
     df : float
         Degrees of freedom of `t`.
     t : float
-        Estimate over standard error; infinite where every entry is the same and not 0.
+        Estimate over standard error; infinite if all entries are equal and not 0.
     p_value : float
         Two-sided.
     strict_p_value : float
-        Two-sided, and valid at whatever level it is held against: what a family of several tests corrects. As
-        `p_value` where that is so valid, else larger.
+        Two-sided and valid at every level, so that a family of tests can be corrected with it; at least `p_value`.
     interval, interval_90 : tuple of float
         At 95 % and at 90 % confidence.
     """
@@ -148,18 +147,18 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
     Parameters
     ----------
     entries : ndarray, shape (r, n)
-        r matched pairs by n clips, -1, 0 or 1 (or what `by_group` makes of them).
+        r matched pairs by n clips, -1, 0 or 1 (or what `by_group` returns for them).
 
     Returns
     -------
     Effect
-        With the variance V of which the pairs' part is MS_P, the degrees of freedom are Hillis', (r - 1) (V / MS_P)²,
-        and (r - 1) V / MS_P of three pairs or fewer: three that happen to differ little would else be given both too
-        small a standard error and too many degrees of freedom, and claim in up to 8 % of null experiments. Where the
-        pairs do not differ in their means, the residual stands for their variance with n - 1 degrees of freedom. Where
-        every entry is 0, p is 1 and the interval ±z² / (n + z²); where every entry is the same otherwise, p is that of
-        a sign test over the columns. `strict_p_value` is Behrens' and Fisher's: at the small levels of a family the
-        approximate degrees of freedom claim several times too often.
+        With the variance V, of which the pairs' part is MS_P, the degrees of freedom are Hillis', (r - 1) (V / MS_P)²,
+        but (r - 1) V / MS_P for three pairs or fewer: three that happen to differ little would otherwise get both too
+        small a standard error and too many degrees of freedom, and reject in up to 8 % of null experiments. If the
+        pairs do not differ in their means, the residual replaces their variance, with n - 1 degrees of freedom. If all
+        entries are 0, p is 1 and the interval ±z² / (n + z²); if all entries are equal but not 0, p is that of a sign
+        test over the columns. `strict_p_value` is the Behrens-Fisher one: at the small levels of a family, approximate
+        degrees of freedom reject several times too often.
 
     Raises
     ------
@@ -193,13 +192,13 @@ def degrees_of_freedom(pairs: int, ratio: float) -> float:
     ----------
     pairs : int, at least 2
     ratio : float, at least 1
-        The whole variance over the pairs' part of it.
+        Whole variance divided by the pairs' part of it.
     """
     return float((pairs - 1) * ratio ** (1 if pairs <= FEW_PAIRS else 2))
 
 
 def by_group(entries: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:
-    """Turn columns of clips into columns of groups.
+    """Merge columns of clips into columns of groups.
 
     Parameters
     ----------
@@ -215,7 +214,7 @@ def by_group(entries: NDArray[np.float64], groups: Groups) -> NDArray[np.float64
     Raises
     ------
     ValueError
-        If there is not one group for each clip.
+        If there is not exactly one group per clip.
     """
     n = entries.shape[1]
     mean = entries.mean()
@@ -225,20 +224,19 @@ def by_group(entries: NDArray[np.float64], groups: Groups) -> NDArray[np.float64
 
 
 def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
-    """Estimate an effect from repetitions of two levels that share no seed.
+    """Estimate an effect from repetitions of two levels with no seed in common.
 
     Parameters
     ----------
     a : ndarray, shape (r_a, n)
-        Right (1) or wrong (0) of each repetition of the first level on each clip, or what `by_group` makes of it.
+        Correct (1) or wrong (0) of each repetition of the first level on each clip, or what `by_group` returns for it.
     b : ndarray, shape (r_b, n)
         The second level's, on the same clips.
 
     Returns
     -------
     Effect
-        a minus b. Where neither level's repetitions differ in their means, and where nothing differs at all, as for
-        `crossed`.
+        a minus b. If neither level's repetitions differ in their means, or nothing differs at all, as for `crossed`.
 
     Raises
     ------
@@ -251,7 +249,7 @@ def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
     Statistics in Medicine 26, 596-619. doi:10.1002/sim.2532
     """
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"both levels must be on the same clips, got {a.shape[1]} and {b.shape[1]}")
+        raise ValueError(f"both levels must be evaluated on the same clips, got {a.shape[1]} and {b.shape[1]}")
     n = a.shape[1]
     of_a, of_b = mean_squares(a), mean_squares(b)
     residual = of_a.residual / a.size + of_b.residual / b.size
@@ -268,7 +266,7 @@ def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
 
 
 def mean_squares(table: NDArray[np.float64]) -> MeanSquares:
-    """Split a table of repetitions (rows) by clips (columns) into its mean squares.
+    """Return the mean squares of a table of repetitions (rows) by clips (columns).
 
     Raises
     ------
@@ -290,7 +288,7 @@ def mean_squares(table: NDArray[np.float64]) -> MeanSquares:
 
 
 def t_effect(mean: float, standard_error: float, df: float) -> Effect:
-    """Return the effect of a mean that follows Student's t with `df` degrees of freedom; the error is above 0."""
+    """Return the effect of a mean that follows Student's t with `df` degrees of freedom."""
     t = mean / standard_error
 
     def interval(confidence: float) -> Interval:
@@ -301,18 +299,18 @@ def t_effect(mean: float, standard_error: float, df: float) -> Effect:
     return Effect(mean, standard_error, float(df), t, p_value, p_value, interval(0.95), interval(0.90))
 
 
-def _strict(effect: Effect, share: float, df: float, other_df: float) -> Effect:
-    """Return an effect with its p-value by Behrens and Fisher, `share` of its variance being known with `df`."""
-    p_value = float(behrens_fisher_p(effect.t, share, df, other_df))
+def _strict(effect: Effect, fraction: float, df: float, other_df: float) -> Effect:
+    """Return an effect with its Behrens-Fisher p-value; `fraction` of its variance is estimated with `df`."""
+    p_value = float(behrens_fisher_p(effect.t, fraction, df, other_df))
     return replace(effect, strict_p_value=max(effect.p_value, p_value))
 
 
 def constant_effect(mean: float, repeats: int, n: int) -> Effect:
-    """Return the effect of `repeats` values that are all `mean`, gained on `n` clips.
+    """Return the effect of `repeats` values that all equal `mean`, measured on `n` clips.
 
-    The p-value is that of a sign test: 1 for a mean of 0, else 2^(1 - repeats). The interval is Tango's for a share
-    |mean| of the clips discordant, all in one direction: ±z² / (n + z²) for a mean of 0. It reaches to 0 where the
-    values are too few for the test to rule 0 out.
+    The p-value is that of a sign test: 1 for a mean of 0, else 2^(1 - repeats). The interval is Tango's if a
+    fraction |mean| of the clips is discordant, all in one direction: ±z² / (n + z²) for a mean of 0. It includes 0 if
+    there are too few values for the test to exclude it.
     """
     nil = abs(mean) <= NOTHING
     t = 0.0 if nil else math.copysign(math.inf, mean)
