@@ -45,6 +45,10 @@ class Command(TyperCommand):
         """Return other names that a person may know an option by: the flags that each of them stands for."""
         return {flag: [flag] for param in self.get_params(context) for flag in (*param.opts, *param.secondary_opts)}
 
+    def hint(self, context: Context, flag: str) -> str:
+        """Return what an unknown option may have meant, to be added to the error; empty if nothing is near."""
+        return did_you_mean(flag, self.aliases(context))
+
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse a command line; its mistakes name the option."""
         if ctx.resilient_parsing:  # a line that is being completed
@@ -55,7 +59,7 @@ class Command(TyperCommand):
             flag = getattr(error, "option_name", None)
             if flag is None or not hasattr(error, "possibilities"):
                 ctx.fail(error.format_message())
-            ctx.fail(f"there is no option {flag}{did_you_mean(flag, self.aliases(ctx))}")
+            ctx.fail(f"there is no option {flag}{self.hint(ctx, flag)}")
         for param, times in Counter(given).items():
             if times > 1 and param.param_type_name == "option" and not param.multiple:
                 ctx.fail(f"{' / '.join((*param.opts, *param.secondary_opts))} is given {times} times, give it once")

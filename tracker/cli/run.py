@@ -14,14 +14,15 @@ import typer
 import typer.main
 
 from tracker.cli.app import Command, app
-from tracker.cli.completion import experiments, models
+from tracker.cli.completion import experiments, networks
 from tracker.cli.console import ConsoleReporter, say, warn
 from tracker.cli.options import named_store
+from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from typer._click import Context
+    from typer._click import Context, HelpFormatter
 
     from tracker.runs import OptionValue, RunOption, RunPlan
     from tracker.training.networks import NetworkOption
@@ -56,9 +57,11 @@ class RunCommand(Command):
         model = probe.params["model"]
         try:
             command = _command(model, network_options(model))
-        except ValueError as error:
-            if parent and parent.resilient_parsing:
+        except (ValueError, TrackerError) as error:
+            if parent and parent.resilient_parsing:  # a line that is being completed
                 return probe
+            if isinstance(error, TrackerError):
+                raise
             probe.fail(str(error))
         return command.make_context(info_name, args, parent, **extra)
 
@@ -71,6 +74,8 @@ def run() -> None:
 class _CommandOfNetwork(Command):
     """`run` with the options of one network."""
 
+    model: str | None = None
+
     def aliases(self, context: Context) -> Mapping[str, Sequence[str]]:
         """Return the options by all names that the table knows them by, such as the params of a run."""
         from tracker.runs import RUN_OPTIONS
@@ -81,8 +86,30 @@ class _CommandOfNetwork(Command):
                 flags[name] = [*flags.get(name, ()), entry.flag]
         return flags
 
+    def hint(self, context: Context, flag: str) -> str:
+        """Return what an unknown option may have meant: one of this command, else one of another network."""
+        from tracker.training.networks import network_names, network_options
 
-def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -> Command:
+        near = super().hint(context, flag)
+        others = (name for name in network_names() if flag in {_flag(option) for option in network_options(name)})
+        return near or next((f"; it is an option of --model {name}" for name in others), "")
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the options, and then those of the other networks."""
+        from tracker.training.networks import network_names, network_options
+
+        super().format_options(ctx, formatter)
+        for name in sorted(set(network_names()) - {self.model}):
+            with formatter.section(_title(name)):
+                formatter.write_dl(
+                    [
+                        (f"{_flag(option)} {_metavar(option)}", f"{option.help}  [default: {option.default}]")
+                        for option in network_options(name)
+                    ]
+                )
+
+
+def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -> _CommandOfNetwork:
     """Return `run` with the options of a network."""
     from tracker.runs import RUN_OPTIONS
 
@@ -103,7 +130,8 @@ def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command("run", cls=_CommandOfNetwork, epilog=_EXAMPLES, help=run.__doc__)(train)
     command = typer.main.get_command(single)
-    assert isinstance(command, Command)  # noqa: S101  (as `cls` says)
+    assert isinstance(command, _CommandOfNetwork)  # noqa: S101  (as `cls` says)
+    command.model = model
     return command
 
 
@@ -128,11 +156,11 @@ def _parameter(entry: RunOption) -> inspect.Parameter:
 
 def _network_parameter(model: str | None, option: NetworkOption) -> inspect.Parameter:
     shown = typer.Option(
-        f"--{option.name.replace('_', '-')}",
+        _flag(option),
         parser=_parser(option.parse),
-        metavar=option.type.__name__.upper(),
+        metavar=_metavar(option),
         help=option.help,
-        rich_help_panel=f"Options of --model {model}",
+        rich_help_panel=_title(model),
     )
     return inspect.Parameter(
         _NETWORK + option.name,
@@ -140,6 +168,18 @@ def _network_parameter(model: str | None, option: NetworkOption) -> inspect.Para
         default=option.default,
         annotation=Annotated[Any, shown],
     )
+
+
+def _flag(option: NetworkOption) -> str:
+    return f"--{option.name.replace('_', '-')}"
+
+
+def _metavar(option: NetworkOption) -> str:
+    return option.type.__name__.upper()
+
+
+def _title(model: str | None) -> str:
+    return f"Options of --model {model}"
 
 
 def _parser(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -157,7 +197,8 @@ def _parser(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
 def _completion(entry: RunOption) -> Callable[..., Any] | None:
     if entry.choices:
         return lambda: list(entry.choices)
-    return {"model": models, "experiment": experiments}.get(entry.name)
+    completions: dict[str, Callable[..., Any]] = {"model": networks, "experiment": experiments}
+    return completions.get(entry.name)
 
 
 def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[str, OptionValue], ...]) -> None:

@@ -1,20 +1,27 @@
-"""Which run is best on the primary metric, and which others cannot be told from it.
+"""Which run is best on the primary metric, and which others are not significantly worse.
 
-Where an experiment was cross-validated, or run on several splits, no run is the best: folds differ in their clips. Then
-it is the configuration that is, by the clips that its runs have right over all folds together.
+If an experiment was cross-validated, or run on several splits, runs are not ranked, since folds differ in their clips.
+Then configurations are, by the clips that their runs classify correctly over all folds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
 from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
-from tracker.conclusions.families import Folded, family_of, folded
-from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, on_enough_clips, why_not_comparable
+from tracker.conclusions.families import CrossValidation, cross_validation, family_of
+from tracker.conclusions.run_difference import (
+    COUNTS,
+    MCNEMAR,
+    SIGN_FLIP,
+    RunDifference,
+    on_enough_clips,
+    why_not_comparable,
+)
 from tracker.runs import number_text
 from tracker.statistics.multiple_comparisons import is_best
 from tracker.statistics.paired import from_aggregates
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
 
 
 FEWEST_COLUMNS = 5
-"""Clips, or groups of them, below which drawing them again tells nothing of others."""
+"""Clips, or groups of them, below which resampling them says nothing about other clips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +51,29 @@ class BestRun(Details):
     Parameters
     ----------
     indistinguishable : tuple of str
-        Ids of the runs that cannot be told from the best.
+        Ids of the runs that are not significantly worse than the best.
     score, runner_up_score : float or None
         The primary metric of the best and of the second.
     correct : int or None
-        Clips that the best has right; over all folds where there are any. None where accuracy is not the metric.
+        Clips that the best classifies correctly, over all folds if there are any. None if the metric isn't accuracy.
     runner_up : str or None
         Id of the second.
     others : int
-        Runs (or configurations) it was held against.
+        Runs (or configurations) that it was compared with.
     tied : tuple of str
         Ids of runs with the same score.
     clearest_gap : int or None
-        Clips between the best and the run with the smallest p-value.
+        Difference in clips between the best and the run with the smallest p-value.
     lowest_p : float or None
         The smallest p-value of the best against another.
     least_p : float or None
-        With counts alone: the smallest p-value that any pairing of the clips would allow against any other.
-    tie_break : str or None
-        What puts the best before those tied: ``loss`` or ``id``.
+        With counts alone: the smallest p-value that any pairing of the clips would give against any other.
+    tie_break : "loss", "id" or None
+        What puts the best before runs with the same score.
     probability : float or None
-        How likely it is to be the best on other clips of the same kind; an estimate.
+        Estimated probability that it is the best on other clips of the same kind.
     folds : int
-        How many folds, or splits, the configurations are compared over; 0 where it is runs that are compared.
+        Folds, or splits, that configurations are compared over; 0 if runs are compared.
     splits : bool
         Whether these are splits under several split seeds.
     elsewhere : bool
@@ -85,7 +92,7 @@ class BestRun(Details):
     clearest_gap: int | None = None
     lowest_p: float | None = None
     least_p: float | None = None
-    tie_break: str | None = None
+    tie_break: Literal["loss", "id"] | None = None
     probability: float | None = None
     folds: int = 0
     splits: bool = False
@@ -107,33 +114,24 @@ class BestRun(Details):
 
 
 def best_runs(study: Study, family: Family) -> tuple[Conclusion, ...]:
-    """Conclude on the best of each set of runs that can be ranked.
+    """Conclude on the best run of each group that can be ranked, or on the best configuration over folds.
 
-    Parameters
-    ----------
-    study : Study
-    family : Family
-        The tests of all pairs of runs.
-
-    Returns
-    -------
-    tuple of Conclusion
-        None where there is no second run to rank; one that is `unknown` where none of several runs, or only one, has
-        the primary metric.
+    Empty with fewer than two runs; one `unknown` conclusion if at most one of several runs has the primary metric.
     """
-    configurations = folded(study)
-    if configurations is not None:
-        return _best_configuration(study, configurations)
+    folds = cross_validation(study)
+    if folds is not None:
+        return _best_configuration(study, folds)
     if len(study.results) > 1 and len(study.ranking) < 2:
-        everything, only = study.ids(range(len(study.results))), study.ids(study.ranking)
-        details = BestRun(indistinguishable=tuple(one for one in everything if one not in only), why=Obstacle.NO_METRIC)
-        return (Conclusion("best_run", "unknown", everything, details),)
+        every_run = range(len(study.results))
+        unranked = study.ids(run for run in every_run if run not in study.ranking)
+        details = BestRun(indistinguishable=unranked, why=Obstacle.NO_METRIC)
+        return (Conclusion("best_run", "unknown", study.ids(every_run), details),)
     ranked = map(study.ranked, study.rankable_groups)
     return tuple(_best(study, runs, family) for runs in ranked if len(runs) > 1)
 
 
 def _best(study: Study, ranked: Sequence[int], family: Family) -> Conclusion:
-    """Conclude on runs in the order of their scores."""
+    """Conclude on the runs of one group, the best first."""
     best, *others = ranked
     tests = {run: p for run in others if (p := family.p_value(best, run)) is not None}
     complete = len(tests) == len(others)
@@ -152,45 +150,44 @@ def _best(study: Study, ranked: Sequence[int], family: Family) -> Conclusion:
 
 def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping[int, float]) -> BestRun:
     best, *others = ranked
-    found = study.results[best]
+    result = study.results[best]
     clearest = min(tests, key=lambda run: (tests[run], ranked.index(run)), default=None)
-    far = {run for run in tests if (family.p_adjusted(best, run) or 0.0) <= study.alpha}
-    tied = [run for run in others if study.results[run].score == found.score]
+    worse = {run for run in tests if (family.p_adjusted(best, run) or 0.0) <= study.alpha}
+    tied = [run for run in others if study.results[run].score == result.score]
     obstacles = [why for run in others if run not in tests and (why := why_not_comparable(study, (best, run)))]
     return BestRun(
-        indistinguishable=study.ids(run for run in others if run not in far),
-        score=found.score,
+        indistinguishable=study.ids(run for run in others if run not in worse),
+        score=result.score,
         runner_up_score=study.results[others[0]].score,
-        correct=found.correct if study.metric.is_accuracy else None,
+        correct=result.correct if study.metric.is_accuracy else None,
         runner_up=study.results[others[0]].run_id,
         others=len(others),
         tied=study.ids(tied),
-        clearest_gap=None if clearest is None else (found.correct or 0) - (study.results[clearest].correct or 0),
+        clearest_gap=None if clearest is None else (result.correct or 0) - (study.results[clearest].correct or 0),
         lowest_p=min(tests.values(), default=None),
         least_p=_least_p(study, ranked),
-        tie_break=_tie_break(found, study.results[tied[0]]) if tied else None,
+        tie_break=_tie_break(result, study.results[tied[0]]) if tied else None,
         probability=_probability(study, best),
         elsewhere=len(ranked) < len(study.ranking),
         why=obstacles[0] if obstacles else None,
     )
 
 
-def _tie_break(best: RunResult, other: RunResult) -> str:
+def _tie_break(best: RunResult, other: RunResult) -> Literal["loss", "id"]:
     known = best.val_loss is not None and (other.val_loss is None or best.val_loss < other.val_loss)
     return "loss" if known else "id"
 
 
 def _least_p(study: Study, ranked: Sequence[int]) -> float | None:
-    """Return the smallest p-value that counts alone allow the best against any other; None with predictions."""
+    """Return the smallest p-value that counts alone allow between the best and any other; None with predictions."""
     best, *others = (study.results[run] for run in ranked)
     if best.correct is None or not best.n or _method(study, ranked) != COUNTS or not study.clip_set_of[ranked[0]].known:
         return None
-    counts = {found.correct for found in others if found.correct is not None}
+    counts = {other.correct for other in others if other.correct is not None}
     return min((from_aggregates(best.correct, count, best.n).p_range[0] for count in counts), default=None)
 
 
 def _lead(study: Study, best: int, second: int) -> float | None:
-    """Return by how much the best leads, in accuracy."""
     first, other = study.results[best], study.results[second]
     if not study.metric.is_accuracy or first.score is None or other.score is None:
         return None
@@ -205,37 +202,32 @@ def _method(study: Study, runs: Sequence[int]) -> Method:
 
 
 def _probability(study: Study, best: int) -> float | None:
-    """Estimate how likely the best is to be it on other clips, among the runs whose predictions were logged."""
+    """Estimate the probability that the best run is the best on other clips, among the runs with predictions."""
     clips = study.clip_set_of[best]
     columns = clips.n_groups if clips.groups else len(clips.clips)
-    if (
-        best not in clips.row_of
-        or len(clips.with_predictions) < 2
-        or columns < FEWEST_COLUMNS
-        or not study.metric.is_accuracy
-    ):
+    comparable = best in clips.row_of and len(clips.with_predictions) > 1 and study.metric.is_accuracy
+    if not comparable or columns < FEWEST_COLUMNS:
         return None
     seed = study.random_seed(clips.with_predictions)
     return float(probability_best(clips.correct, seed, clips.groups or None)[clips.row_of[best]])
 
 
-def _best_configuration(study: Study, found: Folded) -> tuple[Conclusion, ...]:
-    """Conclude on cross-validated configurations by the clips that they have right over all folds."""
-    if len(found.configurations) < 2:
+def _best_configuration(study: Study, folds: CrossValidation) -> tuple[Conclusion, ...]:
+    if len(folds.configurations) < 2:
         return ()
-    best, *others = found.configurations
-    p_values = np.array([found.p_value(best, other) for other in others])
-    correct, n = found.pooled(best)
+    best, *others = folds.configurations
+    p_values = np.array([folds.p_value(best, other) for other in others])
+    correct, n = folds.pooled(best)
     details = BestRun(
-        indistinguishable=study.ids(run for other in others if not found.separated(best, other) for run in other),
+        indistinguishable=study.ids(run for other in others if not folds.is_different(best, other) for run in other),
         score=correct / n,
         correct=correct,
         runner_up=study.results[others[0][0]].run_id,
         others=len(others),
-        tied=study.ids(run for other in others if found.share(other) == found.share(best) for run in other),
+        tied=study.ids(run for other in others if folds.accuracy(other) == folds.accuracy(best) for run in other),
         lowest_p=float(p_values.min()),
-        folds=len(found.places),
-        splits=found.splits,
+        folds=len(folds.folds),
+        splits=folds.splits,
     )
     return (
         Conclusion(
@@ -243,10 +235,10 @@ def _best_configuration(study: Study, found: Folded) -> tuple[Conclusion, ...]:
             verdict="supported" if is_best(p_values, study.alpha) else "inconclusive",
             runs=study.ids(best),
             details=details,
-            estimate=found.share(best) - found.share(others[0]),
+            estimate=folds.accuracy(best) - folds.accuracy(others[0]),
             p_value=float(p_values.max()),
             n=n,
-            method=SPLITS if found.splits else FOLDS,
+            method=SPLITS if folds.splits else FOLDS,
         ),
     )
 
@@ -260,7 +252,6 @@ _UNLOGGED = {
 
 
 def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
-    """Say how good the best is."""
     best = capitalised(wording.run(conclusion.runs[0]))
     everyone = capitalised(wording.runs([conclusion.runs[0], *details.tied]))
     order = "for its lower validation loss" if details.tie_break == "loss" else "by its id alone"
@@ -276,7 +267,7 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
 
 
 def _among(details: BestRun) -> str:
-    """Say among which runs, where there are others on other clips."""
+    """Return among which runs it is the best, if others have other clips."""
     if not details.elsewhere:
         return ""
     clips = "whose clips were not logged" if details.why == Obstacle.UNLOGGED_CLIPS else "on its clips"
@@ -284,7 +275,7 @@ def _among(details: BestRun) -> str:
 
 
 def _score_value(details: BestRun) -> str:
-    """Say the best run's metric, with the digits that set it apart from the second's."""
+    """Return the best run's metric with the digits that separate it from the runner-up's."""
     if details.score is None:
         return "unknown"
     text = losses(details.score, *([details.runner_up_score] if details.runner_up_score is not None else []))[0]
@@ -292,14 +283,13 @@ def _score_value(details: BestRun) -> str:
 
 
 def _no_metric_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
-    """Say that the runs do not have the metric that they are to be compared by."""
     having = [run_id for run_id in conclusion.runs if run_id not in details.indistinguishable]
     who = f"only {wording.run(having[0])}" if having else "no run"
     return f"Which run is best cannot be said: {who} logged a number for {wording.metric}."
 
 
 def _standing_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
-    """Say what the best run's tests against the others give."""
+    """Return what the best run's tests against the others show."""
     if details.why == Obstacle.OTHER_METRIC:
         return f"Whether another differs from it cannot be tested: {wording.metric} is not known clip by clip."
     if details.why is not None:
@@ -366,7 +356,7 @@ def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Co
     if conclusion.verdict != "inconclusive" or not isinstance(details, BestRun) or details.runner_up is None:
         return []
     pair = (conclusion.runs[0], details.runner_up)
-    difference = next((c for c in conclusions if c.kind == "run_difference" and c.runs == pair), None)
+    difference = next((c for c in conclusions if isinstance(c.details, RunDifference) and c.runs == pair), None)
     return [] if difference is None else on_enough_clips(study, difference)
 
 

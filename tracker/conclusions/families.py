@@ -34,28 +34,28 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
 
 MOST_PRINTED = 50
-"""Pairs that are printed in full."""
+"""Pairs that the report prints in full."""
 
 MOST_AGAINST_BEST = 25
-"""Of these, pairs of the best run and another, as long as matched pairs want the rest."""
+"""Of these, pairs with the best run, if matched pairs need the rest."""
 
 MOST_RUNS_PAIRED = 60
-"""Up to so many runs on the same clips every pair is tested; above, those of the best run and the printed ones."""
+"""Runs on the same clips up to which every pair is tested; above, only pairs with the best run and printed ones."""
 
 _CHUNK = 2_048
-"""Pairs whose clips are held in memory at once."""
+"""Pairs whose clips are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """Tested pairs and how many there are in all.
+    """The tests of pairs of runs, corrected for how many pairs there are.
 
     Parameters
     ----------
     size : int
         Comparable pairs, tested or not.
     p_values, adjusted : mapping of pair to float
-        Of the tested ones, the lower position first; adjusted by Holm for `size`.
+        Of the tested ones, the lower index first; adjusted by Holm's method for `size`.
     """
 
     size: int
@@ -63,28 +63,21 @@ class Family:
     adjusted: dict[Pair, float]
 
     def p_value(self, a: int, b: int) -> float | None:
-        """Return the raw p-value of two runs in either order, None where they were not tested."""
+        """Return the raw p-value of two runs in either order, None if they were not tested."""
         return self.p_values.get((min(a, b), max(a, b)))
 
     def p_adjusted(self, a: int, b: int) -> float | None:
-        """Return the adjusted p-value of two runs in either order, None where they were not tested."""
+        """Return the adjusted p-value of two runs in either order, None if they were not tested."""
         return self.adjusted.get((min(a, b), max(a, b)))
 
 
 def printed_pairs(study: Study) -> tuple[Pair, ...]:
-    """Choose the pairs that are printed in full.
+    """Return the pairs that the report prints in full: the best run against the others, and the matched pairs.
 
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of pair
-        The best run against the others and the matched pairs, at most `MOST_PRINTED`, the better run first. Where folds
-        are joined no run is the best, and where clips differ the best of each set stands for the others.
+    At most `MOST_PRINTED`, the better run first. Over folds no run is the best; with several sets of clips the best run
+    of each represents the others.
     """
-    against = [] if folded(study) is not None else _against_best(study)
+    against = [] if cross_validation(study) is not None else _against_best(study)
     matched = sorted({_better_first(pair, study.rank_of) for pair in study.matched} - set(against))
     head, tail = against[:MOST_AGAINST_BEST], against[MOST_AGAINST_BEST:]
     room = max(MOST_PRINTED - len(head) - len(matched), 0)
@@ -92,17 +85,13 @@ def printed_pairs(study: Study) -> tuple[Pair, ...]:
 
 
 def run_family(study: Study, printed: Sequence[Pair]) -> Family:
-    """Test pairs of runs on the same clips and correct for all there are.
+    """Test pairs of runs on the same clips and correct for all pairs, tested or not.
 
     Parameters
     ----------
     study : Study
     printed : sequence of pair
-        Those that need a p-value in any case.
-
-    Returns
-    -------
-    Family
+        Pairs that need a p-value however many runs there are.
     """
     p_values: dict[Pair, float] = {}
     size = 0
@@ -118,12 +107,11 @@ def run_family(study: Study, printed: Sequence[Pair]) -> Family:
 
 @lru_cache(maxsize=1)
 def family_of(study: Study) -> Family:
-    """Return the tests of all pairs of runs, the printed ones among them: kept for the kinds that share it."""
+    """Return the tests of all pairs of runs, cached because two kinds of conclusion share them."""
     return run_family(study, printed_pairs(study))
 
 
 def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Sequence[Pair]) -> dict[Pair, float]:
-    """Return the p-values of the pairs that are tested among runs on the same clips."""
     if len(counted) <= MOST_RUNS_PAIRED:
         pairs = set(combinations(counted, 2))
     else:
@@ -137,7 +125,7 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
 
 
 def _clip_by_clip(clips: ClipSet, pairs: Sequence[Pair]) -> list[float]:
-    """Return the p-value of each pair of runs whose predictions are there."""
+    """Return the p-value of each pair of runs with predictions."""
     rows = np.array([[clips.row_of[a], clips.row_of[b]] for a, b in pairs], dtype=np.int64).reshape(-1, 2)
     codes = group_codes(clips.groups, len(clips.clips)) if clips.groups else None
     p_values: list[float] = []
@@ -148,33 +136,33 @@ def _clip_by_clip(clips: ClipSet, pairs: Sequence[Pair]) -> list[float]:
 
 
 def _p_values(a: NDArray[np.bool_], b: NDArray[np.bool_], codes: NDArray[np.int64] | None) -> list[float]:
-    """Return the p-value of each row of `a` against that of `b`, shape (m, n) both."""
+    """Return the p-value of each row of `a` against the same row of `b`, both of shape (pairs, clips)."""
     if codes is None:
         return [float(p) for p in mcnemar_many((a & ~b).sum(axis=1), (b & ~a).sum(axis=1))]
     net = group_sums(a.astype(np.float64) - b, codes).astype(np.int64)
-    distinct, places = np.unique(np.sort(net * np.where(net.sum(axis=1, keepdims=True) < 0, -1, 1)), axis=0,
+    distinct, inverse = np.unique(np.sort(net * np.where(net.sum(axis=1, keepdims=True) < 0, -1, 1)), axis=0,
                                  return_inverse=True)  # fmt: skip
     p_values = [grouped_sign_flip(row) for row in distinct]
-    return [p_values[place] for place in places.ravel()]
+    return [p_values[row] for row in inverse.ravel()]
 
 
 def _by_counts(study: Study, pairs: Sequence[Pair]) -> dict[Pair, float]:
-    """Return the p-value of each pair of runs of which at least one logged its count alone."""
-    known: dict[tuple[int, int, int], float] = {}
-    found = {}
+    """Return the p-value of each pair of runs of which at least one logged only a count."""
+    by_counts: dict[tuple[int, int, int], float] = {}
+    p_values = {}
     for a, b in pairs:
-        one, other = study.results[a], study.results[b]
-        if one.correct is None or other.correct is None or one.n is None:
+        first, second = study.results[a], study.results[b]
+        if first.correct is None or second.correct is None or first.n is None:
             continue
-        key = (min(one.correct, other.correct), max(one.correct, other.correct), one.n)
-        if key not in known:
-            known[key] = from_aggregates(*key).p_value
-        found[a, b] = known[key]
-    return found
+        counts = (min(first.correct, second.correct), max(first.correct, second.correct), first.n)
+        if counts not in by_counts:
+            by_counts[counts] = from_aggregates(*counts).p_value
+        p_values[a, b] = by_counts[counts]
+    return p_values
 
 
 def _against_best(study: Study) -> list[Pair]:
-    """Return the best of the largest rankable group against its others, then against the best of each other group."""
+    """Return the best run of the largest group with each of its others, then with the best run of each other group."""
     ranked = sorted(filter(None, map(study.ranked, study.rankable_groups)), key=len, reverse=True)
     if not ranked:
         return []
@@ -194,107 +182,100 @@ def _better_first(pair: Pair, rank: Mapping[int, int]) -> Pair:
 Configuration = tuple[int, ...]
 
 MOST_COMPARED = 60
-"""Up to so many configurations every pair is tested; above, those of the best one."""
+"""Configurations up to which every pair is tested; above, only pairs with the best one."""
 
 
 @dataclass(frozen=True, eq=False)
-class Folded:
+class CrossValidation:
     """Configurations that were run on every fold.
 
     Parameters
     ----------
     study : Study
-    places : tuple of int
-        The folds, as places among the study's clip sets.
+    folds : tuple of int
+        Indices of the folds among the study's clip sets.
     configurations : tuple of Configuration
-        The runs of each, the configuration with the most clips right first.
-    splits: bool
-        Whether they are splits under several split seeds rather than folds.
+        The runs of each, the most accurate configuration first.
+    splits : bool
+        Whether the folds are splits under several split seeds.
     """
 
     study: Study
-    places: tuple[int, ...]
+    folds: tuple[int, ...]
     configurations: tuple[Configuration, ...]
     splits: bool = False
 
-    def share(self, configuration: Configuration) -> float:
-        """Return the share of clips that a configuration's runs have right, over all folds."""
+    def accuracy(self, configuration: Configuration) -> float:
+        """Return the fraction of clips that a configuration's runs classify correctly over all folds."""
         correct, n = self.pooled(configuration)
         return correct / n
 
     def pooled(self, configuration: Configuration) -> tuple[int, int]:
-        """Return the clips that a configuration's runs have right and those judged, over all folds."""
+        """Return how many clips a configuration's runs classify correctly over all folds, and how many there are."""
         return _pooled(self.study, configuration)
 
     def p_value(self, a: Configuration, b: Configuration) -> float:
-        """Return the raw p-value of two configurations; 1 where they were not tested."""
+        """Return the raw p-value of two configurations, 1 if they were not tested."""
         return self._tests.get((a, b), self._tests.get((b, a), (1.0, 1.0)))[0]
 
-    def separated(self, a: Configuration, b: Configuration) -> bool:
-        """Tell whether two configurations differ after correction for all pairs of them."""
+    def is_different(self, a: Configuration, b: Configuration) -> bool:
+        """Return whether two configurations differ significantly after correction for all pairs of them."""
         return self._tests.get((a, b), self._tests.get((b, a), (1.0, 1.0)))[1] <= self.study.alpha
 
     @cached_property
     def _tests(self) -> Mapping[tuple[Configuration, Configuration], tuple[float, float]]:
         """The raw and the adjusted p-value of each tested pair."""
-        found = self.configurations
-        pairs = list(combinations(found, 2)) if len(found) <= MOST_COMPARED else [(found[0], b) for b in found[1:]]
+        best, *others = self.configurations
+        n = len(self.configurations)
+        pairs = list(combinations(self.configurations, 2)) if n <= MOST_COMPARED else [(best, b) for b in others]
         p_values = np.array([self._test(a, b) for a, b in pairs])
-        adjusted = holm(p_values, len(found) * (len(found) - 1) // 2)
+        adjusted = holm(p_values, n * (n - 1) // 2)
         return dict(zip(pairs, zip(p_values.tolist(), adjusted.tolist(), strict=True), strict=True))
 
     def _test(self, a: Configuration, b: Configuration) -> float:
         of_a, of_b = self._by_fold(a), self._by_fold(b)
-        effect = fold_effect(self.study, {place: of_a[place] - of_b[place] for place in self.places})
+        effect = fold_effect(self.study, {fold: of_a[fold] - of_b[fold] for fold in self.folds})
         return 1.0 if effect is None else effect.p_value
 
     def _by_fold(self, configuration: Configuration) -> dict[int, float]:
-        shares = defaultdict(list)
+        accuracies = defaultdict(list)
         for run in configuration:
             correct, n = _pooled(self.study, (run,))
-            shares[self.study.clip_set_index[run]].append(correct / n)
-        return {place: float(np.mean(found)) for place, found in shares.items()}
+            accuracies[self.study.clip_set_index[run]].append(correct / n)
+        return {fold: float(np.mean(values)) for fold, values in accuracies.items()}
 
 
-def folded(study: Study) -> Folded | None:
-    """Find the folds of an experiment and the configurations that were run on all of them.
+def cross_validation(study: Study) -> CrossValidation | None:
+    """Return the configurations that were run on every fold, or on every split, of one dataset.
 
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    Folded or None
-        None where there are not at least three folds or splits of one dataset, or accuracy is not the metric.
+    None if there are fewer than three folds or splits, or the metric isn't accuracy.
     """
     if not study.metric.is_accuracy:
         return None
     return _joined(study, splits=False) or _joined(study, splits=True)
 
 
-def _joined(study: Study, *, splits: bool) -> Folded | None:
-    """Join configurations over folds, or over splits, which all of at least two have to share."""
-    found = {run: _place(study, run, "split_seed" if splits else "fold") for run in range(len(study.results))}
-    places = tuple(sorted({place for place in found.values() if place is not None}))
-    if len(places) < FEWEST_FOLDS or not one_dataset(study, places):
+def _joined(study: Study, *, splits: bool) -> CrossValidation | None:
+    """Join configurations over folds, or over splits if at least two configurations, and all of them, share these."""
+    fold_of = {run: _fold_index(study, run, "split_seed" if splits else "fold") for run in range(len(study.results))}
+    folds = tuple(sorted({fold for fold in fold_of.values() if fold is not None}))
+    if len(folds) < FEWEST_FOLDS or not one_dataset(study, folds):
         return None
     complete = []
     for runs in study.design.configurations:
-        mine = tuple(run for run in runs if found[run] is not None)
-        if {found[run] for run in mine} == set(places):
-            complete.append(mine)
-    if splits and (len(complete) < 2 or sum(map(len, complete)) < len(found)):
+        on_folds = tuple(run for run in runs if fold_of[run] is not None)
+        if {fold_of[run] for run in on_folds} == set(folds):
+            complete.append(on_folds)
+    if splits and (len(complete) < 2 or sum(map(len, complete)) < len(fold_of)):
         return None
     ranked = sorted(complete, key=lambda runs: (-np.divide(*_pooled(study, runs)), min(study.ids(runs))))
-    return Folded(study, places, tuple(ranked), splits) if ranked else None
+    return CrossValidation(study, folds, tuple(ranked), splits) if ranked else None
 
 
-def _place(study: Study, run: int, param: str) -> int | None:
-    """Return the clip set of a run that was asked for a fold, or a split, and whose clips are counted."""
-    outcome = study.results[run]
-    asked = param in dict(study.design.terms[run].split)
-    return study.clip_set_index[run] if asked and study.clip_set_of[run].known and outcome.correct is not None else None
+def _fold_index(study: Study, run: int, param: str) -> int | None:
+    """Return the index of a run's clip set, None if `param` is no part of its split or its clips are not counted."""
+    counted = study.clip_set_of[run].known and study.results[run].correct is not None
+    return study.clip_set_index[run] if counted and param in dict(study.design.terms[run].split) else None
 
 
 def _pooled(study: Study, runs: Configuration) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from tracker.conclusions.contrast_analysis import (
     adjusted_p_values,
     analyse_contrast,
     chance_of_better,
-    pairs_wanted,
+    pairs_for,
     sample_size_for,
 )
 from tracker.conclusions.planned_runs import PlannedRun, complete_pairs, vary_one_option
@@ -460,7 +460,7 @@ def _complete(study: Study, option: str) -> list[PlannedRun]:
     contrast = max(study.contrasts[option], key=lambda c: max(min(map(len, setting)) for setting in c.repetitions))
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
         return vary_one_option(study, option)
-    pairs = pairs_wanted(study, contrast, _MOST_PAIRS_BESIDE)
+    pairs = pairs_for(study, contrast, _MOST_PAIRS_BESIDE)
     return [] if pairs is None else complete_pairs(study, contrast, pairs, in_plan=pairs <= MOST_PAIRS)
 
 

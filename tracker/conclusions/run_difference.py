@@ -1,4 +1,4 @@
-"""Two trained models on the same clips: about these models, never about their configurations."""
+"""How two trained models differ on the same clips: about these models, never about their configurations."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ class RunDifference(Details):
     Parameters
     ----------
     correct : tuple of (int or None), length 2
-        Clips that each has right.
+        Clips that each classifies correctly.
     only_first, only_second : int or None
-        Clips that only one of them has right; None without predictions.
+        Clips that only one of them classifies correctly; None without predictions.
     differs_in : tuple of str
         Options in which the two differ.
     matched : bool
@@ -98,16 +98,16 @@ class RunDifference(Details):
     within_margin : bool or None
         Whether it lies strictly inside the margin.
     clips_needed : int or None
-        About how many clips would show the observed difference four times in five; None where there is none, or where
-        it is not known how often the two disagree.
+        Roughly how many clips would show the observed difference four times in five; None if there is no difference, or
+        if it is not known how often the two disagree.
     mid_p : float or None
         McNemar's mid-p-value.
     p_range : tuple of float or None
-        With counts alone the smallest and the largest p-value that they allow.
+        With counts alone: the smallest and the largest p-value that they allow.
     informative_groups : int or None
-        Where clips share groups: those in which one has more clips right than the other.
+        If clips share groups: those in which one model has more correct clips than the other.
     p_if_independent : float or None
-        Where clips share groups: exact McNemar's p-value, as if they did not.
+        If clips share groups: exact McNemar's p-value as if they did not.
     log_loss : LogLoss or None
     why : Obstacle or None
         Why the two are not compared.
@@ -155,20 +155,7 @@ class _Evidence:
 
 
 def run_differences(study: Study, printed: Sequence[Pair], family: Family) -> tuple[Conclusion, ...]:
-    """Conclude on each printed pair.
-
-    Parameters
-    ----------
-    study : Study
-    printed : sequence of pair
-        The better run first.
-    family : Family
-        The tests of all pairs.
-
-    Returns
-    -------
-    tuple of Conclusion
-    """
+    """Conclude on each printed pair, which has the better run first."""
     return tuple(_difference(study, pair, family, matched=bool({pair, pair[::-1]} & study.matched)) for pair in printed)
 
 
@@ -184,14 +171,14 @@ def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> C
     return _concluded(study, pair, family, _evidence(study, pair, details))
 
 
-def _concluded(study: Study, pair: Pair, family: Family, found: _Evidence) -> Conclusion:
-    within = study.within_margin(found.interval_90)
+def _concluded(study: Study, pair: Pair, family: Family, evidence: _Evidence) -> Conclusion:
+    within = study.within_margin(evidence.interval_90)
     details = replace(
-        found.details,
+        evidence.details,
         family=family.size,
-        interval_90=found.interval_90,
+        interval_90=evidence.interval_90,
         within_margin=within,
-        clips_needed=_clips_needed(study, pair, found),
+        clips_needed=_clips_needed(study, pair, evidence),
     )
     p_adjusted = family.p_adjusted(*pair)
     return Conclusion(
@@ -199,19 +186,19 @@ def _concluded(study: Study, pair: Pair, family: Family, found: _Evidence) -> Co
         verdict=_verdict(study, pair, details, p_adjusted),
         runs=study.ids(pair),
         details=details,
-        estimate=found.estimate,
-        interval=found.interval,
+        estimate=evidence.estimate,
+        interval=evidence.interval,
         p_value=family.p_value(*pair),
         p_adjusted=p_adjusted,
-        n=found.n,
-        method=found.method,
+        n=evidence.n,
+        method=evidence.method,
     )
 
 
 def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
     """Return why two runs cannot be compared, None if they can.
 
-    With counts alone nothing can be said if clips share groups.
+    Counts alone are not enough if clips share groups.
     """
     clips, other = study.clip_set_of[pair[0]], study.clip_set_of[pair[1]]
     if clips is not other:
@@ -225,7 +212,6 @@ def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
 
 
 def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
-    """Compare two runs on the same clips by what was logged of them."""
     clips = study.clip_set_of[pair[0]]
     if pair[0] not in clips.row_of or pair[1] not in clips.row_of:
         return _by_counts(study, pair, details)
@@ -244,17 +230,16 @@ def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
     )
 
 
-def _clips_needed(study: Study, pair: Pair, found: _Evidence) -> int | None:
-    """Return how many clips would show the observed difference, were it true."""
-    details = found.details
+def _clips_needed(study: Study, pair: Pair, evidence: _Evidence) -> int | None:
+    details = evidence.details
     if details.only_first is None or details.only_second is None:
         return None
-    discordance = (details.only_first + details.only_second) / found.n
-    return study.detectable_difference(pair[0]).clips_for(found.estimate, discordance)
+    discordance = (details.only_first + details.only_second) / evidence.n
+    return study.detectable_difference(pair[0]).clips_for(evidence.estimate, discordance)
 
 
 def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDifference) -> _Evidence:
-    """Compare two runs on clips that share groups; `difference` is 1, 0 or -1 for each clip."""
+    """Compare two runs on clips that share groups; `difference` has 1, 0 or -1 for each clip."""
     codes = group_codes(clips.groups, len(difference))
     effect = grouped_difference(difference, codes)
     net = group_sums(difference, codes).astype(np.int64)
@@ -264,32 +249,32 @@ def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDiffe
         p_if_independent=mcnemar(int((difference > 0).sum()), int((difference < 0).sum())),
     )
     ends = [
-        _union(found, tango(details.only_first or 0, details.only_second or 0, len(difference), confidence))
-        for found, confidence in ((effect.interval, 0.95), (effect.interval_90, 0.90))
+        _union(interval, tango(details.only_first or 0, details.only_second or 0, len(difference), confidence))
+        for interval, confidence in ((effect.interval, 0.95), (effect.interval_90, 0.90))
     ]
     return _Evidence(effect.estimate, len(difference), ends[0], ends[1], SIGN_FLIP, details)
 
 
 def _union(a: Interval, b: Interval) -> Interval:
-    """Return what holds both and can be: grouping clips may not make an interval narrower."""
+    """Return the interval that contains both, within ±1: grouping clips must not make an interval narrower."""
     return max(-1.0, min(a[0], b[0])), min(1.0, max(a[1], b[1]))
 
 
 def _by_counts(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
-    """Compare two runs of which at least one logged its count alone."""
+    """Compare two runs of which at least one logged only a count."""
     first, second = (study.results[run] for run in pair)
-    found = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
-    details = replace(details, p_range=found.p_range)
-    return _Evidence(found.estimate, first.n or 1, found.interval, found.interval_90, COUNTS, details)
+    test = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
+    details = replace(details, p_range=test.p_range)
+    return _Evidence(test.estimate, first.n or 1, test.interval, test.interval_90, COUNTS, details)
 
 
 def _log_loss(study: Study, pair: Pair, clips: ClipSet) -> LogLoss | None:
-    """Compare the log-losses of two runs, None where a label is no class of theirs or a probability no number."""
+    """Compare the log-losses of two runs; None if a label isn't one of their classes or a probability isn't finite."""
     first, second = (_losses(study.results[run].run.validation) for run in pair)
     if first is None or second is None:
         return None
-    found = log_loss_difference(first, second, study.random_seed(pair), clips.groups or None)
-    return LogLoss(found.estimate, found.interval, found.p_value)
+    test = log_loss_difference(first, second, study.random_seed(pair), clips.groups or None)
+    return LogLoss(test.estimate, test.interval, test.p_value)
 
 
 def _losses(predictions: Predictions | None) -> NDArray[np.float64] | None:
@@ -321,7 +306,6 @@ _REASONS = {
 
 
 def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDifference) -> str:
-    """Say the two counts and their difference."""
     one, other = details.correct
     gap = (one or 0) - (other or 0)
     lead = f"a lead of {count(gap, 'clip')}, {points(conclusion.estimate or 0.0)}" if gap else "no difference"
@@ -330,7 +314,7 @@ def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDiff
 
 
 def _alone_text(first: str, second: str, details: RunDifference) -> str:
-    """Say how many clips only one of the two has right."""
+    """Return how many clips only one of the two classifies correctly."""
     if details.only_first is None or details.only_second is None:
         return ""
     if not details.only_first + details.only_second:
@@ -340,7 +324,6 @@ def _alone_text(first: str, second: str, details: RunDifference) -> str:
 
 
 def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
-    """Say what the test makes of the difference."""
     evidence = _evidence_text(conclusion, details, wording)
     if conclusion.verdict == "supported":
         return f"That is more than chance gives ({evidence}). {_cause_text(details)}"
@@ -353,7 +336,7 @@ def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wordi
 
 
 def _cause_text(details: RunDifference) -> str:
-    """Say what a difference of two models leaves open."""
+    """Return what a significant difference of two models leaves open."""
     if not details.differs_in:
         return "The two were asked for the same: it is the luck of training, or of the split, that differs."
     options = listing([option_words(option) for option in details.differs_in], "or")
@@ -362,7 +345,6 @@ def _cause_text(details: RunDifference) -> str:
 
 
 def _evidence_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
-    """Say the interval and the test."""
     interval = f"95 % interval {points_interval(conclusion.interval)} points" if conclusion.interval else ""
     if conclusion.p_value is None:
         return interval
@@ -389,7 +371,6 @@ def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wordin
 
 
 def _takes_text(conclusion: Conclusion, details: RunDifference) -> list[str]:
-    """Say what it would take to show the observed difference."""
     if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
         return []
     clips = round_number(details.clips_needed)

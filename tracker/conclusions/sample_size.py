@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
-from tracker.conclusions.families import folded
+from tracker.conclusions.families import cross_validation
 from tracker.wording import capitalised, count, percent, points, points_number, round_number, round_up
 
 if TYPE_CHECKING:
@@ -149,9 +149,9 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
         runs = [run for conclusion in members for run in conclusion.runs]
         which = f" ({wording.runs(runs)})" if len(alike) > 1 else ""
         yield f"{capitalised(clips)} {_smallest_text(members)}{which}."
-    joined = folded(study)
+    joined = cross_validation(study)
     if sum(clips.known for clips in study.clip_sets) > 1 and (joined is None or joined.splits):
-        over = f": configurations are, over all {len(joined.places)} splits" if joined else ""
+        over = f": configurations are, over all {len(joined.folds)} splits" if joined else ""
         yield f"Runs judged on different validation clips are not compared with each other{over}."
 
 

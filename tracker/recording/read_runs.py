@@ -10,7 +10,7 @@ from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, unsettled
 from tracker.recording.locations import HOST_TAG, check_not_gone, is_for, journals_folder
 from tracker.runs import UNSENT_TAG, Run, RunStatus
-from tracker.store import Experiment, GoneError, run_of_journal
+from tracker.store import Experiment, GoneError, RunName, run_of_journal
 from tracker.wording import some
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ class ExperimentRuns(Sequence[Run]):
     def __getitem__(self, index: slice) -> tuple[Run, ...]: ...
     def __getitem__(self, index: int | slice) -> Run | tuple[Run, ...]:
         return self.runs[index]
+
+
+def run_names(store: Store) -> tuple[RunName, ...]:
+    """Return the names of the runs in a store and in the journals beside it, quickly and as far as they can be read."""
+    waiting = unsettled(journals_folder(store)).where(is_for(store))
+    names = {journal.id: RunName(journal.started.experiment, journal.id, journal.started.name) for journal in waiting}
+    uploaded = {journal.delivery.run_id for journal in waiting if journal.delivery}
+    return (*names.values(), *(name for name in store.run_names() if name.run_id not in uploaded))
 
 
 def load_runs(store: Store, experiment: str, *, by_epoch: int) -> ExperimentRuns:

@@ -45,6 +45,7 @@ __all__ = [
     "Experiment",
     "GoneError",
     "Model",
+    "RunName",
     "Store",
     "StoreError",
     "StoreState",
@@ -103,6 +104,15 @@ class UnreadableArtifact:
     run_id: str
     path: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunName:
+    """How a person may refer to a run: by its id or its name, in an experiment."""
+
+    experiment: str
+    run_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -265,6 +275,9 @@ class Store(Protocol):
         StoreError
             If the store can't be read, or the experiment has no runs.
         """
+
+    def run_names(self) -> tuple[RunName, ...]:
+        """Return the names of all runs, if that takes milliseconds; else none, as for a server or a busy store."""
 
     def open_upload(self, journal: str, known: Delivery | None, on_uploaded: Callable[[Delivery], None]) -> Upload:
         """Return the upload of one journal.

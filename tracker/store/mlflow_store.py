@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.runs.events import Delivery, Started
-    from tracker.store import ArtifactPath, Model, UiServer, Upload
+    from tracker.store import ArtifactPath, Model, RunName, UiServer, Upload
     from tracker.store.location import Location
 
 _UNUSABLE = {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}
@@ -71,6 +71,12 @@ class MlflowStore:
         from tracker.store.reader import read_experiment
 
         return read_experiment(self.location, experiment, by_epoch=by_epoch)
+
+    def run_names(self) -> tuple[RunName, ...]:
+        """Return the names of the runs in a SQLite file."""
+        from tracker.store.reader import run_names
+
+        return run_names(self.location.database) if self.location.database else ()
 
     def open_upload(self, journal: str, known: Delivery | None, on_uploaded: Callable[[Delivery], None]) -> Upload:
         """Return the upload of one journal."""

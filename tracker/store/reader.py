@@ -7,20 +7,26 @@ MLflow's client.
 from __future__ import annotations
 
 import math
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tracker.errors import StoreError
-from tracker.store import BY_EPOCH_RUNS, Experiment
+from tracker.store import BY_EPOCH_RUNS, Experiment, RunName
 from tracker.store.experiment import Fetch, Record, assemble, curves_by_run, unknown_experiment
 from tracker.store.location import fetch_from
 from tracker.store.sqlite_state import reading, require_ready
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
     from tracker.store.location import Location
 
+_RUN_NAMES = """
+    SELECT experiments.name, run_uuid, coalesce(runs.name, '')
+    FROM runs JOIN experiments USING (experiment_id)
+    WHERE runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active' ORDER BY start_time DESC
+"""
 _RUNS = """
     SELECT run_uuid, coalesce(name, ''), status, start_time, end_time, coalesce(artifact_uri, '')
     FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'active'
@@ -67,6 +73,15 @@ def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_R
     if not experiment.runs:
         raise StoreError(f"the experiment {name!r} in {location.shown} has no runs yet: `tracker run` adds one")
     return experiment
+
+
+def run_names(database: Path) -> tuple[RunName, ...]:
+    """Return the experiment, id and name of every run, most recent first; none if the file can't be read at once."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)) as connection:
+            return tuple(RunName(*row) for row in connection.execute(_RUN_NAMES))
+    except sqlite3.Error:
+        return ()
 
 
 def _read_database(location: Location, database: Path, name: str, by_epoch: int) -> Experiment:
