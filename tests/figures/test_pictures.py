@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tracker.conclusions.conclusion import Conclusion
-from tracker.conclusions.option_effect import ContrastEffect, OptionEffect
+from tracker.conclusions.contrast_analysis import ContrastEffect
+from tracker.conclusions.option_effect import OptionEffect
 from tracker.figures import report_pictures
 from tracker.report import Report, RunEntry, Section
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tracker.conclusions.conclusion import Verdict
+    from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
     from tracker.study.contrasts import Contrast, Pair
     from tracker.study.study import Study
@@ -76,6 +78,83 @@ class Analysis:
     n: int
     repetitions: int
     inner: Effect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What it takes to find an effect as large as the observed one, or as the margin if that is larger.
+
+    Parameters
+    ----------
+    effect : float, above 0
+    pairs : int or None
+        Matched pairs in all; None if no number of them is enough on these clips.
+    clips : int or None
+        The least number of clips, roughly, if no number of pairs is enough.
+    """
+
+    effect: float
+    pairs: int | None
+    clips: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InnerEffect:
+    """Over folds or splits: the crossed analysis on the one with most matched pairs."""
+
+    estimate: float
+    interval: Interval
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContrastEffect:
+    """The effect of going from one level to another.
+
+    Parameters
+    ----------
+    from_, to : str
+        Levels.
+    pairs : int
+        Matched pairs.
+    estimate, interval, p_value, p_adjusted
+        As in `Conclusion`: *to* minus *from*.
+    verdict : Verdict
+    repetitions : tuple of int, length 2
+        Runs of each level that differ only in the seed, in the setting with most of them.
+    method : Method or None
+    n : int or None
+        Clips.
+    folds : int
+        Folds, or splits, that the effect is estimated over; 0 if it isn't. The method says which they are.
+    within_margin : bool or None
+        Whether the 90 % interval lies strictly inside the margin.
+    detectable : float or None
+        The smallest effect that these runs would have shown four times in five.
+    crossed : InnerEffect or None
+    probability : float or None
+        Estimated probability that *to* beats *from* on other clips and seeds, for the clearest contrasts.
+    need : Need or None
+        What would settle it, if matched pairs leave it open.
+    """
+
+    from_: str
+    to: str
+    pairs: int
+    estimate: float | None
+    interval: Interval | None
+    p_value: float | None
+    p_adjusted: float | None
+    verdict: Verdict
+    repetitions: tuple[int, int]
+    method: Method | None
+    n: int | None
+    folds: int
+    within_margin: bool | None
+    detectable: float | None
+    crossed: InnerEffect | None
+    probability: float | None = None
+    need: Need | None = None
 
 
 def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
@@ -174,24 +253,6 @@ def pairs_by_set(study: Study, contrast: Contrast) -> dict[int, list[Pair]]:
         if all(run in study.clip_sets[index].row_of for run in pair):
             by_set[index].append(pair)
     return by_set
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What it takes to find an effect as large as the observed one, or as the margin if that is larger.
-
-    Parameters
-    ----------
-    effect : float, above 0
-    pairs : int or None
-        Matched pairs in all; None if no number of them is enough on these clips.
-    clips : int or None
-        The least number of clips, roughly, if no number of pairs is enough.
-    """
-
-    effect: float
-    pairs: int | None
-    clips: int | None = None
 
 
 def sample_size_for(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None:

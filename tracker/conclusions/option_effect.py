@@ -1,6 +1,6 @@
-"""What changing an option does to the configuration: one conclusion per option that varied.
+"""What changing an option does to the accuracy of a configuration: one conclusion for each option that varied.
 
-One training says nothing of a configuration, so that nothing is claimed from fewer than three repetitions.
+One training says nothing about a configuration, so nothing is claimed from fewer than three repetitions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from tracker.conclusions.contrast_analysis import (
     NESTED,
     SPLITS,
     Analysis,
-    Need,
+    ContrastEffect,
+    InnerEffect,
     adjusted_p_values,
     analyse_contrast,
     chance_of_better,
@@ -51,82 +52,21 @@ from tracker.wording import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.statistics.proportions import Interval
     from tracker.study.contrasts import Contrast
     from tracker.study.study import Study
     from tracker.wording import Wording
 
 MOST_PAIRS = 20
-"""Matched pairs that the report's next steps ask for at most; beside its conclusion a command may ask for more."""
+"""Matched pairs that the next steps ask for at most; the command beside a conclusion may ask for more."""
 
 _MOST_PAIRS_BESIDE = 1_000
 """Matched pairs beyond which no command is given."""
 
 MOST_CONTRASTS = 50
-"""Contrasts of one option that are listed; of more, those with the smallest p-values."""
-
+"""Contrasts of one option that are listed: those with the smallest p-values."""
 
 MOST_RESAMPLED = 3
-"""Contrasts of one option, the clearest, for which the chance of being better is resampled."""
-
-
-@dataclass(frozen=True, slots=True)
-class InnerEffect:
-    """Where folds or splits decide: what the crossed analysis says on the one that has most matched pairs."""
-
-    estimate: float
-    interval: Interval
-    p_value: float
-
-
-@dataclass(frozen=True, slots=True)
-class ContrastEffect:
-    """What going from one level to another does.
-
-    Parameters
-    ----------
-    from_, to : str
-        Levels.
-    pairs : int
-        Matched pairs.
-    estimate, interval, p_value, p_adjusted
-        As in `Conclusion`: *to* minus *from*.
-    verdict : Verdict
-    repetitions : tuple of int, length 2
-        Runs of each level that differ in nothing but the seed, in the setting where most are.
-    method : Method or None
-    n : int or None
-        Clips.
-    folds : int
-        Where folds, or splits, decide: how many; else 0. The method says which they are.
-    within_margin : bool or None
-        Whether the 90 % interval lies strictly inside the margin.
-    detectable : float or None
-        The smallest effect that these runs would have shown four times in five.
-    crossed : InnerEffect or None
-    probability : float or None
-        The chance that *to* beats *from* on other clips and seeds; an estimate, for contrasts that are listed.
-    need : Need or None
-        Where matched pairs leave it open: what would settle it.
-    """
-
-    from_: str
-    to: str
-    pairs: int
-    estimate: float | None
-    interval: Interval | None
-    p_value: float | None
-    p_adjusted: float | None
-    verdict: Verdict
-    repetitions: tuple[int, int]
-    method: Method | None
-    n: int | None
-    folds: int
-    within_margin: bool | None
-    detectable: float | None
-    crossed: InnerEffect | None
-    probability: float | None = None
-    need: Need | None = None
+"""Contrasts of one option, the clearest ones, whose probability of being better is resampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +78,11 @@ class OptionEffect(Details):
     contrasts : tuple of ContrastEffect
         By level; at most `MOST_CONTRASTS`.
     aliases : tuple of str
-        Where the option never changed alone: what changed with it.
+        The options that changed with it, if it never changed alone.
     levels : tuple of str
-        All that the option was at.
+        Every level that it had.
     n_contrasts : int
-        All that there are.
+        Contrasts in all, listed or not.
     """
 
     contrasts: tuple[ContrastEffect, ...] = ()
@@ -157,8 +97,8 @@ class OptionEffect(Details):
             return _unlogged_text(option)
         if not self.contrasts:
             return _confounded_text(option, self, conclusion.commands)
-        telling = min(self.contrasts, key=lambda found: found.p_value if found.p_value is not None else 2.0)
-        return " ".join([_contrast_text(option, telling, wording), *_others_text(option, self)])
+        clearest = min(self.contrasts, key=lambda effect: effect.p_value if effect.p_value is not None else 2.0)
+        return " ".join([_contrast_text(option, clearest, wording), *_others_text(option, self)])
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each contrast."""
@@ -184,7 +124,7 @@ class OptionEffect(Details):
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """A contrast with what its runs bear out, before correction."""
+    """A contrast with its analysis, before correction."""
 
     contrast: Contrast
     analysis: Analysis | None
@@ -192,38 +132,26 @@ class _Tested:
 
 
 def option_effects(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each option that varied.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        In the design's order.
-    """
-    tested = {option: [_tested(study, contrast) for contrast in found] for option, found in study.contrasts.items()}
-    adjusted = iter(
-        adjusted_p_values([one.analysis.effect for found in tested.values() for one in found if one.analysis])
-    )
+    """Conclude on each option that varied, in the design's order."""
+    tested = {option: [_tested(study, one) for one in contrasts] for option, contrasts in study.contrasts.items()}
+    analyses = (one.analysis for tests in tested.values() for one in tests)
+    adjusted = iter(adjusted_p_values([analysis.effect for analysis in analyses if analysis]))
     effects = {
-        option: [_contrast(study, one, next(adjusted) if one.analysis else None) for one in found]
-        for option, found in tested.items()
+        option: [_effect(study, one, next(adjusted) if one.analysis else None) for one in tests]
+        for option, tests in tested.items()
     }
-    return tuple(_conclusion(study, option, found) for option, found in effects.items())
+    return tuple(_conclusion(study, option, of_option) for option, of_option in effects.items())
 
 
-def _conclusion(study: Study, option: str, found: Sequence[ContrastEffect]) -> Conclusion:
-    levels = study.design.levels[option]
-    if not found:
+def _conclusion(study: Study, option: str, effects: Sequence[ContrastEffect]) -> Conclusion:
+    if not effects:
         return _without_contrast(study, option)
-    first = min(found, key=_by_p)
+    first = min(effects, key=_by_p)
     return Conclusion(
         kind="option_effect",
-        verdict=_overall([contrast.verdict for contrast in found]),
+        verdict=_overall([effect.verdict for effect in effects]),
         runs=study.ids(_runs(study.contrasts[option])),
-        details=OptionEffect(_listed(study, option, found), (), levels, len(found)),
+        details=OptionEffect(_listed(study, option, effects), (), study.design.levels[option], len(effects)),
         option=option,
         estimate=first.estimate,
         interval=first.interval,
@@ -235,37 +163,37 @@ def _conclusion(study: Study, option: str, found: Sequence[ContrastEffect]) -> C
 
 
 def _without_contrast(study: Study, option: str) -> Conclusion:
-    """Conclude on an option that never changed alone, or only between runs that are not known to share their clips."""
-    everything, levels = study.ids(range(len(study.results))), study.design.levels[option]
+    """Conclude on an option that never changed alone, or only between runs not known to share their clips."""
+    every_run, levels = study.ids(range(len(study.results))), study.design.levels[option]
     alone = study.alone_elsewhere(option)
     if alone is not None:
         verdict: Verdict = "unknown" if alone is Obstacle.UNLOGGED_CLIPS else "not_comparable"
-        return Conclusion("option_effect", verdict, everything, OptionEffect((), (), levels), option=option)
+        return Conclusion("option_effect", verdict, every_run, OptionEffect((), (), levels), option=option)
     details = OptionEffect((), aliases(study.design, option), levels)
-    return Conclusion("option_effect", "confounded", everything, details, option=option)
+    return Conclusion("option_effect", "confounded", every_run, details, option=option)
 
 
-def _by_p(contrast: ContrastEffect) -> float:
-    return contrast.p_value if contrast.p_value is not None else np.inf
+def _by_p(effect: ContrastEffect) -> float:
+    return effect.p_value if effect.p_value is not None else np.inf
 
 
-def _listed(study: Study, option: str, found: Sequence[ContrastEffect]) -> tuple[ContrastEffect, ...]:
-    """Return the contrasts that are listed, in their order, the clearest of them with what is resampled."""
-    chosen = sorted(range(len(found)), key=lambda place: (_by_p(found[place]), place))[:MOST_CONTRASTS]
-    resampled = {
-        place: chance_of_better(study, study.contrasts[option][place])
-        for place in chosen[:MOST_RESAMPLED]
-        if found[place].p_value is not None
+def _listed(study: Study, option: str, effects: Sequence[ContrastEffect]) -> tuple[ContrastEffect, ...]:
+    """Return the effects that are listed, in their order, the clearest ones with their resampled probability."""
+    listed = sorted(range(len(effects)), key=lambda index: (_by_p(effects[index]), index))[:MOST_CONTRASTS]
+    probabilities = {
+        index: chance_of_better(study, study.contrasts[option][index])
+        for index in listed[:MOST_RESAMPLED]
+        if effects[index].p_value is not None
     }
-    return tuple(replace(found[place], probability=resampled.get(place)) for place in sorted(chosen))
+    return tuple(replace(effects[index], probability=probabilities.get(index)) for index in sorted(listed))
 
 
 def _overall(verdicts: Sequence[Verdict]) -> Verdict:
     """Return an option's verdict from those of its contrasts."""
-    alike = set(verdicts)
-    if "supported" in alike:
+    distinct = set(verdicts)
+    if "supported" in distinct:
         return "supported"
-    return alike.pop() if len(alike) == 1 else "inconclusive"
+    return distinct.pop() if len(distinct) == 1 else "inconclusive"
 
 
 def _tested(study: Study, contrast: Contrast) -> _Tested:
@@ -275,7 +203,7 @@ def _tested(study: Study, contrast: Contrast) -> _Tested:
     return _Tested(contrast, analyse_contrast(study, contrast) if study.metric.is_accuracy else None, exact=False)
 
 
-def _contrast(study: Study, tested: _Tested, p_adjusted: float | None) -> ContrastEffect:
+def _effect(study: Study, tested: _Tested, p_adjusted: float | None) -> ContrastEffect:
     contrast, analysis = tested.contrast, tested.analysis
     effect = analysis.effect if analysis else None
     start, end = max(contrast.repetitions, key=lambda runs: min(len(runs[0]), len(runs[1])))
@@ -324,8 +252,8 @@ def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
     return float(np.mean(differences)) if differences else None
 
 
-def _runs(found: Sequence[Contrast]) -> list[int]:
-    return sorted({run for c in found for setting in c.repetitions for runs in setting for run in runs})
+def _runs(contrasts: Sequence[Contrast]) -> list[int]:
+    return sorted({run for c in contrasts for setting in c.repetitions for runs in setting for run in runs})
 
 
 def _unlogged_text(option: str) -> str:
@@ -347,36 +275,36 @@ def _confounded_text(option: str, details: OptionEffect, commands: Sequence[Sequ
     )
 
 
-def _contrast_text(option: str, found: ContrastEffect, wording: Wording) -> str:
-    change = change_words(option, found.from_, found.to)
-    if found.verdict == "exact":
-        pairs = "in the matched pair" if found.pairs == 1 else f"in all {number_word(found.pairs)} matched pairs"
+def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
+    change = change_words(option, effect.from_, effect.to)
+    if effect.verdict == "exact":
+        pairs = "in the matched pair" if effect.pairs == 1 else f"in all {number_word(effect.pairs)} matched pairs"
         return f"{capitalised(change)} changed nothing: {pairs} both runs are the same, epoch by epoch."
-    if found.p_value is None or found.interval is None:
-        return _too_few_text(option, change, found, wording)
-    evidence = f"(95 % interval {points_interval(found.interval)} points; {_test_text(found, wording)})"
-    if found.verdict == "supported":
-        does = "raises" if (found.estimate or 0.0) > 0 else "lowers"
-        return f"{capitalised(change)} {does} validation accuracy by {points(found.estimate or 0.0)} {evidence}."
-    observed = f"{_side_text(found.estimate or 0.0)} {evidence}"
-    if found.verdict == "equivalent":
+    if effect.p_value is None or effect.interval is None:
+        return _too_few_text(option, change, effect, wording)
+    evidence = f"(95 % interval {points_interval(effect.interval)} points; {_test_text(effect, wording)})"
+    if effect.verdict == "supported":
+        does = "raises" if (effect.estimate or 0.0) > 0 else "lowers"
+        return f"{capitalised(change)} {does} validation accuracy by {points(effect.estimate or 0.0)} {evidence}."
+    observed = f"{_side_text(effect.estimate or 0.0)} {evidence}"
+    if effect.verdict == "equivalent":
         return f"{capitalised(change)} makes no difference of {points(wording.margin)} or more: on average {observed}."
-    told = f"Whether {change} helps these runs cannot tell: on average {observed}."
-    return " ".join([told, *_reach_text(found)])
+    unknown = f"Whether {change} helps these runs cannot tell: on average {observed}."
+    return " ".join([unknown, *_reach_text(effect)])
 
 
-def _reach_text(found: ContrastEffect) -> list[str]:
-    """Say what would have been noticed, and what it would take to notice more."""
-    told = [f"An effect below {points(found.detectable)} would mostly go unnoticed."] if found.detectable else []
-    need = found.need
+def _reach_text(effect: ContrastEffect) -> list[str]:
+    """Return which effect would have been detected, and what it takes to detect a smaller one."""
+    least = [f"An effect below {points(effect.detectable)} would mostly go unnoticed."] if effect.detectable else []
+    need = effect.need
     if need is None:
-        return told
-    sought = f"{'one' if told else 'an effect'} of {points(need.effect)}"
+        return least
+    sought = f"{'one' if least else 'an effect'} of {points(need.effect)}"
     if need.pairs is not None:
-        return [*told, f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."]
+        return [*least, f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."]
     takes = f"{round_number(need.clips or 0)} clips"
     return [
-        *told,
+        *least,
         f"{capitalised(sought)} no number of trainings would show on these clips: it takes {takes} at least.",
     ]
 
@@ -386,31 +314,27 @@ def _side_text(estimate: float) -> str:
     return f"{points(estimate)} {'more' if estimate > 0 else 'less'}" if estimate else "no difference"
 
 
-def _test_text(found: ContrastEffect, wording: Wording) -> str:
-    """Say what was analysed, and its p-value."""
-    if found.folds:
-        basis = f"{found.method}, {count(found.folds, 'split' if found.method == SPLITS else 'fold')}"
-    elif found.method == NESTED:
-        start, end = found.repetitions
-        basis = f"{number_word(end)} against {count(start, 'run')} that share too few seeds, {found.n} clips"
+def _test_text(effect: ContrastEffect, wording: Wording) -> str:
+    """Return what was analysed, and its p-value."""
+    if effect.folds:
+        basis = f"{effect.method}, {count(effect.folds, 'split' if effect.method == SPLITS else 'fold')}"
+    elif effect.method == NESTED:
+        start, end = effect.repetitions
+        basis = f"{number_word(end)} against {count(start, 'run')} that share too few seeds, {effect.n} clips"
     else:
-        basis = f"{count(found.pairs, 'matched pair')} crossed with {found.n} clips"
-    p_value = found.p_value if found.p_value is not None else 1.0
-    return f"{basis}, {wording.corrected(p_value, found.p_adjusted, 'all contrasts')}"
+        basis = f"{count(effect.pairs, 'matched pair')} crossed with {effect.n} clips"
+    p_value = effect.p_value if effect.p_value is not None else 1.0
+    return f"{basis}, {wording.corrected(p_value, effect.p_adjusted, 'all contrasts')}"
 
 
-def _too_few_text(option: str, change: str, found: ContrastEffect, wording: Wording) -> str:
-    have = count(found.pairs, "matched pair") if found.pairs else f"{_each_text(found)}, under different seeds"
+def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wording) -> str:
+    have = count(effect.pairs, "matched pair") if effect.pairs else f"{_each_text(effect)}, under different seeds"
     by_clip = role_of(wording.metric) == (ACCURACY, "validation")
-    side = (
-        ""
-        if found.estimate is None
-        else _side_text(found.estimate)
-        if by_clip
-        else _moved_text(found.estimate, wording)
-    )
+    side = ""
+    if effect.estimate is not None:
+        side = _side_text(effect.estimate) if by_clip else _moved_text(effect.estimate, wording)
     observed = f"{have}, {side}" if side else have
-    if found.pairs >= FEWEST or min(found.repetitions) >= FEWEST:
+    if effect.pairs >= FEWEST or min(effect.repetitions) >= FEWEST:
         unlogged = "what each run says of each clip was not logged"
         why = unlogged if by_clip else f"{wording.metric} is not known clip by clip"
         return f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: {why}."
@@ -427,16 +351,16 @@ def _moved_text(estimate: float, wording: Wording) -> str:
     return f"{wording.metric} {losses(abs(estimate))[0]} {'higher' if estimate > 0 else 'lower'} on average"
 
 
-def _each_text(found: ContrastEffect) -> str:
-    start, end = found.repetitions
+def _each_text(effect: ContrastEffect) -> str:
+    start, end = effect.repetitions
     return f"{count(start, 'run')} each" if start == end else f"{number_word(start)} and {count(end, 'run')}"
 
 
 def _others_text(option: str, details: OptionEffect) -> list[str]:
-    """Say of how many contrasts this is one."""
+    """Return how many contrasts the option has, and how many are detected."""
     if details.n_contrasts < 2:
         return []
-    detected = sum(found.verdict == "supported" for found in details.contrasts)
+    detected = sum(effect.verdict == "supported" for effect in details.contrasts)
     name = option_words(option)
     return [f"Of the {number_word(details.n_contrasts)} contrasts of {name}, {_detected_text(detected)}."]
 
@@ -456,7 +380,7 @@ def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Co
 
 
 def _complete(study: Study, option: str) -> list[PlannedRun]:
-    """Complete the matched pairs of the contrast that has most repetitions."""
+    """Complete the matched pairs of the contrast with most repetitions."""
     contrast = max(study.contrasts[option], key=lambda c: max(min(map(len, setting)) for setting in c.repetitions))
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
         return vary_one_option(study, option)
@@ -470,13 +394,13 @@ def _why_no_run(conclusions: Sequence[Conclusion]) -> Iterator[str]:
             f"No few runs would settle what is open: it takes more than {MOST_PAIRS} matched pairs, by the commands "
             "beside the conclusions on options."
         )
-    needs = (found.need for c in conclusions if isinstance(c.details, OptionEffect) for found in c.details.contrasts)
+    needs = (effect.need for c in conclusions if isinstance(c.details, OptionEffect) for effect in c.details.contrasts)
     if any(need and need.pairs is None for need in needs):
         yield "What is open takes more clips, not more runs: the conclusions on options say how many at least."
 
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
-    """Yield which options changed together, those that share one with others in one sentence."""
+    """Yield which options changed together, overlapping groups in one sentence."""
     del wording
     groups: list[set[str]] = []
     for conclusion in conclusions:
@@ -505,7 +429,7 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
 
 
 _MOST_HEADLINES = 2
-_TELLING: tuple[Verdict, ...] = (
+_BY_INFORMATION: tuple[Verdict, ...] = (
     "supported",
     "equivalent",
     "exact",
@@ -514,13 +438,15 @@ _TELLING: tuple[Verdict, ...] = (
     "not_comparable",
     "unknown",
 )
-"""Verdicts, the most telling first."""
+"""Verdicts, the most informative first."""
 
 
 def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
-    """Return the options that tell most: those detected, else the first of the most telling verdict."""
+    """Return the effects that are supported, else the first with the most informative verdict."""
     del focus
-    ranked = sorted(conclusions, key=lambda c: (_TELLING.index(c.verdict), 1.0 if c.p_value is None else c.p_value))
+    ranked = sorted(
+        conclusions, key=lambda c: (_BY_INFORMATION.index(c.verdict), 1.0 if c.p_value is None else c.p_value)
+    )
     detected = [conclusion for conclusion in ranked if conclusion.verdict == "supported"]
     return detected[:_MOST_HEADLINES] if detected else ranked[:1]
 

@@ -1,4 +1,4 @@
-"""How results scatter over seeds, which results hang on one seed, and which runs diverged."""
+"""How results vary over seeds, which effects depend on one seed, and which runs diverged."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 METHOD = Method("Wilson interval over seeds and clips")
 
-FEWEST_SEEDS = 3
-"""Runs of a configuration below which an option's effect cannot be separated from training noise."""
+_MOST_PAIRS = 20
+"""Matched pairs above which no single one carries an effect; trying each would take long."""
 
 _MOST_SENTENCES = 3
-"""Diverged runs that the challenges take one by one."""
+"""Diverged runs that have a challenge each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread(Details):
-    """How one configuration's accuracy scatters from seed to seed.
+    """How one configuration's accuracy varies from seed to seed.
 
     Parameters
     ----------
@@ -44,10 +44,9 @@ class Spread(Details):
     deviation : float
         Standard deviation from run to run.
     interval : Interval or None
-        Of the mean, for other seeds and other clips; None where the predictions of a run are missing.
+        Of the mean, for other seeds and other clips; None if a run has no predictions.
     unlogged : bool
-        Whether there are repetitions of a configuration that did not log on which clips they were judged, or how many
-        of them they have right.
+        Whether repetitions of a configuration did not log their validation clips, or how many of them are correct.
     """
 
     mean: float = 0.0
@@ -80,7 +79,7 @@ class Spread(Details):
 
 @dataclass(frozen=True, slots=True)
 class OneSeed(Details):
-    """An option's effect that is detected only with one of the matched pairs.
+    """An option's effect that is only detected with one particular matched pair.
 
     Parameters
     ----------
@@ -91,7 +90,7 @@ class OneSeed(Details):
     pairs : int
         Matched pairs in all.
     p_value, p_without : float
-        With all pairs, and without the one.
+        With all pairs, and without that one.
     """
 
     changed: str = ""
@@ -112,7 +111,7 @@ class OneSeed(Details):
 
 @dataclass(frozen=True, slots=True)
 class Diverged(Details):
-    """A run whose loss was no finite number, and the first epoch of that."""
+    """The first epoch at which a run's loss was not finite."""
 
     epoch: int = 1
 
@@ -125,18 +124,11 @@ class Diverged(Details):
 def stability(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each configuration with several runs on the same clips, on effects, and on diverged runs.
 
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        One that is `unknown` where no configuration has two runs and none diverged.
+    One `unknown` conclusion if there is nothing else to say.
     """
-    found = (*_spreads(study), *_hanging(study), *_diverged(study))
-    if found or not study.results:
-        return found
+    known = (*_spreads(study), *_one_seed_effects(study), *_diverged(study))
+    if known or not study.results:
+        return known
     return (
         Conclusion("stability", "unknown", study.ids(range(len(study.results))), Spread(unlogged=_unlogged(study))),
     )
@@ -144,28 +136,31 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
 
 def _spreads(study: Study) -> Iterator[Conclusion]:
     for runs in _repeated(study):
-        counts = [study.results[run] for run in runs]
-        shares = np.array([found.correct / found.n for found in counts if found.correct is not None and found.n])
-        interval = _interval(study, runs)
+        results = [study.results[run] for run in runs]
+        accuracies = np.array([one.correct / one.n for one in results if one.correct is not None and one.n])
         details = Spread(
-            float(shares.mean()), float(shares.min()), float(shares.max()), float(shares.std(ddof=1)), interval
+            mean=float(accuracies.mean()),
+            lowest=float(accuracies.min()),
+            highest=float(accuracies.max()),
+            deviation=float(accuracies.std(ddof=1)),
+            interval=_interval(study, runs),
         )
-        method = METHOD if interval else None
-        yield Conclusion("stability", "exact", study.ids(runs), details, n=counts[0].n, method=method)
+        method = METHOD if details.interval else None
+        yield Conclusion("stability", "exact", study.ids(runs), details, n=results[0].n, method=method)
 
 
 def _repeated(study: Study) -> Iterator[tuple[int, ...]]:
-    """Yield the runs of each configuration on each set of clips where there are several that have a count."""
+    """Yield the runs of each configuration on each set of clips, if several of them have a count."""
     for runs in study.design.configurations:
         by_set: dict[int, list[int]] = {}
         for run in runs:
             if study.clip_set_of[run].known and study.results[run].correct is not None:
                 by_set.setdefault(study.clip_set_index[run], []).append(run)
-        yield from (tuple(found) for _, found in sorted(by_set.items()) if len(found) > 1)
+        yield from (tuple(members) for _, members in sorted(by_set.items()) if len(members) > 1)
 
 
 def _unlogged(study: Study) -> bool:
-    """Tell whether runs of one configuration cannot be set against each other for lack of clips or counts."""
+    """Return whether repetitions of a configuration lack clips or counts."""
     repeated = (run for runs in study.design.configurations if len(runs) > 1 for run in runs)
     return any(not study.clip_set_of[run].known or study.results[run].correct is None for run in repeated)
 
@@ -174,48 +169,43 @@ def _interval(study: Study, runs: Sequence[int]) -> Interval | None:
     clips = study.clip_set_of[runs[0]]
     if any(run not in clips.row_of for run in runs):
         return None
-    right = clips.correct[[clips.row_of[run] for run in runs]]
-    return accuracy_over_seeds(right, clips.groups or None)
+    return accuracy_over_seeds(clips.correct[[clips.row_of[run] for run in runs]], clips.groups or None)
 
 
-def _hanging(study: Study) -> Iterator[Conclusion]:
-    """Yield the contrasts that are detected with all matched pairs and not without one of them."""
+def _one_seed_effects(study: Study) -> Iterator[Conclusion]:
+    """Yield the contrasts that are detected with all matched pairs but not without one of them."""
     if not study.metric.is_accuracy:
         return
-    for found in study.contrasts.values():
-        for contrast in found:
-            yield from _without_one(study, contrast)
+    for contrasts in study.contrasts.values():
+        for contrast in contrasts:
+            yield from _without_one_pair(study, contrast)
 
 
-def _without_one(study: Study, contrast: Contrast) -> Iterator[Conclusion]:
-    place, pairs = max(pairs_by_set(study, contrast).items(), key=lambda item: len(item[1]), default=(0, []))
+def _without_one_pair(study: Study, contrast: Contrast) -> Iterator[Conclusion]:
+    index, pairs = max(pairs_by_set(study, contrast).items(), key=lambda item: len(item[1]), default=(0, []))
     if len(pairs) <= FEWEST or len(pairs) > _MOST_PAIRS:
         return
-    whole = crossed_effect(study.clip_sets[place], pairs)
+    whole = crossed_effect(study.clip_sets[index], pairs)
     if whole is None or whole.p_value > study.alpha:
         return
-    without = [crossed_effect(study.clip_sets[place], [*pairs[:i], *pairs[i + 1 :]]) for i in range(len(pairs))]
+    without = [crossed_effect(study.clip_sets[index], [*pairs[:i], *pairs[i + 1 :]]) for i in range(len(pairs))]
     p_values = [effect.p_value if effect else 1.0 for effect in without]
     worst = int(np.argmax(p_values))
     if p_values[worst] > study.alpha:
         details = OneSeed(contrast.option, contrast.start, contrast.end, len(pairs), whole.p_value, p_values[worst])
-        yield Conclusion("stability", "exact", study.ids(pairs[worst]), details, n=len(study.clip_sets[place].clips))
-
-
-_MOST_PAIRS = 20
-"""Above so many pairs none of them carries an effect alone, and trying all would take long."""
+        yield Conclusion("stability", "exact", study.ids(pairs[worst]), details, n=len(study.clip_sets[index].clips))
 
 
 def _diverged(study: Study) -> Iterator[Conclusion]:
-    for found in study.results:
-        epoch = _first_diverged_epoch(found)
+    for result in study.results:
+        epoch = _first_diverged_epoch(result)
         if epoch is not None:
-            yield Conclusion("stability", "exact", (found.run_id,), Diverged(epoch))
+            yield Conclusion("stability", "exact", (result.run_id,), Diverged(epoch))
 
 
-def _first_diverged_epoch(found: RunResult) -> int | None:
-    """Return the first epoch whose training or validation loss is no finite number, None where all are."""
-    curves = [found.curve(LOSS), found.curve(LOSS, "training")]
+def _first_diverged_epoch(result: RunResult) -> int | None:
+    """Return the first epoch whose training or validation loss is not finite, None if all are."""
+    curves = [result.curve(LOSS), result.curve(LOSS, "training")]
     epochs = [curve.epochs[~are_numbers(curve.values)] for curve in curves if curve]
     return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
 
@@ -227,10 +217,10 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
         return
     if max(sizes) == 1:
         yield "Every configuration was trained once: what an option does cannot be told from the luck of one training."
-    elif max(sizes) < FEWEST_SEEDS:
+    elif max(sizes) < FEWEST:
         yield "No configuration was trained three times: too few to tell what an option does from the luck of training."
-    elif min(sizes) < FEWEST_SEEDS:
-        few = sum(size < FEWEST_SEEDS for size in sizes)
+    elif min(sizes) < FEWEST:
+        few = sum(size < FEWEST for size in sizes)
         of_all = f"{capitalised(number_word(few))} of the {number_word(len(sizes))} configurations"
         trained = "was trained" if few == 1 else "were trained"
         yield f"{of_all} {trained} fewer than three times: too few to tell what they do from the luck of training."

@@ -21,7 +21,7 @@ _LONGER = 2
 """What a limit that was reached while improving is multiplied by."""
 
 _MOST_SENTENCES = 3
-"""Runs that the challenges take one by one."""
+"""Runs that have a challenge each."""
 
 LAST_PART = 0.05
 """A validation loss that is lowest within this last part of the epochs was still falling when they ended."""
