@@ -55,7 +55,8 @@ class TestRuns:
         assert [(run["run_id"], run["status"]) for run in found] == [(done, "FINISHED"), (cut, "INTERRUPTED")]
         short = cut[:8]
         assert result.err == (
-            f"run cut was interrupted: `tracker resume {short}` goes on with it, `tracker close {short}` ends it\n"
+            f"run cut was interrupted: continue it with `tracker resume {short}` or close it with "
+            f"`tracker close {short}`\n"
         )
 
     def test_has_a_run_once_that_was_killed_before_its_journal_knew_that_the_store_has_it(
@@ -114,8 +115,8 @@ class TestRuns:
         assert [run["status"] for run in json.loads(result.out)] == ["RUNNING"]
         short = far[:8]
         assert result.err == (
-            "run far was begun on elsewhere, and whether it goes on there cannot be told from here: once you know that "
-            f"it does not, `tracker resume {short} --gone` goes on with it, `tracker close {short} --gone` ends it\n"
+            "run far was started on elsewhere and may still be running there. If it isn't, continue it with "
+            f"`tracker resume {short} --gone` or close it with `tracker close {short} --gone`\n"
         )
         assert tracker("runs", "--experiment", "other").err.count("elsewhere") == 0
         assert tracker("close", short, "--gone").status == 0
@@ -146,7 +147,7 @@ class TestSync:
         done, cut = read_experiment(locate(None, Path.cwd()), "tracker").runs
         assert first.out.split() == [done.run_id, cut.run_id]
         assert (done.started, done.ended, done.status) == (1_700_000_000_000, 1_700_000_003_001, "FINISHED")
-        assert "run cut was interrupted: `tracker resume" in first.err
+        assert "run cut was interrupted: continue it with `tracker resume" in first.err
         again = tracker("sync")
         assert (again.status, again.out, again.err) == (0, "", "every run is in its store\n")
         assert len(read_experiment(locate(None, Path.cwd()), "tracker").runs) == 2
@@ -189,7 +190,7 @@ class TestClose:
     def test_refuses_a_run_that_has_ended(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         result = tracker("close", "done")
-        assert (result.status, result.err) == (1, "tracker: run done has ended already, as finished\n")
+        assert (result.status, result.err) == (1, "tracker: run done has ended already, as FINISHED\n")
 
     def test_refuses_a_run_that_is_being_trained(self, tracker: Tracker) -> None:
         cut = journalled("cut")
@@ -204,7 +205,7 @@ class TestResume:
         journalled("cut")
         result = tracker("resume", "uncut")
         assert result.status == 1
-        assert "no journal has the id or name 'uncut'; there are: " in result.err
+        assert "no run has the id or name 'uncut'; there are: " in result.err
 
     def test_refuses_a_run_whose_plan_cannot_be_read(self, tracker: Tracker) -> None:
         journalled("cut")

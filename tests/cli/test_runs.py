@@ -81,18 +81,17 @@ class TestInterrupted:
         uri = f"sqlite:///{folder}/mlflow.db"
         run_id = self.interrupt(uri)
         said = tracker("runs", "--tracking-uri", uri).err.splitlines()[-1]
-        start, _, ends = said.partition(", `")
-        assert start.startswith("run cut was interrupted: `tracker resume ")
+        start, _, ends = said.partition("close it with `")
+        assert start.startswith("run cut was interrupted: continue it with `tracker resume ")
         words = shlex.split(ends.partition("`")[0])
-        assert words == ["tracker", "close", run_id[:8], f"--tracking-uri={uri}"]
+        assert words == ["tracker", "close", run_id[:8], "--tracking-uri", f"sqlite:///{Path.cwd()}/{folder}/mlflow.db"]
         assert tracker(*words[1:]).status == 0
 
-    def test_names_no_store_that_the_environment_names_to_the_shell_too(
+    def test_names_a_store_of_the_environment_for_other_shells(
         self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         Path("runs").mkdir()
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs/mlflow.db")
         run_id = self.interrupt("sqlite:///runs/mlflow.db")[:8]
-        assert tracker("runs").err.splitlines()[-1] == (
-            f"run cut was interrupted: `tracker resume {run_id}` goes on with it, `tracker close {run_id}` ends it"
-        )
+        words = f"{run_id} --tracking-uri sqlite:///{Path.cwd()}/runs/mlflow.db"
+        assert tracker("runs").err.splitlines()[-1].endswith(f"or close it with `tracker close {words}`")

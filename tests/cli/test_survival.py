@@ -133,7 +133,7 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder
     with interrupted.popen("run", "--data", "genres", *SHORT) as again:
         assert again.stderr is not None
         said = iter(again.stderr.readline, "")
-        assert any(f"run {NAME} was interrupted: `tracker resume " in line for line in said)
+        assert any(f"run {NAME} was interrupted: continue it with `tracker resume " in line for line in said)
         again.kill()
     cut = journals(interrupted.path / ".tracker")[0]
 

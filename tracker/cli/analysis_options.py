@@ -111,7 +111,7 @@ def read_runs(analysis: AnalysisOptions, *, by_epoch: bool = False) -> Experimen
 
 def report_on(experiment: ExperimentRuns, analysis: AnalysisOptions) -> Report:
     """Conclude from runs what is asked."""
-    from tracker.recording.suggestions import here
+    from tracker.recording.locations import find_store, here
     from tracker.report import build_report
 
     return build_report(
@@ -121,5 +121,5 @@ def report_on(experiment: ExperimentRuns, analysis: AnalysisOptions) -> Report:
         minimise=analysis.minimise,
         alpha=analysis.alpha,
         margin=analysis.margin,
-        where=here(analysis.tracking_uri),
+        where=here(find_store(analysis.tracking_uri)),
     )

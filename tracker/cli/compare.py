@@ -54,7 +54,7 @@ def compare(
 
 
 def _compared(context: typer.Context, first: str, second: str, analysis: AnalysisOptions) -> Comparison:
-    from tracker.recording.suggestions import here
+    from tracker.recording.locations import find_store, here
     from tracker.report import build_comparison
     from tracker.runs.find import find_run
 
@@ -70,7 +70,7 @@ def _compared(context: typer.Context, first: str, second: str, analysis: Analysi
         minimise=analysis.minimise,
         alpha=analysis.alpha,
         margin=analysis.margin,
-        where=here(analysis.tracking_uri),
+        where=here(find_store(analysis.tracking_uri)),
     )
 
 

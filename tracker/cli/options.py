@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -53,8 +52,3 @@ def between_0_and_1(value: str | float) -> float:
     if not 0 < number < 1:
         raise typer.BadParameter(f"must be above 0 and below 1, got {value}")
     return number
-
-
-def named_store(tracking_uri: str | None) -> str | None:
-    """Return the store as suggested commands must name it; None if a shell with this environment finds it anyway."""
-    return None if tracking_uri == os.environ.get("MLFLOW_TRACKING_URI") else tracking_uri

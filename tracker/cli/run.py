@@ -16,7 +16,6 @@ import typer.main
 from tracker.cli.app import Command, app
 from tracker.cli.completion import experiments, networks
 from tracker.cli.console import ConsoleReporter, say, warn
-from tracker.cli.options import named_store
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -219,10 +218,8 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     from tracker.recording.locations import LogTarget, find_store
     from tracker.recording.train import TrainingRequest, train_plans
 
-    uri = values["tracking_uri"]
-    target = LogTarget.at(
-        find_store(uri), values["experiment"], offline=values["offline"], named_store=named_store(uri)
-    )
+    store = find_store(values["tracking_uri"])
+    target = LogTarget.at(store, values["experiment"], offline=values["offline"])
     request = TrainingRequest(
         plans=tuple(replace(plan, seed=plan.seed + i) for i in range(values["seeds"])),
         data=Path(values["data"]) if values["data"] else None,

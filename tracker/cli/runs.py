@@ -11,7 +11,7 @@ import typer
 
 from tracker.cli.app import Command, app
 from tracker.cli.console import notice, say, show, table, warn
-from tracker.cli.options import DEFAULT_EXPERIMENT, Experiment, TrackingUri, named_store
+from tracker.cli.options import DEFAULT_EXPERIMENT, Experiment, TrackingUri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +44,8 @@ def runs(
     from tracker.study.run_results import primary_metric
     from tracker.study.study import study_of
 
-    held = load_runs(find_store(tracking_uri), experiment, by_epoch=0)
+    store = find_store(tracking_uri)
+    held = load_runs(store, experiment, by_epoch=0)
     for problem in held.problems:
         warn(problem)
     metric = primary_metric(held.runs, held.tags.get("tracker.metric"))
@@ -55,9 +56,9 @@ def runs(
         show(_table(study, now=time.time_ns() // 1_000_000))
     for run in held.runs:
         if run.status is RunStatus.INTERRUPTED:
-            notice(interrupted_message(run.name, run.run_id, named_store(tracking_uri)))
+            notice(interrupted_message(run.name, run.run_id, store))
         elif HOST_TAG in run.tags:
-            notice(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], named_store(tracking_uri)))
+            notice(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], store))
 
 
 def _record(study: Study, position: int) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracker.cli.app import Command, app
 from tracker.cli.console import complain, notice, say
-from tracker.cli.options import TrackingUri, named_store
+from tracker.cli.options import TrackingUri
 
 _EXAMPLES = """
 \b
@@ -25,7 +25,8 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
     from tracker.runs import RunStatus
 
     results = failures = 0
-    for result in sync_runs(find_store(tracking_uri)):
+    store = find_store(tracking_uri)
+    for result in sync_runs(store):
         results += 1
         if isinstance(result, JournalProblem):
             failures += 1
@@ -37,7 +38,7 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
             notice(f"run {result.name} is being sent by another process")
         else:
             if result.journal.status is RunStatus.INTERRUPTED:
-                notice(interrupted_message(result.name, result.journal.id, named_store(tracking_uri)))
+                notice(interrupted_message(result.name, result.journal.id, store))
             say(result.run_id)
     if not results:
         notice("every run is in its store")

@@ -1,8 +1,13 @@
-"""Where runs are logged: the store, the journals beside it, the cache, and what to call them in a suggested command."""
+"""Where runs are logged and how that is written down: the store, the journals beside it, the cache, the data.
+
+Data is named relative to the folder of the store if a run was started there, so that a store can be moved together
+with its data; else by an absolute path. Suggested commands name the store unless it is the current folder's own.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +15,11 @@ from typing import TYPE_CHECKING, Self
 
 from tracker.errors import StoreError
 from tracker.journal.reader import journals
+from tracker.next_steps.command_line import DEMO, Where
 from tracker.store import store_at, store_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tracker.journal.reader import Journal
     from tracker.store import Store
@@ -22,6 +28,10 @@ DEFAULT_EXPERIMENT = "tracker"
 
 SHORT_ID = 8
 """Digits of a run's id in messages and suggested commands."""
+
+_STORE_VARIABLE = "MLFLOW_TRACKING_URI"
+_DATA_VARIABLE = "TRACKER_DATA"
+_CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 
 HOST_TAG = "tracker.elsewhere"
 """On a run whose process cannot be checked from this machine: the host that it was started on."""
@@ -87,36 +97,78 @@ class LogTarget:
     experiment : str
     offline : bool
         Whether the store is left alone until `tracker sync`.
-    named_store : str or None
-        The store as the caller named it, to be repeated in suggested commands; None for the default one.
     """
 
     store: Store
     journals: Path
     experiment: str
     offline: bool = False
-    named_store: str | None = None
 
     @classmethod
-    def at(cls, store: Store, experiment: str, *, offline: bool = False, named_store: str | None = None) -> Self:
+    def at(cls, store: Store, experiment: str, *, offline: bool = False) -> Self:
         """Return the target whose journals lie where they belong."""
-        return cls(store, journals_folder(store), experiment, offline, named_store)
+        return cls(store, journals_folder(store), experiment, offline)
 
 
-def interrupted_message(name: str, run_id: str, named_store: str | None) -> str:
-    """Say that a run was interrupted, and which commands continue or end it."""
-    end = _run_words(run_id, named_store)
-    return f"run {name} was interrupted: `tracker resume {end}` goes on with it, `tracker close {end}` ends it"
+def interrupted_message(name: str, run_id: str, store: Store) -> str:
+    """Return that a run was interrupted, and which commands continue or close it."""
+    run = _run_words(run_id, store)
+    return f"run {name} was interrupted: continue it with `tracker resume {run}` or close it with `tracker close {run}`"
 
 
-def elsewhere_message(name: str, run_id: str, host: str, named_store: str | None) -> str:
-    """Say that a run may still be running on another host, and which commands continue or end it if it is not."""
-    resumes, closes = (f"`tracker {verb} {_run_words(run_id, named_store)} --gone`" for verb in ("resume", "close"))
+def elsewhere_message(name: str, run_id: str, host: str, store: Store) -> str:
+    """Return that a run may still be running on another host, and which commands continue or close it if it isn't."""
+    run = _run_words(run_id, store)
     return (
-        f"run {name} was begun on {host}, and whether it goes on there cannot be told from here: once you know that it "
-        f"does not, {resumes} goes on with it, {closes} ends it"
+        f"run {name} was started on {host} and may still be running there. If it isn't, continue it with "
+        f"`tracker resume {run} --gone` or close it with `tracker close {run} --gone`"
     )
 
 
-def _run_words(run_id: str, named_store: str | None) -> str:
-    return run_id[:SHORT_ID] + ("" if named_store is None else f" --tracking-uri={shlex.quote(named_store)}")
+def _run_words(run_id: str, store: Store) -> str:
+    uri = here(store).tracking_uri
+    return run_id[:SHORT_ID] + (f" --tracking-uri {shlex.quote(uri)}" if uri else "")
+
+
+def where_from(store: Store, folder: Path, environment: Mapping[str, str]) -> Where:
+    """Return what commands that are run in a folder have to name to reach a store and its data.
+
+    A server that the environment names with credentials is not named, for commands must not repeat them.
+    """
+    start = store.folder.resolve() if store.folder else None
+    return Where(
+        tracking_uri=None if _is_known(store, folder, environment) else _CREDENTIALS.sub("", store.uri),
+        folder=str(start) if start and start != folder.resolve() else None,
+        data_in_environment=bool(environment.get(_DATA_VARIABLE)),
+    )
+
+
+def _is_known(store: Store, folder: Path, environment: Mapping[str, str]) -> bool:
+    named = environment.get(_STORE_VARIABLE)
+    if named:
+        return bool(_CREDENTIALS.search(store.uri)) and store_at(named, folder).uri == store.uri
+    return store_at(None, folder).uri == store.uri
+
+
+def here(store: Store) -> Where:
+    """Return the same for the working directory and this process's environment."""
+    return where_from(store, Path.cwd(), os.environ)
+
+
+def data_tag(data: Path | None, store: Store, folder: Path) -> str:
+    """Return how a run that is started in a folder names its data: ``demo`` for the built-in set."""
+    if data is None:
+        return DEMO
+    if store.folder is None or store.folder.resolve() != folder.resolve():
+        return str((folder / data).absolute())
+    return f"./{data}" if str(data) == DEMO else str(data)
+
+
+def data_path(tag: str, folder: Path) -> Path | None:
+    """Return the data that a run's tag names, relative to the folder of its store; None for the built-in set.
+
+    Earlier runs named data relative to the working directory, wherever the store was.
+    """
+    if tag == DEMO:
+        return None
+    return folder / tag if (folder / tag).exists() else Path(tag)

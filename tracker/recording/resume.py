@@ -8,8 +8,7 @@ from tracker.errors import DataError, TrackerError
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import journals, read
 from tracker.journal.writer import JournalWriter
-from tracker.recording.locations import LogTarget, journals_folder, store_of
-from tracker.recording.suggestions import data_path
+from tracker.recording.locations import LogTarget, data_path, journals_folder, store_of
 from tracker.recording.uploader import send
 from tracker.runs import RunStatus
 from tracker.runs.events import Ended

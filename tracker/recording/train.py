@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
 from tracker.journal.reader import unsettled
-from tracker.recording.locations import interrupted_message
+from tracker.recording.locations import data_tag, interrupted_message
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import CODE_TAG, Recorder, run_name
-from tracker.recording.suggestions import data_tag
 from tracker.runs import Run, RunPlan, RunStatus, number_text
 from tracker.training.networks import find_network
 from tracker.wording import some
@@ -98,7 +97,7 @@ def _log_interrupted(target: LogTarget, plan: RunPlan, reporter: Reporter) -> No
             target.experiment,
             plan.params(),
         ):
-            reporter.log(interrupted_message(first.name, journal.id, target.named_store))
+            reporter.log(interrupted_message(first.name, journal.id, target.store))
 
 
 def _finished_run(target: LogTarget, plan: RunPlan, prepared: Prepared) -> Run | None:

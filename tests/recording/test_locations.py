@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.recording.suggestions import data_path, data_tag, where_from
+from tracker.recording.locations import data_path, data_tag, where_from
 from tracker.store import store_at
 
 
