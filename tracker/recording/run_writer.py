@@ -1,0 +1,206 @@
+"""One run being logged: its journal, and its upload beside it, whoever trains."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from tracker.errors import JournalError
+from tracker.journal.reader import ARTIFACTS, read
+from tracker.journal.upload_state import read_delivery
+from tracker.journal.writer import JournalWriter
+from tracker.recording.reporter import counted
+from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
+from tracker.runs import RunStatus
+from tracker.runs.events import COMMIT_TAG, NOTE_TAG, PROGRAM_TAG, USER_TAG, Ended, EpochDone, Tagged
+from tracker.runs.logged import NOTE_END
+from tracker.store import TAG_LENGTH, now_ms, run_of_journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tracker.recording.description import Description
+    from tracker.recording.locations import LogTarget
+    from tracker.recording.reporter import Reporter
+    from tracker.runs import Run
+    from tracker.runs.events import Entry, Started
+
+_SIGNALLED = 128
+"""Exit statuses above it mean that a signal ended the program."""
+
+
+class RunWriter:
+    """Writes a run's journal and has it uploaded in the background; closed by `close` with what ended the run.
+
+    A run that was never started leaves nothing behind.
+
+    Parameters
+    ----------
+    target : LogTarget
+    name : str
+    reporter : Reporter
+    folder : Path, optional
+        The journal's, to continue an interrupted run; by default a new one.
+    continued_by : str
+        What continues the run if it fails or is interrupted, after "…; what it had is logged, and".
+    """
+
+    def __init__(
+        self,
+        target: LogTarget,
+        name: str,
+        reporter: Reporter,
+        folder: Path | None = None,
+        continued_by: str = "`tracker resume {run_id}` goes on with it",
+    ) -> None:
+        self.target = target
+        self.name = name
+        self.folder = folder or target.journals / uuid4().hex
+        self.epochs: dict[int, Mapping[str, float]] = {}
+        self._reporter = reporter
+        self._continued_by = continued_by
+        self._uploader = None if target.offline else Uploader(target.store, self.folder, reporter)
+        self._journal: JournalWriter | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run's id in the store or, as long as it has none, its journal's."""
+        delivery = read_delivery(self.folder)
+        return delivery.run_id if delivery else self.folder.name
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there is a journal."""
+        return self._journal is not None
+
+    @property
+    def _open_journal(self) -> JournalWriter:
+        if self._journal is None:
+            raise RuntimeError("the run has not been started")
+        return self._journal
+
+    def start(self, started: Started) -> None:
+        """Begin the journal and its upload.
+
+        Raises
+        ------
+        StoreError
+            If the store would cut or refuse a name, param or tag; nothing is begun then.
+        """
+        self.target.store.check_start(started)
+        self._journal = JournalWriter.create(self.folder, started, self._on_append)
+
+    def reopen(self) -> None:
+        """Continue the journal of an interrupted run."""
+        self._journal = JournalWriter.reopen(self.folder, self._on_append)
+
+    def begin_upload(self) -> None:
+        """Upload what there is, and what is added, from here on."""
+        if self._uploader:
+            self._uploader.start()
+
+    def append(self, entry: Entry) -> None:
+        """Write an event; once this returns it is on the disk."""
+        self._open_journal.append(entry)
+
+    def log_epoch(self, number: int, metrics: Mapping[str, float]) -> None:
+        """Write an epoch; one that the journal has keeps the values that it was first logged with."""
+        if number not in self.epochs:
+            self.append(EpochDone(now_ms(), number, metrics))
+            self.epochs[number] = metrics
+
+    def attach_bytes(self, path: str, data: bytes) -> None:
+        """Keep a file among the run's artifacts, over one of the same path."""
+        self._open_journal.attach_bytes(path, data)
+
+    def attach_text(self, path: str, text: str) -> None:
+        """Keep a text file."""
+        self.attach_bytes(path, encoded(text))
+
+    def attach_folder(self, path: str, write: Callable[[Path], None]) -> None:
+        """Have a folder written among the run's artifacts, at the path that `write` is given."""
+        self._open_journal.attach_folder(path, write)
+
+    def finished_run(self) -> Run:
+        """Return the run as a reader of the store will find it."""
+        entries = read(self.folder).entries
+        return run_of_journal(entries, self.folder / ARTIFACTS, self.run_id, RunStatus.FINISHED)
+
+    def attach_description(self, description: Description, note: str | None) -> None:
+        """Keep a run's figures, and its summary below the person's note."""
+        for path, png in description.figures.items():
+            self.attach_bytes(path, png)
+        words = "\n\n".join([note or "", NOTE_END, description.text]).strip()
+        self.append(Tagged({NOTE_TAG: words[:TAG_LENGTH]}))  # a title of many options may be long, and so may a note
+
+    def close(self, error: BaseException | None) -> None:
+        """End the run as FINISHED, FAILED or KILLED, by what was raised, and wait for the upload."""
+        if self._journal is None:
+            return
+        try:
+            self._journal.append(_ending(error))
+        except JournalError as lost:
+            if error is None:
+                raise
+            self._reporter.warn(str(lost))
+        finally:
+            self._journal.close()
+            if self._uploader:
+                self._uploader.finish()
+        self._log_ending(error)
+
+    def _on_append(self) -> None:
+        if self._uploader:
+            self._uploader.wake()
+
+    def _log_ending(self, error: BaseException | None) -> None:
+        """Say how the run ended, if not well, and whether it is still to be uploaded."""
+        if _ending(error).status is not RunStatus.FINISHED:
+            ended = "failed" if isinstance(error, Exception) else "was interrupted"
+            self._reporter.log(
+                f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}; what it had is "
+                f"logged, and {self._continued_by.format(run_id=self.run_id)}"
+            )
+        if not drop_uploaded_artifacts(self.folder):
+            why = " (--offline)" if self.target.offline else ""
+            self._reporter.log(
+                f"run {self.name} is not sent to the store yet{why}: `tracker sync` sends it from {self.folder}"
+            )
+
+
+def _ending(error: BaseException | None) -> Ended:
+    """Return how a run ended by what was raised; a script that calls `sys.exit` has not failed unless it says so."""
+    if error is None or (isinstance(error, SystemExit) and error.code in {None, 0}):
+        return Ended(now_ms(), RunStatus.FINISHED)
+    if isinstance(error, SystemExit) and not (isinstance(error.code, int) and error.code > _SIGNALLED):
+        return Ended(now_ms(), RunStatus.FAILED, one_line(error))
+    if isinstance(error, Exception):
+        return Ended(now_ms(), RunStatus.FAILED, one_line(error))
+    return Ended(now_ms(), RunStatus.KILLED, "interrupted")
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error in one line, short enough for a tag."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:1_000]
+
+
+def process_tags() -> dict[str, str]:
+    """Return the tags of the process that trains."""
+    return {"tracker.host": socket.gethostname(), "tracker.pid": str(os.getpid())}
+
+
+def origin_tags(program: str, note: str | None) -> dict[str, str]:
+    """Return the tags that say who trains with what: account, program, git commit, process, the person's note."""
+    tags = {USER_TAG: getpass.getuser(), PROGRAM_TAG: program}
+    try:
+        git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+    except OSError:
+        git = None
+    if git and not git.returncode:
+        tags[COMMIT_TAG] = git.stdout.strip()
+    return tags | process_tags() | ({NOTE_TAG: note} if note else {})
