@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tracker.recording.reporter import SilentReporter
+
 if TYPE_CHECKING:
     from tracker.store.location import Location
 
@@ -28,6 +30,20 @@ class Result:
     status: int
     out: str
     err: str
+
+
+class Collected(SilentReporter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.warnings: list[str] = []
+
+    def log(self, message: str) -> None:
+        self.messages.append(message)
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
 
 
 Tracker = Callable[..., Result]

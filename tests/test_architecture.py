@@ -40,6 +40,8 @@ BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in 
     "store": {"runs", "errors", "atomic_files"},
     "figures": PURE,
     "render": PURE | {"bundled"},
+    "__init__": {"api", "errors", "recording", "replay", "runs", "statistics"},
+    "api": EDGES | PURE | {"recording", "atomic_files"},
     "recording": EDGES | PURE | {"atomic_files"},
     "__main__": {"cli"},
     "cli": EDGES | PURE | {"recording", "atomic_files"},

@@ -1,3 +1,87 @@
-"""Trains audio classifiers, logs every run to MLflow and writes the comparison, with conclusions that hold."""
+"""Trains audio classifiers, logs every run to MLflow and writes the comparison, with conclusions that hold.
+
+Each name is imported when it is first used, so that ``import tracker`` takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracker import replay, statistics
+    from tracker.api import (
+        Comparison,
+        Report,
+        build_report,
+        close,
+        compare,
+        load_runs,
+        repair,
+        resume,
+        start_run,
+        sync,
+        train,
+    )
+    from tracker.errors import TrackerError
+    from tracker.recording.read_runs import ExperimentRuns
+    from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
+    from tracker.recording.script_run import ScriptRun
+    from tracker.runs import Fold, Plateau, Run
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Comparison",
+    "ExperimentRuns",
+    "Fold",
+    "LoggingReporter",
+    "Plateau",
+    "PrintReporter",
+    "Report",
+    "Reporter",
+    "Run",
+    "ScriptRun",
+    "SilentReporter",
+    "TrackerError",
+    "__version__",
+    "build_report",
+    "close",
+    "compare",
+    "load_runs",
+    "repair",
+    "replay",
+    "resume",
+    "start_run",
+    "statistics",
+    "sync",
+    "train",
+]
+
+_MODULES = {
+    "ExperimentRuns": "tracker.recording.read_runs",
+    "Fold": "tracker.runs",
+    "LoggingReporter": "tracker.recording.reporter",
+    "Plateau": "tracker.runs",
+    "PrintReporter": "tracker.recording.reporter",
+    "Reporter": "tracker.recording.reporter",
+    "Run": "tracker.runs",
+    "ScriptRun": "tracker.recording.script_run",
+    "SilentReporter": "tracker.recording.reporter",
+    "TrackerError": "tracker.errors",
+}
+"""Where names are that `tracker.api` does not define."""
+
+
+def __getattr__(name: str) -> object:
+    if name in {"replay", "statistics"}:
+        return import_module(f"tracker.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module 'tracker' has no attribute {name!r}")
+    value = getattr(import_module(_MODULES.get(name, "tracker.api")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

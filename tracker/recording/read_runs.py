@@ -10,6 +10,7 @@ from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, unsettled
 from tracker.recording.locations import HOST_TAG, check_not_gone, is_for, journals_folder
 from tracker.runs import UNSENT_TAG, Run, RunStatus
+from tracker.runs.find import find_run
 from tracker.store import Experiment, GoneError, RunName, run_of_journal
 from tracker.wording import some
 
@@ -34,12 +35,15 @@ class ExperimentRuns(Sequence[Run]):
         By the time they were started, then by id.
     problems : tuple of str
         What could not be read, in sentences of one line.
+    store : Store
+        Where they were read from.
     """
 
     name: str
     tags: Mapping[str, str]
     runs: tuple[Run, ...]
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...]
+    store: Store
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -50,6 +54,10 @@ class ExperimentRuns(Sequence[Run]):
     def __getitem__(self, index: slice) -> tuple[Run, ...]: ...
     def __getitem__(self, index: int | slice) -> Run | tuple[Run, ...]:
         return self.runs[index]
+
+    def find(self, text: str) -> Run:
+        """Return the run with an id, a unique beginning of one, or a name; raise `TrackerError` if there is none."""
+        return find_run(self.runs, text)
 
 
 def run_names(store: Store) -> tuple[RunName, ...]:
@@ -90,7 +98,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int) -> ExperimentRuns
         stored = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
     others = [run for run in stored.runs if not {run.run_id, run.journal_id} & from_journals.keys()]
     runs = sorted((*others, *from_journals.values()), key=lambda run: (run.started or 0, run.run_id))
-    return ExperimentRuns(stored.name, stored.tags, tuple(runs), (*problems, *_unreadable(stored.unreadable)))
+    return ExperimentRuns(stored.name, stored.tags, tuple(runs), (*problems, *_unreadable(stored.unreadable)), store)
 
 
 def _unreadable(artifacts: Sequence[UnreadableArtifact]) -> list[str]:

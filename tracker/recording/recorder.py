@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from tracker.data.splits import manifest_text
 from tracker.recording.description import describe
 from tracker.recording.prepare import identity
-from tracker.recording.run_writer import RunWriter, encoded, origin_tags, process_tags
+from tracker.recording.run_writer import ENVIRONMENT, RunWriter, encoded, origin_tags, process_tags
 from tracker.runs.events import Attached, DatasetUsed, Measured, Resumed, Started, Tagged
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import (
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 CHECKPOINTS = "checkpoints"
 """Folder of the checkpoints, beside the journal."""
 
-ENVIRONMENT = "environment.txt"
 MODEL = "model"
 NETWORK = "network.py"
 """The source file that the run's network was built from: what loading a model with layers of its own needs."""

@@ -8,7 +8,7 @@ from tracker.errors import DataError, TrackerError
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import journals, read
 from tracker.journal.writer import JournalWriter
-from tracker.recording.locations import LogTarget, data_path, journals_folder, store_of
+from tracker.recording.locations import SHORT_ID, LogTarget, data_path, is_resumable, journals_folder, store_of
 from tracker.recording.uploader import send
 from tracker.runs import RunStatus
 from tracker.runs.events import Ended
@@ -63,6 +63,7 @@ def resume_run(
         if journal.status is RunStatus.FINISHED:
             raise TrackerError(f"run {journal.started.name} is finished: there is nothing to go on with")
         _refuse_alive(journal, gone=gone)
+        _refuse_script(journal)
         return _continue(journal, data, reporter, offline=offline)
 
 
@@ -128,6 +129,15 @@ def _continue(journal: Journal, data: Path | None, reporter: Reporter, *, offlin
     keep_going = KEEP_GOING_TAG in tags
     recorder = Recorder(target, journal.started.name, plan, prepared, note, reporter, journal, keep_going=keep_going)
     return train_recorded(recorder, plan, prepared, reporter)
+
+
+def _refuse_script(journal: Journal) -> None:
+    """Refuse a run of somebody's own script, which alone can train it."""
+    if not is_resumable(journal.started.tags):
+        raise TrackerError(
+            f"run {journal.started.name} was logged by a script with tracker.start_run: run the script again, and end "
+            f"this run with `tracker close {journal.id[:SHORT_ID]}`"
+        )
 
 
 def _plan(journal: Journal) -> RunPlan:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tracker.data.splits import manifest_text
 from tracker.journal.reader import ARTIFACTS
 from tracker.recording.prepare import identity
-from tracker.recording.recorder import ENVIRONMENT, environment_text
+from tracker.recording.recorder import environment_text
+from tracker.recording.run_writer import ENVIRONMENT
 from tracker.store import DATASET
 from tracker.training.environment import differences
 from tracker.wording import some

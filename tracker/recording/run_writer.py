@@ -13,12 +13,12 @@ from tracker.errors import JournalError
 from tracker.journal.reader import ARTIFACTS, read
 from tracker.journal.upload_state import read_delivery
 from tracker.journal.writer import JournalWriter
-from tracker.recording.reporter import counted
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import RunStatus
 from tracker.runs.events import COMMIT_TAG, NOTE_TAG, PROGRAM_TAG, USER_TAG, Ended, EpochDone, Tagged
 from tracker.runs.logged import NOTE_END
 from tracker.store import TAG_LENGTH, now_ms, run_of_journal
+from tracker.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import Reporter
     from tracker.runs import Run
     from tracker.runs.events import Entry, Started
+
+ENVIRONMENT = "environment.txt"
+"""Versions of what decides a run's result, a line each."""
 
 _SIGNALLED = 128
 """Exit statuses above it mean that a signal ended the program."""
@@ -160,8 +163,8 @@ class RunWriter:
 
     def _log_ending(self, error: BaseException | None) -> None:
         """Say how the run ended, if not well, and whether it is still to be uploaded."""
-        if _ending(error).status is not RunStatus.FINISHED:
-            ended = "failed" if isinstance(error, Exception) else "was interrupted"
+        if not is_clean_exit(error):
+            ended = "failed" if _ending(error).status is RunStatus.FAILED else "was interrupted"
             self._reporter.log(
                 f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}; what it had is "
                 f"logged, and {self._continued_by.format(run_id=self.run_id)}"
@@ -173,13 +176,21 @@ class RunWriter:
             )
 
 
+def encoded(text: str) -> bytes:
+    """Encode a text; bytes that are not Unicode, as a file's name may have, come out as they were."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def is_clean_exit(error: BaseException | None) -> bool:
+    """Return whether what was raised, if anything, is no failure: a script may end by `sys.exit()`."""
+    return error is None or (isinstance(error, SystemExit) and error.code in {None, 0})
+
+
 def _ending(error: BaseException | None) -> Ended:
-    """Return how a run ended by what was raised; a script that calls `sys.exit` has not failed unless it says so."""
-    if error is None or (isinstance(error, SystemExit) and error.code in {None, 0}):
+    if is_clean_exit(error):
         return Ended(now_ms(), RunStatus.FINISHED)
-    if isinstance(error, SystemExit) and not (isinstance(error.code, int) and error.code > _SIGNALLED):
-        return Ended(now_ms(), RunStatus.FAILED, one_line(error))
-    if isinstance(error, Exception):
+    is_signal = isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > _SIGNALLED
+    if isinstance(error, Exception | SystemExit) and not is_signal:
         return Ended(now_ms(), RunStatus.FAILED, one_line(error))
     return Ended(now_ms(), RunStatus.KILLED, "interrupted")
 

@@ -102,6 +102,11 @@ def _identity(run: Run) -> Hashable:
 
 
 def _logged_twice(run: Run, other: Run) -> bool:
-    """Without a logged seed, or on unlogged clips, two runs are the same only if they went the same way."""
-    known = terms_of(run.settings).seed and clip_key(run) is not None
+    """Return whether two runs of one configuration are the same run.
+
+    Without a logged seed, on unlogged clips, or if the same seed may give another result, they are only if they went
+    the same way.
+    """
+    is_repeatable = run.tags.get("tracker.deterministic") != "false"
+    known = is_repeatable and terms_of(run.settings).seed and clip_key(run) is not None
     return bool(known) or identical(run, other)

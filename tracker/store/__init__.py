@@ -259,6 +259,9 @@ class Store(Protocol):
     def check_start(self, started: Started) -> None:
         """Raise `StoreError` if the store would cut or refuse a name, param or tag of a new run."""
 
+    def check_metrics(self, names: Iterable[str]) -> None:
+        """Raise `StoreError` if the store would refuse the name of a metric."""
+
     def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
         """Read an experiment with everything its runs logged.
 

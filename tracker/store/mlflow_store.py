@@ -66,6 +66,12 @@ class MlflowStore:
 
         check_start(started)
 
+    def check_metrics(self, names: Iterable[str]) -> None:
+        """Refuse what MLflow would refuse."""
+        from tracker.store.mlflow_run import check_keys
+
+        check_keys("metric", names)
+
     def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
         """Read an experiment."""
         from tracker.store.reader import read_experiment

@@ -1,0 +1,49 @@
+"""Preparing a dataset warns of what makes its validation accuracy too good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.builders import write_tone
+from tests.running import Collected
+from tracker.recording.prepare import prepare
+from tracker.runs import Spectrogram, SplitPlan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def manifest(folder: Path, *rows: tuple[str, str, str]) -> Path:
+    """Write a manifest of (group, split, recording), whose clips are of two classes by turns."""
+    lines = ["path,label,group,split"]
+    for number, (group, split, recording) in enumerate(rows):
+        write_tone(folder / f"{number}.wav", 200, seed=number if not recording else int(recording))
+        lines.append(f"{number}.wav,{'ab'[number % 2]},{group},{split}")
+    (folder / "clips.csv").write_text("\n".join(lines) + "\n")
+    return folder / "clips.csv"
+
+
+@pytest.mark.usefixtures("work")
+class TestPrepare:
+    def test_warns_of_groups_that_a_manifest_has_on_both_sides(self, tmp_path: Path) -> None:
+        rows = [("x", "train", ""), ("y", "train", ""), ("x", "validation", ""), ("z", "validation", "")]
+        reporter = Collected()
+        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
+        assert reporter.warnings[-1] == (
+            "clips of one group are in more than one part of the manifest's own split, so that the validation "
+            "accuracy flatters itself: x"
+        )
+
+    def test_warns_of_a_recording_that_is_on_both_sides(self, tmp_path: Path) -> None:
+        rows = [("", "train", "7"), ("", "train", ""), ("", "validation", "7"), ("", "validation", "")]
+        reporter = Collected()
+        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
+        assert reporter.warnings[-1] == ("the same recording is in more than one part of the split: 0.wav, 2.wav")
+
+    def test_warns_of_nothing_where_every_group_is_whole(self, tmp_path: Path) -> None:
+        rows = [("x", "train", ""), ("x", "train", ""), ("y", "validation", ""), ("y", "validation", "")]
+        reporter = Collected()
+        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
+        assert not reporter.warnings

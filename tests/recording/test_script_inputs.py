@@ -1,0 +1,164 @@
+"""What a script hands over becomes params, metrics and predictions; whatever is wrong is said in one line."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tracker.recording.script_inputs import (
+    checked_groups,
+    checked_predictions,
+    metric_values,
+    name_of,
+    param_texts,
+)
+
+ROWS = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]
+
+
+class TestParamTexts:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (1e-4, "0.0001"),
+            (7, "7"),
+            (3.0, "3"),
+            (True, "true"),
+            ("adam", "adam"),
+            (np.float32(0.5), "0.5"),
+            (np.int64(3), "3"),
+            ([1, 2], "[1, 2]"),
+            ({"a": 1}, '{"a": 1}'),
+            (math.inf, "inf"),
+            (range(3), "range(0, 3)"),
+        ],
+    )
+    def test_writes_a_value_in_its_shortest_exact_form(self, value: object, text: str) -> None:
+        assert param_texts({"x": value}) == {"x": text}
+
+    def test_leaves_out_params_that_are_off(self) -> None:
+        assert param_texts({"early_stopping_patience": None, "seed": 0}) == {"seed": "0"}
+
+    def test_writes_a_plateau_as_its_two_params(self) -> None:
+        assert param_texts({"plateau": (0.3, 10)}) == {"plateau_factor": "0.3", "plateau_patience": "10"}
+
+    def test_refuses_a_plateau_out_of_range(self) -> None:
+        with pytest.raises(ValueError, match="factor must be"):
+            param_texts({"plateau": (3, 10)})
+
+    def test_refuses_a_name_that_is_not_a_text(self) -> None:
+        with pytest.raises(ValueError, match="the name of a param must be a str, got 1"):
+            param_texts({1: 2})  # type: ignore[dict-item]
+
+
+class TestNameOf:
+    @pytest.mark.parametrize(
+        ("params", "name"),
+        [
+            ({"seed": "0", "learning_rate": "0.0001", "kernel_size": "7"}, "k7-lr0.0001-s0"),
+            ({"seed": "1", "C": "10"}, "C10-s1"),
+            ({"plateau_factor": "0.3", "plateau_patience": "10"}, "plateau0.3x10"),
+            ({"path": "x" * 21}, "run"),
+            ({}, "run"),
+        ],
+    )
+    def test_names_a_run_by_its_params(self, params: dict[str, str], name: str) -> None:
+        assert name_of(params) == name
+
+    def test_is_short_however_many_params_there_are(self) -> None:
+        assert len(name_of({f"param{i}": "1" for i in range(100)})) == 80
+
+
+class TestMetricValues:
+    def test_takes_numbers_of_any_kind(self) -> None:
+        given = {"a": 1, "b": np.float32(0.5), "c": np.array([2.0]), "d": math.nan}
+        values = metric_values(given)
+        assert (values["a"], values["b"], values["c"]) == (1.0, 0.5, 2.0)
+        assert math.isnan(values["d"])
+
+    @pytest.mark.parametrize(
+        ("metrics", "message"),
+        [
+            ({}, "there must be at least one metric, got none"),
+            ({"loss": "0.5"}, "the metric 'loss' must be a number, got '0.5'"),
+            ({"loss": None}, "the metric 'loss' must be a number, got None"),
+            ({"loss": [1, 2]}, r"the metric 'loss' must be a number, got \[1, 2\]"),
+            ({1: 2}, "the name of a metric must be a str, got 1"),
+        ],
+    )
+    def test_refuses_what_is_not_a_number(self, metrics: Any, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            metric_values(metrics)
+
+
+class TestCheckedPredictions:
+    def test_sorts_by_sample(self) -> None:
+        found = checked_predictions(["c", "a", "b"], ["x", "y", "x"], ROWS, ["x", "y"])
+        assert found.clips == ("a", "b", "c")
+        assert found.labels == ("y", "x", "x")
+        assert found.probabilities.tolist() == [ROWS[1], ROWS[2], ROWS[0]]
+
+    @pytest.mark.parametrize("labels", [["x", "y", "x"], [0, 1, 0], np.array([0, 1, 0]), (label for label in "xyx")])
+    def test_takes_labels_as_names_or_as_columns(self, labels: Any) -> None:
+        assert checked_predictions(["a", "b", "c"], labels, ROWS, ["x", "y"]).labels == ("x", "y", "x")
+
+    def test_numbers_the_classes_if_they_have_no_names(self) -> None:
+        found = checked_predictions([0, 1, 2], [0, 1, 0], np.array(ROWS, dtype=np.float32), None)
+        assert (found.clips, found.classes, found.labels) == (("0", "1", "2"), ("0", "1"), ("0", "1", "0"))
+
+    @pytest.mark.parametrize("column", [[0.1, 0.8, 0.4], [[0.1], [0.8], [0.4]]])
+    def test_takes_the_second_of_two_classes_alone(self, column: Any) -> None:
+        found = checked_predictions(["a", "b", "c"], ["x", "y", "x"], column, ["x", "y"])
+        assert np.allclose(found.probabilities, ROWS)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"clips": ["a", "b"]}, r"got 2 clips, 3 labels and probabilities of shape \(3, 2\)"),
+            ({"clips": "abc"}, "clips must be a sequence, got the text 'abc'"),
+            ({"clips": ["a", "b", "a"]}, "a clip must be there once, got more than one of a"),
+            ({"clips": [], "labels": [], "probabilities": np.empty((0, 2))}, "got 0 clips"),
+            ({"labels": ["x", "y"]}, "got 3 clips, 2 labels"),
+            ({"labels": ["x", "y", "z"]}, "a label must be one of the classes x, y, got 'z'"),
+            ({"labels": [0, 1, 2]}, "a label must be one of the classes x, y, got '0'"),
+            ({"classes": ["x"]}, "there must be at least 2 classes, got 1"),
+            ({"classes": ["x", "x"]}, "a class must be there once, got more than one of x"),
+            ({"classes": ["x", "y", "z"]}, r"a column for each of the 3 classes, got the shape \(3, 2\)"),
+            ({"probabilities": "no"}, "probabilities must be a table of numbers, got 'no'"),
+            ({"probabilities": np.ones((3, 2, 1))}, r"must have the shape \(clips, classes\), got \(3, 2, 1\)"),
+            ({"probabilities": [[2.0, -1.0], *ROWS[1:]]}, r"must be at least 0, got 2, -1 for 'a' \(in 1 of 3 clips\)"),
+            ({"probabilities": [*ROWS[:2], [math.nan, 1.0]]}, "must be finite, got nan, 1 for 'c'"),
+            (
+                {"probabilities": [[3.0, 1.2], [2.0, 1.0], [0.5, 0.5]]},
+                r"must add up to 1 \(after a softmax: not logits\), got 3, 1.2 for 'a' \(in 2 of 3 clips\)",
+            ),
+        ],
+    )
+    def test_says_what_does_not_fit(self, change: dict[str, Any], message: str) -> None:
+        given = {"clips": ["a", "b", "c"], "labels": ["x", "y", "x"], "probabilities": ROWS, "classes": ["x", "y"]}
+        with pytest.raises(ValueError, match=message) as raised:
+            checked_predictions(**(given | change))
+        assert "\n" not in str(raised.value)
+
+
+class TestCheckedGroups:
+    @pytest.mark.parametrize("groups", [["g", None, 2], {"a": "g", "c": 2}, np.array(["g", None, 2], dtype=object)])
+    def test_takes_groups_by_order_or_by_name(self, groups: Any) -> None:
+        assert checked_groups(groups, ["a", "b", "c"]) == {"a": "g", "c": "2"}
+
+    def test_has_none_if_none_are_given(self) -> None:
+        assert checked_groups(None, ["a"]) == {}
+
+    @pytest.mark.parametrize(
+        ("groups", "message"),
+        [
+            (["g"], "there must be a group, or None, for each clip, got 1 for 2 clips"),
+            ({"z": "g"}, "a group must be of one of the clips, got groups of z"),
+        ],
+    )
+    def test_says_what_does_not_fit(self, groups: Any, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            checked_groups(groups, ["a", "b"])
