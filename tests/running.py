@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,15 +54,3 @@ class Served(NamedTuple):
 
     direct: Location
     http: Location
-
-
-def loading(*words: str) -> tuple[str, set[str]]:
-    """Return what a command prints in an interpreter of its own, and the top-level modules that it has loaded then."""
-    code = (
-        "import sys, tracker.cli\n"
-        f"try: tracker.cli.main({[*words]!r})\n"
-        "except SystemExit: pass\n"
-        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return result.stdout, set(result.stderr.splitlines()[-1].split())

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import typer
-import typer.main
-
-from tracker.cli import app
 
 ROOT = Path(__file__).parents[1]
-
-COMMANDS = sorted(typer.main.get_command(app).commands)
 
 LEVELS = (
     ("errors",),
@@ -129,9 +121,6 @@ class TestStoreDoor:
             behind = {name for name in imported(path) if name.startswith("tracker.store.") and name.count(".") > 2}
             assert not behind
 
-    def test_importing_the_door_imports_no_mlflow(self) -> None:
-        assert not loaded_after("import tracker.store") & HEAVY
-
     def test_files_are_replaced_in_one_module(self) -> None:
         replacing = {
             path.relative_to(ROOT / "tracker").as_posix()
@@ -139,23 +128,3 @@ class TestStoreDoor:
             if re.search(r"\.replace\(\w+\)$|os\.replace|\.rename\(", path.read_text(), re.MULTILINE)
         }
         assert replacing == {"atomic_files.py", "store/repair.py"}  # which sets a broken store aside
-
-
-def loaded_after(code: str) -> set[str]:
-    """Return the top-level modules that a fresh interpreter holds after running `code`."""
-    report = "\nimport sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    result = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
-    return set(result.stdout.splitlines()[-1].split())
-
-
-HEAVY = {"tensorflow", "keras", "mlflow", "librosa", "matplotlib", "scipy", "sklearn", "pandas"}
-
-
-class TestStartUp:
-    def test_importing_the_command_line_loads_no_heavy_library(self) -> None:
-        assert not loaded_after("import tracker.cli") & HEAVY
-
-    @pytest.mark.parametrize("words", ["", *COMMANDS, "data demo"])
-    def test_help_loads_no_heavy_library(self, words: str) -> None:
-        code = f"import tracker.cli\ntry: tracker.cli.main({[*words.split(), '--help']!r})\nexcept SystemExit: pass"
-        assert not loaded_after(code) & HEAVY

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -325,9 +323,3 @@ class TestTitles:
         assert [section.title for section in report.sections] == [
             "Conv=3, lr=0.001, dropout=0.4", "Conv=3, lr=0.001, dropout=off",
         ]  # fmt: skip
-
-
-class TestImporting:
-    def test_does_not_load_scipys_statistics(self) -> None:
-        code = "import sys, tracker.report; sys.exit('scipy.stats' in sys.modules)"
-        subprocess.run([sys.executable, "-c", code], check=True)

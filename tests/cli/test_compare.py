@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.running import loading
-
 if TYPE_CHECKING:
     from tests.running import LogRun, Tracker
 
@@ -151,10 +149,3 @@ class TestWhichRuns:
             f"  tracker run --kernel 5 --lr 0.001 --tracking-uri sqlite:///{Path.cwd()}/other.db"
             in result.out.splitlines()
         )
-
-
-@pytest.mark.usefixtures("four")
-def test_loads_no_heavy_library(tracker: Tracker) -> None:
-    said, loaded = loading("compare", "k3", "k5")
-    assert "Inconclusive." in said
-    assert not loaded & {"tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "librosa", "matplotlib", "sklearn"}

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.running import loading
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
 
@@ -178,10 +177,3 @@ def test_a_command_leaves_the_shell_its_standard_input(tracker: Tracker, genres:
     finally:
         os.dup2(before, 0)
         os.close(before)
-
-
-@pytest.mark.usefixtures("two")
-def test_loads_no_heavy_library(tracker: Tracker) -> None:
-    said, loaded = loading("next")
-    assert len(said.splitlines()) == len(COMMANDS)
-    assert not loaded & {"tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "librosa", "matplotlib", "sklearn"}

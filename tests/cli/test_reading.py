@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import START, WRITEUP, WRITEUP_TITLES, send_run
-from tests.running import loading
 from tracker.runs.events import Ended, Measured, Started
 from tracker.store.location import locate
 
@@ -90,12 +89,6 @@ class TestReport:
         result = writeup("report", "--experiment", "other")
         assert result.status == 1
         assert "tracker" in result.err
-
-    @pytest.mark.usefixtures("writeup")
-    def test_loads_neither_tensorflow_nor_mlflow(self) -> None:
-        _, loaded = loading("report")
-        assert "matplotlib" in loaded
-        assert not loaded & {"tensorflow", "keras", "mlflow", "sqlalchemy", "pandas", "librosa"}
 
 
 class TestRuns:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,14 +108,6 @@ class TestParseOptions:
         assert str(caught.value) == (
             "the model cnn has no option 'dropuot'; its options: dropout (float, default 0.3), width (int, default 8)"
         )
-
-    def test_options_are_parsed_without_importing_keras(self):
-        code = (
-            "import sys; from tracker.training.networks import network_names, parse_options; network_names(); "
-            "parse_options('cnn', {}); print([name for name in ('keras', 'tensorflow') if name in sys.modules])"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == "[]"
 
 
 class TestFindNetwork:
