@@ -1,4 +1,4 @@
-"""Which classes carry the errors, and which clips every run gets wrong."""
+"""Which classes have most errors, and which clips every run classifies wrongly."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 FEWEST_RUNS = 3
-"""Below so many runs a clip that all get wrong says little of its label."""
+"""Runs below which a clip that all of them get wrong says little about its label."""
 
 _MOST_CLASSES = 3
 _MOST_CLIPS = 3
 """Clips that the sentence names."""
 
 MOST_CLIPS = 50
-"""Clips that are named."""
+"""Clips that the table names."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassErrors:
-    """What the best run does with the clips of one class.
+    """The best run's errors on the clips of one class.
 
     Parameters
     ----------
@@ -52,13 +52,13 @@ class ClassErrors:
     n, wrong : int
         Its clips, and how many the best run gets wrong.
     interval : Interval
-        Of the share that is wrong, at 95 %.
+        Of the fraction that is wrong, at 95 %.
     mean_wrong : float
-        The share that is wrong, on average over all runs.
+        The fraction that is wrong, on average over all runs.
     taken_for : str or None
-        The class that the best run takes most of the wrong ones for; the first by name of equals.
+        The class that the best run predicts for most of the wrong clips, the first by name of several.
     taken : int
-        How many of them.
+        The number of these clips.
     """
 
     name: str
@@ -78,9 +78,9 @@ class WrongClip:
     ----------
     clip, label : str
     taken_for : str
-        The class that most runs take it for.
+        The class that most runs predict.
     agreeing : int
-        Runs that do.
+        The number of these runs.
     """
 
     clip: str
@@ -98,13 +98,13 @@ class Classes(Details):
     best : str or None
         Id of the run whose errors are counted.
     runs : int
-        Runs whose predictions are there.
+        Runs with predictions.
     classes : tuple of ClassErrors
-        The class with the largest share of wrong clips first, then by name.
+        The class with the largest fraction of wrong clips first, then by name.
     always_wrong : tuple of WrongClip
-        At most `MOST_CLIPS`; those that most runs take for the same class first.
+        At most `MOST_CLIPS`, the clips on which most runs agree first.
     n_always_wrong : int
-        All of them.
+        Such clips in all.
     """
 
     best: str | None = None
@@ -142,40 +142,27 @@ class Classes(Details):
 
 
 def classes(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each set of clips.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        One that is `unknown` where no run's predictions are there.
-    """
-    found = tuple(_conclusion(study, clips) for clips in study.clip_sets if clips.with_predictions)
-    if found or not study.results:
-        return found
+    """Conclude on each set of clips; one `unknown` conclusion if no run has predictions."""
+    known = tuple(_conclusion(study, clips) for clips in study.clip_sets if clips.with_predictions)
+    if known or not study.results:
+        return known
     return (Conclusion("classes", "unknown", study.ids(range(len(study.results))), Classes()),)
 
 
 def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
-    best = min(clips.with_predictions, key=lambda run: study.rank_of.get(run, len(study.results)))
-    predicted = [_predicted(study, run) for run in clips.with_predictions]
-    wrong = (
-        np.flatnonzero(~clips.correct.any(axis=0))
-        if len(clips.with_predictions) >= FEWEST_RUNS
-        else np.array([], dtype=int)
-    )
-    named = [_wrong_clip(clips, predicted, int(clip)) for clip in wrong]
+    runs = clips.with_predictions
+    best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
+    predicted = [_predicted(study, run) for run in runs]
+    wrong = np.flatnonzero(~clips.correct.any(axis=0)) if len(runs) >= FEWEST_RUNS else ()
+    always_wrong = [_wrong_clip(clips, predicted, int(clip)) for clip in wrong]
     details = Classes(
         best=study.results[best].run_id,
-        runs=len(clips.with_predictions),
+        runs=len(runs),
         classes=_errors(clips, clips.row_of[best], predicted[clips.row_of[best]]),
-        always_wrong=tuple(sorted(named, key=lambda found: (-found.agreeing, found.clip))[:MOST_CLIPS]),
-        n_always_wrong=len(named),
+        always_wrong=tuple(sorted(always_wrong, key=lambda wrong: (-wrong.agreeing, wrong.clip))[:MOST_CLIPS]),
+        n_always_wrong=len(always_wrong),
     )
-    return Conclusion("classes", "exact", study.ids(clips.with_predictions), details, n=len(clips.clips))
+    return Conclusion("classes", "exact", study.ids(runs), details, n=len(clips.clips))
 
 
 def _predicted(study: Study, run: int) -> Sequence[str]:
@@ -189,24 +176,26 @@ def _predicted(study: Study, run: int) -> Sequence[str]:
 
 def _errors(clips: ClipSet, row: int, predicted: Sequence[str]) -> tuple[ClassErrors, ...]:
     labels = np.array(clips.labels)
-    found = [_class_errors(clips, name, np.flatnonzero(labels == name), row, predicted) for name in set(clips.labels)]
-    return tuple(sorted(found, key=lambda errors: (-errors.wrong / errors.n, -errors.wrong, errors.name)))
+    by_class = (
+        _class_errors(clips, name, np.flatnonzero(labels == name), row, predicted) for name in set(clips.labels)
+    )
+    return tuple(sorted(by_class, key=lambda errors: (-errors.wrong / errors.n, -errors.wrong, errors.name)))
 
 
 def _class_errors(
-    clips: ClipSet, name: str, mine: NDArray[np.int64], row: int, predicted: Sequence[str]
+    clips: ClipSet, name: str, members: NDArray[np.int64], row: int, predicted: Sequence[str]
 ) -> ClassErrors:
-    """Count the errors on the clips of one class, `mine`."""
-    wrong = ~clips.correct[:, mine]
-    groups = [clips.groups[clip] for clip in mine] if clips.groups else []
+    """Count the errors of the run in a row on the members of one class."""
+    wrong = ~clips.correct[:, members]
+    groups = [clips.groups[clip] for clip in members] if clips.groups else []
     number = int(wrong[row].sum())
-    taken = Counter(predicted[clip] for clip in mine[wrong[row]] if predicted[clip] != name)
-    other = min(taken, key=lambda found: (-taken[found], found), default=None)
+    taken = Counter(predicted[clip] for clip in members[wrong[row]] if predicted[clip] != name)
+    other = min(taken, key=lambda label: (-taken[label], label), default=None)
     return ClassErrors(
         name=name,
-        n=len(mine),
+        n=len(members),
         wrong=number,
-        interval=grouped_wilson(wrong[row], groups) if groups else wilson(number, len(mine)),
+        interval=grouped_wilson(wrong[row], groups) if groups else wilson(number, len(members)),
         mean_wrong=float(wrong.mean()),
         taken_for=other,
         taken=taken[other] if other is not None else 0,
@@ -220,31 +209,31 @@ def _wrong_clip(clips: ClipSet, predicted: Sequence[Sequence[str]], clip: int) -
 
 
 def _errors_text(details: Classes, best: str) -> str:
-    wrong = [found for found in details.classes if found.wrong]
-    total = sum(found.wrong for found in wrong)
+    wrong = [errors for errors in details.classes if errors.wrong]
+    total = sum(errors.wrong for errors in wrong)
     if not wrong:
         return f"{capitalised(best)} gets no validation clip wrong."
-    named = [_class_text(found, first=place == 0) for place, found in enumerate(wrong[:_MOST_CLASSES])]
-    rest = sum(found.wrong for found in wrong[_MOST_CLASSES:])
+    named = [_class_text(errors, first=errors is wrong[0]) for errors in wrong[:_MOST_CLASSES]]
+    rest = sum(errors.wrong for errors in wrong[_MOST_CLASSES:])
     if rest:
         named.append(f"{number_word(rest)} in other classes")
     return f"{capitalised(best)} gets {count(total, 'validation clip')} wrong: {listing(named)}."
 
 
-def _class_text(found: ClassErrors, *, first: bool) -> str:
-    """Say how many clips of a class are wrong; of the first one its interval too."""
-    told = [f"95 % interval {percent_interval(found.interval)}"] if first else []
-    if found.taken_for is not None:
-        some = "" if found.taken == found.wrong else f"{number_word(found.taken)} "
-        told.append(f"{some}taken for {found.taken_for}")
-    head = f"{found.wrong} of {found.n} in {found.name}"
-    return f"{head} ({'; '.join(told)})" if told else head
+def _class_text(errors: ClassErrors, *, first: bool) -> str:
+    """Return how many clips of a class are wrong, for the first class with the interval."""
+    remarks = [f"95 % interval {percent_interval(errors.interval)}"] if first else []
+    if errors.taken_for is not None:
+        some = "" if errors.taken == errors.wrong else f"{number_word(errors.taken)} "
+        remarks.append(f"{some}taken for {errors.taken_for}")
+    head = f"{errors.wrong} of {errors.n} in {errors.name}"
+    return f"{head} ({'; '.join(remarks)})" if remarks else head
 
 
 def _always_wrong_text(details: Classes) -> list[str]:
     if not details.n_always_wrong:
         return []
-    shown = [_wrong_clip_text(found, details.runs) for found in details.always_wrong[:_MOST_CLIPS]]
+    shown = [_wrong_clip_text(clip, details.runs) for clip in details.always_wrong[:_MOST_CLIPS]]
     more = details.n_always_wrong - len(shown)
     rest = f" and {number_word(more)} more" if more else ""
     verb = "is" if details.n_always_wrong == 1 else "are"
@@ -253,9 +242,9 @@ def _always_wrong_text(details: Classes) -> list[str]:
     return [f"{head}: {', '.join(shown)}{rest}; {which} worth checking."]
 
 
-def _wrong_clip_text(found: WrongClip, runs: int) -> str:
-    agreed = "by all" if found.agreeing == runs else f"by {number_word(found.agreeing)}"
-    return f"{found.clip} ({found.label}, taken for {found.taken_for} {agreed})"
+def _wrong_clip_text(clip: WrongClip, runs: int) -> str:
+    agreed = "by all" if clip.agreeing == runs else f"by {number_word(clip.agreeing)}"
+    return f"{clip.clip} ({clip.label}, taken for {clip.taken_for} {agreed})"
 
 
 KIND = Kind(

@@ -1,7 +1,7 @@
-"""Each drop of one run's learning rate and what came of it, and whether a run of the same seed went the same way.
+"""Each drop of a run's learning rate with its effect, and whether a run of the same seed went the same way.
 
-A rate that falls in more than a third of the epochs follows a schedule, of whose steps nothing is said one by one;
-unless the run's own plateau, replayed, falls in just these: it does so at every epoch once a loss is no number.
+A rate that drops in more than a third of the epochs follows a schedule, whose drops are not listed. The exception is a
+run whose own plateau, replayed, drops at exactly these epochs: it does so at every epoch once the loss is NaN.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 PATIENCES = (3, 5, 10, 15, 20)
-"""Epochs; the plateaus whose first drop is replayed, beside the run's own."""
+"""Patiences of plateaus whose first drop is replayed, in epochs, in addition to the run's own."""
 
 PLATEAU_MIN_DELTA = 1e-4
-"""What an improvement must exceed for Keras' ReduceLROnPlateau, by default."""
+"""Keras' default `min_delta` of ReduceLROnPlateau: an improvement must exceed it."""
 
 _MOST_DROPS = 3
 """Drops of one run that the sentence lists."""
 
 _SAME_RATE = 1e-6
-"""Relative difference up to which two rates are one, both in float32."""
+"""Relative difference up to which two float32 rates are the same."""
 
 _ACT_LATE = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.acts_late)
-"""Options that change nothing before they first act."""
+"""Options that have no effect before they first act."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateDrop:
-    """One drop and what came of it.
+    """One drop and its effect.
 
     Parameters
     ----------
     epoch : int
-        The epoch after which the rate was lower.
+        The epoch after which the rate was lower, from 1.
     before, after : float
     best_before, best_after : float or None
-        The lowest validation loss until then, and from then to the next drop or the end; None where there is none.
+        The lowest validation loss until then, and from then to the next drop or the end; None if there is none.
     """
 
     epoch: int
@@ -66,23 +66,23 @@ class RateDrop:
 
     @property
     def helped(self) -> bool | None:
-        """Whether validation loss fell below its lowest before; None where that is not known."""
+        """Whether validation loss fell below its previous minimum; None if that is not known."""
         if self.best_before is None or self.best_after is None:
             return None
         return self.best_after < self.best_before
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
-    """A run of equal seed and options but for those that act late.
+class IdenticalRun:
+    """A run of the same seed and options, except for options that act late.
 
     Parameters
     ----------
     run_id : str
     same_until : int
-        The last epoch until which both are identical.
+        The last epoch up to which both are identical.
     must_until : int
-        The epoch until which they have to be: the first drop or stop of either.
+        The epoch up to which they should be: the first drop or stop of either.
     """
 
     run_id: str
@@ -91,13 +91,13 @@ class Twin:
 
     @property
     def as_it_must(self) -> bool:
-        """Whether both went the same way as long as they have to."""
+        """Whether both went the same way as long as they should."""
         return self.same_until >= self.must_until
 
 
 @dataclass(frozen=True, slots=True)
 class OtherPlateau:
-    """Until when another plateau would have changed nothing: the first epoch after which the rates differ, or None."""
+    """The first epoch after which another plateau would have given another rate; None if there is none."""
 
     patience: int
     differs_after: int | None
@@ -113,12 +113,12 @@ class LearningRate(Details):
         The rates of the first and the last epoch.
     drops : tuple of RateDrop
     schedule : bool
-        Whether the rate fell in many epochs and not as the run's own plateau lowers it.
+        Whether the rate dropped in many epochs, and not as the run's own plateau does.
     plateau : str or None
-        The run's own, as ``0.3x10``.
+        The run's own, as factor and patience: ``0.3x10``.
     others : tuple of OtherPlateau
         Other patiences, replayed up to the first differing drop.
-    twin : Twin or None
+    twin : IdenticalRun or None
     """
 
     first: float | None = None
@@ -127,14 +127,14 @@ class LearningRate(Details):
     schedule: bool = False
     plateau: str | None = None
     others: tuple[OtherPlateau, ...] = ()
-    twin: Twin | None = None
+    twin: IdenticalRun | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return each drop of the rate with its effect, and whether a run of the same seed went the same way."""
-        run = capitalised(wording.run(conclusion.runs[0]))
+        name = wording.run(conclusion.runs[0])
+        run = capitalised(name)
         twin = [_twin_text(self.twin, wording)] if self.twin else []
         if self.first is None or self.last is None:
-            name = wording.run(conclusion.runs[0])
             unknown = f"What {name}'s learning rate did cannot be said: it was not logged by epoch."
             return " ".join([unknown, *twin])
         if self.schedule:
@@ -142,10 +142,10 @@ class LearningRate(Details):
             return " ".join([f"{run}'s learning rate followed a schedule, {ends}.", *twin])
         if not self.drops:
             return " ".join([_steady_text(run, self), *twin])
-        told = [_drop_text(drop) for drop in self.drops[:_MOST_DROPS]]
-        more = len(self.drops) - len(told)
+        listed = [_drop_text(drop) for drop in self.drops[:_MOST_DROPS]]
+        more = len(self.drops) - len(listed)
         rest = [f"{capitalised(count(more, 'further drop'))} followed."] if more else []
-        return " ".join([f"{run}'s learning rate fell {'; it fell '.join(told)}.", *rest, *twin])
+        return " ".join([f"{run}'s learning rate fell {'; it fell '.join(listed)}.", *rest, *twin])
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each drop."""
@@ -165,44 +165,34 @@ class LearningRate(Details):
 
 
 def learning_rates(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each run.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        `unknown` where the rate by epoch was not logged.
-    """
-    drops = {run: _rate_drops(found.curve(RATE, "training")) for run, found in enumerate(study.results)}
-    twins = _twins(study, drops)
+    """Conclude on each run; `unknown` if the rate was not logged by epoch."""
+    drops = {run: _rate_drops(result.curve(RATE, "training")) for run, result in enumerate(study.results)}
+    twins = _identical_runs(study, drops)
     return tuple(
-        _conclusion(found, dict(study.design.terms[run].levels).get(PLATEAU), drops[run], twins.get(run))
-        for run, found in enumerate(study.results)
+        _conclusion(result, dict(study.design.terms[run].levels).get(PLATEAU), drops[run], twins.get(run))
+        for run, result in enumerate(study.results)
     )
 
 
-def _conclusion(found: RunResult, own: str | None, drops: list[Drop] | None, twin: Twin | None) -> Conclusion:
-    rates = found.curve(RATE, "training")
+def _conclusion(result: RunResult, own: str | None, drops: list[Drop] | None, twin: IdenticalRun | None) -> Conclusion:
+    rates = result.curve(RATE, "training")
     if rates is None or drops is None:
-        return Conclusion("learning_rate", "unknown", (found.run_id,), LearningRate(plateau=own, twin=twin))
-    schedule = len(drops) > max(3, len(rates.values) // 3) and not _are_the_plateaus(found, drops)
+        return Conclusion("learning_rate", "unknown", (result.run_id,), LearningRate(plateau=own, twin=twin))
+    schedule = len(drops) > max(3, len(rates.values) // 3) and not _is_own_plateau(result, drops)
     details = LearningRate(
         first=float(rates.values[0]),
         last=float(rates.values[-1]),
-        drops=() if schedule else _with_losses(found, drops),
+        drops=() if schedule else _with_losses(result, drops),
         schedule=schedule,
         plateau=own,
-        others=() if schedule else _others(found, own, drops),
+        others=() if schedule else _others(result, own, drops),
         twin=twin,
     )
-    return Conclusion("learning_rate", "exact", (found.run_id,), details)
+    return Conclusion("learning_rate", "exact", (result.run_id,), details)
 
 
 def _rate_drops(rates: Curve | None) -> list[Drop] | None:
-    """Return where the rate fell; None where it was not logged, or not as a number above 0."""
+    """Return where the rate dropped; None if it was not logged, or is not a number above 0."""
     if rates is None or not (np.isfinite(rates.values) & (rates.values > 0)).all():
         return None
     values, epochs = rates.values, rates.epochs
@@ -210,11 +200,11 @@ def _rate_drops(rates: Curve | None) -> list[Drop] | None:
     return [Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell]
 
 
-def _are_the_plateaus(found: RunResult, drops: list[Drop]) -> bool:
-    """Tell whether the run's own plateau, replayed on its validation loss, lowers the rate just when and as it fell."""
-    losses = every_epoch(found, LOSS)
-    factor = as_number(found.run.params.get("plateau_factor", ""))
-    patience = whole_param(found.run, "plateau_patience")
+def _is_own_plateau(result: RunResult, drops: list[Drop]) -> bool:
+    """Return whether the run's own plateau, replayed on its validation loss, drops the rate at the same epochs."""
+    losses = every_epoch(result, LOSS)
+    factor = as_number(result.run.params.get("plateau_factor", ""))
+    patience = whole_param(result.run, "plateau_patience")
     if losses is None or patience is None or factor is None or not 0 < factor < 1:
         return False
     replayed = plateau(losses, factor, patience, learning_rate=drops[0].before, min_delta=PLATEAU_MIN_DELTA)
@@ -224,8 +214,8 @@ def _are_the_plateaus(found: RunResult, drops: list[Drop]) -> bool:
     )
 
 
-def _with_losses(found: RunResult, drops: list[Drop]) -> tuple[RateDrop, ...]:
-    losses = found.curve(LOSS)
+def _with_losses(result: RunResult, drops: list[Drop]) -> tuple[RateDrop, ...]:
+    losses = result.curve(LOSS)
     last = int(losses.epochs[-1]) if losses is not None else 0
     borders = [*[drop.epoch for drop in drops], last]
     return tuple(
@@ -235,27 +225,27 @@ def _with_losses(found: RunResult, drops: list[Drop]) -> tuple[RateDrop, ...]:
 
 
 def _lowest(losses: Curve | None, after: int, until: int) -> float | None:
-    """Return the lowest finite value of the epochs after one and until another."""
+    """Return the lowest finite value of the epochs in (after, until]."""
     if losses is None:
         return None
     there = (losses.epochs > after) & (losses.epochs <= until) & are_numbers(losses.values)
     return float(losses.values[there].min()) if there.any() else None
 
 
-def _others(found: RunResult, own: str | None, drops: list[Drop]) -> tuple[OtherPlateau, ...]:
+def _others(result: RunResult, own: str | None, drops: list[Drop]) -> tuple[OtherPlateau, ...]:
     """Replay other patiences up to the first drop that differs from the run's own.
 
-    A plateau first drops the rate where early stopping of the same patience would stop.
+    A plateau drops the rate for the first time when early stopping of the same patience would stop.
     """
-    losses = every_epoch(found, LOSS)
+    losses = every_epoch(result, LOSS)
     if losses is None:
         return ()
     others = [patience for patience in PATIENCES if patience != _patience(own)]
-    would = [stop.stop_epoch for stop in early_stoppings(losses, others, min_delta=PLATEAU_MIN_DELTA)]
-    done = drops[0].epoch if drops else None
+    first_drops = [stop.stop_epoch for stop in early_stoppings(losses, others, min_delta=PLATEAU_MIN_DELTA)]
+    own_first = drops[0].epoch if drops else None
     return tuple(
-        OtherPlateau(patience, min((e for e in (epoch, done) if e is not None and e < len(losses)), default=None))
-        for patience, epoch in zip(others, would, strict=True)
+        OtherPlateau(patience, min((e for e in (epoch, own_first) if e is not None and e < len(losses)), default=None))
+        for patience, epoch in zip(others, first_drops, strict=True)
     )
 
 
@@ -263,30 +253,27 @@ def _patience(own: str | None) -> float | None:
     return as_number(own.partition("x")[2]) if own is not None else None
 
 
-def _twins(study: Study, drops: Mapping[int, list[Drop] | None]) -> dict[int, Twin]:
-    """Find for each run another one that must have gone the same way until something acted."""
+def _identical_runs(study: Study, drops: Mapping[int, list[Drop] | None]) -> dict[int, IdenticalRun]:
+    """Return for each run another one that should be identical until some option acted."""
     families: dict[object, list[int]] = defaultdict(list)
     for run, terms in enumerate(study.design.terms):
         if terms.seed:
             levels = tuple(level for level in terms.levels if level[0] not in _ACT_LATE)
             families[levels, terms.seed, terms.split, study.design.blocks[run]].append(run)
-    found = {}
-    for runs in families.values():
-        for run in runs[1:]:
-            found[run] = _twin(study, run, runs[0], drops)
-        if len(runs) > 1:
-            found[runs[0]] = _twin(study, runs[0], runs[1], drops)
-    return {run: twin for run, twin in found.items() if twin is not None}
+    pairs = {run: runs[0] for runs in families.values() for run in runs[1:]}
+    pairs |= {runs[0]: runs[1] for runs in families.values() if len(runs) > 1}
+    twins = {run: _identical_run(study, run, other, drops) for run, other in pairs.items()}
+    return {run: twin for run, twin in twins.items() if twin is not None}
 
 
-def _twin(study: Study, run: int, other: int, drops: Mapping[int, list[Drop] | None]) -> Twin | None:
-    mine, theirs = study.results[run], study.results[other]
-    same = same_until(mine.run, theirs.run)
-    stops = [found.stop_epoch for found in (mine, theirs)]
-    if same is None or None in stops or drops[run] is None or drops[other] is None:
+def _identical_run(study: Study, run: int, other: int, drops: Mapping[int, list[Drop] | None]) -> IdenticalRun | None:
+    first, second = study.results[run], study.results[other]
+    same, own_drops, other_drops = same_until(first.run, second.run), drops[run], drops[other]
+    known = same is not None and own_drops is not None and other_drops is not None
+    if not known or first.stop_epoch is None or second.stop_epoch is None:
         return None
-    acted = [drop.epoch for one in (run, other) for drop in drops[one] or ()]
-    return Twin(theirs.run_id, same, min([*acted, *[stop for stop in stops if stop is not None]]))
+    acted = (drop.epoch for drop in [*(own_drops or ()), *(other_drops or ())])
+    return IdenticalRun(second.run_id, same or 0, min([*acted, first.stop_epoch, second.stop_epoch]))
 
 
 def _steady_text(run: str, details: LearningRate) -> str:
@@ -295,11 +282,11 @@ def _steady_text(run: str, details: LearningRate) -> str:
         return f"{run}'s learning rate rose from {rate} to {last_rate} and never fell."
     if details.plateau is not None:
         return f"{run}'s plateau of {level_words(PLATEAU, details.plateau)} never fired: the rate stayed at {rate}."
-    would = [other for other in details.others if other.differs_after is not None]
     stayed = f"{run}'s learning rate stayed at {rate}."
-    if not would:
+    different = [other for other in details.others if other.differs_after is not None]
+    if not different:
         return stayed
-    last = would[-1]
+    last = different[-1]
     return (
         f"{stayed} A plateau of patience {last.patience} would have lowered it after epoch {last.differs_after}; what "
         "would have come of that, this curve cannot say."
@@ -316,7 +303,7 @@ def _drop_text(drop: RateDrop) -> str:
     return f"{head}, which came to nothing: validation loss had been down to {before} and only came to {after}"
 
 
-def _twin_text(twin: Twin, wording: Wording) -> str:
+def _twin_text(twin: IdenticalRun, wording: Wording) -> str:
     other = wording.run(twin.run_id)
     if twin.as_it_must:
         return f"Until epoch {twin.same_until} it is identical to {other}, as it must be under the same seed."
@@ -328,7 +315,7 @@ def _twin_text(twin: Twin, wording: Wording) -> str:
 
 
 def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
-    """Yield which runs' drops did not help, as far as their losses are known, which never fired or did not repeat."""
+    """Yield which runs' drops did not help, whose plateau never fired, and which did not repeat."""
     known = [
         (c.runs[0], c.details) for c in conclusions if isinstance(c.details, LearningRate) and c.verdict == "exact"
     ]
