@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import START, make_predictions, send_run, write_tone
+from tests.builders import START, WRITEUP, make_predictions, send_run, write_tone
 from tests.running import LogRun, Result, Tracker
 from tracker.cli import main
-from tracker.runs.events import Ended, EpochDone, Started
+from tracker.runs.events import Ended, EpochDone, Measured, Started
 from tracker.store import VALIDATION, predictions_csv
 from tracker.store.location import locate
 
@@ -85,3 +85,16 @@ def log_run(tracker: Tracker) -> LogRun:
         return send_run(locate(uri, Path.cwd()), *trained, Ended(time + 9_000, status), started=begun, files=files)
 
     return log
+
+
+@pytest.fixture
+def writeup(tracker: Tracker, tmp_path: Path) -> Tracker:
+    """The command line in a folder whose store holds the writeup's four runs: final metrics only."""
+    tags = {"tracker.validation_clips": "30", "tracker.dataset": "d", "tracker.split": "s"}
+    for number, written in enumerate(WRITEUP):
+        name, params = f"run {written.params['kernel_size']}", written.params | {"seed": "0"}
+        begun = Started(START + number, "", "tracker", name, "val_accuracy", params, tags)
+        values = {"best_val_loss": written.val_loss, "best_val_accuracy": written.val_accuracy}
+        measured = Measured(START, values | {"best_epoch": 30, "stop_epoch": 45})
+        send_run(locate(None, tmp_path / "work"), measured, Ended(START + 9, "FINISHED"), started=begun)
+    return tracker

@@ -186,8 +186,8 @@ class TestAReport:
             result = tracker("report", "--format", "html", "--output", file)
         assert (result.status, result.out) == (1, "")
         assert result.err == (
-            "tracker: cannot write R.html: File too large; make room and see that it may be written to, or give "
-            "another --output\n"
+            "tracker: cannot write R.html: File too large; free some space, check the permissions, or give another "
+            "--output\n"
         )
         assert file.read_text() == "before"
         assert [path.name for path in Path.cwd().glob("R.html*")] == ["R.html"]
@@ -213,7 +213,7 @@ class TestAReport:
         result = tracker("report", "--check", "R.md")
         assert result.status == 1
         assert "\x1b" not in result.out
-        assert "write it anew with --output R.md" in result.err
+        assert "give --output R.md instead of --check" in result.err
 
 
 @pytest.mark.xdist_group("keras")

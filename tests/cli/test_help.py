@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +16,17 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from tests.running import FULL, TRACKER, needs_full
 from tracker.cli import app
+from tracker.runs import RUN_OPTIONS
 
 if TYPE_CHECKING:
     from tests.running import Tracker
+
+MINE = '''
+raise SystemExit("help must not run this")
+
+def build(input_shape, n_classes, *, kernel_size: int = 3, depth: int = 4):
+    """Build a network."""
+'''
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -47,6 +57,142 @@ class TestHelp:
 
     def test_is_of_a_command_that_the_readme_names(self, words: str) -> None:
         assert f"`tracker {words}`" in README.read_text()
+
+
+@pytest.mark.parametrize(("words", "shown"), [("", "Usage: tracker [OPTIONS]"), ("data", "Usage: tracker data ")])
+def test_a_group_alone_prints_its_help_as_it_is(tracker: Tracker, words: str, shown: str) -> None:
+    alone = tracker(*words.split())
+    assert (alone.status, alone.err) == (0, "")
+    assert alone.out.startswith(shown)
+    assert alone.out == tracker(*words.split(), "--help").out
+
+
+def test_the_module_is_the_command() -> None:
+    called = [subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+              for command in ([sys.executable, "-m", "tracker"], [TRACKER])]  # fmt: skip
+    assert called[0] == called[1]
+
+
+def test_every_command_is_in_one_group_of_the_help(tracker: Tracker) -> None:
+    out = tracker("--help").out
+    assert "Commands:" not in out
+    for name in typer.main.get_command(app).commands:
+        assert re.search(rf"^  {name} ", out, re.MULTILINE)
+
+
+def test_the_options_of_run_are_grouped(tracker: Tracker) -> None:
+    out = tracker("run", "--help").out
+    headings = re.findall(r"^(\S.*):$", out, re.MULTILINE)
+    assert headings == ["Data", "Training", "Network", "Options of --model cnn", "Logging", "Options"]
+
+
+def test_options_that_run_shares_with_other_commands_agree_with_the_table() -> None:
+    shared = {param.name: param for param in COMMANDS["report"].params}
+    for name in ("experiment", "tracking_uri"):
+        (entry,) = (entry for entry in RUN_OPTIONS if entry.name == name)
+        param = shared[name]
+        assert (param.opts, param.default, param.envvar or "") == ([entry.flag], entry.default, entry.environment)
+        assert entry.default_words in {"", param.show_default}
+
+
+class TestGuesses:
+    @pytest.mark.parametrize(
+        ("typed", "meant"),
+        [
+            ("--learning-rate", "--lr"),
+            ("--learning_rate", "--lr"),
+            ("--kernel-size", "--kernel"),
+            ("--kernal", "--kernel"),
+            ("--batch", "--batch-size"),
+            ("--early-stopping", "--early-stop"),
+            ("--patience", "--plateau or --early-stop"),
+            ("--segment-s", "--segment"),
+            ("--dropuot", "--dropout"),
+            ("--validation", "--validation-fraction"),
+        ],
+    )
+    def test_a_mistyped_option_is_answered_with_what_is_near(self, tracker: Tracker, typed: str, meant: str) -> None:
+        result = tracker("run", typed, "1")
+        assert (result.status, result.out) == (2, "")
+        assert result.err == (
+            f"tracker run: there is no option {typed}; did you mean {meant}? (see tracker run --help)\n"
+        )
+
+    @pytest.mark.parametrize("typed", ["--workers", "--depth", "--x", "--gpu", "--optimizer"])
+    def test_an_option_like_no_other_is_answered_with_no_guess(self, tracker: Tracker, typed: str) -> None:
+        result = tracker("run", typed, "1")
+        assert (result.status, result.out) == (2, "")
+        assert result.err == f"tracker run: there is no option {typed} (see tracker run --help)\n"
+
+    @pytest.mark.parametrize(("typed", "meant"), [("rnu", "run"), ("repot", "report"), ("compair", "compare")])
+    def test_a_mistyped_command_is_answered_with_what_is_near(self, tracker: Tracker, typed: str, meant: str) -> None:
+        result = tracker(typed)
+        assert (result.status, result.err) == (
+            2, f"tracker: there is no command '{typed}'; did you mean {meant}? (see tracker --help)\n"
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("typed", ["predict", "x", "tracker"])
+    def test_a_command_like_no_other_is_answered_with_no_guess(self, tracker: Tracker, typed: str) -> None:
+        assert tracker(typed).err == f"tracker: there is no command '{typed}' (see tracker --help)\n"
+
+
+class TestRepeatedOptions:
+    @pytest.mark.parametrize(
+        ("words", "option"),
+        [
+            ("run --experiment a --lr 1 --experiment b", "--experiment"),
+            ("report --experiment a --experiment=b", "--experiment"),
+            ("runs --experiment a --experiment a", "--experiment"),
+            ("run --dropout 0.1 --dropout 0.2", "--dropout"),
+            ("report --minimise --maximise", "--minimise / --maximise"),
+        ],
+    )
+    def test_an_option_given_twice_is_refused(self, tracker: Tracker, words: str, option: str) -> None:
+        result = tracker(*words.split())
+        assert (result.status, result.out) == (2, "")
+        assert f"{option} is given 2 times, give it once" in result.err
+
+
+class TestOptionsOfANetwork:
+    @pytest.fixture
+    def mine(self, tracker: Tracker) -> Tracker:
+        Path("models").mkdir()
+        Path("models/mine.py").write_text(MINE)
+        return tracker
+
+    @pytest.mark.parametrize("model", ["mine", "./models/mine.py"])
+    @pytest.mark.parametrize("line", ["run --help --model {}", "run --model={} -h"])
+    def test_the_named_network_is_in_the_help(self, mine: Tracker, model: str, line: str) -> None:
+        result = mine(*line.format(model).split())
+        assert (result.status, result.err) == (0, "")
+        section = result.out.split(f"Options of --model {model}:")[1].split("\n\n")[0]
+        assert "--depth INT" in section
+        assert "[default: 4]" in section
+
+    def test_other_networks_are_in_the_help_too(self, mine: Tracker) -> None:
+        out = mine("run", "--help").out
+        assert out.index("Options of --model cnn:") < out.index("Options of --model mine:")
+
+    def test_a_value_of_another_type_is_refused_by_the_name_of_the_option(self, mine: Tracker) -> None:
+        result = mine("run", "--depth", "deep", "--model", "mine")
+        assert (result.status, result.out) == (2, "")
+        assert "'--depth': option depth must be a whole number, got 'deep'" in result.err
+
+    def test_an_option_of_another_network_is_answered_with_that_network(self, mine: Tracker) -> None:
+        result = mine("run", "--depth", "3")
+        assert result.err == (
+            "tracker run: there is no option --depth; it is an option of --model mine (see tracker run --help)\n"
+        )
+
+    def test_a_clash_with_an_option_of_run_is_refused_naming_both(self, mine: Tracker) -> None:
+        Path("models/mine.py").write_text(MINE.replace("depth", "seeds"))
+        result = mine("run", "--model", "mine")
+        assert (result.status, result.out) == (1, "")
+        (line,) = result.err.splitlines()
+        assert "models/mine.py" in line
+        assert "seeds" in line
+        assert "--seeds" in line
+        assert mine("run", "--help").status == 0
 
 
 def test_the_help_of_run_lists_the_networks_own_options(tracker: Tracker) -> None:

@@ -95,3 +95,25 @@ class TestInterrupted:
         run_id = self.interrupt("sqlite:///runs/mlflow.db")[:8]
         words = f"{run_id} --tracking-uri sqlite:///{Path.cwd()}/runs/mlflow.db"
         assert tracker("runs").err.splitlines()[-1].endswith(f"or close it with `tracker close {words}`")
+
+
+class TestTable:
+    def test_lists_options_that_differ_and_accuracy_as_counts(self, writeup: Tracker) -> None:
+        result = writeup("runs")
+        assert result.status == 0, result.err
+        head, *rows = result.out.splitlines()
+        assert head.split()[:3] == ["run", "name", "kernel_size"]
+        assert len(rows) == 4
+        assert "26/30" in rows[2]
+        assert "0.3x10" in rows[0]
+
+    def test_in_json_gives_every_run(self, writeup: Tracker) -> None:
+        listed = json.loads(writeup("runs", "--format", "json").out)
+        assert [run["validation"] for run in listed][2] == {"correct": 26, "n": 30}
+        assert [run["options"]["plateau"] for run in listed] == ["0.3x10", "off", "0.5x15", "0.1x5"]
+
+    def test_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run(name="\x1b[31mred\x1b[0m [bold]x[/bold]")
+        result = tracker("runs")
+        assert "\x1b" not in result.out
+        assert "[bold]x[/bold]" in result.out

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 import typer.main
 
-from tracker.cli import compare, data, next, repair, report, resume, run, runs, sync, ui  # noqa: A004, F401  (each adds its command to the app)
+from tracker.cli import compare, data, recovery, report, run, runs  # noqa: F401  (each adds its commands to the app)
 from tracker.cli.app import app
 from tracker.cli.console import complain, why_failed
 from tracker.errors import TrackerError

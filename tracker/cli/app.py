@@ -18,7 +18,7 @@ from tracker import __version__
 from tracker.cli.console import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from typer._click import Context, HelpFormatter, Parameter
 
@@ -51,18 +51,7 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse a command line; its mistakes name the option."""
-        if ctx.resilient_parsing:  # a line that is being completed
-            return super().parse_args(ctx, args)
-        try:
-            _, _, given = self.make_parser(ctx).parse_args(list(args))
-        except typer.TyperException as error:
-            flag = getattr(error, "option_name", None)
-            if flag is None or not hasattr(error, "possibilities"):
-                ctx.fail(error.format_message())
-            ctx.fail(f"there is no option {flag}{self.hint(ctx, flag)}")
-        for param, times in Counter(given).items():
-            if times > 1 and param.param_type_name == "option" and not param.multiple:
-                ctx.fail(f"{' / '.join((*param.opts, *param.secondary_opts))} is given {times} times, give it once")
+        check_options(self, ctx, args, self.hint)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
@@ -70,8 +59,31 @@ class Command(TyperCommand):
         format_panels(self.get_params(ctx), ctx, formatter)
 
 
+def check_options(
+    command: TyperCommand | TyperGroup, context: Context, args: Sequence[str], hint: Callable[[Context, str], str]
+) -> None:
+    """Refuse an option that does not exist, lacks its value or is given twice."""
+    if context.resilient_parsing:  # the line is being completed
+        return
+    try:
+        _, _, given = command.make_parser(context).parse_args(list(args))
+    except typer.TyperException as error:
+        flag = getattr(error, "option_name", None)
+        if flag is None or not hasattr(error, "possibilities"):
+            context.fail(error.format_message())
+        context.fail(f"there is no option {flag}{hint(context, flag)}")
+    for param, times in Counter(given).items():
+        if times > 1 and param.param_type_name == "option" and not param.multiple:
+            context.fail(f"{' / '.join((*param.opts, *param.secondary_opts))} is given {times} times, give it once")
+
+
 class Group(TyperGroup):
     """Shows its help if it is called without a command, and knows what a mistyped one may have meant."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse the options before the command; their mistakes name the option."""
+        check_options(self, ctx, args, lambda _context, _flag: "")
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         """Return the command that is called."""

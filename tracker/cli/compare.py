@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.cli.analysis_options import AnalysisOptions, read_runs, with_analysis_options
 from tracker.cli.app import Command, app
 from tracker.cli.console import say, show, table
-from tracker.cli.options import RunName
+from tracker.cli.options import AnalysisOptions, RunName, read_runs, with_analysis_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from tracker.cli.app import SETTINGS, Command, Group, app
-from tracker.cli.console import say
+from tracker.cli.console import counting, say
+from tracker.cli.options import length, whole_number
 
 _EXAMPLES = """
 \b
@@ -27,17 +28,16 @@ def data(context: typer.Context) -> None:
         say(context.get_help())
 
 
-@data_app.command(cls=Command, epilog=_EXAMPLES)
+@data_app.command(cls=Command, epilog=_EXAMPLES, short_help="Write the built-in demo set as audio files.")
 def demo(
     *,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it.")],
-    artists: Annotated[int, typer.Option(min=2, metavar="INT", help="Artists of each genre.")] = 10,
-    clips: Annotated[int, typer.Option(min=1, metavar="INT", help="Clips of each artist.")] = 3,
-    seconds: Annotated[float, typer.Option(min=1, max=600, metavar="FLOAT", help="Length of a clip.")] = 30.0,
-    seed: Annotated[int, typer.Option(min=0, metavar="INT", help="Seed of the whole set.")] = 0,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to.")],
+    artists: Annotated[int, whole_number("Artists per genre", 2)] = 10,
+    clips: Annotated[int, whole_number("Clips per artist", 1)] = 3,
+    seconds: Annotated[float, length("Length of a clip", 1, 600)] = 30.0,
+    seed: Annotated[int, whole_number("Seed of the whole set", 0)] = 0,
 ) -> None:
-    """Write the synthetic demo set to FOLDER as audio files; prints the path of its manifest."""
-    from tracker.cli.console import counting
+    """Write the built-in, synthetic demo set to a folder as audio files; prints the path of its manifest."""
     from tracker.data.demo import write_demo
 
     with counting("making the demo set", None) as progress:

@@ -1,4 +1,4 @@
-"""``tracker report``: the comparison of an experiment's runs, for people and for programs."""
+"""``tracker report`` and ``tracker next``: what an experiment's runs show, and which runs would settle what is open."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.atomic_files import replace_file
-from tracker.cli.analysis_options import AnalysisOptions, read_runs, report_on, with_analysis_options
 from tracker.cli.app import Command, app
 from tracker.cli.console import notice, plain, say
+from tracker.cli.options import AnalysisOptions, read_runs, report_on, whole_number, with_analysis_options
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from tracker.report import Report
+    from tracker.report import NextStep, Report
 
-_EXAMPLES = """
+_REPORT_EXAMPLES = """
 \b
 Examples:
   tracker report > REPORT.md
@@ -29,7 +29,7 @@ Examples:
 """
 
 
-@app.command(cls=Command, epilog=_EXAMPLES, short_help="Write the comparison of an experiment's runs.")
+@app.command(cls=Command, epilog=_REPORT_EXAMPLES, short_help="Write the comparison of an experiment's runs.")
 @with_analysis_options
 def report(
     *,
@@ -61,9 +61,7 @@ def report(
             help="Compare with FILE instead of writing; print a diff and exit 1 if they differ.",
         ),
     ] = None,
-    max_bytes: Annotated[
-        int | None, typer.Option(min=1, metavar="INT", show_default="no limit", help="Maximum size of a summary.")
-    ] = None,
+    max_bytes: Annotated[int | None, whole_number("Maximum size of a summary", 1, default="no limit")] = None,
     analysis: AnalysisOptions,
 ) -> int:
     """Write the comparison of an experiment's runs."""
@@ -108,31 +106,84 @@ def _difference(file: Path, text: str) -> int:
     for line in lines:
         say(plain(line.rstrip("\n")))
     if lines:
-        notice(f"{file} is not what would be written now; write it anew with --output {shlex.quote(str(file))}")
+        notice(f"{file} is out of date; to update it, give --output {shlex.quote(str(file))} instead of --check")
     return 1 if lines else 0
 
 
 def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
-    """Write the figures first, then the text: a report never links to what is not there."""
+    """Write the figures first, then the text: a report never links to a missing figure."""
     for path, content in files.items():
-        _place(path, content, "--assets")
+        _write_file(path, content, "--assets")
     if output:
-        _place(output, text.encode(), "--output")
+        _write_file(output, text.encode(), "--output")
     else:
         say(text, end="")
 
 
-def _place(path: Path, content: bytes, option: str) -> None:
-    """Write a file; a device or a pipe takes what it is given."""
+def _write_file(path: Path, content: bytes, option: str) -> None:
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(content)
+            path.write_bytes(content)  # a device or a pipe cannot be replaced
         else:
             target = path.resolve()
             target.parent.mkdir(parents=True, exist_ok=True)
             replace_file(target, content, durable=False)
     except OSError as error:
         raise TrackerError(
-            f"cannot write {path}: {error.strerror or error}; make room and see that it may be written to, or give "
-            f"another {option}"
+            f"cannot write {path}: {error.strerror or error}; free some space, check the permissions, or give another "
+            f"{option}"
         ) from error
+
+
+_NEXT_EXAMPLES = """
+\b
+Examples:
+  tracker next
+  tracker next | sh
+"""
+
+
+@app.command(
+    "next",
+    cls=Command,
+    epilog=_NEXT_EXAMPLES,
+    short_help="Print the commands that would settle what is open.",
+)
+@with_analysis_options
+def next_command(
+    *,
+    form: Annotated[
+        Literal["sh", "json"],
+        typer.Option("--format", help="Commands for a shell, one a line, or JSON with what each would settle."),
+    ] = "sh",
+    analysis: AnalysisOptions,
+) -> None:
+    """Print the fewest commands that would settle what the report leaves open, one a line, ready to pipe into sh.
+
+    Standard error says what each is for and about how long it takes.
+    """
+    from tracker.next_steps.steps import why_no_step
+
+    report = report_on(read_runs(analysis), analysis)
+    steps = report.next_steps
+    if not steps:
+        notice(why_no_step(report.conclusions) if report.entries else "There is no finished run to go on from.")
+    if form == "json":
+        from tracker.render import render_next_json
+
+        say(render_next_json(steps), end="")
+    else:
+        _print_steps(steps)
+
+
+def _print_steps(steps: Sequence[NextStep]) -> None:
+    from tracker.render import shell_line
+    from tracker.wording import capitalised, duration
+
+    for number, step in enumerate(steps, start=1):
+        takes = "" if step.estimated_seconds is None else f" ({duration(step.estimated_seconds)})"
+        notice(f"{number}. {capitalised(step.why)}{takes}")
+        say(shell_line([step.command]))
+    known = [step.estimated_seconds for step in steps if step.estimated_seconds is not None]
+    if len(steps) > 1 and len(known) == len(steps):
+        notice(f"{len(steps)} commands, {duration(sum(known))} in all")

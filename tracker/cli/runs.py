@@ -1,4 +1,4 @@
-"""``tracker runs``: the runs of an experiment as a table, or as JSON."""
+"""``tracker runs`` and ``tracker ui``: the runs of an experiment as a table, as JSON, or in MLflow's UI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from tracker.cli.app import Command, app
 from tracker.cli.console import notice, say, show, table, warn
-from tracker.cli.options import DEFAULT_EXPERIMENT, Experiment, TrackingUri
+from tracker.cli.options import DEFAULT_EXPERIMENT, Experiment, TrackingUri, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
-_EXAMPLES = """
+_RUNS_EXAMPLES = """
 \b
 Examples:
   tracker runs
@@ -30,7 +30,7 @@ Examples:
 """
 
 
-@app.command(cls=Command, epilog=_EXAMPLES, short_help="List the runs.")
+@app.command(cls=Command, epilog=_RUNS_EXAMPLES, short_help="List the runs.")
 def runs(
     *,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
@@ -144,3 +144,27 @@ def _is_sent(run: Run) -> bool:
 
 def _text(value: int | None) -> str:
     return "" if value is None else str(value)
+
+
+_UI_EXAMPLES = """
+\b
+Example:
+  tracker ui
+"""
+
+
+@app.command(cls=Command, epilog=_UI_EXAMPLES, short_help="Start MLflow's UI on the runs.")
+def ui(
+    *,
+    port: Annotated[int, whole_number("Port on 127.0.0.1", 1, 65_535)] = 5000,
+    tracking_uri: TrackingUri = None,
+) -> int:
+    """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
+    from tracker.recording.locations import find_store
+
+    with find_store(tracking_uri).serve_ui(port) as server:
+        if server.port != port:
+            notice(f"port {port} is taken")
+        say(server.address)
+        notice("MLflow's UI is ready; Ctrl-C ends it")
+        return server.wait()

@@ -1,0 +1,172 @@
+"""`tracker report`: what it prints and writes, and what `--check`, `--assets`, `--output` and `--max-bytes` do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.builders import WRITEUP_TITLES
+
+if TYPE_CHECKING:
+    from tests.running import Result, Tracker
+
+
+def linked(markdown: str) -> list[str]:
+    """Return the paths of the figures that a report links to."""
+    return re.findall(r"!\[[^\]]*\]\(([^)]+)\)", markdown)
+
+
+class TestContent:
+    def test_titles_each_run_as_the_writeup_does(self, writeup: Tracker) -> None:
+        result = writeup("report")
+        assert result.status == 0, result.err
+        headings = [line for line in result.out.splitlines() if line.startswith("### Conv")]
+        assert headings == [f"### {title}" for title in WRITEUP_TITLES]
+
+    def test_says_loss_and_accuracy_as_they_were_logged(self, writeup: Tracker) -> None:
+        text = writeup("report").out
+        assert "0.40432727336883545" in text
+        assert "0.8333333134651184" in text
+
+    def test_is_the_same_bytes_each_time(self, writeup: Tracker) -> None:
+        assert writeup("report").out == writeup("report").out
+
+    def test_in_json_supports_nothing_and_finds_the_kernel_confounded(self, writeup: Tracker) -> None:
+        report = json.loads(writeup("report", "--format", "json").out)
+        assert report["schema"] == "tracker.report/1"
+        inferred = [c for c in report["conclusions"] if c["kind"] in {"best_run", "run_difference", "option_effect"}]
+        assert "supported" not in {conclusion["verdict"] for conclusion in inferred}
+        (kernel,) = [c for c in inferred if c["option"] == "kernel_size"]
+        assert kernel["verdict"] == "confounded"
+        assert set(kernel["details"]["aliases"]) == {"learning_rate", "plateau", "early_stopping_patience"}
+        assert [run["validation"]["correct"] for run in report["runs"]] == [25, 25, 26, 24]
+
+    def test_in_html_is_one_file_without_scripts(self, writeup: Tracker, tmp_path: Path) -> None:
+        result = writeup("report", "--format", "html")
+        assert "<script" not in result.out
+        assert "data:image/png;base64," in result.out
+        assert not (tmp_path / "work" / "reports").exists()
+
+    def test_of_an_unknown_experiment_names_those_there_are(self, writeup: Tracker) -> None:
+        result = writeup("report", "--experiment", "other")
+        assert result.status == 1
+        assert "tracker" in result.err
+
+
+class TestOutput:
+    def test_the_file_holds_what_standard_output_would(self, writeup: Tracker) -> None:
+        printed = writeup("report").out
+        result = writeup("report", "--output", "REPORT.md")
+        assert (result.status, result.out) == (0, "")
+        assert Path("REPORT.md").read_text() == printed
+
+    @pytest.mark.parametrize("form", ["html", "json", "summary"])
+    def test_every_format_is_written(self, writeup: Tracker, form: str) -> None:
+        assert writeup("report", "--format", form, "--output", "new/folder/report").status == 0
+        assert Path("new/folder/report").read_text() == writeup("report", "--format", form).out
+        assert not Path("reports").exists()
+
+    def test_links_are_relative_to_the_output(self, writeup: Tracker) -> None:
+        writeup("report", "--output", "docs/REPORT.md")
+        paths = linked(Path("docs/REPORT.md").read_text())
+        assert paths
+        assert all(path.startswith("../reports/figures/") and Path("docs", path).is_file() for path in paths)
+
+    def test_a_link_to_a_file_stays_a_link(self, writeup: Tracker) -> None:
+        Path("real.md").write_text("old")
+        Path("REPORT.md").symlink_to("real.md")
+        writeup("report", "--output", "REPORT.md")
+        assert Path("REPORT.md").is_symlink()
+        assert Path("real.md").read_text().startswith("#")
+
+    def test_a_folder_is_refused(self, writeup: Tracker) -> None:
+        result = writeup("report", "--output", ".")
+        assert (result.status, result.out) == (2, "")
+        assert "'--output'" in result.err
+
+
+class TestAssets:
+    def test_figures_are_written_to_the_default_folder(self, writeup: Tracker) -> None:
+        paths = linked(writeup("report").out)
+        assert paths
+        assert all(path.startswith("reports/figures/") and Path(path).is_file() for path in paths)
+
+    def test_figures_are_written_to_the_named_folder_alone(self, writeup: Tracker) -> None:
+        paths = linked(writeup("report", "--assets", "docs/my figures").out)
+        assert paths
+        assert {Path("docs/my figures") / Path(path).name for path in paths} == set(Path("docs/my figures").iterdir())
+        assert not Path("reports").exists()
+
+    def test_a_file_is_refused(self, writeup: Tracker) -> None:
+        Path("taken").write_text("")
+        result = writeup("report", "--assets", "taken")
+        assert (result.status, result.out) == (2, "")
+        assert "'--assets'" in result.err
+
+
+class TestCheck:
+    def check(self, tracker: Tracker, *options: str) -> Result:
+        return tracker("report", "--check", "docs/REPORT", *options)
+
+    @pytest.mark.parametrize("form", ["markdown", "html", "json", "summary"])
+    def test_an_unchanged_report_passes_in_silence(self, writeup: Tracker, form: str) -> None:
+        writeup("report", "--format", form, "--output", "docs/REPORT")
+        result = self.check(writeup, "--format", form)
+        assert (result.status, result.out, result.err) == (0, "", "")
+
+    def test_a_different_report_exits_1_and_prints_the_difference(self, writeup: Tracker) -> None:
+        writeup("report", "--output", "docs/REPORT")
+        text = Path("docs/REPORT").read_text()
+        Path("docs/REPORT").write_text(text.replace("26/30", "30/30"))
+        result = self.check(writeup)
+        assert result.status == 1
+        changed = [line for line in result.out.splitlines() if re.match("[-+](?![-+])", line)]
+        assert changed
+        assert all("30/30" in line if line[0] == "-" else "26/30" in line for line in changed)
+        assert "--output docs/REPORT" in result.err
+
+    def test_nothing_is_written(self, writeup: Tracker) -> None:
+        Path("docs").mkdir()
+        Path("docs/REPORT").write_text("old\n")
+        before = sorted(os.walk("."))
+        assert self.check(writeup).status == 1
+        assert sorted(os.walk(".")) == before
+        assert Path("docs/REPORT").read_text() == "old\n"
+
+    def test_a_missing_file_is_wrong_usage(self, writeup: Tracker) -> None:
+        result = self.check(writeup)
+        assert (result.status, result.out) == (2, "")
+        assert "docs/REPORT" in result.err
+
+
+class TestMaxBytes:
+    def test_a_summary_that_fits_is_printed_whole(self, writeup: Tracker) -> None:
+        whole = writeup("report", "--format", "summary").out
+        assert writeup("report", "--format", "summary", "--max-bytes", "1000000").out == whole
+
+    @pytest.mark.parametrize("part", [0.9, 0.5])
+    def test_a_longer_summary_is_cut_to_size(self, writeup: Tracker, part: float) -> None:
+        whole = writeup("report", "--format", "summary").out
+        limit = int(len(whole.encode()) * part)
+        cut = writeup("report", "--format", "summary", "--max-bytes", limit).out
+        assert 0 < len(cut.encode()) <= limit
+        assert cut != whole
+
+    @pytest.mark.parametrize("value", ["0", "-5", "many"])
+    def test_anything_but_a_whole_number_from_1_is_refused(self, writeup: Tracker, value: str) -> None:
+        result = writeup("report", "--format", "summary", "--max-bytes", value)
+        assert (result.status, result.out) == (2, "")
+        assert f"'--max-bytes': must be a whole number, at least 1, got '{value}'" in result.err
+
+
+@pytest.mark.parametrize("option", ["alpha", "margin"])
+@pytest.mark.parametrize("value", ["0", "1", "nan", "much"])
+def test_a_level_outside_of_0_to_1_is_refused(tracker: Tracker, option: str, value: str) -> None:
+    result = tracker("report", f"--{option}", value)
+    assert (result.status, result.out) == (2, "")
+    assert f"'--{option}': must be a number, above 0 and below 1, got '{value}'" in result.err

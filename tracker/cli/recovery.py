@@ -1,0 +1,143 @@
+"""``tracker resume``, ``close``, ``sync`` and ``repair``: what helps after a run or its store was interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tracker.cli.app import Command, app
+from tracker.cli.console import ConsoleReporter, complain, notice, say
+from tracker.cli.options import RunName, TrackingUri
+
+_RESUME_EXAMPLES = """
+\b
+Examples:
+  tracker resume 3f2a9c41
+  tracker resume k7-lr0.0001-s0
+  tracker resume 3f2a9c41 --data /mnt/music
+"""
+
+_CLOSE_EXAMPLES = """
+\b
+Example:
+  tracker close 3f2a9c41
+"""
+
+_Gone = Annotated[
+    bool, typer.Option("--gone", help="Treat the run as dead. Needed if it was started on another machine.")
+]
+
+
+@app.command(cls=Command, epilog=_RESUME_EXAMPLES, short_help="Continue an interrupted run.")
+def resume(
+    *,
+    run: RunName,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            show_default="where it was",
+            help="Where the data is now, if it was moved; it must be unchanged.",
+        ),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Don't contact the store until `tracker sync`.")] = False,
+    gone: _Gone = False,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Continue an interrupted run after its last finished epoch, with the same result; prints the run's id."""
+    from tracker.recording.locations import find_store
+    from tracker.recording.resume import resume_run
+
+    store = find_store(tracking_uri)
+    say(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
+
+
+@app.command(cls=Command, epilog=_CLOSE_EXAMPLES, short_help="End an interrupted run as it is.")
+def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None) -> None:
+    """Mark an interrupted run as killed, keeping the epochs it has; prints the run's id."""
+    from tracker.recording.locations import find_store
+    from tracker.recording.resume import close_run
+
+    say(close_run(run, find_store(tracking_uri), ConsoleReporter(), gone=gone))
+
+
+_SYNC_EXAMPLES = """
+\b
+Examples:
+  tracker sync
+  tracker sync --tracking-uri http://127.0.0.1:5000
+"""
+
+
+@app.command(cls=Command, epilog=_SYNC_EXAMPLES, short_help="Send runs logged while the store was away.")
+def sync(*, tracking_uri: TrackingUri = None) -> int:
+    """Send the runs of this folder that are not in their store yet; prints their ids.
+
+    It can be interrupted and repeated: the next call continues where this one stopped.
+    """
+    from tracker.recording.locations import find_store, interrupted_message
+    from tracker.recording.uploader import JournalProblem, sync_runs
+    from tracker.runs import RunStatus
+
+    results = failures = 0
+    store = find_store(tracking_uri)
+    for result in sync_runs(store):
+        results += 1
+        if isinstance(result, JournalProblem):
+            failures += 1
+            complain(result.message)
+        elif result.error:
+            failures += 1
+            complain(f"run {result.name} is not sent: {result.error}")
+        elif result.run_id is None:
+            notice(f"run {result.name} is being sent by another process")
+        else:
+            if result.journal.status is RunStatus.INTERRUPTED:
+                notice(interrupted_message(result.name, result.journal.id, store))
+            say(result.run_id)
+    if not results:
+        notice("every run is in its store")
+    return 1 if failures else 0
+
+
+_REPAIR_EXAMPLES = """
+\b
+Examples:
+  tracker repair
+  tracker repair --tracking-uri sqlite:///runs/mlflow.db
+"""
+
+
+@app.command(cls=Command, epilog=_REPAIR_EXAMPLES, short_help="Mend a broken or moved store.")
+def repair(*, tracking_uri: TrackingUri = None) -> int:
+    """Mend a store that is broken, missing, moved or lacks runs; prints the ids of rebuilt runs and the new paths.
+
+    A broken store is moved aside and rebuilt from the journals in .tracker/; a rebuilt run has a new id. If the store
+    was moved or copied, the paths of its artifacts are rewritten, so that MLflow finds them too, and a copy of the old
+    store is kept. Nothing is deleted, and a healthy store is left alone. A tracking server only receives what it lacks.
+    """
+    from tracker.recording.locations import find_store
+    from tracker.recording.repair import MovedArtifacts, repair_store
+    from tracker.recording.uploader import JournalProblem
+
+    failures = 0
+    for done in repair_store(find_store(tracking_uri), ConsoleReporter()):
+        match done:
+            case MovedArtifacts(place):
+                say(place)
+            case JournalProblem(message):
+                failures += 1
+                complain(message)
+            case _ if done.run_id:
+                say(done.run_id)
+            case _:
+                failures += 1
+                why = (
+                    f"is not rebuilt: {done.error}"
+                    if done.error
+                    else ("is being sent by another process: run `tracker repair` again once that has ended")
+                )
+                complain(f"run {done.name} {why}")
+    return 1 if failures else 0
