@@ -1,4 +1,4 @@
-"""What other patiences would have done to one and the same run, replayed on its validation loss."""
+"""What other patiences of early stopping would have done to a run, replayed on its own validation loss."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)
-"""Epochs; always answered, beside the run's own."""
+"""Patiences that are always replayed, in epochs, in addition to the run's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """What one patience would have done; null epochs where the run is too short to tell.
+    """What one patience would have done; its epochs are None if the run is too short to know.
 
     Parameters
     ----------
     patience : int, epochs
     stop_epoch, kept_epoch, epochs_saved : int or None
-        `kept_epoch` also where no validation loss was a finite number until the stop.
+        `kept_epoch` is also None if no validation loss was finite before the stop.
     censored : bool
     val_loss : float or None
         Of the weights it would have kept.
     correct : int or None
-        Validation clips that those weights classify right, where the predictions of each epoch were logged.
+        Validation clips that these weights classify correctly, if predictions were logged by epoch.
     clips_changed : int or None
-        Validation clips that those weights classify otherwise than the kept ones (right instead of wrong or the
-        reverse), where the predictions of each epoch were logged.
+        Validation clips that are correct with these weights and wrong with the kept ones, or the reverse, if
+        predictions were logged by epoch.
     """
 
     patience: int
@@ -67,7 +67,7 @@ class EarlyStopping(Details):
     own : int or None
         The run's own patience.
     stop_epoch, kept_epoch : int or None
-        What the run did.
+        Of the run itself.
     epoch_seconds : float or None
         The mean.
     keeps_last : bool
@@ -101,7 +101,7 @@ class EarlyStopping(Details):
         """Return a row for each patience."""
         del in_points
         header = ("patience", "stops at epoch", "epochs saved", "keeps epoch", "its loss", "its clips right")
-        picked = () if self.enough is None or self.enough in self.patiences else (self.enough,)
+        further = () if self.enough is None or self.enough in self.patiences else (self.enough,)
         rows = tuple(
             (
                 f"{part.patience} (its own)" if part.patience == self.own else str(part.patience),
@@ -111,56 +111,46 @@ class EarlyStopping(Details):
                 loss_cell(part.val_loss),
                 whole_cell(part.correct),
             )
-            for part in sorted((*self.patiences, *picked), key=attrgetter("patience"))
+            for part in sorted((*self.patiences, *further), key=attrgetter("patience"))
         )
         return (Table("What other patiences would have done", header, rows),) if rows else ()
 
 
 def early_stopping(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each run.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        `unknown` where validation loss was not logged for every epoch, or every answer is censored.
-    """
-    return tuple(_conclusion(found) for found in study.results)
+    """Conclude on each run; `unknown` if a validation loss is missing, or the run is too short for every patience."""
+    return tuple(_conclusion(result) for result in study.results)
 
 
-def _conclusion(found: RunResult) -> Conclusion:
-    own = whole_param(found.run, "early_stopping_patience")
-    values = every_epoch(found, LOSS)
-    stop = found.stop_epoch if values is None else len(values)
-    details = EarlyStopping((), own, stop, found.kept_epoch, _epoch_seconds(found), found.keeps_last)
+def _conclusion(result: RunResult) -> Conclusion:
+    own = whole_param(result.run, "early_stopping_patience")
+    values = every_epoch(result, LOSS)
+    stop = result.stop_epoch if values is None else len(values)
+    details = EarlyStopping((), own, stop, result.kept_epoch, _epoch_seconds(result), result.keeps_last)
     if values is None:
-        return Conclusion("early_stopping", "unknown", (found.run_id,), details)
-    asked = sorted({*PATIENCES, *([own] if own is not None else [])})
-    every = sorted({*asked, *range(1, len(values))})
-    stops = dict(zip(every, _stops(found, values, every), strict=True))
-    answers = tuple(_answer(found, values, patience, stops[patience]) for patience in asked)
+        return Conclusion("early_stopping", "unknown", (result.run_id,), details)
+    listed = sorted({*PATIENCES, *([own] if own is not None else [])})
+    every = sorted({*listed, *range(1, len(values))})
+    stops = dict(zip(every, _stops(result, values, every), strict=True))
+    answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
     verdict: Verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
-    details = replace(details, patiences=answers, enough=_enough(found, values, stops))
-    return Conclusion("early_stopping", verdict, (found.run_id,), details, n=found.n)
+    details = replace(details, patiences=answers, enough=_enough(result, values, stops))
+    return Conclusion("early_stopping", verdict, (result.run_id,), details, n=result.n)
 
 
-def _enough(found: RunResult, values: NDArray[np.float64], stops: Mapping[int, Stop]) -> Patience | None:
-    """Return the shortest patience that keeps the same weights in fewer epochs, None where none does."""
+def _enough(result: RunResult, values: NDArray[np.float64], stops: Mapping[int, Stop]) -> Patience | None:
+    """Return the shortest patience that keeps the same weights in fewer epochs, None if there is none."""
     for patience, stop in stops.items():
-        if stop.kept_epoch == found.kept_epoch and stop.stop_epoch is not None and stop.stop_epoch < len(values):
-            return _answer(found, values, patience, stop)
+        if stop.kept_epoch == result.kept_epoch and stop.stop_epoch is not None and stop.stop_epoch < len(values):
+            return _answer(result, values, patience, stop)
     return None
 
 
-def _answer(found: RunResult, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
+def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
     if stop.stop_epoch is None:
         return Patience(patience, None, None, None, censored=True)
     kept = stop.kept_epoch
     loss = math.nan if kept is None else float(values[kept - 1])
-    before, after = (_correct(found, epoch) for epoch in (found.kept_epoch, kept))
+    before, after = (_correct(result, epoch) for epoch in (result.kept_epoch, kept))
     return Patience(
         patience,
         stop.stop_epoch,
@@ -173,38 +163,38 @@ def _answer(found: RunResult, values: NDArray[np.float64], patience: int, stop: 
     )
 
 
-def _stops(found: RunResult, values: NDArray[np.float64], patiences: Sequence[int]) -> tuple[Stop, ...]:
-    """Replay patiences as Keras does, the kept epoch by the run's own rule."""
-    replayed, kept = early_stoppings(values, patiences), _kept_after(found, values)
+def _stops(result: RunResult, values: NDArray[np.float64], patiences: Sequence[int]) -> tuple[Stop, ...]:
+    """Replay patiences as Keras does, but with the run's own rule for which weights are kept."""
+    replayed, kept = early_stoppings(values, patiences), _kept_after(result, values)
     if kept is None:
         return replayed
     return tuple(Stop(at, int(kept[at - 1]) or None) if (at := stop.stop_epoch) else stop for stop in replayed)
 
 
-def _kept_after(found: RunResult, values: NDArray[np.float64]) -> NDArray[np.int64] | None:
-    """Return whose weights are kept after each epoch, 0 while none are; None where Keras itself restores the best."""
+def _kept_after(result: RunResult, values: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Return the epoch whose weights are kept after each epoch, 0 for none; None if Keras itself restores the best."""
     epochs = np.arange(1, len(values) + 1)
-    if not found.keeps_numbers:
-        return epochs if found.keeps_last else None
+    if not result.keeps_numbers:
+        return epochs if result.keeps_last else None
     keeps = are_numbers(values)
-    if not found.keeps_last:
+    if not result.keeps_last:
         lowest = np.minimum.accumulate(np.where(keeps, values, np.inf))
         keeps &= values < np.concatenate([[np.inf], lowest[:-1]])
     kept: NDArray[np.int64] = np.maximum.accumulate(np.where(keeps, epochs, 0))
     return kept
 
 
-def _correct(found: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
-    """Return which clips an epoch's weights classify right, None where its predictions were not logged."""
-    by_epoch = found.run.validation_by_epoch
+def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
+    """Return which clips an epoch's weights classify correctly, None if its predictions were not logged."""
+    by_epoch = result.run.validation_by_epoch
     if by_epoch is None or epoch is None or epoch > len(by_epoch.probabilities):
         return None
     return correct(by_epoch.probabilities[epoch - 1], by_epoch.labels, by_epoch.classes)
 
 
-def _epoch_seconds(found: RunResult) -> float | None:
-    seconds = found.run.curves.get("epoch_seconds")
-    return float(seconds.values.mean()) if seconds is not None and found.seconds is not None else None
+def _epoch_seconds(result: RunResult) -> float | None:
+    seconds = result.run.curves.get("epoch_seconds")
+    return float(seconds.values.mean()) if seconds is not None and result.seconds is not None else None
 
 
 def _instead(details: EarlyStopping) -> str:

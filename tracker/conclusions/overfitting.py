@@ -1,4 +1,4 @@
-"""Three separate facts of one run: its validation loss after the minimum, its gap, and whose weights were kept."""
+"""Whether a run overfits: its validation loss after the minimum, its generalisation gap, and which weights it kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 FEWEST_AFTER = 4
-"""Epochs after the minimum below which a rise is not told from a flutter."""
+"""Epochs after the minimum below which a rise cannot be separated from fluctuation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Overfitting(Details):
     ----------
     best_epoch, last_epoch, kept_epoch : int or None
     best_val_loss, last_val_loss : float or None
-        At the best and at the last epoch; None where not finite.
+        At the best and at the last epoch; None if not finite.
     best_loss, last_loss : float or None
         The training loss at these epochs.
     trend : bool or None
-        Whether validation loss was higher in the later half of the epochs after its minimum than in the earlier, by
-        more than it fluttered from epoch to epoch.
+        Whether validation loss was higher in the later half of the epochs after its minimum than in the earlier half,
+        by more than it fluctuated from epoch to epoch. None for too few epochs.
     gap : Gap or None
     """
 
@@ -81,78 +81,68 @@ class Overfitting(Details):
 
 
 def overfitting(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each run.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        `unknown` where no validation loss by epoch was logged.
-    """
+    """Conclude on each run; `unknown` if validation loss was not logged by epoch."""
     return tuple(_conclusion(study, run) for run in range(len(study.results)))
 
 
 def _conclusion(study: Study, run: int) -> Conclusion:
-    found, gap = study.results[run], _gap(study, run)
-    validation, training = found.curve(LOSS), found.curve(LOSS, "training")
-    if validation is None or found.best_epoch is None:
-        details = Overfitting(kept_epoch=found.kept_epoch, gap=gap)
-        return Conclusion("overfitting", "unknown", (found.run_id,), details)
+    result, gap = study.results[run], _gap(study, run)
+    validation, training = result.curve(LOSS), result.curve(LOSS, "training")
+    if validation is None or result.best_epoch is None:
+        details = Overfitting(kept_epoch=result.kept_epoch, gap=gap)
+        return Conclusion("overfitting", "unknown", (result.run_id,), details)
     last = int(validation.epochs[-1])
     details = Overfitting(
-        best_epoch=found.best_epoch,
+        best_epoch=result.best_epoch,
         last_epoch=last,
-        kept_epoch=found.kept_epoch,
-        best_val_loss=_value_at(validation, found.best_epoch),
+        kept_epoch=result.kept_epoch,
+        best_val_loss=_value_at(validation, result.best_epoch),
         last_val_loss=_value_at(validation, last),
-        best_loss=_value_at(training, found.best_epoch),
+        best_loss=_value_at(training, result.best_epoch),
         last_loss=_value_at(training, last),
-        trend=_trend(validation, found.best_epoch),
+        trend=_trend(validation, result.best_epoch),
         gap=gap,
     )
-    return Conclusion("overfitting", "exact", (found.run_id,), details, n=found.n)
+    return Conclusion("overfitting", "exact", (result.run_id,), details, n=result.n)
 
 
 def _value_at(curve: Curve | None, epoch: int) -> float | None:
-    """Return the value of a curve at an epoch; None where it has none or it is not finite."""
+    """Return the value of a curve at an epoch; None if it is missing or not finite."""
     if curve is None:
         return None
-    place = np.flatnonzero(curve.epochs == epoch)
-    return float(curve.values[place[0]]) if len(place) and are_numbers(curve.values[place[0]]) else None
+    at = curve.values[curve.epochs == epoch]
+    return float(at[0]) if len(at) and are_numbers(at[0]) else None
 
 
 def _trend(losses: Curve, best: int) -> bool | None:
-    """Tell whether a loss went up after its minimum; None for too few epochs, or one that is no number.
+    """Return whether a loss rose after its minimum; None for too few epochs, or if one isn't finite.
 
-    The minimum itself is left out: it is as low as it is by chance too.
+    The minimum itself is left out, because it is partly low by chance.
     """
     after = losses.values[losses.epochs > best]
     if len(after) < FEWEST_AFTER or not are_numbers(losses.values[losses.epochs >= best]).all():
         return None
     half = len(after) // 2
-    flutter = float(np.diff(after).std()) / math.sqrt(2)
-    return bool(after[-half:].mean() - after[:half].mean() > 2 * flutter * math.sqrt(2 / half))
+    fluctuation = float(np.diff(after).std()) / math.sqrt(2)
+    return bool(after[-half:].mean() - after[:half].mean() > 2 * fluctuation * math.sqrt(2 / half))
 
 
 def _gap(study: Study, run: int) -> Gap | None:
-    """Return the generalisation gap where training clips were judged with the kept weights."""
-    found = study.results[run]
-    n_train = count_tag(found.run, "tracker.training_clips")
-    right = count_correct(found.run.metrics.get("fit_accuracy"), n_train)
-    if right is None or not n_train or found.correct is None or not found.n:
+    """Return the generalisation gap if the kept weights were evaluated on the training clips."""
+    result = study.results[run]
+    n_train = count_tag(result.run, "tracker.training_clips")
+    correct = count_correct(result.run.metrics.get("fit_accuracy"), n_train)
+    if correct is None or not n_train or result.correct is None or not result.n:
         return None
-    fit, validation = right / n_train, found.correct / found.n
-    return Gap(fit - validation, _gap_interval(study, run, right, n_train), n_train, found.n)
+    fit, validation = correct / n_train, result.correct / result.n
+    return Gap(fit - validation, _gap_interval(study, run, correct, n_train), n_train, result.n)
 
 
-def _gap_interval(study: Study, run: int, right: int, n_train: int) -> Interval:
-    """Return Newcombe's interval; where validation clips share groups, the interval of their accuracy allows for it."""
-    found = study.results[run]
-    validation = (found.correct or 0) / (found.n or 1)
-    return newcombe(right / n_train, wilson(right, n_train), validation, study.accuracy_interval(run))
+def _gap_interval(study: Study, run: int, correct: int, n_train: int) -> Interval:
+    """Return Newcombe's interval, which allows for groups of validation clips."""
+    result = study.results[run]
+    validation = (result.correct or 0) / (result.n or 1)
+    return newcombe(correct / n_train, wilson(correct, n_train), validation, study.accuracy_interval(run))
 
 
 def _after_minimum(run: str, details: Overfitting) -> str:
@@ -180,16 +170,16 @@ def _after_minimum(run: str, details: Overfitting) -> str:
 
 
 def _kept_text(details: Overfitting) -> list[str]:
-    """Say whose weights were kept, and the gap with them."""
+    """Return which weights were kept, and the gap with them."""
     epoch, gap = details.kept_epoch, details.gap
     if gap is None:
         return [] if epoch is None else [f"Its kept weights are those of epoch {epoch}."]
     weights = "the kept weights" if epoch is None else f"the kept weights, those of epoch {epoch},"
     side = "more" if gap.estimate >= 0 else "less"
-    told = "can" if gap.interval[0] > 0 or gap.interval[1] < 0 else "cannot"
+    verb = "can" if gap.interval[0] > 0 or gap.interval[1] < 0 else "cannot"
     evidence = f"95 % interval {points_interval(gap.interval)} points"
     than = f"on its {gap.n_train} training clips than on the {gap.n_val} validation clips ({evidence})"
-    return [f"With {weights} it is {points(gap.estimate)} {side} accurate {than}, a gap that {told} be told from none."]
+    return [f"With {weights} it is {points(gap.estimate)} {side} accurate {than}, a gap that {verb} be told from none."]
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:

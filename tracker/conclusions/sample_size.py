@@ -1,4 +1,4 @@
-"""What differences a validation set can and cannot show."""
+"""Which differences between two models a validation set can show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tracker.wording import capitalised, count, percent, points, points_number, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.study.detectable import DetectableDifference
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -25,22 +24,23 @@ class SampleSize(Details):
     Parameters
     ----------
     one_clip : float
-        What one clip is as a difference of accuracy.
+        One clip as a difference of accuracy.
     n_groups : int
-        0 where no clips share one.
-    design_effect : float
-        How many clips count for one, where they share groups.
+        Groups that clips share; 0 for none.
+    design_effect : float, at least 1
+        How many clips are worth one independent clip, if they share groups.
     discordance : float or None
-        The mean share of clips that exactly one of two runs has right; None without two runs' predictions.
+        The mean fraction of clips that exactly one of two runs classifies correctly; None without predictions of two
+        runs.
     detectable : tuple of (float or None), length 2
-        The smallest true difference found four times in five: where one model is never worse on any clip, and where
-        they disagree as observed (or often). None where not even a difference of 1 is.
+        The smallest true difference with 80 % power: if one model is never worse on any clip, and if the two disagree
+        as observed, or often. None if not even a difference of 1 has it.
     clips_for_one : tuple of int, length 2
-        Clips that would show a true difference of `one_clip` as often, under the same two assumptions.
+        Clips that give a true difference of `one_clip` the same power, under the same two assumptions.
     best_correct : int or None
-        Clips that the best run has right.
+        Clips that the best run classifies correctly.
     ceiling_p : float or None
-        The p-value of a run that has all clips right against the best, at best; None where the best has all.
+        The smallest possible p-value of a run with every clip correct against the best; None if the best has them all.
     """
 
     one_clip: float = 0.0
@@ -69,17 +69,7 @@ class SampleSize(Details):
 
 
 def sample_sizes(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each set of clips, and on each number of clips that was logged without saying which.
-
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        None for runs whose number of validation clips was not logged.
-    """
+    """Conclude on each set of clips, and on each number of clips if the clips themselves were not logged."""
     return tuple(_conclusion(study, runs) for runs in _by_clips(study))
 
 
@@ -94,23 +84,23 @@ def _by_clips(study: Study) -> Iterator[Sequence[int]]:
 
 
 def _conclusion(study: Study, runs: Sequence[int]) -> Conclusion:
-    reach, best = study.detectable_difference(runs[0]), study.most_correct(runs)
+    detectable, best = study.detectable_difference(runs[0]), study.most_correct(runs)
     details = SampleSize(
-        one_clip=1 / reach.n,
+        one_clip=1 / detectable.n,
         n_groups=study.clip_set_of[runs[0]].n_groups,
-        design_effect=reach.design_effect,
-        discordance=reach.discordance,
-        detectable=reach.detectable(),
-        clips_for_one=reach.clips_for_one(),
+        design_effect=detectable.design_effect,
+        discordance=detectable.discordance,
+        detectable=detectable.detectable(),
+        clips_for_one=detectable.clips_for_one(),
         best_correct=best,
-        ceiling_p=_ceiling_p(reach, best),
+        ceiling_p=_ceiling_p(detectable.n, best),
     )
-    return Conclusion("sample_size", "exact", study.ids(runs), details, n=reach.n)
+    return Conclusion("sample_size", "exact", study.ids(runs), details, n=detectable.n)
 
 
-def _ceiling_p(reach: DetectableDifference, best: int | None) -> float | None:
-    """Return exact McNemar's p-value of all clips right against the best run."""
-    return None if best is None or best == reach.n else min(1.0, 2.0 ** (1 - (reach.n - best)))
+def _ceiling_p(n: int, best: int | None) -> float | None:
+    """Return exact McNemar's p-value of a run with every clip correct against the best run."""
+    return None if best is None or best == n else min(1.0, 2.0 ** (1 - (n - best)))
 
 
 def _detectable_text(details: SampleSize) -> str:

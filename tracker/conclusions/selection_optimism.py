@@ -1,4 +1,4 @@
-"""By how much the best of several runs flatters itself on the clips that it was chosen on; an estimate."""
+"""Selection bias: by how much the best run's accuracy is inflated because it was picked on the same clips."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 MOST_RUNS_BY_EPOCH = 50
-"""Above so many runs the choice of their epochs is not resampled."""
+"""Runs above which the selection of their best epochs is not resampled."""
 
 METHOD = Method("bootstrap over clips, selecting again in each resample")
 METHOD_GROUPS = Method("bootstrap over groups of clips, selecting again in each resample")
@@ -41,9 +41,9 @@ class SelectionOptimism(Details):
     best : str or None
         Id of the best run.
     runs : int
-        Runs chosen from.
+        Runs that it was picked from.
     over_epochs : bool
-        Whether the choice of each run's epoch on the same clips is counted too.
+        Whether the selection of each run's best epoch on the same clips is included.
     accuracy : float or None
         Of the best run on these clips.
     why : Obstacle or None
@@ -77,20 +77,13 @@ class SelectionOptimism(Details):
 
 
 def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each set of clips that several runs were judged on.
+    """Conclude on each set of clips with several runs' predictions.
 
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        One that is `unknown` where several runs are not ranked by accuracy or logged no predictions to resample.
+    One `unknown` conclusion if several runs have no predictions to resample, or are not ranked by accuracy.
     """
-    judged = [clips for clips in study.clip_sets if len(clips.with_predictions) > 1]
-    if judged and study.metric.is_accuracy:
-        return tuple(_conclusion(study, clips) for clips in judged)
+    several = [clips for clips in study.clip_sets if len(clips.with_predictions) > 1]
+    if several and study.metric.is_accuracy:
+        return tuple(_conclusion(study, clips) for clips in several)
     if len(study.results) < 2:
         return ()
     why = Obstacle.UNLOGGED_PREDICTIONS if study.metric.is_accuracy else Obstacle.OTHER_METRIC
@@ -99,9 +92,10 @@ def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
 
 
 def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
-    best = min(clips.with_predictions, key=lambda run: study.rank_of.get(run, len(study.results)))
-    seed, groups = study.random_seed(clips.with_predictions), clips.groups or None
-    by_epoch = _by_epoch(study, clips) if len(clips.with_predictions) <= MOST_RUNS_BY_EPOCH else None
+    runs = clips.with_predictions
+    best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
+    seed, groups = study.random_seed(runs), clips.groups or None
+    by_epoch = _by_epoch(study, clips) if len(runs) <= MOST_RUNS_BY_EPOCH else None
     optimism: Optimism
     if by_epoch is not None:
         optimism = optimism_of_best_epoch(*by_epoch, seed, groups)
@@ -111,10 +105,8 @@ def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
     return Conclusion(
         kind="selection_optimism",
         verdict="exact",
-        runs=study.ids(clips.with_predictions),
-        details=SelectionOptimism(
-            study.results[best].run_id, len(clips.with_predictions), by_epoch is not None, accuracy
-        ),
+        runs=study.ids(runs),
+        details=SelectionOptimism(study.results[best].run_id, len(runs), by_epoch is not None, accuracy),
         estimate=optimism.estimate,
         interval=optimism.interval,
         n=len(clips.clips),
@@ -123,35 +115,35 @@ def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
 
 
 def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.float64]]] | None:
-    """Return right or wrong and the log-loss of each run by epoch and clip; None where a run keeps no best epoch."""
-    right, losses = [], []
+    """Return correctness and log-loss of each run by epoch and clip; None if a run didn't select an epoch."""
+    correctness, losses = [], []
     for run in clips.with_predictions:
-        found = study.results[run]
-        predictions = found.run.validation_by_epoch
-        if predictions is None or found.keeps_last or not _of(clips, predictions):
+        result = study.results[run]
+        predictions = result.run.validation_by_epoch
+        if predictions is None or result.keeps_last or not _are_of(clips, predictions):
             return None
-        truth, probabilities = _truth(predictions), _that_could_be_kept(found, predictions)
+        truth, probabilities = _truth(predictions), _selectable(result, predictions)
         if truth is None or not len(probabilities) or not np.isfinite(probabilities).all():
             return None
-        right.append(correct(probabilities, predictions.labels, predictions.classes))
+        correctness.append(correct(probabilities, predictions.labels, predictions.classes))
         losses.append(log_losses(probabilities[:, np.arange(len(truth)), truth].astype(np.float64)))
-    return right, losses
+    return correctness, losses
 
 
-def _that_could_be_kept(found: RunResult, predictions: EpochPredictions) -> NDArray[np.float32]:
-    """Return the probabilities of the epochs whose weights may be kept: tracker keeps none that are no numbers."""
+def _selectable(result: RunResult, predictions: EpochPredictions) -> NDArray[np.float32]:
+    """Return the probabilities of the epochs that may be kept: tracker never keeps weights that predict NaN."""
     numbers = np.isfinite(predictions.probabilities).all(axis=(1, 2))
-    return predictions.probabilities[numbers] if found.keeps_numbers else predictions.probabilities
+    return predictions.probabilities[numbers] if result.keeps_numbers else predictions.probabilities
 
 
-def _of(clips: ClipSet, predictions: EpochPredictions) -> bool:
+def _are_of(clips: ClipSet, predictions: EpochPredictions) -> bool:
     return (
         predictions.clips == clips.clips and predictions.labels == clips.labels and len(predictions.probabilities) > 0
     )
 
 
 def _truth(predictions: EpochPredictions) -> NDArray[np.int64] | None:
-    """Return the column of each clip's label, None where one has none."""
+    """Return the column of each clip's label, None if a label has none."""
     columns = {name: column for column, name in enumerate(predictions.classes)}
     truth: Sequence[int | None] = [columns.get(label) for label in predictions.labels]
     return None if None in truth else np.array(truth, dtype=np.int64)

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 _LONGER = 2
-"""What a limit that was reached while improving is multiplied by."""
+"""Factor for a limit that was reached while improving."""
 
 _MOST_SENTENCES = 3
 """Runs that have a challenge each."""
 
 LAST_PART = 0.05
-"""A validation loss that is lowest within this last part of the epochs was still falling when they ended."""
+"""Fraction of the epochs: a validation loss that is lowest in this last part was still falling at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class UnderTraining(Details):
     ----------
     limit : int or None, epochs
     best_epoch : int or None
-        Of the lowest validation loss.
+        The epoch of the lowest validation loss.
     """
 
     limit: int | None = None
@@ -56,55 +56,40 @@ class UnderTraining(Details):
 
 
 def under_training(study: Study) -> tuple[Conclusion, ...]:
-    """Conclude on each run that ended at its limit while improving, and on those of which it cannot be known.
+    """Conclude on each run that ended at its limit while improving.
 
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    tuple of Conclusion
-        One for each run that ended so; at most one that is `unknown`, of all runs that did not log their limit, their
-        stop or their validation loss by epoch.
+    One `unknown` conclusion covers all runs that did not log their limit, stop or validation loss by epoch.
     """
-    found = tuple(
+    known = tuple(
         Conclusion("under_training", "exact", (run.run_id,), UnderTraining(run.limit, run.best_epoch))
         for run in study.results
         if still_improving(run)
     )
     unknown = tuple(run.run_id for run in study.results if None in (run.limit, run.stop_epoch, run.best_epoch))
-    return (*found, Conclusion("under_training", "unknown", unknown, UnderTraining())) if unknown else found
+    return (*known, Conclusion("under_training", "unknown", unknown, UnderTraining())) if unknown else known
 
 
-def still_improving(found: RunResult) -> bool:
-    """Tell whether a run reached its limit with its lowest validation loss in the last part of its epochs.
+def still_improving(result: RunResult) -> bool:
+    """Return whether a run reached its limit with its lowest validation loss in the last part of its epochs.
 
-    Parameters
-    ----------
-    found : RunResult
-
-    Returns
-    -------
-    bool
-        False too where limit, stop or best epoch are not known, or only one epoch was asked for.
+    False too if limit, stop or best epoch are not known, or the limit is a single epoch.
     """
-    if found.limit is None or found.stop_epoch is None or found.best_epoch is None or found.limit < 2:
+    if result.limit is None or result.stop_epoch is None or result.best_epoch is None or result.limit < 2:
         return False
-    last_part = max(1, math.ceil(LAST_PART * found.limit))
-    return found.stop_epoch >= found.limit and found.best_epoch > found.stop_epoch - last_part
+    last_part = max(1, math.ceil(LAST_PART * result.limit))
+    return result.stop_epoch >= result.limit and result.best_epoch > result.stop_epoch - last_part
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
-    """Give the best run a longer limit, if it is the one that reached it."""
+    """Give the best run a longer limit, if it reached its own while improving."""
     del conclusions
     run = study.index_of[conclusion.runs[0]]
-    found, seed = study.results[run], whole_seed(study.design.terms[run])
+    result, seed = study.results[run], whole_seed(study.design.terms[run])
     is_best = conclusion.verdict == "exact" and study.ranking[:1] == (run,)
-    if not is_best or seed is None or found.limit is None or not still_improving(found):
+    if not is_best or seed is None or result.limit is None or not still_improving(result):
         return []
-    why = f"a longer limit for run {found.number}, which was still improving"
-    return [PlannedRun(RunSpec(run, (("epochs", str(_LONGER * found.limit)),)), frozenset([seed]), why)]
+    why = f"a longer limit for run {result.number}, which was still improving"
+    return [PlannedRun(RunSpec(run, (("epochs", str(_LONGER * result.limit)),)), frozenset([seed]), why)]
 
 
 def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
