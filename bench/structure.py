@@ -4,7 +4,8 @@
 
 Reads `tracker/` and `models/` unless folders are named; `--rev` measures a commit instead of the working tree, and
 `--against` prints a second commit in a column before it. Lines are counted as they lie in the files. A body is what
-follows a function's docstring. Circles count every import, those under `TYPE_CHECKING` too.
+follows a function's docstring. Circles count every import, those under `TYPE_CHECKING` too; of a package's
+`__init__.py` only those that importing it runs, since a lazy door names all that it may open.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Module:
     name: str
     lines: int
     tree: ast.Module
+    is_package: bool
 
     @property
     def functions(self) -> list[Function]:
@@ -95,7 +97,7 @@ def measure(modules: Sequence[Module]) -> dict[str, str]:
 def dependencies(modules: Sequence[Module]) -> Graph:
     """Return which modules of the tree each module imports."""
     names = {module.name for module in modules}
-    return {module.name: set(_targets(module.tree, names)) - {module.name} for module in modules}
+    return {module.name: set(_targets(_dependencies(module), names)) - {module.name} for module in modules}
 
 
 def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
@@ -108,7 +110,7 @@ def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 def _module(root: Path, path: Path) -> Module:
     text = path.read_text()
     name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-    return Module(name, len(text.splitlines()), ast.parse(text))
+    return Module(name, len(text.splitlines()), ast.parse(text), is_package=path.name == "__init__.py")
 
 
 def _lines(node: ast.stmt) -> int:
@@ -136,9 +138,15 @@ def _names(tree: ast.AST) -> Iterator[str]:
             yield node.attr
 
 
-def _targets(tree: ast.Module, names: set[str]) -> Iterator[str]:
+def _dependencies(module: Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    if not module.is_package:
+        return _imports(module.tree)
+    return (node for node in module.tree.body if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def _targets(imports: Iterator[ast.Import | ast.ImportFrom], names: set[str]) -> Iterator[str]:
     """Yield the tree's modules that are imported: of ``from package import name`` the sub-module where there is one."""
-    for node in _imports(tree):
+    for node in imports:
         if isinstance(node, ast.Import):
             dotted = [alias.name for alias in node.names]
         else:

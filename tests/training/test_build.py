@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.training.conftest import data, plan
 
+from tests.training.sets import data, plan
 from tracker.errors import TrainingError
 from tracker.runs import Configuration
 from tracker.store.client import save_keras_model
