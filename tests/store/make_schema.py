@@ -1,8 +1,8 @@
-"""Write tracker/store/schema.sql: the empty store that the pinned MLflow makes, as SQL.
+"""Write tracker/store/schema.sql: the empty store that the oldest supported MLflow makes, as SQL.
 
     python tests/store/make_schema.py
 
-Run it when the pinned MLflow changes, and put the new revision into tracker/store/sqlite_state.py; the tests compare
+Run it with that MLflow when it changes, and put its version and revision into tracker/store/sqlite_state.py; the tests compare
 the file with a store made by MLflow.
 """
 

@@ -11,12 +11,13 @@ import pytest
 
 from bench.at_once import first_opens
 from tracker.errors import StoreError
-from tracker.store import GoneError, StoreState
+from tracker.store import GoneError, StoreState, sqlite_state
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
-from tracker.store.sqlite_state import make, reading, state_of
+from tracker.store.sqlite_state import make, newest_revision, reading, state_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -99,6 +100,66 @@ class TestOpenStore:
     @pytest.mark.parametrize("_attempt", range(2))
     def test_lets_eight_processes_make_it_at_the_same_time(self, tmp_path: Path, _attempt: int) -> None:
         assert first_opens(tmp_path, openers=8) == []
+
+
+@pytest.fixture
+def another_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make the installed MLflow another one than schema.sql is taken from, and its last schema but one supported."""
+    head = newest_revision()
+    before = sqlite_state._migrations()[head]
+    monkeypatch.setattr(sqlite_state, "SCHEMA_VERSION", "3.0.0")
+    monkeypatch.setattr(sqlite_state, "SCHEMA_REVISION", before)
+    cached = (newest_revision, sqlite_state._supported_revisions)
+    for function in cached:
+        function.cache_clear()
+    yield
+    for function in cached:
+        function.cache_clear()
+
+
+def made_before_the_last_migration(database: Path) -> None:
+    """Make a store with one experiment as the MLflow before the last change of the schema did."""
+    from alembic import command
+    from mlflow.store.db.utils import _get_alembic_config
+    from mlflow.store.tracking.dbmodels.initial_models import Base
+    from sqlalchemy import create_engine
+
+    url = f"sqlite:///{database}"
+    Base.metadata.create_all(create_engine(url))
+    command.upgrade(_get_alembic_config(url), sqlite_state.SCHEMA_REVISION)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("INSERT INTO experiments (experiment_id, name, lifecycle_stage) VALUES (7, 'old', 'active')")
+        connection.commit()
+
+
+@pytest.mark.usefixtures("another_mlflow")
+class TestOpenStoreWithAnotherMlflow:
+    def test_mlflow_itself_makes_the_store(self, location: Location, tmp_path: Path) -> None:
+        store = open_store(location)
+        assert state_of(tmp_path / "mlflow.db") is StoreState.READY
+        assert store.client.get_experiment("0").artifact_location == f"{tmp_path.as_uri()}/mlruns/0"
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith(("mlflow.db.", "."))]
+
+    def test_a_store_of_a_supported_schema_is_readable_then_migrated_and_a_copy_kept(
+        self, location: Location, tmp_path: Path
+    ) -> None:
+        database = tmp_path / "mlflow.db"
+        made_before_the_last_migration(database)
+        assert state_of(database) is StoreState.UPGRADABLE
+        sqlite_state.require_readable(database)
+        store = open_store(location)
+        assert state_of(database) is StoreState.READY
+        assert store.client.get_experiment_by_name("old").experiment_id == "7"
+        assert state_of(tmp_path / "mlflow.db.before-migration-1") is StoreState.UPGRADABLE
+
+    def test_a_store_of_a_schema_before_the_supported_ones_is_refused(self, location: Location, tmp_path: Path) -> None:
+        made_before_the_last_migration(tmp_path / "mlflow.db")
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '181f10493468'")
+            connection.commit()
+        abandon(tmp_path / "mlflow.db")
+        with pytest.raises(StoreError, match="made by an older MLflow"):
+            open_store(location)
 
 
 class TestEnsureExperiment:

@@ -14,7 +14,7 @@ import pytest
 from tests.store.make_schema import SCHEMA, dump
 from tracker.errors import StoreError
 from tracker.store import StoreState, UnreachableError
-from tracker.store.sqlite_state import MLFLOW_VERSION, REVISION, lacks, make, reading, require_ready, state_of
+from tracker.store.sqlite_state import SCHEMA_REVISION, SCHEMA_VERSION, lacks, make, reading, require_readable, state_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ class TestMake:
         assert parts(SCHEMA.read_text(encoding="utf-8")) == parts(dump(copy))
 
     def test_is_of_the_schema_of_the_installed_mlflow(self, made_by_mlflow: Path) -> None:
-        assert version("mlflow") == MLFLOW_VERSION
+        assert version("mlflow") == SCHEMA_VERSION
         assert state_of(made_by_mlflow) is StoreState.READY
 
     def test_has_the_default_experiment_where_clients_can_write_to_it(self, database: Path) -> None:
@@ -146,28 +146,28 @@ class TestStateOf:
         assert [path.name for path in database.parent.iterdir()] == ["mlflow.db"]
 
 
-class TestRequireReady:
+class TestRequireReadable:
     def test_takes_a_whole_store(self, database: Path) -> None:
-        require_ready(database)
+        require_readable(database)
 
     @pytest.mark.parametrize(
         ("statement", "said"),
         [
             (TO_OLDER, "older MLflow than 3.17.2: make a copy of it, then run `mlflow db upgrade"),
-            (TO_NEWER, "newer MLflow than 3.17.2.*newer tracker"),
+            (TO_NEWER, "newer MLflow than 3.17.2.*upgrade MLflow"),
             ("DELETE FROM alembic_version", "older MLflow"),
         ],
     )
     def test_names_the_version_and_the_way_out_in_one_line(self, database: Path, statement: str, said: str) -> None:
         change(database, statement)
         with pytest.raises(StoreError, match=said) as error:
-            require_ready(database)
+            require_readable(database)
         assert str(database) in str(error.value)
         assert "\n" not in str(error.value)
 
     def test_says_which_path_was_looked_at_and_who_makes_a_store(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="does not exist: `tracker run`") as error:
-            require_ready(tmp_path / "mlflow.db")
+            require_readable(tmp_path / "mlflow.db")
         assert str(tmp_path / "mlflow.db") in str(error.value)
 
 
@@ -213,7 +213,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_the_revision_is_the_one_in_the_schema() -> None:
-    assert f"'{REVISION}'" in SCHEMA.read_text(encoding="utf-8")
+    assert f"'{SCHEMA_REVISION}'" in SCHEMA.read_text(encoding="utf-8")
 
 
 class TestLacks:

@@ -63,7 +63,7 @@ def _repair(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterat
         reporter.log(f"the store {store.shown} is broken: {condition.damage or 'its making was broken off'}")
         reporter.log(f"moved aside to {store.set_aside()}: what only that store had is still there")
         yield from _rebuild(store, kept, reporter)
-    elif condition.state is StoreState.READY:
+    elif condition.state in {StoreState.READY, StoreState.UPGRADABLE}:
         yield from _complete(store, kept, reporter, moved=bool(condition.moved))
     elif condition.state in {StoreState.ABSENT, StoreState.EMPTY} and any(journal.delivery for journal in kept):
         reporter.log(f"the store {store.shown} is gone")

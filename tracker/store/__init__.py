@@ -91,6 +91,8 @@ class StoreState(Enum):
     READY = "ready"
     ABSENT = "absent"
     EMPTY = "empty"
+    UPGRADABLE = "upgradable"
+    """Made by an earlier MLflow that tracker supports: readable as it is, migrated before the first upload."""
     OLDER = "older"
     NEWER = "newer"
     HALF_MADE = "half-made"

@@ -11,6 +11,8 @@ import logging
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -21,11 +23,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.atomic_files import replace_path
 from tracker.errors import StoreError
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import BusyError, GoneError, StoreState, UnreachableError, now_ms
 from tracker.store.location import found_below, written_to
-from tracker.store.sqlite_state import MAKING_S, make, making_lock, refusal, state_of
+from tracker.store.sqlite_state import MAKING_S, copy_database, has_own_schema, make, making_lock, refusal, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +68,9 @@ from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
 from mlflow.utils.rest_utils import http_request  # noqa: E402
 from requests import HTTPError, RequestException  # noqa: E402
 
+for _name in ("mlflow", "alembic"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)  # errors are raised, and printed once
+
 __all__ = [
     "Dataset",
     "DatasetInput",
@@ -92,8 +98,6 @@ def client_of(location: Location) -> MlflowClient:
     StoreError
         If the store cannot be opened; `UnreachableError` if the server does not answer.
     """
-    for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once
     with one_line_errors(f"cannot open the store {location.shown}"):
         if location.database:
             return _database_client(location.uri)
@@ -180,6 +184,7 @@ _RUN = re.compile("[0-9a-f]{32}")
 """A run's id, by which its folder is called."""
 
 _NOTHING = {StoreState.ABSENT, StoreState.EMPTY}
+_TO_PREPARE = _NOTHING | {StoreState.UPGRADABLE}
 _UNFINISHED = {StoreState.EMPTY, StoreState.HALF_MADE, StoreState.OLDER}
 """What a store looks like while MLflow makes it, version by version."""
 
@@ -271,7 +276,7 @@ class Store:
 
 
 def open_store(location: Location, clock: Clock = now_ms) -> Store:
-    """Open a store to write to; make it first if it is a SQLite file that is not there.
+    """Open a store to write to; create it first if it is a SQLite file that is missing, or migrate it.
 
     Parameters
     ----------
@@ -288,8 +293,8 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
     """
     if location.database:
         state = _settled_state(location.database)
-        if state in _NOTHING:
-            state = _made(location.database, location.artifacts, clock)
+        if state in _TO_PREPARE:
+            state = _prepared(location.database, location.artifacts, clock)
         if state is not StoreState.READY:
             raise StoreError(refusal(location.database, state))
     return Store(location, client_of(location))
@@ -300,19 +305,45 @@ def _have_runs_in_common(folder: Path, other: Path) -> bool:
     return any(_RUN.fullmatch(run.name) and (other / run.name).exists() for run in folder.iterdir())
 
 
-def _made(database: Path, artifacts: str, clock: Clock) -> StoreState:
-    """Make a store unless another process was faster, and return its state; two that make it would break it."""
+def _prepared(database: Path, artifacts: str, clock: Clock) -> StoreState:
+    """Create or migrate a store unless another process was faster, and return its state; two at once would break it."""
     lock = making_lock(database)
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         with lock:
-            if state_of(database) in _NOTHING:
-                make(database, artifacts, clock())
             state = state_of(database)
-        Path(lock.lock_file).unlink(missing_ok=True)  # whoever still waits for it finds the store made
+            if state in _NOTHING:
+                _make(database, artifacts, clock)
+            elif state is StoreState.UPGRADABLE:
+                _migrate(database)
+            state = state_of(database)
+        Path(lock.lock_file).unlink(missing_ok=True)  # a process that still waits for it finds the store made
     except (OSError, sqlite3.Error) as error:
         raise UnreachableError(f"cannot make a store at {database}: {error}") from error
     return state
+
+
+def _make(database: Path, artifacts: str, clock: Clock) -> None:
+    """Create an empty store; by MLflow itself, in 4 s, if its schema isn't the one that tracker knows."""
+    if has_own_schema():
+        make(database, artifacts, clock())
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    def write(path: Path) -> None:
+        SqlAlchemyStore(f"sqlite:///{path}", artifacts)
+
+    replace_path(database, write)
+
+
+def _migrate(database: Path) -> None:
+    """Have MLflow migrate a store to its own schema, and keep a copy of the store as it was."""
+    copy_database(database, "before-migration")
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{database}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        last_line = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise StoreError(f"MLflow {version('mlflow')} cannot migrate the store {database}: {last_line}")
 
 
 def _settled_state(database: Path) -> StoreState:

@@ -139,6 +139,12 @@ class MlflowStore:
 
     def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:
         """Run MLflow's UI."""
+        from tracker.store.sqlite_state import state_of
+
+        if self.location.database and state_of(self.location.database) is StoreState.UPGRADABLE:
+            from tracker.store.client import open_store
+
+            open_store(self.location)  # MLflow's server would migrate it too, but without a lock
         from tracker.store.ui import serving
 
         return serving(self.location, port)

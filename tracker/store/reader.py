@@ -15,7 +15,7 @@ from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName
 from tracker.store.experiment import Fetch, Record, assemble, curves_by_run, unknown_experiment
 from tracker.store.location import fetch_from
-from tracker.store.sqlite_state import reading, require_ready
+from tracker.store.sqlite_state import reading, require_readable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def run_names(database: Path) -> tuple[RunName, ...]:
 
 
 def _read_database(location: Location, database: Path, name: str, by_epoch: int) -> Experiment:
-    require_ready(database)
+    require_readable(database)
     with reading(database) as connection:
         found = connection.execute(
             "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'", (name,)

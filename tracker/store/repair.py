@@ -11,15 +11,24 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.atomic_files import copy_path, replace_path
+from tracker.atomic_files import copy_path
 from tracker.errors import StoreError
 from tracker.store import ArtifactPath, BrokenError, Condition, StoreState
 from tracker.store.location import find_folder, found_below, within, written_to
-from tracker.store.sqlite_state import BUSY_S, lacks, making_lock, reading, refusal, require_ready, state_of
+from tracker.store.sqlite_state import (
+    BUSY_S,
+    copy_database,
+    free_path,
+    lacks,
+    making_lock,
+    reading,
+    refusal,
+    require_readable,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +74,7 @@ def examine(location: Location) -> Condition:
 
 def _examined(database: Path) -> Condition:
     state = state_of(database)
-    if state is not StoreState.READY:
+    if state not in {StoreState.READY, StoreState.UPGRADABLE}:
         return Condition(state, refusal=refusal(database, state))
     with reading(database) as connection:
         damage = _damage(connection)
@@ -97,7 +106,7 @@ def set_aside(location: Location) -> Path:
         with making_lock(database):
             if not examine(location).broken:
                 raise StoreError(f"the store {database} is not broken: it stays where it is")
-            aside = _free(database, "broken")
+            aside = free_path(database, "broken")
             for ending in _BESIDE:
                 if (part := Path(f"{database}{ending}")).exists():
                     part.rename(f"{aside}{ending}")
@@ -124,12 +133,12 @@ def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]
         If the store is not ready, or cannot be written to.
     """
     database = _database(location)
-    require_ready(database)
+    require_readable(database)
     try:
         with closing(sqlite3.connect(database, timeout=BUSY_S, isolation_level=None)) as store:
             store.execute("BEGIN IMMEDIATE")  # nobody else writes, or moves it: it is not broken
             moved = tuple(_moved(store, database.parent))
-            copy = _copied(database) if moved else None
+            copy = copy_database(database, "before-repair") if moved else None
             for place in moved:
                 statement = f"UPDATE {place.table} SET {place.column} = ? WHERE rowid = ?"  # noqa: S608 -- _COLUMNS only
                 store.execute(statement, (place.new, place.row))
@@ -232,21 +241,3 @@ def _rebased(path: Path, bases: Sequence[tuple[Path, Path]], folder: Path) -> Pa
 
 def _as_written(old: str, new: Path) -> str:
     return new.as_uri() if "://" in old else str(new)
-
-
-def _copied(database: Path) -> Path:
-    """Copy a database, whole or not at all."""
-    copy = _free(database, "before-repair")
-
-    def back_up(temporary: Path) -> None:
-        with reading(database) as source, closing(sqlite3.connect(temporary)) as target:
-            source.backup(target)
-
-    replace_path(copy, back_up)
-    return copy
-
-
-def _free(database: Path, word: str) -> Path:
-    """Return a name beside a database that nothing has."""
-    names = (database.with_name(f"{database.name}.{word}-{number}") for number in count(1))
-    return next(path for path in names if not path.exists())

@@ -1,16 +1,21 @@
-"""What state a SQLite store is in, told in milliseconds and without MLflow; and an empty one made from scratch.
+"""The state of a SQLite store, found in milliseconds and without MLflow; and an empty one created from scratch.
 
-MLflow migrates a store of an older version as soon as it opens it, and leaves a new one broken for ever where two
-processes make it at the same time. So a store is looked at read-only before MLflow may have it, and a new one is
-written whole, from the SQL in ``schema.sql``, and moved into place.
+MLflow migrates a store of an older version as soon as it opens it, and breaks a new one for ever if two processes
+create it at the same time. So a store is examined read-only before MLflow may have it, and a new one is written aside
+under a lock and moved into place: from the SQL in ``schema.sql`` if the installed MLflow is the version that it was
+taken from, which takes 10 ms, else by MLflow itself.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing, contextmanager
+from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +28,11 @@ from tracker.store import BrokenError, BusyError, StoreState, UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MLFLOW_VERSION = "3.17.2"
-REVISION = "dc11669786a5"
-"""Alembic's name for the schema of that version."""
+SCHEMA_VERSION = "3.17.2"
+"""MLflow that ``schema.sql`` is taken from: the oldest that tracker supports."""
+
+SCHEMA_REVISION = "dc11669786a5"
+"""Alembic's name for that schema."""
 
 BUSY_S = 20.0
 """Seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other."""
@@ -36,25 +43,29 @@ _PRIMARY = 0xFF
 _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file."""
 
+_REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *["\'](\w+)["\']', re.MULTILINE)
+"""In a script of Alembic's; the first one has ``down_revision = None``."""
+
 MAKING_S = 60.0
 """Longest wait for another program that is making the store."""
 
 
 def state_of(database: Path) -> StoreState:
-    """Tell the state of a SQLite store without changing it.
+    """Return the state of a SQLite store without changing it.
 
     Returns
     -------
     StoreState
-        READY: of the schema that is known; ABSENT: no such file; EMPTY: a file of no bytes; OLDER and NEWER: made by
-        another version of MLflow; HALF_MADE: its making was interrupted, or goes on right now; FOREIGN: no store.
+        READY: of the installed MLflow's schema; ABSENT: no such file; EMPTY: a file of no bytes; UPGRADABLE, OLDER
+        and NEWER: made by another version of MLflow; HALF_MADE: its creation was interrupted, or goes on right now;
+        FOREIGN: not a store.
 
     Raises
     ------
     UnreachableError
-        If the file stays locked or cannot be read now.
+        If the file stays locked or can't be read now.
     BrokenError
-        If it is no SQLite file or damaged.
+        If it isn't a SQLite file, or is damaged.
     """
     try:
         if not database.exists():
@@ -74,23 +85,19 @@ def _state_within(connection: sqlite3.Connection) -> StoreState:
     if tables and not tables & {"alembic_version", "experiments"}:
         return StoreState.FOREIGN
     revision = _revision(connection, tables)
-    if revision == REVISION:
+    if revision == newest_revision():
         return StoreState.READY
     if "experiments" not in tables or not connection.execute("SELECT count(*) FROM experiments").fetchone()[0]:
         return StoreState.HALF_MADE  # making a store ends with its first experiment
-    return StoreState.OLDER if revision is None or _known(revision) else StoreState.NEWER
+    if revision in _supported_revisions():
+        return StoreState.UPGRADABLE
+    return StoreState.OLDER if revision is None or revision in _migrations() else StoreState.NEWER
 
 
-def require_ready(database: Path) -> None:
-    """See that a store can be read as it is.
-
-    Raises
-    ------
-    StoreError
-        If there is none or it is in any other state; the message says what to do.
-    """
+def require_readable(database: Path) -> None:
+    """Raise `StoreError`, with what to do, if a store can't be read as it is."""
     state = state_of(database)
-    if state is not StoreState.READY:
+    if state not in {StoreState.READY, StoreState.UPGRADABLE}:
         raise StoreError(refusal(database, state))
 
 
@@ -103,11 +110,14 @@ def refusal(database: Path, state: StoreState) -> str:
             why = "is an empty file: `tracker run` turns it into a store"
         case StoreState.OLDER:
             upgrade = f"mlflow db upgrade 'sqlite:///{database}'"
-            why = f"was made by an older MLflow than {MLFLOW_VERSION}: make a copy of it, then run `{upgrade}`"
+            why = f"was made by an older MLflow than {SCHEMA_VERSION}: make a copy of it, then run `{upgrade}`"
         case StoreState.NEWER:
             why = (
-                f"was made by a newer MLflow than {MLFLOW_VERSION}: use a newer tracker, or give another --tracking-uri"
+                f"was made by a newer MLflow than {version('mlflow')}, which is installed: upgrade MLflow, or give "
+                "another --tracking-uri"
             )
+        case StoreState.UPGRADABLE:
+            why = f"was made by an earlier MLflow than {version('mlflow')}: `tracker run` or `tracker sync` migrates it"
         case StoreState.HALF_MADE:
             why = (
                 "was only partly created and holds no run: `tracker repair` sets it aside and creates it again, unless "
@@ -125,9 +135,9 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
     Raises
     ------
     UnreachableError
-        If the file stays locked or cannot be read now.
+        If the file stays locked or can't be read now.
     BrokenError
-        If it is no SQLite file, damaged, or lacks what is asked for.
+        If it isn't a SQLite file, is damaged, or lacks what is asked for.
     """
     try:
         with closing(_open_read_only(database)) as connection:
@@ -175,12 +185,41 @@ def _revision(connection: sqlite3.Connection, tables: set[str]) -> str | None:
     return row[0] if row else None
 
 
-def _known(revision: str) -> bool:
-    """Whether the installed MLflow has a migration of that name; finding it does not import MLflow."""
+def has_own_schema() -> bool:
+    """Return whether the installed MLflow is the one that ``schema.sql`` is taken from."""
+    return version("mlflow") == SCHEMA_VERSION
+
+
+@cache
+def newest_revision() -> str:
+    """Return Alembic's name for the schema of the installed MLflow."""
+    if has_own_schema():
+        return SCHEMA_REVISION
+    migrations = _migrations()
+    newest = migrations.keys() - set(migrations.values())
+    return newest.pop() if len(newest) == 1 else SCHEMA_REVISION
+
+
+@cache
+def _supported_revisions() -> frozenset[str]:
+    """Return the schemas from `SCHEMA_REVISION` up to the one before the installed MLflow's."""
+    migrations, revision = _migrations(), newest_revision()
+    supported = set()
+    while revision != SCHEMA_REVISION and (earlier := migrations.get(revision)):
+        supported.add(earlier)
+        revision = earlier
+    return frozenset(supported) if revision == SCHEMA_REVISION else frozenset()
+
+
+@cache
+def _migrations() -> dict[str, str | None]:
+    """Return the installed MLflow's migrations, each with the one before it; MLflow itself is not imported."""
     mlflow = find_spec("mlflow")
     folders = mlflow.submodule_search_locations if mlflow else None
-    versions = Path(folders[0], "store", "db_migrations", "versions") if folders else Path()
-    return any(path.name.startswith(f"{revision}_") for path in versions.glob("*.py"))
+    scripts = Path(folders[0], "store", "db_migrations", "versions").glob("*.py") if folders else ()
+    texts = (script.read_text("utf-8") for script in scripts)
+    found = (dict(_REVISION.findall(text)) for text in texts)
+    return {names["revision"]: names.get("down_revision") for names in found if "revision" in names}
 
 
 def making_lock(database: Path) -> FileLock:
@@ -189,7 +228,7 @@ def making_lock(database: Path) -> FileLock:
 
 
 def make(database: Path, artifacts: str, now: int) -> None:
-    """Write an empty store, whole or not at all.
+    """Create an empty store of `SCHEMA_REVISION`, complete or not at all.
 
     Parameters
     ----------
@@ -217,8 +256,28 @@ def make(database: Path, artifacts: str, now: int) -> None:
     replace_path(database, write)
 
 
+def copy_database(database: Path, word: str) -> Path:
+    """Copy a database, complete or not at all, and return the copy's path."""
+    copy = free_path(database, word)
+
+    def back_up(path: Path) -> None:
+        with reading(database) as source, closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+
+    replace_path(copy, back_up)
+    return copy
+
+
+def free_path(database: Path, word: str) -> Path:
+    """Return a path beside a database that nothing has yet."""
+    paths = (database.with_name(f"{database.name}.{word}-{number}") for number in count(1))
+    return next(path for path in paths if not path.exists())
+
+
 def lacks(connection: sqlite3.Connection) -> list[str]:
-    """Return the tables and columns that a store of the known schema must have and that are not there, sorted."""
+    """Return the tables and columns that a store of `SCHEMA_REVISION` lacks, sorted; none of one of another schema."""
+    if _revision(connection, {"alembic_version"}) != SCHEMA_REVISION:
+        return []
     with closing(sqlite3.connect(":memory:")) as whole:
         whole.executescript(_statements())
         return sorted(_columns(whole) - _columns(connection))

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.request import ProxyHandler, build_opener
 
 from tracker.errors import StoreError
-from tracker.store.sqlite_state import require_ready
+from tracker.store.sqlite_state import require_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def ui_command(location: Location, host: str = HOST, port: int = PORT) -> tuple[
     """
     if not location.database:
         raise StoreError(f"the store is a tracking server and has its UI at {location.shown}: open that in a browser")
-    require_ready(location.database)
+    require_readable(location.database)
     argv = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
     argv += ["--default-artifact-root", location.artifacts, "--artifacts-destination", location.artifacts]
     argv += ["--host", host, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level warning"]
