@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
-from tracker.report.limits import challenges, limits
-from tracker.report.methods import methods, versions
 from tracker.report.model import Accuracy, Note, Report, RunEntry, Section
+from tracker.report.overview import challenges, limits, methods, summary, versions
 from tracker.report.select_runs import chosen
-from tracker.report.summary import summary
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.options import OFF, Design, as_number
 from tracker.study.run_results import primary_metric

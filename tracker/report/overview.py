@@ -1,6 +1,6 @@
-"""What this data cannot tell, in sentences: clips, seeds, options that changed together, what was not logged.
+"""What the report says about all conclusions together: summary, limits, challenges, methods.
 
-What the runs show went wrong, in sentences.
+Each kind of conclusion contributes its own sentences; those about the experiment as a whole stand here.
 """
 
 from __future__ import annotations
@@ -8,34 +8,42 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tracker import __version__
 from tracker.conclusions import kinds, of_kind
+from tracker.conclusions.best_run import BestRun
+from tracker.conclusions.overfitting import Overfitting
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.metrics import lower_is_better
-from tracker.wording import capitalised, count, listing
+from tracker.wording import capitalised, count, listing, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.conclusion import Conclusion, Kind, KindName
     from tracker.report.model import Excluded
     from tracker.runs import Run
     from tracker.study.study import Study
     from tracker.wording import Wording
 
+MOST_HEADLINES = 5
+
+
+def summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
+    """Return the conclusions that the report opens with, given all of them: at most five, in the report's order."""
+    focus, position = _focus(conclusions), {c.id: index for index, c in enumerate(conclusions)}
+    ranked = sorted((kind for kind in kinds() if kind.headline_rank), key=lambda kind: kind.headline_rank)
+    headlines = [headline for kind in ranked for headline in kind.headlines(of_kind(conclusions, kind), focus)]
+    return tuple(sorted(headlines[:MOST_HEADLINES], key=lambda c: position[c.id]))
+
+
+def _focus(conclusions: Sequence[Conclusion]) -> str | None:
+    """Return the run that the summary is about: the best one, else the first whose curve is known."""
+    known = (c for c in conclusions if isinstance(c.details, BestRun | Overfitting) and c.verdict != "unknown")
+    return next((c.runs[0] for c in known), None)
+
 
 def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:
-    """Say what an experiment's runs cannot tell.
-
-    Parameters
-    ----------
-    study : Study
-    conclusions : sequence of Conclusion
-    wording : Wording
-
-    Returns
-    -------
-    tuple of str
-    """
+    """Return what an experiment's runs cannot show, as sentences."""
     return (
         *(
             sentence
@@ -50,7 +58,7 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
 
 
 def _metric(study: Study, wording: Wording) -> Iterator[str]:
-    """Say what the primary metric cannot bear: nobody logged it, it is no share of clips, its name tells no better."""
+    """Yield the limits of the primary metric: not logged, no fraction of clips, or of unknown direction."""
     metric = study.metric
     if not study.ranking:
         others = _logged_instead(study)
@@ -70,18 +78,18 @@ def _metric(study: Study, wording: Wording) -> Iterator[str]:
 
 
 _MOST_NAMED = 6
-"""Metrics that are named where the one asked for is not there."""
+"""Metrics that are named if the primary one was not logged."""
 
 
 def _logged_instead(study: Study) -> list[str]:
-    """Return the names of metrics that runs did log, first those of which the name says what is better."""
-    names = {name for found in study.results for name in (*found.run.metrics, *found.run.curves)}
+    """Return the names of metrics that were logged, those of known direction first."""
+    names = {name for result in study.results for name in (*result.run.metrics, *result.run.curves)}
     return sorted(names, key=lambda name: (lower_is_better(name) is None, name))[:_MOST_NAMED]
 
 
 def _kept(study: Study, wording: Wording) -> Iterator[str]:
-    """Say of which runs it is not known whose epoch's weights they kept."""
-    silent = [run for run, found in enumerate(study.results) if found.best_epoch and not found.kept_epoch]
+    """Yield which runs did not log the epoch whose weights they kept."""
+    silent = [run for run, result in enumerate(study.results) if result.best_epoch and not result.kept_epoch]
     if silent:
         yield (
             f"{_who(study, silent, wording)} did not log which epoch's weights were kept: results are those of the "
@@ -111,7 +119,9 @@ def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
 
 
 def _selection(study: Study) -> Iterator[str]:
-    tested = any("test" in re.findall(r"[a-z]+", name.lower()) for found in study.results for name in found.run.metrics)
+    tested = any(
+        "test" in re.findall(r"[a-z]+", name.lower()) for result in study.results for name in result.run.metrics
+    )
     if len(study.ranking) > 1 and not tested:
         what = "accuracy" if study.metric.is_accuracy else study.metric.name
         yield f"No run was judged on test clips: the best was chosen on the clips that its {what} is said of."
@@ -128,21 +138,7 @@ _ENDS = (
 def challenges(
     conclusions: Sequence[Conclusion], excluded: Sequence[Excluded], runs: Sequence[Run], wording: Wording
 ) -> tuple[str, ...]:
-    """Say what the runs show went wrong.
-
-    Parameters
-    ----------
-    conclusions : sequence of Conclusion
-    excluded : sequence of Excluded
-        The runs that are left out.
-    runs : sequence of Run
-        All runs.
-    wording : Wording
-
-    Returns
-    -------
-    tuple of str
-    """
+    """Return what went wrong in the runs, as sentences, given the excluded ones and all of them."""
     return (
         *_left_out(excluded, runs),
         *_unsent(runs, wording),
@@ -155,8 +151,8 @@ def _left_out(excluded: Sequence[Excluded], runs: Sequence[Run]) -> Iterator[str
     for word, one, several in _ENDS:
         number = sum(status[left.run_id] == word for left in excluded)
         if number:
-            said = f"{one} and is" if number == 1 else f"{several} and are"
-            yield f"{capitalised(count(number, 'run'))} {said} left out of all comparisons."
+            ended = f"{one} and is" if number == 1 else f"{several} and are"
+            yield f"{capitalised(count(number, 'run'))} {ended} left out of all comparisons."
 
 
 def _unsent(runs: Sequence[Run], wording: Wording) -> Iterator[str]:
@@ -165,3 +161,56 @@ def _unsent(runs: Sequence[Run], wording: Wording) -> Iterator[str]:
         verb = "is" if len(waiting) == 1 else "are"
         named = capitalised(wording.runs(waiting))
         yield f"{named} {verb} not yet in the store, or not whole: tracker sync sends what is not."
+
+
+_CORRECTED: tuple[KindName, ...] = ("run_difference", "option_effect", "best_run")
+"""Kinds whose tests are corrected for multiple comparisons: their methods come first."""
+
+
+def methods(study: Study, conclusions: Sequence[Conclusion]) -> tuple[str, ...]:
+    """Return how the conclusions were computed, in sentences with their sources; only what was used."""
+    if not study.results:
+        return ()
+    ordered = kinds(*_CORRECTED, "early_stopping")
+    corrected, others = ordered[: len(_CORRECTED)], ordered[len(_CORRECTED) :]
+    return (
+        *_accuracy(study),
+        *_sources(ordered, conclusions),
+        *(sentence for kind in corrected for sentence in kind.methods(study, of_kind(conclusions, kind))),
+        _equivalence(study),
+        *(sentence for kind in others for sentence in kind.methods(study, of_kind(conclusions, kind))),
+    )
+
+
+def _equivalence(study: Study) -> str:
+    return (
+        f"Equivalent means that the 90 % interval lies strictly inside ±{points(study.margin)}: each time a 5 % "
+        "statement of its own, not corrected."
+    )
+
+
+def versions(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
+    """Return the versions that wrote the report and logged its runs, each with what it is a version of."""
+    logged = sorted({run.tags[tag] for run in runs if (tag := "tracker.version") in run.tags})
+    commits = sorted({run.commit[:12] for run in runs if run.commit})
+    return (
+        ("tracker, this report", __version__),
+        *([("tracker, the runs", ", ".join(logged))] if logged else []),
+        *([("git commits of the runs", ", ".join(commits))] if commits else []),
+    )
+
+
+def _accuracy(study: Study) -> Iterator[str]:
+    if any(result.correct is not None for result in study.results):
+        yield "Accuracies have Wilson's 95 % interval (doi:10.1080/01621459.1927.10502953)."
+    if any(clips.groups for clips in study.clip_sets):
+        yield (
+            "Where clips share groups, it is Wilson's at the number of clips over the design effect, with Student's "
+            "quantile (doi:10.1093/jssam/smv024)."
+        )
+
+
+def _sources(ordered: Sequence[Kind], conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    """Yield the sources of the methods that were used."""
+    used = {method for conclusion in conclusions for method in (conclusion.method, *conclusion.details.methods)}
+    yield from (method.source for kind in ordered for method in kind.tests if method in used)
