@@ -56,7 +56,7 @@ export TRACKER_CACHE="$work/cache"
 tracker="$work/venv/bin/tracker"
 "$tracker" --help | grep -q 'tracker report'
 "$work/venv/bin/python" -m tracker --help | grep -q 'report'
-"$tracker" run --help | grep -q -- '--depth'
+"$tracker" run --model mine --help | grep -q -- '--depth'
 "$tracker" data demo set --artists 2 --clips 2 --seconds 4
 "$tracker" run --data set/manifest.csv --epochs 2 --validation-fraction 0.5 >run-id
 "$tracker" run --data set/manifest.csv --epochs 2 --validation-fraction 0.5 --model mine --depth 1 >mine-id

@@ -329,7 +329,7 @@ class TestARun:
         flipped.write_bytes(flipped.read_bytes()[:-100] + bytes(100))
         result = tracker("run", "--data", genres, *QUICK, "--offline")
         warnings = [line for line in result.err.splitlines() if line.startswith("warning: ")]
-        assert warnings == [f"warning: damaged features found in {cut.parent} and made anew: 2"]
+        assert warnings == [f"warning: damaged features in {cut.parent} were computed again: 2"]
         one, other = (journal.epochs for journal in journals(Path(".tracker")))
         assert [epoch.metrics["val_loss"] for epoch in one.values()] == [
             epoch.metrics["val_loss"] for epoch in other.values()

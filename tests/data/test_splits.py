@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import csv
 import dataclasses
 import io
@@ -6,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tracker.data.dataset import Clip, Dataset, read_dataset
-from tracker.data.splits import Split, cut_groups, divide, fingerprint, manifest_text
+from tracker.data.splits import Split, cut_groups, divide, fingerprint, folds_of, manifest_text
 from tracker.errors import DataError
 from tracker.runs import Fold, SplitPlan
 
@@ -78,10 +80,14 @@ class TestDivide:
             (with_splits("train", "validation", None, "train"), SplitPlan(), r"1 of 4 clips have no split .* 2\.wav"),
             (with_splits(*["train"] * 4), SplitPlan(), "no clip is in validation"),
             (with_splits(*["validation"] * 4), SplitPlan(), "no clip is in training"),
-            (with_splits("train", "validation", "train", "test"), SplitPlan(), "class 'b' is held out whole"),
-            (with_splits("train", "train", "test"), SplitPlan(test_fraction=0.2), "leave out the test fraction"),
-            (with_splits("train", "train", "test"), SplitPlan(fold=Fold(1, 2)), "leave out the fold"),
-            (with_splits(*[None] * 4, folds=(1, 2, 1, 2)), SplitPlan(fold=Fold(1, 2)), "class 'a' is held out whole"),
+            (with_splits("train", "validation", "train", "test"), SplitPlan(), "all clips of class 'b' are held out"),
+            (with_splits("train", "train", "test"), SplitPlan(test_fraction=0.2), "drop --test-fraction"),
+            (with_splits("train", "train", "test"), SplitPlan(fold=Fold(1, 2)), "drop --fold"),
+            (
+                with_splits(*[None] * 4, folds=(1, 2, 1, 2)),
+                SplitPlan(fold=Fold(1, 2)),
+                "all clips of class 'a' are held out",
+            ),
         ],
     )
     def test_refuses_what_a_manifest_cannot_mean(self, dataset, plan, message):
@@ -131,3 +137,46 @@ class TestCutGroups:
 
     def test_finds_none_in_a_division_by_group(self):
         assert cut_groups(divide(GROUPED, SplitPlan())) == ()
+
+
+def numbered_clips(count: int, fold: int | None = None) -> list[Clip]:
+    return [Clip(f"{i:02}.wav", Path("x.wav"), "ab"[i % 2], f"g{i // 4}", None, fold) for i in range(count)]
+
+
+class TestFoldsOf:
+    def test_holds_each_clip_out_once_and_keeps_groups_whole(self):
+        folds = folds_of(numbered_clips(24), Fold(1, 3), seed=0)
+        assert sorted(folds) == [clip.path for clip in numbered_clips(24)]
+        assert set(folds.values()) == {1, 2, 3}
+        assert all(len({folds[f"{i:02}.wav"] for i in range(g, g + 4)}) == 1 for g in range(0, 24, 4))
+
+    def test_is_the_same_whichever_of_the_folds_is_asked_for(self):
+        assert folds_of(numbered_clips(24), Fold(1, 3), seed=0) == folds_of(numbered_clips(24), Fold(3, 3), seed=0)
+
+    def test_differs_by_the_seed(self):
+        assert folds_of(numbered_clips(24), Fold(1, 3), seed=0) != folds_of(
+            numbered_clips(24), Fold(1, 3), seed=2**32 + 1
+        )
+
+    def test_takes_the_folds_that_the_clips_bring(self):
+        given = [*numbered_clips(2, fold=1), Clip("z.wav", Path("x.wav"), "a", None, None, 2)]
+        assert folds_of(given, Fold(1, 2), seed=0) == {"00.wav": 1, "01.wav": 1, "z.wav": 2}
+
+    def test_refuses_folds_of_some_clips_only(self):
+        given = [*numbered_clips(2, fold=1), Clip("z.wav", Path("x.wav"), "a")]
+        with pytest.raises(DataError, match=r"1 of 3 clips have no fold .* z\.wav"):
+            folds_of(given, Fold(1, 2), seed=0)
+
+    def test_refuses_another_number_of_folds_than_the_clips_bring(self):
+        given = [Clip(f"{i}.wav", Path("x.wav"), "a", None, None, i) for i in (1, 2, 3)]
+        with pytest.raises(DataError, match="--fold is 1/5, but the manifest's folds are 1, 2, 3"):
+            folds_of(given, Fold(1, 5), seed=0)
+
+    def test_refuses_groups_that_cannot_bring_every_class_to_every_fold(self):
+        ring = [
+            Clip(f"{group}{label}.wav", Path("x.wav"), label, group)
+            for group, labels in {"x": "ac", "y": "ab", "z": "bc"}.items()
+            for label in labels
+        ]
+        with pytest.raises(DataError, match="ask for fewer folds"):
+            folds_of(ring, Fold(1, 2), seed=0)

@@ -4,12 +4,14 @@ import hashlib
 import resource
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from tracker.features.decode import AudioFault
-from tracker.features.extract import extract
+from tracker.features.extract import ImageCache, extract, settings_key
 from tracker.features.logmel import log_mel
 from tracker.runs import Spectrogram
 
@@ -58,13 +60,13 @@ class TestExtract:
         again = extract(files, SETTINGS, cache, warn=told.append)
         np.testing.assert_array_equal(again[2], made[2])
         np.testing.assert_array_equal(np.load(damaged), made[2])
-        assert told == [f"damaged features found in {damaged.parent} and made anew: 1"]
+        assert told == [f"damaged features in {damaged.parent} were computed again: 1"]
 
     def test_gives_faults_beside_images_and_does_not_cache_them(self, files, cache, tmp_path):
         (tmp_path / "empty.wav").touch()
         results = extract([files[0], (tmp_path / "empty.wav", "0" * 64), files[1]], SETTINGS, cache)
         assert [isinstance(result, AudioFault) for result in results] == [False, True, False]
-        assert results[1].reason == "it is empty: 0 bytes"
+        assert results[1].reason == "empty: 0 bytes"
         assert len(list(cache.rglob("*.npy"))) == 2
 
     def test_tells_of_every_clip(self, files, cache):
@@ -87,7 +89,7 @@ class TestExtract:
         (replaced, _), (other, _) = files[:2]
         replaced.write_bytes(other.read_bytes())
         fault, image = extract(files[:2], SETTINGS, cache)
-        assert str(fault) == "it was changed while it was read: run again"
+        assert str(fault) == "changed while it was read; run again"
         assert [path.stem for path in cache.rglob("*.npy")] == [files[1][1]]
         assert image.shape[0] == 128
 
@@ -123,3 +125,146 @@ class TestExtract:
         command = [sys.executable, "-c", code, files[0][0], files[0][1], cache]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "[]"
+
+
+CLIP, OTHER = "ab" * 32, "cd" * 32
+IMAGE = np.linspace(-80, 0, 128 * 50).reshape(128, 50).astype(np.float16)
+
+
+@pytest.fixture
+def image_cache(tmp_path):
+    return ImageCache(tmp_path / "cache", Spectrogram())
+
+
+@pytest.fixture
+def file(image_cache, tmp_path):
+    """Where the image of `CLIP` lies, once written."""
+    image_cache.write(CLIP, IMAGE)
+    return tmp_path / "cache" / settings_key(Spectrogram()) / f"{CLIP}.npy"
+
+
+class TestRead:
+    def test_finds_nothing_in_an_empty_cache(self, image_cache):
+        assert image_cache.read(CLIP) is None
+
+    @pytest.mark.parametrize("mapped", [True, False])
+    def test_gives_what_was_written(self, image_cache, mapped):
+        image_cache.write(CLIP, IMAGE)
+        image = image_cache.read(CLIP, mapped=mapped)
+        assert image.dtype == np.float16
+        assert isinstance(image, np.memmap) is mapped
+        np.testing.assert_array_equal(image, IMAGE)
+
+    @pytest.mark.parametrize(
+        "other",
+        [Spectrogram(sr=16_000), Spectrogram(n_fft=1_024), Spectrogram(hop_length=256), Spectrogram(n_mels=64)],
+    )
+    def test_does_not_mix_feature_settings(self, image_cache, tmp_path, other):
+        image_cache.write(CLIP, IMAGE)
+        assert ImageCache(tmp_path / "cache", other).read(CLIP) is None
+
+    @pytest.mark.parametrize("length", [0, 3, 60, 128, -1])
+    def test_takes_a_truncated_file_for_none(self, image_cache, file, length):
+        file.write_bytes(file.read_bytes()[:length])
+        assert image_cache.read(CLIP) is None
+
+    def test_takes_a_file_with_a_damaged_header_for_none(self, image_cache, file):
+        content = file.read_bytes()
+        rng = np.random.default_rng(0)
+        for position, value in zip(rng.integers(0, 128, 500), rng.integers(0, 256, 500), strict=True):
+            file.write_bytes(content[:position] + bytes([value]) + content[position + 1 :])
+            image = image_cache.read(CLIP)
+            assert image is None or np.array_equal(image, IMAGE)
+
+    def test_takes_a_file_that_a_disk_has_changed_for_none(self, image_cache, file):
+        content = file.read_bytes()
+        for position in np.random.default_rng(0).integers(128, len(content), 500):
+            flipped = bytes([content[position] ^ 1])
+            file.write_bytes(content[:position] + flipped + content[position + 1 :])
+            assert image_cache.read(CLIP) is None
+
+    def test_takes_the_file_of_another_clip_for_none(self, image_cache, file):
+        file.rename(file.with_name(f"{OTHER}.npy"))
+        assert image_cache.read(OTHER) is None
+
+    def test_takes_an_array_without_its_checksum_for_none(self, image_cache, file):
+        np.save(file, IMAGE)
+        assert image_cache.read(CLIP) is None
+
+    @pytest.mark.parametrize(
+        "foreign", [IMAGE.astype(np.float32), IMAGE[:64], IMAGE.ravel(), np.array({"a": 1}, dtype=object)]
+    )
+    def test_takes_another_array_for_none(self, image_cache, file, foreign):
+        np.save(file, foreign)
+        assert image_cache.read(CLIP) is None
+
+
+class TestWrite:
+    def test_leaves_nothing_but_the_image(self, file):
+        assert list(file.parent.iterdir()) == [file]
+
+    def test_replaces_a_damaged_file(self, image_cache, file):
+        file.write_bytes(b"\x93NUMPY")
+        image_cache.write(CLIP, IMAGE)
+        np.testing.assert_array_equal(image_cache.read(CLIP), IMAGE)
+
+    def test_leaves_maps_of_the_old_file_alone(self, image_cache):
+        image_cache.write(CLIP, IMAGE)
+        old = image_cache.read(CLIP)
+        image_cache.write(CLIP, np.zeros_like(IMAGE))
+        np.testing.assert_array_equal(old, IMAGE)
+
+    def test_keeps_an_image_however_it_lies_in_memory(self, image_cache):
+        image_cache.write(CLIP, np.asfortranarray(IMAGE))
+        np.testing.assert_array_equal(image_cache.read(CLIP), IMAGE)
+
+    def test_removes_what_it_could_not_finish(self, image_cache, file):
+        file.unlink()
+        file.mkdir()
+        (file / "in the way").touch()
+        image_cache.write(CLIP, IMAGE)
+        assert list(file.parent.iterdir()) == [file]
+
+
+class TestFaults:
+    def test_are_none_where_images_are_written_and_read_and_lacking(self, image_cache):
+        image_cache.write(CLIP, IMAGE)
+        assert image_cache.read(CLIP) is not None
+        assert image_cache.read(OTHER) is None
+        assert image_cache.faults == ()
+
+    def test_count_the_damaged_files(self, image_cache, file, tmp_path):
+        file.write_bytes(file.read_bytes()[:-1])
+        file.with_name(f"{OTHER}.npy").touch()
+        assert image_cache.read(CLIP) is image_cache.read(OTHER) is None
+        folder = tmp_path / "cache" / settings_key(Spectrogram())
+        assert image_cache.faults == (f"damaged features in {folder} were computed again: 2",)
+
+    def test_name_once_the_folder_that_cannot_be_written_to_and_the_remedy(self, tmp_path):
+        (tmp_path / "file").touch()
+        image_cache = ImageCache(tmp_path / "file", Spectrogram())
+        start = threading.Barrier(4)
+
+        def write(_):
+            start.wait()
+            image_cache.write(CLIP, IMAGE)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, range(4)))
+        assert image_cache.read(CLIP) is None
+        (fault,) = image_cache.faults
+        assert fault == (
+            f"features are not cached: {tmp_path / 'file' / settings_key(Spectrogram())} cannot be written to (Not a "
+            "directory); make room there or set TRACKER_CACHE to another folder"
+        )
+
+
+class TestSettingsKey:
+    def test_is_the_same_for_equal_settings(self):
+        assert settings_key(Spectrogram()) == settings_key(Spectrogram(22_050, 2_048, 512, 128))
+
+    def test_is_another_for_another_version_of_what_makes_the_image(self):
+        assert settings_key(Spectrogram(), lambda _: "0.1") != settings_key(Spectrogram(), lambda _: "0.2")
+
+    def test_is_fit_for_a_file_name(self):
+        assert settings_key(Spectrogram()).isalnum()

@@ -1,12 +1,8 @@
-"""What one audio file is to a dataset.
+"""One audio file of a dataset, and which files are audio.
 
 Conventions: `Clip.path` is relative to the dataset, POSIX and in Unicode's composed form (NFC), so that it is the same
-on every machine; `Clip.file` is where the bytes are.
-
-Which files are audio, by their ending.
-
-Source: the formats of libsndfile 1.2 (``soundfile.available_formats()``) by the endings that are usual for music and
-speech; a dataset's other files (covers, notes, lists) are none of its clips.
+on every machine; `Clip.file` is where the bytes are. Audio is recognised by the usual endings of the formats of
+libsndfile 1.2 (``soundfile.available_formats()``); other files (covers, notes, lists) are not clips.
 """
 
 from __future__ import annotations
@@ -21,12 +17,12 @@ if TYPE_CHECKING:
 Part = Literal["train", "validation", "test"]
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control characters, bytes that are no text, and line separators."""
+"""Unicode's categories of control characters, undecodable bytes and line separators."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One audio file and what is known of it.
+    """One audio file and what is known about it.
 
     Parameters
     ----------
@@ -36,11 +32,11 @@ class Clip:
     label : str
         Its class.
     group : str or None
-        What it shares with other clips and a split must not cut: artist, album, recording, speaker.
+        Artist, album, recording or speaker: a split keeps the clips of a group together.
     split : {"train", "validation", "test"} or None
-        The part that a manifest puts it in.
+        The part that a manifest assigns it to.
     fold : int or None, at least 1
-        The fold that a manifest holds it out in.
+        The fold in which a manifest holds it out.
     """
 
     path: str
@@ -52,12 +48,12 @@ class Clip:
 
     @property
     def unit(self) -> tuple[str, str]:
-        """What a split must keep whole: the clip's group, or the clip itself; the two never share a name."""
+        """What a split keeps whole: the clip's group, or else the clip itself; the two never have the same name."""
         return ("clip", self.path) if self.group is None else ("group", self.group)
 
 
 def is_printable(text: str) -> bool:
-    """Return whether `text` can stand in one line of a table in UTF-8, as names do in predictions and reports."""
+    """Return whether `text` fits in one line of a UTF-8 table, as names do in predictions and reports."""
     return not any(unicodedata.category(character) in _UNPRINTABLE for character in text)
 
 
@@ -65,7 +61,7 @@ READABLE = frozenset(
     ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .sph .w64 .wav .wave".split()  # noqa: SIM905 - a list of 16 quoted words reads worse
 )
 UNREADABLE = frozenset(".aac .alac .ape .m4a .mka .mp4 .ra .webm .wma .wv".split())  # noqa: SIM905 - as above
-"""Audio that libsndfile cannot decode: left out unsaid, it would go missing from the dataset."""
+"""Audio that libsndfile cannot decode: silently skipped, it would be missing from the dataset."""
 
 
 def is_audio(file: Path) -> bool:

@@ -1,14 +1,9 @@
-"""Who is held out, drawn by lot: stratified by class, and every group whole.
+"""Which clips are held out, drawn at random: stratified by class, with every group kept whole.
 
-Conventions: fractions are of all clips; the test part is drawn first, the validation part from what is left. The lot
-is a hash of the split seed and the group's name, not a stream of random numbers, so that it is the same with every
-version of NumPy.
-
-Whole groups, chosen so that every class comes as near to its share of clips as whole groups allow.
-
-Conventions: a group is a row of `counts`, its number of clips of each class. Rows stand in the order in which groups
-are preferred, which is where the luck of a split comes in; everything here is integer arithmetic, so that a split is
-the same on every machine.
+Conventions: fractions are of all clips; the test part is drawn first, the validation part or the folds from the rest.
+Groups are drawn in the order of a hash of the split seed and the group's name, not from a stream of random numbers, and
+everything else is integer arithmetic, so that a split is the same on every machine and with every version of NumPy. Of
+the groups, those are chosen that bring each class as near to its share of clips as whole groups allow.
 """
 
 from __future__ import annotations
@@ -34,21 +29,16 @@ if TYPE_CHECKING:
     from tracker.runs import SplitPlan
 
 _ATTEMPTS = 20
-"""Orders of the groups that are tried where groups of several classes get in each other's way."""
+"""Orders of the groups that are tried if groups of several classes allow no division in the first one."""
 
 
 def draw(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:
-    """Draw who is held out: the test part and, unless a fold does that, the validation part.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    plan : SplitPlan
+    """Draw the test part and, unless the plan has a fold, the validation part.
 
     Returns
     -------
     mapping of str to {"test", "validation"}
-        The part of each clip held out, by its path.
+        The part of each clip that is held out, by its path.
 
     Raises
     ------
@@ -61,12 +51,56 @@ def draw(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:
         if held_out is not None:
             return held_out
     raise DataError(
-        "the groups hold clips of several classes, and no division into whole groups was found that has every class "
-        "in every part; add groups, or name the parts in the manifest (path,label,group,split)"
+        "the groups contain clips of several classes, and no division into whole groups was found that has every class "
+        "in every part; add groups, or give the parts in the manifest (path,label,group,split)"
     )
 
 
-def _draw_parts(dataset: Dataset, plan: SplitPlan, luck: str) -> dict[str, Part] | None:
+def draw_folds(clips: Sequence[Clip], count: int, seed: int) -> Mapping[str, int]:
+    """Draw the folds of a cross-validation, one after the other, each from the clips that are left.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        Without those of a test part.
+    count : int, at least 2
+        Number of folds.
+    seed : int
+
+    Returns
+    -------
+    mapping of str to int
+        The fold, counted from 1, that holds each clip out, by its path.
+
+    Raises
+    ------
+    DataError
+        If groups of several classes allow no folds that have every class.
+    """
+    for attempt in range(_ATTEMPTS):
+        folds = _try_folds(clips, count, f"{seed} {attempt}")
+        if folds is not None:
+            return folds
+    raise DataError(
+        f"the groups contain clips of several classes, and no {count} folds of whole groups were found that have every "
+        "class; ask for fewer folds, or number them in the manifest (path,label,group,fold)"
+    )
+
+
+def _try_folds(clips: Sequence[Clip], count: int, order: str) -> dict[str, int] | None:
+    folds: dict[str, int] = {}
+    left = list(clips)
+    for number in range(1, count):
+        remaining = count - number + 1
+        drawn = _draw_part(left, left, 1 / remaining, remaining - 1, order)
+        if not drawn:
+            return None
+        folds |= dict.fromkeys(drawn, number)
+        left = [clip for clip in left if clip.path not in folds]
+    return folds | dict.fromkeys((clip.path for clip in left), count)
+
+
+def _draw_parts(dataset: Dataset, plan: SplitPlan, order: str) -> dict[str, Part] | None:
     held_out: dict[str, Part] = {}
     stages: list[tuple[Part, float, int]] = []
     if plan.test_fraction:
@@ -74,32 +108,33 @@ def _draw_parts(dataset: Dataset, plan: SplitPlan, luck: str) -> dict[str, Part]
     if not plan.fold:
         stages.append(("validation", plan.validation_fraction, 1))
     for part, fraction, stay in stages:
-        drawn = _draw_part(dataset, held_out, fraction, stay, luck)
+        left = [clip for clip in dataset.clips if clip.path not in held_out]
+        drawn = _draw_part(dataset.clips, left, fraction, stay, order)
         if not drawn:
             return None
         held_out |= dict.fromkeys(drawn, part)
     return held_out
 
 
-def _draw_part(dataset: Dataset, taken: Mapping[str, Part], fraction: float, stay: int, luck: str) -> list[str]:
-    """Return the paths of about `fraction` of all clips, from those not `taken`; none where it cannot be done."""
-    classes = dataset.classes
-    groups = _shuffled_groups([clip for clip in dataset.clips if clip.path not in taken], luck)
+def _draw_part(clips: Sequence[Clip], left: Sequence[Clip], fraction: float, stay: int, order: str) -> list[str]:
+    """Return the paths of about `fraction` of all clips, drawn from those that are left; empty if impossible."""
+    classes = sorted({clip.label for clip in clips})
+    groups = _shuffled_groups(left, order)
     counts = np.array([_count(group, classes) for group in groups])
-    targets = shares(_count(dataset.clips, classes), fraction)
+    targets = shares(_count(clips, classes), fraction)
     chosen = choose(counts, np.minimum(targets, counts.sum(axis=0) - 1), stay)
     if chosen is None:
         return []
     return [clip.path for row in np.flatnonzero(chosen) for clip in groups[row]]
 
 
-def _shuffled_groups(clips: Sequence[Clip], luck: str) -> list[list[Clip]]:
-    """Return the clips by group, in an order that a group keeps among the others when some of these are gone."""
+def _shuffled_groups(clips: Sequence[Clip], order: str) -> list[list[Clip]]:
+    """Return the clips by group, in an order that does not change for the rest if some groups are removed."""
     groups: dict[tuple[str, str], list[Clip]] = defaultdict(list)
     for clip in clips:
         groups[clip.unit].append(clip)
-    order = sorted(groups, key=lambda unit: hashlib.sha256(json.dumps([luck, unit]).encode()).digest())
-    return [groups[unit] for unit in order]
+    units = sorted(groups, key=lambda unit: hashlib.sha256(json.dumps([order, unit]).encode()).digest())
+    return [groups[unit] for unit in units]
 
 
 def _count(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.int64]:
@@ -109,12 +144,12 @@ def _count(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _divisor(dataset: Dataset, plan: SplitPlan) -> int:
-    """Return into how many parts each class is divided once the test part is taken."""
+    """Return into how many parts each class is divided after the test part."""
     return plan.fold.count if plan.fold and not any(clip.fold for clip in dataset.clips) else 2
 
 
 def _refuse_scarce(dataset: Dataset, plan: SplitPlan) -> None:
-    """Refuse a class that has fewer groups than there are parts: it would be missing from one of them."""
+    """Refuse a class with fewer groups than there are parts: it would be missing from one of them."""
     needed = _divisor(dataset, plan) + (1 if plan.test_fraction else 0)
     for label in dataset.classes:
         clips = [clip for clip in dataset.clips if clip.label == label]
@@ -123,7 +158,7 @@ def _refuse_scarce(dataset: Dataset, plan: SplitPlan) -> None:
             kind = "clips" if all(clip.group is None for clip in clips) else "groups"
             have = _number(len(clips), "clip") + (f" in {_number(groups, 'group')}" if kind == "groups" else "")
             raise DataError(
-                f"class {label!r} has {have}, and dividing it into {needed} parts takes {needed} {kind}; "
+                f"class {label!r} has {have}, but dividing it into {needed} parts takes {needed} {kind}; "
                 f"add some, leave the class out{', or ask for fewer folds' if plan.fold else ''}"
             )
 
@@ -144,7 +179,7 @@ def shares(sizes: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int, shape (n_classes,)
-        At least 1 clip of each class and at most all but 1. Of equal remainders the first classes get the clip.
+        At least 1 clip of each class and at most all but 1. Of equal remainders, the first classes get the clip.
     """
     exact = sizes * fraction
     whole = np.floor(exact + _ROUNDING).astype(np.int64)
@@ -155,28 +190,28 @@ def shares(sizes: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
 
 
 _ROUNDING = 1e-9
-"""What a product such as 0.29 × 100 may fall short of the whole number that it stands for."""
+"""By how much a product such as 0.29 × 100 may fall short of the whole number."""
 
 
 def choose(counts: NDArray[np.int64], targets: NDArray[np.int64], stay: int = 1) -> NDArray[np.bool_] | None:
     """Choose the groups that are held out.
 
     First every group that brings the classes nearer to their targets is taken, in order; then single groups are
-    added, dropped or exchanged for as long as that helps.
+    added, dropped or exchanged as long as that helps.
 
     Parameters
     ----------
     counts : ndarray of int, shape (n_groups, n_classes)
-        Clips of each class in each group.
+        Clips of each class in each group, in the order in which groups are preferred.
     targets : ndarray of int, shape (n_classes,)
         Clips of each class to choose.
     stay : int
-        Groups of each class that must be left.
+        Groups of each class that must not be chosen.
 
     Returns
     -------
     ndarray of bool, shape (n_groups,), or None
-        The groups chosen, one or more of each class; None where none were found that leave `stay`.
+        One or more groups of each class; None if no such choice was found.
     """
     cost = _Cost.of(counts, targets, stay)
     chosen = _first_choice(counts, cost)
@@ -186,7 +221,7 @@ def choose(counts: NDArray[np.int64], targets: NDArray[np.int64], stay: int = 1)
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """How far a choice is off: squared clips over the classes, and more than all of these for a broken rule."""
+    """How far a choice is off: the sum over classes of squared clips, and more than any such sum for a broken rule."""
 
     targets: NDArray[np.int64]
     most: NDArray[np.int64]
@@ -222,7 +257,7 @@ def _first_choice(counts: NDArray[np.int64], cost: _Cost) -> NDArray[np.bool_]:
 
 
 def _exchange(counts: NDArray[np.int64], cost: _Cost, chosen: NDArray[np.bool_]) -> None:
-    """Improve `chosen` in place until no exchange of a group, or of none, for another, or for none, helps."""
+    """Improve `chosen` in place until adding, dropping or exchanging a group no longer helps."""
     while cost.of_choice(counts[chosen]) and sum(
         _exchange_one(row, counts, cost, chosen) for row in (None, *np.flatnonzero(chosen))
     ):
@@ -230,7 +265,7 @@ def _exchange(counts: NDArray[np.int64], cost: _Cost, chosen: NDArray[np.bool_])
 
 
 def _exchange_one(row: int | None, counts: NDArray[np.int64], cost: _Cost, chosen: NDArray[np.bool_]) -> bool:
-    """Give up the group at `row`, or none, for the best of the others, or for none; return whether that helped."""
+    """Exchange the group at `row`, or none, for the best of the others, or for none; return whether that helped."""
     kept = chosen.copy()
     if row is not None:
         kept[row] = False

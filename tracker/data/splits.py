@@ -1,10 +1,8 @@
-"""Who is trained on, who is held out: by the manifest where it says so, else stratified and with every group whole.
+"""Training, validation and test: as the manifest says, else drawn, stratified by class with every group kept whole.
 
 Conventions: fractions are of all clips, the test part is taken first; a clip without a group is a group of its own.
-A division depends on the clips' paths, labels and groups and on the plan, on nothing else: not on where the dataset
-lies, the order of its rows, the machine or the seed of the training.
-
-Which fold of a cross-validation holds each clip out: the manifest's where it says so, else scikit-learn's.
+A split depends on the clips' paths, labels and groups and on the plan alone: not on where the dataset is, the order of
+its rows, the machine or the seed of the training.
 """
 
 from __future__ import annotations
@@ -17,10 +15,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tracker.data.holdout import draw
-from tracker.data.manifest import COLUMNS
+from tracker.data.holdout import draw, draw_folds
+from tracker.data.readers import COLUMNS
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
@@ -50,18 +46,8 @@ class Split:
 def divide(dataset: Dataset, plan: SplitPlan) -> Split:
     """Divide a dataset into training, validation and test.
 
-    The manifest's ``split`` decides where it is given; for a fold of a plan, the manifest's ``fold`` where that is
-    given. Else groups are held out whole, so that each class has its fraction of clips as nearly as groups allow and
-    is in every part.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    plan : SplitPlan
-
-    Returns
-    -------
-    Split
+    The manifest's ``split`` decides if it is given, and its ``fold`` if the plan has a fold. Otherwise whole groups are
+    held out, so that each class is in every part and has its fraction of clips as nearly as groups allow.
 
     Raises
     ------
@@ -78,25 +64,14 @@ def divide(dataset: Dataset, plan: SplitPlan) -> Split:
 
 
 def fingerprint(split: Split) -> str:
-    """Return what tells this division from any other: SHA-256, in hexadecimal, over who is in which part."""
+    """Return a SHA-256, in hexadecimal, over which clip is in which part."""
     return hashlib.sha256(json.dumps(sorted(split.parts.items())).encode()).hexdigest()
 
 
 def manifest_text(dataset: Dataset, split: Split, plan: SplitPlan) -> str:
-    """Write the manifest as used.
+    """Return the manifest as used: CSV with the columns ``path,label,group,split,fold``, empty if not known.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    split : Split
-        Its division.
-    plan : SplitPlan
-        Where it asks for a fold that the manifest does not give, the folds are those that were made for it.
-
-    Returns
-    -------
-    str
-        CSV with the columns ``path,label,group,split,fold``; what is not known is empty.
+    If the plan has a fold and the manifest has none, the folds are those drawn for the plan.
     """
     parts = split.parts
     folds = _folds(dataset, parts, plan)
@@ -119,7 +94,7 @@ def cut_groups(split: Split) -> tuple[str, ...]:
 
 
 def _held_out(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:
-    """Return the part of each clip that is not trained on."""
+    """Return the part of each clip that is not in training."""
     given = any(clip.split for clip in dataset.clips)
     held_out = _given(dataset, plan) if given else draw(dataset, plan)
     if not plan.fold:
@@ -129,7 +104,7 @@ def _held_out(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:
 
 
 def _folds(dataset: Dataset, held_out: Mapping[str, Part], plan: SplitPlan) -> Mapping[str, int]:
-    """Return the fold that holds each clip out, where one does: as given, or as drawn if the plan asks for one."""
+    """Return the fold that holds each clip out: as given, or as drawn if the plan has one."""
     if plan.fold is None:
         return {clip.path: clip.fold for clip in dataset.clips if clip.fold}
     clips = [clip for clip in dataset.clips if held_out.get(clip.path) != "test"]
@@ -137,19 +112,19 @@ def _folds(dataset: Dataset, held_out: Mapping[str, Part], plan: SplitPlan) -> M
 
 
 def _given(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:
-    """Return what the manifest holds out; for a fold, only what it tests on."""
+    """Return what the manifest holds out; only its test part if the plan has a fold."""
     without = [clip.path for clip in dataset.clips if clip.split is None]
     if without:
         raise DataError(
             f"{len(without)} of {len(dataset.clips)} clips have no split in the manifest, "
-            f"the first of them {without[0]}; give every clip one, or none"
+            f"the first is {without[0]}; give every clip one, or none"
         )
     if plan.test_fraction:
         raise DataError(
-            "the manifest says by its column split who is tested on; leave out the test fraction, or the column"
+            "the manifest's `split` column already defines the test set; drop --test-fraction or the column"
         )
     if plan.fold and not any(clip.fold for clip in dataset.clips):
-        raise DataError("the manifest says by its column split who is held out; leave out the fold, or the column")
+        raise DataError("the manifest's `split` column already defines who is held out; drop --fold or the column")
     return {
         clip.path: clip.split
         for clip in dataset.clips
@@ -158,21 +133,17 @@ def _given(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:
 
 
 def _refuse_unfit(split: Split) -> None:
-    """Refuse what only a manifest's own parts, or groups of several classes, can bring about."""
+    """Refuse what only a manifest's own parts, or groups of several classes, can cause."""
     for name, clips in (("training", split.training), ("validation", split.validation)):
         if not clips:
-            raise DataError(f"no clip is in {name}; check the columns split and fold of the manifest")
+            raise DataError(f"no clip is in {name}; check the columns `split` and `fold` of the manifest")
     trained = {clip.label for clip in split.training}
     for clip in (*split.validation, *split.test):
         if clip.label not in trained:
             raise DataError(
-                f"class {clip.label!r} is held out whole, so that nothing could learn it; "
-                "check the columns split, fold and group of the manifest"
+                f"all clips of class {clip.label!r} are held out, so it cannot be learned; "
+                "check the columns `split`, `fold` and `group` of the manifest"
             )
-
-
-_SEEDS = 2**32
-"""How many seeds scikit-learn knows."""
 
 
 def folds_of(clips: Sequence[Clip], fold: Fold, seed: int) -> Mapping[str, int]:
@@ -181,11 +152,11 @@ def folds_of(clips: Sequence[Clip], fold: Fold, seed: int) -> Mapping[str, int]:
     Parameters
     ----------
     clips : sequence of Clip
-        Sorted by path; those of a test part are not among them.
+        Without those of a test part.
     fold : Fold
-        Whose count says how many folds there are.
+        Its count is the number of folds.
     seed : int, at least 0
-        Luck of the folds, where the clips do not bring their own.
+        Of the drawing, if the clips have no folds of their own.
 
     Returns
     -------
@@ -195,11 +166,11 @@ def folds_of(clips: Sequence[Clip], fold: Fold, seed: int) -> Mapping[str, int]:
     Raises
     ------
     DataError
-        If the clips bring folds of their own, and other than these, or whole groups make no such folds.
+        If the clips have folds of their own but not as many, or whole groups allow no such folds.
     """
     if any(clip.fold for clip in clips):
         return _given_folds(clips, fold)
-    return _drawn(clips, fold, seed)
+    return draw_folds(clips, fold.count, seed)
 
 
 def _given_folds(clips: Sequence[Clip], fold: Fold) -> Mapping[str, int]:
@@ -208,26 +179,12 @@ def _given_folds(clips: Sequence[Clip], fold: Fold) -> Mapping[str, int]:
         first = next(clip.path for clip in clips if not clip.fold)
         raise DataError(
             f"{len(clips) - len(folds)} of {len(clips)} clips have no fold in the manifest, "
-            f"the first of them {first}; give every clip one, or none"
+            f"the first is {first}; give every clip one, or none"
         )
     numbers = sorted(set(folds.values()))
     if numbers != list(range(1, fold.count + 1)):
         raise DataError(
-            f"fold {fold} was asked for, and the manifest's folds are {', '.join(map(str, numbers))}; "
-            "they must be numbered from 1, and the fold be one of as many"
+            f"--fold is {fold}, but the manifest's folds are {', '.join(map(str, numbers))}; "
+            "they must be numbered from 1, and --fold must be one of as many"
         )
     return folds
-
-
-def _drawn(clips: Sequence[Clip], fold: Fold, seed: int) -> Mapping[str, int]:
-    from sklearn.model_selection import StratifiedGroupKFold  # takes a second that only folds need
-
-    folds = StratifiedGroupKFold(fold.count, shuffle=True, random_state=seed % _SEEDS)
-    labels, groups = [clip.label for clip in clips], ["/".join(clip.unit) for clip in clips]
-    parts = [held_out for _, held_out in folds.split(np.zeros(len(clips)), labels, groups)]
-    if any({labels[i] for i in held_out} != set(labels) for held_out in parts):
-        raise DataError(
-            f"the groups hold clips of several classes, and no {fold.count} folds of whole groups were found with "
-            "every class in each; ask for fewer folds, or number them in the manifest (path,label,group,fold)"
-        )
-    return {clips[i].path: number for number, held_out in enumerate(parts, start=1) for i in held_out}

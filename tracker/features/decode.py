@@ -1,18 +1,17 @@
-"""Audio files to samples, or the reason why not.
+"""Audio files to samples, or the reason why a file cannot be used.
 
 Conventions: samples are float32, mono (the mean of the channels), full scale at ±1, resampled with soxr at its "HQ"
-grade: what `librosa.load` gives. Files are decoded by libsndfile, which goes by what they hold, not by their names.
+grade, as in `librosa.load`. Files are decoded by libsndfile, which goes by their content, not by their names.
 
-How a file shows that its end is missing; each format does it in another way.
-
-Tried with files cut at 99.9, 90, 50, 5 and 0.2 % of their bytes, decoded by libsndfile 1.2:
+A missing end shows differently in each format. Tried with files cut at 99.9, 90, 50, 5 and 0.2% of their bytes, decoded
+by libsndfile 1.2:
 
 - wav, au: decoding ends early without an error; the log of the opening says how many bytes the header declares.
 - flac: decoding raises.
 - mp3: fewer samples are decoded than declared. Only a file whose first frame is a "Xing" or "Info" tag declares its
-  length; for others libsndfile guesses from the first bit rate and the size, off by a factor of three where the rate
-  varies, so that a cut cannot be told.
-- ogg: decoding ends early without an error; the last page is incomplete or does not have its end-of-stream bit.
+  length; for others libsndfile guesses from the first bit rate and the size, off by a factor of three if the rate
+  varies, so a cut cannot be detected.
+- ogg: decoding ends early without an error; the last page is incomplete or lacks its end-of-stream bit.
 """
 
 from __future__ import annotations
@@ -33,28 +32,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK_FRAMES = 1 << 20
-"""Frames decoded at a time, so that the count in a damaged header never decides how much memory is taken."""
+"""Frames decoded at a time, so that a damaged header cannot decide how much memory is used."""
 
 UNKNOWN_FRAMES = 1 << 62
-"""Counts from here on are libsndfile's way to say that a file does not declare its length."""
+"""libsndfile gives counts from here on if a file does not declare its length."""
 
 SILENCE = 1e-4
-"""Amplitude, as a share of full scale (−80 dB: three steps of 16-bit audio), below which a clip is silent."""
+"""Amplitude, as a fraction of full scale (−80 dB: three steps of 16-bit audio), below which a clip is silent."""
 
 LOUDEST = 1e12
-"""Largest magnitude of a sample; beyond it, its power would leave the range of float32."""
+"""Largest magnitude of a sample; beyond it, its power would exceed the range of float32."""
 
 LFS_POINTER = b"version https://git-lfs"
-"""How the text begins that Git leaves in place of a file which Git LFS has not fetched."""
+"""Beginning of the text that Git leaves in place of a file that Git LFS has not fetched."""
 
 
-class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value before anybody raises it)
-    """A file that no image can be made of.
+class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value first)
+    """An audio file that cannot be used.
 
     Parameters
     ----------
     reason : str
-        What is wrong with it, in words that follow its name and a colon: ``it is silent``.
+        What is wrong with it, to be read after its name: ``silent throughout``.
     """
 
     def __init__(self, reason: str) -> None:
@@ -79,8 +78,8 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
     Raises
     ------
     AudioFault
-        If the file is missing, not readable as audio, a Git LFS pointer, empty, truncated or silent, or has samples
-        that are no numbers.
+        If the file is missing, not readable as audio, a Git LFS pointer, empty, truncated or silent, or contains NaN or
+        infinite samples.
     """
     samples, rate = _decode(file)
     _check_finite(samples)
@@ -96,20 +95,20 @@ def _decode(file: Path) -> tuple[NDArray[np.float32], int]:
     with _open(file) as sound:
         missing = missing_end(file, sound)
         if missing:
-            raise AudioFault(f"it is truncated: {missing}")
+            raise AudioFault(f"truncated: {missing}")
         samples = _read_all(sound)
         if len(samples) < sound.frames and declares_length(file, sound):
-            raise AudioFault(f"it is truncated or damaged: {len(samples)} of {sound.frames} samples can be decoded")
+            raise AudioFault(f"truncated or damaged: only {len(samples)} of {sound.frames} samples can be decoded")
         return samples, sound.samplerate
 
 
 def _open(file: Path) -> soundfile.SoundFile:
-    """Open a file; without a header that libsndfile knows, it would take some for raw samples by their names."""
-    unknown = AudioFault("it is no wav, flac, mp3, ogg or au audio, or its beginning is damaged")
+    """Open a file; libsndfile would treat some without a known header as raw samples because of their names."""
+    unknown = AudioFault("not a readable audio file (wav, flac, mp3, ogg, au), or its header is damaged")
     try:
         sound = soundfile.SoundFile(file)
     except UnicodeEncodeError as error:
-        raise AudioFault("its name is not valid UTF-8: rename it") from error
+        raise AudioFault("its name is not valid UTF-8; rename it") from error
     except (soundfile.LibsndfileError, TypeError) as error:
         raise unknown from error
     if sound.format == "RAW":
@@ -119,48 +118,48 @@ def _open(file: Path) -> soundfile.SoundFile:
 
 
 def _check_bytes(file: Path) -> None:
-    """Refuse what is not there, empty, or a pointer to a file."""
+    """Refuse a file that is missing, empty or a Git LFS pointer."""
     try:
         with file.open("rb") as raw:
             start = raw.read(len(LFS_POINTER))
     except OSError as error:
-        raise AudioFault(f"it cannot be read: {error.strerror}") from error
+        raise AudioFault(f"cannot be read: {error.strerror}") from error
     if not start:
-        raise AudioFault("it is empty: 0 bytes")
+        raise AudioFault("empty: 0 bytes")
     if start == LFS_POINTER:
-        raise AudioFault("it is a Git LFS pointer, not the audio: fetch it with `git lfs pull`")
+        raise AudioFault("a Git LFS pointer instead of the audio; fetch it with `git lfs pull`")
 
 
 def _read_all(sound: soundfile.SoundFile) -> NDArray[np.float32]:
     """Decode to the end, as the mean of the channels."""
     if sound.frames >= UNKNOWN_FRAMES:
-        raise AudioFault("it does not say how long it is: encode it anew")
+        raise AudioFault("does not declare its length; encode it again")
     blocks: list[NDArray[np.float32]] = []
     try:
-        while not blocks or len(blocks[-1]) == BLOCK_FRAMES:  # beyond a short block, ogg would go on after a hole
+        while not blocks or len(blocks[-1]) == BLOCK_FRAMES:  # after a short block, ogg would continue behind a hole
             block = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
             blocks.append(block.mean(axis=1) if sound.channels > 1 else block[:, 0])
     except soundfile.LibsndfileError as error:
-        raise AudioFault("it is truncated or damaged: decoding stops before its end") from error
+        raise AudioFault("truncated or damaged: decoding stops before its end") from error
     return np.concatenate(blocks)
 
 
 def _check_finite(samples: NDArray[np.float32]) -> None:
-    """Refuse a file without samples, and samples that are no numbers or whose power would be none."""
+    """Refuse a file without samples, and samples that are not finite or whose power would not be."""
     if not len(samples):
-        raise AudioFault("it holds no sound: 0 samples")
+        raise AudioFault("contains no sound: 0 samples")
     if not -LOUDEST < samples.min() <= samples.max() < LOUDEST:
-        raise AudioFault("it has samples that are no finite numbers")
+        raise AudioFault("contains samples that are NaN, infinite or above 1e12")
 
 
 def _check_audible(samples: NDArray[np.float32]) -> None:
-    """Refuse silence, at any offset; told after resampling, as what lies above half the rate is then gone."""
+    """Refuse silence, at any offset; checked after resampling, which removes what is above half the rate."""
     if not len(samples) or np.ptp(samples) / 2 < SILENCE:
-        raise AudioFault(f"it is silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
+        raise AudioFault(f"silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
 
 
 STREAMED_BYTES = 0x7FFF_0000
-"""Sizes from here on are declared by programs that write to a pipe and cannot know the size: nothing is missing."""
+"""Programs that write to a pipe, and cannot know the size, declare sizes from here on: nothing is missing."""
 
 OGG_PAGE_BYTES = 65_307
 """The largest page of an ogg stream: header, 255 lengths and as many segments of 255 bytes."""
@@ -170,7 +169,7 @@ _DECLARED = re.compile(r"^ *data(?: size)? *: (\d+) \(should be (\d+)\)", re.MUL
 
 
 def missing_end(file: Path, sound: soundfile.SoundFile) -> str | None:
-    """Say what is missing at the end of a file, as far as that shows before it is decoded.
+    """Return what is missing at the end of a file, as far as that shows before it is decoded.
 
     Parameters
     ----------
@@ -181,23 +180,23 @@ def missing_end(file: Path, sound: soundfile.SoundFile) -> str | None:
     Returns
     -------
     str or None
-        ``"80 of 90 bytes of sound are there"``, or None where nothing is missing.
+        ``"80 of 90 bytes of sound are present"``, or None if nothing is missing.
     """
     if sound.format == "OGG":
-        return None if _ogg_ends(file) else "its last page is not there"
+        return None if _ogg_ends(file) else "its last page is missing"
     declared = _DECLARED.search(sound.extra_info)
     if declared and int(declared[2]) < int(declared[1]) < STREAMED_BYTES:
-        return f"{declared[2]} of {declared[1]} bytes of sound are there"
+        return f"{declared[2]} of {declared[1]} bytes of sound are present"
     return None
 
 
 def declares_length(file: Path, sound: soundfile.SoundFile) -> bool:
-    """Whether the number of samples that an opened file announces is declared in it rather than guessed."""
+    """Return whether the number of samples of an opened file is declared in it rather than guessed."""
     return sound.format != "MP3" or _mp3_is_tagged(file)
 
 
 def _ogg_ends(file: Path) -> bool:
-    """Whether the last page of an ogg file is whole and ends its stream."""
+    """Return whether the last page of an ogg file is complete and ends its stream."""
     with file.open("rb") as raw:
         raw.seek(-min(file.stat().st_size, 2 * OGG_PAGE_BYTES), os.SEEK_END)
         tail = raw.read()
@@ -209,7 +208,7 @@ def _ogg_ends(file: Path) -> bool:
 
 
 def _mp3_is_tagged(file: Path) -> bool:
-    """Whether the first frame of an mp3 file declares its length."""
+    """Return whether the first frame of an mp3 file declares its length."""
     with file.open("rb") as raw:
         raw.seek(_id3_bytes(raw))
         frame = raw.read(64)
@@ -217,7 +216,7 @@ def _mp3_is_tagged(file: Path) -> bool:
 
 
 def _id3_bytes(raw: BinaryIO) -> int:
-    """Return the length of the ID3v2 tag that a file begins with, or 0."""
+    """Return the length of the ID3v2 tag at the beginning of a file, or 0."""
     head = raw.read(10)
     if not head.startswith(b"ID3") or len(head) < 10:
         return 0

@@ -1,30 +1,45 @@
-"""The images of many clips: from the cache where they are, made and kept where they are not.
+"""The images of many clips: from the cache if they are there, otherwise computed and stored.
 
-Images are made by threads, as decoding, the Fourier transform and the mel filters all run without Python's lock: on two
-cores two threads do 1.5 to 1.9 times the work of one, and start at once, where a pool of processes takes 2.5 s.
+Images are computed by threads, as decoding, the Fourier transform and the mel filters all run without Python's lock: on
+two cores two threads do 1.5 to 1.9 times the work of one, and start at once, while a pool of processes takes 2.5 s.
+
+In the cache an image is one float16 ``.npy`` file, ``<settings>/<clip>.npy``, where *settings* is a digest of all that
+the values depend on besides the sound (feature settings, version of the feature code, of librosa and of soxr) and
+*clip* is the SHA-256 of the audio file's bytes. In float16 a value is off by at most 0.031 dB. A file is written under
+a temporary name and moved into place, so that a reader never sees half of one, whoever else writes. The array is
+followed by the CRC-32 of clip and values, little-endian: a file that a disk has changed, or that has another clip's
+name, counts as damaged, and the image is computed again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.features.cache import ImageCache
+from tracker.atomic_files import replace_path
 from tracker.features.decode import AudioFault, read_audio
 from tracker.features.logmel import log_mel
+from tracker.runs import FLOOR_DB, Spectrogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from tracker.runs import Spectrogram
-
 Image = NDArray[np.float16]
+
+FEATURES_VERSION = 2
+"""Increased with every change of the feature code that changes values, or how they are stored."""
+
+_CRC_BYTES = 4
 
 
 def extract(
@@ -34,7 +49,7 @@ def extract(
     progress: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> list[Image | AudioFault]:
-    """Return the log-mel image of each file, or what is wrong with it.
+    """Return the log-mel image of each file, or why there is none.
 
     Parameters
     ----------
@@ -42,17 +57,17 @@ def extract(
         Each audio file with the SHA-256 of its bytes.
     settings : Spectrogram
     cache : Path
-        Folder where images are kept.
+        Folder of the cache.
     progress : callable or None
         Called with the number of clips done and of all clips, after each.
     warn : callable or None
-        Told in one line what is wrong with the cache, where the images come about all the same.
+        Called with a line for each thing that is wrong with the cache; the images are complete all the same.
 
     Returns
     -------
     list of (ndarray of float16, shape (n_mels, n_frames), dB) or AudioFault
         In the order given. Cached images are mapped, not read, unless there are more of them than half the files that
-        this process may hold open.
+        this process may open.
     """
     images, mapped = ImageCache(cache, settings), _may_map(len(files))
     pool = ThreadPoolExecutor(_cores())
@@ -71,7 +86,7 @@ def extract(
 
 
 def _image(path: Path, clip: str, settings: Spectrogram, images: ImageCache, *, mapped: bool) -> Image | AudioFault:
-    """Return one clip's image from the cache, or make it and keep it there."""
+    """Return one clip's image from the cache, or compute and store it."""
     cached = images.read(clip, mapped=mapped)
     if cached is not None:
         return cached
@@ -85,14 +100,14 @@ def _image(path: Path, clip: str, settings: Spectrogram, images: ImageCache, *, 
 
 
 def _check_unchanged(path: Path, clip: str) -> None:
-    """Refuse a file that was replaced after its digest was taken: its image would stand for another sound, for ever."""
+    """Refuse a file that was replaced after it was hashed: the cache would have its image under the wrong name."""
     try:
         with path.open("rb") as opened:
             now = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise AudioFault(f"it cannot be read: {error.strerror}") from error
+        raise AudioFault(f"cannot be read: {error.strerror}") from error
     if now != clip:
-        raise AudioFault("it was changed while it was read: run again")
+        raise AudioFault("changed while it was read; run again")
 
 
 def _cores() -> int:
@@ -101,10 +116,106 @@ def _cores() -> int:
 
 
 def _may_map(count: int) -> bool:
-    """Whether so many files can be mapped; each map holds one of the files that a process may have open."""
+    """Return whether so many files can be mapped; each counts as one of the files that a process may open."""
     try:
         import resource  # not on Windows, where there is no such limit
     except ImportError:
         return True
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return limit == resource.RLIM_INFINITY or count <= limit // 2
+
+
+class ImageCache:
+    """The images of one folder under one set of feature settings.
+
+    Parameters
+    ----------
+    folder : Path
+        With a sub-folder for each settings; created when the first image is written.
+    settings : Spectrogram
+    """
+
+    def __init__(self, folder: Path, settings: Spectrogram) -> None:
+        self._folder = folder / settings_key(settings)
+        self._n_mels = settings.n_mels
+        self._damaged: list[str] = []
+        self._unwritable: str | None = None
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What was wrong with the cache so far, a line each: that costs time, but no image."""
+        damaged, unwritable = len(self._damaged), self._unwritable
+        whole = f"damaged features in {self._folder} were computed again: {damaged}" if damaged else None
+        return tuple(line for line in (whole, unwritable) if line)
+
+    def read(self, clip: str, *, mapped: bool = True) -> NDArray[np.float16] | None:
+        """Return the image of a clip, or None if there is none or it is damaged.
+
+        Parameters
+        ----------
+        clip : str
+            SHA-256 of the audio file's bytes.
+        mapped : bool
+            Whether to map the file rather than read it whole; each map holds a file open.
+
+        Returns
+        -------
+        ndarray of float16, shape (n_mels, n_frames), dB, or None
+        """
+        try:
+            image = np.lib.format.open_memmap(self._file(clip), mode="r")
+            whole = self._is_whole(clip, image)
+        except OSError:  # it isn't there, or not any more
+            return None
+        except Exception:  # noqa: BLE001  (numpy raises five kinds of errors for damaged headers)
+            whole = False
+        if not whole:
+            self._damaged.append(clip)
+            return None
+        return image if mapped else np.array(image)
+
+    def _is_whole(self, clip: str, image: NDArray[np.generic]) -> bool:
+        """Return whether a file contains exactly what was written for this clip."""
+        if image.dtype != np.float16 or image.ndim != 2 or image.shape[0] != self._n_mels:
+            return False
+        with self._file(clip).open("rb") as opened:
+            opened.seek(-_CRC_BYTES, os.SEEK_END)
+            return image.flags.c_contiguous and opened.read() == _crc(clip, image)
+
+    def write(self, clip: str, image: NDArray[np.float16]) -> None:
+        """Store the image of a clip; a folder that cannot be written to becomes a fault and is not tried again."""
+        if self._unwritable:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            whole = np.ascontiguousarray(image)
+            replace_path(self._file(clip), lambda file: _write(file, clip, whole), durable=False)
+        except OSError as error:
+            self._unwritable = (
+                f"features are not cached: {self._folder} cannot be written to ({error.strerror or error}); make room "
+                "there or set TRACKER_CACHE to another folder"
+            )
+
+    def _file(self, clip: str) -> Path:
+        return self._folder / f"{clip}.npy"
+
+
+def settings_key(settings: Spectrogram, version_of: Callable[[str], str] = version) -> str:
+    """Return a digest of all that an image depends on besides the sound, including versions of libraries."""
+    parts = asdict(settings) | {
+        "floor_db": FLOOR_DB,
+        "features": FEATURES_VERSION,
+        "librosa": version_of("librosa"),
+        "soxr": version_of("soxr"),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _crc(clip: str, image: NDArray[np.generic]) -> bytes:
+    return zlib.crc32(image.data, zlib.crc32(clip.encode())).to_bytes(_CRC_BYTES, "little")
+
+
+def _write(file: Path, clip: str, image: NDArray[np.float16]) -> None:
+    with file.open("xb") as opened:
+        np.save(opened, image, allow_pickle=False)
+        opened.write(_crc(clip, image))

@@ -3,8 +3,8 @@
 Conventions: an image has one row per mel band, from low to high, and one column per frame; its values are decibels
 below the clip's maximum, down to a floor of −80. The definition is that of `librosa.feature.melspectrogram` with its
 defaults (frames centred on multiples of the hop, zeros beyond the ends, Hann window, power, Slaney's mel scale and
-normalisation) followed by `librosa.power_to_db(ref=np.max)`. Bands come from librosa; what is faster is the transform,
-in float32 and over a few frames at a time so that they stay in the processor's cache.
+normalisation) followed by `librosa.power_to_db(ref=np.max)`. Bands come from librosa; the transform is
+faster, as it is in float32 and over a few frames at a time that stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BLOCK_FRAMES = 64
 """Frames transformed at a time: of 16, 32, 64, 128 and 256 the fastest."""
 
 SMALLEST_POWER = 1e-10
-"""Powers below it count as it: librosa's `amin`."""
+"""Lower bound of the power: librosa's `amin`."""
 
 
 def log_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:

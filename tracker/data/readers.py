@@ -1,8 +1,11 @@
-"""A CSV manifest to clips.
+"""The two ways to lay out a dataset: a folder with one sub-folder per class, as GTZAN has, and a CSV manifest.
 
-The columns are ``path,label`` and optionally ``group,split,fold``, in any order; others are passed over. Paths are
-relative to the manifest. The file is UTF-8, with or without a byte-order mark; fields may be quoted and padded with
-spaces, and lines that are blank are passed over. Lines are counted from 1, the header being the first.
+In a folder, a clip's label is the name of the sub-folder below the dataset that it is in, however deep. Hidden files,
+what archivers leave behind and everything that isn't audio are skipped.
+
+A manifest has the columns ``path,label`` and optionally ``group,split,fold``, in any order; others are ignored. Paths
+are relative to the manifest. The file is UTF-8, with or without a byte-order mark; fields may be quoted and padded with
+spaces, and blank lines are skipped. Lines are counted from 1, the header being the first.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from tracker.data.clip import Clip, Part, is_printable, is_unreadable_audio
+from tracker.data.clip import Clip, Part, is_audio, is_printable, is_unreadable_audio
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+LAYOUT = "put the clips into one sub-folder per class, or list them in a CSV manifest (path,label)"
+
+_LEFT_BY_ARCHIVERS = frozenset({"__MACOSX"})
 
 COLUMNS = ("path", "label", "group", "split", "fold")
 
@@ -33,40 +40,92 @@ SPLIT_WORDS: Mapping[str, Part] = {
 }
 
 
-def read_manifest(manifest: Path) -> list[Clip]:
-    """Read the clips that a manifest names.
-
-    Parameters
-    ----------
-    manifest : Path
-
-    Returns
-    -------
-    list of Clip
-        In the manifest's order; at least one, no path twice.
+def read_folder(folder: Path) -> list[Clip]:
+    """Return the clips of a folder whose sub-folders are the classes, at least one.
 
     Raises
     ------
     DataError
-        If it is not such a manifest, or names a file that is missing.
+        If there is no audio, or some of it is outside the sub-folders or in a format that cannot be decoded.
     OSError
-        If it, or a folder that it names, cannot be read.
+        If a folder cannot be read.
+    """
+    files = list(_files(folder, ()))
+    audio = [file for file in files if is_audio(file)]
+    _refuse_unreadable([file for file in files if is_unreadable_audio(file)], folder)
+    if not audio:
+        raise DataError(f"{folder} contains no audio (wav, flac, mp3, ogg, au, …); {LAYOUT}")
+    _refuse_unlabelled([file for file in audio if file.parent == folder], len(audio))
+    return [_clip_of_file(file, folder) for file in audio]
+
+
+def _files(folder: Path, above: Sequence[Path]) -> Iterator[Path]:
+    """Yield every file below `folder`, also through symbolic links, but never in circles."""
+    here = folder.resolve()
+    if here in above:
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.name in _LEFT_BY_ARCHIVERS:
+            continue
+        if entry.is_dir():
+            yield from _files(entry, (*above, here))
+        else:
+            yield entry
+
+
+def _refuse_unreadable(files: Sequence[Path], folder: Path) -> None:
+    if files:
+        raise DataError(
+            f"{_first(files)} in {folder}: {files[0].suffix} files cannot be decoded; "
+            "convert them to WAV or FLAC, or move them out of the dataset"
+        )
+
+
+def _refuse_unlabelled(files: Sequence[Path], clips: int) -> None:
+    if len(files) == clips:
+        raise DataError(f"{files[0].parent} contains audio but no sub-folders, so its clips have no labels; {LAYOUT}")
+    if files:
+        raise DataError(
+            f"{_first(files)} in {files[0].parent} outside the sub-folders, so without a label; "
+            "move such clips into the sub-folder of their class, or out of the dataset"
+        )
+
+
+def _first(files: Sequence[Path]) -> str:
+    more = f" and {len(files) - 1} more are" if len(files) > 1 else " is"
+    return f"{files[0].name!r}{more}"
+
+
+def _clip_of_file(file: Path, folder: Path) -> Clip:
+    path = unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
+    return Clip(path=path, file=file, label=path.split("/")[0])
+
+
+def read_manifest(manifest: Path) -> list[Clip]:
+    """Return the clips that a manifest lists, in its order: at least one, no path twice.
+
+    Raises
+    ------
+    DataError
+        If it isn't such a manifest, or lists a file that is missing.
+    OSError
+        If it, or a folder in it, cannot be read.
     """
     clips: list[Clip] = []
     first_seen: dict[str, int] = {}
     missing: list[str] = []
     for line, row in _rows(manifest):
         where = f"{manifest}, line {line}"
-        clip = _clip(row, manifest.parent, where)
+        clip = _clip_of_row(row, manifest.parent, where)
         if clip.path in first_seen:
-            raise DataError(f"{where}: {clip.path} stands in line {first_seen[clip.path]} already; remove one of them")
+            raise DataError(f"{where}: {clip.path} is already in line {first_seen[clip.path]}; remove one of them")
         first_seen[clip.path] = line
         clips.append(clip)
         if not clip.file.is_file():
             missing.append(f"{clip.path} (line {line})")
     _refuse_missing(missing, manifest, len(clips))
     if not clips:
-        raise DataError(f"{manifest} names no clips; write a line for each below the header")
+        raise DataError(f"{manifest} lists no clips; add a line for each below the header")
     return clips
 
 
@@ -79,8 +138,8 @@ def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
             continue
         if len(fields) > len(header):
             raise DataError(
-                f"{manifest}, line {line}: {len(fields)} fields where the header names {len(header)}; "
-                "put a field that holds a comma into double quotes"
+                f"{manifest}, line {line}: {len(fields)} fields, but the header has {len(header)}; "
+                "put a field that contains a comma into double quotes"
             )
         yield line, dict(zip(header, fields, strict=False))
 
@@ -104,7 +163,7 @@ def _text(manifest: Path) -> str:
         text = manifest.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{manifest} is not UTF-8 text (byte {error.start}), so no CSV manifest; save it as CSV in UTF-8"
+            f"{manifest} is not UTF-8 text (byte {error.start}), so not a CSV manifest; save it as CSV in UTF-8"
         ) from error
     if not text.strip():
         raise DataError(f"{manifest} is empty; a manifest begins with the header path,label")
@@ -112,7 +171,7 @@ def _text(manifest: Path) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """Return what separates the header's fields: spreadsheets of some countries write semicolons for commas."""
+    """Return the separator of the header's fields: in some countries, spreadsheets write semicolons."""
     return max(",;\t", key=text.lstrip().splitlines()[0].count)
 
 
@@ -122,7 +181,7 @@ def _header(fields: list[str], manifest: Path) -> list[str]:
     if lacking:
         first_line = ",".join(fields)[:80]
         raise DataError(
-            f"{manifest} has no column {' and no column '.join(lacking)}, its first line being {first_line!r}; "
+            f"{manifest} has no column {' and no column '.join(lacking)}, its first line is {first_line!r}; "
             "a manifest begins with the header path,label and optionally group,split,fold"
         )
     twice = [column for column in COLUMNS if header.count(column) > 1]
@@ -131,12 +190,12 @@ def _header(fields: list[str], manifest: Path) -> list[str]:
     return header
 
 
-def _clip(row: Mapping[str, str], folder: Path, where: str) -> Clip:
+def _clip_of_row(row: Mapping[str, str], folder: Path, where: str) -> Clip:
     fields = {column: row.get(column, "").strip() for column in COLUMNS}
     for column in COLUMNS:
         if not is_printable(fields[column]):
             raise DataError(
-                f"{where}: the {column} {fields[column][:40]!a} holds a line break or a control character; "
+                f"{where}: the {column} {fields[column][:40]!a} contains a line break or a control character; "
                 "close its quotes, or rename it"
             )
     for column in ("path", "label"):
@@ -156,7 +215,7 @@ def _clip(row: Mapping[str, str], folder: Path, where: str) -> Clip:
 
 
 def _file(written: str, folder: Path) -> Path:
-    """Return the file meant: as written, else as another system would have written it."""
+    """Return the file of a path: as written, else as another system would write it."""
     path = written.strip()
     spellings = (
         path,
@@ -184,13 +243,13 @@ def _fold(word: str, where: str) -> int | None:
     if not word:
         return None
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", word):
-        raise DataError(f"{where}: the fold must be a whole number from 1 on, got {word!r}")
+        raise DataError(f"{where}: the fold must be a whole number of at least 1, got {word!r}")
     return int(word)
 
 
 def _refuse_missing(missing: list[str], manifest: Path, clips: int) -> None:
     if missing:
         raise DataError(
-            f"{len(missing)} of the {clips} files that {manifest} names are missing, the first of them {missing[0]}; "
+            f"{len(missing)} of the {clips} files listed in {manifest} are missing, the first is {missing[0]}; "
             f"paths are relative to the manifest's folder, {manifest.parent}"
         )

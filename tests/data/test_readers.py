@@ -1,10 +1,78 @@
+from __future__ import annotations
+
 import unicodedata
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.data.manifest import read_manifest
+from tracker.data.readers import read_folder, read_manifest
 from tracker.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(folder: Path, *names: str) -> Path:
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(name.encode())
+    return folder
+
+
+class TestReadFolder:
+    def test_labels_each_clip_by_its_sub_folder(self, tmp_path):
+        clips = read_folder(write(tmp_path, "rock/a.wav", "jazz/b.flac"))
+        assert [(clip.path, clip.label) for clip in clips] == [("jazz/b.flac", "jazz"), ("rock/a.wav", "rock")]
+
+    def test_knows_where_the_bytes_are(self, tmp_path):
+        (clip,) = read_folder(write(tmp_path, "rock/a.wav"))
+        assert clip.file.read_bytes() == b"rock/a.wav"
+
+    def test_takes_the_usual_endings_in_any_case(self, tmp_path):
+        names = [f"x/{i}{ending}" for i, ending in enumerate([".wav", ".FLAC", ".Mp3", ".ogg", ".au", ".aiff"])]
+        assert len(read_folder(write(tmp_path, *names))) == len(names)
+
+    def test_labels_clips_that_lie_deeper_by_the_uppermost_sub_folder(self, tmp_path):
+        (clip,) = read_folder(write(tmp_path, "rock/album/one/a.wav"))
+        assert (clip.path, clip.label) == ("rock/album/one/a.wav", "rock")
+
+    def test_passes_over_what_is_not_a_clip(self, tmp_path):
+        clutter = ["rock/.DS_Store", "rock/._a.wav", ".git/x.wav", "__MACOSX/rock/a.wav", "rock/cover.jpg", "notes.txt"]
+        assert [clip.path for clip in read_folder(write(tmp_path, "rock/a.wav", *clutter))] == ["rock/a.wav"]
+
+    def test_follows_symbolic_links(self, tmp_path):
+        elsewhere = write(tmp_path / "elsewhere", "a.wav")
+        dataset = write(tmp_path / "dataset", "rock/b.wav")
+        (dataset / "jazz").symlink_to(elsewhere)
+        (dataset / "rock" / "c.wav").symlink_to(elsewhere / "a.wav")
+        assert [clip.path for clip in read_folder(dataset)] == ["jazz/a.wav", "rock/b.wav", "rock/c.wav"]
+
+    def test_is_not_caught_by_a_link_to_the_folder_above(self, tmp_path):
+        write(tmp_path, "rock/a.wav")
+        (tmp_path / "rock" / "again").symlink_to(tmp_path)
+        assert [clip.path for clip in read_folder(tmp_path)] == ["rock/a.wav"]
+
+    def test_says_paths_in_composed_characters_however_the_disk_has_them(self, tmp_path):
+        (clip,) = read_folder(write(tmp_path, "cafe\u0301/re\u0301 mi.wav"))
+        assert (clip.path, clip.label) == ("caf\u00e9/r\u00e9 mi.wav", "caf\u00e9")
+        assert clip.file.is_file()
+
+    def test_refuses_a_folder_without_audio(self, tmp_path):
+        with pytest.raises(DataError, match=r"contains no audio.*one sub-folder per class"):
+            read_folder(write(tmp_path, "rock/readme.txt"))
+
+    def test_refuses_audio_without_sub_folders(self, tmp_path):
+        with pytest.raises(DataError, match=r"no sub-folders.*one sub-folder per class"):
+            read_folder(write(tmp_path, "a.wav", "b.wav"))
+
+    def test_refuses_audio_beside_the_sub_folders_rather_than_leave_it_out_unsaid(self, tmp_path):
+        with pytest.raises(DataError, match=r"'a.wav' and 1 more are in .* outside the sub-folders"):
+            read_folder(write(tmp_path, "a.wav", "b.wav", "rock/c.wav"))
+
+    def test_refuses_audio_that_cannot_be_decoded_rather_than_leave_it_out_unsaid(self, tmp_path):
+        with pytest.raises(DataError, match=r"'a.M4A' is in .*convert"):
+            read_folder(write(tmp_path, "rock/a.M4A", "rock/b.wav"))
 
 
 @pytest.fixture
@@ -77,21 +145,21 @@ class TestReadManifest:
         [
             ("", "is empty"),
             (" \n\n", "is empty"),
-            ("path,label\n", "names no clips"),
-            ("file,label\na.wav,rock\n", "no column path, its first line being 'file,label'"),
+            ("path,label\n", "lists no clips"),
+            ("file,label\na.wav,rock\n", "no column path, its first line is 'file,label'"),
             ("path,genre\na.wav,rock\n", "no column label"),
             ("a.wav,rock\n", "no column path and no column label"),
             ("path,label,path\na.wav,rock,b.wav\n", "column path more than once"),
             ("path,label\na.wav,rock\nb.wav, \n", "line 3: the label is empty"),
             ("path,label\n\n,rock\n", "line 3: the path is empty"),
             ("path,label\na.wav\n", "line 2: the label is empty"),
-            ("path,label\na.wav,rock,roll\n", "line 2: 3 fields where the header names 2"),
+            ("path,label\na.wav,rock,roll\n", "line 2: 3 fields, but the header has 2"),
             ("path,label,split\na.wav,rock,dev\n", "line 2: the split must be .* got 'dev'"),
             ("path,label,fold\na.wav,rock,one\n", "line 2: the fold must be .* got 'one'"),
-            ("path,label,fold\na.wav,rock,0\n", "line 2: the fold must be .* from 1 on, got '0'"),
+            ("path,label,fold\na.wav,rock,0\n", "line 2: the fold must be .* at least 1, got '0'"),
             ("path,label,fold\na.wav,rock,1.5\n", "line 2: the fold must be .* got '1.5'"),
-            ("path,label\na.wav,rock\nb.wav,rock\n./a.wav,jazz\n", "line 4: a.wav stands in line 2 already"),
-            ("path,label\na.wav,rock\nx.wav,rock\ny.wav,rock\n", r"2 of the 3 .* first of them x.wav \(line 3\)"),
+            ("path,label\na.wav,rock\nb.wav,rock\n./a.wav,jazz\n", "line 4: a.wav is already in line 2"),
+            ("path,label\na.wav,rock\nx.wav,rock\ny.wav,rock\n", r"2 of the 3 .* the first is x.wav \(line 3\)"),
             ("path,label\ndeep,rock\n", r"1 of the 1 files .* deep \(line 2\)"),
             ("path,label\nx.m4a,rock\n", "line 2: .m4a files cannot be decoded"),
             ('path,label\na.wav,rock\n"b.wav,rock\nc.wav,rock\n', "line 3: the path 'b.wav,rock.*close its quotes"),
