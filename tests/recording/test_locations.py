@@ -18,6 +18,14 @@ class TestWhereFrom:
         assert where.tracking_uri == f"sqlite:///{tmp_path}/a/mlflow.db"
         assert where.folder == str(tmp_path / "a")
 
+    def test_names_a_folder_as_it_is_whatever_way_it_was_reached(self, tmp_path: Path) -> None:
+        here, there = tmp_path / "here", tmp_path / "there"
+        here.mkdir()
+        there.mkdir()
+        assert where_from(store_at("../here/mlflow.db", here), here, {}).tracking_uri is None
+        where = where_from(store_at("../here/mlflow.db", there), there, {})
+        assert where.tracking_uri == f"sqlite:///{here}/mlflow.db"
+
     def test_names_another_store_in_the_same_folder_alone(self, tmp_path: Path) -> None:
         where = where_from(store_at("sqlite:///other.db", tmp_path), tmp_path, {})
         assert (where.tracking_uri, where.folder) == (f"sqlite:///{tmp_path}/other.db", None)

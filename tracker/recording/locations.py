@@ -144,7 +144,7 @@ def where_from(store: Store, folder: Path, environment: Mapping[str, str]) -> Wh
     """
     start = store.folder.resolve() if store.folder else None
     return Where(
-        tracking_uri=None if _is_known(store, folder, environment) else _CREDENTIALS.sub("", store.uri),
+        tracking_uri=None if _is_known(store, folder, environment) else _CREDENTIALS.sub("", _plain_uri(store)),
         folder=str(start) if start and start != folder.resolve() else None,
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),
     )
@@ -154,7 +154,14 @@ def _is_known(store: Store, folder: Path, environment: Mapping[str, str]) -> boo
     named = environment.get(_STORE_VARIABLE)
     if named:
         return bool(_CREDENTIALS.search(store.uri)) and store_at(named, folder).uri == store.uri
-    return store_at(None, folder).uri == store.uri
+    return _plain_uri(store_at(None, folder)) == _plain_uri(store)
+
+
+def _plain_uri(store: Store) -> str:
+    """Return the URI of a store without ``..`` and links in the path of its folder."""
+    if store.folder is None:
+        return store.uri
+    return store_at(str(store.folder.resolve() / Path(store.shown).name), store.folder).uri
 
 
 def here(store: Store) -> Where:
