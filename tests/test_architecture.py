@@ -36,7 +36,7 @@ BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in 
     "api": EDGES | PURE | {"recording", "atomic_files"},
     "recording": EDGES | PURE | {"atomic_files"},
     "__main__": {"cli"},
-    "cli": EDGES | PURE | {"recording", "atomic_files"},
+    "cli": EDGES | PURE | {"api", "recording", "atomic_files"},
 }
 ONLY_IN = {
     "librosa": {"features"},

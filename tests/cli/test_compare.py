@@ -116,10 +116,9 @@ class TestWhichRuns:
     def test_must_be_two(self, tracker: Tracker, four: list[str]) -> None:
         result = tracker("compare", "k3", four[0])
         assert (result.status, result.out) == (2, "")
-        assert result.err == (
-            f"tracker compare: 'k3' and '{four[0]}' are the same run, {four[0]}: name two different runs "
-            "(see tracker compare --help)\n"
-        )
+        (line,) = result.err.splitlines()
+        assert line.startswith("tracker compare: ")
+        assert four[0] in line
 
     @pytest.mark.usefixtures("four")
     def test_that_are_not_there_are_told_in_one_line_with_those_that_are(self, tracker: Tracker) -> None:

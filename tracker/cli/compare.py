@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tracker.render import ClipsView, ComparisonView
-    from tracker.report import Comparison
 
 _EXAMPLES = """
 \b
@@ -42,35 +41,27 @@ def compare(
     analysis: AnalysisOptions,
 ) -> None:
     """Compare two runs: how they differ, what can be concluded, and the clips that only one gets correct."""
-    comparison = _compared(context, first, second, analysis)
-    from tracker import render
+    from tracker import api, render
 
-    if form == "table":
-        show(*_parts(render.view_comparison(comparison)))
-        return
-    write = render.render_comparison_json if form == "json" else render.render_comparison
-    say(write(comparison), end="")
-
-
-def _compared(context: typer.Context, first: str, second: str, analysis: AnalysisOptions) -> Comparison:
-    from tracker.recording.locations import find_store, here
-    from tracker.report import build_comparison
-    from tracker.runs.find import find_run
-
-    held = read_runs(analysis)
-    one, other = find_run(held.runs, first), find_run(held.runs, second)
-    if one is other:
-        context.fail(f"{first!r} and {second!r} are the same run, {one.run_id}: name two different runs")
-    return build_comparison(
-        held.name,
-        held.runs,
-        (one.run_id, other.run_id),
-        metric=analysis.metric_of(held),
-        minimise=analysis.minimise,
-        alpha=analysis.alpha,
-        margin=analysis.margin,
-        where=here(find_store(analysis.tracking_uri)),
-    )
+    try:
+        comparison = api.compare(
+            read_runs(analysis),
+            first,
+            second,
+            metric=analysis.metric,
+            minimise=analysis.minimise,
+            alpha=analysis.alpha,
+            margin=analysis.margin,
+        )
+    except ValueError as error:  # both are the same run
+        context.fail(str(error))
+    match form:
+        case "json":
+            say(comparison.to_json(), end="")
+        case "markdown":
+            say(comparison.to_markdown(), end="")
+        case _:
+            show(*_parts(render.view_comparison(comparison)))
 
 
 def _parts(view: ComparisonView) -> Iterator[str | Table]:

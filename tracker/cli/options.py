@@ -16,8 +16,8 @@ from tracker.cli.console import warn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracker.api import Report
     from tracker.recording.read_runs import ExperimentRuns
-    from tracker.report import Report
 
 DEFAULT_EXPERIMENT = "tracker"
 
@@ -122,10 +122,6 @@ class AnalysisOptions:
     experiment: Experiment = DEFAULT_EXPERIMENT
     tracking_uri: TrackingUri = None
 
-    def metric_of(self, experiment: ExperimentRuns) -> str | None:
-        """Return the metric asked for, else the experiment's own."""
-        return self.metric or experiment.tags.get("tracker.metric")
-
 
 def with_analysis_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the analysis options to a command, which takes them as one `analysis`."""
@@ -168,16 +164,13 @@ def read_runs(analysis: AnalysisOptions, *, by_epoch: bool = False) -> Experimen
 
 
 def report_on(experiment: ExperimentRuns, analysis: AnalysisOptions) -> Report:
-    """Conclude from runs what is asked."""
-    from tracker.recording.locations import find_store, here
-    from tracker.report import build_report
+    """Conclude from runs what the options ask for."""
+    from tracker.api import build_report
 
     return build_report(
-        experiment.name,
-        experiment.runs,
-        metric=analysis.metric_of(experiment),
+        experiment,
+        metric=analysis.metric,
         minimise=analysis.minimise,
         alpha=analysis.alpha,
         margin=analysis.margin,
-        where=here(find_store(analysis.tracking_uri)),
     )

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.atomic_files import replace_file
 from tracker.cli.app import Command, app
 from tracker.cli.console import notice, plain, say
 from tracker.cli.options import AnalysisOptions, read_runs, report_on, whole_number, with_analysis_options
-from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.report import NextStep, Report
+    from tracker.api import Report
+    from tracker.report import NextStep
 
 _REPORT_EXAMPLES = """
 \b
@@ -67,37 +66,27 @@ def report(
     """Write the comparison of an experiment's runs."""
     content = report_on(read_runs(analysis, by_epoch=True), analysis)
     target = check or output
-    text, files = _rendered(content, form, assets, target.parent if target else Path(), max_bytes)
+    text, figures = _rendered(content, form, assets, target.parent if target else Path(), max_bytes)
     if check:
         return _difference(check, text)
-    _write(text, files, output)
+    _write(text, figures, output)
     return 0
 
 
 def _rendered(
     report: Report, form: str, assets: Path, base: Path, max_bytes: int | None
 ) -> tuple[str, Mapping[Path, bytes]]:
-    """Return the report's text, and the files that it links to."""
-    from tracker import render
+    """Return the report's text, and the figures that it links to."""
+    from tracker.recording.report_files import render_markdown
 
-    if form == "json":
-        return render.render_json(report), {}
-    if form == "summary":
-        return render.render_summary(report, max_bytes), {}
-    from tracker.figures import report_pictures
-
-    pictures = report_pictures(report)
-    if form == "html":
-        return render.render_html(report, pictures), {}
-    files = {assets / name: png for name, png in render.picture_files(pictures).items()}
-    return render.render_markdown(report, pictures, _link_to(assets, base)), files
-
-
-def _link_to(assets: Path, base: Path) -> str:
-    """Return the folder of the figures as seen from the report, with forward slashes."""
-    import os
-
-    return Path(os.path.relpath(assets, base or ".")).as_posix()
+    match form:
+        case "json":
+            return report.to_json(), {}
+        case "summary":
+            return report.to_summary(max_bytes=max_bytes), {}
+        case "html":
+            return report.to_html(), {}
+    return render_markdown(report, assets, base)
 
 
 def _difference(file: Path, text: str) -> int:
@@ -110,29 +99,16 @@ def _difference(file: Path, text: str) -> int:
     return 1 if lines else 0
 
 
-def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
+def _write(text: str, figures: Mapping[Path, bytes], output: Path | None) -> None:
     """Write the figures first, then the text: a report never links to a missing figure."""
-    for path, content in files.items():
-        _write_file(path, content, "--assets")
+    from tracker.recording.report_files import write_file
+
+    for path, content in figures.items():
+        write_file(path, content, "give another --assets")
     if output:
-        _write_file(output, text.encode(), "--output")
+        write_file(output, text.encode(), "give another --output")
     else:
         say(text, end="")
-
-
-def _write_file(path: Path, content: bytes, option: str) -> None:
-    try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)  # a device or a pipe cannot be replaced
-        else:
-            target = path.resolve()
-            target.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(target, content, durable=False)
-    except OSError as error:
-        raise TrackerError(
-            f"cannot write {path}: {error.strerror or error}; free some space, check the permissions, or give another "
-            f"{option}"
-        ) from error
 
 
 _NEXT_EXAMPLES = """

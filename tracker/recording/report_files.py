@@ -65,5 +65,5 @@ def write_file(path: Path, content: bytes, remedy: str = "give another path") ->
             replace_file(target, content, durable=False)
     except OSError as error:
         raise TrackerError(
-            f"cannot write {path}: {error.strerror or error}; make room and see that it may be written to, or {remedy}"
+            f"cannot write {path}: {error.strerror or error}; free some space, check the permissions, or {remedy}"
         ) from error
