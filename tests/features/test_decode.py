@@ -36,13 +36,13 @@ def with_sizes(wav: Path, riff: int, data: int) -> Path:
 
 class TestReadAudio:
     @pytest.mark.parametrize("name", LOSSLESS)
-    def test_gives_the_samples_of_a_lossless_file(self, write, sound, name):
+    def test_read_audio_gives_the_samples_of_a_lossless_file(self, write, sound, name):
         samples = read_audio(write(f"a.{name}", sound), SR)
         assert samples.dtype == np.float32
         np.testing.assert_allclose(samples, sound, atol=1 / 32_767)
 
     @pytest.mark.parametrize("name", ["mp3", "ogg"])
-    def test_gives_all_samples_of_a_lossy_file(self, write, sound, name):
+    def test_read_audio_gives_all_samples_of_a_lossy_file(self, write, sound, name):
         samples = read_audio(write(f"a.{name}", sound), SR)
         assert samples.shape == sound.shape
         assert np.corrcoef(samples, sound)[0, 1] > 0.98
@@ -50,7 +50,7 @@ class TestReadAudio:
     @pytest.mark.filterwarnings("ignore::DeprecationWarning:audioread")
     @pytest.mark.parametrize("name", FORMATS)
     @pytest.mark.parametrize(("sr", "channels"), [(44_100, 2), (48_000, 1), (8_000, 1)])
-    def test_agrees_with_librosa_at_any_rate(self, write, sound, name, sr, channels):
+    def test_read_audio_agrees_with_librosa_at_any_rate(self, write, sound, name, sr, channels):
         file = write(f"a.{name}", np.stack([sound * (1 - 0.3 * i) for i in range(channels)], axis=1), sr)
         expected, _ = librosa.load(file, sr=SR)
         samples = read_audio(file, SR)
@@ -67,12 +67,12 @@ class TestReadAudio:
         np.testing.assert_array_equal(read_audio(write("a.wav", ramp, subtype="FLOAT"), SR), ramp)
 
     @pytest.mark.parametrize("name", FORMATS)
-    def test_goes_by_the_content_not_the_name(self, write, sound, name):
+    def test_read_audio_goes_by_the_content_not_the_name(self, write, sound, name):
         file = write(f"a.{name}", sound)
         renamed = file.rename(file.with_suffix(".flac" if name == "wav" else ".wav"))
         assert read_audio(renamed, SR).shape == sound.shape
 
-    def test_takes_the_quietest_sound_that_is_none_of_silence(self, write, sound):
+    def test_read_audio_takes_the_quietest_sound_that_is_none_of_silence(self, write, sound):
         quiet = sound / np.ptp(sound) * 2 * SILENCE * 1.01
         assert read_audio(write("a.wav", quiet, subtype="FLOAT"), SR).shape == sound.shape
 
@@ -149,27 +149,29 @@ class TestReadAudioRefuses:
 class TestReadAudioOfATruncatedFile:
     @pytest.mark.parametrize("name", FORMATS)
     @pytest.mark.parametrize("share", [0.999, 0.9, 0.5, 0.05, 0.002])
-    def test_never_gives_a_part_of_it(self, write, sound, name, share):
+    def test_read_audio_of_a_truncated_file_never_gives_a_part_of_it(self, write, sound, name, share):
         file = write(f"a.{name}", np.tile(sound, 5))
         content = file.read_bytes()
         file.write_bytes(content[: int(len(content) * share)])
         assert "truncated" in fault(file) or "header is damaged" in fault(file)
 
     @pytest.mark.parametrize("name", ["wav", "au"])
-    def test_says_how_many_bytes_are_there(self, write, sound, name):
+    def test_read_audio_of_a_truncated_file_says_how_many_bytes_are_there(self, write, sound, name):
         file = write(f"a.{name}", sound)
         content = file.read_bytes()
         file.write_bytes(content[:-100])
         assert fault(file) == f"truncated: {2 * len(sound) - 100} of {2 * len(sound)} bytes of sound are present"
 
-    def test_says_how_many_samples_of_an_mp3_can_be_decoded(self, write, sound):
+    def test_read_audio_of_a_truncated_file_says_how_many_samples_of_an_mp3_can_be_decoded(self, write, sound):
         file = write("a.mp3", sound)
         content = file.read_bytes()
         file.write_bytes(content[: len(content) // 2])
         assert f"of {len(sound)} samples can be decoded" in fault(file)
 
     @pytest.mark.parametrize("name", ["flac", "mp3", "ogg"])
-    def test_finds_a_hole_in_the_middle_where_the_format_can_tell(self, write, sound, name):
+    def test_read_audio_of_a_truncated_file_finds_a_hole_in_the_middle_where_the_format_can_tell(
+        self, write, sound, name
+    ):
         file = write(f"a.{name}", np.tile(sound, 10))
         content = file.read_bytes()
         file.write_bytes(content[: len(content) // 2] + content[len(content) // 2 + 2_000 :])
@@ -178,21 +180,21 @@ class TestReadAudioOfATruncatedFile:
 
 class TestReadAudioOfAnOddButWholeFile:
     @pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000])
-    def test_takes_a_wav_that_was_written_to_a_pipe(self, write, sound, size):
+    def test_read_audio_of_an_odd_but_whole_file_takes_a_wav_that_was_written_to_a_pipe(self, write, sound, size):
         file = with_sizes(write("a.wav", sound), size, size)
         assert read_audio(file, SR).shape == sound.shape
 
-    def test_takes_a_wav_whose_outer_size_is_wrong(self, write, sound):
+    def test_read_audio_of_an_odd_but_whole_file_takes_a_wav_whose_outer_size_is_wrong(self, write, sound):
         file = with_sizes(write("a.wav", sound), 0, 2 * len(sound))
         assert read_audio(file, SR).shape == sound.shape
 
     @pytest.mark.parametrize("name", FORMATS)
-    def test_takes_a_file_with_a_tag_at_its_end(self, write, sound, name):
+    def test_read_audio_of_an_odd_but_whole_file_takes_a_file_with_a_tag_at_its_end(self, write, sound, name):
         file = write(f"a.{name}", sound)
         file.write_bytes(file.read_bytes() + b"TAG" + bytes(125))
         assert read_audio(file, SR).shape == sound.shape
 
-    def test_takes_an_mp3_that_does_not_declare_its_length(self, write, sound):
+    def test_read_audio_of_an_odd_but_whole_file_takes_an_mp3_that_does_not_declare_its_length(self, write, sound):
         bursts = np.concatenate([0 * sound, sound] * 4)  # libsndfile guesses by the first frame, and far too long
         file = write("a.mp3", bursts)
         content = file.read_bytes()
@@ -200,12 +202,14 @@ class TestReadAudioOfAnOddButWholeFile:
         file.write_bytes(content[second_frame:])
         assert len(read_audio(file, SR)) >= len(bursts)
 
-    def test_takes_an_mp3_with_a_tag_at_its_beginning(self, write, sound):
+    def test_read_audio_of_an_odd_but_whole_file_takes_an_mp3_with_a_tag_at_its_beginning(self, write, sound):
         file = write("a.mp3", sound)
         file.write_bytes(b"ID3\x03\0\0\0\0\x01\x00" + bytes(128) + file.read_bytes())
         assert read_audio(file, SR).shape == sound.shape
 
-    def test_finds_the_cut_in_an_mp3_with_a_tag_at_its_beginning(self, write, sound):
+    def test_read_audio_of_an_odd_but_whole_file_finds_the_cut_in_an_mp3_with_a_tag_at_its_beginning(
+        self, write, sound
+    ):
         file = write("a.mp3", sound)
         content = file.read_bytes()
         file.write_bytes(b"ID3\x03\0\0\0\0\x01\x00" + bytes(128) + content[: len(content) // 2])

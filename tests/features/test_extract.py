@@ -31,28 +31,28 @@ def cache(tmp_path):
 
 
 class TestExtract:
-    def test_gives_images_in_the_order_of_the_files(self, files, cache):
+    def test_extract_gives_images_in_the_order_of_the_files(self, files, cache):
         images = extract(files, SETTINGS, cache)
         assert [image.shape for image in images] == [(128, 1 + (10_000 + 1_000 * i) // 512) for i in range(5)]
 
-    def test_is_off_by_no_more_than_half_precision(self, files, cache, sound):
+    def test_extract_is_off_by_no_more_than_half_precision(self, files, cache, sound):
         image = extract(files[:1], SETTINGS, cache)[0]
         assert image.dtype == np.float16
         np.testing.assert_allclose(image, log_mel(sound[:10_000], SETTINGS), atol=0.04)
 
-    def test_gives_the_same_images_from_the_cache(self, files, cache):
+    def test_extract_gives_the_same_images_from_the_cache(self, files, cache):
         made, kept = extract(files, SETTINGS, cache), extract(files, SETTINGS, cache)
         for one, other in zip(made, kept, strict=True):
             assert isinstance(other, np.memmap)
             np.testing.assert_array_equal(one, other)
 
-    def test_needs_no_audio_once_it_is_cached(self, files, cache):
+    def test_extract_needs_no_audio_once_it_is_cached(self, files, cache):
         extract(files, SETTINGS, cache)
         for path, _ in files:
             path.unlink()
         assert not any(isinstance(image, AudioFault) for image in extract(files, SETTINGS, cache))
 
-    def test_makes_a_damaged_image_again(self, files, cache):
+    def test_extract_makes_a_damaged_image_again(self, files, cache):
         made = extract(files, SETTINGS, cache)
         damaged = next(cache.rglob(f"{files[2][1]}.npy"))
         damaged.write_bytes(damaged.read_bytes()[:1_000])
@@ -62,30 +62,30 @@ class TestExtract:
         np.testing.assert_array_equal(np.load(damaged), made[2])
         assert told == [f"damaged features in {damaged.parent} were computed again: 1"]
 
-    def test_gives_faults_beside_images_and_does_not_cache_them(self, files, cache, tmp_path):
+    def test_extract_gives_faults_beside_images_and_does_not_cache_them(self, files, cache, tmp_path):
         (tmp_path / "empty.wav").touch()
         results = extract([files[0], (tmp_path / "empty.wav", "0" * 64), files[1]], SETTINGS, cache)
         assert [isinstance(result, AudioFault) for result in results] == [False, True, False]
         assert results[1].reason == "empty: 0 bytes"
         assert len(list(cache.rglob("*.npy"))) == 2
 
-    def test_tells_of_every_clip(self, files, cache):
+    def test_extract_tells_of_every_clip(self, files, cache):
         told = []
         extract(files, SETTINGS, cache, progress=lambda done, total: told.append((done, total)))
         assert told == [(i, 5) for i in range(1, 6)]
 
-    def test_gives_nothing_for_nothing(self, cache):
+    def test_extract_gives_nothing_for_nothing(self, cache):
         assert extract([], SETTINGS, cache) == []
         assert not cache.exists()
 
-    def test_goes_on_where_it_cannot_cache(self, files, tmp_path):
+    def test_extract_goes_on_where_it_cannot_cache(self, files, tmp_path):
         (tmp_path / "file").touch()
         told = []
         images = extract(files, SETTINGS, tmp_path / "file", warn=told.append)
         assert all(image.shape[0] == 128 for image in images)
         assert len(told) == 1
 
-    def test_keeps_no_image_of_a_file_that_was_replaced_after_its_digest_was_taken(self, files, cache):
+    def test_extract_keeps_no_image_of_a_file_that_was_replaced_after_its_digest_was_taken(self, files, cache):
         (replaced, _), (other, _) = files[:2]
         replaced.write_bytes(other.read_bytes())
         fault, image = extract(files[:2], SETTINGS, cache)
@@ -93,7 +93,7 @@ class TestExtract:
         assert [path.stem for path in cache.rglob("*.npy")] == [files[1][1]]
         assert image.shape[0] == 128
 
-    def test_stops_at_once_where_it_is_interrupted(self, write, sound, cache):
+    def test_extract_stops_at_once_where_it_is_interrupted(self, write, sound, cache):
         def interrupt(done, total):
             raise KeyboardInterrupt
 
@@ -103,7 +103,7 @@ class TestExtract:
             extract(many, SETTINGS, cache, progress=interrupt)
         assert len(list(cache.rglob("*.npy"))) < 250
 
-    def test_reads_images_whole_where_maps_would_use_up_the_open_files(self, files, cache):
+    def test_extract_reads_images_whole_where_maps_would_use_up_the_open_files(self, files, cache):
         extract(files, SETTINGS, cache)
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
@@ -114,7 +114,7 @@ class TestExtract:
         assert len(images) == 200
         assert not any(isinstance(image, np.memmap) for image in images)
 
-    def test_reads_the_cache_without_librosa(self, files, cache):
+    def test_extract_reads_the_cache_without_librosa(self, files, cache):
         extract(files, SETTINGS, cache)
         code = (
             "import sys; from pathlib import Path; from tracker.features.extract import extract; "
@@ -144,11 +144,11 @@ def file(image_cache, tmp_path):
 
 
 class TestRead:
-    def test_finds_nothing_in_an_empty_cache(self, image_cache):
+    def test_read_finds_nothing_in_an_empty_cache(self, image_cache):
         assert image_cache.read(CLIP) is None
 
     @pytest.mark.parametrize("mapped", [True, False])
-    def test_gives_what_was_written(self, image_cache, mapped):
+    def test_read_gives_what_was_written(self, image_cache, mapped):
         image_cache.write(CLIP, IMAGE)
         image = image_cache.read(CLIP, mapped=mapped)
         assert image.dtype == np.float16
@@ -159,16 +159,16 @@ class TestRead:
         "other",
         [Spectrogram(sr=16_000), Spectrogram(n_fft=1_024), Spectrogram(hop_length=256), Spectrogram(n_mels=64)],
     )
-    def test_does_not_mix_feature_settings(self, image_cache, tmp_path, other):
+    def test_read_does_not_mix_feature_settings(self, image_cache, tmp_path, other):
         image_cache.write(CLIP, IMAGE)
         assert ImageCache(tmp_path / "cache", other).read(CLIP) is None
 
     @pytest.mark.parametrize("length", [0, 3, 60, 128, -1])
-    def test_takes_a_truncated_file_for_none(self, image_cache, file, length):
+    def test_read_takes_a_truncated_file_for_none(self, image_cache, file, length):
         file.write_bytes(file.read_bytes()[:length])
         assert image_cache.read(CLIP) is None
 
-    def test_takes_a_file_with_a_damaged_header_for_none(self, image_cache, file):
+    def test_read_takes_a_file_with_a_damaged_header_for_none(self, image_cache, file):
         content = file.read_bytes()
         rng = np.random.default_rng(0)
         for position, value in zip(rng.integers(0, 128, 500), rng.integers(0, 256, 500), strict=True):
@@ -176,49 +176,49 @@ class TestRead:
             image = image_cache.read(CLIP)
             assert image is None or np.array_equal(image, IMAGE)
 
-    def test_takes_a_file_that_a_disk_has_changed_for_none(self, image_cache, file):
+    def test_read_takes_a_file_that_a_disk_has_changed_for_none(self, image_cache, file):
         content = file.read_bytes()
         for position in np.random.default_rng(0).integers(128, len(content), 500):
             flipped = bytes([content[position] ^ 1])
             file.write_bytes(content[:position] + flipped + content[position + 1 :])
             assert image_cache.read(CLIP) is None
 
-    def test_takes_the_file_of_another_clip_for_none(self, image_cache, file):
+    def test_read_takes_the_file_of_another_clip_for_none(self, image_cache, file):
         file.rename(file.with_name(f"{OTHER}.npy"))
         assert image_cache.read(OTHER) is None
 
-    def test_takes_an_array_without_its_checksum_for_none(self, image_cache, file):
+    def test_read_takes_an_array_without_its_checksum_for_none(self, image_cache, file):
         np.save(file, IMAGE)
         assert image_cache.read(CLIP) is None
 
     @pytest.mark.parametrize(
         "foreign", [IMAGE.astype(np.float32), IMAGE[:64], IMAGE.ravel(), np.array({"a": 1}, dtype=object)]
     )
-    def test_takes_another_array_for_none(self, image_cache, file, foreign):
+    def test_read_takes_another_array_for_none(self, image_cache, file, foreign):
         np.save(file, foreign)
         assert image_cache.read(CLIP) is None
 
 
 class TestWrite:
-    def test_leaves_nothing_but_the_image(self, file):
+    def test_write_leaves_nothing_but_the_image(self, file):
         assert list(file.parent.iterdir()) == [file]
 
-    def test_replaces_a_damaged_file(self, image_cache, file):
+    def test_write_replaces_a_damaged_file(self, image_cache, file):
         file.write_bytes(b"\x93NUMPY")
         image_cache.write(CLIP, IMAGE)
         np.testing.assert_array_equal(image_cache.read(CLIP), IMAGE)
 
-    def test_leaves_maps_of_the_old_file_alone(self, image_cache):
+    def test_write_leaves_maps_of_the_old_file_alone(self, image_cache):
         image_cache.write(CLIP, IMAGE)
         old = image_cache.read(CLIP)
         image_cache.write(CLIP, np.zeros_like(IMAGE))
         np.testing.assert_array_equal(old, IMAGE)
 
-    def test_keeps_an_image_however_it_lies_in_memory(self, image_cache):
+    def test_write_keeps_an_image_however_it_lies_in_memory(self, image_cache):
         image_cache.write(CLIP, np.asfortranarray(IMAGE))
         np.testing.assert_array_equal(image_cache.read(CLIP), IMAGE)
 
-    def test_removes_what_it_could_not_finish(self, image_cache, file):
+    def test_write_removes_what_it_could_not_finish(self, image_cache, file):
         file.unlink()
         file.mkdir()
         (file / "in the way").touch()
@@ -227,7 +227,7 @@ class TestWrite:
 
 
 class TestFaults:
-    def test_are_none_where_images_are_written_and_read_and_lacking(self, image_cache):
+    def test_faults_are_none_where_images_are_written_and_read_and_lacking(self, image_cache):
         image_cache.write(CLIP, IMAGE)
         assert image_cache.read(CLIP) is not None
         assert image_cache.read(OTHER) is None
@@ -260,11 +260,11 @@ class TestFaults:
 
 
 class TestSettingsKey:
-    def test_is_the_same_for_equal_settings(self):
+    def test_settings_key_is_the_same_for_equal_settings(self):
         assert settings_key(Spectrogram()) == settings_key(Spectrogram(22_050, 2_048, 512, 128))
 
-    def test_is_another_for_another_version_of_what_makes_the_image(self):
+    def test_settings_key_is_another_for_another_version_of_what_makes_the_image(self):
         assert settings_key(Spectrogram(), lambda _: "0.1") != settings_key(Spectrogram(), lambda _: "0.2")
 
-    def test_is_fit_for_a_file_name(self):
+    def test_settings_key_is_fit_for_a_file_name(self):
         assert settings_key(Spectrogram()).isalnum()

@@ -35,7 +35,7 @@ def assert_agrees(samples, spectrogram):
 
 
 class TestLogMel:
-    def test_agrees_with_librosa_on_notes(self, sound):
+    def test_log_mel_agrees_with_librosa_on_notes(self, sound):
         assert_agrees(sound, Spectrogram())
 
     @pytest.mark.filterwarnings("ignore:n_fft=.* is too large:UserWarning")
@@ -54,32 +54,32 @@ class TestLogMel:
         seed=st.integers(0, 2**32 - 1),
     )
     @settings(derandomize=True, deadline=None, max_examples=60)
-    def test_agrees_with_librosa_on_noise_of_any_length_and_loudness(self, length, loudness, spectrogram, seed):
+    def test_log_mel_agrees_with_librosa_on_noise_of_any_length_and_loudness(self, length, loudness, spectrogram, seed):
         noise = np.random.default_rng(seed).standard_normal(length)
         assert_agrees((loudness * noise).astype(np.float32), spectrogram)
 
-    def test_lies_between_the_floor_and_the_maximum(self, sound):
+    def test_log_mel_lies_between_the_floor_and_the_maximum(self, sound):
         image = log_mel(np.concatenate([sound, 0 * sound]), Spectrogram())
         assert image.max() == 0
         assert image.min() == -80
 
-    def test_has_a_frame_at_every_hop(self, sound):
+    def test_log_mel_has_a_frame_at_every_hop(self, sound):
         assert log_mel(sound, Spectrogram()).shape == (128, 1 + len(sound) // 512)
 
-    def test_shows_a_tone_in_its_band(self):
+    def test_log_mel_shows_a_tone_in_its_band(self):
         tone = np.sin(2 * np.pi * 1_000 * np.arange(22_050) / 22_050).astype(np.float32)
         image = log_mel(tone, Spectrogram())
         centres = librosa.mel_frequencies(n_mels=130, fmax=11_025)[1:-1]
         loudest = centres[image.mean(axis=1).argmax()]
         assert loudest == pytest.approx(1_000, rel=0.03)
 
-    def test_leaves_the_samples_alone(self, sound):
+    def test_log_mel_leaves_the_samples_alone(self, sound):
         before = sound.copy()
         log_mel(sound, Spectrogram())
         np.testing.assert_array_equal(sound, before)
 
     @pytest.mark.skipif(not REAL_AUDIO, reason="TRACKER_REAL_AUDIO names no folder of real recordings")
-    def test_agrees_with_librosa_on_real_recordings(self):
+    def test_log_mel_agrees_with_librosa_on_real_recordings(self):
         files = sorted(Path(REAL_AUDIO).rglob("*.wav"))[::20]
         assert files
         for file in files:

@@ -9,7 +9,7 @@ from tracker.report import Accuracy
 
 
 class TestAccuracies:
-    def test_says_who_is_right_most_often(self, entries, drawn) -> None:
+    def test_accuracies_says_who_is_right_most_often(self, entries, drawn) -> None:
         picture = accuracies(entries)
         drawn(picture)
         assert picture.alt == (
@@ -17,15 +17,15 @@ class TestAccuracies:
         )
         assert picture.rows[2][0::2] == ("Run 3", "26 of 30", "70 to 95 %")
 
-    def test_says_who_is_as_good(self, entries) -> None:
+    def test_accuracies_says_who_is_as_good(self, entries) -> None:
         equal = [replace(entry, accuracy=entries[2].accuracy) for entry in entries]
         assert "26 of 30, as are 3 others;" in accuracies(equal).alt
         assert "26 of 30, as is run 4;" in accuracies(equal[2:]).alt
 
-    def test_leaves_out_runs_without_an_accuracy(self, entries) -> None:
+    def test_accuracies_leaves_out_runs_without_an_accuracy(self, entries) -> None:
         assert len(accuracies((replace(entries[0], accuracy=None), *entries[1:])).rows) == 3
 
-    def test_without_any_accuracy_is_an_error(self, entries) -> None:
+    def test_accuracies_without_any_accuracy_is_an_error(self, entries) -> None:
         with pytest.raises(ValueError, match="needs a run with its count"):
             accuracies([replace(entries[0], accuracy=None)])
 

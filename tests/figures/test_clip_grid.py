@@ -10,7 +10,7 @@ from tracker.figures.data import Judged, judged
 
 
 class TestClipGrid:
-    def test_says_how_many_clips_are_right_in_all_and_wrong_in_all(self, entries, drawn) -> None:
+    def test_clip_grid_says_how_many_clips_are_right_in_all_and_wrong_in_all(self, entries, drawn) -> None:
         picture = clip_grid(judged(entries))
         drawn(picture)
         assert picture.alt.startswith("Of 30 clips 18 are right in all 4 runs, 2 are wrong in all of them")
@@ -27,7 +27,7 @@ class TestClipGrid:
         assert drawn(picture).shape[0] < 1_100
         assert picture.rows[-1][0] == "…"
 
-    def test_of_very_many_clips_the_hardest_are_shown(self, clips, drawn) -> None:
+    def test_clip_grid_of_very_many_clips_the_hardest_are_shown(self, clips, drawn) -> None:
         drawn(clip_grid([Judged("1", "Run 1", clips(5_000, ("a", "b")))]))
 
     @pytest.mark.filterwarnings("error")
@@ -41,7 +41,7 @@ class TestClipGrid:
         lost = replace(made, probabilities=np.where(np.arange(4)[:, None] == 0, np.nan, made.probabilities))
         assert clip_grid([Judged("1", "Run 1", lost)]).rows == ((made.clips[0], made.labels[0], "0 of 1", "no class"),)
 
-    def test_of_one_run_says_how_many_are_right(self, clips) -> None:
+    def test_clip_grid_of_one_run_says_how_many_are_right(self, clips) -> None:
         assert (
             clip_grid([Judged("1", "Run 1", clips(10, ("a",), wrong=0))]).alt == "The run is right on 10 of 10 clips."
         )

@@ -10,24 +10,24 @@ from tracker.figures.data import Judged, judged
 
 
 class TestRunConfusion:
-    def test_is_a_figure_of_one_run(self, entries, drawn) -> None:
+    def test_run_confusion_is_a_figure_of_one_run(self, entries, drawn) -> None:
         picture = run_confusion(entries[2].run)
         drawn(picture)
         assert (picture.name, picture.runs) == ("confusion", (entries[2].run.run_id,))
         assert ("this run", "metal", "blues", "2", "33 %") in picture.rows
 
-    def test_without_predictions_is_an_error(self, entries) -> None:
+    def test_run_confusion_without_predictions_is_an_error(self, entries) -> None:
         with pytest.raises(ValueError, match="needs predictions on validation clips"):
             run_confusion(replace(entries[0].run, validation=None))
 
 
 class TestConfusion:
-    def test_says_what_is_confused_most_often(self, entries, drawn) -> None:
+    def test_confusion_says_what_is_confused_most_often(self, entries, drawn) -> None:
         picture = confusion(judged(entries))
         drawn(picture)
         assert picture.alt == "Of 20 wrong classifications of 4 runs the most frequent is metal taken for blues: 8."
 
-    def test_says_where_nothing_is_wrong(self, clips) -> None:
+    def test_confusion_says_where_nothing_is_wrong(self, clips) -> None:
         perfect = confusion([Judged("1", "Run 1", clips(30, ("a", "b"), wrong=0))])
         assert perfect.alt == "Every one of 30 classifications is right."
 

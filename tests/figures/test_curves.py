@@ -8,7 +8,7 @@ from tracker.figures.data import trace_of, trace_of_entry
 
 
 class TestRunCurves:
-    def test_is_a_figure_of_one_run(self, entries, drawn) -> None:
+    def test_run_curves_is_a_figure_of_one_run(self, entries, drawn) -> None:
         picture = run_curves(entries[0].run)
         drawn(picture)
         assert (picture.name, picture.runs) == ("curves", (entries[0].run.run_id,))
@@ -60,14 +60,14 @@ class TestSectionCurves:
 
 
 class TestOverview:
-    def test_has_no_panels_for_what_no_run_logged(self, made, drawn) -> None:
+    def test_overview_has_no_panels_for_what_no_run_logged(self, made, drawn) -> None:
         both = [trace_of(made({"val_loss": [1, 0.5], "val_accuracy": [0.5, 0.6]}))] * 2
         losses = [trace_of(made({"val_loss": [1, 0.5]}))] * 2
         assert drawn(overview(losses)).shape[0] < drawn(overview(both)).shape[0]
 
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("count", [2, 4, 5])
-    def test_has_all_runs_four_in_a_row(self, entries, drawn, count: int) -> None:
+    def test_overview_has_all_runs_four_in_a_row(self, entries, drawn, count: int) -> None:
         traces = [trace_of_entry(entry) for entry in (*entries, *entries)][:count]
         picture = overview(traces)
         pixels = drawn(picture)

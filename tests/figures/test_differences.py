@@ -9,7 +9,7 @@ SUPPORTED = Difference("run 3 − run 2", 0.3, (0.1, 0.5), 0.012, "supported", (
 
 
 class TestDifferences:
-    def test_says_that_nothing_is_supported_and_what_is_largest(self, drawn) -> None:
+    def test_differences_says_that_nothing_is_supported_and_what_is_largest(self, drawn) -> None:
         picture = differences([OPEN], margin=0.05)
         drawn(picture)
         assert picture.alt == (
@@ -17,7 +17,7 @@ class TestDifferences:
             "interval −12 to +18 points."
         )
 
-    def test_says_what_is_supported(self) -> None:
+    def test_differences_says_what_is_supported(self) -> None:
         picture = differences([OPEN, SUPPORTED], margin=0.05)
         assert picture.alt == "1 of 2 differences are supported: run 3 − run 2 by +30 points."
         assert picture.runs == ("a", "b", "c")
@@ -31,6 +31,6 @@ class TestDifferences:
         rows = [Difference(name, 0.0, (0.0, 0.0), None, "exact", ()) for name in strange]
         drawn(differences(rows, margin=0.0001))
 
-    def test_without_a_difference_is_an_error(self) -> None:
+    def test_differences_without_a_difference_is_an_error(self) -> None:
         with pytest.raises(ValueError, match="at least one difference"):
             differences([], margin=0.05)

@@ -70,7 +70,7 @@ class TestReportPictures:
         bare = [replace(entry, run=made({}), accuracy=None) for entry in entries[:2]]
         assert report_pictures(report_of(bare)) == ()
 
-    def test_of_many_classes_only_the_best_run_has_a_matrix(self, entries, clips) -> None:
+    def test_report_pictures_of_many_classes_only_the_best_run_has_a_matrix(self, entries, clips) -> None:
         many = clips(60, tuple(f"class {i}" for i in range(30)))
         runs = [replace(entry, run=replace(entry.run, validation=many)) for entry in entries]
         (picture,) = (p for p in report_pictures(report_of(runs)) if p.name == "confusion")

@@ -64,7 +64,7 @@ def same(one: Effect, other: Effect, *, sign: int = 1) -> bool:
 class TestMeanSquares:
     @few
     @given(tables(-1, 1))
-    def test_are_those_of_a_two_way_analysis_of_variance(self, table):
+    def test_mean_squares_are_those_of_a_two_way_analysis_of_variance(self, table):
         r, n = table.shape
         frame = pd.DataFrame({"x": table.ravel(), "pair": np.repeat(range(r), n), "clip": np.tile(range(n), r)})
         expected = anova_lm(ols("x ~ C(pair) + C(clip)", frame).fit())["mean_sq"]
@@ -72,13 +72,13 @@ class TestMeanSquares:
         assert [found.rows, found.columns, found.residual] == pytest.approx(list(expected), abs=1e-9)
 
     @pytest.mark.parametrize("shape", [(1, 5), (3, 1), (0, 5), (3, 0), (6,)])
-    def test_need_two_repetitions_by_two_clips(self, shape):
+    def test_mean_squares_need_two_repetitions_by_two_clips(self, shape):
         with pytest.raises(ValueError, match="at least two repetitions by two clips"):
             mean_squares(np.zeros(shape))
 
 
 class TestCrossed:
-    def test_agrees_with_the_worked_matrices(self, oracles):
+    def test_crossed_agrees_with_the_worked_matrices(self, oracles):
         for case in oracles["crossed"]:
             entries = np.array(case["entries"], dtype=float)
             found, squares = crossed(entries), mean_squares(entries)
@@ -88,23 +88,23 @@ class TestCrossed:
             for name in ("estimate", "standard_error", "df", "t", "p_value", "interval"):
                 assert getattr(found, name) == pytest.approx(case[name]), name
 
-    def test_has_a_90_percent_interval_from_the_same_t(self, oracles):
+    def test_crossed_has_a_90_percent_interval_from_the_same_t(self, oracles):
         found = crossed(np.array(oracles["crossed"][1]["entries"], dtype=float))
         half = student.ppf(0.95, found.df) * found.standard_error
         assert found.interval_90 == pytest.approx((found.estimate - half, found.estimate + half))
 
     @fixed
     @given(tables(-1, 1))
-    def test_changes_sign_with_the_levels(self, entries):
+    def test_crossed_changes_sign_with_the_levels(self, entries):
         assert same(crossed(-entries), crossed(entries), sign=-1)
 
     @fixed
     @given(tables(-1, 1), st.randoms())
-    def test_does_not_depend_on_the_order_of_pairs_and_clips(self, entries, random):
+    def test_crossed_does_not_depend_on_the_order_of_pairs_and_clips(self, entries, random):
         rows, columns = (random.sample(range(k), k) for k in entries.shape)
         assert same(crossed(entries[rows][:, columns]), crossed(entries))
 
-    def test_without_clip_to_clip_variance_is_a_t_test_over_pairs(self):
+    def test_crossed_without_clip_to_clip_variance_is_a_t_test_over_pairs(self):
         entries = np.random.default_rng(0).integers(-1, 2, (4, 50)).astype(float)
         squares = mean_squares(entries)
         assert squares.columns < squares.residual
@@ -113,7 +113,7 @@ class TestCrossed:
         assert crossed(entries).df == pytest.approx(3)
 
     @pytest.mark.parametrize(("pairs", "exponent"), [(2, 1), (3, 1), (4, 2), (8, 2)])
-    def test_has_fewer_degrees_of_freedom_than_hillis_up_to_three_pairs(self, pairs, exponent):
+    def test_crossed_has_fewer_degrees_of_freedom_than_hillis_up_to_three_pairs(self, pairs, exponent):
         entries = (np.random.default_rng(3).random((pairs, 40)) < np.linspace(0, 0.9, 40)).astype(float)
         squares = mean_squares(entries)
         ratio = (squares.rows + squares.columns - squares.residual) / squares.rows
@@ -122,17 +122,17 @@ class TestCrossed:
 
     @fixed
     @given(tables(-1, 1))
-    def test_has_a_strict_p_value_that_is_never_the_smaller(self, entries):
+    def test_crossed_has_a_strict_p_value_that_is_never_the_smaller(self, entries):
         found = crossed(entries)
         assert found.p_value <= found.strict_p_value <= 1
 
-    def test_has_the_strict_p_value_of_behrens_and_fisher(self, oracles):
+    def test_crossed_has_the_strict_p_value_of_behrens_and_fisher(self, oracles):
         entries = np.array(oracles["crossed"][0]["entries"], dtype=float)
         found, squares = crossed(entries), mean_squares(entries)
         share = squares.rows / (squares.rows + squares.columns - squares.residual)
         assert found.strict_p_value == behrens_fisher_p(found.t, share, 3, 5) > found.p_value
 
-    def test_of_pairs_that_agree_in_their_mean_takes_the_residual_with_n_minus_1_degrees_of_freedom(self):
+    def test_crossed_of_pairs_that_agree_in_their_mean_takes_the_residual_with_n_minus_1_degrees_of_freedom(self):
         entries = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0.0]])
         squares = mean_squares(entries)
         assert squares.rows < 1e-12 < squares.residual
@@ -141,13 +141,13 @@ class TestCrossed:
         assert found.standard_error == pytest.approx(np.sqrt(max(squares.residual, squares.columns) / 18))
         assert found.p_value == pytest.approx(2 * student.sf(found.estimate / found.standard_error, 5))
 
-    def test_of_identical_pairs_is_a_t_test_over_clips(self):
+    def test_crossed_of_identical_pairs_is_a_t_test_over_clips(self):
         row = np.array([1, 0, 0, 1, -1, 1, 0, 1.0])
         found, expected = crossed(np.stack([row] * 3)), ttest_1samp(row, 0)
         assert (found.t, found.p_value, found.df) == pytest.approx((expected.statistic, expected.pvalue, 7))
 
     @pytest.mark.parametrize("n", [2, 30, 1_000])
-    def test_of_nothing_but_zeros_is_one_with_tangos_interval(self, n):
+    def test_crossed_of_nothing_but_zeros_is_one_with_tangos_interval(self, n):
         found = crossed(np.zeros((3, n)))
         half = 1.959963984540054**2 / (n + 1.959963984540054**2)
         assert (found.estimate, found.t, found.p_value) == (0.0, 0.0, 1.0)
@@ -155,7 +155,7 @@ class TestCrossed:
         assert found.interval_90 == pytest.approx(tango(0, 0, n, 0.90))
 
     @pytest.mark.parametrize("sign", [1.0, -1.0])
-    def test_of_the_same_answer_everywhere_is_mcnemar_over_the_clips(self, sign):
+    def test_crossed_of_the_same_answer_everywhere_is_mcnemar_over_the_clips(self, sign):
         found = crossed(np.full((3, 8), sign))
         assert found.p_value == mcnemar(8, 0)
         assert found.estimate == sign
@@ -170,7 +170,7 @@ class TestCrossed:
         assert found.interval[0] <= found.interval_90[0] <= found.estimate + 1e-9
         assert found.interval[1] >= found.interval_90[1] >= found.estimate - 1e-9
 
-    def test_claims_something_in_about_one_null_experiment_in_twenty(self):
+    def test_crossed_claims_something_in_about_one_null_experiment_in_twenty(self):
         rng = np.random.default_rng(11)
         assert np.mean([crossed(null_pairs(rng, 5, 60)).p_value <= 0.05 for _ in range(600)]) < 0.08
 
@@ -178,33 +178,33 @@ class TestCrossed:
 class TestByGroup:
     @fixed
     @given(tables(-1, 1))
-    def test_of_groups_of_one_changes_nothing(self, entries):
+    def test_by_group_of_groups_of_one_changes_nothing(self, entries):
         assert np.allclose(by_group(entries, list(range(entries.shape[1]))), entries, atol=1e-12)
 
     @fixed
     @given(tables(-1, 1), st.lists(st.integers(0, 3), min_size=12, max_size=12))
-    def test_keeps_the_mean_of_every_row(self, entries, groups):
+    def test_by_group_keeps_the_mean_of_every_row(self, entries, groups):
         grouped = by_group(entries, groups[: entries.shape[1]])
         assert np.allclose(grouped.mean(axis=1), entries.mean(axis=1), atol=1e-12)
 
-    def test_follows_its_formula(self):
+    def test_by_group_follows_its_formula(self):
         entries = np.array([[1, 0, 1, -1.0], [0, 0, 1, 0]])
         m = 2 / 8
         expected = [[0.5 * (1 - 3 * m + 1) + m, 0.5 * (-1 - m) + m], [0.5 * (1 - 3 * m) + m, 0.5 * (-m) + m]]
         assert by_group(entries, ["a", "a", "a", "b"]) == pytest.approx(np.array(expected))
 
-    def test_keeps_copied_clips_from_counting_twice(self):
+    def test_by_group_keeps_copied_clips_from_counting_twice(self):
         entries = np.random.default_rng(5).integers(-1, 2, (4, 15)).astype(float)
         copied = by_group(np.repeat(entries, 4, axis=1), np.repeat(np.arange(15), 4))
         assert same(crossed(copied), crossed(entries))
 
-    def test_needs_a_group_for_each_clip(self):
+    def test_by_group_needs_a_group_for_each_clip(self):
         with pytest.raises(ValueError, match="one group for each"):
             by_group(np.zeros((2, 3)), ["a"])
 
 
 class TestNested:
-    def test_agrees_with_the_worked_matrices(self, oracles):
+    def test_nested_agrees_with_the_worked_matrices(self, oracles):
         for case in oracles["nested"]:
             found = nested(np.array(case["a"], dtype=float), np.array(case["b"], dtype=float))
             for name in ("estimate", "standard_error", "df", "t", "p_value"):
@@ -212,17 +212,17 @@ class TestNested:
 
     @fixed
     @given(two_levels)
-    def test_changes_sign_with_the_levels(self, levels):
+    def test_nested_changes_sign_with_the_levels(self, levels):
         assert same(nested(*levels[::-1]), nested(*levels), sign=-1)
 
     @fixed
     @given(two_levels, st.randoms())
-    def test_does_not_depend_on_the_order_of_repetitions_and_clips(self, levels, random):
+    def test_nested_does_not_depend_on_the_order_of_repetitions_and_clips(self, levels, random):
         clips = random.sample(range(levels[0].shape[1]), levels[0].shape[1])
         shuffled = [level[random.sample(range(len(level)), len(level))][:, clips] for level in levels]
         assert same(nested(*shuffled), nested(*levels))
 
-    def test_without_clip_to_clip_variance_is_welchs_t_test_over_repetitions(self):
+    def test_nested_without_clip_to_clip_variance_is_welchs_t_test_over_repetitions(self):
         for seed in range(100):
             a, b = (np.random.default_rng([seed, i]).integers(0, 2, (r, 40)).astype(float) for i, r in ((0, 3), (1, 4)))
             residual = mean_squares(a).residual / a.size + mean_squares(b).residual / b.size
@@ -233,16 +233,16 @@ class TestNested:
                 return
         pytest.fail("no such table among a hundred")
 
-    def test_of_repetitions_that_agree_is_a_t_test_over_clips(self):
+    def test_nested_of_repetitions_that_agree_is_a_t_test_over_clips(self):
         a, b = np.array([1, 1, 0, 1, 1, 1, 0, 1.0]), np.array([0, 1, 0, 0, 1, 0, 1, 1.0])
         found, expected = nested(np.stack([a] * 3), np.stack([b] * 4)), ttest_1samp(a - b, 0)
         assert (found.t, found.p_value, found.df) == pytest.approx((expected.statistic, expected.pvalue, 7))
 
-    def test_of_equal_answers_everywhere_is_one(self):
+    def test_nested_of_equal_answers_everywhere_is_one(self):
         level = np.stack([np.array([1, 0, 1, 1.0])] * 3)
         assert nested(level, level) == crossed(np.zeros((3, 4)))
 
-    def test_of_all_right_against_all_wrong_is_mcnemar_over_the_clips(self):
+    def test_nested_of_all_right_against_all_wrong_is_mcnemar_over_the_clips(self):
         assert nested(np.ones((3, 7)), np.zeros((4, 7))).p_value == mcnemar(7, 0)
 
     @fixed
@@ -254,27 +254,27 @@ class TestNested:
 
     @few
     @given(two_levels, st.lists(st.integers(0, 3), min_size=10, max_size=10))
-    def test_takes_groups_as_columns(self, levels, groups):
+    def test_nested_takes_groups_as_columns(self, levels, groups):
         groups = [*groups[: levels[0].shape[1] - 2], "x", "y"]
         found = nested(*(by_group(level, groups) for level in levels))
         assert found.estimate == pytest.approx(float(levels[0].mean() - levels[1].mean()), abs=1e-9)
         assert 0 <= found.p_value <= 1
 
-    def test_claims_something_in_about_one_null_experiment_in_twenty(self):
+    def test_nested_claims_something_in_about_one_null_experiment_in_twenty(self):
         rng = np.random.default_rng(12)
         assert np.mean([nested(*null_levels(rng, 4, 60)).p_value <= 0.05 for _ in range(600)]) < 0.08
 
-    def test_refuses_different_clips(self):
+    def test_nested_refuses_different_clips(self):
         with pytest.raises(ValueError, match="the same clips, got 3 and 4"):
             nested(np.zeros((2, 3)), np.zeros((2, 4)))
 
-    def test_refuses_a_single_repetition(self):
+    def test_nested_refuses_a_single_repetition(self):
         with pytest.raises(ValueError, match="at least two repetitions"):
             nested(np.zeros((1, 3)), np.zeros((2, 3)))
 
 
 class TestTEffect:
-    def test_is_students(self):
+    def test_t_effect_is_students(self):
         found = t_effect(0.2, 0.1, 7)
         assert found.p_value == pytest.approx(2 * student.sf(2, 7))
         assert found.interval == pytest.approx(student.interval(0.95, 7, 0.2, 0.1))
@@ -282,15 +282,15 @@ class TestTEffect:
 
 
 class TestConstantEffect:
-    def test_of_one_value_cannot_decide(self):
+    def test_constant_effect_of_one_value_cannot_decide(self):
         assert constant_effect(0.3, 1, 10).p_value == 1.0
 
-    def test_gives_an_interval_around_a_mean_between_zero_and_one(self):
+    def test_constant_effect_gives_an_interval_around_a_mean_between_zero_and_one(self):
         found = constant_effect(0.1, 6, 60)
         assert found.p_value == 2.0**-5
         assert found.interval == pytest.approx(tango(6, 0, 60))
 
-    def test_does_not_rule_out_nothing_where_the_sign_test_cannot(self):
+    def test_constant_effect_does_not_rule_out_nothing_where_the_sign_test_cannot(self):
         for mean in (0.3, -0.3):
             found = constant_effect(mean, 3, 60)
             assert found.p_value == 0.25
@@ -329,13 +329,13 @@ class TestBehrensFisherP:
             (6, 1e9, [1.960, 1.993, 2.082, 2.201, 2.322, 2.412, 2.447]),
         ],
     )
-    def test_agrees_with_the_table_of_fisher_and_yates_at_5_percent(self, df, other_df, critical):
+    def test_behrens_fisher_p_agrees_with_the_table_of_fisher_and_yates_at_5_percent(self, df, other_df, critical):
         share = np.sin(np.radians([0, 15, 30, 45, 60, 75, 90])) ** 2
         assert behrens_fisher_p(critical, share, df, other_df) == pytest.approx([0.05] * 7, abs=1.5e-4)
 
     @fixed
     @given(st.floats(0.01, 12), st.floats(0.02, 0.98), degrees, degrees)
-    def test_agrees_with_adaptive_quadrature(self, t, share, df, other_df):
+    def test_behrens_fisher_p_agrees_with_adaptive_quadrature(self, t, share, df, other_df):
         a, b = np.sqrt(share), np.sqrt(1 - share)
         centre = t / b
 
@@ -348,23 +348,25 @@ class TestBehrensFisherP:
 
     @fixed
     @given(st.floats(0, 50), degrees, degrees)
-    def test_of_a_variance_in_one_part_is_students(self, t, df, other_df):
+    def test_behrens_fisher_p_of_a_variance_in_one_part_is_students(self, t, df, other_df):
         expected = 2 * student.sf(t, df), 2 * student.sf(t, other_df)
         assert behrens_fisher_p([t, t], [1, 0], df, other_df) == pytest.approx(expected, rel=1e-4, abs=1e-9)
 
     @fixed
     @given(st.floats(-20, 20), shares, degrees, degrees)
-    def test_is_a_probability_whatever_the_sign_and_the_order_of_the_parts(self, t, share, df, other_df):
+    def test_behrens_fisher_p_is_a_probability_whatever_the_sign_and_the_order_of_the_parts(
+        self, t, share, df, other_df
+    ):
         found = behrens_fisher_p(t, share, df, other_df)
         assert 0 < found <= 1
         assert found == pytest.approx(behrens_fisher_p(-t, 1 - share, other_df, df), rel=1e-9)
 
-    def test_falls_with_the_distance_from_zero(self):
+    def test_behrens_fisher_p_falls_with_the_distance_from_zero(self):
         assert np.all(np.diff(behrens_fisher_p(np.linspace(0, 30, 100), 0.7, 2, 29)) < 0)
 
     @pytest.mark.parametrize("level", [0.05, 0.05 / 6, 0.05 / 15])
     @pytest.mark.parametrize("pairs", [3, 5])
-    def test_holds_every_level_where_one_part_is_known(self, pairs, level):
+    def test_behrens_fisher_p_holds_every_level_where_one_part_is_known(self, pairs, level):
         chances = (np.arange(2_000) + 0.5) / 2_000
         table = critical_values(level, pairs - 1)
         for truth in (0.05, 0.3, 0.6, 0.9, 0.99):
@@ -373,7 +375,7 @@ class TestBehrensFisherP:
             critical = np.interp(rows / total, *table)
             assert 2 * norm.sf(critical * np.sqrt(total)).mean() <= level * 1.001
 
-    def test_refuses_a_share_that_is_none(self):
+    def test_behrens_fisher_p_refuses_a_share_that_is_none(self):
         with pytest.raises(ValueError, match=r"from 0 to 1, got 1\.5"):
             behrens_fisher_p(2.0, 1.5, 2, 29)
 

@@ -14,14 +14,14 @@ truths = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(lambda pair: (min(pair)
 
 
 class TestMcnemarPower:
-    def test_agrees_with_values_recomputed_elsewhere(self, oracles):
+    def test_mcnemar_power_agrees_with_values_recomputed_elsewhere(self, oracles):
         for case in oracles["mcnemar_power"]:
             b, c = case["b_rate"], case["c_rate"]
             assert mcnemar_power(case["n"], b - c, b + c) == pytest.approx(case["power"], abs=1e-6)
 
     @fixed
     @given(st.integers(1, 20), truths, st.sampled_from([0.01, 0.05, 0.2]))
-    def test_is_the_chance_of_the_tables_that_the_test_rejects(self, n, truth, alpha):
+    def test_mcnemar_power_is_the_chance_of_the_tables_that_the_test_rejects(self, n, truth, alpha):
         difference, discordance = truth
         b, c = np.array([(b, c) for b in range(n + 1) for c in range(n + 1 - b)]).T
         shares = [(discordance + difference) / 2, (discordance - difference) / 2, 1 - discordance]
@@ -31,39 +31,39 @@ class TestMcnemarPower:
 
     @fixed
     @given(st.integers(1, 300), truths)
-    def test_is_the_same_for_either_direction(self, n, truth):
+    def test_mcnemar_power_is_the_same_for_either_direction(self, n, truth):
         assert mcnemar_power(n, truth[0], truth[1]) == mcnemar_power(n, -truth[0], truth[1])
 
     @fixed
     @given(st.integers(1, 300), st.floats(0, 1))
-    def test_of_no_difference_is_at_most_alpha(self, n, discordance):
+    def test_mcnemar_power_of_no_difference_is_at_most_alpha(self, n, discordance):
         assert mcnemar_power(n, 0.0, discordance) <= 0.05
 
-    def test_of_20_points_on_30_clips_is_31_to_57_percent(self):
+    def test_mcnemar_power_of_20_points_on_30_clips_is_31_to_57_percent(self):
         assert mcnemar_power(30, 0.2, 0.4) == pytest.approx(0.31, abs=0.005)
         assert mcnemar_power(30, 0.2, 0.2) == pytest.approx(0.57, abs=0.005)
 
     def test_under_six_clips_is_nothing(self):
         assert mcnemar_power(5, 1.0, 1.0) == 0.0
 
-    def test_without_discordance_is_nothing(self):
+    def test_mcnemar_power_without_discordance_is_nothing(self):
         assert mcnemar_power(30, 0.0, 0.0) == 0.0
 
-    def test_takes_a_difference_for_the_least_discordance(self):
+    def test_mcnemar_power_takes_a_difference_for_the_least_discordance(self):
         assert mcnemar_power(30, 0.2, 0.1) == mcnemar_power(30, 0.2, 0.2)
 
-    def test_of_very_many_clips_is_near_the_normal_approximation(self):
+    def test_mcnemar_power_of_very_many_clips_is_near_the_normal_approximation(self):
         n = approximate_clips(0.001, 0.3)
         assert n > 1_000_000
         assert mcnemar_power(n, 0.001, 0.3) == pytest.approx(0.8, abs=0.005)
 
     @pytest.mark.parametrize("wrong", [(0, 0.1, 0.2), (30, 1.1, 0.2), (30, 0.1, -0.1), (30, 0.1, 1.1)])
-    def test_refuses_what_cannot_be(self, wrong):
+    def test_mcnemar_power_refuses_what_cannot_be(self, wrong):
         with pytest.raises(ValueError, match="got"):
             mcnemar_power(*wrong)
 
     @pytest.mark.parametrize("alpha", [0.0, 1.0])
-    def test_refuses_an_alpha_out_of_its_range(self, alpha):
+    def test_mcnemar_power_refuses_an_alpha_out_of_its_range(self, alpha):
         with pytest.raises(ValueError, match="alpha must be"):
             mcnemar_power(30, 0.1, 0.2, alpha)
 
@@ -75,7 +75,7 @@ class TestDetectableDifference:
 
     @fixed
     @given(st.integers(6, 500), st.floats(0, 1), st.sampled_from([0.5, 0.8, 0.9]))
-    def test_is_found_that_often_and_a_smaller_one_is_not(self, n, discordance, power):
+    def test_detectable_difference_is_found_that_often_and_a_smaller_one_is_not(self, n, discordance, power):
         found = detectable_difference(n, discordance, power)
         if found is None:
             assert mcnemar_power(n, 1.0, discordance) < power
@@ -85,24 +85,24 @@ class TestDetectableDifference:
     def test_under_six_clips_does_not_exist(self):
         assert detectable_difference(5, 0.2) is None
 
-    def test_refuses_a_power_out_of_its_range(self):
+    def test_detectable_difference_refuses_a_power_out_of_its_range(self):
         with pytest.raises(ValueError, match="power must be"):
             detectable_difference(30, 0.2, power=1.0)
 
 
 class TestClipsNeeded:
-    def test_for_one_clip_in_thirty_are_about_240_to_2200(self):
+    def test_clips_needed_for_one_clip_in_thirty_are_about_240_to_2200(self):
         assert clips_needed(1 / 30, 0.0) == pytest.approx(240, abs=10)
         assert clips_needed(1 / 30, 0.3) == pytest.approx(2_200, abs=50)
 
     @fixed
     @given(st.floats(0.02, 1), st.floats(0, 1), st.sampled_from([0.5, 0.8, 0.95]))
-    def test_reach_the_power_that_one_less_does_not(self, difference, discordance, power):
+    def test_clips_needed_reach_the_power_that_one_less_does_not(self, difference, discordance, power):
         n = clips_needed(difference, discordance, power)
         assert mcnemar_power(n, difference, discordance) >= power
         assert n == 1 or mcnemar_power(n - 1, difference, discordance) < power
 
-    def test_are_near_the_normal_approximation_where_they_are_many(self):
+    def test_clips_needed_are_near_the_normal_approximation_where_they_are_many(self):
         assert clips_needed(0.02, 0.2) == pytest.approx(approximate_clips(0.02, 0.2), rel=0.05)
 
     def test_above_the_most_exact_are_the_normal_approximation(self):
@@ -110,19 +110,19 @@ class TestClipsNeeded:
         assert mcnemar_power(MOST_EXACT, 0.00485, 0.3) == pytest.approx(0.8, abs=0.005)
         assert approximate_clips(0.00485, 0.3) == pytest.approx(MOST_EXACT, rel=0.01)
 
-    def test_of_a_sure_difference_are_six(self):
+    def test_clips_needed_of_a_sure_difference_are_six(self):
         assert clips_needed(1.0, 1.0) == 6
 
-    def test_are_the_same_for_either_direction(self):
+    def test_clips_needed_are_the_same_for_either_direction(self):
         assert clips_needed(-0.1, 0.2) == clips_needed(0.1, 0.2)
 
-    def test_for_no_difference_do_not_exist(self):
+    def test_clips_needed_for_no_difference_do_not_exist(self):
         with pytest.raises(ValueError, match="difference must not be 0"):
             clips_needed(0.0, 0.2)
 
 
 class TestApproximateClips:
-    def test_follow_connors_formula(self):
+    def test_approximate_clips_follow_connors_formula(self):
         z_alpha, z_power = 1.959963984540054, 0.8416212335729143
         expected = (z_alpha * 0.3**0.5 + z_power * (0.3 - 0.1**2) ** 0.5) ** 2 / 0.1**2
         assert approximate_clips(0.1, 0.3) == np.ceil(expected)

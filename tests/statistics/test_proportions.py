@@ -26,70 +26,70 @@ def table(*groups: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TestWilson:
-    def test_agrees_with_published_values(self, oracles):
+    def test_wilson_agrees_with_published_values(self, oracles):
         for case in oracles["wilson"]:
             assert wilson(case["correct"], case["n"]) == pytest.approx(case["interval"], abs=1e-6)
 
     @fixed
     @given(counts, confidences)
-    def test_is_scipys_to_the_last_digits(self, count, confidence):
+    def test_wilson_is_scipys_to_the_last_digits(self, count, confidence):
         expected = binomtest(*count).proportion_ci(confidence, method="wilson")
         assert wilson(*count, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
-    def test_is_statsmodels(self):
+    def test_wilson_equals_statsmodels(self):
         assert wilson(25, 30) == pytest.approx(proportion_confint(25, 30, method="wilson"), abs=1e-12)
 
-    def test_of_all_right_reaches_one(self):
+    def test_wilson_of_all_right_reaches_one(self):
         assert wilson(30, 30)[1] == 1.0
 
-    def test_of_none_right_reaches_zero(self):
+    def test_wilson_of_none_right_reaches_zero(self):
         assert wilson(0, 30)[0] == 0.0
 
     @fixed
     @given(counts)
-    def test_of_wrong_clips_mirrors_that_of_right_ones(self, count):
+    def test_wilson_of_wrong_clips_mirrors_that_of_right_ones(self, count):
         correct, n = count
         low, high = wilson(correct, n)
         assert wilson(n - correct, n) == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
     @fixed
     @given(counts)
-    def test_holds_the_share_and_stays_between_zero_and_one(self, count):
+    def test_wilson_holds_the_share_and_stays_between_zero_and_one(self, count):
         low, high = wilson(*count)
         assert 0 <= low <= count[0] / count[1] <= high <= 1
 
     @pytest.mark.parametrize(("correct", "n"), [(0, 0), (-1, 3), (4, 3)])
-    def test_needs_counts_that_can_be(self, correct, n):
+    def test_wilson_needs_counts_that_can_be(self, correct, n):
         with pytest.raises(ValueError, match="got"):
             wilson(correct, n)
 
     @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0, float("nan")])
-    def test_needs_a_confidence_between_zero_and_one(self, confidence):
+    def test_wilson_needs_a_confidence_between_zero_and_one(self, confidence):
         with pytest.raises(ValueError, match="confidence must be"):
             wilson(1, 2, confidence)
 
 
 class TestGroupedWilson:
-    def test_with_groups_of_one_is_wilsons(self):
+    def test_grouped_wilson_with_groups_of_one_is_wilsons(self):
         right = np.arange(30) < 25
         assert grouped_wilson(right, list(range(30))) == wilson(25, 30)
 
-    def test_of_unrelated_clips_keeps_every_clip_and_takes_students_quantile(self):
+    def test_grouped_wilson_of_unrelated_clips_keeps_every_clip_and_takes_students_quantile(self):
         right, groups = table(*[(2, 3)] * 10)
         t = float(student.ppf(0.975, 9))
         assert grouped_wilson(right, groups) == pytest.approx(by_formula(20 / 30, 30, t))
 
-    def test_of_groups_that_are_all_right_or_all_wrong_counts_groups(self):
+    def test_grouped_wilson_of_groups_that_are_all_right_or_all_wrong_counts_groups(self):
         right, groups = table(*[(3, 3)] * 7, *[(0, 3)] * 3)
         t = float(student.ppf(0.975, 9))
         assert grouped_wilson(right, groups) == pytest.approx(by_formula(0.7, 10, t))
 
-    def test_of_everything_right_counts_groups(self):
+    def test_grouped_wilson_of_everything_right_counts_groups(self):
         right, groups = table(*[(3, 3)] * 10)
         t = float(student.ppf(0.975, 9))
         assert grouped_wilson(right, groups) == pytest.approx(by_formula(1.0, 10, t))
 
-    def test_divides_the_clips_by_the_design_effect(self):
+    def test_grouped_wilson_divides_the_clips_by_the_design_effect(self):
         sizes = [(4, 5), (1, 6), (3, 3), (2, 2), (0, 4), (7, 8)]
         right, groups = table(*sizes)
         n, size = len(right), np.array([s for _, s in sizes])
@@ -102,10 +102,10 @@ class TestGroupedWilson:
         t = float(student.ppf(0.975, len(size) - 1))
         assert grouped_wilson(right, groups) == pytest.approx(by_formula(right.mean(), n / effect, t))
 
-    def test_of_one_group_knows_nothing(self):
+    def test_grouped_wilson_of_one_group_knows_nothing(self):
         assert grouped_wilson(*table((3, 4))) == (0.0, 1.0)
 
-    def test_holds_the_share_as_often_as_it_says_where_one_group_is_large(self):
+    def test_grouped_wilson_holds_the_share_as_often_as_it_says_where_one_group_is_large(self):
         rng = np.random.default_rng(0)
         sizes, share, correlation = np.array([1, 1, 1, 2, 2, 3, 4, 6, 10, 20]), 0.6, 0.5
         scale = 1 / correlation - 1
@@ -118,7 +118,7 @@ class TestGroupedWilson:
 
     @fixed
     @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=30), st.randoms())
-    def test_does_not_depend_on_the_order_of_clips_or_the_names_of_groups(self, clips, random):
+    def test_grouped_wilson_does_not_depend_on_the_order_of_clips_or_the_names_of_groups(self, clips, random):
         shuffled = random.sample(clips, len(clips))
         one = grouped_wilson(np.array([r for r, _ in clips]), [g for _, g in clips])
         other = grouped_wilson(np.array([r for r, _ in shuffled]), [f"artist {9 - g}" for _, g in shuffled])
@@ -126,47 +126,47 @@ class TestGroupedWilson:
 
     @fixed
     @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=30))
-    def test_is_never_shorter_than_wilsons(self, clips):
+    def test_grouped_wilson_is_never_shorter_than_wilsons(self, clips):
         right = np.array([r for r, _ in clips])
         low, high = grouped_wilson(right, [g for _, g in clips])
         plain_low, plain_high = wilson(int(right.sum()), len(right))
         assert high - low >= plain_high - plain_low - 1e-12
 
-    def test_needs_clips(self):
+    def test_grouped_wilson_needs_clips(self):
         with pytest.raises(ValueError, match="at least 1 clip"):
             grouped_wilson(np.array([], dtype=bool), [])
 
-    def test_needs_a_group_for_each_clip(self):
+    def test_grouped_wilson_needs_a_group_for_each_clip(self):
         with pytest.raises(ValueError, match="one group for each"):
             grouped_wilson(np.array([True, False]), ["a"])
 
 
 class TestNewcombe:
-    def test_agrees_with_published_values(self, oracles):
+    def test_newcombe_agrees_with_published_values(self, oracles):
         for case in oracles["newcombe"]:
             assert difference_interval(case["a"], case["b"]) == pytest.approx(case["interval"], abs=1e-6)
 
     @fixed
     @given(counts, counts)
-    def test_is_statsmodels(self, a, b):
+    def test_newcombe_equals_statsmodels(self, a, b):
         expected = confint_proportions_2indep(*a, *b, compare="diff", method="newcomb")
         assert difference_interval(a, b) == pytest.approx(expected, abs=1e-9)
 
     @fixed
     @given(counts, counts, confidences)
-    def test_changes_sign_when_the_sides_are_swapped(self, a, b, confidence):
+    def test_newcombe_changes_sign_when_the_sides_are_swapped(self, a, b, confidence):
         low, high = difference_interval(a, b, confidence)
         assert difference_interval(b, a, confidence) == pytest.approx((-high, -low), abs=1e-12)
 
     @fixed
     @given(counts, counts)
-    def test_stays_between_minus_one_and_one(self, a, b):
+    def test_newcombe_stays_between_minus_one_and_one(self, a, b):
         low, high = difference_interval(a, b)
         assert -1 - 1e-12 <= low <= a[0] / a[1] - b[0] / b[1] <= high <= 1 + 1e-12
 
 
 class TestTwoSidedZ:
-    def test_at_95_percent_is_1_96(self):
+    def test_two_sided_z_at_95_percent_is_1_96(self):
         assert two_sided_z(0.95) == pytest.approx(1.959963984540054, abs=1e-15)
 
 
@@ -182,18 +182,18 @@ def difference_interval(a: tuple[int, int], b: tuple[int, int], confidence: floa
 
 
 class TestCoinCdf:
-    def test_is_scipys_from_minus_one_to_n(self):
+    def test_coin_cdf_is_scipys_from_minus_one_to_n(self):
         for n in (0, 1, 2, 7, 30, 1_001):
             k = np.arange(-1, n + 1)
             assert coin_cdf(k, np.full(n + 2, n)) == pytest.approx(binom.cdf(k, n, 0.5), rel=1e-12, abs=0)
 
-    def test_of_few_throws_is_exact(self):
+    def test_coin_cdf_of_few_throws_is_exact(self):
         assert coin_cdf(np.array([0, 0]), np.array([4, 5])).tolist() == [0.0625, 0.03125]
 
 
 class TestPmf:
     @pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
-    def test_is_scipys(self, share):
+    def test_pmf_equals_scipys(self, share):
         for n in (1, 30, 5_000):
             k = np.arange(n + 1)
             assert pmf(k, n, share) == pytest.approx(binom.pmf(k, n, share), rel=1e-9, abs=1e-300)
@@ -216,14 +216,14 @@ def likeliest_nuisance(b: int, c: int, n: int, difference: float) -> float:
 
 class TestScoreIntervals:
     @pytest.mark.parametrize(("b", "c", "n"), [(1, 7, 21), (2, 1, 30), (5, 4, 30), (40, 12, 300)])
-    def test_end_where_the_score_is_z(self, b, c, n):
+    def test_score_intervals_end_where_the_score_is_z(self, b, c, n):
         for end, sign in zip(score_intervals(np.array([b]), np.array([c]), n, Z), (1, -1), strict=True):
             difference = float(end[0])
             q = likeliest_nuisance(b, c, n, difference)
             deviation = np.sqrt(n * (2 * q + difference * (1 - difference)))
             assert sign * (b - c - n * difference) / deviation == pytest.approx(Z, abs=1e-4)
 
-    def test_of_many_pairs_are_those_of_each(self):
+    def test_score_intervals_of_many_pairs_are_those_of_each(self):
         b, c = np.array([0, 3, 17]), np.array([0, 9, 4])
         low, high = score_intervals(b, c, 40, Z)
         for i in range(3):

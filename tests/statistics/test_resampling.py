@@ -17,7 +17,7 @@ def models(k: int, n: int, *, share: float = 0.8, seed: int = 0) -> np.ndarray:
 
 
 class TestOptimismOfBest:
-    def test_of_equally_good_models_is_about_what_choosing_gains(self):
+    def test_optimism_of_best_of_equally_good_models_is_about_what_choosing_gains(self):
         gains, estimates = [], []
         for seed in range(30):
             right = models(10, 200, seed=seed)
@@ -26,24 +26,24 @@ class TestOptimismOfBest:
         assert np.mean(gains) > 0.03
         assert np.mean(estimates) == pytest.approx(np.mean(gains), rel=0.4)
 
-    def test_of_one_far_ahead_is_next_to_nothing(self):
+    def test_optimism_of_best_of_one_far_ahead_is_next_to_nothing(self):
         right = np.vstack([models(4, 300, share=0.5), models(1, 300, share=0.95)])
         assert optimism_of_best(right, 0).estimate == pytest.approx(0, abs=0.002)
 
-    def test_of_copies_of_one_model_is_next_to_nothing(self):
+    def test_optimism_of_best_of_copies_of_one_model_is_next_to_nothing(self):
         right = np.repeat(models(1, 100), 8, axis=0)
         assert optimism_of_best(right, 0).estimate == pytest.approx(0, abs=0.004)
 
-    def test_is_the_same_under_the_same_seed(self):
+    def test_optimism_of_best_is_the_same_under_the_same_seed(self):
         right = models(5, 60)
         assert optimism_of_best(right, 4) == optimism_of_best(right, 4) != optimism_of_best(right, 5)
 
-    def test_has_an_interval_around_it(self):
+    def test_optimism_of_best_has_an_interval_around_it(self):
         found = optimism_of_best(models(6, 80), 0)
         assert found.interval[0] < found.estimate < found.interval[1]
 
     @pytest.mark.parametrize(("share", "groups"), [(0.7, 0), (0.9, 0), (0.9, 10)])
-    def test_has_an_interval_that_holds_what_choosing_gains(self, share, groups):
+    def test_optimism_of_best_has_an_interval_that_holds_what_choosing_gains(self, share, groups):
         which = np.arange(30) * groups // 30 if groups else None
         held = []
         for seed in range(200):
@@ -53,22 +53,22 @@ class TestOptimismOfBest:
             held.append(low <= right.mean(axis=1).max() - share <= high)
         assert np.mean(held) >= 0.90
 
-    def test_of_a_best_without_a_mistake_reaches_to_wilsons_end(self):
+    def test_optimism_of_best_of_a_best_without_a_mistake_reaches_to_wilsons_end(self):
         right = np.vstack([np.ones((1, 30), dtype=bool), models(2, 30)])
         low, high = optimism_of_best(right, 0).interval
         assert (low, high) == (0.0, pytest.approx(1 - wilson(30, 30)[0]))
 
-    def test_of_one_model_has_about_wilsons_interval_turned_round(self):
+    def test_optimism_of_best_of_one_model_has_about_wilsons_interval_turned_round(self):
         right = models(1, 300)
         low, high = wilson(int(right.sum()), 300)
         found = optimism_of_best(right, 0).interval
         assert found == pytest.approx((right.mean() - high, right.mean() - low), abs=0.006)
 
-    def test_with_groups_of_one_is_that_without_groups(self):
+    def test_optimism_of_best_with_groups_of_one_is_that_without_groups(self):
         right = models(5, 60)
         assert optimism_of_best(right, 0, list(range(60))) == optimism_of_best(right, 0)
 
-    def test_of_copied_clips_needs_their_groups_to_stay_honest(self):
+    def test_optimism_of_best_of_copied_clips_needs_their_groups_to_stay_honest(self):
         right = models(8, 50)
         copied, groups = np.repeat(right, 4, axis=1), np.repeat(np.arange(50), 4)
         alone = optimism_of_best(right, 0).estimate
@@ -76,82 +76,82 @@ class TestOptimismOfBest:
         assert optimism_of_best(copied, 0).estimate < 0.8 * alone
 
     @pytest.mark.parametrize("shape", [(0, 5), (5, 0)])
-    def test_needs_candidates_and_clips(self, shape):
+    def test_optimism_of_best_needs_candidates_and_clips(self, shape):
         with pytest.raises(ValueError, match="at least one candidate and one clip"):
             optimism_of_best(np.zeros(shape, dtype=bool), 0)
 
-    def test_needs_resamples(self):
+    def test_optimism_of_best_needs_resamples(self):
         with pytest.raises(ValueError, match="at least one resample"):
             optimism_of_best(models(2, 5), 0, resamples=0)
 
-    def test_needs_a_group_for_each_clip(self):
+    def test_optimism_of_best_needs_a_group_for_each_clip(self):
         with pytest.raises(ValueError, match="one group for each"):
             optimism_of_best(models(2, 5), 0, groups=["a"])
 
 
 class TestOptimismOfBestEpoch:
-    def test_of_one_epoch_each_is_that_of_the_best(self):
+    def test_optimism_of_best_epoch_of_one_epoch_each_is_that_of_the_best(self):
         right = models(4, 60)
         by_epoch = optimism_of_best_epoch([row[np.newaxis] for row in right], [np.ones((1, 60))] * 4, 0)
         assert by_epoch.estimate == pytest.approx(optimism_of_best(right, 0).estimate, abs=0.005)
 
-    def test_counts_the_choice_of_the_epoch_too(self):
+    def test_optimism_of_best_epoch_counts_the_choice_of_the_epoch_too(self):
         loss = np.random.default_rng(1).exponential(size=(30, 80))
         several = optimism_of_best_epoch([loss < 1.2], [loss], 0)
         alone = optimism_of_best_epoch([(loss < 1.2)[:1]], [loss[:1]], 0)
         assert alone.estimate == pytest.approx(0, abs=0.005)
         assert several.estimate > 0.01
 
-    def test_takes_runs_of_different_lengths(self):
+    def test_optimism_of_best_epoch_takes_runs_of_different_lengths(self):
         losses = [np.random.default_rng(e).exponential(size=(e, 40)) for e in (3, 12)]
         found = optimism_of_best_epoch([loss < 1 for loss in losses], losses, 0, groups=np.arange(40) // 2)
         assert found.interval[0] <= found.estimate <= found.interval[1]
 
-    def test_needs_a_candidate(self):
+    def test_optimism_of_best_epoch_needs_a_candidate(self):
         with pytest.raises(ValueError, match="at least one candidate"):
             optimism_of_best_epoch([], [], 0)
 
-    def test_needs_a_loss_for_each_answer(self):
+    def test_optimism_of_best_epoch_needs_a_loss_for_each_answer(self):
         with pytest.raises(ValueError, match="of the same shape"):
             optimism_of_best_epoch([models(3, 10)], [np.ones((2, 10))], 0)
 
 
 class TestProbabilityBest:
-    def test_sums_to_one_however_many_clips_there_are(self):
+    def test_probability_best_sums_to_one_however_many_clips_there_are(self):
         for n in (1, 30, 9_000):
             assert probability_best(models(3, n), 0, resamples=1_500).sum() == pytest.approx(1.0)
 
-    def test_is_shared_by_equals(self):
+    def test_probability_best_is_shared_by_equals(self):
         right = np.repeat(models(1, 50), 4, axis=0)
         assert probability_best(right, 0) == pytest.approx([0.25] * 4)
 
-    def test_goes_to_the_one_that_is_always_right(self):
+    def test_probability_best_goes_to_the_one_that_is_always_right(self):
         right = np.vstack([models(2, 200, share=0.5), np.ones((1, 200), dtype=bool)])
         assert probability_best(right, 0).tolist() == [0.0, 0.0, 1.0]
 
-    def test_follows_the_models_when_they_are_permuted(self):
+    def test_probability_best_follows_the_models_when_they_are_permuted(self):
         right = models(4, 60)
         assert probability_best(right[::-1], 0) == pytest.approx(probability_best(right, 0)[::-1])
 
 
 class TestProbabilityBetter:
-    def test_of_nothing_but_ties_is_one_half(self):
+    def test_probability_better_of_nothing_but_ties_is_one_half(self):
         assert probability_better(np.zeros((3, 20)), 0) == 0.5
 
-    def test_of_a_clear_win_is_one(self):
+    def test_probability_better_of_a_clear_win_is_one(self):
         assert probability_better(np.ones((3, 20)), 0) == 1.0
 
-    def test_is_the_rest_when_the_levels_are_swapped(self):
+    def test_probability_better_is_the_rest_when_the_levels_are_swapped(self):
         entries = np.random.default_rng(2).integers(-1, 2, (3, 40)).astype(float)
         assert probability_better(-entries, 0) == pytest.approx(1 - probability_better(entries, 0))
 
-    def test_is_less_sure_when_the_pairs_disagree(self):
+    def test_probability_better_is_less_sure_when_the_pairs_disagree(self):
         steady = np.tile([1.0, 0, 0, 0], (4, 25))
         torn = np.repeat([[1.0], [1], [1], [-2]], 100, axis=1)
         assert probability_better(steady, 0) == 1.0
         assert 0.5 < probability_better(torn, 0) < 0.9
 
-    def test_is_less_sure_when_the_clips_come_in_groups(self):
+    def test_probability_better_is_less_sure_when_the_clips_come_in_groups(self):
         entries = np.tile(np.repeat([1.0, 1, -1, 1, -1], 8), (3, 1))
         groups = np.repeat(np.arange(5), 8)
         assert probability_better(entries, 0, groups) < probability_better(entries, 0)
