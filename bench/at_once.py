@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 from tracker.errors import StoreError
 from tracker.runs.events import DatasetUsed, Ended, EpochDone, Started
 from tracker.store.location import locate
-from tracker.store.reader import read_experiment
-from tracker.store.upload import Sender
+from tracker.store.sqlite_reader import read_experiment
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.synchronize import Barrier, Event
 
-    from tracker.runs.events import Delivery, Entry
+    from tracker.runs.events import Entry, UploadState
     from tracker.store.location import Location
 
 OPENERS, WRITERS, READERS = 8, 16, 2
@@ -78,7 +78,7 @@ def _failures(what: str, processes: list[multiprocessing.process.BaseProcess]) -
 
 def _send(location: Location, ready: Barrier, number: int, epochs: int) -> None:
     """Send a run epoch by epoch, as training does."""
-    sender = Sender(location, f"journal-{number}", None, _keep)
+    sender = JournalUpload(location, f"journal-{number}", None, _keep)
     named = f"run {number}"
     entries: list[Entry] = [Started(0, location.uri, EXPERIMENT, named, "val_accuracy", {"a": "1"}, {}, DATASETS)]
     ready.wait()
@@ -102,7 +102,7 @@ def _read(location: Location, ready: Barrier, done: Event) -> None:
         time.sleep(0.05)
 
 
-def _keep(_delivery: Delivery) -> None:
+def _keep(_delivery: UploadState) -> None:
     """Take note of nothing: nobody goes on with these runs."""
 
 

@@ -131,11 +131,11 @@ class Journalled:
 
     def sent(self) -> float:
         """Send all epochs, and return the processor's seconds that one took; making the run is not counted."""
-        from tracker.store.upload import Sender
+        from tracker.store.upload import JournalUpload
 
         self._writer.close()
         entries = read(self._folder).entries
-        sender = Sender(self._location, self._folder.name, None, lambda _: None)
+        sender = JournalUpload(self._location, self._folder.name, None, lambda _: None)
         sender.send(entries[:1], self._folder / ARTIFACTS)
         began = time.process_time()
         sender.send(entries, self._folder / ARTIFACTS)

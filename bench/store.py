@@ -25,17 +25,17 @@ from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from tracker.journal.reader import read
-from tracker.journal.upload_state import write_delivery
+from tracker.journal.upload_state import write_upload_state
 from tracker.journal.writer import JournalWriter
 from tracker.runs import Predictions
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import DATASET, VALIDATION, predictions_csv
 from tracker.store.client import client_of, open_store
 from tracker.store.location import Location, locate
-from tracker.store.reader import read_experiment
-from tracker.store.server import read_server
+from tracker.store.server_reader import read_server
+from tracker.store.sqlite_reader import read_experiment
 from tracker.store.ui import serving
-from tracker.store.upload import Sender
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,9 @@ def writing(location: Location, folder: Path) -> None:
     steps = itertools.count(1)
     begun = Started(0, location.uri, "writing", "a run", "val_accuracy", {}, {})
     with JournalWriter.create(folder / "journals" / uuid4().hex, begun) as journal:
-        sender = Sender(location, journal.folder.name, None, lambda found: write_delivery(journal.folder, found))
+        sender = JournalUpload(
+            location, journal.folder.name, None, lambda state: write_upload_state(journal.folder, state)
+        )
         run_id, client = sender.send([begun], folder).run_id, client_of(location)
 
         def journalled() -> None:
@@ -115,7 +117,7 @@ def fill(location: Location, runs: int) -> None:
     params, tags = {f"option {i}": str(i) for i in range(12)}, {"tracker.dataset": "f" * 64}
     begun = Started(0, location.uri, "many", "a run", "val_accuracy", params, tags)
     entries = [begun, *(an_epoch(number) for number in range(1, EPOCHS + 1)), Ended(EPOCHS, "FINISHED")]
-    run_id = Sender(location, uuid4().hex, None, lambda _delivery: None).send(entries, Path()).run_id
+    run_id = JournalUpload(location, uuid4().hex, None, lambda _delivery: None).send(entries, Path()).run_id
     with closing(sqlite3.connect(location.database)) as connection:
         for table in ("runs", "params", "tags", "metrics", "latest_metrics"):
             copy_rows(connection, table, run_id, [f"{i:032x}" for i in range(1, runs)])

@@ -24,7 +24,7 @@ from tracker.report import Accuracy, RunEntry
 from tracker.runs import Curve, EpochPredictions, Predictions, Run
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
-from tracker.store.upload import Sender
+from tracker.store.upload import JournalUpload
 from tracker.study.run_results import primary_metric
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
@@ -315,7 +315,7 @@ def send_run(
     attached = files or {}
     with TemporaryDirectory() as folder:
         _write(Path(folder), attached)
-        sender = Sender(location, uuid4().hex, None, lambda _delivery: None)
+        sender = JournalUpload(location, uuid4().hex, None, lambda _delivery: None)
         return sender.send([started, *(Attached(path) for path in attached), *entries], Path(folder)).run_id
 
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tracker.journal.reader import ARTIFACTS, read
-from tracker.journal.upload_state import write_delivery
+from tracker.journal.upload_state import write_upload_state
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import UnreachableError
 from tracker.store.client import open_store
 from tracker.store.location import locate
 from tracker.store.ui import HOST, await_answer, free_port, ui_command
-from tracker.store.upload import Sender
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from tracker.runs.events import Delivery
+    from tracker.runs.events import UploadState
     from tracker.store.location import Location
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds")
@@ -64,7 +64,7 @@ def server_deaths(folder: Path, deaths: int, rng: Generator) -> Sent:
     served = locate(f"http://{HOST}:{port}", folder)
     open_store(direct)
     journal, arrived, enough = folder / ".tracker" / uuid4().hex, threading.Event(), threading.Event()
-    sender = Sender(served, journal.name, None, partial(_keep, journal, arrived))
+    sender = JournalUpload(served, journal.name, None, partial(_keep, journal, arrived))
     with JournalWriter.create(journal, Started(1, served.uri, "tracker", "served", "val_loss", {}, {})) as writer:
         threads = [threading.Thread(target=_grow, args=(writer, enough))]
         threads.append(threading.Thread(target=_send, args=(sender, journal, enough)))
@@ -105,8 +105,8 @@ def _await_values(arrived: threading.Event) -> None:
         raise RuntimeError(f"nothing arrived at the server for {PATIENCE_S:.0f} s")
 
 
-def _keep(journal: Path, arrived: threading.Event, delivery: Delivery) -> None:
-    write_delivery(journal, delivery)
+def _keep(journal: Path, arrived: threading.Event, delivery: UploadState) -> None:
+    write_upload_state(journal, delivery)
     arrived.set()
 
 
@@ -117,7 +117,7 @@ def _grow(writer: JournalWriter, enough: threading.Event) -> None:
         writer.append(EpochDone(epoch, epoch, {key: epoch + i / 10 for i, key in enumerate(METRICS)}))
 
 
-def _send(sender: Sender, journal: Path, enough: threading.Event) -> None:
+def _send(sender: JournalUpload, journal: Path, enough: threading.Event) -> None:
     while not enough.wait(0.02):
         with suppress(UnreachableError):
             sender.send(read(journal).entries, journal / ARTIFACTS)

@@ -21,7 +21,7 @@ from tests.builders import START, STARTED, epochs
 from tests.running import TRACKER
 from tracker.cli.console import ConsoleReporter
 from tracker.journal.reader import journals, read
-from tracker.journal.upload_state import read_delivery, sending
+from tracker.journal.upload_state import read_upload_state, sending
 from tracker.journal.writer import JournalWriter
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.uploader import Uploader
@@ -29,7 +29,7 @@ from tracker.runs.events import Ended, EpochDone, Measured, Started
 from tracker.store import store_at
 from tracker.store.client import open_store
 from tracker.store.location import locate
-from tracker.store.reader import read_experiment
+from tracker.store.sqlite_reader import read_experiment
 from tracker.store.ui import HOST, await_answer, free_port, ui_command
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def _started(uri: str, experiment: str) -> Started:
 
 def assert_sent_as_told(server: Server, journal: Journal) -> None:
     """Hold what a store has of a run against its journal: each value once, with its time."""
-    assert journal.delivery
+    assert journal.upload_state
     assert journal.ended
-    run_id = journal.delivery.run_id
+    run_id = journal.upload_state.run_id
     with closing(sqlite3.connect(server.store.database or "")) as connection:
         found = connection.execute(
             "SELECT key, step, timestamp, value FROM metrics WHERE run_uuid = ? ORDER BY 1, 2", (run_id,)
@@ -247,7 +247,7 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
             time.sleep(0.01)
         server.kill()
         out, err = run.communicate(timeout=300)
-    delivery = read_delivery(folders[0].parent.absolute())
+    delivery = read_upload_state(folders[0].parent.absolute())
     assert delivery
     assert (run.returncode, out.strip()) == (0, delivery.run_id)
     (warning,) = (line for line in err.splitlines() if line.startswith("warning: "))
@@ -296,7 +296,7 @@ def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, se
             writer.append(Ended(START + 9_000, "FINISHED"))
         folders.append(writer.folder)
     with process("sync") as killed:
-        while not any(delivery and delivery.entries > 5 for delivery in map(read_delivery, folders)):
+        while not any(delivery and delivery.entries > 5 for delivery in map(read_upload_state, folders)):
             assert killed.poll() is None
             time.sleep(0.001)
         killed.kill()
@@ -317,7 +317,7 @@ def test_a_server_that_lost_its_store_is_sent_again_what_it_lacks(tracker: Track
         writer.append(epochs(1.0)[0])
         writer.append(Ended(START + 9_000, "FINISHED"))
     tracker("sync")
-    delivery = read_delivery(writer.folder)
+    delivery = read_upload_state(writer.folder)
     assert delivery
     well = tracker("repair", "--tracking-uri", server.uri)
     assert (well.status, well.err) == (0, f"nothing is wrong with the store {server.uri}\n")

@@ -10,9 +10,9 @@ import pytest
 
 from tracker.errors import JournalError
 from tracker.journal.reader import Journal, Journals, is_id, journals, read, unsettled
-from tracker.journal.upload_state import write_delivery
+from tracker.journal.upload_state import write_upload_state
 from tracker.journal.writer import JournalWriter
-from tracker.runs.events import Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
+from tracker.runs.events import Ended, Entry, EpochDone, Resumed, Started, Tagged, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class TestRead:
         journal = written(folder, entries)
         assert list(journal.entries) == entries
         assert (journal.id, journal.folder, journal.started) == (folder.name, folder, entries[0])
-        assert (journal.delivery, journal.owner, journal.torn, journal.lost) == (None, None, False, ())
+        assert (journal.upload_state, journal.owner, journal.torn, journal.lost) == (None, None, False, ())
 
     def test_says_that_the_last_line_is_torn(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, entries)
@@ -129,7 +129,7 @@ class TestUnsent:
     @pytest.mark.parametrize("sent", [0, 1, 4, 10, 99])
     def test_is_what_comes_after_what_a_store_has(self, folder: Path, entries: list[Entry], sent: int) -> None:
         written(folder, entries)
-        write_delivery(folder, Delivery("run", "there", sent))
+        write_upload_state(folder, UploadState("run", "there", sent))
         assert list(read(folder).unsent) == entries[sent:]
 
 
@@ -235,12 +235,12 @@ class TestUnsettled:
     def test_are_those_that_no_store_has_all_of(self, folder: Path, entries: list[Entry], sent: int) -> None:
         journal = written(folder, entries)
         assert [*unsettled(folder.parent)] == [journal]
-        write_delivery(folder, Delivery("run", "there", sent))
+        write_upload_state(folder, UploadState("run", "there", sent))
         assert [*unsettled(folder.parent)] == ([] if sent >= 10 else [read(folder)])
 
     def test_are_those_that_did_not_end(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, [*entries, Resumed(10, 3)])
-        write_delivery(folder, Delivery("run", "there", 11))
+        write_upload_state(folder, UploadState("run", "there", 11))
         assert [journal.id for journal in unsettled(folder.parent)] == [folder.name]
 
     @pytest.mark.parametrize("tail", [b"\n", b"{}\n", b'{"entry":"res', bytes(4096), b"\xff\n"])
@@ -251,7 +251,7 @@ class TestUnsettled:
         with (folder / "journal.jsonl").open("ab") as file:
             file.write(tail)
         assert [journal.torn for journal in unsettled(folder.parent)] == [True]
-        write_delivery(folder, Delivery("run", "there", 10))
+        write_upload_state(folder, UploadState("run", "there", 10))
         assert not unsettled(folder.parent)
 
     def test_name_a_journal_that_cannot_be_read_among_the_problems(self, folder: Path) -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.errors import JournalError
-from tracker.journal.upload_state import read_delivery, sending, write_delivery
-from tracker.runs.events import Delivery
+from tracker.journal.upload_state import read_upload_state, sending, write_upload_state
+from tracker.runs.events import UploadState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DELIVERY = Delivery("run", "file:///tmp/mlruns/1/run/artifacts", 7)
+DELIVERY = UploadState("run", "file:///tmp/mlruns/1/run/artifacts", 7)
 
 ASK = """
 import sys
@@ -28,11 +28,11 @@ with sending(Path(sys.argv[1])) as mine:
 
 class TestReadDelivery:
     def test_reads_what_was_kept(self, tmp_path: Path) -> None:
-        write_delivery(tmp_path, DELIVERY)
-        assert read_delivery(tmp_path) == DELIVERY
+        write_upload_state(tmp_path, DELIVERY)
+        assert read_upload_state(tmp_path) == DELIVERY
 
     def test_is_none_before_anything_was_sent(self, tmp_path: Path) -> None:
-        assert read_delivery(tmp_path) is None
+        assert read_upload_state(tmp_path) is None
 
     @pytest.mark.parametrize(
         "text",
@@ -48,24 +48,24 @@ class TestReadDelivery:
     )
     def test_is_none_where_the_file_is_damaged(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "delivery.json").write_text(text)
-        assert read_delivery(tmp_path) is None
+        assert read_upload_state(tmp_path) is None
 
     def test_says_that_the_file_cannot_be_read(self, tmp_path: Path) -> None:
         (tmp_path / "delivery.json").mkdir()
         with pytest.raises(JournalError, match=r"cannot read .*delivery\.json: Is a directory"):
-            read_delivery(tmp_path)
+            read_upload_state(tmp_path)
 
 
 class TestWriteDelivery:
     def test_replaces_what_was_kept_and_leaves_nothing_else(self, tmp_path: Path) -> None:
-        write_delivery(tmp_path, Delivery("run", "there", 1))
-        write_delivery(tmp_path, DELIVERY)
-        assert read_delivery(tmp_path) == DELIVERY
+        write_upload_state(tmp_path, UploadState("run", "there", 1))
+        write_upload_state(tmp_path, DELIVERY)
+        assert read_upload_state(tmp_path) == DELIVERY
         assert [path.name for path in tmp_path.iterdir()] == ["delivery.json"]
 
     def test_says_that_it_cannot_be_written(self, tmp_path: Path) -> None:
         with pytest.raises(JournalError, match=r"cannot write .*gone/delivery\.json: "):
-            write_delivery(tmp_path / "gone", DELIVERY)
+            write_upload_state(tmp_path / "gone", DELIVERY)
 
 
 class TestSending:

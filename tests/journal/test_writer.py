@@ -15,9 +15,9 @@ import pytest
 from tracker.errors import JournalError
 from tracker.journal.format import to_line
 from tracker.journal.reader import read
-from tracker.journal.upload_state import read_delivery, write_delivery
+from tracker.journal.upload_state import read_upload_state, write_upload_state
 from tracker.journal.writer import JournalWriter
-from tracker.runs.events import Attached, Delivery, Ended, Entry, EpochDone, Resumed, Started, Tagged
+from tracker.runs.events import Attached, Ended, Entry, EpochDone, Resumed, Started, Tagged, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -281,10 +281,10 @@ class TestReopen:
         self, folder: Path, started: Started, epochs: list[EpochDone]
     ) -> None:
         JournalWriter.create(folder, started).close()
-        write_delivery(folder, Delivery("run", "there", 3))
+        write_upload_state(folder, UploadState("run", "there", 3))
         with JournalWriter.reopen(folder) as writer:
             writer.append(epochs[0])
-        assert read_delivery(folder) == Delivery("run", "there", 1)
+        assert read_upload_state(folder) == UploadState("run", "there", 1)
         assert read(folder).unsent == (epochs[0],)
 
     def test_removes_what_a_killed_process_had_not_finished(self, folder: Path, started: Started) -> None:

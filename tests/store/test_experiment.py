@@ -22,8 +22,8 @@ from tracker.store import (
 )
 from tracker.store.experiment import Fetch, MetricRow, Record, assemble, curves_by_run, experiment_of, run_of
 from tracker.store.mlflow_run import JOURNAL_TAG
-from tracker.store.reader import read_experiment
-from tracker.store.upload import Sender
+from tracker.store.sqlite_reader import read_experiment
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,14 +201,16 @@ class TestRunOf:
     def test_is_what_the_store_gives_back(
         self, location: Location, tmp_path: Path, entries: Sequence[Entry], status: str
     ) -> None:
-        delivery = Sender(location, "a-journal", None, lambda _delivery: None).send(entries, tmp_path)
+        delivery = JournalUpload(location, "a-journal", None, lambda _delivery: None).send(entries, tmp_path)
         (sent,) = read_experiment(location, "tracker").runs
         assert sent.tags[JOURNAL_TAG] == "a-journal"
         assert but_the_journals_tag(run_of(entries, tmp_path, delivery.run_id, status)) == but_the_journals_tag(sent)
 
     def test_is_what_the_store_gives_back_of_a_whole_journal(self, location: Location, tmp_path: Path) -> None:
         entries = whole_journal(tmp_path / "artifacts")
-        delivery = Sender(location, "a-journal", None, lambda _delivery: None).send(entries, tmp_path / "artifacts")
+        delivery = JournalUpload(location, "a-journal", None, lambda _delivery: None).send(
+            entries, tmp_path / "artifacts"
+        )
         (sent,) = read_experiment(location, "tracker").runs
         run = run_of(entries, tmp_path / "artifacts", delivery.run_id, "FINISHED")
         assert run.validation is not None

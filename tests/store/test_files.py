@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.store.location import fetch_from, find_folder, places_below, within, written_to
+from tracker.store.location import fetch_from, find_folder, places_below, resolve_inside, written_to
 
 
 def put(path: Path, data: bytes = b"here") -> None:
@@ -81,16 +81,16 @@ class TestPlacesBelow:
 class TestWithin:
     def test_is_a_file_or_folder_that_is_there(self, tmp_path: Path) -> None:
         put(tmp_path / "model/data/weights")
-        assert within(tmp_path, "model") == tmp_path / "model"
-        assert within(tmp_path, "model/data/weights") == tmp_path / "model/data/weights"
-        assert within(tmp_path, "model/gone") is None
+        assert resolve_inside(tmp_path, "model") == tmp_path / "model"
+        assert resolve_inside(tmp_path, "model/data/weights") == tmp_path / "model/data/weights"
+        assert resolve_inside(tmp_path, "model/gone") is None
 
     def test_never_leads_out_of_the_folder(self, tmp_path: Path) -> None:
         put(tmp_path / "secret.txt")
         (tmp_path / "inside").mkdir()
         (tmp_path / "inside/link.txt").symlink_to(tmp_path / "secret.txt")
         for path in ("../secret.txt", str(tmp_path / "secret.txt"), "link.txt"):
-            assert within(tmp_path / "inside", path) is None
+            assert resolve_inside(tmp_path / "inside", path) is None
 
 
 class TestWrittenTo:

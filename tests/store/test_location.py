@@ -7,7 +7,7 @@ import pytest
 from tests.builders import send_run
 from tracker.errors import StoreError
 from tracker.store.location import Location, locate
-from tracker.store.reader import read_experiment
+from tracker.store.sqlite_reader import read_experiment
 
 FOLDER = Path("/somewhere/work")
 

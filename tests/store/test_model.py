@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from tests.builders import STARTED
 from tracker.runs.events import Attached
 from tracker.store.client import save_keras_model
-from tracker.store.upload import Sender
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ class TestSaveKerasModel:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         save_keras_model(tmp_path / "journal/model", model, example)
-        sender = Sender(location, "a-journal", None, lambda _delivery: None)
+        sender = JournalUpload(location, "a-journal", None, lambda _delivery: None)
         run_id = sender.send([STARTED, Attached("model")], tmp_path / "journal").run_id
         assert [found.path for found in MlflowClient(location.uri).list_artifacts(run_id)] == ["model"]
         monkeypatch.setenv("MLFLOW_TRACKING_URI", location.uri)

@@ -77,11 +77,11 @@ class TestOpenStore:
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
             connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
 
-        def go_on() -> None:
+        def finish() -> None:
             time.sleep(0.5)
             make(tmp_path / "mlflow.db", location.artifacts, now=7)
 
-        other = threading.Thread(target=go_on)
+        other = threading.Thread(target=finish)
         other.start()
         open_store(location, clock=lambda: 8)
         other.join()

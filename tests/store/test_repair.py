@@ -16,22 +16,22 @@ from tracker.runs.events import Attached
 from tracker.store import DATASET, VALIDATION, Condition, StoreState, UnreachableError
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
-from tracker.store.reader import read_experiment
 from tracker.store.repair import examine, relocate, restore_artifacts, set_aside
+from tracker.store.sqlite_reader import read_experiment
 from tracker.store.sqlite_state import reading
-from tracker.store.upload import Sender
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.runs.events import Delivery, Entry
+    from tracker.runs.events import Entry, UploadState
 
 
 NEWER = "UPDATE alembic_version SET version_num = 'ffffffffffff'"
 
 
-def send(location: Location, entries: list[Entry], artifacts: Path, journal: str = "a-journal") -> Delivery:
-    return Sender(location, journal, None, lambda _delivery: None).send(entries, artifacts)
+def send(location: Location, entries: list[Entry], artifacts: Path, journal: str = "a-journal") -> UploadState:
+    return JournalUpload(location, journal, None, lambda _delivery: None).send(entries, artifacts)
 
 
 def execute(database: Path, *statements: str) -> None:

@@ -16,15 +16,15 @@ from bench.at_once import send_at_once
 from tests.builders import START, STARTED, epochs, whole_journal
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
-from tracker.runs.events import Attached, Delivery, Ended, EpochDone, Measured, Resumed, Tagged
+from tracker.runs.events import Attached, Ended, EpochDone, Measured, Resumed, Tagged, UploadState
 from tracker.store import GoneError, UnreachableError
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
 from tracker.store.mlflow_run import JOURNAL_TAG
-from tracker.store.reader import read_experiment
 from tracker.store.repair import relocate
+from tracker.store.sqlite_reader import read_experiment
 from tracker.store.sqlite_state import reading
-from tracker.store.upload import Sender
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,11 +43,11 @@ class Journal:
     def __init__(self, location: Location, folder: Path) -> None:
         self.location = location
         self.artifacts = folder / "journal/artifacts"
-        self.saved: list[Delivery] = []
+        self.saved: list[UploadState] = []
         self.artifacts.mkdir(parents=True)
 
-    def send(self, entries: Sequence[Entry], *, knowing: Delivery | None = None) -> Delivery:
-        sender = Sender(self.location, JOURNAL, knowing, self.saved.append)
+    def send(self, entries: Sequence[Entry], *, knowing: UploadState | None = None) -> UploadState:
+        sender = JournalUpload(self.location, JOURNAL, knowing, self.saved.append)
         return sender.send(entries, self.artifacts)
 
     def runs(self) -> list[Run]:
@@ -93,7 +93,7 @@ class TestSender:
 
     def test_sends_the_datasets_with_what_they_served_for(self, journal: Journal) -> None:
         delivery = journal.send([STARTED])
-        journal.send([STARTED], knowing=Delivery(delivery.run_id, delivery.artifacts, 0))
+        journal.send([STARTED], knowing=UploadState(delivery.run_id, delivery.artifacts, 0))
         inputs = journal.runs()[0].inputs.dataset_inputs
         found = {one.tags[0].value: one.dataset for one in inputs}
         assert sorted(found) == ["training", "validation"]
@@ -106,7 +106,7 @@ class TestSender:
         first = journal.send(entries)
         before = dump(tmp_path / "mlflow.db"), files(tmp_path / "mlruns")
         assert journal.send(entries) == first
-        assert journal.send(entries, knowing=Delivery(first.run_id, first.artifacts, 0)) == first
+        assert journal.send(entries, knowing=UploadState(first.run_id, first.artifacts, 0)) == first
         assert (dump(tmp_path / "mlflow.db"), files(tmp_path / "mlruns")) == before
 
     def test_broken_off_after_any_step_and_gone_on_with_leaves_the_same(self, tmp_path: Path) -> None:
@@ -118,13 +118,13 @@ class TestSender:
             broken = Journal(locate(None, tmp_path / f"{point}"), tmp_path / f"{point}")
             whole_journal(broken.artifacts)
 
-            def save(delivery: Delivery, journal: Journal = broken, last: int = point) -> None:
+            def save(delivery: UploadState, journal: Journal = broken, last: int = point) -> None:
                 if len(journal.saved) == last:
                     raise InterruptedError
                 journal.saved.append(delivery)
 
             with pytest.raises(InterruptedError):
-                Sender(broken.location, JOURNAL, None, save).send(entries, broken.artifacts)
+                JournalUpload(broken.location, JOURNAL, None, save).send(entries, broken.artifacts)
             broken.send(entries, knowing=broken.saved[-1] if broken.saved else None)
             (run,) = broken.runs()
             assert plain(run) == plain(whole.runs()[0])
@@ -140,7 +140,7 @@ class TestSender:
 
     def test_sends_as_a_journal_grows(self, journal: Journal) -> None:
         entries = whole_journal(journal.artifacts)
-        sender = Sender(journal.location, JOURNAL, None, journal.saved.append)
+        sender = JournalUpload(journal.location, JOURNAL, None, journal.saved.append)
         for length in range(1, len(entries) + 1):
             assert sender.send(entries[:length], journal.artifacts).entries == length
         assert [delivery.entries for delivery in journal.saved] == list(range(len(entries) + 1))
@@ -158,7 +158,7 @@ class TestSender:
 
     def test_makes_no_second_run_where_the_answer_was_lost(self, journal: Journal) -> None:
         first = journal.send([STARTED])
-        assert journal.send([STARTED, *epochs(1.0)]) == Delivery(first.run_id, first.artifacts, 2)
+        assert journal.send([STARTED, *epochs(1.0)]) == UploadState(first.run_id, first.artifacts, 2)
         assert len(journal.runs()) == 1
 
     def test_keeps_one_run_where_a_server_made_two(self, journal: Journal) -> None:
@@ -173,8 +173,8 @@ class TestSender:
 
     def test_asks_a_store_that_has_all_for_nothing(self, journal: Journal) -> None:
         entries = [STARTED, *epochs(1.0)]
-        known = Delivery("ab" * 16, "file:///nowhere", 2)
-        away = Sender(Location("http://127.0.0.1:9", None, ""), JOURNAL, known, journal.saved.append)
+        known = UploadState("ab" * 16, "file:///nowhere", 2)
+        away = JournalUpload(Location("http://127.0.0.1:9", None, ""), JOURNAL, known, journal.saved.append)
         assert away.send(entries, journal.artifacts) == known
         assert not journal.saved
 
@@ -217,7 +217,7 @@ class TestSender:
         again = [EpochDone(START + later * n, 1, {"loss": loss}) for n, loss in enumerate([0.5, 0.9, 0.1])]
         once = [Measured(START + later * n, {"best_epoch": best}) for n, best in enumerate([7, 3])]
         delivery = journal.send([STARTED, *again, *once])
-        journal.send([STARTED, *again, *once], knowing=Delivery(delivery.run_id, delivery.artifacts, 0))
+        journal.send([STARTED, *again, *once], knowing=UploadState(delivery.run_id, delivery.artifacts, 0))
         (run,) = read_experiment(journal.location, "tracker").runs
         assert run.curves["loss"].values.tolist() == [0.1]
         assert run.metrics == {"loss": 0.1, "best_epoch": 3.0}
@@ -234,7 +234,7 @@ class TestSender:
         entries = [STARTED, *done, Ended(START, "FINISHED")]
         delivery = journal.send(entries)
         for known in (0, 3, 1, 4, 2):
-            journal.send(entries, knowing=Delivery(delivery.run_id, delivery.artifacts, known))
+            journal.send(entries, knowing=UploadState(delivery.run_id, delivery.artifacts, known))
             (run,) = read_experiment(journal.location, "tracker").runs
             assert str(run.metrics["loss"]) == str(last)
             history = MlflowClient(journal.location.uri).get_metric_history(delivery.run_id, "loss")
@@ -243,7 +243,7 @@ class TestSender:
         assert (shown.info.start_time, shown.info.end_time) == (START, START)
 
     def test_waits_for_a_database_that_is_locked(self, journal: Journal, tmp_path: Path) -> None:
-        sender = Sender(journal.location, JOURNAL, None, journal.saved.append)
+        sender = JournalUpload(journal.location, JOURNAL, None, journal.saved.append)
         sender.send([STARTED], journal.artifacts)
         other = sqlite3.connect(tmp_path / "mlflow.db", check_same_thread=False, isolation_level=None)
         with closing(other):
@@ -271,7 +271,7 @@ class TestSender:
         assert journal.send([STARTED, *epochs(1.0)], knowing=delivery).entries == 2
 
     def test_never_writes_to_a_database_that_was_moved_aside(self, journal: Journal, tmp_path: Path) -> None:
-        sender = Sender(journal.location, JOURNAL, None, journal.saved.append)
+        sender = JournalUpload(journal.location, JOURNAL, None, journal.saved.append)
         sender.send([STARTED], journal.artifacts)
         (tmp_path / "mlflow.db").rename(tmp_path / "aside.db")
         aside = (tmp_path / "aside.db").read_bytes()
@@ -283,12 +283,12 @@ class TestSender:
     def test_writes_nothing_to_where_a_project_was_before_it_was_moved(self, tmp_path: Path) -> None:
         entries = whole_journal(tmp_path / "old/journal/artifacts")
         location, moved = (locate(None, tmp_path / name) for name in ("old", "new"))
-        saved: list[Delivery] = []
-        Sender(location, "whole", None, saved.append).send(entries, tmp_path / "old/journal/artifacts")
-        Sender(location, JOURNAL, None, saved.append).send([STARTED], tmp_path)
+        saved: list[UploadState] = []
+        JournalUpload(location, "whole", None, saved.append).send(entries, tmp_path / "old/journal/artifacts")
+        JournalUpload(location, JOURNAL, None, saved.append).send([STARTED], tmp_path)
         (tmp_path / "old").rename(tmp_path / "new")
-        going_on = Sender(moved, JOURNAL, saved[-1], saved.append)
-        for sender in (going_on, Sender(moved, "another", None, saved.append)):
+        going_on = JournalUpload(moved, JOURNAL, saved[-1], saved.append)
+        for sender in (going_on, JournalUpload(moved, "another", None, saved.append)):
             with pytest.raises(StoreError, match=r"was moved, .*: run `tracker repair` first"):
                 sender.send(entries, tmp_path / "new/journal/artifacts")
         relocate(moved)
@@ -337,7 +337,7 @@ class TestSender:
 
     def test_refuses_an_id_that_is_none(self, location: Location) -> None:
         with pytest.raises(ValueError, match="a journal's id must be"):
-            Sender(location, "it's", None, print)
+            JournalUpload(location, "it's", None, print)
 
 
 def test_many_processes_send_to_one_store_while_others_read_it(tmp_path: Path) -> None:

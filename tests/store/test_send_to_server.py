@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import STARTED, epochs, whole_journal
-from tracker.runs.events import Delivery, Ended, Resumed
+from tracker.runs.events import Ended, Resumed, UploadState
 from tracker.store import GoneError, UnreachableError
 from tracker.store.client import client_of, open_store
 from tracker.store.experiment import run_of
 from tracker.store.location import locate
 from tracker.store.mlflow_run import JOURNAL_TAG
-from tracker.store.reader import read_experiment
+from tracker.store.sqlite_reader import read_experiment
 from tracker.store.ui import serving
-from tracker.store.upload import Sender
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.running import Served
 
 
-def keep(_delivery: Delivery) -> None:
+def keep(_delivery: UploadState) -> None:
     """Nobody goes on with these journals."""
 
 
@@ -32,10 +32,10 @@ class TestSenderToAServer:
     ) -> None:
         client_of(served.http).create_experiment("sent", artifact_location="mlflow-artifacts:/sent")
         entries = [replace(STARTED, experiment="sent"), *whole_journal(tmp_path)[1:]]
-        first = Sender(served.http, "sent", None, keep).send(entries, tmp_path)
+        first = JournalUpload(served.http, "sent", None, keep).send(entries, tmp_path)
         resumed = [*entries, Resumed(1, 3), *epochs(0.1, first=4), Ended(2, "FAILED", "disk full")]
-        for known in (None, first, Delivery(first.run_id, first.artifacts, 0)):
-            assert Sender(served.http, "sent", known, keep).send(resumed, tmp_path).run_id == first.run_id
+        for known in (None, first, UploadState(first.run_id, first.artifacts, 0)):
+            assert JournalUpload(served.http, "sent", known, keep).send(resumed, tmp_path).run_id == first.run_id
         expected = run_of(resumed, tmp_path, first.run_id, "FAILED")
         for location in served:
             (run,) = read_experiment(location, "sent").runs
@@ -49,9 +49,9 @@ class TestSenderToAServer:
         assert capfd.readouterr().out == ""
 
     def test_says_that_a_run_is_not_there(self, served: Served, tmp_path: Path) -> None:
-        known = Delivery("ab" * 16, "mlflow-artifacts:/elsewhere", 1)
+        known = UploadState("ab" * 16, "mlflow-artifacts:/elsewhere", 1)
         with pytest.raises(GoneError, match=r"run (ab)+ is not in http.*, though it was sent there: `tracker repair`"):
-            Sender(served.http, "gone", known, keep).send([STARTED, *epochs(1.0)], tmp_path)
+            JournalUpload(served.http, "gone", known, keep).send([STARTED, *epochs(1.0)], tmp_path)
 
     def test_goes_on_once_a_server_that_ended_is_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -59,7 +59,7 @@ class TestSenderToAServer:
         open_store(direct)
         entries = whole_journal(tmp_path / "journal")
         with serving(direct, port=0) as server:
-            sender = Sender(locate(server.address, tmp_path), "cut-off", None, keep)
+            sender = JournalUpload(locate(server.address, tmp_path), "cut-off", None, keep)
             half = sender.send(entries[:4], tmp_path / "journal")
         for _ in range(2):
             with pytest.raises(UnreachableError, match=r"127\.0\.0\.1"):

@@ -15,8 +15,8 @@ from tracker.atomic_files import disk_errors
 from tracker.errors import JournalError
 from tracker.journal.format import Lines, from_lines
 from tracker.journal.process_lock import Owner, is_running, read_owner
-from tracker.journal.upload_state import read_delivery
-from tracker.runs.events import Delivery, Ended, Entry, EpochDone, Resumed, RunStatus, Started
+from tracker.journal.upload_state import read_upload_state
+from tracker.runs.events import Ended, Entry, EpochDone, Resumed, RunStatus, Started, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Journal:
     folder : Path
     entries : tuple of Entry
         The first is `Started`. One that is lost is a `Tagged` without tags.
-    delivery : Delivery or None
+    upload_state : UploadState or None
         None: no store has anything of it.
     owner : Owner or None
         Who writes it, or wrote it and did not close it.
@@ -54,7 +54,7 @@ class Journal:
     id: str
     folder: Path
     entries: tuple[Entry, ...]
-    delivery: Delivery | None
+    upload_state: UploadState | None
     owner: Owner | None
     torn: bool
     lost: tuple[int, ...]
@@ -75,7 +75,7 @@ class Journal:
     @property
     def ids(self) -> tuple[str, ...]:
         """The journal's id, and the one that its run has in a store."""
-        return (self.id, self.delivery.run_id) if self.delivery else (self.id,)
+        return (self.id, self.upload_state.run_id) if self.upload_state else (self.id,)
 
     @property
     def ended(self) -> Ended | None:
@@ -92,7 +92,7 @@ class Journal:
     @property
     def unsent(self) -> tuple[Entry, ...]:
         """The entries that no store has yet."""
-        return self.entries[self.delivery.entries if self.delivery else 0 :]
+        return self.entries[self.upload_state.entries if self.upload_state else 0 :]
 
     @property
     def status(self) -> RunStatus:
@@ -134,7 +134,7 @@ def _read_once(folder: Path) -> Journal:
         id=folder.name,
         folder=folder,
         entries=lines.entries,
-        delivery=read_delivery(folder),
+        upload_state=read_upload_state(folder),
         owner=read_owner(folder),
         torn=lines.size < len(data),
         lost=lines.lost,
@@ -257,8 +257,8 @@ def _lost_lines(journal: Journal) -> list[str]:
 def _is_settled(folder: Path) -> bool:
     """Tell whether the last line is an end that a store has; in doubt it is not, and the whole journal is read."""
     try:
-        delivery, data = read_delivery(folder), read_bytes(folder)
+        state, data = read_upload_state(folder), read_bytes(folder)
         last = from_lines(data[data.rfind(b"\n", 0, -1) + 1 :])
     except JournalError:
         return False
-    return bool(delivery and last.size and _end(last.entries) and delivery.entries >= len(last.entries))
+    return bool(state and last.size and _end(last.entries) and state.entries >= len(last.entries))

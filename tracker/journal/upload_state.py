@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracker.atomic_files import disk_errors, replace_file
 from tracker.journal.process_lock import locking
-from tracker.runs.events import Delivery
+from tracker.runs.events import UploadState
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -18,12 +18,12 @@ _FILE = "delivery.json"
 _LOCK = "sending.lock"
 
 
-def read_delivery(folder: Path) -> Delivery | None:
+def read_upload_state(folder: Path) -> UploadState | None:
     """Return how much of the journal in a folder a store is known to have.
 
     Returns
     -------
-    Delivery or None
+    UploadState or None
         None where nothing is known: nothing was sent, or the file is damaged. Whoever sends looks for the run in the
         store before it makes one.
 
@@ -38,19 +38,19 @@ def read_delivery(folder: Path) -> Delivery | None:
             return None
         data = path.read_bytes()
     try:
-        found = Delivery(**json.loads(data))
+        found = UploadState(**json.loads(data))
     except (TypeError, ValueError):
         return None
     return found if _is_sound(found) else None
 
 
-def _is_sound(found: Delivery) -> bool:
+def _is_sound(found: UploadState) -> bool:
     """Tell whether what a file said is of the kinds that it should be."""
     texts = isinstance(found.run_id, str) and isinstance(found.artifacts, str)
     return texts and type(found.entries) is int and found.entries >= 0
 
 
-def write_delivery(folder: Path, delivery: Delivery) -> None:
+def write_upload_state(folder: Path, state: UploadState) -> None:
     """Keep how much of the journal in a folder a store has; the caller is the one that sends.
 
     Raises
@@ -59,7 +59,7 @@ def write_delivery(folder: Path, delivery: Delivery) -> None:
         If it cannot be written; what was kept before stays.
     """
     with disk_errors("write", folder / _FILE):
-        replace_file(folder / _FILE, json.dumps(asdict(delivery)).encode())
+        replace_file(folder / _FILE, json.dumps(asdict(state)).encode())
 
 
 def sending(folder: Path) -> AbstractContextManager[bool]:

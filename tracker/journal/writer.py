@@ -21,7 +21,7 @@ from tracker.atomic_files import (
 from tracker.journal.format import from_lines, to_line
 from tracker.journal.process_lock import acquire, release
 from tracker.journal.reader import ARTIFACTS, JOURNAL, is_id, parse, read_bytes
-from tracker.journal.upload_state import read_delivery, write_delivery
+from tracker.journal.upload_state import read_upload_state, write_upload_state
 from tracker.runs.events import Attached, Entry, Started
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class JournalWriter:
             remove_unfinished(folder)
             with disk_errors("write the journal", folder / JOURNAL):
                 writer = cls(folder, lock, on_append)
-            writer._forget_lost_deliveries()
+            writer._forget_lost_uploads()
         except BaseException:
             release(folder, lock)
             raise
@@ -213,10 +213,10 @@ class JournalWriter:
             self._file.truncate(lines.size)
         self._count, self._size = len(lines.entries), lines.size
 
-    def _forget_lost_deliveries(self) -> None:
-        delivery = read_delivery(self.folder)
-        if delivery and delivery.entries > self._count:
-            write_delivery(self.folder, replace(delivery, entries=self._count))
+    def _forget_lost_uploads(self) -> None:
+        state = read_upload_state(self.folder)
+        if state and state.entries > self._count:
+            write_upload_state(self.folder, replace(state, entries=self._count))
 
     def _attach(self, path: str, write: Callable[[Path], None]) -> None:
         _check_inside(path)

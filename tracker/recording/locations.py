@@ -78,7 +78,9 @@ def check_not_gone(store: Store) -> None:
     StoreError
         If it is not.
     """
-    if store.has_no_file and any(journal.delivery for journal in journals(journals_folder(store)).where(is_for(store))):
+    if store.has_no_file and any(
+        journal.upload_state for journal in journals(journals_folder(store)).where(is_for(store))
+    ):
         raise StoreError(
             f"the store {store.shown} is gone, and runs were sent to it: bring it back, or let `tracker repair` "
             "make it anew from the journals"

@@ -64,7 +64,7 @@ def run_names(store: Store) -> tuple[RunName, ...]:
     """Return the names of the runs in a store and in the journals beside it, quickly and as far as they can be read."""
     waiting = unsettled(journals_folder(store)).where(is_for(store))
     names = {journal.id: RunName(journal.started.experiment, journal.id, journal.started.name) for journal in waiting}
-    uploaded = {journal.delivery.run_id for journal in waiting if journal.delivery}
+    uploaded = {journal.upload_state.run_id for journal in waiting if journal.upload_state}
     return (*names.values(), *(name for name in store.run_names() if name.run_id not in uploaded))
 
 
@@ -117,7 +117,7 @@ def _other_experiments(journals: Sequence[Journal]) -> str:
 
 
 def _run_of_journal(journal: Journal) -> Run:
-    run_id = journal.delivery.run_id if journal.delivery else journal.id
+    run_id = journal.upload_state.run_id if journal.upload_state else journal.id
     status = RunStatus.RUNNING if journal.status is RunStatus.UNKNOWN else journal.status
     run = run_of_journal(journal.entries, journal.folder / ARTIFACTS, run_id, status)
     unsent = {UNSENT_TAG: "true"} if journal.unsent else {}

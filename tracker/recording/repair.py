@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tracker.journal.reader import Journal
     from tracker.recording.reporter import Reporter
-    from tracker.runs.events import Delivery, Entry
+    from tracker.runs.events import Entry, UploadState
     from tracker.store import Store
 
 
@@ -65,7 +65,7 @@ def _repair(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterat
         yield from _rebuild(store, kept, reporter)
     elif condition.state in {StoreState.READY, StoreState.UPGRADABLE}:
         yield from _complete(store, kept, reporter, moved=bool(condition.moved))
-    elif condition.state in {StoreState.ABSENT, StoreState.EMPTY} and any(journal.delivery for journal in kept):
+    elif condition.state in {StoreState.ABSENT, StoreState.EMPTY} and any(journal.upload_state for journal in kept):
         reporter.log(f"the store {store.shown} is gone")
         yield from _rebuild(store, kept, reporter)
     else:
@@ -98,7 +98,7 @@ def _relocate(store: Store, reporter: Reporter) -> Iterator[MovedArtifacts]:
 
 def _lost(store: Store, kept: Sequence[Journal]) -> list[Journal]:
     """Return the journals whose run was sent and is not in the store; one that was deleted there is not lost."""
-    return [journal for journal in kept if journal.delivery and not store.has_run(journal.delivery.run_id)]
+    return [journal for journal in kept if journal.upload_state and not store.has_run(journal.upload_state.run_id)]
 
 
 def _is_stuck(journal: Journal) -> bool:
@@ -127,7 +127,7 @@ def _rebuild(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Itera
         yield UploadResult(journal, delivery.run_id if delivery else None)
 
 
-def _send_again(store: Store, journal: Journal, reporter: Reporter) -> Delivery | None:
+def _send_again(store: Store, journal: Journal, reporter: Reporter) -> UploadState | None:
     """Send a journal as if nothing had been sent; None if another process is sending it."""
     with open_upload(store, journal.folder, from_start=True) as upload:
         if not upload:
@@ -140,7 +140,7 @@ def _send_again(store: Store, journal: Journal, reporter: Reporter) -> Delivery 
 def _with_artifacts(store: Store, journal: Journal, reporter: Reporter) -> list[Entry]:
     """Bring a journal's artifacts back from the store; entries whose artifact is nowhere become empty ones."""
     attached = sorted({entry.path for entry in journal.entries if isinstance(entry, Attached)})
-    uri = journal.delivery.artifacts if journal.delivery else None
+    uri = journal.upload_state.artifacts if journal.upload_state else None
     folder = store.folder or journal.folder.parent.parent
     missing = store.restore_artifacts(uri, attached, journal.folder / ARTIFACTS, folder)
     if missing:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from tracker.errors import JournalError
 from tracker.journal.reader import ARTIFACTS, read
-from tracker.journal.upload_state import read_delivery
+from tracker.journal.upload_state import read_upload_state
 from tracker.journal.writer import JournalWriter
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import RunStatus
@@ -73,7 +73,7 @@ class RunWriter:
     @property
     def run_id(self) -> str:
         """The run's id in the store or, as long as it has none, its journal's."""
-        delivery = read_delivery(self.folder)
+        delivery = read_upload_state(self.folder)
         return delivery.run_id if delivery else self.folder.name
 
     @property

@@ -13,7 +13,7 @@ from tracker.atomic_files import disk_errors
 from tracker.errors import TrackerError
 from tracker.journal.format import from_lines
 from tracker.journal.reader import ARTIFACTS, JOURNAL, read, unsettled
-from tracker.journal.upload_state import read_delivery, sending, write_delivery
+from tracker.journal.upload_state import read_upload_state, sending, write_upload_state
 from tracker.recording.locations import check_not_gone, journals_folder, store_of
 from tracker.runs import RunStatus
 from tracker.store import UnreachableError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tracker.journal.reader import Journal
     from tracker.recording.reporter import Reporter
-    from tracker.runs.events import Delivery, Entry
+    from tracker.runs.events import Entry, UploadState
     from tracker.store import Store, Upload
 
 BATCH_INTERVAL_S = 5.0
@@ -104,12 +104,12 @@ def _sync_run(journal: Journal) -> UploadResult:
     return UploadResult(journal, delivery.run_id if delivery else None)
 
 
-def send(store: Store, folder: Path) -> Delivery | None:
+def send(store: Store, folder: Path) -> UploadState | None:
     """Send what a journal has and its store has not, and return what the store has then.
 
     Returns
     -------
-    Delivery or None
+    UploadState or None
         None if another process is sending it.
 
     Raises
@@ -149,12 +149,12 @@ def open_upload(
         If the folder cannot be written to.
     """
 
-    def save(delivery: Delivery) -> None:
-        write_delivery(folder, delivery)
+    def save(delivery: UploadState) -> None:
+        write_upload_state(folder, delivery)
         on_uploaded()
 
     with sending(folder) as is_ours:
-        known = read_delivery(folder) if is_ours and not from_start else None
+        known = read_upload_state(folder) if is_ours and not from_start else None
         yield store.open_upload(folder.name, known, save) if is_ours else None
 
 

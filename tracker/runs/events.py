@@ -180,7 +180,7 @@ Entry = Started | EpochDone | Measured | Tagged | Attached | Resumed | Ended
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class UploadState:
     """How much of a journal a store has; kept beside the journal by whoever sends, one at a time.
 
     Parameters

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from tracker.runs import Run, RunStatus
-    from tracker.runs.events import Delivery, Entry, Started
+    from tracker.runs.events import Entry, Started, UploadState
 
 __all__ = [
     "BY_EPOCH_RUNS",
@@ -215,7 +215,7 @@ class UiServer(Protocol):
 class Upload(Protocol):
     """Uploads one journal, as it grows, to one store."""
 
-    def send(self, entries: Sequence[Entry], artifacts: Path) -> Delivery:
+    def send(self, entries: Sequence[Entry], artifacts: Path) -> UploadState:
         """Upload what the store lacks, and return how much it has then: everything.
 
         Parameters
@@ -284,14 +284,16 @@ class Store(Protocol):
     def run_names(self) -> tuple[RunName, ...]:
         """Return the names of all runs, if that takes milliseconds; else none, as for a server or a busy store."""
 
-    def open_upload(self, journal: str, known: Delivery | None, on_uploaded: Callable[[Delivery], None]) -> Upload:
+    def open_upload(
+        self, journal: str, known: UploadState | None, on_uploaded: Callable[[UploadState], None]
+    ) -> Upload:
         """Return the upload of one journal.
 
         Parameters
         ----------
         journal : str
             The journal's id: letters, digits, ``.``, ``_`` and ``-``.
-        known : Delivery or None
+        known : UploadState or None
             What the store is known to have; None if nothing is known.
         on_uploaded : callable
             Called after each step with what the store has then, to be saved for the next time.
@@ -338,7 +340,7 @@ class Store(Protocol):
         Parameters
         ----------
         uri : str or None
-            `Delivery.artifacts`; None if nothing was uploaded.
+            `UploadState.artifacts`; None if nothing was uploaded.
         paths : iterable of str
             The attached files and folders; those that are still in the journal stay as they are.
         into : Path

@@ -169,7 +169,7 @@ def find_folder(artifact_uri: str, folder: Path) -> Path | None:
     return next((place for place in _places(artifact_uri, folder) if place.is_dir()), None)
 
 
-def within(folder: Path, path: str) -> Path | None:
+def resolve_inside(folder: Path, path: str) -> Path | None:
     """Return what is at a path in a folder; None where nothing is, or the path leads out of it."""
     found = (folder / path).resolve()
     return found if found.is_relative_to(folder.resolve()) and found.exists() else None

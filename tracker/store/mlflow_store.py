@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tracker.runs.events import Delivery, Started
+    from tracker.runs.events import Started, UploadState
     from tracker.store import ArtifactPath, Model, RunName, UiServer, Upload
     from tracker.store.location import Location
 
@@ -74,21 +74,23 @@ class MlflowStore:
 
     def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
         """Read an experiment."""
-        from tracker.store.reader import read_experiment
+        from tracker.store.sqlite_reader import read_experiment
 
         return read_experiment(self.location, experiment, by_epoch=by_epoch)
 
     def run_names(self) -> tuple[RunName, ...]:
         """Return the names of the runs in a SQLite file."""
-        from tracker.store.reader import run_names
+        from tracker.store.sqlite_reader import run_names
 
         return run_names(self.location.database) if self.location.database else ()
 
-    def open_upload(self, journal: str, known: Delivery | None, on_uploaded: Callable[[Delivery], None]) -> Upload:
+    def open_upload(
+        self, journal: str, known: UploadState | None, on_uploaded: Callable[[UploadState], None]
+    ) -> Upload:
         """Return the upload of one journal."""
-        from tracker.store.upload import Sender
+        from tracker.store.upload import JournalUpload
 
-        return Sender(self.location, journal, known, on_uploaded)
+        return JournalUpload(self.location, journal, known, on_uploaded)
 
     def has_run(self, run_id: str) -> bool:
         """Return whether a run is there."""

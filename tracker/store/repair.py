@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tracker.atomic_files import copy_path
 from tracker.errors import StoreError
 from tracker.store import ArtifactPath, BrokenError, Condition, StoreState
-from tracker.store.location import find_folder, found_below, within, written_to
+from tracker.store.location import find_folder, found_below, resolve_inside, written_to
 from tracker.store.sqlite_state import (
     BUSY_S,
     copy_database,
@@ -154,7 +154,7 @@ def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, fo
     Parameters
     ----------
     uri : str or None
-        Where the store had them: `Delivery.artifacts`; None where it never had any.
+        Where the store had them: `UploadState.artifacts`; None where it never had any.
     paths : iterable of str
         What was attached.
     artifacts : Path
@@ -176,8 +176,8 @@ def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, fo
         kept = find_folder(uri, folder) if uri else None
     except OSError:  # not on this machine
         kept = None
-    wanted = [path for path in paths if not within(artifacts, path)]
-    found = {path: source for path in wanted if kept and (source := within(kept, path))}
+    wanted = [path for path in paths if not resolve_inside(artifacts, path)]
+    found = {path: source for path in wanted if kept and (source := resolve_inside(kept, path))}
     try:
         for path, source in found.items():
             copy_path(source, artifacts / path)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
-from tracker.runs.events import Attached, Delivery, Ended, Entry, Resumed, Started, Tagged
+from tracker.runs.events import Attached, Ended, Entry, Resumed, Started, Tagged, UploadState
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import (
     Dataset,
@@ -32,7 +32,7 @@ from tracker.store.client import (
     one_line_errors,
     open_store,
 )
-from tracker.store.location import within
+from tracker.store.location import resolve_inside
 from tracker.store.mlflow_run import (
     JOURNAL_TAG,
     check_keys,
@@ -63,7 +63,7 @@ _NAME_LENGTH = 500
 """Characters that MLflow takes of a dataset's name; the end of a long path tells more than its beginning."""
 
 
-class StoredRun:
+class RunWriter:
     """Writes to one run; every method raises `StoreError` if the store refuses, `UnreachableError` if it is away.
 
     Parameters
@@ -120,7 +120,7 @@ class StoredRun:
         with self.errors("end"):
             self._client.set_terminated(self.run_id, status, end_time=time)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Let the run be running again: why it had ended no longer holds. MLflow has no way to take back when."""
         with self.errors("resumption"):
             if REASON_TAG in self._client.get_run(self.run_id).data.tags:
@@ -153,7 +153,7 @@ def _dataset_input(used: DatasetUsed) -> DatasetInput:
 
 T = TypeVar("T")
 
-Save = Callable[[Delivery], None]
+Save = Callable[[UploadState], None]
 
 _BATCH = 1_000
 """Values that MLflow takes in one call."""
@@ -162,7 +162,7 @@ _WAITS_S = (0.5, 2.0)
 """Pauses between tries where others write at the same moment; each itself waits 20 s for a locked database."""
 
 
-class Sender:
+class JournalUpload:
     """Sends one journal, as it grows, to one store.
 
     Parameters
@@ -170,13 +170,13 @@ class Sender:
     location : Location
     journal : str
         The journal's own id, the same for ever: letters, digits, ``.``, ``_`` and ``-``.
-    delivery : Delivery or None
+    delivery : UploadState or None
         What the store is known to have; None if nothing is known.
     save : callable
         Is given what the store has after every step, to be kept for the next time.
     """
 
-    def __init__(self, location: Location, journal: str, delivery: Delivery | None, save: Save) -> None:
+    def __init__(self, location: Location, journal: str, delivery: UploadState | None, save: Save) -> None:
         if not re.fullmatch(r"[\w.-]+", journal):
             raise ValueError(f"a journal's id must be letters, digits, '.', '_' and '-', got {journal!r}")
         self._location = location
@@ -186,7 +186,7 @@ class Sender:
         self._store: Store | None = None
         self._file: tuple[int, int] | None = None
 
-    def send(self, entries: Sequence[Entry], artifacts: Path) -> Delivery:
+    def send(self, entries: Sequence[Entry], artifacts: Path) -> UploadState:
         """Send what the store does not have yet, and return what it has then: all.
 
         Parameters
@@ -209,10 +209,10 @@ class Sender:
         sent = delivery.entries if delivery.entries <= len(entries) else 0  # the journal lost its end: from the start
         for end, rows in _steps(values_of(entries, sent), sent):
             self._patiently(partial(self._write, delivery.run_id, entries[end - 1], rows, artifacts))
-            delivery = self._saved(Delivery(delivery.run_id, delivery.artifacts, end))
+            delivery = self._saved(UploadState(delivery.run_id, delivery.artifacts, end))
         return delivery
 
-    def _saved(self, delivery: Delivery) -> Delivery:
+    def _saved(self, delivery: UploadState) -> UploadState:
         self._delivery = delivery
         self._save(delivery)
         return delivery
@@ -228,14 +228,14 @@ class Sender:
         time.sleep(waits_s[0])
         return self._patiently(call, waits_s[1:])
 
-    def _begin(self, first: Started) -> Delivery:
+    def _begin(self, first: Started) -> UploadState:
         """Find the journal's run, or make it."""
         check_start(first)
         store = self._opened()
         experiment = store.ensure_experiment(first.experiment, first.metric)
         with one_line_errors(f"cannot start a run in {self._location.shown}"):
             run = self._only_run(store, experiment, first)
-        return Delivery(run.info.run_id, run.info.artifact_uri, 0)
+        return UploadState(run.info.run_id, run.info.artifact_uri, 0)
 
     def _only_run(self, store: Store, experiment: str, first: Started) -> Run:
         found = self._runs(store, experiment)
@@ -257,7 +257,7 @@ class Sender:
     def _write(self, run_id: str, entry: Entry, rows: Sequence[Value], artifacts: Path) -> None:
         """Write values, of one entry or several, or an entry that has none."""
         try:
-            run = StoredRun(self._opened(), run_id)
+            run = RunWriter(self._opened(), run_id)
             if rows:
                 run.log_values(rows)
             else:
@@ -323,7 +323,7 @@ def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, li
         yield sent + len(rows), batch
 
 
-def _write_entry(run: StoredRun, entry: Entry, artifacts: Path) -> None:
+def _write_entry(run: RunWriter, entry: Entry, artifacts: Path) -> None:
     match entry:
         case Started():
             run.log_params(entry.params)
@@ -333,14 +333,14 @@ def _write_entry(run: StoredRun, entry: Entry, artifacts: Path) -> None:
         case Attached():
             run.log_path(_attached(artifacts, entry.path), entry.path)
         case Resumed():
-            run.go_on()
+            run.resume()
         case Ended():
             run.end(entry.status, entry.time, entry.reason)
 
 
 def _attached(artifacts: Path, path: str) -> Path:
     """Return where an attached file is; a journal from elsewhere must not make others be sent."""
-    file = within(artifacts, path)
+    file = resolve_inside(artifacts, path)
     if file is None:
         raise StoreError(
             f"the journal lacks the file {path} that it says to have in {artifacts}: bring it back, or let `tracker "

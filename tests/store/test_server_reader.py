@@ -15,8 +15,8 @@ from tracker.runs.events import Ended, EpochDone, Measured, Started
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import client_of
 from tracker.store.location import Location
-from tracker.store.reader import read_experiment
-from tracker.store.server import Limits, read_server
+from tracker.store.server_reader import Limits, read_server
+from tracker.store.sqlite_reader import read_experiment
 
 if TYPE_CHECKING:
     from tests.running import Served

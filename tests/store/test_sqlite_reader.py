@@ -20,8 +20,8 @@ from tracker.runs.events import Ended, EpochDone, Measured
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
-from tracker.store.reader import read_experiment
-from tracker.store.upload import Sender
+from tracker.store.sqlite_reader import read_experiment
+from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +109,7 @@ class TestReadExperiment:
 
     def test_reads_while_others_write(self, location: Location, tmp_path: Path) -> None:
         done = threading.Event()
-        sender = Sender(location, "a-journal", None, lambda _delivery: None)
+        sender = JournalUpload(location, "a-journal", None, lambda _delivery: None)
         sender.send([STARTED], tmp_path)
 
         def write() -> None:

@@ -67,7 +67,7 @@ def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_R
     if location.database:
         experiment = _read_database(location, location.database, name, by_epoch)
     else:
-        from tracker.store.server import read_server
+        from tracker.store.server_reader import read_server
 
         experiment = read_server(location, name, by_epoch)
     if not experiment.runs:
