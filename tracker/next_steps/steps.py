@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
 
 MOST_STEPS = 20
-"""Commands that are suggested at once."""
+"""Configurations that are suggested at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +50,16 @@ class _Training:
     settles: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
-    def and_for(self, one: PlannedRun, conclusion_id: str) -> _Training:
-        """Return the same serving one conclusion more."""
-        reasons = (*self.reasons, one.why) if one.why not in self.reasons else self.reasons
-        return _Training(self.seeds | one.seeds, (*self.settles, conclusion_id), reasons)
+    def and_for(self, planned: PlannedRun, conclusion_id: str) -> _Training:
+        """Return the training with one more conclusion that it serves."""
+        reasons = self.reasons if planned.why in self.reasons else (*self.reasons, planned.why)
+        return _Training(self.seeds | planned.seeds, (*self.settles, conclusion_id), reasons)
 
 
 def next_steps(study: Study, conclusions: Sequence[Conclusion], writer: CommandWriter) -> tuple[NextStep, ...]:
     """Plan the runs that would settle what is open.
 
-    Parameters
-    ----------
-    study : Study
-    conclusions : sequence of Conclusion
-    writer : CommandWriter
-
-    Returns
-    -------
-    tuple of NextStep
-        In the order of the conclusions; as many as `MOST_STEPS` configurations settle.
+    In the order of the conclusions, for at most `MOST_STEPS` configurations.
     """
     plan: dict[RunSpec, _Training] = {}
     first_of: dict[Argv | None, RunSpec] = {}
@@ -95,16 +86,7 @@ def with_commands(study: Study, conclusions: Sequence[Conclusion], writer: Comma
 def commands(
     study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], writer: CommandWriter
 ) -> tuple[Argv, ...]:
-    """Return the commands that would settle one conclusion, one after the other; none if it is settled or none can.
-
-    Parameters
-    ----------
-    study : Study
-    conclusion : Conclusion
-    conclusions : sequence of Conclusion
-        All of them.
-    writer : CommandWriter
-    """
+    """Return the commands that would settle one of the conclusions, to be run in this order; maybe none."""
     return tuple(
         step.command
         for one in _trainable(study, conclusion, conclusions, writer)
@@ -113,13 +95,7 @@ def commands(
 
 
 def why_no_step(conclusions: Sequence[Conclusion]) -> str:
-    """Say why no run is suggested.
-
-    Parameters
-    ----------
-    conclusions : sequence of Conclusion
-        All of them, with their commands.
-    """
+    """Return why no run is suggested, given all conclusions with their commands."""
     reasons = (why for kind in kinds() for why in kind.why_no_run(of_kind(conclusions, kind)))
     return next(reasons, "No further run is suggested.")
 
@@ -133,8 +109,8 @@ def _trainable(
 
 
 def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWriter) -> Iterator[NextStep]:
-    """Yield a command for each row of seeds."""
-    for first, number in _rows(sorted(training.seeds)):
+    """Yield a command for each run of consecutive seeds."""
+    for first, number in _consecutive(sorted(training.seeds)):
         command = _command(study, spec, writer, first, number)
         if command is not None:
             seconds = _seconds(study, spec)
@@ -156,21 +132,21 @@ def _command(study: Study, spec: RunSpec, writer: CommandWriter, seed: int, seed
 
 
 def _seconds(study: Study, spec: RunSpec) -> float | None:
-    """Estimate what one training takes by the run that is most like it."""
+    """Estimate what one training takes, from the run that is most like it."""
     changes = dict(spec.changes)
-    kernel = changes.get("kernel_size", dict(study.design.terms[spec.like].levels).get("kernel_size"))
-    like = [study.results[spec.like], *study.results]
-    alike = [found for found in like if dict(study.design.terms[found.number - 1].levels).get("kernel_size") == kernel]
-    timed = next((found for found in [*alike, *like] if found.seconds and found.stop_epoch), None)
-    own = study.results[spec.like]
-    epochs = float(changes.get("epochs", own.stop_epoch or 0))
-    return (
-        timed.seconds / timed.stop_epoch * epochs if timed and timed.seconds and timed.stop_epoch and epochs else None
-    )
+    kernels = [dict(terms.levels).get("kernel_size") for terms in study.design.terms]
+    kernel = changes.get("kernel_size", kernels[spec.like])
+    nearest = [spec.like, *range(len(study.results))]
+    candidates = [*(run for run in nearest if kernels[run] == kernel), *nearest]
+    epochs = float(changes.get("epochs", study.results[spec.like].stop_epoch or 0))
+    for result in (study.results[run] for run in candidates):
+        if result.seconds and result.stop_epoch and epochs:
+            return float(result.seconds / result.stop_epoch * epochs)
+    return None
 
 
-def _rows(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield each row of consecutive seeds by its first and its length."""
+def _consecutive(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first seed and the length of each run of consecutive seeds."""
     start = 0
     for end in range(1, len(seeds) + 1):
         if end == len(seeds) or seeds[end] != seeds[end - 1] + 1:
