@@ -54,7 +54,7 @@ class TestDiskErrors:
 
 
 class TestReplaceFile:
-    def test_replaces_an_existing_file(self, tmp_path: Path) -> None:
+    def test_replace_file_replaces_an_existing_file(self, tmp_path: Path) -> None:
         replace_file(tmp_path / "a", b"old")
         replace_file(tmp_path / "a", b"new")
         assert (tmp_path / "a").read_bytes() == b"new"
@@ -62,7 +62,7 @@ class TestReplaceFile:
 
 
 class TestReplacePath:
-    def test_creates_the_folders_above_the_target(self, tmp_path: Path) -> None:
+    def test_replace_path_creates_the_folders_above_the_target(self, tmp_path: Path) -> None:
         replace_path(tmp_path / "a/b/c", lambda temporary: write_new(temporary, b"1"), folder=tmp_path)
         assert (tmp_path / "a/b/c").read_bytes() == b"1"
         assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -89,7 +89,7 @@ class TestReplacePath:
             replace_path(tmp_path / "a", begin_and_fail, folder=tmp_path)
         assert list(tmp_path.iterdir()) == []
 
-    def test_refuses_a_path_through_a_file(self, tmp_path: Path) -> None:
+    def test_replace_path_refuses_a_path_through_a_file(self, tmp_path: Path) -> None:
         replace_file(tmp_path / "a", b"file")
         with pytest.raises(OSError, match="a"):
             replace_path(tmp_path / "a/b", lambda temporary: write_new(temporary, b"1"), folder=tmp_path)
@@ -109,7 +109,7 @@ class TestSyncTree:
 
 
 class TestRemoveUnfinished:
-    def test_removes_only_unfinished_files(self, tmp_path: Path) -> None:
+    def test_remove_unfinished_removes_only_unfinished_files(self, tmp_path: Path) -> None:
         (tmp_path / ".a.tmp/sub").mkdir(parents=True)
         for name in (".b.tmp", "c.tmp", ".d"):
             (tmp_path / name).touch()
@@ -118,7 +118,7 @@ class TestRemoveUnfinished:
 
 
 class TestCopyPath:
-    def test_copies_files_and_whole_folders_to_folders_that_exist(self, tmp_path: Path) -> None:
+    def test_copy_path_copies_files_and_whole_folders_to_folders_that_exist(self, tmp_path: Path) -> None:
         (tmp_path / "a/sub").mkdir(parents=True)
         (tmp_path / "a/sub/file").write_bytes(b"1")
         copy_path(tmp_path / "a", tmp_path / "b")

@@ -55,16 +55,16 @@ class TestStored:
         (found,) = stored(tmp_path)
         return found
 
-    def test_differs_from_itself_in_nothing(self, found: Stored) -> None:
+    def test_stored_differs_from_itself_in_nothing(self, found: Stored) -> None:
         assert found.differing(found) == 0
 
-    def test_differs_by_a_value_by_an_artifact_and_by_one_that_is_not_there(self, found: Stored) -> None:
+    def test_stored_differs_by_a_value_by_an_artifact_and_by_one_that_is_not_there(self, found: Stored) -> None:
         curve = replace(found.run.curves["val_loss"], values=np.array([0.5, np.nextafter(0.25, 1)]))
         assert replace(found, run=replace(found.run, curves={"val_loss": curve})).differing(found) == 1
         assert replace(found, files={}).differing(found) == 1
         assert replace(found, files={"curves.png": "other"}).differing(found) == 2
 
-    def test_differs_by_a_value_that_is_there_twice(self, tmp_path: Path, found: Stored) -> None:
+    def test_stored_differs_by_a_value_that_is_there_twice(self, tmp_path: Path, found: Stored) -> None:
         with sqlite3.connect(tmp_path / "mlflow.db") as connection:
             connection.execute(
                 "INSERT INTO metrics (key, value, timestamp, run_uuid, step) "
@@ -75,7 +75,7 @@ class TestStored:
         assert twice.run.curves["val_loss"].values.tolist() == [0.5, 0.25]
         assert twice.differing(found) == 1
 
-    def test_holds_of_a_model_its_weights_alone(self, tmp_path: Path) -> None:
+    def test_stored_holds_of_a_model_its_weights_alone(self, tmp_path: Path) -> None:
         digests = []
         for folder, date in (("one", "today"), ("two", "tomorrow")):
             work = tmp_path / folder
@@ -91,7 +91,7 @@ class TestStored:
 
 
 class TestIsBroken:
-    def test_is_told_of_an_index_that_lacks_a_row(self, location: Location, tmp_path: Path) -> None:
+    def test_is_broken_is_told_of_an_index_that_lacks_a_row(self, location: Location, tmp_path: Path) -> None:
         send_run(location, Ended(START, "FINISHED"))
         assert not is_broken(tmp_path)
         opens(tmp_path)
@@ -101,7 +101,7 @@ class TestIsBroken:
             assert connection.total_changes == 1
         assert is_broken(tmp_path)
 
-    def test_is_not_told_of_a_store_that_is_not_there(self, tmp_path: Path) -> None:
+    def test_is_broken_is_not_told_of_a_store_that_is_not_there(self, tmp_path: Path) -> None:
         assert not is_broken(tmp_path)
 
 
@@ -124,14 +124,14 @@ class TestDocument:
             (2, 2, ("| 2 kills of 2 runs |", "| 1 value, 2 deaths |")),
         ],
     )
-    def test_counts_in_good_grammar(self, kills: int, deaths: int, said: tuple[str, str]) -> None:
+    def test_document_counts_in_good_grammar(self, kills: int, deaths: int, said: tuple[str, str]) -> None:
         page = document(Results((WELL,) * kills, Sent(1, 0, 0), 0), Effort(kills, deaths, 1, 7))
         assert all(words in page for words in said)
         assert f"--kills {kills} --server-deaths {deaths} --opens 1 --seed 7" in page
 
 
 class TestResults:
-    def test_without_a_fault_have_none(self) -> None:
+    def test_results_without_a_fault_have_none(self) -> None:
         assert Results((WELL,), Sent(9, 0, 0), 0).wrong == 0
 
     @pytest.mark.parametrize("fault", ["lost", "again", "differing", "broken"])

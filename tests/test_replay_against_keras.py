@@ -125,7 +125,7 @@ def kerass_drops(case: Case) -> tuple[Drop, ...]:
 
 
 class TestEarlyStopping:
-    def test_is_kerass_on_ten_thousand_random_curves(self):
+    def test_early_stopping_is_kerass_on_ten_thousand_random_curves(self):
         rng = np.random.default_rng(20)
         stopped = 0
         for _ in range(CURVES):
@@ -143,7 +143,7 @@ class TestEarlyStopping:
 
 
 class TestPlateau:
-    def test_is_kerass_on_ten_thousand_random_curves(self):
+    def test_plateau_is_kerass_on_ten_thousand_random_curves(self):
         rng = np.random.default_rng(21)
         dropped = 0
         for _ in range(CURVES):
@@ -164,7 +164,7 @@ class TestPlateau:
 
 
 class TestRealFit:
-    def test_stops_keeps_and_drops_where_the_replay_says(self):
+    def test_real_fit_stops_keeps_and_drops_where_the_replay_says(self):
         keras.utils.set_random_seed(0)
         rng = np.random.default_rng(0)
         x, noise = rng.normal(size=(48, 4)).astype(np.float32), rng.normal(size=(48, 1)).astype(np.float32)

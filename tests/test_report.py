@@ -88,45 +88,45 @@ def told(report: Report) -> tuple[object, ...]:
 
 
 class TestBuildReport:
-    def test_of_the_writeup_has_its_sections(self) -> None:
+    def test_build_report_of_the_writeup_has_its_sections(self) -> None:
         report = build_report("tracker", writeup())
         assert [section.title for section in report.sections] == WRITEUP_TITLES
         assert report.options == ("kernel_size", "learning_rate", "plateau", "early_stopping_patience")
 
-    def test_of_the_writeup_supports_nothing(self) -> None:
+    def test_build_report_of_the_writeup_supports_nothing(self) -> None:
         conclusions = build_report("tracker", writeup()).conclusions
         assert not [c for c in conclusions if c.verdict in ("supported", "equivalent")]
         (kernel,) = [c for c in conclusions if c.option == "kernel_size"]
         assert kernel.verdict == "confounded"
         assert kernel.details.aliases == ("learning_rate", "plateau", "early_stopping_patience")
 
-    def test_of_the_writeup_opens_with_five_sentences(self) -> None:
+    def test_build_report_of_the_writeup_opens_with_five_sentences(self) -> None:
         report = build_report("tracker", writeup())
         assert [c.kind for c in report.summary] == [
             "best_run", "option_effect", "overfitting", "early_stopping", "sample_size",
         ]  # fmt: skip
 
-    def test_counts_accuracies_with_their_intervals(self) -> None:
+    def test_build_report_counts_accuracies_with_their_intervals(self) -> None:
         report = build_report("tracker", writeup())
         assert [(e.accuracy.correct, e.accuracy.n) for e in report.entries] == [(25, 30), (25, 30), (26, 30), (24, 30)]
         assert report.entries[0].accuracy.interval == wilson(25, 30)
 
-    def test_takes_groups_into_account(self) -> None:
+    def test_build_report_takes_groups_into_account(self) -> None:
         (run,) = writeup(groups=10)[:1]
         (entry,) = build_report("tracker", [run]).entries
         groups = [run.groups[clip] for clip in run.validation.clips]
         assert entry.accuracy.interval == grouped_wilson(run.validation.correct, groups)
 
-    def test_joins_the_seeds_of_a_configuration_in_one_section(self) -> None:
+    def test_build_report_joins_the_seeds_of_a_configuration_in_one_section(self) -> None:
         runs = [run_of(i, params_of("3", "0.001") | {"seed": str(i)}) for i in range(3)]
         (section,) = build_report("tracker", runs).sections
         assert (section.title, [entry.number for entry in section.entries]) == ("Conv=3, lr=0.001", [1, 2, 3])
 
-    def test_of_no_runs_is_empty(self) -> None:
+    def test_build_report_of_no_runs_is_empty(self) -> None:
         report = build_report("tracker", [])
         assert (report.summary, report.sections, report.conclusions, report.next_steps) == ((), (), (), ())
 
-    def test_of_runs_on_different_datasets_says_so(self) -> None:
+    def test_build_report_of_runs_on_different_datasets_says_so(self) -> None:
         params = params_of("3", "0.001")
         here, there = run_of(1, params), run_of(2, params | {"kernel_size": "7"}, n=20, tags={"tracker.dataset": "e"})
         report = build_report("tracker", [here, there])
@@ -135,7 +135,7 @@ class TestBuildReport:
         }
         assert "Runs judged on different validation clips are not compared with each other." in report.limits
 
-    def test_of_failed_runs_alone_names_them(self) -> None:
+    def test_build_report_of_failed_runs_alone_names_them(self) -> None:
         report = build_report("tracker", [run_of(1, {}, status="FAILED"), run_of(2, {}, status="RUNNING")])
         assert [(e.name, e.reason) for e in report.excluded] == [
             ("run-1", "failed"), ("run-2", "is still running or was interrupted"),
@@ -157,18 +157,18 @@ class TestBuildReport:
             ("RUNNING", "interrupted", "is still running or was interrupted"),
         ],
     )  # fmt: skip
-    def test_says_in_one_line_why_a_run_did_not_finish(self, status: str, tag: str, reason: str) -> None:
+    def test_build_report_says_in_one_line_why_a_run_did_not_finish(self, status: str, tag: str, reason: str) -> None:
         report = build_report("tracker", [run_of(1, {}, status=status, tags={"tracker.reason": tag})])
         assert [left.reason for left in report.excluded] == [reason]
 
-    def test_of_an_interrupted_run_names_the_commands_that_go_on_with_it_or_end_it(self) -> None:
+    def test_build_report_of_an_interrupted_run_names_the_commands_that_go_on_with_it_or_end_it(self) -> None:
         report = build_report("tracker", [run_of(255, {}, status="INTERRUPTED"), run_of(2, {})])
         assert [e.reason for e in report.excluded] == [
             "was interrupted: tracker resume 00000000 goes on with it, tracker close 00000000 ends it"
         ]
         assert "One run was interrupted and is left out of all comparisons." in report.challenges
 
-    def test_says_of_no_drop_that_it_came_to_nothing_where_no_loss_tells(self) -> None:
+    def test_build_report_says_of_no_drop_that_it_came_to_nothing_where_no_loss_tells(self) -> None:
         dropped = Curve(np.arange(1, 5), np.array([0.1, 0.1, 0.01, 0.01]))
         lost = {"val_loss": Curve(np.arange(1, 5), np.array([0.9, 0.8, np.nan, np.nan])), "learning_rate": dropped}
         worse = lost | {"val_loss": Curve(np.arange(1, 5), np.array([0.9, 0.8, 0.9, 0.9]))}
@@ -180,12 +180,12 @@ class TestBuildReport:
             "Lowering the learning rate came to nothing in run 3: validation loss did not fall below what it had been."
         ]
 
-    def test_says_which_runs_are_not_in_the_store_yet(self) -> None:
+    def test_build_report_says_which_runs_are_not_in_the_store_yet(self) -> None:
         report = build_report("tracker", [run_of(1, {}), run_of(2, {}, tags={"tracker.unsent": "true"})])
         said = [line for line in report.challenges if "tracker sync" in line]
         assert said == ["Run 2 is not yet in the store, or not whole: tracker sync sends what is not."]
 
-    def test_counts_a_run_logged_twice_once(self) -> None:
+    def test_build_report_counts_a_run_logged_twice_once(self) -> None:
         params = params_of("3", "0.001")
         report = build_report("tracker", [run_of(1, params), run_of(2, params), run_of(3, params | {"seed": "1"})])
         assert [entry.run.name for entry in report.entries] == ["run-1", "run-3"]
@@ -194,46 +194,46 @@ class TestBuildReport:
         ]
 
     @pytest.mark.parametrize("tag", ["tracker.dataset", "tracker.split", "tracker.version"])
-    def test_counts_runs_on_other_data_or_by_another_version_apart(self, tag: str) -> None:
+    def test_build_report_counts_runs_on_other_data_or_by_another_version_apart(self, tag: str) -> None:
         params = params_of("3", "0.001")
         report = build_report("tracker", [run_of(1, params), run_of(2, params, tags={tag: "other"})])
         assert report.excluded == ()
 
-    def test_counts_runs_without_a_seed_apart_unless_they_went_the_same_way(self) -> None:
+    def test_build_report_counts_runs_without_a_seed_apart_unless_they_went_the_same_way(self) -> None:
         one, other = run_of(1, {"k": "3"}), run_of(2, {"k": "3"})
         assert build_report("tracker", [one, other]).excluded == ()
         twice = replace(other, curves=one.curves, validation=one.validation)
         assert len(build_report("tracker", [one, twice]).excluded) == 1
 
-    def test_counts_runs_on_unlogged_clips_apart_unless_they_went_the_same_way(self) -> None:
+    def test_build_report_counts_runs_on_unlogged_clips_apart_unless_they_went_the_same_way(self) -> None:
         one, other = (replace(run_of(i, {"k": "3", "seed": "0"}), tags={}, validation=None) for i in (1, 2))
         assert build_report("tracker", [one, other]).excluded == ()
         assert len(build_report("tracker", [one, replace(other, curves=one.curves)]).excluded) == 1
 
-    def test_leaves_out_a_run_that_only_holds_others_together(self) -> None:
+    def test_build_report_leaves_out_a_run_that_only_holds_others_together(self) -> None:
         sweep = replace(run_of(1, {"space": "lr: 0.1, 0.2"}), curves={}, validation=None)
         runs = [replace(run_of(i, {"lr": f"0.{i}"}), parent_id=sweep.run_id) for i in (2, 3)]
         report = build_report("tracker", [sweep, *runs])
         assert [entry.run.name for entry in report.entries] == ["run-2", "run-3"]
         assert report.excluded[0].reason == "only holds other runs together and trained nothing itself"
 
-    def test_keeps_a_parent_that_trained(self) -> None:
+    def test_build_report_keeps_a_parent_that_trained(self) -> None:
         parent = run_of(1, {"lr": "0.1"})
         child = replace(run_of(2, {"lr": "0.2"}), parent_id=parent.run_id)
         report = build_report("tracker", [parent, child])
         assert report.excluded == ()
 
-    def test_numbers_runs_by_start_then_by_id(self) -> None:
+    def test_build_report_numbers_runs_by_start_then_by_id(self) -> None:
         runs = [replace(run, started=when) for run, when in zip(writeup(), [7, None, 3, 3], strict=True)]
         assert [e.run.name for e in build_report("tracker", runs).entries] == ["run-3", "run-4", "run-1", "run-2"]
 
-    def test_carries_notes_as_they_came(self) -> None:
+    def test_build_report_carries_notes_as_they_came(self) -> None:
         note = "It was **hard** to <b>wait</b>."
         report = build_report("tracker", [replace(writeup()[0], note=note)])
         assert [(note.run_number, note.text) for note in report.notes] == [(1, note.text) for note in report.notes]
         assert report.notes[0].text == note
 
-    def test_says_what_the_data_cannot_tell(self) -> None:
+    def test_build_report_says_what_the_data_cannot_tell(self) -> None:
         limits = build_report("tracker", writeup()).limits
         together = "Kernel size, learning rate, plateau and early stopping changed together"
         assert limits[1:] == (
@@ -243,18 +243,18 @@ class TestBuildReport:
         )
         assert limits[0].startswith("30 validation clips cannot reliably show a difference between two models below ")
 
-    def test_says_what_went_wrong(self) -> None:
+    def test_build_report_says_what_went_wrong(self) -> None:
         report = build_report("tracker", writeup())
         assert "The plateau never fired in runs 1, 3 and 4: it could not have changed anything." in report.challenges
 
-    def test_names_the_methods_it_used_and_no_others(self) -> None:
+    def test_build_report_names_the_methods_it_used_and_no_others(self) -> None:
         methods = " ".join(build_report("tracker", writeup()).methods)
         assert "McNemar" in methods
         assert "Dorfman" not in methods
         assert "sign-flip" not in methods
 
     @pytest.mark.parametrize(("param", "what"), [("fold", "folds"), ("split_seed", "splits")])
-    def test_calls_folds_and_splits_by_their_names(self, param: str, what: str) -> None:
+    def test_build_report_calls_folds_and_splits_by_their_names(self, param: str, what: str) -> None:
         runs = [
             on_part(place, run_of(10 * place + int(k), {"kernel_size": k, "seed": "0", param: f"{place}/3"}))
             for place in (1, 2, 3)
@@ -266,28 +266,28 @@ class TestBuildReport:
         assert f"Over {what} " in text
         assert f"over {({'folds', 'splits'} - {what}).pop()}" not in text.lower()
 
-    def test_says_which_versions_logged_the_runs(self) -> None:
+    def test_build_report_says_which_versions_logged_the_runs(self) -> None:
         assert ("tracker, the runs", "0.1.0") in build_report("tracker", writeup()).versions
 
-    def test_compares_by_another_metric(self) -> None:
+    def test_build_report_compares_by_another_metric(self) -> None:
         report = build_report("tracker", writeup(), metric="val_loss")
         assert report.metric == "val_loss"
         assert "only validation accuracy is known clip by clip" in " ".join(report.limits)
 
     @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 1.5}, {"margin": 0.0}, {"margin": -0.1}])
-    def test_refuses_levels_out_of_range(self, wrong: dict[str, float]) -> None:
+    def test_build_report_refuses_levels_out_of_range(self, wrong: dict[str, float]) -> None:
         with pytest.raises(ValueError, match="must be above 0"):
             build_report("tracker", [], **wrong)
 
     @given(st.permutations(range(8)))
     @settings(derandomize=True, max_examples=5, deadline=None)
-    def test_is_the_same_whatever_the_order_of_runs(self, order: list[int]) -> None:
+    def test_build_report_is_the_same_whatever_the_order_of_runs(self, order: list[int]) -> None:
         runs = [*writeup(), *(run_of(10 + i, params_of("3", "0.001") | {"seed": str(i)}) for i in range(4))]
         assert told(build_report("x", [runs[i] for i in order])) == told(build_report("x", runs))
 
     @given(st.lists(st.text(max_size=20), min_size=4, max_size=4))
     @settings(derandomize=True, max_examples=5, deadline=None)
-    def test_does_not_hang_on_the_names_of_runs(self, names: Sequence[str]) -> None:
+    def test_build_report_does_not_hang_on_the_names_of_runs(self, names: Sequence[str]) -> None:
         renamed = [replace(run, name=name) for run, name in zip(writeup(), names, strict=True)]
         assert told(build_report("x", renamed)) == told(build_report("x", writeup()))
 
@@ -305,14 +305,14 @@ class TestTitles:
     @pytest.mark.parametrize(
         "value", ["www.evil.com", "<b>", "a|b", "@everyone", "x" * 50, "#1", "a b", "a\nb", "_x_", ""]
     )
-    def test_say_hostile_values_by_their_place(self, value: str) -> None:
+    def test_titles_say_hostile_values_by_their_place(self, value: str) -> None:
         params = params_of("3", "0.001")
         report = build_report("x", [run_of(1, params | {"opt": value}), run_of(2, params | {"opt": "0.5"})])
         title = report.sections[0].title
         assert title in ("Conv=3, lr=0.001, opt=level 2", "Conv=3, lr=0.001, opt=off")
 
     @pytest.mark.parametrize("name", ["<img>", "a b", "www.x", "@x", "__x__"])
-    def test_say_hostile_names_as_option(self, name: str) -> None:
+    def test_titles_say_hostile_names_as_option(self, name: str) -> None:
         params = params_of("3", "0.001")
         report = build_report("x", [run_of(1, params | {name: "1"}), run_of(2, params | {name: "2"})])
         assert report.sections[0].title == "Conv=3, lr=0.001, option=1"

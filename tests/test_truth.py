@@ -80,7 +80,7 @@ class TestNothingDiffers:
         assert found["run_difference"].meets()
         assert not found["McNemar, groups forgotten"].meets()
 
-    def test_counts_alone_make_no_run_better(self) -> None:
+    def test_nothing_differs_counts_alone_make_no_run_better(self) -> None:
         assert over([counts.CountsAlone(30, 2, 0.0)], 30)["run_difference"].meets()
 
     def test_folds_make_no_learner_better(self) -> None:
@@ -111,20 +111,20 @@ class TestConfounded:
 
 class TestIntervals:
     @pytest.mark.parametrize("seeds", [3, 5])
-    def test_of_effects_hold_the_truth(self, seeds: int) -> None:
+    def test_intervals_of_effects_hold_the_truth(self, seeds: int) -> None:
         settings = [OneOption(n, seeds, noise, 0.1) for n, noise in product((30, 100), (0.0, 0.08))]
         assert 0.91 <= over(settings, 50)["covered"].rate <= 0.99
 
-    def test_of_accuracies_hold_the_truth(self) -> None:
+    def test_intervals_of_accuracies_hold_the_truth(self) -> None:
         settings = [intervals.OneModel(n, g, 0.7) for n, g in ((30, 0), (300, 0), (300, 30))]
         assert 0.93 <= over(settings, 300)["accuracy"].rate <= 0.98
 
-    def test_of_differences_hold_the_truth(self) -> None:
+    def test_intervals_of_differences_hold_the_truth(self) -> None:
         found = over([intervals.TwoModels(100, 0, 0.75, 0.65)], 40)
         assert found["difference of accuracy"].rate >= 0.9
         assert found["difference of log-loss"].rate >= 0.85
 
-    def test_of_gaps_hold_the_truth_where_a_threshold_flags_models_without_one(self) -> None:
+    def test_intervals_of_gaps_hold_the_truth_where_a_threshold_flags_models_without_one(self) -> None:
         found = over([intervals.Gap(120, 30, 0.7, 0.7)], 1_000)
         assert 0.93 <= found["gap"].rate <= 0.97
         assert found["gap above max(.03, .10 · train)"].rate > 0.1
@@ -166,7 +166,7 @@ class TestWhatIsMeasured:
 
 
 class TestUnconditionalClaims:
-    def test_agree_with_every_table_counted_one_by_one(self) -> None:
+    def test_unconditional_claims_agree_with_every_table_counted_one_by_one(self) -> None:
         n, shares = 8, np.linspace(0.01, 0.99, 99)
         tables = [(b, c) for b in range(n + 1) for c in range(n + 1 - b) if b + c]
         far = {(b, c): abs(b - c) / np.sqrt(b + c) for b, c in tables}
@@ -183,14 +183,16 @@ class TestUnconditionalClaims:
 
 
 class TestFalseClaims:
-    def test_come_to_five_per_cent_with_many_pairs(self) -> None:
+    def test_false_claims_come_to_five_per_cent_with_many_pairs(self) -> None:
         assert false_claims(200, hillis) == pytest.approx((0.05, 0.05), abs=2e-4)
 
-    def test_are_most_with_three_pairs_and_fewer_with_fewer_degrees_of_freedom(self) -> None:
+    def test_false_claims_are_most_with_three_pairs_and_fewer_with_fewer_degrees_of_freedom(self) -> None:
         assert false_claims(3, hillis)[1] > false_claims(5, hillis)[1] > 0.055 > false_claims(5, linear)[1]
 
     @pytest.mark.parametrize("pairs", [3, 5])
-    def test_are_too_many_at_the_level_of_six_contrasts_but_for_behrens_and_fishers(self, pairs: int) -> None:
+    def test_false_claims_are_too_many_at_the_level_of_six_contrasts_but_for_behrens_and_fishers(
+        self, pairs: int
+    ) -> None:
         level = 0.05 / 6
         assert false_claims(pairs, hillis, level)[1] > 1.7 * level
         assert false_claims(pairs, linear, level)[1] > 1.1 * level
@@ -205,7 +207,7 @@ def written() -> str:
 
 
 class TestDocument:
-    def test_has_every_table_and_no_number_that_is_none(self, written: str) -> None:
+    def test_document_has_every_table_and_no_number_that_is_none(self, written: str) -> None:
         assert written.count("\n## ") == 12
         assert "nan" not in written
 

@@ -42,23 +42,23 @@ class TestPText:
         ("p_value", "text"),
         [(0.0703125, "p = 0.070"), (1.0, "p = 1.0"), (0.0004, "p < 0.001"), (0.0625, "p = 0.063"), (0.5, "p = 0.500")],
     )
-    def test_has_three_digits(self, p_value: float, text: str) -> None:
+    def test_p_text_has_three_digits(self, p_value: float, text: str) -> None:
         assert p_text(p_value, 0.05) == text
 
     @pytest.mark.parametrize(("p_value", "text"), [(0.0502, "p = 0.0502"), (0.04999, "p = 0.050"), (0.05, "p = 0.050")])
-    def test_stays_on_its_side_of_alpha(self, p_value: float, text: str) -> None:
+    def test_p_text_stays_on_its_side_of_alpha(self, p_value: float, text: str) -> None:
         assert p_text(p_value, 0.05) == text
 
-    def test_never_becomes_a_false_one(self) -> None:
+    def test_p_text_never_becomes_a_false_one(self) -> None:
         assert p_text(0.99999, 0.05) == "p = 0.99999"
 
-    def test_rounds_a_bound_so_that_it_stays_true(self) -> None:
+    def test_p_text_rounds_a_bound_so_that_it_stays_true(self) -> None:
         assert p_text(0.1875, 0.05, "≥") == "p ≥ 0.187"
         assert p_text(0.0312, 0.05, "≤") == "p ≤ 0.032"
 
     @given(st.floats(0, 1), st.sampled_from([0.01, 0.05, 0.1]))
     @settings(derandomize=True)
-    def test_says_the_same_of_alpha_as_the_number(self, p_value: float, alpha: float) -> None:
+    def test_p_text_says_the_same_of_alpha_as_the_number(self, p_value: float, alpha: float) -> None:
         text = p_text(p_value, alpha)
         shown = float(text.split()[-1]) - (1e-9 if "<" in text else 0)
         assert (shown <= alpha) == (p_value <= alpha)
@@ -70,15 +70,15 @@ class TestPoints:
         [(1 / 30, "3.3 points"), (0.2, "20 points"), (0.01, "1 point"), (0.0, "0 points"), (-0.125, "12 points"),
          (0.0004, "0.04 points"), (0.09996, "10 points"), (0.08, "8 points")],
     )  # fmt: skip
-    def test_rounds_to_what_matters(self, difference: float, text: str) -> None:
+    def test_points_rounds_to_what_matters(self, difference: float, text: str) -> None:
         assert points(difference) == text
 
     @given(st.floats(1e-9, 1))
     @settings(derandomize=True)
-    def test_is_never_a_false_zero(self, difference: float) -> None:
+    def test_points_is_never_a_false_zero(self, difference: float) -> None:
         assert float(points(difference).split()[0]) > 0
 
-    def test_of_an_interval_have_their_signs(self) -> None:
+    def test_points_of_an_interval_have_their_signs(self) -> None:
         assert points_interval((-0.1246, 0.18)) == "−12 to +18"
         assert points_interval((0.0, 0.005)) == "0 to +0.5"
 
@@ -95,26 +95,26 @@ class TestPercent:
             (0.996, "99.6 %"),
         ],
     )
-    def test_is_never_a_false_zero_or_hundred(self, share: float, text: str) -> None:
+    def test_percent_is_never_a_false_zero_or_hundred(self, share: float, text: str) -> None:
         assert percent(share) == text
 
-    def test_of_an_interval_has_one_sign(self) -> None:
+    def test_percent_of_an_interval_has_one_sign(self) -> None:
         assert percent_interval((0.664, 0.927)) == "66 to 93 %"
 
 
 class TestLosses:
-    def test_tell_apart_what_differs(self) -> None:
+    def test_losses_tell_apart_what_differs(self) -> None:
         assert losses(0.4123, 0.4149) == ("0.412", "0.415")
 
-    def test_are_equal_where_they_are_equal(self) -> None:
+    def test_losses_are_equal_where_they_are_equal(self) -> None:
         assert losses(0.4123, 0.4123) == ("0.41", "0.41")
 
-    def test_are_never_a_false_zero(self) -> None:
+    def test_losses_are_never_a_false_zero(self) -> None:
         assert losses(0.0003) == ("0.0003",)
 
 
 class TestOthers:
-    def test_counts_are_words_up_to_ten(self) -> None:
+    def test_others_counts_are_words_up_to_ten(self) -> None:
         assert (count(1, "clip"), count(2, "clip"), count(0, "clip"), count(1200, "clip")) == (
             "one clip", "two clips", "no clips", "1,200 clips",
         )  # fmt: skip
@@ -137,7 +137,7 @@ class TestOthers:
     def test_durations_have_their_unit(self, seconds: float, text: str) -> None:
         assert duration(seconds) == text
 
-    def test_changes_name_both_levels(self) -> None:
+    def test_others_changes_name_both_levels(self) -> None:
         assert change_words("kernel_size", "3", "7") == "kernel size 7 instead of 3"
         assert change_words("plateau", "off", "0.3x10") == "a plateau of factor 0.3 and patience 10 instead of none"
         assert change_words("early_stopping_patience", "off", "15") == "early-stopping patience 15 instead of none"
@@ -148,7 +148,7 @@ class TestWholeCell:
     def test_parts_thousands(self) -> None:
         assert whole_cell(9_950) == "9,950"
 
-    def test_marks_what_is_not_known(self) -> None:
+    def test_whole_cell_marks_what_is_not_known(self) -> None:
         assert whole_cell(None) == "–"
 
 
@@ -164,17 +164,17 @@ class TestLossCell:
             (None, "–"),
         ],
     )
-    def test_keeps_the_digits_that_tell_runs_apart(self, value: float | None, text: str) -> None:
+    def test_loss_cell_keeps_the_digits_that_tell_runs_apart(self, value: float | None, text: str) -> None:
         assert loss_cell(value) == text
 
 
 class TestRateCell:
-    def test_writes_no_exponent_and_no_float32_noise(self) -> None:
+    def test_rate_cell_writes_no_exponent_and_no_float32_noise(self) -> None:
         assert rate_cell(2.9999999242136255e-05) == "0.00003"
 
 
 class TestLoggedCell:
-    def test_keeps_every_digit(self) -> None:
+    def test_logged_cell_keeps_every_digit(self) -> None:
         assert logged_cell(0.40432727336883545) == "0.40432727336883545"
 
 
@@ -190,40 +190,40 @@ class TestPercentCell:
             (None, "–"),
         ],
     )
-    def test_has_one_digit(self, share: float | None, text: str) -> None:
+    def test_percent_cell_has_one_digit(self, share: float | None, text: str) -> None:
         assert percent_cell(share) == text
 
     @settings(derandomize=True, max_examples=200)
     @given(st.floats(0, 1, exclude_min=True, exclude_max=True))
-    def test_is_never_a_false_nothing_or_all(self, share: float) -> None:
+    def test_percent_cell_is_never_a_false_nothing_or_all(self, share: float) -> None:
         assert percent_cell(share) not in {"0.0 %", "100.0 %"}
 
 
 class TestPercentIntervalCell:
-    def test_gives_the_unit_once(self) -> None:
+    def test_percent_interval_cell_gives_the_unit_once(self) -> None:
         assert percent_interval_cell((0.6644, 0.9266)) == "66.4 to 92.7 %"
 
 
 class TestColumnCells:
-    def test_have_their_unit_in_the_head(self) -> None:
+    def test_column_cells_have_their_unit_in_the_head(self) -> None:
         assert percent_number_cell(0.8333) == "83.3"
         assert percent_bounds_cell((0.6644, 0.9999)) == "66.4–over 99.9"
 
     @pytest.mark.parametrize(
         ("value", "text"), [(0.01, "under 0.1"), (4.23, "4.2"), (78.4, "78"), (7_512.0, "7,512"), (None, "–")]
     )
-    def test_of_seconds_are_never_a_false_nothing(self, value: float | None, text: str) -> None:
+    def test_column_cells_of_seconds_are_never_a_false_nothing(self, value: float | None, text: str) -> None:
         assert seconds_number_cell(value) == text
 
 
 class TestPointsCell:
     @pytest.mark.parametrize(("difference", "text"), [(1 / 30, "+3.3 points"), (-0.2, "−20 points"), (0.0, "0 points")])
-    def test_has_a_sign(self, difference: float, text: str) -> None:
+    def test_points_cell_has_a_sign(self, difference: float, text: str) -> None:
         assert points_cell(difference) == text
 
 
 class TestPointsIntervalCell:
-    def test_gives_the_unit_once(self) -> None:
+    def test_points_interval_cell_gives_the_unit_once(self) -> None:
         assert points_interval_cell((-0.12, 0.18)) == "−12 to +18 points"
 
 
@@ -235,7 +235,7 @@ class TestSecondsCell:
             (725.0, "12 min 5 s"), (7_500.0, "2 h 5 min"), (float("inf"), "–"), (None, "–"),
         ],
     )  # fmt: skip
-    def test_is_never_a_false_nothing(self, value: float | None, text: str) -> None:
+    def test_seconds_cell_is_never_a_false_nothing(self, value: float | None, text: str) -> None:
         assert seconds_cell(value) == text
 
 
@@ -244,17 +244,17 @@ class TestShortLoss:
         ("value", "text"),
         [(0.37062, "0.371"), (0.0, "0.000"), (1e-5, "1e-05"), (90_000.0, "9e+04"), (None, "–"), (float("inf"), "inf")],
     )
-    def test_keeps_three_digits(self, value: float | None, text: str) -> None:
+    def test_short_loss_keeps_three_digits(self, value: float | None, text: str) -> None:
         assert short_loss(value) == text
 
 
 class TestCounted:
-    def test_counts_in_figures(self) -> None:
+    def test_counted_counts_in_figures(self) -> None:
         assert [counted(number, "epoch") for number in (0, 1, 3)] == ["0 epochs", "1 epoch", "3 epochs"]
 
 
 class TestSome:
-    def test_joins_five_names_and_counts_the_rest(self) -> None:
+    def test_some_joins_five_names_and_counts_the_rest(self) -> None:
         assert some("abcde") == "a, b, c, d, e"
         assert some("abcdefg") == "a, b, c, d, e and 2 more"
 
@@ -264,7 +264,7 @@ class TestAge:
         ("milliseconds", "text"),
         [(-5, "0 s"), (900, "0 s"), (59_999, "59 s"), (60_000, "1 min"), (7_200_000, "2 h"), (200_000_000, "2 d")],
     )
-    def test_is_in_the_largest_unit(self, milliseconds: int, text: str) -> None:
+    def test_age_is_in_the_largest_unit(self, milliseconds: int, text: str) -> None:
         assert age(milliseconds) == text
 
 
@@ -279,5 +279,5 @@ class TestPNumber:
             (0.0004, "≥", "≥ 0.0004"),
         ],
     )
-    def test_leaves_out_an_equals_sign_only(self, p_value: float, sign: str, text: str) -> None:
+    def test_p_number_leaves_out_an_equals_sign_only(self, p_value: float, sign: str, text: str) -> None:
         assert p_number(p_value, 0.05, sign) == text

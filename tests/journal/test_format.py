@@ -33,19 +33,19 @@ def alone(entry: Entry) -> Entry:
 
 
 class TestToLine:
-    def test_is_one_line_of_json_that_says_its_kind_first(self, started: Started) -> None:
+    def test_to_line_is_one_line_of_json_that_says_its_kind_first(self, started: Started) -> None:
         line = to_line(started, 1)
         assert line.endswith(b"\n")
         assert line.count(b"\n") == 1
         assert list(json.loads(line))[:3] == ["entry", "line", "version"]
         assert json.loads(line)["entry"] == "started"
 
-    def test_looks_as_the_format_says(self) -> None:
+    def test_to_line_looks_as_the_format_says(self) -> None:
         assert to_line(EpochDone(7, 2, {"loss": 0.5, "val_loss": math.nan}), 3) == (
             b'{"entry":"epoch","line":3,"time":7,"number":2,"metrics":{"loss":0.5,"val_loss":"NaN"},"crc":"06a9a8d9"}\n'
         )
 
-    def test_holds_no_value_that_other_readers_of_json_refuse(self) -> None:
+    def test_to_line_holds_no_value_that_other_readers_of_json_refuse(self) -> None:
         def refuse(constant: str) -> None:
             raise AssertionError(constant)
 
@@ -53,17 +53,17 @@ class TestToLine:
         row = json.loads(line, parse_constant=refuse)
         assert row["metrics"] == {"a": "NaN", "b": "Infinity", "c": "-Infinity"}
 
-    def test_takes_numbers_of_numpy_and_mappings_that_are_no_dict(self) -> None:
+    def test_to_line_takes_numbers_of_numpy_and_mappings_that_are_no_dict(self) -> None:
         entry = EpochDone(1, 1, MappingProxyType({"loss": np.float32(0.1), "count": 3}))
         assert alone(entry) == EpochDone(1, 1, {"loss": float(np.float32(0.1)), "count": 3.0})
 
-    def test_refuses_what_json_cannot_hold(self) -> None:
+    def test_to_line_refuses_what_json_cannot_hold(self) -> None:
         with pytest.raises(TypeError, match="a journal cannot hold"):
             to_line(Ended(np.int64(1), "FINISHED"), 2)  # type: ignore[arg-type]
 
 
 class TestFromLines:
-    def test_reads_every_kind_of_entry_back(self, entries: list[Entry]) -> None:
+    def test_from_lines_reads_every_kind_of_entry_back(self, entries: list[Entry]) -> None:
         data = written(entries)
         lines = from_lines(data)
         assert list(lines.entries) == entries
@@ -71,30 +71,30 @@ class TestFromLines:
 
     @exactly
     @given(st.floats())
-    def test_reads_every_number_back_to_the_bit(self, value: float) -> None:
+    def test_from_lines_reads_every_number_back_to_the_bit(self, value: float) -> None:
         entry = alone(Measured(1, {"x": value}))
         assert isinstance(entry, Measured)
         assert repr(entry.metrics["x"]) == repr(value)
 
     @exactly
     @given(st.dictionaries(TEXT, TEXT))
-    def test_reads_every_text_back(self, tags: dict[str, str]) -> None:
+    def test_from_lines_reads_every_text_back(self, tags: dict[str, str]) -> None:
         assert alone(Tagged(tags)) == Tagged(tags)
 
-    def test_reads_the_name_of_a_file_that_is_no_unicode_back(self) -> None:
+    def test_from_lines_reads_the_name_of_a_file_that_is_no_unicode_back(self) -> None:
         path = b"clips/\xff\xe9.wav".decode("utf-8", "surrogateescape")
         assert alone(Attached(path)) == Attached(path)
 
-    def test_keeps_the_order_of_params(self, started: Started) -> None:
+    def test_from_lines_keeps_the_order_of_params(self, started: Started) -> None:
         read = alone(started)
         assert isinstance(read, Started)
         assert list(read.params) == ["kernel_size", "seed"]
 
-    def test_reads_nothing_from_nothing(self) -> None:
+    def test_from_lines_reads_nothing_from_nothing(self) -> None:
         lines = from_lines(b"")
         assert (lines.entries, lines.lost, lines.size) == ((), (), 0)
 
-    def test_cut_anywhere_reads_what_stood_whole_before(self, entries: list[Entry]) -> None:
+    def test_from_lines_cut_anywhere_reads_what_stood_whole_before(self, entries: list[Entry]) -> None:
         data = written(entries)
         ends = [len(written(entries[:n])) for n in range(len(entries) + 1)]
         for cut in range(len(data) + 1):
@@ -104,24 +104,24 @@ class TestFromLines:
             assert (lines.lost, lines.size) == ((), ends[whole])
 
     @pytest.mark.parametrize("tail", [b"\0" * 4096, b"\n", b"{}\n", b'{"entry":"ended"', b',"crc":"00000000"}\n\xff'])
-    def test_does_not_count_what_is_no_line(self, entries: list[Entry], tail: bytes) -> None:
+    def test_from_lines_does_not_count_what_is_no_line(self, entries: list[Entry], tail: bytes) -> None:
         lines = from_lines(written(entries) + tail)
         assert list(lines.entries) == entries
         assert lines.size == len(written(entries))
 
-    def test_costs_a_damaged_line_alone(self, entries: list[Entry]) -> None:
+    def test_from_lines_costs_a_damaged_line_alone(self, entries: list[Entry]) -> None:
         data = written(entries).replace(b'"best_epoch":3.0', b'"best_epoch":4.0')
         lines = from_lines(data)
         assert list(lines.entries) == [*entries[:6], LOST, *entries[7:]]
         assert (lines.lost, lines.size) == ((7,), len(data))
 
-    def test_misses_a_line_that_was_taken_out(self, entries: list[Entry]) -> None:
+    def test_from_lines_misses_a_line_that_was_taken_out(self, entries: list[Entry]) -> None:
         rows = written(entries).splitlines(keepends=True)
         lines = from_lines(b"".join(rows[:2] + rows[4:]))
         assert list(lines.entries) == [*entries[:2], LOST, LOST, *entries[4:]]
         assert lines.lost == (3, 4)
 
-    def test_takes_a_line_that_is_there_twice_once(self, entries: list[Entry]) -> None:
+    def test_from_lines_takes_a_line_that_is_there_twice_once(self, entries: list[Entry]) -> None:
         rows = written(entries).splitlines(keepends=True)
         assert list(from_lines(b"".join(rows[:3] + rows[1:])).entries) == entries
 
@@ -140,14 +140,14 @@ class TestFromLines:
         ("old", "new"),
         [(b'"entry":"tagged"', b'"entry":"dreamt"'), (b'"tags"', b'"mood"'), (b'"version":1', b'"version":2')],
     )
-    def test_refuses_what_a_newer_version_wrote(self, entries: list[Entry], old: bytes, new: bytes) -> None:
+    def test_from_lines_refuses_what_a_newer_version_wrote(self, entries: list[Entry], old: bytes, new: bytes) -> None:
         rows = [row.replace(old, new) for row in written(entries).splitlines(keepends=True)]
         data = b"".join(signed(row) for row in rows)
         with pytest.raises(JournalError, match="this version of tracker does not understand it: use the newest"):
             from_lines(data)
 
     @pytest.mark.parametrize("body", [b"[1", b'{"line":1', b"\xff"])
-    def test_refuses_a_whole_line_that_is_none_of_its_own(self, body: bytes) -> None:
+    def test_from_lines_refuses_a_whole_line_that_is_none_of_its_own(self, body: bytes) -> None:
         with pytest.raises(JournalError, match="does not understand"):
             from_lines(signed(body + b',"crc":"01234567"}\n'))
 

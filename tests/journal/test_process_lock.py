@@ -107,7 +107,7 @@ class TestAcquire:
 
 
 class TestResuming:
-    def test_only_one_process_resumes_and_it_does_not_count_as_running(self, folder: Path) -> None:
+    def test_resuming_only_one_process_resumes_and_it_does_not_count_as_running(self, folder: Path) -> None:
         with resuming(folder) as is_ours:
             assert is_ours
             assert is_running(folder) is False
@@ -151,7 +151,7 @@ class TestReadOwner:
         (folder / "owner.json").write_bytes(text.encode("latin-1"))
         assert read_owner(folder) is None
 
-    def test_reads_the_owner_that_earlier_versions_wrote(self, folder: Path) -> None:
+    def test_read_owner_reads_the_owner_that_earlier_versions_wrote(self, folder: Path) -> None:
         (folder / "owner.json").write_text('{"host": "a", "pid": 7, "start": 1234, "boot": "4f0c"}')
         assert read_owner(folder) == Owner("a", 7)
 

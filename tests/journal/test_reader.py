@@ -30,13 +30,13 @@ def written(folder: Path, entries: Sequence[Entry]) -> Journal:
 
 
 class TestRead:
-    def test_reads_what_was_written(self, folder: Path, entries: list[Entry]) -> None:
+    def test_read_reads_what_was_written(self, folder: Path, entries: list[Entry]) -> None:
         journal = written(folder, entries)
         assert list(journal.entries) == entries
         assert (journal.id, journal.folder, journal.started) == (folder.name, folder, entries[0])
         assert (journal.upload_state, journal.owner, journal.torn, journal.lost) == (None, None, False, ())
 
-    def test_says_that_the_last_line_is_torn(self, folder: Path, entries: list[Entry]) -> None:
+    def test_read_says_that_the_last_line_is_torn(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, entries)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes()[:-5])
@@ -44,7 +44,7 @@ class TestRead:
         assert journal.torn
         assert list(journal.entries) == entries[:-1]
 
-    def test_says_which_entries_are_lost(self, folder: Path, entries: list[Entry]) -> None:
+    def test_read_says_which_entries_are_lost(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, entries)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes().replace(b'"number":2', b'"number":9'))
@@ -54,14 +54,14 @@ class TestRead:
         assert list(journal.epochs) == [1, 3]
         assert journal.status == "FINISHED"
 
-    def test_says_that_the_start_is_not_whole(self, folder: Path, entries: list[Entry]) -> None:
+    def test_read_says_that_the_start_is_not_whole(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, entries)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes().replace(b"kernel_size", b"kernel_sise"))
         with pytest.raises(JournalError, match=r"journal\.jsonl: its first line, which says what run it is, is not"):
             read(folder)
 
-    def test_says_that_the_file_is_empty_or_missing(self, folder: Path) -> None:
+    def test_read_says_that_the_file_is_empty_or_missing(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         with pytest.raises(JournalError, match=r"cannot read the journal .*journal\.jsonl: No such file"):
             read(folder)
@@ -69,13 +69,13 @@ class TestRead:
         with pytest.raises(JournalError, match="its first line"):
             read(folder)
 
-    def test_names_the_file_that_a_newer_version_wrote(self, folder: Path) -> None:
+    def test_read_names_the_file_that_a_newer_version_wrote(self, folder: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "journal.jsonl").write_bytes(b'{"entry":"begun","line":1,"crc":"764f5124"}\n')
         with pytest.raises(JournalError, match=r"cannot read the journal .*journal\.jsonl: this version of tracker"):
             read(folder)
 
-    def test_cut_anywhere_reads_a_beginning_or_says_that_there_is_none(
+    def test_read_cut_anywhere_reads_a_beginning_or_says_that_there_is_none(
         self, folder: Path, entries: list[Entry]
     ) -> None:
         written(folder, entries)
@@ -95,7 +95,7 @@ class TestRead:
 
 class TestEnded:
     @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
-    def test_says_how(self, folder: Path, started: Started, status: str) -> None:
+    def test_ended_says_how(self, folder: Path, started: Started, status: str) -> None:
         end = Ended(9, status, "why")  # type: ignore[arg-type]
         journal = written(folder, [started, end, Tagged({"said": "later"})])
         assert journal.ended == end
@@ -109,12 +109,12 @@ class TestEnded:
     def test_no_longer_holds_once_epochs_follow(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
         assert written(folder, [started, Ended(9, "KILLED"), epochs[0]]).ended is None
 
-    def test_of_a_resumed_run_is_its_last(self, folder: Path, entries: list[Entry]) -> None:
+    def test_ended_of_a_resumed_run_is_its_last(self, folder: Path, entries: list[Entry]) -> None:
         assert written(folder, entries).ended == Ended(9, "FINISHED")
 
 
 class TestEpochs:
-    def test_are_in_order_and_the_first_of_equals(
+    def test_epochs_are_in_order_and_the_first_of_equals(
         self, folder: Path, started: Started, epochs: list[EpochDone]
     ) -> None:
         again = replace(epochs[1], time=99)
@@ -123,24 +123,24 @@ class TestEpochs:
 
 
 class TestUnsent:
-    def test_is_all_of_it_at_first(self, folder: Path, entries: list[Entry]) -> None:
+    def test_unsent_is_all_of_it_at_first(self, folder: Path, entries: list[Entry]) -> None:
         assert list(written(folder, entries).unsent) == entries
 
     @pytest.mark.parametrize("sent", [0, 1, 4, 10, 99])
-    def test_is_what_comes_after_what_a_store_has(self, folder: Path, entries: list[Entry], sent: int) -> None:
+    def test_unsent_is_what_comes_after_what_a_store_has(self, folder: Path, entries: list[Entry], sent: int) -> None:
         written(folder, entries)
         write_upload_state(folder, UploadState("run", "there", sent))
         assert list(read(folder).unsent) == entries[sent:]
 
 
 class TestState:
-    def test_is_running_while_it_is_written(self, folder: Path, started: Started) -> None:
+    def test_state_is_running_while_it_is_written(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started):
             assert read(folder).status == "RUNNING"
             assert read(folder).owner is not None
         assert read(folder).status == "INTERRUPTED"
 
-    def test_of_a_run_that_is_just_ending_is_never_interrupted(self, tmp_path: Path, started: Started) -> None:
+    def test_state_of_a_run_that_is_just_ending_is_never_interrupted(self, tmp_path: Path, started: Started) -> None:
         folders = [tmp_path / f"{n:032x}" for n in range(40)]
         writers = [JournalWriter.create(folder, started) for folder in folders]
 
@@ -159,7 +159,7 @@ class TestState:
         thread.join()
         assert set(states) == {"FINISHED"}
 
-    def test_is_unknown_where_another_host_was_at_it(self, folder: Path, started: Started) -> None:
+    def test_state_is_unknown_where_another_host_was_at_it(self, folder: Path, started: Started) -> None:
         written(folder, [started])
         owner = {"host": "elsewhere", "pid": 1, "start": 1, "boot": None}
         (folder / "owner.json").write_text(json.dumps(owner))
@@ -167,17 +167,17 @@ class TestState:
 
 
 class TestJournals:
-    def test_are_in_the_order_of_their_starts(self, tmp_path: Path, started: Started) -> None:
+    def test_journals_are_in_the_order_of_their_starts(self, tmp_path: Path, started: Started) -> None:
         ids = [f"{n:032x}" for n in range(5)]
         times = random.Random(0).sample(range(5), 5)
         for name, time in zip(ids, times, strict=True):
             written(tmp_path / name, [replace(started, time=time)])
         assert [journal.started.time for journal in journals(tmp_path)] == [0, 1, 2, 3, 4]
 
-    def test_are_none_where_there_is_no_folder(self, tmp_path: Path) -> None:
+    def test_journals_are_none_where_there_is_no_folder(self, tmp_path: Path) -> None:
         assert not journals(tmp_path / "gone")
 
-    def test_pass_over_what_is_no_journal(self, tmp_path: Path, started: Started) -> None:
+    def test_journals_pass_over_what_is_no_journal(self, tmp_path: Path, started: Started) -> None:
         written(tmp_path / f"{1:032x}", [started])
         (tmp_path / f"{2:032x}").mkdir()
         (tmp_path / "else").mkdir()
@@ -193,7 +193,7 @@ class TestJournals:
         (problem,) = found.problems
         assert "its first line, which says what run it is, is not whole" in problem
 
-    def test_say_which_lines_are_lost(self, folder: Path, entries: list[Entry]) -> None:
+    def test_journals_say_which_lines_are_lost(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, entries)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes().replace(b'"number":1', bytes(10)).replace(b'"number":3', b'"\xff\xfe":3'))
@@ -218,12 +218,12 @@ class TestJournals:
         (problem,) = found.problems
         assert "journal.jsonl: Is a directory; " in problem
 
-    def test_have_no_problem_with_what_is_not_there(self, tmp_path: Path) -> None:
+    def test_journals_have_no_problem_with_what_is_not_there(self, tmp_path: Path) -> None:
         (tmp_path / f"{1:032x}").mkdir()  # a kill may leave it before the journal is begun
         (tmp_path / f"{2:032x}").symlink_to(tmp_path / "gone")
         assert journals(tmp_path) == journals(tmp_path / "gone") == Journals((), ())
 
-    def test_follow_a_link(self, tmp_path: Path, started: Started) -> None:
+    def test_journals_follow_a_link(self, tmp_path: Path, started: Started) -> None:
         written(tmp_path / f"{1:032x}", [started])
         (tmp_path / ".tracker").mkdir()
         (tmp_path / f".tracker/{1:032x}").symlink_to(tmp_path / f"{1:032x}")
@@ -232,19 +232,19 @@ class TestJournals:
 
 class TestUnsettled:
     @pytest.mark.parametrize("sent", [0, 9, 10, 11])
-    def test_are_those_that_no_store_has_all_of(self, folder: Path, entries: list[Entry], sent: int) -> None:
+    def test_unsettled_are_those_that_no_store_has_all_of(self, folder: Path, entries: list[Entry], sent: int) -> None:
         journal = written(folder, entries)
         assert [*unsettled(folder.parent)] == [journal]
         write_upload_state(folder, UploadState("run", "there", sent))
         assert [*unsettled(folder.parent)] == ([] if sent >= 10 else [read(folder)])
 
-    def test_are_those_that_did_not_end(self, folder: Path, entries: list[Entry]) -> None:
+    def test_unsettled_are_those_that_did_not_end(self, folder: Path, entries: list[Entry]) -> None:
         written(folder, [*entries, Resumed(10, 3)])
         write_upload_state(folder, UploadState("run", "there", 11))
         assert [journal.id for journal in unsettled(folder.parent)] == [folder.name]
 
     @pytest.mark.parametrize("tail", [b"\n", b"{}\n", b'{"entry":"res', bytes(4096), b"\xff\n"])
-    def test_are_not_those_that_a_store_has_with_something_torn_behind(
+    def test_unsettled_are_not_those_that_a_store_has_with_something_torn_behind(
         self, folder: Path, entries: list[Entry], tail: bytes
     ) -> None:
         written(folder, entries)
@@ -264,6 +264,6 @@ class TestUnsettled:
 
 class TestIsId:
     @pytest.mark.parametrize("text", ["", "a" * 31, "a" * 33, "A" * 32, "g" * 32, f"{'a' * 32}\n", "a" * 31 + "١"])
-    def test_is_32_lower_case_hexadecimal_digits(self, text: str) -> None:
+    def test_is_id_is_32_lower_case_hexadecimal_digits(self, text: str) -> None:
         assert is_id("0123456789abcdef" * 2)
         assert not is_id(text)

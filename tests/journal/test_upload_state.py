@@ -27,11 +27,11 @@ with sending(Path(sys.argv[1])) as mine:
 
 
 class TestReadDelivery:
-    def test_reads_what_was_kept(self, tmp_path: Path) -> None:
+    def test_read_delivery_reads_what_was_kept(self, tmp_path: Path) -> None:
         write_upload_state(tmp_path, DELIVERY)
         assert read_upload_state(tmp_path) == DELIVERY
 
-    def test_is_none_before_anything_was_sent(self, tmp_path: Path) -> None:
+    def test_read_delivery_is_none_before_anything_was_sent(self, tmp_path: Path) -> None:
         assert read_upload_state(tmp_path) is None
 
     @pytest.mark.parametrize(
@@ -46,30 +46,30 @@ class TestReadDelivery:
             '{"run_id": 1, "artifacts": "b", "entries": 7}',
         ],
     )
-    def test_is_none_where_the_file_is_damaged(self, tmp_path: Path, text: str) -> None:
+    def test_read_delivery_is_none_where_the_file_is_damaged(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "delivery.json").write_text(text)
         assert read_upload_state(tmp_path) is None
 
-    def test_says_that_the_file_cannot_be_read(self, tmp_path: Path) -> None:
+    def test_read_delivery_says_that_the_file_cannot_be_read(self, tmp_path: Path) -> None:
         (tmp_path / "delivery.json").mkdir()
         with pytest.raises(JournalError, match=r"cannot read .*delivery\.json: Is a directory"):
             read_upload_state(tmp_path)
 
 
 class TestWriteDelivery:
-    def test_replaces_what_was_kept_and_leaves_nothing_else(self, tmp_path: Path) -> None:
+    def test_write_delivery_replaces_what_was_kept_and_leaves_nothing_else(self, tmp_path: Path) -> None:
         write_upload_state(tmp_path, UploadState("run", "there", 1))
         write_upload_state(tmp_path, DELIVERY)
         assert read_upload_state(tmp_path) == DELIVERY
         assert [path.name for path in tmp_path.iterdir()] == ["delivery.json"]
 
-    def test_says_that_it_cannot_be_written(self, tmp_path: Path) -> None:
+    def test_write_delivery_says_that_it_cannot_be_written(self, tmp_path: Path) -> None:
         with pytest.raises(JournalError, match=r"cannot write .*gone/delivery\.json: "):
             write_upload_state(tmp_path / "gone", DELIVERY)
 
 
 class TestSending:
-    def test_is_one_at_a_time_among_processes(self, tmp_path: Path) -> None:
+    def test_sending_is_one_at_a_time_among_processes(self, tmp_path: Path) -> None:
         pipe = subprocess.PIPE
         with subprocess.Popen([sys.executable, "-c", ASK, tmp_path], stdin=pipe, stdout=pipe, text=True) as other:
             assert other.stdout is not None
@@ -81,7 +81,7 @@ class TestSending:
         with sending(tmp_path) as mine:
             assert mine
 
-    def test_is_one_at_a_time_among_threads(self, tmp_path: Path) -> None:
+    def test_sending_is_one_at_a_time_among_threads(self, tmp_path: Path) -> None:
         said: list[bool] = []
 
         def ask() -> None:
@@ -97,13 +97,13 @@ class TestSending:
         ask()
         assert said == [False, False, True]
 
-    def test_is_free_again_after_an_error(self, tmp_path: Path) -> None:
+    def test_sending_is_free_again_after_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(RuntimeError), sending(tmp_path):
             raise RuntimeError
         with sending(tmp_path) as mine:
             assert mine
 
-    def test_says_that_there_is_no_folder(self, tmp_path: Path) -> None:
+    def test_sending_says_that_there_is_no_folder(self, tmp_path: Path) -> None:
         with (
             pytest.raises(JournalError, match=r"cannot lock .*gone/sending\.lock: No such file"),
             sending(tmp_path / "gone"),

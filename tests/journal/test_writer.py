@@ -93,7 +93,7 @@ def limit_files_to(size: int) -> None:
 
 
 class TestCreate:
-    def test_begins_with_the_start_and_is_kept_out_of_git(self, folder: Path, started: Started) -> None:
+    def test_create_begins_with_the_start_and_is_kept_out_of_git(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started):
             assert read(folder).entries == (started,)
             assert (folder.parent / ".gitignore").read_text() == "*\n"
@@ -110,31 +110,33 @@ class TestCreate:
         assert paths[-1] == folder.parent
         writers[0].close()
 
-    def test_leaves_a_gitignore_that_is_there(self, folder: Path, started: Started) -> None:
+    def test_create_leaves_a_gitignore_that_is_there(self, folder: Path, started: Started) -> None:
         folder.parent.mkdir()
         (folder.parent / ".gitignore").write_text("mine\n")
         JournalWriter.create(folder, started).close()
         assert (folder.parent / ".gitignore").read_text() == "mine\n"
 
-    def test_refuses_one_that_is_there(self, folder: Path, started: Started) -> None:
+    def test_create_refuses_one_that_is_there(self, folder: Path, started: Started) -> None:
         JournalWriter.create(folder, started).close()
         with pytest.raises(JournalError, match=r"cannot begin a journal at .*: File exists; "):
             JournalWriter.create(folder, started)
         assert read(folder).entries == (started,)
 
-    def test_refuses_a_name_that_is_no_id(self, tmp_path: Path, started: Started) -> None:
+    def test_create_refuses_a_name_that_is_no_id(self, tmp_path: Path, started: Started) -> None:
         with pytest.raises(ValueError, match="must be named by 32 lower-case hex digits, got 'k7'"):
             JournalWriter.create(tmp_path / "k7", started)
         assert list(tmp_path.iterdir()) == []
 
-    def test_says_in_one_line_that_the_place_is_no_folder(self, tmp_path: Path, folder: Path, started: Started) -> None:
+    def test_create_says_in_one_line_that_the_place_is_no_folder(
+        self, tmp_path: Path, folder: Path, started: Started
+    ) -> None:
         (tmp_path / ".tracker").touch()
         with pytest.raises(JournalError) as error:
             JournalWriter.create(folder, started)
         assert str(error.value).startswith(f"cannot begin a journal at {folder}: ")
         assert "\n" not in str(error.value)
 
-    def test_leaves_nothing_behind_on_a_full_disk(self, folder: Path, started: Started) -> None:
+    def test_create_leaves_nothing_behind_on_a_full_disk(self, folder: Path, started: Started) -> None:
         folder.parent.mkdir()
         (folder.parent / ".gitignore").touch()
 
@@ -148,7 +150,7 @@ class TestCreate:
 
 
 class TestAppend:
-    def test_writes_in_order(self, folder: Path, entries: list[Entry], started: Started) -> None:
+    def test_append_writes_in_order(self, folder: Path, entries: list[Entry], started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
             for n, entry in enumerate(entries[1:], 2):
                 writer.append(entry)
@@ -162,7 +164,7 @@ class TestAppend:
             for epoch in epochs:
                 assert synced(lambda: writer.append(epoch)) == [folder / "journal.jsonl"]  # noqa: B023
 
-    def test_tells_the_listener_of_what_can_be_read(
+    def test_append_tells_the_listener_of_what_can_be_read(
         self, folder: Path, started: Started, epochs: list[EpochDone]
     ) -> None:
         heard: list[int] = []
@@ -171,11 +173,13 @@ class TestAppend:
                 writer.append(epoch)
         assert heard == [2, 3, 4, 5]
 
-    def test_refuses_a_second_start(self, folder: Path, started: Started) -> None:
+    def test_append_refuses_a_second_start(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started) as writer, pytest.raises(ValueError, match="starts once"):
             writer.append(started)
 
-    def test_goes_on_once_a_full_disk_has_room(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
+    def test_append_goes_on_once_a_full_disk_has_room(
+        self, folder: Path, started: Started, epochs: list[EpochDone]
+    ) -> None:
         def test() -> None:
             heard: list[None] = []
             writer = JournalWriter.create(folder, started, on_append=lambda: heard.append(None))
@@ -201,7 +205,7 @@ class TestAppend:
         in_a_process(test)
 
     @pytest.mark.parametrize("left", [0, 1, -1])
-    def test_goes_on_after_what_an_interrupted_append_left(
+    def test_append_goes_on_after_what_an_interrupted_append_left(
         self, folder: Path, started: Started, epochs: list[EpochDone], left: int
     ) -> None:
         line = to_line(epochs[0], 2)
@@ -214,7 +218,7 @@ class TestAppend:
         assert (read(folder).torn, read(folder).lost) == (False, ())
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-    def test_says_that_there_is_no_space_left(self, folder: Path, started: Started) -> None:
+    def test_append_says_that_there_is_no_space_left(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
             full = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115  (the writer closes it)
             journal = writer._file.fileno()
@@ -225,7 +229,7 @@ class TestAppend:
         assert read(folder).entries == (started,)
 
     @pytest.mark.parametrize("seed", range(20))
-    def test_loses_nothing_it_returned_from_when_killed(self, folder: Path, seed: int) -> None:
+    def test_append_loses_nothing_it_returned_from_when_killed(self, folder: Path, seed: int) -> None:
         dice = random.Random(seed)
         with subprocess.Popen([sys.executable, "-c", WRITE_FOR_EVER, folder], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
@@ -244,13 +248,13 @@ class TestAppend:
 
 
 class TestReopen:
-    def test_goes_on_where_it_ended(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
+    def test_reopen_goes_on_where_it_ended(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
         JournalWriter.create(folder, started).close()
         with JournalWriter.reopen(folder) as writer:
             writer.append(epochs[0])
         assert read(folder).entries == (started, epochs[0])
 
-    def test_cut_anywhere_it_goes_on_after_the_last_whole_line(
+    def test_reopen_cut_anywhere_it_goes_on_after_the_last_whole_line(
         self, folder: Path, started: Started, epochs: list[EpochDone]
     ) -> None:
         with JournalWriter.create(folder, started) as writer:
@@ -266,7 +270,7 @@ class TestReopen:
             assert read(folder).entries == (*whole, Resumed(9, 1))
             assert not read(folder).torn
 
-    def test_goes_on_after_a_damaged_line(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
+    def test_reopen_goes_on_after_a_damaged_line(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
         with JournalWriter.create(folder, started) as writer:
             writer.append(epochs[0])
             writer.append(epochs[1])
@@ -277,7 +281,7 @@ class TestReopen:
         assert read(folder).entries == (started, Tagged({}), epochs[1], epochs[2])
         assert read(folder).lost == (2,)
 
-    def test_tells_a_store_anew_what_it_was_told_and_is_lost(
+    def test_reopen_tells_a_store_anew_what_it_was_told_and_is_lost(
         self, folder: Path, started: Started, epochs: list[EpochDone]
     ) -> None:
         JournalWriter.create(folder, started).close()
@@ -287,7 +291,7 @@ class TestReopen:
         assert read_upload_state(folder) == UploadState("run", "there", 1)
         assert read(folder).unsent == (epochs[0],)
 
-    def test_removes_what_a_killed_process_had_not_finished(self, folder: Path, started: Started) -> None:
+    def test_reopen_removes_what_a_killed_process_had_not_finished(self, folder: Path, started: Started) -> None:
         JournalWriter.create(folder, started).close()
         (folder / ".1.tmp").touch()
         (folder / ".2.tmp/sub").mkdir(parents=True)
@@ -295,14 +299,14 @@ class TestReopen:
         assert files(folder) == {"journal.jsonl", "run.lock"}
         assert not (folder / ".2.tmp").exists()
 
-    def test_refuses_one_that_is_being_written(self, folder: Path, started: Started) -> None:
+    def test_reopen_refuses_one_that_is_being_written(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
             with pytest.raises(JournalError, match="is being written by process"):
                 JournalWriter.reopen(folder)
             writer.append(Ended(1, "FINISHED"))
         assert read(folder).status == "FINISHED"
 
-    def test_refuses_one_that_another_process_writes_until_that_is_gone(self, folder: Path) -> None:
+    def test_reopen_refuses_one_that_another_process_writes_until_that_is_gone(self, folder: Path) -> None:
         with subprocess.Popen([sys.executable, "-c", WRITE_FOR_EVER, folder], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
@@ -314,21 +318,21 @@ class TestReopen:
             writer.append(Ended(1, "KILLED"))
         assert read(folder).status == "KILLED"
 
-    def test_makes_nothing_where_there_is_none(self, folder: Path) -> None:
+    def test_reopen_makes_nothing_where_there_is_none(self, folder: Path) -> None:
         with pytest.raises(JournalError, match=r"cannot read the journal .*journal\.jsonl: No such file"):
             JournalWriter.reopen(folder)
         assert not folder.exists()
 
 
 class TestAttachBytes:
-    def test_keeps_the_file_and_says_so(self, folder: Path, started: Started) -> None:
+    def test_attach_bytes_keeps_the_file_and_says_so(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
             writer.attach_bytes("predictions/validation.csv", b"clip,label\n")
         assert (folder / "artifacts/predictions/validation.csv").read_bytes() == b"clip,label\n"
         assert read(folder).entries == (started, Attached("predictions/validation.csv"))
         assert files(folder) == {"journal.jsonl", "run.lock", "artifacts/predictions/validation.csv"}
 
-    def test_replaces_one_that_is_there(self, folder: Path, started: Started) -> None:
+    def test_attach_bytes_replaces_one_that_is_there(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
             writer.attach_bytes("curves.png", b"old")
             writer.attach_bytes("curves.png", b"new")
@@ -338,7 +342,7 @@ class TestAttachBytes:
     @pytest.mark.parametrize(
         "path", ["", ".", "..", "../x", "a/../../x", "/x", "a//b", "a/", "./a", "C:/x", "C:x", "..\\x", "\\x"]
     )
-    def test_refuses_a_path_that_leads_out(self, folder: Path, started: Started, path: str) -> None:
+    def test_attach_bytes_refuses_a_path_that_leads_out(self, folder: Path, started: Started, path: str) -> None:
         with (
             JournalWriter.create(folder, started) as writer,
             pytest.raises(ValueError, match="an artifact's path must lead from the run's artifacts to a file in them"),
@@ -363,7 +367,7 @@ class TestAttachBytes:
             assert len(words) == 5000
             assert len(set(words)) == 1
 
-    def test_says_nothing_of_one_that_it_could_not_keep(self, folder: Path, started: Started) -> None:
+    def test_attach_bytes_says_nothing_of_one_that_it_could_not_keep(self, folder: Path, started: Started) -> None:
         def test() -> None:
             with JournalWriter.create(folder, started) as writer:
                 limit_files_to(10_000)
@@ -382,13 +386,13 @@ def write_model(folder: Path) -> None:
 
 
 class TestAttachFolder:
-    def test_keeps_what_is_written_and_says_so(self, folder: Path, started: Started) -> None:
+    def test_attach_folder_keeps_what_is_written_and_says_so(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
             writer.attach_folder("model", write_model)
         assert files(folder / "artifacts/model") == {"MLmodel", "data/model.keras"}
         assert read(folder).entries == (started, Attached("model"))
 
-    def test_replaces_one_that_is_there(self, folder: Path, started: Started) -> None:
+    def test_attach_folder_replaces_one_that_is_there(self, folder: Path, started: Started) -> None:
         def write_another(model: Path) -> None:
             write_model(model)
             (model / "MLmodel").rename(model / "MLmodel2")
@@ -402,7 +406,9 @@ class TestAttachFolder:
             "run.lock",
         }
 
-    def test_leaves_nothing_of_one_that_could_not_be_written(self, folder: Path, started: Started) -> None:
+    def test_attach_folder_leaves_nothing_of_one_that_could_not_be_written(
+        self, folder: Path, started: Started
+    ) -> None:
         def fail(model: Path) -> None:
             write_model(model)
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -417,7 +423,7 @@ class TestAttachFolder:
 
 
 class TestClose:
-    def test_may_come_twice(self, folder: Path, started: Started) -> None:
+    def test_close_may_come_twice(self, folder: Path, started: Started) -> None:
         writer = JournalWriter.create(folder, started)
         writer.close()
         writer.close()

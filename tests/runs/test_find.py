@@ -42,7 +42,7 @@ class TestFindRun:
             ("c", "c0ffee"),
         ],
     )
-    def test_finds_a_run_by_id_name_or_unique_beginning_of_an_id(self, text: str, run_id: str) -> None:
+    def test_find_run_finds_a_run_by_id_name_or_unique_beginning_of_an_id(self, text: str, run_id: str) -> None:
         assert find_run(RUNS, text).ids[0] == run_id
 
     @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ class TestFindRun:
     def test_an_empty_text_finds_nothing(self) -> None:
         assert refusal(RUNS, "").startswith("no run has the id or name ''")
 
-    def test_without_runs_it_says_that_there_are_none(self) -> None:
+    def test_find_run_without_runs_it_says_that_there_are_none(self) -> None:
         assert refusal([], "x") == "no run has the id or name 'x'; there are: none"
 
     def test_ids_that_begin_alike_are_listed_as_long_as_it_takes_to_tell_them_apart(self) -> None:
         runs = [Named(("0" * 8 + "1" + "0" * 23,)), Named(("0" * 8 + "2" + "0" * 23,))]
         assert "000000001 ('a run'), 000000002 ('a run')" in refusal(runs, "x")
 
-    def test_at_most_ten_runs_are_listed_and_no_name_breaks_the_line(self) -> None:
+    def test_find_run_at_most_ten_runs_are_listed_and_no_name_breaks_the_line(self) -> None:
         message = refusal([Named((f"{i:06}",), "evil\n\x1b[31m\u202e") for i in range(12)], "0")
         assert message.count("evil") == 10
         assert message.isprintable()

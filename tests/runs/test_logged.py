@@ -14,7 +14,7 @@ def predictions(*rows: tuple[float, float], labels: tuple[str, ...] = LABELS) ->
 
 
 class TestCorrect:
-    def test_compares_the_most_probable_class_with_the_label(self) -> None:
+    def test_correct_compares_the_most_probable_class_with_the_label(self) -> None:
         assert predictions((0.9, 0.1), (0.6, 0.4), (0.2, 0.8)).correct.tolist() == [True, False, False]
 
     @pytest.mark.parametrize("lost", [np.nan, np.inf, -np.inf])
@@ -26,7 +26,7 @@ class TestCorrect:
             False, True, False,
         ]  # fmt: skip
 
-    def test_of_equal_probabilities_the_first_class_counts(self) -> None:
+    def test_correct_of_equal_probabilities_the_first_class_counts(self) -> None:
         assert predictions((0.5, 0.5), (0.5, 0.5), (0.5, 0.5)).correct.tolist() == [True, False, True]
 
     def test_each_epoch_has_a_row(self) -> None:
@@ -39,7 +39,7 @@ class TestCorrect:
 
 
 class TestPredicted:
-    def test_is_the_most_probable_class_and_none_where_it_is_not_known(self) -> None:
+    def test_predicted_is_the_most_probable_class_and_none_where_it_is_not_known(self) -> None:
         assert predictions((0.9, 0.1), (0.1, 0.9), (np.nan, 0.1)).predicted == ("a", "b", None)
 
 

@@ -87,23 +87,23 @@ def found(copy: Path) -> dict[str, Any]:
 
 
 class TestAnOptionAddedToTheTable:
-    def test_is_logged_and_read_back(self, found: dict[str, Any]) -> None:
+    def test_an_option_added_to_the_table_is_logged_and_read_back(self, found: dict[str, Any]) -> None:
         assert found["params"]["weight_decay"] == "0.01"
         assert found["read back"]
 
-    def test_stands_in_the_names_and_titles_of_runs(self, found: dict[str, Any]) -> None:
+    def test_an_option_added_to_the_table_stands_in_the_names_and_titles_of_runs(self, found: dict[str, Any]) -> None:
         assert found["name"] == "k3-lr0.001-wd0.01-s0"
         assert found["title"].startswith("Conv=3, lr=0.001, decay=0.01, ")
 
-    def test_is_checked_by_its_range(self, found: dict[str, Any]) -> None:
+    def test_an_option_added_to_the_table_is_checked_by_its_range(self, found: dict[str, Any]) -> None:
         assert found["refused"] == "the weight decay must be a finite number at least 0, got -1"
 
-    def test_stands_in_suggested_commands(self, found: dict[str, Any]) -> None:
+    def test_an_option_added_to_the_table_stands_in_suggested_commands(self, found: dict[str, Any]) -> None:
         start = "tracker run --kernel 3 --lr 0.001 --epochs 30 --weight-decay"
         assert " ".join(found["command"]) == f"{start} 0.01 --batch-size 16"
         assert " ".join(found["changed"]) == f"{start} 0.1 --batch-size 16"
 
-    def test_has_words_and_a_place_in_the_order(self, found: dict[str, Any]) -> None:
+    def test_an_option_added_to_the_table_has_words_and_a_place_in_the_order(self, found: dict[str, Any]) -> None:
         assert found["words"] == ["weight decay", "weight decay 0.01 instead of 0"]
         assert found["order"] == ["epochs", "weight_decay", "batch_size"]
         assert found["late"]
@@ -115,7 +115,7 @@ class TestAnOptionAddedToTheTable:
         assert result.returncode != 0
         assert "option weight_decay of `build` clashes with the option --weight-decay of `tracker run`" in result.stderr
 
-    def test_is_in_help_and_taken_by_the_command_line(self, copy: Path) -> None:
+    def test_an_option_added_to_the_table_is_in_help_and_taken_by_the_command_line(self, copy: Path) -> None:
         shown = python(copy, "-m", "tracker", "run", "--help").stdout
         (line,) = [line for line in shown.splitlines() if "--weight-decay" in line]
         assert "Penalty on large weights (at least 0)." in shown
@@ -124,5 +124,5 @@ class TestAnOptionAddedToTheTable:
         assert refused.returncode == 2
         assert "the weight decay must be a finite number at least 0, got -1" in refused.stderr
 
-    def test_is_the_guess_for_its_other_spelling(self, copy: Path) -> None:
+    def test_an_option_added_to_the_table_is_the_guess_for_its_other_spelling(self, copy: Path) -> None:
         assert "--weight-decay" in python(copy, "-m", "tracker", "run", "--weight_decay", "1").stderr

@@ -33,24 +33,24 @@ splits = st.builds(
 class TestPlanOf:
     @fixed
     @given(st.builds(RunPlan, configurations, st.integers(0, 2**31), splits))
-    def test_reads_back_every_plan_from_its_params(self, plan: RunPlan) -> None:
+    def test_plan_of_reads_back_every_plan_from_its_params(self, plan: RunPlan) -> None:
         assert plan_of(plan.params(), parse_options) == plan
 
-    def test_names_a_param_that_is_missing(self) -> None:
+    def test_plan_of_names_a_param_that_is_missing(self) -> None:
         params = usual()
         del params["epochs"]
         with pytest.raises(ValueError, match="the param epochs is missing"):
             plan_of(params, parse_options)
 
-    def test_names_a_param_that_is_no_number(self) -> None:
+    def test_plan_of_names_a_param_that_is_no_number(self) -> None:
         with pytest.raises(ValueError, match="the param seed cannot be read, got 'zero'"):
             plan_of(usual() | {"seed": "zero"}, parse_options)
 
-    def test_refuses_an_option_that_the_network_no_longer_has(self) -> None:
+    def test_plan_of_refuses_an_option_that_the_network_no_longer_has(self) -> None:
         with pytest.raises(ValueError, match="the model cnn has no option 'depth'"):
             plan_of(usual() | {"depth": "3"}, parse_options)
 
-    def test_refuses_params_that_lack_an_option_that_the_network_has_now(self) -> None:
+    def test_plan_of_refuses_params_that_lack_an_option_that_the_network_has_now(self) -> None:
         params = usual()
         del params["dropout"]
         with pytest.raises(ValueError, match=r"the param dropout would be [\d.]+ now, got none"):

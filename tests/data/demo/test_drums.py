@@ -15,16 +15,16 @@ def centroid(sound: np.ndarray) -> float:
 
 
 class TestMakeDrums:
-    def test_makes_every_piece(self):
+    def test_make_drums_makes_every_piece(self):
         assert set(make_drums(KIT, np.random.default_rng(0))) == set(PIECES)
 
-    def test_has_the_kick_below_the_snare_below_the_hat(self):
+    def test_make_drums_has_the_kick_below_the_snare_below_the_hat(self):
         drums = make_drums(KIT, np.random.default_rng(0))
         low, middle, high = (centroid(drums[piece]) for piece in ("kick", "snare", "hat"))
         assert low < 150
         assert 500 < middle < 4_000 < high
 
-    def test_lets_an_open_hat_ring_longer(self):
+    def test_make_drums_lets_an_open_hat_ring_longer(self):
         drums = make_drums(KIT, np.random.default_rng(0))
         assert len(drums["open_hat"]) > 4 * len(drums["hat"])
 
@@ -33,7 +33,7 @@ class TestMakeDrums:
         sound = make_drums(KIT, np.random.default_rng(0))[piece]
         assert np.abs(sound[-100:]).max() < 0.02 * np.abs(sound).max()
 
-    def test_makes_the_same_for_the_same_drummer_alone(self):
+    def test_make_drums_makes_the_same_for_the_same_drummer_alone(self):
         one, same, other = (make_drums(KIT, np.random.default_rng(seed))["snare"] for seed in (1, 1, 2))
         assert np.array_equal(one, same)
         assert not np.array_equal(one[:500], other[:500])

@@ -23,29 +23,29 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 class TestDemoSettings:
-    def test_are_by_default_150_clips_of_50_artists(self):
+    def test_demo_settings_are_by_default_150_clips_of_50_artists(self):
         rows = DemoSettings().rows
         assert len(rows) == len({path for path, _, _ in rows}) == 150
         assert len({group for _, _, group in rows}) == 50
 
-    def test_are_divided_by_default_into_eight_and_two_artists_of_each_genre(self):
+    def test_demo_settings_are_divided_by_default_into_eight_and_two_artists_of_each_genre(self):
         dataset = Dataset(tuple(Clip(path, Path(path), label, group) for path, label, group in DemoSettings().rows))
         split = divide(dataset, SplitPlan())
         assert len(split.validation) == 30
         assert [len({c.group for c in split.validation if c.label == genre}) for genre in GENRES] == [2] * 5
 
     @pytest.mark.parametrize("change", [{"artists": 0}, {"clips": 0}, {"seconds": 0.5}, {"seed": -1}])
-    def test_refuse_what_is_out_of_range(self, change):
+    def test_demo_settings_refuse_what_is_out_of_range(self, change):
         with pytest.raises(ValueError, match="must be at least"):
             DemoSettings(**change)
 
-    def test_are_known_by_all_of_them(self):
+    def test_demo_settings_are_known_by_all_of_them(self):
         changed = [DemoSettings(artists=9), DemoSettings(clips=2), DemoSettings(seconds=29.0), DemoSettings(seed=1)]
         assert len({settings.key for settings in [DemoSettings(), *changed]}) == 5
 
 
 class TestWriteDemo:
-    def test_writes_a_dataset_whose_manifest_names_the_artists(self, tmp_path):
+    def test_write_demo_writes_a_dataset_whose_manifest_names_the_artists(self, tmp_path):
         manifest = write_demo(tmp_path / "demo", artists=2, clips=2, seconds=1.0)
         dataset = read_dataset(manifest)
         assert manifest == tmp_path / "demo" / "manifest.csv"
@@ -55,55 +55,55 @@ class TestWriteDemo:
         assert len(dataset.clips) == 20
         assert len(dataset.groups) == 10
 
-    def test_writes_16_bit_wav_files_of_the_length_asked_for(self, tmp_path):
+    def test_write_demo_writes_16_bit_wav_files_of_the_length_asked_for(self, tmp_path):
         write_demo(tmp_path / "demo", artists=1, clips=1, seconds=1.5)
         about = soundfile.info(tmp_path / "demo" / "jazz" / "jazz-artist01-clip1.wav")
         assert (about.samplerate, about.channels, about.subtype, about.duration) == (22_050, 1, "PCM_16", 1.5)
 
-    def test_writes_the_same_bytes_every_time(self, tmp_path):
+    def test_write_demo_writes_the_same_bytes_every_time(self, tmp_path):
         write_demo(tmp_path / "one", **TINY)
         write_demo(tmp_path / "two", **TINY)
         assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
-    def test_writes_other_music_under_another_seed(self, tmp_path):
+    def test_write_demo_writes_other_music_under_another_seed(self, tmp_path):
         one, two = (contents(write_demo(tmp_path / str(seed), **TINY, seed=seed).parent) for seed in (0, 1))
         assert all(one[path] != two[path] for path, _, _ in TINY_SETTINGS.rows)
 
-    def test_makes_no_two_clips_alike(self, tmp_path):
+    def test_write_demo_makes_no_two_clips_alike(self, tmp_path):
         files = contents(write_demo(tmp_path / "demo", artists=2, clips=2, seconds=1.0).parent)
         assert len(set(files.values())) == len(files)
 
-    def test_tells_how_far_it_is(self, tmp_path):
+    def test_write_demo_tells_how_far_it_is(self, tmp_path):
         calls = []
         write_demo(tmp_path / "demo", artists=1, clips=2, seconds=1.0, progress=lambda *call: calls.append(call))
         assert calls == [(2, 10), (4, 10), (6, 10), (8, 10), (10, 10)]
 
-    def test_fills_a_folder_that_is_there_and_empty(self, tmp_path):
+    def test_write_demo_fills_a_folder_that_is_there_and_empty(self, tmp_path):
         (tmp_path / "there").mkdir()
         (tmp_path / "link").symlink_to(tmp_path / "there")
         write_demo(tmp_path / "link", **TINY)
         assert len(contents(tmp_path / "there")) == 11
 
-    def test_makes_folders_on_the_way(self, tmp_path):
+    def test_write_demo_makes_folders_on_the_way(self, tmp_path):
         assert write_demo(tmp_path / "a" / "b", **TINY).is_file()
 
-    def test_refuses_a_folder_that_is_not_empty(self, tmp_path):
+    def test_write_demo_refuses_a_folder_that_is_not_empty(self, tmp_path):
         (tmp_path / "mine.txt").write_text("mine")
         with pytest.raises(DataError, match="not empty"):
             write_demo(tmp_path, **TINY)
         assert list(contents(tmp_path)) == ["mine.txt"]
 
-    def test_refuses_a_file(self, tmp_path):
+    def test_write_demo_refuses_a_file(self, tmp_path):
         (tmp_path / "file").write_text("mine")
         with pytest.raises(DataError, match="is a file"):
             write_demo(tmp_path / "file", **TINY)
 
-    def test_says_where_it_cannot_write(self, tmp_path):
+    def test_write_demo_says_where_it_cannot_write(self, tmp_path):
         (tmp_path / "file").write_text("mine")
         with pytest.raises(DataError, match="cannot be written to"):
             write_demo(tmp_path / "file" / "below", **TINY)
 
-    def test_leaves_nothing_behind_when_interrupted(self, tmp_path):
+    def test_write_demo_leaves_nothing_behind_when_interrupted(self, tmp_path):
         def interrupt(done: int, total: int) -> None:
             raise KeyboardInterrupt
 
@@ -113,7 +113,7 @@ class TestWriteDemo:
 
 
 class TestDemoDataset:
-    def test_is_made_once(self, tmp_path):
+    def test_demo_dataset_is_made_once(self, tmp_path):
         calls = []
         first = demo_dataset(tmp_path, lambda *call: calls.append(call), TINY_SETTINGS)
         made = len(calls)
@@ -130,14 +130,14 @@ class TestDemoDataset:
         ],
         ids=["lost", "cut", "manifest"],
     )
-    def test_is_made_again_when_damaged(self, tmp_path, damage):
+    def test_demo_dataset_is_made_again_when_damaged(self, tmp_path, damage):
         dataset = demo_dataset(tmp_path, None, TINY_SETTINGS)
         before = contents(dataset.clips[0].file.parent.parent)
         damage(dataset.clips[0].file)
         assert demo_dataset(tmp_path, None, TINY_SETTINGS) == dataset
         assert contents(dataset.clips[0].file.parent.parent) == before
 
-    def test_is_made_by_one_of_two_processes_that_ask_at_once(self, tmp_path):
+    def test_demo_dataset_is_made_by_one_of_two_processes_that_ask_at_once(self, tmp_path):
         program = (
             "import pathlib, sys\n"
             "from tracker.data.demo import demo_dataset\n"
@@ -152,7 +152,7 @@ class TestDemoDataset:
         asking = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
         assert sorted(process.communicate()[0] for process in asking) == ["10 found\n", "10 made\n"]
 
-    def test_says_where_it_cannot_be_kept(self, tmp_path):
+    def test_demo_dataset_says_where_it_cannot_be_kept(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(DataError, match="cannot be written to"):
             demo_dataset(tmp_path / "file", None, TINY_SETTINGS)

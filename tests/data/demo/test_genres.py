@@ -15,7 +15,7 @@ def own_parts(style: Style, genre: str) -> list[str]:
 
 class TestGenres:
     @pytest.mark.parametrize("genre", GENRES)
-    def test_write_patterns_of_a_whole_bar_in_marks_that_are_known(self, genre):
+    def test_genres_write_patterns_of_a_whole_bar_in_marks_that_are_known(self, genre):
         style = GENRES[genre]
         drums = [pattern for patterns in dataclasses.astuple(style.drums) for pattern in patterns]
         for patterns, marks in (
@@ -26,7 +26,7 @@ class TestGenres:
         ):
             assert all(len(pattern) == STEPS and set(pattern) <= set(marks) for pattern in patterns)
 
-    def test_differ_from_each_other_in_every_part(self):
+    def test_genres_differ_from_each_other_in_every_part(self):
         for part in PARTS:
             assert len({repr(getattr(style, part)) for style in GENRES.values()}) == len(GENRES)
 

@@ -24,14 +24,14 @@ def mastered(sound: np.ndarray, equaliser: np.ndarray = FLAT, tilt: float = 0.0,
 
 
 class TestMaster:
-    def test_brings_every_clip_to_the_same_peak(self):
+    def test_master_brings_every_clip_to_the_same_peak(self):
         assert np.abs(mastered(tones(440))).max() == pytest.approx(PEAK, rel=0.001)
 
-    def test_changes_no_balance_when_all_is_flat(self):
+    def test_master_changes_no_balance_when_all_is_flat(self):
         sound = mastered(tones(200, 5_500))
         assert level(sound, 200) == pytest.approx(level(sound, 5_500), abs=0.1)
 
-    def test_turns_bands_up_and_down(self):
+    def test_master_turns_bands_up_and_down(self):
         sound = mastered(tones(200, 5_500), equaliser=np.array([0, -3, 0, 0, 0, 4, 0.0]))
         assert level(sound, 5_500) - level(sound, 200) == pytest.approx(7.0, abs=0.3)
 
@@ -39,7 +39,7 @@ class TestMaster:
         sound = mastered(tones(500, 2_000), tilt=1.5)
         assert level(sound, 2_000) - level(sound, 500) == pytest.approx(3.0, abs=0.1)
 
-    def test_adds_hiss_at_its_level(self):
+    def test_master_adds_hiss_at_its_level(self):
         noise = mastered(np.zeros(12 * SAMPLE_RATE, np.float32), hiss=-40.0)
         assert 20 * np.log10(np.std(noise)) == pytest.approx(-40.0, abs=0.1)
 
@@ -50,8 +50,8 @@ class TestMaster:
 
 
 class TestDistort:
-    def test_leaves_a_stem_as_it_is_without_drive(self):
+    def test_distort_leaves_a_stem_as_it_is_without_drive(self):
         assert np.array_equal(distort(tones(440), 0.0), tones(440))
 
-    def test_adds_harmonics(self):
+    def test_distort_adds_harmonics(self):
         assert level(distort(tones(440), 20.0), 1_320) > level(tones(440), 1_320) + 40

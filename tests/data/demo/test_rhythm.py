@@ -25,28 +25,28 @@ class TestBars:
 
 
 class TestPlay:
-    def test_plays_each_mark_of_every_bar_at_its_time(self):
+    def test_play_plays_each_mark_of_every_bar_at_its_time(self):
         assert starts("x...x.......o...") == pytest.approx([0, 0.5, 1.5, 2, 2.5, 3.5], abs=5 * LOOSE_S)
 
-    def test_never_begins_before_the_clip(self):
+    def test_play_never_begins_before_the_clip(self):
         assert min(starts("x...............", Bars(200, 2.0, 0.0))) == 0.0
 
-    def test_holds_a_note_for_its_share_of_the_time_to_the_next(self):
+    def test_play_holds_a_note_for_its_share_of_the_time_to_the_next(self):
         first, second = list(play(["x...x..........."], 0.5, Bars(1, 2.0, 0.0), np.random.default_rng(0)))
         assert (first.seconds, second.seconds) == (0.25, 0.75)
 
-    def test_plays_soft_marks_softer(self):
+    def test_play_plays_soft_marks_softer(self):
         notes = list(play(["xo" * 8], 1.0, STRAIGHT, np.random.default_rng(0)))
         assert max(n.force for n in notes if n.mark == "o") < min(n.force for n in notes if n.mark == "x")
 
-    def test_plays_doubtful_marks_half_the_time(self):
+    def test_play_plays_doubtful_marks_half_the_time(self):
         assert len(starts("????????????????", Bars(100, 2.0, 0.0))) == pytest.approx(800, abs=60)
 
-    def test_picks_one_of_the_patterns_in_each_bar(self):
+    def test_play_picks_one_of_the_patterns_in_each_bar(self):
         patterns = ["1...............", "5..............."]
         marks = [note.mark for note in play(patterns, 1.0, Bars(40, 2.0, 0.0), np.random.default_rng(0))]
         assert len(marks) == 40
         assert 10 < marks.count("1") < 30
 
-    def test_plays_nothing_in_a_bar_of_rests(self):
+    def test_play_plays_nothing_in_a_bar_of_rests(self):
         assert starts("." * STEPS) == []

@@ -19,21 +19,21 @@ def brightness(sound: np.ndarray) -> float:
 
 class TestRender:
     @pytest.mark.parametrize("genre", GENRES)
-    def test_plays_from_beginning_to_end_within_full_scale(self, genre):
+    def test_render_plays_from_beginning_to_end_within_full_scale(self, genre):
         sound = clip(genre)
         loudness = np.sqrt((sound.reshape(4, -1) ** 2).mean(axis=1))
         assert sound.dtype == np.float32
         assert loudness.min() > 0.02
         assert 0.85 < np.abs(sound).max() <= 1.0
 
-    def test_is_as_long_as_asked_for(self):
+    def test_render_is_as_long_as_asked_for(self):
         assert len(clip("jazz", seconds=1.5)) == round(1.5 * SAMPLE_RATE)
 
-    def test_is_the_same_from_the_same_seed_alone(self):
+    def test_render_is_the_same_from_the_same_seed_alone(self):
         assert np.array_equal(clip("jazz"), clip("jazz"))
         assert not np.allclose(clip("jazz", 1), clip("jazz", 2))
 
-    def test_has_metal_brighter_than_hiphop(self):
+    def test_render_has_metal_brighter_than_hiphop(self):
         assert brightness(clip("metal")) > 3 * brightness(clip("hiphop"))
 
     def test_beats_disco_on_every_quarter_note(self):

@@ -32,15 +32,15 @@ class TestNote:
         note = instrument(slope=-6.0).note(57, 1.0)
         assert 10 * np.log10(power_near(note, 440) / power_near(note, 220)) == pytest.approx(-6.0, abs=0.2)
 
-    def test_lacks_even_harmonics_where_it_is_hollow(self):
+    def test_note_lacks_even_harmonics_where_it_is_hollow(self):
         note = instrument(hollow=1.0).note(57, 1.0)
         assert power_near(note, 440) < 1e-4 * power_near(note, 660)
 
-    def test_has_nothing_between_its_harmonics_however_high(self):
+    def test_note_has_nothing_between_its_harmonics_however_high(self):
         note = instrument(slope=0.0, decay=100.0).note(100, 1.0)
         assert power_near(note, 2637 * 1.5) < 1e-5 * power_near(note, 2637)
 
-    def test_begins_and_ends_in_silence(self):
+    def test_note_begins_and_ends_in_silence(self):
         note = instrument().note(60, 0.5)
         assert note[0] == 0
         assert abs(note[-1]) < 0.01
@@ -57,7 +57,7 @@ class TestNote:
 
 
 class TestChord:
-    def test_is_about_as_loud_as_a_note(self):
+    def test_chord_is_about_as_loud_as_a_note(self):
         player = instrument()
         note, chord = player.note(60, 1.0), player.chord((60, 64, 67), 1.0)
         assert np.std(chord) == pytest.approx(np.std(note), rel=0.2)
