@@ -224,6 +224,8 @@ class Uploader:
                 time.sleep(LOCK_POLL_S)
         except TrackerError as error:  # refused for good: another try would not help, and the error says what would
             self._warn(f"{error}; the run is kept in {self._folder}")
+        except Exception as error:  # noqa: BLE001  (nothing may end silently in a thread, whatever a library raises)
+            self._warn_of_absence(f"cannot send the run to {self._store.shown}: {type(error).__name__}: {error}")
 
     def _upload_unless_locked(self) -> bool:
         """Upload until the run ends; False if another process is sending the journal."""

@@ -1,0 +1,220 @@
+"""The names of `tracker`: loaded on first use, and doing what the commands do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tracker
+from tests.builders import write_tone
+from tests.running import Collected
+from tracker.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEAVY = {"tensorflow", "keras", "mlflow", "librosa", "matplotlib", "scipy", "sklearn", "pandas", "numpy", "typer"}
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRACKER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("TRACKER_DATA", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def logged_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the journals of four runs of two learning rates, on one set of samples."""
+    folder = tmp_path_factory.mktemp("logged")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        _log_runs()
+    return folder
+
+
+@pytest.fixture
+def logged(logged_once: Path, work: Path) -> Path:
+    """The working folder, with those runs."""
+    shutil.copytree(logged_once, work, dirs_exist_ok=True)
+    return work
+
+
+def _log_runs() -> None:
+    for rate in (1e-2, 1e-3):
+        for seed in (0, 1):
+            with tracker.start_run({"learning_rate": rate, "seed": seed}, offline=True) as run:
+                for epoch in range(1, 4):
+                    run.log_epoch({"loss": 1 / epoch, "val_loss": 1 / epoch + rate, "val_accuracy": 0.5 + epoch / 10})
+                p = [0.9 if i % 5 > seed else 0.2 for i in range(20)]
+                run.log_predictions(range(20), [1] * 20, p, classes=["no", "yes"])
+
+
+class TestNames:
+    def test_importing_the_package_loads_no_library(self) -> None:
+        code = "import sys, tracker; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert not set(result.stdout.split()) & HEAVY
+
+    def test_each_is_there_and_listed(self) -> None:
+        for name in tracker.__all__:
+            assert getattr(tracker, name) is not None
+        assert dir(tracker) == sorted(tracker.__all__)
+
+    def test_another_is_an_attribute_error(self) -> None:
+        with pytest.raises(AttributeError, match="module 'tracker' has no attribute 'nothing'"):
+            tracker.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+    def test_a_script_that_logs_loads_neither_keras_nor_tensorflow(self, work: Path) -> None:
+        code = (
+            "import sys, tracker\n"
+            "with tracker.start_run({'seed': 0}, offline=True) as run: run.log_epoch({'val_loss': 1.0})\n"
+            "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+        )
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=work)
+        assert not set(result.stdout.split()) & {"tensorflow", "keras", "mlflow", "librosa", "sklearn", "typer"}
+
+
+def printed(capfd: pytest.CaptureFixture[str], *words: str) -> str:
+    """Return what a command prints."""
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert not ended.value.code
+    return capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("logged")
+class TestReport:
+    def test_sees_the_runs_of_the_commands_in_their_order(self, capfd: pytest.CaptureFixture[str]) -> None:
+        runs = tracker.load_runs()
+        listed = [line.split()[0] for line in printed(capfd, "runs").splitlines()[1:]]
+        assert [run.run_id[:8] for run in runs] == listed
+        assert runs.find("lr0.01-s1") is runs[1]
+        assert runs[-2:] == runs.runs[-2:]
+
+    @pytest.mark.parametrize(
+        ("write", "form"),
+        [
+            (lambda report: report.to_markdown(), "markdown"),
+            (lambda report: report.to_html(), "html"),
+            (lambda report: report.to_json(), "json"),
+            (lambda report: report.to_summary(), "summary"),
+        ],
+    )
+    def test_is_the_same_text_as_the_command_prints(
+        self, write: Callable[[tracker.Report], str], form: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        assert write(tracker.build_report(tracker.load_runs())) == printed(capfd, "report", "--format", form)
+
+    def test_is_written_with_its_figures_as_the_command_writes_it(self, capfd: pytest.CaptureFixture[str]) -> None:
+        report = tracker.build_report(tracker.load_runs())
+        text = report.to_markdown("docs/R.md", figures="docs/img")
+        figures = {path.name: path.read_bytes() for path in Path("docs/img").iterdir()}
+        printed(capfd, "report", "--output", "docs/C.md", "--assets", "docs/img2")
+        assert Path("docs/R.md").read_text() == text == Path("docs/C.md").read_text().replace("(img2/", "(img/")
+        assert figures == {path.name: path.read_bytes() for path in Path("docs/img2").iterdir()}
+
+    def test_to_a_file_that_cannot_be_written_says_what_to_do(self) -> None:
+        Path("file").touch()
+        with pytest.raises(tracker.TrackerError, match=r"cannot write file/R\.json"):
+            tracker.build_report(tracker.load_runs()).to_json("file/R.json")
+
+    def test_refuses_a_level_out_of_range(self) -> None:
+        with pytest.raises(ValueError, match="alpha must be"):
+            tracker.build_report(tracker.load_runs(), alpha=2)
+
+    def test_of_bare_runs_needs_no_experiment(self) -> None:
+        assert len(tracker.build_report(list(tracker.load_runs())).entries) == 4
+
+
+@pytest.mark.usefixtures("logged")
+class TestCompare:
+    def test_is_the_same_text_as_the_command_prints(self, capfd: pytest.CaptureFixture[str]) -> None:
+        found = tracker.compare(tracker.load_runs(), "lr0.01-s0", "lr0.001-s1")
+        words = ("compare", "lr0.01-s0", "lr0.001-s1", "--format")
+        assert found.to_markdown() == printed(capfd, *words, "markdown")
+        assert found.to_json("c.json") == printed(capfd, *words, "json") == Path("c.json").read_text()
+
+    def test_names_the_runs_there_are_if_none_matches(self) -> None:
+        with pytest.raises(tracker.TrackerError, match="no run has the id or name 'x'"):
+            tracker.compare(tracker.load_runs(), "x", "lr0.01-s0")
+
+
+@pytest.mark.usefixtures("work")
+class TestStores:
+    @pytest.mark.usefixtures("logged")
+    def test_an_offline_run_is_synced_and_then_in_the_store(self) -> None:
+        before = tracker.load_runs()
+        assert [result.error for result in tracker.sync() if hasattr(result, "error")] == [None] * 4
+        after = tracker.load_runs()
+        assert [run.journal_id for run in after] == [run.run_id for run in before]
+        assert tracker.sync() == ()
+        assert tracker.repair() == ()
+
+    def test_a_store_that_is_away_costs_a_warning_and_no_metric(self) -> None:
+        reporter = Collected()
+        uri = "http://127.0.0.1:9"
+        with tracker.start_run({"seed": 0}, tracking_uri=uri, reporter=reporter) as run:
+            run.log_epoch({"val_loss": 1.0})
+        assert len(reporter.warnings) == 1
+        assert uri in reporter.warnings[0]
+        (found,) = tracker.load_runs(uri, reporter=Collected())
+        assert (found.run_id, found.metrics["val_loss"]) == (run.run_id, 1.0)
+
+    def test_two_processes_log_to_a_new_store_at_once(self, work: Path) -> None:
+        code = (
+            "import sys, tracker\n"
+            "with tracker.start_run({'seed': int(sys.argv[1])}) as run:\n"
+            "    for epoch in range(5): run.log_epoch({'val_loss': 1.0 + epoch})\n"
+        )
+        both = [subprocess.Popen([sys.executable, "-c", code, str(seed)], cwd=work) for seed in range(2)]
+        assert [process.wait() for process in both] == [0, 0]
+        runs = tracker.load_runs()
+        assert sorted((run.params["seed"], run.status, len(run.curves["val_loss"].values)) for run in runs) == [
+            ("0", "FINISHED", 5),
+            ("1", "FINISHED", 5),
+        ]
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.xdist_group("keras")
+class TestTrain:
+    @pytest.fixture
+    def genres(self, work: Path) -> Path:
+        """Two classes of five clips each."""
+        for label, hertz in (("high", 2_000.0), ("low", 200.0)):
+            for number in range(5):
+                write_tone(work / f"genres/{label}/{number}.wav", hertz * (1 + number / 50), seed=number)
+        return work / "genres"
+
+    def test_logs_what_the_command_would_and_returns_the_run(self, genres: Path) -> None:
+        options = {"kernel_size": 5, "plateau": (0.3, 10), "segment_s": 0.5, "epochs": 2, "width": 4}
+        run = tracker.train(genres, offline=True, **options)
+        assert run.status == "FINISHED"
+        assert (run.params["plateau_factor"], run.params["width"]) == ("0.3", "4")
+        assert run.name == "k5-lr0.001-plateau0.3x10-width4-s0"
+        again = tracker.train(genres, offline=True, reuse=True, **options)
+        assert again.run_id == run.run_id
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"kernel": 7}, "has no option 'kernel'"),
+            ({"kernel_size": 0}, "the kernel size must be at least 1, got 0"),
+            ({"model": "none"}, "no model 'none'"),
+            ({"plateau": (3, 10)}, "factor must be"),
+        ],
+    )
+    def test_refuses_an_option_that_there_is_not(self, options: dict[str, object], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            tracker.train("genres", **options)
