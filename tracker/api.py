@@ -15,6 +15,7 @@ from tracker.next_steps.command_line import HERE, Where
 from tracker.recording.locations import DEFAULT_EXPERIMENT, LogTarget, find_store, here, journals_folder
 from tracker.recording.read_runs import ExperimentRuns
 from tracker.recording.read_runs import load_runs as read_experiment_runs
+from tracker.recording.report_files import FIGURES, render_report, write_file
 from tracker.recording.reporter import LoggingReporter
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Report as ReportContent
@@ -190,8 +191,8 @@ def load_runs(
 class Report(ReportContent):
     """A report as data, to be written in the forms of ``tracker report``."""
 
-    def to_markdown(self, path: str | Path | None = None, *, figures: str | Path = "reports/figures") -> str:
-        """Return the report as Markdown; write it to a file, and its figures beside it.
+    def to_markdown(self, path: str | Path | None = None, *, figures: str | Path = FIGURES) -> str:
+        """Return the report as Markdown; write it to a file, and its figures to a folder beside it.
 
         Parameters
         ----------
@@ -200,31 +201,23 @@ class Report(ReportContent):
         figures : str or Path
             Folder of the figures.
         """
-        from tracker.recording.report_files import render_markdown, write_report
-
-        text, files = render_markdown(self, Path(figures), Path(path).parent if path else Path())
-        if path:
-            write_report(text, files, Path(path))
-        return text
+        base = Path(path).parent if path else Path()
+        text, files = render_report(self, "markdown", figures=Path(figures), base=base)
+        for file, content in files.items() if path else ():
+            write_file(file, content)
+        return _written(text, path)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Return the report as one HTML page with its figures; write it to a file, if one is given."""
-        from tracker.figures import report_pictures
-        from tracker.render import render_html
-
-        return _written(render_html(self, report_pictures(self)), path)
+        return _written(render_report(self, "html")[0], path)
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the report as JSON; write it to a file, if one is given."""
-        from tracker.render import render_json
-
-        return _written(render_json(self), path)
+        return _written(render_report(self, "json")[0], path)
 
     def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
         """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""
-        from tracker.render import render_summary
-
-        return _written(render_summary(self, max_bytes), path)
+        return _written(render_report(self, "summary", max_bytes=max_bytes)[0], path)
 
 
 def build_report(
@@ -430,8 +423,6 @@ def _fields(content: Any) -> dict[str, Any]:
 
 
 def _written(text: str, path: str | Path | None) -> str:
-    from tracker.recording.report_files import write_report
-
     if path:
-        write_report(text, {}, Path(path))
+        write_file(Path(path), text.encode())
     return text

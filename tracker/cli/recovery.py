@@ -77,7 +77,7 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
 
     It can be interrupted and repeated: the next call continues where this one stopped.
     """
-    from tracker.recording.locations import find_store, interrupted_message
+    from tracker.recording.locations import find_store, interrupted_message, is_resumable
     from tracker.recording.uploader import JournalProblem, sync_runs
     from tracker.runs import RunStatus
 
@@ -95,7 +95,8 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
             notice(f"run {result.name} is being sent by another process")
         else:
             if result.journal.status is RunStatus.INTERRUPTED:
-                notice(interrupted_message(result.name, result.journal.id, store))
+                resumable = is_resumable(result.journal.started.tags)
+                notice(interrupted_message(result.name, result.journal.id, store, resumable=resumable))
             say(result.run_id)
     if not results:
         notice("every run is in its store")

@@ -16,7 +16,6 @@ from tracker.cli.options import AnalysisOptions, read_runs, report_on, whole_num
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.api import Report
     from tracker.report import NextStep
 
 _REPORT_EXAMPLES = """
@@ -64,29 +63,16 @@ def report(
     analysis: AnalysisOptions,
 ) -> int:
     """Write the comparison of an experiment's runs."""
+    from tracker.recording.report_files import render_report
+
     content = report_on(read_runs(analysis, by_epoch=True), analysis)
     target = check or output
-    text, figures = _rendered(content, form, assets, target.parent if target else Path(), max_bytes)
+    base = target.parent if target else Path()
+    text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
     if check:
         return _difference(check, text)
-    _write(text, figures, output)
+    _write(text, files, output)
     return 0
-
-
-def _rendered(
-    report: Report, form: str, assets: Path, base: Path, max_bytes: int | None
-) -> tuple[str, Mapping[Path, bytes]]:
-    """Return the report's text, and the figures that it links to."""
-    from tracker.recording.report_files import render_markdown
-
-    match form:
-        case "json":
-            return report.to_json(), {}
-        case "summary":
-            return report.to_summary(max_bytes=max_bytes), {}
-        case "html":
-            return report.to_html(), {}
-    return render_markdown(report, assets, base)
 
 
 def _difference(file: Path, text: str) -> int:
@@ -99,11 +85,11 @@ def _difference(file: Path, text: str) -> int:
     return 1 if lines else 0
 
 
-def _write(text: str, figures: Mapping[Path, bytes], output: Path | None) -> None:
+def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
     """Write the figures first, then the text: a report never links to a missing figure."""
     from tracker.recording.report_files import write_file
 
-    for path, content in figures.items():
+    for path, content in files.items():
         write_file(path, content, "give another --assets")
     if output:
         write_file(output, text.encode(), "give another --output")

@@ -38,7 +38,7 @@ def runs(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """List the runs: the options that differ, accuracy or other primary metric, best and stop epoch, status and age."""
-    from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message
+    from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message, is_resumable
     from tracker.recording.read_runs import load_runs
     from tracker.runs import RunStatus
     from tracker.study.run_results import primary_metric
@@ -56,7 +56,7 @@ def runs(
         show(_table(study, now=time.time_ns() // 1_000_000))
     for run in held.runs:
         if run.status is RunStatus.INTERRUPTED:
-            notice(interrupted_message(run.name, run.run_id, store))
+            notice(interrupted_message(run.name, run.run_id, store, resumable=is_resumable(run.tags)))
         elif HOST_TAG in run.tags:
             notice(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], store))
 

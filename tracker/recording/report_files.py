@@ -1,10 +1,10 @@
-"""Reports as files: the figures first, then the text, each whole or not there."""
+"""Reports as text and files: the figures first, then the text that links to them, each whole or not there."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tracker.atomic_files import replace_file
 from tracker.errors import TrackerError
@@ -14,38 +14,47 @@ if TYPE_CHECKING:
 
     from tracker.report import Report
 
+Form = Literal["markdown", "html", "json", "summary"]
 
-def render_markdown(report: Report, figures: Path, base: Path) -> tuple[str, Mapping[Path, bytes]]:
-    """Return a report as Markdown, and the figures that it links to.
+FIGURES = Path("reports/figures")
+"""Where Markdown's figures are written unless another folder is given."""
+
+
+def render_report(
+    report: Report, form: Form, *, figures: Path = FIGURES, base: Path = Path(), max_bytes: int | None = None
+) -> tuple[str, Mapping[Path, bytes]]:
+    """Return a report's text, and the files that it links to.
 
     Parameters
     ----------
     report : Report
+    form : {"markdown", "html", "json", "summary"}
     figures : Path
-        Folder of the figures.
+        Folder of Markdown's figures.
     base : Path
-        Folder of the report: links are relative to it.
-    """
-    from tracker import render
-    from tracker.figures import report_pictures
-
-    pictures = report_pictures(report)
-    link = Path(os.path.relpath(figures, base)).as_posix()
-    files = {figures / name: png for name, png in render.picture_files(pictures).items()}
-    return render.render_markdown(report, pictures, link), files
-
-
-def write_report(text: str, files: Mapping[Path, bytes], path: Path) -> None:
-    """Write a report after the files that it links to, so that it never links to what isn't there.
+        Folder of the report: links to figures are relative to it.
+    max_bytes : int, optional
+        Maximum size of a summary.
 
     Raises
     ------
     TrackerError
-        If one of them can't be written.
+        If a summary of that size says nothing.
     """
-    for file, content in files.items():
-        write_file(file, content)
-    write_file(path, text.encode())
+    from tracker import render
+
+    if form == "json":
+        return render.render_json(report), {}
+    if form == "summary":
+        return render.render_summary(report, max_bytes), {}
+    from tracker.figures import report_pictures
+
+    pictures = report_pictures(report)
+    if form == "html":
+        return render.render_html(report, pictures), {}
+    link = Path(os.path.relpath(figures, base)).as_posix()
+    files = {figures / name: png for name, png in render.picture_files(pictures).items()}
+    return render.render_markdown(report, pictures, link), files
 
 
 def write_file(path: Path, content: bytes, remedy: str = "give another path") -> None:
