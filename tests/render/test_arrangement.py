@@ -7,7 +7,7 @@ from tracker.report import Note, Section
 
 
 class TestArrange:
-    def test_numbers_conclusions_as_they_stand_in_the_report(self, report) -> None:
+    def test_arrange_numbers_conclusions_as_they_stand_in_the_report(self, report) -> None:
         view = arrange(report)
         assert [kind.title for kind in view.kinds] == [
             "Which run is best", "What the options do", "Run against run", "Early stopping",
@@ -48,12 +48,12 @@ class TestArrange:
         assert not arrange(twelve).folded
         assert arrange(thirteen).folded
 
-    def test_of_very_many_runs_the_best_are_shown_and_the_others_counted(self, large) -> None:
+    def test_arrange_of_very_many_runs_the_best_are_shown_and_the_others_counted(self, large) -> None:
         view = arrange(large)
         assert (len(view.rows), view.more_rows) == (50, 9_950)
         assert {row.right for row in view.rows} == {"26 of 30"}
 
-    def test_of_very_many_runs_those_of_the_summary_have_sections(self, large) -> None:
+    def test_arrange_of_very_many_runs_those_of_the_summary_have_sections(self, large) -> None:
         view = arrange(large)
         assert {row.run_id for section in view.sections for row in section.rows} == {f"{n:032x}" for n in (1, 2, 3, 4)}
         assert view.more_sections == 9_996
@@ -120,12 +120,12 @@ class TestArrange:
 
 
 class TestRunRow:
-    def test_says_what_is_not_known(self, report) -> None:
+    def test_run_row_says_what_is_not_known(self, report) -> None:
         unknown = replace(
             report.entries[0], accuracy=None, val_loss=None, val_accuracy=None, best_epoch=None, seconds=None
         )
         row = run_row(unknown)
         assert {row.right, row.share, row.interval, row.val_loss, row.best_epoch, row.seconds} == {"–"}
 
-    def test_keeps_the_logged_digits(self, report) -> None:
+    def test_run_row_keeps_the_logged_digits(self, report) -> None:
         assert run_row(report.entries[2]).logged_loss == "0.37062695622444153"

@@ -33,58 +33,58 @@ MAE = [0.51, 0.4, 0.5123, None]
 
 
 class TestTableColumns:
-    def test_are_those_of_accuracy(self, report: Report) -> None:
+    def test_table_columns_are_those_of_accuracy(self, report: Report) -> None:
         titles = [column.title for column in table_columns(report)]
         assert titles == ["Right", "%", "95 % interval", "Loss", "Best epoch", "Stop epoch", "Seconds"]
 
-    def test_have_another_metric_by_its_name(self, report: Report) -> None:
+    def test_table_columns_have_another_metric_by_its_name(self, report: Report) -> None:
         columns = table_columns(by_metric(report, "val_mae", MAE))
         assert [column.title for column in columns] == ["val_mae", "Loss", "Best epoch", "Stop epoch"]
         assert [column.primary for column in columns] == [True, False, False, False]
 
-    def test_tell_values_of_a_metric_apart(self, report: Report) -> None:
+    def test_table_columns_tell_values_of_a_metric_apart(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
         (mae, *_) = table_columns(found)
         assert [mae.cell(entry) for entry in found.entries] == ["0.5100", "0.4000", "0.5123", "–"]
 
-    def test_have_the_kept_epoch_where_it_is_not_the_best(self, report: Report) -> None:
+    def test_table_columns_have_the_kept_epoch_where_it_is_not_the_best(self, report: Report) -> None:
         first, *others = (replace(entry, kept_epoch=entry.best_epoch) for entry in report.entries)
         last = replace(first, kept_epoch=first.stop_epoch)
         assert "Kept epoch" not in titles_of(report, first, *others)
         assert "Kept epoch" in titles_of(report, last, *others)
 
-    def test_have_the_loss_once(self, report: Report) -> None:
+    def test_table_columns_have_the_loss_once(self, report: Report) -> None:
         titles = [column.title for column in table_columns(by_metric(report, "val_loss", MAE))]
         assert titles == ["val_loss", "Best epoch", "Stop epoch"]
 
 
 class TestSectionColumns:
-    def test_have_each_kept_epoch_where_any_is_not_the_best(self, report: Report) -> None:
+    def test_section_columns_have_each_kept_epoch_where_any_is_not_the_best(self, report: Report) -> None:
         first, second, *_ = (replace(entry, kept_epoch=entry.best_epoch) for entry in report.entries)
         entries = (replace(first, kept_epoch=first.stop_epoch), second)
         (kept,) = (column for column in section_columns(report, entries) if column.title == "Kept epoch")
         assert [kept.cell(entry) for entry in entries] == [str(first.stop_epoch), str(second.best_epoch)]
 
-    def test_have_the_metric_as_logged(self, report: Report) -> None:
+    def test_section_columns_have_the_metric_as_logged(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
         titles = [column.title for column in section_columns(found, found.entries)]
         assert titles == ["Validation Loss", "val_mae", "Best epoch", "Stop epoch"]
 
 
 class TestLegend:
-    def test_says_what_is_better(self, report: Report) -> None:
+    def test_legend_says_what_is_better(self, report: Report) -> None:
         assert legend(by_metric(report, "val_mae", MAE)).endswith(
             "val_mae: what the runs are compared by, at the best epoch; less is better, in bold the lowest."
         )
         assert "more is better, in bold the highest" in legend(by_metric(report, "val_r2", MAE, lower_is_better=False))
 
-    def test_of_accuracy_says_what_is_counted(self, report: Report) -> None:
+    def test_legend_of_accuracy_says_what_is_counted(self, report: Report) -> None:
         assert legend(report) == (
             "Right: validation clips classified as labelled, with the kept weights; in bold the most. Then their share "
             "and its 95 % interval in percent, and the validation loss of the same weights."
         )
 
-    def test_of_accuracies_without_clips_says_so(self, report: Report) -> None:
+    def test_legend_of_accuracies_without_clips_says_so(self, report: Report) -> None:
         sections = tuple(
             replace(section, entries=tuple(replace(entry, accuracy=None) for entry in section.entries))
             for section in report.sections
@@ -93,18 +93,18 @@ class TestLegend:
 
 
 class TestResults:
-    def test_are_the_logged_loss_and_accuracy(self, report: Report) -> None:
+    def test_results_are_the_logged_loss_and_accuracy(self, report: Report) -> None:
         loss, accuracy = results(report, report.entries[2])
         assert (loss.title, loss.value) == ("Validation Loss", "0.37062695622444153")
         assert accuracy.note == "26 of 30, 95 % interval 70.3 to 94.7 %"
 
-    def test_leave_out_what_was_not_logged(self, report: Report) -> None:
+    def test_results_leave_out_what_was_not_logged(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
         assert [fact.title for fact in results(found, found.entries[0])] == ["Validation Loss", "val_mae"]
 
 
 class TestCourseLine:
-    def test_says_epochs_and_time(self, report: Report) -> None:
+    def test_course_line_says_epochs_and_time(self, report: Report) -> None:
         assert course_line(report.entries[2]) == "Best epoch 24, stop epoch 44, 62 s"
         last = replace(report.entries[2], kept_epoch=44)
         assert course_line(last) == "Best epoch 24, kept epoch 44, stop epoch 44, 62 s"
@@ -112,6 +112,6 @@ class TestCourseLine:
     @pytest.mark.parametrize(
         ("known", "line"), [({"seconds": 4.0}, "4.0 s"), ({"stop_epoch": 9}, "Stop epoch 9"), ({}, "")]
     )
-    def test_leaves_out_what_is_not_known(self, report: Report, known: dict[str, float], line: str) -> None:
+    def test_course_line_leaves_out_what_is_not_known(self, report: Report, known: dict[str, float], line: str) -> None:
         nothing = replace(report.entries[0], best_epoch=None, stop_epoch=None, seconds=None)
         assert course_line(replace(nothing, **known)) == line

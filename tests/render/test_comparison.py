@@ -64,7 +64,7 @@ def document(comparison: Comparison) -> dict[str, object]:
 
 
 class TestRenderComparisonJson:
-    def test_has_the_schemas_keys(self, pair: Comparison) -> None:
+    def test_render_comparison_json_has_the_schemas_keys(self, pair: Comparison) -> None:
         found = document(pair)
         assert list(found) == [
             "schema", "experiment", "metric", "runs", "options", "repetition", "conclusion", "remarks",
@@ -105,7 +105,7 @@ class TestRenderComparisonJson:
         assert found["conclusion"] is None
         assert found["excluded"] == [{"run_id": FIRST, "reason": "failed"}]
 
-    def test_has_every_clip_and_class_however_many(self) -> None:
+    def test_render_comparison_json_has_every_clip_and_class_however_many(self) -> None:
         labels = tuple(f"class{i}" for i in range(300))
         found = document(compared(run_of(FIRST, "1" * 300, labels=labels), run_of(SECOND, "0" * 300, labels=labels)))
         assert (len(found["clips"]), len(found["classes"])) == (300, 300)
@@ -132,7 +132,9 @@ def hostile(text: str) -> Comparison:
 
 
 class TestRenderComparison:
-    def test_says_what_differs_what_follows_and_on_which_clips(self, pair: Comparison, markdown) -> None:
+    def test_render_comparison_says_what_differs_what_follows_and_on_which_clips(
+        self, pair: Comparison, markdown
+    ) -> None:
         text = render_comparison(pair)
         assert text.startswith("# Run 1 against run 2\n")
         assert "| Kernel size | 3 | 7 |" in text
@@ -144,13 +146,13 @@ class TestRenderComparison:
         assert "| blues | 5 | 5 | 3 |" in text
         assert markdown(text).tags["table"] == 4
 
-    def test_shows_the_clearest_clips_and_counts_the_rest(self) -> None:
+    def test_render_comparison_shows_the_clearest_clips_and_counts_the_rest(self) -> None:
         text = render_comparison(compared(run_of(FIRST, "1" * 40), run_of(SECOND, "0" * 40, kernel_size="7")))
         assert f"{40 - MOST_CLIPS} more are not shown: `--format json` has all of them." in text
         assert text.count(".wav") == MOST_CLIPS
         assert "None that only run 2 has right." in text
 
-    def test_says_that_more_options_differ_or_that_none_does(self, pair: Comparison) -> None:
+    def test_render_comparison_says_that_more_options_differ_or_that_none_does(self, pair: Comparison) -> None:
         same = "Options and seeds that are not listed are the same in both."
         many = {f"option{i}": "1" for i in range(20)}
         text = render_comparison(compared(run_of(FIRST, "10", **many), run_of(SECOND, "01")))
@@ -158,12 +160,12 @@ class TestRenderComparison:
         assert same not in text
         assert same in render_comparison(pair)
 
-    def test_of_a_run_that_is_left_out_says_so_and_has_no_verdict(self) -> None:
+    def test_render_comparison_of_a_run_that_is_left_out_says_so_and_has_no_verdict(self) -> None:
         text = render_comparison(compared(run_of(FIRST, "10", status="FAILED"), run_of(SECOND, "01", kernel_size="7")))
         assert "\nRun aaaaaaaa failed: reports leave it out" in text
         assert "**" not in text
 
-    def test_without_predictions_has_no_clips(self) -> None:
+    def test_render_comparison_without_predictions_has_no_clips(self) -> None:
         silent = replace(run_of(SECOND, "10", kernel_size="7"), validation=None)
         text = render_comparison(compared(run_of(FIRST, "10"), silent))
         assert "There are no predictions of run 2" in text
@@ -187,13 +189,13 @@ class TestViewComparison:
         assert (len(view.classes), view.more_classes) == (MOST_CLASSES, 7)
         assert len(view.differing) + view.more_options == 20
 
-    def test_shows_the_metric_that_runs_are_compared_by_and_nothing_that_neither_logged(self) -> None:
+    def test_view_comparison_shows_the_metric_that_runs_are_compared_by_and_nothing_that_neither_logged(self) -> None:
         runs = (run_of(FIRST, "10"), run_of(SECOND, "10", kernel_size="7"))
         told = [replace(run, validation=None, curves={}, metrics={"pesq": 3 + i / 10}) for i, run in enumerate(runs, 1)]
         found = build_comparison("genres", told, (FIRST, SECOND), metric="pesq", minimise=False)
         assert [(row.name, row.values) for row in view_comparison(found).results] == [("pesq", ("3.2", "3.1"))]
 
-    def test_shows_an_accuracy_that_gives_no_count_as_a_share(self) -> None:
+    def test_view_comparison_shows_an_accuracy_that_gives_no_count_as_a_share(self) -> None:
         counted, shared = run_of(FIRST, "10"), replace(run_of(SECOND, "10", kernel_size="7"), validation=None)
         rows = {row.name: row.values for row in view_comparison(compared(counted, shared)).results}
         assert rows["right"] == ("1 of 2", "–")
@@ -202,7 +204,7 @@ class TestViewComparison:
         rows = {row.name: row.values for row in view_comparison(compared(counted, shared)).results}
         assert set(rows["validation accuracy, %"]) == {"50.0", "71.2"}
 
-    def test_rounds_no_probability_to_a_false_0_or_100(self) -> None:
+    def test_view_comparison_rounds_no_probability_to_a_false_0_or_100(self) -> None:
         sure = run_of(FIRST, "1", kernel_size="7")
         sure = replace(sure, validation=replace(sure.validation, probabilities=np.array([[0.99999, 0.00001]])))
         unsure = run_of(SECOND, "0")

@@ -8,11 +8,11 @@ from tracker.render.jinja import html_environment, markdown_environment
 
 
 class TestMarkdownEnvironment:
-    def test_refuses_to_print_text_that_no_filter_escaped(self) -> None:
+    def test_markdown_environment_refuses_to_print_text_that_no_filter_escaped(self) -> None:
         with pytest.raises(TypeError, match="escaping filter, got '<b>'"):
             markdown_environment().from_string("{{ name }}").render(name="<b>")
 
-    def test_prints_what_a_filter_returned(self) -> None:
+    def test_markdown_environment_prints_what_a_filter_returned(self) -> None:
         assert markdown_environment().from_string("{{ name|code }}").render(name="<b>") == "<code>&#60;b&#62;</code>"
 
     def test_a_name_that_is_not_there_is_an_error(self) -> None:
@@ -38,7 +38,7 @@ class TestMarkdownEnvironment:
 
 
 class TestHtmlEnvironment:
-    def test_escapes_text_that_no_filter_escaped(self) -> None:
+    def test_html_environment_escapes_text_that_no_filter_escaped(self) -> None:
         assert html_environment().from_string("{{ name }}").render(name="<b>") == "&lt;b&gt;"
 
     def test_a_level_that_is_no_plain_word_is_code(self) -> None:

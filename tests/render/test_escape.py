@@ -16,44 +16,44 @@ fuzzed = settings(derandomize=True, max_examples=200, deadline=None)
 
 
 class TestPrintable:
-    def test_leaves_ordinary_text_alone(self) -> None:
+    def test_printable_leaves_ordinary_text_alone(self) -> None:
         assert printable("Café 日本 3×3, 25 of 30") == "Café 日本 3×3, 25 of 30"
 
-    def test_puts_lines_and_tabs_on_one_line(self) -> None:
+    def test_printable_puts_lines_and_tabs_on_one_line(self) -> None:
         assert printable("a\nb\tc\r\nd") == "a b c  d"
 
-    def test_replaces_what_steers_a_terminal_or_reorders_text(self) -> None:
+    def test_printable_replaces_what_steers_a_terminal_or_reorders_text(self) -> None:
         assert printable("\x1b[31m\u202eexe\u200b\x9b\ud800") == "�[31m�exe���"
 
-    def test_keeps_the_joiners_that_scripts_and_emoji_need(self) -> None:
+    def test_printable_keeps_the_joiners_that_scripts_and_emoji_need(self) -> None:
         assert printable("👩\u200d🎤") == "👩\u200d🎤"
 
-    def test_cuts_with_a_mark(self) -> None:
+    def test_printable_cuts_with_a_mark(self) -> None:
         assert printable("abcdef", 4) == "abc…"
 
-    def test_does_not_cut_what_fits(self) -> None:
+    def test_printable_does_not_cut_what_fits(self) -> None:
         assert printable("abcd", 4) == "abcd"
 
 
 class TestCode:
-    def test_leaves_a_run_name_readable(self) -> None:
+    def test_code_leaves_a_run_name_readable(self) -> None:
         assert code("k7-lr0.0001-plateau0.3x10-s0") == "<code>k7-lr0.0001-plateau0.3x10-s0</code>"
 
-    def test_leaves_an_underscore_within_a_word_readable(self) -> None:
+    def test_code_leaves_an_underscore_within_a_word_readable(self) -> None:
         assert code("val_loss") == "<code>val_loss</code>"
 
-    def test_writes_what_could_act_as_numeric_entities(self) -> None:
+    def test_code_writes_what_could_act_as_numeric_entities(self) -> None:
         assert code("a|b`<c>") == "<code>a&#124;b&#96;&#60;c&#62;</code>"
 
     def test_parts_an_address_so_that_github_cannot_link_it(self) -> None:
         assert code("a@b.example") == "<code>a&#64;<!-- -->b.example</code>"
 
-    def test_cuts_a_long_name(self) -> None:
+    def test_code_cuts_a_long_name(self) -> None:
         assert code("x" * 5_000) == f"<code>{'x' * 79}…</code>"
 
     @fuzzed
     @given(TEXT)
-    def test_holds_any_text_in_one_cell(self, markdown, text: str) -> None:
+    def test_code_holds_any_text_in_one_cell(self, markdown, text: str) -> None:
         page = markdown(f"| a | b |\n| --- | --- |\n| {code(text)} | c |")
         assert page.tags == {"table": 1, "thead": 1, "tbody": 1, "tr": 2, "th": 2, "td": 2, "code": 1}
         assert page.text == " ".join(f"a b {printable(text, 80)} c".split())
@@ -69,7 +69,7 @@ class TestProse:
             "3.5 points of 100, run 1's loss: 0.40 → 0.45",
         ],
     )
-    def test_leaves_an_ordinary_sentence_as_it_is(self, sentence: str) -> None:
+    def test_prose_leaves_an_ordinary_sentence_as_it_is(self, sentence: str) -> None:
         assert prose(sentence) == sentence
 
     @pytest.mark.parametrize(
@@ -91,75 +91,75 @@ class TestProse:
             ("commit 0a1b2c3d", "commit <code>0a1b2c3d</code>"),
         ],
     )
-    def test_holds_what_would_act(self, text: str, written: str) -> None:
+    def test_prose_holds_what_would_act(self, text: str, written: str) -> None:
         assert prose(text) == written
 
     @fuzzed
     @given(TEXT)
-    def test_reads_as_it_was_written(self, markdown, text: str) -> None:
+    def test_prose_reads_as_it_was_written(self, markdown, text: str) -> None:
         page = markdown(f"before\n\n{prose(text)}\n\nafter")
         assert set(page.tags) <= {"p", "code"}
         assert page.text == " ".join(f"before {printable(text)} after".split())
 
     @fuzzed
     @given(TEXT)
-    def test_makes_no_element_in_a_list_or_a_cell(self, markdown, text: str) -> None:
+    def test_prose_makes_no_element_in_a_list_or_a_cell(self, markdown, text: str) -> None:
         assert set(markdown(f"1. {prose(text)}").tags) <= {"ol", "li", "code"}
         assert markdown(f"| a | b |\n| --- | --- |\n| {prose(text)} | c |").tags["td"] == 2
 
 
 class TestInside:
-    def test_does_not_hold_what_acts_only_at_a_lines_beginning(self) -> None:
+    def test_inside_does_not_hold_what_acts_only_at_a_lines_beginning(self) -> None:
         assert inside("- x") == "- x"
 
 
 class TestHeld:
     @pytest.mark.parametrize("line", ["---", "===", "> x", "+ x", "12) x", ":-:"])
-    def test_begins_no_block(self, markdown, line: str) -> None:
+    def test_held_begins_no_block(self, markdown, line: str) -> None:
         page = markdown(f"a\n{held(line)}")
         assert page.tags == {"p": 1}
         assert page.text == f"a {line}"
 
 
 class TestAlt:
-    def test_leaves_a_finding_readable(self) -> None:
+    def test_alt_leaves_a_finding_readable(self) -> None:
         assert alt("Run 3 is right on 26 of 30; p = 0.5.") == "Run 3 is right on 26 of 30; p = 0.5."
 
     @fuzzed
     @given(TEXT)
     @example("^1")
-    def test_is_the_text_of_one_image(self, markdown, text: str) -> None:
+    def test_alt_is_the_text_of_one_image(self, markdown, text: str) -> None:
         page = markdown(f"![{alt(text)}](figure.png)")
         assert page.tags == {"p": 1, "img": 1}
         assert (page.all("img")[0]["alt"] or "").split() == printable(text).split()
 
 
 class TestFence:
-    def test_is_longer_than_any_run_of_back_ticks_inside(self) -> None:
+    def test_fence_is_longer_than_any_run_of_back_ticks_inside(self) -> None:
         assert fence("a ```` b") == "`````sh\na ```` b\n`````"
 
-    def test_keeps_lines_and_drops_escapes(self) -> None:
+    def test_fence_keeps_lines_and_drops_escapes(self) -> None:
         assert fence("a\n\x1b[2Jb") == "```sh\na\n�[2Jb\n```"
 
     @fuzzed
     @given(TEXT)
-    def test_holds_any_text(self, markdown, text: str) -> None:
+    def test_fence_holds_any_text(self, markdown, text: str) -> None:
         assert markdown(str(fence(text))).tags == {"pre": 1, "code": 1}
 
 
 class TestHtmlCode:
-    def test_escapes_and_says_in_its_title_what_is_cut(self) -> None:
+    def test_html_code_escapes_and_says_in_its_title_what_is_cut(self) -> None:
         assert html_code('<"b">', 4) == '<code title="&lt;&#34;b&#34;&gt;">&lt;&#34;b…</code>'
 
-    def test_has_no_title_where_nothing_is_cut(self) -> None:
+    def test_html_code_has_no_title_where_nothing_is_cut(self) -> None:
         assert html_code("a & b") == "<code>a &amp; b</code>"
 
 
 class TestHtmlProse:
-    def test_escapes_a_sentence_whole(self) -> None:
+    def test_html_prose_escapes_a_sentence_whole(self) -> None:
         assert html_prose("<b>\x1b</b>") == "&lt;b&gt;�&lt;/b&gt;"
 
 
 class TestHtmlBlock:
-    def test_keeps_its_lines(self) -> None:
+    def test_html_block_keeps_its_lines(self) -> None:
         assert html_block("a <b>\nc") == "<pre><code>a &lt;b&gt;\nc</code></pre>"

@@ -5,11 +5,11 @@ from tracker.render.tables import facts
 
 
 class TestFacts:
-    def test_of_another_metric_are_in_its_unit(self) -> None:
+    def test_facts_of_another_metric_are_in_its_unit(self) -> None:
         lower = Conclusion("option_effect", "inconclusive", ("a",), estimate=-0.0312)
         assert facts(lower, 0.05, in_points=False) == ("difference −0.0312",)
 
-    def test_are_the_numbers_of_a_difference_with_their_method(self) -> None:
+    def test_facts_are_the_numbers_of_a_difference_with_their_method(self) -> None:
         conclusion = Conclusion(
             "run_difference", "inconclusive", ("a", "b"), estimate=2 / 30, interval=(-0.0512, 0.2218),
             p_value=0.5, p_adjusted=1.0, n=30, method="exact McNemar",

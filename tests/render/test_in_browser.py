@@ -48,7 +48,9 @@ def opened(
 
 
 class TestInBrowser:
-    def test_opens_without_a_complaint_and_shows_every_image(self, browser, report, pictures, tmp_path) -> None:
+    def test_in_browser_opens_without_a_complaint_and_shows_every_image(
+        self, browser, report, pictures, tmp_path
+    ) -> None:
         page, complaints = opened(browser, render_html(report, pictures), tmp_path)
         assert page.evaluate("[...document.images].map(i => i.complete && i.naturalWidth)") == [1200] * 6
         assert complaints == []

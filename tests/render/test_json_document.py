@@ -27,7 +27,7 @@ def document(report) -> dict[str, object]:
 
 
 class TestRenderJson:
-    def test_has_the_schemas_keys(self, report) -> None:
+    def test_render_json_has_the_schemas_keys(self, report) -> None:
         found = document(report)
         assert list(found) == ["schema", "experiment", "metric", "runs", "conclusions", "next", "excluded"]
         assert (found["schema"], found["experiment"], found["metric"]) == ("tracker.report/1", "genres", "val_accuracy")
@@ -64,7 +64,7 @@ class TestRenderJson:
             "val_loss": None, "correct": None, "clips_changed": None,
         }  # fmt: skip
 
-    def test_names_that_python_keeps_for_itself_are_written_as_they_are_meant(self, report) -> None:
+    def test_render_json_names_that_python_keeps_for_itself_are_written_as_they_are_meant(self, report) -> None:
         details = Made(flag=np.bool_(1))
         made = replace(report, conclusions=(replace(report.conclusions[0], details=details),))
         assert document(made)["conclusions"][0]["details"] == {

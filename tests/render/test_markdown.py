@@ -17,7 +17,7 @@ ELEMENTS = {
 
 
 class TestPictureFiles:
-    def test_are_named_by_what_they_show_and_their_content(self, pictures) -> None:
+    def test_picture_files_are_named_by_what_they_show_and_their_content(self, pictures) -> None:
         names = list(picture_files(pictures))
         assert all(re.fullmatch(r"[a-z-]+-[0-9a-f]{16}\.png", name) for name in names)
         assert picture_files(pictures)[names[0]] == pictures[0].png
@@ -25,7 +25,7 @@ class TestPictureFiles:
     def test_one_content_is_one_file(self, pictures) -> None:
         assert len(picture_files([pictures[0], replace(pictures[0], runs=())])) == 1
 
-    def test_are_what_the_report_links_to(self, report, pictures, markdown) -> None:
+    def test_picture_files_are_what_the_report_links_to(self, report, pictures, markdown) -> None:
         page = markdown(render_markdown(report, pictures, "figures"))
         assert {image["src"] for image in page.all("img")} == {f"figures/{name}" for name in picture_files(pictures)}
 
@@ -97,7 +97,9 @@ class TestRenderMarkdown:
         ("prefix", "link"),
         [("figures/", "figures/"), ("my figures", "my%20figures/"), ("../a)b", "../a%29b/"), ("", "")],
     )
-    def test_links_are_relative_to_where_the_report_will_stand(self, report, pictures, prefix: str, link: str) -> None:
+    def test_render_markdown_links_are_relative_to_where_the_report_will_stand(
+        self, report, pictures, prefix: str, link: str
+    ) -> None:
         assert f"]({link}accuracies-" in render_markdown(report, pictures, prefix)
 
     def test_nothing_of_a_strangers_text_acts(self, hostile, pictures, markdown) -> None:
@@ -133,5 +135,5 @@ class TestRenderMarkdown:
 
 
 class TestTidy:
-    def test_leaves_one_empty_line_and_no_spaces_at_ends(self) -> None:
+    def test_tidy_leaves_one_empty_line_and_no_spaces_at_ends(self) -> None:
         assert tidy("\n\na  \n\n\n\nb\n\n") == "a\n\nb\n"

@@ -9,15 +9,15 @@ LEFT_OUT = "*Left out to stay within {} bytes: {}. `tracker report` has them.*\n
 
 
 class TestRenderSummary:
-    def test_is_whole_without_a_limit(self, report) -> None:
+    def test_render_summary_is_whole_without_a_limit(self, report) -> None:
         text = render_summary(report)
         assert "4. **Exact.** Stopping with patience 10 instead of 20 would have saved ten epochs." in text
         assert "Left out to stay" not in text
 
-    def test_has_neither_pictures_nor_folds(self, report, markdown) -> None:
+    def test_render_summary_has_neither_pictures_nor_folds(self, report, markdown) -> None:
         assert not {"img", "details"} & set(markdown(render_summary(report)).tags)
 
-    def test_drops_sections_from_the_end_and_says_which(self, report) -> None:
+    def test_render_summary_drops_sections_from_the_end_and_says_which(self, report) -> None:
         whole = len(render_summary(report).encode())
         text = render_summary(report, whole - 1)
         assert text.endswith(LEFT_OUT.format(whole - 1, "Challenges"))
@@ -25,7 +25,7 @@ class TestRenderSummary:
         assert "## Challenges" not in text
 
     @pytest.mark.parametrize("limit", [250, 400, 700, 1_000, 2_000, 3_000])
-    def test_never_has_more_bytes_than_it_may(self, report, limit: int) -> None:
+    def test_render_summary_never_has_more_bytes_than_it_may(self, report, limit: int) -> None:
         assert len(render_summary(report, limit).encode()) <= limit
 
     def test_what_came_out_is_kept_longest(self, report) -> None:

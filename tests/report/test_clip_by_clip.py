@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TestSharedClips:
-    def test_are_all_where_both_were_judged_on_the_same(self, made: MakeRun) -> None:
+    def test_shared_clips_are_all_where_both_were_judged_on_the_same(self, made: MakeRun) -> None:
         found = shared_clips(made(1, "110"), made(2, "011"))
         assert [(clip.clip, clip.label, clip.right) for clip in found] == [
             ("clip0000.wav", "blues", (True, False)),
@@ -28,27 +28,27 @@ class TestSharedClips:
         assert [said.probability for said in first.said] == pytest.approx([0.9, 0.2])
         assert first.gap == pytest.approx(0.7)
 
-    def test_are_those_in_common_where_the_clips_differ(self, made: MakeRun) -> None:
+    def test_shared_clips_are_those_in_common_where_the_clips_differ(self, made: MakeRun) -> None:
         found = shared_clips(made(1, "1111"), made(2, "1111", first=2))
         assert [clip.clip for clip in found] == ["clip0002.wav", "clip0003.wav"]
 
-    def test_are_none_that_the_two_label_otherwise(self, made: MakeRun) -> None:
+    def test_shared_clips_are_none_that_the_two_label_otherwise(self, made: MakeRun) -> None:
         assert shared_clips(made(1, "1111"), made(2, "1111", first=1)) == ()
 
-    def test_are_none_without_predictions(self, made: MakeRun) -> None:
+    def test_shared_clips_are_none_without_predictions(self, made: MakeRun) -> None:
         assert shared_clips(made(1, "11"), made(2)) == ()
 
-    def test_are_none_on_other_data(self, made: MakeRun) -> None:
+    def test_shared_clips_are_none_on_other_data(self, made: MakeRun) -> None:
         one, other = made(1, "1111"), made(2, "1111", first=2, tags={"tracker.dataset": "other"})
         assert on_other_data(one, other)
         assert shared_clips(one, other) == ()
 
-    def test_of_one_set_are_the_same_whatever_the_tags_say(self, made: MakeRun) -> None:
+    def test_shared_clips_of_one_set_are_the_same_whatever_the_tags_say(self, made: MakeRun) -> None:
         one, other = made(1, "1111"), made(2, "1111", tags={"tracker.dataset": "other"})
         assert not on_other_data(one, other)
         assert len(shared_clips(one, other)) == 4
 
-    def test_are_no_matter_of_the_order_they_were_logged_in(self, made: MakeRun) -> None:
+    def test_shared_clips_are_no_matter_of_the_order_they_were_logged_in(self, made: MakeRun) -> None:
         run = made(1, "101")
         was = run.validation
         turned = Predictions(was.clips[::-1], was.labels[::-1], was.classes[::-1], was.probabilities[::-1, ::-1])
@@ -69,7 +69,7 @@ class TestSharedClips:
 
 
 class TestOnlyOneRight:
-    def test_has_those_of_the_first_run_first_and_of_each_the_clearest(self, made: MakeRun) -> None:
+    def test_only_one_right_has_those_of_the_first_run_first_and_of_each_the_clearest(self, made: MakeRun) -> None:
         found = only_one_right(shared_clips(made(1, "110110"), made(2, "011001")))
         assert [(clip.clip, clip.right[0]) for clip in found] == [
             ("clip0000.wav", True),
@@ -80,7 +80,7 @@ class TestOnlyOneRight:
         ]
         assert found[0].gap > found[1].gap > found[2].gap
 
-    def test_is_empty_where_both_have_the_same_right(self, made: MakeRun) -> None:
+    def test_only_one_right_is_empty_where_both_have_the_same_right(self, made: MakeRun) -> None:
         assert only_one_right(shared_clips(made(1, "1100"), made(2, "1100"))) == ()
 
 

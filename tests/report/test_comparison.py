@@ -40,7 +40,7 @@ def four(made: MakeRun) -> list[Run]:
 
 class TestItsConclusion:
     @pytest.mark.parametrize("how", [{}, {"alpha": 0.2, "margin": 0.3}, {"metric": "val_loss"}])
-    def test_is_the_reports_for_every_pair_that_the_report_prints(
+    def test_its_conclusion_is_the_reports_for_every_pair_that_the_report_prints(
         self, four: list[Run], how: dict[str, object]
     ) -> None:
         printed = [c for c in build_report("tracker", four, **how).conclusions if c.kind == "run_difference"]
@@ -49,14 +49,14 @@ class TestItsConclusion:
             for ids in (conclusion.runs, conclusion.runs[::-1]):
                 assert build_comparison("tracker", four, ids, **how).conclusion == conclusion
 
-    def test_is_the_reports_where_pairs_are_too_many_to_test_all(self, made: MakeRun) -> None:
+    def test_its_conclusion_is_the_reports_where_pairs_are_too_many_to_test_all(self, made: MakeRun) -> None:
         runs = [drawn(made, i, i / 75, 200, kernel_size=str(i % 9), seed=str(i // 9)) for i in range(1, 73)]
         printed = [c for c in build_report("tracker", runs).conclusions if c.kind == "run_difference"]
         assert {"supported", "inconclusive"} <= {c.verdict for c in printed}
         for conclusion in printed[::7]:
             assert build_comparison("tracker", runs, conclusion.runs).conclusion == conclusion
 
-    def test_is_the_reports_where_clips_differ(self, made: MakeRun) -> None:
+    def test_its_conclusion_is_the_reports_where_clips_differ(self, made: MakeRun) -> None:
         runs = [drawn(made, i, 0.8, kernel_size=str(i)) for i in (1, 2, 3)]
         runs += [drawn(made, 9, 1.0, prefix="other", tags={"tracker.split": "other"}, kernel_size="9")]
         (across,) = [c for c in build_report("tracker", runs).conclusions if c.verdict == "not_comparable"]
@@ -64,19 +64,19 @@ class TestItsConclusion:
         assert found.conclusion == across
         assert across.commands
 
-    def test_of_a_pair_that_is_not_printed_counts_every_pair(self, four: list[Run]) -> None:
+    def test_its_conclusion_of_a_pair_that_is_not_printed_counts_every_pair(self, four: list[Run]) -> None:
         found = compared(four, 2, 3).conclusion
         assert found.details.family == 6
         assert found.p_adjusted > found.p_value
         assert "among the 6 pairs of runs" in found.sentence
 
-    def test_names_the_better_run_first_and_runs_by_the_reports_numbers(self, four: list[Run]) -> None:
+    def test_its_conclusion_names_the_better_run_first_and_runs_by_the_reports_numbers(self, four: list[Run]) -> None:
         found = compared(four, 3, 1)
         assert [run.called for run in found.runs] == ["run 2", "run 4"]
         assert found.conclusion.runs == (four[1].run_id, four[3].run_id)
         assert found.conclusion.sentence.startswith("Run 2 is right on")
 
-    def test_has_the_command_that_would_settle_it(self, made: MakeRun) -> None:
+    def test_its_conclusion_has_the_command_that_would_settle_it(self, made: MakeRun) -> None:
         clips = {"tracker.training_clips": "400", "tracker.validation_clips": "40"}
         one = made(1, "1" * 36 + "0" * 4, kernel_size="3", tags=clips)
         other = made(2, "1" * 26 + "0" * 12 + "1" * 2, kernel_size="5", tags=clips)
@@ -84,7 +84,7 @@ class TestItsConclusion:
         assert found.verdict == "inconclusive"
         assert ["--validation-fraction" in command for command in found.commands] == [True, True]
 
-    def test_is_not_open_to_the_order_of_the_runs(self, four: list[Run]) -> None:
+    def test_its_conclusion_is_not_open_to_the_order_of_the_runs(self, four: list[Run]) -> None:
         assert compared(four[::-1], 1, 2).conclusion == compared(four, 1, 2).conclusion
 
 
@@ -102,7 +102,7 @@ class TestWhatItSays:
         )
         assert compared(runs).options == ()
 
-    def test_counts_agree_with_the_conclusion(self, four: list[Run]) -> None:
+    def test_what_it_says_counts_agree_with_the_conclusion(self, four: list[Run]) -> None:
         found = compared(four, 0, 1)
         details = found.conclusion.details
         alone = [sum(clip.right[place] for clip in found.clips) for place in (0, 1)]
@@ -157,7 +157,7 @@ class TestARunThatIsLeftOut:
         ("status", "reason"),
         [("FAILED", "failed"), ("KILLED", "was killed"), ("RUNNING", "is still running or was interrupted")],
     )
-    def test_is_shown_with_what_it_logged_and_nothing_is_concluded(
+    def test_a_run_that_is_left_out_is_shown_with_what_it_logged_and_nothing_is_concluded(
         self, four: list[Run], made: MakeRun, status: str, reason: str
     ) -> None:
         runs = [*four, drawn(made, 5, 0.5, kernel_size="9", status=status)]
@@ -179,18 +179,18 @@ class TestARunThatIsLeftOut:
             "is shown."
         )
 
-    def test_changes_no_conclusion_on_others(self, four: list[Run], made: MakeRun) -> None:
+    def test_a_run_that_is_left_out_changes_no_conclusion_on_others(self, four: list[Run], made: MakeRun) -> None:
         runs = [*four, drawn(made, 5, 0.5, kernel_size="9", status="FAILED")]
         assert compared(runs, 0, 1).conclusion == compared(four, 0, 1).conclusion
 
-    def test_may_be_one_that_was_logged_twice(self, four: list[Run]) -> None:
+    def test_a_run_that_is_left_out_may_be_one_that_was_logged_twice(self, four: list[Run]) -> None:
         twin = replace(four[0], run_id="f" * 32, started=99)
         found = compared([*four, twin], 4, 0)
         assert found.conclusion is None
         assert found.remarks[0].startswith(f"Run ffffffff is the same run as {four[0].run_id}, logged twice: ")
         assert found.clips == ()
 
-    def test_may_be_both(self, made: MakeRun) -> None:
+    def test_a_run_that_is_left_out_may_be_both(self, made: MakeRun) -> None:
         found = compared([made(1, "10", status="FAILED"), made(2, status="KILLED", kernel_size="3")])
         assert [run.left_out for run in found.runs] == ["failed", "was killed"]
         assert len(found.remarks) == 3
