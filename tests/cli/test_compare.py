@@ -31,7 +31,7 @@ class TestTheTable:
         lines = [" ".join(line.split()) for line in result.out.splitlines()]
         assert lines[:2] == ["run 1 run 2", "name k3 k5"]
         assert "kernel size 3 5" in lines
-        assert any(line.startswith("Inconclusive. Run 1 is right on 19 of 20 validation clips") for line in lines)
+        assert any(line.startswith("Inconclusive. Run 1 ") for line in lines)
         assert "It is about these two models: what kernel size does, one training each cannot tell from luck." in lines
         assert "2 clips that only run 1 has right, the clearest first; p is what a model gives the label:" in lines
         assert "018.wav high 75.0 % 25.0 % low" in lines

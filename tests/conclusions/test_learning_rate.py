@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import sentence_of
-from tracker.conclusions.learning_rate import LearningRate, OtherPlateau, RateDrop, learning_rates
+from tracker.conclusions.learning_rate import KIND, LearningRate, OtherPlateau, RateDrop, learning_rates
+from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
@@ -129,3 +130,23 @@ class TestTables:
     def test_table_has_a_row_for_each_drop(self) -> None:
         (table,) = LearningRate(drops=(RateDrop(51, 1e-4, 3e-5, 0.4043, None),)).tables(in_points=True)
         assert table.rows == (("51", "0.0001", "0.00003", "0.4043", "–"),)
+
+
+class TestChallenges:
+    def test_challenges_name_runs_whose_known_drops_did_not_help(self, made: MakeRun, studied: MakeStudy) -> None:
+        rates = {"learning_rate": [0.1, 0.1, 0.01, 0.01]}
+        runs = (
+            made(1, params={"k": "1"}, **rates),
+            made(2, params={"k": "2"}, val_loss=[0.9, 0.8, math.nan, math.nan], **rates),
+            made(3, params={"k": "3"}, val_loss=[0.9, 0.8, 0.9, 0.9], **rates),
+        )
+        study = studied(*runs)
+        assert list(KIND.challenges(learning_rates(study), wording_of(study))) == [
+            "Lowering the learning rate came to nothing in run 3: validation loss did not fall below what it had been."
+        ]
+
+    def test_challenges_name_runs_whose_plateau_never_fired(self, made: MakeRun, studied: MakeStudy) -> None:
+        study = studied(made(1, params=HALVED, learning_rate=[0.1] * 3), made(2, learning_rate=[0.1] * 3, seed="1"))
+        assert list(KIND.challenges(learning_rates(study), wording_of(study))) == [
+            "The plateau never fired in run 1: it could not have changed anything."
+        ]

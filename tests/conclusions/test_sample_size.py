@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import sentence_of
-from tracker.conclusions.sample_size import sample_sizes
+from tracker.conclusions.sample_size import KIND, sample_sizes
+from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
@@ -57,3 +58,15 @@ class TestSentence:
             "about 240 to 2,200 clips. Nothing can significantly beat 26 of 30: even all 30 right gives p = 0.125 at "
             "best."
         )
+
+
+class TestLimits:
+    def test_limits_say_what_the_clips_can_show(self, writeup: list[Run], studied: MakeStudy) -> None:
+        study = studied(*writeup)
+        (limit,) = KIND.limits(study, sample_sizes(study), wording_of(study))
+        assert limit.startswith("30 validation clips cannot reliably show a difference between two models below ")
+
+    def test_limits_say_that_clips_differ(self, made: MakeRun, studied: MakeStudy) -> None:
+        study = studied(made(1, "1100"), made(2, "1110", prefix="other"))
+        *_, last = KIND.limits(study, sample_sizes(study), wording_of(study))
+        assert last == "Runs judged on different validation clips are not compared with each other."

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.builders import sentence_of, sentences_of
-from tracker.conclusions.stability import Diverged, OneSeed, Spread, stability
+from tracker.conclusions.stability import KIND, Diverged, OneSeed, Spread, stability
 from tracker.statistics.matched_pairs import crossed
+from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
@@ -98,3 +99,16 @@ class TestSentence:
 
     def test_sentence_says_when_a_run_lost_its_loss(self, gone_on: Run, studied: MakeStudy) -> None:
         assert sentence_of(studied(gone_on), "stability") == "Run 1 diverged: its loss is no finite number at epoch 5."
+
+
+class TestLimits:
+    def test_limits_say_that_every_configuration_was_trained_once(self, made: MakeRun, studied: MakeStudy) -> None:
+        study = studied(made(1, "10", {"k": "3"}), made(2, "10", {"k": "7"}))
+        assert list(KIND.limits(study, (), wording_of(study))) == [
+            "Every configuration was trained once: what an option does cannot be told from the luck of one training."
+        ]
+
+    def test_limits_count_configurations_with_too_few_seeds(self, made: MakeRun, studied: MakeStudy) -> None:
+        study = studied(made(9, "10", {"k": "7"}), *(made(i, "10", {"k": "3"}, seed=str(i)) for i in range(3)))
+        (limit,) = KIND.limits(study, (), wording_of(study))
+        assert limit.startswith("One of the two configurations was trained fewer than three times: too few to tell")

@@ -139,7 +139,7 @@ class TestRenderComparison:
         assert text.startswith("# Run 1 against run 2\n")
         assert "| Kernel size | 3 | 7 |" in text
         assert "| Right | 8 of 10 | 6 of 10 |" in text
-        assert "**Inconclusive.** Run 1 is right on 8 of 10 validation clips, run 2 on 6" in text
+        assert f"**Inconclusive.** {pair.conclusion.sentence}" in text
         assert "3 that only run 1 has right, the clearest first:" in text
         assert "| <code>000.wav</code> | blues | 90.0 % | 10.0 % | jazz |" in text
         assert "1 that only run 2 has right:" in text
