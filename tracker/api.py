@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.journal.reader import journals
 from tracker.next_steps.command_line import HERE, Where
-from tracker.recording.locations import DEFAULT_EXPERIMENT, LogTarget, find_store, here, journals_folder
+from tracker.recording.locations import STORE_VARIABLE, LogTarget, find_store, here, journals_folder
 from tracker.recording.read_runs import ExperimentRuns
 from tracker.recording.read_runs import load_runs as read_experiment_runs
 from tracker.recording.report_files import FIGURES, render_report, write_file
 from tracker.recording.reporter import LoggingReporter
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Report as ReportContent
+from tracker.runs import DEFAULT_EXPERIMENT
 from tracker.runs.find import find_run
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import BY_EPOCH_RUNS
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from tracker.recording.uploader import JournalProblem, UploadResult
     from tracker.runs import OptionValue, Run, RunPlan
     from tracker.store import Store
-
-URI_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def train(
@@ -400,7 +399,7 @@ def repair(tracking_uri: str | None = None, *, reporter: Reporter | None = None)
 
 
 def _store(tracking_uri: str | None) -> Store:
-    return find_store(tracking_uri or os.environ.get(URI_VARIABLE))
+    return find_store(tracking_uri or os.environ.get(STORE_VARIABLE))
 
 
 def _logged_run(store: Store, run_id: str, experiment: str | None = None) -> Run:

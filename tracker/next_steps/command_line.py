@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Role, Spectrogram, reserved_for
+from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, Role, Spectrogram, option_named, reserved_for
 from tracker.study.options import OFF, as_number, terms_of
 from tracker.study.run_results import in_format
 
@@ -24,8 +24,7 @@ Argv = tuple[str, ...]
 DEMO = "demo"
 """The tag ``tracker.data`` of a run on the built-in demo set."""
 
-_DEFAULT_EXPERIMENT = next(entry.default for entry in RUN_OPTIONS if entry.name == "experiment")
-_DATA_VARIABLE = next(entry.environment for entry in RUN_OPTIONS if entry.name == "data")
+_DATA_VARIABLE = option_named("data").environment
 _SPECTROGRAM = Spectrogram().params()
 
 _MODEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -101,7 +100,7 @@ class CommandWriter:
                 *_common(levels, Role.SPLIT),
                 *(_pair("--seed", str(seed)) if seed else ()),
                 *(_pair("--seeds", str(seeds)) if seeds > 1 else ()),
-                *(_pair("--experiment", self.experiment) if self.experiment != _DEFAULT_EXPERIMENT else ()),
+                *(_pair("--experiment", self.experiment) if self.experiment != DEFAULT_EXPERIMENT else ()),
                 *(_pair("--tracking-uri", self.where.tracking_uri) if self.where.tracking_uri else ()),
             )
         except ValueError:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from tracker.errors import StoreError
 from tracker.journal.reader import journals
 from tracker.next_steps.command_line import DEMO, Where
+from tracker.runs import option_named
 from tracker.store import store_at, store_beside
 
 if TYPE_CHECKING:
@@ -24,13 +25,11 @@ if TYPE_CHECKING:
     from tracker.journal.reader import Journal
     from tracker.store import Store
 
-DEFAULT_EXPERIMENT = "tracker"
-
 SHORT_ID = 8
 """Digits of a run's id in messages and suggested commands."""
 
-_STORE_VARIABLE = "MLFLOW_TRACKING_URI"
-_DATA_VARIABLE = "TRACKER_DATA"
+STORE_VARIABLE = option_named("tracking_uri").environment
+_DATA_VARIABLE = option_named("data").environment
 _CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 
 HOST_TAG = "tracker.elsewhere"
@@ -153,7 +152,7 @@ def where_from(store: Store, folder: Path, environment: Mapping[str, str]) -> Wh
 
 
 def _is_known(store: Store, folder: Path, environment: Mapping[str, str]) -> bool:
-    named = environment.get(_STORE_VARIABLE)
+    named = environment.get(STORE_VARIABLE)
     if named:
         return bool(_CREDENTIALS.search(store.uri)) and store_at(named, folder).uri == store.uri
     return _plain_uri(store_at(None, folder)) == _plain_uri(store)

@@ -24,6 +24,7 @@ from tracker.runs.options import (
     value_text,
 )
 from tracker.runs.planned import (
+    DEFAULT_EXPERIMENT,
     FLOOR_DB,
     LOGGED_OPTIONS,
     RUN_OPTIONS,
@@ -34,12 +35,14 @@ from tracker.runs.planned import (
     RunPlan,
     Spectrogram,
     SplitPlan,
+    option_named,
     plan_of,
     plan_with,
     reserved_for,
 )
 
 __all__ = [
+    "DEFAULT_EXPERIMENT",
     "FLOOR_DB",
     "LOGGED_OPTIONS",
     "NOTE_END",
@@ -66,6 +69,7 @@ __all__ = [
     "SplitPlan",
     "Value",
     "number_text",
+    "option_named",
     "plan_of",
     "plan_with",
     "reserved_for",

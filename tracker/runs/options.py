@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 OptionValue = int | float | str | bool
 """What an option of a network may be set to."""
@@ -93,6 +93,14 @@ class Compound:
         """Return the value of as many texts as it has fields."""
         triples = zip(cls.part_names, cls.part_types, parts, strict=True)
         return cls(*(_number(name, kind, part) for name, kind, part in triples))
+
+    @classmethod
+    def from_numbers(cls, numbers: Sequence[object]) -> Self:
+        """Return the value of as many numbers as it has fields; raise ValueError if they are not."""
+        right = len(numbers) == len(cls.part_types) and all(map(_is_a, numbers, cls.part_types))
+        if not right:
+            raise ValueError(f"{cls.__name__} must be made of {' and '.join(cls.part_names)}, got {tuple(numbers)!r}")
+        return cls(*numbers)
 
     @property
     def parts(self) -> tuple[str, ...]:

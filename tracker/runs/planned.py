@@ -273,6 +273,8 @@ class RunPlan:
         return "-".join([*_named(self.configuration), *own, *_named(self.split), *_named(self)])
 
 
+DEFAULT_EXPERIMENT = "tracker"
+
 _COMMAND_OPTIONS = (
     RunOption(
         name="data", flag="--data", type=str, panel=Panel.DATA, role=Role.COMMAND, metavar="PATH",
@@ -307,8 +309,8 @@ _COMMAND_OPTIONS = (
         "kept",
     ),
     RunOption(
-        name="experiment", flag="--experiment", type=str, default="tracker", panel=Panel.LOGGING, role=Role.COMMAND,
-        metavar="NAME", help="The MLflow experiment that the run belongs to",
+        name="experiment", flag="--experiment", type=str, default=DEFAULT_EXPERIMENT, panel=Panel.LOGGING,
+        role=Role.COMMAND, metavar="NAME", help="The MLflow experiment that the run belongs to",
     ),
     RunOption(
         name="tracking_uri", flag="--tracking-uri", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="URI",
@@ -323,7 +325,10 @@ RUN_OPTIONS = (*options_of(Configuration), *options_of(SplitPlan), *options_of(R
 LOGGED_OPTIONS = {entry.name: entry for entry in RUN_OPTIONS if entry.params}
 """Those that are params of a run, by name."""
 
-_HELP = "help"
+
+def option_named(name: str) -> RunOption:
+    """Return the entry of an option by its name in Python."""
+    return next(entry for entry in RUN_OPTIONS if entry.name == name)
 
 
 def reserved_for(name: str) -> str | None:
@@ -331,7 +336,7 @@ def reserved_for(name: str) -> str | None:
     for entry in RUN_OPTIONS:
         if name in entry.spellings:
             return f"the option {entry.flag}"
-    if name == _HELP:
+    if name == "help":
         return "the option --help"
     return f"the param {name}" if name in Spectrogram().params() else None
 
@@ -410,7 +415,7 @@ def _named(plan: object) -> list[str]:
 
 def _typed(entry: RunOption, value: object) -> object:
     if issubclass(entry.type, Compound) and isinstance(value, tuple | list):
-        return entry.type(*value)
+        return entry.type.from_numbers(value)
     return value
 
 

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracker.cli.options import DEFAULT_EXPERIMENT as EXPERIMENT_OF_COMMANDS
+from tracker.runs import (
+    DEFAULT_EXPERIMENT,
+    LOGGED_OPTIONS,
+    RUN_OPTIONS,
+    Fold,
+    Plateau,
+    Range,
+    Value,
+    number_text,
+    option_named,
+    plan_with,
+    reserved_for,
+)
+
+fixed = settings(derandomize=True, deadline=None, max_examples=60)
+
+
+class TestTheTable:
+    def test_names_and_flags_are_unique(self) -> None:
+        assert len({entry.name for entry in RUN_OPTIONS}) == len(RUN_OPTIONS)
+        assert len({entry.flag for entry in RUN_OPTIONS}) == len(RUN_OPTIONS)
+
+    def test_every_option_has_help_and_every_logged_one_has_words(self) -> None:
+        assert all(entry.help and not entry.help.endswith(".") for entry in RUN_OPTIONS)
+        assert all(entry.words for entry in LOGGED_OPTIONS.values())
+
+    def test_every_default_is_accepted(self) -> None:
+        for entry in RUN_OPTIONS:
+            entry.check(entry.default)
+
+    def test_commands_that_only_read_have_the_same_default_experiment(self) -> None:
+        assert EXPERIMENT_OF_COMMANDS == DEFAULT_EXPERIMENT
+
+
+class TestRange:
+    @pytest.mark.parametrize(
+        ("bounds", "words"),
+        [(Range(least=1), "at least 1"), (Range(above=0, below=1), "above 0 and below 1"), (Range(), "")],
+    )
+    def test_is_written_in_words(self, bounds: Range, words: str) -> None:
+        assert str(bounds) == words
+
+    @pytest.mark.parametrize("number", [0, 1, float("nan"), float("inf")])
+    def test_excludes_its_open_ends_and_what_is_not_finite(self, number: float) -> None:
+        assert number not in Range(above=0, below=1)
+
+
+class TestParse:
+    @pytest.mark.parametrize(
+        ("name", "text", "value"),
+        [
+            ("kernel_size", "7", 7),
+            ("learning_rate", "1e-4", 0.0001),
+            ("keep", "last", "last"),
+            ("plateau", "0.3,10", Plateau(0.3, 10)),
+            ("fold", "1/5", Fold(1, 5)),
+        ],
+    )
+    def test_reads_what_the_command_line_takes(self, name: str, text: str, value: Value) -> None:
+        assert option_named(name).parse(text) == value
+
+    @pytest.mark.parametrize(
+        ("name", "text", "error"),
+        [
+            ("kernel_size", "2.5", "the kernel size must be a whole number, got '2.5'"),
+            ("kernel_size", "0", "the kernel size must be at least 1, got 0"),
+            ("learning_rate", "nan", "the learning rate must be a finite number above 0, got nan"),
+            ("early_stopping_patience", "0", "the early-stopping patience must be at least 1, got 0"),
+            ("keep", "worst", "the kept epoch must be best or last, got 'worst'"),
+            ("plateau", "0.3", "'0.3': two numbers with a comma between them are needed, as in 0.3,10"),
+            ("plateau", "0.3,1.5", "'0.3,1.5': the patience must be a whole number, got '1.5'"),
+            ("fold", "6/5", "'6/5': a fold must be one of 1 to 5, got 6"),
+        ],
+    )
+    def test_says_what_is_wrong(self, name: str, text: str, error: str) -> None:
+        with pytest.raises(ValueError) as caught:
+            option_named(name).parse(text)
+        assert str(caught.value) == error
+
+
+class TestLevels:
+    @pytest.mark.parametrize(
+        ("name", "level", "value"),
+        [("plateau", "0.3x10", Plateau(0.3, 10)), ("fold", "2/5", Fold(2, 5)), ("epochs", "80", 80)],
+    )
+    def test_are_read_back_as_values(self, name: str, level: str, value: Value) -> None:
+        assert option_named(name).from_level(level) == value
+
+    @pytest.mark.parametrize(("name", "level"), [("plateau", "0.3"), ("plateau", "?x10"), ("epochs", "2.5")])
+    def test_are_refused_if_the_option_does_not_take_them(self, name: str, level: str) -> None:
+        with pytest.raises(ValueError, match=r"must|cannot be read"):
+            option_named(name).from_level(level)
+
+
+class TestPlanWith:
+    def test_takes_compound_values_as_tuples(self) -> None:
+        plan = plan_with({"plateau": (0.3, 10), "fold": (1, 5), "seed": 3, "data": "genres"})
+        assert plan.configuration.plateau == Plateau(0.3, 10)
+        assert (plan.split.fold, plan.seed) == (Fold(1, 5), 3)
+
+    @pytest.mark.parametrize(
+        ("values", "error"),
+        [
+            ({"kernel_size": 2.5}, "the kernel size must be a whole number, got 2.5"),
+            ({"kernel_size": True}, "the kernel size must be a whole number, got True"),
+            ({"learning_rate": "fast"}, "the learning rate must be a number, got 'fast'"),
+            ({"plateau": (0.3,)}, r"Plateau must be made of factor and patience, got \(0.3,\)"),
+            ({"plateau": ("a", 1)}, r"Plateau must be made of factor and patience, got \('a', 1\)"),
+            ({"plateau": 0.3}, "the plateau must be a Plateau, got 0.3"),
+            ({"seed": -1}, "the seed must be at least 0, got -1"),
+        ],
+    )
+    def test_refuses_values_of_another_type_or_range(self, values: dict[str, object], error: str) -> None:
+        with pytest.raises(ValueError, match=f"^{error}$"):
+            plan_with(values)
+
+
+class TestReservedFor:
+    @pytest.mark.parametrize("name", ["lr", "learning_rate", "plateau_patience", "keep_going", "seeds", "help", "sr"])
+    def test_names_what_a_networks_option_would_hide(self, name: str) -> None:
+        assert reserved_for(name)
+
+    @pytest.mark.parametrize("name", ["dropout", "width", "weight_decay"])
+    def test_leaves_other_names_free(self, name: str) -> None:
+        assert reserved_for(name) is None
+
+
+class TestNumberText:
+    @pytest.mark.parametrize(
+        ("number", "text"), [(1e-4, "0.0001"), (3.0, "3"), (10**6, "1000000"), (0.1 + 0.2, "0.30000000000000004")]
+    )
+    def test_has_no_exponent_and_no_trailing_zero(self, number: float, text: str) -> None:
+        assert number_text(number) == text
+
+    @fixed
+    @given(st.floats(allow_nan=False, allow_infinity=False))
+    def test_reads_back_to_the_same_number(self, number: float) -> None:
+        assert float(number_text(number)) == number
