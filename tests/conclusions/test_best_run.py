@@ -26,11 +26,11 @@ class TestBestRuns:
         assert (found.id, found.details.correct, found.n) == (f"best_run:{2:032x}", 3, 4)
         assert found.details.runner_up == f"{1:032x}"
 
-    def test_are_supported_where_the_best_beats_every_other(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_best_runs_are_supported_where_the_best_beats_every_other(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = best(studied(made(1, "1" * 20), made(2, "1" * 13 + "0" * 7, seed="1"), made(3, "0" * 20, seed="2")))
         assert (found.verdict, found.p_value) == ("supported", pytest.approx(0.015625))
 
-    def test_are_inconclusive_where_one_other_stays_close(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_best_runs_are_inconclusive_where_one_other_stays_close(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = best(studied(made(1, "1" * 20), made(2, "1" * 19 + "0", seed="1"), made(3, "0" * 20, seed="2")))
         assert (found.verdict, found.details.indistinguishable) == ("inconclusive", (f"{2:032x}",))
 
@@ -45,7 +45,9 @@ class TestBestRuns:
         (by_id,) = best(studied(made(2, "110"), made(1, "110", seed="1")))
         assert (by_id.runs, by_id.details.tie_break) == ((f"{1:032x}",), "id")
 
-    def test_of_the_writeup_cannot_tell_any_run_from_the_best(self, writeup: list[Run], studied: MakeStudy) -> None:
+    def test_best_runs_of_the_writeup_cannot_tell_any_run_from_the_best(
+        self, writeup: list[Run], studied: MakeStudy
+    ) -> None:
         (found,) = best(studied(*writeup))
         assert (found.runs, found.verdict, found.n) == ((f"{3:032x}",), "inconclusive", 30)
         assert len(found.details.indistinguishable) == 3
@@ -74,16 +76,16 @@ class TestBestRuns:
         assert clear.details.probability == 1
         assert even.details.probability == pytest.approx(0.5, abs=0.05)
 
-    def test_of_one_run_are_none(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_best_runs_of_one_run_are_none(self, made: MakeRun, studied: MakeStudy) -> None:
         assert best(studied(made(1, "110"))) == ()
 
-    def test_over_folds_speak_of_configurations(self, on_folds: MakeRuns, studied: MakeStudy) -> None:
+    def test_best_runs_over_folds_speak_of_configurations(self, on_folds: MakeRuns, studied: MakeStudy) -> None:
         (found,) = best(studied(*on_folds({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})))
         assert (found.runs, found.method) == (tuple(f"{70 + fold:032x}" for fold in range(3)), FOLDS)
         assert (found.details.correct, found.n, found.details.folds) == (8, 12, 3)
         assert found.details.indistinguishable == tuple(f"{30 + fold:032x}" for fold in range(3))
 
-    def test_over_splits_speak_of_configurations(self, on_splits: MakeRuns, studied: MakeStudy) -> None:
+    def test_best_runs_over_splits_speak_of_configurations(self, on_splits: MakeRuns, studied: MakeStudy) -> None:
         (found,) = best(studied(*on_splits({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})))
         assert (found.runs, found.method) == (tuple(f"{70 + split:032x}" for split in range(3)), SPLITS)
         assert (found.details.correct, found.n, found.details.folds, found.details.splits) == (8, 12, 3, True)
@@ -94,7 +96,7 @@ class TestBestRuns:
         assert [(one.details.others, one.details.elsewhere) for one in found] == [(1, True), (1, True)]
 
     @pytest.mark.parametrize(("logged", "lacking"), [((), 3), ((2,), 2)])
-    def test_are_unknown_where_the_metric_is_missing(
+    def test_best_runs_are_unknown_where_the_metric_is_missing(
         self, made: MakeRun, studied: MakeStudy, logged: tuple[int, ...], lacking: int
     ) -> None:
         runs = [made(i, seed=str(i), metrics={"val_mae": 0.5} if i in logged else {}) for i in range(3)]

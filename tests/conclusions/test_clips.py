@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TestClipSets:
-    def test_join_runs_whose_predictions_name_the_same_clips(self, made: MakeRun) -> None:
+    def test_clip_sets_join_runs_whose_predictions_name_the_same_clips(self, made: MakeRun) -> None:
         (found,) = clip_sets([made(1, "1101", tags={"tracker.split": ""}), made(2, "0111")])
         assert found.members == (0, 1)
         np.testing.assert_array_equal(found.correct, [[1, 1, 0, 1], [0, 1, 1, 1]])
@@ -21,11 +21,11 @@ class TestClipSets:
         found = clip_sets([made(1, "1101"), made(2, "1101", prefix="other")])
         assert [clips.members for clips in found] == [(0,), (1,)]
 
-    def test_join_a_run_without_predictions_by_its_tags(self, made: MakeRun) -> None:
+    def test_clip_sets_join_a_run_without_predictions_by_its_tags(self, made: MakeRun) -> None:
         (found,) = clip_sets([made(1, "1101"), made(2, tags={"tracker.validation_clips": "4"})])
         assert (found.members, found.with_predictions, found.known) == ((0, 1), (0,), True)
 
-    def test_do_not_join_runs_that_say_nothing_of_their_clips(self, made: MakeRun) -> None:
+    def test_clip_sets_do_not_join_runs_that_say_nothing_of_their_clips(self, made: MakeRun) -> None:
         silent = {"tracker.dataset": "", "tracker.split": "", "tracker.validation_clips": "30"}
         found = clip_sets([made(1, tags=silent), made(2, tags=silent)])
         assert [(clips.members, clips.known, clips.n) for clips in found] == [((0,), False, 30), ((1,), False, 30)]
@@ -46,11 +46,11 @@ class TestClipSets:
         (found,) = clip_sets([run])
         assert found.correct.tolist() == [[False, True]]
 
-    def test_know_groups_where_two_clips_share_one(self, made: MakeRun) -> None:
+    def test_clip_sets_know_groups_where_two_clips_share_one(self, made: MakeRun) -> None:
         (found,) = clip_sets([made(1, "1111", groups=["x", "x", "y", "z"])])
         assert found.n_groups == 3
 
-    def test_know_no_groups_where_every_clip_is_alone(self, made: MakeRun) -> None:
+    def test_clip_sets_know_no_groups_where_every_clip_is_alone(self, made: MakeRun) -> None:
         (found,) = clip_sets([made(1, "111", groups=["x", "y", "z"])])
         assert (found.groups, found.n_groups) == ((), 0)
 

@@ -50,27 +50,31 @@ class TestEarlyStopping:
         assert sorted(answers(found)) == sorted({*PATIENCES, 4})
         assert found.details.own == 4
 
-    def test_finds_the_shortest_patience_that_keeps_the_same_weights(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_finds_the_shortest_patience_that_keeps_the_same_weights(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         (found,) = early_stopping(studied(made(1, val_loss=SERIES)))
         assert (found.details.enough.patience, found.details.enough.stop_epoch) == (2, 8)
 
-    def test_finds_none_where_every_shorter_one_keeps_others(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_finds_none_where_every_shorter_one_keeps_others(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         (found,) = early_stopping(studied(made(1, val_loss=[1.0, 0.9, 0.95, 0.8])))
         assert found.details.enough is None
 
-    def test_keeps_the_last_epoch_where_the_run_does(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_keeps_the_last_epoch_where_the_run_does(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = early_stopping(studied(made(1, params={"keep": "last"}, val_loss=SERIES)))
         assert answers(found)[2] == (8, 8, 3, False)
         assert found.details.enough is None
 
-    def test_passes_over_epochs_whose_loss_is_no_number(self, gone_on: Run, studied: MakeStudy) -> None:
+    def test_early_stopping_passes_over_epochs_whose_loss_is_no_number(self, gone_on: Run, studied: MakeStudy) -> None:
         (found,) = early_stopping(studied(gone_on))
         told = {a.patience: (a.stop_epoch, a.kept_epoch, a.correct, a.clips_changed) for a in found.details.patiences}
         assert (told[1], told[2], told[3]) == ((4, 4, 3, 0), (5, 4, 3, 0), (6, 4, 3, 0))
         assert found.details.enough.patience == 1
 
     @pytest.mark.parametrize(("keep", "kept"), [("best", 3), ("last", 4)])
-    def test_keeps_what_has_a_number_after_a_first_loss_without(
+    def test_early_stopping_keeps_what_has_a_number_after_a_first_loss_without(
         self, made: MakeRun, studied: MakeStudy, keep: str, kept: int
     ) -> None:
         run = made(1, params={"keep": keep}, val_loss=[math.nan, math.nan, 0.5, 0.6, 0.7, 0.8])
@@ -78,7 +82,9 @@ class TestEarlyStopping:
         assert answers(found)[3] == (4, kept, 2, False)
         assert answers(found)[1] == (2, None, 4, False)
 
-    def test_keeps_as_keras_does_where_it_restored_the_weights(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_keeps_as_keras_does_where_it_restored_the_weights(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         foreign = {"tracker.dataset": "", "tracker.split": ""}
         run = made(1, params={"restore_best_weights": "True"}, tags=foreign, val_loss=[math.nan, 0.6, 0.5, 0.6])
         (found,) = early_stopping(studied(run))
@@ -87,7 +93,7 @@ class TestEarlyStopping:
     @pytest.mark.parametrize("keep", ["best", "last"])
     @given(values=LOSSES)
     @settings(derandomize=True, max_examples=60)
-    def test_keeps_what_training_would_have_kept(
+    def test_early_stopping_keeps_what_training_would_have_kept(
         self, made: MakeRun, studied: MakeStudy, keep: Keep, values: list[float]
     ) -> None:
         (found,) = early_stopping(studied(made(1, params={"keep": keep}, val_loss=values)))
@@ -96,13 +102,17 @@ class TestEarlyStopping:
             if not answer.censored:
                 assert answer.kept_epoch == trained(keep, values[: answer.stop_epoch])
 
-    def test_counts_the_clips_that_other_weights_judge_otherwise(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_counts_the_clips_that_other_weights_judge_otherwise(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         run = made(1, "1111", by_epoch=["0011", "1111", "0111"], val_loss=[0.9, 0.95, 0.5])
         (found,) = early_stopping(studied(run))
         assert found.details.patiences[0].kept_epoch == 1
         assert found.details.patiences[0].clips_changed == 1
 
-    def test_counts_the_clips_that_other_weights_have_right(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_counts_the_clips_that_other_weights_have_right(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         params = {"early_stopping_patience": "2"}
         by_epoch = ["0011", "0111", "0101", "0001"]
         study = studied(made(1, "0111", params=params, by_epoch=by_epoch, val_loss=[0.9, 0.5, 0.6, 0.7]))
@@ -112,18 +122,20 @@ class TestEarlyStopping:
         shorter = early_stopping(studied(made(1, "0111", by_epoch=by_epoch, val_loss=[0.6, 0.7, 0.5, 0.8])))[0]
         assert (shorter.details.patiences[0].kept_epoch, shorter.details.patiences[0].correct) == (1, 2)
 
-    def test_is_unknown_where_an_epoch_is_missing(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_is_unknown_where_an_epoch_is_missing(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, val_loss=SERIES)
         run.curves["val_loss"].steps[5:] += 1
         (found,) = early_stopping(studied(run))
         assert (found.verdict, found.details.patiences) == ("unknown", ())
 
-    def test_is_unknown_where_all_is_censored(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_is_unknown_where_all_is_censored(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = early_stopping(studied(made(1, val_loss=[1.0, 0.9, 0.8])))
         assert found.verdict == "unknown"
 
     @pytest.mark.parametrize("first", [0, 1])
-    def test_counts_from_one_whatever_the_first_step(self, made: MakeRun, studied: MakeStudy, first: int) -> None:
+    def test_early_stopping_counts_from_one_whatever_the_first_step(
+        self, made: MakeRun, studied: MakeStudy, first: int
+    ) -> None:
         run = made(1, val_loss=SERIES)
         run.curves["val_loss"].steps[:] += first - 1
         (found,) = early_stopping(studied(run))

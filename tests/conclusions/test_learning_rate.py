@@ -19,21 +19,23 @@ RATES = [0.01] * 5 + [0.001] * 3 + [0.0001]
 
 
 class TestLearningRates:
-    def test_say_each_drop_and_what_came_of_it(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_learning_rates_say_each_drop_and_what_came_of_it(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = learning_rates(studied(made(1, val_loss=LOSSES, learning_rate=RATES)))
         assert found.verdict == "exact"
         assert found.details.drops == (RateDrop(5, 0.01, 0.001, 0.7, 0.5), RateDrop(8, 0.001, 0.0001, 0.5, 0.65))
         assert [drop.helped for drop in found.details.drops] == [True, False]
 
-    def test_are_unknown_where_the_rate_was_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_learning_rates_are_unknown_where_the_rate_was_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = learning_rates(studied(made(1, val_loss=LOSSES)))
         assert found.verdict == "unknown"
 
-    def test_take_a_rate_that_always_changes_for_a_schedule(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_learning_rates_take_a_rate_that_always_changes_for_a_schedule(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         (found,) = learning_rates(studied(made(1, val_loss=LOSSES, learning_rate=[0.1 * 0.9**i for i in range(9)])))
         assert (found.details.schedule, found.details.drops) == (True, ())
 
-    def test_take_what_the_runs_own_plateau_lowers_at_every_lost_epoch_for_its_drops(
+    def test_learning_rates_take_what_the_runs_own_plateau_lowers_at_every_lost_epoch_for_its_drops(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:
         run = made(1, params=HALVED, val_loss=LOST, learning_rate=[0.8, 0.8, 0.4, 0.2, 0.1, 0.05])
@@ -53,7 +55,7 @@ class TestLearningRates:
             (HALVED, None, [0.8, 0.8, 0.4, 0.2, 0.1, 0.05]),
         ],
     )
-    def test_take_a_rate_that_fell_otherwise_than_the_plateau_lowers_it_for_a_schedule(
+    def test_learning_rates_take_a_rate_that_fell_otherwise_than_the_plateau_lowers_it_for_a_schedule(
         self,
         made: MakeRun,
         studied: MakeStudy,
@@ -65,12 +67,12 @@ class TestLearningRates:
         (found,) = learning_rates(studied(made(1, params=params, learning_rate=rates, **losses)))
         assert found.details.schedule
 
-    def test_ignore_the_rounding_of_float32(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_learning_rates_ignore_the_rounding_of_float32(self, made: MakeRun, studied: MakeStudy) -> None:
         rates = [0.001, 0.0010000000474974513, 0.001]
         (found,) = learning_rates(studied(made(1, val_loss=LOSSES[:3], learning_rate=rates)))
         assert found.details.drops == ()
 
-    def test_know_the_runs_own_plateau(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_learning_rates_know_the_runs_own_plateau(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"plateau_factor": "0.1", "plateau_patience": "10"}
         (found,) = learning_rates(studied(made(1, params=params, val_loss=LOSSES, learning_rate=[0.01] * 9)))
         assert (found.details.plateau, found.details.drops) == ("0.1x10", ())
@@ -83,7 +85,9 @@ class TestLearningRates:
             OtherPlateau(20, None),
         )  # fmt: skip
 
-    def test_find_twins_identical_as_long_as_they_must_be(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_learning_rates_find_twins_identical_as_long_as_they_must_be(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         later = [*LOSSES[:5], 0.9, 0.9, 0.9, 0.9]
         on = {"plateau_factor": "0.1", "plateau_patience": "3"}
         runs = (
@@ -97,7 +101,7 @@ class TestLearningRates:
         assert first.details.twin.as_it_must
         assert second.details.twin.run_id == f"{1:032x}"
 
-    def test_find_twins_that_parted_too_early(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_learning_rates_find_twins_that_parted_too_early(self, made: MakeRun, studied: MakeStudy) -> None:
         other = [1.0, 0.81, *LOSSES[2:]]
         runs = (
             made(1, "1", {"early_stopping_patience": "5"}, val_loss=LOSSES, learning_rate=[0.01] * 9),
@@ -106,7 +110,7 @@ class TestLearningRates:
         first, _ = learning_rates(studied(*runs))
         assert (first.details.twin.same_until, first.details.twin.as_it_must) == (1, False)
 
-    def test_find_no_twin_under_another_seed(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_learning_rates_find_no_twin_under_another_seed(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (made(i, "1", seed=str(i), val_loss=LOSSES, learning_rate=RATES) for i in (1, 2))
         assert all(found.details.twin is None for found in learning_rates(studied(*runs)))
 

@@ -42,18 +42,20 @@ def only(found: tuple[Conclusion, ...]) -> Conclusion:
 
 
 class TestOptionEffects:
-    def test_are_one_for_each_option_that_varied(self, writeup: list[Run], studied: MakeStudy) -> None:
+    def test_option_effects_are_one_for_each_option_that_varied(self, writeup: list[Run], studied: MakeStudy) -> None:
         found = option_effects(studied(*writeup))
         assert [c.option for c in found] == ["kernel_size", "learning_rate", "plateau", "early_stopping_patience"]
 
-    def test_of_the_writeup_are_confounded_and_say_with_what(self, writeup: list[Run], studied: MakeStudy) -> None:
+    def test_option_effects_of_the_writeup_are_confounded_and_say_with_what(
+        self, writeup: list[Run], studied: MakeStudy
+    ) -> None:
         kernel = option_effects(studied(*writeup))[0]
         assert kernel.verdict == "confounded"
         assert kernel.details.aliases == ("learning_rate", "plateau", "early_stopping_patience")
         assert (kernel.estimate, kernel.interval, kernel.p_value, kernel.details.contrasts) == (None, None, None, ())
 
     @pytest.mark.parametrize("pairs", [1, 2])
-    def test_from_one_or_two_pairs_claim_nothing_however_large(
+    def test_option_effects_from_one_or_two_pairs_claim_nothing_however_large(
         self, made: MakeRun, studied: MakeStudy, pairs: int
     ) -> None:
         runs = by_level(made, {"3": ["0" * 60] * pairs, "7": ["1" * 60] * pairs})
@@ -61,7 +63,9 @@ class TestOptionEffects:
         assert (found.verdict, found.estimate, found.p_value, found.interval) == ("inconclusive", 1.0, None, None)
         assert found.details.contrasts[0].pairs == pairs
 
-    def test_from_three_pairs_on_are_the_crossed_analysis(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_from_three_pairs_on_are_the_crossed_analysis(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         low, high = [LOW, "110000", "010100"], [HIGH, "111100", "110111"]
         found = only(option_effects(studied(*by_level(made, {"3": low, "7": high}))))
         expected = crossed(table(*high) - table(*low))
@@ -69,12 +73,12 @@ class TestOptionEffects:
             pytest.approx(expected.estimate), pytest.approx(expected.interval), pytest.approx(expected.p_value),
         )  # fmt: skip
 
-    def test_of_one_contrast_are_not_corrected(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_of_one_contrast_are_not_corrected(self, made: MakeRun, studied: MakeStudy) -> None:
         low, high = [LOW, "110000", "010100"], [HIGH, "111100", "110111"]
         found = only(option_effects(studied(*by_level(made, {"3": low, "7": high}))))
         assert found.p_adjusted == found.p_value
 
-    def test_of_several_contrasts_are_corrected_from_p_values_that_hold_at_every_level(
+    def test_option_effects_of_several_contrasts_are_corrected_from_p_values_that_hold_at_every_level(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:
         rights = {"3": [LOW, "110000", "010100"], "5": [LOW, "111000", "110100"], "7": [HIGH, "111100", "110111"]}
@@ -86,7 +90,7 @@ class TestOptionEffects:
             holm(np.array([e.strict_p_value for e in expected]))
         )
 
-    def test_are_supported_where_they_are_clear(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_are_supported_where_they_are_clear(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(0)
         draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731
         runs = by_level(made, {"3": [draw(0.5) for _ in range(5)], "7": [draw(0.9) for _ in range(5)]})
@@ -97,7 +101,7 @@ class TestOptionEffects:
             "7",
         )
 
-    def test_go_from_off_to_on(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_go_from_off_to_on(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, HIGH if on else LOW, {"dropout": "0.4"} if on else {}, seed=str(i // 2))
                 for i, on in enumerate([True, False] * 3)]  # fmt: skip
         (contrast,) = only(option_effects(studied(*runs))).details.contrasts
@@ -111,7 +115,7 @@ class TestOptionEffects:
         assert one.estimate == pytest.approx(-other.estimate)
         assert one.p_value == pytest.approx(other.p_value)
 
-    def test_without_shared_seeds_are_the_nested_form(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_without_shared_seeds_are_the_nested_form(self, made: MakeRun, studied: MakeStudy) -> None:
         low, high = ["010010", "110000", "011011"], ["111011", "110011", "111010", "111111"]
         runs = [made(i, right, {"k": "3"}, seed=str(i)) for i, right in enumerate(low)]
         runs += [made(10 + i, right, {"k": "7"}, seed=str(10 + i)) for i, right in enumerate(high)]
@@ -120,7 +124,7 @@ class TestOptionEffects:
         assert found.p_value == pytest.approx(0.065625, abs=1e-6)
         assert (found.details.contrasts[0].pairs, found.details.contrasts[0].repetitions) == (0, (3, 4))
 
-    def test_with_two_shared_seeds_take_all_repetitions(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_with_two_shared_seeds_take_all_repetitions(self, made: MakeRun, studied: MakeStudy) -> None:
         low, high = [LOW, "110000", "010100"], [HIGH, "111100", "110111"]
         runs = [made(i, right, {"k": "3"}, seed=str(i)) for i, right in enumerate(low)]
         runs += [made(10 + i, right, {"k": "7"}, seed=str(1 + i)) for i, right in enumerate(high)]
@@ -134,17 +138,21 @@ class TestOptionEffects:
         found = only(option_effects(studied(*runs)))
         assert found.p_value == pytest.approx(crossed(by_group(table(*high) - table(*low), groups)).p_value)
 
-    def test_are_exact_where_the_option_changed_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_are_exact_where_the_option_changed_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_loss=[0.9, 0.8 + i // 2]) for i in range(6)]
         found = only(option_effects(studied(*runs)))
         assert (found.verdict, found.estimate, found.p_value) == ("exact", 0.0, None)
 
-    def test_of_equal_predictions_from_other_curves_are_tested(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_of_equal_predictions_from_other_curves_are_tested(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_loss=[0.9, 0.8 + i]) for i in range(6)]
         found = only(option_effects(studied(*runs)))
         assert (found.verdict, found.p_value) == ("inconclusive", 1.0)
 
-    def test_are_corrected_over_all_contrasts_of_all_options(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_are_corrected_over_all_contrasts_of_all_options(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         rng = np.random.default_rng(3)
         levels = [(k, w) for k in "357" for w in "12"]
         runs = [
@@ -167,14 +175,16 @@ class TestOptionEffects:
             smallest.estimate, smallest.p_value, smallest.p_adjusted,
         )  # fmt: skip
 
-    def test_over_folds_are_decided_by_the_folds(self, on_folds: MakeRuns, studied: MakeStudy) -> None:
+    def test_option_effects_over_folds_are_decided_by_the_folds(self, on_folds: MakeRuns, studied: MakeStudy) -> None:
         runs = on_folds({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
         found = only(option_effects(studied(*runs)))
         expected = nadeau_bengio(np.array([0.25, 0.25, 0.0]), 8, 4)
         assert (found.estimate, found.p_value) == (pytest.approx(1 / 6), pytest.approx(expected.p_value))
         assert (found.method, found.details.contrasts[0].folds) == (FOLDS, 3)
 
-    def test_over_splits_are_decided_by_the_splits(self, on_splits: MakeRuns, studied: MakeStudy) -> None:
+    def test_option_effects_over_splits_are_decided_by_the_splits(
+        self, on_splits: MakeRuns, studied: MakeStudy
+    ) -> None:
         runs = on_splits({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
         found = only(option_effects(studied(*runs)))
         expected = nadeau_bengio(np.array([0.25, 0.25, 0.0]), 8, 4)
@@ -186,12 +196,14 @@ class TestOptionEffects:
         found = only(option_effects(studied(*runs)))
         assert (found.verdict, found.details.contrasts, found.details.aliases) == ("not_comparable", (), ())
 
-    def test_say_how_likely_one_level_is_better(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_say_how_likely_one_level_is_better(self, made: MakeRun, studied: MakeStudy) -> None:
         low, high = [LOW * 5, "110000" * 5, "010100" * 5], [HIGH * 5, "111100" * 5, "110111" * 5]
         found = only(option_effects(studied(*by_level(made, {"3": low, "7": high}))))
         assert found.details.contrasts[0].probability > 0.9
 
-    def test_are_unknown_where_the_clips_were_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_are_unknown_where_the_clips_were_not_logged(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         silent = {"tracker.dataset": "", "tracker.split": ""}
         runs = [
             made(i, params={"k": k, "r": r}, tags=silent, metrics={"val_accuracy": 0.8})
@@ -203,12 +215,12 @@ class TestOptionEffects:
             ("r", "unknown", ()),
         ]
 
-    def test_are_confounded_on_unlogged_clips_too(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_are_confounded_on_unlogged_clips_too(self, made: MakeRun, studied: MakeStudy) -> None:
         silent = {"tracker.dataset": "", "tracker.split": ""}
         runs = [made(i, params={"k": str(i), "r": str(i)}, tags=silent) for i in range(2)]
         assert {one.verdict for one in option_effects(studied(*runs))} == {"confounded"}
 
-    def test_are_not_comparable_where_an_option_changed_alone_on_other_clips(
+    def test_option_effects_are_not_comparable_where_an_option_changed_alone_on_other_clips(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:
         runs = [
@@ -218,7 +230,7 @@ class TestOptionEffects:
         verdicts = {one.option: one.verdict for one in option_effects(studied(*runs))}
         assert verdicts == {"k": "not_comparable", "r": "inconclusive"}
 
-    def test_are_not_tested_on_another_metric(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_option_effects_are_not_tested_on_another_metric(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_f1=[0.1, 0.1 * i]) for i in range(6)]
         found = only(option_effects(studied(*runs, metric="val_f1")))
         assert (found.verdict, found.p_value, found.estimate) == ("inconclusive", None, pytest.approx(0.1))

@@ -19,29 +19,33 @@ FALLING = [1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.05]
 
 
 class TestOverfitting:
-    def test_says_where_validation_loss_was_lowest_and_where_it_ended(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_overfitting_says_where_validation_loss_was_lowest_and_where_it_ended(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         (found,) = overfitting(studied(made(1, val_loss=RISING, loss=FALLING)))
         details = found.details
         assert (found.verdict, details.best_epoch, details.last_epoch, details.kept_epoch) == ("exact", 3, 10, 3)
         assert (details.best_val_loss, details.last_val_loss) == (0.5, 0.85)
         assert (details.best_loss, details.last_loss) == (0.6, 0.05)
 
-    def test_calls_it_rising_where_it_goes_up_while_training_loss_falls(
+    def test_overfitting_calls_it_rising_where_it_goes_up_while_training_loss_falls(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:
         (found,) = overfitting(studied(made(1, val_loss=RISING, loss=FALLING)))
         assert found.details.rises
 
-    def test_does_not_call_it_rising_where_training_loss_rises_too(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_overfitting_does_not_call_it_rising_where_training_loss_rises_too(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         (found,) = overfitting(studied(made(1, val_loss=RISING, loss=FALLING[::-1])))
         assert not found.details.rises
 
-    def test_does_not_call_a_flutter_a_rise(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_overfitting_does_not_call_a_flutter_a_rise(self, made: MakeRun, studied: MakeStudy) -> None:
         flutter = [1.0, 0.6, 0.5, 0.58, 0.52, 0.57, 0.51, 0.56, 0.53, 0.55]
         (found,) = overfitting(studied(made(1, val_loss=flutter, loss=FALLING)))
         assert not found.details.rises
 
-    def test_does_not_judge_by_too_few_epochs(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_overfitting_does_not_judge_by_too_few_epochs(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = overfitting(studied(made(1, val_loss=[1.0, 0.5, 0.9], loss=[1.0, 0.5, 0.1])))
         assert found.details.trend is None
 
@@ -51,22 +55,24 @@ class TestOverfitting:
                 for i in range(100)]  # fmt: skip
         assert sum(found.details.rises for found in overfitting(studied(*runs))) <= 10
 
-    def test_is_unknown_without_validation_loss(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_overfitting_is_unknown_without_validation_loss(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = overfitting(studied(made(1, loss=FALLING)))
         assert found.verdict == "unknown"
 
-    def test_keeps_losses_that_are_no_number_out(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_overfitting_keeps_losses_that_are_no_number_out(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = overfitting(studied(made(1, val_loss=[0.9, 0.5, math.nan], loss=[1.0, 0.9, 0.8])))
         assert (found.details.best_val_loss, found.details.last_val_loss) == (0.5, None)
 
-    def test_has_the_gap_with_newcombes_interval(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_overfitting_has_the_gap_with_newcombes_interval(self, made: MakeRun, studied: MakeStudy) -> None:
         tags = {"tracker.training_clips": "120"}
         (found,) = overfitting(studied(made(1, "1" * 26 + "0" * 4, tags=tags, metrics={"fit_accuracy": 118 / 120})))
         gap = found.details.gap
         assert (gap.n_train, gap.n_val, gap.estimate) == (120, 30, pytest.approx(0.116667, abs=1e-6))
         assert gap.interval == newcombe(118 / 120, wilson(118, 120), 26 / 30, wilson(26, 30))
 
-    def test_has_no_gap_where_training_clips_were_not_judged(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_overfitting_has_no_gap_where_training_clips_were_not_judged(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         (found,) = overfitting(studied(made(1, "110", tags={"tracker.training_clips": "120"})))
         assert found.details.gap is None
 

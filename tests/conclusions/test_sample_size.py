@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TestSampleSizes:
-    def test_of_the_writeup_are_what_its_rules_say(self, writeup: list[Run], studied: MakeStudy) -> None:
+    def test_sample_sizes_of_the_writeup_are_what_its_rules_say(self, writeup: list[Run], studied: MakeStudy) -> None:
         (found,) = sample_sizes(studied(*writeup))
         details = found.details
         assert (found.n, round(100 * details.one_clip, 2)) == (30, 3.33)
@@ -23,11 +23,11 @@ class TestSampleSizes:
         assert details.clips_for_one[0] == pytest.approx(240, rel=0.02)
         assert details.clips_for_one[1] == pytest.approx(2200, rel=0.02)
 
-    def test_say_that_nothing_can_beat_25_of_30(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sample_sizes_say_that_nothing_can_beat_25_of_30(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = sample_sizes(studied(made(1, "1" * 25 + "0" * 5)))
         assert (found.details.best_correct, found.details.ceiling_p) == (25, 0.0625)
 
-    def test_use_how_often_the_models_disagree(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sample_sizes_use_how_often_the_models_disagree(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = sample_sizes(studied(made(1, "1" * 27 + "000"), made(2, "000" + "1" * 27, seed="1")))
         assert found.details.discordance == pytest.approx(0.2)
 
@@ -40,11 +40,11 @@ class TestSampleSizes:
         assert found.details.design_effect > 2
         assert found.details.detectable[1] > apart.details.detectable[1]
 
-    def test_are_one_for_each_set_of_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sample_sizes_are_one_for_each_set_of_clips(self, made: MakeRun, studied: MakeStudy) -> None:
         found = sample_sizes(studied(made(1, "1100"), made(2, "110", prefix="other")))
         assert [(c.n, c.runs) for c in found] == [(4, (f"{1:032x}",)), (3, (f"{2:032x}",))]
 
-    def test_join_runs_that_logged_only_how_many_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sample_sizes_join_runs_that_logged_only_how_many_clips(self, made: MakeRun, studied: MakeStudy) -> None:
         silent = {"tracker.dataset": "", "tracker.split": "", "tracker.validation_clips": "30"}
         (found,) = sample_sizes(studied(*(made(i, tags=silent) for i in range(3))))
         assert (found.n, len(found.runs)) == (30, 3)

@@ -16,30 +16,34 @@ def right(rng: np.random.Generator, n: int = 40) -> str:
 
 
 class TestSelectionOptimism:
-    def test_grows_with_the_number_of_equal_runs(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_selection_optimism_grows_with_the_number_of_equal_runs(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(0)
         runs = [made(i, right(rng), seed=str(i)) for i in range(20)]
         (few,), (many,) = selection_optimism(studied(*runs[:2])), selection_optimism(studied(*runs))
         assert 0 < few.estimate < many.estimate
 
-    def test_is_the_same_whatever_the_order_of_runs(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_selection_optimism_is_the_same_whatever_the_order_of_runs(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(1)
         runs = [made(i, right(rng), seed=str(i)) for i in range(5)]
         assert selection_optimism(studied(*runs)) == selection_optimism(studied(*runs))
 
-    def test_counts_the_choice_of_epochs_where_it_can(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_selection_optimism_counts_the_choice_of_epochs_where_it_can(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         runs = [made(i, "1100", seed=str(i), by_epoch=["0110", "1100"], val_loss=[0.9, 0.8]) for i in range(2)]
         (found,) = selection_optimism(studied(*runs))
         assert found.details.over_epochs
 
-    def test_leaves_out_the_epochs_that_tracker_cannot_keep(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_selection_optimism_leaves_out_the_epochs_that_tracker_cannot_keep(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         kept, other = ["0110", "1100"], made(2, "1100", seed="2", by_epoch=["1100"])
         whole, lost = (made(1, "1100", seed="1", by_epoch=epochs) for epochs in (kept, [*kept, "xxxx", "11xx"]))
         (found,), (alike,) = (selection_optimism(studied(run, other)) for run in (lost, whole))
         assert found == alike
         assert found.details.over_epochs
 
-    def test_counts_no_choice_of_epochs_where_keras_may_have_kept_one_without_numbers(
+    def test_selection_optimism_counts_no_choice_of_epochs_where_keras_may_have_kept_one_without_numbers(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:
         foreign = {"tracker.dataset": "", "tracker.split": ""}
@@ -48,21 +52,23 @@ class TestSelectionOptimism:
         assert found.verdict == "exact"
         assert not found.details.over_epochs
 
-    def test_draws_groups_where_clips_share_them(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_selection_optimism_draws_groups_where_clips_share_them(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, "110010", seed=str(i), groups=list("xxyyzz")) for i in range(2)]
         (found,) = selection_optimism(studied(*runs))
         assert found.method == METHOD_GROUPS
 
-    def test_is_unknown_without_predictions(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_selection_optimism_is_unknown_without_predictions(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = selection_optimism(studied(made(1), made(2, seed="1")))
         assert found.verdict == "unknown"
 
-    def test_is_unknown_where_runs_were_not_chosen_by_accuracy(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_selection_optimism_is_unknown_where_runs_were_not_chosen_by_accuracy(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         runs = (made(i, "110", seed=str(i), val_loss=[0.9, 0.8]) for i in range(2))
         (found,) = selection_optimism(studied(*runs, metric="val_loss"))
         assert (found.verdict, found.details.why) == ("unknown", "metric")
 
-    def test_of_one_run_is_none(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_selection_optimism_of_one_run_is_none(self, made: MakeRun, studied: MakeStudy) -> None:
         assert selection_optimism(studied(made(1, "110"))) == ()
 
 

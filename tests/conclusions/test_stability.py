@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TestStability:
-    def test_says_how_the_seeds_of_a_configuration_scatter(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_stability_says_how_the_seeds_of_a_configuration_scatter(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = stability(
             studied(*(made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110", "1111"])))
         )
@@ -26,33 +26,37 @@ class TestStability:
         assert found.details.deviation == pytest.approx(0.25)
         assert found.details.interval[0] < 0.75 < found.details.interval[1]
 
-    def test_has_no_interval_where_predictions_are_missing(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_stability_has_no_interval_where_predictions_are_missing(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1100"), made(2, seed="1", metrics={"best_val_accuracy": 0.75})
         (found,) = stability(studied(*runs))
         assert (found.details.mean, found.details.interval) == (0.625, None)
 
-    def test_is_unknown_where_every_configuration_was_trained_once(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_stability_is_unknown_where_every_configuration_was_trained_once(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         (found,) = stability(studied(made(1, "10", {"k": "3"}), made(2, "10", {"k": "7"})))
         assert found.verdict == "unknown"
 
-    def test_is_unknown_where_repetitions_did_not_log_their_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_stability_is_unknown_where_repetitions_did_not_log_their_clips(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         silent = {"tracker.dataset": "", "tracker.split": ""}
         (found,) = stability(studied(*(made(i, seed=str(i), tags=silent, val_accuracy=[0.5, 0.6]) for i in range(2))))
         assert (found.verdict, found.details.unlogged) == ("unknown", True)
 
-    def test_is_unknown_where_repetitions_have_other_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_stability_is_unknown_where_repetitions_have_other_clips(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = stability(studied(made(1, "110"), made(2, "110", seed="1", prefix="other")))
         assert (found.verdict, found.details.unlogged) == ("unknown", False)
 
-    def test_finds_runs_that_diverged(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_stability_finds_runs_that_diverged(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = stability(studied(made(1, val_loss=[1.0, 0.9, 0.8], loss=[1.0, math.inf, math.nan])))
         assert (found.runs, found.details) == ((f"{1:032x}",), Diverged(2))
 
-    def test_finds_infinity_as_mlflow_gives_it_back(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_stability_finds_infinity_as_mlflow_gives_it_back(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = stability(studied(made(1, val_loss=[1.0, 1.7976931348623157e308])))
         assert found.details == Diverged(2)
 
-    def test_finds_an_effect_that_hangs_on_one_pair(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_stability_finds_an_effect_that_hangs_on_one_pair(self, made: MakeRun, studied: MakeStudy) -> None:
         low = ["110" * 20, "101" * 20, "011" * 20, "1" * 20 + "0" * 40]
         high = ["111" * 18 + "110" * 2, "111" * 17 + "011" * 3, "111" * 16 + "110" * 4, "1" * 60]
         runs = [made(i, right, {"k": "3"}, seed=str(i)) for i, right in enumerate(low)]

@@ -19,51 +19,51 @@ class TestContrasts:
         assert (found.start, found.end) == ("3", "7")
         assert found.pairs == ((0, 3), (1, 4), (2, 5))
 
-    def test_take_pairs_from_several_settings_of_the_others(self, grid: Grid) -> None:
+    def test_contrasts_take_pairs_from_several_settings_of_the_others(self, grid: Grid) -> None:
         (found,) = contrasts(design_of(grid("37", "0.1 0.01", "0")), "kernel_size")
         assert found.pairs == ((0, 2), (1, 3))
 
-    def test_use_no_run_in_two_pairs(self) -> None:
+    def test_contrasts_use_no_run_in_two_pairs(self) -> None:
         params = [{"kernel_size": k, "seed": "0", "x": "same"} for k in "3377"]
         (found,) = contrasts(design_of(params), "kernel_size")
         assert found.pairs == ((0, 2), (1, 3))
 
-    def test_keep_unmatched_runs_as_repetitions(self) -> None:
+    def test_contrasts_keep_unmatched_runs_as_repetitions(self) -> None:
         params = [{"kernel_size": "3", "seed": s} for s in "01"] + [{"kernel_size": "7", "seed": s} for s in "23"]
         (found,) = contrasts(design_of(params), "kernel_size")
         assert found.pairs == ()
         assert found.repetitions == (((0, 1), (2, 3)),)
 
-    def test_do_not_pair_runs_whose_seed_is_unknown(self) -> None:
+    def test_contrasts_do_not_pair_runs_whose_seed_is_unknown(self) -> None:
         (found,) = contrasts(design_of([{"kernel_size": "3"}, {"kernel_size": "7"}]), "kernel_size")
         assert found.pairs == ()
 
     @pytest.mark.parametrize("name", ["split_seed", "fold", "validation_fraction"])
-    def test_do_not_pair_runs_of_another_split(self, name: str) -> None:
+    def test_contrasts_do_not_pair_runs_of_another_split(self, name: str) -> None:
         params = [{"kernel_size": "3", "seed": "0", name: "1"}, {"kernel_size": "7", "seed": "0", name: "2"}]
         assert contrasts(design_of(params), "kernel_size") == ()
 
-    def test_do_not_pair_runs_on_other_clips(self) -> None:
+    def test_contrasts_do_not_pair_runs_on_other_clips(self) -> None:
         params = [{"kernel_size": k, "seed": "0"} for k in "37"]
         assert contrasts(design_of(params, ["some", "others"]), "kernel_size") == ()
 
-    def test_are_there_for_every_two_levels(self, grid: Grid) -> None:
+    def test_contrasts_are_there_for_every_two_levels(self, grid: Grid) -> None:
         found = contrasts(design_of(grid("357", "0.1", "0")), "kernel_size")
         assert [(c.start, c.end) for c in found] == [("3", "5"), ("3", "7"), ("5", "7")]
 
-    def test_of_the_writeup_are_none(self, writeup_params: Params) -> None:
+    def test_contrasts_of_the_writeup_are_none(self, writeup_params: Params) -> None:
         design = design_of(writeup_params)
         assert all(contrasts(design, option) == () for option in design.options)
 
     @given(st.permutations(range(12)))
     @settings(derandomize=True, max_examples=30)
-    def test_are_the_same_pairs_whatever_the_order_of_runs(self, grid: Grid, order: list[int]) -> None:
+    def test_contrasts_are_the_same_pairs_whatever_the_order_of_runs(self, grid: Grid, order: list[int]) -> None:
         params = grid("37", "0.1 0.01", "012")
         (straight,) = contrasts(design_of(params), "kernel_size")
         (shuffled,) = contrasts(design_of([params[i] for i in order]), "kernel_size")
         assert {(order[a], order[b]) for a, b in shuffled.pairs} == set(straight.pairs)
 
-    def test_of_thousands_of_runs_are_all_pairs_under_the_same_seed(self) -> None:
+    def test_contrasts_of_thousands_of_runs_are_all_pairs_under_the_same_seed(self) -> None:
         params = [{"kernel_size": str(i % 5), "width": str(i // 5 % 20), "seed": str(i // 100)} for i in range(4000)]
         design = design_of(params)
         found = [contrasts(design, option) for option in design.options]

@@ -27,10 +27,10 @@ def line(*arguments: object, **given: object) -> str:
 
 
 class TestTrainAgain:
-    def test_leaves_out_options_at_their_defaults(self, made: MakeRun) -> None:
+    def test_train_again_leaves_out_options_at_their_defaults(self, made: MakeRun) -> None:
         assert line(made(1, params=RunPlan(Configuration()).params())) == "tracker run --kernel 3 --lr 0.001"
 
-    def test_gives_every_option_in_the_order_of_the_table(self, made: MakeRun) -> None:
+    def test_train_again_gives_every_option_in_the_order_of_the_table(self, made: MakeRun) -> None:
         configuration = Configuration(
             model="other", kernel_size=7, learning_rate=1e-4, plateau=Plateau(0.3, 10), early_stopping_patience=15,
             epochs=80, batch_size=16, keep="last", segment_s=0.5, options=(("batch_norm", True), ("dropout", 0.4)),
@@ -43,28 +43,28 @@ class TestTrainAgain:
             "--test-fraction 0.1 --fold 1/5 --seed 4"
         )
 
-    def test_applies_changes_of_options_and_of_the_split(self, made: MakeRun) -> None:
+    def test_train_again_applies_changes_of_options_and_of_the_split(self, made: MakeRun) -> None:
         changes = {"kernel_size": "7", "plateau": "0.3x10", "validation_fraction": "0.4"}
         assert line(made(1, params=BASE), changes, 1, 2) == (
             "tracker run --kernel 7 --lr 0.001 --plateau 0.3,10 --validation-fraction 0.4 --seed 1 --seeds 2"
         )
 
-    def test_turns_an_option_off(self, made: MakeRun) -> None:
+    def test_train_again_turns_an_option_off(self, made: MakeRun) -> None:
         run = made(1, params=BASE | {"early_stopping_patience": "15"})
         assert line(run, {"early_stopping_patience": "off"}) == "tracker run --kernel 3 --lr 0.001"
 
     @pytest.mark.parametrize("text", HOSTILE)
-    def test_passes_data_and_experiment_as_one_argument_each(self, made: MakeRun, text: str) -> None:
+    def test_train_again_passes_data_and_experiment_as_one_argument_each(self, made: MakeRun, text: str) -> None:
         run = made(1, params=BASE, tags={"tracker.data": text})
         arguments = CommandWriter(text).train_again(run, {}, 0) or ()
         expected = [f"--data={text}", f"--experiment={text}"] if text.startswith("-") else [text, text]
         assert [argument for argument in arguments if text in argument] == expected
 
-    def test_does_not_name_the_demo_set(self, made: MakeRun) -> None:
+    def test_train_again_does_not_name_the_demo_set(self, made: MakeRun) -> None:
         assert "--data" not in line(made(1, params=BASE, tags={"tracker.data": "demo"}))
 
     @pytest.mark.parametrize("text", ["a\nb", "a\x1b[31m", "\u202egnp.", "\x00", "a\tb"])
-    def test_refuses_invisible_characters(self, made: MakeRun, text: str) -> None:
+    def test_train_again_refuses_invisible_characters(self, made: MakeRun, text: str) -> None:
         assert again(made(1, params=BASE, tags={"tracker.data": text})) is None
         assert CommandWriter(text).train_again(made(1, params=BASE), {}, 0) is None
         assert CommandWriter("tracker", Where(text)).train_again(made(1, params=BASE), {}, 0) is None
@@ -75,7 +75,9 @@ class TestTrainAgain:
          ("plateau_factor", "2"), ("early_stopping_patience", "soon"), ("keep", "worst"), ("model", "../cnn"),
          ("fold", "6/5"), ("validation_fraction", "1.5"), ("epochs", "1e9999"), ("segment_s", "3s")],
     )  # fmt: skip
-    def test_refuses_values_that_their_option_does_not_take(self, made: MakeRun, name: str, value: str) -> None:
+    def test_train_again_refuses_values_that_their_option_does_not_take(
+        self, made: MakeRun, name: str, value: str
+    ) -> None:
         params = BASE | ({"plateau_patience": "5"} if name == "plateau_factor" else {}) | {name: value}
         assert again(made(1, params=params)) is None
 
@@ -83,27 +85,27 @@ class TestTrainAgain:
         "name",
         ["tracking_uri", "name", "help", "Dropout", "drop out", "x=y", "-x", "data", "keep_going", "offline", "kernel"],
     )
-    def test_refuses_params_that_cannot_be_options_of_a_network(self, made: MakeRun, name: str) -> None:
+    def test_train_again_refuses_params_that_cannot_be_options_of_a_network(self, made: MakeRun, name: str) -> None:
         assert again(made(1, params=BASE | {name: "1"}, tags=BY_TRACKER)) is None
 
     @pytest.mark.parametrize("value", ["a;b", "$(id)", "'", "a b"])
-    def test_refuses_values_of_networks_that_are_not_plain_words(self, made: MakeRun, value: str) -> None:
+    def test_train_again_refuses_values_of_networks_that_are_not_plain_words(self, made: MakeRun, value: str) -> None:
         assert again(made(1, params=BASE | {"act": value}, tags=BY_TRACKER)) is None
 
-    def test_refuses_unknown_params_of_runs_that_tracker_did_not_log(self, made: MakeRun) -> None:
+    def test_train_again_refuses_unknown_params_of_runs_that_tracker_did_not_log(self, made: MakeRun) -> None:
         assert again(made(1, params=BASE | {"optimizer": "sgd"})) is None
 
-    def test_refuses_runs_without_a_kernel_or_a_learning_rate(self, made: MakeRun) -> None:
+    def test_train_again_refuses_runs_without_a_kernel_or_a_learning_rate(self, made: MakeRun) -> None:
         assert again(made(1, params={"epochs": "3"})) is None
 
-    def test_refuses_runs_of_another_program(self, made: MakeRun) -> None:
+    def test_train_again_refuses_runs_of_another_program(self, made: MakeRun) -> None:
         tags = {"tracker.dataset": "", "tracker.split": ""}
         assert again(made(1, params=BASE, tags=tags, metrics={"val_accuracy": 0.8})) is None
 
-    def test_refuses_another_spectrogram(self, made: MakeRun) -> None:
+    def test_train_again_refuses_another_spectrogram(self, made: MakeRun) -> None:
         assert again(made(1, params=BASE | Spectrogram(n_mels=64).params())) is None
 
-    def test_takes_data_and_split_of_another_run(self, made: MakeRun) -> None:
+    def test_train_again_takes_data_and_split_of_another_run(self, made: MakeRun) -> None:
         run = made(1, params=BASE | {"split_seed": "3"}, tags={"tracker.data": "mine"})
         assert line(run, data="yours", split={"split_seed": "7"}) == (
             "tracker run --data yours --kernel 3 --lr 0.001 --split-seed 7"
@@ -114,19 +116,19 @@ class TestWhere:
     @pytest.mark.parametrize(
         ("data", "expected"), [("genres", "/b/genres"), ("../genres", "/b/../genres"), ("/a/genres", "/a/genres")]
     )
-    def test_makes_relative_data_absolute(self, made: MakeRun, data: str, expected: str) -> None:
+    def test_where_makes_relative_data_absolute(self, made: MakeRun, data: str, expected: str) -> None:
         run = made(1, params=BASE, tags={"tracker.data": data})
         arguments = CommandWriter("tracker", Where(folder="/b")).train_again(run, {}, 0)
         assert arguments == ("tracker", "run", "--data", expected, "--kernel", "3", "--lr", "0.001")
 
     @pytest.mark.parametrize(("model", "expected"), [("nets/mine.py", "/b/nets/mine.py"), ("/a/mine.py", "/a/mine.py")])
-    def test_makes_the_file_of_a_network_absolute(self, made: MakeRun, model: str, expected: str) -> None:
+    def test_where_makes_the_file_of_a_network_absolute(self, made: MakeRun, model: str, expected: str) -> None:
         arguments = CommandWriter("tracker", Where(folder="/b")).train_again(
             made(1, params=BASE | {"model": model}), {}, 0
         )
         assert arguments[:4] == ("tracker", "run", "--model", expected)
 
-    def test_names_the_store_last(self, made: MakeRun) -> None:
+    def test_where_names_the_store_last(self, made: MakeRun) -> None:
         arguments = CommandWriter("mine", Where("sqlite:////b/mlflow.db")).train_again(made(1, params=BASE), {}, 0)
         assert arguments[-4:] == ("--experiment", "mine", "--tracking-uri", "sqlite:////b/mlflow.db")
 

@@ -42,7 +42,7 @@ def trained(made: MakeRun, line: str, first: int) -> list[Run]:
 
 
 class TestNextSteps:
-    def test_of_the_writeup_start_from_the_best_run(self, writeup: list[Run], studied: MakeStudy) -> None:
+    def test_next_steps_of_the_writeup_start_from_the_best_run(self, writeup: list[Run], studied: MakeStudy) -> None:
         _, steps = settled(studied(*writeup))
         best = "--lr 0.001 --plateau 0.5,15 --early-stop 20"
         assert [shell_line([step.command]) for step in steps] == [
@@ -81,7 +81,7 @@ class TestNextSteps:
         commands = found["option_effect:kernel_size"].commands
         assert shell_line(commands) == "tracker run --kernel 7 --lr 0.001 --seed 1 --seeds 2"
 
-    def test_add_pairs_where_more_of_them_would_decide(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_next_steps_add_pairs_where_more_of_them_would_decide(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(5)
         draw = lambda p: "".join(rng.choice(["0", "1"], 200, p=[1 - p, p]))  # noqa: E731
         runs = []
@@ -104,7 +104,9 @@ class TestNextSteps:
         _, steps = settled(studied(*runs))
         assert [step.estimated_seconds for step in steps[:2]] == [2 * 4 * 1.0, 3 * 4 * 3.0]
 
-    def test_give_the_best_run_a_longer_limit_if_it_was_improving(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_next_steps_give_the_best_run_a_longer_limit_if_it_was_improving(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1", "epochs": "4"}
         _, steps = settled(studied(made(1, "11", params, val_loss=[0.9, 0.8, 0.7, 0.6])))
         assert any("--epochs 8" in shell_line([step.command]) for step in steps)
@@ -118,7 +120,7 @@ class TestNextSteps:
         assert apart.verdict == "not_comparable"
         assert shell_line(apart.commands) == "tracker run --data mine --kernel 5 --lr 0.1"
 
-    def test_never_ask_for_one_training_twice(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_next_steps_never_ask_for_one_training_twice(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
         here, five = {"tracker.data": "mine"}, params | {"kernel_size": "5"}
         runs = (
@@ -135,7 +137,7 @@ class TestNextSteps:
         ]
         assert apart.id in steps[1].settles
 
-    def test_never_repeat_a_run_that_is_there(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_next_steps_never_repeat_a_run_that_is_there(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
         mine = {"tracker.data": "mine"}
         runs = made(1, "11", params, tags=mine), made(2, "10", params, tags=mine | {"tracker.split": "b"}, prefix="b")
@@ -153,7 +155,7 @@ class TestNextSteps:
         found, _ = settled(studied(*runs, metric="val_mae"))
         assert found["option_effect:kernel_size"].commands == ()
 
-    def test_never_suggest_what_cannot_be_said(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_next_steps_never_suggest_what_cannot_be_said(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (
             made(i, right, {"optimizer": name}) for i, (right, name) in enumerate([("11", "sgd"), ("10", "adam; id")])
         )
@@ -162,23 +164,23 @@ class TestNextSteps:
         assert all(c.commands == () for c in found.values())
 
     @pytest.mark.parametrize("verdict", ["exact", "supported", "equivalent"])
-    def test_leave_what_is_settled_alone(self, writeup: list[Run], studied: MakeStudy, verdict: str) -> None:
+    def test_next_steps_leave_what_is_settled_alone(self, writeup: list[Run], studied: MakeStudy, verdict: str) -> None:
         found, _ = settled(studied(*writeup))
         assert all(c.commands == () for c in found.values() if c.verdict == verdict)
 
 
 class TestWhyNoStep:
-    def test_is_that_nothing_is_open(self) -> None:
+    def test_why_no_step_is_that_nothing_is_open(self) -> None:
         assert why_no_step(()) == "No further run is suggested."
 
-    def test_is_that_it_takes_many_matched_pairs(self) -> None:
+    def test_why_no_step_is_that_it_takes_many_matched_pairs(self) -> None:
         commands = (("tracker", "run", "--seeds", "50"),)
         many = Conclusion("option_effect", "inconclusive", ("a",), option="k", commands=commands)
         assert why_no_step([many]).startswith(
             "No few runs would settle what is open: it takes more than 20 matched pairs"
         )
 
-    def test_is_that_it_takes_more_clips(self) -> None:
+    def test_why_no_step_is_that_it_takes_more_clips(self) -> None:
         contrast = ContrastEffect(
             "3", "7", 3, 0.03, (-0.2, 0.25), 0.6, 0.6, "inconclusive", (3, 3), CROSSED, 30, 0,
             within_margin=False, detectable=0.3, crossed=None, need=Need(0.05, None, 900),
@@ -188,7 +190,9 @@ class TestWhyNoStep:
 
 
 class TestLargePlans:
-    def test_are_beside_their_conclusion_but_not_in_the_plan(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_large_plans_are_beside_their_conclusion_but_not_in_the_plan(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         rights = {"3": ["1" * 50 + "0" * 50, "1" * 70 + "0" * 30, "1" * 30 + "0" * 70],
                   "7": ["1" * 70 + "0" * 30, "1" * 48 + "0" * 52, "1" * 44 + "0" * 56]}  # fmt: skip
         runs = [
