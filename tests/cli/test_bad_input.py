@@ -130,7 +130,7 @@ class TestFolders:
         result = tracker("runs")
         assert (result.status, result.out) == (1, "")
         assert result.err == (
-            "tracker: cannot go on: No such file or directory; see to this folder, and to where standard output leads\n"
+            "tracker: I/O error: No such file or directory; check this folder and where standard output is redirected\n"
         )
 
 

@@ -167,7 +167,7 @@ class TestAFullDiskBehindTheOutput:
             result = subprocess.run([TRACKER, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
         assert result.returncode == 1
         assert result.stderr == (
-            "tracker: the results cannot be written to standard output: No space left on device; see where it leads\n"
+            "tracker: cannot write to standard output: No space left on device; check where it is redirected\n"
         )
 
     def test_keeps_no_message_from_being_passed_over(self, log_run: LogRun) -> None:

@@ -109,6 +109,8 @@ class TestGuesses:
             ("--segment-s", "--segment"),
             ("--dropuot", "--dropout"),
             ("--validation", "--validation-fraction"),
+            ("--exp", "--experiment"),
+            ("--size", "--batch-size or --kernel"),
         ],
     )
     def test_a_mistyped_option_is_answered_with_what_is_near(self, tracker: Tracker, typed: str, meant: str) -> None:
@@ -217,7 +219,7 @@ def test_that_nobody_can_take_is_one_line_and_no_traceback(words: str, unbuffere
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith("tracker: ")
-    assert "No space left on device; see " in line
+    assert "No space left on device; check " in line
     assert "standard output" in line
 
 

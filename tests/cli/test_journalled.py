@@ -224,7 +224,7 @@ class TestAStandardOutputThatTakesNothing:
         assert result.returncode == 1
         assert "Traceback" not in result.stderr
         assert result.stderr.splitlines()[-1] == (
-            "tracker: the results cannot be written to standard output: No space left on device; see where it leads"
+            "tracker: cannot write to standard output: No space left on device; check where it is redirected"
         )
 
     def stored(self) -> list[tuple[str, str]]:

@@ -218,7 +218,7 @@ def test_a_run_that_is_resumed_ends_though_standard_output_takes_nothing(interru
         _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert err.splitlines()[-1] == (
-        "tracker: the results cannot be written to standard output: No space left on device; see where it leads"
+        "tracker: cannot write to standard output: No space left on device; check where it is redirected"
     )
     assert same(interrupted.runs[0], whole)
 

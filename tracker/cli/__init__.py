@@ -1,7 +1,7 @@
-"""The command line: owns standard output, standard error and the exit status.
+"""The command line: parses, calls the application and prints.
 
-Standard output carries results only; everything else goes to standard error. Exit status: 0 done, 1 it could not be
-done, 2 wrong usage. Heavy libraries are imported inside the command that needs them, so that help answers at once.
+Standard output carries results only; everything else goes to standard error. Exit status: 0 done, 1 failed, 2 wrong
+usage. Heavy libraries are imported inside the command that needs them, so that help appears at once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import typer.main
 
 from tracker.cli import compare, data, recovery, report, run, runs  # noqa: F401  (each adds its commands to the app)
 from tracker.cli.app import app
-from tracker.cli.console import complain, why_failed
+from tracker.cli.console import describe_os_error, print_error
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DONE, NOT_DONE, WRONG_USAGE = 0, 1, 2
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,19 +45,19 @@ def _status(arguments: Sequence[str] | None) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         words = context.command_path if context else "tracker"
-        complain(f"{error.format_message()} (see {words} --help)", who=words)
+        print_error(f"{error.format_message()} (see {words} --help)", who=words)
         return WRONG_USAGE
     except TrackerError as error:
-        complain(str(error))
-        return NOT_DONE
+        print_error(str(error))
+        return FAILED
     except (typer.Abort, KeyboardInterrupt):
-        complain("interrupted")
-        return NOT_DONE
+        print_error("interrupted")
+        return FAILED
     except BrokenPipeError:
-        # The reader of our output has gone (`tracker runs | head`): nothing more to say, and nothing to flush.
+        # The reader of our output is gone (`tracker runs | head`): there is nothing more to print or flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:
-        complain(why_failed(error))
-        return NOT_DONE
+        print_error(describe_os_error(error))
+        return FAILED
     return status if isinstance(status, int) else DONE

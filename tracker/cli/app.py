@@ -1,7 +1,7 @@
-"""The Typer application: how help is laid out, and what a mistyped word is answered with.
+"""The Typer application: the layout of help, and the answers to mistyped words.
 
-Help is plain text rather than Rich's panels: it reads the same in a terminal, a pipe and a file, and importing Rich for
-it would take longer than all the rest.
+Help is plain text rather than Rich's panels: it reads the same in a terminal, a pipe and a file, and importing Rich
+would take longer than everything else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from tracker import __version__
-from tracker.cli.console import say
+from tracker.cli.console import print_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter, Parameter
 
 _NEAR = 0.75
-"""Similarity, 0 to 1, from which a mistyped word is taken for another: ``kernal`` has 0.83 with ``kernel``."""
+"""Similarity, 0 to 1, from which one word may stand for another: it is 0.83 for ``kernal`` and ``kernel``."""
 
 _PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")
 """What Typer puts around a default that is given in words."""
 
-_PANELS = {
+GROUPS = {
     "Train": ("run", "resume", "close", "data"),
     "Look at the results": ("report", "next", "compare", "runs", "ui"),
     "Take care of the store": ("sync", "repair"),
@@ -39,18 +39,18 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 class Command(TyperCommand):
-    """Groups options by panel, refuses an option that is given twice, and knows what a mistyped one may have meant."""
+    """Groups options by panel, refuses repeated options and guesses what a mistyped one means."""
 
     def aliases(self, context: Context) -> Mapping[str, Sequence[str]]:
-        """Return other names that a person may know an option by: the flags that each of them stands for."""
+        """Return every name that a person may know an option by, each with the flags that it stands for."""
         return {flag: [flag] for param in self.get_params(context) for flag in (*param.opts, *param.secondary_opts)}
 
     def hint(self, context: Context, flag: str) -> str:
-        """Return what an unknown option may have meant, to be added to the error; empty if nothing is near."""
+        """Return a guess at an unknown option, to be added to the error; empty if nothing is near."""
         return did_you_mean(flag, self.aliases(context))
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Parse a command line; its mistakes name the option."""
+        """Parse a command line; errors name the option."""
         check_options(self, ctx, args, self.hint)
         return super().parse_args(ctx, args)
 
@@ -78,22 +78,22 @@ def check_options(
 
 
 class Group(TyperGroup):
-    """Shows its help if it is called without a command, and knows what a mistyped one may have meant."""
+    """Groups commands in its help, and guesses what a mistyped one means."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Parse the options before the command; their mistakes name the option."""
+        """Parse the options before the command; errors name the option."""
         check_options(self, ctx, args, lambda _context, _flag: "")
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
-        """Return the command that is called."""
+        """Return the command that a name calls."""
         name = args[0]
         if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
             ctx.fail(f"there is no command {name!r}{did_you_mean(name, {known: [known] for known in self.commands})}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Context) -> Any:
-        """Run the command that is called; Ctrl-C is not an exit status among others."""
+        """Run the command that is called; Typer would turn Ctrl-C into an exit status like any other."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
@@ -101,7 +101,7 @@ class Group(TyperGroup):
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write a section for each panel of commands, then for each panel of options."""
-        grouped = {title: [name for name in names if name in self.commands] for title, names in _PANELS.items()}
+        grouped = {title: [name for name in names if name in self.commands] for title, names in GROUPS.items()}
         rest = self.commands.keys() - {name for names in grouped.values() for name in names}
         panels = grouped | {"Commands": sorted(rest)}
         short = {name: command.get_short_help_str(limit=80) for name, command in self.commands.items()}
@@ -141,13 +141,14 @@ def did_you_mean(word: str, known: Mapping[str, Sequence[str]]) -> str:
 
 
 def _near(word: str, known: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """Return what a word may mean: a known name, part of one, or one that is spelt much like it."""
+    """Return what a word may mean: a known name, words of one, its beginning, or one that is spelt much alike."""
     plain = _plain(word)
     if plain in known:
         return known[plain]
     within = [name for name in known if set(plain.split("-")) <= set(name.split("-"))]
+    begun = [name for name in known if len(plain) > 2 and name.startswith(plain)]
     swapped = [name for name in known if sorted(name) == sorted(plain)]
-    like = within or swapped or difflib.get_close_matches(plain, known, n=1, cutoff=_NEAR)
+    like = within or begun or swapped or difflib.get_close_matches(plain, known, n=1, cutoff=_NEAR)
     return tuple(dict.fromkeys(meant for name in like for meant in known[name]))
 
 
@@ -167,7 +168,7 @@ app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None, p
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001  (Typer passes it by position)
     if asked:
-        say(f"tracker {__version__}")
+        print_result(f"tracker {__version__}")
         raise typer.Exit
 
 
@@ -181,4 +182,4 @@ def tracker(
 ) -> None:
     """Train audio classifiers, log every run to MLflow, and write the comparison."""
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        print_result(context.get_help())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.cli.app import Command, app
-from tracker.cli.console import say, show, table
+from tracker.cli.console import print_result, print_tables, table
 from tracker.cli.options import AnalysisOptions, RunName, read_runs, with_analysis_options
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def compare(
         context.fail(str(error))
     match form:
         case "json":
-            say(comparison.to_json(), end="")
+            print_result(comparison.to_json(), end="")
         case "markdown":
-            say(comparison.to_markdown(), end="")
+            print_result(comparison.to_markdown(), end="")
         case _:
-            show(*_parts(render.view_comparison(comparison)))
+            print_tables(*_parts(render.view_comparison(comparison)))
 
 
 def _parts(view: ComparisonView) -> Iterator[str | Table]:

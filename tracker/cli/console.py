@@ -1,9 +1,8 @@
-"""What a person sees: notices and warnings on standard error, results on standard output.
+"""Output: results on standard output, messages and progress on standard error.
 
-What a terminal shows is free of control characters. A standard error that takes nothing more, its disk being full or
-its reader gone, keeps nothing from being done; a standard output that takes nothing more is told of in one line.
-
-Progress on standard error: bars on a terminal, plain lines elsewhere.
+Results are printed as they are; messages and tables are free of control characters, which could steer a terminal. If
+standard error takes nothing more, because its disk is full or its reader is gone, the work goes on; if standard output
+does not, that is one line of error.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,12 +19,11 @@ from tracker.errors import TrackerError
 from tracker.recording.reporter import epoch_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import TextIO
 
-    from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
     from tracker.recording.reporter import EpochProgress
@@ -36,55 +33,56 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories that can move a cursor, hide or reorder text."""
 
 _WIDE = 200
-"""Columns of a table where there is no terminal to measure."""
+"""Columns of a table that isn't printed to a terminal."""
 
 
 def plain(text: object) -> str:
     """Return `text` with everything that could steer a terminal replaced by ``?``."""
-    return "".join("?" if unicodedata.category(sign) in _HIDDEN else sign for sign in str(text))
+    return "".join("?" if unicodedata.category(character) in _HIDDEN else character for character in str(text))
 
 
-def complain(message: str, who: str = "tracker") -> None:
-    """Say in one line what could not be done."""
-    notice(f"{who}: {' '.join(message.split())}")
-
-
-def notice(message: str) -> None:
-    """Say in one line what is being done or has been noticed; nobody needs to hear it."""
-    try:
-        typer.echo(plain(message), err=True)
-    except OSError:
-        _silence(sys.stderr)
+def print_error(message: str, who: str = "tracker") -> None:
+    """Print in one line what failed."""
+    log(f"{who}: {' '.join(message.split())}")
 
 
 def warn(message: str) -> None:
-    """Say in one line what the person should know before trusting the result."""
-    notice(f"warning: {message}")
+    """Print in one line what a person should know before trusting the result."""
+    log(f"warning: {message}")
 
 
-def say(result: str, end: str = "\n") -> None:
-    """Print a result on standard output, as it is.
+def log(message: str) -> None:
+    """Print in one line what is being done; if standard error can't be written to, nothing."""
+    try:
+        typer.echo(plain(message), err=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def print_result(result: str, end: str = "\n") -> None:
+    """Print a result, as it is.
 
     Raises
     ------
     TrackerError
-        If it takes nothing more.
+        If standard output can't be written to.
     """
     with _results():
         typer.echo(result + end, nl=False)
 
 
-def show(*parts: str | Table) -> None:
-    """Print lines and tables on standard output, as wide as the terminal; otherwise as `say`."""
+def print_tables(*parts: str | Table) -> None:
+    """Print lines and tables as results, as wide as the terminal; raises as `print_result`."""
+    from rich.console import Console
     from rich.text import Text
 
-    out = _console()
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
     with _results():
         for part in parts:
             if isinstance(part, str):
-                out.print(Text(plain(part)), soft_wrap=not out.is_terminal)
+                console.print(Text(plain(part)), soft_wrap=not console.is_terminal)
             else:
-                out.print(part)
+                console.print(part)
 
 
 @contextmanager
@@ -93,68 +91,74 @@ def _results() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        raise  # who read it has gone, and wants no more
+        raise  # the reader is gone and wants no more
     except OSError as error:
-        _silence(sys.stdout)
-        raise TrackerError(
-            f"the results cannot be written to standard output: {error.strerror or error}; see where it leads"
-        ) from error
+        _discard(sys.stdout)
+        reason = error.strerror or error
+        raise TrackerError(f"cannot write to standard output: {reason}; check where it is redirected") from error
 
 
-def why_failed(error: OSError) -> str:
-    """Return what the system refused: to take more on standard output, where it does, else what the error is about."""
+def describe_os_error(error: OSError) -> str:
+    """Return in one line what failed: standard output if it takes nothing more, else what the error names."""
     try:
-        say("", end="")
+        print_result("", end="")
     except TrackerError as full:
         return str(full)
     if error.filename is None:
-        return f"cannot go on: {error.strerror or error}; see to this folder, and to where standard output leads"
-    return f"cannot go on with {error.filename!r}: {error.strerror}"
+        return f"I/O error: {error.strerror or error}; check this folder and where standard output is redirected"
+    return f"I/O error: {error.strerror}: {error.filename!r}; check that path"
 
 
-def _silence(stream: TextIO) -> None:
-    """Let what is still in a stream's buffer go nowhere, or the interpreter would fail over it at its end."""
+def _discard(stream: TextIO) -> None:
+    """Discard what is still in a stream's buffer, over which the interpreter would fail when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
-
-
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], flush_right: Collection[int] = ()) -> Table:
-    """Return a table of texts, which stand in it as they are.
+    """Return a table of texts, which are shown as they are.
 
     Parameters
     ----------
     headings : sequence of str
     rows : iterable of sequence of str
     flush_right : collection of int
-        Which columns hold numbers, counted from 0.
+        The columns of numbers, counted from 0.
     """
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=None, header_style="bold", pad_edge=False)
-    for place, heading in enumerate(headings):
-        made.add_column(Text(plain(heading)), justify="right" if place in flush_right else "left")
+    built = Table(box=None, header_style="bold", pad_edge=False)
+    for column, heading in enumerate(headings):
+        built.add_column(Text(plain(heading)), justify="right" if column in flush_right else "left")
     for row in rows:
-        made.add_row(*(Text(plain(cell)) for cell in row))
-    return made
+        built.add_row(*(Text(plain(cell)) for cell in row))
+    return built
 
 
-Counter = Callable[[int, int], None]
+class ConsoleReporter:
+    """A `Reporter` on standard error: bars on a terminal, lines elsewhere."""
+
+    def log(self, message: str) -> None:
+        """Print a message."""
+        log(message)
+
+    def warn(self, message: str) -> None:
+        """Print a warning."""
+        warn(message)
+
+    def progress(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int, int], None]]:
+        """Show the progress of a task."""
+        return _task_bar(what, total) if sys.stderr.isatty() else _task_line(what)
+
+    def epochs(self, name: str, limit: int) -> AbstractContextManager[EpochProgress]:
+        """Show the progress of a training: epoch, losses, learning rate and time left."""
+        return _epoch_bar(name, limit) if sys.stderr.isatty() else _epoch_lines(limit)
 
 
 @contextmanager
-def counting(what: str, total: int | None) -> Iterator[Counter]:
-    """Show how far `what` has come; yields a callback that takes (done, total)."""
-    if not sys.stderr.isatty():
-        yield _Line(what)
-        return
+def _task_bar(what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     with _bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
@@ -162,24 +166,22 @@ def counting(what: str, total: int | None) -> Iterator[Counter]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
-class _Line:
-    """One plain line, once there is something to wait for."""
+@contextmanager
+def _task_line(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Print one line, as soon as there is something to wait for."""
+    is_silent = False
 
-    def __init__(self, what: str) -> None:
-        self._what: str | None = what
+    def show(done: int, total: int) -> None:
+        nonlocal is_silent
+        if not is_silent and done < total:
+            log(f"{what}: {total} clips")
+        is_silent = True
 
-    def __call__(self, done: int, total: int) -> None:
-        if self._what and done < total:
-            notice(f"{self._what}: {total} clips")
-        self._what = None
+    yield show
 
 
 @contextmanager
-def epochs(name: str, limit: int) -> Iterator[EpochProgress]:
-    """Show a training: epoch, losses, rate and time left."""
-    if not sys.stderr.isatty():
-        yield EpochLines(limit)
-        return
+def _epoch_bar(name: str, limit: int) -> Iterator[EpochProgress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -191,11 +193,11 @@ def epochs(name: str, limit: int) -> Iterator[EpochProgress]:
         TimeRemainingColumn(compact=True),
     )
     with _bar(*columns) as bar:
-        yield EpochBar(bar, name, limit)
+        yield _EpochBar(bar, name, limit)
 
 
-class EpochBar:
-    """A bar that moves with every batch and shows the last epoch's figures."""
+class _EpochBar:
+    """Moves with every batch and shows the figures of the last epoch."""
 
     def __init__(self, bar: Progress, name: str, limit: int) -> None:
         self._bar = bar
@@ -203,52 +205,34 @@ class EpochBar:
         self._finished = 0
 
     def on_batch(self, done: int, total: int) -> None:
-        """Move within the epoch."""
         self._bar.update(self._task, completed=self._finished + done / total)
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Show the figures of the epoch that has just ended."""
         self._finished = epoch.number
         self._bar.update(self._task, completed=epoch.number, losses=epoch_summary(epoch))
 
 
-class EpochLines:
-    """A line an epoch."""
+@contextmanager
+def _epoch_lines(limit: int) -> Iterator[EpochProgress]:
+    yield _EpochLines(limit)
+
+
+class _EpochLines:
+    """Prints one line per epoch."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
     def on_batch(self, done: int, total: int) -> None:
-        """Say nothing within an epoch."""
+        pass
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Write the figures of the epoch that has just ended."""
         left = (self._limit - epoch.number) * epoch.metrics["epoch_seconds"]
-        notice(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}  at most {left:.0f} s left")
+        log(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}  up to {left:.0f} s left")
 
 
-class ConsoleReporter:
-    """Reports to standard error: bars on a terminal, lines elsewhere."""
-
-    def log(self, message: str) -> None:
-        """Print a message."""
-        notice(message)
-
-    def warn(self, message: str) -> None:
-        """Print a warning."""
-        warn(message)
-
-    def progress(self, what: str, total: int | None) -> AbstractContextManager[Counter]:
-        """Show how far a task has come."""
-        return counting(what, total)
-
-    def epochs(self, name: str, limit: int) -> AbstractContextManager[EpochProgress]:
-        """Show a training."""
-        return epochs(name, limit)
-
-
-def _bar(*columns: object) -> Progress:
+def _bar(*columns: ProgressColumn) -> Progress:
     from rich.console import Console
     from rich.progress import Progress
 
-    return Progress(*columns, console=Console(stderr=True), transient=True)  # type: ignore[arg-type]
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tracker.cli.app import SETTINGS, Command, Group, app
-from tracker.cli.console import counting, say
+from tracker.cli.console import ConsoleReporter, print_result
 from tracker.cli.options import length, whole_number
 
 _EXAMPLES = """
@@ -25,7 +25,7 @@ app.add_typer(data_app, name="data")
 def data(context: typer.Context) -> None:
     """Make and look at datasets."""
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        print_result(context.get_help())
 
 
 @data_app.command(cls=Command, epilog=_EXAMPLES, short_help="Write the built-in demo set as audio files.")
@@ -40,6 +40,6 @@ def demo(
     """Write the built-in, synthetic demo set to a folder as audio files; prints the path of its manifest."""
     from tracker.data.demo import write_demo
 
-    with counting("making the demo set", None) as progress:
+    with ConsoleReporter().progress("making the demo set", None) as progress:
         manifest = write_demo(folder, artists=artists, clips=clips, seconds=seconds, seed=seed, progress=progress)
-    say(str(manifest))
+    print_result(str(manifest))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tracker.cli.app import Command, app
-from tracker.cli.console import ConsoleReporter, complain, notice, say
+from tracker.cli.console import ConsoleReporter, log, print_error, print_result
 from tracker.cli.options import RunName, TrackingUri
 
 _RESUME_EXAMPLES = """
@@ -51,7 +51,7 @@ def resume(
     from tracker.recording.resume import resume_run
 
     store = find_store(tracking_uri)
-    say(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
+    print_result(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
 
 
 @app.command(cls=Command, epilog=_CLOSE_EXAMPLES, short_help="End an interrupted run as it is.")
@@ -60,7 +60,7 @@ def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None
     from tracker.recording.locations import find_store
     from tracker.recording.resume import close_run
 
-    say(close_run(run, find_store(tracking_uri), ConsoleReporter(), gone=gone))
+    print_result(close_run(run, find_store(tracking_uri), ConsoleReporter(), gone=gone))
 
 
 _SYNC_EXAMPLES = """
@@ -87,19 +87,19 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
         results += 1
         if isinstance(result, JournalProblem):
             failures += 1
-            complain(result.message)
+            print_error(result.message)
         elif result.error:
             failures += 1
-            complain(f"run {result.name} is not sent: {result.error}")
+            print_error(f"run {result.name} is not sent: {result.error}")
         elif result.run_id is None:
-            notice(f"run {result.name} is being sent by another process")
+            log(f"run {result.name} is being sent by another process")
         else:
             if result.journal.status is RunStatus.INTERRUPTED:
                 resumable = is_resumable(result.journal.started.tags)
-                notice(interrupted_message(result.name, result.journal.id, store, resumable=resumable))
-            say(result.run_id)
+                log(interrupted_message(result.name, result.journal.id, store, resumable=resumable))
+            print_result(result.run_id)
     if not results:
-        notice("every run is in its store")
+        log("every run is in its store")
     return 1 if failures else 0
 
 
@@ -127,12 +127,12 @@ def repair(*, tracking_uri: TrackingUri = None) -> int:
     for done in repair_store(find_store(tracking_uri), ConsoleReporter()):
         match done:
             case MovedArtifacts(place):
-                say(place)
+                print_result(place)
             case JournalProblem(message):
                 failures += 1
-                complain(message)
+                print_error(message)
             case _ if done.run_id:
-                say(done.run_id)
+                print_result(done.run_id)
             case _:
                 failures += 1
                 why = (
@@ -140,5 +140,5 @@ def repair(*, tracking_uri: TrackingUri = None) -> int:
                     if done.error
                     else ("is being sent by another process: run `tracker repair` again once that has ended")
                 )
-                complain(f"run {done.name} {why}")
+                print_error(f"run {done.name} {why}")
     return 1 if failures else 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.cli.app import Command, app
-from tracker.cli.console import notice, plain, say
+from tracker.cli.console import log, plain, print_result
 from tracker.cli.options import AnalysisOptions, read_runs, report_on, whole_number, with_analysis_options
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def _difference(file: Path, text: str) -> int:
     there = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     lines = list(difflib.unified_diff(there, text.splitlines(keepends=True), str(file), "now"))
     for line in lines:
-        say(plain(line.rstrip("\n")))
+        print_result(plain(line.rstrip("\n")))
     if lines:
-        notice(f"{file} is out of date; to update it, give --output {shlex.quote(str(file))} instead of --check")
+        log(f"{file} is out of date; to update it, give --output {shlex.quote(str(file))} instead of --check")
     return 1 if lines else 0
 
 
@@ -94,7 +94,7 @@ def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
     if output:
         write_file(output, text.encode(), "give another --output")
     else:
-        say(text, end="")
+        print_result(text, end="")
 
 
 _NEXT_EXAMPLES = """
@@ -129,11 +129,11 @@ def next_command(
     report = report_on(read_runs(analysis), analysis)
     steps = report.next_steps
     if not steps:
-        notice(why_no_step(report.conclusions) if report.entries else "There is no finished run to go on from.")
+        log(why_no_step(report.conclusions) if report.entries else "There is no finished run to go on from.")
     if form == "json":
         from tracker.render import render_next_json
 
-        say(render_next_json(steps), end="")
+        print_result(render_next_json(steps), end="")
     else:
         _print_steps(steps)
 
@@ -144,8 +144,8 @@ def _print_steps(steps: Sequence[NextStep]) -> None:
 
     for number, step in enumerate(steps, start=1):
         takes = "" if step.estimated_seconds is None else f" ({duration(step.estimated_seconds)})"
-        notice(f"{number}. {capitalised(step.why)}{takes}")
-        say(shell_line([step.command]))
+        log(f"{number}. {capitalised(step.why)}{takes}")
+        print_result(shell_line([step.command]))
     known = [step.estimated_seconds for step in steps if step.estimated_seconds is not None]
     if len(steps) > 1 and len(known) == len(steps):
-        notice(f"{len(steps)} commands, {duration(sum(known))} in all")
+        log(f"{len(steps)} commands, {duration(sum(known))} in all")

@@ -15,7 +15,7 @@ import typer.main
 
 from tracker.cli.app import Command, app
 from tracker.cli.completion import experiments, networks
-from tracker.cli.console import ConsoleReporter, say, warn
+from tracker.cli.console import ConsoleReporter, print_result, warn
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Examples:
 _PANELS = ("Data", "Training", "Network", "Logging")
 
 _LONGEST_NOTE = 7_000
-"""Characters: MLflow keeps 8,000 of a description, and a summary of the run is added to the note."""
+"""Characters: MLflow keeps 8,000 of a description, and the note is followed by a summary of the run."""
 
 _NETWORK = "network_"
 """Prefix of the parameters of a network's options, so that none can hide one of `run`."""
@@ -81,12 +81,12 @@ class _CommandOfNetwork(Command):
 
         flags = dict(super().aliases(context))
         for entry in RUN_OPTIONS:
-            for name in entry.spellings:
+            for name in sorted(entry.spellings):
                 flags[name] = [*flags.get(name, ()), entry.flag]
         return flags
 
     def hint(self, context: Context, flag: str) -> str:
-        """Return what an unknown option may have meant: one of this command, else one of another network."""
+        """Return a guess at an unknown option: one of this command, else one of another network."""
         from tracker.training.networks import network_names, network_options
 
         near = super().hint(context, flag)
@@ -230,7 +230,7 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
         keep_going=values["keep_going"],
     )
     for run_id in train_plans(request, ConsoleReporter()):
-        say(run_id)
+        print_result(run_id)
 
 
 def _warn_of_idle_plateau(plan: RunPlan) -> None:

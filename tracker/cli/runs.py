@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.cli.app import Command, app
-from tracker.cli.console import notice, say, show, table, warn
+from tracker.cli.console import log, print_result, print_tables, table, warn
 from tracker.cli.options import DEFAULT_EXPERIMENT, Experiment, TrackingUri, whole_number
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def runs(
     experiment: Experiment = DEFAULT_EXPERIMENT,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """List the runs: the options that differ, accuracy or other primary metric, best and stop epoch, status and age."""
+    """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
     from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message, is_resumable
     from tracker.recording.read_runs import load_runs
     from tracker.runs import RunStatus
@@ -51,14 +51,14 @@ def runs(
     metric = primary_metric(held.runs, held.tags.get("tracker.metric"))
     study = study_of(held.runs, metric, alpha=0.05, margin=0.05)
     if form == "json":
-        say(json.dumps([_record(study, run) for run in range(len(held.runs))], indent=2))
+        print_result(json.dumps([_record(study, run) for run in range(len(held.runs))], indent=2))
     else:
-        show(_table(study, now=time.time_ns() // 1_000_000))
+        print_tables(_table(study, now=time.time_ns() // 1_000_000))
     for run in held.runs:
         if run.status is RunStatus.INTERRUPTED:
-            notice(interrupted_message(run.name, run.run_id, store, resumable=is_resumable(run.tags)))
+            log(interrupted_message(run.name, run.run_id, store, resumable=is_resumable(run.tags)))
         elif HOST_TAG in run.tags:
-            notice(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], store))
+            log(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], store))
 
 
 def _record(study: Study, position: int) -> dict[str, object]:
@@ -164,7 +164,7 @@ def ui(
 
     with find_store(tracking_uri).serve_ui(port) as server:
         if server.port != port:
-            notice(f"port {port} is taken")
-        say(server.address)
-        notice("MLflow's UI is ready; Ctrl-C ends it")
+            log(f"port {port} is taken")
+        print_result(server.address)
+        log("MLflow's UI is ready; Ctrl-C ends it")
         return server.wait()
