@@ -210,9 +210,7 @@ class TestUploader:
                 uploader = Uploader(store_at(uri, Path.cwd()), writer.folder, ConsoleReporter(), drain_timeout_s=0.2)
                 uploader.start()
                 uploader.wake()
-                begun = time.monotonic()
                 uploader.finish()
-            assert time.monotonic() - begun < 5
         sending_, warning = capfd.readouterr().err.splitlines()
         assert sending_ == f"the rest of the run is being sent to {uri}"
         assert warning.startswith(f"warning: the store {uri} has taken nothing for 0.2 s; the run is kept in ")

@@ -1,13 +1,27 @@
 from __future__ import annotations
 
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
 import pytest
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import ErrorCode
 from requests import HTTPError, Response
 
+from bench.at_once import first_opens
 from tracker.errors import StoreError
-from tracker.store import BusyError, GoneError, UnreachableError
-from tracker.store.client import MlflowClient, one_line_errors
+from tracker.store import BusyError, GoneError, StoreState, UnreachableError, sqlite_state
+from tracker.store.client import MlflowClient, one_line_errors, open_store
+from tracker.store.location import Location, locate
+from tracker.store.sqlite_state import make, newest_revision, reading, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def answered(status: int) -> HTTPError:
@@ -75,3 +89,189 @@ class TestOneLineErrors:
         said = r"^cannot write: Failed to establish a new connection: \[Errno \d+\] Connection refused$"
         with pytest.raises(UnreachableError, match=said), one_line_errors("cannot write"):
             MlflowClient("http://127.0.0.1:9").get_run("ab" * 16)
+
+
+def abandon(database: Path) -> None:
+    """Let a file look as if it had not been written to for long."""
+    os.utime(database, (0, 0))
+
+
+class TestOpenStore:
+    def test_makes_a_store_and_nothing_else(self, location: Location, tmp_path: Path) -> None:
+        open_store(location, clock=lambda: 5)
+        assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+        with reading(tmp_path / "mlflow.db") as connection:
+            assert connection.execute("SELECT creation_time FROM experiments").fetchall() == [(5,)]
+
+    def test_makes_the_folder_too(self, tmp_path: Path) -> None:
+        open_store(locate("new/folder/mlflow.db", tmp_path))
+        assert state_of(tmp_path / "new/folder/mlflow.db") is StoreState.READY
+
+    def test_opens_what_is_there(self, location: Location) -> None:
+        made = open_store(location).ensure_experiment("mine")
+        assert open_store(location).ensure_experiment("mine") == made
+
+    def test_makes_a_store_of_an_empty_file(self, location: Location, tmp_path: Path) -> None:
+        (tmp_path / "mlflow.db").touch()
+        abandon(tmp_path / "mlflow.db")
+        open_store(location)
+        assert state_of(tmp_path / "mlflow.db") is StoreState.READY
+
+    @pytest.mark.parametrize(
+        ("statements", "said"),
+        [
+            (["UPDATE alembic_version SET version_num = '181f10493468'"], "made by an older MLflow"),
+            (["UPDATE alembic_version SET version_num = 'ffffffffffff'"], "made by a newer MLflow"),
+            (
+                ["DELETE FROM experiments", "DELETE FROM alembic_version"],
+                "only partly created and holds no run: `tracker repair` sets it aside",
+            ),
+        ],
+    )
+    def test_never_migrates_nor_mends(
+        self, location: Location, tmp_path: Path, statements: list[str], said: str
+    ) -> None:
+        make(tmp_path / "mlflow.db", location.artifacts, now=1)
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+        abandon(tmp_path / "mlflow.db")
+        before = (tmp_path / "mlflow.db").read_bytes()
+        with pytest.raises(StoreError, match=said):
+            open_store(location)
+        assert (tmp_path / "mlflow.db").read_bytes() == before
+        assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+    def test_waits_for_another_program_that_is_making_it(self, location: Location, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+
+        def finish() -> None:
+            time.sleep(0.5)
+            make(tmp_path / "mlflow.db", location.artifacts, now=7)
+
+        other = threading.Thread(target=finish)
+        other.start()
+        open_store(location, clock=lambda: 8)
+        other.join()
+        with reading(tmp_path / "mlflow.db") as connection:
+            assert connection.execute("SELECT creation_time FROM experiments").fetchall() == [(7,)]
+
+    def test_says_that_a_folder_cannot_be_written_to(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(StoreError, match=r"cannot make a store at .*file/mlflow\.db: "):
+            open_store(Location("", tmp_path / "file/mlflow.db", ""))
+
+    def test_says_that_a_server_is_away(self) -> None:
+        with pytest.raises(StoreError, match=r"no tracking server answers at http://127\.0\.0\.1:9"):
+            open_store(Location("http://127.0.0.1:9", None, ""))
+
+    @pytest.mark.parametrize("_attempt", range(2))
+    def test_lets_eight_processes_make_it_at_the_same_time(self, tmp_path: Path, _attempt: int) -> None:
+        assert first_opens(tmp_path, openers=8) == []
+
+
+@pytest.fixture
+def another_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make the installed MLflow another one than schema.sql is taken from, and its last schema but one supported."""
+    head = newest_revision()
+    before = sqlite_state._migrations()[head]
+    monkeypatch.setattr(sqlite_state, "SCHEMA_VERSION", "3.0.0")
+    monkeypatch.setattr(sqlite_state, "SCHEMA_REVISION", before)
+    cached = (newest_revision, sqlite_state._supported_revisions)
+    for function in cached:
+        function.cache_clear()
+    yield
+    for function in cached:
+        function.cache_clear()
+
+
+def made_before_the_last_migration(database: Path) -> None:
+    """Make a store with one experiment as the MLflow before the last change of the schema did."""
+    from alembic import command
+    from mlflow.store.db.utils import _get_alembic_config
+    from mlflow.store.tracking.dbmodels.initial_models import Base
+    from sqlalchemy import create_engine
+
+    url = f"sqlite:///{database}"
+    Base.metadata.create_all(create_engine(url))
+    command.upgrade(_get_alembic_config(url), sqlite_state.SCHEMA_REVISION)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("INSERT INTO experiments (experiment_id, name, lifecycle_stage) VALUES (7, 'old', 'active')")
+        connection.commit()
+
+
+@pytest.mark.usefixtures("another_mlflow")
+class TestOpenStoreWithAnotherMlflow:
+    def test_mlflow_itself_makes_the_store(self, location: Location, tmp_path: Path) -> None:
+        store = open_store(location)
+        assert state_of(tmp_path / "mlflow.db") is StoreState.READY
+        assert store.client.get_experiment("0").artifact_location == f"{tmp_path.as_uri()}/mlruns/0"
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith(("mlflow.db.", "."))]
+
+    def test_a_store_of_a_supported_schema_is_readable_then_migrated_and_a_copy_kept(
+        self, location: Location, tmp_path: Path
+    ) -> None:
+        database = tmp_path / "mlflow.db"
+        made_before_the_last_migration(database)
+        assert state_of(database) is StoreState.UPGRADABLE
+        sqlite_state.require_readable(database)
+        store = open_store(location)
+        assert state_of(database) is StoreState.READY
+        assert store.client.get_experiment_by_name("old").experiment_id == "7"
+        assert state_of(tmp_path / "mlflow.db.before-migration-1") is StoreState.UPGRADABLE
+
+    def test_a_store_of_a_schema_before_the_supported_ones_is_refused(self, location: Location, tmp_path: Path) -> None:
+        made_before_the_last_migration(tmp_path / "mlflow.db")
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '181f10493468'")
+            connection.commit()
+        abandon(tmp_path / "mlflow.db")
+        with pytest.raises(StoreError, match="made by an older MLflow"):
+            open_store(location)
+
+
+class TestEnsureExperiment:
+    def test_makes_it_with_its_metric_and_a_place_beside_the_store(self, location: Location, tmp_path: Path) -> None:
+        store = open_store(location)
+        made = store.client.get_experiment(store.ensure_experiment("My songs/2", metric="val_f1"))
+        assert made.artifact_location == f"{tmp_path.as_uri()}/mlruns/My-songs-2"
+        assert made.tags["tracker.metric"] == "val_f1"
+
+    def test_leaves_one_that_is_there_as_it_is(self, location: Location) -> None:
+        store = open_store(location)
+        theirs = store.client.create_experiment("theirs", artifact_location=f"{location.artifacts}/elsewhere")
+        assert store.ensure_experiment("theirs") == theirs
+        assert "tracker.metric" not in store.client.get_experiment(theirs).tags
+
+    def test_says_how_to_bring_a_deleted_one_back(self, location: Location) -> None:
+        store = open_store(location)
+        store.client.delete_experiment(store.ensure_experiment("gone"))
+        with pytest.raises(StoreError, match="deleted: bring it back with `mlflow experiments restore"):
+            store.ensure_experiment("gone")
+
+    def test_leaves_an_experiment_to_the_server_that_keeps_its_artifacts(self, location: Location) -> None:
+        store = open_store(location)
+        store.client.create_experiment("served", artifact_location="mlflow-artifacts:/1")
+        with pytest.raises(StoreError, match=r"made by a tracking server.*give its address as --tracking-uri"):
+            store.ensure_experiment("served")
+
+    @pytest.mark.parametrize(("name", "folder"), [("../up", "up"), ("..", "experiment"), ("日本", "experiment")])
+    def test_keeps_artifacts_under_the_store_whatever_its_name(
+        self, location: Location, name: str, folder: str
+    ) -> None:
+        store = open_store(location)
+        made = store.client.get_experiment(store.ensure_experiment(name))
+        assert made.artifact_location == f"{location.artifacts}/{folder}"
+
+
+class TestCheckRun:
+    def test_takes_a_run_that_is_there(self, location: Location) -> None:
+        store = open_store(location)
+        run = store.client.create_run(store.ensure_experiment("tracker"))
+        store.check_run(run.info.run_id)
+
+    def test_says_that_a_run_is_not_there(self, location: Location) -> None:
+        with pytest.raises(GoneError, match="cannot go on with run abab"):
+            open_store(location).check_run("ab" * 16)

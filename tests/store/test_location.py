@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import send_run
 from tracker.errors import StoreError
-from tracker.store.location import Location, locate
+from tracker.store.location import Location, fetch_from, find_folder, locate, places_below, resolve_inside, written_to
 from tracker.store.sqlite_reader import read_experiment
 
 FOLDER = Path("/somewhere/work")
@@ -82,3 +82,99 @@ class TestLocate:
     def test_refuses_a_sqlite_uri_without_a_file(self, uri: str) -> None:
         with pytest.raises(StoreError, match="sqlite:///PATH"):
             locate(uri, FOLDER)
+
+
+def put(path: Path, data: bytes = b"here") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+class TestFetchFrom:
+    def test_reads_a_file_uri_with_escapes(self, tmp_path: Path) -> None:
+        root = tmp_path / "a b%#é/mlruns/1/run/artifacts"
+        put(root / "predictions/validation.csv")
+        assert fetch_from(root.as_uri(), tmp_path)("predictions/validation.csv") == b"here"
+
+    def test_reads_a_plain_path_as_it_stands(self, tmp_path: Path) -> None:
+        root = tmp_path / "a%20b/mlruns/1/run/artifacts"
+        put(root / "a.txt")
+        assert fetch_from(str(root), tmp_path)("a.txt") == b"here"
+
+    @pytest.mark.parametrize("uri", ["./mlruns/1/run/artifacts", "mlruns/1/run/artifacts"])
+    def test_takes_a_relative_path_from_the_store(self, tmp_path: Path, uri: str) -> None:
+        put(tmp_path / "mlruns/1/run/artifacts/a.txt")
+        assert fetch_from(uri, tmp_path)("a.txt") == b"here"
+
+    def test_finds_what_was_moved_with_the_store(self, tmp_path: Path) -> None:
+        put(tmp_path / "mlruns/tracker/run/artifacts/a.txt")
+        fetch = fetch_from("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)
+        assert fetch("a.txt") == b"here"
+
+    def test_prefers_the_place_where_it_was_written(self, tmp_path: Path) -> None:
+        put(tmp_path / "old/mlruns/run/artifacts/a.txt", b"old")
+        put(tmp_path / "new/mlruns/run/artifacts/a.txt", b"new")
+        fetch = fetch_from((tmp_path / "old/mlruns/run/artifacts").as_uri(), tmp_path / "new")
+        assert fetch("a.txt") == b"old"
+
+    def test_never_takes_another_runs_folder(self, tmp_path: Path) -> None:
+        put(tmp_path / "artifacts/a.txt", b"another's")
+        assert fetch_from("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)("a.txt") is None
+
+    @pytest.mark.parametrize("folder", ["mlruns", "mlartifacts"])
+    def test_finds_what_mlflows_server_was_sent(self, tmp_path: Path, folder: str) -> None:
+        put(tmp_path / folder / "1/run/artifacts/a.txt")
+        assert fetch_from("mlflow-artifacts:/1/run/artifacts", tmp_path)("a.txt") == b"here"
+
+    def test_has_nothing_where_nothing_is(self, tmp_path: Path) -> None:
+        (tmp_path / "artifacts").mkdir()
+        assert fetch_from((tmp_path / "artifacts").as_uri(), tmp_path)("a.txt") is None
+
+    def test_says_that_other_places_are_not_read(self, tmp_path: Path) -> None:
+        with pytest.raises(OSError, match="s3://bucket/1/run/artifacts"):
+            fetch_from("s3://bucket/1/run/artifacts", tmp_path)("a.txt")
+
+    def test_says_that_a_folder_is_no_file(self, tmp_path: Path) -> None:
+        (tmp_path / "artifacts/a.txt").mkdir(parents=True)
+        with pytest.raises(OSError, match="directory"):
+            fetch_from((tmp_path / "artifacts").as_uri(), tmp_path)("a.txt")
+
+
+class TestFindFolder:
+    def test_is_where_the_artifacts_are_now(self, tmp_path: Path) -> None:
+        put(tmp_path / "mlruns/tracker/run/artifacts/a.txt")
+        found = find_folder("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)
+        assert found == tmp_path / "mlruns/tracker/run/artifacts"
+
+    def test_is_nowhere_where_nothing_is(self, tmp_path: Path) -> None:
+        assert find_folder("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path) is None
+
+
+class TestPlacesBelow:
+    def test_have_ever_fewer_of_the_last_folders_and_at_least_two(self) -> None:
+        places = places_below(Path("/new"), Path("/old/mlruns/tracker"))
+        assert [str(place) for place in places] == ["/new/old/mlruns/tracker", "/new/mlruns/tracker"]
+
+
+class TestWithin:
+    def test_is_a_file_or_folder_that_is_there(self, tmp_path: Path) -> None:
+        put(tmp_path / "model/data/weights")
+        assert resolve_inside(tmp_path, "model") == tmp_path / "model"
+        assert resolve_inside(tmp_path, "model/data/weights") == tmp_path / "model/data/weights"
+        assert resolve_inside(tmp_path, "model/gone") is None
+
+    def test_never_leads_out_of_the_folder(self, tmp_path: Path) -> None:
+        put(tmp_path / "secret.txt")
+        (tmp_path / "inside").mkdir()
+        (tmp_path / "inside/link.txt").symlink_to(tmp_path / "secret.txt")
+        for path in ("../secret.txt", str(tmp_path / "secret.txt"), "link.txt"):
+            assert resolve_inside(tmp_path / "inside", path) is None
+
+
+class TestWrittenTo:
+    @pytest.mark.parametrize("uri", ["/a b/c", "file:///a%20b/c", "file:/a%20b/c"])
+    def test_is_a_path_on_this_machine(self, uri: str) -> None:
+        assert written_to(uri) == Path("/a b/c")
+
+    @pytest.mark.parametrize("uri", ["./mlruns/1", "mlruns/1", "s3://bucket/1", "mlflow-artifacts:/1", "models:/m-1"])
+    def test_is_none_of_other_places(self, uri: str) -> None:
+        assert written_to(uri) is None

@@ -4,8 +4,8 @@ import json
 import math
 import sqlite3
 import threading
-import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,18 +13,20 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from bench.at_once import send_at_once
-from tests.builders import START, STARTED, epochs, whole_journal
+from tests.builders import CLASSES, START, STARTED, epochs, send_run, whole_journal
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
-from tracker.runs.events import Attached, Ended, EpochDone, Measured, Resumed, Tagged, UploadState
+from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Tagged, UploadState
 from tracker.store import GoneError, UnreachableError
-from tracker.store.client import open_store
+from tracker.store.client import client_of, open_store
+from tracker.store.experiment import run_of
 from tracker.store.location import Location, locate
-from tracker.store.mlflow_run import JOURNAL_TAG
+from tracker.store.mlflow_run import JOURNAL_TAG, Value
 from tracker.store.repair import relocate
 from tracker.store.sqlite_reader import read_experiment
 from tracker.store.sqlite_state import reading
-from tracker.store.upload import JournalUpload
+from tracker.store.ui import serving
+from tracker.store.upload import JournalUpload, RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +34,100 @@ if TYPE_CHECKING:
 
     from mlflow.entities import Run
 
-    from tracker.runs.events import Entry
+    from tests.running import Served
+    from tracker.runs.events import Entry, Status
+
+
+@pytest.fixture
+def run(location: Location) -> RunWriter:
+    """A run just started, in a store of its own."""
+    run_id = send_run(location, started=STARTED)
+    return RunWriter(open_store(location), run_id)
+
+
+def as_mlflow_has_it(location: Location, run: RunWriter) -> Run:
+    return MlflowClient(location.uri).get_run(run.run_id)
+
+
+class TestLogParams:
+    def test_writes_more_than_mlflow_takes_at_once(self, location: Location, run: RunWriter) -> None:
+        params = {f"option {i}": str(i) for i in range(250)}
+        run.log_params(params)
+        assert as_mlflow_has_it(location, run).data.params == {**STARTED.params, **params}
+
+    def test_refuses_one_that_would_be_cut(self, location: Location, run: RunWriter) -> None:
+        with pytest.raises(StoreError, match="the param note must be at most 6,000 characters, got 6,001"):
+            run.log_params({"note": "x" * 6_001})
+        assert as_mlflow_has_it(location, run).data.params == STARTED.params
+
+
+class TestLogValues:
+    def test_writes_each_at_its_step_and_time(self, location: Location, run: RunWriter) -> None:
+        run.log_values([Value("loss", 0.5, START + 1, 1), Value("loss", math.nan, START + 2, 2)])
+        history = MlflowClient(location.uri).get_metric_history(run.run_id, "loss")
+        assert [(metric.step, metric.timestamp) for metric in history] == [(1, START + 1), (2, START + 2)]
+        assert math.isnan(as_mlflow_has_it(location, run).data.metrics["loss"])
+
+    def test_writes_all_or_none(self, location: Location, run: RunWriter) -> None:
+        with pytest.raises(StoreError, match="the name of a metric"):
+            run.log_values([Value("loss", 0.5, START, 1), Value("a\nb", 0.5, START, 1)])
+        assert not as_mlflow_has_it(location, run).data.metrics
+
+    def test_says_once_what_went_wrong_and_prints_nothing(
+        self, run: RunWriter, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
+        with pytest.raises(StoreError, match="file is not a database"):
+            run.log_values([Value("loss", 0.5, START, 1)])
+        assert capfd.readouterr() == ("", "")
+
+
+class TestSetTags:
+    def test_writes_them_over_those_of_the_same_name(self, location: Location, run: RunWriter) -> None:
+        run.set_tags({"tracker.data": "gtzan", "mlflow.note.content": "# What was hard"})
+        tags = as_mlflow_has_it(location, run).data.tags
+        assert (tags["tracker.data"], tags["mlflow.note.content"]) == ("gtzan", "# What was hard")
+
+    def test_refuses_one_that_would_be_cut(self, location: Location, run: RunWriter) -> None:
+        with pytest.raises(StoreError, match="at most 8,000 characters"):
+            run.set_tags({"mlflow.note.content": "x" * 8_001})
+        assert "mlflow.note.content" not in as_mlflow_has_it(location, run).data.tags
+
+
+class TestLogDatasets:
+    def test_names_one_by_the_end_of_a_path_that_is_too_long(self, location: Location, run: RunWriter) -> None:
+        path = "/a" * 300 + "/genres"
+        run.log_datasets([DatasetUsed(path, "e" * 64, path, "validation", CLASSES, 4)])
+        held = [one.dataset for one in as_mlflow_has_it(location, run).inputs.dataset_inputs]
+        (found,) = [dataset for dataset in held if dataset.name != "demo"]
+        assert (found.name, json.loads(found.source)) == (path[-500:], {"uri": path})
+
+
+class TestLogPath:
+    def test_writes_a_file_where_mlflow_finds_it(self, location: Location, run: RunWriter, tmp_path: Path) -> None:
+        (tmp_path / "curves.png").write_bytes(b"\x89PNG\xff")
+        run.log_path(tmp_path / "curves.png", "figures/curves.png")
+        (found,) = MlflowClient(location.uri).list_artifacts(run.run_id, "figures")
+        assert (found.path, found.file_size) == ("figures/curves.png", 5)
+        assert (
+            tmp_path / "mlruns/tracker" / run.run_id / "artifacts/figures/curves.png"
+        ).read_bytes() == b"\x89PNG\xff"
+
+    def test_says_in_one_line_what_could_not_be_written(self, run: RunWriter, tmp_path: Path) -> None:
+        (tmp_path / "mlruns").touch()
+        (tmp_path / "a.txt").touch()
+        with pytest.raises(StoreError, match=rf"cannot write the a.txt of run {run.run_id} to .*mlflow.db: ") as error:
+            run.log_path(tmp_path / "a.txt", "a.txt")
+        assert "\n" not in str(error.value)
+
+
+class TestEnd:
+    @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+    def test_ends_the_run_then(self, location: Location, run: RunWriter, status: Status) -> None:
+        run.end(status, START + 2_000)
+        info = as_mlflow_has_it(location, run).info
+        assert (info.status, info.end_time) == (status, START + 2_000)
+
 
 JOURNAL = "a1-b2.c3_d4"
 
@@ -248,12 +343,18 @@ class TestSender:
         other = sqlite3.connect(tmp_path / "mlflow.db", check_same_thread=False, isolation_level=None)
         with closing(other):
             other.execute("BEGIN EXCLUSIVE")
-            release = threading.Timer(1.0, other.execute, ("ROLLBACK",))
+            order: list[str] = []
+
+            def unlock() -> None:
+                order.append("unlocked")
+                other.execute("ROLLBACK")
+
+            release = threading.Timer(0.5, unlock)
             release.start()
-            begun = time.monotonic()
             assert sender.send([STARTED, *epochs(1.0)], journal.artifacts).entries == 2
-            assert time.monotonic() - begun > 0.5
+            order.append("sent")
             release.join()
+        assert order == ["unlocked", "sent"]
 
     def test_says_that_a_server_is_away(self, journal: Journal) -> None:
         journal.location = Location("http://127.0.0.1:9", None, "")
@@ -347,3 +448,54 @@ def test_many_processes_send_to_one_store_while_others_read_it(tmp_path: Path) -
 def plain(run: Run) -> tuple[object, ...]:
     info, data = run.info, run.data
     return info.run_name, info.status, info.start_time, info.end_time, data.params, data.tags, str(data.metrics)
+
+
+def keep(_delivery: UploadState) -> None:
+    """Nobody goes on with these journals."""
+
+
+class TestSenderToAServer:
+    def test_sent_twice_leaves_what_the_journal_says(
+        self, served: Served, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        client_of(served.http).create_experiment("sent", artifact_location="mlflow-artifacts:/sent")
+        entries = [replace(STARTED, experiment="sent"), *whole_journal(tmp_path)[1:]]
+        first = JournalUpload(served.http, "sent", None, keep).send(entries, tmp_path)
+        resumed = [*entries, Resumed(1, 3), *epochs(0.1, first=4), Ended(2, "FAILED", "disk full")]
+        for known in (None, first, UploadState(first.run_id, first.artifacts, 0)):
+            assert JournalUpload(served.http, "sent", known, keep).send(resumed, tmp_path).run_id == first.run_id
+        expected = run_of(resumed, tmp_path, first.run_id, "FAILED")
+        for location in served:
+            (run,) = read_experiment(location, "sent").runs
+            assert run.tags == {**expected.tags, JOURNAL_TAG: "sent"}
+            assert (run.params, str(run.metrics)) == (expected.params, str(dict(expected.metrics)))
+            assert (run.status, run.started, run.ended) == ("FAILED", expected.started, 2)
+            assert run.curves["loss"].steps.tolist() == [1, 2, 3, 4]
+            assert run.validation is not None
+        paths = [found.path for found in client_of(served.http).list_artifacts(first.run_id, "model")]
+        assert paths == ["model/MLmodel", "model/data"]
+        assert capfd.readouterr().out == ""
+
+    def test_says_that_a_run_is_not_there(self, served: Served, tmp_path: Path) -> None:
+        known = UploadState("ab" * 16, "mlflow-artifacts:/elsewhere", 1)
+        with pytest.raises(GoneError, match=r"run (ab)+ is not in http.*, though it was sent there: `tracker repair`"):
+            JournalUpload(served.http, "gone", known, keep).send([STARTED, *epochs(1.0)], tmp_path)
+
+    def test_goes_on_once_a_server_that_ended_is_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        direct = locate(None, tmp_path)
+        open_store(direct)
+        entries = whole_journal(tmp_path / "journal")
+        with serving(direct, port=0) as server:
+            sender = JournalUpload(locate(server.address, tmp_path), "cut-off", None, keep)
+            half = sender.send(entries[:4], tmp_path / "journal")
+        for _ in range(2):
+            with pytest.raises(UnreachableError, match=r"127\.0\.0\.1"):
+                sender.send(entries, tmp_path / "journal")
+        with serving(direct, port=server.port) as again:
+            assert again.port == server.port
+            assert sender.send(entries, tmp_path / "journal").run_id == half.run_id
+        (run,) = read_experiment(direct, "tracker").runs
+        assert run.status == "FINISHED"
+        assert run.curves["val_loss"].values.tolist()[:2] == [1.0, 0.5]
+        assert run.validation is not None
