@@ -16,7 +16,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Method
 from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested
 from tracker.statistics.multiple_comparisons import holm
-from tracker.statistics.repetitions import FEWEST_FOLDS, columns_needed, nadeau_bengio, pairs_needed
+from tracker.statistics.repetitions import FEWEST_FOLDS, FEWEST_PAIRS, columns_needed, nadeau_bengio, pairs_needed
 from tracker.statistics.resampling import probability_better
 from tracker.study.options import OFF, as_number
 from tracker.study.run_results import count_tag
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from tracker.study.clip_sets import ClipSet
     from tracker.study.contrasts import Contrast, Pair
     from tracker.study.study import Study
-
-FEWEST = 3
-"""Repetitions below which an option's effect is neither supported nor equivalent."""
 
 CROSSED = Method(
     "crossed analysis of matched pairs and clips",
@@ -181,7 +178,7 @@ def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
 
     None for fewer than three pairs, or fewer than two clips or groups.
     """
-    if len(pairs) < FEWEST or not _several(clips):
+    if len(pairs) < FEWEST_PAIRS or not _several(clips):
         return None
     return crossed(_by_column(clips, _entries(clips, pairs)))
 
@@ -231,7 +228,7 @@ def chance_of_better(study: Study, contrast: Contrast) -> float | None:
     """
     by_set = pairs_by_set(study, contrast)
     largest = _largest(by_set)
-    if largest is None or len(by_set[largest]) < FEWEST:
+    if largest is None or len(by_set[largest]) < FEWEST_PAIRS:
         return None
     clips, pairs = study.clip_sets[largest], by_set[largest]
     seed = study.random_seed(run for pair in pairs for run in pair)
@@ -279,7 +276,7 @@ def pairs_for(study: Study, contrast: Contrast, most: int) -> int | None:
     """
     analysis = analyse_contrast(study, contrast)
     if analysis is None:
-        return FEWEST if study.metric.is_accuracy and len(contrast.pairs) < FEWEST else None
+        return FEWEST_PAIRS if study.metric.is_accuracy and len(contrast.pairs) < FEWEST_PAIRS else None
     need = sample_size_for(study, contrast, analysis)
     return need.pairs if need is not None and need.pairs is not None and need.pairs <= most else None
 
@@ -294,7 +291,7 @@ def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:
     settings = [tuple(_with_predictions(study, runs) for runs in setting) for setting in contrast.repetitions]
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
     fewer = min(len(start), len(end))
-    if fewer < FEWEST or not _several(study.clip_set_of[start[0]]):
+    if fewer < FEWEST_PAIRS or not _several(study.clip_set_of[start[0]]):
         return None
     clips = study.clip_set_of[start[0]]
     a, b = (_by_column(clips, _correct(clips, runs)) for runs in (end, start))

@@ -13,7 +13,6 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Table, Verdict
 from tracker.conclusions.contrast_analysis import (
     CROSSED,
-    FEWEST,
     FOLDS,
     NESTED,
     SPLITS,
@@ -27,7 +26,7 @@ from tracker.conclusions.contrast_analysis import (
     sample_size_for,
 )
 from tracker.conclusions.planned_runs import PlannedRun, complete_pairs, vary_one_option
-from tracker.statistics.repetitions import detectable_effect
+from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect
 from tracker.study.identical_runs import identical
 from tracker.study.metrics import ACCURACY, role_of
 from tracker.study.options import aliases
@@ -334,7 +333,7 @@ def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wor
     if effect.estimate is not None:
         side = _side_text(effect.estimate) if by_clip else _moved_text(effect.estimate, wording)
     observed = f"{have}, {side}" if side else have
-    if effect.pairs >= FEWEST or min(effect.repetitions) >= FEWEST:
+    if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
         unlogged = "what each run says of each clip was not logged"
         why = unlogged if by_clip else f"{wording.metric} is not known clip by clip"
         return f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: {why}."

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.contrast_analysis import FEWEST
 from tracker.runs import number_text
+from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.study.options import as_number
 from tracker.study.run_results import count_tag
 from tracker.wording import change_words, option_words, points
@@ -72,7 +72,7 @@ def further_seeds(study: Study) -> list[PlannedRun]:
     best = best_position(study)
     have = seeds_of(study, _repeats_of(study, best))
     why = f"further seeds of run {study.results[best].number}"
-    return [PlannedRun(RunSpec(best), filled_up(sorted(have), FEWEST) - have, why)]
+    return [PlannedRun(RunSpec(best), filled_up(sorted(have), FEWEST_PAIRS) - have, why)]
 
 
 def vary_one_option(study: Study, option: str) -> list[PlannedRun]:
@@ -81,7 +81,7 @@ def vary_one_option(study: Study, option: str) -> list[PlannedRun]:
     own = study.design.level(best, option)
     others = [study.design.level(run, option) for run in study.ranking if study.design.level(run, option) != own]
     target = (others or [level for level in study.design.levels[option] if level != own])[0]
-    seeds = filled_up(sorted(seeds_of(study, _repeats_of(study, best))), FEWEST)
+    seeds = filled_up(sorted(seeds_of(study, _repeats_of(study, best))), FEWEST_PAIRS)
     why = f"matched pairs for {option_words(option)}, with run {study.results[best].number}"
     return [*further_seeds(study), PlannedRun(RunSpec(best, ((option, target),)), seeds, why)]
 

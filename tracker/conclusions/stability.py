@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
-from tracker.conclusions.contrast_analysis import FEWEST, crossed_effect, pairs_by_set
+from tracker.conclusions.contrast_analysis import crossed_effect, pairs_by_set
 from tracker.conclusions.planned_runs import further_seeds
-from tracker.statistics.repetitions import accuracy_over_seeds
+from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.study.metrics import LOSS
 from tracker.study.run_results import are_numbers
 from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, percent_number, points
@@ -183,7 +183,7 @@ def _one_seed_effects(study: Study) -> Iterator[Conclusion]:
 
 def _without_one_pair(study: Study, contrast: Contrast) -> Iterator[Conclusion]:
     index, pairs = max(pairs_by_set(study, contrast).items(), key=lambda item: len(item[1]), default=(0, []))
-    if len(pairs) <= FEWEST or len(pairs) > _MOST_PAIRS:
+    if len(pairs) <= FEWEST_PAIRS or len(pairs) > _MOST_PAIRS:
         return
     whole = crossed_effect(study.clip_sets[index], pairs)
     if whole is None or whole.p_value > study.alpha:
@@ -217,10 +217,10 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
         return
     if max(sizes) == 1:
         yield "Every configuration was trained once: what an option does cannot be told from the luck of one training."
-    elif max(sizes) < FEWEST:
+    elif max(sizes) < FEWEST_PAIRS:
         yield "No configuration was trained three times: too few to tell what an option does from the luck of training."
-    elif min(sizes) < FEWEST:
-        few = sum(size < FEWEST for size in sizes)
+    elif min(sizes) < FEWEST_PAIRS:
+        few = sum(size < FEWEST_PAIRS for size in sizes)
         of_all = f"{capitalised(number_word(few))} of the {number_word(len(sizes))} configurations"
         trained = "was trained" if few == 1 else "were trained"
         yield f"{of_all} {trained} fewer than three times: too few to tell what they do from the luck of training."
