@@ -35,8 +35,6 @@ Examples:
   tracker run --lr 1e-2 --offline --keep-going
 """
 
-_PANELS = ("Data", "Training", "Network", "Logging")
-
 _LONGEST_NOTE = 7_000
 """Characters: MLflow keeps 8,000 of a description, and the note is followed by a summary of the run."""
 
@@ -110,14 +108,15 @@ class _CommandOfNetwork(Command):
 
 def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -> _CommandOfNetwork:
     """Return `run` with the options of a network."""
-    from tracker.runs import RUN_OPTIONS
+    from tracker.runs import RUN_OPTIONS, Panel
 
     def train(context: typer.Context, **values: Any) -> None:
         own = tuple((option.name, values[_NETWORK + option.name]) for option in network_options)
         _train(context, values, own)
 
-    in_order = sorted(RUN_OPTIONS, key=lambda entry: (_PANELS.index(entry.panel.value), entry.name != "data"))
-    logging = [entry for entry in in_order if entry.panel.value == _PANELS[-1]]
+    panels = list(Panel)
+    in_order = sorted(RUN_OPTIONS, key=lambda entry: (panels.index(entry.panel), entry.name != "data"))
+    logging = [entry for entry in in_order if entry.panel is Panel.LOGGING]
     parameters = [
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
         *(_parameter(entry) for entry in in_order if entry not in logging),
@@ -136,13 +135,12 @@ def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -
 
 def _parameter(entry: RunOption) -> inspect.Parameter:
     """Return an option of the table as a parameter that Typer reads."""
-    default_text = entry.default_words or ("off" if entry.default is None else entry.default_text)
     shown = typer.Option(
         entry.flag,
         parser=None if entry.type is bool else _parser(entry.parse),
         metavar=entry.metavar or "|".join(entry.choices) or entry.type.__name__.upper(),
         envvar=entry.environment or None,
-        show_default=False if entry.type is bool else default_text,
+        show_default=entry.default_text or False,
         help=entry.help_text,
         rich_help_panel=entry.panel.value,
         autocompletion=_completion(entry),

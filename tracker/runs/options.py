@@ -27,7 +27,7 @@ _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or 
 
 
 class Panel(Enum):
-    """The heading that help lists an option under."""
+    """The heading that help lists an option under, in help's order."""
 
     DATA = "Data"
     TRAINING = "Training"
@@ -230,10 +230,10 @@ class RunOption:
         return f"the {self.quantity or self.words or self.flag}"
 
     def text(self, value: Value) -> str:
-        """Return a value as the command line takes it."""
-        return (
-            value.separator.join(value.parts) if isinstance(value, Compound) else value_text(cast("OptionValue", value))
-        )
+        """Return a value as the command line takes it; ``off`` for None."""
+        if isinstance(value, Compound):
+            return value.separator.join(value.parts)
+        return "off" if value is None else value_text(value)
 
     def to_params(self, value: Value) -> dict[str, str]:
         """Return a value as it is logged: nothing if it is off."""

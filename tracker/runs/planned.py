@@ -186,11 +186,11 @@ class Configuration:
 
     model: str = field(default="cnn", metadata=option(
         flag="--model", panel=Panel.NETWORK, metavar="NAME", words="network",
-        help="Name of the network: a module in models/", name_format="{}",
+        help="Network: the name of a module in models/, or the path of a file", name_format="{}",
     ))  # fmt: skip
     kernel_size: int = field(default=3, metadata=option(
         flag="--kernel", panel=Panel.NETWORK, range=Range(least=1), words="kernel size", always=True,
-        help="Height and width of the convolutions' kernels", title_format="Conv={}", name_format="k{}",
+        help="Height and width of the kernels, in mel bands and frames", title_format="Conv={}", name_format="k{}",
     ))  # fmt: skip
     learning_rate: float = field(default=1e-3, metadata=option(
         flag="--lr", panel=Panel.TRAINING, range=Range(above=0), words="learning rate", always=True,
