@@ -47,7 +47,7 @@ class TestOneLineErrors:
             answered(502),
         ],
     )
-    def test_tell_that_another_try_may_do(self, error: Exception) -> None:
+    def test_one_line_errors_tell_that_another_try_may_do(self, error: Exception) -> None:
         assert kind_of(error) is UnreachableError
 
     @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ class TestOneLineErrors:
             ("(pymysql.err.IntegrityError) (1062, \"Duplicate entry 'demo' for key 'datasets.name'\")", "BAD_REQUEST"),
         ],
     )
-    def test_tell_that_another_wrote_at_the_same_moment(self, said: str, code: str) -> None:
+    def test_one_line_errors_tell_that_another_wrote_at_the_same_moment(self, said: str, code: str) -> None:
         assert kind_of(MlflowException(said, ErrorCode.Value(code))) is BusyError
 
-    def test_tell_that_something_is_not_there(self) -> None:
+    def test_one_line_errors_tell_that_something_is_not_there(self) -> None:
         assert kind_of(RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no run"})) is GoneError
 
     @pytest.mark.parametrize(
@@ -74,17 +74,19 @@ class TestOneLineErrors:
             answered(403),
         ],
     )
-    def test_tell_that_it_was_refused(self, error: Exception) -> None:
+    def test_one_line_errors_tell_that_it_was_refused(self, error: Exception) -> None:
         assert kind_of(error) is StoreError
 
-    def test_are_of_one_line_without_the_statement(self) -> None:
+    def test_one_line_errors_are_of_one_line_without_the_statement(self) -> None:
         advice, kind = "(raised as a result of a flush; use a block)", "(sqlite3.OperationalError)"
         statement = "[SQL: INSERT INTO metrics]\n(Background on this error at: https://sqlalche.me)"
         said = f"{advice} {kind} database is locked\n{statement}"
         with pytest.raises(StoreError, match=r"^cannot write: database is locked$"), one_line_errors("cannot write"):
             raise MlflowException(said)
 
-    def test_say_of_a_connection_what_was_wrong_with_it_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_line_errors_say_of_a_connection_what_was_wrong_with_it_alone(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         said = r"^cannot write: Failed to establish a new connection: \[Errno \d+\] Connection refused$"
         with pytest.raises(UnreachableError, match=said), one_line_errors("cannot write"):
@@ -97,21 +99,21 @@ def abandon(database: Path) -> None:
 
 
 class TestOpenStore:
-    def test_makes_a_store_and_nothing_else(self, location: Location, tmp_path: Path) -> None:
+    def test_open_store_makes_a_store_and_nothing_else(self, location: Location, tmp_path: Path) -> None:
         open_store(location, clock=lambda: 5)
         assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
         with reading(tmp_path / "mlflow.db") as connection:
             assert connection.execute("SELECT creation_time FROM experiments").fetchall() == [(5,)]
 
-    def test_makes_the_folder_too(self, tmp_path: Path) -> None:
+    def test_open_store_makes_the_folder_too(self, tmp_path: Path) -> None:
         open_store(locate("new/folder/mlflow.db", tmp_path))
         assert state_of(tmp_path / "new/folder/mlflow.db") is StoreState.READY
 
-    def test_opens_what_is_there(self, location: Location) -> None:
+    def test_open_store_opens_what_is_there(self, location: Location) -> None:
         made = open_store(location).ensure_experiment("mine")
         assert open_store(location).ensure_experiment("mine") == made
 
-    def test_makes_a_store_of_an_empty_file(self, location: Location, tmp_path: Path) -> None:
+    def test_open_store_makes_a_store_of_an_empty_file(self, location: Location, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").touch()
         abandon(tmp_path / "mlflow.db")
         open_store(location)
@@ -128,7 +130,7 @@ class TestOpenStore:
             ),
         ],
     )
-    def test_never_migrates_nor_mends(
+    def test_open_store_never_migrates_nor_mends(
         self, location: Location, tmp_path: Path, statements: list[str], said: str
     ) -> None:
         make(tmp_path / "mlflow.db", location.artifacts, now=1)
@@ -143,7 +145,7 @@ class TestOpenStore:
         assert (tmp_path / "mlflow.db").read_bytes() == before
         assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 
-    def test_waits_for_another_program_that_is_making_it(self, location: Location, tmp_path: Path) -> None:
+    def test_open_store_waits_for_another_program_that_is_making_it(self, location: Location, tmp_path: Path) -> None:
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
             connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
 
@@ -158,17 +160,17 @@ class TestOpenStore:
         with reading(tmp_path / "mlflow.db") as connection:
             assert connection.execute("SELECT creation_time FROM experiments").fetchall() == [(7,)]
 
-    def test_says_that_a_folder_cannot_be_written_to(self, tmp_path: Path) -> None:
+    def test_open_store_says_that_a_folder_cannot_be_written_to(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(StoreError, match=r"cannot make a store at .*file/mlflow\.db: "):
             open_store(Location("", tmp_path / "file/mlflow.db", ""))
 
-    def test_says_that_a_server_is_away(self) -> None:
+    def test_open_store_says_that_a_server_is_away(self) -> None:
         with pytest.raises(StoreError, match=r"no tracking server answers at http://127\.0\.0\.1:9"):
             open_store(Location("http://127.0.0.1:9", None, ""))
 
     @pytest.mark.parametrize("_attempt", range(2))
-    def test_lets_eight_processes_make_it_at_the_same_time(self, tmp_path: Path, _attempt: int) -> None:
+    def test_open_store_lets_eight_processes_make_it_at_the_same_time(self, tmp_path: Path, _attempt: int) -> None:
         assert first_opens(tmp_path, openers=8) == []
 
 
@@ -233,32 +235,36 @@ class TestOpenStoreWithAnotherMlflow:
 
 
 class TestEnsureExperiment:
-    def test_makes_it_with_its_metric_and_a_place_beside_the_store(self, location: Location, tmp_path: Path) -> None:
+    def test_ensure_experiment_makes_it_with_its_metric_and_a_place_beside_the_store(
+        self, location: Location, tmp_path: Path
+    ) -> None:
         store = open_store(location)
         made = store.client.get_experiment(store.ensure_experiment("My songs/2", metric="val_f1"))
         assert made.artifact_location == f"{tmp_path.as_uri()}/mlruns/My-songs-2"
         assert made.tags["tracker.metric"] == "val_f1"
 
-    def test_leaves_one_that_is_there_as_it_is(self, location: Location) -> None:
+    def test_ensure_experiment_leaves_one_that_is_there_as_it_is(self, location: Location) -> None:
         store = open_store(location)
         theirs = store.client.create_experiment("theirs", artifact_location=f"{location.artifacts}/elsewhere")
         assert store.ensure_experiment("theirs") == theirs
         assert "tracker.metric" not in store.client.get_experiment(theirs).tags
 
-    def test_says_how_to_bring_a_deleted_one_back(self, location: Location) -> None:
+    def test_ensure_experiment_says_how_to_bring_a_deleted_one_back(self, location: Location) -> None:
         store = open_store(location)
         store.client.delete_experiment(store.ensure_experiment("gone"))
         with pytest.raises(StoreError, match="deleted: bring it back with `mlflow experiments restore"):
             store.ensure_experiment("gone")
 
-    def test_leaves_an_experiment_to_the_server_that_keeps_its_artifacts(self, location: Location) -> None:
+    def test_ensure_experiment_leaves_an_experiment_to_the_server_that_keeps_its_artifacts(
+        self, location: Location
+    ) -> None:
         store = open_store(location)
         store.client.create_experiment("served", artifact_location="mlflow-artifacts:/1")
         with pytest.raises(StoreError, match=r"made by a tracking server.*give its address as --tracking-uri"):
             store.ensure_experiment("served")
 
     @pytest.mark.parametrize(("name", "folder"), [("../up", "up"), ("..", "experiment"), ("日本", "experiment")])
-    def test_keeps_artifacts_under_the_store_whatever_its_name(
+    def test_ensure_experiment_keeps_artifacts_under_the_store_whatever_its_name(
         self, location: Location, name: str, folder: str
     ) -> None:
         store = open_store(location)
@@ -267,11 +273,11 @@ class TestEnsureExperiment:
 
 
 class TestCheckRun:
-    def test_takes_a_run_that_is_there(self, location: Location) -> None:
+    def test_check_run_takes_a_run_that_is_there(self, location: Location) -> None:
         store = open_store(location)
         run = store.client.create_run(store.ensure_experiment("tracker"))
         store.check_run(run.info.run_id)
 
-    def test_says_that_a_run_is_not_there(self, location: Location) -> None:
+    def test_check_run_says_that_a_run_is_not_there(self, location: Location) -> None:
         with pytest.raises(GoneError, match="cannot go on with run abab"):
             open_store(location).check_run("ab" * 16)

@@ -50,7 +50,7 @@ def assembled(records: list[Record], said: dict[str, bytes], by_epoch: int = 50)
 
 
 class TestAssemble:
-    def test_puts_the_files_into_the_run(self) -> None:
+    def test_assemble_puts_the_files_into_the_run(self) -> None:
         (run,) = assembled([record("a")], WHOLE).runs
         assert run.validation is not None
         assert run.validation_by_epoch is not None
@@ -58,15 +58,15 @@ class TestAssemble:
         assert run.validation_by_epoch.probabilities.shape == (3, 4, 3)
         assert run.groups == {"blues/000.wav": "artist 1"}
 
-    def test_takes_files_that_are_not_there_for_missing_and_not_for_broken(self) -> None:
+    def test_assemble_takes_files_that_are_not_there_for_missing_and_not_for_broken(self) -> None:
         held = assembled([record("a")], {})
         assert (held.runs[0].validation, held.runs[0].validation_by_epoch, held.runs[0].groups) == (None, None, {})
         assert held.unreadable == ()
 
-    def test_reads_what_a_spreadsheet_saved(self) -> None:
+    def test_assemble_reads_what_a_spreadsheet_saved(self) -> None:
         assert assembled([record("a")], {VALIDATION: b"\xef\xbb\xbf" + WHOLE[VALIDATION]}).runs[0].validation
 
-    def test_leaves_a_broken_file_out_and_says_why(self) -> None:
+    def test_assemble_leaves_a_broken_file_out_and_says_why(self) -> None:
         held = assembled([record("a")], WHOLE | {VALIDATION: b"clip,label\n"})
         assert held.runs[0].validation is None
         assert held.runs[0].validation_by_epoch is not None
@@ -74,7 +74,7 @@ class TestAssemble:
         assert (broken.run_id, broken.path) == ("a", VALIDATION)
         assert broken.reason.startswith("the columns must be")
 
-    def test_leaves_a_file_out_that_cannot_be_read(self) -> None:
+    def test_assemble_leaves_a_file_out_that_cannot_be_read(self) -> None:
         def fetch(path: str) -> bytes:
             raise PermissionError(13, "Permission denied", path)
 
@@ -83,7 +83,7 @@ class TestAssemble:
             UnreadableArtifact("a", VALIDATION, f"[Errno 13] Permission denied: '{VALIDATION}'"),
         )
 
-    def test_takes_groups_from_any_run_on_the_same_dataset(self) -> None:
+    def test_assemble_takes_groups_from_any_run_on_the_same_dataset(self) -> None:
         same = [record(name, i) for i, name in enumerate("abc")]
         for one in same[:2]:
             one.tags["tracker.dataset"] = "f" * 64
@@ -100,15 +100,15 @@ class TestAssemble:
         assert [run.groups for run in held.runs] == [{"blues/000.wav": "artist 1"}] * 3
         assert [what for what in asked if what.endswith(DATASET)] == [f"a {DATASET}", f"c {DATASET}"]
 
-    def test_orders_runs_by_their_start_and_then_by_id(self) -> None:
+    def test_assemble_orders_runs_by_their_start_and_then_by_id(self) -> None:
         held = assembled([record("c", 5), record("b", 5), record("a", 7), record("d", None)], {})
         assert [run.run_id for run in held.runs] == ["d", "b", "c", "a"]
 
-    def test_reads_by_epoch_predictions_of_the_last_runs_only(self) -> None:
+    def test_assemble_reads_by_epoch_predictions_of_the_last_runs_only(self) -> None:
         held = assembled([record("a", 1), record("b", 2), record("c", 3)], WHOLE, by_epoch=2)
         assert [run.validation_by_epoch is not None for run in held.runs] == [False, True, True]
 
-    def test_reads_none_of_them_when_told_so(self) -> None:
+    def test_assemble_reads_none_of_them_when_told_so(self) -> None:
         assert assembled([record("a")], WHOLE, by_epoch=0).runs[0].validation_by_epoch is None
 
 
@@ -127,23 +127,23 @@ ROWS = st.lists(
 
 
 class TestCurvesByRun:
-    def test_of_nothing_is_nothing(self) -> None:
+    def test_curves_by_run_of_nothing_is_nothing(self) -> None:
         assert curves_by_run([]) == {}
 
-    def test_orders_by_step_and_not_by_writing(self) -> None:
+    def test_curves_by_run_orders_by_step_and_not_by_writing(self) -> None:
         curve = curves_by_run([("r", "loss", 3, 0.1, 30, 0), ("r", "loss", 1, 0.9, 30, 1)])["r"]["loss"]
         assert curve.steps.tolist() == [1, 3]
         assert curve.values.tolist() == [0.9, 0.1]
 
-    def test_keeps_the_last_written_of_several_at_a_step(self) -> None:
+    def test_curves_by_run_keeps_the_last_written_of_several_at_a_step(self) -> None:
         rows = [("r", "loss", 1, 0.1, 20, 0), ("r", "loss", 1, 0.2, 20, 1), ("r", "loss", 1, 0.3, 10, 2)]
         assert curves_by_run(rows)["r"]["loss"].values.tolist() == [0.2]
 
-    def test_brings_back_what_is_no_number_or_infinite(self) -> None:
+    def test_curves_by_run_brings_back_what_is_no_number_or_infinite(self) -> None:
         rows = [("r", "loss", 1, None, 1, 0), ("r", "loss", 2, LARGEST, 1, 1), ("r", "loss", 3, -LARGEST, 1, 2)]
         assert np.array_equal(curves_by_run(rows)["r"]["loss"].values, [math.nan, math.inf, -math.inf], equal_nan=True)
 
-    def test_takes_more_rows_than_it_turns_over_at_once(self) -> None:
+    def test_curves_by_run_takes_more_rows_than_it_turns_over_at_once(self) -> None:
         rows = [(f"run {i % 7}", "loss", i // 7, float(i), 0, i) for i in range(25_000)]
         curves = curves_by_run(reversed(rows))
         assert curves["run 3"]["loss"].steps.tolist() == list(range(3_571))
@@ -151,7 +151,7 @@ class TestCurvesByRun:
 
     @settings(derandomize=True, max_examples=200)
     @given(ROWS)
-    def test_agrees_with_the_plain_way(self, rows: list[MetricRow]) -> None:
+    def test_curves_by_run_agrees_with_the_plain_way(self, rows: list[MetricRow]) -> None:
         plain: dict[tuple[str, str], dict[int, float | None]] = {}
         for run_id, key, step, value, _, _ in sorted(rows, key=lambda row: row[4:]):
             plain.setdefault((run_id, key), {})[step] = value
@@ -198,7 +198,7 @@ class TestRunOf:
             ([STARTED, *[EpochDone(START - n, 1, {"loss": n}) for n in range(3)]], "RUNNING"),
         ],
     )
-    def test_is_what_the_store_gives_back(
+    def test_run_of_is_what_the_store_gives_back(
         self, location: Location, tmp_path: Path, entries: Sequence[Entry], status: str
     ) -> None:
         delivery = JournalUpload(location, "a-journal", None, lambda _delivery: None).send(entries, tmp_path)
@@ -206,7 +206,7 @@ class TestRunOf:
         assert sent.tags[JOURNAL_TAG] == "a-journal"
         assert but_the_journals_tag(run_of(entries, tmp_path, delivery.run_id, status)) == but_the_journals_tag(sent)
 
-    def test_is_what_the_store_gives_back_of_a_whole_journal(self, location: Location, tmp_path: Path) -> None:
+    def test_run_of_is_what_the_store_gives_back_of_a_whole_journal(self, location: Location, tmp_path: Path) -> None:
         entries = whole_journal(tmp_path / "artifacts")
         delivery = JournalUpload(location, "a-journal", None, lambda _delivery: None).send(
             entries, tmp_path / "artifacts"
@@ -218,28 +218,28 @@ class TestRunOf:
         assert run.groups == {"blues/000.wav": "artist 1"}
         assert but_the_journals_tag(run) == but_the_journals_tag(sent)
 
-    def test_has_no_file_before_it_was_said_to_be_ready(self, tmp_path: Path) -> None:
+    def test_run_of_has_no_file_before_it_was_said_to_be_ready(self, tmp_path: Path) -> None:
         entries = whole_journal(tmp_path)
         before = entries[: entries.index(Attached(VALIDATION))]
         assert run_of(before, tmp_path, "an id", "RUNNING").validation is None
 
-    def test_has_no_file_that_was_removed_once_sent(self, tmp_path: Path) -> None:
+    def test_run_of_has_no_file_that_was_removed_once_sent(self, tmp_path: Path) -> None:
         entries = whole_journal(tmp_path)
         (tmp_path / VALIDATION).unlink()
         assert run_of(entries, tmp_path, "an id", "FINISHED").validation is None
 
-    def test_refuses_entries_that_begin_elsewhere(self, tmp_path: Path) -> None:
+    def test_run_of_refuses_entries_that_begin_elsewhere(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="must begin with how the run was started"):
             run_of(epochs(1.0), tmp_path, "an id", "RUNNING")
 
 
 class TestExperimentOf:
-    def test_has_the_name_the_metric_and_the_run(self, tmp_path: Path) -> None:
+    def test_experiment_of_has_the_name_the_metric_and_the_run(self, tmp_path: Path) -> None:
         held = experiment_of([STARTED], tmp_path, "an id", "RUNNING")
         assert (held.name, held.tags) == ("tracker", {"tracker.metric": "val_accuracy"})
         assert [run.run_id for run in held.runs] == ["an id"]
 
-    def test_says_which_file_cannot_be_read(self, tmp_path: Path) -> None:
+    def test_experiment_of_says_which_file_cannot_be_read(self, tmp_path: Path) -> None:
         entries = whole_journal(tmp_path)
         (tmp_path / VALIDATION).write_text("torn")
         held = experiment_of(entries, tmp_path, "an id", "FINISHED")

@@ -14,7 +14,7 @@ FOLDER = Path("/somewhere/work")
 
 class TestLocate:
     @pytest.mark.parametrize("uri", [None, "", "  ", "sqlite:///mlflow.db", "mlflow.db", "."])
-    def test_is_mlflows_own_default_in_the_folder(self, uri: str | None) -> None:
+    def test_locate_is_mlflows_own_default_in_the_folder(self, uri: str | None) -> None:
         assert locate(uri, FOLDER) == Location(
             "sqlite:////somewhere/work/mlflow.db", FOLDER / "mlflow.db", "file:///somewhere/work/mlruns"
         )
@@ -33,27 +33,27 @@ class TestLocate:
             ("./a:b/c", FOLDER / "a:b/c/mlflow.db"),
         ],
     )
-    def test_finds_the_file_of_a_uri_or_path(self, uri: str, database: Path) -> None:
+    def test_locate_finds_the_file_of_a_uri_or_path(self, uri: str, database: Path) -> None:
         assert locate(uri, FOLDER).database == database
 
-    def test_takes_a_file_of_any_name_for_a_database(self, tmp_path: Path) -> None:
+    def test_locate_takes_a_file_of_any_name_for_a_database(self, tmp_path: Path) -> None:
         (tmp_path / "runs").touch()
         assert locate("runs", tmp_path).database == tmp_path / "runs"
 
-    def test_takes_a_folder_with_a_databases_ending_for_a_folder(self, tmp_path: Path) -> None:
+    def test_locate_takes_a_folder_with_a_databases_ending_for_a_folder(self, tmp_path: Path) -> None:
         (tmp_path / "runs.db").mkdir()
         assert locate("runs.db", tmp_path).database == tmp_path / "runs.db" / "mlflow.db"
 
-    def test_keeps_artifacts_beside_the_database_wherever_it_is(self) -> None:
+    def test_locate_keeps_artifacts_beside_the_database_wherever_it_is(self) -> None:
         assert locate("sqlite:////other/a.db", FOLDER).artifacts == "file:///other/mlruns"
 
-    def test_leaves_artifacts_to_a_server(self) -> None:
+    def test_locate_leaves_artifacts_to_a_server(self) -> None:
         assert locate("http://127.0.0.1:5000/", FOLDER) == Location("http://127.0.0.1:5000", None, "")
 
-    def test_shows_no_password(self) -> None:
+    def test_locate_shows_no_password(self) -> None:
         assert locate("https://me:secret@host/mlflow", FOLDER).shown == "https://host/mlflow"
 
-    def test_is_the_same_store_to_mlflow_whatever_the_folder_is_called(self, tmp_path: Path) -> None:
+    def test_locate_is_the_same_store_to_mlflow_whatever_the_folder_is_called(self, tmp_path: Path) -> None:
         folder = tmp_path / "a b%20c?d#é"
         folder.mkdir()
         there = locate(None, folder)
@@ -63,23 +63,23 @@ class TestLocate:
         assert (folder / "mlruns/tracker" / run_id / "artifacts/a.txt").read_text() == "hello"
 
     @pytest.mark.parametrize("uri", ["file:./mlruns", "file:///a/mlruns", "FILE:/a"])
-    def test_refuses_the_file_store_and_names_the_way_out(self, uri: str) -> None:
+    def test_locate_refuses_the_file_store_and_names_the_way_out(self, uri: str) -> None:
         with pytest.raises(StoreError, match="mlflow migrate-filestore"):
             locate(uri, FOLDER)
 
-    def test_refuses_the_folder_of_a_file_store(self, tmp_path: Path) -> None:
+    def test_locate_refuses_the_folder_of_a_file_store(self, tmp_path: Path) -> None:
         (tmp_path / "mlruns/0").mkdir(parents=True)
         (tmp_path / "mlruns/0/meta.yaml").touch()
         with pytest.raises(StoreError, match="mlflow migrate-filestore"):
             locate("mlruns", tmp_path)
 
-    def test_refuses_other_databases_without_repeating_a_password(self) -> None:
+    def test_locate_refuses_other_databases_without_repeating_a_password(self) -> None:
         with pytest.raises(StoreError, match="start `mlflow server`") as error:
             locate("postgresql://me:secret@host/db", FOLDER)
         assert "secret" not in str(error.value)
 
     @pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:mlflow.db"])
-    def test_refuses_a_sqlite_uri_without_a_file(self, uri: str) -> None:
+    def test_locate_refuses_a_sqlite_uri_without_a_file(self, uri: str) -> None:
         with pytest.raises(StoreError, match="sqlite:///PATH"):
             locate(uri, FOLDER)
 
@@ -90,79 +90,79 @@ def put(path: Path, data: bytes = b"here") -> None:
 
 
 class TestFetchFrom:
-    def test_reads_a_file_uri_with_escapes(self, tmp_path: Path) -> None:
+    def test_fetch_from_reads_a_file_uri_with_escapes(self, tmp_path: Path) -> None:
         root = tmp_path / "a b%#é/mlruns/1/run/artifacts"
         put(root / "predictions/validation.csv")
         assert fetch_from(root.as_uri(), tmp_path)("predictions/validation.csv") == b"here"
 
-    def test_reads_a_plain_path_as_it_stands(self, tmp_path: Path) -> None:
+    def test_fetch_from_reads_a_plain_path_as_it_stands(self, tmp_path: Path) -> None:
         root = tmp_path / "a%20b/mlruns/1/run/artifacts"
         put(root / "a.txt")
         assert fetch_from(str(root), tmp_path)("a.txt") == b"here"
 
     @pytest.mark.parametrize("uri", ["./mlruns/1/run/artifacts", "mlruns/1/run/artifacts"])
-    def test_takes_a_relative_path_from_the_store(self, tmp_path: Path, uri: str) -> None:
+    def test_fetch_from_takes_a_relative_path_from_the_store(self, tmp_path: Path, uri: str) -> None:
         put(tmp_path / "mlruns/1/run/artifacts/a.txt")
         assert fetch_from(uri, tmp_path)("a.txt") == b"here"
 
-    def test_finds_what_was_moved_with_the_store(self, tmp_path: Path) -> None:
+    def test_fetch_from_finds_what_was_moved_with_the_store(self, tmp_path: Path) -> None:
         put(tmp_path / "mlruns/tracker/run/artifacts/a.txt")
         fetch = fetch_from("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)
         assert fetch("a.txt") == b"here"
 
-    def test_prefers_the_place_where_it_was_written(self, tmp_path: Path) -> None:
+    def test_fetch_from_prefers_the_place_where_it_was_written(self, tmp_path: Path) -> None:
         put(tmp_path / "old/mlruns/run/artifacts/a.txt", b"old")
         put(tmp_path / "new/mlruns/run/artifacts/a.txt", b"new")
         fetch = fetch_from((tmp_path / "old/mlruns/run/artifacts").as_uri(), tmp_path / "new")
         assert fetch("a.txt") == b"old"
 
-    def test_never_takes_another_runs_folder(self, tmp_path: Path) -> None:
+    def test_fetch_from_never_takes_another_runs_folder(self, tmp_path: Path) -> None:
         put(tmp_path / "artifacts/a.txt", b"another's")
         assert fetch_from("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)("a.txt") is None
 
     @pytest.mark.parametrize("folder", ["mlruns", "mlartifacts"])
-    def test_finds_what_mlflows_server_was_sent(self, tmp_path: Path, folder: str) -> None:
+    def test_fetch_from_finds_what_mlflows_server_was_sent(self, tmp_path: Path, folder: str) -> None:
         put(tmp_path / folder / "1/run/artifacts/a.txt")
         assert fetch_from("mlflow-artifacts:/1/run/artifacts", tmp_path)("a.txt") == b"here"
 
-    def test_has_nothing_where_nothing_is(self, tmp_path: Path) -> None:
+    def test_fetch_from_has_nothing_where_nothing_is(self, tmp_path: Path) -> None:
         (tmp_path / "artifacts").mkdir()
         assert fetch_from((tmp_path / "artifacts").as_uri(), tmp_path)("a.txt") is None
 
-    def test_says_that_other_places_are_not_read(self, tmp_path: Path) -> None:
+    def test_fetch_from_says_that_other_places_are_not_read(self, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="s3://bucket/1/run/artifacts"):
             fetch_from("s3://bucket/1/run/artifacts", tmp_path)("a.txt")
 
-    def test_says_that_a_folder_is_no_file(self, tmp_path: Path) -> None:
+    def test_fetch_from_says_that_a_folder_is_no_file(self, tmp_path: Path) -> None:
         (tmp_path / "artifacts/a.txt").mkdir(parents=True)
         with pytest.raises(OSError, match="directory"):
             fetch_from((tmp_path / "artifacts").as_uri(), tmp_path)("a.txt")
 
 
 class TestFindFolder:
-    def test_is_where_the_artifacts_are_now(self, tmp_path: Path) -> None:
+    def test_find_folder_is_where_the_artifacts_are_now(self, tmp_path: Path) -> None:
         put(tmp_path / "mlruns/tracker/run/artifacts/a.txt")
         found = find_folder("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)
         assert found == tmp_path / "mlruns/tracker/run/artifacts"
 
-    def test_is_nowhere_where_nothing_is(self, tmp_path: Path) -> None:
+    def test_find_folder_is_nowhere_where_nothing_is(self, tmp_path: Path) -> None:
         assert find_folder("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path) is None
 
 
 class TestPlacesBelow:
-    def test_have_ever_fewer_of_the_last_folders_and_at_least_two(self) -> None:
+    def test_places_below_have_ever_fewer_of_the_last_folders_and_at_least_two(self) -> None:
         places = places_below(Path("/new"), Path("/old/mlruns/tracker"))
         assert [str(place) for place in places] == ["/new/old/mlruns/tracker", "/new/mlruns/tracker"]
 
 
 class TestWithin:
-    def test_is_a_file_or_folder_that_is_there(self, tmp_path: Path) -> None:
+    def test_within_is_a_file_or_folder_that_is_there(self, tmp_path: Path) -> None:
         put(tmp_path / "model/data/weights")
         assert resolve_inside(tmp_path, "model") == tmp_path / "model"
         assert resolve_inside(tmp_path, "model/data/weights") == tmp_path / "model/data/weights"
         assert resolve_inside(tmp_path, "model/gone") is None
 
-    def test_never_leads_out_of_the_folder(self, tmp_path: Path) -> None:
+    def test_within_never_leads_out_of_the_folder(self, tmp_path: Path) -> None:
         put(tmp_path / "secret.txt")
         (tmp_path / "inside").mkdir()
         (tmp_path / "inside/link.txt").symlink_to(tmp_path / "secret.txt")
@@ -172,9 +172,9 @@ class TestWithin:
 
 class TestWrittenTo:
     @pytest.mark.parametrize("uri", ["/a b/c", "file:///a%20b/c", "file:/a%20b/c"])
-    def test_is_a_path_on_this_machine(self, uri: str) -> None:
+    def test_written_to_is_a_path_on_this_machine(self, uri: str) -> None:
         assert written_to(uri) == Path("/a b/c")
 
     @pytest.mark.parametrize("uri", ["./mlruns/1", "mlruns/1", "s3://bucket/1", "mlflow-artifacts:/1", "models:/m-1"])
-    def test_is_none_of_other_places(self, uri: str) -> None:
+    def test_written_to_is_none_of_other_places(self, uri: str) -> None:
         assert written_to(uri) is None

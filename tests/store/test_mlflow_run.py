@@ -48,16 +48,16 @@ def we_take(key: str) -> bool:
 class TestCheckKeys:
     @settings(derandomize=True, max_examples=500)
     @given(st.text(st.sampled_from("aZ_0é.-/: |\t"), min_size=1, max_size=6))
-    def test_takes_what_mlflow_takes(self, key: str) -> None:
+    def test_check_keys_takes_what_mlflow_takes(self, key: str) -> None:
         assert we_take(key) == mlflow_takes(key)
 
     @pytest.mark.parametrize("key", ["", ".", "..", "../a", "/a", "a//b", "a/", "a/./b", "a|b", "a\n", "k" * 251])
-    def test_refuses_what_mlflow_cannot_keep(self, key: str) -> None:
+    def test_check_keys_refuses_what_mlflow_cannot_keep(self, key: str) -> None:
         with pytest.raises(StoreError, match="the name of a metric must be"):
             check_keys("metric", [key])
 
     @pytest.mark.parametrize("key", ["val_loss", "train/loss", "a b:c-d.e", "größe", "k" * 250])
-    def test_takes_every_usual_name(self, key: str) -> None:
+    def test_check_keys_takes_every_usual_name(self, key: str) -> None:
         check_keys("metric", [key])
 
 
@@ -74,52 +74,52 @@ class TestCheckStart:
             ({"tags": {"tracker.data": "caf\udce9"}}, r"the tag tracker\.data must be Unicode, got 'caf\\udce9'"),
         ],
     )
-    def test_refuses_what_mlflow_would_cut_or_refuse(self, asked: dict[str, str], said: str) -> None:
+    def test_check_start_refuses_what_mlflow_would_cut_or_refuse(self, asked: dict[str, str], said: str) -> None:
         with pytest.raises(StoreError, match=said):
             check_start(replace(STARTED, **asked))
 
     @pytest.mark.parametrize(
         "asked", [{"experiment": "e" * 500}, {"experiment": " /..\n"}, {"name": ""}, {"name": "n" * 10_000}]
     )
-    def test_takes_what_a_store_takes(self, location: Location, asked: dict[str, str]) -> None:
+    def test_check_start_takes_what_a_store_takes(self, location: Location, asked: dict[str, str]) -> None:
         check_start(replace(STARTED, **asked))
         assert send_run(location, started=replace(STARTED, **asked))
 
 
 class TestCheckParams:
-    def test_takes_the_longest_that_is_kept_whole(self) -> None:
+    def test_check_params_takes_the_longest_that_is_kept_whole(self) -> None:
         check_params({"note": "x" * 6_000})
 
-    def test_refuses_one_more(self) -> None:
+    def test_check_params_refuses_one_more(self) -> None:
         with pytest.raises(StoreError, match="6,001: shorten it"):
             check_params({"note": "x" * 6_001})
 
 
 class TestCheckTags:
-    def test_takes_the_longest_that_is_kept_whole(self) -> None:
+    def test_check_tags_takes_the_longest_that_is_kept_whole(self) -> None:
         check_tags({"note": "x" * 8_000})
 
-    def test_refuses_one_more(self) -> None:
+    def test_check_tags_refuses_one_more(self) -> None:
         with pytest.raises(StoreError, match="8,001: shorten it"):
             check_tags({"note": "x" * 8_001})
 
 
 class TestStarted:
-    def test_is_the_first_entry(self) -> None:
+    def test_started_is_the_first_entry(self) -> None:
         assert started([STARTED, *epochs(1.0)]) is STARTED
 
     @pytest.mark.parametrize("entries", [[], epochs(1.0)])
-    def test_refuses_a_journal_without(self, entries: list[EpochDone]) -> None:
+    def test_started_refuses_a_journal_without(self, entries: list[EpochDone]) -> None:
         with pytest.raises(ValueError, match="must begin with how the run was started"):
             started(entries)
 
 
 class TestValues:
-    def test_are_at_the_epoch_and_else_at_nought(self) -> None:
+    def test_values_are_at_the_epoch_and_else_at_nought(self) -> None:
         entries = [STARTED, EpochDone(START, 3, {"loss": 1}), Measured(START + 1, {"best_epoch": 3})]
         assert values_of(entries) == [(), (Value("loss", 1.0, START, 3),), (Value("best_epoch", 3.0, START + 1, 0),)]
 
-    def test_keep_the_times_of_the_clock_where_epochs_differ(self) -> None:
+    def test_values_keep_the_times_of_the_clock_where_epochs_differ(self) -> None:
         entries = [EpochDone(9, 1, {"loss": 1.0}), EpochDone(5, 2, {"loss": 1.0}), EpochDone(5, 3, {"loss": 1.0})]
         assert [rows[0].time for rows in values_of(entries)] == [9, 5, 5]
 
@@ -127,7 +127,7 @@ class TestValues:
         entries = [EpochDone(time, 1, {"loss": 1.0}) for time in (9, 5, 5, 20)]
         assert [rows[0].time for rows in values_of(entries)] == [9, 10, 11, 20]
 
-    def test_are_the_same_where_the_first_entries_are_left_out(self) -> None:
+    def test_values_are_the_same_where_the_first_entries_are_left_out(self) -> None:
         times = [(9, 1), (5, 1), (5, 2), (4, 2), (3, 1), (7, 3)]
         entries = [STARTED, *(EpochDone(time, number, {"loss": 1.0}) for time, number in times)]
         entries += [Measured(9, {"best_epoch": 1}), Tagged({}), Measured(5, {"best_epoch": 2})]
@@ -136,18 +136,18 @@ class TestValues:
 
 
 class TestTags:
-    def test_are_those_set_last_and_the_name(self) -> None:
+    def test_tags_are_those_set_last_and_the_name(self) -> None:
         held = tags([STARTED, Tagged({"tracker.data": "gtzan"}), *epochs(1.0), Tagged({"a": "b"})])
         assert held == {"tracker.data": "gtzan", "a": "b", "mlflow.runName": "a run"}
 
-    def test_say_why_a_run_ended_until_it_goes_on(self) -> None:
+    def test_tags_say_why_a_run_ended_until_it_goes_on(self) -> None:
         entries = [STARTED, Ended(START, "FAILED", "disk full")]
         assert tags(entries)[REASON_TAG] == "disk full"
         assert REASON_TAG not in tags([*entries, Resumed(START, 0)])
 
 
 class TestEnded:
-    def test_is_when_the_run_ended_last(self) -> None:
+    def test_ended_is_when_the_run_ended_last(self) -> None:
         entries = [STARTED, Ended(START + 1, "KILLED", "interrupted")]
         assert ended(entries[:1]) is None
         assert ended(entries) == START + 1

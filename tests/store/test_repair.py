@@ -59,67 +59,67 @@ def project(tmp_path: Path) -> Path:
 
 
 class TestExamine:
-    def test_finds_nothing_wrong_with_a_store(self, location: Location) -> None:
+    def test_examine_finds_nothing_wrong_with_a_store(self, location: Location) -> None:
         open_store(location)
         assert examine(location) == Condition(StoreState.READY)
         assert not examine(location).broken
 
-    def test_finds_nothing_where_nothing_is(self, location: Location, tmp_path: Path) -> None:
+    def test_examine_finds_nothing_where_nothing_is(self, location: Location, tmp_path: Path) -> None:
         assert examine(location).state is StoreState.ABSENT
         assert not list(tmp_path.iterdir())
 
-    def test_finds_one_that_is_half_made(self, location: Location, tmp_path: Path) -> None:
+    def test_examine_finds_one_that_is_half_made(self, location: Location, tmp_path: Path) -> None:
         half_made(tmp_path / "mlflow.db")
         assert examine(location).state is StoreState.HALF_MADE
         assert examine(location).broken
 
-    def test_finds_what_is_no_database(self, location: Location, tmp_path: Path) -> None:
+    def test_examine_finds_what_is_no_database(self, location: Location, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
         condition = examine(location)
         assert condition.broken
         assert condition.damage == "file is not a database"
 
-    def test_finds_a_damaged_page(self, project: Path) -> None:
+    def test_examine_finds_a_damaged_page(self, project: Path) -> None:
         with (project / "mlflow.db").open("r+b") as file:
             file.seek(4_096 * 20)
             file.write(b"\xff" * 4_096 * 40)
         assert examine(locate(None, project)).broken
 
-    def test_finds_a_table_and_a_column_that_are_missing(self, location: Location, tmp_path: Path) -> None:
+    def test_examine_finds_a_table_and_a_column_that_are_missing(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         execute(tmp_path / "mlflow.db", "DROP TABLE tags", "ALTER TABLE params DROP COLUMN value")
         assert examine(location).damage == "it lacks params.value, tags.key, tags.run_uuid, tags.value"
 
-    def test_finds_that_the_very_runs_are_missing(self, location: Location, tmp_path: Path) -> None:
+    def test_examine_finds_that_the_very_runs_are_missing(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         execute(tmp_path / "mlflow.db", "DROP TABLE runs")
         assert examine(location).broken
 
-    def test_takes_one_of_another_version_for_whole(self, location: Location, tmp_path: Path) -> None:
+    def test_examine_takes_one_of_another_version_for_whole(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         execute(tmp_path / "mlflow.db", NEWER)
         assert examine(location).state is StoreState.NEWER
         assert not examine(location).broken
 
-    def test_finds_that_it_was_moved_and_changes_nothing(self, project: Path, tmp_path: Path) -> None:
+    def test_examine_finds_that_it_was_moved_and_changes_nothing(self, project: Path, tmp_path: Path) -> None:
         project.rename(tmp_path / "new")
         before = (tmp_path / "new/mlflow.db").read_bytes()
         moved = examine(locate(None, tmp_path / "new")).moved
         assert sorted(place.table for place in moved) == ["experiments", "experiments", "runs"]
         assert (tmp_path / "new/mlflow.db").read_bytes() == before
 
-    def test_takes_one_that_cannot_be_opened_now_for_neither(self, location: Location, tmp_path: Path) -> None:
+    def test_examine_takes_one_that_cannot_be_opened_now_for_neither(self, location: Location, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").mkdir()
         with pytest.raises(UnreachableError, match="is a folder: move it away"):
             examine(location)
 
-    def test_leaves_a_server_to_itself(self) -> None:
+    def test_examine_leaves_a_server_to_itself(self) -> None:
         with pytest.raises(StoreError, match="is a tracking server, which is repaired where it runs"):
             examine(Location("http://127.0.0.1:9", None, ""))
 
 
 class TestSetAside:
-    def test_makes_room_for_another_and_deletes_nothing(self, location: Location, tmp_path: Path) -> None:
+    def test_set_aside_makes_room_for_another_and_deletes_nothing(self, location: Location, tmp_path: Path) -> None:
         half_made(tmp_path / "mlflow.db")
         before = (tmp_path / "mlflow.db").read_bytes()
         aside = set_aside(location)
@@ -129,7 +129,9 @@ class TestSetAside:
         assert len(read_experiment(location, "tracker").runs) == 1
         assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.broken-1"]
 
-    def test_leaves_nothing_behind_that_would_be_played_into_the_next(self, location: Location, tmp_path: Path) -> None:
+    def test_set_aside_leaves_nothing_behind_that_would_be_played_into_the_next(
+        self, location: Location, tmp_path: Path
+    ) -> None:
         for _ in range(2):
             (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
             for ending in ("-journal", "-wal", "-shm"):
@@ -139,7 +141,7 @@ class TestSetAside:
         assert not list(tmp_path.glob("mlflow.db-*"))
 
     @pytest.mark.parametrize("change", [(), (NEWER,)])
-    def test_leaves_a_store_that_is_not_broken(
+    def test_set_aside_leaves_a_store_that_is_not_broken(
         self, location: Location, tmp_path: Path, change: tuple[str, ...]
     ) -> None:
         open_store(location)
@@ -150,7 +152,7 @@ class TestSetAside:
 
 
 class TestRelocate:
-    def test_lets_mlflow_find_what_was_moved(self, project: Path, tmp_path: Path) -> None:
+    def test_relocate_lets_mlflow_find_what_was_moved(self, project: Path, tmp_path: Path) -> None:
         (before,) = read_experiment(locate(None, project), "tracker").runs
         project.rename(tmp_path / "new")
         location = locate(None, tmp_path / "new")
@@ -174,7 +176,7 @@ class TestRelocate:
         assert relocate(locate(None, tmp_path / "new")) == ((), None)
         assert sorted(path.name for path in (tmp_path / "new").iterdir()) == before
 
-    def test_lets_runs_of_later_be_written_where_the_store_is(self, project: Path, tmp_path: Path) -> None:
+    def test_relocate_lets_runs_of_later_be_written_where_the_store_is(self, project: Path, tmp_path: Path) -> None:
         entries: list[Entry] = [replace(STARTED, experiment="still empty")]
         send(locate(None, project), entries, tmp_path, "another")
         project.rename(tmp_path / "new")
@@ -186,7 +188,7 @@ class TestRelocate:
         assert len(list((tmp_path / "new/mlruns/still-empty").glob("*/artifacts/a.txt"))) == 2
         assert not project.exists()
 
-    def test_gives_a_copy_places_of_its_own(self, project: Path, tmp_path: Path) -> None:
+    def test_relocate_gives_a_copy_places_of_its_own(self, project: Path, tmp_path: Path) -> None:
         shutil.copytree(project, tmp_path / "copy")
         location = locate(None, tmp_path / "copy")
         (tmp_path / "a.txt").touch()
@@ -202,13 +204,13 @@ class TestRelocate:
         assert not list(project.rglob("a.txt"))
         assert relocate(location) == ((), None)
 
-    def test_leaves_a_place_that_is_reached_in_another_way(self, project: Path, tmp_path: Path) -> None:
+    def test_relocate_leaves_a_place_that_is_reached_in_another_way(self, project: Path, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to(project)
         location = locate(None, tmp_path / "link")
         assert relocate(location) == ((), None)
         assert send(location, [STARTED], tmp_path, "another").entries == 1
 
-    def test_leaves_an_experiment_that_goes_on_elsewhere(self, project: Path, tmp_path: Path) -> None:
+    def test_relocate_leaves_an_experiment_that_goes_on_elsewhere(self, project: Path, tmp_path: Path) -> None:
         elsewhere = tmp_path / "disk/mlruns/tracker"
         (elsewhere / ("ab" * 16)).mkdir(parents=True)
         with closing(sqlite3.connect(project / "mlflow.db")) as connection:
@@ -218,13 +220,13 @@ class TestRelocate:
         delivery = send(locate(None, project), [STARTED], tmp_path, "another")
         assert delivery.artifacts.startswith(str(elsewhere))
 
-    def test_leaves_what_is_not_found(self, project: Path, tmp_path: Path) -> None:
+    def test_relocate_leaves_what_is_not_found(self, project: Path, tmp_path: Path) -> None:
         (tmp_path / "new").mkdir()
         (project / "mlflow.db").rename(tmp_path / "new/mlflow.db")
         (project / "mlruns").rename(tmp_path / "elsewhere")
         assert relocate(locate(None, tmp_path / "new")) == ((), None)
 
-    def test_leaves_other_places_than_those_of_the_project(self, project: Path, tmp_path: Path) -> None:
+    def test_relocate_leaves_other_places_than_those_of_the_project(self, project: Path, tmp_path: Path) -> None:
         others = ["s3://bucket/1", "mlflow-artifacts:/1", "./mlruns/1", (tmp_path / "disk/away").as_uri()]
         for number, other in enumerate(others, 10):
             execute(
@@ -247,20 +249,22 @@ class TestRelocate:
         expected = (tmp_path / f"new/mlruns/tracker/{run.run_id}/artifacts/model").as_uri()
         assert MlflowClient(location.uri).get_model_version("kept", "1").source == expected
 
-    def test_keeps_a_plain_path_plain(self, project: Path, tmp_path: Path) -> None:
+    def test_relocate_keeps_a_plain_path_plain(self, project: Path, tmp_path: Path) -> None:
         execute(project / "mlflow.db", "UPDATE runs SET artifact_uri = replace(artifact_uri, 'file://', '')")
         project.rename(tmp_path / "new")
         moved, _copy = relocate(locate(None, tmp_path / "new"))
         (new,) = (place.new for place in moved if place.table == "runs")
         assert new.startswith(str(tmp_path / "new/mlruns/tracker/"))
 
-    def test_says_that_there_is_no_store(self, location: Location) -> None:
+    def test_relocate_says_that_there_is_no_store(self, location: Location) -> None:
         with pytest.raises(StoreError, match=r"mlflow\.db does not exist"):
             relocate(location)
 
 
 class TestRestoreArtifacts:
-    def test_brings_back_what_was_removed_and_leaves_what_is_there(self, location: Location, tmp_path: Path) -> None:
+    def test_restore_artifacts_brings_back_what_was_removed_and_leaves_what_is_there(
+        self, location: Location, tmp_path: Path
+    ) -> None:
         journal = tmp_path / "journal"
         entries = whole_journal(journal)
         before = {path: path.read_bytes() for path in journal.rglob("*") if path.is_file()}
@@ -273,7 +277,7 @@ class TestRestoreArtifacts:
         after = {path: path.read_bytes() for path in journal.rglob("*") if path.is_file()}
         assert after == before | {journal / DATASET: b"still here"}
 
-    def test_finds_them_where_the_project_was_moved(self, project: Path, tmp_path: Path) -> None:
+    def test_restore_artifacts_finds_them_where_the_project_was_moved(self, project: Path, tmp_path: Path) -> None:
         with reading(project / "mlflow.db") as connection:
             (uri,) = connection.execute("SELECT artifact_uri FROM runs").fetchone()
         project.rename(tmp_path / "new")
@@ -281,11 +285,11 @@ class TestRestoreArtifacts:
         assert (tmp_path / "empty" / VALIDATION).read_bytes() == (tmp_path / "journal" / VALIDATION).read_bytes()
 
     @pytest.mark.parametrize("uri", ["file:///nowhere/run/artifacts", "s3://bucket/run/artifacts"])
-    def test_names_what_is_found_nowhere(self, tmp_path: Path, uri: str) -> None:
+    def test_restore_artifacts_names_what_is_found_nowhere(self, tmp_path: Path, uri: str) -> None:
         (tmp_path / "here.txt").touch()
         assert restore_artifacts(uri, ["here.txt", "lost.txt"], tmp_path, tmp_path) == ("lost.txt",)
 
-    def test_copies_nothing_from_or_to_elsewhere(self, tmp_path: Path) -> None:
+    def test_restore_artifacts_copies_nothing_from_or_to_elsewhere(self, tmp_path: Path) -> None:
         (tmp_path / "run/artifacts").mkdir(parents=True)
         (tmp_path / "run/secret.txt").touch()
         uri = (tmp_path / "run/artifacts").as_uri()
@@ -294,7 +298,7 @@ class TestRestoreArtifacts:
 
 
 class TestRebuilding:
-    def test_from_journals_gives_the_same_runs(self, location: Location, tmp_path: Path) -> None:
+    def test_rebuilding_from_journals_gives_the_same_runs(self, location: Location, tmp_path: Path) -> None:
         entries = whole_journal(tmp_path / "journal")
         old = send(location, entries, tmp_path / "journal")
         (before,) = read_experiment(location, "tracker").runs

@@ -35,13 +35,13 @@ def csv_of(*rows: str, header: str = "clip,label,predicted,blues,jazz") -> str:
 
 
 class TestPredictionsCsv:
-    def test_has_a_column_per_class_and_short_numbers(self) -> None:
+    def test_predictions_csv_has_a_column_per_class_and_short_numbers(self) -> None:
         said = Predictions(("a/1.wav",), ("jazz",), ("blues", "jazz"), np.float32([[0.1, 0.9]]).astype(np.float64))
         assert predictions_csv(said) == csv_of("a/1.wav,jazz,jazz,0.1,0.9")
 
     @settings(derandomize=True, max_examples=200)
     @given(any_predictions())
-    def test_reads_back_as_it_was(self, said: Predictions) -> None:
+    def test_predictions_csv_reads_back_as_it_was(self, said: Predictions) -> None:
         read = parse_predictions(predictions_csv(said))
         assert (read.clips, read.labels, read.classes) == (said.clips, said.labels, said.classes)
         assert read.predicted == said.predicted
@@ -49,10 +49,10 @@ class TestPredictionsCsv:
 
     @settings(derandomize=True, max_examples=50)
     @given(any_predictions(np.float64))
-    def test_keeps_every_digit_of_longer_numbers(self, said: Predictions) -> None:
+    def test_predictions_csv_keeps_every_digit_of_longer_numbers(self, said: Predictions) -> None:
         assert np.array_equal(parse_predictions(predictions_csv(said)).probabilities, said.probabilities)
 
-    def test_tells_two_neighbours_in_float32_apart(self) -> None:
+    def test_predictions_csv_tells_two_neighbours_in_float32_apart(self) -> None:
         half = np.float32(0.5)
         said = Predictions(
             ("a",), ("x",), ("x", "y"), np.array([[half, np.nextafter(half, np.float32(1))]], np.float64)
@@ -61,7 +61,7 @@ class TestPredictionsCsv:
 
 
 class TestParsePredictions:
-    def test_sorts_the_clips(self) -> None:
+    def test_parse_predictions_sorts_the_clips(self) -> None:
         read = parse_predictions(csv_of("b,jazz,jazz,0.2,0.8", "a,blues,jazz,0.4,0.6"))
         assert (read.clips, read.labels) == (("a", "b"), ("blues", "jazz"))
         assert read.probabilities.tolist() == [[0.4, 0.6], [0.2, 0.8]]
@@ -89,33 +89,33 @@ class TestParsePredictions:
             (csv_of('a,blues,"blues,1,0'), "no readable CSV"),
         ],
     )
-    def test_says_what_is_wrong(self, text: str, said: str) -> None:
+    def test_parse_predictions_says_what_is_wrong(self, text: str, said: str) -> None:
         with pytest.raises(ValueError, match=said):
             parse_predictions(text)
 
-    def test_takes_rounded_probabilities_and_windows_line_ends(self) -> None:
+    def test_parse_predictions_takes_rounded_probabilities_and_windows_line_ends(self) -> None:
         read = parse_predictions(csv_of("a,blues,blues,0.667,0.334").replace("\n", "\r\n"))
         assert read.predicted == ("blues",)
 
-    def test_takes_either_of_two_equal_ones_for_predicted_and_says_the_first(self) -> None:
+    def test_parse_predictions_takes_either_of_two_equal_ones_for_predicted_and_says_the_first(self) -> None:
         assert parse_predictions(csv_of("a,blues,jazz,0.5,0.5")).predicted == ("blues",)
 
     @settings(derandomize=True, max_examples=300)
     @given(st.text(st.sampled_from('clip,label,predicted,ab01."\n\r\0'), max_size=80))
-    def test_reads_or_refuses_any_text(self, text: str) -> None:
+    def test_parse_predictions_reads_or_refuses_any_text(self, text: str) -> None:
         with contextlib.suppress(ValueError):
             assert parse_predictions(text).clips
 
 
 class TestEpochPredictionsNpz:
-    def test_reads_back_as_it_was(self) -> None:
+    def test_epoch_predictions_npz_reads_back_as_it_was(self) -> None:
         said = random_epoch_predictions()
         read = parse_epoch_predictions(epoch_predictions_npz(said))
         assert (read.clips, read.labels, read.classes) == (said.clips, said.labels, said.classes)
         assert read.probabilities.dtype == np.float32
         assert np.array_equal(read.probabilities, said.probabilities)
 
-    def test_is_the_same_for_the_same_predictions(self) -> None:
+    def test_epoch_predictions_npz_is_the_same_for_the_same_predictions(self) -> None:
         assert epoch_predictions_npz(random_epoch_predictions()) == epoch_predictions_npz(random_epoch_predictions())
 
 
@@ -138,14 +138,14 @@ def one_epoch_of(probabilities: list[list[float]]) -> np.ndarray:
 
 
 class TestParseEpochPredictions:
-    def test_sorts_the_clips(self) -> None:
+    def test_parse_epoch_predictions_sorts_the_clips(self) -> None:
         said = random_epoch_predictions()
         turned = EpochPredictions(said.clips[::-1], said.labels[::-1], CLASSES, said.probabilities[:, ::-1])
         read = parse_epoch_predictions(epoch_predictions_npz(turned))
         assert (read.clips, read.labels) == (said.clips, said.labels)
         assert np.array_equal(read.probabilities, said.probabilities)
 
-    def test_takes_what_is_no_number_after_a_loss_was_lost(self) -> None:
+    def test_parse_epoch_predictions_takes_what_is_no_number_after_a_loss_was_lost(self) -> None:
         said = np.stack([random_epoch_predictions().probabilities[0], np.full((4, 3), np.nan)])
         said[1, 2] = said[0, 2]
         read = parse_epoch_predictions(npz_of(probabilities=said))
@@ -172,7 +172,7 @@ class TestParseEpochPredictions:
             (npz_of(probabilities=np.zeros((0, 4, 3))), "at least one epoch"),
         ],
     )
-    def test_says_what_is_wrong(self, data: bytes, said: str) -> None:
+    def test_parse_epoch_predictions_says_what_is_wrong(self, data: bytes, said: str) -> None:
         with pytest.raises(ValueError, match=said):
             parse_epoch_predictions(data)
 
@@ -182,7 +182,7 @@ class TestParseEpochPredictions:
         with pytest.raises(ValueError, match="no readable archive"):
             parse_epoch_predictions(pickle.dumps([1]))
 
-    def test_does_not_unpack_what_is_too_large(self) -> None:
+    def test_parse_epoch_predictions_does_not_unpack_what_is_too_large(self) -> None:
         out = io.BytesIO()
         with (
             zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -195,7 +195,7 @@ class TestParseEpochPredictions:
 
 
 class TestGroupsOf:
-    def test_has_the_clips_with_a_group(self) -> None:
+    def test_groups_of_has_the_clips_with_a_group(self) -> None:
         text = (
             "path,label,group,split,fold\na,blues,artist 1,train,\nb,jazz,,validation,\nc,jazz,artist 2,validation,\n"
         )
@@ -209,6 +209,6 @@ class TestGroupsOf:
             ("path,group\na\n", "a row must have 2 fields"),
         ],
     )
-    def test_says_what_is_wrong(self, text: str, said: str) -> None:
+    def test_groups_of_says_what_is_wrong(self, text: str, said: str) -> None:
         with pytest.raises(ValueError, match=said):
             groups_of(text)

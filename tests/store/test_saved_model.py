@@ -55,7 +55,9 @@ class TestSaveKerasModel:
         assert np.allclose(mlflow.keras.load_model(uri).predict_on_batch(example), expected, atol=1e-6)
         assert np.allclose(mlflow.pyfunc.load_model(uri).predict(example), expected, atol=1e-6)
 
-    def test_has_signature_and_requirements(self, tmp_path: Path, model: keras.Model, example: np.ndarray) -> None:
+    def test_save_keras_model_has_signature_and_requirements(
+        self, tmp_path: Path, model: keras.Model, example: np.ndarray
+    ) -> None:
         save_keras_model(tmp_path / "model", model, example)
         signature = mlflow.models.Model.load(str(tmp_path / "model")).signature
         assert signature.inputs.inputs[0].shape == (-1, 8, 5, 1)
@@ -64,7 +66,7 @@ class TestSaveKerasModel:
         pinned = {f"{name}=={version(name)}" for name in ("keras", "mlflow", "numpy", "tensorflow")}
         assert set(required) == pinned
 
-    def test_prints_nothing(
+    def test_save_keras_model_prints_nothing(
         self, tmp_path: Path, model: keras.Model, example: np.ndarray, capfd: pytest.CaptureFixture[str]
     ) -> None:
         model.predict_on_batch(example)

@@ -54,7 +54,7 @@ def plain(run: Run) -> tuple[object, ...]:
 
 
 class TestReadServer:
-    def test_brings_back_the_same_as_reading_the_database(self, served: Served) -> None:
+    def test_read_server_brings_back_the_same_as_reading_the_database(self, served: Served) -> None:
         run_id = write_through(served.http, "over http")
         over_http, direct = (read_experiment(location, "over http") for location in served)
         assert over_http.tags == direct.tags
@@ -69,7 +69,7 @@ class TestReadServer:
         assert one.validation_by_epoch is not None
         assert np.array_equal(one.validation_by_epoch.probabilities, random_epoch_predictions().probabilities)
 
-    def test_brings_back_artifacts_that_went_through_the_server(self, served: Served) -> None:
+    def test_read_server_brings_back_artifacts_that_went_through_the_server(self, served: Served) -> None:
         client_of(served.http).create_experiment("proxied", artifact_location="mlflow-artifacts:/proxied")
         write_through(served.http, "proxied")
         for location in served:
@@ -77,7 +77,7 @@ class TestReadServer:
             assert run.validation is not None
             assert run.validation.predicted == random_predictions().predicted
 
-    def test_takes_an_artifact_that_is_not_there_for_missing(self, served: Served) -> None:
+    def test_read_server_takes_an_artifact_that_is_not_there_for_missing(self, served: Served) -> None:
         client_of(served.http).create_experiment("bare", artifact_location="mlflow-artifacts:/bare")
         for experiment in ("bare", "bare too"):
             send_run(served.http, started=of(experiment))
@@ -85,7 +85,7 @@ class TestReadServer:
             assert held.runs[0].validation is None
             assert held.unreadable == ()
 
-    def test_brings_back_more_values_than_one_answer_holds(self, served: Served) -> None:
+    def test_read_server_brings_back_more_values_than_one_answer_holds(self, served: Served) -> None:
         for length in (3, 4, 12):
             send_run(served.direct, *epochs(*[1 / length] * length), started=of("long"))
         over_http = read_server(served.http, "long", by_epoch=0, limits=Limits(values=10))
@@ -94,20 +94,20 @@ class TestReadServer:
         for one, other in zip(over_http.runs, direct.runs, strict=True):
             assert same_curves(one.curves, other.curves)
 
-    def test_brings_back_every_page(self, served: Served) -> None:
+    def test_read_server_brings_back_every_page(self, served: Served) -> None:
         written = [send_run(served.direct, started=of("paged")) for _ in range(5)]
         held = read_server(served.http, "paged", by_epoch=0, limits=Limits(page=2, runs=2))
         assert sorted(run.run_id for run in held.runs) == sorted(written)
 
-    def test_names_the_experiments_that_are_there(self, served: Served) -> None:
+    def test_read_server_names_the_experiments_that_are_there(self, served: Served) -> None:
         with pytest.raises(StoreError, match=r"no experiment 'nope' in http://127.*; it has 'Default'"):
             read_experiment(served.http, "nope")
 
-    def test_says_that_no_server_answers(self) -> None:
+    def test_read_server_says_that_no_server_answers(self) -> None:
         with pytest.raises(StoreError, match=r"^no tracking server answers at http://127\.0\.0\.1:9: start it"):
             read_experiment(Location("http://127.0.0.1:9", None, ""), "tracker")
 
-    def test_says_in_one_line_that_it_is_no_tracking_server(self) -> None:
+    def test_read_server_says_in_one_line_that_it_is_no_tracking_server(self) -> None:
         class Anything(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)

@@ -41,7 +41,7 @@ def write_whole(location: Location, start: int = START) -> str:
 
 
 class TestReadExperiment:
-    def test_brings_back_all_that_was_written(self, location: Location) -> None:
+    def test_read_experiment_brings_back_all_that_was_written(self, location: Location) -> None:
         run_id = write_whole(location)
         held = read_experiment(location, "tracker")
         (run,) = held.runs
@@ -59,7 +59,7 @@ class TestReadExperiment:
         assert np.array_equal(run.validation_by_epoch.probabilities, random_epoch_predictions().probabilities)
         assert run.groups == {"blues/000.wav": "artist 1"}
 
-    def test_brings_back_what_is_no_number_or_infinite(self, location: Location) -> None:
+    def test_read_experiment_brings_back_what_is_no_number_or_infinite(self, location: Location) -> None:
         send_run(location, EpochDone(START, 1, {"a": math.nan, "b": math.inf, "c": -math.inf}))
         (run,) = read_experiment(location, "tracker").runs
         assert math.isnan(run.metrics["a"])
@@ -67,13 +67,13 @@ class TestReadExperiment:
         assert math.isnan(run.curves["a"].values[0])
         assert (run.curves["b"].values[0], run.curves["c"].values[0]) == (math.inf, -math.inf)
 
-    def test_takes_the_last_written_of_several_values_at_a_step(self, location: Location) -> None:
+    def test_read_experiment_takes_the_last_written_of_several_values_at_a_step(self, location: Location) -> None:
         run_id = send_run(location)
         for value in (0.5, 0.9, 0.1):
             MlflowClient(location.uri).log_metric(run_id, "loss", value, timestamp=START, step=1)
         assert read_experiment(location, "tracker").runs[0].curves["loss"].values.tolist() == [0.1]
 
-    def test_reads_what_a_plain_mlflow_script_logged(self, location: Location) -> None:
+    def test_read_experiment_reads_what_a_plain_mlflow_script_logged(self, location: Location) -> None:
         open_store(location)
         client = MlflowClient(location.uri)
         theirs = client.create_experiment("theirs", artifact_location=f"{location.artifacts}/theirs")
@@ -90,24 +90,24 @@ class TestReadExperiment:
         assert run.validation is None
         assert held.unreadable[0].path == "predictions/validation.csv"
 
-    def test_leaves_deleted_runs_out(self, location: Location) -> None:
+    def test_read_experiment_leaves_deleted_runs_out(self, location: Location) -> None:
         gone, kept = write_whole(location), write_whole(location, start=START + 60_000)
         MlflowClient(location.uri).delete_run(gone)
         assert [run.run_id for run in read_experiment(location, "tracker").runs] == [kept]
 
-    def test_keeps_experiments_apart(self, location: Location) -> None:
+    def test_read_experiment_keeps_experiments_apart(self, location: Location) -> None:
         run_id = send_run(location)
         send_run(location, *epochs(1.0), started=replace(STARTED, experiment="other", params={"a": "1"}))
         assert [run.run_id for run in read_experiment(location, "tracker").runs] == [run_id]
 
-    def test_reads_a_folder_that_was_moved(self, tmp_path: Path) -> None:
+    def test_read_experiment_reads_a_folder_that_was_moved(self, tmp_path: Path) -> None:
         write_whole(locate(None, tmp_path / "here"))
         shutil.move(tmp_path / "here", tmp_path / "there")
         (run,) = read_experiment(locate(None, tmp_path / "there"), "tracker").runs
         assert run.validation is not None
         assert run.groups
 
-    def test_reads_while_others_write(self, location: Location, tmp_path: Path) -> None:
+    def test_read_experiment_reads_while_others_write(self, location: Location, tmp_path: Path) -> None:
         done = threading.Event()
         sender = JournalUpload(location, "a-journal", None, lambda _delivery: None)
         sender.send([STARTED], tmp_path)
@@ -128,7 +128,7 @@ class TestReadExperiment:
         assert lengths == sorted(lengths)
         assert len(read_experiment(location, "tracker").runs[0].curves["loss"].steps) == 60
 
-    def test_waits_for_a_writers_lock(self, location: Location) -> None:
+    def test_read_experiment_waits_for_a_writers_lock(self, location: Location) -> None:
         run_id = send_run(location)
         other = sqlite3.connect(location.database, check_same_thread=False)
         other.execute("BEGIN EXCLUSIVE")
@@ -138,18 +138,18 @@ class TestReadExperiment:
         release.join()
         other.close()
 
-    def test_changes_nothing_and_leaves_nothing(self, location: Location, tmp_path: Path) -> None:
+    def test_read_experiment_changes_nothing_and_leaves_nothing(self, location: Location, tmp_path: Path) -> None:
         write_whole(location)
         before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
         read_experiment(location, "tracker")
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
-    def test_makes_no_store(self, location: Location, tmp_path: Path) -> None:
+    def test_read_experiment_makes_no_store(self, location: Location, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="does not exist: `tracker run`"):
             read_experiment(location, "tracker")
         assert not list(tmp_path.iterdir())
 
-    def test_migrates_no_store(self, location: Location, tmp_path: Path) -> None:
+    def test_read_experiment_migrates_no_store(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '181f10493468'")
@@ -160,19 +160,19 @@ class TestReadExperiment:
             read_experiment(location, "tracker")
         assert (tmp_path / "mlflow.db").read_bytes() == before
 
-    def test_names_the_experiments_that_are_there(self, location: Location) -> None:
+    def test_read_experiment_names_the_experiments_that_are_there(self, location: Location) -> None:
         send_run(location)
         with pytest.raises(StoreError, match=r"no experiment 'nope' in .*mlflow.db; it has 'Default', 'tracker'"):
             read_experiment(location, "nope")
 
-    def test_takes_a_deleted_experiment_for_none(self, location: Location) -> None:
+    def test_read_experiment_takes_a_deleted_experiment_for_none(self, location: Location) -> None:
         send_run(location)
         client = MlflowClient(location.uri)
         client.delete_experiment(client.get_experiment_by_name("tracker").experiment_id)
         with pytest.raises(StoreError, match=r"no experiment 'tracker' .* it has 'Default':"):
             read_experiment(location, "tracker")
 
-    def test_says_that_an_experiment_has_no_runs(self, location: Location) -> None:
+    def test_read_experiment_says_that_an_experiment_has_no_runs(self, location: Location) -> None:
         open_store(location).ensure_experiment("tracker")
         with pytest.raises(StoreError, match="has no runs yet: `tracker run` adds one"):
             read_experiment(location, "tracker")

@@ -59,22 +59,24 @@ def parts(sql: str) -> list[str]:
 
 
 class TestMake:
-    def test_makes_what_the_pinned_mlflow_makes(self, database: Path, made_by_mlflow: Path, tmp_path: Path) -> None:
+    def test_make_makes_what_the_pinned_mlflow_makes(
+        self, database: Path, made_by_mlflow: Path, tmp_path: Path
+    ) -> None:
         copy = tmp_path / "copy.db"
         copy.write_bytes(made_by_mlflow.read_bytes())
         assert columns(database) == columns(copy)
         assert parts(SCHEMA.read_text(encoding="utf-8")) == parts(dump(copy))
 
-    def test_is_of_the_schema_of_the_installed_mlflow(self, made_by_mlflow: Path) -> None:
+    def test_make_is_of_the_schema_of_the_installed_mlflow(self, made_by_mlflow: Path) -> None:
         assert version("mlflow") == SCHEMA_VERSION
         assert state_of(made_by_mlflow) is StoreState.READY
 
-    def test_has_the_default_experiment_where_clients_can_write_to_it(self, database: Path) -> None:
+    def test_make_has_the_default_experiment_where_clients_can_write_to_it(self, database: Path) -> None:
         with reading(database) as connection:
             row = connection.execute("SELECT experiment_id, name, artifact_location FROM experiments").fetchall()
         assert row == [(0, "Default", f"{database.parent.as_uri()}/mlruns/0")]
 
-    def test_is_opened_by_mlflow_without_a_change(self, database: Path) -> None:
+    def test_make_is_opened_by_mlflow_without_a_change(self, database: Path) -> None:
         from mlflow import MlflowClient
 
         before = digest(database)
@@ -83,7 +85,7 @@ class TestMake:
         ]
         assert digest(database) == before
 
-    def test_leaves_nothing_behind_when_it_fails(self, tmp_path: Path) -> None:
+    def test_make_leaves_nothing_behind_when_it_fails(self, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").mkdir()
         with pytest.raises(OSError, match="directory"):
             make(tmp_path / "mlflow.db", "", now=1)
@@ -91,30 +93,30 @@ class TestMake:
 
 
 class TestStateOf:
-    def test_of_a_whole_store_is_ready(self, database: Path) -> None:
+    def test_state_of_of_a_whole_store_is_ready(self, database: Path) -> None:
         assert state_of(database) is StoreState.READY
 
-    def test_of_no_file_is_absent_and_makes_none(self, tmp_path: Path) -> None:
+    def test_state_of_of_no_file_is_absent_and_makes_none(self, tmp_path: Path) -> None:
         assert state_of(tmp_path / "mlflow.db") is StoreState.ABSENT
         assert not list(tmp_path.iterdir())
 
-    def test_of_what_cannot_be_looked_at_is_not_told(self, tmp_path: Path) -> None:
+    def test_state_of_of_what_cannot_be_looked_at_is_not_told(self, tmp_path: Path) -> None:
         with pytest.raises(UnreachableError, match=r"cannot read the store .*: .*too long"):
             state_of(tmp_path / ("long" * 100))
 
-    def test_of_no_bytes_is_empty(self, tmp_path: Path) -> None:
+    def test_state_of_of_no_bytes_is_empty(self, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").touch()
         assert state_of(tmp_path / "mlflow.db") is StoreState.EMPTY
 
-    def test_of_a_revision_that_mlflow_has_a_migration_from_is_older(self, database: Path) -> None:
+    def test_state_of_of_a_revision_that_mlflow_has_a_migration_from_is_older(self, database: Path) -> None:
         change(database, TO_OLDER)
         assert state_of(database) is StoreState.OLDER
 
-    def test_of_a_store_from_before_revisions_is_older(self, database: Path) -> None:
+    def test_state_of_of_a_store_from_before_revisions_is_older(self, database: Path) -> None:
         change(database, "DROP TABLE alembic_version")
         assert state_of(database) is StoreState.OLDER
 
-    def test_of_a_revision_that_mlflow_does_not_know_is_newer(self, database: Path) -> None:
+    def test_state_of_of_a_revision_that_mlflow_does_not_know_is_newer(self, database: Path) -> None:
         change(database, TO_NEWER)
         assert state_of(database) is StoreState.NEWER
 
@@ -126,19 +128,19 @@ class TestStateOf:
             ["PRAGMA foreign_keys = OFF", "DROP TABLE experiments", "DELETE FROM alembic_version"],
         ],
     )
-    def test_of_a_making_that_was_broken_off_is_half_made(self, database: Path, statements: list[str]) -> None:
+    def test_state_of_of_a_making_that_was_broken_off_is_half_made(self, database: Path, statements: list[str]) -> None:
         change(database, *statements)
         assert state_of(database) is StoreState.HALF_MADE
 
-    def test_of_nothing_but_a_version_table_is_half_made(self, tmp_path: Path) -> None:
+    def test_state_of_of_nothing_but_a_version_table_is_half_made(self, tmp_path: Path) -> None:
         change(tmp_path / "a.db", "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         assert state_of(tmp_path / "a.db") is StoreState.HALF_MADE
 
-    def test_of_another_programs_database_is_foreign(self, tmp_path: Path) -> None:
+    def test_state_of_of_another_programs_database_is_foreign(self, tmp_path: Path) -> None:
         change(tmp_path / "a.db", "CREATE TABLE songs (title)")
         assert state_of(tmp_path / "a.db") is StoreState.FOREIGN
 
-    def test_changes_nothing(self, database: Path) -> None:
+    def test_state_of_changes_nothing(self, database: Path) -> None:
         change(database, TO_OLDER)
         before = digest(database)
         state_of(database)
@@ -147,7 +149,7 @@ class TestStateOf:
 
 
 class TestRequireReadable:
-    def test_takes_a_whole_store(self, database: Path) -> None:
+    def test_require_readable_takes_a_whole_store(self, database: Path) -> None:
         require_readable(database)
 
     @pytest.mark.parametrize(
@@ -158,43 +160,45 @@ class TestRequireReadable:
             ("DELETE FROM alembic_version", "older MLflow"),
         ],
     )
-    def test_names_the_version_and_the_way_out_in_one_line(self, database: Path, statement: str, said: str) -> None:
+    def test_require_readable_names_the_version_and_the_way_out_in_one_line(
+        self, database: Path, statement: str, said: str
+    ) -> None:
         change(database, statement)
         with pytest.raises(StoreError, match=said) as error:
             require_readable(database)
         assert str(database) in str(error.value)
         assert "\n" not in str(error.value)
 
-    def test_says_which_path_was_looked_at_and_who_makes_a_store(self, tmp_path: Path) -> None:
+    def test_require_readable_says_which_path_was_looked_at_and_who_makes_a_store(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="does not exist: `tracker run`") as error:
             require_readable(tmp_path / "mlflow.db")
         assert str(tmp_path / "mlflow.db") in str(error.value)
 
 
 class TestReading:
-    def test_says_what_is_wrong_with_a_broken_file(self, database: Path) -> None:
+    def test_reading_says_what_is_wrong_with_a_broken_file(self, database: Path) -> None:
         data = bytearray(database.read_bytes())
         data[100:4_000] = b"\xff" * 3_900
         database.write_bytes(data)
         with pytest.raises(StoreError, match=r"cannot read the store .*mlflow.db: "):
             state_of(database)
 
-    def test_says_that_a_text_is_no_database(self, tmp_path: Path) -> None:
+    def test_reading_says_that_a_text_is_no_database(self, tmp_path: Path) -> None:
         (tmp_path / "a.db").write_text("a text as long as this one is no database\n" * 100)
         with pytest.raises(StoreError, match="file is not a database"):
             state_of(tmp_path / "a.db")
 
-    def test_says_that_a_folder_is_none(self, tmp_path: Path) -> None:
+    def test_reading_says_that_a_folder_is_none(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="is a folder: move it away"):
             state_of(tmp_path)
 
-    def test_sees_one_moment_while_another_program_writes(self, database: Path) -> None:
+    def test_reading_sees_one_moment_while_another_program_writes(self, database: Path) -> None:
         with reading(database) as connection, closing(sqlite3.connect(database, timeout=0)) as other:
             other.execute("DELETE FROM experiments")
             assert connection.execute("SELECT count(*) FROM experiments").fetchone() == (1,)
             other.rollback()
 
-    def test_undoes_what_a_killed_writer_left_half_done(self, database: Path) -> None:
+    def test_reading_undoes_what_a_killed_writer_left_half_done(self, database: Path) -> None:
         writing = """
 import os, signal, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -217,11 +221,11 @@ def test_the_revision_is_the_one_in_the_schema() -> None:
 
 
 class TestLacks:
-    def test_names_nothing_in_a_store_that_is_whole(self, database: Path) -> None:
+    def test_lacks_names_nothing_in_a_store_that_is_whole(self, database: Path) -> None:
         with reading(database) as connection:
             assert lacks(connection) == []
 
-    def test_names_columns_of_tables_that_are_there_and_that_are_not(self, database: Path) -> None:
+    def test_lacks_names_columns_of_tables_that_are_there_and_that_are_not(self, database: Path) -> None:
         change(database, "ALTER TABLE params DROP COLUMN value", "DROP TABLE latest_metrics", "CREATE TABLE more (a)")
         with reading(database) as connection:
             missing = lacks(connection)

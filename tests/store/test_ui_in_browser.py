@@ -129,7 +129,7 @@ def assert_visible(*texts: Locator) -> None:
 
 
 class TestRunOverRest:
-    def test_is_all_there(self, shown: Shown) -> None:
+    def test_run_over_rest_is_all_there(self, shown: Shown) -> None:
         api = f"{shown.address}/api/2.0/mlflow"
         run = requests.get(f"{api}/runs/get", {"run_id": shown.run_id}, timeout=30).json()["run"]
         assert (run["info"]["run_name"], run["info"]["status"]) == (NAME, "FINISHED")
@@ -142,7 +142,9 @@ class TestRunOverRest:
 
 
 class TestRunInBrowser:
-    def test_shows_params_metrics_dataset_and_the_note_as_written(self, page: Page, shown: Shown) -> None:
+    def test_run_in_browser_shows_params_metrics_dataset_and_the_note_as_written(
+        self, page: Page, shown: Shown
+    ) -> None:
         page.goto(shown.page)
         assert_visible(
             page.get_by_role("heading", name=NAME),
@@ -156,14 +158,14 @@ class TestRunInBrowser:
         )
         expect(page.get_by_text("what came out -->")).to_have_count(0)
 
-    def test_draws_every_metric_by_epoch(self, page: Page, shown: Shown) -> None:
+    def test_run_in_browser_draws_every_metric_by_epoch(self, page: Page, shown: Shown) -> None:
         page.goto(f"{shown.page}/model-metrics")
         curves = page.locator(".js-plotly-plot", has=page.locator(".scatterlayer .trace"))
         expect(curves).to_have_count(3, timeout=PATIENCE_MS)
         assert_visible(*(page.get_by_text(f"{NAME} ({metric})") for metric in ("loss", "val_loss", "val_accuracy")))
 
     @pytest.mark.parametrize(("file", "width"), [("curves.png", 600), ("confusion.png", 400)])
-    def test_shows_the_pictures(self, page: Page, shown: Shown, file: str, width: int) -> None:
+    def test_run_in_browser_shows_the_pictures(self, page: Page, shown: Shown, file: str, width: int) -> None:
         page.goto(f"{shown.page}/artifacts")
         page.get_by_text(file, exact=True).click()
         picture = page.locator("img[src^='blob:'], img[src*='get-artifact']")
@@ -171,6 +173,6 @@ class TestRunInBrowser:
         page.wait_for_function("image => image.complete && image.naturalWidth", arg=picture.first.element_handle())
         assert picture.first.evaluate("image => image.naturalWidth") == width
 
-    def test_is_listed_among_the_trainings_of_its_experiment(self, page: Page, shown: Shown) -> None:
+    def test_run_in_browser_is_listed_among_the_trainings_of_its_experiment(self, page: Page, shown: Shown) -> None:
         page.goto(f"{shown.address}/#/experiments/{shown.experiment_id}/runs")
         assert_visible(page.get_by_role("heading", name="Training runs"), page.get_by_role("link", name=NAME))

@@ -50,30 +50,30 @@ def as_mlflow_has_it(location: Location, run: RunWriter) -> Run:
 
 
 class TestLogParams:
-    def test_writes_more_than_mlflow_takes_at_once(self, location: Location, run: RunWriter) -> None:
+    def test_log_params_writes_more_than_mlflow_takes_at_once(self, location: Location, run: RunWriter) -> None:
         params = {f"option {i}": str(i) for i in range(250)}
         run.log_params(params)
         assert as_mlflow_has_it(location, run).data.params == {**STARTED.params, **params}
 
-    def test_refuses_one_that_would_be_cut(self, location: Location, run: RunWriter) -> None:
+    def test_log_params_refuses_one_that_would_be_cut(self, location: Location, run: RunWriter) -> None:
         with pytest.raises(StoreError, match="the param note must be at most 6,000 characters, got 6,001"):
             run.log_params({"note": "x" * 6_001})
         assert as_mlflow_has_it(location, run).data.params == STARTED.params
 
 
 class TestLogValues:
-    def test_writes_each_at_its_step_and_time(self, location: Location, run: RunWriter) -> None:
+    def test_log_values_writes_each_at_its_step_and_time(self, location: Location, run: RunWriter) -> None:
         run.log_values([Value("loss", 0.5, START + 1, 1), Value("loss", math.nan, START + 2, 2)])
         history = MlflowClient(location.uri).get_metric_history(run.run_id, "loss")
         assert [(metric.step, metric.timestamp) for metric in history] == [(1, START + 1), (2, START + 2)]
         assert math.isnan(as_mlflow_has_it(location, run).data.metrics["loss"])
 
-    def test_writes_all_or_none(self, location: Location, run: RunWriter) -> None:
+    def test_log_values_writes_all_or_none(self, location: Location, run: RunWriter) -> None:
         with pytest.raises(StoreError, match="the name of a metric"):
             run.log_values([Value("loss", 0.5, START, 1), Value("a\nb", 0.5, START, 1)])
         assert not as_mlflow_has_it(location, run).data.metrics
 
-    def test_says_once_what_went_wrong_and_prints_nothing(
+    def test_log_values_says_once_what_went_wrong_and_prints_nothing(
         self, run: RunWriter, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
@@ -83,19 +83,21 @@ class TestLogValues:
 
 
 class TestSetTags:
-    def test_writes_them_over_those_of_the_same_name(self, location: Location, run: RunWriter) -> None:
+    def test_set_tags_writes_them_over_those_of_the_same_name(self, location: Location, run: RunWriter) -> None:
         run.set_tags({"tracker.data": "gtzan", "mlflow.note.content": "# What was hard"})
         tags = as_mlflow_has_it(location, run).data.tags
         assert (tags["tracker.data"], tags["mlflow.note.content"]) == ("gtzan", "# What was hard")
 
-    def test_refuses_one_that_would_be_cut(self, location: Location, run: RunWriter) -> None:
+    def test_set_tags_refuses_one_that_would_be_cut(self, location: Location, run: RunWriter) -> None:
         with pytest.raises(StoreError, match="at most 8,000 characters"):
             run.set_tags({"mlflow.note.content": "x" * 8_001})
         assert "mlflow.note.content" not in as_mlflow_has_it(location, run).data.tags
 
 
 class TestLogDatasets:
-    def test_names_one_by_the_end_of_a_path_that_is_too_long(self, location: Location, run: RunWriter) -> None:
+    def test_log_datasets_names_one_by_the_end_of_a_path_that_is_too_long(
+        self, location: Location, run: RunWriter
+    ) -> None:
         path = "/a" * 300 + "/genres"
         run.log_datasets([DatasetUsed(path, "e" * 64, path, "validation", CLASSES, 4)])
         held = [one.dataset for one in as_mlflow_has_it(location, run).inputs.dataset_inputs]
@@ -104,7 +106,9 @@ class TestLogDatasets:
 
 
 class TestLogPath:
-    def test_writes_a_file_where_mlflow_finds_it(self, location: Location, run: RunWriter, tmp_path: Path) -> None:
+    def test_log_path_writes_a_file_where_mlflow_finds_it(
+        self, location: Location, run: RunWriter, tmp_path: Path
+    ) -> None:
         (tmp_path / "curves.png").write_bytes(b"\x89PNG\xff")
         run.log_path(tmp_path / "curves.png", "figures/curves.png")
         (found,) = MlflowClient(location.uri).list_artifacts(run.run_id, "figures")
@@ -113,7 +117,7 @@ class TestLogPath:
             tmp_path / "mlruns/tracker" / run.run_id / "artifacts/figures/curves.png"
         ).read_bytes() == b"\x89PNG\xff"
 
-    def test_says_in_one_line_what_could_not_be_written(self, run: RunWriter, tmp_path: Path) -> None:
+    def test_log_path_says_in_one_line_what_could_not_be_written(self, run: RunWriter, tmp_path: Path) -> None:
         (tmp_path / "mlruns").touch()
         (tmp_path / "a.txt").touch()
         with pytest.raises(StoreError, match=rf"cannot write the a.txt of run {run.run_id} to .*mlflow.db: ") as error:
@@ -123,7 +127,7 @@ class TestLogPath:
 
 class TestEnd:
     @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
-    def test_ends_the_run_then(self, location: Location, run: RunWriter, status: Status) -> None:
+    def test_end_ends_the_run_then(self, location: Location, run: RunWriter, status: Status) -> None:
         run.end(status, START + 2_000)
         info = as_mlflow_has_it(location, run).info
         assert (info.status, info.end_time) == (status, START + 2_000)
@@ -167,7 +171,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 class TestSender:
-    def test_sends_a_whole_journal(self, journal: Journal, tmp_path: Path) -> None:
+    def test_sender_sends_a_whole_journal(self, journal: Journal, tmp_path: Path) -> None:
         entries = whole_journal(journal.artifacts)
         delivery = journal.send(entries)
         (run,) = journal.runs()
@@ -186,7 +190,7 @@ class TestSender:
         assert math.isnan(run.data.metrics["val_loss"])
         assert files(tmp_path / "mlruns/tracker" / delivery.run_id / "artifacts") == files(journal.artifacts)
 
-    def test_sends_the_datasets_with_what_they_served_for(self, journal: Journal) -> None:
+    def test_sender_sends_the_datasets_with_what_they_served_for(self, journal: Journal) -> None:
         delivery = journal.send([STARTED])
         journal.send([STARTED], knowing=UploadState(delivery.run_id, delivery.artifacts, 0))
         inputs = journal.runs()[0].inputs.dataset_inputs
@@ -228,12 +232,12 @@ class TestSender:
                 key: str(curve.values) for key, curve in expected.items()
             }
 
-    def test_tells_after_every_step_how_far_it_is(self, journal: Journal) -> None:
+    def test_sender_tells_after_every_step_how_far_it_is(self, journal: Journal) -> None:
         entries = [STARTED, *epochs(1.0, 0.5), Tagged({"a": "b"}), *epochs(0.25, first=3)]
         journal.send(entries)
         assert [delivery.entries for delivery in journal.saved] == [0, 1, 3, 4, 5]
 
-    def test_sends_as_a_journal_grows(self, journal: Journal) -> None:
+    def test_sender_sends_as_a_journal_grows(self, journal: Journal) -> None:
         entries = whole_journal(journal.artifacts)
         sender = JournalUpload(journal.location, JOURNAL, None, journal.saved.append)
         for length in range(1, len(entries) + 1):
@@ -241,22 +245,22 @@ class TestSender:
         assert [delivery.entries for delivery in journal.saved] == list(range(len(entries) + 1))
         assert len(journal.runs()) == 1
 
-    def test_sends_waiting_epochs_in_as_few_calls_as_mlflow_allows(self, journal: Journal) -> None:
+    def test_sender_sends_waiting_epochs_in_as_few_calls_as_mlflow_allows(self, journal: Journal) -> None:
         entries = [STARTED, *epochs(*[1.0] * 1_234)]
         journal.send(entries)
         assert [delivery.entries for delivery in journal.saved] == [0, 1, 501, 1_001, 1_235]
         assert len(read_experiment(journal.location, "tracker").runs[0].curves["loss"].steps) == 1_234
 
-    def test_sends_an_epoch_of_more_values_than_a_call_takes(self, journal: Journal) -> None:
+    def test_sender_sends_an_epoch_of_more_values_than_a_call_takes(self, journal: Journal) -> None:
         journal.send([STARTED, EpochDone(START, 1, {f"metric {i}": float(i) for i in range(2_500)})])
         assert len(read_experiment(journal.location, "tracker").runs[0].metrics) == 2_500
 
-    def test_makes_no_second_run_where_the_answer_was_lost(self, journal: Journal) -> None:
+    def test_sender_makes_no_second_run_where_the_answer_was_lost(self, journal: Journal) -> None:
         first = journal.send([STARTED])
         assert journal.send([STARTED, *epochs(1.0)]) == UploadState(first.run_id, first.artifacts, 2)
         assert len(journal.runs()) == 1
 
-    def test_keeps_one_run_where_a_server_made_two(self, journal: Journal) -> None:
+    def test_sender_keeps_one_run_where_a_server_made_two(self, journal: Journal) -> None:
         store = open_store(journal.location)
         experiment = store.ensure_experiment("tracker")
         for _ in range(2):
@@ -266,20 +270,20 @@ class TestSender:
         assert sorted(stages.values()) == ["active", "deleted"]
         assert stages[delivery.run_id] == "active"
 
-    def test_asks_a_store_that_has_all_for_nothing(self, journal: Journal) -> None:
+    def test_sender_asks_a_store_that_has_all_for_nothing(self, journal: Journal) -> None:
         entries = [STARTED, *epochs(1.0)]
         known = UploadState("ab" * 16, "file:///nowhere", 2)
         away = JournalUpload(Location("http://127.0.0.1:9", None, ""), JOURNAL, known, journal.saved.append)
         assert away.send(entries, journal.artifacts) == known
         assert not journal.saved
 
-    def test_sends_all_again_of_a_journal_that_lost_its_end(self, journal: Journal) -> None:
+    def test_sender_sends_all_again_of_a_journal_that_lost_its_end(self, journal: Journal) -> None:
         delivery = journal.send([STARTED, *epochs(1.0, 0.5, 0.25)])
         assert journal.send([STARTED, *epochs(1.0, 0.7)], knowing=delivery).entries == 3
         curve = read_experiment(journal.location, "tracker").runs[0].curves["val_loss"]
         assert curve.steps.tolist() == [1, 2, 3]
 
-    def test_lets_a_resumed_run_be_running_and_then_finished(self, journal: Journal) -> None:
+    def test_sender_lets_a_resumed_run_be_running_and_then_finished(self, journal: Journal) -> None:
         interrupted = [STARTED, *epochs(1.0), Ended(START + 2_000, "KILLED", "interrupted")]
         journal.send(interrupted)
         (run,) = journal.runs()
@@ -294,7 +298,7 @@ class TestSender:
         (run,) = journal.runs()
         assert (run.info.status, run.info.end_time) == ("FINISHED", START + 20_000)
 
-    def test_takes_the_epochs_as_they_come_whatever_the_clock_says(self, journal: Journal) -> None:
+    def test_sender_takes_the_epochs_as_they_come_whatever_the_clock_says(self, journal: Journal) -> None:
         times = [START, START - 3_600_000, START - 3_600_000, 0]
         entries = [EpochDone(time, n, {"loss": 1 / n}) for n, time in enumerate(times, 1)]
         delivery = journal.send([STARTED, *entries, Ended(START - 5, "FINISHED")])
@@ -308,7 +312,9 @@ class TestSender:
         }
 
     @pytest.mark.parametrize("later", [0, -3_600_000])
-    def test_takes_the_last_written_of_an_epoch_whatever_the_clock_says(self, journal: Journal, later: int) -> None:
+    def test_sender_takes_the_last_written_of_an_epoch_whatever_the_clock_says(
+        self, journal: Journal, later: int
+    ) -> None:
         again = [EpochDone(START + later * n, 1, {"loss": loss}) for n, loss in enumerate([0.5, 0.9, 0.1])]
         once = [Measured(START + later * n, {"best_epoch": best}) for n, best in enumerate([7, 3])]
         delivery = journal.send([STARTED, *again, *once])
@@ -320,7 +326,7 @@ class TestSender:
         assert [one.value for one in history] == [0.5, 0.9, 0.1]
 
     @pytest.mark.parametrize("last", [0.25, float("nan"), float("inf"), -float("inf")])
-    def test_has_the_last_epoch_for_the_latest_in_whatever_order_it_is_sent(
+    def test_sender_has_the_last_epoch_for_the_latest_in_whatever_order_it_is_sent(
         self, journal: Journal, last: float
     ) -> None:
         losses = [float("inf"), 9.0, float("nan"), last]
@@ -337,7 +343,7 @@ class TestSender:
         (shown,) = journal.runs()
         assert (shown.info.start_time, shown.info.end_time) == (START, START)
 
-    def test_waits_for_a_database_that_is_locked(self, journal: Journal, tmp_path: Path) -> None:
+    def test_sender_waits_for_a_database_that_is_locked(self, journal: Journal, tmp_path: Path) -> None:
         sender = JournalUpload(journal.location, JOURNAL, None, journal.saved.append)
         sender.send([STARTED], journal.artifacts)
         other = sqlite3.connect(tmp_path / "mlflow.db", check_same_thread=False, isolation_level=None)
@@ -356,13 +362,13 @@ class TestSender:
             release.join()
         assert order == ["unlocked", "sent"]
 
-    def test_says_that_a_server_is_away(self, journal: Journal) -> None:
+    def test_sender_says_that_a_server_is_away(self, journal: Journal) -> None:
         journal.location = Location("http://127.0.0.1:9", None, "")
         with pytest.raises(UnreachableError, match="no tracking server answers at"):
             journal.send([STARTED])
         assert not journal.saved
 
-    def test_says_that_the_database_is_away_and_makes_no_other(self, journal: Journal, tmp_path: Path) -> None:
+    def test_sender_says_that_the_database_is_away_and_makes_no_other(self, journal: Journal, tmp_path: Path) -> None:
         delivery = journal.send([STARTED])
         (tmp_path / "mlflow.db").rename(tmp_path / "taken away")
         with pytest.raises(UnreachableError, match=r"mlflow\.db is no longer there: bring it back"):
@@ -371,7 +377,7 @@ class TestSender:
         (tmp_path / "taken away").rename(tmp_path / "mlflow.db")
         assert journal.send([STARTED, *epochs(1.0)], knowing=delivery).entries == 2
 
-    def test_never_writes_to_a_database_that_was_moved_aside(self, journal: Journal, tmp_path: Path) -> None:
+    def test_sender_never_writes_to_a_database_that_was_moved_aside(self, journal: Journal, tmp_path: Path) -> None:
         sender = JournalUpload(journal.location, JOURNAL, None, journal.saved.append)
         sender.send([STARTED], journal.artifacts)
         (tmp_path / "mlflow.db").rename(tmp_path / "aside.db")
@@ -381,7 +387,7 @@ class TestSender:
             sender.send([STARTED, *epochs(1.0)], journal.artifacts)
         assert (tmp_path / "aside.db").read_bytes() == aside
 
-    def test_writes_nothing_to_where_a_project_was_before_it_was_moved(self, tmp_path: Path) -> None:
+    def test_sender_writes_nothing_to_where_a_project_was_before_it_was_moved(self, tmp_path: Path) -> None:
         entries = whole_journal(tmp_path / "old/journal/artifacts")
         location, moved = (locate(None, tmp_path / name) for name in ("old", "new"))
         saved: list[UploadState] = []
@@ -396,7 +402,7 @@ class TestSender:
         assert going_on.send(entries, tmp_path / "new/journal/artifacts").entries == len(entries)
         assert not (tmp_path / "old").exists()
 
-    def test_says_that_files_cannot_be_written_now(self, journal: Journal, tmp_path: Path) -> None:
+    def test_sender_says_that_files_cannot_be_written_now(self, journal: Journal, tmp_path: Path) -> None:
         entries = whole_journal(journal.artifacts)
         (tmp_path / "mlruns").touch()
         with pytest.raises(UnreachableError, match=r"cannot write the dataset\.csv of run \w+ to .*mlflow\.db: "):
@@ -405,7 +411,7 @@ class TestSender:
         assert journal.send(entries, knowing=journal.saved[-1]).entries == len(entries)
 
     @pytest.mark.parametrize("entries", [[STARTED], [STARTED, *epochs(1.0)]])
-    def test_says_how_to_bring_a_deleted_run_back(self, journal: Journal, entries: list[Entry]) -> None:
+    def test_sender_says_how_to_bring_a_deleted_run_back(self, journal: Journal, entries: list[Entry]) -> None:
         delivery = journal.send([STARTED])
         MlflowClient(journal.location.uri).delete_run(delivery.run_id)
         known = delivery if len(entries) > 1 else None
@@ -413,7 +419,7 @@ class TestSender:
             journal.send(entries, knowing=known)
         assert not isinstance(error.value, UnreachableError)
 
-    def test_refuses_a_store_of_another_schema(self, journal: Journal, tmp_path: Path) -> None:
+    def test_sender_refuses_a_store_of_another_schema(self, journal: Journal, tmp_path: Path) -> None:
         open_store(journal.location)
         with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
             connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
@@ -421,22 +427,22 @@ class TestSender:
         with pytest.raises(StoreError, match="made by a newer MLflow"):
             journal.send([STARTED])
 
-    def test_refuses_what_mlflow_would_cut(self, journal: Journal) -> None:
+    def test_sender_refuses_what_mlflow_would_cut(self, journal: Journal) -> None:
         with pytest.raises(StoreError, match="at most 8,000 characters"):
             journal.send([STARTED, Tagged({"note": "x" * 8_001})])
 
     @pytest.mark.parametrize("path", ["gone.csv", "../secret.txt", "/etc/hostname"])
-    def test_refuses_a_file_that_is_not_the_journals(self, journal: Journal, path: str) -> None:
+    def test_sender_refuses_a_file_that_is_not_the_journals(self, journal: Journal, path: str) -> None:
         (journal.artifacts.parent / "secret.txt").touch()
         with pytest.raises(StoreError, match="the journal lacks the file") as error:
             journal.send([STARTED, Attached(path)])
         assert not isinstance(error.value, UnreachableError)
 
-    def test_refuses_entries_that_begin_elsewhere(self, journal: Journal) -> None:
+    def test_sender_refuses_entries_that_begin_elsewhere(self, journal: Journal) -> None:
         with pytest.raises(ValueError, match="must begin with how the run was started"):
             journal.send(epochs(1.0))
 
-    def test_refuses_an_id_that_is_none(self, location: Location) -> None:
+    def test_sender_refuses_an_id_that_is_none(self, location: Location) -> None:
         with pytest.raises(ValueError, match="a journal's id must be"):
             JournalUpload(location, "it's", None, print)
 
@@ -476,12 +482,14 @@ class TestSenderToAServer:
         assert paths == ["model/MLmodel", "model/data"]
         assert capfd.readouterr().out == ""
 
-    def test_says_that_a_run_is_not_there(self, served: Served, tmp_path: Path) -> None:
+    def test_sender_to_a_server_says_that_a_run_is_not_there(self, served: Served, tmp_path: Path) -> None:
         known = UploadState("ab" * 16, "mlflow-artifacts:/elsewhere", 1)
         with pytest.raises(GoneError, match=r"run (ab)+ is not in http.*, though it was sent there: `tracker repair`"):
             JournalUpload(served.http, "gone", known, keep).send([STARTED, *epochs(1.0)], tmp_path)
 
-    def test_goes_on_once_a_server_that_ended_is_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_sender_to_a_server_goes_on_once_a_server_that_ended_is_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         direct = locate(None, tmp_path)
         open_store(direct)
