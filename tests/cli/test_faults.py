@@ -388,8 +388,7 @@ class TestADivergedLoss:
         assert result.status == 0, result.err
         epochs = f"epoch{'s' if len(diverged) > 1 else ''} {', '.join(map(str, diverged))}"
         assert result.err.splitlines()[-1] == (
-            f"warning: run on diverged: its loss was no finite number in {epochs}; its weights are those of epoch "
-            f"{kept}"
+            f"warning: run on diverged: its loss was NaN or infinite in {epochs}; it keeps the weights of epoch {kept}"
         )
         (run,) = stored()
         losses = run.curves["val_loss"].values
@@ -408,7 +407,7 @@ def _is_sent_later(tracker: Tracker, result: Result, store: str) -> None:
     warnings = [line for line in result.err.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 1
     assert store in warnings[0]
-    assert "`tracker sync` sends it" in warnings[0]
+    assert "`tracker sync` uploads it" in warnings[0]
     (journal,) = journals(Path(".tracker"))
     assert (journal.status, list(journal.epochs)) == ("FINISHED", [1, 2])
     assert journal.unsent

@@ -71,7 +71,7 @@ class TestRuns:
     def test_names_the_experiments_of_unsent_runs_where_the_one_asked_for_has_none(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         journalled("cut", experiment="it's")
-        end = "; runs that were not sent to it yet: see --experiment "
+        end = "; runs that were not uploaded yet: see --experiment "
         result = tracker("runs", "--experiment", "other")
         assert result.status == 1
         assert "mlflow.db does not exist: `tracker run`" in result.err
@@ -97,7 +97,7 @@ class TestRuns:
         result = tracker("runs", "--format", "json")
         assert [run["name"] for run in json.loads(result.out)] == ["cut"]
         assert result.err.startswith("warning: ")
-        assert "what is shown are the runs that were not sent to it yet" in result.err
+        assert "only runs that were not uploaded yet are shown" in result.err
 
     def test_ranks_unsent_runs_by_the_metric_that_the_store_will_have(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED", metric="val_loss")
@@ -197,7 +197,7 @@ class TestClose:
         with JournalWriter.reopen(Path(".tracker").absolute() / cut):
             result = tracker("close", "cut")
         assert result.status == 1
-        assert "run cut is being trained by process" in result.err
+        assert "run cut is still being trained by process" in result.err
 
 
 class TestResume:
@@ -211,7 +211,7 @@ class TestResume:
         journalled("cut")
         result = tracker("resume", "cut")
         assert result.status == 1
-        assert result.err == "tracker: run cut cannot go on: the param batch_size is missing; train it anew\n"
+        assert result.err == "tracker: run cut cannot be resumed: the param batch_size is missing; train it again\n"
 
 
 @needs_full

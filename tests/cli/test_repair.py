@@ -81,9 +81,9 @@ class TestABrokenStore:
         (run,) = stored()
         assert (result.status, result.out.strip()) == (0, run.run_id)
         assert result.err.splitlines() == [
-            f"the store {DATABASE.absolute()} is broken: its making was broken off",
-            f"moved aside to {DATABASE.absolute()}.broken-1: what only that store had is still there",
-            "run done is rebuilt with 3 epochs",
+            f"the store {DATABASE.absolute()} is broken: it was only partly created",
+            f"it was moved aside to {DATABASE.absolute()}.broken-1, with everything that only it holds",
+            "run done was rebuilt with 3 epochs",
         ]
         assert (run.status, run.started, run.ended) == ("FINISHED", BEGUN, BEGUN + 4)
         assert run.curves["val_loss"].values.tolist() == [1, 1 / 2, 1 / 3]
@@ -99,7 +99,7 @@ class TestABrokenStore:
         (after,) = stored()
         assert (result.status, result.out.strip()) == (0, after.run_id)
         assert result.err.startswith(
-            f"the store {DATABASE.absolute()} is broken: file is not a database\nmoved aside to "
+            f"the store {DATABASE.absolute()} is broken: file is not a database\nit was moved aside to "
         )
         assert after.run_id != before.run_id
         assert (after.tags, str(after.metrics), after.ended) == (before.tags, str(before.metrics), before.ended)
@@ -143,7 +143,7 @@ class TestABrokenStore:
         DATABASE.write_bytes(b"no longer a database" * 1_000)
         result = tracker("repair")
         assert result.status == 0
-        assert "warning: run done is rebuilt without what is nowhere any more: notes/said.txt" in result.err
+        assert "warning: run done was rebuilt, but these artifacts could not be found: notes/said.txt" in result.err
         assert [run.status for run in stored()] == ["FINISHED"]
         assert tracker("sync").err == "every run is in its store\n"
 
@@ -163,7 +163,7 @@ class TestABrokenStore:
         journalled("done")
         result = tracker("repair", "--tracking-uri", "sqlite:///other.db")
         assert (result.status, result.out) == (0, "")
-        assert "no journal beside it holds a run to rebuild" in result.err
+        assert "no journal beside it has a run to rebuild" in result.err
         assert Path("other.db.broken-1").exists()
 
     def test_waits_for_nobody_who_sends_a_run(self, tracker: Tracker) -> None:
@@ -194,7 +194,7 @@ class TestAStoreThatIsGone:
         journalled("done")
         tracker("sync")
         DATABASE.unlink()
-        said = f"tracker: the store {DATABASE.absolute()} is gone, and runs were sent to it: bring it back, or let "
+        said = f"tracker: the store {DATABASE.absolute()} is gone, and runs were uploaded to it: restore it, or "
         for command in ("runs", "report", "sync"):
             result = tracker(command)
             assert (result.status, result.out) == (1, "")
@@ -209,7 +209,7 @@ class TestAStoreThatIsGone:
         assert tracker("sync").status == 0
         journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:3]))
         DATABASE.unlink()
-        assert tracker("repair").err.splitlines()[-1] == "run short is rebuilt with 1 epoch"
+        assert tracker("repair").err.splitlines()[-1] == "run short was rebuilt with 1 epoch"
 
     def test_and_never_had_a_run_is_not_made(self, tracker: Tracker) -> None:
         journalled("done")
@@ -227,7 +227,7 @@ class TestAStoreThatIsGone:
         DATABASE.write_bytes(before)
         result = tracker("repair")
         assert result.status == 0
-        assert "lacks what was sent to it: lost\n" in result.err
+        assert "lacks runs that were uploaded to it: lost\n" in result.err
         assert sorted((run.name, said_in(run)) for run in stored()) == [("kept", "kept"), ("lost", "lost")]
 
 
@@ -241,9 +241,9 @@ class TestARunThatIsStuck:
         result = tracker("repair")
         assert result.status == 0
         assert result.err.splitlines() == [
-            "runs that cannot be sent whole, as files of theirs are gone: stuck",
-            "warning: run stuck is rebuilt without what is nowhere any more: notes/said.txt",
-            "run stuck is rebuilt with 3 epochs",
+            "runs that cannot be uploaded completely, because files are missing: stuck",
+            "warning: run stuck was rebuilt, but these artifacts could not be found: notes/said.txt",
+            "run stuck was rebuilt with 3 epochs",
         ]
         assert sorted((run.name, run.status) for run in stored()) == [("stuck", "FINISHED"), ("well", "FINISHED")]
         assert tracker("sync").err == "every run is in its store\n"
@@ -266,8 +266,8 @@ class TestAMovedStore:
             f"{moved.as_uri()}/mlruns/tracker/{run.run_id}/artifacts",
         ]
         assert result.err.splitlines() == [
-            f"the store {moved / DATABASE} was moved or copied: places of artifacts rewritten: 3",
-            f"the store as it was is kept in {moved / DATABASE}.before-repair-1",
+            f"the store {moved / DATABASE} was moved or copied: 3 artifact paths updated",
+            f"a copy of the store as it was is kept in {moved / DATABASE}.before-repair-1",
         ]
         assert said_in(run) == "done"
         again = tracker("repair")

@@ -195,7 +195,7 @@ class TestUploader:
             uploader.finish()
             (warning,) = capfd.readouterr().err.splitlines()
             assert warning.startswith(f"warning: {said.format(uri=uri)}")
-            remedy = ", and `tracker sync` sends it" if status != 403 else ""
+            remedy = " until `tracker sync` uploads it" if status != 403 else ""
             assert warning.endswith(f"; the run is kept in {writer.folder}{remedy}")
             assert len(read(writer.folder).epochs) == 2
             result = tracker("sync")
@@ -212,8 +212,8 @@ class TestUploader:
                 uploader.wake()
                 uploader.finish()
         sending_, warning = capfd.readouterr().err.splitlines()
-        assert sending_ == f"the rest of the run is being sent to {uri}"
-        assert warning.startswith(f"warning: the store {uri} has taken nothing for 0.2 s; the run is kept in ")
+        assert sending_ == f"the rest of the run is being uploaded to {uri}"
+        assert warning.startswith(f"warning: the store {uri} has accepted nothing for 0.2 s; the run is kept in ")
 
     @pytest.mark.usefixtures("tracker")
     def test_takes_over_from_another_process_that_sends(self) -> None:
@@ -251,10 +251,8 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
     (warning,) = (line for line in err.splitlines() if line.startswith("warning: "))
     assert warning.startswith("warning: cannot write the ")
     assert f" to {server.uri}: " in warning
-    assert warning.endswith(", and `tracker sync` sends it")
-    assert err.splitlines()[-1].startswith(
-        "run k3-lr0.001-s0 is not sent to the store yet: `tracker sync` sends it from "
-    )
+    assert warning.endswith(" until `tracker sync` uploads it")
+    assert err.splitlines()[-1].startswith("run k3-lr0.001-s0 is not in the store yet: `tracker sync` uploads it from ")
 
     (journal,) = journals(Path(".tracker").absolute())
     assert (journal.status, list(journal.epochs)) == ("FINISHED", list(range(1, 101)))
@@ -325,6 +323,6 @@ def test_a_server_that_lost_its_store_is_sent_again_what_it_lacks(tracker: Track
         connection.commit()
     result = tracker("repair", "--tracking-uri", server.uri)
     assert result.status == 0
-    assert f"the store {server.uri} lacks what was sent to it: a run\n" in result.err
+    assert f"the store {server.uri} lacks runs that were uploaded to it: a run\n" in result.err
     (run,) = read_experiment(server.store, "lost").runs
     assert (run.run_id, run.status) == (result.out.strip(), "FINISHED")

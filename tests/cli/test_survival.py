@@ -139,7 +139,7 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder
 
     status, out, err = interrupted.call("resume", cut.id)
     assert status == 0, err
-    assert "goes on after epoch 3" in err or "goes on after epoch 4" in err
+    assert "continues after epoch 3" in err or "continues after epoch 4" in err
     assert "warning" not in err
     resumed = next(run for run in interrupted.runs if run.run_id == out.strip())
     assert resumed.status == "FINISHED"
@@ -148,7 +148,7 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder
     assert resumed.tags["tracker.pid"] != cut.started.tags["tracker.pid"]
 
     status, _, err = interrupted.call("resume", resumed.run_id)
-    assert (status, err) == (1, f"tracker: run {NAME} is finished: there is nothing to go on with\n")
+    assert (status, err) == (1, f"tracker: run {NAME} has finished: there is nothing to continue\n")
 
 
 @pytest.mark.parametrize("whole_ones", [0, 1])
@@ -163,8 +163,10 @@ def test_a_run_whose_checkpoints_are_damaged_says_so_and_comes_to_the_same(
     status, _, err = interrupted.call("resume", NAME)
     assert status == 0, err
     (warning,) = (line for line in err.splitlines() if line.startswith("warning"))
-    again = f"what comes after epoch {safe}" if safe else "all of its epochs"
-    assert warning.startswith(f"warning: the checkpoint of epoch {done} is damaged or gone: run {NAME} trains {again} ")
+    again = f"the epochs after {safe}" if safe else "all epochs"
+    assert warning.startswith(
+        f"warning: the checkpoint of epoch {done} is damaged or missing: run {NAME} trains {again} "
+    )
     assert f"\nepoch {safe + 1}/6" in err
     assert f"\nepoch {safe}/6" not in err
     assert same(interrupted.runs[0], whole)
@@ -191,13 +193,13 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     def refused() -> str:
         status, out, err = interrupted.call("resume", NAME)
         assert (status, out) == (1, "")
-        assert err.endswith("; put it back, or train it anew with `tracker run`\n")
-        return err.rpartition("cannot go on as it began, as this differs: ")[2].removesuffix(
-            "; put it back, or train it anew with `tracker run`\n"
+        assert err.endswith("; restore it, or train again with `tracker run`\n")
+        return err.rpartition("cannot be resumed, because this has changed: ")[2].removesuffix(
+            "; restore it, or train again with `tracker run`\n"
         )
 
     (genres / "low/0.wav").write_bytes((genres / "high/1.wav").read_bytes())
-    assert refused() == "the data (what the files hold)"
+    assert refused() == "the data (the content of the files)"
     (genres / "low/0.wav").rename(genres / "low/new.wav")
     (genres / "low/1.wav").unlink()
     environment = artifacts / "environment.txt"
@@ -239,7 +241,7 @@ def test_a_run_is_resumed_by_one_at_a_time(interrupted: Folder) -> None:
     with resuming(interrupted.journal.folder):
         status, out, err = interrupted.call("resume", NAME)
     assert (status, out) == (1, "")
-    assert err == f"tracker: run {NAME} is being resumed by another process: let it end first\n"
+    assert err == f"tracker: run {NAME} is being resumed by another process: wait until it ends\n"
 
 
 def test_a_run_begun_on_another_host_is_left_alone_until_it_is_said_to_be_gone(interrupted: Folder) -> None:
@@ -249,8 +251,8 @@ def test_a_run_begun_on_another_host_is_left_alone_until_it_is_said_to_be_gone(i
         status, out, err = interrupted.call(command, NAME)
         assert (status, out) == (1, "")
         assert err == (
-            f"tracker: run {NAME} was begun by process 7 on elsewhere, and whether it goes on there cannot be told "
-            "from here: see to it there, or say --gone once you know that it does not\n"
+            f"tracker: run {NAME} was started by process 7 on elsewhere and may still be running there; if it isn't, "
+            "add --gone\n"
         )
     status, out, err = interrupted.call("close", NAME, "--gone")
     assert (status, err) == (0, "")
@@ -263,7 +265,7 @@ def test_a_run_is_closed_while_its_store_is_away(folder: Folder, genres: Path) -
     assert (status, out.strip()) == (0, folder.journal.id)
     assert folder.journal.status == "KILLED"
     assert err.startswith(f"warning: run {NAME} is closed, but not sent: no tracking server answers")
-    assert err.endswith("`tracker sync` sends it\n")
+    assert err.endswith("; upload it with `tracker sync`\n")
     status, _, err = folder.call("close", NAME)
     assert (status, err) == (1, f"tracker: run {NAME} has ended already, as killed\n")
 
@@ -272,7 +274,7 @@ def test_offline_runs_are_reported_on_and_sent_later_once(folder: Folder, genres
     status, out, err = folder.call("run", "--data", genres, *SHORT, "--offline")
     (journal,) = journals(folder.path / ".tracker")
     assert (status, out.strip()) == (0, journal.id)
-    assert "`tracker sync` sends it" in err
+    assert "`tracker sync` uploads it" in err
     assert not (folder.path / "mlflow.db").exists()
     _, out, _ = folder.call("report", "--format", "json")
     (before,) = json.loads(out)["runs"]

@@ -32,8 +32,8 @@ class TestPrepare:
         reporter = Collected()
         prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
         assert reporter.warnings[-1] == (
-            "clips of one group are in more than one part of the manifest's own split, so that the validation "
-            "accuracy flatters itself: x"
+            "clips of one group are in more than one part of the manifest's own split, so the validation "
+            "accuracy is too optimistic: x"
         )
 
     def test_warns_of_a_recording_that_is_on_both_sides(self, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def is_for(store: Store) -> Callable[[Journal], bool]:
 
 
 def check_not_gone(store: Store) -> None:
-    """Check that a store that runs were sent to is still there.
+    """Check that a store that runs were uploaded to is still there.
 
     Raises
     ------
@@ -81,8 +81,8 @@ def check_not_gone(store: Store) -> None:
         journal.upload_state for journal in journals(journals_folder(store)).where(is_for(store))
     ):
         raise StoreError(
-            f"the store {store.shown} is gone, and runs were sent to it: bring it back, or let `tracker repair` "
-            "make it anew from the journals"
+            f"the store {store.shown} is gone, and runs were uploaded to it: restore it, or rebuild it from the "
+            "journals with `tracker repair`"
         )
 
 

@@ -1,4 +1,4 @@
-"""Audio files to what a network trains on: read, hashed, turned into images, checked and divided."""
+"""From audio files to what a network trains on: read, hashed, turned into images, checked and divided."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 MOST_FAULTY = 0.1
-"""The share of clips that may be left out: more, and the dataset is not what the person thinks it is."""
+"""Fraction of clips that may be left out; with more, the dataset is not what the user thinks it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,19 +112,19 @@ def _images(
 
 
 def _leave_out(faults: Mapping[str, AudioFault], clips: int, reporter: Reporter) -> None:
-    """Name the clips that cannot be used, and refuse the dataset where they are too many."""
+    """Warn of clips that cannot be used, and refuse the dataset if there are too many."""
     if not faults:
         return
     named = some([f"{path} ({fault})" for path, fault in faults.items()])
     if len(faults) > MOST_FAULTY * clips:
         raise DataError(
-            f"{len(faults)} of {clips} clips cannot be used, more than a tenth: {named}; mend or remove these files"
+            f"{len(faults)} of {clips} clips cannot be used, more than a tenth: {named}; repair or remove these files"
         )
     reporter.warn(f"left out {len(faults)} of {clips} clips that cannot be used: {named}")
 
 
 def _warn_of_duplicates(split: Split, hashes: Mapping[str, str], reporter: Reporter) -> None:
-    """Name recordings that stand on both sides of the split: the validation accuracy flatters itself by them."""
+    """Warn of recordings on both sides of the split, which make the validation accuracy too optimistic."""
     parts = split.parts
     for same in duplicates({path: hashes[path] for path in parts}):
         if len({parts[path] for path in same}) > 1:
@@ -132,10 +132,10 @@ def _warn_of_duplicates(split: Split, hashes: Mapping[str, str], reporter: Repor
 
 
 def _warn_of_cut_groups(split: Split, reporter: Reporter) -> None:
-    """Name groups on both sides, which only a manifest's own split or folds can bring about."""
+    """Warn of groups on both sides, which only a manifest's own split or folds can have."""
     cut = cut_groups(split)
     if cut:
         reporter.warn(
-            "clips of one group are in more than one part of the manifest's own split, so that the validation accuracy "
-            f"flatters itself: {some(cut)}"
+            "clips of one group are in more than one part of the manifest's own split, so the validation accuracy "
+            f"is too optimistic: {some(cut)}"
         )

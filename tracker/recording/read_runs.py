@@ -94,7 +94,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int) -> ExperimentRuns
         if not waiting:
             raise StoreError("; ".join([f"{error}{_other_experiments(journals)}", *problems])) from error
         if not (isinstance(error, GoneError) or store.has_no_file):
-            problems.append(f"{error}; what is shown are the runs that were not sent to it yet")
+            problems.append(f"{error}; only runs that were not uploaded yet are shown")
         stored = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
     others = [run for run in stored.runs if not {run.run_id, run.journal_id} & from_journals.keys()]
     runs = sorted((*others, *from_journals.values()), key=lambda run: (run.started or 0, run.run_id))
@@ -113,7 +113,7 @@ def _unreadable(artifacts: Sequence[UnreadableArtifact]) -> list[str]:
 def _other_experiments(journals: Sequence[Journal]) -> str:
     """Name the experiments whose journals have runs that the store lacks, if there are any."""
     names = sorted({repr(journal.started.experiment) for journal in journals if journal.unsent})
-    return f"; runs that were not sent to it yet: see --experiment {some(names)}" if names else ""
+    return f"; runs that were not uploaded yet: see --experiment {some(names)}" if names else ""
 
 
 def _run_of_journal(journal: Journal) -> Run:

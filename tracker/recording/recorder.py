@@ -8,9 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from tracker.data.splits import manifest_text
-from tracker.recording.description import describe
 from tracker.recording.prepare import identity
-from tracker.recording.run_writer import ENVIRONMENT, RunWriter, encoded, origin_tags, process_tags
+from tracker.recording.run_writer import (
+    ENVIRONMENT,
+    Description,
+    RunWriter,
+    describe,
+    encoded,
+    origin_tags,
+    process_tags,
+)
 from tracker.runs.events import Attached, DatasetUsed, Measured, Resumed, Started, Tagged
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import (
@@ -32,7 +39,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tracker.journal.reader import Journal
-    from tracker.recording.description import Description
     from tracker.recording.locations import LogTarget
     from tracker.recording.prepare import Prepared
     from tracker.recording.reporter import Reporter

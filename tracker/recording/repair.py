@@ -60,8 +60,8 @@ def _repair(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterat
         return
     condition = store.examine()
     if condition.broken:
-        reporter.log(f"the store {store.shown} is broken: {condition.damage or 'its making was broken off'}")
-        reporter.log(f"moved aside to {store.set_aside()}: what only that store had is still there")
+        reporter.log(f"the store {store.shown} is broken: {condition.damage or 'it was only partly created'}")
+        reporter.log(f"it was moved aside to {store.set_aside()}, with everything that only it holds")
         yield from _rebuild(store, kept, reporter)
     elif condition.state in {StoreState.READY, StoreState.UPGRADABLE}:
         yield from _complete(store, kept, reporter, moved=bool(condition.moved))
@@ -78,10 +78,10 @@ def _complete(store: Store, kept: Sequence[Journal], reporter: Reporter, *, move
         yield from _relocate(store, reporter)
     lost = _lost(store, kept)
     if lost:
-        reporter.log(f"the store {store.shown} lacks what was sent to it: {_names(lost)}")
+        reporter.log(f"the store {store.shown} lacks runs that were uploaded to it: {_names(lost)}")
     stuck = [journal for journal in kept if journal not in lost and _is_stuck(journal)]
     if stuck:
-        reporter.log(f"runs that cannot be sent whole, as files of theirs are gone: {_names(stuck)}")
+        reporter.log(f"runs that cannot be uploaded completely, because files are missing: {_names(stuck)}")
     if lost or stuck:
         yield from _rebuild(store, [*lost, *stuck], reporter)
     elif not moved:
@@ -90,9 +90,9 @@ def _complete(store: Store, kept: Sequence[Journal], reporter: Reporter, *, move
 
 def _relocate(store: Store, reporter: Reporter) -> Iterator[MovedArtifacts]:
     moved, copy = store.relocate()
-    reporter.log(f"the store {store.shown} was moved or copied: places of artifacts rewritten: {len(moved)}")
+    reporter.log(f"the store {store.shown} was moved or copied: {counted(len(moved), 'artifact path')} updated")
     if copy:
-        reporter.log(f"the store as it was is kept in {copy}")
+        reporter.log(f"a copy of the store as it was is kept in {copy}")
     yield from (MovedArtifacts(place.new) for place in moved)
 
 
@@ -115,7 +115,7 @@ def _names(journals: Sequence[Journal]) -> str:
 def _rebuild(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterator[UploadResult]:
     """Send journals from their first entry on, each as far as it goes."""
     if not kept:
-        reporter.log("no journal beside it holds a run to rebuild: the next `tracker run` makes a new store")
+        reporter.log("no journal beside it has a run to rebuild; the next `tracker run` creates a new store")
     for journal in kept:
         try:
             delivery = _send_again(store, journal, reporter)
@@ -123,7 +123,7 @@ def _rebuild(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Itera
             yield UploadResult(journal, error=str(error))
             continue
         if delivery:
-            reporter.log(f"run {journal.started.name} is rebuilt with {counted(len(journal.epochs), 'epoch')}")
+            reporter.log(f"run {journal.started.name} was rebuilt with {counted(len(journal.epochs), 'epoch')}")
         yield UploadResult(journal, delivery.run_id if delivery else None)
 
 
@@ -144,5 +144,7 @@ def _with_artifacts(store: Store, journal: Journal, reporter: Reporter) -> list[
     folder = store.folder or journal.folder.parent.parent
     missing = store.restore_artifacts(uri, attached, journal.folder / ARTIFACTS, folder)
     if missing:
-        reporter.warn(f"run {journal.started.name} is rebuilt without what is nowhere any more: {some(missing)}")
+        reporter.warn(
+            f"run {journal.started.name} was rebuilt, but these artifacts could not be found: {some(missing)}"
+        )
     return [Tagged({}) if isinstance(entry, Attached) and entry.path in missing else entry for entry in journal.entries]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import TYPE_CHECKING
 
+from tracker.data.splits import manifest_text
 from tracker.errors import DataError, TrackerError
 from tracker.journal.process_lock import resuming
-from tracker.journal.reader import journals, read
+from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.locations import SHORT_ID, LogTarget, data_path, is_resumable, journals_folder, store_of
+from tracker.recording.prepare import identity
+from tracker.recording.recorder import environment_text
+from tracker.recording.run_writer import ENVIRONMENT
 from tracker.recording.uploader import send
 from tracker.runs import RunStatus
 from tracker.runs.events import Ended
 from tracker.runs.find import find_run
-from tracker.store import note_of
+from tracker.store import DATASET, note_of
+from tracker.training.environment import differences
+from tracker.wording import some
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +66,10 @@ def resume_run(
     found = _find(run, store, reporter)
     with resuming(found.folder) as is_ours:
         if not is_ours:
-            raise TrackerError(f"run {found.started.name} is being resumed by another process: let it end first")
+            raise TrackerError(f"run {found.started.name} is being resumed by another process: wait until it ends")
         journal = read(found.folder)  # another process may have ended it meanwhile
         if journal.status is RunStatus.FINISHED:
-            raise TrackerError(f"run {journal.started.name} is finished: there is nothing to go on with")
+            raise TrackerError(f"run {journal.started.name} has finished: there is nothing to continue")
         _refuse_alive(journal, gone=gone)
         _refuse_script(journal)
         return _continue(journal, data, reporter, offline=offline)
@@ -91,7 +99,7 @@ def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False)
         delivery = send(store_of(journal), journal.folder)
     except TrackerError as error:
         delivery = None
-        reporter.warn(f"run {journal.started.name} is closed, but not sent: {error}; `tracker sync` sends it")
+        reporter.warn(f"run {journal.started.name} is closed, but not uploaded: {error}; upload it with `tracker sync`")
     return delivery.run_id if delivery else journal.id
 
 
@@ -107,11 +115,11 @@ def _refuse_alive(journal: Journal, *, gone: bool) -> None:
     name = f"run {journal.started.name}"
     if journal.status is RunStatus.RUNNING:
         owner = f" by process {journal.owner.pid} on {journal.owner.host}" if journal.owner else ""
-        raise TrackerError(f"{name} is being trained{owner}: let it end first")
+        raise TrackerError(f"{name} is still being trained{owner}: wait until it ends")
     if journal.status is RunStatus.UNKNOWN and journal.owner and not gone:
         raise TrackerError(
-            f"{name} was begun by process {journal.owner.pid} on {journal.owner.host}, and whether it goes on there "
-            "cannot be told from here: see to it there, or say --gone once you know that it does not"
+            f"{name} was started by process {journal.owner.pid} on {journal.owner.host} and may still be running "
+            "there; if it isn't, add --gone"
         )
 
 
@@ -147,7 +155,7 @@ def _plan(journal: Journal) -> RunPlan:
     try:
         return plan_of(journal.started.params, parse_options)
     except ValueError as error:
-        raise TrackerError(f"run {journal.started.name} cannot go on: {error}; train it anew") from error
+        raise TrackerError(f"run {journal.started.name} cannot be resumed: {error}; train it again") from error
 
 
 def _prepared(before: Path | None, now: Path | None, plan: RunPlan, reporter: Reporter) -> Prepared:
@@ -159,18 +167,69 @@ def _prepared(before: Path | None, now: Path | None, plan: RunPlan, reporter: Re
     try:
         return prepare(before, plan.split, plan.spectrogram, reporter)
     except DataError as error:
-        raise DataError(f"{error}; if the data was moved, say by --data PATH where it is now") from error
+        raise DataError(f"{error}; if the data was moved, give its new path with --data") from error
 
 
 def _refuse_changed(journal: Journal, plan: RunPlan, prepared: Prepared) -> None:
-    from tracker.recording.resume_check import changes
-
     changed = changes(journal, plan, prepared)
     if changed:
         raise TrackerError(
-            f"run {journal.started.name} cannot go on as it began, as this differs: {'; '.join(changed)}; put it back, "
-            "or train it anew with `tracker run`"
+            f"run {journal.started.name} cannot be resumed, because this has changed: {'; '.join(changed)}; restore "
+            "it, or train again with `tracker run`"
         )
+
+
+def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:
+    """Return what has changed since a run started: data, split, versions, threads, code.
+
+    Resuming over such a change would give a result that no single run can produce.
+
+    Parameters
+    ----------
+    journal : Journal
+    plan : RunPlan
+        The run's, read back from its params.
+    prepared : Prepared
+        The data as it is now.
+    """
+    then, now = journal.started.tags, identity(prepared)
+    changed = []
+    if then.get("tracker.dataset") != now["tracker.dataset"]:
+        manifest = manifest_text(prepared.dataset, prepared.split, plan.split)
+        changed.append(f"the data{_clips_changed(_artifact(journal, DATASET), manifest)}")
+    if then.get("tracker.split") != now["tracker.split"]:
+        changed.append("the split")
+    before = {"tracker": then.get("tracker.version", "none")} | _versions(_artifact(journal, ENVIRONMENT))
+    return changed + differences(before, _versions(environment_text(plan.configuration.model)))
+
+
+def _clips_changed(manifest_then: str, manifest: str) -> str:
+    """Describe which clips were removed, added or relabelled; if none were, the audio itself changed."""
+    before, now = _clips(manifest_then), _clips(manifest)
+    if not before:
+        return ""
+    kinds = {
+        "gone": before.keys() - now.keys(),
+        "new": now.keys() - before.keys(),
+        "with another label or group": {path for path in before.keys() & now.keys() if before[path] != now[path]},
+    }
+    changed = [f"{len(paths)} {kind}: {some(sorted(paths))}" for kind, paths in kinds.items() if paths]
+    return f" ({', '.join(changed) or 'the content of the files'})"
+
+
+def _clips(manifest: str) -> dict[str, list[str]]:
+    """Return label and group of each clip by its path."""
+    return {path: about[:2] for path, *about in filter(None, csv.reader(io.StringIO(manifest, newline="")))}
+
+
+def _versions(text: str) -> dict[str, str]:
+    return {name: version for name, _, version in (line.partition(" ") for line in text.splitlines())}
+
+
+def _artifact(journal: Journal, path: str) -> str:
+    """Return an artifact from the start of a run; empty if the run was killed before it was written."""
+    file = journal.folder / ARTIFACTS / path
+    return file.read_text("utf-8", "surrogateescape") if file.exists() else ""
 
 
 def _log_start(journal: Journal, reporter: Reporter) -> None:
@@ -181,11 +240,12 @@ def _log_start(journal: Journal, reporter: Reporter) -> None:
     name, done = journal.started.name, max(journal.epochs, default=0)
     safe = len(finished_epochs(journal.folder / CHECKPOINTS))
     if safe < done:
-        again = f"what comes after epoch {safe}" if safe else "all of its epochs"
+        again = f"the epochs after {safe}" if safe else "all epochs"
         reporter.warn(
-            f"the checkpoint of epoch {done} is damaged or gone: run {name} trains {again} again, to the same values"
+            f"the checkpoint of epoch {done} is damaged or missing: run {name} trains {again} again, with the same "
+            "result"
         )
-    reporter.log(f"run {name} goes on after epoch {safe}" if safe else f"run {name} begins at its first epoch")
+    reporter.log(f"run {name} continues after epoch {safe}" if safe else f"run {name} starts at its first epoch")
 
 
 def _last_time(journal: Journal) -> int:

@@ -6,6 +6,8 @@ import getpass
 import os
 import socket
 import subprocess
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from tracker.recording.description import Description
     from tracker.recording.locations import LogTarget
     from tracker.recording.reporter import Reporter
     from tracker.runs import Run
@@ -50,7 +51,7 @@ class RunWriter:
     folder : Path, optional
         The journal's, to continue an interrupted run; by default a new one.
     continued_by : str
-        What continues the run if it fails or is interrupted, after "…; what it had is logged, and".
+        What continues the run if it fails or is interrupted, after "…; what it had is logged;".
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class RunWriter:
         name: str,
         reporter: Reporter,
         folder: Path | None = None,
-        continued_by: str = "`tracker resume {run_id}` goes on with it",
+        continued_by: str = "continue it with `tracker resume {run_id}`",
     ) -> None:
         self.target = target
         self.name = name
@@ -167,12 +168,12 @@ class RunWriter:
             ended = "failed" if _ending(error).status is RunStatus.FAILED else "was interrupted"
             self._reporter.log(
                 f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}; what it had is "
-                f"logged, and {self._continued_by.format(run_id=self.run_id)}"
+                f"logged; {self._continued_by.format(run_id=self.run_id)}"
             )
         if not drop_uploaded_artifacts(self.folder):
             why = " (--offline)" if self.target.offline else ""
             self._reporter.log(
-                f"run {self.name} is not sent to the store yet{why}: `tracker sync` sends it from {self.folder}"
+                f"run {self.name} is not in the store yet{why}: `tracker sync` uploads it from {self.folder}"
             )
 
 
@@ -215,3 +216,26 @@ def origin_tags(program: str, note: str | None) -> dict[str, str]:
     if git and not git.returncode:
         tags[COMMIT_TAG] = git.stdout.strip()
     return tags | process_tags() | ({NOTE_TAG: note} if note else {})
+
+
+@dataclass(frozen=True)
+class Description:
+    """A run's summary, and its figures as PNG files by path."""
+
+    text: str
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def describe(run: Run) -> Description:
+    """Draw a run's figures, as far as it has what they show, and summarise its own result."""
+    from tracker.figures import run_confusion, run_curves
+    from tracker.render import render_description
+    from tracker.report.build import report_study, run_entry
+
+    figures = {}
+    for draw in (run_curves, run_confusion):
+        with suppress(ValueError):  # nothing to draw
+            picture = draw(run)
+            figures[f"{picture.name}.png"] = picture.png
+    study, _ = report_study([run], metric=None, minimise=None, alpha=0.05, margin=0.05)
+    return Description(render_description(run_entry(study, 0)), figures)

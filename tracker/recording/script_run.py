@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tracker import __version__
 from tracker.errors import TrackerError
-from tracker.recording.description import describe
-from tracker.recording.run_writer import ENVIRONMENT, RunWriter, is_clean_exit, one_line, origin_tags
+from tracker.recording.run_writer import ENVIRONMENT, RunWriter, describe, is_clean_exit, one_line, origin_tags
 from tracker.recording.script_inputs import checked_groups, checked_predictions, metric_values, name_of, param_texts
 from tracker.runs.events import Measured, Started, Tagged
 from tracker.runs.logged import DEFAULT_METRIC
@@ -99,7 +98,7 @@ class ScriptRun:
         texts = param_texts(params)
         self.params: Mapping[str, str] = {"keep": "last"} | texts
         self._writer = RunWriter(
-            target, name or name_of(texts), reporter, continued_by="the script can be started again for a new run"
+            target, name or name_of(texts), reporter, continued_by="start the script again for a new run"
         )
         self._reporter = reporter
         self._note = note

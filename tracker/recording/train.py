@@ -151,7 +151,7 @@ def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared, report
 def _diverged(name: str, epochs: Sequence[int], kept: int) -> str:
     """Say what ``--keep-going`` has passed over."""
     named = f"epoch{'s' if len(epochs) > 1 else ''} {some([str(number) for number in epochs])}"
-    return f"run {name} diverged: its loss was no finite number in {named}; its weights are those of epoch {kept}"
+    return f"run {name} diverged: its loss was NaN or infinite in {named}; it keeps the weights of epoch {kept}"
 
 
 def _training_data(prepared: Prepared) -> TrainingData:

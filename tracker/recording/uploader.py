@@ -210,13 +210,13 @@ class Uploader:
         self._grown.set()
         self._thread.join(min(QUIET_WAIT_S, self._drain_timeout_s))
         if self._thread.is_alive():
-            self._reporter.log(f"the rest of the run is being sent to {self._store.shown}")
+            self._reporter.log(f"the rest of the run is being uploaded to {self._store.shown}")
         before = -1
         while self._thread.is_alive() and before != self._uploads:
             before = self._uploads
             self._thread.join(self._drain_timeout_s)
         if self._thread.is_alive():
-            self._warn_of_absence(f"the store {self._store.shown} has taken nothing for {self._drain_timeout_s:g} s")
+            self._warn_of_absence(f"the store {self._store.shown} has accepted nothing for {self._drain_timeout_s:g} s")
 
     def _work(self) -> None:
         try:
@@ -225,7 +225,7 @@ class Uploader:
         except TrackerError as error:  # refused for good: another try would not help, and the error says what would
             self._warn(f"{error}; the run is kept in {self._folder}")
         except Exception as error:  # noqa: BLE001  (nothing may end silently in a thread, whatever a library raises)
-            self._warn_of_absence(f"cannot send the run to {self._store.shown}: {type(error).__name__}: {error}")
+            self._warn_of_absence(f"cannot upload the run to {self._store.shown}: {type(error).__name__}: {error}")
 
     def _upload_unless_locked(self) -> bool:
         """Upload until the run ends; False if another process is sending the journal."""
@@ -257,7 +257,7 @@ class Uploader:
         self._uploads += 1
 
     def _warn_of_absence(self, why: object) -> None:
-        self._warn(f"{why}; the run is kept in {self._folder}, and `tracker sync` sends it")
+        self._warn(f"{why}; the run is kept in {self._folder} until `tracker sync` uploads it")
 
     def _warn(self, message: str) -> None:
         if not self._warned:

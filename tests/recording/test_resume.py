@@ -12,7 +12,7 @@ from tracker.journal.writer import JournalWriter
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import environment_text
 from tracker.recording.reporter import SilentReporter
-from tracker.recording.resume_check import changes
+from tracker.recording.resume import changes
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
 
@@ -75,7 +75,7 @@ class TestChanges:
     def test_say_that_it_is_the_files_where_no_clip_is(self, labels: Path) -> None:
         journal = begun(labels)
         write_tone(labels.parent / "3.wav", 700)
-        assert changes(journal, PLAN, now(labels)) == ["the data (what the files hold)"]
+        assert changes(journal, PLAN, now(labels)) == ["the data (the content of the files)"]
 
     def test_take_a_damaged_manifest_for_what_is_left_of_it(self, labels: Path) -> None:
         journal = begun(labels)
