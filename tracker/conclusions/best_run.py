@@ -298,17 +298,15 @@ def _standing_text(conclusion: Conclusion, details: BestRun, wording: Wording) -
     if conclusion.verdict == "supported" and conclusion.p_value is not None:
         return f"It is better than {others} ({conclusion.method}, {wording.p(conclusion.p_value, '≤')} against each)."
     if len(details.indistinguishable) == details.others:
-        none = f"None of {others}" if details.others > 1 else _not_even(details)
+        none = f"None of {others}"
+        if details.others == 1:
+            none = "Not even the other of these two" if details.elsewhere else "Not even the other run"
         return f"{none} can be told from it: {_clearest_text(conclusion, details, wording)}."
     worse = details.others - len(details.indistinguishable)
     are_worse = "one is" if worse == 1 else f"{number_word(worse)} are"
     alike = wording.runs(details.indistinguishable) if details.indistinguishable else "none"
     test = f"{conclusion.method}, corrected for all pairs"
     return f"Of {others}, {are_worse} worse ({test}) and {alike} cannot be told from it."
-
-
-def _not_even(details: BestRun) -> str:
-    return "Not even the other of these two" if details.elsewhere else "Not even the other run"
 
 
 def _clearest_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:

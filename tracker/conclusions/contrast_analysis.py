@@ -288,7 +288,10 @@ def _largest(by_set: Mapping[int, Sequence[Pair]]) -> int | None:
 
 def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:
     """Analyse repetitions that share too few seeds, in the setting with most of them."""
-    settings = [tuple(_with_predictions(study, runs) for runs in setting) for setting in contrast.repetitions]
+    settings = [
+        tuple([run for run in runs if run in study.clip_set_of[run].row_of] for runs in setting)
+        for setting in contrast.repetitions
+    ]
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
     fewer = min(len(start), len(end))
     if fewer < FEWEST_PAIRS or not _several(study.clip_set_of[start[0]]):
@@ -313,10 +316,6 @@ def _entries(clips: ClipSet, pairs: Sequence[Pair]) -> NDArray[np.float64]:
 
 def _correct(clips: ClipSet, runs: Sequence[int]) -> NDArray[np.float64]:
     return clips.correct[[clips.row_of[run] for run in runs]].astype(np.float64)
-
-
-def _with_predictions(study: Study, runs: Sequence[int]) -> list[int]:
-    return [run for run in runs if run in study.clip_set_of[run].row_of]
 
 
 def _training_clips(study: Study, clips: ClipSet, n_validation: float) -> float:

@@ -233,16 +233,19 @@ def _other_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
         )
     if details.kept_epoch is None:
         return f"{_stopping(run, answer, details)}, with the weights of epoch {answer.kept_epoch}."
-    changed = "" if answer.clips_changed is None else f", which judge {_judged_otherwise(answer.clips_changed)}"
+    changed = ""
+    if answer.clips_changed is not None:
+        clips = count(answer.clips_changed, "validation clip")
+        changed = (
+            f", which judge {clips} otherwise"
+            if answer.clips_changed
+            else ", which judge every validation clip the same"
+        )
     return (
         f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}: patience "
         f"{answer.patience}{_instead(details)} would have ended it at epoch {answer.stop_epoch} with those of epoch "
         f"{answer.kept_epoch}{changed}."
     )
-
-
-def _judged_otherwise(clips: int) -> str:
-    return f"{count(clips, 'validation clip')} otherwise" if clips else "every validation clip the same"
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:

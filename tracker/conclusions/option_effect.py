@@ -93,7 +93,8 @@ class OptionEffect(Details):
         """Return what an option does, or why that is not known."""
         option = conclusion.option or ""
         if conclusion.verdict == "unknown":
-            return _unlogged_text(option)
+            why = "it changed alone, but which validation clips the runs were judged on was not logged"
+            return f"What {option_words(option)} does cannot be said: {why}."
         if not self.contrasts:
             return _confounded_text(option, self, conclusion.commands)
         clearest = min(self.contrasts, key=lambda effect: effect.p_value if effect.p_value is not None else 2.0)
@@ -146,10 +147,11 @@ def _conclusion(study: Study, option: str, effects: Sequence[ContrastEffect]) ->
     if not effects:
         return _without_contrast(study, option)
     first = min(effects, key=_by_p)
+    runs = {run for c in study.contrasts[option] for setting in c.repetitions for level in setting for run in level}
     return Conclusion(
         kind="option_effect",
         verdict=_overall([effect.verdict for effect in effects]),
-        runs=study.ids(_runs(study.contrasts[option])),
+        runs=study.ids(sorted(runs)),
         details=OptionEffect(_listed(study, option, effects), (), study.design.levels[option], len(effects)),
         option=option,
         estimate=first.estimate,
@@ -249,15 +251,6 @@ def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
     scores = [(study.results[a].score, study.results[b].score) for a, b in sides]
     differences = [b - a for a, b in scores if a is not None and b is not None]
     return float(np.mean(differences)) if differences else None
-
-
-def _runs(contrasts: Sequence[Contrast]) -> list[int]:
-    return sorted({run for c in contrasts for setting in c.repetitions for runs in setting for run in runs})
-
-
-def _unlogged_text(option: str) -> str:
-    why = "it changed alone, but which validation clips the runs were judged on was not logged"
-    return f"What {option_words(option)} does cannot be said: {why}."
 
 
 def _confounded_text(option: str, details: OptionEffect, commands: Sequence[Sequence[str]]) -> str:
@@ -360,12 +353,8 @@ def _others_text(option: str, details: OptionEffect) -> list[str]:
     if details.n_contrasts < 2:
         return []
     detected = sum(effect.verdict == "supported" for effect in details.contrasts)
-    name = option_words(option)
-    return [f"Of the {number_word(details.n_contrasts)} contrasts of {name}, {_detected_text(detected)}."]
-
-
-def _detected_text(number: int) -> str:
-    return f"{number_word(number) if number else 'none'} {'is' if number < 2 else 'are'} detected"
+    verb = f"{number_word(detected) if detected else 'none'} {'is' if detected < 2 else 'are'}"
+    return [f"Of the {number_word(details.n_contrasts)} contrasts of {option_words(option)}, {verb} detected."]
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
