@@ -9,16 +9,18 @@ from tracker.store import store_at
 
 
 class TestWhereFrom:
-    def test_names_nothing_for_the_default_store_of_the_folder(self, tmp_path: Path) -> None:
+    def test_where_from_names_nothing_for_the_default_store_of_the_folder(self, tmp_path: Path) -> None:
         where = where_from(store_at(None, tmp_path), tmp_path, {})
         assert (where.tracking_uri, where.folder, where.data_in_environment) == (None, None, False)
 
-    def test_names_a_store_in_another_folder_and_the_folder_that_its_data_is_relative_to(self, tmp_path: Path) -> None:
+    def test_where_from_names_a_store_in_another_folder_and_the_folder_that_its_data_is_relative_to(
+        self, tmp_path: Path
+    ) -> None:
         where = where_from(store_at(str(tmp_path / "a" / "mlflow.db"), tmp_path), tmp_path, {})
         assert where.tracking_uri == f"sqlite:///{tmp_path}/a/mlflow.db"
         assert where.folder == str(tmp_path / "a")
 
-    def test_names_a_folder_as_it_is_whatever_way_it_was_reached(self, tmp_path: Path) -> None:
+    def test_where_from_names_a_folder_as_it_is_whatever_way_it_was_reached(self, tmp_path: Path) -> None:
         here, there = tmp_path / "here", tmp_path / "there"
         here.mkdir()
         there.mkdir()
@@ -26,51 +28,53 @@ class TestWhereFrom:
         where = where_from(store_at("../here/mlflow.db", there), there, {})
         assert where.tracking_uri == f"sqlite:///{here}/mlflow.db"
 
-    def test_names_another_store_in_the_same_folder_alone(self, tmp_path: Path) -> None:
+    def test_where_from_names_another_store_in_the_same_folder_alone(self, tmp_path: Path) -> None:
         where = where_from(store_at("sqlite:///other.db", tmp_path), tmp_path, {})
         assert (where.tracking_uri, where.folder) == (f"sqlite:///{tmp_path}/other.db", None)
 
     @pytest.mark.parametrize("named", ["sqlite:///other.db", "sqlite:///mlflow.db"])
-    def test_names_the_store_if_the_environment_names_one(self, tmp_path: Path, named: str) -> None:
+    def test_where_from_names_the_store_if_the_environment_names_one(self, tmp_path: Path, named: str) -> None:
         where = where_from(store_at(None, tmp_path), tmp_path, {"MLFLOW_TRACKING_URI": named})
         assert where.tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
 
-    def test_leaves_the_data_of_a_servers_runs_as_it_is(self, tmp_path: Path) -> None:
+    def test_where_from_leaves_the_data_of_a_servers_runs_as_it_is(self, tmp_path: Path) -> None:
         where = where_from(store_at("http://there:5000", tmp_path), tmp_path, {})
         assert (where.tracking_uri, where.folder) == ("http://there:5000", None)
 
-    def test_never_repeats_credentials(self, tmp_path: Path) -> None:
+    def test_where_from_never_repeats_credentials(self, tmp_path: Path) -> None:
         uri = "http://me:secret@there:5000"
         by_option = where_from(store_at(uri, tmp_path), tmp_path, {})
         by_environment = where_from(store_at(uri, tmp_path), tmp_path, {"MLFLOW_TRACKING_URI": uri})
         assert (by_option.tracking_uri, by_environment.tracking_uri) == ("http://there:5000", None)
 
-    def test_notices_data_in_the_environment(self, tmp_path: Path) -> None:
+    def test_where_from_notices_data_in_the_environment(self, tmp_path: Path) -> None:
         assert where_from(store_at(None, tmp_path), tmp_path, {"TRACKER_DATA": "genres"}).data_in_environment
 
 
 class TestDataTag:
     @pytest.mark.parametrize("data", ["genres", "../genres", "/data/genres"])
-    def test_keeps_the_path_if_the_run_starts_in_the_folder_of_its_store(self, tmp_path: Path, data: str) -> None:
+    def test_data_tag_keeps_the_path_if_the_run_starts_in_the_folder_of_its_store(
+        self, tmp_path: Path, data: str
+    ) -> None:
         assert data_tag(Path(data), store_at(None, tmp_path), tmp_path) == data
 
     @pytest.mark.parametrize("uri", ["a/mlflow.db", "http://there:5000"])
-    def test_makes_the_path_absolute_for_a_store_elsewhere(self, tmp_path: Path, uri: str) -> None:
+    def test_data_tag_makes_the_path_absolute_for_a_store_elsewhere(self, tmp_path: Path, uri: str) -> None:
         assert data_tag(Path("genres"), store_at(uri, tmp_path), tmp_path) == str(tmp_path / "genres")
 
-    def test_tells_a_folder_called_demo_from_the_demo_set(self, tmp_path: Path) -> None:
+    def test_data_tag_tells_a_folder_called_demo_from_the_demo_set(self, tmp_path: Path) -> None:
         store = store_at(None, tmp_path)
         assert data_tag(None, store, tmp_path) == "demo"
         assert data_tag(Path("demo"), store, tmp_path) == "./demo"
 
 
 class TestDataPath:
-    def test_is_relative_to_the_folder_of_the_store(self, tmp_path: Path) -> None:
+    def test_data_path_is_relative_to_the_folder_of_the_store(self, tmp_path: Path) -> None:
         (tmp_path / "genres").mkdir()
         assert data_path("genres", tmp_path) == tmp_path / "genres"
 
-    def test_is_relative_to_the_working_directory_for_earlier_runs(self, tmp_path: Path) -> None:
+    def test_data_path_is_relative_to_the_working_directory_for_earlier_runs(self, tmp_path: Path) -> None:
         assert data_path("genres", tmp_path) == Path("genres")
 
-    def test_is_none_for_the_demo_set(self, tmp_path: Path) -> None:
+    def test_data_path_is_none_for_the_demo_set(self, tmp_path: Path) -> None:
         assert data_path("demo", tmp_path) is None

@@ -27,7 +27,7 @@ def manifest(folder: Path, *rows: tuple[str, str, str]) -> Path:
 
 @pytest.mark.usefixtures("work")
 class TestPrepare:
-    def test_warns_of_groups_that_a_manifest_has_on_both_sides(self, tmp_path: Path) -> None:
+    def test_prepare_warns_of_groups_that_a_manifest_has_on_both_sides(self, tmp_path: Path) -> None:
         rows = [("x", "train", ""), ("y", "train", ""), ("x", "validation", ""), ("z", "validation", "")]
         reporter = Collected()
         prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
@@ -36,13 +36,13 @@ class TestPrepare:
             "accuracy is too optimistic: x"
         )
 
-    def test_warns_of_a_recording_that_is_on_both_sides(self, tmp_path: Path) -> None:
+    def test_prepare_warns_of_a_recording_that_is_on_both_sides(self, tmp_path: Path) -> None:
         rows = [("", "train", "7"), ("", "train", ""), ("", "validation", "7"), ("", "validation", "")]
         reporter = Collected()
         prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
         assert reporter.warnings[-1] == ("the same recording is in more than one part of the split: 0.wav, 2.wav")
 
-    def test_warns_of_nothing_where_every_group_is_whole(self, tmp_path: Path) -> None:
+    def test_prepare_warns_of_nothing_where_every_group_is_whole(self, tmp_path: Path) -> None:
         rows = [("x", "train", ""), ("x", "train", ""), ("y", "validation", ""), ("y", "validation", "")]
         reporter = Collected()
         prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)

@@ -59,7 +59,7 @@ def edit(labels: Path, old: str, new: str) -> None:
 
 
 class TestChanges:
-    def test_are_none_where_all_is_as_it_was(self, labels: Path) -> None:
+    def test_changes_are_none_where_all_is_as_it_was(self, labels: Path) -> None:
         assert changes(begun(labels), PLAN, now(labels)) == []
 
     def test_name_the_clips_that_are_gone_new_or_told_otherwise(self, labels: Path) -> None:
@@ -72,12 +72,12 @@ class TestChanges:
         assert data == "the data (1 gone: 3.wav, 1 new: x,y.wav, 2 with another label or group: 4.wav, 5.wav)"
         assert split == "the split"
 
-    def test_say_that_it_is_the_files_where_no_clip_is(self, labels: Path) -> None:
+    def test_changes_say_that_it_is_the_files_where_no_clip_is(self, labels: Path) -> None:
         journal = begun(labels)
         write_tone(labels.parent / "3.wav", 700)
         assert changes(journal, PLAN, now(labels)) == ["the data (the content of the files)"]
 
-    def test_take_a_damaged_manifest_for_what_is_left_of_it(self, labels: Path) -> None:
+    def test_changes_take_a_damaged_manifest_for_what_is_left_of_it(self, labels: Path) -> None:
         journal = begun(labels)
         manifest = journal.folder / "artifacts/dataset.csv"
         manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:9]) + "\n9.w")
@@ -106,6 +106,6 @@ class TestChanges:
         journal, prepared = begun(labels, attached=False, tags={"tracker.version": "0.0"}), now(labels)
         assert changes(journal, PLAN, prepared) == [f"tracker 0.0 then, {identity(prepared)['tracker.version']} now"]
 
-    def test_are_not_of_code_where_an_older_version_noted_none(self, labels: Path) -> None:
+    def test_changes_are_not_of_code_where_an_older_version_noted_none(self, labels: Path) -> None:
         noted = "".join(line for line in environment_text("cnn").splitlines(keepends=True) if "/" not in line)
         assert changes(begun(labels, noted), PLAN, now(labels)) == []

@@ -36,20 +36,20 @@ class TestParamTexts:
             (range(3), "range(0, 3)"),
         ],
     )
-    def test_writes_a_value_in_its_shortest_exact_form(self, value: object, text: str) -> None:
+    def test_param_texts_writes_a_value_in_its_shortest_exact_form(self, value: object, text: str) -> None:
         assert param_texts({"x": value}) == {"x": text}
 
-    def test_leaves_out_params_that_are_off(self) -> None:
+    def test_param_texts_leaves_out_params_that_are_off(self) -> None:
         assert param_texts({"early_stopping_patience": None, "seed": 0}) == {"seed": "0"}
 
-    def test_writes_a_plateau_as_its_two_params(self) -> None:
+    def test_param_texts_writes_a_plateau_as_its_two_params(self) -> None:
         assert param_texts({"plateau": (0.3, 10)}) == {"plateau_factor": "0.3", "plateau_patience": "10"}
 
-    def test_refuses_a_plateau_out_of_range(self) -> None:
+    def test_param_texts_refuses_a_plateau_out_of_range(self) -> None:
         with pytest.raises(ValueError, match="factor must be"):
             param_texts({"plateau": (3, 10)})
 
-    def test_refuses_a_name_that_is_not_a_text(self) -> None:
+    def test_param_texts_refuses_a_name_that_is_not_a_text(self) -> None:
         with pytest.raises(ValueError, match="the name of a param must be a str, got 1"):
             param_texts({1: 2})  # type: ignore[dict-item]
 
@@ -65,15 +65,15 @@ class TestNameOf:
             ({}, "run"),
         ],
     )
-    def test_names_a_run_by_its_params(self, params: dict[str, str], name: str) -> None:
+    def test_name_of_names_a_run_by_its_params(self, params: dict[str, str], name: str) -> None:
         assert name_of(params) == name
 
-    def test_is_short_however_many_params_there_are(self) -> None:
+    def test_name_of_is_short_however_many_params_there_are(self) -> None:
         assert len(name_of({f"param{i}": "1" for i in range(100)})) == 80
 
 
 class TestMetricValues:
-    def test_takes_numbers_of_any_kind(self) -> None:
+    def test_metric_values_takes_numbers_of_any_kind(self) -> None:
         given = {"a": 1, "b": np.float32(0.5), "c": np.array([2.0]), "d": math.nan}
         values = metric_values(given)
         assert (values["a"], values["b"], values["c"]) == (1.0, 0.5, 2.0)
@@ -89,28 +89,28 @@ class TestMetricValues:
             ({1: 2}, "the name of a metric must be a str, got 1"),
         ],
     )
-    def test_refuses_what_is_not_a_number(self, metrics: Any, message: str) -> None:
+    def test_metric_values_refuses_what_is_not_a_number(self, metrics: Any, message: str) -> None:
         with pytest.raises(ValueError, match=message):
             metric_values(metrics)
 
 
 class TestCheckedPredictions:
-    def test_sorts_by_sample(self) -> None:
+    def test_checked_predictions_sorts_by_sample(self) -> None:
         found = checked_predictions(["c", "a", "b"], ["x", "y", "x"], ROWS, ["x", "y"])
         assert found.clips == ("a", "b", "c")
         assert found.labels == ("y", "x", "x")
         assert found.probabilities.tolist() == [ROWS[1], ROWS[2], ROWS[0]]
 
     @pytest.mark.parametrize("labels", [["x", "y", "x"], [0, 1, 0], np.array([0, 1, 0]), (label for label in "xyx")])
-    def test_takes_labels_as_names_or_as_columns(self, labels: Any) -> None:
+    def test_checked_predictions_takes_labels_as_names_or_as_columns(self, labels: Any) -> None:
         assert checked_predictions(["a", "b", "c"], labels, ROWS, ["x", "y"]).labels == ("x", "y", "x")
 
-    def test_numbers_the_classes_if_they_have_no_names(self) -> None:
+    def test_checked_predictions_numbers_the_classes_if_they_have_no_names(self) -> None:
         found = checked_predictions([0, 1, 2], [0, 1, 0], np.array(ROWS, dtype=np.float32), None)
         assert (found.clips, found.classes, found.labels) == (("0", "1", "2"), ("0", "1"), ("0", "1", "0"))
 
     @pytest.mark.parametrize("column", [[0.1, 0.8, 0.4], [[0.1], [0.8], [0.4]]])
-    def test_takes_the_second_of_two_classes_alone(self, column: Any) -> None:
+    def test_checked_predictions_takes_the_second_of_two_classes_alone(self, column: Any) -> None:
         found = checked_predictions(["a", "b", "c"], ["x", "y", "x"], column, ["x", "y"])
         assert np.allclose(found.probabilities, ROWS)
 
@@ -137,7 +137,7 @@ class TestCheckedPredictions:
             ),
         ],
     )
-    def test_says_what_does_not_fit(self, change: dict[str, Any], message: str) -> None:
+    def test_checked_predictions_says_what_does_not_fit(self, change: dict[str, Any], message: str) -> None:
         given = {"clips": ["a", "b", "c"], "labels": ["x", "y", "x"], "probabilities": ROWS, "classes": ["x", "y"]}
         with pytest.raises(ValueError, match=message) as raised:
             checked_predictions(**(given | change))
@@ -146,10 +146,10 @@ class TestCheckedPredictions:
 
 class TestCheckedGroups:
     @pytest.mark.parametrize("groups", [["g", None, 2], {"a": "g", "c": 2}, np.array(["g", None, 2], dtype=object)])
-    def test_takes_groups_by_order_or_by_name(self, groups: Any) -> None:
+    def test_checked_groups_takes_groups_by_order_or_by_name(self, groups: Any) -> None:
         assert checked_groups(groups, ["a", "b", "c"]) == {"a": "g", "c": "2"}
 
-    def test_has_none_if_none_are_given(self) -> None:
+    def test_checked_groups_has_none_if_none_are_given(self) -> None:
         assert checked_groups(None, ["a"]) == {}
 
     @pytest.mark.parametrize(
@@ -159,6 +159,6 @@ class TestCheckedGroups:
             ({"z": "g"}, "a group must be of one of the clips, got groups of z"),
         ],
     )
-    def test_says_what_does_not_fit(self, groups: Any, message: str) -> None:
+    def test_checked_groups_says_what_does_not_fit(self, groups: Any, message: str) -> None:
         with pytest.raises(ValueError, match=message):
             checked_groups(groups, ["a", "b"])

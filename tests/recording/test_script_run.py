@@ -44,7 +44,7 @@ def logged(**changes: object) -> Run:
 
 @pytest.mark.usefixtures("work")
 class TestScriptRun:
-    def test_holds_what_the_format_asks_for(self) -> None:
+    def test_script_run_holds_what_the_format_asks_for(self) -> None:
         run = logged()
         assert (run.status, run.name) == ("FINISHED", "lr0.001-s0")
         assert run.params == {"learning_rate": "0.001", "seed": "0", "keep": "last"}
@@ -73,13 +73,13 @@ class TestScriptRun:
         }
         assert expected.items() <= run.tags.items()
 
-    def test_keeps_figures_a_description_and_the_environment(self) -> None:
+    def test_script_run_keeps_figures_a_description_and_the_environment(self) -> None:
         run = logged()
         folder = Path(".tracker", run.run_id, "artifacts")
         assert {"curves.png", "confusion.png", "environment.txt", "dataset.csv"} <= {p.name for p in folder.iterdir()}
         assert f"numpy {np.__version__}\n" in (folder / "environment.txt").read_text()
 
-    def test_is_reported_on_like_any_other(self) -> None:
+    def test_script_run_is_reported_on_like_any_other(self) -> None:
         for seed in range(2):
             for rate in (1e-3, 1e-4):
                 logged(seed=seed, learning_rate=rate)
@@ -89,7 +89,7 @@ class TestScriptRun:
         assert report.options == ("learning_rate",)
         assert {entry.accuracy.correct for entry in report.entries if entry.accuracy} == {3}
 
-    def test_of_one_fit_without_epochs_has_the_scores_of_its_predictions(self) -> None:
+    def test_script_run_of_one_fit_without_epochs_has_the_scores_of_its_predictions(self) -> None:
         with tracker.start_run({"C": 10}, offline=True) as run:
             run.log_predictions(CLIPS, LABELS, ROWS, classes=CLASSES)
             run.log_metrics({"train_accuracy": 1.0})
@@ -98,7 +98,7 @@ class TestScriptRun:
         assert found.metrics["val_loss"] == pytest.approx(-np.log([0.9, 0.8, 0.6, 0.3]).mean())
         assert found.metrics["train_accuracy"] == 1.0
 
-    def test_counts_how_often_it_was_evaluated_on_test_clips(self) -> None:
+    def test_script_run_counts_how_often_it_was_evaluated_on_test_clips(self) -> None:
         with tracker.start_run({}, offline=True) as run:
             for _ in range(2):
                 run.log_predictions(CLIPS, LABELS, ROWS, classes=CLASSES, split="test")
@@ -108,7 +108,7 @@ class TestScriptRun:
         assert found.validation is None
         assert Path(".tracker", run.run_id, "artifacts/predictions/test.csv").is_file()
 
-    def test_keeps_files_folders_and_bytes(self, work: Path) -> None:
+    def test_script_run_keeps_files_folders_and_bytes(self, work: Path) -> None:
         (work / "notes.txt").write_text("a note")
         (work / "plots/deep").mkdir(parents=True)
         (work / "plots/deep/p.svg").write_text("<svg/>")
@@ -132,14 +132,14 @@ class TestScriptRun:
             run.log_predictions(CLIPS, LABELS, ROWS[:, ::-1], classes=CLASSES)
         assert len(tracker.build_report(tracker.load_runs()).entries) == 2
 
-    def test_survives_figures_that_cannot_be_drawn(self) -> None:
+    def test_script_run_survives_figures_that_cannot_be_drawn(self) -> None:
         reporter = Collected()
         with tracker.start_run({}, offline=True, reporter=reporter) as run:
             run.log_epoch({"val_loss": math.nan})
         assert tracker.load_runs().find(run.run_id).status == "FINISHED"
         assert not [message for message in reporter.warnings if "figures" in message]
 
-    def test_cannot_be_used_before_it_is_entered(self) -> None:
+    def test_script_run_cannot_be_used_before_it_is_entered(self) -> None:
         run = tracker.start_run({}, offline=True)
         with pytest.raises(RuntimeError, match="has not been started"):
             run.log_epoch({"loss": 1.0})
@@ -148,7 +148,7 @@ class TestScriptRun:
 
 @pytest.mark.usefixtures("work")
 class TestLogEpoch:
-    def test_counts_on_from_the_last_epoch(self) -> None:
+    def test_log_epoch_counts_on_from_the_last_epoch(self) -> None:
         with tracker.start_run({}, offline=True) as run:
             run.log_epoch({"loss": 1.0})
             run.log_epoch({"loss": 0.5}, epoch=5)
@@ -156,13 +156,13 @@ class TestLogEpoch:
         assert tracker.load_runs().find(run.run_id).curves["loss"].steps.tolist() == [1, 5, 6]
 
     @pytest.mark.parametrize("epoch", [0, 1, -1, True, 1.5, "2"])
-    def test_refuses_an_epoch_that_does_not_come_next(self, epoch: int) -> None:
+    def test_log_epoch_refuses_an_epoch_that_does_not_come_next(self, epoch: int) -> None:
         with tracker.start_run({}, offline=True) as run:
             run.log_epoch({"loss": 1.0})
             with pytest.raises(ValueError, match=f"whole number above 1, the last one logged, got {epoch!r}"):
                 run.log_epoch({"loss": 1.0}, epoch=epoch)
 
-    def test_refuses_a_name_that_the_store_would_refuse(self) -> None:
+    def test_log_epoch_refuses_a_name_that_the_store_would_refuse(self) -> None:
         with tracker.start_run({}, offline=True) as run:
             with pytest.raises(StoreError, match="the name of a metric must be"):
                 run.log_epoch({"loss%": 1.0})
@@ -172,20 +172,20 @@ class TestLogEpoch:
 
 
 class TestSummaryMetrics:
-    def test_has_nothing_without_epochs(self) -> None:
+    def test_summary_metrics_has_nothing_without_epochs(self) -> None:
         assert summary_metrics({}) == {}
 
-    def test_takes_the_first_of_equal_losses_for_the_best(self) -> None:
+    def test_summary_metrics_takes_the_first_of_equal_losses_for_the_best(self) -> None:
         assert summary_metrics({1: {"val_loss": 1.0}, 2: {"val_loss": 0.5}, 3: {"val_loss": 0.5}})["best_epoch"] == 2
 
-    def test_never_takes_a_loss_that_is_not_finite_for_the_best(self) -> None:
+    def test_summary_metrics_never_takes_a_loss_that_is_not_finite_for_the_best(self) -> None:
         found = summary_metrics({1: {"val_loss": math.nan}, 2: {"val_loss": 3.0}, 3: {"val_loss": -math.inf}})
         assert (found["best_epoch"], found["last_val_loss"]) == (2, -math.inf)
 
-    def test_has_no_best_epoch_without_a_validation_loss(self) -> None:
+    def test_summary_metrics_has_no_best_epoch_without_a_validation_loss(self) -> None:
         assert summary_metrics({1: {"val_accuracy": 0.5}}) == {"stop_epoch": 1, "last_val_accuracy": 0.5}
 
-    def test_knows_other_names_of_the_same_metrics(self) -> None:
+    def test_summary_metrics_knows_other_names_of_the_same_metrics(self) -> None:
         found = summary_metrics({1: {"validation_loss": 0.5, "eval/accuracy": 0.9}})
         assert (found["best_val_loss"], found["best_val_accuracy"]) == (0.5, 0.9)
 
@@ -215,7 +215,9 @@ class TestEnding:
             (ZeroDivisionError("a\nb"), "FAILED", "ZeroDivisionError: a b"),
         ],
     )
-    def test_is_what_left_the_context(self, error: BaseException | None, status: str, reason: str | None) -> None:
+    def test_ending_is_what_left_the_context(
+        self, error: BaseException | None, status: str, reason: str | None
+    ) -> None:
         assert self.ended(error) == (status, reason)
 
     def test_by_an_error_says_that_the_script_can_be_started_again(self) -> None:
@@ -225,7 +227,7 @@ class TestEnding:
         assert "start the script again for a new run" in reporter.messages[0]
         assert "tracker resume" not in reporter.messages[0]
 
-    def test_refuses_a_param_that_would_be_cut_and_leaves_nothing_behind(self) -> None:
+    def test_ending_refuses_a_param_that_would_be_cut_and_leaves_nothing_behind(self) -> None:
         with pytest.raises(StoreError, match="at most 6,000 characters"), tracker.start_run({"x": "y" * 6_001}):
             pass
         assert not Path(".tracker").exists()

@@ -79,11 +79,11 @@ def assert_equal(found: Checkpoint | None, expected: Checkpoint) -> None:
 
 
 class TestSaveAndLoad:
-    def test_give_back_what_was_saved(self, tmp_path):
+    def test_save_and_load_give_back_what_was_saved(self, tmp_path):
         assert_equal(saved(tmp_path, 3).load(), checkpoint(3))
         assert_equal(saved(tmp_path / "ended", 9).load(), checkpoint(9))
 
-    def test_give_back_the_weights_of_an_earlier_epoch_that_is_kept(self, tmp_path):
+    def test_save_and_load_give_back_the_weights_of_an_earlier_epoch_that_is_kept(self, tmp_path):
         found = saved(tmp_path, 3, (0.5, 0.3, 0.4)).load()
         assert found.history.kept == 1
         assert [weights.tolist() for weights in found.history.weights] == [[[2.0] * 3] * 2]
@@ -91,43 +91,43 @@ class TestSaveAndLoad:
     def test_save_no_weights_twice(self, tmp_path):
         assert saved(tmp_path, 3).load().history.weights == ()
 
-    def test_keep_what_is_no_number(self, tmp_path):
+    def test_save_and_load_keep_what_is_no_number(self, tmp_path):
         losses = (math.nan, math.inf, -math.inf)
         found = saved(tmp_path, 3, losses).load()
         np.testing.assert_array_equal([epoch.metrics["val_loss"] for epoch in found.history.epochs], losses)
 
-    def test_give_none_where_nothing_was_saved(self, tmp_path):
+    def test_save_and_load_give_none_where_nothing_was_saved(self, tmp_path):
         assert CheckpointFolder(tmp_path / "no" / "such").load() is None
         assert CheckpointFolder(tmp_path).load() is None
         assert not (tmp_path / "no").exists()
 
-    def test_make_the_folder(self, tmp_path):
+    def test_save_and_load_make_the_folder(self, tmp_path):
         assert epochs_of(saved(tmp_path / "a" / "b", 1).path) == 1
 
-    def test_keep_the_newest_two_and_one_record_an_epoch(self, tmp_path):
+    def test_save_and_load_keep_the_newest_two_and_one_record_an_epoch(self, tmp_path):
         saved(tmp_path, 9)
         assert [path.name[:13] for path in files(tmp_path)] == ["epoch-000008-", "epoch-000009-"]
         assert {path.name for path in tmp_path.iterdir()} == {*(p.name for p in files(tmp_path)), "probabilities.bin"}
         assert (tmp_path / "probabilities.bin").stat().st_size == 9 * RECORD
 
-    def test_write_the_same_amount_whatever_was_said_of_the_clips_before(self, tmp_path):
+    def test_save_and_load_write_the_same_amount_whatever_was_said_of_the_clips_before(self, tmp_path):
         saved(tmp_path, 9)
         eight, nine = (path.stat().st_size for path in files(tmp_path))
         assert nine - eight < 100
 
-    def test_write_files_that_numpy_reads_without_pickles(self, tmp_path):
+    def test_save_and_load_write_files_that_numpy_reads_without_pickles(self, tmp_path):
         saved(tmp_path, 2)
         with np.load(files(tmp_path)[-1], allow_pickle=False) as entries:
             assert json.loads(str(entries["about"]))["metrics"] == ["loss", "val_loss", "epoch_seconds"]
             assert entries["metrics"].shape == (2, 3)
 
-    def test_write_the_probabilities_as_float32_with_their_crc(self, tmp_path):
+    def test_save_and_load_write_the_probabilities_as_float32_with_their_crc(self, tmp_path):
         saved(tmp_path, 2)
         values = checkpoint(2).history.probabilities[1].tobytes()
         content = (tmp_path / "probabilities.bin").read_bytes()
         assert content[RECORD:] == values + zlib.crc32(values).to_bytes(4, "little")
 
-    def test_leave_what_is_not_theirs(self, tmp_path):
+    def test_save_and_load_leave_what_is_not_theirs(self, tmp_path):
         (tmp_path / "epoch-notes.npz").write_text("mine")
         saved(tmp_path, 4)
         assert (tmp_path / "epoch-notes.npz").read_text() == "mine"
@@ -135,12 +135,12 @@ class TestSaveAndLoad:
 
 class TestLoadOfDamaged:
     @pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.9, 0.999])
-    def test_takes_the_one_before_where_the_newest_was_cut_short(self, tmp_path, share):
+    def test_load_of_damaged_takes_the_one_before_where_the_newest_was_cut_short(self, tmp_path, share):
         checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
         newest.write_bytes(newest.read_bytes()[: int(share * newest.stat().st_size)])
         assert_equal(checkpoints.load(), checkpoint(3))
 
-    def test_takes_the_one_before_whichever_bit_of_the_newest_is_flipped(self, tmp_path):
+    def test_load_of_damaged_takes_the_one_before_whichever_bit_of_the_newest_is_flipped(self, tmp_path):
         checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
         whole = newest.read_bytes()
         for bit in range(0, 8 * len(whole), 97):
@@ -149,18 +149,18 @@ class TestLoadOfDamaged:
             newest.write_bytes(damaged)
             assert len(checkpoints.load().history.epochs) == 3
 
-    def test_takes_the_one_before_where_the_newest_has_something_behind_it(self, tmp_path):
+    def test_load_of_damaged_takes_the_one_before_where_the_newest_has_something_behind_it(self, tmp_path):
         checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
         newest.write_bytes(newest.read_bytes() + b"\0")
         assert len(checkpoints.load().history.epochs) == 3
 
-    def test_takes_the_one_before_where_the_newest_is_another_version_s(self, tmp_path):
+    def test_load_of_damaged_takes_the_one_before_where_the_newest_is_another_version_s(self, tmp_path):
         checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
         digest = hashlib.sha256(b"tracker checkpoint 2\n" + newest.read_bytes()).hexdigest()[:16]
         newest.rename(tmp_path / f"epoch-000004-{digest}.npz")
         assert len(checkpoints.load().history.epochs) == 3
 
-    def test_takes_the_one_before_where_the_newest_is_no_checkpoint(self, tmp_path):
+    def test_load_of_damaged_takes_the_one_before_where_the_newest_is_no_checkpoint(self, tmp_path):
         checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
         foreign = io.BytesIO()
         np.savez(foreign, weights=np.ones(3))
@@ -171,12 +171,12 @@ class TestLoadOfDamaged:
         assert len(checkpoints.load().history.epochs) == 3
 
     @pytest.mark.parametrize("size", [3 * RECORD, 3 * RECORD + 1, 4 * RECORD - 1])
-    def test_takes_the_one_before_where_the_newest_probabilities_are_torn(self, tmp_path, size):
+    def test_load_of_damaged_takes_the_one_before_where_the_newest_probabilities_are_torn(self, tmp_path, size):
         checkpoints, probabilities = saved(tmp_path, 4), tmp_path / "probabilities.bin"
         probabilities.write_bytes(probabilities.read_bytes()[:size])
         assert_equal(checkpoints.load(), checkpoint(3))
 
-    def test_takes_the_one_before_where_the_newest_probabilities_are_changed(self, tmp_path):
+    def test_load_of_damaged_takes_the_one_before_where_the_newest_probabilities_are_changed(self, tmp_path):
         checkpoints, probabilities = saved(tmp_path, 4), tmp_path / "probabilities.bin"
         for place in (3 * RECORD, 4 * RECORD - 5, 4 * RECORD - 1):
             damaged = bytearray(probabilities.read_bytes())
@@ -185,7 +185,7 @@ class TestLoadOfDamaged:
             assert len(checkpoints.load().history.epochs) == 3
 
     @pytest.mark.parametrize("tail", [b"torn", b"\xff" * RECORD, b"\0" * 1_000_000])
-    def test_ignores_what_a_kill_has_left(self, tmp_path, tail):
+    def test_load_of_damaged_ignores_what_a_kill_has_left(self, tmp_path, tail):
         checkpoints = saved(tmp_path, 4)
         with (tmp_path / "probabilities.bin").open("ab") as file:
             file.write(tail)
@@ -200,7 +200,7 @@ class TestLoadOfDamaged:
         ]
         assert (tmp_path / "probabilities.bin").stat().st_size == 5 * RECORD
 
-    def test_is_followed_by_a_save_that_removes_the_damaged_and_keeps_the_whole(self, tmp_path):
+    def test_load_of_damaged_is_followed_by_a_save_that_removes_the_damaged_and_keeps_the_whole(self, tmp_path):
         checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
         newest.write_bytes(b"damaged")
         again = checkpoint(4, (1.0, 0.5, 0.25, 0.125))
@@ -211,18 +211,18 @@ class TestLoadOfDamaged:
         assert_equal(checkpoints.load(), checkpoint(3))
 
     @pytest.mark.parametrize("damage", [b"", b"damaged"])
-    def test_gives_none_where_all_are_damaged(self, tmp_path, damage):
+    def test_load_of_damaged_gives_none_where_all_are_damaged(self, tmp_path, damage):
         checkpoints = saved(tmp_path, 4)
         for path in files(tmp_path):
             path.write_bytes(damage)
         assert checkpoints.load() is None
 
-    def test_gives_none_where_what_was_said_in_an_early_epoch_is_lost(self, tmp_path):
+    def test_load_of_damaged_gives_none_where_what_was_said_in_an_early_epoch_is_lost(self, tmp_path):
         checkpoints = saved(tmp_path, 4)
         (tmp_path / "probabilities.bin").unlink()
         assert checkpoints.load() is None
 
-    def test_of_all_is_followed_by_a_save_of_the_first_epoch_that_removes_them(self, tmp_path):
+    def test_load_of_damaged_of_all_is_followed_by_a_save_of_the_first_epoch_that_removes_them(self, tmp_path):
         checkpoints = saved(tmp_path, 4)
         for path in files(tmp_path):
             path.write_bytes(b"damaged")
@@ -231,14 +231,14 @@ class TestLoadOfDamaged:
         assert [path.name[:13] for path in files(tmp_path)] == ["epoch-000001-"]
         assert (tmp_path / "probabilities.bin").stat().st_size == RECORD
 
-    def test_refuses_a_folder_that_is_none(self, tmp_path):
+    def test_load_of_damaged_refuses_a_folder_that_is_none(self, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(TrainingError, match=r"the checkpoints in .*file cannot be read: Not a directory; "):
             CheckpointFolder(tmp_path / "file").load()
 
 
 class TestSaveThatIsInterrupted:
-    def test_leaves_the_old_state_or_the_new_one_wherever_it_is(self, tmp_path):
+    def test_save_that_is_interrupted_leaves_the_old_state_or_the_new_one_wherever_it_is(self, tmp_path):
         saved(tmp_path / "three", 3)
         left_with = []
         finished = False
@@ -274,7 +274,7 @@ def finishes(action: Callable[[], None], *, calls: int) -> bool:
 
 
 class TestSaveThatFails:
-    def test_says_in_one_line_what_and_where_and_what_to_do(self, tmp_path):
+    def test_save_that_fails_says_in_one_line_what_and_where_and_what_to_do(self, tmp_path):
         (tmp_path / "file").touch()
         folder = tmp_path / "file" / "checkpoints"
         with pytest.raises(TrainingError) as caught:
@@ -285,7 +285,7 @@ class TestSaveThatFails:
         )
 
     @pytest.mark.parametrize("limit", [3 * RECORD, 3 * RECORD + 10, 4 * RECORD, 1_000])
-    def test_leaves_the_checkpoints_before_where_no_more_can_be_written(self, tmp_path, limit):
+    def test_save_that_fails_leaves_the_checkpoints_before_where_no_more_can_be_written(self, tmp_path, limit):
         """A limit on the size of files stands in for a full disk: writes fail halfway, as they do there."""
         saved(tmp_path, 3)
         code = (
@@ -303,7 +303,7 @@ class TestSaveThatFails:
 
 
 class TestFinishedEpochs:
-    def test_are_those_of_the_newest_checkpoint_that_is_whole(self, tmp_path):
+    def test_finished_epochs_are_those_of_the_newest_checkpoint_that_is_whole(self, tmp_path):
         saved(tmp_path, 4)
         assert finished_epochs(tmp_path) == checkpoint(4).history.epochs
         files(tmp_path)[-1].write_bytes(b"")
@@ -311,10 +311,10 @@ class TestFinishedEpochs:
         files(tmp_path)[0].write_bytes(b"")
         assert finished_epochs(tmp_path) == ()
 
-    def test_are_none_where_nothing_was_saved(self, tmp_path):
+    def test_finished_epochs_are_none_where_nothing_was_saved(self, tmp_path):
         assert finished_epochs(tmp_path / "no such folder") == ()
 
-    def test_are_told_without_importing_keras(self, tmp_path):
+    def test_finished_epochs_are_told_without_importing_keras(self, tmp_path):
         saved(tmp_path, 2)
         code = (
             "import sys; from pathlib import Path; from tracker.training.checkpoint import finished_epochs;"

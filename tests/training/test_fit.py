@@ -43,21 +43,21 @@ def three():
 
 
 class TestTrain:
-    def test_tells_of_every_epoch_in_order(self, three):
+    def test_train_tells_of_every_epoch_in_order(self, three):
         _, epochs = three
         assert [epoch.number for epoch in epochs] == [1, 2, 3]
         assert all(list(epoch.metrics) == METRICS for epoch in epochs)
         assert all(math.isfinite(value) for epoch in epochs for value in epoch.metrics.values())
 
-    def test_says_the_rate_as_it_was_asked_for(self, three):
+    def test_train_says_the_rate_as_it_was_asked_for(self, three):
         assert [epoch.metrics["learning_rate"] for epoch in three[1]] == [0.001] * 3
 
-    def test_learns(self):
+    def test_train_learns(self):
         outcome, epochs = fitted(plan(epochs=12, learning_rate=0.01))
         assert epochs[-1].metrics["loss"] < epochs[0].metrics["loss"]
         assert outcome.metrics["best_val_accuracy"] == 1
 
-    def test_gives_the_predictions_of_every_epoch_with_clips_sorted(self, three):
+    def test_train_gives_the_predictions_of_every_epoch_with_clips_sorted(self, three):
         outcome, epochs = three
         by_epoch = outcome.validation_by_epoch
         assert by_epoch.clips == outcome.validation.clips == tuple("mnopqrsx")
@@ -82,7 +82,7 @@ class TestTrain:
         assert not outcome.interrupted
 
     @pytest.mark.parametrize("keep", ["best", "last"])
-    def test_keeps_the_weights_asked_for(self, keep):
+    def test_train_keeps_the_weights_asked_for(self, keep):
         outcome, _ = fitted(plan(keep=keep, epochs=6, learning_rate=0.02), misleading())
         assert outcome.metrics["best_epoch"] < 6
         kept = int(outcome.metrics["best_epoch"]) if keep == "best" else 6
@@ -92,19 +92,19 @@ class TestTrain:
         again = clip_probabilities(outcome.model, images, consecutive_segments(images, FRAMES))
         np.testing.assert_array_equal(again, by_epoch[kept - 1])
 
-    def test_judges_the_training_clips_with_the_kept_weights(self, three):
+    def test_train_judges_the_training_clips_with_the_kept_weights(self, three):
         outcome, _ = three
         images, targets = data().training.images, data().targets(data().training)
         probabilities = clip_probabilities(outcome.model, images, consecutive_segments(images, FRAMES))
         assert outcome.metrics["fit_loss"] == log_loss(probabilities, targets)
         assert outcome.metrics["fit_accuracy"] == accuracy(probabilities, targets)
 
-    def test_gives_an_example_of_what_the_model_takes(self, three):
+    def test_train_gives_an_example_of_what_the_model_takes(self, three):
         outcome, _ = three
         assert outcome.example.dtype == np.float32
         assert outcome.example.shape == (1, 16, FRAMES, 1) == (1, *outcome.model.input_shape[1:])
 
-    def test_stops_and_drops_the_rate_as_keras_does(self):
+    def test_train_stops_and_drops_the_rate_as_keras_does(self):
         asked = plan(epochs=40, learning_rate=0.02, plateau=Plateau(0.5, 2), early_stopping_patience=5)
         outcome, epochs = fitted(asked, misleading())
         losses = np.array([epoch.metrics["val_loss"] for epoch in epochs])
@@ -118,7 +118,7 @@ class TestTrain:
         ]
         assert rates[-1] == pytest.approx(drops[-1].after)
 
-    def test_tells_of_the_start_of_batches_and_of_epochs(self):
+    def test_train_tells_of_the_start_of_batches_and_of_epochs(self):
         told: list[object] = []
         train(
             plan(epochs=2),
@@ -130,10 +130,10 @@ class TestTrain:
         batches = [(1, 3), (2, 3), (3, 3)]
         assert told == ["start", *batches, 1, *batches, 2]
 
-    def test_depends_on_the_seed(self, three):
+    def test_train_depends_on_the_seed(self, three):
         assert without_clock(fitted(plan(seed=1, epochs=1))[1]) != without_clock(three[1])[:1]
 
-    def test_gives_the_same_again_in_whatever_order_clips_are_listed(self, three):
+    def test_train_gives_the_same_again_in_whatever_order_clips_are_listed(self, three):
         def backwards(some: LabelledImages) -> LabelledImages:
             return LabelledImages(some.clips[::-1], some.labels[::-1], some.images[::-1])
 
@@ -144,7 +144,7 @@ class TestTrain:
         assert outcome.metrics == three[0].metrics
         assert [layer.name for layer in outcome.model.layers] == [layer.name for layer in three[0].model.layers]
 
-    def test_gives_the_same_in_another_process_and_says_nothing(self, three):
+    def test_train_gives_the_same_in_another_process_and_says_nothing(self, three):
         code = (
             "import json, sys; sys.path.insert(0, sys.argv[1]); "
             "from tests.training.sets import data, plan, without_clock; "
@@ -161,7 +161,7 @@ class TestTrain:
 
 
 class TestTrainThatFails:
-    def test_names_the_epoch_in_which_the_loss_is_lost(self):
+    def test_train_that_fails_names_the_epoch_in_which_the_loss_is_lost(self):
         epochs: list[Epoch] = []
         with pytest.raises(TrainingError, match=r"training diverged: (val_)?loss became nan in epoch \d+; try a lower"):
             train(plan(epochs=5, learning_rate=1e30), data(), on_epoch=epochs.append)
@@ -175,7 +175,7 @@ class TestTrainThatFails:
             ({"options": (("dropuot", 0.5),)}, "it has no option dropuot"),
         ],
     )
-    def test_says_in_one_line_why_a_network_cannot_be_built(self, options, message):
+    def test_train_that_fails_says_in_one_line_why_a_network_cannot_be_built(self, options, message):
         started: list[bool] = []
         with pytest.raises(TrainingError) as caught:
             train(plan(**options), data(), on_start=lambda: started.append(True), on_epoch=lambda _: None)
@@ -185,7 +185,7 @@ class TestTrainThatFails:
 
 
 class TestTrainThatIsInterrupted:
-    def test_ends_with_the_finished_epochs(self, three):
+    def test_train_that_is_interrupted_ends_with_the_finished_epochs(self, three):
         batches = iter(range(100))
 
         def interrupt(done: int, total: int) -> None:
@@ -203,7 +203,7 @@ class TestTrainThatIsInterrupted:
             outcome.validation.probabilities, three[0].validation_by_epoch.probabilities[best]
         )
 
-    def test_counts_an_epoch_as_finished_once_it_is_told_of(self):
+    def test_train_that_is_interrupted_counts_an_epoch_as_finished_once_it_is_told_of(self):
         def interrupt(epoch: Epoch) -> None:
             raise KeyboardInterrupt
 
@@ -211,7 +211,7 @@ class TestTrainThatIsInterrupted:
         assert outcome.interrupted
         assert outcome.metrics["stop_epoch"] == 1
 
-    def test_passes_the_interrupt_on_where_no_epoch_is_finished(self):
+    def test_train_that_is_interrupted_passes_the_interrupt_on_where_no_epoch_is_finished(self):
         def interrupt(done: int, total: int) -> None:
             raise KeyboardInterrupt
 
@@ -220,7 +220,7 @@ class TestTrainThatIsInterrupted:
 
 
 class TestClipProbabilities:
-    def test_are_the_mean_over_the_segments_of_a_clip(self, three):
+    def test_clip_probabilities_are_the_mean_over_the_segments_of_a_clip(self, three):
         model = three[0].model
         images = list(part("ab", 3, (32, 20)).images)
         segments = consecutive_segments(images, FRAMES)
@@ -229,7 +229,7 @@ class TestClipProbabilities:
         together = clip_probabilities(model, images, segments)
         np.testing.assert_allclose(together, [single[:2].mean(axis=0), single[2]], atol=1e-6)
 
-    def test_do_not_depend_on_other_clips(self, three):
+    def test_clip_probabilities_do_not_depend_on_other_clips(self, three):
         model, images = three[0].model, part("abcdefgh", 3, (1_000,)).images
         all_of_them = clip_probabilities(model, images, consecutive_segments(images, FRAMES))
         one = clip_probabilities(model, images[5:6], consecutive_segments(images[5:6], FRAMES))
@@ -237,31 +237,31 @@ class TestClipProbabilities:
 
 
 class TestLogLoss:
-    def test_is_the_mean_negative_log_of_the_true_class(self):
+    def test_log_loss_is_the_mean_negative_log_of_the_true_class(self):
         loss = log_loss(np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([0, 1]))
         assert loss == pytest.approx((-math.log(0.5) - math.log(0.1)) / 2)
 
-    def test_stays_finite_where_the_true_class_has_no_probability(self):
+    def test_log_loss_stays_finite_where_the_true_class_has_no_probability(self):
         assert log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-math.log(1e-7))
 
-    def test_of_certainty_is_zero_without_a_sign(self):
+    def test_log_loss_of_certainty_is_zero_without_a_sign(self):
         assert str(log_loss(np.array([[1.0, 0.0]]), np.array([0]))) == "0.0"
 
-    def test_is_rounded_as_keras_rounds(self):
+    def test_log_loss_is_rounded_as_keras_rounds(self):
         loss = log_loss(np.array([[0.3, 0.7]]), np.array([0]))
         assert loss == float(np.float32(loss))
 
 
 class TestAccuracy:
-    def test_is_the_share_of_clips_whose_most_probable_class_is_the_true_one(self):
+    def test_accuracy_is_the_share_of_clips_whose_most_probable_class_is_the_true_one(self):
         assert accuracy(np.array([[0.4, 0.6], [0.9, 0.1], [0.5, 0.5]]), np.array([1, 1, 0])) == pytest.approx(2 / 3)
 
-    def test_is_no_number_where_a_probability_is_none(self):
+    def test_accuracy_is_no_number_where_a_probability_is_none(self):
         assert math.isnan(accuracy(np.array([[math.nan, math.nan], [0.9, 0.1]]), np.array([0, 0])))
 
 
 class TestNoticesHeldBack:
-    def test_passes_on_what_is_no_notice(self, capfd):
+    def test_notices_held_back_passes_on_what_is_no_notice(self, capfd):
         lines = [
             "I0000 00:00:1759.7 88 port.cc:153] oneDNN custom operations are on.",
             "2026-01-01 10:00:00.1: I tensorflow/core/platform/cpu_feature_guard.cc:210] This TensorFlow binary",
@@ -275,7 +275,7 @@ class TestNoticesHeldBack:
 
 
 class TestTrainEpochs:
-    def test_tells_the_mean_over_all_segments_of_an_epoch(self) -> None:
+    def test_train_epochs_tells_the_mean_over_all_segments_of_an_epoch(self) -> None:
         rng = np.random.default_rng(0)
         images = [rng.uniform(-1, 0, (4, 9)).astype(np.float16) for _ in range(5)]
         crops = Batches(images, np.array([0, 1, 0, 1, 1]), frames=3, batch_size=8, seed=0)
@@ -299,9 +299,9 @@ class TestTrainEpochs:
 
 class TestCheckFinite:
     @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
-    def test_refuses_what_is_no_finite_number_with_its_epoch(self, loss: float) -> None:
+    def test_check_finite_refuses_what_is_no_finite_number_with_its_epoch(self, loss: float) -> None:
         with pytest.raises(TrainingError, match=f"training diverged: val_loss became {loss} in epoch 3; try a lower"):
             check_finite("val_loss", loss, 2)
 
-    def test_lets_a_number_pass(self) -> None:
+    def test_check_finite_lets_a_number_pass(self) -> None:
         check_finite("loss", 1e300, 0)

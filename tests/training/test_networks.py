@@ -191,19 +191,19 @@ class TestShortName:
 
 
 class TestReadOptions:
-    def test_gives_name_type_and_default_sorted_by_name_without_importing(self):
+    def test_read_options_gives_name_type_and_default_sorted_by_name_without_importing(self):
         options = [(option.name, option.type, option.default) for option in read_options("models/net.py", SOURCE)]
         expected = [("act", str, "relu"), ("dropout", float, 0.0), ("norm", bool, True), ("width", int, 8)]
         assert options == expected
         assert [type(default) for _, _, default in options] == [str, float, bool, int]
 
-    def test_takes_help_from_the_docstring(self):
+    def test_read_options_takes_help_from_the_docstring(self):
         words = {option.name: option.help for option in read_options("models/net.py", SOURCE)}
         assert words["width"] == "Channels of the first block, doubled in each next one (int, at least 1)"
         assert words["norm"] == "(bool)"
         assert words["act"] == ""
 
-    def test_reads_a_build_without_docstring_and_options(self):
+    def test_read_options_reads_a_build_without_docstring_and_options(self):
         assert read_options("models/net.py", "def build(input_shape, n_classes, *, kernel_size: int = 3): ...") == ()
 
     @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ class TestReadOptions:
             "width: int | None = None",
         ],
     )
-    def test_refuses_an_option_whose_values_cannot_be_told(self, parameter):
+    def test_read_options_refuses_an_option_whose_values_cannot_be_told(self, parameter):
         with pytest.raises(
             TrainingError, match=r"models/net.py, line 1: option width of `build` must have an annotation"
         ):
@@ -243,25 +243,25 @@ class TestReadOptions:
             ("n_fft", "the param n_fft"),
         ],
     )
-    def test_refuses_an_option_that_clashes_with_one_of_run_and_names_both(self, name, taken):
+    def test_read_options_refuses_an_option_that_clashes_with_one_of_run_and_names_both(self, name, taken):
         with pytest.raises(
             TrainingError, match=f"models/net.py, line 1: option {name} of `build` clashes with {taken} of"
         ):
             one_option(f"{name}: int = 1")
 
-    def test_refuses_a_module_without_build(self):
+    def test_read_options_refuses_a_module_without_build(self):
         with pytest.raises(TrainingError, match=r"models/net.py has no function `build"):
             read_options("models/net.py", "def make(): ...")
 
-    def test_refuses_a_module_that_is_no_python(self):
+    def test_read_options_refuses_a_module_that_is_no_python(self):
         with pytest.raises(TrainingError, match=r"models/net.py, line 2: "):
             read_options("models/net.py", "x = 1\ndef build(:\n")
 
-    def test_refuses_a_build_without_kernel_size(self):
+    def test_read_options_refuses_a_build_without_kernel_size(self):
         with pytest.raises(TrainingError, match="must have the keyword-only parameter kernel_size"):
             read_options("models/net.py", "def build(input_shape, n_classes): ...")
 
-    def test_refuses_bytes_that_are_not_source(self):
+    def test_read_options_refuses_bytes_that_are_not_source(self):
         with pytest.raises(TrainingError, match=r"models/net.py"):
             read_options("models/net.py", b"\x00\xff")
 
@@ -279,7 +279,7 @@ class TestParse:
             ("relu", "elu", "elu"),
         ],
     )
-    def test_gives_a_value_of_the_options_type(self, default, text, value):
+    def test_parse_gives_a_value_of_the_options_type(self, default, text, value):
         parsed = NetworkOption("a", type(default), default).parse(text)
         assert parsed == value
         assert type(parsed) is type(default)
@@ -295,7 +295,7 @@ class TestParse:
             (True, "maybe", "true or false"),
         ],
     )
-    def test_says_what_a_value_must_be(self, default, text, words):
+    def test_parse_says_what_a_value_must_be(self, default, text, words):
         with pytest.raises(ValueError) as caught:
             NetworkOption("width", type(default), default).parse(text)
         assert str(caught.value) == f"option width must be {words}, got {text!r}"

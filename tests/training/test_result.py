@@ -18,7 +18,7 @@ def history(losses: list[float], keep: str = "best") -> History:
 
 
 class TestAfter:
-    def test_adds_an_epoch_and_leaves_the_history_before_it_as_it_was(self):
+    def test_after_adds_an_epoch_and_leaves_the_history_before_it_as_it_was(self):
         before = history([0.5])
         later = before.after(Epoch(2, {"val_loss": 0.4}), np.zeros((3, 2), np.float32), lambda: [np.zeros(4)])
         assert [epoch.number for epoch in later.epochs] == [1, 2]
@@ -26,7 +26,7 @@ class TestAfter:
         assert len(before.epochs) == len(before.probabilities) == 1
         assert before.weights[0].tolist() == [1] * 4
 
-    def test_asks_for_the_weights_only_where_they_are_kept(self):
+    def test_after_asks_for_the_weights_only_where_they_are_kept(self):
         def refuse() -> list[np.ndarray]:
             raise AssertionError
 
@@ -45,7 +45,7 @@ class TestKept:
             ([-math.inf, 0.5], 1, 1),
         ],
     )
-    def test_is_the_best_or_the_last_of_the_epochs_with_a_finite_loss(self, losses, best, last):
+    def test_kept_is_the_best_or_the_last_of_the_epochs_with_a_finite_loss(self, losses, best, last):
         for keep, index in (("best", best), ("last", last)):
             found = history(losses, keep)
             assert found.kept == index
@@ -54,7 +54,7 @@ class TestKept:
 
     @pytest.mark.parametrize("keep", ["best", "last"])
     @pytest.mark.parametrize("losses", [[], [math.nan, math.inf]])
-    def test_is_none_where_no_loss_is_finite(self, losses, keep):
+    def test_kept_is_none_where_no_loss_is_finite(self, losses, keep):
         found = history(losses, keep)
         assert found.kept is None
         assert found.best is None

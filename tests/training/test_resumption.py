@@ -91,7 +91,7 @@ def uninterrupted(request):
 
 class TestTrainThatWasKilled:
     @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
-    def test_comes_to_the_same_if_killed_amid_every_epoch(self, uninterrupted, tmp_path):
+    def test_train_that_was_killed_comes_to_the_same_if_killed_amid_every_epoch(self, uninterrupted, tmp_path):
         asked, expected, expected_epochs = uninterrupted
         told = killed(asked, misleading(), tmp_path, batches=1)
         assert told == []
@@ -102,7 +102,7 @@ class TestTrainThatWasKilled:
         assert_same(outcome, expected)
 
     @pytest.mark.parametrize("epochs", [1, 3])
-    def test_comes_to_the_same_if_killed_once_with_the_best_epoch_to_come(self, tmp_path, epochs):
+    def test_train_that_was_killed_comes_to_the_same_if_killed_once_with_the_best_epoch_to_come(self, tmp_path, epochs):
         asked = watchful(plateau=Plateau(0.5, 1), epochs=5, seed=2, learning_rate=0.05)
         expected, expected_epochs = whole(asked, data())
         told = killed(asked, data(), tmp_path, batches=3 * epochs + 2)
@@ -112,7 +112,9 @@ class TestTrainThatWasKilled:
         assert_same(outcome, expected)
 
     @pytest.mark.parametrize("uninterrupted", ["last"], indirect=True)
-    def test_comes_to_the_same_in_another_process_after_a_real_kill_amid_an_epoch(self, uninterrupted, tmp_path):
+    def test_train_that_was_killed_comes_to_the_same_in_another_process_after_a_real_kill_amid_an_epoch(
+        self, uninterrupted, tmp_path
+    ):
         asked, expected, expected_epochs = uninterrupted
         code = (
             "import os, signal, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
@@ -132,7 +134,7 @@ class TestTrainThatWasKilled:
         assert_same(outcome, expected)
 
     @pytest.mark.parametrize("limit", [40, 4])
-    def test_only_tells_the_outcome_if_it_was_killed_after_its_last_epoch(self, tmp_path, limit):
+    def test_train_that_was_killed_only_tells_the_outcome_if_it_was_killed_after_its_last_epoch(self, tmp_path, limit):
         expected, epochs = whole(watchful(epochs=limit), misleading(), checkpoints=tmp_path)
         assert len(epochs) <= limit
         outcome, told = whole(watchful(epochs=limit), misleading(), checkpoints=tmp_path)
@@ -140,7 +142,7 @@ class TestTrainThatWasKilled:
         assert_same(outcome, expected)
 
     @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
-    def test_goes_on_after_an_interrupt_that_told_an_outcome(self, uninterrupted, tmp_path):
+    def test_train_that_was_killed_goes_on_after_an_interrupt_that_told_an_outcome(self, uninterrupted, tmp_path):
         asked, expected, expected_epochs = uninterrupted
 
         def interrupt(epoch: Epoch) -> None:
@@ -156,7 +158,9 @@ class TestTrainThatWasKilled:
 
     @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
     @pytest.mark.parametrize(("damaged", "left"), [(1, 2), (2, 0)])
-    def test_trains_the_epochs_again_whose_checkpoints_are_damaged(self, uninterrupted, tmp_path, damaged, left):
+    def test_train_that_was_killed_trains_the_epochs_again_whose_checkpoints_are_damaged(
+        self, uninterrupted, tmp_path, damaged, left
+    ):
         asked, expected, expected_epochs = uninterrupted
         assert len(killed(asked, misleading(), tmp_path, batches=3 * 3 + 1)) == 3
         for path in sorted(tmp_path.glob("epoch-*.npz"))[-damaged:]:
@@ -166,7 +170,9 @@ class TestTrainThatWasKilled:
         assert_same(outcome, expected)
 
     @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
-    def test_has_the_same_iteration_rate_moments_and_counters_as_if_it_was_not(self, uninterrupted, tmp_path):
+    def test_train_that_was_killed_has_the_same_iteration_rate_moments_and_counters_as_if_it_was_not(
+        self, uninterrupted, tmp_path
+    ):
         asked, _, expected_epochs = uninterrupted
         for batches in (3 * 2 + 1, 3 * 3 + 1):
             killed(asked, misleading(), tmp_path / "killed", batches=batches)
@@ -180,13 +186,13 @@ class TestTrainThatWasKilled:
 
 class TestTrainWithCheckpoints:
     @pytest.mark.parametrize("uninterrupted", ["best"], indirect=True)
-    def test_comes_to_the_same_as_without(self, uninterrupted, tmp_path):
+    def test_train_with_checkpoints_comes_to_the_same_as_without(self, uninterrupted, tmp_path):
         asked, expected, expected_epochs = uninterrupted
         outcome, told = whole(asked, misleading(), checkpoints=tmp_path)
         assert_same_epochs(told, expected_epochs)
         assert_same(outcome, expected)
 
-    def test_tells_of_an_epoch_once_its_checkpoint_is_safe(self, tmp_path):
+    def test_train_with_checkpoints_tells_of_an_epoch_once_its_checkpoint_is_safe(self, tmp_path):
         told: list[Epoch] = []
 
         def on_epoch(epoch: Epoch) -> None:
@@ -196,7 +202,7 @@ class TestTrainWithCheckpoints:
         train(plan(), data(), on_epoch=on_epoch, checkpoints=tmp_path)
         assert len(told) == 3
 
-    def test_ends_with_the_reason_where_a_checkpoint_cannot_be_saved(self, tmp_path):
+    def test_train_with_checkpoints_ends_with_the_reason_where_a_checkpoint_cannot_be_saved(self, tmp_path):
         (tmp_path / "probabilities.bin").mkdir()
         told: list[Epoch] = []
         with pytest.raises(
@@ -205,7 +211,7 @@ class TestTrainWithCheckpoints:
             train(plan(), data(), on_epoch=told.append, checkpoints=tmp_path)
         assert told == []
 
-    def test_does_not_start_where_checkpoints_cannot_be_read(self, tmp_path):
+    def test_train_with_checkpoints_does_not_start_where_checkpoints_cannot_be_read(self, tmp_path):
         (tmp_path / "file").touch()
         started: list[bool] = []
         with pytest.raises(TrainingError, match=r"cannot be read: Not a directory"):
@@ -218,7 +224,7 @@ class TestTrainWithCheckpoints:
             )
         assert not started
 
-    def test_draws_on_no_random_state_that_is_not_saved(self, tmp_path):
+    def test_train_with_checkpoints_draws_on_no_random_state_that_is_not_saved(self, tmp_path):
         states = []
 
         def on_epoch(epoch: Epoch) -> None:
@@ -240,7 +246,7 @@ class TestResume:
             (watchful(), r"the list of callbacks is \['ReduceLROnPlateau', 'EarlyStopping'\] here and \[\] there"),
         ],
     )
-    def test_refuses_the_checkpoint_of_another_network(self, tmp_path, asked, difference):
+    def test_resume_refuses_the_checkpoint_of_another_network(self, tmp_path, asked, difference):
         train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=tmp_path)
         started: list[bool] = []
         with pytest.raises(TrainingError, match=difference) as caught:
@@ -248,7 +254,7 @@ class TestResume:
         assert str(caught.value).endswith("resume with the options and data that the run was started with")
         assert not started
 
-    def test_refuses_the_checkpoint_of_other_clips(self, tmp_path):
+    def test_resume_refuses_the_checkpoint_of_other_clips(self, tmp_path):
         train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=tmp_path)
         fewer = TrainingData(data().training, part("mnop", 1), data().classes)
         with pytest.raises(
@@ -256,7 +262,7 @@ class TestResume:
         ):
             train(plan(), fewer, on_epoch=lambda _: None, checkpoints=tmp_path)
 
-    def test_puts_back_variables_of_two_bytes(self, tmp_path):
+    def test_resume_puts_back_variables_of_two_bytes(self, tmp_path):
         before = keras.config.dtype_policy()
         try:
             keras.config.set_dtype_policy("bfloat16")
@@ -270,7 +276,7 @@ class TestResume:
 
 class TestCounted:
     @pytest.mark.parametrize("callback", [keras.callbacks.ReduceLROnPlateau, keras.callbacks.EarlyStopping])
-    def test_is_all_that_a_callback_of_keras_changes_while_it_listens(self, callback):
+    def test_counted_is_all_that_a_callback_of_keras_changes_while_it_listens(self, callback):
         listener = callback(patience=2)
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         model.compile(loss="mse")
@@ -303,14 +309,14 @@ def poisoned() -> TrainingData:
 
 
 class TestTrainThatKeepsGoing:
-    def test_ends_at_the_first_loss_that_is_no_number_unless_asked_to(self):
+    def test_train_that_keeps_going_ends_at_the_first_loss_that_is_no_number_unless_asked_to(self):
         epochs: list[Epoch] = []
         with pytest.raises(TrainingError, match=r"training diverged: loss became nan in epoch 3"):
             train(plan(epochs=5), poisoned(), on_epoch=epochs.append)
         assert len(epochs) == 2
 
     @pytest.mark.parametrize("keep", ["best", "last"])
-    def test_keeps_an_epoch_whose_loss_is_a_number(self, keep):
+    def test_train_that_keeps_going_keeps_an_epoch_whose_loss_is_a_number(self, keep):
         outcome, epochs = whole(plan(epochs=5, keep=keep), poisoned(), keep_going=True)
         assert [math.isnan(epoch.metrics["loss"]) for epoch in epochs] == [False, False, True, True, True]
         for name in ("val_loss", "val_accuracy"):
@@ -323,7 +329,7 @@ class TestTrainThatKeepsGoing:
         assert all(np.isfinite(weights).all() for weights in outcome.model.get_weights())
         assert math.isfinite(outcome.metrics["fit_accuracy"])
 
-    def test_comes_to_the_same_if_killed_meanwhile(self, tmp_path):
+    def test_train_that_keeps_going_comes_to_the_same_if_killed_meanwhile(self, tmp_path):
         asked = plan(epochs=9, early_stopping_patience=4, plateau=Plateau(0.5, 2))
         expected, expected_epochs = whole(asked, poisoned(), keep_going=True)
         assert 5 <= len(expected_epochs) < 9
@@ -333,7 +339,7 @@ class TestTrainThatKeepsGoing:
         assert_same_epochs(told + last, expected_epochs)
         assert_same(outcome, expected)
 
-    def test_says_that_there_is_nothing_to_keep_where_no_loss_is_a_number(self, tmp_path):
+    def test_train_that_keeps_going_says_that_there_is_nothing_to_keep_where_no_loss_is_a_number(self, tmp_path):
         asked = plan(epochs=9, learning_rate=1e30, early_stopping_patience=2)
         for told_now in (early_stopping(np.full(9, math.nan), 2).stop_epoch, 0):
             epochs: list[Epoch] = []
@@ -344,7 +350,7 @@ class TestTrainThatKeepsGoing:
             assert len(epochs) == told_now
         assert len(finished_epochs(tmp_path)) == 3
 
-    def test_passes_an_interrupt_on_where_there_is_nothing_to_keep(self):
+    def test_train_that_keeps_going_passes_an_interrupt_on_where_there_is_nothing_to_keep(self):
         def interrupt(epoch: Epoch) -> None:
             raise KeyboardInterrupt
 
