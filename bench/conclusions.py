@@ -24,7 +24,7 @@ from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import CommandWriter
 from tracker.next_steps.steps import next_steps, with_commands
 from tracker.runs import Curve, Predictions, Run, RunStatus
-from tracker.study.run_results import primary_metric
+from tracker.study.metrics import primary_metric
 from tracker.study.study import study_of
 from tracker.wording import wording_of
 

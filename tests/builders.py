@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -20,12 +20,13 @@ import soundfile
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import CommandWriter
 from tracker.next_steps.steps import NextStep, next_steps, with_commands
-from tracker.report import Accuracy, RunEntry
+from tracker.report import RunEntry
 from tracker.runs import Curve, EpochPredictions, Predictions, Run
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.upload import JournalUpload
-from tracker.study.run_results import primary_metric
+from tracker.study.metrics import Metric, primary_metric
+from tracker.study.run_results import run_results
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
     from tracker.runs.events import Entry
     from tracker.store.location import Location
+
+ACCURACY = Metric("val_accuracy")
 
 MakeRun = Callable[..., Run]
 MakeRuns = Callable[[Mapping[str, Sequence[str]]], list[Run]]
@@ -218,12 +221,6 @@ class Written:
         return float(np.float32(self.correct / WRITEUP_CLIPS))
 
     @property
-    def accuracy(self) -> Accuracy:
-        """With Wilson's interval."""
-        interval = {24: (0.6269, 0.9049), 25: (0.6644, 0.9266), 26: (0.7032, 0.9469)}[self.correct]
-        return Accuracy(self.correct, WRITEUP_CLIPS, interval)
-
-    @property
     def levels(self) -> tuple[tuple[str, str], ...]:
         """The level of each option that the writeup varies, as the report has it."""
         plateau = f"{self.params['plateau_factor']}x{self.params['plateau_patience']}" if self.drops else "off"
@@ -275,13 +272,35 @@ def writeup_runs(tags: Mapping[str, str] | None = None) -> list[Run]:
     ]
 
 
-def writeup_entry(number: int, run: Run) -> RunEntry:
-    """A run in the report as the writeup's run of that number."""
-    written = WRITEUP[number - 1]
-    return RunEntry(
-        number, written.title, run, written.levels, written.accuracy, written.val_loss, written.val_accuracy,
-        written.best_epoch, written.stop_epoch, 1.4 * written.stop_epoch,
-    )  # fmt: skip
+def entries_of(runs: Sequence[Run], *, title: str = "", metric: Metric = ACCURACY) -> tuple[RunEntry, ...]:
+    """Runs as a report has them: translated together, so that those on the same clips share them."""
+    return tuple(RunEntry(result, title, ()) for result in run_results(runs, metric))
+
+
+def changed(entry: RunEntry, **changes: Any) -> RunEntry:
+    """A run of a report with another title or other levels, or with other values in its result."""
+    own = {name: changes.pop(name) for name in ("title", "levels") if name in changes}
+    return replace(entry, result=replace(entry.result, **changes), **own)
+
+
+def writeup_entries(runs: Sequence[Run]) -> tuple[RunEntry, ...]:
+    """Four runs in the report as those of the writeup, whatever they logged."""
+    return tuple(
+        changed(
+            entry,
+            title=written.title,
+            levels=written.levels,
+            clip_set=entry.result.clip_set if entry.result.n else replace(entry.result.clip_set, n=WRITEUP_CLIPS),
+            best_epoch=written.best_epoch,
+            stop_epoch=written.stop_epoch,
+            val_loss=written.val_loss,
+            val_accuracy=written.val_accuracy,
+            correct=written.correct,
+            score=written.correct / WRITEUP_CLIPS,
+            seconds=1.4 * written.stop_epoch,
+        )
+        for entry, written in zip(entries_of(runs), WRITEUP, strict=True)
+    )
 
 
 # ---- journals and what is sent of them ----

@@ -16,7 +16,7 @@ from tracker.statistics.proportions import grouped_wilson, wilson
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.report import Report
+    from tracker.report import Report, RunEntry
 
 TAGS = {"tracker.dataset": "d", "tracker.split": "s", "tracker.data": "demo", "tracker.version": "0.1.0"}
 
@@ -78,9 +78,14 @@ def writeup(**kwargs: int) -> list[Run]:
     ]
 
 
+def result_of(entry: RunEntry) -> tuple[object, ...]:
+    result = entry.result
+    return result.accuracy, result.val_loss, result.best_epoch, result.seconds
+
+
 def told(report: Report) -> tuple[object, ...]:
     """All that a report says, without its runs."""
-    entries = [(e.number, e.title, e.levels, e.accuracy, e.val_loss, e.best_epoch, e.seconds) for e in report.entries]
+    entries = [(e.number, e.title, e.levels, *result_of(e)) for e in report.entries]
     return (
         report.summary, report.limits, report.options, report.conclusions, report.next_steps, report.notes,
         report.challenges, report.excluded, report.methods, report.versions, entries,
@@ -108,14 +113,15 @@ class TestBuildReport:
 
     def test_build_report_counts_accuracies_with_their_intervals(self) -> None:
         report = build_report("tracker", writeup())
-        assert [(e.accuracy.correct, e.accuracy.n) for e in report.entries] == [(25, 30), (25, 30), (26, 30), (24, 30)]
-        assert report.entries[0].accuracy.interval == wilson(25, 30)
+        found = [entry.result.accuracy for entry in report.entries]
+        assert [(one.correct, one.n) for one in found] == [(25, 30), (25, 30), (26, 30), (24, 30)]
+        assert found[0].interval == wilson(25, 30)
 
     def test_build_report_takes_groups_into_account(self) -> None:
         (run,) = writeup(groups=10)[:1]
         (entry,) = build_report("tracker", [run]).entries
         groups = [run.groups[clip] for clip in run.validation.clips]
-        assert entry.accuracy.interval == grouped_wilson(run.validation.correct, groups)
+        assert entry.result.accuracy.interval == grouped_wilson(run.validation.correct, groups)
 
     def test_build_report_joins_the_seeds_of_a_configuration_in_one_section(self) -> None:
         runs = [run_of(i, params_of("3", "0.001") | {"seed": str(i)}) for i in range(3)]
@@ -252,7 +258,7 @@ class TestBuildReport:
 
     def test_build_report_compares_by_another_metric(self) -> None:
         report = build_report("tracker", writeup(), metric="val_loss")
-        assert report.metric == "val_loss"
+        assert report.metric.name == "val_loss"
         assert "only validation accuracy is known clip by clip" in " ".join(report.limits)
 
     @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 1.5}, {"margin": 0.0}, {"margin": -0.1}])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.builders import WRITEUP, Written, make_curve, make_predictions, writeup_entry
+from tests.builders import WRITEUP, Written, make_curve, make_predictions, writeup_entries
 from tracker.runs import Curve, Predictions, Run
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def predictions_of(correct: int, seed: int) -> Predictions:
     return make_predictions(signs, clips, classes=GENRES, probability=0.6)
 
 
-def entry_of(number: int, written: Written) -> RunEntry:
-    run = Run(
+def run_of(number: int, written: Written) -> Run:
+    return Run(
         run_id=f"{number:032x}",
         name=f"run-{number}",
         status="FINISHED",
@@ -61,12 +61,11 @@ def entry_of(number: int, written: Written) -> RunEntry:
         curves=curves_of(written, number),
         validation=predictions_of(written.correct, number),
     )
-    return writeup_entry(number, run)
 
 
 @pytest.fixture(scope="session")
 def entries() -> tuple[RunEntry, ...]:
-    return tuple(entry_of(number, written) for number, written in enumerate(WRITEUP, start=1))
+    return writeup_entries([run_of(number, written) for number, written in enumerate(WRITEUP, start=1)])
 
 
 @pytest.fixture(scope="session")

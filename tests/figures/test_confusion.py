@@ -5,8 +5,36 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tracker.figures.confusion import confusion, run_confusion
-from tracker.figures.data import Judged, judged
+from tests.builders import entries_of, make_predictions
+from tracker.figures.confusion import confusion, draw_matrices, matrix_of, run_confusion
+
+
+@pytest.fixture
+def of(made):
+    """Make runs of a report of predictions."""
+    return lambda *predictions: entries_of(
+        [replace(made({}), run_id=str(i), validation=p) for i, p in enumerate(predictions)]
+    )
+
+
+class TestDrawMatrices:
+    def test_each_count_stands_in_the_row_of_the_label_and_the_column_of_the_prediction(self) -> None:
+        predictions = make_predictions("1110", classes=("a", "b"), labels=("a", "a", "b", "a"))
+        (axes,) = draw_matrices([matrix_of("Run 1", predictions)]).axes
+        assert {(int(x), int(y), text.get_text()) for text in axes.texts for x, y in [text.get_position()]} == {
+            (0, 0, "2"), (1, 0, "1"), (1, 1, "1"),
+        }  # fmt: skip
+
+    def test_shades_are_fractions_of_the_row(self) -> None:
+        predictions = make_predictions("1110", classes=("a", "b"), labels=("a", "a", "b", "a"))
+        (axes,) = draw_matrices([matrix_of("Run 1", predictions)]).axes
+        np.testing.assert_allclose(axes.images[0].get_array(), [[2 / 3, 1 / 3], [0, 1]])
+
+    def test_classes_are_named_at_the_side_with_their_clips_and_below(self) -> None:
+        predictions = make_predictions("1110", classes=("a", "b"), labels=("a", "a", "b", "a"))
+        (axes,) = draw_matrices([matrix_of("Run 1", predictions)]).axes
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["a (3)", "b (1)"]
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b"]
 
 
 class TestRunConfusion:
@@ -16,42 +44,39 @@ class TestRunConfusion:
         assert (picture.name, picture.runs) == ("confusion", (entries[2].run.run_id,))
         assert ("this run", "metal", "blues", "2", "33 %") in picture.rows
 
-    def test_run_confusion_without_predictions_is_an_error(self, entries) -> None:
+    def test_a_run_without_predictions_is_an_error(self, entries) -> None:
         with pytest.raises(ValueError, match="needs predictions on validation clips"):
             run_confusion(replace(entries[0].run, validation=None))
 
 
 class TestConfusion:
-    def test_confusion_says_what_is_confused_most_often(self, entries, drawn) -> None:
-        picture = confusion(judged(entries))
+    def test_alt_text_says_what_is_confused_most_often(self, entries, drawn) -> None:
+        picture = confusion(entries)
         drawn(picture)
         assert picture.alt == "Of 20 wrong classifications of 4 runs the most frequent is metal taken for blues: 8."
 
-    def test_confusion_says_where_nothing_is_wrong(self, clips) -> None:
-        perfect = confusion([Judged("1", "Run 1", clips(30, ("a", "b"), wrong=0))])
-        assert perfect.alt == "Every one of 30 classifications is right."
+    def test_alt_text_says_if_nothing_is_wrong(self, clips, of) -> None:
+        assert confusion(of(clips(30, ("a", "b"), wrong=0))).alt == "Every one of 30 classifications is right."
 
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("count", [1, 2, 10, 60, 200])
-    def test_any_number_of_classes_can_be_drawn(self, clips, drawn, count: int) -> None:
-        drawn(confusion([Judged("1", "Run 1", clips(3 * count, tuple(f"class {i}" for i in range(count))))]))
+    def test_any_number_of_classes_can_be_drawn(self, clips, drawn, of, count: int) -> None:
+        drawn(confusion(of(clips(3 * count, tuple(f"class {i}" for i in range(count))))))
 
     @pytest.mark.filterwarnings("error")
-    def test_strange_names_can_be_drawn(self, clips, drawn, strange) -> None:
-        runs = [Judged(str(i), name, clips(40, strange, seed=i)) for i, name in enumerate(strange[:5])]
-        picture = confusion(runs)
+    def test_strange_names_can_be_drawn(self, clips, drawn, of, strange) -> None:
+        picture = confusion(of(*(clips(40, strange, seed=i) for i in range(5))))
         drawn(picture)
         assert len(picture.alt) < 250
 
-    def test_a_clip_whose_probabilities_are_nan_is_predicted_to_be_no_class(self, clips) -> None:
+    def test_a_clip_whose_probabilities_are_nan_is_predicted_to_be_no_class(self, clips, of) -> None:
         made = clips(4, ("a", "b"), wrong=0)
         lost = replace(made, probabilities=np.where(np.arange(4)[:, None] == 0, np.nan, made.probabilities))
-        picture = confusion([Judged("1", "Run 1", lost)])
+        picture = confusion(of(lost))
         assert ("Run 1", made.labels[0], "no class", "1", "50 %") in picture.rows
         assert picture.alt.startswith("Of 1 wrong classifications")
 
-    def test_a_label_that_no_column_stands_for_has_a_row(self, clips) -> None:
+    def test_a_label_that_no_column_stands_for_has_a_row(self, clips, of) -> None:
         made = clips(4, ("a", "b"))
         odd = replace(made, labels=("c", *made.labels[1:]))
-        rows = confusion([Judged("1", "Run 1", odd)]).rows
-        assert "c" in {row[1] for row in rows}
+        assert "c" in {row[1] for row in confusion(of(odd)).rows}

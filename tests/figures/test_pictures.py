@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.builders import ACCURACY, entries_of
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrast_analysis import ContrastEffect
 from tracker.conclusions.option_effect import OptionEffect
@@ -15,15 +16,14 @@ from tracker.report import Report, RunEntry, Section
 
 def report_of(entries, conclusions=()) -> Report:
     sections = tuple(Section(entry.title, (entry,)) for entry in entries)
-    return Report(
-        "e", "val_accuracy", tuple(conclusions[:1]), (), (), sections, tuple(conclusions), (), (), (), (), (), ()
-    )
+    return Report("e", ACCURACY, tuple(conclusions[:1]), (), (), sections, tuple(conclusions), (), (), (), (), (), ())
 
 
 def crowd_of(entries, count: int) -> list[RunEntry]:
     """Return `count` runs, each like one of the four in turn."""
     turns = ((number, entries[(number - 1) % 4]) for number in range(1, count + 1))
-    return [replace(e, number=n, run=replace(e.run, run_id=f"{n:032x}")) for n, e in turns]
+    runs = [replace(entry.run, run_id=f"{number:032x}") for number, entry in turns]
+    return [*entries_of(runs)]
 
 
 @pytest.fixture
@@ -67,12 +67,20 @@ class TestReportPictures:
         assert [picture.name for picture in report_pictures(report_of(entries[:1]))] == ["confusion", "curves"]
 
     def test_runs_of_which_little_is_known_have_what_can_be_drawn(self, entries, made) -> None:
-        bare = [replace(entry, run=made({}), accuracy=None) for entry in entries[:2]]
+        bare = entries_of([replace(made({}), run_id=entry.run.run_id) for entry in entries[:2]])
         assert report_pictures(report_of(bare)) == ()
 
-    def test_report_pictures_of_many_classes_only_the_best_run_has_a_matrix(self, entries, clips) -> None:
+    def test_the_clip_grid_has_the_most_runs_that_were_judged_on_the_same_clips(self, entries, clips) -> None:
+        others = [replace(entry.run, validation=clips(6, ("a", "b"))) for entry in entries[:2]]
+        alone = replace(entries[3].run, validation=None)
+        runs = entries_of([entries[0].run, *others, alone])
+        runs = entries_of([replace(run.run, run_id=str(i)) for i, run in enumerate(runs)])
+        (grid,) = (p for p in report_pictures(report_of(runs)) if p.name == "clip-grid")
+        assert grid.runs == ("1", "2")
+
+    def test_of_many_classes_only_the_best_run_has_a_matrix(self, entries, clips) -> None:
         many = clips(60, tuple(f"class {i}" for i in range(30)))
-        runs = [replace(entry, run=replace(entry.run, validation=many)) for entry in entries]
+        runs = entries_of([replace(entry.run, validation=many) for entry in entries])
         (picture,) = (p for p in report_pictures(report_of(runs)) if p.name == "confusion")
         assert picture.runs == (entries[2].run.run_id,)
 

@@ -12,11 +12,12 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from tests.builders import HOSTILE, WRITEUP, make_curve, writeup_entry
+from tests.builders import HOSTILE, WRITEUP, changed, make_curve, writeup_entries
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
-from tracker.report import Excluded, NextStep, Note, Picture, Report, RunEntry, Section
+from tracker.report import Excluded, NextStep, Note, Picture, Report, Section
 from tracker.runs import Run
+from tracker.study.metrics import Metric
 
 
 @dataclass
@@ -74,10 +75,10 @@ def markdown() -> Reader:
 OPTIONS = tuple(option for option, _ in WRITEUP[0].levels)
 
 
-def entry_of(number: int) -> RunEntry:
+def run_of(number: int) -> Run:
     written = WRITEUP[number - 1]
     kernel, rate = written.params["kernel_size"], written.params["learning_rate"]
-    run = Run(
+    return Run(
         run_id=f"{number:032x}",
         name=f"k{kernel}-lr{rate}-s0",
         status="FINISHED",
@@ -87,10 +88,9 @@ def entry_of(number: int) -> RunEntry:
         curves={"val_loss": make_curve([1.0, written.val_loss])},
         note="It took **three** tries." if number == 3 else None,
     )
-    return writeup_entry(number, run)
 
 
-ENTRIES = tuple(entry_of(number) for number in (1, 2, 3, 4))
+ENTRIES = writeup_entries([run_of(number) for number in (1, 2, 3, 4)])
 BEST = Conclusion(
     "best_run", "inconclusive", (ENTRIES[2].run.run_id,), estimate=1 / 30, p_value=1.0, n=30, method="exact McNemar",
     sentence="Run 3 is right on 26 of 30 validation clips, the most; none can be told from it (p ≥ 0.5).",
@@ -116,7 +116,7 @@ STOPPING = Conclusion(
 def report() -> Report:
     return Report(
         experiment="genres",
-        metric="val_accuracy",
+        metric=Metric("val_accuracy"),
         summary=(BEST, KERNEL),
         limits=("30 validation clips cannot show a difference below 30 points.",),
         options=OPTIONS,
@@ -148,8 +148,7 @@ def pictures() -> tuple[Picture, ...]:
 def large(report: Report) -> Report:
     """A report on 10,000 runs, each with a conclusion of its own."""
     entries = [
-        replace(ENTRIES[i % 4], number=i + 1, run=replace(ENTRIES[i % 4].run, run_id=f"{i:032x}"))
-        for i in range(10_000)
+        changed(ENTRIES[i % 4], index=i, run=replace(ENTRIES[i % 4].run, run_id=f"{i:032x}")) for i in range(10_000)
     ]
     return replace(
         report,
@@ -164,7 +163,7 @@ def large(report: Report) -> Report:
 def strange(text: str, report: Report) -> Report:
     """Return a report in which everything that comes from other people is one text."""
     entries = tuple(
-        replace(
+        changed(
             entry,
             title=text,
             levels=tuple((text, text) for _ in OPTIONS),
@@ -176,7 +175,7 @@ def strange(text: str, report: Report) -> Report:
     return replace(
         report,
         experiment=text,
-        metric=text,
+        metric=Metric(text),
         options=(text,) * len(OPTIONS),
         summary=said[:2],
         limits=(text,),
@@ -202,7 +201,7 @@ def crowd(report: Report) -> Report:
     """A report of all hostile texts."""
     reports = [strange(text, report) for text in HOSTILE]
     sections = [
-        Section(text, (replace(part.entries[0], number=number),))
+        Section(text, (changed(part.entries[0], index=number - 1),))
         for number, (text, part) in enumerate(zip(HOSTILE, [r.sections[0] for r in reports], strict=True), start=1)
     ]
     return replace(

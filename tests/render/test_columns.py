@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.render.tables import course_line, legend, results, section_columns, table_columns
+from tests.builders import changed
+from tracker.render.tables import legend, results, section_columns, table_columns, training_line
 from tracker.report import Section
+from tracker.study.metrics import Metric
 
 if TYPE_CHECKING:
     from tracker.report import Report, RunEntry
@@ -18,11 +20,11 @@ def by_metric(report: Report, name: str, scores: list[float | None], *, lower_is
         replace(section, entries=tuple(_scored(entry, scores[entry.number - 1]) for entry in section.entries))
         for section in report.sections
     )
-    return replace(report, metric=name, sections=sections, by_accuracy=False, lower_is_better=lower_is_better)
+    return replace(report, metric=Metric(name, lower_is_better), sections=sections)
 
 
 def _scored(entry: RunEntry, score: float | None) -> RunEntry:
-    return replace(entry, accuracy=None, val_accuracy=None, seconds=None, score=score)
+    return changed(entry, correct=None, val_accuracy=None, seconds=None, score=score)
 
 
 def titles_of(report: Report, *entries: RunEntry) -> list[str]:
@@ -48,8 +50,8 @@ class TestTableColumns:
         assert [mae.cell(entry) for entry in found.entries] == ["0.5100", "0.4000", "0.5123", "–"]
 
     def test_table_columns_have_the_kept_epoch_where_it_is_not_the_best(self, report: Report) -> None:
-        first, *others = (replace(entry, kept_epoch=entry.best_epoch) for entry in report.entries)
-        last = replace(first, kept_epoch=first.stop_epoch)
+        first, *others = (changed(entry, kept_epoch=entry.result.best_epoch) for entry in report.entries)
+        last = changed(first, kept_epoch=first.result.stop_epoch)
         assert "Kept epoch" not in titles_of(report, first, *others)
         assert "Kept epoch" in titles_of(report, last, *others)
 
@@ -60,10 +62,10 @@ class TestTableColumns:
 
 class TestSectionColumns:
     def test_section_columns_have_each_kept_epoch_where_any_is_not_the_best(self, report: Report) -> None:
-        first, second, *_ = (replace(entry, kept_epoch=entry.best_epoch) for entry in report.entries)
-        entries = (replace(first, kept_epoch=first.stop_epoch), second)
+        first, second, *_ = (changed(entry, kept_epoch=entry.result.best_epoch) for entry in report.entries)
+        entries = (changed(first, kept_epoch=first.result.stop_epoch), second)
         (kept,) = (column for column in section_columns(report, entries) if column.title == "Kept epoch")
-        assert [kept.cell(entry) for entry in entries] == [str(first.stop_epoch), str(second.best_epoch)]
+        assert [kept.cell(entry) for entry in entries] == [str(first.result.stop_epoch), str(second.result.best_epoch)]
 
     def test_section_columns_have_the_metric_as_logged(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
@@ -86,7 +88,7 @@ class TestLegend:
 
     def test_legend_of_accuracies_without_clips_says_so(self, report: Report) -> None:
         sections = tuple(
-            replace(section, entries=tuple(replace(entry, accuracy=None) for entry in section.entries))
+            replace(section, entries=tuple(changed(entry, correct=None) for entry in section.entries))
             for section in report.sections
         )
         assert legend(replace(report, sections=sections)).startswith("%: validation accuracy in percent")
@@ -105,13 +107,13 @@ class TestResults:
 
 class TestCourseLine:
     def test_course_line_says_epochs_and_time(self, report: Report) -> None:
-        assert course_line(report.entries[2]) == "Best epoch 24, stop epoch 44, 62 s"
-        last = replace(report.entries[2], kept_epoch=44)
-        assert course_line(last) == "Best epoch 24, kept epoch 44, stop epoch 44, 62 s"
+        assert training_line(report.entries[2]) == "Best epoch 24, stop epoch 44, 62 s"
+        last = changed(report.entries[2], kept_epoch=44)
+        assert training_line(last) == "Best epoch 24, kept epoch 44, stop epoch 44, 62 s"
 
     @pytest.mark.parametrize(
         ("known", "line"), [({"seconds": 4.0}, "4.0 s"), ({"stop_epoch": 9}, "Stop epoch 9"), ({}, "")]
     )
     def test_course_line_leaves_out_what_is_not_known(self, report: Report, known: dict[str, float], line: str) -> None:
-        nothing = replace(report.entries[0], best_epoch=None, stop_epoch=None, seconds=None)
-        assert course_line(replace(nothing, **known)) == line
+        nothing = changed(report.entries[0], best_epoch=None, stop_epoch=None, seconds=None)
+        assert training_line(changed(nothing, **known)) == line

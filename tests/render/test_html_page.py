@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
+from tests.builders import changed
 from tracker.render.html_page import Sound, render_html
 from tracker.report import Section
 
@@ -51,7 +52,7 @@ class TestRenderHtml:
         assert '<article class="run" id="run-3">' in text
 
     def test_a_run_without_results_says_so(self, report) -> None:
-        nothing = replace(report.entries[0], accuracy=None, val_loss=None, val_accuracy=None)
+        nothing = changed(report.entries[0], correct=None, val_loss=None, val_accuracy=None)
         text = render_html(replace(report, sections=(Section("Conv=7", (nothing,)),)), ())
         assert "<p>Neither its validation loss nor its validation accuracy was logged.</p>" in text
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from tests.builders import changed
 from tracker.conclusions.conclusion import Details
 from tracker.render.json_document import render_json
+from tracker.statistics.proportions import wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,11 @@ class TestRenderJson:
     def test_a_run_has_its_count_and_interval(self, report) -> None:
         run = document(report)["runs"][2]
         assert list(run) == ["run_id", "name", "title", "status", "params", "metrics", "validation"]
-        assert run["validation"] == {"correct": 26, "n": 30, "interval": [0.7032, 0.9469]}
+        assert run["validation"] == {"correct": 26, "n": 30, "interval": list(wilson(26, 30))}
         assert run["params"] == {"kernel_size": "3", "learning_rate": "0.001", "seed": "0"}
 
     def test_what_is_not_known_is_null(self, report) -> None:
-        alone = replace(report.sections[0], entries=(replace(report.entries[0], accuracy=None),))
+        alone = replace(report.sections[0], entries=(changed(report.entries[0], correct=None),))
         assert document(replace(report, sections=(alone,)))["runs"][0]["validation"] is None
         assert document(report)["conclusions"][0]["interval"] is None
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.builders import changed
 from tracker.render.markdown import picture_files, render_markdown, tidy
 from tracker.report import Report, Section
+from tracker.study.metrics import Metric
 
 PLATEAU = "ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)"
 ELEMENTS = {
@@ -57,7 +59,7 @@ class TestRenderMarkdown:
         assert "| 3 | 3 | 0.001 | 0.5x15 | 20 | **26/30** | 86.7 | 70.3–94.7 | 0.3706 | 24 | 44 | 62 |\n" in text
 
     def test_several_seeds_share_a_section_with_a_row_each(self, report) -> None:
-        seeds = (report.entries[0], replace(report.entries[0], number=9))
+        seeds = (report.entries[0], changed(report.entries[0], index=8))
         text = render_markdown(replace(report, sections=(Section("Conv=7", seeds),)), ())
         assert text.count("### Conv=7") == 1
         row = "| 0 | 0.40432727336883545 | 0.8333333134651184 | 25/30 | 66.4–92.7 | 41 | 56 | 78 |"
@@ -113,7 +115,7 @@ class TestRenderMarkdown:
     def test_strangers_text_leaves_the_tables_whole(self, hostile, pictures) -> None:
         lines = render_markdown(hostile, pictures).splitlines()
         start = next(i for i, line in enumerate(lines) if line.startswith("| Run |"))
-        assert [line.count("|") for line in lines[start : start + 6]] == [13] * 6
+        assert [line.count("|") for line in lines[start : start + 6]] == [14] * 6
 
     def test_no_control_character_comes_through(self, hostile, pictures) -> None:
         text = render_markdown(hostile, pictures)
@@ -128,7 +130,7 @@ class TestRenderMarkdown:
         assert "</code>: 26/30</summary>\n\n### Conv=3" in text
 
     def test_a_report_on_nothing_says_so(self) -> None:
-        nothing = Report("genres", "val_accuracy", (), (), (), (), (), (), (), (), (), (), ())
+        nothing = Report("genres", Metric("val_accuracy"), (), (), (), (), (), (), (), (), (), (), ())
         text = render_markdown(nothing, ())
         assert "No finished run to report on." in text
         assert "No further run is suggested." in text

@@ -108,7 +108,7 @@ class TestWhatItSays:
         assert found.clips_in_common == found.conclusion.n == sum(count.n for count in found.classes)
         for place in (0, 1):
             assert sum(count.correct[place] for count in found.classes) == details.correct[place]
-            assert found.runs[place].entry.accuracy.correct == details.correct[place]
+            assert found.runs[place].entry.result.accuracy.correct == details.correct[place]
 
     def test_an_open_conclusion_is_said_to_be_about_the_models_and_not_the_option(self, four: list[Run]) -> None:
         assert compared(four, 0, 1).remarks == (
@@ -168,7 +168,7 @@ class TestARunThatIsLeftOut:
         )
         assert found.options == (Differing("kernel_size", ("9", "5")),)
         assert found.clips
-        assert found.runs[0].entry.accuracy.n == 40
+        assert found.runs[0].entry.result.accuracy.n == 40
 
     def test_that_says_why_ends_its_sentence_before_the_next(self, four: list[Run], made: MakeRun) -> None:
         failed = replace(drawn(made, 5, 0.5, kernel_size="9", status="FAILED"), tags={"tracker.reason": "no; try less"})

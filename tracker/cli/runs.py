@@ -41,7 +41,7 @@ def runs(
     from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message, is_resumable
     from tracker.recording.read_runs import load_runs
     from tracker.runs import RunStatus
-    from tracker.study.run_results import primary_metric
+    from tracker.study.metrics import primary_metric
     from tracker.study.study import study_of
 
     store = find_store(tracking_uri)

@@ -11,7 +11,6 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
 from tracker.runs.logged import NO_CLASS
 from tracker.statistics.proportions import Interval, grouped_wilson, wilson
-from tracker.study.clip_sets import by_clip
 from tracker.wording import (
     capitalised,
     count,
@@ -167,11 +166,7 @@ def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
 
 def _predicted(study: Study, run: int) -> Sequence[str]:
     """Return the class that a run predicts for each clip, sorted by clip."""
-    predictions = study.results[run].run.validation
-    if predictions is None:
-        return ()
-    predicted = predictions.predicted
-    return [predicted[clip] or NO_CLASS for clip in by_clip(predictions)]
+    return [name or NO_CLASS for name in study.results[run].predicted]
 
 
 def _errors(clips: ClipSet, row: int, predicted: Sequence[str]) -> tuple[ClassErrors, ...]:

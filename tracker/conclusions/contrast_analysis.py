@@ -19,7 +19,6 @@ from tracker.statistics.multiple_comparisons import holm
 from tracker.statistics.repetitions import FEWEST_FOLDS, FEWEST_PAIRS, columns_needed, nadeau_bengio, pairs_needed
 from tracker.statistics.resampling import probability_better
 from tracker.study.options import OFF, as_number
-from tracker.study.run_results import count_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -320,9 +319,8 @@ def _correct(clips: ClipSet, runs: Sequence[int]) -> NDArray[np.float64]:
 
 def _training_clips(study: Study, clips: ClipSet, n_validation: float) -> float:
     """Return how many clips a fold was trained on: as logged, else by the number of folds, else `n_validation`."""
-    run = study.results[clips.members[0]].run
-    logged = count_tag(run, "tracker.training_clips")
-    if logged:
-        return logged
-    folds = as_number(run.params.get("fold", "").partition("/")[2])
+    found = study.results[clips.members[0]]
+    if found.training_clips:
+        return found.training_clips
+    folds = as_number(found.run.params.get("fold", "").partition("/")[2])
     return n_validation * (folds - 1 if folds and folds > 1 else 1)

@@ -12,8 +12,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Verdict
 from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
-from tracker.study.metrics import LOSS
-from tracker.study.run_results import RunResult, are_numbers, every_epoch, whole_param
+from tracker.study.run_results import RunResult, every_epoch, whole_param
 from tracker.wording import count, duration, loss_cell, whole_cell
 
 if TYPE_CHECKING:
@@ -123,9 +122,9 @@ def early_stopping(study: Study) -> tuple[Conclusion, ...]:
 
 def _conclusion(result: RunResult) -> Conclusion:
     own = whole_param(result.run, "early_stopping_patience")
-    values = every_epoch(result, LOSS)
+    values = every_epoch(result.curves.val_loss)
     stop = result.stop_epoch if values is None else len(values)
-    details = EarlyStopping((), own, stop, result.kept_epoch, _epoch_seconds(result), result.keeps_last)
+    details = EarlyStopping((), own, stop, result.kept_epoch, result.epoch_seconds, result.keeps_last)
     if values is None:
         return Conclusion("early_stopping", "unknown", (result.run_id,), details)
     listed = sorted({*PATIENCES, *([own] if own is not None else [])})
@@ -157,7 +156,7 @@ def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop:
         kept,
         len(values) - stop.stop_epoch,
         censored=False,
-        val_loss=loss if are_numbers(np.array(loss)) else None,
+        val_loss=loss if math.isfinite(loss) else None,
         correct=None if after is None else int(after.sum()),
         clips_changed=None if before is None or after is None else int((before != after).sum()),
     )
@@ -176,7 +175,7 @@ def _kept_after(result: RunResult, values: NDArray[np.float64]) -> NDArray[np.in
     epochs = np.arange(1, len(values) + 1)
     if not result.keeps_numbers:
         return epochs if result.keeps_last else None
-    keeps = are_numbers(values)
+    keeps = np.isfinite(values)
     if not result.keeps_last:
         lowest = np.minimum.accumulate(np.where(keeps, values, np.inf))
         keeps &= values < np.concatenate([[np.inf], lowest[:-1]])
@@ -190,11 +189,6 @@ def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
     if by_epoch is None or epoch is None or epoch > len(by_epoch.probabilities):
         return None
     return correct(by_epoch.probabilities[epoch - 1], by_epoch.labels, by_epoch.classes)
-
-
-def _epoch_seconds(result: RunResult) -> float | None:
-    seconds = result.run.curves.get("epoch_seconds")
-    return float(seconds.values.mean()) if seconds is not None and result.seconds is not None else None
 
 
 def _instead(details: EarlyStopping) -> str:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
-from tracker.replay import Drop, early_stoppings, plateau
+from tracker.replay import early_stoppings, plateau
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.identical_runs import same_until
-from tracker.study.metrics import LOSS, RATE
 from tracker.study.options import PLATEAU, as_number
-from tracker.study.run_results import are_numbers, every_epoch, whole_param
+from tracker.study.run_results import SAME_RATE, every_epoch, whole_param
 from tracker.wording import capitalised, count, level_words, loss_cell, losses, rate_cell, rate_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from tracker.replay import Drop
     from tracker.runs import Curve
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
@@ -37,9 +37,6 @@ PLATEAU_MIN_DELTA = 1e-4
 
 _MOST_DROPS = 3
 """Drops of one run that the sentence lists."""
-
-_SAME_RATE = 1e-6
-"""Relative difference up to which two float32 rates are the same."""
 
 _ACT_LATE = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.acts_late)
 """Options that have no effect before they first act."""
@@ -166,16 +163,15 @@ class LearningRate(Details):
 
 def learning_rates(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each run; `unknown` if the rate was not logged by epoch."""
-    drops = {run: _rate_drops(result.curve(RATE, "training")) for run, result in enumerate(study.results)}
-    twins = _identical_runs(study, drops)
+    twins = _identical_runs(study)
     return tuple(
-        _conclusion(result, dict(study.design.terms[run].levels).get(PLATEAU), drops[run], twins.get(run))
+        _conclusion(result, dict(study.design.terms[run].levels).get(PLATEAU), twins.get(run))
         for run, result in enumerate(study.results)
     )
 
 
-def _conclusion(result: RunResult, own: str | None, drops: list[Drop] | None, twin: IdenticalRun | None) -> Conclusion:
-    rates = result.curve(RATE, "training")
+def _conclusion(result: RunResult, own: str | None, twin: IdenticalRun | None) -> Conclusion:
+    rates, drops = result.curves.learning_rate, result.rate_drops
     if rates is None or drops is None:
         return Conclusion("learning_rate", "unknown", (result.run_id,), LearningRate(plateau=own, twin=twin))
     schedule = len(drops) > max(3, len(rates.values) // 3) and not _is_own_plateau(result, drops)
@@ -191,18 +187,9 @@ def _conclusion(result: RunResult, own: str | None, drops: list[Drop] | None, tw
     return Conclusion("learning_rate", "exact", (result.run_id,), details)
 
 
-def _rate_drops(rates: Curve | None) -> list[Drop] | None:
-    """Return where the rate dropped; None if it was not logged, or is not a number above 0."""
-    if rates is None or not (np.isfinite(rates.values) & (rates.values > 0)).all():
-        return None
-    values, epochs = rates.values, rates.epochs
-    fell = np.flatnonzero(values[1:] < values[:-1] * (1 - _SAME_RATE))
-    return [Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell]
-
-
-def _is_own_plateau(result: RunResult, drops: list[Drop]) -> bool:
+def _is_own_plateau(result: RunResult, drops: Sequence[Drop]) -> bool:
     """Return whether the run's own plateau, replayed on its validation loss, drops the rate at the same epochs."""
-    losses = every_epoch(result, LOSS)
+    losses = every_epoch(result.curves.val_loss)
     factor = as_number(result.run.params.get("plateau_factor", ""))
     patience = whole_param(result.run, "plateau_patience")
     if losses is None or patience is None or factor is None or not 0 < factor < 1:
@@ -210,12 +197,12 @@ def _is_own_plateau(result: RunResult, drops: list[Drop]) -> bool:
     replayed = plateau(losses, factor, patience, learning_rate=drops[0].before, min_delta=PLATEAU_MIN_DELTA)
     seen = [drop for drop in replayed if drop.epoch < len(losses)]
     return [drop.epoch for drop in seen] == [drop.epoch for drop in drops] and np.allclose(
-        [drop.after for drop in seen], [drop.after for drop in drops], rtol=_SAME_RATE, atol=0
+        [drop.after for drop in seen], [drop.after for drop in drops], rtol=SAME_RATE, atol=0
     )
 
 
-def _with_losses(result: RunResult, drops: list[Drop]) -> tuple[RateDrop, ...]:
-    losses = result.curve(LOSS)
+def _with_losses(result: RunResult, drops: Sequence[Drop]) -> tuple[RateDrop, ...]:
+    losses = result.curves.val_loss
     last = int(losses.epochs[-1]) if losses is not None else 0
     borders = [*[drop.epoch for drop in drops], last]
     return tuple(
@@ -228,16 +215,16 @@ def _lowest(losses: Curve | None, after: int, until: int) -> float | None:
     """Return the lowest finite value of the epochs in (after, until]."""
     if losses is None:
         return None
-    there = (losses.epochs > after) & (losses.epochs <= until) & are_numbers(losses.values)
+    there = (losses.epochs > after) & (losses.epochs <= until) & np.isfinite(losses.values)
     return float(losses.values[there].min()) if there.any() else None
 
 
-def _others(result: RunResult, own: str | None, drops: list[Drop]) -> tuple[OtherPlateau, ...]:
+def _others(result: RunResult, own: str | None, drops: Sequence[Drop]) -> tuple[OtherPlateau, ...]:
     """Replay other patiences up to the first drop that differs from the run's own.
 
     A plateau drops the rate for the first time when early stopping of the same patience would stop.
     """
-    losses = every_epoch(result, LOSS)
+    losses = every_epoch(result.curves.val_loss)
     if losses is None:
         return ()
     others = [patience for patience in PATIENCES if patience != _patience(own)]
@@ -253,7 +240,7 @@ def _patience(own: str | None) -> float | None:
     return as_number(own.partition("x")[2]) if own is not None else None
 
 
-def _identical_runs(study: Study, drops: Mapping[int, list[Drop] | None]) -> dict[int, IdenticalRun]:
+def _identical_runs(study: Study) -> dict[int, IdenticalRun]:
     """Return for each run another one that should be identical until some option acted."""
     families: dict[object, list[int]] = defaultdict(list)
     for run, terms in enumerate(study.design.terms):
@@ -262,18 +249,17 @@ def _identical_runs(study: Study, drops: Mapping[int, list[Drop] | None]) -> dic
             families[levels, terms.seed, terms.split, study.design.blocks[run]].append(run)
     pairs = {run: runs[0] for runs in families.values() for run in runs[1:]}
     pairs |= {runs[0]: runs[1] for runs in families.values() if len(runs) > 1}
-    twins = {run: _identical_run(study, run, other, drops) for run, other in pairs.items()}
+    twins = {run: _identical_run(study, run, other) for run, other in pairs.items()}
     return {run: twin for run, twin in twins.items() if twin is not None}
 
 
-def _identical_run(study: Study, run: int, other: int, drops: Mapping[int, list[Drop] | None]) -> IdenticalRun | None:
+def _identical_run(study: Study, run: int, other: int) -> IdenticalRun | None:
     first, second = study.results[run], study.results[other]
-    same, own_drops, other_drops = same_until(first.run, second.run), drops[run], drops[other]
-    known = same is not None and own_drops is not None and other_drops is not None
-    if not known or first.stop_epoch is None or second.stop_epoch is None:
+    same, drops = same_until(first.run, second.run), [first.rate_drops, second.rate_drops]
+    if same is None or None in drops or first.stop_epoch is None or second.stop_epoch is None:
         return None
-    acted = (drop.epoch for drop in [*(own_drops or ()), *(other_drops or ())])
-    return IdenticalRun(second.run_id, same or 0, min([*acted, first.stop_epoch, second.stop_epoch]))
+    acted = (drop.epoch for of_run in drops for drop in of_run or ())
+    return IdenticalRun(second.run_id, same, min([*acted, first.stop_epoch, second.stop_epoch]))
 
 
 def _steady_text(run: str, details: LearningRate) -> str:

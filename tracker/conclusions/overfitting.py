@@ -10,8 +10,6 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
 from tracker.statistics.proportions import Interval, newcombe, wilson
-from tracker.study.metrics import LOSS
-from tracker.study.run_results import are_numbers, count_correct, count_tag
 from tracker.wording import capitalised, losses, points, points_interval
 
 if TYPE_CHECKING:
@@ -87,7 +85,7 @@ def overfitting(study: Study) -> tuple[Conclusion, ...]:
 
 def _conclusion(study: Study, run: int) -> Conclusion:
     result, gap = study.results[run], _gap(study, run)
-    validation, training = result.curve(LOSS), result.curve(LOSS, "training")
+    training, validation = result.curves.losses
     if validation is None or result.best_epoch is None:
         details = Overfitting(kept_epoch=result.kept_epoch, gap=gap)
         return Conclusion("overfitting", "unknown", (result.run_id,), details)
@@ -96,22 +94,14 @@ def _conclusion(study: Study, run: int) -> Conclusion:
         best_epoch=result.best_epoch,
         last_epoch=last,
         kept_epoch=result.kept_epoch,
-        best_val_loss=_value_at(validation, result.best_epoch),
-        last_val_loss=_value_at(validation, last),
-        best_loss=_value_at(training, result.best_epoch),
-        last_loss=_value_at(training, last),
+        best_val_loss=validation.at(result.best_epoch),
+        last_val_loss=validation.at(last),
+        best_loss=training.at(result.best_epoch) if training is not None else None,
+        last_loss=training.at(last) if training is not None else None,
         trend=_trend(validation, result.best_epoch),
         gap=gap,
     )
     return Conclusion("overfitting", "exact", (result.run_id,), details, n=result.n)
-
-
-def _value_at(curve: Curve | None, epoch: int) -> float | None:
-    """Return the value of a curve at an epoch; None if it is missing or not finite."""
-    if curve is None:
-        return None
-    at = curve.values[curve.epochs == epoch]
-    return float(at[0]) if len(at) and are_numbers(at[0]) else None
 
 
 def _trend(losses: Curve, best: int) -> bool | None:
@@ -120,7 +110,7 @@ def _trend(losses: Curve, best: int) -> bool | None:
     The minimum itself is left out, because it is partly low by chance.
     """
     after = losses.values[losses.epochs > best]
-    if len(after) < FEWEST_AFTER or not are_numbers(losses.values[losses.epochs >= best]).all():
+    if len(after) < FEWEST_AFTER or not np.isfinite(losses.values[losses.epochs >= best]).all():
         return None
     half = len(after) // 2
     fluctuation = float(np.diff(after).std()) / math.sqrt(2)
@@ -130,19 +120,12 @@ def _trend(losses: Curve, best: int) -> bool | None:
 def _gap(study: Study, run: int) -> Gap | None:
     """Return the generalisation gap if the kept weights were evaluated on the training clips."""
     result = study.results[run]
-    n_train = count_tag(result.run, "tracker.training_clips")
-    correct = count_correct(result.run.metrics.get("fit_accuracy"), n_train)
-    if correct is None or not n_train or result.correct is None or not result.n:
+    n_train, correct, validation = result.training_clips, result.fit_correct, result.accuracy
+    if correct is None or not n_train or validation is None:
         return None
-    fit, validation = correct / n_train, result.correct / result.n
-    return Gap(fit - validation, _gap_interval(study, run, correct, n_train), n_train, result.n)
-
-
-def _gap_interval(study: Study, run: int, correct: int, n_train: int) -> Interval:
-    """Return Newcombe's interval, which allows for groups of validation clips."""
-    result = study.results[run]
-    validation = (result.correct or 0) / (result.n or 1)
-    return newcombe(correct / n_train, wilson(correct, n_train), validation, study.accuracy_interval(run))
+    fit = correct / n_train  # groups of validation clips widen the interval of their accuracy, and with it Newcombe's
+    interval = newcombe(fit, wilson(correct, n_train), validation.fraction, validation.interval)
+    return Gap(fit - validation.fraction, interval, n_train, validation.n)
 
 
 def _after_minimum(run: str, details: Overfitting) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from tracker.runs import number_text
 from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.study.options import as_number
-from tracker.study.run_results import count_tag
 from tracker.wording import change_words, option_words, points
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def _repeats_of(study: Study, run: int) -> list[int]:
 def _validation_fraction(study: Study, run: int, clips: int) -> str | None:
     """Return the validation fraction that holds so many clips, None if it would leave too few to train on."""
     result = study.results[run]
-    training, n = count_tag(result.run, "tracker.training_clips"), result.n
+    training, n = result.training_clips, result.n
     if not training or not n or "fold" in dict(study.design.terms[run].split):
         return None
     fraction = math.ceil(20 * clips / (training + n)) / 20

@@ -11,8 +11,6 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.conclusions.contrast_analysis import crossed_effect, pairs_by_set
 from tracker.conclusions.planned_runs import further_seeds
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
-from tracker.study.metrics import LOSS
-from tracker.study.run_results import are_numbers
 from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, percent_number, points
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
     from tracker.statistics.proportions import Interval
     from tracker.study.contrasts import Contrast
-    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -198,16 +195,9 @@ def _without_one_pair(study: Study, contrast: Contrast) -> Iterator[Conclusion]:
 
 def _diverged(study: Study) -> Iterator[Conclusion]:
     for result in study.results:
-        epoch = _first_diverged_epoch(result)
+        epoch = result.first_diverged_epoch
         if epoch is not None:
             yield Conclusion("stability", "exact", (result.run_id,), Diverged(epoch))
-
-
-def _first_diverged_epoch(result: RunResult) -> int | None:
-    """Return the first epoch whose training or validation loss is not finite, None if all are."""
-    curves = [result.curve(LOSS), result.curve(LOSS, "training")]
-    epochs = [curve.epochs[~are_numbers(curve.values)] for curve in curves if curve]
-    return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
 
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:

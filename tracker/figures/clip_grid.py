@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from tracker.figures.data import Judged
+    from tracker.report import RunEntry
 
 _MOST_CLIPS = 300
 """Columns that can still be told apart on a screen; of more clips the hardest are shown."""
@@ -34,64 +34,69 @@ _TABLE_ROWS = 60
 _RIGHT = "#d3e5f2"
 
 
-def clip_grid(runs: Sequence[Judged]) -> Picture:
+def clip_grid(entries: Sequence[RunEntry]) -> Picture:
     """Draw a clip × run grid of right and wrong.
 
     Parameters
     ----------
-    runs : sequence of Judged
-        Runs that judged the same clips, at least one; rows from above.
+    entries : sequence of RunEntry
+        At least one, all with predictions on the same clips; rows from above.
 
     Returns
     -------
     Picture
         Its table has the clips that any run gets wrong.
     """
-    right = np.array([run.predictions.correct for run in runs])
-    order = np.lexsort((np.arange(right.shape[1]), right.sum(axis=0)))
-    shown = order[:_MOST_CLIPS]
+    correct = np.array([entry.result.correct_by_clip for entry in entries])
+    order = np.lexsort((np.arange(correct.shape[1]), correct.sum(axis=0)))
     with style():
-        names = _file_names(runs, shown) if len(shown) <= _NAMED_CLIPS else []
-        below = 0.45 + 0.05 * max(map(len, names), default=0)
-        height = min(0.24, _TALLEST / len(runs)) * len(runs)
-        figure = paper(below + height + 0.1)
-        axes = place(figure, 0.75, below, WIDTH - 0.85, height)
-        _cells(axes, right[:, shown])
-        _names(axes, runs, names)
-        _legend(figure, len(shown), right.shape[1])
-        ids = tuple(run.run_id for run in runs)
-        return Picture("clip-grid", png(figure), _finding(right), _HEADER, _rows(runs, right, order), ids)
+        figure = draw_grid(entries, correct, order[:_MOST_CLIPS])
+        ids = tuple(entry.run.run_id for entry in entries)
+        return Picture("clip-grid", png(figure), _finding(correct), _HEADER, _rows(entries, correct, order), ids)
+
+
+def draw_grid(entries: Sequence[RunEntry], correct: NDArray[np.bool_], shown: NDArray[np.intp]) -> Figure:
+    """Draw a row for each run, the first on top, and a column for each clip of `shown`."""
+    names = _file_names(entries[0].result.clip_set.clips, shown) if len(shown) <= _NAMED_CLIPS else []
+    below = 0.45 + 0.05 * max(map(len, names), default=0)
+    height = min(0.24, _TALLEST / len(entries)) * len(entries)
+    figure = paper(below + height + 0.1)
+    axes = place(figure, 0.75, below, WIDTH - 0.85, height)
+    _cells(axes, correct[:, shown])
+    _names(axes, [entry.name for entry in entries], names)
+    _legend(figure, len(shown), correct.shape[1])
+    return figure
 
 
 _HEADER = ("clip", "label", "right in", "mostly taken for")
 
 
-def _cells(axes: Axes, right: NDArray[np.bool_]) -> None:
+def _cells(axes: Axes, correct: NDArray[np.bool_]) -> None:
     """Fill the cells, with white lines between them while they are wide enough."""
     axes.imshow(
-        ~right, cmap=ListedColormap([_RIGHT, VERMILION]), vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+        ~correct, cmap=ListedColormap([_RIGHT, VERMILION]), vmin=0, vmax=1, aspect="auto", interpolation="nearest"
     )
-    runs, clips = right.shape
+    runs, clips = correct.shape
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
     if clips <= _NAMED_CLIPS:
         axes.vlines(np.arange(1, clips) - 0.5, -0.5, runs - 0.5, color="white", linewidth=1.2)
-        rows, columns = np.nonzero(~right)
+        rows, columns = np.nonzero(~correct)
         axes.plot(columns, rows, linestyle="none", marker="x", color="white", markersize=4.5, markeredgewidth=1.3)
     axes.hlines(np.arange(1, runs) - 0.5, -0.5, clips - 0.5, color="white", linewidth=1.2 if runs <= 25 else 0.4)
 
 
-def _names(axes: Axes, runs: Sequence[Judged], clips: Sequence[str]) -> None:
+def _names(axes: Axes, runs: Sequence[str], clips: Sequence[str]) -> None:
     """Write the runs' names at the side, and the clips' below where there is room."""
     size = min(SMALL, 72 * _TALLEST / len(runs) * 0.9)
-    axes.set_yticks(range(len(runs)), [label(run.name, 12) for run in runs], fontsize=size)
+    axes.set_yticks(range(len(runs)), [label(name, 12) for name in runs], fontsize=size)
     axes.set_xticks(range(len(clips)), clips, rotation=90, fontsize=TINY - 1, color=MUTED)
     axes.tick_params(length=0)
 
 
-def _file_names(runs: Sequence[Judged], shown: NDArray[np.intp]) -> list[str]:
-    return [label(runs[0].predictions.clips[i].rsplit("/", 1)[-1], 20) for i in shown]
+def _file_names(clips: Sequence[str], shown: NDArray[np.intp]) -> list[str]:
+    return [label(clips[i].rsplit("/", 1)[-1], 20) for i in shown]
 
 
 def _legend(figure: Figure, shown: int, clips: int) -> None:
@@ -105,9 +110,9 @@ def _legend(figure: Figure, shown: int, clips: int) -> None:
     figure.legend(handles=handles, loc="lower center", ncols=3, fontsize=SMALL, borderaxespad=0.3)
 
 
-def _finding(right: NDArray[np.bool_]) -> str:
-    runs, clips = right.shape
-    per_clip = right.sum(axis=0)
+def _finding(correct: NDArray[np.bool_]) -> str:
+    runs, clips = correct.shape
+    per_clip = correct.sum(axis=0)
     if runs == 1:
         return f"The run is right on {int(per_clip.sum())} of {clips} clips."
     always, never = int((per_clip == runs).sum()), int((per_clip == 0).sum())
@@ -117,16 +122,26 @@ def _finding(right: NDArray[np.bool_]) -> str:
     )
 
 
-def _rows(runs: Sequence[Judged], right: NDArray[np.bool_], order: NDArray[np.intp]) -> tuple[tuple[str, ...], ...]:
+def _rows(
+    entries: Sequence[RunEntry], correct: NDArray[np.bool_], order: NDArray[np.intp]
+) -> tuple[tuple[str, ...], ...]:
     """Return the clips that any run gets wrong, the hardest first."""
-    wrong = [int(i) for i in order if not right[:, i].all()]
-    rows = [_row(runs, right, clip) for clip in wrong[:_TABLE_ROWS]]
+    wrong = [int(clip) for clip in order if not correct[:, clip].all()]
+    predicted = [entry.result.predicted for entry in entries]
+    clips = entries[0].result.clip_set
+    rows = [
+        (
+            clips.clips[clip],
+            clips.labels[clip],
+            f"{correct[:, clip].sum()} of {len(entries)}",
+            _mostly_predicted([of_run[clip] for of_run in predicted], clips.labels[clip]),
+        )
+        for clip in wrong[:_TABLE_ROWS]
+    ]
     return (*rows, *([("…", f"{len(wrong) - _TABLE_ROWS} more", "", "")] if len(wrong) > _TABLE_ROWS else []))
 
 
-def _row(runs: Sequence[Judged], right: NDArray[np.bool_], clip: int) -> tuple[str, ...]:
-    first = runs[0].predictions
-    said = Counter(run.predictions.predicted[clip] or NO_CLASS for run in runs)
-    del said[first.labels[clip]]
-    mistaken = max(sorted(said), key=lambda name: said[name])
-    return first.clips[clip], first.labels[clip], f"{right[:, clip].sum()} of {len(runs)}", mistaken
+def _mostly_predicted(predicted: Sequence[str | None], label: str) -> str:
+    """Return the class other than the label that most runs predict; the first by name of equals."""
+    others = Counter(name or NO_CLASS for name in predicted if name != label)
+    return max(sorted(others), key=lambda name: others[name])

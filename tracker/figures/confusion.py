@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 
-from tracker.figures.data import Judged
 from tracker.figures.style import INK, MUTED, SMALL, TINY, TITLE, WIDTH, label, paper, place, png, style, write
 from tracker.report import Picture
 from tracker.runs.logged import NO_CLASS
@@ -19,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from tracker.report import RunEntry
     from tracker.runs import Predictions, Run
 
 _COLUMNS = 4
@@ -67,37 +68,46 @@ def run_confusion(run: Run) -> Picture:
     """
     if run.validation is None or not run.validation.clips:
         raise ValueError(f"a confusion matrix needs predictions on validation clips, and run {run.run_id} has none")
-    return confusion([Judged(run.run_id, "", run.validation)])
+    return _picture([matrix_of("", run.validation)], (run.run_id,))
 
 
-def confusion(runs: Sequence[Judged]) -> Picture:
+def confusion(entries: Sequence[RunEntry]) -> Picture:
     """Draw confusion matrices side by side, rows normalised and counts written.
 
     Parameters
     ----------
-    runs : sequence of Judged
-        At least one; more than four go on in the next row.
+    entries : sequence of RunEntry
+        At least one, with predictions; after every four a new row begins.
 
     Returns
     -------
     Picture
         Its table has the cells that are not zero.
     """
-    matrices = [_matrix(run) for run in runs]
-    sheet = _sheet(matrices)
+    matrices = [matrix_of(entry.name, entry.run.validation) for entry in entries if entry.run.validation is not None]
+    return _picture(matrices, tuple(entry.run.run_id for entry in entries))
+
+
+def _picture(matrices: Sequence[_Matrix], run_ids: tuple[str, ...]) -> Picture:
     with style():
-        figure = paper(sheet.below + sheet.lines * (sheet.side + _ABOVE) + 0.05)
-        for position, matrix in enumerate(matrices):
-            line, column = divmod(position, sheet.columns)
-            left = sheet.left + column * (sheet.side + _GAP)
-            bottom = sheet.below + (sheet.lines - 1 - line) * (sheet.side + _ABOVE)
-            axes = place(figure, left, bottom, sheet.side, sheet.side)
-            _draw(axes, matrix, sheet.side)
-            _label(axes, matrix, sheet.side, rows=column == 0, columns=position + sheet.columns >= len(runs))
-            write(figure, left, bottom + sheet.side + 0.07, label(matrix.name, 20), fontsize=TITLE, fontweight="bold")
-        write(figure, WIDTH / 2, 0.08, _KEY, color=MUTED, ha="center")
-        shown = tuple(run.run_id for run in runs)
-        return Picture("confusion", png(figure), _finding(matrices), _HEADER, _rows(matrices), shown)
+        figure = draw_matrices(matrices)
+        return Picture("confusion", png(figure), _finding(matrices), _HEADER, _rows(matrices), run_ids)
+
+
+def draw_matrices(matrices: Sequence[_Matrix]) -> Figure:
+    """Draw confusion matrices side by side, four to a row."""
+    sheet = _sheet(matrices)
+    figure = paper(sheet.below + sheet.lines * (sheet.side + _ABOVE) + 0.05)
+    for position, matrix in enumerate(matrices):
+        line, column = divmod(position, sheet.columns)
+        left = sheet.left + column * (sheet.side + _GAP)
+        bottom = sheet.below + (sheet.lines - 1 - line) * (sheet.side + _ABOVE)
+        axes = place(figure, left, bottom, sheet.side, sheet.side)
+        _draw(axes, matrix, sheet.side)
+        _label(axes, matrix, sheet.side, rows=column == 0, columns=position + sheet.columns >= len(matrices))
+        write(figure, left, bottom + sheet.side + 0.07, label(matrix.name, 20), fontsize=TITLE, fontweight="bold")
+    write(figure, WIDTH / 2, 0.08, _KEY, color=MUTED, ha="center")
+    return figure
 
 
 _KEY = "down: the true class and its clips · across: what they were taken for · shade: the share of the row"
@@ -114,15 +124,15 @@ def _sheet(matrices: Sequence[_Matrix]) -> _Sheet:
     return _Sheet(side, left + margin, 0.4 + 0.066 * longest, columns, -(-len(matrices) // columns))
 
 
-def _matrix(run: Judged) -> _Matrix:
-    predictions: Predictions = run.predictions
-    predicted = tuple(name or NO_CLASS for name in predictions.predicted)
+def matrix_of(name: str, predictions: Predictions) -> _Matrix:
+    """Count how often each class is predicted for the clips of each class."""
+    predicted = tuple(one or NO_CLASS for one in predictions.predicted)
     classes = tuple(dict.fromkeys((*predictions.classes, *predictions.labels, *predicted)))
-    place_of = {name: position for position, name in enumerate(classes)}
+    index_of = {one: index for index, one in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    for true, said in zip(predictions.labels, predicted, strict=True):
-        counts[place_of[true], place_of[said]] += 1
-    return _Matrix(run.name, classes, counts)
+    for true, other in zip(predictions.labels, predicted, strict=True):
+        counts[index_of[true], index_of[other]] += 1
+    return _Matrix(name, classes, counts)
 
 
 def _shares(matrix: _Matrix) -> NDArray[np.float64]:

@@ -1,10 +1,9 @@
 """Loss and accuracy by epoch: one figure a run, and all runs as small multiples on the same axes.
 
-Where none of the runs that are drawn together logged accuracy, there are no panels for it.
-Training is a dashed line, validation a solid one. A star marks the best epoch (the lowest validation loss), a triangle
-every drop of the learning rate, a square the last epoch; they stand on the validation curve.
-
-What a figure of curves says in words: its finding for those who cannot see it, and its numbers as a table.
+There are no panels for accuracy if none of the runs that are drawn together logged it. Training is a dashed line,
+validation a solid one. A star marks the best epoch (the lowest validation loss), a triangle every drop of the learning
+rate, a square the last epoch; they stand on the validation curve. The same in words, for those who cannot see it, and
+as a table is at the end.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tracker.figures.data import Trace, accuracy_limits, at, finite, first_lost, loss_limits, trace_of
 from tracker.figures.style import (
     BLUE,
     GREEN,
@@ -37,7 +35,8 @@ from tracker.figures.style import (
     write,
 )
 from tracker.report import Picture
-from tracker.study.run_results import is_fraction
+from tracker.study.metrics import is_fraction, primary_metric
+from tracker.study.run_results import run_results
 from tracker.wording import NONE, curve_cell, percent, rate_cell, short_loss
 
 if TYPE_CHECKING:
@@ -46,8 +45,11 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
+    from tracker.report import RunEntry
     from tracker.runs import Curve, Run
+    from tracker.study.run_results import RunResult
 
 _COLUMNS = 4
 _BLOCK, _SIDE, _GAP = 3.1, 0.58, 0.14
@@ -59,6 +61,8 @@ _LETTERS = 23.5
 _MISSING = "not logged by epoch"
 _FEW = 12
 """Up to so many epochs each is a dot too: a line through one epoch cannot be seen."""
+_OUTLYING = 3.0
+"""A loss this many times the 95th percentile would squash all the rest, and is cut off."""
 
 Pen = dict[str, Any]
 
@@ -96,25 +100,33 @@ def run_curves(run: Run) -> Picture:
     ValueError
         If neither loss nor accuracy was logged by epoch.
     """
-    trace = trace_of(run)
-    if not trace.drawable:
+    (result,) = run_results([run], primary_metric([run], None))
+    if not is_drawable(result):
         raise ValueError(f"curves need loss or accuracy by epoch, and run {run.run_id} logged neither")
-    return section_curves([trace])[0]
+    return _one_figure_each([("", result)])[0]
 
 
-def section_curves(traces: Sequence[Trace]) -> tuple[Picture, ...]:
-    """Draw each run's curves in a figure of its own, all of them on the same axes.
+def is_drawable(result: RunResult) -> bool:
+    """Return whether anything was logged by epoch."""
+    return any(curve is not None for curve in (*result.curves.losses, *result.curves.accuracies))
 
-    The frame is drawn once, and each run's lines on a copy of it: that makes the second figure five times as fast.
-    """
+
+def section_curves(entries: Sequence[RunEntry]) -> tuple[Picture, ...]:
+    """Draw each run's curves in a figure of its own, all of them on the same axes."""
+    return _one_figure_each([(entry.name, entry.result) for entry in entries])
+
+
+def _one_figure_each(named: Sequence[tuple[str, RunResult]]) -> tuple[Picture, ...]:
+    """Draw the frame once, and each run's lines on a copy of it: that makes the second figure five times as fast."""
+    results = [result for _, result in named]
     with style():
         figure = paper(2.75)
-        axes = _side_by_side(figure, with_accuracy=_with_accuracy(traces))
-        _frame(axes, _scale(traces))
+        axes = _side_by_side(figure, with_accuracy=_with_accuracy(results))
+        _frame(axes, _scale(results))
         for one in axes:
             one.set_xlabel("epoch", labelpad=1)
-        _legend(figure, traces)
-        return tuple(_copies(figure, axes, traces))
+        _legend(figure, results)
+        return tuple(_copies(figure, axes, named))
 
 
 def _side_by_side(figure: Figure, *, with_accuracy: bool) -> tuple[Axes, ...]:
@@ -123,35 +135,65 @@ def _side_by_side(figure: Figure, *, with_accuracy: bool) -> tuple[Axes, ...]:
     return place(figure, 0.5, 0.75, 3.3, 1.65), place(figure, 4.45, 0.75, 3.3, 1.65)
 
 
-def _with_accuracy(traces: Sequence[Trace]) -> bool:
-    return any(curve is not None for trace in traces for curve in trace.accuracies) or not any(
-        curve is not None for trace in traces for curve in trace.losses
+def _with_accuracy(results: Sequence[RunResult]) -> bool:
+    return any(curve is not None for result in results for curve in result.curves.accuracies) or not any(
+        curve is not None for result in results for curve in result.curves.losses
     )
 
 
-def overview(traces: Sequence[Trace]) -> Picture:
+def overview(entries: Sequence[RunEntry]) -> Picture:
     """Draw the curves of several runs as small multiples on shared axes, loss above accuracy."""
     with style():
-        columns = min(len(traces), _COLUMNS)
-        blocks = -(-len(traces) // columns)
-        with_accuracy = _with_accuracy(traces)
-        height = _BLOCK if with_accuracy else _BLOCK - _PANEL
-        figure, scale = paper(0.3 + blocks * height), _scale(traces)
-        for position, trace in enumerate(traces):
-            block, column = divmod(position, columns)
-            width = (WIDTH - _SIDE) / columns
-            corner = _SIDE + column * width, 0.3 + (blocks - 1 - block) * height
-            _small_multiple(figure, corner, width - _GAP, trace, scale, with_accuracy=with_accuracy)
-        _legend(figure, traces)
-        shown = tuple(trace.run_id for trace in traces)
-        alt, (header, rows) = finding_of_all(traces), table_of_all(traces)
-        return Picture("curves", png(figure), alt, header, rows, shown)
+        figure = draw_overview(entries)
+        alt, (header, rows) = finding_of_all(entries), table_of_all(entries)
+        return Picture("curves", png(figure), alt, header, rows, tuple(entry.run.run_id for entry in entries))
 
 
-def _scale(traces: Sequence[Trace]) -> _Scale:
-    last = max((trace.stop_epoch or 1 for trace in traces), default=1)
+def draw_overview(entries: Sequence[RunEntry]) -> Figure:
+    """Draw a column of panels for each run, four to a row."""
+    results = [entry.result for entry in entries]
+    columns = min(len(entries), _COLUMNS)
+    blocks = -(-len(entries) // columns)
+    with_accuracy = _with_accuracy(results)
+    height = _BLOCK if with_accuracy else _BLOCK - _PANEL
+    figure, scale = paper(0.3 + blocks * height), _scale(results)
+    for position, entry in enumerate(entries):
+        block, column = divmod(position, columns)
+        width = (WIDTH - _SIDE) / columns
+        corner = _SIDE + column * width, 0.3 + (blocks - 1 - block) * height
+        _small_multiple(figure, corner, width - _GAP, entry, scale, with_accuracy=with_accuracy)
+    _legend(figure, results)
+    return figure
+
+
+def _scale(results: Sequence[RunResult]) -> _Scale:
+    last = max((result.stop_epoch or 1 for result in results), default=1)
     epochs = (1 - min(0.9, 0.02 * last), 1.02 * last) if last > 1 else (0.5, 1.5)
-    return _Scale(epochs, loss_limits(traces), accuracy_limits(traces))
+    return _Scale(epochs, loss_limits(results), accuracy_limits(results))
+
+
+def loss_limits(results: Sequence[RunResult]) -> tuple[float, float]:
+    """Return the lowest and highest loss that the axes show, shared by all runs.
+
+    A loss that is several times the 95th percentile is beyond them: it would press every curve flat.
+    """
+    values = np.concatenate([finite(curve) for result in results for curve in result.curves.losses] or [np.empty(0)])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return 0.0, 1.0
+    usual = float(np.quantile(values, 0.95))
+    high = 1.5 * usual if values.max() > _OUTLYING * usual > 0 else float(values.max())
+    low = min(0.0, 1.05 * float(values.min()))
+    return (low, high + 0.05 * (high - low)) if high > low else (low, low + 1.0)
+
+
+def accuracy_limits(results: Sequence[RunResult]) -> tuple[float, float]:
+    """Return the limits of the accuracy axes: 0 to 1, or further where accuracies were logged in other units."""
+    values = np.concatenate(
+        [finite(curve) for result in results for curve in result.curves.accuracies] or [np.empty(0)]
+    )
+    high = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
+    return 0.0, 1.03 * max(1.0, high)
 
 
 def _frame(axes: tuple[Axes, ...], scale: _Scale) -> None:
@@ -166,24 +208,24 @@ def _frame(axes: tuple[Axes, ...], scale: _Scale) -> None:
         axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 
-def _copies(figure: Figure, axes: tuple[Axes, ...], traces: Sequence[Trace]) -> Iterator[Picture]:
+def _copies(figure: Figure, axes: tuple[Axes, ...], named: Sequence[tuple[str, RunResult]]) -> Iterator[Picture]:
     """Draw the frame, then each run on a copy of it."""
     canvas: Any = figure.canvas
     canvas.draw()
     frame = canvas.copy_from_bbox(figure.bbox)
-    for trace in traces:
+    for name, result in named:
         canvas.restore_region(frame)
-        drawn = [*_draw(axes, trace), *_titles(axes, trace), *_remarks(axes, trace)]
+        drawn = [*_draw(axes, result), *_titles(axes, name), *_remarks(axes, result)]
         for artist in drawn:
             artist.draw(canvas.get_renderer())
-        header, rows = table(trace)
-        yield Picture("curves", png(figure, redraw=False), finding(trace), header, rows, (trace.run_id,))
+        header, rows = table(result)
+        yield Picture("curves", png(figure, redraw=False), finding(result, name), header, rows, (result.run_id,))
         for artist in drawn:
             artist.remove()
 
 
 def _small_multiple(
-    figure: Figure, corner: tuple[float, float], width: float, trace: Trace, scale: _Scale, *, with_accuracy: bool
+    figure: Figure, corner: tuple[float, float], width: float, entry: RunEntry, scale: _Scale, *, with_accuracy: bool
 ) -> None:
     """Draw one run into a column, `corner` its lower left in inches; only the first column has numbers at its side."""
     left, bottom = corner
@@ -197,22 +239,32 @@ def _small_multiple(
         one.tick_params(labelleft=left < 1)
         one.set_ylabel(name if left < 1 else "")
     top = bottom + 0.6 + _PANEL * panels
-    write(figure, left, top, label(trace.name, 20), fontsize=TITLE, fontweight="bold")
-    title = wrapped(trace.title, int(_LETTERS * width), lines=3)
+    write(figure, left, top, label(entry.name, 20), fontsize=TITLE, fontweight="bold")
+    title = wrapped(entry.title, int(_LETTERS * width), lines=3)
     write(figure, left, top - 0.08, title, fontsize=TINY - 1, color=MUTED, va="top", linespacing=1.35)
-    _draw(axes, trace)
+    _draw(axes, entry.result)
 
 
-def _draw(axes: tuple[Axes, ...], trace: Trace) -> list[Artist]:
+def _draw(axes: tuple[Axes, ...], result: RunResult) -> list[Artist]:
     """Draw a run's losses and accuracies with their marks."""
     drawn: list[Artist] = []
-    for one, curves in zip(axes, (trace.losses, trace.accuracies), strict=False):
+    for one, curves in zip(axes, (result.curves.losses, result.curves.accuracies), strict=False):
         for curve, pen in zip(curves, (_TRAINING, _VALIDATION), strict=True):
             drawn += _line(one, curve, pen) if curve is not None else []
         marked = curves[1] if curves[1] is not None else curves[0]
-        for epochs, sign in (((trace.stop_epoch,), _STOP), (trace.drops, _DROP), ((trace.best_epoch,), _BEST)):
+        for epochs, sign in (((result.stop_epoch,), _STOP), (_drops(result), _DROP), ((result.best_epoch,), _BEST)):
             drawn += _marks(one, marked, epochs, sign)
     return drawn
+
+
+def _drops(result: RunResult) -> tuple[int, ...]:
+    """Return the epochs after which the learning rate was lower."""
+    return tuple(drop.epoch for drop in result.rate_drops or ())
+
+
+def finite(curve: Curve | None) -> NDArray[np.float64]:
+    """Return a curve's values with NaN for what is infinite; empty without a curve."""
+    return np.empty(0) if curve is None else np.where(np.isfinite(curve.values), curve.values, np.nan)
 
 
 def _line(axes: Axes, curve: Curve, pen: Pen) -> list[Line2D]:
@@ -222,33 +274,38 @@ def _line(axes: Axes, curve: Curve, pen: Pen) -> list[Line2D]:
 
 def _marks(axes: Axes, curve: Curve | None, epochs: tuple[int | None, ...], sign: Pen) -> list[Line2D]:
     highest = axes.get_ylim()[1]
-    points = [(epoch, value) for epoch in epochs if (value := at(curve, epoch)) is not None and value <= highest]
+    points = [
+        (epoch, value)
+        for epoch in epochs
+        if curve is not None and (value := curve.at(epoch)) is not None and value <= highest
+    ]
     return axes.plot(*zip(*points, strict=True), clip_on=False, **sign) if points else []
 
 
-def _titles(axes: tuple[Axes, ...], trace: Trace) -> list[Artist]:
-    """Say above each panel what it shows, and of which run."""
-    run = f"{label(trace.name, 20)} · " if trace.name else ""
+def _titles(axes: tuple[Axes, ...], name: str) -> list[Artist]:
+    """Write above each panel what it shows, and of which run."""
+    run = f"{label(name, 20)} · " if name else ""
     look: Pen = {"fontsize": TITLE, "fontweight": "bold"}
     return [
-        one.text(0, 1.04, run + name, transform=one.transAxes, **look)
-        for one, name in zip(axes, ("Loss", "Accuracy"), strict=False)
+        one.text(0, 1.04, run + quantity, transform=one.transAxes, **look)
+        for one, quantity in zip(axes, ("Loss", "Accuracy"), strict=False)
     ]
 
 
-def _remarks(axes: tuple[Axes, ...], trace: Trace) -> list[Artist]:
-    """Say above each panel what the best epoch came to, and inside it what cannot be seen."""
-    loss, accuracy = at(trace.val_loss, trace.best_epoch), at(trace.val_accuracy, trace.best_epoch)
-    where = f"at epoch {trace.best_epoch}"
-    beyond = _beyond(trace, axes[0].get_ylim()[1])
+def _remarks(axes: tuple[Axes, ...], result: RunResult) -> list[Artist]:
+    """Write above each panel the value at the best epoch, and inside it what cannot be seen."""
+    best, curves = result.best_epoch, result.curves
+    loss, accuracy = _at(curves.val_loss, best), _at(curves.val_accuracy, best)
+    where = f"at epoch {best}"
+    beyond = _beyond(result, axes[0].get_ylim()[1])
     drawn = [
         *_remark(axes[0], f"lowest {short_loss(loss)} {where}" if loss is not None else ""),
         *_remark(axes[0], beyond, y=0.93, va="top", color=VERMILION),
-        *_remark(axes[0], "" if any(trace.losses) else _MISSING, y=0.5),
+        *_remark(axes[0], "" if any(curves.losses) else _MISSING, y=0.5),
     ]
     for panel in axes[1:]:
         drawn += _remark(panel, f"{percent(accuracy)} {where}" if accuracy is not None and accuracy <= 1 else "")
-        drawn += _remark(panel, "" if any(trace.accuracies) else _MISSING, y=0.5)
+        drawn += _remark(panel, "" if any(curves.accuracies) else _MISSING, y=0.5)
     return drawn
 
 
@@ -257,23 +314,27 @@ def _remark(axes: Axes, text: str, y: float = 1.04, **properties: Any) -> list[A
     return [axes.text(0.99, y, text, transform=axes.transAxes, **look)] if text else []
 
 
-def _beyond(trace: Trace, limit: float) -> str:
-    """Say which losses the panel cannot show."""
-    lost = first_lost(trace)
-    if lost is not None:
-        return f"not finite from epoch {lost}"
-    highest = max((np.nanmax(finite(curve)) for curve in trace.losses if curve is not None), default=0.0)
+def _at(curve: Curve | None, epoch: int | None) -> float | None:
+    return None if curve is None else curve.at(epoch)
+
+
+def _beyond(result: RunResult, limit: float) -> str:
+    """Return which losses the panel cannot show."""
+    if result.first_diverged_epoch is not None:
+        return f"not finite from epoch {result.first_diverged_epoch}"
+    highest = max((np.nanmax(finite(curve)) for curve in result.curves.losses if curve is not None), default=0.0)
     return f"up to {short_loss(highest)}, cut off" if highest > limit else ""
 
 
-def _legend(figure: Figure, traces: Sequence[Trace]) -> None:
+def _legend(figure: Figure, results: Sequence[RunResult]) -> None:
     """Explain below the panels the lines and marks that occur."""
+    curves = [result.curves for result in results]
     known = {
-        "training": (_TRAINING, any(t.loss is not None or t.accuracy is not None for t in traces)),
-        "validation": (_VALIDATION, any(t.val_loss is not None or t.val_accuracy is not None for t in traces)),
-        "best epoch": (_BEST, any(t.best_epoch is not None for t in traces)),
-        "learning rate drops": (_DROP, any(t.drops for t in traces)),
-        "last epoch": (_STOP, any(t.stop_epoch is not None for t in traces)),
+        "training": (_TRAINING, any(c.loss is not None or c.accuracy is not None for c in curves)),
+        "validation": (_VALIDATION, any(c.val_loss is not None or c.val_accuracy is not None for c in curves)),
+        "best epoch": (_BEST, any(result.best_epoch is not None for result in results)),
+        "learning rate drops": (_DROP, any(result.rate_drops for result in results)),
+        "last epoch": (_STOP, any(result.stop_epoch is not None for result in results)),
     }
     lines = [Line2D([], [], label=name, **pen) for name, (pen, occurs) in known.items() if occurs]
     figure.legend(handles=lines, loc="lower center", ncols=len(lines), fontsize=SMALL, borderaxespad=0.3)
@@ -286,100 +347,104 @@ Table = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
 """A header and its rows."""
 
 
-def finding(trace: Trace) -> str:
+def finding(result: RunResult, name: str = "") -> str:
     """Return the finding of one run's curves in a sentence."""
-    who = trace.name or "The run"
-    lost = first_lost(trace)
-    if lost is not None:
-        return f"{who}'s loss is not finite from epoch {lost} on; the last epoch is {trace.stop_epoch}."
-    lowest = at(trace.val_loss, trace.best_epoch)
+    who, val_loss, stop = name or "The run", result.curves.val_loss, result.stop_epoch
+    if result.first_diverged_epoch is not None:
+        return f"{who}'s loss is not finite from epoch {result.first_diverged_epoch} on; the last epoch is {stop}."
+    lowest = _at(val_loss, result.best_epoch)
     if lowest is None:
-        return f"{who}'s curves over {trace.stop_epoch} epochs; no validation loss was logged."
-    last = at(trace.val_loss, trace.stop_epoch)
+        return f"{who}'s curves over {stop} epochs; no validation loss was logged."
     return (
-        f"{who}'s validation loss is lowest at epoch {trace.best_epoch}, {short_loss(lowest)}, "
-        f"and {short_loss(last)} at the last epoch, {trace.stop_epoch}."
+        f"{who}'s validation loss is lowest at epoch {result.best_epoch}, {short_loss(lowest)}, "
+        f"and {short_loss(_at(val_loss, stop))} at the last epoch, {stop}."
     )
 
 
-def finding_of_all(traces: Sequence[Trace]) -> str:
+def finding_of_all(entries: Sequence[RunEntry]) -> str:
     """Return the finding of several runs' curves in a sentence."""
-    lowest = {trace.name: value for trace in traces if (value := at(trace.val_loss, trace.best_epoch)) is not None}
-    drawn = "Loss and accuracy" if any(curve is not None for t in traces for curve in t.accuracies) else "Loss"
-    what = f"{drawn} by epoch of {len(traces)} runs"
+    at_best = {entry.name: _at(entry.result.curves.val_loss, entry.result.best_epoch) for entry in entries}
+    lowest = {name: value for name, value in at_best.items() if value is not None}
+    any_accuracy = any(curve is not None for entry in entries for curve in entry.result.curves.accuracies)
+    what = f"{'Loss and accuracy' if any_accuracy else 'Loss'} by epoch of {len(entries)} runs"
     if not lowest:
         return f"{what}; no validation loss was logged."
     best = min(lowest, key=lambda name: lowest[name])
     return f"{what}: the lowest validation loss is {best}'s, {short_loss(lowest[best])}."
 
 
-def table(trace: Trace) -> Table:
+def table(result: RunResult) -> Table:
     """Return one run's curves as a table with a row an epoch."""
-    columns = (*trace.losses, *trace.accuracies)
+    curves = (*result.curves.losses, *result.curves.accuracies)
     header = ("epoch", "loss", "validation loss", "accuracy", "validation accuracy", "learning rate", "mark")
     rows = tuple(
-        (str(epoch), *(_cell(column, epoch, digits=4) for column in columns), _rate(trace, epoch), _mark(trace, epoch))
-        for epoch in _epochs(trace)
+        (
+            str(epoch),
+            *(_cell(curve, epoch, digits=4) for curve in curves),
+            _rate(result, epoch),
+            _mark(result, epoch),
+        )
+        for epoch in _epochs(result)
     )
-    return _told(header, rows)
+    return _with_something(header, rows)
 
 
-def table_of_all(traces: Sequence[Trace]) -> Table:
-    """Return a table with a row a run: what its curves come to."""
+def table_of_all(entries: Sequence[RunEntry]) -> Table:
+    """Return a table with a row a run: the values at its best and its last epoch."""
     header = ("run", "best epoch", "its loss", "its accuracy", "last epoch", "its loss", "rate drops after")
-    return _told(header, tuple(_summary(trace) for trace in traces))
+    return _with_something(header, tuple(_summary(entry) for entry in entries))
 
 
-def _told(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
+def _with_something(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
     """Return a table without the columns in which nothing was logged."""
-    kept = [place for place in range(len(header)) if any(row[place] not in (NONE, "") for row in rows)]
-    return tuple(header[place] for place in kept), tuple(tuple(row[place] for place in kept) for row in rows)
+    columns = [column for column in range(len(header)) if any(row[column] not in (NONE, "") for row in rows)]
+    return tuple(header[i] for i in columns), tuple(tuple(row[i] for i in columns) for row in rows)
 
 
-def _summary(trace: Trace) -> tuple[str, ...]:
-    best, last = trace.best_epoch, trace.stop_epoch
-    accuracy = at(trace.val_accuracy, best)
+def _summary(entry: RunEntry) -> tuple[str, ...]:
+    result, curves = entry.result, entry.result.curves
+    best, last = result.best_epoch, result.stop_epoch
     return (
-        trace.name,
+        entry.name,
         NONE if best is None else str(best),
-        _cell(trace.val_loss, best),
-        _accuracy(accuracy),
+        _cell(curves.val_loss, best),
+        _accuracy(_at(curves.val_accuracy, best)),
         NONE if last is None else str(last),
-        _cell(trace.val_loss, last),
-        ", ".join(map(str, trace.drops)) or NONE,
+        _cell(curves.val_loss, last),
+        ", ".join(map(str, _drops(result))) or NONE,
     )
 
 
 def _accuracy(value: float | None) -> str:
-    """Write an accuracy in percent, one that is no share of clips as it was logged."""
+    """Write an accuracy in percent, or as it was logged if it isn't a fraction."""
     if value is None:
         return NONE
     return percent(value) if is_fraction(value) else short_loss(value)
 
 
-def _epochs(trace: Trace) -> list[int]:
+def _epochs(result: RunResult) -> list[int]:
     """Return the epochs that the table shows."""
-    last = trace.stop_epoch or 1
+    last = result.stop_epoch or 1
     every = max(1, -(-last // _ROWS))
-    marked = {1, trace.best_epoch or last, last, *trace.drops}
+    marked = {1, result.best_epoch or last, last, *_drops(result)}
     return sorted(marked | set(range(every, last + 1, every)))
 
 
-def _mark(trace: Trace, epoch: int) -> str:
+def _mark(result: RunResult, epoch: int) -> str:
     marks = {
-        "best": epoch == trace.best_epoch,
-        "rate drops after it": epoch in trace.drops,
-        "last": epoch == trace.stop_epoch,
+        "best": epoch == result.best_epoch,
+        "rate drops after it": epoch in _drops(result),
+        "last": epoch == result.stop_epoch,
     }
     return ", ".join(word for word, holds in marks.items() if holds)
 
 
-def _rate(trace: Trace, epoch: int) -> str:
-    rate = at(trace.rate, epoch)
+def _rate(result: RunResult, epoch: int) -> str:
+    rate = _at(result.curves.learning_rate, epoch)
     return NONE if rate is None else rate_cell(rate)
 
 
 def _cell(curve: Curve | None, epoch: int | None, digits: int = 3) -> str:
     if curve is None or epoch not in curve.epochs:
         return NONE
-    return curve_cell(at(curve, epoch), digits)
+    return curve_cell(curve.at(epoch), digits)

@@ -49,8 +49,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from tracker.conclusions.conclusion import Verdict
-    from tracker.report import Accuracy, RunEntry
+    from tracker.report import RunEntry
     from tracker.statistics.proportions import Interval
+    from tracker.study.run_results import Accuracy
 
 _LEFT, _RIGHT, _BELOW, _ABOVE = 3.1, 0.75, 0.5, 0.15
 """Margins in inches: for titles, counts, numbers and nothing."""
@@ -78,24 +79,30 @@ def accuracies(entries: Sequence[RunEntry]) -> Picture:
     ValueError
         If no run has an accuracy.
     """
-    known = [(entry, entry.accuracy) for entry in entries if entry.accuracy is not None]
+    known = [(entry, accuracy) for entry in entries if (accuracy := entry.result.accuracy) is not None]
     if not known:
         raise ValueError("a figure of accuracies needs a run with its count of clips classified right")
-    pitch, lines = (_PITCH, 2) if len(known) <= _MANY else (_NARROW, 1)
     with style():
-        figure = paper(_BELOW + _ABOVE + pitch * len(known))
-        axes = place(figure, _LEFT, _BELOW, WIDTH - _LEFT - _RIGHT, pitch * len(known))
-        _frame(axes, [accuracy for _, accuracy in known])
-        most = max(accuracy.fraction for _, accuracy in known)
-        for row, (entry, accuracy) in enumerate(known):
-            _whisker(axes, row, accuracy, best=accuracy.fraction == most)
-            height = _BELOW + pitch * (len(known) - row - 0.5)
-            write(figure, 0.08, height, f"Run {entry.number}", va="center", fontsize=SMALL, fontweight="bold")
-            write(figure, 0.72, height, wrapped(entry.title, 50, lines), **_TITLE)
-            count = f"{accuracy.correct} of {accuracy.n}"
-            write(figure, WIDTH - _RIGHT + 0.08, height, count, va="center", fontsize=SMALL)
+        figure = draw_accuracies(known)
         shown = tuple(entry.run.run_id for entry, _ in known)
         return Picture("accuracies", png(figure), _finding(known), _HEADER, _rows(known), shown)
+
+
+def draw_accuracies(known: Sequence[tuple[RunEntry, Accuracy]]) -> Figure:
+    """Draw a row for each run, the first on top."""
+    pitch, lines = (_PITCH, 2) if len(known) <= _MANY else (_NARROW, 1)
+    figure = paper(_BELOW + _ABOVE + pitch * len(known))
+    axes = place(figure, _LEFT, _BELOW, WIDTH - _LEFT - _RIGHT, pitch * len(known))
+    _frame(axes, [accuracy for _, accuracy in known])
+    most = max(accuracy.fraction for _, accuracy in known)
+    for row, (entry, accuracy) in enumerate(known):
+        _whisker(axes, row, accuracy, best=accuracy.fraction == most)
+        height = _BELOW + pitch * (len(known) - row - 0.5)
+        write(figure, 0.08, height, entry.name, va="center", fontsize=SMALL, fontweight="bold")
+        write(figure, 0.72, height, wrapped(entry.title, 50, lines), **_TITLE)
+        count = f"{accuracy.correct} of {accuracy.n}"
+        write(figure, WIDTH - _RIGHT + 0.08, height, count, va="center", fontsize=SMALL)
+    return figure
 
 
 _HEADER = ("run", "title", "right", "share", "95 % interval")
@@ -130,7 +137,7 @@ def _finding(known: Sequence[tuple[RunEntry, Accuracy]]) -> str:
     also = f", as is {equal[0]}" if len(equal) == 1 else f", as are {len(equal)} others" if equal else ""
     low, high = most.interval
     return (
-        f"Run {entry.number} is right on the most validation clips, {most.correct} of {most.n}{also}; "
+        f"{entry.name} is right on the most validation clips, {most.correct} of {most.n}{also}; "
         f"its 95 % interval reaches from {percent_number(low)} to {percent(high)}."
     )
 
@@ -138,7 +145,7 @@ def _finding(known: Sequence[tuple[RunEntry, Accuracy]]) -> str:
 def _rows(known: Sequence[tuple[RunEntry, Accuracy]]) -> tuple[tuple[str, ...], ...]:
     return tuple(
         (
-            f"Run {entry.number}",
+            entry.name,
             entry.title,
             f"{accuracy.correct} of {accuracy.n}",
             percent(accuracy.fraction),
@@ -206,25 +213,26 @@ def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.0
     if not rows:
         raise ValueError("a figure of differences needs at least one difference with an interval")
     with style():
-        figure = paper(_DIFFERENCE_BELOW + _DIFFERENCE_ABOVE + _DIFFERENCE_PITCH * len(rows))
-        axes = place(
-            figure,
-            _DIFFERENCE_LEFT,
-            _DIFFERENCE_BELOW,
-            WIDTH - _DIFFERENCE_LEFT - _DIFFERENCE_RIGHT,
-            _DIFFERENCE_PITCH * len(rows),
-        )
-        _difference_frame(axes, rows, margin)
-        for position, row in enumerate(rows):
-            _difference_whisker(axes, position, row)
-            height = _DIFFERENCE_BELOW + _DIFFERENCE_PITCH * (len(rows) - position - 0.5)
-            write(figure, _DIFFERENCE_LEFT - 0.12, height, label(row.name, 36), va="center", ha="right", fontsize=SMALL)
-            p_value = "" if row.p_value is None else p_text(row.p_value, alpha)
-            write(figure, WIDTH - _DIFFERENCE_RIGHT + 0.12, height, p_value, va="center", fontsize=SMALL, color=MUTED)
-        _legend(figure, rows, margin)
+        figure = draw_differences(rows, margin, alpha)
         shown = tuple(dict.fromkeys(run for row in rows for run in row.runs))
         table = tuple(_cells(row, alpha) for row in rows)
         return Picture("differences", png(figure), _difference_finding(rows), _DIFFERENCE_HEADER, table, shown)
+
+
+def draw_differences(rows: Sequence[Difference], margin: float, alpha: float) -> Figure:
+    """Draw a row for each difference, the first on top."""
+    height, width = _DIFFERENCE_PITCH * len(rows), WIDTH - _DIFFERENCE_LEFT - _DIFFERENCE_RIGHT
+    figure = paper(_DIFFERENCE_BELOW + _DIFFERENCE_ABOVE + height)
+    axes = place(figure, _DIFFERENCE_LEFT, _DIFFERENCE_BELOW, width, height)
+    _difference_frame(axes, rows, margin)
+    for position, row in enumerate(rows):
+        _difference_whisker(axes, position, row)
+        y = _DIFFERENCE_BELOW + _DIFFERENCE_PITCH * (len(rows) - position - 0.5)
+        write(figure, _DIFFERENCE_LEFT - 0.12, y, label(row.name, 36), va="center", ha="right", fontsize=SMALL)
+        p_value = "" if row.p_value is None else p_text(row.p_value, alpha)
+        write(figure, WIDTH - _DIFFERENCE_RIGHT + 0.12, y, p_value, va="center", fontsize=SMALL, color=MUTED)
+    _legend(figure, rows, margin)
+    return figure
 
 
 _DIFFERENCE_HEADER = ("difference", "estimate", "95 % interval", "adjusted p", "verdict")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.figures.clip_grid import clip_grid
 from tracker.figures.confusion import confusion
-from tracker.figures.curves import overview, section_curves
-from tracker.figures.data import comparable, judged, trace_of_entry
+from tracker.figures.curves import is_drawable, overview, section_curves
 from tracker.figures.intervals import Difference, accuracies, differences
 from tracker.wording import MINUS, option_words
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from tracker.conclusions.conclusion import Conclusion
     from tracker.report import Picture, Report, RunEntry
+    from tracker.study.clip_sets import ClipSet
 
 MOST_RUNS = 50
 """Above so many runs only those that the summary speaks of have figures."""
@@ -43,16 +43,14 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
         summary speaks of have figures.
     """
     entries = _shown(report)
-    traces = {entry.run.run_id: trace for entry in entries if (trace := trace_of_entry(entry)).drawable}
-    together = [
-        traces[entry.run.run_id] for entry in _best(report, entries, _MOST_MULTIPLES) if entry.run.run_id in traces
-    ]
+    drawable = [entry for entry in entries if is_drawable(entry.result)]
+    together = [entry for entry in _best(report, entries, _MOST_MULTIPLES) if is_drawable(entry.result)]
     return (
         *_accuracies(entries),
         *([overview(together)] if len(together) > 1 else []),
         *_differences(report),
         *_of_clips(report, entries),
-        *(section_curves([*traces.values()]) if traces else ()),
+        *(section_curves(drawable) if drawable else ()),
     )
 
 
@@ -70,19 +68,33 @@ def _best(report: Report, entries: Sequence[RunEntry], most: int) -> tuple[RunEn
 
 
 def _accuracies(entries: Sequence[RunEntry]) -> Iterator[Picture]:
-    if sum(entry.accuracy is not None for entry in entries) > 1:
+    if sum(entry.result.accuracy is not None for entry in entries) > 1:
         yield accuracies(entries)
 
 
 def _of_clips(report: Report, entries: Sequence[RunEntry]) -> Iterator[Picture]:
-    """Draw which clips are right in which run, and which classes the best runs confuse."""
-    alike = comparable(judged(entries))
-    if len(alike) > 1:
-        yield clip_grid(alike)
-    best = judged(_best(report, entries, _MOST_MATRICES))
+    """Draw which clips each run classifies correctly, and which classes the best runs confuse."""
+    comparable = _largest_group(_predicting(entries))
+    if len(comparable) > 1:
+        yield clip_grid(comparable)
+    best = _predicting(_best(report, entries, _MOST_MATRICES))
+    classes = [len(entry.run.validation.classes) for entry in best if entry.run.validation is not None]
     if best:
-        many = max(len(run.predictions.classes) for run in best) > _MOST_CLASSES
-        yield confusion(judged(_best(report, entries, 1)) or best[:1] if many else best)
+        many = max(classes) > _MOST_CLASSES
+        yield confusion(_predicting(_best(report, entries, 1)) or best[:1] if many else best)
+
+
+def _predicting(entries: Sequence[RunEntry]) -> list[RunEntry]:
+    """Return the runs whose predictions were logged."""
+    return [entry for entry in entries if entry.result.correct_by_clip is not None]
+
+
+def _largest_group(entries: Sequence[RunEntry]) -> list[RunEntry]:
+    """Return the most runs that were judged on the same clips; of equally many the first."""
+    groups: dict[ClipSet, list[RunEntry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.result.clip_set, []).append(entry)
+    return max(groups.values(), key=len, default=[])
 
 
 def _differences(report: Report) -> Iterator[Picture]:

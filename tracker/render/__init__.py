@@ -10,7 +10,7 @@ from tracker.render.comparison import (
 from tracker.render.html_page import Sound, render_html
 from tracker.render.json_document import render_json, render_next_json
 from tracker.render.markdown import picture_files, render_description, render_markdown, render_summary
-from tracker.render.view import shell_line
+from tracker.render.view_model import shell_line
 
 __all__ = [
     "ClipsView",

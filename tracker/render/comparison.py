@@ -7,21 +7,19 @@ plain `str` in the view; whoever writes it down escapes it for its medium.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tracker import wording
-from tracker.render.arrangement import MOST_OPTIONS, VERDICTS, run_row
 from tracker.render.jinja import markdown_environment
 from tracker.render.json_document import conclusion_record, json_text, run_record
 from tracker.render.markdown import tidy
 from tracker.render.sanitize import plain
-from tracker.render.tables import facts
-from tracker.render.view import ConclusionView, shell_line
-from tracker.study.metrics import ACCURACY, LOSS, role_of
+from tracker.render.tables import accuracy_interval, correct_of, facts, kept_epoch, percent_correct
+from tracker.render.view_model import MOST_OPTIONS, VERDICTS, ConclusionView, shell_line
 from tracker.wording import NONE, capitalised, option_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from markupsafe import Markup
 
@@ -30,13 +28,12 @@ if TYPE_CHECKING:
 
 SCHEMA = "tracker.comparison/1"
 
+T = TypeVar("T")
+
 MOST_CLIPS = 15
 """Clips that only one run has right and a person is shown: those of both fit a screen."""
 MOST_CLASSES = 50
 """Classes that a person is shown."""
-
-_SHOWN = ((LOSS, "validation"), (ACCURACY, "validation"))
-"""Metrics that have a row in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +128,7 @@ def view_comparison(comparison: Comparison) -> ComparisonView:
     options = comparison.options[:MOST_OPTIONS]
     return ComparisonView(
         experiment=comparison.experiment,
-        metric=comparison.metric,
+        metric=comparison.metric.name,
         called=(first.called, second.called),
         heads=(capitalised(first.called), capitalised(second.called)),
         names=(first.entry.run.name, second.entry.run.name),
@@ -185,7 +182,7 @@ def render_comparison_json(comparison: Comparison) -> str:
         {
             "schema": SCHEMA,
             "experiment": comparison.experiment,
-            "metric": comparison.metric,
+            "metric": comparison.metric.name,
             "runs": [run_record(run.entry) for run in comparison.runs],
             "options": [{"option": found.name, "levels": by_run(found.levels)} for found in comparison.options],
             "repetition": [{"param": found.name, "values": by_run(found.levels)} for found in comparison.repetition],
@@ -218,25 +215,25 @@ def _levels(found: Differing) -> LevelsRow:
 
 def _results(comparison: Comparison) -> Iterator[ResultRow]:
     """Yield what each run came to; what neither logged is left out where it is shown."""
-    one, other = (run.entry for run in comparison.runs)
-    first, second = run_row(one), run_row(other)
-    yield ResultRow("right", (first.right, second.right))
-    if any(row.right == NONE != row.share for row in (first, second)):
-        yield ResultRow("validation accuracy, %", (first.share, second.share))
-    yield ResultRow("95 % interval", (first.interval, second.interval))
-    if role_of(comparison.metric) not in _SHOWN:
-        digits = wording.digits_apart([entry.score for entry in (one, other) if entry.score is not None])
-        yield ResultRow(
-            comparison.metric,
-            (plain(wording.fixed_cell(one.score, digits)), plain(wording.fixed_cell(other.score, digits))),
-        )
-    yield ResultRow("validation loss", (first.val_loss, second.val_loss))
-    yield ResultRow("best epoch", (first.best_epoch, second.best_epoch))
-    if {first.kept_epoch, second.kept_epoch} != {NONE}:
-        yield ResultRow(
-            "kept epoch", (plain(wording.whole_cell(one.kept_epoch)), plain(wording.whole_cell(other.kept_epoch)))
-        )
-    yield ResultRow("stop epoch", (first.stop_epoch, second.stop_epoch))
+    one, other = entries = comparison.runs[0].entry, comparison.runs[1].entry
+    first, second = results = one.result, other.result
+    yield ResultRow("right", (correct_of(one), correct_of(other)))
+    percents = percent_correct(one), percent_correct(other)
+    if any(not result.accuracy and percent != NONE for result, percent in zip(results, percents, strict=True)):
+        yield ResultRow("validation accuracy, %", percents)
+    yield ResultRow("95 % interval", (accuracy_interval(one), accuracy_interval(other)))
+    if not comparison.metric.is_standard:
+        digits = wording.digits_apart([result.score for result in results if result.score is not None])
+        yield _row(comparison.metric.name, lambda score: wording.fixed_cell(score, digits), first.score, second.score)
+    yield _row("validation loss", wording.loss_cell, first.val_loss, second.val_loss)
+    yield _row("best epoch", wording.whole_cell, first.best_epoch, second.best_epoch)
+    if {kept_epoch(entry) for entry in entries} != {NONE}:
+        yield _row("kept epoch", wording.whole_cell, first.kept_epoch, second.kept_epoch)
+    yield _row("stop epoch", wording.whole_cell, first.stop_epoch, second.stop_epoch)
+
+
+def _row(name: str, write: Callable[[T | None], str], first: T | None, second: T | None) -> ResultRow:
+    return ResultRow(name, (plain(write(first)), plain(write(second))))
 
 
 def _conclusion(conclusion: Conclusion | None, alpha: float) -> ConclusionView | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from tracker.render.arrangement import arrange
 from tracker.render.jinja import html_environment
+from tracker.render.view_model import arrange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

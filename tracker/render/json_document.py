@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.render.view import shell_line
+from tracker.render.view_model import shell_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def render_json(report: Report) -> str:
     document = {
         "schema": SCHEMA,
         "experiment": report.experiment,
-        "metric": report.metric,
+        "metric": report.metric.name,
         "runs": [run_record(entry) for entry in report.entries],
         "conclusions": [conclusion_record(conclusion) for conclusion in report.conclusions],
         "next": [_step(step) for step in report.next_steps],
@@ -68,7 +68,7 @@ def _step(step: NextStep) -> dict[str, object]:
 
 def run_record(entry: RunEntry) -> dict[str, object]:
     """Return a run as the report's JSON has it."""
-    run, accuracy = entry.run, entry.accuracy
+    run, accuracy = entry.run, entry.result.accuracy
     return {
         "run_id": run.run_id,
         "name": run.name,

@@ -15,8 +15,9 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from tracker.errors import TrackerError
-from tracker.render.arrangement import arrange, run_row
 from tracker.render.jinja import markdown_environment
+from tracker.render.tables import description
+from tracker.render.view_model import arrange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,7 +84,7 @@ def render_description(entry: RunEntry) -> str:
         that a tag may have.
     """
     template = markdown_environment().get_template("markdown/description.md.j2")
-    return tidy(template.render(title=entry.title, row=run_row(entry)))
+    return tidy(template.render(title=entry.title, facts=description(entry), run=entry.run))
 
 
 _SECTIONS = (

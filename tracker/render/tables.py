@@ -13,21 +13,28 @@ from markupsafe import Markup
 from tracker import wording
 from tracker.conclusions import kind_of
 from tracker.render.sanitize import plain
-from tracker.render.view import NOTHING, Fact
-from tracker.study.metrics import ACCURACY, LOSS, role_of
-from tracker.study.run_results import is_fraction, says_kept
+from tracker.study.metrics import is_fraction
 from tracker.wording import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.report import Accuracy, Report, RunEntry
-
-_LOGGED = ((LOSS, "validation"), (ACCURACY, "validation"))
-"""What stands in a run's own section in any case."""
+    from tracker.report import Report, RunEntry
+    from tracker.statistics.proportions import Interval
 
 _TIME = "Time"
+
+NOTHING = Markup()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A result of a run: what, how much, and a note in brackets (maybe empty)."""
+
+    title: str
+    value: Markup
+    note: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,12 @@ def table_columns(report: Report) -> tuple[Column, ...]:
 def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     """Return the columns of the table of one configuration's runs, but for number and seed; metrics as logged."""
     columns = (
-        Column("Validation Loss", lambda entry: plain(wording.logged_cell(entry.val_loss)), numeric=False),
-        Column("Validation Accuracy", lambda entry: plain(wording.logged_cell(entry.val_accuracy)), numeric=False),
-        *(_of_metric(report, _logged_score) if role_of(report.metric) not in _LOGGED else ()),
-        Column("Right", lambda entry: ratio(entry.accuracy)),
+        Column("Validation Loss", _logged_loss, numeric=False),
+        Column("Validation Accuracy", _logged_accuracy, numeric=False),
+        *(_of_metric(report, _logged_score) if not report.metric.is_standard else ()),
+        Column("Right", ratio),
         _interval(),
-        *_course(entries),
+        *_epochs_and_time(entries),
     )
     return tuple(_occurring(columns, entries))
 
@@ -78,71 +85,80 @@ def legend(report: Report) -> str:
     shown = {column.title: column for column in table_columns(report)}
     loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
     kept = _of_which_epoch(report) if "Best epoch" in shown else ""
-    most = "; in bold the most" if report.by_accuracy else ""
+    most = "; in bold the most" if report.metric.is_accuracy else ""
     said = []
     if "Right" in shown:
         share = f"Then their share and its 95 % interval in percent{loss}."
         said = [f"Right: validation clips classified as labelled, with the kept weights{most}. {share}"]
     elif "%" in shown:
-        highest = "; in bold the highest" if report.by_accuracy else ""
+        highest = "; in bold the highest" if report.metric.is_accuracy else ""
         then = " Then the validation loss of the same weights." if loss else ""
         said = [f"%: validation accuracy in percent{kept}{highest}.{then}"]
     elif "Loss" in shown:
         said = [f"Loss: validation loss{kept}."]
-    if report.metric in shown:
-        better, best = ("less", "lowest") if report.lower_is_better else ("more", "highest")
-        said.append(f"{report.metric}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
+    metric = report.metric
+    if metric.name in shown:
+        better, best = ("less", "lowest") if metric.lower_is_better else ("more", "highest")
+        said.append(f"{metric.name}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
     return " ".join(said)
 
 
 def _of_which_epoch(report: Report) -> str:
-    known = all(says_kept(entry.run) for entry in report.entries)
+    known = all(entry.result.says_kept for entry in report.entries)
     return ", with the kept weights" if known else ", at the best epoch"
 
 
 def score_writer(report: Report) -> Callable[[RunEntry], Markup]:
     """Return what writes a run's value of the primary metric, with the digits that set the runs' apart."""
-    digits = wording.digits_apart([entry.score for entry in report.entries if entry.score is not None])
-    return lambda entry: plain(wording.fixed_cell(entry.score, digits))
+    digits = wording.digits_apart([entry.result.score for entry in report.entries if entry.result.score is not None])
+    return lambda entry: plain(wording.fixed_cell(entry.result.score, digits))
 
 
 def _of_table(report: Report) -> Iterator[Column]:
-    yield Column("Right", lambda entry: ratio(entry.accuracy), primary=report.by_accuracy)
-    uncounted = report.by_accuracy and not any(entry.accuracy for entry in report.entries)
-    yield Column("%", share, primary=uncounted)
+    yield Column("Right", ratio, primary=report.metric.is_accuracy)
+    uncounted = report.metric.is_accuracy and not any(entry.result.accuracy for entry in report.entries)
+    yield Column("%", percent_correct, primary=uncounted)
     yield _interval()
     yield from _of_metric(report, score_writer(report))
-    if role_of(report.metric) != (LOSS, "validation"):
-        yield Column("Loss", lambda entry: plain(wording.loss_cell(entry.val_loss)))
-    yield from _course(report.entries)
+    if not report.metric.is_loss:
+        yield Column("Loss", lambda entry: plain(wording.loss_cell(entry.result.val_loss)))
+    yield from _epochs_and_time(report.entries)
 
 
 def _of_metric(report: Report, write: Callable[[RunEntry], Markup]) -> Iterator[Column]:
     """Yield the column of the primary metric, where no other column has it."""
-    if not report.by_accuracy:
-        yield Column(report.metric, write, primary=True)
+    if not report.metric.is_accuracy:
+        yield Column(report.metric.name, write, primary=True)
+
+
+def _logged_loss(entry: RunEntry) -> Markup:
+    return plain(wording.logged_cell(entry.result.val_loss))
+
+
+def _logged_accuracy(entry: RunEntry) -> Markup:
+    return plain(wording.logged_cell(entry.result.val_accuracy))
 
 
 def _logged_score(entry: RunEntry) -> Markup:
-    return plain(wording.logged_cell(entry.score))
+    return plain(wording.logged_cell(entry.result.score))
 
 
 def _interval() -> Column:
     return Column(
         "95 % interval",
-        lambda entry: plain(wording.percent_bounds_cell(entry.accuracy.interval if entry.accuracy else None)),
+        lambda entry: plain(wording.percent_bounds_cell(_interval_of(entry))),
         numeric=False,
         tight=True,
     )
 
 
-def _course(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
+def _epochs_and_time(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     apart = any(kept_epoch(entry) != NONE for entry in entries)
     return (
-        Column("Best epoch", lambda entry: plain(wording.whole_cell(entry.best_epoch))),
-        *((Column("Kept epoch", lambda entry: plain(wording.whole_cell(entry.kept_epoch))),) if apart else ()),
-        Column("Stop epoch", lambda entry: plain(wording.whole_cell(entry.stop_epoch))),
-        Column("Seconds", lambda entry: plain(wording.seconds_number_cell(entry.seconds))),
+        Column("Best epoch", lambda entry: plain(wording.whole_cell(entry.result.best_epoch))),
+        *((Column("Kept epoch", lambda entry: plain(wording.whole_cell(entry.result.kept_epoch))),) if apart else ()),
+        Column("Stop epoch", lambda entry: plain(wording.whole_cell(entry.result.stop_epoch))),
+        Column("Seconds", lambda entry: plain(wording.seconds_number_cell(entry.result.seconds))),
     )
 
 
@@ -151,54 +167,81 @@ def _occurring(columns: Iterator[Column] | Sequence[Column], entries: Sequence[R
     yield from (column for column in columns if any(column.cell(entry) != NONE for entry in entries))
 
 
-def ratio(accuracy: Accuracy | None) -> Markup:
+def ratio(entry: RunEntry) -> Markup:
     """Return how many clips are correct, as ``25/30``."""
+    accuracy = entry.result.accuracy
     return plain(NONE if accuracy is None else f"{accuracy.correct}/{accuracy.n}")
 
 
-def correct_of(accuracy: Accuracy | None) -> Markup:
+def correct_of(entry: RunEntry) -> Markup:
     """Return how many clips are correct, as ``25 of 30``."""
+    accuracy = entry.result.accuracy
     return plain(NONE if accuracy is None else f"{accuracy.correct} of {accuracy.n}")
 
 
-def share(entry: RunEntry) -> Markup:
+def accuracy_interval(entry: RunEntry) -> Markup:
+    """Return the 95 % interval of a run's accuracy."""
+    return plain(wording.percent_interval_cell(_interval_of(entry)))
+
+
+def percent_correct(entry: RunEntry) -> Markup:
     """Write a run's accuracy in percent; nothing where it was logged otherwise than as a share of clips."""
-    found = entry.accuracy.fraction if entry.accuracy else entry.val_accuracy
-    return plain(wording.percent_number_cell(found if is_fraction(found) else None))
+    accuracy = entry.result.accuracy
+    fraction = accuracy.fraction if accuracy else entry.result.val_accuracy
+    return plain(wording.percent_number_cell(fraction if is_fraction(fraction) else None))
+
+
+def description(entry: RunEntry) -> tuple[Fact, ...]:
+    """Return what stands in a run's own description."""
+    result, interval = entry.result, accuracy_interval(entry)
+    correct = Markup("{} validation clips, 95 % interval {}").format(correct_of(entry), interval)
+    return (
+        Fact("Validation Loss", _logged_loss(entry), NOTHING),
+        Fact("Validation Accuracy", _logged_accuracy(entry), NOTHING),
+        Fact("Right", correct, NOTHING),
+        Fact("Best epoch", plain(wording.whole_cell(result.best_epoch)), NOTHING),
+        Fact("Stop epoch", plain(wording.whole_cell(result.stop_epoch)), NOTHING),
+        Fact("Time in epochs", plain(wording.seconds_cell(result.seconds)), NOTHING),
+    )
+
+
+def _interval_of(entry: RunEntry) -> Interval | None:
+    return entry.result.accuracy.interval if entry.result.accuracy else None
 
 
 def kept_epoch(entry: RunEntry) -> Markup:
     """Write whose epoch's weights were kept, where that is not the best one's."""
-    return plain(wording.whole_cell(None if entry.kept_epoch == entry.best_epoch else entry.kept_epoch))
+    result = entry.result
+    return plain(wording.whole_cell(None if result.kept_epoch == result.best_epoch else result.kept_epoch))
 
 
 def results(report: Report, entry: RunEntry) -> tuple[Fact, ...]:
     """Return what a run came to, as logged."""
-    accuracy = entry.accuracy
-    interval = plain(wording.percent_interval_cell(accuracy.interval if accuracy else None))
-    counted = Markup("{}, 95 % interval {}").format(correct_of(accuracy), interval) if accuracy else Markup()
-    own = role_of(report.metric) not in _LOGGED
+    accuracy, own = entry.result.accuracy, not report.metric.is_standard
+    interval = accuracy_interval(entry)
+    counted = Markup("{}, 95 % interval {}").format(correct_of(entry), interval) if accuracy else Markup()
     return (
-        *_known("Validation Loss", plain(wording.logged_cell(entry.val_loss))),
-        *_known("Validation Accuracy", plain(wording.logged_cell(entry.val_accuracy)), counted),
-        *(_known(report.metric, plain(wording.logged_cell(entry.score))) if own else ()),
+        *_known("Validation Loss", _logged_loss(entry)),
+        *_known("Validation Accuracy", _logged_accuracy(entry), counted),
+        *(_known(report.metric.name, plain(wording.logged_cell(entry.result.score))) if own else ()),
     )
 
 
-def course(entry: RunEntry) -> tuple[Fact, ...]:
+def training_summary(entry: RunEntry) -> tuple[Fact, ...]:
     """Return how a run's training went."""
     return (
-        *_known("Best epoch", plain(wording.whole_cell(entry.best_epoch))),
+        *_known("Best epoch", plain(wording.whole_cell(entry.result.best_epoch))),
         *_known("Kept epoch", kept_epoch(entry)),
-        *_known("Stop epoch", plain(wording.whole_cell(entry.stop_epoch))),
-        *_known(_TIME, plain(wording.seconds_cell(entry.seconds))),
+        *_known("Stop epoch", plain(wording.whole_cell(entry.result.stop_epoch))),
+        *_known(_TIME, plain(wording.seconds_cell(entry.result.seconds))),
     )
 
 
-def course_line(entry: RunEntry) -> Markup:
+def training_line(entry: RunEntry) -> Markup:
     """Return the same in a line: ``Best epoch 24, stop epoch 44, 14 s``."""
     said = [
-        fact.value if fact.title == "Time" else Markup("{} {}").format(fact.title, fact.value) for fact in course(entry)
+        fact.value if fact.title == "Time" else Markup("{} {}").format(fact.title, fact.value)
+        for fact in training_summary(entry)
     ]
     line = Markup(", ").join([*said[:1], *(text[:1].lower() + text[1:] for text in said[1:])])
     return line[:1].upper() + line[1:]

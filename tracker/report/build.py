@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
-from tracker.report.model import Accuracy, Note, Report, RunEntry, Section
+from tracker.report.model import Note, Report, RunEntry, Section
 from tracker.report.overview import challenges, limits, methods, summary, versions
 from tracker.report.select_runs import chosen
 from tracker.runs import LOGGED_OPTIONS
+from tracker.study.metrics import primary_metric
 from tracker.study.options import OFF, Design, as_number
-from tracker.study.run_results import primary_metric
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
 
@@ -75,7 +75,7 @@ def build_report(
     conclusions = tuple(with_sentence(conclusion, wording) for conclusion in settled)
     return Report(
         experiment=experiment,
-        metric=study.metric.name,
+        metric=study.metric,
         summary=summary(conclusions),
         limits=limits(study, conclusions, wording),
         options=study.design.options,
@@ -89,8 +89,6 @@ def build_report(
         versions=versions([found.run for found in study.results]),
         alpha=alpha,
         margin=margin,
-        by_accuracy=study.metric.is_accuracy,
-        lower_is_better=study.metric.lower_is_better,
     )
 
 
@@ -123,22 +121,9 @@ def report_study(
 
 
 def run_entry(study: Study, run: int) -> RunEntry:
-    """Return what a report shows of the run at position `run`."""
-    found = study.results[run]
-    return RunEntry(
-        number=found.number,
-        title=title(study.design, run),
-        run=found.run,
-        levels=tuple((option, study.design.level(run, option)) for option in study.design.options),
-        accuracy=_accuracy(study, run),
-        val_loss=found.val_loss,
-        val_accuracy=found.val_accuracy,
-        best_epoch=found.best_epoch,
-        stop_epoch=found.stop_epoch,
-        seconds=found.seconds,
-        score=found.score,
-        kept_epoch=found.kept_epoch,
-    )
+    """Return a run as the report shows it."""
+    levels = tuple((option, study.design.level(run, option)) for option in study.design.options)
+    return RunEntry(study.results[run], title(study.design, run), levels)
 
 
 def _sections(study: Study) -> tuple[Section, ...]:
@@ -147,13 +132,6 @@ def _sections(study: Study) -> tuple[Section, ...]:
         entries = tuple(run_entry(study, run) for run in runs)
         found.append(Section(entries[0].title, entries))
     return tuple(found)
-
-
-def _accuracy(study: Study, run: int) -> Accuracy | None:
-    found = study.results[run]
-    if found.correct is None or not found.n:
-        return None
-    return Accuracy(found.correct, found.n, study.accuracy_interval(run))
 
 
 def _notes(sections: Sequence[Section]) -> tuple[Note, ...]:

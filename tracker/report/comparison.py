@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tracker.report.model import RunEntry
     from tracker.runs import Run
     from tracker.study.contrasts import Pair
+    from tracker.study.metrics import Metric
 
 _SHORT_ID = 8
 
@@ -73,7 +74,9 @@ class Comparison:
 
     Parameters
     ----------
-    experiment, metric : str
+    experiment : str
+    metric : Metric
+        The primary one.
     runs : tuple of ComparedRun, length 2
         The better first where both count, as in the report; else as they were asked for.
     options : tuple of Differing
@@ -94,7 +97,7 @@ class Comparison:
     """
 
     experiment: str
-    metric: str
+    metric: Metric
     runs: tuple[ComparedRun, ComparedRun]
     options: tuple[Differing, ...]
     repetition: tuple[Differing, ...]
@@ -154,7 +157,7 @@ def build_comparison(
     options = _options(shown, pair)
     return Comparison(
         experiment=experiment,
-        metric=study.metric.name,
+        metric=study.metric,
         runs=(first, second),
         options=options,
         repetition=_repetition(shown, pair),

@@ -16,21 +16,8 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
     from tracker.next_steps.steps import NextStep
     from tracker.runs import Run
-    from tracker.statistics.proportions import Interval
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """How many clips are classified right: `correct` of `n`, with the 95 % interval of the fraction."""
-
-    correct: int
-    n: int
-    interval: Interval
-
-    @property
-    def fraction(self) -> float:
-        """`correct` / `n`."""
-        return self.correct / self.n
+    from tracker.study.metrics import Metric
+    from tracker.study.run_results import RunResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,38 +26,31 @@ class RunEntry:
 
     Parameters
     ----------
-    number : int
-        Counted from 1 in the report's order; sentences say "run 3".
+    result : RunResult
     title : str
         The configuration in words, as in ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``.
-    run : Run
     levels : tuple of (option, level)
         The options that vary in the experiment and this run's levels.
-    accuracy : Accuracy or None
-        On the validation clips, with the kept weights.
-    val_loss, val_accuracy : float or None
-        Of the kept weights, as logged.
-    best_epoch, stop_epoch : int or None
-    seconds : float or None
-        Spent in training epochs.
-    score : float or None
-        The primary metric with the kept weights.
-    kept_epoch : int or None
-        Whose weights were kept; None where that was not logged.
     """
 
-    number: int
+    result: RunResult
     title: str
-    run: Run
     levels: tuple[tuple[str, str], ...]
-    accuracy: Accuracy | None
-    val_loss: float | None
-    val_accuracy: float | None
-    best_epoch: int | None
-    stop_epoch: int | None
-    seconds: float | None
-    score: float | None = None
-    kept_epoch: int | None = None
+
+    @property
+    def number(self) -> int:
+        """Counted from 1 in the report's order; sentences say "run 3"."""
+        return self.result.number
+
+    @property
+    def name(self) -> str:
+        """What headings and figures call it: ``Run 3``."""
+        return f"Run {self.number}"
+
+    @property
+    def run(self) -> Run:
+        """What was logged."""
+        return self.result.run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +111,9 @@ class Report:
 
     Parameters
     ----------
-    experiment, metric : str
+    experiment : str
+    metric : Metric
+        The primary one.
     summary : tuple of Conclusion
         "What came out": at most five.
     limits : tuple of str
@@ -152,14 +134,10 @@ class Report:
         The level that each family of tests is held to.
     margin : float
         Differences of accuracy within ± this are too small to matter.
-    by_accuracy : bool
-        Whether the primary metric is the share of validation clips classified right.
-    lower_is_better : bool
-        Whether less of it is better.
     """
 
     experiment: str
-    metric: str
+    metric: Metric
     summary: tuple[Conclusion, ...]
     limits: tuple[str, ...]
     options: tuple[str, ...]
@@ -173,22 +151,19 @@ class Report:
     versions: tuple[tuple[str, str], ...]
     alpha: float = 0.05
     margin: float = 0.05
-    by_accuracy: bool = True
-    lower_is_better: bool = False
 
-    def standing(self, entry: RunEntry) -> float | None:
-        """Return what a run is ranked by, more being better; None where it has no place."""
-        score = entry.accuracy.fraction if self.by_accuracy and entry.accuracy else entry.score
-        return score if score is None or not self.lower_is_better else -score
+    def rank_score(self, entry: RunEntry) -> float | None:
+        """Return what a run is ranked by, higher being better; None if it has no rank."""
+        score = entry.result.score
+        return -score if score is not None and self.metric.lower_is_better else score
 
     def best_first(self, entries: Iterable[RunEntry]) -> list[RunEntry]:
         """Return runs by the primary metric, the best first; ties by validation loss, then by number."""
         return sorted(entries, key=self._rank)
 
     def _rank(self, entry: RunEntry) -> tuple[float, float, int]:
-        standing = self.standing(entry)
-        loss = math.inf if entry.val_loss is None else entry.val_loss
-        return math.inf if standing is None else -standing, loss, entry.number
+        score, loss = self.rank_score(entry), entry.result.val_loss
+        return math.inf if score is None else -score, math.inf if loss is None else loss, entry.number
 
     @property
     def entries(self) -> tuple[RunEntry, ...]:

@@ -55,6 +55,13 @@ class Curve:
         """The steps counted from 1, whichever origin the run logged them from."""
         return self.steps + 1 if len(self.steps) and self.steps[0] == 0 else self.steps
 
+    def at(self, epoch: int | None) -> float | None:
+        """Return the value at an epoch; None where there is none or it is not finite."""
+        if epoch is None:
+            return None
+        values = self.values[self.epochs == epoch]
+        return float(values[0]) if len(values) and np.isfinite(values[0]) else None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.study.run_results import count_tag
+from tracker.study.options import as_number
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -137,6 +137,12 @@ def _tags(run: Run) -> Hashable | None:
     """Return what the tags say of the clips, where they say it."""
     dataset, split = run.tags.get("tracker.dataset"), run.tags.get("tracker.split")
     return (dataset, split) if dataset and split else None
+
+
+def count_tag(run: Run, name: str) -> int | None:
+    """Return a tag that is a whole number of at least 1, else None."""
+    number = as_number(run.tags.get(name, ""))
+    return int(number) if number is not None and number == int(number) and number >= 1 else None
 
 
 def _groups(runs: Sequence[Run], clips: Sequence[str]) -> tuple[str, ...]:

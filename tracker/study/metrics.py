@@ -6,26 +6,27 @@ validation metric of a quantity X is named ``val_X``, ``validation_X``, ``valid_
 Lightning adds to the mean over an epoch (``train_loss_epoch``) and boosting libraries to their sets of clips
 (``validation_0-logloss``) is no part of the quantity.
 
-Which epoch each logged value belongs to, whoever logged it.
-
-A step is an epoch for tracker and Keras, a batch for Lightning and Hugging Face, which log a metric ``epoch`` beside
-it. Epochs are counted from 1 here, wherever a run counted them from. Where neither steps nor such a metric say which
-epoch a value belongs to, a history is none by epoch: nothing is then said of epochs.
+The primary metric is chosen here as well, and it is found out which epoch each logged value belongs to. A step is an
+epoch for tracker and Keras, a batch for Lightning and Hugging Face, which log a metric ``epoch`` beside it. Epochs are
+counted from 1 here, wherever a run counted them from. If neither steps nor such a metric say which epoch a value
+belongs to, a history isn't one by epoch, and nothing is said about its epochs.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tracker.runs import Curve
+from tracker.runs.logged import DEFAULT_METRIC
 from tracker.study.options import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -154,6 +155,87 @@ def lower_is_better(name: str) -> bool | None:
     if words & _FALLS:
         return True
     return False if words & _RISES else None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The primary metric: what runs are ranked by.
+
+    Parameters
+    ----------
+    name : str
+    lower_is_better : bool
+    assumed : bool
+        Whether the direction is a guess, since neither the name nor the user says it.
+    is_fraction : bool
+        Whether an accuracy is a fraction; False if it was logged in per cent or otherwise above 1.
+    """
+
+    name: str
+    lower_is_better: bool = False
+    assumed: bool = False
+    is_fraction: bool = True
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether it is the fraction of validation clips classified correctly."""
+        return self.is_fraction and role_of(self.name) == (ACCURACY, "validation")
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether it is the validation loss."""
+        return role_of(self.name) == (LOSS, "validation")
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is the validation loss or accuracy, in whatever unit: what every report shows in any case."""
+        return self.is_loss or role_of(self.name) == (ACCURACY, "validation")
+
+
+def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | None = None) -> Metric:
+    """Choose the metric that runs are ranked by.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    name : str or None
+        The one asked for; None: the validation accuracy, or whatever validation metric of known direction was logged.
+    minimise : bool, optional
+        Whether lower is better, where the name does not say it or says it wrongly.
+
+    Returns
+    -------
+    Metric
+    """
+    logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
+    judged = any(run.validation for run in runs)
+    chosen = name or _default_metric(logged, judged=judged)
+    said = lower_is_better(chosen) if minimise is None else minimise
+    return Metric(chosen, bool(said), assumed=said is None, is_fraction=judged or not _above_one(runs))
+
+
+def is_fraction(value: float | None) -> bool:
+    """Tell whether a value can be a share of clips; an accuracy in per cent cannot."""
+    return value is not None and -_ROUNDING <= value <= 1 + _ROUNDING
+
+
+_ROUNDING = 1e-6
+
+
+def _above_one(runs: Sequence[Run]) -> bool:
+    """Tell whether any validation accuracy was logged as more than 1."""
+    names = {name for run in runs for name in run.metrics if role_of(name) == (ACCURACY, "validation")}
+    return any(run.metrics[name] > 1 + _ROUNDING for name in names for run in runs if name in run.metrics)
+
+
+def _default_metric(logged: set[str], *, judged: bool) -> str:
+    """Return the validation accuracy's name, else another validation metric of known direction, else the usual name."""
+    accuracy = named(logged, ACCURACY, "validation")
+    if accuracy is not None or judged or not logged:
+        return accuracy or DEFAULT_METRIC
+    others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and lower_is_better(name) is not None]
+    first = min(others, key=lambda name: (bool(lower_is_better(name)), name), default=DEFAULT_METRIC)
+    return named(others, *role_of(first)) or first
 
 
 EPOCH = "epoch"

@@ -1,24 +1,32 @@
-"""What each run came to: its kept weights and their results, its stop, its count of clips classified right."""
+"""A run translated once: its curves, the epochs that matter and its scores, whatever its metrics are called.
+
+Epochs are counted from 1, accuracies are fractions of clips (unless they were logged otherwise), losses are in nats.
+Results are those of the weights that a run kept.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.runs.logged import DEFAULT_METRIC
+from tracker.replay import Drop
+from tracker.statistics.proportions import grouped_wilson, wilson
+from tracker.study.clip_sets import ClipSet, by_clip, clip_sets, count_tag
 from tracker.study.metrics import (
     ACCURACY,
     LOSS,
+    RATE,
+    Metric,
     Part,
     all_named,
     by_epoch,
     epoch_limit,
-    lower_is_better,
+    is_fraction,
     named,
-    role_of,
 )
 from tracker.study.options import as_number
 
@@ -28,66 +36,88 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.runs import Curve, Run
+    from tracker.statistics.proportions import Interval
+
+SAME_RATE = 1e-6
+"""Relative difference up to which two learning rates are the same: they went through float32."""
 
 _COUNT_TOLERANCE = 2e-6
 """An accuracy in float32 is this close, relatively, to the count it stands for over the clips."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """The primary metric.
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """What a run logged by epoch; None where it did not."""
 
-    Parameters
-    ----------
-    name : str
-    lower_is_better : bool
-        Whether lower is better.
-    assumed : bool
-        Whether that is a guess: neither the name nor anybody said it.
-    is_fraction : bool
-        Whether an accuracy is a fraction; False where it was logged in per cent or otherwise above 1.
-    """
-
-    name: str
-    lower_is_better: bool = False
-    assumed: bool = False
-    is_fraction: bool = True
+    loss: Curve | None
+    val_loss: Curve | None
+    accuracy: Curve | None
+    val_accuracy: Curve | None
+    learning_rate: Curve | None
 
     @property
-    def is_accuracy(self) -> bool:
-        """Whether it is the share of validation clips classified right."""
-        return self.is_fraction and role_of(self.name) == (ACCURACY, "validation")
+    def losses(self) -> tuple[Curve | None, Curve | None]:
+        """Training and validation."""
+        return self.loss, self.val_loss
+
+    @property
+    def accuracies(self) -> tuple[Curve | None, Curve | None]:
+        """Training and validation."""
+        return self.accuracy, self.val_accuracy
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How many clips are classified correctly: `correct` of `n`, with the 95 % interval of the fraction."""
+
+    correct: int
+    n: int
+    interval: Interval
+
+    @property
+    def fraction(self) -> float:
+        """`correct` / `n`."""
+        return self.correct / self.n
+
+
+@dataclass(frozen=True, eq=False)
 class RunResult:
     """What one run came to.
 
     Parameters
     ----------
-    number : int
-        Counted from 1 in the report's order.
+    index : int
+        Which run of the study it is, from 0.
     run : Run
+    curves : Curves
+    clip_set : ClipSet
+        The clips it was judged on.
     best_epoch : int or None
         Of the lowest validation loss; the first of equals.
     kept_epoch : int or None
         Whose weights were kept: the best or the last epoch's, in tracker's format never one's whose validation loss is
-        no finite number. None where that was not logged: the results are then those of `best_epoch`.
+        not finite. None where that was not logged: the results are then those of `best_epoch`.
     stop_epoch : int or None
         The last one trained.
     limit : int or None, epochs
     val_loss, val_accuracy : float or None
         With the kept weights; finite.
-    correct, n : int or None
-        Validation clips classified right, and how many there are.
+    correct : int or None
+        Validation clips classified correctly.
     score : float or None
         The primary metric with the kept weights; finite.
     seconds : float or None
         Spent in training epochs.
+    epoch_seconds : float or None
+        The same for one epoch, on average.
+    rate_drops : tuple of Drop or None
+        Where the learning rate fell; None where it was not logged by epoch as a number above 0.
     """
 
-    number: int
+    index: int
     run: Run
+    curves: Curves
+    clip_set: ClipSet
     best_epoch: int | None
     kept_epoch: int | None
     stop_epoch: int | None
@@ -95,14 +125,60 @@ class RunResult:
     val_loss: float | None
     val_accuracy: float | None
     correct: int | None
-    n: int | None
     score: float | None
     seconds: float | None
+    epoch_seconds: float | None
+    rate_drops: tuple[Drop, ...] | None
 
     @property
     def run_id(self) -> str:
         """The id of its run."""
         return self.run.run_id
+
+    @property
+    def number(self) -> int:
+        """What the report calls the run: counted from 1."""
+        return self.index + 1
+
+    @property
+    def n(self) -> int | None:
+        """How many validation clips there are."""
+        return self.clip_set.n
+
+    @property
+    def correct_by_clip(self) -> NDArray[np.bool_] | None:
+        """Which clips, sorted, are classified correctly; None without predictions."""
+        row = self.clip_set.row_of.get(self.index)
+        return None if row is None else self.clip_set.correct[row]
+
+    @property
+    def predicted(self) -> tuple[str | None, ...]:
+        """The class predicted for each clip, sorted by clip, None where it is not known; empty without predictions."""
+        predictions = self.run.validation
+        if predictions is None:
+            return ()
+        predicted = predictions.predicted
+        return tuple(predicted[clip] for clip in by_clip(predictions))
+
+    @cached_property
+    def accuracy(self) -> Accuracy | None:
+        """The count of correct clips with its interval, which is wider where clips share groups."""
+        if self.correct is None or not self.n:
+            return None
+        by_clip, groups = self.correct_by_clip, self.clip_set.groups
+        if by_clip is not None and groups:
+            return Accuracy(self.correct, self.n, grouped_wilson(by_clip, groups))
+        return Accuracy(self.correct, self.n, wilson(self.correct, self.n))
+
+    @property
+    def training_clips(self) -> int | None:
+        """How many clips it was trained on, as logged."""
+        return count_tag(self.run, "tracker.training_clips")
+
+    @property
+    def fit_correct(self) -> int | None:
+        """How many of those the kept weights classify correctly, as logged."""
+        return count_correct(self.run.metrics.get("fit_accuracy"), self.training_clips)
 
     @property
     def keeps_last(self) -> bool:
@@ -111,29 +187,80 @@ class RunResult:
 
     @property
     def keeps_numbers(self) -> bool:
-        """Whether no epoch is kept whose validation loss is no finite number."""
-        return keeps_numbers(self.run)
+        """Whether no epoch is kept whose validation loss is not finite: so in tracker's format, but not in Keras."""
+        return _keeps_numbers(self.run)
 
-    def curve(self, quantity: str, part: Part = "validation") -> Curve | None:
-        """Return the history of a quantity."""
-        return curve(self.run, quantity, part)
+    @property
+    def says_kept(self) -> bool:
+        """Whether it is known whose epoch's weights were kept."""
+        return says_kept(self.run)
+
+    @property
+    def first_diverged_epoch(self) -> int | None:
+        """The first epoch whose training or validation loss is not finite; None if all are."""
+        epochs = [curve.epochs[~np.isfinite(curve.values)] for curve in self.curves.losses if curve is not None]
+        return min((int(bad[0]) for bad in epochs if len(bad)), default=None)
 
 
-def curve(run: Run, quantity: str, part: Part = "validation") -> Curve | None:
-    """Return the history of a quantity in a run, by the role that its metrics play.
+def run_results(runs: Sequence[Run], metric: Metric) -> tuple[RunResult, ...]:
+    """Translate runs.
 
     Parameters
     ----------
-    run : Run
-    quantity : str
-        As `role_of` writes it.
-    part : {"training", "validation"}
+    runs : sequence of Run
+        In the report's order.
+    metric : Metric
+        The primary one.
 
     Returns
     -------
-    Curve or None
-        None where it has no history by epoch: a single value says nothing of epochs, unless only one was asked for.
+    tuple of RunResult
+        In the same order.
     """
+    clip_set_of = {index: clips for clips in clip_sets(runs) for index in clips.members}
+    return tuple(_result(index, run, metric, clip_set_of[index]) for index, run in enumerate(runs))
+
+
+def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
+    curves = Curves(
+        loss=_curve(run, LOSS, "training"),
+        val_loss=_curve(run, LOSS, "validation"),
+        accuracy=_curve(run, ACCURACY, "training"),
+        val_accuracy=_curve(run, ACCURACY, "validation"),
+        learning_rate=_curve(run, RATE, "training"),
+    )
+    best, stop = _best_epoch(run, curves.val_loss), _stop_epoch(run, curves)
+    kept = _last_kept(run, curves.val_loss, stop) if keeps_last(run) else _restored(run) or best
+    val_loss, val_accuracy = (
+        _with_kept_weights(run, quantity, curve, kept, stop)
+        for quantity, curve in ((LOSS, curves.val_loss), (ACCURACY, curves.val_accuracy))
+    )
+    row = clips.row_of.get(index)
+    correct = count_correct(val_accuracy, clips.n) if row is None else int(clips.correct[row].sum())
+    seconds = _epoch_seconds(run)
+    return RunResult(
+        index=index,
+        run=run,
+        curves=curves,
+        clip_set=clips,
+        best_epoch=best,
+        kept_epoch=kept if says_kept(run) else None,
+        stop_epoch=stop,
+        limit=epoch_limit(run),
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        correct=correct,
+        score=correct / clips.n
+        if metric.is_accuracy and correct is not None and clips.n
+        else _score(run, metric, kept, val_loss, val_accuracy),
+        seconds=None if seconds is None else float(seconds.sum()),
+        epoch_seconds=None if seconds is None else float(seconds.mean()),
+        rate_drops=_rate_drops(curves.learning_rate),
+    )
+
+
+def _curve(run: Run, quantity: str, part: Part) -> Curve | None:
+    """Return the history of a quantity; None if it has none: a single value is one only if one epoch was asked for."""
     for name in all_named(run.curves, quantity, part):
         found = by_epoch(run, name)
         if found is not None and (len(found.values) > 1 or epoch_limit(run) == 1):
@@ -141,41 +268,31 @@ def curve(run: Run, quantity: str, part: Part = "validation") -> Curve | None:
     return None
 
 
-def every_epoch(found: RunResult, quantity: str, part: Part = "validation") -> NDArray[np.float64] | None:
-    """Return a quantity's value at every epoch from the first on, None where any is missing."""
-    history = found.curve(quantity, part)
-    if history is None or not np.array_equal(history.epochs, np.arange(1, len(history.values) + 1)):
+def every_epoch(curve: Curve | None) -> NDArray[np.float64] | None:
+    """Return a curve's value at every epoch from the first on, None where any is missing."""
+    if curve is None or not np.array_equal(curve.epochs, np.arange(1, len(curve.values) + 1)):
         return None
-    return history.values
-
-
-def are_numbers(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which values are finite; MLflow gives an infinite one back as the largest finite one."""
-    return np.isfinite(values) & (np.abs(values) < _INFINITE)
-
-
-_INFINITE = 1.79e308
+    return curve.values
 
 
 def keeps_last(run: Run) -> bool:
-    """Tell whether a run kept its last weights rather than its best; Keras' autologging calls it otherwise."""
+    """Return whether a run kept its last weights rather than its best; Keras' autologging names that differently."""
     if "keep" in run.params:
         return run.params["keep"].strip().lower() == "last"
     return run.params.get("restore_best_weights", "").strip().lower() == "false"
 
 
-def keeps_numbers(run: Run) -> bool:
-    """Tell whether a run keeps no epoch whose loss is no finite number: so in tracker's format; Keras does keep one."""
+def _keeps_numbers(run: Run) -> bool:
     return in_format(run) or "keep" in run.params
 
 
 def says_kept(run: Run) -> bool:
-    """Tell whether it is known whose epoch's weights a run kept: it says so, or is in tracker's format."""
+    """Return whether it is known whose epoch's weights a run kept: it says so, or is in tracker's format."""
     return in_format(run) or bool({"keep", "restore_best_weights"} & run.params.keys())
 
 
 def in_format(run: Run) -> bool:
-    """Tell whether a run is in tracker's format, whoever logged it: by any of its tags or by its final metrics."""
+    """Return whether a run is in tracker's format, whoever logged it: by any of its tags or by its final metrics."""
     return any(tag.startswith("tracker.") for tag in run.tags) or not _FINAL.isdisjoint(run.metrics)
 
 
@@ -183,13 +300,8 @@ _FINAL = frozenset(f"{which}_val_{quantity}" for which in ("best", "last") for q
 
 
 def whole_param(run: Run, name: str) -> int | None:
-    """Return a param that is a whole number, else None."""
+    """Return a param that is a whole number of at least 0, else None."""
     return _whole(as_number(run.params.get(name, "")))
-
-
-def count_tag(run: Run, name: str) -> int | None:
-    """Return a tag that is a whole number of at least 1, else None."""
-    return _whole(as_number(run.tags.get(name, "")), least=1)
 
 
 def count_correct(accuracy: float | None, n: int | None) -> int | None:
@@ -204,7 +316,7 @@ def count_correct(accuracy: float | None, n: int | None) -> int | None:
     Returns
     -------
     int or None
-        None where accuracy × n is no whole number to float32 precision.
+        None where accuracy × n is not a whole number to float32 precision.
     """
     if accuracy is None or not n or not is_fraction(accuracy):
         return None
@@ -212,108 +324,28 @@ def count_correct(accuracy: float | None, n: int | None) -> int | None:
     return count if abs(accuracy * n - count) <= _COUNT_TOLERANCE * n else None
 
 
-def run_result(number: int, run: Run, metric: Metric, correct: int | None, n: int | None) -> RunResult:
-    """Work out what a run came to.
-
-    Parameters
-    ----------
-    number : int
-        The run's place in the report, from 1.
-    run : Run
-    metric : Metric
-        The primary one.
-    correct : int or None
-        Clips classified right, where the run's predictions are there.
-    n : int or None
-        Clips judged.
-
-    Returns
-    -------
-    RunResult
-    """
-    best, stop = _best_epoch(run), _stop_epoch(run)
-    kept = _last_kept(run, stop) if keeps_last(run) else _restored(run) or best
-    accuracy = _kept(run, ACCURACY, kept, stop)
-    if correct is None:
-        correct = count_correct(accuracy, n)
-    fraction = correct / n if correct is not None and n else accuracy
-    return RunResult(
-        number=number,
-        run=run,
-        best_epoch=best,
-        kept_epoch=kept if says_kept(run) else None,
-        stop_epoch=stop,
-        limit=epoch_limit(run),
-        val_loss=_kept(run, LOSS, kept, stop),
-        val_accuracy=accuracy,
-        correct=correct,
-        n=n,
-        score=fraction if metric.is_accuracy else _score(run, metric, kept, stop),
-        seconds=_seconds(run),
-    )
-
-
-def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | None = None) -> Metric:
-    """Choose the metric that runs are ranked by.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-    name : str or None
-        The one asked for; None: the validation accuracy, or whatever validation metric of known direction was logged.
-    minimise : bool, optional
-        Whether lower is better, where the name does not say it or says it wrongly.
-
-    Returns
-    -------
-    Metric
-    """
-    logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
-    judged = any(run.validation for run in runs)
-    chosen = name or _default_metric(logged, judged=judged)
-    said = lower_is_better(chosen) if minimise is None else minimise
-    return Metric(chosen, bool(said), assumed=said is None, is_fraction=judged or not _above_one(runs))
-
-
-def is_fraction(value: float | None) -> bool:
-    """Tell whether a value can be a share of clips; an accuracy in per cent cannot."""
-    return value is not None and -_ROUNDING <= value <= 1 + _ROUNDING
-
-
-_ROUNDING = 1e-6
-
-
-def _above_one(runs: Sequence[Run]) -> bool:
-    """Tell whether any validation accuracy was logged as more than 1."""
-    names = {name for run in runs for name in run.metrics if role_of(name) == (ACCURACY, "validation")}
-    return any(run.metrics[name] > 1 + _ROUNDING for name in names for run in runs if name in run.metrics)
-
-
-def _default_metric(logged: set[str], *, judged: bool) -> str:
-    """Return the validation accuracy's name, else another validation metric of known direction, else the usual name."""
-    accuracy = named(logged, ACCURACY, "validation")
-    if accuracy is not None or judged or not logged:
-        return accuracy or DEFAULT_METRIC
-    others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and lower_is_better(name) is not None]
-    first = min(others, key=lambda name: (bool(lower_is_better(name)), name), default=DEFAULT_METRIC)
-    return named(others, *role_of(first)) or first
-
-
-def _best_epoch(run: Run) -> int | None:
+def _best_epoch(run: Run, losses: Curve | None) -> int | None:
     """Return the epoch of the lowest validation loss: as logged, if the curve has it, else from the curve."""
     logged = _whole(run.metrics.get("best_epoch"), least=1)
-    losses = curve(run, LOSS)
     if losses is None or logged in losses.epochs:
         return logged
-    good = are_numbers(losses.values)
+    good = np.isfinite(losses.values)
     return int(losses.epochs[np.where(good, losses.values, np.inf).argmin()]) if good.any() else None
 
 
-def _last_kept(run: Run, stop: int | None) -> int | None:
+def _stop_epoch(run: Run, curves: Curves) -> int | None:
+    """Return the last epoch trained, as logged or from the curves."""
+    logged = _whole(run.metrics.get("stop_epoch"), least=1)
+    ends = (int(curve.epochs[-1]) for curve in (*curves.losses, *curves.accuracies) if curve is not None)
+    return logged if logged is not None else max(ends, default=None)
+
+
+def _last_kept(run: Run, losses: Curve | None, stop: int | None) -> int | None:
     """Return the last epoch that could be kept; None where none could."""
-    losses = curve(run, LOSS) if keeps_numbers(run) else None
-    good = np.array([True]) if losses is None else are_numbers(losses.values)
-    if losses is None or good[-1]:
+    if losses is None or not _keeps_numbers(run):
+        return stop
+    good = np.isfinite(losses.values)
+    if good[-1]:
         return stop
     return int(losses.epochs[good][-1]) if good.any() else None
 
@@ -324,59 +356,51 @@ def _restored(run: Run) -> int | None:
     return None if restored is None else restored + 1
 
 
-def _stop_epoch(run: Run) -> int | None:
-    """Return the last epoch trained, as logged or from the curves."""
-    logged = _whole(run.metrics.get("stop_epoch"), least=1)
-    if logged is not None:
-        return logged
-    curves = [curve(run, quantity, part) for quantity in (LOSS, ACCURACY) for part in _PARTS]
-    return max((int(found.epochs[-1]) for found in curves if found is not None), default=None)
-
-
-_PARTS: tuple[Part, Part] = ("validation", "training")
-
-
-def _kept(run: Run, quantity: str, kept: int | None, stop: int | None) -> float | None:
+def _with_kept_weights(
+    run: Run, quantity: str, history: Curve | None, kept: int | None, stop: int | None
+) -> float | None:
     """Return a validation metric with the kept weights: as logged at the end, at that epoch, or the only value."""
     logged = run.metrics.get(f"{'last' if keeps_last(run) else 'best'}_val_{quantity}")
     if logged is not None and (kept == stop or not keeps_last(run)):
         return _finite(logged)
-    return _at(run, named((*run.curves, *run.metrics), quantity, "validation"), curve(run, quantity), kept)
+    return _value(run, named((*run.curves, *run.metrics), quantity, "validation"), history, kept)
 
 
-def _score(run: Run, metric: Metric, kept: int | None, stop: int | None) -> float | None:
+def _score(
+    run: Run, metric: Metric, kept: int | None, val_loss: float | None, val_accuracy: float | None
+) -> float | None:
     """Return the primary metric with the kept weights."""
-    quantity, part = role_of(metric.name)
-    if part == "validation" and quantity in (LOSS, ACCURACY):
-        return _kept(run, quantity, kept, stop)
+    if metric.is_standard:
+        return val_loss if metric.is_loss else val_accuracy
     history = by_epoch(run, metric.name)
-    return _at(run, metric.name, history if history is not None and len(history.values) > 1 else None, kept)
+    return _value(run, metric.name, history if history is not None and len(history.values) > 1 else None, kept)
 
 
-def _at(run: Run, name: str | None, history: Curve | None, epoch: int | None) -> float | None:
+def _value(run: Run, name: str | None, history: Curve | None, epoch: int | None) -> float | None:
     """Return the value of a metric at an epoch of its history; without a history, or an epoch, its last one."""
-    if history is not None and epoch is not None:
-        place = np.flatnonzero(history.epochs == epoch)
-        return _finite(float(history.values[place[0]])) if len(place) else None
-    last = float(history.values[-1]) if history is not None else _last_logged(run, name)
-    return _finite(last)
-
-
-def _last_logged(run: Run, name: str | None) -> float | None:
-    """Return the last value of a metric, with or without a history."""
+    if history is not None:
+        return history.at(epoch) if epoch is not None else _finite(float(history.values[-1]))
     logged = run.curves.get(name or "")
-    return run.metrics.get(name or "", float(logged.values[-1]) if logged is not None and len(logged.values) else None)
+    last = float(logged.values[-1]) if logged is not None and len(logged.values) else None
+    return _finite(run.metrics.get(name or "", last))
 
 
-def _seconds(run: Run) -> float | None:
-    """Return the seconds of all epochs together."""
-    seconds = run.curves.get("epoch_seconds")
-    known = seconds is not None and len(seconds.values) and are_numbers(seconds.values).all()
-    return float(seconds.values.sum()) if seconds is not None and known else None
+def _epoch_seconds(run: Run) -> NDArray[np.float64] | None:
+    logged = run.curves.get("epoch_seconds")
+    known = logged is not None and len(logged.values) and np.isfinite(logged.values).all()
+    return logged.values if logged is not None and known else None
+
+
+def _rate_drops(rates: Curve | None) -> tuple[Drop, ...] | None:
+    if rates is None or not (np.isfinite(rates.values) & (rates.values > 0)).all():
+        return None
+    values, epochs = rates.values, rates.epochs
+    fell = np.flatnonzero(values[1:] < values[:-1] * (1 - SAME_RATE))
+    return tuple(Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell)
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and are_numbers(np.array(value)) else None
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _whole(value: float | None, least: int = 0) -> int | None:

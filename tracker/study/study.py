@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.proportions import grouped_wilson, wilson
-from tracker.study.clip_sets import ClipSet, clip_sets
 from tracker.study.contrasts import Contrast, contrasts
 from tracker.study.detectable import DetectableDifference, detectable_difference_on
 from tracker.study.options import Design, design_of
-from tracker.study.run_results import Metric, RunResult, run_result
+from tracker.study.run_results import RunResult, run_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tracker.runs import Run
     from tracker.statistics.proportions import Interval
+    from tracker.study.clip_sets import ClipSet
+    from tracker.study.metrics import Metric
 
 
 class Obstacle(StrEnum):
@@ -37,7 +37,9 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """An experiment's runs, ready to conclude from. Runs are given by their position.
+    """An experiment's runs, ready to conclude from.
+
+    A run is named by its index in `results`, here and wherever a study is handed on.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ class Study:
     metric : Metric
         The primary one.
     alpha : float
-        The level of each family of tests.
+        The significance level of each family of tests.
     margin : float
         Differences of accuracy within ± this are too small to matter.
     clip_sets : tuple of ClipSet
@@ -63,41 +65,65 @@ class Study:
     @cached_property
     def index_of(self) -> Mapping[str, int]:
         """The index of each run by its id."""
-        return {found.run_id: run for run, found in enumerate(self.results)}
+        return {result.run_id: result.index for result in self.results}
+
+    def ids(self, runs: Iterable[int]) -> tuple[str, ...]:
+        """Return the ids of runs."""
+        return tuple(self.results[run].run_id for run in runs)
 
     @cached_property
     def clip_set_index(self) -> Mapping[int, int]:
         """The index in `clip_sets` of the clips that each run was judged on."""
-        return {run: place for place, found in enumerate(self.clip_sets) for run in found.members}
+        return {run: index for index, clips in enumerate(self.clip_sets) for run in clips.members}
 
     @cached_property
     def clip_set_of(self) -> Mapping[int, ClipSet]:
         """The clip set of each run."""
-        return {run: self.clip_sets[place] for run, place in self.clip_set_index.items()}
+        return {result.index: result.clip_set for result in self.results}
 
     @cached_property
-    def rankable_groups(self) -> tuple[tuple[int, ...], ...]:
-        """Runs that can be ranked among each other: by clip set; those of unlogged clips together, last."""
-        known = [found.members for found in self.clip_sets if found.known]
-        unknown = tuple(run for found in self.clip_sets if not found.known for run in found.members)
-        return (*known, unknown) if unknown else tuple(known)
+    def ranking(self) -> tuple[int, ...]:
+        """Runs that have the primary metric, the best first; ties by validation loss, then by id."""
+        sign = 1 if self.metric.lower_is_better else -1
+        keys = [
+            (sign * result.score, result.val_loss if result.val_loss is not None else np.inf, result.run_id, run)
+            for run, result in enumerate(self.results)
+            if result.score is not None
+        ]
+        return tuple(run for *_, run in sorted(keys))
 
     @cached_property
     def rank_of(self) -> Mapping[int, int]:
         """The rank of each run that has one, from 0."""
-        return {run: place for place, run in enumerate(self.ranking)}
+        return {run: rank for rank, run in enumerate(self.ranking)}
+
+    def ranked(self, runs: Iterable[int]) -> list[int]:
+        """Return those of `runs` that have the primary metric, the best first."""
+        return sorted((run for run in runs if run in self.rank_of), key=self.rank_of.__getitem__)
+
+    @cached_property
+    def rankable_groups(self) -> tuple[tuple[int, ...], ...]:
+        """Runs that can be ranked against each other: by clip set; those of unlogged clips together, last."""
+        known = [clips.members for clips in self.clip_sets if clips.known]
+        unknown = tuple(run for clips in self.clip_sets if not clips.known for run in clips.members)
+        return (*known, unknown) if unknown else tuple(known)
 
     @cached_property
     def contrasts(self) -> Mapping[str, tuple[Contrast, ...]]:
         """The contrasts of each option that varies."""
         return {option: contrasts(self.design, option) for option in self.design.options}
 
+    @cached_property
+    def matched(self) -> frozenset[tuple[int, int]]:
+        """All matched pairs, each in the order of its levels."""
+        return frozenset(pair for found in self.contrasts.values() for contrast in found for pair in contrast.pairs)
+
     def alone_elsewhere(self, option: str) -> Obstacle | None:
         """Return why an option that changed alone has no contrast; None if it never changed alone."""
         runs = {
             run
-            for found in contrasts(self._anywhere, option)
-            for pair in found.repetitions
+            for contrast in contrasts(self._design_on_any_clips, option)
+            for pair in contrast.repetitions
             for run in (*pair[0], *pair[1])
         }
         if not runs:
@@ -105,33 +131,10 @@ class Study:
         return Obstacle.OTHER_CLIPS if all(self.clip_set_of[run].known for run in runs) else Obstacle.UNLOGGED_CLIPS
 
     @cached_property
-    def _anywhere(self) -> Design:
+    def _design_on_any_clips(self) -> Design:
         """The design as if all runs had been judged on the same clips."""
         terms = tuple(replace(term, split=()) for term in self.design.terms)
         return replace(self.design, terms=terms, blocks=(None,) * len(terms))
-
-    @cached_property
-    def matched(self) -> frozenset[tuple[int, int]]:
-        """All matched pairs, each in the order of its levels."""
-        return frozenset(pair for found in self.contrasts.values() for contrast in found for pair in contrast.pairs)
-
-    @cached_property
-    def ranking(self) -> tuple[int, ...]:
-        """Runs that have the primary metric, the best first; ties by validation loss, then by id."""
-        sign = 1 if self.metric.lower_is_better else -1
-        keys = [
-            (sign * found.score, found.val_loss if found.val_loss is not None else np.inf, found.run_id, run)
-            for run, found in enumerate(self.results)
-            if found.score is not None
-        ]
-        return tuple(run for *_, run in sorted(keys))
-
-    def accuracy_interval(self, run: int) -> Interval:
-        """Return the 95 % interval of a run's accuracy, which must be known; wider where clips share groups."""
-        found, clips = self.results[run], self.clip_set_of[run]
-        if clips.groups and run in clips.row_of:
-            return grouped_wilson(clips.correct[clips.row_of[run]], clips.groups)
-        return wilson(found.correct or 0, found.n or 1)
 
     def most_correct(self, runs: Iterable[int]) -> int | None:
         """Return the most clips that any of `runs` classifies correctly."""
@@ -145,20 +148,13 @@ class Study:
     @cached_property
     def _detectable_differences(self) -> tuple[DetectableDifference, ...]:
         return tuple(
-            detectable_difference_on(c, c.n or 1, self.most_correct(c.members), self.alpha) for c in self.clip_sets
+            detectable_difference_on(clips, clips.n or 1, self.most_correct(clips.members), self.alpha)
+            for clips in self.clip_sets
         )
 
-    def ranked(self, runs: Iterable[int]) -> list[int]:
-        """Return those of `runs` that have the primary metric, the best first."""
-        return sorted((run for run in runs if run in self.rank_of), key=self.rank_of.__getitem__)
-
     def within_margin(self, interval_90: Interval) -> bool:
-        """Tell whether an interval at 90 % lies strictly inside the margin."""
+        """Return whether a 90 % interval lies strictly inside the margin."""
         return -self.margin < interval_90[0] and interval_90[1] < self.margin
-
-    def ids(self, runs: Iterable[int]) -> tuple[str, ...]:
-        """Return the ids of runs."""
-        return tuple(self.results[run].run_id for run in runs)
 
     def random_seed(self, runs: Iterable[int]) -> int:
         """Return a seed for resampling that depends on these runs' ids and nothing else, not on their order."""
@@ -176,17 +172,9 @@ def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float
     metric : Metric
     alpha, margin : float
         As in `Study`.
-
-    Returns
-    -------
-    Study
     """
-    found = clip_sets(runs)
-    sets = {run: place for place, clips in enumerate(found) for run in clips.members}
-    correct = {run: int(clips.correct[row].sum()) for clips in found for run, row in clips.row_of.items()}
-    results = tuple(
-        run_result(position + 1, run, metric, correct.get(position), found[sets[position]].n)
-        for position, run in enumerate(runs)
-    )
-    design = design_of([run.settings for run in runs], [sets[run] for run in range(len(runs))])
-    return Study(results, metric, alpha, margin, found, design)
+    results = run_results(runs, metric)
+    clip_sets = tuple(dict.fromkeys(result.clip_set for result in results))
+    index_of = {clips: index for index, clips in enumerate(clip_sets)}
+    design = design_of([run.settings for run in runs], [index_of[result.clip_set] for result in results])
+    return Study(results, metric, alpha, margin, clip_sets, design)

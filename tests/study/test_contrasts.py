@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TestContrasts:
-    def test_pair_runs_of_equal_seed_that_differ_in_one_option(self, grid: Grid) -> None:
+    def test_contrasts_pair_runs_of_equal_seed_that_differ_in_one_option(self, grid: Grid) -> None:
         (found,) = contrasts(design_of(grid("37", "0.1", "012")), "kernel_size")
         assert (found.start, found.end) == ("3", "7")
         assert found.pairs == ((0, 3), (1, 4), (2, 5))

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tracker.render.arrangement import arrange, run_row
+from tests.builders import changed
+from tracker.render.view_model import arrange
 from tracker.report import Note, Section
+from tracker.study.metrics import Metric
 
 
 class TestArrange:
@@ -42,7 +44,7 @@ class TestArrange:
 
     def test_twelve_runs_are_in_the_open_and_thirteen_folded(self, report) -> None:
         entry = report.entries[0]
-        entries = tuple(replace(entry, number=number) for number in range(1, 14))
+        entries = tuple(changed(entry, index=number - 1) for number in range(1, 14))
         twelve = replace(report, sections=(Section("a", entries[:12]),))
         thirteen = replace(report, sections=(Section("a", entries),))
         assert not arrange(twelve).folded
@@ -51,11 +53,11 @@ class TestArrange:
     def test_arrange_of_very_many_runs_the_best_are_shown_and_the_others_counted(self, large) -> None:
         view = arrange(large)
         assert (len(view.rows), view.more_rows) == (50, 9_950)
-        assert {row.right for row in view.rows} == {"26 of 30"}
+        assert {row.cells[0] for row in view.rows} == {"26/30"}
 
     def test_arrange_of_very_many_runs_those_of_the_summary_have_sections(self, large) -> None:
         view = arrange(large)
-        assert {row.run_id for section in view.sections for row in section.rows} == {f"{n:032x}" for n in (1, 2, 3, 4)}
+        assert [row.number for section in view.sections for row in section.rows] == [2, 3, 4, 5]
         assert view.more_sections == 9_996
 
     def test_conclusions_of_a_kind_are_folded_then_counted(self, large) -> None:
@@ -77,21 +79,21 @@ class TestArrange:
         (section,) = arrange(together).sections
         assert (len(section.rows), section.more_rows) == (50, 9_950)
         assert section.who == "Runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 9,988 more"
-        assert section.right == "24/30 to 26/30"
+        assert section.score_range == "24/30 to 26/30"
 
     def test_a_section_says_what_its_runs_come_to_by_another_metric(self, report) -> None:
         scored = tuple(
-            replace(entry, accuracy=None, score=score)
+            changed(entry, correct=None, score=score)
             for entry, score in zip(report.entries, (0.3, 0.1, None, 0.25), strict=True)
         )
-        view = arrange(replace(report, sections=(Section("Conv=3", scored),), by_accuracy=False, lower_is_better=True))
-        assert (view.sections[0].metric, view.sections[0].right) == ("val_accuracy", "0.10 to 0.30")
+        view = arrange(replace(report, sections=(Section("Conv=3", scored),), metric=Metric("val_mae", True)))
+        assert (view.sections[0].metric, view.sections[0].score_range) == ("val_mae", "0.10 to 0.30")
         assert [row.best for row in view.rows] == [False, True, False, False]
 
     def test_a_section_says_its_accuracy_in_percent_where_clips_were_not_counted(self, report) -> None:
-        shares = tuple(replace(entry, accuracy=None, score=0.5 + 0.1 * i) for i, entry in enumerate(report.entries))
+        shares = tuple(changed(entry, correct=None, score=0.5 + 0.1 * i) for i, entry in enumerate(report.entries))
         (section,) = arrange(replace(report, sections=(Section("Conv=3", shares),))).sections
-        assert (section.metric, section.right) == (None, "50.0 to 80.0 %")
+        assert (section.metric, section.score_range) == (None, "50.0 to 80.0 %")
 
     def test_a_picture_of_some_runs_says_of_which(self, report, large, pictures) -> None:
         some = replace(pictures[0], name="curves", runs=("1", "2", "3"))
@@ -106,9 +108,10 @@ class TestArrange:
 
     def test_a_seed_is_shown_whatever_it_is_called(self, report) -> None:
         entry = report.entries[0]
-        lightning = replace(entry, run=replace(entry.run, params={"seed_everything": "7"}))
-        both = replace(entry, run=replace(entry.run, params={"seed": "1", "data_seed": "2"}))
-        assert (run_row(lightning).seed, run_row(both).seed) == ("7", "data_seed=2, seed=1")
+        lightning = changed(entry, run=replace(entry.run, params={"seed_everything": "7"}))
+        both = changed(entry, run=replace(entry.run, params={"seed": "1", "data_seed": "2"}))
+        view = arrange(replace(report, sections=(Section("Conv=7", (lightning, both)),)))
+        assert [row.seed for row in view.rows] == ["7", "data_seed=2, seed=1"]
 
     def test_an_option_that_is_not_known_keeps_its_params_name(self, report) -> None:
         view = arrange(replace(report, options=("kernel_size", "lr", "plateau")))
@@ -117,15 +120,3 @@ class TestArrange:
     def test_options_beyond_eight_are_counted(self, report) -> None:
         many = replace(report, options=tuple(f"option{number}" for number in range(11)))
         assert (len(arrange(many).options), arrange(many).more_options) == (8, 3)
-
-
-class TestRunRow:
-    def test_run_row_says_what_is_not_known(self, report) -> None:
-        unknown = replace(
-            report.entries[0], accuracy=None, val_loss=None, val_accuracy=None, best_epoch=None, seconds=None
-        )
-        row = run_row(unknown)
-        assert {row.right, row.share, row.interval, row.val_loss, row.best_epoch, row.seconds} == {"–"}
-
-    def test_run_row_keeps_the_logged_digits(self, report) -> None:
-        assert run_row(report.entries[2]).logged_loss == "0.37062695622444153"

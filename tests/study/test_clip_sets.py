@@ -17,7 +17,7 @@ class TestClipSets:
         assert found.members == (0, 1)
         np.testing.assert_array_equal(found.correct, [[1, 1, 0, 1], [0, 1, 1, 1]])
 
-    def test_part_runs_on_other_clips(self, made: MakeRun) -> None:
+    def test_clip_sets_part_runs_on_other_clips(self, made: MakeRun) -> None:
         found = clip_sets([made(1, "1101"), made(2, "1101", prefix="other")])
         assert [clips.members for clips in found] == [(0,), (1,)]
 
@@ -30,7 +30,7 @@ class TestClipSets:
         found = clip_sets([made(1, tags=silent), made(2, tags=silent)])
         assert [(clips.members, clips.known, clips.n) for clips in found] == [((0,), False, 30), ((1,), False, 30)]
 
-    def test_align_predictions_logged_in_another_order(self, made: MakeRun) -> None:
+    def test_clip_sets_align_predictions_logged_in_another_order(self, made: MakeRun) -> None:
         run, other = made(1, "1100"), made(2, "1010")
         saved = other.validation
         assert saved is not None
@@ -39,7 +39,7 @@ class TestClipSets:
         (found,) = clip_sets([run, other])
         np.testing.assert_array_equal(found.correct[1], [1, 0, 1, 0])
 
-    def test_count_a_prediction_that_is_no_number_as_wrong(self, made: MakeRun) -> None:
+    def test_clip_sets_count_a_prediction_that_is_no_number_as_wrong(self, made: MakeRun) -> None:
         run = made(1, "11")
         assert run.validation is not None
         run.validation.probabilities[0] = np.nan
@@ -56,6 +56,6 @@ class TestClipSets:
 
 
 class TestByClip:
-    def test_sorts_by_clip(self) -> None:
+    def test_by_clip_sorts_by_clip(self) -> None:
         found = by_clip(Predictions(("c", "a", "b"), ("x",) * 3, ("x",), np.ones((3, 1))))
         assert found.tolist() == [1, 2, 0]

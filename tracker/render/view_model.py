@@ -1,5 +1,8 @@
 """From a report to what is seen of it: in order, numbered, and of a size that a person can read.
 
+Numbers are text already (`Markup`, nothing in it to escape); text that came from other people is plain `str`, and the
+templates' filters escape it for their medium.
+
 However many runs there are, the report stays bounded: sections fold above 12 runs; above 50 the table has the best runs
 and only those that the summary speaks of have a section. What is left out is counted, and the templates say where it
 can be seen.
@@ -7,7 +10,8 @@ can be seen.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shlex
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker import wording
@@ -15,29 +19,17 @@ from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.next_steps.steps import why_no_step
 from tracker.render.sanitize import note_beginning, plain
 from tracker.render.tables import (
-    correct_of,
-    course,
-    course_line,
+    NOTHING,
+    Fact,
     facts,
-    kept_epoch,
     legend,
     ratio,
     results,
     score_writer,
     section_columns,
-    share,
     table_columns,
-)
-from tracker.render.view import (
-    ConclusionView,
-    Head,
-    KindView,
-    NoteView,
-    ReportView,
-    RunRow,
-    SectionView,
-    StepView,
-    shell_line,
+    training_line,
+    training_summary,
 )
 from tracker.report import Note
 from tracker.runs import LOGGED_OPTIONS
@@ -49,9 +41,9 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from tracker.conclusions.conclusion import Conclusion, Kind, Verdict
+    from tracker.conclusions.conclusion import Conclusion, Kind, Table, Verdict
     from tracker.render.tables import Column
-    from tracker.report import NextStep, Picture, Report, RunEntry, Section
+    from tracker.report import Excluded, NextStep, Picture, Report, RunEntry, Section
 
 FOLDED_ABOVE = 12
 """Runs above which each run's section is folded; also the most that have one where runs are very many."""
@@ -79,19 +71,135 @@ _WITH_THE_TABLE = ("accuracies", "curves")
 """Pictures of several runs that stand below the table of runs; the others stand with the conclusions."""
 
 
-def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
-    """Prepare a report for a template.
+def shell_line(commands: Iterable[Sequence[str]]) -> str:
+    """Return commands as one line for a POSIX shell, each run only if the one before succeeds; empty for none."""
+    return " && ".join(map(shlex.join, commands))
 
-    Parameters
-    ----------
-    report : Report
-    pictures : sequence of Picture
-        Those of a single run go into its section.
 
-    Returns
-    -------
-    ReportView
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a column: a title, maybe other people's, and how its cells are set (see `tables.Column`)."""
+
+    title: str
+    numeric: bool
+    primary: bool
+    tight: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as a row: its cells in a table, and what its own section says of it."""
+
+    number: int
+    name: str
+    seed: str | None
+    levels: tuple[str, ...]
+    cells: tuple[Markup, ...]
+    best: bool = False
+    linked: bool = True
+    results: tuple[Fact, ...] = ()
+    training: tuple[Fact, ...] = ()
+    training_line: Markup = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A note, whole or its beginning, and the runs that carry it: ``runs 1 and 2``."""
+
+    who: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SectionView:
+    """The runs of one configuration: who they are, their lowest and highest score, and each.
+
+    `metric` names the score if it isn't accuracy.
     """
+
+    title: str
+    who: str
+    metric: str | None
+    score_range: Markup
+    heads: tuple[Head, ...]
+    rows: tuple[RunRow, ...]
+    more_rows: int
+    notes: tuple[NoteView, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConclusionView:
+    """A conclusion with its number, if it is among those shown, and the numbers of the steps that would settle it."""
+
+    number: int | None
+    verdict: Verdict
+    verdict_words: str
+    sentence: str
+    facts: tuple[str, ...]
+    tables: tuple[Table, ...]
+    steps: tuple[int, ...]
+    command: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KindView:
+    """The conclusions of one kind: in the open, folded, and how many more there are."""
+
+    title: str
+    open: tuple[ConclusionView, ...]
+    folded: tuple[ConclusionView, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A command worth running: why, how long, and the numbers of the shown conclusions that it settles."""
+
+    number: int
+    why: str
+    command: str
+    duration: str | None
+    settles: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReportView:
+    """The report in order; each ``more_…`` counts what is left out, and `drawn` says of which runs a picture is."""
+
+    experiment: str
+    metric: str
+    runs: int
+    folded: bool
+    summary: tuple[ConclusionView, ...]
+    limits: tuple[str, ...]
+    options: tuple[str, ...]
+    more_options: int
+    heads: tuple[Head, ...]
+    legend: str
+    rows: tuple[RunRow, ...]
+    more_rows: int
+    run_pictures: tuple[Picture, ...]
+    drawn: Mapping[str, str]
+    sections: tuple[SectionView, ...]
+    more_sections: int
+    kinds: tuple[KindView, ...]
+    conclusion_pictures: tuple[Picture, ...]
+    why_no_step: str
+    steps: tuple[StepView, ...]
+    notes: tuple[NoteView, ...]
+    more_notes: int
+    challenges: tuple[str, ...]
+    more_challenges: int
+    excluded: tuple[Excluded, ...]
+    more_excluded: int
+    methods: tuple[str, ...]
+    versions: tuple[tuple[str, str], ...]
+
+
+def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
+    """Prepare a report for a template; pictures of a single run go into its section."""
     notes = _notes(report.notes)
     entries, shown = report.entries, _shown_sections(report)
     rows = report.best_first(entries)[:MOST_RUNS] if len(entries) > MOST_RUNS else entries
@@ -105,7 +213,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     run_pictures = tuple(picture for picture in others if picture.name in _WITH_THE_TABLE)
     return ReportView(
         experiment=report.experiment,
-        metric=report.metric,
+        metric=report.metric.name,
         runs=len(entries),
         folded=len(entries) > FOLDED_ABOVE,
         summary=tuple(_conclusion(conclusion, report, numbers_of) for conclusion in report.summary),
@@ -114,12 +222,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         more_options=max(0, len(report.options) - MOST_OPTIONS),
         heads=_heads(columns),
         legend=legend(report),
-        rows=tuple(
-            replace(
-                run_row(entry, best=entry.number in best, linked=entry.number in linked), cells=_cells(columns, entry)
-            )
-            for entry in rows
-        ),
+        rows=tuple(_row(entry, columns, best=entry.number in best, linked=entry.number in linked) for entry in rows),
         more_rows=len(entries) - len(rows),
         run_pictures=run_pictures,
         drawn={
@@ -153,54 +256,23 @@ def _shown_sections(report: Report) -> tuple[Section, ...]:
 
 def _best(report: Report) -> set[int]:
     """Return the numbers of the runs that no other is better than."""
-    standings = {entry.number: report.standing(entry) for entry in report.entries}
-    highest = max((standing for standing in standings.values() if standing is not None), default=None)
-    return {number for number, standing in standings.items() if standing is not None and standing == highest}
+    scores = {entry.number: report.rank_score(entry) for entry in report.entries}
+    highest = max((score for score in scores.values() if score is not None), default=None)
+    return {number for number, score in scores.items() if score is not None and score == highest}
 
 
 def _heads(columns: Sequence[Column]) -> tuple[Head, ...]:
     return tuple(Head(column.title, column.numeric, column.primary, column.tight) for column in columns)
 
 
-def _cells(columns: Sequence[Column], entry: RunEntry) -> tuple[Markup, ...]:
-    return tuple(column.cell(entry) for column in columns)
-
-
-def run_row(entry: RunEntry, *, best: bool = False, linked: bool = True) -> RunRow:
-    """Return what is seen of one run.
-
-    Parameters
-    ----------
-    entry : RunEntry
-    best : bool
-        Whether no run is better.
-    linked : bool
-        Whether the report has a section on it.
-
-    Returns
-    -------
-    RunRow
-    """
-    accuracy = entry.accuracy
+def _row(entry: RunEntry, columns: Sequence[Column], *, best: bool, linked: bool) -> RunRow:
+    """Return a row of the table of all runs: whether no run is better, and whether the run has a section."""
     return RunRow(
         number=entry.number,
         name=entry.run.name,
-        run_id=entry.run.run_id,
         seed=_seed(entry),
         levels=tuple(level for _, level in entry.levels[:MOST_OPTIONS]),
-        ratio=ratio(accuracy),
-        share=share(entry),
-        bounds=plain(wording.percent_bounds_cell(accuracy.interval if accuracy else None)),
-        val_loss=plain(wording.loss_cell(entry.val_loss)),
-        seconds=plain(wording.seconds_number_cell(entry.seconds)),
-        best_epoch=plain(wording.whole_cell(entry.best_epoch)),
-        kept_epoch=kept_epoch(entry),
-        stop_epoch=plain(wording.whole_cell(entry.stop_epoch)),
-        right=correct_of(accuracy),
-        interval=plain(wording.percent_interval_cell(accuracy.interval if accuracy else None)),
-        logged_loss=plain(wording.logged_cell(entry.val_loss)),
-        logged_accuracy=plain(wording.logged_cell(entry.val_accuracy)),
-        duration=plain(wording.seconds_cell(entry.seconds)),
+        cells=tuple(column.cell(entry) for column in columns),
         best=best,
         linked=linked,
     )
@@ -228,8 +300,8 @@ def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> S
     return SectionView(
         title=section.title,
         who=_who([entry.number for entry in entries]),
-        metric=None if report.by_accuracy else report.metric,
-        right=_span(report, entries),
+        metric=None if report.metric.is_accuracy else report.metric.name,
+        score_range=_score_range(report, entries),
         heads=_heads(columns),
         rows=tuple(_section_row(entry, report, columns) for entry in entries[:MOST_RUNS]),
         more_rows=max(0, len(entries) - MOST_RUNS),
@@ -240,30 +312,29 @@ def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> S
 
 def _section_row(entry: RunEntry, report: Report, columns: Sequence[Column]) -> RunRow:
     return replace(
-        run_row(entry),
-        cells=_cells(columns, entry),
+        _row(entry, columns, best=False, linked=True),
         results=results(report, entry),
-        course=course(entry),
-        course_line=course_line(entry),
+        training=training_summary(entry),
+        training_line=training_line(entry),
     )
 
 
-def _span(report: Report, entries: Sequence[RunEntry]) -> Markup:
+def _score_range(report: Report, entries: Sequence[RunEntry]) -> Markup:
     """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, ``83.3 %``, or the primary metric."""
-    known = [entry for entry in report.best_first(entries) if report.standing(entry) is not None]
-    known = known if report.lower_is_better else known[::-1]
+    known = [entry for entry in report.best_first(entries) if report.rank_score(entry) is not None]
+    known = known if report.metric.lower_is_better else known[::-1]
+    write = _correct if report.metric.is_accuracy else score_writer(report)
     if not known:
         return plain(NONE)
-    write = _correct if report.by_accuracy else score_writer(report)
     first, last = write(known[0]), write(known[-1])
     if first == last:
         return first
-    first = _correct(known[0], wording.percent_number_cell) if report.by_accuracy else first
+    first = _correct(known[0], wording.percent_number_cell) if report.metric.is_accuracy else first
     return plain(f"{first} to {last}")
 
 
 def _correct(entry: RunEntry, percent: Callable[[float | None], str] = wording.percent_cell) -> Markup:
-    return ratio(entry.accuracy) if entry.accuracy else plain(percent(entry.score))
+    return ratio(entry) if entry.result.accuracy else plain(percent(entry.result.score))
 
 
 def _leaves_out(picture: Picture, entries: Sequence[RunEntry]) -> bool:
@@ -322,7 +393,7 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
         verdict_words=VERDICTS[conclusion.verdict],
         sentence=conclusion.sentence,
         facts=facts(conclusion, report.alpha, in_points=_in_points(conclusion, report)),
-        tables=conclusion.details.tables(in_points=report.by_accuracy),
+        tables=conclusion.details.tables(in_points=report.metric.is_accuracy),
         steps=tuple(number for number, step in steps if conclusion.id in step.settles),
         command=None if listed else shell_line(conclusion.commands) or None,
     )
@@ -330,7 +401,7 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
 
 def _in_points(conclusion: Conclusion, report: Report) -> bool:
     """Return whether a conclusion's estimate is one of accuracy."""
-    return report.by_accuracy or not kind_of(conclusion).in_metric_unit
+    return report.metric.is_accuracy or not kind_of(conclusion).in_metric_unit
 
 
 def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
