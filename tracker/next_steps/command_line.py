@@ -1,7 +1,7 @@
 """Commands that train further runs, as lists of arguments; whoever prints one quotes it for a shell.
 
-There is no command for a run of another program, nor for one with a param that is no option of ``tracker run`` or a
-value that its option does not take: ``tracker run`` would train something else.
+A run of another program has no command, nor has one with a param that isn't an option of ``tracker run`` or a value
+that its option doesn't take: ``tracker run`` would train something else.
 """
 
 from __future__ import annotations

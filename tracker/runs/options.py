@@ -284,7 +284,7 @@ class RunOption:
         Raises
         ------
         ValueError
-            If it is no value of the option.
+            If the option does not take it.
         """
         parts = self.parts_of_level(level)
         if len(parts) != len(self.params):
