@@ -1,7 +1,7 @@
 """The default network: four blocks of convolution and pooling, averaged over the whole image.
 
 Small on purpose: with 8-16-32-64 channels and a first stride of 2 an epoch of 600 segments takes half a second on two
-cores, and averaging over time and frequency lets one network take segments of any length.
+cores, and averaging over time and frequency lets the network take segments of any length.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def build(
     kernel_size : int, at least 1
         Height and width of every convolution.
     dropout : float, at least 0 and below 1
-        Share of features left out before the last layer while training.
+        Fraction of features dropped before the last layer during training.
     width : int, at least 1
-        Channels of the first block; each next one has twice as many.
+        Channels of the first block; each following block has twice as many.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def build(
     Raises
     ------
     ValueError
-        If an option is out of its range.
+        If an option is out of range.
     """
     _check(n_classes=n_classes, kernel_size=kernel_size, dropout=dropout, width=width)
     inputs = keras.Input(input_shape)

@@ -27,7 +27,7 @@ BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in 
     "data": {"runs", "errors", "atomic_files"},
     "features": {"runs", "errors", "atomic_files"},
     "bundled": set(),
-    "training": {"features", "data", "runs", "errors", "atomic_files", "bundled"},
+    "training": {"features", "data", "runs", "statistics", "errors", "atomic_files", "bundled"},
     "journal": {"runs", "errors", "atomic_files"},
     "store": {"runs", "errors", "atomic_files"},
     "figures": PURE,

@@ -226,9 +226,7 @@ class TestARunOnAFullDisk:
         assert (result.status, result.out) == (1, "")
         reason = result.err.splitlines()[-1]
         assert reason.startswith("tracker: the checkpoint of epoch 1 cannot be saved in ")
-        assert reason.endswith(
-            "File too large; make room or give it a folder that can be written to, then resume the run"
-        )
+        assert reason.endswith("File too large; free some space or fix the permissions, then resume the run")
         assert [status for status, _ in listed(tracker)] == ["FAILED"]
         assert tracker("resume", NAME).status == 0
         (journal,) = journals(Path(".tracker"))

@@ -11,6 +11,7 @@ from tests.training.sets import data, plan
 from tracker.errors import TrainingError
 from tracker.runs import Configuration
 from tracker.store.client import save_keras_model
+from tracker.training.backend import keras
 from tracker.training.build import build_network
 from tracker.training.fit import train
 from tracker.training.networks import find_network
@@ -66,6 +67,7 @@ def write(nets: Path, body: str = SOFTMAX, before: str = "") -> str:
 
 
 def build(model: str, **options: object) -> object:
+    keras.utils.set_random_seed(0)
     return build_network(Configuration(model=model, options=tuple(options.items())), (16, 20, 1), 3)
 
 

@@ -17,7 +17,7 @@ from tests.training.sets import FRAMES, data, misleading, part, plan, without_cl
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
-from tracker.training.backend import keras, notices_held_back
+from tracker.training.backend import keras, without_notices
 from tracker.training.batches import Batches, LabelledImages, TrainingData, consecutive_segments
 from tracker.training.evaluate import accuracy, check_finite, clip_probabilities, log_loss
 from tracker.training.fit import train, train_epochs
@@ -269,7 +269,7 @@ class TestNoticesHeldBack:
             "E0000 00:00:1759.7 88 real.cc:1] it went wrong",
             "Traceback (most recent call last):",
         ]
-        with notices_held_back():
+        with without_notices():
             os.write(2, "".join(f"{line}\n" for line in lines).encode())
         assert capfd.readouterr().err.splitlines() == lines[3:]
 

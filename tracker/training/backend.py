@@ -1,8 +1,8 @@
-"""Keras on TensorFlow, imported without chatter and with its threads pinned.
+"""Keras on TensorFlow, imported without its notices and with a fixed number of threads.
 
 Import this module before anything that imports Keras or TensorFlow. While it is loaded, TensorFlow's C++ writes notices
-(of oneDNN, of missing graphics drivers) straight to standard error, which since its version 2.18 no setting can stop;
-they are held back, and whatever is no notice is passed on.
+(about oneDNN, about missing graphics drivers) straight to standard error; since version 2.18, no setting stops that.
+They are filtered out, and everything else is passed on.
 """
 
 from __future__ import annotations
@@ -24,39 +24,38 @@ _STDERR = 2
 _NOTICE = re.compile(
     rb"[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IW] |WARNING: All log messages before absl|\s*$|To enable "
 )
-"""Lines that absl and TensorFlow write at the levels INFO and WARNING."""
+"""Lines that absl and TensorFlow log as INFO and WARNING."""
 
 
 @contextmanager
-def notices_held_back() -> Iterator[None]:
-    """Hold back what is written to standard error meanwhile, and afterwards pass on all but TensorFlow's notices."""
-    if sys.stderr is None:  # it was closed: there is nothing to keep clean
+def without_notices() -> Iterator[None]:
+    """Collect what is written to standard error, and pass on all but TensorFlow's notices at the end."""
+    if sys.stderr is None:  # it was closed
         yield
         return
-    with tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as collected:
         sys.stderr.flush()
         stderr = os.dup(_STDERR)
-        os.dup2(held.fileno(), _STDERR)
+        os.dup2(collected.fileno(), _STDERR)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(stderr, _STDERR)
             os.close(stderr)
-            _pass_on(held)
+            _pass_on(collected)
 
 
-def _pass_on(held: IO[bytes]) -> None:
-    """Write all but notices to standard error."""
-    held.seek(0)
-    for line in held:
+def _pass_on(lines: IO[bytes]) -> None:
+    lines.seek(0)
+    for line in lines:
         if not _NOTICE.match(line):
             os.write(_STDERR, line)
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
-with notices_held_back():
+with without_notices():
     import keras
     import tensorflow as tf
 
@@ -64,6 +63,8 @@ tf.get_logger().setLevel("ERROR")
 try:
     tf.config.threading.set_intra_op_parallelism_threads(threads())
 except RuntimeError as error:
-    raise TrainingError("TensorFlow is already at work in this process: import tracker.training.fit first") from error
+    raise TrainingError(
+        "TensorFlow was already used in this process, which fixed its threads; import tracker.training.fit first"
+    ) from error
 
 __all__ = ["keras", "tf"]

@@ -1,13 +1,9 @@
-"""What a network is trained on: the images of labelled clips.
+"""Labelled images, the segments that are cut from them, and the batches that a network is trained on.
 
-Segments: windows of a fixed number of frames, cut from the images of clips.
-
-Conventions: a segment is named by its clip's index and its first frame. A clip shorter than a segment is one segment,
-padded at its end with the floor (−80 dB). For training, segments are drawn at random anew in every epoch; to judge a
-clip, it is cut into consecutive segments from its beginning, and where at least half a segment remains at its end, a
-last one that ends with the clip (and overlaps the one before); a shorter remainder is left out.
-
-The batches that a network is trained on: random segments, drawn anew in every epoch.
+Conventions: a segment is a window of a fixed number of frames, given by its clip's index and its first frame. A clip
+shorter than a segment is one segment, padded at its end with the floor (−80 dB). For training, new random segments are
+drawn in every epoch. For evaluation, a clip is cut into consecutive segments from its beginning; if at least half a
+segment remains, one more ends with the clip (and overlaps the one before), a shorter remainder is dropped.
 """
 
 from __future__ import annotations
@@ -32,14 +28,13 @@ Image = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Clips with their labels and images.
+    """Clips with their labels and images, at least one.
 
     Parameters
     ----------
     clips : tuple of str
         Paths relative to the dataset.
     labels : tuple of str
-        The class of each clip.
     images : sequence of ndarray, each of shape (n_mels, n_frames), dB
         Clips may differ in their number of frames.
 
@@ -56,7 +51,7 @@ class LabelledImages:
     def __post_init__(self) -> None:
         if not len(self.clips) == len(self.labels) == len(self.images) > 0:
             raise ValueError(
-                "clips, labels and images must be as many as each other and at least one, "
+                "clips, labels and images must be of the same number, at least one, "
                 f"got {len(self.clips)}, {len(self.labels)} and {len(self.images)}"
             )
 
@@ -72,7 +67,7 @@ class LabelledImages:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """The clips of one run; test clips are not among them, as training never looks at them.
+    """The clips of one run, without test clips, as training never looks at them.
 
     Parameters
     ----------
@@ -101,7 +96,7 @@ class TrainingData:
         return int(self.training.images[0].shape[0])
 
     def sorted(self) -> TrainingData:
-        """Return the same with the clips of each part sorted, so that no order of listing them matters."""
+        """Return the same with the clips of each part sorted, so that their order does not matter."""
         return TrainingData(self.training.sorted(), self.validation.sorted(), self.classes)
 
     def targets(self, part: LabelledImages) -> NDArray[np.int64]:
@@ -119,12 +114,12 @@ def short_clips(plan: RunPlan, data: TrainingData) -> tuple[str, ...]:
 
 
 SEGMENTS_PER_CLIP = 4
-"""Random segments of each clip in an epoch: measured, it reaches a low loss sooner than whole clips or all segments."""
+"""Random segments of each clip in an epoch; in measurements, sooner at a low loss than whole clips or all segments."""
 
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """Where segments lie.
+    """The positions of segments.
 
     Parameters
     ----------
@@ -133,7 +128,7 @@ class Segments:
     starts : ndarray of int, shape (n_segments,)
         Its first frame.
     frames : int
-        How long each is.
+        Length of each.
     """
 
     clips: NDArray[np.intp]
@@ -145,11 +140,10 @@ class Segments:
 
     def cut(self, images: Sequence[Image], which: slice) -> Image:
         """Return some of the segments as a batch, shape (n, n_mels, frames, 1), dB, of the images' own type."""
-        places = zip(self.clips[which].tolist(), self.starts[which].tolist(), strict=True)
-        return np.stack([self._window(images[clip], start) for clip, start in places])[..., None]
+        positions = zip(self.clips[which].tolist(), self.starts[which].tolist(), strict=True)
+        return np.stack([self._window(images[clip], start) for clip, start in positions])[..., None]
 
     def _window(self, image: Image, start: int) -> Image:
-        """Return one segment, shape (n_mels, frames)."""
         missing = self.frames - image.shape[1]
         if missing > 0:
             return np.pad(image, ((0, 0), (0, missing)), constant_values=FLOOR_DB)
@@ -180,8 +174,8 @@ def _starts(length: int, frames: int) -> NDArray[np.intp]:
 class Batches:
     """The batches of every epoch.
 
-    What is drawn, and in which order, depends on the seed and the epoch's number alone, not on what was drawn before,
-    so that training can go on from any epoch.
+    What is drawn, and in which order, depends on the seed and the epoch's number alone, so training can continue after
+    any epoch.
 
     Parameters
     ----------

@@ -120,10 +120,12 @@ def _refuse(network: Network, reason: str) -> NoReturn:
 
 def _check_outputs(network: Network, model: keras.Model, input_shape: tuple[int, int, int], n_classes: int) -> None:
     """Refuse a network whose outputs aren't class probabilities: its loss would be meaningless, and so its report."""
-    images = np.random.default_rng(0).uniform(FLOOR_DB, 0, (2, *input_shape)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    levels = (FLOOR_DB, FLOOR_DB / 10, FLOOR_DB / 100, FLOOR_DB / 1_000)  # saturated sigmoids may sum to 1 by chance
+    images = np.stack([rng.uniform(level, 0, input_shape) for level in levels]).astype(np.float32)
     outputs = np.asarray(model(images, training=False))
     remedy = 'end it with layers.Dense(n_classes, activation="softmax")'
-    if outputs.shape != (2, n_classes):
+    if outputs.shape != (len(images), n_classes):
         _refuse(
             network,
             f"the network must give {n_classes} probabilities an image, one for each class, got outputs of "
@@ -134,5 +136,5 @@ def _check_outputs(network: Network, model: keras.Model, input_shape: tuple[int,
         _refuse(
             network,
             f"the network must give probabilities, at least 0 and summing to 1, got {outputs.min():.3g} to "
-            f"{outputs.max():.3g} summing to {sums[0]:.3g}; {remedy}",
+            f"{outputs.max():.3g} summing to {sums[np.abs(sums - 1).argmax()]:.3g}; {remedy}",
         )

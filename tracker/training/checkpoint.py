@@ -1,14 +1,14 @@
-"""Checkpoints: all that training goes on from, kept on disk so that a kill at any moment leaves a whole one.
+"""Checkpoints: everything that training continues from, on disk so that a kill at any moment leaves a complete one.
 
-A folder of them holds
+A folder of them contains
 
-- ``epoch-000012-9f86d081884c7d65.npz``: what training after epoch 12 starts from, as arrays without pickles; the newest
-  two are kept. The name ends in the first 16 digits of the SHA-256 of the format's name and the content, so that a file
-  that is cut short, changed, foreign or of another version is recognised, and the one before is used.
-- ``probabilities.bin``: what was said of the validation clips after each epoch, which would be too much to write anew
-  every time: one record an epoch, float32 of shape (n_clips, n_classes) and their CRC-32, little-endian. What lies
-  behind the checkpoint's epoch is what a kill has left, and is overwritten.
-- ``.<random>.tmp``: one that is being written.
+- ``epoch-000012-9f86d081884c7d65.npz``: the state after epoch 12, as arrays without pickles; the newest two are kept.
+  The name ends in the first 16 digits of the SHA-256 of the format's name and the content. So a file that is truncated,
+  changed, foreign or of another version is recognised, and the one before is used.
+- ``probabilities.bin``: the class probabilities of the validation clips after each epoch, too many to write again every
+  time: one record an epoch, float32 of shape (n_clips, n_classes) and their CRC-32, little-endian. Records after the
+  checkpoint's epoch were left by a kill and are overwritten.
+- ``.<random>.tmp``: a file that is being written.
 
 Imports nothing heavy.
 """
@@ -41,17 +41,17 @@ if TYPE_CHECKING:
     Counters = Mapping[str, Mapping[str, float | None]]
 
 FORMAT = b"tracker checkpoint 1\n"
-"""Goes into the digest in a file's name; another layout takes another number."""
+"""Part of the digest in a file's name; another layout needs another number."""
 
 COUNT = 2
-"""Checkpoints kept: the newest, and the one before should it be damaged."""
+"""Checkpoints kept: the newest, and the one before in case it is damaged."""
 
 _NAME = re.compile(r"epoch-(\d+)-[0-9a-f]{16}\.npz")
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Where training is after an epoch.
+    """The state of training after an epoch.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ class Checkpoint:
     optimizer : tuple of ndarray
         All variables of the optimizer: iteration, learning rate, moments.
     counters : mapping of str to mapping of str to float or None
-        By the name of a callback's class: what it has counted.
+        What each callback has counted, by the name of its class.
     ended : bool
-        Whether a callback has ended the training with this epoch.
+        Whether a callback ended the training with this epoch.
     """
 
     history: History
@@ -75,20 +75,20 @@ class Checkpoint:
 
 
 def finished_epochs(folder: Path) -> tuple[Epoch, ...]:
-    """Return the epochs that a folder of checkpoints holds safely: those after which training would go on.
+    """Return the epochs that are safe in a folder of checkpoints: training would continue after the last one.
 
     Parameters
     ----------
     folder : Path
-        It need not exist.
+        May be missing.
 
     Raises
     ------
     TrainingError
         If the folder cannot be read.
     """
-    found = CheckpointFolder(folder).load()
-    return found.history.epochs if found else ()
+    checkpoint = CheckpointFolder(folder).load()
+    return checkpoint.history.epochs if checkpoint else ()
 
 
 class CheckpointFolder:
@@ -97,7 +97,7 @@ class CheckpointFolder:
     Parameters
     ----------
     path : Path
-        Made with the first checkpoint.
+        Created with the first checkpoint.
     """
 
     def __init__(self, path: Path) -> None:
@@ -105,7 +105,7 @@ class CheckpointFolder:
         self._probabilities = path / "probabilities.bin"
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint; when this returns it is on the disk, and until then the one before counts.
+        """Write a checkpoint. Once this returns, it is on disk; until then, the one before counts.
 
         Raises
         ------
@@ -122,11 +122,11 @@ class CheckpointFolder:
         except OSError as error:
             raise TrainingError(
                 f"the checkpoint of epoch {len(checkpoint.history.epochs)} cannot be saved in {self.path}: "
-                f"{error.strerror or error}; make room or give it a folder that can be written to, then resume the run"
+                f"{error.strerror or error}; free some space or fix the permissions, then resume the run"
             ) from error
 
     def load(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole; None if there is none, and training starts from its beginning.
+        """Return the newest undamaged checkpoint, None if there is none.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class CheckpointFolder:
             sync_folder(self.path.parent)
 
     def _add_probabilities(self, history: History) -> None:
-        """Write what was said after the latest epoch, over whatever a kill has left there."""
+        """Write the latest epoch's probabilities, over whatever a kill has left there."""
         values = np.ascontiguousarray(history.probabilities[-1], "<f4").tobytes()
         record = values + zlib.crc32(values).to_bytes(4, "little")
         self._probabilities.touch()
@@ -153,7 +153,7 @@ class CheckpointFolder:
             os.fsync(file.fileno())
 
     def _prune(self, newest: str) -> None:
-        """Remove all but the newest and those before it; what claims to be later was damaged, or this would not be."""
+        """Remove all but the newest and the one before; one of a later epoch must be damaged, or training used it."""
         names = self._names()
         before = [name for name in names if _epoch(name) < _epoch(newest)]
         for name in {*names} - {newest, *before[: COUNT - 1]}:
@@ -168,12 +168,12 @@ class CheckpointFolder:
             return []
         except OSError as error:
             raise TrainingError(
-                f"the checkpoints in {self.path} cannot be read: {error.strerror}; it must be a folder of this user's"
+                f"the checkpoints in {self.path} cannot be read ({error.strerror}); check the folder's permissions"
             ) from error
         return sorted(names, key=lambda name: (_epoch(name), name), reverse=True)
 
     def _read(self, name: str) -> Checkpoint | None:
-        """Return a checkpoint, None if it or its share of the probabilities is damaged."""
+        """Return a checkpoint, None if it or its part of the probabilities is damaged."""
         try:
             content = (self.path / name).read_bytes()
             if not name.endswith(f"-{_digest(content)}.npz"):
@@ -186,7 +186,7 @@ class CheckpointFolder:
             return None
 
     def _read_probabilities(self, epochs: int, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], ...] | None:
-        """Return what was said after each epoch, None if any of it is damaged."""
+        """Return the probabilities after each epoch, None if any are damaged."""
         record = np.dtype([("values", "<f4", shape), ("crc", "<u4")])
         records = np.fromfile(self._probabilities, record, epochs)
         whole = len(records) == epochs and all(zlib.crc32(one["values"].tobytes()) == one["crc"] for one in records)
@@ -206,8 +206,8 @@ def _digest(content: bytes | memoryview) -> str:
 def _content(checkpoint: Checkpoint) -> memoryview:
     """Return a checkpoint's file. Each part is one entry, as a zip file is slow with many small ones."""
     history, names = checkpoint.history, list(checkpoint.history.epochs[0].metrics)
-    kept_are_the_model_s = history.kept == len(history.epochs) - 1
-    kept = () if kept_are_the_model_s else history.weights
+    is_last_kept = history.kept == len(history.epochs) - 1
+    kept = () if is_last_kept else history.weights  # else they are among the model's variables
     parts = {"model": checkpoint.model, "optimizer": checkpoint.optimizer, "kept": kept}
     about = {
         "keep": history.keep,
@@ -228,7 +228,7 @@ def _content(checkpoint: Checkpoint) -> memoryview:
 def _checkpoint(
     about: Mapping[str, Any], entries: NpzFile, probabilities: tuple[NDArray[np.float32], ...]
 ) -> Checkpoint:
-    """Return what a checkpoint's file holds."""
+    """Return the checkpoint in a file."""
     values = entries["metrics"].tolist()
     epochs = (Epoch(i, dict(zip(about["metrics"], row, strict=True))) for i, row in enumerate(values, start=1))
     parts = {part: tuple(_arrays(entries[part].tobytes(), kinds)) for part, kinds in about["parts"].items()}

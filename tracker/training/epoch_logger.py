@@ -24,7 +24,8 @@ def epoch_logger(log_epoch: Callable[[Mapping[str, float]], None]) -> keras.call
 
     class EpochLogger(keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
-            self._rate = _learning_rate(self.model)
+            has_rate = hasattr(getattr(self.model, "optimizer", None), "learning_rate")
+            self._rate = {"learning_rate": learning_rate(self.model)} if has_rate else {}
 
         def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
             log_epoch({**(logs or {}), **self._rate})
@@ -32,7 +33,6 @@ def epoch_logger(log_epoch: Callable[[Mapping[str, float]], None]) -> keras.call
     return EpochLogger()
 
 
-def _learning_rate(model: keras.Model) -> dict[str, float]:
+def learning_rate(model: keras.Model) -> float:
     """Return the optimizer's rate in the shortest digits of its float32: 0.001, not 0.0010000000474974513."""
-    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
-    return {} if rate is None else {"learning_rate": float(str(np.float32(rate)))}
+    return float(str(np.float32(model.optimizer.learning_rate)))

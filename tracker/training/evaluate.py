@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.errors import TrainingError
+from tracker.statistics.paired import PROBABILITY_FLOOR
 from tracker.training.backend import keras
 from tracker.training.batches import consecutive_segments
 
@@ -24,9 +25,6 @@ Check = Callable[[str, float, int], None]
 
 BATCH = 64
 """Segments predicted at once; it changes the time that takes, and the result by rounding alone."""
-
-SMALLEST_PROBABILITY = 1e-7
-"""Lower bound of a probability in the loss, so that one wrong clip cannot make it infinite: Keras' own epsilon."""
 
 
 def clip_probabilities(model: keras.Model, images: Sequence[Image], segments: Segments) -> NDArray[np.float32]:
@@ -57,7 +55,7 @@ def log_loss(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) ->
     Rounded to float32, as Keras compares losses, so that both call the same epoch the best.
     """
     true = probabilities[np.arange(len(targets)), targets].astype(np.float64)
-    return float(np.float32(0 - np.log(np.maximum(true, SMALLEST_PROBABILITY)).mean()))  # a bare minus makes −0 of 0
+    return float(np.float32(0 - np.log(np.maximum(true, PROBABILITY_FLOOR)).mean()))  # a bare minus makes −0 of 0
 
 
 def accuracy(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:

@@ -21,6 +21,7 @@ from tracker.training.backend import keras
 from tracker.training.batches import Batches, TrainingData, consecutive_segments
 from tracker.training.build import build_network
 from tracker.training.checkpoint import CheckpointFolder
+from tracker.training.epoch_logger import learning_rate
 from tracker.training.evaluate import Validation, accuracy, check_finite, clip_probabilities, let_pass, log_loss
 from tracker.training.result import Epoch, History, TrainingResult
 from tracker.training.resumption import Resumption
@@ -52,7 +53,7 @@ def train_epochs(
     epochs : range
         Those to train, counted from 0 as Keras does.
     callbacks : list of keras.callbacks.Callback
-        Told of the training and of its epochs, in this order; not of batches.
+        Called in this order for the training and its epochs, not for batches.
     on_batch : callable or None
         Called with the number of batches done in this epoch and of all its batches.
     check : callable
@@ -61,7 +62,7 @@ def train_epochs(
     Raises
     ------
     TrainingError
-        As `check` does: as soon as the loss stops being a finite number.
+        From `check`, as soon as the loss isn't finite.
     """
     listeners = keras.callbacks.CallbackList(callbacks, model=model)
     model.stop_training = False
@@ -132,7 +133,7 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
         """Store when the epoch begins, and its learning rate."""
         self._began = time.perf_counter()
-        self._rate = _learning_rate(self.model)
+        self._rate = learning_rate(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Record the epoch's metrics, probabilities and, if they are to be kept, weights."""
@@ -143,11 +144,6 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         self._save(longer)
         self.history = longer
         self._on_epoch(finished)
-
-
-def _learning_rate(model: keras.Model) -> float:
-    """Return the optimizer's rate in the shortest digits of its float32: 0.001, not 0.0010000000474974513."""
-    return float(str(np.float32(model.optimizer.learning_rate)))
 
 
 def train(
@@ -167,28 +163,27 @@ def train(
     plan : RunPlan
     data : TrainingData
     on_start : callable or None
-        Called once the network has been built with its options, before anything is trained.
+        Called once the network has been built, before anything is trained.
     on_epoch : callable
-        Called with each `Epoch` finished now, in order, once its checkpoint is safe.
+        Called with each finished `Epoch`, in order, once its checkpoint is safe.
     on_batch : callable or None
         Called with the number of batches done in this epoch and of all its batches.
     checkpoints : Path or None
-        Folder for this run's checkpoints. If it holds any, training goes on after the newest that is whole, with the
-        same plan and data; after the last epoch nothing is left but to tell the outcome. Where none is whole it starts
-        from its beginning. None: nothing is saved.
+        Folder for this run's checkpoints. If it has any, training continues after the newest undamaged one, with the
+        same plan and data; otherwise it starts from the beginning. None: nothing is saved.
     keep_going : bool
-        Whether to go on when the loss is no finite number. Such epochs are told as they are, but never kept.
+        Whether to continue if the loss isn't finite. Such epochs are recorded as they are, but never kept.
 
     Returns
     -------
     TrainingResult
-        Of all epochs, also those trained before, or, if interrupted, of those that were finished.
+        Of all finished epochs, including those trained before.
 
     Raises
     ------
     TrainingError
-        If the network cannot be built, the loss stops being a number, no epoch's validation loss is one, or checkpoints
-        cannot be saved, cannot be read, or are not of this plan and data.
+        If the network cannot be built, the loss or all validation losses aren't finite, or checkpoints cannot be saved,
+        cannot be read, or do not belong to this plan and data.
     KeyboardInterrupt
         If interrupted before there was an epoch to keep.
     """
@@ -209,16 +204,15 @@ def train(
 
 
 def _frames(plan: RunPlan) -> int:
-    """Return the length of a segment."""
     return plan.spectrogram.frames(plan.configuration.segment_s)
 
 
 def _network(plan: RunPlan, data: TrainingData) -> keras.Model:
     """Build the network under its seed and give it its loss and optimizer."""
-    keras.utils.clear_session(free_memory=False)  # or a second run in this process would number its layers on
+    keras.utils.clear_session(free_memory=False)  # or layer names would depend on earlier runs
     keras.utils.set_random_seed(plan.seed)
     model = build_network(plan.configuration, (data.n_mels, _frames(plan), 1), len(data.classes))
-    # With all variables made beforehand the first training step is traced once rather than twice, in half the time.
+    # With all variables built beforehand, the first training step is traced once instead of twice, in half the time.
     optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
     optimizer.build(model.trainable_variables)
     accuracy_metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
@@ -237,7 +231,7 @@ def _batches(plan: RunPlan, data: TrainingData) -> Batches:
 
 
 def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callback]:
-    """Return Keras' own callbacks that the configuration asks for; both watch `val_loss`."""
+    """Return Keras' own callbacks of the configuration; both watch `val_loss`."""
     callbacks = []
     if configuration.plateau:
         factor, patience = configuration.plateau.factor, configuration.plateau.patience
@@ -263,7 +257,7 @@ def _result(
 ) -> TrainingResult:
     """Put the kept weights back and evaluate them."""
     if history.best is None or history.kept is None:
-        raise TrainingError("training diverged: val_loss was no finite number in any epoch; try a lower learning rate")
+        raise TrainingError("training diverged: val_loss was not finite in any epoch; try a lower learning rate")
     model.set_weights(history.weights)
     clips = (data.validation.clips, data.validation.labels, data.classes)
     images = data.training.images

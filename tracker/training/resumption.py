@@ -1,12 +1,12 @@
-"""Goes on with an interrupted training as if nothing had happened: to the same weights and metrics, bit by bit.
+"""Continues an interrupted training as if nothing had happened, to the same weights and metrics, bit by bit.
 
-Written after each epoch and put back: all variables of the network (Dropout's random state is among its `variables`,
+Saved after each epoch and restored: all variables of the network (Dropout's random state is among its `variables`,
 not among its `weights`) and of the optimizer (iteration, learning rate, moments), what Keras' ReduceLROnPlateau and
 EarlyStopping have counted, and the history of the run. The order of the data needs no state (`Batches`), and training
-draws from no global random generator. What comes out is the same on one machine and number of threads.
+draws from no global random generator. The result is the same on one machine with one number of threads.
 
 Keras' own BackupAndRestore keeps weights, optimizer and epoch, but forgets Dropout's random state, what the callbacks
-have counted and the best weights: a run that goes on from it stops later and drops its rate later.
+have counted and the best weights: a run resumed from it stops later and drops its learning rate later.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ COUNTED = {
     keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
     keras.callbacks.EarlyStopping: ("best", "wait", "best_epoch", "stopped_epoch"),
 }
-"""What a callback changes while it listens. EarlyStopping's `best_weights` are not among it: `History` keeps them."""
+"""The attributes that a callback changes. Not EarlyStopping's `best_weights`: they are in `History`."""
 
 
 class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves where training is and goes on from there; among the callbacks it comes after those it watches.
+    """Saves the state of training and restores it; among the callbacks it comes after those it watches.
 
     Parameters
     ----------
     folder : CheckpointFolder or None
-        None: nothing is saved and training starts from its beginning.
+        None: nothing is saved and training starts from the beginning.
     watched : sequence of keras.callbacks.Callback
         Of the classes in `COUNTED`.
 
@@ -53,46 +53,46 @@ class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
         self._watched = watched
         self._resumed: Checkpoint | None = None
 
-    def resume(self, model: keras.Model, judged: tuple[int, int]) -> History | None:
-        """Put a model back to where its training was, and return the history until then, None if there is none.
+    def resume(self, model: keras.Model, shape: tuple[int, int]) -> History | None:
+        """Restore a model, and return the history so far, None if there is no checkpoint.
 
         Parameters
         ----------
         model : keras.Model
             Compiled, with its optimizer built.
-        judged : tuple of int, (n_clips, n_classes)
-            How many validation clips there are, and classes.
+        shape : tuple of int, (n_clips, n_classes)
+            Of the probabilities of the validation clips.
 
         Raises
         ------
         TrainingError
-            If the checkpoints cannot be read, or the newest is of another network or of other clips.
+            If the checkpoints cannot be read, or the newest belongs to another network or other clips.
         """
-        found = self._resumed = self._folder.load() if self._folder else None
-        if found is None:
+        checkpoint = self._resumed = self._folder.load() if self._folder else None
+        if checkpoint is None:
             return None
-        _check_fit("the number of validation clips and classes", judged, found.history.probabilities[-1].shape)
-        _check_fit("the list of callbacks", [_name(one) for one in self._watched], [*found.counters])
-        _put_back(model.variables, found.model, "network")
-        _put_back(model.optimizer.variables, found.optimizer, "optimizer")
-        return replace(found.history, weights=_kept_weights(found.history, tuple(model.get_weights())))
+        _check_fit("the number of validation clips and classes", shape, checkpoint.history.probabilities[-1].shape)
+        _check_fit("the list of callbacks", [_name(one) for one in self._watched], [*checkpoint.counters])
+        _restore(model.variables, checkpoint.model, "network")
+        _restore(model.optimizer.variables, checkpoint.optimizer, "optimizer")
+        return replace(checkpoint.history, weights=_kept_weights(checkpoint.history, tuple(model.get_weights())))
 
     def epochs_left(self, limit: int) -> range:
-        """Return the epochs still to be trained, counted from 0: none where a callback had ended the training."""
+        """Return the epochs still to be trained, counted from 0: none if a callback had ended the training."""
         if self._resumed is None:
             return range(limit)
         done = len(self._resumed.history.epochs)
         return range(done, done if self._resumed.ended else limit)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
-        """Put back what the callbacks had counted, which their own `on_train_begin` has just reset."""
+        """Restore what the callbacks had counted, which their own `on_train_begin` has just reset."""
         if self._resumed:
             for callback in self._watched:
                 for name, value in self._resumed.counters[_name(callback)].items():
                     setattr(callback, name, value)
 
     def save(self, history: History) -> None:
-        """Have a checkpoint of the epoch that has just ended on the disk.
+        """Save a checkpoint of the epoch that has just ended.
 
         Raises
         ------
@@ -123,30 +123,29 @@ def _values(variables: Sequence[keras.Variable]) -> Arrays:
     return tuple(np.asarray(variable.numpy()) for variable in variables)
 
 
-def _put_back(variables: Sequence[keras.Variable], arrays: Arrays, whose: str) -> None:
-    """Give variables their saved values."""
+def _restore(variables: Sequence[keras.Variable], arrays: Arrays, whose: str) -> None:
     _check_fit(f"the number of the {whose}'s variables", len(variables), len(arrays))
     for variable, array in zip(variables, arrays, strict=True):
         _check_fit(f"the shape of {variable.path}", tuple(variable.shape), array.shape)
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(_as_was(array, variable.numpy()))
+        variable.assign(_as_type_of(array, variable.numpy()))
 
 
 def _kept_weights(history: History, now: Arrays) -> Arrays:
-    """Return the kept weights of a history that was loaded: where its last epoch is kept, they are saved once only."""
+    """Return the kept weights of a loaded history: if its last epoch is kept, they are saved as the model's only."""
     if history.kept == len(history.epochs) - 1:
         return now
-    return tuple(map(_as_was, history.weights, now))
+    return tuple(map(_as_type_of, history.weights, now))
 
 
-def _as_was(array: NDArray[np.generic], example: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return a saved array in its own type: bfloat16 comes back from a file as plain bytes."""
+def _as_type_of(array: NDArray[np.generic], example: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return a saved array in the type of another: bfloat16 comes back from a file as plain bytes."""
     return array.view(example.dtype)
 
 
 def _check_fit(what: str, here: object, saved: object) -> None:
     if here != saved:
         raise TrainingError(
-            f"the checkpoint is not of this run: {what} is {here} here and {saved} there; "
+            f"the checkpoint does not belong to this run: {what} is {here} now, but {saved} in the checkpoint; "
             "resume with the options and data that the run was started with"
         )
