@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.errors import JournalError
-from tracker.journal.format import LOST, from_lines, to_line
+from tracker.journal.format import UNREADABLE, from_lines, to_line
 from tracker.runs.events import Attached, Ended, EpochDone, Measured, Started, Tagged
 
 if TYPE_CHECKING:
@@ -112,13 +112,13 @@ class TestFromLines:
     def test_from_lines_costs_a_damaged_line_alone(self, entries: list[Entry]) -> None:
         data = written(entries).replace(b'"best_epoch":3.0', b'"best_epoch":4.0')
         lines = from_lines(data)
-        assert list(lines.entries) == [*entries[:6], LOST, *entries[7:]]
+        assert list(lines.entries) == [*entries[:6], UNREADABLE, *entries[7:]]
         assert (lines.lost, lines.size) == ((7,), len(data))
 
     def test_from_lines_misses_a_line_that_was_taken_out(self, entries: list[Entry]) -> None:
         rows = written(entries).splitlines(keepends=True)
         lines = from_lines(b"".join(rows[:2] + rows[4:]))
-        assert list(lines.entries) == [*entries[:2], LOST, LOST, *entries[4:]]
+        assert list(lines.entries) == [*entries[:2], UNREADABLE, UNREADABLE, *entries[4:]]
         assert lines.lost == (3, 4)
 
     def test_from_lines_takes_a_line_that_is_there_twice_once(self, entries: list[Entry]) -> None:
@@ -133,8 +133,8 @@ class TestFromLines:
             flipped[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
             read = from_lines(bytes(flipped)).entries
             assert len(read) <= len(entries)
-            assert all(a in (b, LOST) for a, b in zip(read, entries, strict=False))
-            assert sum(entry == LOST for entry in read) + len(entries) - len(read) in {1, 2}
+            assert all(a in (b, UNREADABLE) for a, b in zip(read, entries, strict=False))
+            assert sum(entry == UNREADABLE for entry in read) + len(entries) - len(read) in {1, 2}
 
     @pytest.mark.parametrize(
         ("old", "new"),

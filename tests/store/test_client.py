@@ -279,5 +279,5 @@ class TestCheckRun:
         store.check_run(run.info.run_id)
 
     def test_check_run_says_that_a_run_is_not_there(self, location: Location) -> None:
-        with pytest.raises(GoneError, match="cannot go on with run abab"):
+        with pytest.raises(GoneError, match="cannot continue run abab"):
             open_store(location).check_run("ab" * 16)

@@ -47,7 +47,7 @@ class TestFreePort:
             assert free_port("127.0.0.1", port) not in {0, port}
 
     def test_free_port_is_none_on_another_machine(self) -> None:
-        with pytest.raises(StoreError, match=r"no port on 192\.0\.2\.1 can be had"):
+        with pytest.raises(StoreError, match=r"cannot listen on 192\.0\.2\.1"):
             free_port("192.0.2.1", 5000)
 
 

@@ -434,7 +434,7 @@ class TestSender:
     @pytest.mark.parametrize("path", ["gone.csv", "../secret.txt", "/etc/hostname"])
     def test_sender_refuses_a_file_that_is_not_the_journals(self, journal: Journal, path: str) -> None:
         (journal.artifacts.parent / "secret.txt").touch()
-        with pytest.raises(StoreError, match="the journal lacks the file") as error:
+        with pytest.raises(StoreError, match="listed in the journal but missing") as error:
             journal.send([STARTED, Attached(path)])
         assert not isinstance(error.value, UnreachableError)
 

@@ -3,7 +3,7 @@
 Conventions: a line is one JSON object of ASCII characters (RFC 8259). It opens with ``entry``, the kind, and ``line``,
 the number of the entry from 1; the first also says the ``version`` of the format. It closes with ``crc``: the CRC-32,
 in eight hexadecimal digits, of all bytes before the comma in front of it. What JSON has no number for is a string:
-``NaN``, ``Infinity``, ``-Infinity``. Bytes of a file's name that are no Unicode stay the lone surrogates that Python
+``NaN``, ``Infinity``, ``-Infinity``. Bytes of a file's name that aren't Unicode stay the lone surrogates that Python
 makes of them.
 """
 
@@ -46,7 +46,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 _END_LENGTH = len(',"crc":"01234567"}')
 
-LOST = Tagged({})
+UNREADABLE = Tagged({})
 """Stands where a line cannot be read: an entry that says nothing, so that those after it keep their numbers."""
 
 
@@ -57,7 +57,7 @@ class Lines:
     Parameters
     ----------
     entries : tuple of Entry
-        `LOST` where a line is damaged and others follow it.
+        `UNREADABLE` where a line is damaged and others follow it.
     lost : tuple of int
         The numbers, from 1, of those.
     size : int, bytes
@@ -119,7 +119,7 @@ def from_lines(data: bytes) -> Lines:
             continue  # it is there already
         missing = range(len(entries) + 1, number)
         lost += missing
-        entries += [LOST] * len(missing)
+        entries += [UNREADABLE] * len(missing)
         entries.append(entry)
         size = end
     return Lines(tuple(entries), tuple(lost), size)
@@ -169,7 +169,7 @@ def _dataset(*, classes: list[str], **rest: Any) -> DatasetUsed:
 
 
 def _plain(value: object) -> dict[str, Any]:
-    """Return what JSON can hold of a mapping that is no dict, or of a dataclass."""
+    """Return a mapping other than a dict, or a dataclass, as a dict."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, DatasetUsed | Entry):

@@ -1,7 +1,7 @@
 """Journals read back, whatever ended the process that wrote them.
 
-A torn last line is what a kill leaves of an entry that nobody was told is safe: it does not count. A damaged line among
-whole ones costs that entry alone: those after it are read, and `Journal.lost` says which is missing.
+A torn last line is what a kill leaves of an event that was never reported as safe: it does not count. A damaged line
+among whole ones costs that event alone: those after it are read, and `Journal.lost` says which is missing.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Journal:
     owner : Owner or None
         Who writes it, or wrote it and did not close it.
     torn : bool
-        Whether something that is no whole line follows the last entry.
+        Whether an incomplete line follows the last event.
     lost : tuple of int
         Numbers, from 1, of entries before the last that cannot be read.
     alive : bool or None
-        Whether a process is at the run, which did not end; None where another host was and cannot be asked.
+        Whether a process trains the run, which did not end; None if another machine did and can't be asked.
     """
 
     id: str
@@ -79,7 +79,7 @@ class Journal:
 
     @property
     def ended(self) -> Ended | None:
-        """How the run ended; None where it did not, or went on since."""
+        """How the run ended; None if it didn't, or was resumed since."""
         return _end(self.entries)
 
     @property
@@ -191,7 +191,7 @@ def unsettled(folder: Path) -> Journals:
 
 
 def is_id(text: str) -> bool:
-    """Tell whether a text is a journal's id: 32 lower-case hexadecimal digits."""
+    """Return whether a text is a journal's id: 32 lower-case hexadecimal digits."""
     return bool(_ID.fullmatch(text))
 
 
@@ -243,7 +243,7 @@ def _read_folder(folder: Path, is_wanted: Callable[[Path], bool]) -> Journals:
 
 
 def _problem(error: JournalError) -> list[str]:
-    """Return what cannot be read; what is not there, or no longer, is no problem."""
+    """Return what can't be read; what is missing isn't a problem."""
     return [] if isinstance(error.__cause__, FileNotFoundError) else [str(error)]
 
 
@@ -255,7 +255,7 @@ def _lost_lines(journal: Journal) -> list[str]:
 
 
 def _is_settled(folder: Path) -> bool:
-    """Tell whether the last line is an end that a store has; in doubt it is not, and the whole journal is read."""
+    """Return whether the last line is an end that a store has; if in doubt False, and the whole journal is read."""
     try:
         state, data = read_upload_state(folder), read_bytes(folder)
         last = from_lines(data[data.rfind(b"\n", 0, -1) + 1 :])

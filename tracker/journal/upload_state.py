@@ -38,16 +38,16 @@ def read_upload_state(folder: Path) -> UploadState | None:
             return None
         data = path.read_bytes()
     try:
-        found = UploadState(**json.loads(data))
+        state = UploadState(**json.loads(data))
     except (TypeError, ValueError):
         return None
-    return found if _is_sound(found) else None
+    return state if _is_sound(state) else None
 
 
-def _is_sound(found: UploadState) -> bool:
-    """Tell whether what a file said is of the kinds that it should be."""
-    texts = isinstance(found.run_id, str) and isinstance(found.artifacts, str)
-    return texts and type(found.entries) is int and found.entries >= 0
+def _is_sound(state: UploadState) -> bool:
+    """Return whether the fields have the types that they should have."""
+    texts = isinstance(state.run_id, str) and isinstance(state.artifacts, str)
+    return texts and type(state.entries) is int and state.entries >= 0
 
 
 def write_upload_state(folder: Path, state: UploadState) -> None:

@@ -97,7 +97,7 @@ class JournalWriter:
 
     @classmethod
     def reopen(cls, folder: Path, on_append: Callable[[], None] = lambda: None) -> Self:
-        """Go on with a journal: a torn last line is cut off, and what was told of it to a store is told anew.
+        """Continue a journal: a torn last line is cut off, and if it was uploaded it is uploaded again.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class JournalWriter:
         self._attach(path, lambda temporary: write_new(temporary, data))
 
     def attach_folder(self, path: str, write: Callable[[Path], None]) -> None:
-        """Let a folder be written as an artifact, and write that it is ready; otherwise as `attach_bytes`.
+        """Have a folder written as an artifact, and record it; otherwise as `attach_bytes`.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class JournalWriter:
         self._attach(path, write_and_sync)
 
     def close(self) -> None:
-        """Let go of the journal; a run that did not end is interrupted from here on."""
+        """Release the journal; a run that did not end is interrupted from here on."""
         if self._file.closed:
             return
         self._file.close()
@@ -206,7 +206,7 @@ class JournalWriter:
             data = data[self._file.write(data) :]
 
     def _mend(self) -> None:
-        """Cut off what is no whole line, and count what is."""
+        """Cut off an incomplete line, and count the complete ones."""
         data = read_bytes(self.folder)
         lines = from_lines(data)
         if lines.size < len(data):

@@ -1,6 +1,6 @@
 """What a run's journal holds, entry by entry, in the order in which it happened.
 
-The journal is the first and the whole account of a run: whatever a store is told is told from it, in this order, with
+The journal is the first and complete record of a run: whatever a store holds was uploaded from it, in this order, with
 these times. Times are milliseconds since 1970, as MLflow keeps them; epochs are counted from 1.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RunStatus(StrEnum):
-    """What a run is doing or how it ended; the value is the name that MLflow has for it, where it has one."""
+    """What a run is doing or how it ended; the value is MLflow's name for it, if it has one."""
 
     SCHEDULED = "SCHEDULED"
     RUNNING = "RUNNING"
@@ -145,7 +145,7 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The run goes on after an interruption; whatever ended it before no longer holds.
+    """The run continues after an interruption; whatever ended it before no longer holds.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ Entry = Started | EpochDone | Measured | Tagged | Attached | Resumed | Ended
 
 @dataclass(frozen=True, slots=True)
 class UploadState:
-    """How much of a journal a store has; kept beside the journal by whoever sends, one at a time.
+    """How much of a journal a store has; saved beside the journal by the one process that uploads it.
 
     Parameters
     ----------

@@ -106,7 +106,7 @@ def client_of(location: Location) -> MlflowClient:
 
 
 def _database_client(uri: str) -> MlflowClient:
-    """Open a database, which raises SQLAlchemy's own error where it is locked; what a client does later does not."""
+    """Open a database; if it is locked, that raises SQLAlchemy's own error, which later calls of a client don't."""
     from sqlalchemy.exc import OperationalError  # which a client of a server does without
 
     try:
@@ -132,11 +132,11 @@ def one_line_errors(what: str) -> Iterator[None]:
     Raises
     ------
     UnreachableError
-        If nobody answered, or who answered could not do it now: a full disk, a fault of the server's own.
+        If the store didn't answer, or couldn't do it now: a full disk, a fault of the server's own.
     BusyError
-        If it was only that another wrote at the same moment.
+        If another process wrote at the same moment.
     GoneError
-        If what was asked for is not in the store.
+        If the run or experiment isn't in the store.
     StoreError
         If it was refused.
     """
@@ -168,7 +168,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _unanswered(error: Exception) -> str | None:
-    """Return what was wrong with a connection, which comes wrapped in whose it was and what was asked, twice."""
+    """Return what was wrong with a connection; the error is wrapped, twice, in the address and the request."""
     wrapped = error if isinstance(error, RequestException) else error.__context__
     if not isinstance(wrapped, RequestException) or not wrapped.args:
         return None
@@ -237,7 +237,7 @@ class Store:
         StoreError
             If the store was moved and still has the old places of its artifacts.
         """
-        with one_line_errors(f"cannot go on with run {run_id} in {self.location.shown}"):
+        with one_line_errors(f"cannot continue run {run_id} in {self.location.shown}"):
             experiment = self.client.get_experiment(self.client.get_run(run_id).info.experiment_id)
         self._check_in_place(experiment)
 
@@ -301,7 +301,7 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
 
 
 def _have_runs_in_common(folder: Path, other: Path) -> bool:
-    """Tell whether one folder of an experiment is a copy of another: runs are called alike nowhere else."""
+    """Return whether one folder of an experiment is a copy of another: only then do runs have the same id."""
     return any(_RUN.fullmatch(run.name) and (other / run.name).exists() for run in folder.iterdir())
 
 

@@ -88,7 +88,7 @@ def _columns(rows: list[MetricRow], numbers: dict[tuple[str, str], int]) -> tupl
 T = TypeVar("T")
 
 Fetch = Callable[[str], bytes | None]
-"""Returns an artifact by its path, None where it was not logged; raises `OSError` or `ValueError` with the reason."""
+"""Returns an artifact by its path, None if it wasn't logged; raises `OSError` or `ValueError` with the reason."""
 
 DATASET_TAG = "tracker.dataset"
 
@@ -266,8 +266,8 @@ def _journal_record(first: Started, entries: Sequence[Entry], run_id: str, statu
 
 
 def _rows(entries: Sequence[Entry], run_id: str) -> list[MetricRow]:
-    told = (value for of_entry in values_of(entries) for value in of_entry)
-    return [(run_id, value.key, value.step, value.value, value.time, order) for order, value in enumerate(told)]
+    rows = (value for of_entry in values_of(entries) for value in of_entry)
+    return [(run_id, value.key, value.step, value.value, value.time, order) for order, value in enumerate(rows)]
 
 
 def _fetch_attached(artifacts: Path, attached: set[str]) -> Fetch:

@@ -1,4 +1,4 @@
-"""Where a store is: what a tracking URI means, told without opening anything.
+"""Where a store is: what a tracking URI means, without opening anything.
 
 Conventions: a store is either one SQLite database, with its artifacts under ``mlruns/`` beside it, or a tracking
 server. URIs are absolute, so that a change of the working directory changes nothing.
@@ -9,6 +9,7 @@ A run's artifacts on this machine are found even if the folder of the store was 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -52,7 +53,7 @@ class Location:
 
 
 def locate(tracking_uri: str | None, folder: Path) -> Location:
-    """Say where the store of a tracking URI is.
+    """Return where the store of a tracking URI is.
 
     Parameters
     ----------
@@ -145,13 +146,12 @@ def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
         Returns the bytes of an artifact by its path, None where the run has none of that name; raises `OSError` where
         they cannot be read.
     """
-    found: list[Path | None] = []
+    find = cache(find_folder)
 
     def fetch(path: str) -> bytes | None:
-        if not found:
-            found.append(find_folder(artifact_uri, folder))
+        place = find(artifact_uri, folder)
         try:
-            return (found[0] / path).read_bytes() if found[0] else None
+            return (place / path).read_bytes() if place else None
         except FileNotFoundError:
             return None
 
@@ -170,9 +170,9 @@ def find_folder(artifact_uri: str, folder: Path) -> Path | None:
 
 
 def resolve_inside(folder: Path, path: str) -> Path | None:
-    """Return what is at a path in a folder; None where nothing is, or the path leads out of it."""
-    found = (folder / path).resolve()
-    return found if found.is_relative_to(folder.resolve()) and found.exists() else None
+    """Return the path of something in a folder; None if nothing is there, or the path leads out of the folder."""
+    resolved = (folder / path).resolve()
+    return resolved if resolved.is_relative_to(folder.resolve()) and resolved.exists() else None
 
 
 def written_to(artifact_uri: str) -> Path | None:
@@ -191,7 +191,7 @@ def places_below(folder: Path, written: Path) -> Iterator[Path]:
 
 
 def found_below(folder: Path, written: Path) -> Path | None:
-    """Return the folder below another that is what was written elsewhere, moved or copied; None where there is none."""
+    """Return the folder below another that is what was written elsewhere, moved or copied; None if there isn't any."""
     there = written.exists()
     places = (place for place in places_below(folder, written) if place.is_dir())
     return next((place for place in places if not (there and place.samefile(written))), None)

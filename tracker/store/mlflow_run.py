@@ -122,7 +122,7 @@ def _check_values(kind: str, values: Mapping[str, str], most: int) -> None:
 
 
 def _check_unicode(what: str, text: str) -> None:
-    """Refuse bytes that are no Unicode, which a file's name may have and a database never takes."""
+    """Refuse bytes that aren't Unicode, which file names may contain and databases refuse."""
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise StoreError(f"{what} must be Unicode, got {text!r}: rename it")
 
@@ -192,20 +192,20 @@ def _step(entry: Entry) -> int:
 
 def tags(entries: Sequence[Entry]) -> dict[str, str]:
     """Return the tags that hold after the last entry."""
-    held: dict[str, str] = {}
+    current: dict[str, str] = {}
     for entry in entries:
         if isinstance(entry, Started):
-            held |= {**mlflow_tags(entry.tags), NAME_TAG: entry.name}
+            current |= {**mlflow_tags(entry.tags), NAME_TAG: entry.name}
         elif isinstance(entry, Tagged):
-            held |= mlflow_tags(entry.tags)
+            current |= mlflow_tags(entry.tags)
         elif isinstance(entry, Resumed):
-            held.pop(REASON_TAG, None)
+            current.pop(REASON_TAG, None)
         elif isinstance(entry, Ended) and entry.reason is not None:
-            held[REASON_TAG] = entry.reason
-    return held
+            current[REASON_TAG] = entry.reason
+    return current
 
 
 def ended(entries: Sequence[Entry]) -> int | None:
-    """Return when the run ended, in ms; None while it goes on."""
+    """Return when the run ended, in ms; None if it hasn't."""
     last = next((entry for entry in reversed(entries) if isinstance(entry, Ended | Resumed)), None)
     return last.time if isinstance(last, Ended) else None

@@ -1,6 +1,6 @@
-"""A SQLite store that is broken or was moved: what is the matter with it, and what sets it right.
+"""A SQLite store that is broken or was moved: what is wrong with it, and how it is repaired.
 
-A broken store is set aside, never deleted, and made anew by sending all journals again; what only it had can then still
+A broken store is set aside, never deleted, and created again by uploading all journals; what only it had can then still
 be looked for. Where the folder of a project was moved, MLflow looks for artifacts where they were: the places that are
 gone are rewritten to where the same folders are now, below the store's own. In a copy of a project, they would be those
 of the original, and are rewritten to the copy's own. Nothing here imports MLflow.
@@ -52,7 +52,7 @@ _BESIDE = ("-journal", "-wal", "-shm", "")
 
 
 def examine(location: Location) -> Condition:
-    """Say what is the matter with a store, without changing it.
+    """Return what is wrong with a store, without changing it.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _damage(connection: sqlite3.Connection) -> str | None:
 
 
 def set_aside(location: Location) -> Path:
-    """Move a broken store out of the way, so that another can be made in its place, and return where it is now.
+    """Move a broken store out of the way, so that another can be created in its place, and return where it is now.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def set_aside(location: Location) -> Path:
     try:
         with making_lock(database):
             if not examine(location).broken:
-                raise StoreError(f"the store {database} is not broken: it stays where it is")
+                raise StoreError(f"the store {database} isn't broken: it stays where it is")
             aside = free_path(database, "broken")
             for ending in _BESIDE:
                 if (part := Path(f"{database}{ending}")).exists():
@@ -116,7 +116,7 @@ def set_aside(location: Location) -> Path:
 
 
 def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]:
-    """Let a store that was moved or copied with its artifacts know where they are now; all places or none.
+    """Update the artifact paths of a store that was moved or copied (all or nothing).
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]
     require_readable(database)
     try:
         with closing(sqlite3.connect(database, timeout=BUSY_S, isolation_level=None)) as store:
-            store.execute("BEGIN IMMEDIATE")  # nobody else writes, or moves it: it is not broken
+            store.execute("BEGIN IMMEDIATE")  # no other process writes to it, or sets it aside: it isn't broken
             moved = tuple(_moved(store, database.parent))
             copy = copy_database(database, "before-repair") if moved else None
             for place in moved:
@@ -144,7 +144,7 @@ def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]
                 store.execute(statement, (place.new, place.row))
             store.execute("COMMIT")
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"cannot rewrite the places in {database}: {error}") from error
+        raise StoreError(f"cannot update the artifact paths in {database}: {error}") from error
     return moved, copy
 
 
@@ -154,7 +154,7 @@ def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, fo
     Parameters
     ----------
     uri : str or None
-        Where the store had them: `UploadState.artifacts`; None where it never had any.
+        Where the store had them: `UploadState.artifacts`; None if it never had any.
     paths : iterable of str
         What was attached.
     artifacts : Path
@@ -165,7 +165,7 @@ def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, fo
     Returns
     -------
     tuple of str
-        Paths that are found nowhere.
+        Paths that could not be found.
 
     Raises
     ------
@@ -173,17 +173,17 @@ def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, fo
         If one cannot be copied.
     """
     try:
-        kept = find_folder(uri, folder) if uri else None
+        uploaded = find_folder(uri, folder) if uri else None
     except OSError:  # not on this machine
-        kept = None
+        uploaded = None
     wanted = [path for path in paths if not resolve_inside(artifacts, path)]
-    found = {path: source for path in wanted if kept and (source := resolve_inside(kept, path))}
+    located = {path: source for path in wanted if uploaded and (source := resolve_inside(uploaded, path))}
     try:
-        for path, source in found.items():
+        for path, source in located.items():
             copy_path(source, artifacts / path)
     except OSError as error:
-        raise StoreError(f"cannot bring artifacts back from {kept}: {error}") from error
-    return tuple(path for path in wanted if path not in found)
+        raise StoreError(f"cannot bring artifacts back from {uploaded}: {error}") from error
+    return tuple(path for path in wanted if path not in located)
 
 
 def _database(location: Location) -> Path:
@@ -199,14 +199,14 @@ def _moved(connection: sqlite3.Connection, folder: Path) -> list[ArtifactPath]:
     is still there is another's only if a run's is: runs are called alike nowhere else.
     """
     astray = _astray(connection, folder)
-    found: dict[Path, Path] = {}
+    located: dict[Path, Path] = {}
     for place, path in astray:
         if place.table in _OF_THEIR_OWN and not (place.table == "experiments" and path.exists()):
             new = found_below(folder, path)
             if new:
-                found[path] = new
-    bases = sorted({_bases(old, new) for old, new in found.items()})
-    moved = ((place, path, found.get(path) or _rebased(path, bases, folder)) for place, path in astray)
+                located[path] = new
+    bases = sorted({_bases(old, new) for old, new in located.items()})
+    moved = ((place, path, located.get(path) or _rebased(path, bases, folder)) for place, path in astray)
     return [
         replace(place, new=_as_written(place.old, new))
         for place, path, new in moved

@@ -1,4 +1,4 @@
-"""The files a run keeps, as text and bytes: written and read here alone.
+"""The files of a run as text and bytes: the only module that writes and reads their formats.
 
 Conventions: ``predictions/validation.csv`` has the columns ``clip,label,predicted`` and then one per class with its
 probability; ``predictions/validation_by_epoch.npz`` the arrays ``probabilities``, ``clips``, ``labels``, ``classes``;
@@ -82,8 +82,8 @@ def parse_predictions(text: str) -> Predictions:
     _check(clips, labels, classes, probabilities)
     _check_probabilities(probabilities)
     index = {name: i for i, name in enumerate(classes)}
-    said = probabilities[np.arange(len(rows)), [index.get(name, 0) for name in predicted]]
-    if not set(predicted) <= set(classes) or (said < probabilities.max(axis=1)).any():
+    chosen = probabilities[np.arange(len(rows)), [index.get(name, 0) for name in predicted]]
+    if not set(predicted) <= set(classes) or (chosen < probabilities.max(axis=1)).any():
         raise ValueError("predicted must be the most probable class in every row")
     return Predictions(clips, labels, classes, probabilities)
 
@@ -189,7 +189,7 @@ def _check(
 
 
 def _check_probabilities(probabilities: NDArray[np.floating]) -> None:
-    """Refuse numbers that are no probabilities; the last axis is the classes."""
+    """Refuse numbers that aren't probabilities; the last axis is the classes."""
     sums = probabilities.sum(axis=-1, dtype=np.float64)
     if not ((probabilities >= 0).all() and (abs(sums - 1) <= _SUM_TOLERANCE).all()):
         raise ValueError("the probabilities of a clip must be at least 0 and add up to 1")

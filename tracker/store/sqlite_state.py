@@ -57,7 +57,7 @@ def state_of(database: Path) -> StoreState:
     -------
     StoreState
         READY: of the installed MLflow's schema; ABSENT: no such file; EMPTY: a file of no bytes; UPGRADABLE, OLDER
-        and NEWER: made by another version of MLflow; HALF_MADE: its creation was interrupted, or goes on right now;
+        and NEWER: made by another version of MLflow; HALF_MADE: its creation was interrupted, or is going on right now;
         FOREIGN: not a store.
 
     Raises
@@ -148,10 +148,10 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
 
 def _failure(database: Path, error: sqlite3.DatabaseError) -> StoreError:
     """Return what an error of SQLite's means for a store."""
-    said, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    message, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if code in _DAMAGED:
-        return BrokenError(f"{said}: `tracker repair` sets it aside and makes it anew from the journals")
-    return BusyError(said) if code == sqlite3.SQLITE_BUSY else UnreachableError(said)
+        return BrokenError(f"{message}: `tracker repair` sets it aside and creates it again from the journals")
+    return BusyError(message) if code == sqlite3.SQLITE_BUSY else UnreachableError(message)
 
 
 def _open_read_only(database: Path) -> sqlite3.Connection:
@@ -218,8 +218,8 @@ def _migrations() -> dict[str, str | None]:
     folders = mlflow.submodule_search_locations if mlflow else None
     scripts = Path(folders[0], "store", "db_migrations", "versions").glob("*.py") if folders else ()
     texts = (script.read_text("utf-8") for script in scripts)
-    found = (dict(_REVISION.findall(text)) for text in texts)
-    return {names["revision"]: names.get("down_revision") for names in found if "revision" in names}
+    names_of = (dict(_REVISION.findall(text)) for text in texts)
+    return {names["revision"]: names.get("down_revision") for names in names_of if "revision" in names}
 
 
 def making_lock(database: Path) -> FileLock:

@@ -47,7 +47,7 @@ class Server:
     address : str
         To open in a browser.
     port : int
-        Another than the one asked for where that was taken.
+        Another than the one asked for if that was taken.
     process : subprocess.Popen
     """
 
@@ -97,12 +97,12 @@ def serving(location: Location, port: int = PORT, host: str = HOST) -> Iterator[
     """
     port = free_port(host, port)
     argv, environment = ui_command(location, host, port)
-    with tempfile.TemporaryFile() as said, _process(argv, environment, said) as process:
+    with tempfile.TemporaryFile() as output, _process(argv, environment, output) as process:
         address = f"http://{host}:{port}"
         try:
             await_answer(address, process)
         except StoreError as error:
-            raise StoreError(f"{error}{_last_line(said)}") from error
+            raise StoreError(f"{error}{_last_line(output)}") from error
         yield Server(address, port, process)
 
 
@@ -119,7 +119,7 @@ def free_port(host: str, preferred: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             return int(probe.getsockname()[1])
-    raise StoreError(f"no port on {host} can be had: give one of this machine's addresses")
+    raise StoreError(f"cannot listen on {host}: give one of this machine's addresses")
 
 
 def await_answer(address: str, process: subprocess.Popen[bytes], patience_s: float = _STARTING_S) -> None:
@@ -142,13 +142,13 @@ def await_answer(address: str, process: subprocess.Popen[bytes], patience_s: flo
 
 
 @contextmanager
-def _process(argv: list[str], environment: dict[str, str], said: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(argv: list[str], environment: dict[str, str], output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command; it has ended when the block is left, which a SIGTERM does too.
 
     It stays in this process's group, so that what ends all of that, such as Ctrl-C, ends it as well.
     """
     with _sigterm_leaves():
-        process = subprocess.Popen(argv, env=os.environ | environment, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603
+        process = subprocess.Popen(argv, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
         try:
             yield process
         finally:
@@ -181,7 +181,7 @@ def _sigterm_leaves() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _last_line(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = said.read().decode("utf-8", "replace").strip().splitlines()
+def _last_line(output: IO[bytes]) -> str:
+    output.seek(0)
+    lines = output.read().decode("utf-8", "replace").strip().splitlines()
     return f": {lines[-1].strip()}" if lines else ""

@@ -1,6 +1,4 @@
-"""One run of a store, written to: the calls of MLflow's client, each of which may be made again without harm.
-
-A run's journal sent to a store: in order, and as often as need be with the same outcome.
+"""A run's journal uploaded to MLflow: in order, and as often as needed with the same result.
 
 Whatever was sent and not known to have arrived is sent again: MLflow keeps one row of values that are the same in
 name, time, step and value, tags and files are written over, and a run is looked for by its journal before it is made.
@@ -121,7 +119,7 @@ class RunWriter:
             self._client.set_terminated(self.run_id, status, end_time=time)
 
     def resume(self) -> None:
-        """Let the run be running again: why it had ended no longer holds. MLflow has no way to take back when."""
+        """Set the run back to RUNNING and remove the failure reason. MLflow can't clear the end time."""
         with self.errors("resumption"):
             if REASON_TAG in self._client.get_run(self.run_id).data.tags:
                 self._delete_reason()
@@ -173,7 +171,7 @@ class JournalUpload:
     delivery : UploadState or None
         What the store is known to have; None if nothing is known.
     save : callable
-        Is given what the store has after every step, to be kept for the next time.
+        Called with what the store has after each step, to be saved for the next time.
     """
 
     def __init__(self, location: Location, journal: str, delivery: UploadState | None, save: Save) -> None:
@@ -218,7 +216,7 @@ class JournalUpload:
         return delivery
 
     def _patiently(self, call: Callable[[], T], waits_s: Sequence[float] = _WAITS_S) -> T:
-        """Call again where the store was busy: many may be at work on it."""
+        """Call again if the store was busy: many processes may write to it."""
         try:
             return call()
         except UnreachableError as error:
@@ -293,7 +291,7 @@ class JournalUpload:
 
 
 def _identity(database: Path | None) -> tuple[int, int] | None:
-    """Tell a file from another of the same path; None where there is none."""
+    """Return what tells a file from another of the same path; None if there isn't any."""
     try:
         found = database.stat() if database else None
     except (FileNotFoundError, NotADirectoryError):
@@ -312,11 +310,11 @@ def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, li
         How many entries have been sent after it, and its values, if it has any.
     """
     batch: list[Value] = []
-    for before, told in enumerate(rows, sent):
-        if batch and (not told or len(batch) + len(told) > _BATCH):
+    for before, row in enumerate(rows, sent):
+        if batch and (not row or len(batch) + len(row) > _BATCH):
             yield before, batch
             batch = []
-        batch = [*batch, *told]
+        batch = [*batch, *row]
         if not batch:
             yield before + 1, []
     if batch:
@@ -343,7 +341,7 @@ def _attached(artifacts: Path, path: str) -> Path:
     file = resolve_inside(artifacts, path)
     if file is None:
         raise StoreError(
-            f"the journal lacks the file {path} that it says to have in {artifacts}: bring it back, or let `tracker "
-            "repair` send the run without it"
+            f"{path} is listed in the journal but missing from {artifacts}: bring it back, or let `tracker repair` "
+            "send the run without it"
         )
     return file
