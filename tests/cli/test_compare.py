@@ -33,7 +33,7 @@ class TestTheTable:
         assert "kernel size 3 5" in lines
         assert any(line.startswith("Inconclusive. Run 1 ") for line in lines)
         assert "It is about these two models: what kernel size does, one training each cannot tell from luck." in lines
-        assert "2 clips that only run 1 has right, the clearest first; p is what a model gives the label:" in lines
+        assert "2 clips that only run 1 gets correct, clearest first; p is the probability of the label:" in lines
         assert "018.wav high 75.0 % 25.0 % low" in lines
         assert lines[-2:] == ["high 10 10 9", "low 10 9 9"]
 
@@ -46,7 +46,7 @@ class TestTheTable:
     def test_says_where_no_clip_tells_the_two_apart(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("110", name="a", kernel_size="3")
         log_run("110", name="b", kernel_size="5")
-        assert "There is no clip that only one of them has right." in tracker("compare", "a", "b").out
+        assert "No clip is correct in one run only." in tracker("compare", "a", "b").out
 
     def test_has_the_command_that_would_settle_what_is_open(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1111", name="a", kernel_size="3", clip="a{}.wav")
@@ -103,7 +103,7 @@ class TestARunThatIsLeftOut:
         assert result.status == 0, result.err
         assert f"Run {failed[:8]} failed: reports leave it out, and nothing is concluded from it" in result.out
         assert "Inconclusive" not in result.out
-        assert f"1 clip that only run {failed[:8]} has right" in result.out
+        assert f"1 clip that only run {failed[:8]} gets correct" in result.out
         found = json.loads(tracker("compare", "broken", four[0], "--format", "json").out)
         assert found["conclusion"] is None
         assert found["excluded"] == [{"run_id": failed, "reason": "failed"}]

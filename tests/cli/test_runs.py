@@ -46,7 +46,7 @@ class TestMetric:
 
     def test_does_not_stand_beside_the_counts_that_say_it(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1101")
-        assert rows(tracker("runs").out)[0] == ["run", "name", "right", "best", "stop", "status", "age"]
+        assert rows(tracker("runs").out)[0] == ["run", "name", "correct", "best", "stop", "status", "age"]
 
     def test_is_named_in_json(self, tracker: Tracker) -> None:
         measured("val_f1", 0.75)

@@ -72,12 +72,12 @@ def _parts(view: ComparisonView) -> Iterator[str | Table]:
     yield ""
     yield from _concluded(view)
     if view.clips_in_common and not any(clips.n for clips in view.clips):
-        yield "There is no clip that only one of them has right."
+        yield "No clip is correct in one run only."
     for clips in view.clips:
         yield from _clips(view, clips)
     if view.classes:
         yield ""
-        yield table(("class", "clips", *(f"right: {run}" for run in view.called)), _classes(view), (1, 2, 3))
+        yield table(("class", "clips", *(f"correct: {run}" for run in view.called)), _classes(view), (1, 2, 3))
     if view.more_classes:
         yield f"{view.more_classes} more classes: --format json has all of them."
 
@@ -92,22 +92,22 @@ def _rows(view: ComparisonView) -> Iterator[tuple[str, ...]]:
 
 
 def _concluded(view: ComparisonView) -> Iterator[str]:
-    found = view.conclusion
-    if found:
-        yield f"{found.verdict_words}. {found.sentence}"
+    conclusion = view.conclusion
+    if conclusion:
+        yield f"{conclusion.verdict_words}. {conclusion.sentence}"
     yield from view.remarks
-    if found and found.command:
+    if conclusion and conclusion.command:
         yield "This would settle it:"
-        yield f"  {found.command}"
+        yield f"  {conclusion.command}"
 
 
 def _clips(view: ComparisonView, clips: ClipsView) -> Iterator[str | Table]:
     if not clips.n:
         return
     yield ""
-    what = "clips that only {} has right, the clearest first" if clips.n > 1 else "clip that only {} has right"
-    yield f"{clips.n} {what.format(clips.only)}; p is what a model gives the label:"
-    headings = ("clip", "label", *(f"p of {run}" for run in view.called), f"{clips.other} says")
+    what = "clips that only {} gets correct, clearest first" if clips.n > 1 else "clip that only {} gets correct"
+    yield f"{clips.n} {what.format(clips.only)}; p is the probability of the label:"
+    headings = ("clip", "label", *(f"p of {run}" for run in view.called), f"{clips.other} predicts")
     rows = ((row.clip, row.label, *row.chances, row.taken_for or "-") for row in clips.rows)
     yield table(headings, rows, (2, 3))
     if clips.more:

@@ -84,12 +84,13 @@ class _CommandOfNetwork(Command):
         return flags
 
     def hint(self, context: Context, flag: str) -> str:
-        """Return a guess at an unknown option: one of this command, else one of another network."""
+        """Return which other network has an unknown option, else a guess at it."""
         from tracker.training.networks import network_names, network_options
 
-        near = super().hint(context, flag)
-        others = (name for name in network_names() if flag in {_flag(option) for option in network_options(name)})
-        return near or next((f"; it is an option of --model {name}" for name in others), "")
+        for name in network_names():
+            if flag in map(_flag, network_options(name)):
+                return f"; it is an option of --model {name}"
+        return super().hint(context, flag)
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the options, and then those of the other networks."""
@@ -220,7 +221,7 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     target = LogTarget.at(store, values["experiment"], offline=values["offline"])
     request = TrainingRequest(
         plans=tuple(replace(plan, seed=plan.seed + i) for i in range(values["seeds"])),
-        data=Path(values["data"]) if values["data"] else None,
+        data=None if values["data"] is None else Path(values["data"]),
         target=target,
         name=values["name"],
         note=note,

@@ -45,16 +45,16 @@ def runs(
     from tracker.study.study import study_of
 
     store = find_store(tracking_uri)
-    held = load_runs(store, experiment, by_epoch=0)
-    for problem in held.problems:
+    experiment_runs = load_runs(store, experiment, by_epoch=0)
+    for problem in experiment_runs.problems:
         warn(problem)
-    metric = primary_metric(held.runs, held.tags.get("tracker.metric"))
-    study = study_of(held.runs, metric, alpha=0.05, margin=0.05)
+    metric = primary_metric(experiment_runs.runs, experiment_runs.tags.get("tracker.metric"))
+    study = study_of(experiment_runs.runs, metric, alpha=0.05, margin=0.05)
     if form == "json":
-        print_result(json.dumps([_record(study, run) for run in range(len(held.runs))], indent=2))
+        print_result(json.dumps([_record(study, run) for run in range(len(experiment_runs.runs))], indent=2))
     else:
         print_tables(_table(study, now=time.time_ns() // 1_000_000))
-    for run in held.runs:
+    for run in experiment_runs.runs:
         if run.status is RunStatus.INTERRUPTED:
             log(interrupted_message(run.name, run.run_id, store, resumable=is_resumable(run.tags)))
         elif HOST_TAG in run.tags:
@@ -62,11 +62,11 @@ def runs(
 
 
 def _record(study: Study, position: int) -> dict[str, object]:
-    """Return a run for programs; what is not known is null."""
+    """Return a run as JSON; what is unknown is null."""
     from tracker.runs import REASON_TAG
 
-    found = study.results[position]
-    run = found.run
+    result = study.results[position]
+    run = result.run
     return {
         "run_id": run.run_id,
         "name": run.name,
@@ -74,11 +74,11 @@ def _record(study: Study, position: int) -> dict[str, object]:
         "reason": run.tags.get(REASON_TAG),
         "sent": _is_sent(run),
         "options": {option: study.design.level(position, option) for option in study.design.options},
-        "validation": {"correct": found.correct, "n": found.n} if found.correct is not None else None,
-        "metric": {"name": study.metric.name, "value": found.score},
-        "val_loss": found.val_loss,
-        "best_epoch": found.best_epoch,
-        "stop_epoch": found.stop_epoch,
+        "validation": {"correct": result.correct, "n": result.n} if result.correct is not None else None,
+        "metric": {"name": study.metric.name, "value": result.score},
+        "val_loss": result.val_loss,
+        "best_epoch": result.best_epoch,
+        "stop_epoch": result.stop_epoch,
         "started": run.started,
         "ended": run.ended,
     }
@@ -86,7 +86,7 @@ def _record(study: Study, position: int) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column of the table: what stands in it of each run."""
+    """A column of the table, with a cell for each run."""
 
     heading: str
     cells: Sequence[str]
@@ -94,7 +94,7 @@ class _Column:
 
 
 def _table(study: Study, now: int) -> Table:
-    """Return the columns of which any run has something."""
+    """Return the table, without the columns that are empty."""
     columns = [column for column in _columns(study, now) if any(column.cells)]
     numeric = {place for place, column in enumerate(columns) if column.numeric}
     return table([one.heading for one in columns], zip(*(one.cells for one in columns), strict=True), numeric)
@@ -104,30 +104,30 @@ def _columns(study: Study, now: int) -> Iterator[_Column]:
     from tracker.recording.locations import SHORT_ID
     from tracker.wording import age
 
-    found, design = study.results, study.design
-    runs = [outcome.run for outcome in found]
+    results, design = study.results, study.design
+    runs = [result.run for result in results]
     yield _Column("run", [run.run_id[:SHORT_ID] for run in runs], numeric=False)
     yield _Column("name", [run.name for run in runs], numeric=False)
     for option in design.options:
         yield _Column(option, [design.level(position, option) for position in range(len(runs))], numeric=False)
-    yield _Column("right", [_right(outcome) for outcome in found])
-    if not study.metric.is_accuracy or not any(map(_right, found)):
-        yield _Column(study.metric.name, _scores(found))
-    yield _Column("best", [_text(outcome.best_epoch) for outcome in found])
-    yield _Column("stop", [_text(outcome.stop_epoch) for outcome in found])
+    yield _Column("correct", [_correct(result) for result in results])
+    if not study.metric.is_accuracy or not any(map(_correct, results)):
+        yield _Column(study.metric.name, _scores(results))
+    yield _Column("best", [_text(result.best_epoch) for result in results])
+    yield _Column("stop", [_text(result.stop_epoch) for result in results])
     yield _Column("status", [_status(run) for run in runs], numeric=False)
     yield _Column("age", [age(now - run.started) if run.started is not None else "" for run in runs])
 
 
-def _right(found: RunResult) -> str:
-    return "" if found.correct is None else f"{found.correct}/{found.n}"
+def _correct(result: RunResult) -> str:
+    return "" if result.correct is None else f"{result.correct}/{result.n}"
 
 
-def _scores(found: Sequence[RunResult]) -> list[str]:
-    """Return the primary metric with the digits that set the runs apart."""
+def _scores(results: Sequence[RunResult]) -> list[str]:
+    """Return the primary metric with as many digits as distinguish the runs."""
     from tracker.wording import digits_apart
 
-    scores = [outcome.score for outcome in found]
+    scores = [result.score for result in results]
     digits = digits_apart([score for score in scores if score is not None])
     return ["" if score is None else f"{score:.{digits}f}" for score in scores]
 
