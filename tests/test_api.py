@@ -187,7 +187,7 @@ class TestStores:
 
 
 @pytest.mark.usefixtures("work")
-@pytest.mark.xdist_group("keras")
+@pytest.mark.xdist_group("keras-1")
 class TestTrain:
     @pytest.fixture
     def genres(self, work: Path) -> Path:

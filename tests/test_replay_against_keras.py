@@ -10,7 +10,7 @@ import pytest
 
 from tracker.replay import Drop, Mode, Stop, early_stopping, plateau
 
-pytestmark = pytest.mark.xdist_group("keras")
+pytestmark = pytest.mark.xdist_group("keras-1")
 
 CURVES = 10_000
 

@@ -17,7 +17,7 @@ LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10")
 REASON = "failed: training diverged: loss became nan in epoch 3; try a lower learning rate"
 
 
-@pytest.mark.xdist_group("keras")
+@pytest.mark.xdist_group("keras-1")
 class TestAReportOnDivergedRuns:
     def test_has_all_of_a_run_that_went_on_and_no_warning(self, tracker: Tracker, genres: Path) -> None:
         halved = ("--plateau", "0.5,1", "--epochs", "6", "--keep-going")

@@ -145,7 +145,7 @@ class TestWhere:
         assert all(line.startswith(("tracker run --data 'my genres'", "tracker run --data=-genres")) for line in lines)
 
 
-@pytest.mark.xdist_group("keras")
+@pytest.mark.xdist_group("keras-1")
 def test_piped_into_a_shell_every_command_trains_into_the_same_store(log_run: LogRun, genres: Path) -> None:
     where = {"uri": "sqlite:///my runs.db", "experiment": "it's mine"}
     usual = {"data": str(genres), "epochs": "2", "segment_s": "0.5"}
@@ -163,7 +163,7 @@ def test_piped_into_a_shell_every_command_trains_into_the_same_store(log_run: Lo
     assert result.stdout.split() == [run.run_id for run in runs[2:]]
 
 
-@pytest.mark.xdist_group("keras")
+@pytest.mark.xdist_group("keras-1")
 def test_a_command_leaves_the_shell_its_standard_input(tracker: Tracker, genres: Path, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("the next command\n")

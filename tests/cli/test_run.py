@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.running import Tracker
 
-pytestmark = pytest.mark.xdist_group("keras")
+pytestmark = pytest.mark.xdist_group("keras-2")
 
 QUICK = ("--epochs", "2", "--segment", "0.5")
 

@@ -6,7 +6,7 @@ import pytest
 from models.cnn import build
 from tracker.training.backend import keras
 
-pytestmark = pytest.mark.xdist_group("keras")
+pytestmark = pytest.mark.xdist_group("keras-1")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from tracker.training.fit import train, train_epochs
 if TYPE_CHECKING:
     from tracker.training.result import Epoch
 
-pytestmark = pytest.mark.xdist_group("keras")
+pytestmark = pytest.mark.xdist_group("keras-2")
 
 METRICS = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds"]
 

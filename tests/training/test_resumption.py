@@ -26,7 +26,7 @@ from tracker.training.resumption import COUNTED
 if TYPE_CHECKING:
     from tracker.training.result import Epoch, TrainingResult
 
-pytestmark = pytest.mark.xdist_group("keras")
+pytestmark = pytest.mark.xdist_group("keras-1")
 
 
 class KilledError(Exception):
