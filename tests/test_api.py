@@ -95,7 +95,7 @@ def printed(capfd: pytest.CaptureFixture[str], *words: str) -> str:
 
 @pytest.mark.usefixtures("logged")
 class TestReport:
-    def test_sees_the_runs_of_the_commands_in_their_order(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_report_sees_the_runs_of_the_commands_in_their_order(self, capfd: pytest.CaptureFixture[str]) -> None:
         runs = tracker.load_runs()
         listed = [line.split()[0] for line in printed(capfd, "runs").splitlines()[1:]]
         assert [run.run_id[:8] for run in runs] == listed
@@ -111,12 +111,14 @@ class TestReport:
             (lambda report: report.to_summary(), "summary"),
         ],
     )
-    def test_is_the_same_text_as_the_command_prints(
+    def test_report_is_the_same_text_as_the_command_prints(
         self, write: Callable[[tracker.Report], str], form: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         assert write(tracker.build_report(tracker.load_runs())) == printed(capfd, "report", "--format", form)
 
-    def test_is_written_with_its_figures_as_the_command_writes_it(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_report_is_written_with_its_figures_as_the_command_writes_it(
+        self, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         report = tracker.build_report(tracker.load_runs())
         text = report.to_markdown("docs/R.md", figures="docs/img")
         figures = {path.name: path.read_bytes() for path in Path("docs/img").iterdir()}
@@ -124,28 +126,28 @@ class TestReport:
         assert Path("docs/R.md").read_text() == text == Path("docs/C.md").read_text().replace("(img2/", "(img/")
         assert figures == {path.name: path.read_bytes() for path in Path("docs/img2").iterdir()}
 
-    def test_to_a_file_that_cannot_be_written_says_what_to_do(self) -> None:
+    def test_report_to_a_file_that_cannot_be_written_says_what_to_do(self) -> None:
         Path("file").touch()
         with pytest.raises(tracker.TrackerError, match=r"cannot write file/R\.json"):
             tracker.build_report(tracker.load_runs()).to_json("file/R.json")
 
-    def test_refuses_a_level_out_of_range(self) -> None:
+    def test_report_refuses_a_level_out_of_range(self) -> None:
         with pytest.raises(ValueError, match="alpha must be"):
             tracker.build_report(tracker.load_runs(), alpha=2)
 
-    def test_of_bare_runs_needs_no_experiment(self) -> None:
+    def test_report_of_bare_runs_needs_no_experiment(self) -> None:
         assert len(tracker.build_report(list(tracker.load_runs())).entries) == 4
 
 
 @pytest.mark.usefixtures("logged")
 class TestCompare:
-    def test_is_the_same_text_as_the_command_prints(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_compare_is_the_same_text_as_the_command_prints(self, capfd: pytest.CaptureFixture[str]) -> None:
         found = tracker.compare(tracker.load_runs(), "lr0.01-s0", "lr0.001-s1")
         words = ("compare", "lr0.01-s0", "lr0.001-s1", "--format")
         assert found.to_markdown() == printed(capfd, *words, "markdown")
         assert found.to_json("c.json") == printed(capfd, *words, "json") == Path("c.json").read_text()
 
-    def test_names_the_runs_there_are_if_none_matches(self) -> None:
+    def test_compare_names_the_runs_there_are_if_none_matches(self) -> None:
         with pytest.raises(tracker.TrackerError, match="no run has the id or name 'x'"):
             tracker.compare(tracker.load_runs(), "x", "lr0.01-s0")
 
@@ -197,7 +199,7 @@ class TestTrain:
                 write_tone(work / f"genres/{label}/{number}.wav", hertz * (1 + number / 50), seed=number)
         return work / "genres"
 
-    def test_logs_what_the_command_would_and_returns_the_run(self, genres: Path) -> None:
+    def test_train_logs_what_the_command_would_and_returns_the_run(self, genres: Path) -> None:
         options = {"kernel_size": 5, "plateau": (0.3, 10), "segment_s": 0.5, "epochs": 2, "width": 4}
         run = tracker.train(genres, offline=True, **options)
         assert run.status == "FINISHED"
@@ -215,6 +217,6 @@ class TestTrain:
             ({"plateau": (3, 10)}, "factor must be"),
         ],
     )
-    def test_refuses_an_option_that_there_is_not(self, options: dict[str, object], message: str) -> None:
+    def test_train_refuses_an_option_that_there_is_not(self, options: dict[str, object], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             tracker.train("genres", **options)

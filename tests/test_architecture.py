@@ -111,7 +111,7 @@ class TestStoreDoor:
     """A second store touches one folder: nobody else knows MLflow's tags, or what lies behind the store's door."""
 
     @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-    def test_only_the_store_knows_mlflow_tags(self, path: Path) -> None:
+    def test_store_door_only_the_store_knows_mlflow_tags(self, path: Path) -> None:
         if room(path) != "store":
             assert not {text for text in string_constants(path) if re.search(r"\bmlflow\.(?!db\b)", text)}
 

@@ -62,12 +62,12 @@ class TestWrongUsage:
             ("--experiment a --lr 1 --experiment b", "--experiment is given 2 times, give it once"),
         ],
     )
-    def test_of_run_is_told_in_one_line(self, tracker: Tracker, words: str, said: str) -> None:
+    def test_wrong_usage_of_run_is_told_in_one_line(self, tracker: Tracker, words: str, said: str) -> None:
         result = tracker("run", *words.split())
         assert result.status == 2
         assert said in one_line(result)
 
-    def test_of_an_unknown_command_is_told_in_one_line(self, tracker: Tracker) -> None:
+    def test_wrong_usage_of_an_unknown_command_is_told_in_one_line(self, tracker: Tracker) -> None:
         result = tracker("rnu")
         assert result.status == 2
         assert "there is no command 'rnu'; did you mean run?" in one_line(result)

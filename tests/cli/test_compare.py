@@ -25,7 +25,7 @@ def four(log_run: LogRun) -> list[str]:
 
 class TestTheTable:
     @pytest.mark.usefixtures("four")
-    def test_has_what_differs_the_verdict_the_clips_and_the_classes(self, tracker: Tracker) -> None:
+    def test_the_table_has_what_differs_the_verdict_the_clips_and_the_classes(self, tracker: Tracker) -> None:
         result = tracker("compare", "k5", "k3")
         assert result.status == 0, result.err
         lines = [" ".join(line.split()) for line in result.out.splitlines()]
@@ -38,24 +38,24 @@ class TestTheTable:
         assert lines[-2:] == ["high 10 10 9", "low 10 9 9"]
 
     @pytest.mark.usefixtures("four")
-    def test_shows_the_first_clips_and_counts_the_rest(self, tracker: Tracker) -> None:
+    def test_the_table_shows_the_first_clips_and_counts_the_rest(self, tracker: Tracker) -> None:
         said = tracker("compare", "k3", "k7-hot").out
         assert said.count(".wav") == 15 + 1
         assert "\n1 more: --format json has all of them.\n" in said
 
-    def test_says_where_no_clip_tells_the_two_apart(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_the_table_says_where_no_clip_tells_the_two_apart(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("110", name="a", kernel_size="3")
         log_run("110", name="b", kernel_size="5")
         assert "No clip is correct in one run only." in tracker("compare", "a", "b").out
 
-    def test_has_the_command_that_would_settle_what_is_open(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_the_table_has_the_command_that_would_settle_what_is_open(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1111", name="a", kernel_size="3", clip="a{}.wav")
         log_run("1110", name="b", kernel_size="5", clip="b{}.wav")
         lines = tracker("compare", "a", "b").out.splitlines()
         command = lines[lines.index("This would settle it:") + 1]
         assert command == "  tracker run --kernel 5 --lr 0.001"
 
-    def test_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_the_table_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
         strange = "\x1b[31m[bold]x\u202e"
         one = log_run("11", name=strange, labels=(strange, "low"), clip=strange + "{}", model=strange)
         other = log_run("00", name=strange, labels=(strange, "low"), clip=strange + "{}")
@@ -66,7 +66,7 @@ class TestTheTable:
 
 
 class TestJson:
-    def test_is_the_comparison_with_every_clip(self, tracker: Tracker, four: list[str]) -> None:
+    def test_json_is_the_comparison_with_every_clip(self, tracker: Tracker, four: list[str]) -> None:
         found = json.loads(tracker("compare", "k3", "k7-hot", "--format", "json").out)
         assert found["schema"] == "tracker.comparison/1"
         assert [run["run_id"] for run in found["runs"]] == [four[0], four[3]]
@@ -76,7 +76,9 @@ class TestJson:
 
     @pytest.mark.usefixtures("four")
     @pytest.mark.parametrize("how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric mine --maximise"])
-    def test_has_the_reports_conclusion_for_every_pair_that_the_report_prints(self, tracker: Tracker, how: str) -> None:
+    def test_json_has_the_reports_conclusion_for_every_pair_that_the_report_prints(
+        self, tracker: Tracker, how: str
+    ) -> None:
         report = json.loads(tracker("report", "--format", "json", *how.split()).out)
         printed = [found for found in report["conclusions"] if found["kind"] == "run_difference"]
         assert len(printed) >= 3
@@ -90,14 +92,16 @@ class TestJson:
 
 class TestMarkdown:
     @pytest.mark.usefixtures("four")
-    def test_is_for_github(self, tracker: Tracker) -> None:
+    def test_markdown_is_for_github(self, tracker: Tracker) -> None:
         said = tracker("compare", "k3", "k5", "--format", "markdown").out
         assert said.startswith("# Run 1 against run 2\n")
         assert "| <code>018.wav</code> | high | 75.0 % | 25.0 % | low |" in said
 
 
 class TestARunThatIsLeftOut:
-    def test_is_shown_without_a_verdict(self, tracker: Tracker, four: list[str], log_run: LogRun) -> None:
+    def test_a_run_that_is_left_out_is_shown_without_a_verdict(
+        self, tracker: Tracker, four: list[str], log_run: LogRun
+    ) -> None:
         failed = log_run("1" * 20, name="broken", status="FAILED", kernel_size="9")
         result = tracker("compare", "broken", "k3")
         assert result.status == 0, result.err
@@ -110,10 +114,10 @@ class TestARunThatIsLeftOut:
 
 
 class TestWhichRuns:
-    def test_may_be_named_by_the_beginning_of_an_id(self, tracker: Tracker, four: list[str]) -> None:
+    def test_which_runs_may_be_named_by_the_beginning_of_an_id(self, tracker: Tracker, four: list[str]) -> None:
         assert tracker("compare", four[0], four[1]).out == tracker("compare", four[0][:12], "k5").out
 
-    def test_must_be_two(self, tracker: Tracker, four: list[str]) -> None:
+    def test_which_runs_must_be_two(self, tracker: Tracker, four: list[str]) -> None:
         result = tracker("compare", "k3", four[0])
         assert (result.status, result.out) == (2, "")
         (line,) = result.err.splitlines()
@@ -127,20 +131,22 @@ class TestWhichRuns:
         assert len(result.err.splitlines()) == 1
         assert "no run has the id or name 'k99'; there are: " in result.err
 
-    def test_in_no_store_are_told_in_one_line_and_none_is_made(self, tracker: Tracker) -> None:
+    def test_which_runs_in_no_store_are_told_in_one_line_and_none_is_made(self, tracker: Tracker) -> None:
         result = tracker("compare", "a", "b")
         assert result.status == 1
         assert len(result.err.splitlines()) == 1
         assert list(Path.cwd().iterdir()) == []
 
-    def test_are_those_of_the_store_and_experiment_asked_for(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_which_runs_are_those_of_the_store_and_experiment_asked_for(
+        self, tracker: Tracker, log_run: LogRun
+    ) -> None:
         where = {"uri": "sqlite:///other.db", "experiment": "mine"}
         log_run("10", name="a", kernel_size="3", **where)
         log_run("01", name="b", kernel_size="5", **where)
         result = tracker("compare", "a", "b", "--tracking-uri", "sqlite:///other.db", "--experiment", "mine")
         assert result.status == 0, result.err
 
-    def test_are_settled_by_commands_in_the_same_store(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_which_runs_are_settled_by_commands_in_the_same_store(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1111", name="a", kernel_size="3", clip="a{}.wav", uri="other.db")
         log_run("1110", name="b", kernel_size="5", clip="b{}.wav", uri="other.db")
         result = tracker("compare", "a", "b", "--tracking-uri", "other.db")

@@ -73,7 +73,7 @@ class TestWords:
 
 
 class TestNetworks:
-    def test_names_of_built_in_and_own_networks_are_offered(self, own_network: Completions) -> None:
+    def test_networks_names_of_built_in_and_own_networks_are_offered(self, own_network: Completions) -> None:
         assert own_network("tracker run --model ") == ["cnn", "mine"]
 
     def test_paths_of_python_files_are_offered(self, own_network: Completions) -> None:
@@ -92,7 +92,7 @@ class TestNetworks:
 
 
 class TestRuns:
-    def test_names_are_offered_and_ids_if_one_is_typed(self, completions: Completions, log_run: LogRun) -> None:
+    def test_runs_names_are_offered_and_ids_if_one_is_typed(self, completions: Completions, log_run: LogRun) -> None:
         first, second = log_run(name="k3-s0"), log_run(name="k5-s0")
         assert sorted(completions("tracker compare ")) == ["k3-s0", "k5-s0"]
         assert completions(f"tracker compare k3-s0 {second[:5]}") == [second[:8]]

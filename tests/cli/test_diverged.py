@@ -19,7 +19,9 @@ REASON = "failed: training diverged: loss became nan in epoch 3; try a lower lea
 
 @pytest.mark.xdist_group("keras-1")
 class TestAReportOnDivergedRuns:
-    def test_has_all_of_a_run_that_went_on_and_no_warning(self, tracker: Tracker, genres: Path) -> None:
+    def test_a_report_on_diverged_runs_has_all_of_a_run_that_went_on_and_no_warning(
+        self, tracker: Tracker, genres: Path
+    ) -> None:
         halved = ("--plateau", "0.5,1", "--epochs", "6", "--keep-going")
         assert tracker("run", "--data", genres, *LATE, *halved).status == 0
         result = tracker("report", "--format", "json")
@@ -33,7 +35,7 @@ class TestAReportOnDivergedRuns:
         for words in (("report", "--format", "markdown"), ("report", "--format", "html"), ("runs",)):
             assert (tracker(*words).status, tracker(*words).err) == (0, "")
 
-    def test_says_why_another_failed(self, tracker: Tracker, genres: Path) -> None:
+    def test_a_report_on_diverged_runs_says_why_another_failed(self, tracker: Tracker, genres: Path) -> None:
         assert tracker("run", "--data", genres, *LATE, "--epochs", "4").status == 1
         (left_out,) = json.loads(tracker("report", "--format", "json").out)["excluded"]
         assert left_out["reason"] == REASON

@@ -160,7 +160,9 @@ def _told_of_stability(tracker: Tracker) -> list[str]:
 @needs_full
 class TestAFullDiskBehindTheOutput:
     @pytest.mark.parametrize("words", [("runs",), ("compare", "one", "two")])
-    def test_is_one_line_and_no_traceback(self, log_run: LogRun, words: Sequence[str]) -> None:
+    def test_a_full_disk_behind_the_output_is_one_line_and_no_traceback(
+        self, log_run: LogRun, words: Sequence[str]
+    ) -> None:
         log_run("1101", name="one")
         log_run("1111", name="two", kernel_size="5")
         with FULL.open("w") as full:
@@ -170,7 +172,7 @@ class TestAFullDiskBehindTheOutput:
             "tracker: cannot write to standard output: No space left on device; check where it is redirected\n"
         )
 
-    def test_keeps_no_message_from_being_passed_over(self, log_run: LogRun) -> None:
+    def test_a_full_disk_behind_the_output_keeps_no_message_from_being_passed_over(self, log_run: LogRun) -> None:
         log_run("1101")
         with FULL.open("w") as full:
             result = subprocess.run([TRACKER, "sync"], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
@@ -202,12 +204,12 @@ class TestAReport:
         assert line.endswith("or give another --assets")
         assert list(Path("reports/figures").iterdir()) == []
 
-    def test_is_written_into_a_device_and_not_over_it(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_a_report_is_written_into_a_device_and_not_over_it(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1101")
         assert tracker("report", "--format", "json", "--output", "/dev/null").status == 0
         assert Path("/dev/null").is_char_device()
 
-    def test_is_held_against_a_file_that_is_no_text(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_a_report_is_held_against_a_file_that_is_no_text(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1101")
         Path("R.md").write_bytes(b"\xff\x1b[31m\n")
         result = tracker("report", "--check", "R.md")
@@ -220,7 +222,9 @@ class TestAReport:
 class TestARunOnAFullDisk:
     """With a network so small that what is too large is one thing alone: a journal, a checkpoint, a figure, a store."""
 
-    def test_fails_where_a_checkpoint_cannot_be_saved_and_is_resumed(self, tracker: Tracker, genres: Path) -> None:
+    def test_a_run_on_a_full_disk_fails_where_a_checkpoint_cannot_be_saved_and_is_resumed(
+        self, tracker: Tracker, genres: Path
+    ) -> None:
         with largest_file(5_000):
             result = tracker("run", "--data", genres, *SMALL, "--epochs", "2")
         assert (result.status, result.out) == (1, "")
@@ -232,7 +236,7 @@ class TestARunOnAFullDisk:
         (journal,) = journals(Path(".tracker"))
         assert (journal.status, list(journal.epochs)) == ("FINISHED", [1, 2])
 
-    def test_is_interrupted_where_no_line_can_be_written_and_loses_no_epoch(
+    def test_a_run_on_a_full_disk_is_interrupted_where_no_line_can_be_written_and_loses_no_epoch(
         self, tracker: Tracker, genres: Path
     ) -> None:
         words = ("run", "--data", genres, *SMALL, "--epochs", "12", "--note", "x" * 7_000)
@@ -252,7 +256,9 @@ class TestARunOnAFullDisk:
         (journal,) = journals(Path(".tracker"))
         assert (journal.status, list(journal.epochs)) == ("FINISHED", list(range(1, 13)))
 
-    def test_is_gone_on_with_though_the_clock_was_set_back_since(self, tracker: Tracker, genres: Path) -> None:
+    def test_a_run_on_a_full_disk_is_gone_on_with_though_the_clock_was_set_back_since(
+        self, tracker: Tracker, genres: Path
+    ) -> None:
         with largest_file(10_500):
             assert tracker("run", "--data", genres, *SMALL, "--epochs", "8", "--note", "x" * 7_000).status == 1
         (cut,) = journals(Path(".tracker"))
@@ -268,7 +274,9 @@ class TestARunOnAFullDisk:
         assert tracker("runs").out.splitlines()[1].split()[-2:] == ["0", "s"]
         assert tracker("report", "--format", "summary").status == 0
 
-    def test_fails_where_a_figure_cannot_be_kept_and_is_resumed(self, tracker: Tracker, genres: Path) -> None:
+    def test_a_run_on_a_full_disk_fails_where_a_figure_cannot_be_kept_and_is_resumed(
+        self, tracker: Tracker, genres: Path
+    ) -> None:
         with largest_file(10_000):
             result = tracker("run", "--data", genres, *SMALL, "--epochs", "2")
         assert (result.status, result.out) == (1, "")
@@ -279,7 +287,9 @@ class TestARunOnAFullDisk:
         assert "epoch 2/" not in resumed.err
         assert [status for status, _ in listed(tracker)] == ["FINISHED"]
 
-    def test_is_kept_beside_a_store_that_takes_no_more(self, tracker: Tracker, genres: Path, log_run: LogRun) -> None:
+    def test_a_run_on_a_full_disk_is_kept_beside_a_store_that_takes_no_more(
+        self, tracker: Tracker, genres: Path, log_run: LogRun
+    ) -> None:
         log_run("1101")
         with largest_file(100_000):
             result = tracker("run", "--data", genres, *SMALL[:-1], "--epochs", "2")
@@ -289,7 +299,7 @@ class TestARunOnAFullDisk:
 @pytest.mark.xdist_group("keras-1")
 class TestARun:
     @pytest.mark.skipif(not NOT_WRITABLE.exists(), reason="the system has no folder that nobody can write to")
-    def test_is_not_begun_in_a_folder_that_cannot_be_written_to(
+    def test_a_run_is_not_begun_in_a_folder_that_cannot_be_written_to(
         self, tracker: Tracker, genres: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(NOT_WRITABLE)
@@ -299,7 +309,7 @@ class TestARun:
         assert "epoch 1/" not in result.err
 
     @pytest.mark.parametrize("path", ["mlflow.db", "mlruns/tracker"])
-    def test_is_kept_beside_a_store_that_cannot_be_written_to(
+    def test_a_run_is_kept_beside_a_store_that_cannot_be_written_to(
         self, tracker: Tracker, genres: Path, log_run: LogRun, path: str
     ) -> None:
         log_run("1101")
@@ -307,7 +317,9 @@ class TestARun:
             result = tracker("run", "--data", genres, *QUICK)
         _is_sent_later(tracker, result, "mlflow.db")
 
-    def test_goes_on_without_a_cache(self, tracker: Tracker, genres: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_run_goes_on_without_a_cache(
+        self, tracker: Tracker, genres: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         (genres.parent / "taken").touch()
         monkeypatch.setenv("TRACKER_CACHE", str(genres.parent / "taken"))
         result = tracker("run", "--data", genres, *QUICK, "--offline")
@@ -316,7 +328,7 @@ class TestARun:
         assert warning.startswith(f"warning: features are not cached: {genres.parent / 'taken'}/")
         assert warning.endswith("(Not a directory); make room there or set TRACKER_CACHE to another folder")
 
-    def test_makes_damaged_features_anew_and_comes_to_the_same(
+    def test_a_run_makes_damaged_features_anew_and_comes_to_the_same(
         self, tracker: Tracker, genres: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cache = genres.parent / "cache"
@@ -333,7 +345,7 @@ class TestARun:
             epoch.metrics["val_loss"] for epoch in other.values()
         ]
 
-    def test_goes_on_where_its_files_vanish(self, tracker: Tracker, genres: Path) -> None:
+    def test_a_run_goes_on_where_its_files_vanish(self, tracker: Tracker, genres: Path) -> None:
         gone = threading.Thread(target=_remove_once_begun, args=(genres, Path.cwd()))
         gone.start()
         result = tracker("run", "--data", genres, *QUICK)
@@ -344,7 +356,7 @@ class TestARun:
         assert list(journal.epochs) == [1, 2]
         assert journal.status == "FINISHED"
 
-    def test_is_not_gone_on_with_where_its_files_vanished(self, tracker: Tracker, genres: Path) -> None:
+    def test_a_run_is_not_gone_on_with_where_its_files_vanished(self, tracker: Tracker, genres: Path) -> None:
         assert tracker("run", "--data", genres, *LATE, "--offline").status == 1
         (cut,) = journals(Path(".tracker"))
         shutil.rmtree(genres)
@@ -357,7 +369,7 @@ class TestARun:
 
 @pytest.mark.xdist_group("keras-1")
 class TestADivergedLoss:
-    def test_fails_the_run_with_the_epoch_and_the_reason_and_leaves_the_epochs_before(
+    def test_a_diverged_loss_fails_the_run_with_the_epoch_and_the_reason_and_leaves_the_epochs_before(
         self, tracker: Tracker, genres: Path
     ) -> None:
         result = tracker("run", "--data", genres, *LATE)
@@ -379,7 +391,7 @@ class TestADivergedLoss:
             (("--plateau", "0.5,1", "--early-stop", "2"), 1, (3,)),
         ],
     )
-    def test_is_gone_on_from_where_that_is_asked_for(
+    def test_a_diverged_loss_is_gone_on_from_where_that_is_asked_for(
         self, tracker: Tracker, genres: Path, options: Sequence[str], kept: int, diverged: Sequence[int]
     ) -> None:
         result = tracker("run", "--data", genres, *LATE, "--keep-going", "--name", "on", *options)

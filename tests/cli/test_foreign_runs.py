@@ -235,7 +235,7 @@ def of_kind(report: Report, kind: str) -> list[Report]:
 class TestReport:
     @pytest.mark.parametrize("experiment", EXPERIMENTS)
     @pytest.mark.parametrize("form", ["markdown", "html", "summary"])
-    def test_is_written_in_every_form_without_holes(
+    def test_report_is_written_in_every_form_without_holes(
         self, tracker: Tracker, foreign: str, experiment: str, form: str
     ) -> None:
         result = tracker("report", "--format", form, "--tracking-uri", foreign, "--experiment", experiment)
@@ -244,7 +244,7 @@ class TestReport:
         assert not words & {"None", "None.", "nan", "nan.", "inf", "{}", "()"}
 
     @pytest.mark.parametrize("experiment", EXPERIMENTS)
-    def test_suggests_no_command_that_would_train_something_else(self, reported, experiment: str) -> None:
+    def test_report_suggests_no_command_that_would_train_something_else(self, reported, experiment: str) -> None:
         report = reported(experiment)
         assert report["next"] == []
         assert {conclusion["command"] for conclusion in report["conclusions"]} == {None}
@@ -267,7 +267,7 @@ class TestReport:
             ("boosting", {"max_depth"}),
         ],
     )
-    def test_takes_only_what_was_varied_for_options(self, reported, experiment: str, options: set[str]) -> None:
+    def test_report_takes_only_what_was_varied_for_options(self, reported, experiment: str, options: set[str]) -> None:
         assert {conclusion["option"] for conclusion in of_kind(reported(experiment), "option_effect")} == options
 
     @pytest.mark.parametrize("experiment", ["keras", "lightning"])
@@ -281,32 +281,32 @@ class TestReport:
             assert by_patience[3]["censored"]
 
     @pytest.mark.parametrize("experiment", ["lightning", "hugging-face", "sklearn", "boosting", "mute"])
-    def test_says_that_options_changed_alone_on_unlogged_clips(self, reported, experiment: str) -> None:
+    def test_report_says_that_options_changed_alone_on_unlogged_clips(self, reported, experiment: str) -> None:
         found = of_kind(reported(experiment), "option_effect")
         assert "unknown" in {conclusion["verdict"] for conclusion in found}
         assert not any(conclusion["verdict"] == "not_comparable" for conclusion in found)
 
-    def test_counts_hugging_faces_epochs_and_not_its_steps(self, reported) -> None:
+    def test_report_counts_hugging_faces_epochs_and_not_its_steps(self, reported) -> None:
         for conclusion in of_kind(reported("hugging-face"), "overfitting"):
             assert (conclusion["details"]["best_epoch"], conclusion["details"]["last_epoch"]) == (2, 3)
 
-    def test_says_for_lack_of_what_nothing_is_known(self, reported) -> None:
+    def test_report_says_for_lack_of_what_nothing_is_known(self, reported) -> None:
         report = reported("sklearn")
         for kind in ("best_run", "overfitting", "early_stopping", "learning_rate", "under_training", "classes"):
             assert {conclusion["verdict"] for conclusion in of_kind(report, kind)} == {"unknown"}
         (best,) = of_kind(report, "best_run")
         assert best["sentence"] == "Which run is best cannot be said: no run logged a number for val_accuracy."
 
-    def test_names_the_metrics_that_there_are_instead(self, summarised) -> None:
+    def test_report_names_the_metrics_that_there_are_instead(self, summarised) -> None:
         assert "they did log training_accuracy_score, training_f1_score and training_score" in summarised("sklearn")
 
-    def test_leaves_out_a_search_that_only_holds_its_candidates(self, reported) -> None:
+    def test_report_leaves_out_a_search_that_only_holds_its_candidates(self, reported) -> None:
         report = reported("search")
         assert len(report["runs"]) == 2
         (left_out,) = report["excluded"]
         assert left_out["reason"] == "only holds other runs together and trained nothing itself"
 
-    def test_never_takes_per_cent_for_a_share(self, reported, summarised) -> None:
+    def test_report_never_takes_per_cent_for_a_share(self, reported, summarised) -> None:
         (best,) = of_kind(reported("percent"), "best_run")
         assert best["estimate"] is None
         assert "Run 2 has the highest val_accuracy, 86.7." in best["sentence"]
@@ -323,10 +323,10 @@ class TestReport:
         assert "| 2 | 2 | **0.9** |" in text
         assert "less is better, in bold the lowest" in text
 
-    def test_takes_the_last_of_several_sets_of_clips(self, reported) -> None:
+    def test_report_takes_the_last_of_several_sets_of_clips(self, reported) -> None:
         assert reported("boosting")["metric"] == "validation_1-logloss"
 
-    def test_says_that_a_direction_is_a_guess(self, reported, summarised) -> None:
+    def test_report_says_that_a_direction_is_a_guess(self, reported, summarised) -> None:
         assert "its name does not say" in summarised("mute", "--metric", "quality")
         assert "its name does not say" not in summarised("mute", "--metric", "quality", "--minimise")
         (most,) = of_kind(reported("mute", "--metric", "quality"), "best_run")
@@ -334,13 +334,13 @@ class TestReport:
         assert most["sentence"].startswith("Run 1 has the highest quality, 2.")
         assert least["sentence"].startswith("Run 3 has the lowest quality, 0.")
 
-    def test_says_that_the_kept_weights_are_not_known(self, reported, summarised) -> None:
+    def test_report_says_that_the_kept_weights_are_not_known(self, reported, summarised) -> None:
         assert "did not log which epoch's weights were kept" in summarised("lightning")
         assert "did not log which epoch's weights were kept" not in summarised("keras")
         assert {c["details"]["kept_epoch"] for c in of_kind(reported("lightning"), "overfitting")} == {None}
         assert {c["details"]["kept_epoch"] for c in of_kind(reported("keras"), "overfitting")} == {3}
 
-    def test_shows_the_seed_whatever_it_is_called(self, tracker: Tracker, foreign: str) -> None:
+    def test_report_shows_the_seed_whatever_it_is_called(self, tracker: Tracker, foreign: str) -> None:
         words = ("--tracking-uri", foreign, "--experiment", "lightning")
         text = tracker("report", "--output", "REPORT.md", *words)
         assert text.status == 0, text.err
@@ -349,6 +349,6 @@ class TestReport:
 
 class TestRuns:
     @pytest.mark.parametrize("experiment", EXPERIMENTS)
-    def test_are_listed(self, tracker: Tracker, foreign: str, experiment: str) -> None:
+    def test_runs_are_listed(self, tracker: Tracker, foreign: str, experiment: str) -> None:
         result = tracker("runs", "--tracking-uri", foreign, "--experiment", experiment)
         assert result.status == 0, result.err

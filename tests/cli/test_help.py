@@ -45,7 +45,7 @@ COMMANDS = commands(typer.main.get_command(app))
 
 @pytest.mark.parametrize("words", COMMANDS)
 class TestHelp:
-    def test_has_an_example_of_the_command(self, tracker: Tracker, words: str) -> None:
+    def test_help_has_an_example_of_the_command(self, tracker: Tracker, words: str) -> None:
         result = tracker(*words.split(), "--help")
         assert result.status == 0
         assert f"  tracker {words}" in result.out.split("Example")[1]
@@ -55,7 +55,7 @@ class TestHelp:
         unexplained = [param.name for param in command.params if isinstance(param, TyperOption) and not param.help]
         assert unexplained == []
 
-    def test_is_of_a_command_that_the_readme_names(self, words: str) -> None:
+    def test_help_is_of_a_command_that_the_readme_names(self, words: str) -> None:
         assert f"`tracker {words}`" in README.read_text()
 
 

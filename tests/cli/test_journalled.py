@@ -59,7 +59,7 @@ class TestRuns:
             f"`tracker close {short}`\n"
         )
 
-    def test_has_a_run_once_that_was_killed_before_its_journal_knew_that_the_store_has_it(
+    def test_runs_has_a_run_once_that_was_killed_before_its_journal_knew_that_the_store_has_it(
         self, tracker: Tracker
     ) -> None:
         cut = journalled("cut")
@@ -68,7 +68,7 @@ class TestRuns:
         found = json.loads(tracker("runs", "--format", "json").out)
         assert [(run["run_id"], run["status"]) for run in found] == [(cut, "INTERRUPTED")]
 
-    def test_names_the_experiments_of_unsent_runs_where_the_one_asked_for_has_none(self, tracker: Tracker) -> None:
+    def test_runs_names_the_experiments_of_unsent_runs_where_the_one_asked_for_has_none(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         journalled("cut", experiment="it's")
         end = "; runs that were not uploaded yet: see --experiment "
@@ -82,7 +82,7 @@ class TestRuns:
         assert result.status == 1
         assert result.err.endswith(f"""it has 'Default', "it's", 'tracker': give one by --experiment{end}'new'\n""")
 
-    def test_warns_of_no_store_that_only_lacks_the_experiment(self, tracker: Tracker) -> None:
+    def test_runs_warns_of_no_store_that_only_lacks_the_experiment(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED", experiment="other")
         assert tracker("sync").status == 0
         journalled("cut")
@@ -91,7 +91,7 @@ class TestRuns:
         (line,) = result.err.splitlines()
         assert line.startswith("run cut was interrupted: ")
 
-    def test_warns_of_a_store_that_is_broken(self, tracker: Tracker) -> None:
+    def test_runs_warns_of_a_store_that_is_broken(self, tracker: Tracker) -> None:
         journalled("cut")
         Path("mlflow.db").write_bytes(b"no database" * 1_000)
         result = tracker("runs", "--format", "json")
@@ -107,7 +107,7 @@ class TestRuns:
         (after,) = json.loads(tracker("runs", "--format", "json").out)
         assert before["metric"] == after["metric"]
 
-    def test_says_what_takes_on_a_run_that_may_go_on_elsewhere(self, tracker: Tracker) -> None:
+    def test_runs_says_what_takes_on_a_run_that_may_go_on_elsewhere(self, tracker: Tracker) -> None:
         far = journalled("far")
         owner = {"host": "elsewhere", "pid": 7, "start": 1, "boot": None}
         Path(".tracker", far, "owner.json").write_text(json.dumps(owner))
@@ -121,7 +121,7 @@ class TestRuns:
         assert tracker("runs", "--experiment", "other").err.count("elsewhere") == 0
         assert tracker("close", short, "--gone").status == 0
 
-    def test_says_once_that_a_journal_cannot_be_read(self, tracker: Tracker) -> None:
+    def test_runs_says_once_that_a_journal_cannot_be_read(self, tracker: Tracker) -> None:
         broken = Path(".tracker", journalled("broken", "FINISHED"), "journal.jsonl")
         broken.write_bytes(b"torn" + broken.read_bytes())
         journalled("done", "FINISHED")
@@ -131,7 +131,9 @@ class TestRuns:
             assert result.status == status
             assert result.err.count("cannot read the journal") == 1
 
-    def test_shows_a_run_of_a_folder_that_was_moved(self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_runs_shows_a_run_of_a_folder_that_was_moved(
+        self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         journalled("done", "FINISHED")
         moved = Path.cwd().with_name("moved")
         Path.cwd().rename(moved)
@@ -140,7 +142,7 @@ class TestRuns:
 
 
 class TestSync:
-    def test_sends_each_run_once_with_its_times(self, tracker: Tracker) -> None:
+    def test_sync_sends_each_run_once_with_its_times(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         journalled("cut", start=1_700_000_100_000)
         first = tracker("sync")
@@ -152,7 +154,7 @@ class TestSync:
         assert (again.status, again.out, again.err) == (0, "", "every run is in its store\n")
         assert len(read_experiment(locate(None, Path.cwd()), "tracker").runs) == 2
 
-    def test_says_what_is_not_sent_and_sends_the_rest(self, tracker: Tracker) -> None:
+    def test_sync_says_what_is_not_sent_and_sends_the_rest(self, tracker: Tracker) -> None:
         journalled("away", "FINISHED", uri=NOBODY)
         journalled("done", "FINISHED", start=1_700_000_100_000)
         result = tracker("sync")
@@ -160,7 +162,7 @@ class TestSync:
         assert result.err.startswith(f"tracker: run away is not sent: no tracking server answers at {NOBODY}")
         assert [run.name for run in read_experiment(locate(None, Path.cwd()), "tracker").runs] == ["done"]
 
-    def test_says_what_cannot_be_read_and_sends_the_rest(self, tracker: Tracker) -> None:
+    def test_sync_says_what_cannot_be_read_and_sends_the_rest(self, tracker: Tracker) -> None:
         broken = Path(".tracker").absolute() / journalled("broken", "FINISHED") / "journal.jsonl"
         journalled("done", "FINISHED", start=1_700_000_100_000)
         broken.write_bytes(b"torn" + broken.read_bytes())
@@ -175,7 +177,7 @@ class TestSync:
 
 
 class TestClose:
-    def test_ends_a_run_as_killed_when_it_was_last_heard_of(self, tracker: Tracker) -> None:
+    def test_close_ends_a_run_as_killed_when_it_was_last_heard_of(self, tracker: Tracker) -> None:
         cut = journalled("cut")
         result = tracker("close", cut[:8])
         (run,) = read_experiment(locate(None, Path.cwd()), "tracker").runs
@@ -187,12 +189,12 @@ class TestClose:
         )
         assert run.curves["val_loss"].values.tolist() == pytest.approx([1, 1 / 2, 1 / 3])
 
-    def test_refuses_a_run_that_has_ended(self, tracker: Tracker) -> None:
+    def test_close_refuses_a_run_that_has_ended(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         result = tracker("close", "done")
         assert (result.status, result.err) == (1, "tracker: run done has ended already, as FINISHED\n")
 
-    def test_refuses_a_run_that_is_being_trained(self, tracker: Tracker) -> None:
+    def test_close_refuses_a_run_that_is_being_trained(self, tracker: Tracker) -> None:
         cut = journalled("cut")
         with JournalWriter.reopen(Path(".tracker").absolute() / cut):
             result = tracker("close", "cut")
@@ -201,13 +203,13 @@ class TestClose:
 
 
 class TestResume:
-    def test_refuses_a_run_that_there_is_not_and_names_those_there_are(self, tracker: Tracker) -> None:
+    def test_resume_refuses_a_run_that_there_is_not_and_names_those_there_are(self, tracker: Tracker) -> None:
         journalled("cut")
         result = tracker("resume", "uncut")
         assert result.status == 1
         assert "no run has the id or name 'uncut'; there are: " in result.err
 
-    def test_refuses_a_run_whose_plan_cannot_be_read(self, tracker: Tracker) -> None:
+    def test_resume_refuses_a_run_whose_plan_cannot_be_read(self, tracker: Tracker) -> None:
         journalled("cut")
         result = tracker("resume", "cut")
         assert result.status == 1
@@ -230,18 +232,20 @@ class TestAStandardOutputThatTakesNothing:
     def stored(self) -> list[tuple[str, str]]:
         return [(run.name, run.status) for run in read_experiment(locate(None, Path.cwd()), "tracker").runs]
 
-    def test_leaves_a_run_sent(self, tracker: Tracker) -> None:
+    def test_a_standard_output_that_takes_nothing_leaves_a_run_sent(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         self.refused("sync")
         assert self.stored() == [("done", "FINISHED")]
         assert tracker("sync").err == "every run is in its store\n"
 
-    def test_leaves_a_run_closed(self) -> None:
+    def test_a_standard_output_that_takes_nothing_leaves_a_run_closed(self) -> None:
         journalled("cut")
         self.refused("close", "cut")
         assert self.stored() == [("cut", "KILLED")]
 
-    def test_leaves_a_store_mended_and_what_is_left_to_the_next_time(self, tracker: Tracker) -> None:
+    def test_a_standard_output_that_takes_nothing_leaves_a_store_mended_and_what_is_left_to_the_next_time(
+        self, tracker: Tracker
+    ) -> None:
         for number in range(2):
             journalled(f"run {number}", "FINISHED", start=1_700_000_000_000 + number)
         assert tracker("sync").status == 0

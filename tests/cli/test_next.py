@@ -33,13 +33,13 @@ def two(log_run: LogRun) -> None:
 
 class TestTheCommands:
     @pytest.mark.usefixtures("two")
-    def test_stand_alone_on_standard_output_one_a_line(self, tracker: Tracker) -> None:
+    def test_the_commands_stand_alone_on_standard_output_one_a_line(self, tracker: Tracker) -> None:
         result = tracker("next")
         assert result.status == 0
         assert sorted(result.out.splitlines()) == sorted(COMMANDS)
 
     @pytest.mark.usefixtures("two")
-    def test_are_explained_on_standard_error_with_their_time(self, tracker: Tracker) -> None:
+    def test_the_commands_are_explained_on_standard_error_with_their_time(self, tracker: Tracker) -> None:
         first, second, total = tracker("next").err.splitlines()
         assert first.startswith("1. Matched pairs for kernel size: kernel size 5 instead of 3")
         assert first.endswith(" (about 9 s)")
@@ -48,13 +48,13 @@ class TestTheCommands:
 
     @pytest.mark.usefixtures("two")
     @pytest.mark.parametrize("how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric mine --minimise"])
-    def test_in_json_are_the_reports_next_steps(self, tracker: Tracker, how: str) -> None:
+    def test_the_commands_in_json_are_the_reports_next_steps(self, tracker: Tracker, how: str) -> None:
         report = json.loads(tracker("report", "--format", "json", *how.split()).out)
         assert report["next"]
         assert json.loads(tracker("next", "--format", "json", *how.split()).out) == report["next"]
         assert tracker("next", *how.split()).out.splitlines() == [step["command"] for step in report["next"]]
 
-    def test_keep_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_the_commands_keep_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("10", kernel_size="3", activation="\x1b[31mred")
         log_run("01", kernel_size="3", activation="relu")
         result = tracker("next")
@@ -62,23 +62,23 @@ class TestTheCommands:
 
 
 class TestNothingToDo:
-    def test_is_said_on_standard_error_where_no_command_would_settle_anything(
+    def test_nothing_to_do_is_said_on_standard_error_where_no_command_would_settle_anything(
         self, tracker: Tracker, log_run: LogRun
     ) -> None:
         log_run("10", kernel_size="three")
         result = tracker("next")
         assert (result.status, result.out, result.err) == (0, "", "No further run is suggested.\n")
 
-    def test_is_said_where_no_run_is_finished(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_nothing_to_do_is_said_where_no_run_is_finished(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("10", status="FAILED")
         result = tracker("next")
         assert (result.status, result.out, result.err) == (0, "", "There is no finished run to go on from.\n")
 
-    def test_is_an_empty_list_in_json(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_nothing_to_do_is_an_empty_list_in_json(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("10", status="FAILED")
         assert json.loads(tracker("next", "--format", "json").out) == []
 
-    def test_is_not_said_of_a_store_that_is_not_there(self, tracker: Tracker) -> None:
+    def test_nothing_to_do_is_not_said_of_a_store_that_is_not_there(self, tracker: Tracker) -> None:
         result = tracker("next")
         assert (result.status, result.out) == (1, "")
         assert list(Path.cwd().iterdir()) == []

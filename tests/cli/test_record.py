@@ -19,7 +19,7 @@ class TestRecorder:
             ("--name", "caf\udce9", r"the name of the run must be Unicode, got 'caf\udce9'"),
         ],
     )
-    def test_begins_no_journal_that_mlflow_would_never_take(
+    def test_recorder_begins_no_journal_that_mlflow_would_never_take(
         self, tracker: Tracker, genres: Path, option: str, text: str, said: str
     ) -> None:
         result = tracker("run", "--data", genres, "--epochs", 1, "--segment", 0.5, option, text)

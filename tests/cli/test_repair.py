@@ -113,7 +113,7 @@ class TestABrokenStore:
             (lambda: execute("DROP TABLE metrics"), "no such table: metrics"),
         ],
     )
-    def test_is_told_of_in_one_line_with_the_remedy(
+    def test_a_broken_store_is_told_of_in_one_line_with_the_remedy(
         self, tracker: Tracker, damage: Callable[[], None], said: str
     ) -> None:
         journalled("done")
@@ -135,7 +135,7 @@ class TestABrokenStore:
             said = f"the store {DATABASE.absolute()} is a folder: move it away, or give another --tracking-uri"
             assert (result.status, result.err) == (1, f"tracker: {said}\n")
 
-    def test_gives_back_what_there_is_where_an_artifact_is_nowhere(self, tracker: Tracker) -> None:
+    def test_a_broken_store_gives_back_what_there_is_where_an_artifact_is_nowhere(self, tracker: Tracker) -> None:
         journalled("done")
         tracker("sync")
         for file in Path("mlruns").rglob("said.txt"):
@@ -147,7 +147,7 @@ class TestABrokenStore:
         assert [run.status for run in stored()] == ["FINISHED"]
         assert tracker("sync").err == "every run is in its store\n"
 
-    def test_is_rebuilt_without_a_run_whose_journal_cannot_be_read(self, tracker: Tracker) -> None:
+    def test_a_broken_store_is_rebuilt_without_a_run_whose_journal_cannot_be_read(self, tracker: Tracker) -> None:
         broken = journalled("broken") / "journal.jsonl"
         journalled("done")
         broken.write_bytes(b"torn" + broken.read_bytes())
@@ -157,7 +157,7 @@ class TestABrokenStore:
         assert result.err.startswith(f"tracker: cannot read the journal {broken}: ")
         assert [run.name for run in stored()] == ["done"]
 
-    def test_leaves_runs_of_other_stores_to_them(self, tracker: Tracker) -> None:
+    def test_a_broken_store_leaves_runs_of_other_stores_to_them(self, tracker: Tracker) -> None:
         half_made()
         DATABASE.rename("other.db")
         journalled("done")
@@ -166,7 +166,7 @@ class TestABrokenStore:
         assert "no journal beside it has a run to rebuild" in result.err
         assert Path("other.db.broken-1").exists()
 
-    def test_waits_for_nobody_who_sends_a_run(self, tracker: Tracker) -> None:
+    def test_a_broken_store_waits_for_nobody_who_sends_a_run(self, tracker: Tracker) -> None:
         folder = journalled("busy")
         journalled("done")
         half_made()
@@ -180,7 +180,7 @@ class TestABrokenStore:
 
 
 class TestAStoreThatIsGone:
-    def test_is_made_anew_from_the_journals(self, tracker: Tracker) -> None:
+    def test_a_store_that_is_gone_is_made_anew_from_the_journals(self, tracker: Tracker) -> None:
         journalled("done")
         journalled("cut", ended=False)
         tracker("sync")
@@ -190,7 +190,7 @@ class TestAStoreThatIsGone:
         assert result.err.startswith(f"the store {DATABASE.absolute()} is gone\n")
         assert sorted((run.name, said_in(run)) for run in stored()) == [("cut", "cut"), ("done", "done")]
 
-    def test_is_told_of_with_the_remedy_whatever_asks_for_it(self, tracker: Tracker) -> None:
+    def test_a_store_that_is_gone_is_told_of_with_the_remedy_whatever_asks_for_it(self, tracker: Tracker) -> None:
         journalled("done")
         tracker("sync")
         DATABASE.unlink()
@@ -204,7 +204,7 @@ class TestAStoreThatIsGone:
         assert tracker("repair").status == 0
         assert sorted(run.name for run in stored()) == ["done", "waiting"]
 
-    def test_is_made_anew_with_one_epoch_in_the_singular(self, tracker: Tracker) -> None:
+    def test_a_store_that_is_gone_is_made_anew_with_one_epoch_in_the_singular(self, tracker: Tracker) -> None:
         journal = journalled("short", ended=False) / "journal.jsonl"
         assert tracker("sync").status == 0
         journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:3]))
@@ -218,7 +218,7 @@ class TestAStoreThatIsGone:
         assert "does not exist: `tracker run`" in result.err
         assert not DATABASE.exists()
 
-    def test_in_part_gets_the_runs_again_that_it_lacks(self, tracker: Tracker) -> None:
+    def test_a_store_that_is_gone_in_part_gets_the_runs_again_that_it_lacks(self, tracker: Tracker) -> None:
         journalled("kept")
         tracker("sync")
         before = DATABASE.read_bytes()
@@ -232,7 +232,7 @@ class TestAStoreThatIsGone:
 
 
 class TestARunThatIsStuck:
-    def test_is_sent_without_the_file_that_is_nowhere(self, tracker: Tracker) -> None:
+    def test_a_run_that_is_stuck_is_sent_without_the_file_that_is_nowhere(self, tracker: Tracker) -> None:
         (journalled("stuck") / "artifacts/notes/said.txt").unlink()
         journalled("well")
         sent = tracker("sync")
@@ -251,7 +251,9 @@ class TestARunThatIsStuck:
 
 
 class TestAMovedStore:
-    def test_learns_where_its_artifacts_are_now(self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_moved_store_learns_where_its_artifacts_are_now(
+        self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         journalled("done")
         tracker("sync")
         moved = Path.cwd().with_name("moved")
@@ -275,7 +277,7 @@ class TestAMovedStore:
 
 
 class TestAStoreThatIsWell:
-    def test_stays_as_it_is(self, tracker: Tracker) -> None:
+    def test_a_store_that_is_well_stays_as_it_is(self, tracker: Tracker) -> None:
         journalled("done")
         tracker("sync")
         before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
@@ -285,14 +287,14 @@ class TestAStoreThatIsWell:
             assert result.err == f"nothing is wrong with the store {DATABASE.absolute()}\n"
         assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
 
-    def test_gets_no_run_back_that_was_deleted_in_it(self, tracker: Tracker) -> None:
+    def test_a_store_that_is_well_gets_no_run_back_that_was_deleted_in_it(self, tracker: Tracker) -> None:
         journalled("unwanted")
         tracker("sync")
         execute("UPDATE runs SET lifecycle_stage = 'deleted'")
         assert tracker("repair").err == f"nothing is wrong with the store {DATABASE.absolute()}\n"
         assert statuses() == [("FINISHED", "deleted")]
 
-    def test_of_a_newer_mlflow_is_refused_as_ever(self, tracker: Tracker) -> None:
+    def test_a_store_that_is_well_of_a_newer_mlflow_is_refused_as_ever(self, tracker: Tracker) -> None:
         journalled("done")
         tracker("sync")
         execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")

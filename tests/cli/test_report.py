@@ -22,21 +22,21 @@ def linked(markdown: str) -> list[str]:
 
 
 class TestContent:
-    def test_titles_each_run_as_the_writeup_does(self, writeup: Tracker) -> None:
+    def test_content_titles_each_run_as_the_writeup_does(self, writeup: Tracker) -> None:
         result = writeup("report")
         assert result.status == 0, result.err
         headings = [line for line in result.out.splitlines() if line.startswith("### Conv")]
         assert headings == [f"### {title}" for title in WRITEUP_TITLES]
 
-    def test_says_loss_and_accuracy_as_they_were_logged(self, writeup: Tracker) -> None:
+    def test_content_says_loss_and_accuracy_as_they_were_logged(self, writeup: Tracker) -> None:
         text = writeup("report").out
         assert "0.40432727336883545" in text
         assert "0.8333333134651184" in text
 
-    def test_is_the_same_bytes_each_time(self, writeup: Tracker) -> None:
+    def test_content_is_the_same_bytes_each_time(self, writeup: Tracker) -> None:
         assert writeup("report").out == writeup("report").out
 
-    def test_in_json_supports_nothing_and_finds_the_kernel_confounded(self, writeup: Tracker) -> None:
+    def test_content_in_json_supports_nothing_and_finds_the_kernel_confounded(self, writeup: Tracker) -> None:
         report = json.loads(writeup("report", "--format", "json").out)
         assert report["schema"] == "tracker.report/1"
         inferred = [c for c in report["conclusions"] if c["kind"] in {"best_run", "run_difference", "option_effect"}]
@@ -46,13 +46,13 @@ class TestContent:
         assert set(kernel["details"]["aliases"]) == {"learning_rate", "plateau", "early_stopping_patience"}
         assert [run["validation"]["correct"] for run in report["runs"]] == [25, 25, 26, 24]
 
-    def test_in_html_is_one_file_without_scripts(self, writeup: Tracker, tmp_path: Path) -> None:
+    def test_content_in_html_is_one_file_without_scripts(self, writeup: Tracker, tmp_path: Path) -> None:
         result = writeup("report", "--format", "html")
         assert "<script" not in result.out
         assert "data:image/png;base64," in result.out
         assert not (tmp_path / "work" / "reports").exists()
 
-    def test_of_an_unknown_experiment_names_those_there_are(self, writeup: Tracker) -> None:
+    def test_content_of_an_unknown_experiment_names_those_there_are(self, writeup: Tracker) -> None:
         result = writeup("report", "--experiment", "other")
         assert result.status == 1
         assert "tracker" in result.err
@@ -71,7 +71,7 @@ class TestOutput:
         assert Path("new/folder/report").read_text() == writeup("report", "--format", form).out
         assert not Path("reports").exists()
 
-    def test_links_are_relative_to_the_output(self, writeup: Tracker) -> None:
+    def test_output_links_are_relative_to_the_output(self, writeup: Tracker) -> None:
         writeup("report", "--output", "docs/REPORT.md")
         paths = linked(Path("docs/REPORT.md").read_text())
         assert paths

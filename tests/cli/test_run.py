@@ -43,7 +43,7 @@ class TestARun:
         assert result.out == f"{run.run_id}\n"
         return run
 
-    def test_holds_what_the_contract_says(self, run: Run, tmp_path: Path) -> None:
+    def test_a_run_holds_what_the_contract_says(self, run: Run, tmp_path: Path) -> None:
         assert run.status == "FINISHED"
         assert run.name == "k5-lr0.001-plateau0.3x1-stop5-dropout0.2-s0"
         expected = {
@@ -70,7 +70,7 @@ class TestARun:
             "dataset.csv", "environment.txt", "network.py",
         }  # fmt: skip
 
-    def test_agrees_with_its_own_predictions(self, run: Run) -> None:
+    def test_a_run_agrees_with_its_own_predictions(self, run: Run) -> None:
         assert run.validation is not None
         assert run.validation_by_epoch is not None
         right = run.validation.correct.mean()
@@ -93,14 +93,14 @@ class TestSeeds:
 
 
 class TestReuse:
-    def test_prints_the_finished_run_and_trains_nothing(self, tracker: Tracker, genres: Path) -> None:
+    def test_reuse_prints_the_finished_run_and_trains_nothing(self, tracker: Tracker, genres: Path) -> None:
         first = tracker("run", "--data", genres, *QUICK, "--reuse")
         again = tracker("run", "--data", genres, *QUICK, "--reuse")
         assert again.out == first.out
         assert "reusing run k3-lr0.001-s0" in again.err
         assert len(runs_in(genres.parent / "work")) == 1
 
-    def test_trains_where_anything_differs(self, tracker: Tracker, genres: Path) -> None:
+    def test_reuse_trains_where_anything_differs(self, tracker: Tracker, genres: Path) -> None:
         first = tracker("run", "--data", genres, *QUICK, "--reuse")
         other_seed = tracker("run", "--data", genres, *QUICK, "--reuse", "--seed", 1)
         write_tone(genres / "low" / "new.wav", 210)
@@ -109,7 +109,7 @@ class TestReuse:
 
 
 class TestAudio:
-    def test_of_every_kind_and_rate_is_read(self, tracker: Tracker, genres: Path) -> None:
+    def test_audio_of_every_kind_and_rate_is_read(self, tracker: Tracker, genres: Path) -> None:
         noise = np.random.default_rng(0).normal(0, 0.1, (44_100, 2))
         for ending, rate in (("flac", 44_100), ("mp3", 44_100), ("ogg", 48_000), ("au", 16_000)):
             soundfile.write(genres / "low" / f"other.{ending}", noise, rate)
@@ -163,6 +163,6 @@ class TestAnEnding:
 
 
 class TestWarnings:
-    def test_are_given_for_a_plateau_that_cannot_fire(self, tracker: Tracker, genres: Path) -> None:
+    def test_warnings_are_given_for_a_plateau_that_cannot_fire(self, tracker: Tracker, genres: Path) -> None:
         result = tracker("run", "--data", genres, *QUICK, "--plateau", "0.3,10", "--early-stop", "5")
         assert "warning: --early-stop 5 is not longer than the plateau's patience of 10" in result.err

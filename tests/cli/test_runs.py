@@ -34,28 +34,30 @@ def rows(listed: str) -> list[list[str]]:
 
 
 class TestMetric:
-    def test_stands_in_a_column_of_its_own_with_the_digits_that_tell_the_runs_apart(self, tracker: Tracker) -> None:
+    def test_metric_stands_in_a_column_of_its_own_with_the_digits_that_tell_the_runs_apart(
+        self, tracker: Tracker
+    ) -> None:
         measured("val_f1", 0.81234, 0.81231)
         head, *listed = rows(tracker("runs").out)
         assert head == ["run", "name", "val_f1", "status", "age"]
         assert [row[2] for row in listed] == ["0.81234", "0.81231"]
 
-    def test_stands_there_too_as_an_accuracy_of_clips_that_nobody_counted(self, tracker: Tracker) -> None:
+    def test_metric_stands_there_too_as_an_accuracy_of_clips_that_nobody_counted(self, tracker: Tracker) -> None:
         measured("val_accuracy", 0.8125)
         assert [row[2] for row in rows(tracker("runs").out)] == ["val_accuracy", "0.8125"]
 
-    def test_does_not_stand_beside_the_counts_that_say_it(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_metric_does_not_stand_beside_the_counts_that_say_it(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1101")
         assert rows(tracker("runs").out)[0] == ["run", "name", "correct", "best", "stop", "status", "age"]
 
-    def test_is_named_in_json(self, tracker: Tracker) -> None:
+    def test_metric_is_named_in_json(self, tracker: Tracker) -> None:
         measured("val_f1", 0.75)
         (run,) = json.loads(tracker("runs", "--format", "json").out)
         assert run["metric"] == {"name": "val_f1", "value": 0.75}
 
 
 class TestSent:
-    def test_is_said_where_it_is_not_so(self, tracker: Tracker) -> None:
+    def test_sent_is_said_where_it_is_not_so(self, tracker: Tracker) -> None:
         measured("val_f1", 0.75)
         place = locate(None, Path.cwd())
         begun = replace(STARTED, uri=place.uri, time=START + 1, name="waiting")
@@ -76,7 +78,7 @@ class TestInterrupted:
             return folder.name
 
     @pytest.mark.parametrize("folder", ["runs", "it's a «Größe»"])
-    def test_names_commands_that_reach_the_store_given(self, tracker: Tracker, folder: str) -> None:
+    def test_interrupted_names_commands_that_reach_the_store_given(self, tracker: Tracker, folder: str) -> None:
         Path(folder).mkdir()
         uri = f"sqlite:///{folder}/mlflow.db"
         run_id = self.interrupt(uri)
@@ -87,7 +89,7 @@ class TestInterrupted:
         assert words == ["tracker", "close", run_id[:8], "--tracking-uri", f"sqlite:///{Path.cwd()}/{folder}/mlflow.db"]
         assert tracker(*words[1:]).status == 0
 
-    def test_names_a_store_of_the_environment_for_other_shells(
+    def test_interrupted_names_a_store_of_the_environment_for_other_shells(
         self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         Path("runs").mkdir()
@@ -98,7 +100,7 @@ class TestInterrupted:
 
 
 class TestTable:
-    def test_lists_options_that_differ_and_accuracy_as_counts(self, writeup: Tracker) -> None:
+    def test_table_lists_options_that_differ_and_accuracy_as_counts(self, writeup: Tracker) -> None:
         result = writeup("runs")
         assert result.status == 0, result.err
         head, *rows = result.out.splitlines()
@@ -107,12 +109,12 @@ class TestTable:
         assert "26/30" in rows[2]
         assert "0.3x10" in rows[0]
 
-    def test_in_json_gives_every_run(self, writeup: Tracker) -> None:
+    def test_table_in_json_gives_every_run(self, writeup: Tracker) -> None:
         listed = json.loads(writeup("runs", "--format", "json").out)
         assert [run["validation"] for run in listed][2] == {"correct": 26, "n": 30}
         assert [run["options"]["plateau"] for run in listed] == ["0.3x10", "off", "0.5x15", "0.1x5"]
 
-    def test_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
+    def test_table_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run(name="\x1b[31mred\x1b[0m [bold]x[/bold]")
         result = tracker("runs")
         assert "\x1b" not in result.out

@@ -174,7 +174,7 @@ class TestUploader:
             (200, b"<html>\n<h1>hello", "cannot open the experiment 'tracker' in {uri}: API request to endpoint was "),
         ],
     )
-    def test_warns_once_of_a_server_that_is_ill(
+    def test_uploader_warns_once_of_a_server_that_is_ill(
         self,
         tracker: Tracker,
         monkeypatch: pytest.MonkeyPatch,
@@ -203,7 +203,7 @@ class TestUploader:
         assert result.err.startswith(f"tracker: run a run is not sent: {said.format(uri=uri)}")
 
     @pytest.mark.usefixtures("tracker")
-    def test_leaves_a_server_that_never_answers(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_uploader_leaves_a_server_that_never_answers(self, capfd: pytest.CaptureFixture[str]) -> None:
         with closing(socket.create_server((HOST, 0))) as silent:
             uri = f"http://{HOST}:{silent.getsockname()[1]}"
             with begin(uri) as writer:
@@ -216,7 +216,7 @@ class TestUploader:
         assert warning.startswith(f"warning: the store {uri} has accepted nothing for 0.2 s; the run is kept in ")
 
     @pytest.mark.usefixtures("tracker")
-    def test_takes_over_from_another_process_that_sends(self) -> None:
+    def test_uploader_takes_over_from_another_process_that_sends(self) -> None:
         location = locate(None, Path.cwd())
         with begin(location.uri) as writer:
             uploader = Uploader(store_at(None, Path.cwd()), writer.folder, SilentReporter())

@@ -23,7 +23,7 @@ fixed = settings(derandomize=True, deadline=None, max_examples=60)
 
 
 class TestTheTable:
-    def test_names_and_flags_are_unique(self) -> None:
+    def test_the_table_names_and_flags_are_unique(self) -> None:
         assert len({entry.name for entry in RUN_OPTIONS}) == len(RUN_OPTIONS)
         assert len({entry.flag for entry in RUN_OPTIONS}) == len(RUN_OPTIONS)
 
@@ -44,7 +44,7 @@ class TestRange:
         ("bounds", "words"),
         [(Range(least=1), "at least 1"), (Range(above=0, below=1), "above 0 and below 1"), (Range(), "")],
     )
-    def test_is_written_in_words(self, bounds: Range, words: str) -> None:
+    def test_range_is_written_in_words(self, bounds: Range, words: str) -> None:
         assert str(bounds) == words
 
     @pytest.mark.parametrize("number", [0, 1, float("nan"), float("inf")])
@@ -63,7 +63,7 @@ class TestParse:
             ("fold", "1/5", Fold(1, 5)),
         ],
     )
-    def test_reads_what_the_command_line_takes(self, name: str, text: str, value: Value) -> None:
+    def test_parse_reads_what_the_command_line_takes(self, name: str, text: str, value: Value) -> None:
         assert option_named(name).parse(text) == value
 
     @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ class TestParse:
             ("fold", "6/5", "'6/5': a fold must be one of 1 to 5, got 6"),
         ],
     )
-    def test_says_what_is_wrong(self, name: str, text: str, error: str) -> None:
+    def test_parse_says_what_is_wrong(self, name: str, text: str, error: str) -> None:
         with pytest.raises(ValueError) as caught:
             option_named(name).parse(text)
         assert str(caught.value) == error
@@ -90,17 +90,17 @@ class TestLevels:
         ("name", "level", "value"),
         [("plateau", "0.3x10", Plateau(0.3, 10)), ("fold", "2/5", Fold(2, 5)), ("epochs", "80", 80)],
     )
-    def test_are_read_back_as_values(self, name: str, level: str, value: Value) -> None:
+    def test_levels_are_read_back_as_values(self, name: str, level: str, value: Value) -> None:
         assert option_named(name).from_level(level) == value
 
     @pytest.mark.parametrize(("name", "level"), [("plateau", "0.3"), ("plateau", "?x10"), ("epochs", "2.5")])
-    def test_are_refused_if_the_option_does_not_take_them(self, name: str, level: str) -> None:
+    def test_levels_are_refused_if_the_option_does_not_take_them(self, name: str, level: str) -> None:
         with pytest.raises(ValueError, match=r"must|cannot be read"):
             option_named(name).from_level(level)
 
 
 class TestPlanWith:
-    def test_takes_compound_values_as_tuples(self) -> None:
+    def test_plan_with_takes_compound_values_as_tuples(self) -> None:
         plan = plan_with({"plateau": (0.3, 10), "fold": (1, 5), "seed": 3, "data": "genres"})
         assert plan.configuration.plateau == Plateau(0.3, 10)
         assert (plan.split.fold, plan.seed) == (Fold(1, 5), 3)
@@ -117,18 +117,18 @@ class TestPlanWith:
             ({"seed": -1}, "the seed must be at least 0, got -1"),
         ],
     )
-    def test_refuses_values_of_another_type_or_range(self, values: dict[str, object], error: str) -> None:
+    def test_plan_with_refuses_values_of_another_type_or_range(self, values: dict[str, object], error: str) -> None:
         with pytest.raises(ValueError, match=f"^{error}$"):
             plan_with(values)
 
 
 class TestReservedFor:
     @pytest.mark.parametrize("name", ["lr", "learning_rate", "plateau_patience", "keep_going", "seeds", "help", "sr"])
-    def test_names_what_a_networks_option_would_hide(self, name: str) -> None:
+    def test_reserved_for_names_what_a_networks_option_would_hide(self, name: str) -> None:
         assert reserved_for(name)
 
     @pytest.mark.parametrize("name", ["dropout", "width", "weight_decay"])
-    def test_leaves_other_names_free(self, name: str) -> None:
+    def test_reserved_for_leaves_other_names_free(self, name: str) -> None:
         assert reserved_for(name) is None
 
 
@@ -136,10 +136,10 @@ class TestNumberText:
     @pytest.mark.parametrize(
         ("number", "text"), [(1e-4, "0.0001"), (3.0, "3"), (10**6, "1000000"), (0.1 + 0.2, "0.30000000000000004")]
     )
-    def test_has_no_exponent_and_no_trailing_zero(self, number: float, text: str) -> None:
+    def test_number_text_has_no_exponent_and_no_trailing_zero(self, number: float, text: str) -> None:
         assert number_text(number) == text
 
     @fixed
     @given(st.floats(allow_nan=False, allow_infinity=False))
-    def test_reads_back_to_the_same_number(self, number: float) -> None:
+    def test_number_text_reads_back_to_the_same_number(self, number: float) -> None:
         assert float(number_text(number)) == number
