@@ -10,12 +10,16 @@ import pytest
 
 from tests.builders import make_run
 from tracker import conclusions
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, KindName, Method, Table
+from tracker.conclusions.conclusion import Conclusion, Details, Difference, Kind, KindName, Method, Table
 from tracker.conclusions.planned_runs import PlannedRun, RunSpec
+from tracker.figures.pictures import report_pictures
 from tracker.render import render_html, render_json, render_markdown
 from tracker.report import build_report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.report import Report
     from tracker.wording import Wording
 
 TRACKER = Path(conclusions.__file__).parents[1]
@@ -51,6 +55,9 @@ class Barking(Details):
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         del in_points
         return (Table("Barks by hour", ("hour", "barks"), (("midnight", str(self.barks)),)),)
+
+    def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
+        return (Difference("dog − cat", 0.5, (0.4, 0.6), None, conclusion.verdict, (min(numbers),)),)
 
 
 BARKING = Kind(
@@ -95,3 +102,7 @@ class TestNewKind:
     def test_new_kind_is_in_the_json_document(self, report) -> None:
         (barking,) = [found for found in json.loads(render_json(report))["conclusions"] if found["kind"] == "barking"]
         assert (barking["details"], barking["method"]) == ({"barks": 7}, "bark count")
+
+    def test_new_kind_is_among_the_differences_that_are_drawn(self, report: Report) -> None:
+        (differences,) = [picture for picture in report_pictures(report) if picture.name == "differences"]
+        assert [row[0] for row in differences.rows] == ["dog − cat"]

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.builders import changed
-from tracker.figures.intervals import Difference, accuracies, differences, draw_accuracies, draw_differences
+from tracker.conclusions.conclusion import Difference
+from tracker.figures.intervals import accuracies, differences, draw_accuracies, draw_differences
 
 OPEN = Difference("run 3 − run 1", 1 / 30, (-0.12, 0.18), 1.0, "inconclusive", ("a", "b"))
 SUPPORTED = Difference("run 3 − run 2", 0.3, (0.1, 0.5), 0.012, "supported", ("a", "c"))

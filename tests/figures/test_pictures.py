@@ -10,6 +10,7 @@ from tests.builders import ACCURACY, entries_of
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrast_analysis import ContrastEffect
 from tracker.conclusions.option_effect import OptionEffect
+from tracker.conclusions.run_difference import RunDifference
 from tracker.figures import report_pictures
 from tracker.report import Report, RunEntry, Section
 
@@ -36,7 +37,13 @@ def conclusions(entries) -> tuple[Conclusion, ...]:
     )  # fmt: skip
     return (
         Conclusion(
-            "run_difference", "inconclusive", (third, fourth), estimate=2 / 30, interval=(-0.05, 0.22), p_value=0.5
+            "run_difference",
+            "inconclusive",
+            (third, fourth),
+            RunDifference(),
+            estimate=2 / 30,
+            interval=(-0.05, 0.22),
+            p_value=0.5,
         ),
         Conclusion("option_effect", "inconclusive", (third, fourth), OptionEffect((contrast,)), option="kernel_size"),
         Conclusion("best_run", "inconclusive", (third,)),

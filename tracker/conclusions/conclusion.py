@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tracker.conclusions.planned_runs import PlannedRun
     from tracker.statistics.proportions import Interval
@@ -76,6 +76,31 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """A difference of accuracy with its interval, as the figure of differences draws it.
+
+    Parameters
+    ----------
+    name : str
+        What is compared with what: ``run 3 − run 1``, ``kernel size: 7 → 3``.
+    estimate : float, fraction
+    interval : Interval
+    p_value : float or None
+        Adjusted, as it decides.
+    verdict : Verdict
+    runs : tuple of str
+        Run ids.
+    """
+
+    name: str
+    estimate: float
+    interval: Interval
+    p_value: float | None
+    verdict: Verdict
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Details:
     """The evidence of a conclusion beyond the common fields, and how it reads; each kind has its own child.
 
@@ -97,6 +122,11 @@ class Details:
             Whether runs are ranked by accuracy, so that differences are in percentage points.
         """
         del in_points
+        return ()
+
+    def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
+        """Return the differences that can be drawn, given the report's number of each run id; most kinds have none."""
+        del conclusion, numbers
         return ()
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Table, Verdict
+from tracker.conclusions.conclusion import Conclusion, Details, Difference, Kind, Method, Table, Verdict
 from tracker.conclusions.contrast_analysis import (
     CROSSED,
     FOLDS,
@@ -49,7 +49,7 @@ from tracker.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.study.contrasts import Contrast
     from tracker.study.study import Study
@@ -115,6 +115,22 @@ class OptionEffect(Details):
             for part in self.contrasts
         )
         return (Table("Levels against each other", header, rows),) if rows else ()
+
+    def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
+        """Return a difference for each contrast that has an interval."""
+        del numbers
+        return tuple(
+            Difference(
+                name=f"{option_words(conclusion.option or '')}: {part.from_} → {part.to}",
+                estimate=part.estimate,
+                interval=part.interval,
+                p_value=part.p_value if part.p_adjusted is None else part.p_adjusted,
+                verdict=part.verdict,
+                runs=conclusion.runs,
+            )
+            for part in self.contrasts
+            if part.estimate is not None and part.interval is not None
+        )
 
     @property
     def methods(self) -> tuple[Method, ...]:

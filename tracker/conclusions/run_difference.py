@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Verdict
+from tracker.conclusions.conclusion import Conclusion, Details, Difference, Kind, Method, Verdict
 from tracker.conclusions.families import family_of, printed_pairs
 from tracker.conclusions.planned_runs import PlannedRun, larger_validation_set, same_clips
 from tracker.statistics.groups import group_codes, group_sums
@@ -26,6 +26,7 @@ from tracker.study.clip_sets import ClipSet, by_clip
 from tracker.study.identical_runs import identical
 from tracker.study.study import Obstacle
 from tracker.wording import (
+    MINUS,
     capitalised,
     count,
     listing,
@@ -38,7 +39,7 @@ from tracker.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -142,6 +143,17 @@ class RunDifference(Details):
         if conclusion.verdict == "exact":
             return f"{capitalised(first)} and {second} are the same, epoch by epoch and clip by clip."
         return " ".join([_lead_text(first, second, conclusion, self), _meaning_text(conclusion, self, wording)])
+
+    def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
+        """Return the difference if it has an interval."""
+        if conclusion.estimate is None or conclusion.interval is None:
+            return ()
+        first, second = (numbers[run_id] for run_id in conclusion.runs)
+        p_value = conclusion.p_value if conclusion.p_adjusted is None else conclusion.p_adjusted
+        name = f"run {first} {MINUS} run {second}"
+        return (
+            Difference(name, conclusion.estimate, conclusion.interval, p_value, conclusion.verdict, conclusion.runs),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Differences of accuracy with their intervals, against the zero line and the marg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
@@ -48,9 +47,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from tracker.conclusions.conclusion import Verdict
+    from tracker.conclusions.conclusion import Difference, Verdict
     from tracker.report import RunEntry
-    from tracker.statistics.proportions import Interval
     from tracker.study.run_results import Accuracy
 
 _LEFT, _RIGHT, _BELOW, _ABOVE = 3.1, 0.75, 0.5, 0.15
@@ -162,31 +160,6 @@ _DIFFERENCE_PITCH = 0.27
 _SIGNS: dict[Verdict, tuple[str, str]] = {"supported": ("D", BLUE), "equivalent": ("s", GREEN)}
 _OPEN = ("o", "white")
 """Marker and fill of any other verdict."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One difference of accuracy.
-
-    Parameters
-    ----------
-    name : str
-        What is set against what: ``run 3 − run 1``, ``kernel size 7 → 3``.
-    estimate : float, fraction
-    interval : Interval
-    p_value : float or None
-        As it decides: adjusted.
-    verdict : Verdict
-    runs : tuple of str
-        Run ids.
-    """
-
-    name: str
-    estimate: float
-    interval: Interval
-    p_value: float | None
-    verdict: Verdict
-    runs: tuple[str, ...]
 
 
 def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.05) -> Picture:

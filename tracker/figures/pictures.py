@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.option_effect import OptionEffect
+from tracker.conclusions import kinds, of_kind
 from tracker.figures.clip_grid import clip_grid
 from tracker.figures.confusion import confusion
 from tracker.figures.curves import is_drawable, overview, section_curves
-from tracker.figures.intervals import Difference, accuracies, differences
-from tracker.wording import MINUS, option_words
+from tracker.figures.intervals import accuracies, differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.conclusions.conclusion import Conclusion
     from tracker.report import Picture, Report, RunEntry
     from tracker.study.clip_sets import ClipSet
 
@@ -99,22 +97,7 @@ def _largest_group(entries: Sequence[RunEntry]) -> list[RunEntry]:
 
 def _differences(report: Report) -> Iterator[Picture]:
     numbers = {entry.run.run_id: entry.number for entry in report.entries}
-    options_first = sorted(report.conclusions, key=lambda conclusion: conclusion.kind != "option_effect")
-    rows = [row for conclusion in options_first for row in _rows(conclusion, numbers)]
+    options_first = [found for kind in kinds("option_effect") for found in of_kind(report.conclusions, kind)]
+    rows = [row for conclusion in options_first for row in conclusion.details.differences(conclusion, numbers)]
     if rows:
         yield differences(rows[:_MOST_DIFFERENCES], margin=report.margin, alpha=report.alpha)
-
-
-def _rows(conclusion: Conclusion, numbers: dict[str, int]) -> Iterator[Difference]:
-    """Return the differences with an interval that a conclusion holds."""
-    if isinstance(conclusion.details, OptionEffect):
-        for part in conclusion.details.contrasts:
-            if part.estimate is not None and part.interval is not None:
-                name = f"{option_words(conclusion.option or '')}: {part.from_} → {part.to}"
-                p_value = part.p_value if part.p_adjusted is None else part.p_adjusted
-                yield Difference(name, part.estimate, part.interval, p_value, part.verdict, conclusion.runs)
-    elif conclusion.kind == "run_difference" and conclusion.estimate is not None and conclusion.interval is not None:
-        first, second = (numbers[run_id] for run_id in conclusion.runs)
-        p_value = conclusion.p_value if conclusion.p_adjusted is None else conclusion.p_adjusted
-        name = f"run {first} {MINUS} run {second}"
-        yield Difference(name, conclusion.estimate, conclusion.interval, p_value, conclusion.verdict, conclusion.runs)
