@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.data.dataset import Clip, Dataset
-from tracker.data.holdout import choose, draw, shares
+from tracker.data.holdout import choose, draw, draw_folds, shares
 from tracker.errors import DataError
 from tracker.runs import Fold, SplitPlan
 
@@ -115,6 +115,33 @@ class TestDraw:
 
 SIZES = st.lists(st.integers(2, 200), min_size=1, max_size=8)
 FRACTIONS = st.floats(0.01, 0.99)
+
+
+class TestDrawFolds:
+    def test_folds_of_clips_without_groups_have_each_class_as_evenly_as_possible(self):
+        folds = draw_folds(ungrouped(rock=10, jazz=11).clips, 4, 0)
+        counts = Counter((path.split("/")[0], number) for path, number in folds.items())
+        assert sorted(counts[label, number] for label in ("rock", "jazz") for number in (1, 2, 3, 4)) == [
+            *(2, 2, 2, 3, 3, 3, 3, 3)
+        ]
+
+    def test_folds_are_the_same_on_every_machine_and_in_every_version(self):
+        folds = draw_folds(ungrouped(rock=6, jazz=6).clips, 3, 0)
+        assert sorted(path for path, number in folds.items() if number == 1) == [
+            "jazz/0.wav",
+            "jazz/3.wav",
+            "rock/3.wav",
+            "rock/4.wav",
+        ]
+
+    @given(GROUPED)
+    @settings(derandomize=True, deadline=None, max_examples=40)
+    def test_every_fold_has_every_class_and_whole_groups(self, clips):
+        folds = draw_folds(clips, 3, 0)
+        assert len({(clip.group, folds[clip.path]) for clip in clips}) == len({clip.group for clip in clips})
+        assert {(clip.label, folds[clip.path]) for clip in clips} == {
+            (label, number) for label in {clip.label for clip in clips} for number in (1, 2, 3)
+        }
 
 
 class TestShares:
