@@ -184,8 +184,8 @@ def _class_errors(
     wrong = ~clips.correct[:, members]
     groups = [clips.groups[clip] for clip in members] if clips.groups else []
     number = int(wrong[row].sum())
-    taken = Counter(predicted[clip] for clip in members[wrong[row]] if predicted[clip] != name)
-    other = min(taken, key=lambda label: (-taken[label], label), default=None)
+    counts = Counter(predicted[clip] for clip in members[wrong[row]] if predicted[clip] != name)
+    other = min(counts, key=lambda label: (-counts[label], label), default=None)
     return ClassErrors(
         name=name,
         n=len(members),
@@ -193,14 +193,14 @@ def _class_errors(
         interval=grouped_wilson(wrong[row], groups) if groups else wilson(number, len(members)),
         mean_wrong=float(wrong.mean()),
         taken_for=other,
-        taken=taken[other] if other is not None else 0,
+        taken=counts[other] if other is not None else 0,
     )
 
 
 def _wrong_clip(clips: ClipSet, predicted: Sequence[Sequence[str]], clip: int) -> WrongClip:
-    taken = Counter(of_run[clip] for of_run in predicted)
-    other = min(taken, key=lambda name: (-taken[name], name))
-    return WrongClip(clips.clips[clip], clips.labels[clip], other, taken[other])
+    counts = Counter(of_run[clip] for of_run in predicted)
+    other = min(counts, key=lambda name: (-counts[name], name))
+    return WrongClip(clips.clips[clip], clips.labels[clip], other, counts[other])
 
 
 def _errors_text(details: Classes, best: str) -> str:

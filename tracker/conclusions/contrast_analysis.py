@@ -319,8 +319,8 @@ def _correct(clips: ClipSet, runs: Sequence[int]) -> NDArray[np.float64]:
 
 def _training_clips(study: Study, clips: ClipSet, n_validation: float) -> float:
     """Return how many clips a fold was trained on: as logged, else by the number of folds, else `n_validation`."""
-    found = study.results[clips.members[0]]
-    if found.training_clips:
-        return found.training_clips
-    folds = as_number(found.run.params.get("fold", "").partition("/")[2])
+    result = study.results[clips.members[0]]
+    if result.training_clips:
+        return result.training_clips
+    folds = as_number(result.run.params.get("fold", "").partition("/")[2])
     return n_validation * (folds - 1 if folds and folds > 1 else 1)
