@@ -183,7 +183,7 @@ def plateau(
 def _improvements(values: NDArray[np.float64], min_delta: float, mode: Mode) -> Iterator[bool]:
     """Yield whether each value improves on the best so far; the first always does."""
     sign = 1.0 if mode == "min" else -1.0
-    with np.errstate(over="ignore"):  # MLflow gives back infinity as the largest float64
+    with np.errstate(over="ignore"):  # a float64 may exceed float32: it is then infinite, as in Keras
         references = (sign * values).astype(np.float32).tolist()
         shifted = (sign * values + abs(min_delta)).astype(np.float32).tolist()
     best = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tracker.report.clip_by_clip import ClassCount, class_counts, on_other_data, only_one_right, shared_clips
+from tracker.report.clip_by_clip import ClassCount, class_counts, discordant_clips, on_other_data, shared_clips
 from tracker.runs import Predictions
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class TestSharedClips:
     def test_shared_clips_are_all_where_both_were_judged_on_the_same(self, made: MakeRun) -> None:
         found = shared_clips(made(1, "110"), made(2, "011"))
-        assert [(clip.clip, clip.label, clip.right) for clip in found] == [
+        assert [(clip.clip, clip.label, clip.correct) for clip in found] == [
             ("clip0000.wav", "blues", (True, False)),
             ("clip0001.wav", "jazz", (True, True)),
             ("clip0002.wav", "blues", (False, True)),
@@ -24,8 +24,8 @@ class TestSharedClips:
 
     def test_carry_what_each_model_says(self, made: MakeRun) -> None:
         (first, *_) = shared_clips(made(1, "1"), made(2, "0", probability=0.8))
-        assert [said.predicted for said in first.said] == ["blues", "jazz"]
-        assert [said.probability for said in first.said] == pytest.approx([0.9, 0.2])
+        assert [one.predicted for one in first.predictions] == ["blues", "jazz"]
+        assert [one.probability for one in first.predictions] == pytest.approx([0.9, 0.2])
         assert first.gap == pytest.approx(0.7)
 
     def test_shared_clips_are_those_in_common_where_the_clips_differ(self, made: MakeRun) -> None:
@@ -58,20 +58,20 @@ class TestSharedClips:
         run = made(1, "1")
         lost = replace(run.validation, probabilities=np.array([[np.nan, 0.1]]))
         (clip,) = shared_clips(replace(run, validation=lost), made(2, "1"))
-        assert (clip.said[0].predicted, clip.said[0].probability) == (None, None)
-        assert clip.right == (False, True)
+        assert (clip.predictions[0].predicted, clip.predictions[0].probability) == (None, None)
+        assert clip.correct == (False, True)
 
     def test_a_class_that_a_model_does_not_know_has_no_probability(self, made: MakeRun) -> None:
         run = made(1, "1")
         foreign = replace(run.validation, classes=("rock", "jazz"))
         (clip,) = shared_clips(replace(run, validation=foreign), made(2, "1"))
-        assert (clip.said[0].predicted, clip.said[0].probability) == ("rock", None)
+        assert (clip.predictions[0].predicted, clip.predictions[0].probability) == ("rock", None)
 
 
 class TestOnlyOneRight:
-    def test_only_one_right_has_those_of_the_first_run_first_and_of_each_the_clearest(self, made: MakeRun) -> None:
-        found = only_one_right(shared_clips(made(1, "110110"), made(2, "011001")))
-        assert [(clip.clip, clip.right[0]) for clip in found] == [
+    def test_discordant_clips_has_those_of_the_first_run_first_and_of_each_the_clearest(self, made: MakeRun) -> None:
+        found = discordant_clips(shared_clips(made(1, "110110"), made(2, "011001")))
+        assert [(clip.clip, clip.correct[0]) for clip in found] == [
             ("clip0000.wav", True),
             ("clip0003.wav", True),
             ("clip0004.wav", True),
@@ -80,8 +80,8 @@ class TestOnlyOneRight:
         ]
         assert found[0].gap > found[1].gap > found[2].gap
 
-    def test_only_one_right_is_empty_where_both_have_the_same_right(self, made: MakeRun) -> None:
-        assert only_one_right(shared_clips(made(1, "1100"), made(2, "1100"))) == ()
+    def test_discordant_clips_is_empty_where_both_have_the_same_right(self, made: MakeRun) -> None:
+        assert discordant_clips(shared_clips(made(1, "1100"), made(2, "1100"))) == ()
 
 
 class TestClassCounts:

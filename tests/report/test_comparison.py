@@ -103,7 +103,7 @@ class TestWhatItSays:
     def test_what_it_says_counts_agree_with_the_conclusion(self, four: list[Run]) -> None:
         found = compared(four, 0, 1)
         details = found.conclusion.details
-        alone = [sum(clip.right[place] for clip in found.clips) for place in (0, 1)]
+        alone = [sum(clip.correct[place] for clip in found.clips) for place in (0, 1)]
         assert alone == [details.only_first, details.only_second]
         assert found.clips_in_common == found.conclusion.n == sum(count.n for count in found.classes)
         for place in (0, 1):

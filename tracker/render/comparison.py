@@ -193,9 +193,9 @@ def render_comparison_json(comparison: Comparison) -> str:
                 {
                     "clip": clip.clip,
                     "label": clip.label,
-                    "right": ids[clip.right.index(True)],
-                    "predicted": by_run((clip.said[0].predicted, clip.said[1].predicted)),
-                    "probabilities": by_run((clip.said[0].probability, clip.said[1].probability)),
+                    "right": ids[clip.correct.index(True)],
+                    "predicted": by_run((clip.predictions[0].predicted, clip.predictions[1].predicted)),
+                    "probabilities": by_run((clip.predictions[0].probability, clip.predictions[1].probability)),
                 }
                 for clip in comparison.clips
             ],
@@ -251,21 +251,21 @@ def _conclusion(conclusion: Conclusion | None, alpha: float) -> ConclusionView |
     )
 
 
-def _clips(comparison: Comparison, right: int) -> ClipsView:
-    """Return the clips that only the first (0) or the second (1) of the runs has right."""
-    found = [clip for clip in comparison.clips if clip.right[right]]
+def _clips(comparison: Comparison, correct: int) -> ClipsView:
+    """Return the clips that only the first (0) or the second (1) of the runs classifies correctly."""
+    found = [clip for clip in comparison.clips if clip.correct[correct]]
     return ClipsView(
-        only=comparison.runs[right].called,
-        other=comparison.runs[1 - right].called,
+        only=comparison.runs[correct].called,
+        other=comparison.runs[1 - correct].called,
         n=len(found),
-        rows=tuple(_clip(clip, right) for clip in found[:MOST_CLIPS]),
+        rows=tuple(_clip(clip, correct) for clip in found[:MOST_CLIPS]),
         more=max(0, len(found) - MOST_CLIPS),
     )
 
 
-def _clip(clip: SharedClip, right: int) -> ClipRow:
-    chances = tuple(plain(wording.percent_cell(said.probability)) for said in clip.said)
-    return ClipRow(clip.clip, clip.label, (chances[0], chances[1]), clip.said[1 - right].predicted)
+def _clip(clip: SharedClip, correct: int) -> ClipRow:
+    chances = tuple(plain(wording.percent_cell(prediction.probability)) for prediction in clip.predictions)
+    return ClipRow(clip.clip, clip.label, (chances[0], chances[1]), clip.predictions[1 - correct].predicted)
 
 
 def _class(found: ClassCount) -> ClassRow:

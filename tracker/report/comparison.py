@@ -16,7 +16,7 @@ from tracker.conclusions.run_difference import run_differences
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
 from tracker.report.build import report_study, run_entry
-from tracker.report.clip_by_clip import class_counts, on_other_data, only_one_right, shared_clips
+from tracker.report.clip_by_clip import class_counts, discordant_clips, on_other_data, shared_clips
 from tracker.study.options import OFF
 from tracker.study.study import Study, study_of
 from tracker.wording import capitalised, count, listing, option_words, wording_of
@@ -89,7 +89,7 @@ class Comparison:
     clips_in_common : int
         Clips that both were judged on.
     clips : tuple of SharedClip
-        Those of them that only one of the two has right, as `only_one_right` sorts them.
+        Those of them that only one of the two classifies correctly, as `discordant_clips` sorts them.
     classes : tuple of ClassCount
         All of them by class.
     alpha : float
@@ -164,7 +164,7 @@ def build_comparison(
         conclusion=conclusion,
         remarks=tuple(_remarks((first, second), conclusion, options, clips)),
         clips_in_common=len(clips),
-        clips=only_one_right(clips),
+        clips=discordant_clips(clips),
         classes=class_counts(clips),
         alpha=alpha,
     )

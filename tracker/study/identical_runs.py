@@ -17,7 +17,7 @@ _TIMED = ("epoch_seconds",)
 
 
 def identical(a: Run, b: Run) -> bool:
-    """Tell whether two runs have the same curves from the first epoch to the last.
+    """Return whether two runs have the same curves from the first epoch to the last.
 
     Parameters
     ----------

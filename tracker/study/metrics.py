@@ -141,7 +141,7 @@ def _set_number(name: str) -> int:
 
 
 def lower_is_better(name: str) -> bool | None:
-    """Tell by a metric's name whether lower is better; None where the name does not say.
+    """Return by a metric's name whether lower is better; None if the name does not say.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
 
 
 def is_fraction(value: float | None) -> bool:
-    """Tell whether a value can be a share of clips; an accuracy in per cent cannot."""
+    """Return whether a value can be a share of clips; an accuracy in per cent cannot."""
     return value is not None and -_ROUNDING <= value <= 1 + _ROUNDING
 
 
@@ -223,7 +223,7 @@ _ROUNDING = 1e-6
 
 
 def _above_one(runs: Sequence[Run]) -> bool:
-    """Tell whether any validation accuracy was logged as more than 1."""
+    """Return whether any validation accuracy was logged as more than 1."""
     names = {name for run in runs for name in run.metrics if role_of(name) == (ACCURACY, "validation")}
     return any(run.metrics[name] > 1 + _ROUNDING for name in names for run in runs if name in run.metrics)
 
@@ -319,12 +319,12 @@ def _plain(run: Run, history: Curve, *, validated: bool) -> Curve | None:
 
 
 def _mostly_there(steps: NDArray[np.int64]) -> bool:
-    """Tell whether steps begin at 0 or 1 and more than half of those up to the last are there."""
+    """Return whether steps begin at 0 or 1 and more than half of those up to the last are there."""
     return bool(steps[0] in (0, 1) and 2 * len(steps) > steps[-1] - steps[0] + 1)
 
 
 def _gapless(steps: NDArray[np.int64]) -> bool:
-    """Tell whether steps are 0, 1, 2, … or 1, 2, 3, …."""
+    """Return whether steps are 0, 1, 2, … or 1, 2, 3, …."""
     first, last = int(steps[0]), int(steps[-1])
     return first in (0, 1) and last - first + 1 == len(steps)
 
@@ -336,7 +336,7 @@ def _judged(run: Run) -> list[Curve]:
 
 
 def _are_batches(run: Run, steps: int) -> bool:
-    """Tell whether so many gapless steps of training are batches: far more than there are epochs of validation."""
+    """Return whether so many gapless steps of training are batches: far more than there are epochs of validation."""
     validated = [
         len(history.steps)
         for name, history in run.curves.items()

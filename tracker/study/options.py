@@ -1,14 +1,9 @@
-"""A param's value as a level: text that is equal where the values are.
+"""What an experiment varied: its options, their levels, the level of each run, and which effects are aliased.
 
-Numbers that parse equal are one level, and what is not set is at the level ``off``.
-
-The params of a run, sorted by what they are: options, seeds, the split; the rest says nothing of what was trained.
-
-A plateau's factor and patience are one option. Seeds, splits and folds repeat an experiment; they are never options.
-
-Which options' effects cannot be told apart, from the design matrix of coded levels.
-
-What an experiment varied: its options, their levels, and the level of each run.
+A param's value is a level: text that is equal if the values are, so that numbers that parse equal are one level, and
+what is not set is at the level ``off``. Params are options, seeds or parts of the split; the rest says nothing about
+what was trained. A plateau's factor and patience are one option. Seeds, splits and folds repeat an experiment and are
+never options.
 """
 
 from __future__ import annotations
@@ -174,7 +169,7 @@ _MOST_COLUMNS = 300
 
 
 def aliases(design: Design, option: str) -> tuple[str, ...]:
-    """Name the options whose effects cannot be told from that of `option`.
+    """Return the options whose effects cannot be separated from that of `option`.
 
     Parameters
     ----------
@@ -198,7 +193,7 @@ def aliases(design: Design, option: str) -> tuple[str, ...]:
 
 
 def alias_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Tell how far each column of the design matrix is mixed with each other one, and the option of each column.
+    """Return how strongly the columns of the design matrix are aliased with each other, and the option of each column.
 
     Parameters
     ----------
@@ -302,7 +297,7 @@ def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | No
     Design
     """
     terms = tuple(terms_of(p) for p in params)
-    tables = _chosen([dict(term.levels) for term in terms])
+    tables = _without_dependents([dict(term.levels) for term in terms])
     names = {name for table in tables for name in table}
     levels: dict[str, tuple[str, ...]] = {}
     for name in sorted(names, key=_option_order):
@@ -315,7 +310,7 @@ def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | No
     return Design(terms, tuple(levels), levels, codes.reshape(len(terms), len(levels)), blocks)
 
 
-def _chosen(tables: list[dict[str, str]]) -> list[dict[str, str]]:
+def _without_dependents(tables: list[dict[str, str]]) -> list[dict[str, str]]:
     """Drop what goes with a choice: an optimizer's or an estimator's own params where they are the same whenever it is.
 
     Momentum comes with one optimizer and betas with another: that is one option, not many that changed together.
@@ -331,7 +326,7 @@ def _chosen(tables: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _goes_with(tables: Sequence[Mapping[str, str]], choices: Sequence[str], name: str, *, everywhere: bool) -> bool:
-    """Tell whether an option is at one level for each choice, and for one of them off, unless `everywhere`."""
+    """Return whether an option is at one level for each choice, and for one of them off, unless `everywhere`."""
     levels: dict[str, set[str]] = defaultdict(set)
     for table, choice in zip(tables, choices, strict=True):
         levels[choice].add(table.get(name, OFF))
