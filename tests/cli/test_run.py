@@ -165,4 +165,4 @@ class TestAnEnding:
 class TestWarnings:
     def test_warnings_are_given_for_a_plateau_that_cannot_fire(self, tracker: Tracker, genres: Path) -> None:
         result = tracker("run", "--data", genres, *QUICK, "--plateau", "0.3,10", "--early-stop", "5")
-        assert "warning: --early-stop 5 is not longer than the plateau's patience of 10" in result.err
+        assert "warning: early stopping after 5 epochs is not later than the plateau's patience of 10" in result.err

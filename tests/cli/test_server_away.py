@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -19,14 +16,10 @@ import pytest
 
 from tests.builders import START, STARTED, epochs
 from tests.running import TRACKER
-from tracker.cli.console import ConsoleReporter
 from tracker.journal.reader import journals, read
-from tracker.journal.upload_state import read_upload_state, sending
+from tracker.journal.upload_state import read_upload_state
 from tracker.journal.writer import JournalWriter
-from tracker.recording.reporter import SilentReporter
-from tracker.recording.uploader import Uploader
 from tracker.runs.events import Ended, EpochDone, Measured, Started
-from tracker.store import store_at
 from tracker.store.client import open_store
 from tracker.store.location import locate
 from tracker.store.sqlite_reader import read_experiment
@@ -137,102 +130,6 @@ def assert_sent_as_told(server: Server, journal: Journal) -> None:
         for key, value in entry.metrics.items()
     )
     assert run == (journal.started.name, journal.ended.status, journal.started.time, journal.ended.time)
-
-
-@contextmanager
-def answering(status: int, body: bytes) -> Iterator[str]:
-    """A server that is well, as it says, and answers everything else alike."""
-
-    class Ill(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            well = self.path == "/health"
-            self.send_response(200 if well else status)
-            self.end_headers()
-            self.wfile.write(b"OK" if well else body)
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer((HOST, 0), Ill) as ill:
-        Thread(target=ill.serve_forever, daemon=True).start()
-        yield f"http://{HOST}:{ill.server_port}"
-        ill.shutdown()
-
-
-class TestUploader:
-    def test_that_never_began_has_nothing_to_wait_for(self, tmp_path: Path) -> None:
-        Uploader(store_at(None, tmp_path), tmp_path, SilentReporter()).finish()
-
-    @pytest.mark.parametrize(
-        ("status", "body", "said"),
-        [
-            (500, b"", "cannot open the experiment 'tracker' in {uri}: too many 500 error responses"),
-            (403, b"Forbidden", "cannot open the experiment 'tracker' in {uri}: API request to endpoint "),
-            (200, b"<html>\n<h1>hello", "cannot open the experiment 'tracker' in {uri}: API request to endpoint was "),
-        ],
-    )
-    def test_uploader_warns_once_of_a_server_that_is_ill(
-        self,
-        tracker: Tracker,
-        monkeypatch: pytest.MonkeyPatch,
-        capfd: pytest.CaptureFixture[str],
-        status: int,
-        body: bytes,
-        said: str,
-    ) -> None:
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        with answering(status, body) as uri:
-            writer = begin(uri)
-            uploader = Uploader(store_at(uri, Path.cwd()), writer.folder, ConsoleReporter())
-            uploader.start()
-            for epoch in epochs(1.0, 0.5):
-                writer.append(epoch)
-                uploader.wake()
-            writer.close()
-            uploader.finish()
-            (warning,) = capfd.readouterr().err.splitlines()
-            assert warning.startswith(f"warning: {said.format(uri=uri)}")
-            remedy = " until `tracker sync` uploads it" if status != 403 else ""
-            assert warning.endswith(f"; the run is kept in {writer.folder}{remedy}")
-            assert len(read(writer.folder).epochs) == 2
-            result = tracker("sync")
-        assert (result.status, result.out, len(result.err.splitlines())) == (1, "", 1)
-        assert result.err.startswith(f"tracker: run a run is not sent: {said.format(uri=uri)}")
-
-    @pytest.mark.usefixtures("tracker")
-    def test_uploader_leaves_a_server_that_never_answers(self, capfd: pytest.CaptureFixture[str]) -> None:
-        with closing(socket.create_server((HOST, 0))) as silent:
-            uri = f"http://{HOST}:{silent.getsockname()[1]}"
-            with begin(uri) as writer:
-                uploader = Uploader(store_at(uri, Path.cwd()), writer.folder, ConsoleReporter(), drain_timeout_s=0.2)
-                uploader.start()
-                uploader.wake()
-                uploader.finish()
-        sending_, warning = capfd.readouterr().err.splitlines()
-        assert sending_ == f"the rest of the run is being uploaded to {uri}"
-        assert warning.startswith(f"warning: the store {uri} has accepted nothing for 0.2 s; the run is kept in ")
-
-    @pytest.mark.usefixtures("tracker")
-    def test_uploader_takes_over_from_another_process_that_sends(self) -> None:
-        location = locate(None, Path.cwd())
-        with begin(location.uri) as writer:
-            uploader = Uploader(store_at(None, Path.cwd()), writer.folder, SilentReporter())
-            with sending(writer.folder):
-                uploader.start()
-                uploader.wake()
-            for number, epoch in enumerate(epochs(1.0, 0.5, 0.25)):
-                writer.append(epoch)
-                uploader.wake()
-                assert number == 2 or read(writer.folder).unsent
-            writer.append(Ended(START + 9_000, "FINISHED"))
-            uploader.finish()
-        (run,) = read_experiment(location, "tracker").runs
-        assert run.status == "FINISHED"
-        assert run.curves["val_loss"].values.tolist() == [1.0, 0.5, 0.25]
-        assert not read(writer.folder).unsent
 
 
 def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_back(

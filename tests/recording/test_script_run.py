@@ -87,7 +87,7 @@ class TestScriptRun:
         assert len(report.entries) == 4
         assert not report.excluded
         assert report.options == ("learning_rate",)
-        assert {entry.accuracy.correct for entry in report.entries if entry.accuracy} == {3}
+        assert {entry.result.correct for entry in report.entries} == {3}
 
     def test_script_run_of_one_fit_without_epochs_has_the_scores_of_its_predictions(self) -> None:
         with tracker.start_run({"C": 10}, offline=True) as run:

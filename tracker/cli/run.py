@@ -15,7 +15,7 @@ import typer.main
 
 from tracker.cli.app import Command, app
 from tracker.cli.completion import experiments, networks
-from tracker.cli.console import ConsoleReporter, print_result, warn
+from tracker.cli.console import ConsoleReporter, print_result
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from typer._click import Context, HelpFormatter
 
-    from tracker.runs import OptionValue, RunOption, RunPlan
+    from tracker.runs import OptionValue, RunOption
     from tracker.training.networks import NetworkOption
 
 _EXAMPLES = """
@@ -212,7 +212,6 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
         plan = plan_with(values, own)
     except ValueError as error:
         context.fail(str(error))
-    _warn_of_idle_plateau(plan)
 
     from tracker.recording.locations import LogTarget, find_store
     from tracker.recording.train import TrainingRequest, train_plans
@@ -230,13 +229,3 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     )
     for run_id in train_plans(request, ConsoleReporter()):
         print_result(run_id)
-
-
-def _warn_of_idle_plateau(plan: RunPlan) -> None:
-    """Warn if early stopping ends the run before a plateau can take effect."""
-    plateau, patience = plan.configuration.plateau, plan.configuration.early_stopping_patience
-    if plateau and patience is not None and patience <= plateau.patience:
-        warn(
-            f"--early-stop {patience} is not longer than the plateau's patience of {plateau.patience}: the run ends "
-            f"before a lower learning rate can be used; try --early-stop {plateau.patience + 5}"
-        )

@@ -1,4 +1,4 @@
-"""Plans to runs in the store: prepare the data once, then train and log each plan."""
+"""From plans to logged runs: the data is prepared once, then each plan is trained and logged."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ def train_plans(request: TrainingRequest, reporter: Reporter) -> Iterator[str]:
     """
     target = request.target
     target.store.check_usable()
+    _warn_of_idle_plateau(request.plans[0], reporter)
     prepared = replace(
         prepare(request.data, request.plans[0].split, request.plans[0].spectrogram, reporter),
         source=data_tag(request.data, target.store, Path.cwd()),
@@ -84,6 +85,17 @@ def train_plans(request: TrainingRequest, reporter: Reporter) -> Iterator[str]:
             name = request.name or run_name(plan)
             recorder = Recorder(target, name, plan, prepared, request.note, reporter, keep_going=request.keep_going)
             yield train_recorded(recorder, plan, prepared, reporter)
+
+
+def _warn_of_idle_plateau(plan: RunPlan, reporter: Reporter) -> None:
+    """Warn if early stopping ends the run before a plateau can take effect."""
+    plateau, patience = plan.configuration.plateau, plan.configuration.early_stopping_patience
+    if plateau and patience is not None and patience <= plateau.patience:
+        reporter.warn(
+            f"early stopping after {patience} epochs is not later than the plateau's patience of {plateau.patience}: "
+            "the run ends before a lower learning rate can be used; try an early-stopping patience of "
+            f"{plateau.patience + 5}"
+        )
 
 
 def _log_interrupted(target: LogTarget, plan: RunPlan, reporter: Reporter) -> None:
@@ -149,7 +161,7 @@ def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared, report
 
 
 def _diverged(name: str, epochs: Sequence[int], kept: int) -> str:
-    """Say what ``--keep-going`` has passed over."""
+    """Return which epochs training continued after although the loss was NaN or infinite."""
     named = f"epoch{'s' if len(epochs) > 1 else ''} {some([str(number) for number in epochs])}"
     return f"run {name} diverged: its loss was NaN or infinite in {named}; it keeps the weights of epoch {kept}"
 

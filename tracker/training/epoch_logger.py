@@ -1,4 +1,4 @@
-"""A Keras callback for anybody's `fit`: hands over each epoch's metrics. Keras is left as its user has set it up."""
+"""A Keras callback for anybody's `fit`: hands over each epoch's metrics. Keras stays as its user has set it up."""
 
 from __future__ import annotations
 

@@ -1,0 +1,58 @@
+"""Reporters pass on what they are told: to nobody, to a logger, to a stream."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import TYPE_CHECKING
+
+from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
+from tracker.training.result import Epoch
+
+if TYPE_CHECKING:
+    import pytest
+
+EPOCH = Epoch(3, {"loss": 0.5, "val_loss": 0.25, "val_accuracy": 1.0, "learning_rate": 1e-4, "epoch_seconds": 2.0})
+
+
+def tell(reporter: Reporter) -> None:
+    """Tell a reporter one thing of each kind."""
+    reporter.log("a message")
+    reporter.warn("a warning")
+    with reporter.progress("reading", 2) as progress:
+        progress(1, 2)
+    with reporter.epochs("a run", 60) as epochs:
+        epochs.on_batch(1, 2)
+        epochs.on_epoch(EPOCH)
+
+
+def test_a_silent_reporter_says_nothing(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        tell(SilentReporter())
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_a_logging_reporter_logs_messages_as_info_and_warnings_as_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        tell(LoggingReporter())
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "a message"),
+        ("WARNING", "a warning"),
+        ("INFO", "epoch 3/60  loss 0.500  val_loss 0.250  val_accuracy 1.000  lr 0.0001"),
+    ]
+
+
+def test_a_print_reporter_prints_a_line_each() -> None:
+    stream = io.StringIO()
+    tell(PrintReporter(stream))
+    assert stream.getvalue().splitlines() == [
+        "a message",
+        "warning: a warning",
+        "epoch 3/60  loss 0.500  val_loss 0.250  val_accuracy 1.000  lr 0.0001",
+    ]
+
+
+def test_a_print_reporter_prints_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    PrintReporter().log("hello")
+    assert capsys.readouterr().out == "hello\n"

@@ -1,0 +1,155 @@
+"""A journal is uploaded as it grows; a store that is away, ill or silent costs one warning and no value of the run."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.builders import START, STARTED, epochs
+from tests.running import Collected
+from tracker.errors import StoreError
+from tracker.journal.reader import read
+from tracker.journal.upload_state import sending
+from tracker.journal.writer import JournalWriter
+from tracker.recording.reporter import SilentReporter
+from tracker.recording.uploader import JournalProblem, Uploader, UploadResult, sync_runs
+from tracker.runs.events import Ended
+from tracker.store import store_at
+from tracker.store.location import locate
+from tracker.store.sqlite_reader import read_experiment
+from tracker.store.ui import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def begin(uri: str) -> JournalWriter:
+    """Begin the journal of a run in the working folder."""
+    return JournalWriter.create(Path(".tracker").absolute() / uuid4().hex, replace(STARTED, uri=uri))
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """A server that is well, as it says, and answers everything else alike."""
+
+    class Ill(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            well = self.path == "/health"
+            self.send_response(200 if well else status)
+            self.end_headers()
+            self.wfile.write(b"OK" if well else body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Ill) as ill:
+        Thread(target=ill.serve_forever, daemon=True).start()
+        yield f"http://{HOST}:{ill.server_port}"
+        ill.shutdown()
+
+
+@pytest.mark.usefixtures("work")
+class TestUploader:
+    def test_uploader_that_was_never_started_has_nothing_to_wait_for(self, tmp_path: Path) -> None:
+        Uploader(store_at(None, tmp_path), tmp_path, SilentReporter()).finish()
+
+    @pytest.mark.parametrize(
+        ("status", "body", "said"),
+        [
+            (500, b"", "cannot open the experiment 'tracker' in {uri}: too many 500 error responses"),
+            (403, b"Forbidden", "cannot open the experiment 'tracker' in {uri}: API request to endpoint "),
+            (200, b"<html>\n<h1>hello", "cannot open the experiment 'tracker' in {uri}: API request to endpoint was "),
+        ],
+    )
+    def test_uploader_warns_once_of_a_server_that_is_ill(
+        self, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, said: str
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        with answering(status, body) as uri:
+            writer = begin(uri)
+            store, reporter = store_at(uri, Path.cwd()), Collected()
+            uploader = Uploader(store, writer.folder, reporter)
+            uploader.start()
+            for epoch in epochs(1.0, 0.5):
+                writer.append(epoch)
+                uploader.wake()
+            writer.close()
+            uploader.finish()
+            (warning,) = reporter.warnings
+            assert warning.startswith(f"{said.format(uri=uri)}")
+            remedy = " until `tracker sync` uploads it" if status != 403 else ""
+            assert warning.endswith(f"; the run is kept in {writer.folder}{remedy}")
+            assert len(read(writer.folder).epochs) == 2
+            (result,) = sync_runs(store)
+        assert isinstance(result, UploadResult)
+        assert (result.name, result.run_id) == ("a run", None)
+        assert (result.error or "").startswith(said.format(uri=uri))
+
+    def test_uploader_leaves_a_server_that_never_answers(self) -> None:
+        with closing(socket.create_server((HOST, 0))) as silent:
+            uri = f"http://{HOST}:{silent.getsockname()[1]}"
+            with begin(uri) as writer:
+                reporter = Collected()
+                uploader = Uploader(store_at(uri, Path.cwd()), writer.folder, reporter, drain_timeout_s=0.2)
+                uploader.start()
+                uploader.wake()
+                uploader.finish()
+        assert reporter.messages == [f"the rest of the run is being uploaded to {uri}"]
+        (warning,) = reporter.warnings
+        assert warning.startswith(f"the store {uri} has accepted nothing for 0.2 s; the run is kept in ")
+
+    def test_uploader_takes_over_from_another_process_that_uploads(self) -> None:
+        location = locate(None, Path.cwd())
+        with begin(location.uri) as writer:
+            uploader = Uploader(store_at(None, Path.cwd()), writer.folder, SilentReporter())
+            with sending(writer.folder):
+                uploader.start()
+                uploader.wake()
+            for number, epoch in enumerate(epochs(1.0, 0.5, 0.25)):
+                writer.append(epoch)
+                uploader.wake()
+                assert number == 2 or read(writer.folder).unsent
+            writer.append(Ended(START + 9_000, "FINISHED"))
+            uploader.finish()
+        (run,) = read_experiment(location, "tracker").runs
+        assert run.status == "FINISHED"
+        assert run.curves["val_loss"].values.tolist() == [1.0, 0.5, 0.25]
+        assert not read(writer.folder).unsent
+
+
+@pytest.mark.usefixtures("work")
+class TestSyncRuns:
+    def test_sync_uploads_every_waiting_run_and_names_what_cannot_be_read(self) -> None:
+        store = store_at(None, Path.cwd())
+        for loss in (1.0, 0.5):
+            with begin(store.uri) as writer:
+                writer.append(epochs(loss)[0])
+        broken = Path(".tracker", "0" * 32)
+        broken.mkdir()
+        (broken / "journal.jsonl").write_bytes(b"torn")
+        problem, *results = sync_runs(store)
+        assert isinstance(problem, JournalProblem)
+        assert "is not whole" in problem.message
+        ids = {result.run_id for result in results if isinstance(result, UploadResult)}
+        assert ids == {run.run_id for run in store.read("tracker").runs}
+        assert not [result for result in sync_runs(store) if isinstance(result, UploadResult)]
+
+    def test_sync_refuses_a_store_that_is_gone(self) -> None:
+        store = store_at(None, Path.cwd())
+        with begin(store.uri) as writer:
+            writer.append(Ended(START, "FINISHED"))
+        assert len([*sync_runs(store)]) == 1
+        Path("mlflow.db").unlink()
+        with pytest.raises(StoreError, match="is gone, and runs were uploaded to it"):
+            next(sync_runs(store))
