@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,14 +88,22 @@ def log_run(tracker: Tracker) -> LogRun:
     return log
 
 
-@pytest.fixture
-def writeup(tracker: Tracker, tmp_path: Path) -> Tracker:
-    """The command line in a folder whose store holds the writeup's four runs: final metrics only."""
+@pytest.fixture(scope="session")
+def writeup_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the writeup's four runs: final metrics only, so that it may be copied anywhere."""
+    folder = tmp_path_factory.mktemp("writeup")
     tags = {"tracker.validation_clips": "30", "tracker.dataset": "d", "tracker.split": "s"}
     for number, written in enumerate(WRITEUP):
         name, params = f"run {written.params['kernel_size']}", written.params | {"seed": "0"}
         begun = Started(START + number, "", "tracker", name, "val_accuracy", params, tags)
         values = {"best_val_loss": written.val_loss, "best_val_accuracy": written.val_accuracy}
         measured = Measured(START, values | {"best_epoch": 30, "stop_epoch": 45})
-        send_run(locate(None, tmp_path / "work"), measured, Ended(START + 9, "FINISHED"), started=begun)
+        send_run(locate(None, folder), measured, Ended(START + 9, "FINISHED"), started=begun)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def writeup(tracker: Tracker, writeup_store: Path) -> Tracker:
+    """The command line in a folder whose store holds the writeup's four runs."""
+    shutil.copy(writeup_store, "mlflow.db")
     return tracker
