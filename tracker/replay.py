@@ -23,18 +23,10 @@ Mode = Literal["min", "max"]
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """When training would have ended, and with whose weights.
+    """When training would have ended, and with whose weights."""
 
-    Parameters
-    ----------
-    stop_epoch : int or None
-        The last epoch trained; None: the curve ends before it would stop.
-    kept_epoch : int or None
-        The best epoch until then, whose weights are kept; None where `stop_epoch` is.
-    """
-
-    stop_epoch: int | None
-    kept_epoch: int | None
+    stop_epoch: int | None  # the last epoch trained; None: the curve ends before it would stop
+    kept_epoch: int | None  # the best epoch until then, whose weights are kept; None if `stop_epoch` is
 
     @property
     def censored(self) -> bool:
@@ -44,16 +36,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A fall of the learning rate.
+    """A fall of the learning rate."""
 
-    Parameters
-    ----------
-    epoch : int
-        The epoch at whose end it fell; the first one trained at the lower rate is `epoch` + 1.
-    before, after : float
-    """
-
-    epoch: int
+    epoch: int  # the epoch at whose end it fell; the first one trained at the lower rate is `epoch` + 1
     before: float
     after: float
 

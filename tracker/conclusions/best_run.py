@@ -40,64 +40,32 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 
-FEWEST_COLUMNS = 5
-"""Clips, or groups of them, below which resampling them says nothing about other clips."""
+FEWEST_COLUMNS = 5  # clips, or groups of them, below which resampling them says nothing about other clips
 
 
 @dataclass(frozen=True, slots=True)
 class BestRun(Details):
-    """The evidence.
+    """The evidence."""
 
-    Parameters
-    ----------
-    indistinguishable : tuple of str
-        Ids of the runs that are not significantly worse than the best.
-    score, runner_up_score : float or None
-        The primary metric of the best and of the second.
-    correct : int or None
-        Clips that the best classifies correctly, over all folds if there are any. None if the metric isn't accuracy.
-    runner_up : str or None
-        Id of the second.
-    others : int
-        Runs (or configurations) that it was compared with.
-    tied : tuple of str
-        Ids of runs with the same score.
-    clearest_gap : int or None
-        Difference in clips between the best and the run with the smallest p-value.
-    lowest_p : float or None
-        The smallest p-value of the best against another.
-    least_p : float or None
-        With counts alone: the smallest p-value that any pairing of the clips would give against any other.
-    tie_break : "loss", "id" or None
-        What puts the best before runs with the same score.
-    probability : float or None
-        Estimated probability that it is the best on other clips of the same kind.
-    folds : int
-        Folds, or splits, that configurations are compared over; 0 if runs are compared.
-    splits : bool
-        Whether these are splits under several split seeds.
-    elsewhere : bool
-        Whether further runs were judged on other clips.
-    why : Obstacle or None
-        Why it could not be tested or found.
-    """
-
-    indistinguishable: tuple[str, ...] = ()
+    indistinguishable: tuple[str, ...] = ()  # ids of the runs that are not significantly worse than the best
+    # the primary metric of both
     score: float | None = None
     runner_up_score: float | None = None
+    # clips that the best classifies correctly, over all folds if there are any. None if the metric isn't accuracy
     correct: int | None = None
-    runner_up: str | None = None
-    others: int = 0
-    tied: tuple[str, ...] = ()
-    clearest_gap: int | None = None
-    lowest_p: float | None = None
+    runner_up: str | None = None  # id of the second
+    others: int = 0  # runs (or configurations) that it was compared with
+    tied: tuple[str, ...] = ()  # ids of runs with the same score
+    clearest_gap: int | None = None  # difference in clips between the best and the run with the smallest p-value
+    lowest_p: float | None = None  # the smallest p-value of the best against another
+    # with counts alone: the smallest p-value that any pairing of the clips would give against any other
     least_p: float | None = None
-    tie_break: Literal["loss", "id"] | None = None
-    probability: float | None = None
-    folds: int = 0
-    splits: bool = False
-    elsewhere: bool = False
-    why: Obstacle | None = None
+    tie_break: Literal["loss", "id"] | None = None  # what puts the best before runs with the same score
+    probability: float | None = None  # estimated probability that it is the best on other clips of the same kind
+    folds: int = 0  # folds, or splits, that configurations are compared over; 0 if runs are compared
+    splits: bool = False  # whether these are splits under several split seeds
+    elsewhere: bool = False  # whether further runs were judged on other clips
+    why: Obstacle | None = None  # why it could not be tested or found
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return which run or configuration is best, and which others are not significantly worse."""

@@ -30,87 +30,46 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-FEWEST_RUNS = 3
-"""Runs below which a clip that all of them get wrong says little about its label."""
-
+FEWEST_RUNS = 3  # runs below which a clip that all of them get wrong says little about its label
 _MOST_CLASSES = 3
-_MOST_CLIPS = 3
-"""Clips that the sentence names."""
-
-MOST_CLIPS = 50
-"""Clips that the table names."""
+_MOST_CLIPS = 3  # clips that the sentence names
+MOST_CLIPS = 50  # clips that the table names
 
 
 @dataclass(frozen=True, slots=True)
 class ClassErrors:
-    """The best run's errors on the clips of one class.
-
-    Parameters
-    ----------
-    name : str
-    n, wrong : int
-        Its clips, and how many the best run gets wrong.
-    interval : Interval
-        Of the fraction that is wrong, at 95 %.
-    mean_wrong : float
-        The fraction that is wrong, on average over all runs.
-    taken_for : str or None
-        The class that the best run predicts for most of the wrong clips, the first by name of several.
-    taken : int
-        The number of these clips.
-    """
+    """The best run's errors on the clips of one class."""
 
     name: str
+    # its clips, and how many the best run gets wrong
     n: int
     wrong: int
-    interval: Interval
-    mean_wrong: float
+    interval: Interval  # of the fraction that is wrong, at 95 %
+    mean_wrong: float  # the fraction that is wrong, on average over all runs
+    # the class that the best run predicts for most of the wrong clips, the first by name of several
     taken_for: str | None
-    taken: int
+    taken: int  # the number of these clips
 
 
 @dataclass(frozen=True, slots=True)
 class WrongClip:
-    """A clip that every run gets wrong.
-
-    Parameters
-    ----------
-    clip, label : str
-    taken_for : str
-        The class that most runs predict.
-    agreeing : int
-        The number of these runs.
-    """
+    """A clip that every run gets wrong."""
 
     clip: str
     label: str
-    taken_for: str
-    agreeing: int
+    taken_for: str  # the class that most runs predict
+    agreeing: int  # the number of these runs
 
 
 @dataclass(frozen=True, slots=True)
 class Classes(Details):
-    """The evidence.
+    """The evidence."""
 
-    Parameters
-    ----------
-    best : str or None
-        Id of the run whose errors are counted.
-    runs : int
-        Runs with predictions.
-    classes : tuple of ClassErrors
-        The class with the largest fraction of wrong clips first, then by name.
-    always_wrong : tuple of WrongClip
-        At most `MOST_CLIPS`, the clips on which most runs agree first.
-    n_always_wrong : int
-        Such clips in all.
-    """
-
-    best: str | None = None
-    runs: int = 0
-    classes: tuple[ClassErrors, ...] = ()
-    always_wrong: tuple[WrongClip, ...] = ()
-    n_always_wrong: int = 0
+    best: str | None = None  # id of the run whose errors are counted
+    runs: int = 0  # runs with predictions
+    classes: tuple[ClassErrors, ...] = ()  # the class with the largest fraction of wrong clips first, then by name
+    always_wrong: tuple[WrongClip, ...] = ()  # at most `MOST_CLIPS`, the clips on which most runs agree first
+    n_always_wrong: int = 0  # such clips in all
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return where the best run's errors are, and which clips every run gets wrong."""

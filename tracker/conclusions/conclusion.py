@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
+# the kinds that the schema ``tracker.report/1`` knows
 KindName = Literal[
     "best_run",
     "run_difference",
@@ -30,12 +31,11 @@ KindName = Literal[
     "selection_optimism",
     "sample_size",
 ]
-"""The kinds that the schema ``tracker.report/1`` knows."""
 
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "unknown"]
 
+# verdicts that leave something to settle
 OPEN: tuple[Verdict, ...] = ("inconclusive", "confounded", "not_comparable", "unknown")
-"""Verdicts that leave something to settle."""
 
 
 class Method(str):
@@ -61,14 +61,7 @@ class Method(str):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of evidence as text, other people's included: whoever prints it must escape it.
-
-    Parameters
-    ----------
-    title : str
-    header : tuple of str
-    rows : tuple of tuple of str
-    """
+    """A table of evidence as text, other people's included: whoever prints it must escape it."""
 
     title: str
     header: tuple[str, ...]
@@ -77,25 +70,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference of accuracy with its interval, as the figure of differences draws it.
+    """A difference of accuracy with its interval, as the figure of differences draws it."""
 
-    Parameters
-    ----------
-    name : str
-        What is compared with what: ``run 3 − run 1``, ``kernel size: 7 → 3``.
-    estimate : float, fraction
-    interval : Interval
-    p_value : float or None
-        Adjusted, as it decides.
-    verdict : Verdict
-    runs : tuple of str
-        Run ids.
-    """
-
-    name: str
-    estimate: float
+    name: str  # what is compared with what: ``run 3 − run 1``, ``kernel size: 7 → 3``
+    estimate: float  # fraction
     interval: Interval
-    p_value: float | None
+    p_value: float | None  # adjusted, as it decides
     verdict: Verdict
     runs: tuple[str, ...]
 
@@ -137,38 +117,22 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """One conclusion with its verdict and evidence.
-
-    Parameters
-    ----------
-    kind : KindName
-    verdict : Verdict
-    runs : tuple of str
-        Ids of the runs that it is about.
-    details : Details
-        The evidence of its kind.
-    option : str or None
-        The option that it is about, for an `option_effect`.
-    estimate, interval, p_value, p_adjusted, n, method
-        As in the module's conventions; None if the kind has none or the runs do not give it.
-    sentence : str
-        What a person reads; plain text.
-    commands : tuple of tuple of str
-        The commands that would settle it one after the other, each by its arguments; none if nothing is open.
-    """
+    """One conclusion with its verdict and evidence."""
 
     kind: KindName
     verdict: Verdict
-    runs: tuple[str, ...]
-    details: Details = field(default_factory=Details)
-    option: str | None = None
+    runs: tuple[str, ...]  # ids of the runs that it is about
+    details: Details = field(default_factory=Details)  # the evidence of its kind
+    option: str | None = None  # the option that it is about, for an `option_effect`
+    # as in the module's conventions; None if the kind has none or the runs do not give it
     estimate: float | None = None
     interval: Interval | None = None
     p_value: float | None = None
     p_adjusted: float | None = None
     n: int | None = None
     method: Method | None = None
-    sentence: str = ""
+    sentence: str = ""  # what a person reads; plain text
+    # the commands that would settle it one after the other, each by its arguments; none if nothing is open
     commands: tuple[tuple[str, ...], ...] = ()
 
     @property
@@ -187,46 +151,25 @@ class Kind:
 
     What one conclusion says stands in its `Details`. What is said of all conclusions of the kind together stands here;
     each function is passed the conclusions of this kind alone, in the report's order.
-
-    Parameters
-    ----------
-    name : KindName
-    title : str
-        The section's heading.
-    conclude : callable
-        Draws the conclusions, in a stable order; without sentences and commands.
-    estimates : str
-        What the estimate is.
-    in_metric_unit : bool
-        Whether the estimate is in the unit of the primary metric, if that isn't accuracy.
-    tests : tuple of Method
-        Methods whose sources are cited when used.
-    methods : callable
-        Returns further sentences for the report's methods.
-    limits : callable
-        Returns what the data cannot show, as sentences.
-    challenges : callable
-        Returns what went wrong in the runs, as sentences.
-    planned_runs : callable
-        Returns the runs that would settle one conclusion, given all conclusions of every kind.
-    why_no_run : callable
-        Returns why no further run is planned, as sentences.
-    headlines : callable
-        Returns the conclusions that the summary should have, given the id of the run that the summary is about.
-    headline_rank : int
-        Which kinds the summary takes first: the lowest number; 0 keeps the kind out of it.
     """
 
     name: KindName
-    title: str
+    title: str  # the section's heading
+    # draws the conclusions, in a stable order; without sentences and commands
     conclude: Callable[[Study], Iterable[Conclusion]]
-    estimates: str = "estimate"
-    in_metric_unit: bool = False
-    tests: tuple[Method, ...] = ()
+    estimates: str = "estimate"  # what the estimate is
+    in_metric_unit: bool = False  # whether the estimate is in the unit of the primary metric, if that isn't accuracy
+    tests: tuple[Method, ...] = ()  # methods whose sources are cited when used
+    # further sentences for the report's methods
     methods: Callable[[Study, Sequence[Conclusion]], Iterable[str]] = _none
+    # what the data cannot show, as sentences
     limits: Callable[[Study, Sequence[Conclusion], Wording], Iterable[str]] = _none
+    # what went wrong in the runs, as sentences
     challenges: Callable[[Sequence[Conclusion], Wording], Iterable[str]] = _none
+    # the runs that would settle one conclusion, given all conclusions of every kind
     planned_runs: Callable[[Study, Conclusion, Sequence[Conclusion]], Iterable[PlannedRun]] = _none
+    # why no further run is planned, as sentences
     why_no_run: Callable[[Sequence[Conclusion]], Iterable[str]] = _none
+    # the conclusions that the summary should have, given the id of the run that the summary is about
     headlines: Callable[[Sequence[Conclusion], str | None], Iterable[Conclusion]] = _none
-    headline_rank: int = 0
+    headline_rank: int = 0  # which kinds the summary takes first: the lowest number; 0 keeps the kind out of it

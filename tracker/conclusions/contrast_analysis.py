@@ -54,44 +54,22 @@ SPLITS = Method(
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """An effect and how it was estimated.
+    """An effect and how it was estimated."""
 
-    Parameters
-    ----------
-    effect : Effect
-        From the first level to the second.
-    method : Method
-    n : int
-        Clips.
-    repetitions : int
-        Matched pairs, runs of the level with fewer runs, folds or splits.
-    inner : Effect or None
-        Over folds or splits: the crossed analysis on the one with most pairs.
-    """
-
-    effect: Effect
+    effect: Effect  # from the first level to the second
     method: Method
     n: int
-    repetitions: int
-    inner: Effect | None = None
+    repetitions: int  # matched pairs, runs of the level with fewer runs, folds or splits
+    inner: Effect | None = None  # over folds or splits: the crossed analysis on the one with most pairs
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What it takes to find an effect as large as the observed one, or as the margin if that is larger.
+    """What it takes to find an effect as large as the observed one, or as the margin if that is larger."""
 
-    Parameters
-    ----------
-    effect : float, above 0
-    pairs : int or None
-        Matched pairs in all; None if no number of them is enough on these clips.
-    clips : int or None
-        The least number of clips, roughly, if no number of pairs is enough.
-    """
-
-    effect: float
-    pairs: int | None
-    clips: int | None = None
+    effect: float  # above 0
+    pairs: int | None  # matched pairs in all; None if no number of them is enough on these clips
+    clips: int | None = None  # the least number of clips, roughly, if no number of pairs is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,52 +83,27 @@ class InnerEffect:
 
 @dataclass(frozen=True, slots=True)
 class ContrastEffect:
-    """The effect of going from one level to another.
-
-    Parameters
-    ----------
-    from_, to : str
-        Levels.
-    pairs : int
-        Matched pairs.
-    estimate, interval, p_value, p_adjusted
-        As in `Conclusion`: *to* minus *from*.
-    verdict : Verdict
-    repetitions : tuple of int, length 2
-        Runs of each level that differ only in the seed, in the setting with most of them.
-    method : Method or None
-    n : int or None
-        Clips.
-    folds : int
-        Folds, or splits, that the effect is estimated over; 0 if it isn't. The method says which they are.
-    within_margin : bool or None
-        Whether the 90 % interval lies strictly inside the margin.
-    detectable : float or None
-        The smallest effect that these runs would have shown four times in five.
-    crossed : InnerEffect or None
-    probability : float or None
-        Estimated probability that *to* beats *from* on other clips and seeds, for the clearest contrasts.
-    need : Need or None
-        What would settle it, if matched pairs leave it open.
-    """
+    """The effect of going from one level to another."""
 
     from_: str
     to: str
-    pairs: int
+    pairs: int  # matched
+    # as in `Conclusion`: *to* minus *from*
     estimate: float | None
     interval: Interval | None
     p_value: float | None
     p_adjusted: float | None
     verdict: Verdict
-    repetitions: tuple[int, int]
+    repetitions: tuple[int, int]  # runs of each level that differ only in the seed, in the setting with most of them
     method: Method | None
     n: int | None
-    folds: int
-    within_margin: bool | None
-    detectable: float | None
+    folds: int  # folds, or splits, that the effect is estimated over; 0 if it isn't. The method says which they are
+    within_margin: bool | None  # whether the 90 % interval lies strictly inside the margin
+    detectable: float | None  # the smallest effect that these runs would have shown four times in five
     crossed: InnerEffect | None
+    # estimated probability that *to* beats *from* on other clips and seeds, for the clearest contrasts
     probability: float | None = None
-    need: Need | None = None
+    need: Need | None = None  # what would settle it, if matched pairs leave it open
 
 
 def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:

@@ -23,65 +23,39 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)
-"""Patiences that are always replayed, in epochs, in addition to the run's own."""
+PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)  # patiences that are always replayed, in epochs, in addition to the run's own
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """What one patience would have done; its epochs are None if the run is too short to know.
+    """What one patience would have done; its epochs are None if the run is too short to know."""
 
-    Parameters
-    ----------
-    patience : int, epochs
-    stop_epoch, kept_epoch, epochs_saved : int or None
-        `kept_epoch` is also None if no validation loss was finite before the stop.
-    censored : bool
-    val_loss : float or None
-        Of the weights it would have kept.
-    correct : int or None
-        Validation clips that these weights classify correctly, if predictions were logged by epoch.
-    clips_changed : int or None
-        Validation clips that are correct with these weights and wrong with the kept ones, or the reverse, if
-        predictions were logged by epoch.
-    """
-
-    patience: int
+    patience: int  # epochs
+    # `kept_epoch` is also None if no validation loss was finite before the stop
     stop_epoch: int | None
     kept_epoch: int | None
     epochs_saved: int | None
     censored: bool
-    val_loss: float | None = None
+    val_loss: float | None = None  # of the weights it would have kept
+    # validation clips that these weights classify correctly, if predictions were logged by epoch
     correct: int | None = None
+    # validation clips that are correct with these weights and wrong with the kept ones, or the reverse, if predictions
+    # were logged by epoch
     clips_changed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EarlyStopping(Details):
-    """The evidence: every patience, ascending.
-
-    Parameters
-    ----------
-    patiences : tuple of Patience
-    own : int or None
-        The run's own patience.
-    stop_epoch, kept_epoch : int or None
-        Of the run itself.
-    epoch_seconds : float or None
-        The mean.
-    keeps_last : bool
-        Whether the run keeps its last weights.
-    enough : Patience or None
-        The shortest of all patiences that keeps the same weights in fewer epochs.
-    """
+    """The evidence: every patience, ascending."""
 
     patiences: tuple[Patience, ...] = ()
-    own: int | None = None
+    own: int | None = None  # the run's own patience
+    # of the run itself
     stop_epoch: int | None = None
     kept_epoch: int | None = None
-    epoch_seconds: float | None = None
-    keeps_last: bool = False
-    enough: Patience | None = None
+    epoch_seconds: float | None = None  # on average
+    keeps_last: bool = False  # whether the run keeps its last weights
+    enough: Patience | None = None  # the shortest of all patiences that keeps the same weights in fewer epochs
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what other patiences would have done to the run."""

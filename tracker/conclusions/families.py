@@ -33,32 +33,19 @@ if TYPE_CHECKING:
     from tracker.study.contrasts import Pair
     from tracker.study.study import Study
 
-MOST_PRINTED = 50
-"""Pairs that the report prints in full."""
-
-MOST_AGAINST_BEST = 25
-"""Of these, pairs with the best run, if matched pairs need the rest."""
-
+MOST_PRINTED = 50  # pairs that the report prints in full
+MOST_AGAINST_BEST = 25  # of these, pairs with the best run, if matched pairs need the rest
+# runs on the same clips up to which every pair is tested; above, only pairs with the best run and printed ones
 MOST_RUNS_PAIRED = 60
-"""Runs on the same clips up to which every pair is tested; above, only pairs with the best run and printed ones."""
-
-_CHUNK = 2_048
-"""Pairs whose clips are in memory at once."""
+_CHUNK = 2_048  # pairs whose clips are in memory at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """The tests of pairs of runs, corrected for how many pairs there are.
+    """The tests of pairs of runs, corrected for how many pairs there are."""
 
-    Parameters
-    ----------
-    size : int
-        Comparable pairs, tested or not.
-    p_values, adjusted : mapping of pair to float
-        Of the tested ones, the lower index first; adjusted by Holm's method for `size`.
-    """
-
-    size: int
+    size: int  # comparable pairs, tested or not
+    # of the tested ones, the lower index first; adjusted by Holm's method for `size`
     p_values: dict[Pair, float]
     adjusted: dict[Pair, float]
 
@@ -181,29 +168,17 @@ def _better_first(pair: Pair, rank: Mapping[int, int]) -> Pair:
 
 Configuration = tuple[int, ...]
 
-MOST_COMPARED = 60
-"""Configurations up to which every pair is tested; above, only pairs with the best one."""
+MOST_COMPARED = 60  # configurations up to which every pair is tested; above, only pairs with the best one
 
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """Configurations that were run on every fold.
-
-    Parameters
-    ----------
-    study : Study
-    folds : tuple of int
-        Indices of the folds among the study's clip sets.
-    configurations : tuple of Configuration
-        The runs of each, the most accurate configuration first.
-    splits : bool
-        Whether the folds are splits under several split seeds.
-    """
+    """Configurations that were run on every fold."""
 
     study: Study
-    folds: tuple[int, ...]
-    configurations: tuple[Configuration, ...]
-    splits: bool = False
+    folds: tuple[int, ...]  # indices of the folds among the study's clip sets
+    configurations: tuple[Configuration, ...]  # the runs of each, the most accurate configuration first
+    splits: bool = False  # whether the folds are splits under several split seeds
 
     def accuracy(self, configuration: Configuration) -> float:
         """Return the fraction of clips that a configuration's runs classify correctly over all folds."""

@@ -29,35 +29,22 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
+# patiences of plateaus whose first drop is replayed, in epochs, in addition to the run's own
 PATIENCES = (3, 5, 10, 15, 20)
-"""Patiences of plateaus whose first drop is replayed, in epochs, in addition to the run's own."""
-
-PLATEAU_MIN_DELTA = 1e-4
-"""Keras' default `min_delta` of ReduceLROnPlateau: an improvement must exceed it."""
-
-_MOST_DROPS = 3
-"""Drops of one run that the sentence lists."""
-
+PLATEAU_MIN_DELTA = 1e-4  # Keras' default `min_delta` of ReduceLROnPlateau: an improvement must exceed it
+_MOST_DROPS = 3  # drops of one run that the sentence lists
+# options that have no effect before they first act
 _ACT_LATE = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.acts_late)
-"""Options that have no effect before they first act."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateDrop:
-    """One drop and its effect.
+    """One drop and its effect."""
 
-    Parameters
-    ----------
-    epoch : int
-        The epoch after which the rate was lower, from 1.
-    before, after : float
-    best_before, best_after : float or None
-        The lowest validation loss until then, and from then to the next drop or the end; None if there is none.
-    """
-
-    epoch: int
+    epoch: int  # the epoch after which the rate was lower, from 1
     before: float
     after: float
+    # the lowest validation loss until then, and from then to the next drop or the end; None if there is none
     best_before: float | None
     best_after: float | None
 
@@ -71,20 +58,11 @@ class RateDrop:
 
 @dataclass(frozen=True, slots=True)
 class IdenticalRun:
-    """A run of the same seed and options, except for options that act late.
-
-    Parameters
-    ----------
-    run_id : str
-    same_until : int
-        The last epoch up to which both are identical.
-    must_until : int
-        The epoch up to which they should be: the first drop or stop of either.
-    """
+    """A run of the same seed and options, except for options that act late."""
 
     run_id: str
-    same_until: int
-    must_until: int
+    same_until: int  # the last epoch up to which both are identical
+    must_until: int  # the epoch up to which they should be: the first drop or stop of either
 
     @property
     def as_it_must(self) -> bool:
@@ -102,28 +80,15 @@ class OtherPlateau:
 
 @dataclass(frozen=True, slots=True)
 class LearningRate(Details):
-    """The evidence.
+    """The evidence."""
 
-    Parameters
-    ----------
-    first, last : float or None
-        The rates of the first and the last epoch.
-    drops : tuple of RateDrop
-    schedule : bool
-        Whether the rate dropped in many epochs, and not as the run's own plateau does.
-    plateau : str or None
-        The run's own, as factor and patience: ``0.3x10``.
-    others : tuple of OtherPlateau
-        Other patiences, replayed up to the first differing drop.
-    twin : IdenticalRun or None
-    """
-
+    # the rates of the first and the last epoch
     first: float | None = None
     last: float | None = None
     drops: tuple[RateDrop, ...] = ()
-    schedule: bool = False
-    plateau: str | None = None
-    others: tuple[OtherPlateau, ...] = ()
+    schedule: bool = False  # whether the rate dropped in many epochs, and not as the run's own plateau does
+    plateau: str | None = None  # the run's own, as factor and patience: ``0.3x10``
+    others: tuple[OtherPlateau, ...] = ()  # other patiences, replayed up to the first differing drop
     twin: IdenticalRun | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:

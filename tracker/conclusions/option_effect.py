@@ -55,39 +55,20 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-MOST_PAIRS = 20
-"""Matched pairs that the next steps ask for at most; the command beside a conclusion may ask for more."""
-
-_MOST_PAIRS_BESIDE = 1_000
-"""Matched pairs beyond which no command is given."""
-
-MOST_CONTRASTS = 50
-"""Contrasts of one option that are listed: those with the smallest p-values."""
-
-MOST_RESAMPLED = 3
-"""Contrasts of one option, the clearest ones, whose probability of being better is resampled."""
+MOST_PAIRS = 20  # matched pairs that the next steps ask for at most; the command beside a conclusion may ask for more
+_MOST_PAIRS_BESIDE = 1_000  # matched pairs beyond which no command is given
+MOST_CONTRASTS = 50  # contrasts of one option that are listed: those with the smallest p-values
+MOST_RESAMPLED = 3  # contrasts of one option, the clearest ones, whose probability of being better is resampled
 
 
 @dataclass(frozen=True, slots=True)
 class OptionEffect(Details):
-    """The evidence of an option's effect.
+    """The evidence of an option's effect."""
 
-    Parameters
-    ----------
-    contrasts : tuple of ContrastEffect
-        By level; at most `MOST_CONTRASTS`.
-    aliases : tuple of str
-        The options that changed with it, if it never changed alone.
-    levels : tuple of str
-        Every level that it had.
-    n_contrasts : int
-        Contrasts in all, listed or not.
-    """
-
-    contrasts: tuple[ContrastEffect, ...] = ()
-    aliases: tuple[str, ...] = ()
-    levels: tuple[str, ...] = ()
-    n_contrasts: int = 0
+    contrasts: tuple[ContrastEffect, ...] = ()  # by level; at most `MOST_CONTRASTS`
+    aliases: tuple[str, ...] = ()  # the options that changed with it, if it never changed alone
+    levels: tuple[str, ...] = ()  # every level that it had
+    n_contrasts: int = 0  # contrasts in all, listed or not
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what an option does, or why that is not known."""
@@ -433,6 +414,7 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
 
 
 _MOST_HEADLINES = 2
+# verdicts, the most informative first
 _BY_INFORMATION: tuple[Verdict, ...] = (
     "supported",
     "equivalent",
@@ -442,7 +424,6 @@ _BY_INFORMATION: tuple[Verdict, ...] = (
     "not_comparable",
     "unknown",
 )
-"""Verdicts, the most informative first."""
 
 
 def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 
-FEWEST_AFTER = 4
-"""Epochs after the minimum below which a rise cannot be separated from fluctuation."""
+FEWEST_AFTER = 4  # epochs after the minimum below which a rise cannot be separated from fluctuation
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +35,19 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Overfitting(Details):
-    """The evidence of overfitting.
-
-    Parameters
-    ----------
-    best_epoch, last_epoch, kept_epoch : int or None
-    best_val_loss, last_val_loss : float or None
-        At the best and at the last epoch; None if not finite.
-    best_loss, last_loss : float or None
-        The training loss at these epochs.
-    trend : bool or None
-        Whether validation loss was higher in the later half of the epochs after its minimum than in the earlier half,
-        by more than it fluctuated from epoch to epoch. None for too few epochs.
-    gap : Gap or None
-    """
+    """The evidence of overfitting."""
 
     best_epoch: int | None = None
     last_epoch: int | None = None
     kept_epoch: int | None = None
+    # at the best and at the last epoch; None if not finite
     best_val_loss: float | None = None
     last_val_loss: float | None = None
+    # the training loss at these epochs
     best_loss: float | None = None
     last_loss: float | None = None
+    # whether validation loss was higher in the later half of the epochs after its minimum than in the earlier half, by
+    # more than it fluctuated from epoch to epoch. None for too few epochs
     trend: bool | None = None
     gap: Gap | None = None
 

@@ -23,47 +23,26 @@ if TYPE_CHECKING:
     from tracker.study.options import Terms
     from tracker.study.study import Study
 
-_LARGEST_FRACTION = 0.5
-"""Of the clips, to validate on: more would leave too few to train on."""
+_LARGEST_FRACTION = 0.5  # of the clips, to validate on: more would leave too few to train on
 
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """A configuration to train, by the run that it is like.
+    """A configuration to train, by the run that it is like."""
 
-    Parameters
-    ----------
-    like : int
-        Position of the run that it is like.
-    changes : tuple of (option or part of the split, level)
-        What is changed.
-    on : int or None
-        Position of the run whose data and split are used, if not its own.
-    """
-
-    like: int
-    changes: tuple[tuple[str, str], ...] = ()
-    on: int | None = None
+    like: int  # position of the run that it is like
+    changes: tuple[tuple[str, str], ...] = ()  # what is changed
+    on: int | None = None  # position of the run whose data and split are used, if not its own
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """A configuration to train under some seeds, and what for.
-
-    Parameters
-    ----------
-    spec : RunSpec
-    seeds : frozenset of int
-    why : str
-        A phrase.
-    in_plan : bool
-        Whether it is worth a place among the report's next steps, not only beside its conclusion.
-    """
+    """A configuration to train under some seeds, and what for."""
 
     spec: RunSpec
     seeds: frozenset[int]
-    why: str
-    in_plan: bool = True
+    why: str  # a phrase
+    in_plan: bool = True  # whether it is worth a place among the report's next steps, not only beside its conclusion
 
 
 def further_seeds(study: Study) -> list[PlannedRun]:

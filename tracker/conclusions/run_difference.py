@@ -66,8 +66,7 @@ COUNTS = Method(
     "With counts alone, every pairing of the clips that they allow is tried; the largest p-value decides.",
 )
 
-FEWEST_GROUPS = 6
-"""Informative groups below which no sign-flip test reaches 0.05."""
+FEWEST_GROUPS = 6  # informative groups below which no sign-flip test reaches 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,52 +80,25 @@ class LogLoss:
 
 @dataclass(frozen=True, slots=True)
 class RunDifference(Details):
-    """The evidence of a difference between two models.
+    """The evidence of a difference between two models."""
 
-    Parameters
-    ----------
-    correct : tuple of (int or None), length 2
-        Clips that each classifies correctly.
-    only_first, only_second : int or None
-        Clips that only one of them classifies correctly; None without predictions.
-    differs_in : tuple of str
-        Options in which the two differ.
-    matched : bool
-        Whether seed and split are equal and one option differs.
-    family : int
-        Pairs of runs that the correction counts.
-    interval_90 : Interval or None
-    within_margin : bool or None
-        Whether it lies strictly inside the margin.
-    clips_needed : int or None
-        Roughly how many clips would show the observed difference four times in five; None if there is no difference, or
-        if it is not known how often the two disagree.
-    mid_p : float or None
-        McNemar's mid-p-value.
-    p_range : tuple of float or None
-        With counts alone: the smallest and the largest p-value that they allow.
-    informative_groups : int or None
-        If clips share groups: those in which one model has more correct clips than the other.
-    p_if_independent : float or None
-        If clips share groups: exact McNemar's p-value as if they did not.
-    log_loss : LogLoss or None
-    why : Obstacle or None
-        Why the two are not compared.
-    """
-
-    correct: tuple[int | None, int | None] = (None, None)
+    correct: tuple[int | None, int | None] = (None, None)  # clips that each classifies correctly
+    # clips that only one of them classifies correctly; None without predictions
     only_first: int | None = None
     only_second: int | None = None
-    differs_in: tuple[str, ...] = ()
-    matched: bool = False
-    family: int = 0
+    differs_in: tuple[str, ...] = ()  # options in which the two differ
+    matched: bool = False  # whether seed and split are equal and one option differs
+    family: int = 0  # pairs of runs that the correction counts
     interval_90: Interval | None = None
-    within_margin: bool | None = None
+    within_margin: bool | None = None  # whether it lies strictly inside the margin
+    # roughly how many clips would show the observed difference four times in five; None if there is no difference, or
+    # if it is not known how often the two disagree
     clips_needed: int | None = None
-    mid_p: float | None = None
-    p_range: Interval | None = None
+    mid_p: float | None = None  # McNemar's mid-p-value
+    p_range: Interval | None = None  # with counts alone: the smallest and the largest p-value that they allow
+    # if clips share groups: those in which one model has more correct clips than the other
     informative_groups: int | None = None
-    p_if_independent: float | None = None
+    p_if_independent: float | None = None  # if clips share groups: exact McNemar's p-value as if they did not
     log_loss: LogLoss | None = None
     why: Obstacle | None = None
 

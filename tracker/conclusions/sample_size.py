@@ -19,37 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SampleSize(Details):
-    """The evidence.
+    """The evidence."""
 
-    Parameters
-    ----------
-    one_clip : float
-        One clip as a difference of accuracy.
-    n_groups : int
-        Groups that clips share; 0 for none.
-    design_effect : float, at least 1
-        How many clips are worth one independent clip, if they share groups.
-    discordance : float or None
-        The mean fraction of clips that exactly one of two runs classifies correctly; None without predictions of two
-        runs.
-    detectable : tuple of (float or None), length 2
-        The smallest true difference with 80 % power: if one model is never worse on any clip, and if the two disagree
-        as observed, or often. None if not even a difference of 1 has it.
-    clips_for_one : tuple of int, length 2
-        Clips that give a true difference of `one_clip` the same power, under the same two assumptions.
-    best_correct : int or None
-        Clips that the best run classifies correctly.
-    ceiling_p : float or None
-        The smallest possible p-value of a run with every clip correct against the best; None if the best has them all.
-    """
-
-    one_clip: float = 0.0
-    n_groups: int = 0
-    design_effect: float = 1.0
+    one_clip: float = 0.0  # one clip as a difference of accuracy
+    n_groups: int = 0  # 0 if no clips share one
+    design_effect: float = 1.0  # at least 1; how many clips are worth one independent clip, if they share groups
+    # the mean fraction of clips that exactly one of two runs classifies correctly; None without predictions of two runs
     discordance: float | None = None
+    # the smallest true difference with 80 % power: if one model is never worse on any clip, and if the two disagree as
+    # observed, or often. None if not even a difference of 1 has it
     detectable: tuple[float | None, float | None] = (None, None)
+    # clips that give a true difference of `one_clip` the same power, under the same two assumptions
     clips_for_one: tuple[int, int] = (0, 0)
-    best_correct: int | None = None
+    best_correct: int | None = None  # clips that the best run classifies correctly
+    # the smallest possible p-value of a run with every clip correct against the best; None if the best has them all
     ceiling_p: float | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:

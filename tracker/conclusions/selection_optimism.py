@@ -25,35 +25,19 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-MOST_RUNS_BY_EPOCH = 50
-"""Runs above which the selection of their best epochs is not resampled."""
-
+MOST_RUNS_BY_EPOCH = 50  # runs above which the selection of their best epochs is not resampled
 METHOD = Method("bootstrap over clips, selecting again in each resample")
 METHOD_GROUPS = Method("bootstrap over groups of clips, selecting again in each resample")
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionOptimism(Details):
-    """The evidence.
+    """The evidence."""
 
-    Parameters
-    ----------
-    best : str or None
-        Id of the best run.
-    runs : int
-        Runs that it was picked from.
-    over_epochs : bool
-        Whether the selection of each run's best epoch on the same clips is included.
-    accuracy : float or None
-        Of the best run on these clips.
-    why : Obstacle or None
-        Why it is not known.
-    """
-
-    best: str | None = None
-    runs: int = 0
-    over_epochs: bool = False
-    accuracy: float | None = None
+    best: str | None = None  # id of the best run
+    runs: int = 0  # runs that it was picked from
+    over_epochs: bool = False  # whether the selection of each run's best epoch on the same clips is included
+    accuracy: float | None = None  # of the best run on these clips
     why: Obstacle | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:

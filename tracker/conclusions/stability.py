@@ -23,34 +23,21 @@ if TYPE_CHECKING:
 
 METHOD = Method("Wilson interval over seeds and clips")
 
-_MOST_PAIRS = 20
-"""Matched pairs above which no single one carries an effect; trying each would take long."""
-
-_MOST_SENTENCES = 3
-"""Diverged runs that have a challenge each."""
+_MOST_PAIRS = 20  # matched pairs above which no single one carries an effect; trying each would take long
+_MOST_SENTENCES = 3  # diverged runs that have a challenge each
 
 
 @dataclass(frozen=True, slots=True)
 class Spread(Details):
-    """How one configuration's accuracy varies from seed to seed.
+    """How one configuration's accuracy varies from seed to seed."""
 
-    Parameters
-    ----------
-    mean, lowest, highest : float
-        Accuracies, as fractions.
-    deviation : float
-        Standard deviation from run to run.
-    interval : Interval or None
-        Of the mean, for other seeds and other clips; None if a run has no predictions.
-    unlogged : bool
-        Whether repetitions of a configuration did not log their validation clips, or how many of them are correct.
-    """
-
+    # accuracies, as fractions
     mean: float = 0.0
     lowest: float = 0.0
     highest: float = 0.0
-    deviation: float = 0.0
-    interval: Interval | None = None
+    deviation: float = 0.0  # standard deviation from run to run
+    interval: Interval | None = None  # of the mean, for other seeds and other clips; None if a run has no predictions
+    # whether repetitions of a configuration did not log their validation clips, or how many of them are correct
     unlogged: bool = False
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
@@ -76,24 +63,13 @@ class Spread(Details):
 
 @dataclass(frozen=True, slots=True)
 class OneSeed(Details):
-    """An option's effect that is only detected with one particular matched pair.
-
-    Parameters
-    ----------
-    changed : str
-        The option.
-    from_, to : str
-        Its levels.
-    pairs : int
-        Matched pairs in all.
-    p_value, p_without : float
-        With all pairs, and without that one.
-    """
+    """An option's effect that is only detected with one particular matched pair."""
 
     changed: str = ""
     from_: str = ""
     to: str = ""
-    pairs: int = 0
+    pairs: int = 0  # matched pairs in all
+    # with all pairs, and without that one
     p_value: float = 1.0
     p_without: float = 1.0
 

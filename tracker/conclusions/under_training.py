@@ -17,29 +17,18 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-_LONGER = 2
-"""Factor for a limit that was reached while improving."""
-
-_MOST_SENTENCES = 3
-"""Runs that have a challenge each."""
-
+_LONGER = 2  # factor for a limit that was reached while improving
+_MOST_SENTENCES = 3  # runs that have a challenge each
+# fraction of the epochs: a validation loss that is lowest in this last part was still falling at the end
 LAST_PART = 0.05
-"""Fraction of the epochs: a validation loss that is lowest in this last part was still falling at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnderTraining(Details):
-    """The evidence.
+    """The evidence."""
 
-    Parameters
-    ----------
-    limit : int or None, epochs
-    best_epoch : int or None
-        The epoch of the lowest validation loss.
-    """
-
-    limit: int | None = None
-    best_epoch: int | None = None
+    limit: int | None = None  # epochs
+    best_epoch: int | None = None  # the epoch of the lowest validation loss
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return that a run ended at its limit while improving, or that it is not known."""

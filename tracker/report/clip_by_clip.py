@@ -21,19 +21,10 @@ _DATASET = "tracker.dataset"
 
 @dataclass(frozen=True, slots=True)
 class ClipPrediction:
-    """What a model predicts for one clip.
+    """What a model predicts for one clip."""
 
-    Parameters
-    ----------
-    predicted : str or None
-        The most probable class; None if a probability is not finite.
-    probability : float or None
-        Of the label; None too if the model does not know the class.
-    correct : bool
-    """
-
-    predicted: str | None
-    probability: float | None
+    predicted: str | None  # the most probable class; None if a probability is not finite
+    probability: float | None  # of the label; None too if the model does not know the class
     correct: bool
 
 

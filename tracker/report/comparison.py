@@ -36,18 +36,10 @@ _SHORT_ID = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedRun:
-    """One of the two runs.
+    """One of the two runs."""
 
-    Parameters
-    ----------
-    entry : RunEntry
-        As in the report; the number of a run that is left out means nothing.
-    left_out : str or None
-        Why a report leaves it out.
-    """
-
-    entry: RunEntry
-    left_out: str | None = None
+    entry: RunEntry  # as in the report; the number of a run that is left out means nothing
+    left_out: str | None = None  # why a report leaves it out
 
     @property
     def run_id(self) -> str:
@@ -70,43 +62,21 @@ class Differing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """Two runs set side by side.
-
-    Parameters
-    ----------
-    experiment : str
-    metric : Metric
-        The primary one.
-    runs : tuple of ComparedRun, length 2
-        The better first where both count, as in the report; else as they were asked for.
-    options : tuple of Differing
-    repetition : tuple of Differing
-        Seeds and parts of the split.
-    conclusion : Conclusion or None
-        Of the kind `run_difference`; None where a report leaves one of the runs out.
-    remarks : tuple of str
-        What is to be known beside it, in sentences.
-    clips_in_common : int
-        Clips that both were judged on.
-    clips : tuple of SharedClip
-        Those of them that only one of the two classifies correctly, as `discordant_clips` sorts them.
-    classes : tuple of ClassCount
-        All of them by class.
-    alpha : float
-        The level that the family of tests is held to.
-    """
+    """Two runs set side by side."""
 
     experiment: str
     metric: Metric
+    # the better first if both count, as in the report; else in the order asked for
     runs: tuple[ComparedRun, ComparedRun]
     options: tuple[Differing, ...]
-    repetition: tuple[Differing, ...]
-    conclusion: Conclusion | None
-    remarks: tuple[str, ...]
-    clips_in_common: int
+    repetition: tuple[Differing, ...]  # seeds and parts of the split
+    conclusion: Conclusion | None  # of the kind `run_difference`; None if a report leaves one of the runs out
+    remarks: tuple[str, ...]  # what is to be known beside it, in sentences
+    clips_in_common: int  # clips that both were judged on
+    # those of them that only one of the two classifies correctly, as `discordant_clips` sorts them
     clips: tuple[SharedClip, ...]
-    classes: tuple[ClassCount, ...]
-    alpha: float = 0.05
+    classes: tuple[ClassCount, ...]  # all of them by class
+    alpha: float = 0.05  # the level that the family of tests is held to
 
 
 def build_comparison(

@@ -22,19 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunEntry:
-    """One run as the report shows it.
-
-    Parameters
-    ----------
-    result : RunResult
-    title : str
-        The configuration in words, as in ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``.
-    levels : tuple of (option, level)
-        The options that vary in the experiment and this run's levels.
-    """
+    """One run as the report shows it."""
 
     result: RunResult
-    title: str
+    title: str  # the configuration in words, as in ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``
+    # the options that vary in the experiment and this run's levels
     levels: tuple[tuple[str, str], ...]
 
     @property
@@ -81,76 +73,35 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure, ready to be shown.
+    """A figure, ready to be shown."""
 
-    Parameters
-    ----------
-    name : str
-        Letters, digits and hyphens; what it shows (``curves``), never anything from a run.
-    png : bytes
-    alt : str
-        The finding in a sentence.
-    header : tuple of str
-    rows : tuple of tuple of str
-        The figure's numbers as a table.
-    runs : tuple of str
-        Run ids that it shows; the section of a single one carries it.
-    """
-
-    name: str
+    name: str  # letters, digits and hyphens; what it shows (``curves``), never anything from a run
     png: bytes
-    alt: str
+    alt: str  # its finding in a sentence
     header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    runs: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]  # the figure's numbers as a table
+    runs: tuple[str, ...]  # run ids that it shows; the section of a single one carries it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """The whole report.
-
-    Parameters
-    ----------
-    experiment : str
-    metric : Metric
-        The primary one.
-    summary : tuple of Conclusion
-        "What came out": at most five.
-    limits : tuple of str
-        "What this data cannot tell", in sentences.
-    options : tuple of str
-        Options that vary, in the order of the table's columns.
-    sections : tuple of Section
-    conclusions : tuple of Conclusion
-    next_steps : tuple of NextStep
-    notes : tuple of Note
-    challenges : tuple of str
-        What the runs show went wrong, in sentences.
-    excluded : tuple of Excluded
-    methods : tuple of str
-        Sentences with their sources.
-    versions : tuple of (name, version)
-    alpha : float
-        The level that each family of tests is held to.
-    margin : float
-        Differences of accuracy within ± this are too small to matter.
-    """
+    """The whole report."""
 
     experiment: str
     metric: Metric
-    summary: tuple[Conclusion, ...]
-    limits: tuple[str, ...]
-    options: tuple[str, ...]
+    summary: tuple[Conclusion, ...]  # "What came out": at most five
+    limits: tuple[str, ...]  # "What this data cannot tell", in sentences
+    options: tuple[str, ...]  # options that vary, in the order of the table's columns
     sections: tuple[Section, ...]
     conclusions: tuple[Conclusion, ...]
     next_steps: tuple[NextStep, ...]
     notes: tuple[Note, ...]
-    challenges: tuple[str, ...]
+    challenges: tuple[str, ...]  # what the runs show went wrong, in sentences
     excluded: tuple[Excluded, ...]
-    methods: tuple[str, ...]
+    methods: tuple[str, ...]  # sentences with their sources
     versions: tuple[tuple[str, str], ...]
-    alpha: float = 0.05
-    margin: float = 0.05
+    alpha: float = 0.05  # the level that each family of tests is held to
+    margin: float = 0.05  # differences of accuracy within ± this are too small to matter
 
     def rank_score(self, entry: RunEntry) -> float | None:
         """Return what a run is ranked by, higher being better; None if it has no rank."""

@@ -77,8 +77,7 @@ def _metric(study: Study, wording: Wording) -> Iterator[str]:
         yield f"Differences of {wording.metric} are not tested: only validation accuracy is known clip by clip."
 
 
-_MOST_NAMED = 6
-"""Metrics that are named if the primary one was not logged."""
+_MOST_NAMED = 6  # metrics that are named if the primary one was not logged
 
 
 def _logged_instead(study: Study) -> list[str]:
@@ -163,8 +162,8 @@ def _unsent(runs: Sequence[Run], wording: Wording) -> Iterator[str]:
         yield f"{named} {verb} not yet in the store, or not whole: tracker sync sends what is not."
 
 
+# kinds whose tests are corrected for multiple comparisons: their methods come first
 _CORRECTED: tuple[KindName, ...] = ("run_difference", "option_effect", "best_run")
-"""Kinds whose tests are corrected for multiple comparisons: their methods come first."""
 
 
 def methods(study: Study, conclusions: Sequence[Conclusion]) -> tuple[str, ...]:

@@ -22,15 +22,10 @@ _REASONS = {
     RunStatus.SCHEDULED: "has not begun",
 }
 
+# before a reason: tracker's own errors need no name before their words
 _OWN_ERROR = re.compile(r"(?:Data|Journal|Store|Training)Error: ")
-"""Before a reason: tracker's own errors need no name before their words."""
-
-_LONGEST_WHY = 200
-"""Characters of a reason that are told: an error's one line, and not all of a stranger's."""
-
-_SHORT_ID = 8
-"""Digits of an id that a command is given."""
-
+_LONGEST_WHY = 200  # of a reason's characters that are shown: one line, not all of a stranger's error
+_SHORT_ID = 8  # digits of an id in a command
 _SWEEP = "only holds other runs together and trained nothing itself"
 
 
