@@ -230,8 +230,8 @@ def test_data_that_is_gone_is_told_of_with_what_says_where_it_is(interrupted: Fo
     status, out, err = interrupted.call("resume", NAME)
     assert (status, out) == (1, "")
     assert err == (
-        "tracker: there is no folder or manifest genres; check the path given; if the data was moved, say by "
-        "--data PATH where it is now\n"
+        "tracker: there is no folder or manifest genres; check the path given; if the data was moved, give its "
+        "new path with --data\n"
     )
     status, _, err = interrupted.call("resume", NAME, "--data", "elsewhere")
     assert (status, err) == (1, "tracker: there is no folder or manifest elsewhere; check the path given\n")
@@ -264,10 +264,10 @@ def test_a_run_is_closed_while_its_store_is_away(folder: Folder, genres: Path) -
     status, out, err = folder.call("close", NAME)
     assert (status, out.strip()) == (0, folder.journal.id)
     assert folder.journal.status == "KILLED"
-    assert err.startswith(f"warning: run {NAME} is closed, but not sent: no tracking server answers")
+    assert err.startswith(f"warning: run {NAME} is closed, but not uploaded: no tracking server answers")
     assert err.endswith("; upload it with `tracker sync`\n")
     status, _, err = folder.call("close", NAME)
-    assert (status, err) == (1, f"tracker: run {NAME} has ended already, as killed\n")
+    assert (status, err) == (1, f"tracker: run {NAME} has ended already, as KILLED\n")
 
 
 def test_offline_runs_are_reported_on_and_sent_later_once(folder: Folder, genres: Path) -> None:
