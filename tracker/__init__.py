@@ -6,7 +6,8 @@ Each name is imported when it is first used, so that ``import tracker`` takes mi
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # as type checkers know it; importing `typing` would take most of the time
 
 if TYPE_CHECKING:
     from tracker import replay, statistics
