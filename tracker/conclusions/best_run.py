@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Method
     from tracker.conclusions.families import Family
     from tracker.conclusions.planned_runs import PlannedRun
-    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -70,7 +69,9 @@ class BestRun(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return which run or configuration is best, and which others are not significantly worse."""
         if self.why == Obstacle.NO_METRIC:
-            return _no_metric_text(conclusion, self, wording)
+            having = [run_id for run_id in conclusion.runs if run_id not in self.indistinguishable]
+            who = f"only {wording.run(having[0])}" if having else "no run"
+            return f"Which run is best cannot be said: {who} logged a number for {wording.metric}."
         if self.folds:
             return _configuration_text(conclusion, self, wording)
         parts = [_score_text(conclusion, self, wording), _standing_text(conclusion, self, wording)]
@@ -103,13 +104,16 @@ def _best(study: Study, ranked: Sequence[int], family: Family) -> Conclusion:
     best, *others = ranked
     tests = {run: p for run in others if (p := family.p_value(best, run)) is not None}
     complete = len(tests) == len(others)
+    lead, scores = None, [study.results[run].score for run in ranked[:2]]
+    if study.metric.is_accuracy and scores[0] is not None and scores[1] is not None:
+        lead = scores[0] - scores[1]
     verified = complete and is_best(np.array(list(tests.values())), study.alpha)
     return Conclusion(
         kind="best_run",
         verdict="supported" if verified else "inconclusive",
         runs=study.ids([best]),
         details=_details(study, ranked, family, tests),
-        estimate=_lead(study, best, others[0]),
+        estimate=lead,
         p_value=max(tests.values()) if complete else None,
         n=study.results[best].n,
         method=_method(study, ranked) if complete else None,
@@ -122,6 +126,10 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
     clearest = min(tests, key=lambda run: (tests[run], ranked.index(run)), default=None)
     worse = {run for run in tests if (family.p_adjusted(best, run) or 0.0) <= study.alpha}
     tied = [run for run in others if study.results[run].score == result.score]
+    tie_break: Literal["loss", "id"] | None = None
+    if tied:
+        loss, other_loss = result.val_loss, study.results[tied[0]].val_loss
+        tie_break = "loss" if loss is not None and (other_loss is None or loss < other_loss) else "id"
     obstacles = [why for run in others if run not in tests and (why := why_not_comparable(study, (best, run)))]
     return BestRun(
         indistinguishable=study.ids(run for run in others if run not in worse),
@@ -134,16 +142,11 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
         clearest_gap=None if clearest is None else (result.correct or 0) - (study.results[clearest].correct or 0),
         lowest_p=min(tests.values(), default=None),
         least_p=_least_p(study, ranked),
-        tie_break=_tie_break(result, study.results[tied[0]]) if tied else None,
+        tie_break=tie_break,
         probability=_probability(study, best),
         elsewhere=len(ranked) < len(study.ranking),
         why=obstacles[0] if obstacles else None,
     )
-
-
-def _tie_break(best: RunResult, other: RunResult) -> Literal["loss", "id"]:
-    known = best.val_loss is not None and (other.val_loss is None or best.val_loss < other.val_loss)
-    return "loss" if known else "id"
 
 
 def _least_p(study: Study, ranked: Sequence[int]) -> float | None:
@@ -153,13 +156,6 @@ def _least_p(study: Study, ranked: Sequence[int]) -> float | None:
         return None
     counts = {other.correct for other in others if other.correct is not None}
     return min((from_aggregates(best.correct, count, best.n).p_range[0] for count in counts), default=None)
-
-
-def _lead(study: Study, best: int, second: int) -> float | None:
-    first, other = study.results[best], study.results[second]
-    if not study.metric.is_accuracy or first.score is None or other.score is None:
-        return None
-    return first.score - other.score
 
 
 def _method(study: Study, runs: Sequence[int]) -> Method:
@@ -224,22 +220,16 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
     everyone = capitalised(wording.runs([conclusion.runs[0], *details.tied]))
     order = "for its lower validation loss" if details.tie_break == "loss" else "by its id alone"
     first = f"; {wording.run(conclusion.runs[0])} goes first {order}" if details.tied else ""
+    among = ""
+    if details.elsewhere:
+        clips = "whose clips were not logged" if details.why == Obstacle.UNLOGGED_CLIPS else "on its clips"
+        among = f" of the {number_word(details.others + 1)} runs {clips}"
     if details.correct is None:
         have = f"{everyone} have" if details.tied else f"{best} has"
         extreme = "lowest" if wording.lower_is_better else "highest"
-        return f"{have} the {extreme} {wording.metric}{_among(details)}, {_score_value(details)}{first}."
-    right = f"right on {details.correct} of {conclusion.n} validation clips"
-    if not details.tied:
-        return f"{best} is {right}, the most{_among(details)}."
-    return f"{everyone} are {right}, the most{_among(details)}{first}."
-
-
-def _among(details: BestRun) -> str:
-    """Return among which runs it is the best, if others have other clips."""
-    if not details.elsewhere:
-        return ""
-    clips = "whose clips were not logged" if details.why == Obstacle.UNLOGGED_CLIPS else "on its clips"
-    return f" of the {number_word(details.others + 1)} runs {clips}"
+        return f"{have} the {extreme} {wording.metric}{among}, {_score_value(details)}{first}."
+    are = f"{everyone} are" if details.tied else f"{best} is"
+    return f"{are} right on {details.correct} of {conclusion.n} validation clips, the most{among}{first}."
 
 
 def _score_value(details: BestRun) -> str:
@@ -248,12 +238,6 @@ def _score_value(details: BestRun) -> str:
         return "unknown"
     text = losses(details.score, *([details.runner_up_score] if details.runner_up_score is not None else []))[0]
     return number_text(details.score) if float(text) == details.score else text
-
-
-def _no_metric_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
-    having = [run_id for run_id in conclusion.runs if run_id not in details.indistinguishable]
-    who = f"only {wording.run(having[0])}" if having else "no run"
-    return f"Which run is best cannot be said: {who} logged a number for {wording.metric}."
 
 
 def _standing_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
@@ -307,8 +291,7 @@ def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wordi
     return f"{head} Not all of the others can be told from it ({test}, {lowest} against the clearest)."
 
 
-def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    del study
+def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     if any(conclusion.p_value is not None for conclusion in conclusions):
         yield (
             "The best run is called so only if its uncorrected test against every other run says it (Hung and Fithian "

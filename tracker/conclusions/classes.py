@@ -110,30 +110,21 @@ def classes(study: Study) -> tuple[Conclusion, ...]:
 def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
     runs = clips.with_predictions
     best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
-    predicted = [_predicted(study, run) for run in runs]
+    predicted = [[name or NO_CLASS for name in study.results[run].predicted] for run in runs]
+    row, labels = clips.row_of[best], np.array(clips.labels)
+    errors = [
+        _class_errors(clips, name, np.flatnonzero(labels == name), row, predicted[row]) for name in set(clips.labels)
+    ]
     wrong = np.flatnonzero(~clips.correct.any(axis=0)) if len(runs) >= FEWEST_RUNS else ()
     always_wrong = [_wrong_clip(clips, predicted, int(clip)) for clip in wrong]
     details = Classes(
         best=study.results[best].run_id,
         runs=len(runs),
-        classes=_errors(clips, clips.row_of[best], predicted[clips.row_of[best]]),
+        classes=tuple(sorted(errors, key=lambda part: (-part.wrong / part.n, -part.wrong, part.name))),
         always_wrong=tuple(sorted(always_wrong, key=lambda wrong: (-wrong.agreeing, wrong.clip))[:MOST_CLIPS]),
         n_always_wrong=len(always_wrong),
     )
     return Conclusion("classes", "exact", study.ids(runs), details, n=len(clips.clips))
-
-
-def _predicted(study: Study, run: int) -> Sequence[str]:
-    """Return the class that a run predicts for each clip, sorted by clip."""
-    return [name or NO_CLASS for name in study.results[run].predicted]
-
-
-def _errors(clips: ClipSet, row: int, predicted: Sequence[str]) -> tuple[ClassErrors, ...]:
-    labels = np.array(clips.labels)
-    by_class = (
-        _class_errors(clips, name, np.flatnonzero(labels == name), row, predicted) for name in set(clips.labels)
-    )
-    return tuple(sorted(by_class, key=lambda errors: (-errors.wrong / errors.n, -errors.wrong, errors.name)))
 
 
 def _class_errors(
@@ -187,18 +178,16 @@ def _class_text(errors: ClassErrors, *, first: bool) -> str:
 def _always_wrong_text(details: Classes) -> list[str]:
     if not details.n_always_wrong:
         return []
-    shown = [_wrong_clip_text(clip, details.runs) for clip in details.always_wrong[:_MOST_CLIPS]]
+    shown = []
+    for clip in details.always_wrong[:_MOST_CLIPS]:
+        agreed = "by all" if clip.agreeing == details.runs else f"by {number_word(clip.agreeing)}"
+        shown.append(f"{clip.clip} ({clip.label}, taken for {clip.taken_for} {agreed})")
     more = details.n_always_wrong - len(shown)
     rest = f" and {number_word(more)} more" if more else ""
     verb = "is" if details.n_always_wrong == 1 else "are"
     which = "its label is" if details.n_always_wrong == 1 else "their labels are"
     head = f"{capitalised(count(details.n_always_wrong, 'clip'))} {verb} wrong in all {number_word(details.runs)} runs"
     return [f"{head}: {', '.join(shown)}{rest}; {which} worth checking."]
-
-
-def _wrong_clip_text(clip: WrongClip, runs: int) -> str:
-    agreed = "by all" if clip.agreeing == runs else f"by {number_word(clip.agreeing)}"
-    return f"{clip.clip} ({clip.label}, taken for {clip.taken_for} {agreed})"
 
 
 KIND = Kind(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self
 
+from tracker.wording import capitalised
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -18,19 +20,8 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 # the kinds that the schema ``tracker.report/1`` knows
-KindName = Literal[
-    "best_run",
-    "run_difference",
-    "option_effect",
-    "overfitting",
-    "early_stopping",
-    "learning_rate",
-    "under_training",
-    "stability",
-    "classes",
-    "selection_optimism",
-    "sample_size",
-]
+KindName = Literal["best_run", "run_difference", "option_effect", "overfitting", "early_stopping", "learning_rate",
+                   "under_training", "stability", "classes", "selection_optimism", "sample_size"]  # fmt: skip
 
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "unknown"]
 
@@ -39,21 +30,13 @@ OPEN: tuple[Verdict, ...] = ("inconclusive", "confounded", "not_comparable", "un
 
 
 class Method(str):
-    """The name of a statistical method, with the sentence that cites its source.
-
-    Parameters
-    ----------
-    name : str
-        As the evidence and the JSON document have it.
-    source : str
-        A whole sentence for the report's methods; empty if the kind that uses the method has a sentence of its own.
-    """
+    """The name of a statistical method, as the JSON document has it, with the sentence that cites its source."""
 
     __slots__ = ("source",)
-    source: str
+    source: str  # empty if the kind that uses the method has a sentence of its own
 
     def __new__(cls, name: str, source: str = "") -> Self:
-        """Make a method of a name and a source."""
+        """Make a method of its name and its source."""
         method = super().__new__(cls, name)
         method.source = source
         return method
@@ -94,13 +77,7 @@ class Details:
         return ""
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
-        """Return the evidence as tables; most kinds have none.
-
-        Parameters
-        ----------
-        in_points : bool
-            Whether runs are ranked by accuracy, so that differences are in percentage points.
-        """
+        """Return the evidence as tables, differences of accuracy `in_points`; most kinds have none."""
         del in_points
         return ()
 
@@ -139,6 +116,16 @@ class Conclusion:
     def id(self) -> str:
         """``kind:option`` or ``kind:run-ids``: the same from report to report."""
         return f"{self.kind}:{self.option or ','.join(self.runs)}"
+
+
+MOST_CHALLENGES = 3
+
+
+def challenges_of(conclusions: Sequence[Conclusion], wording: Wording, together: str) -> tuple[str, ...]:
+    """Return the sentence of each conclusion; of more than three, one sentence that says `together` of their runs."""
+    if len(conclusions) <= MOST_CHALLENGES:
+        return tuple(conclusion.sentence for conclusion in conclusions)
+    return (f"{capitalised(wording.runs([conclusion.runs[0] for conclusion in conclusions]))} {together}",)
 
 
 def _none(*_: object) -> tuple[()]:

@@ -16,7 +16,7 @@ from tracker.study.run_results import RunResult, every_epoch, whole_param
 from tracker.wording import count, duration, loss_cell, whole_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,12 +60,14 @@ class EarlyStopping(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what other patiences would have done to the run."""
         run = wording.run(conclusion.runs[0])
-        earlier = [a for a in self.patiences if a.epochs_saved and a.patience != self.own]
+        earlier = [answer for answer in self.patiences if answer.epochs_saved and answer.patience != self.own]
         if not self.patiences:
             why = "its validation loss was not logged for every epoch"
             return f"What another patience would have done to {run} cannot be said: {why}."
         if not earlier and self.enough is None:
-            return _none_earlier(run, self)
+            if all(answer.censored for answer in self.patiences):
+                return f"No patience asked about would have stopped {run} within its {self.stop_epoch} epochs."
+            return f"No patience asked about would have ended {run} before epoch {self.stop_epoch}."
         same = [answer for answer in earlier if answer.kept_epoch == self.kept_epoch]
         enough = same[0] if same else self.enough
         return _same_weights(run, enough, self) if enough else _other_weights(run, earlier[-1], self)
@@ -99,23 +101,17 @@ def _conclusion(result: RunResult) -> Conclusion:
     values = every_epoch(result.curves.val_loss)
     stop = result.stop_epoch if values is None else len(values)
     details = EarlyStopping((), own, stop, result.kept_epoch, result.epoch_seconds, result.keeps_last)
-    if values is None:
+    if values is None or stop is None:
         return Conclusion("early_stopping", "unknown", (result.run_id,), details)
     listed = sorted({*PATIENCES, *([own] if own is not None else [])})
     every = sorted({*listed, *range(1, len(values))})
     stops = dict(zip(every, _stops(result, values, every), strict=True))
     answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
     verdict: Verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
-    details = replace(details, patiences=answers, enough=_enough(result, values, stops))
+    shorter = (p for p, s in stops.items() if s.kept_epoch == result.kept_epoch and (s.stop_epoch or stop) < stop)
+    enough = next((_answer(result, values, patience, stops[patience]) for patience in shorter), None)
+    details = replace(details, patiences=answers, enough=enough)
     return Conclusion("early_stopping", verdict, (result.run_id,), details, n=result.n)
-
-
-def _enough(result: RunResult, values: NDArray[np.float64], stops: Mapping[int, Stop]) -> Patience | None:
-    """Return the shortest patience that keeps the same weights in fewer epochs, None if there is none."""
-    for patience, stop in stops.items():
-        if stop.kept_epoch == result.kept_epoch and stop.stop_epoch is not None and stop.stop_epoch < len(values):
-            return _answer(result, values, patience, stop)
-    return None
 
 
 def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
@@ -165,31 +161,19 @@ def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
     return correct(by_epoch.probabilities[epoch - 1], by_epoch.labels, by_epoch.classes)
 
 
-def _instead(details: EarlyStopping) -> str:
-    return f" instead of {details.own}" if details.own is not None else ""
-
-
 def _stopping(run: str, answer: Patience, details: EarlyStopping) -> str:
     """Return ``Stopping with patience 2 instead of 5 would have ended run 1 at epoch 8 instead of 11``."""
-    return (
-        f"Stopping with patience {answer.patience}{_instead(details)} would have ended {run} at epoch "
-        f"{answer.stop_epoch} instead of {details.stop_epoch}"
-    )
-
-
-def _none_earlier(run: str, details: EarlyStopping) -> str:
-    if all(answer.censored for answer in details.patiences):
-        return f"No patience asked about would have stopped {run} within its {details.stop_epoch} epochs."
-    return f"No patience asked about would have ended {run} before epoch {details.stop_epoch}."
+    instead = f" instead of {details.own}" if details.own is not None else ""
+    ended = f"would have ended {run} at epoch {answer.stop_epoch} instead of {details.stop_epoch}"
+    return f"Stopping with patience {answer.patience}{instead} {ended}"
 
 
 def _same_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
     saved = answer.epochs_saved or 0
-    time = f", {duration(saved * details.epoch_seconds)}" if details.epoch_seconds is not None else ""
-    comma = "," if time else ""
+    time = f", {duration(saved * details.epoch_seconds)}," if details.epoch_seconds is not None else ""
     return (
         f"{_stopping(run, answer, details)} and kept the same weights (epoch {answer.kept_epoch}): "
-        f"{count(saved, 'epoch')}{time}{comma} saved, and not one clip changed."
+        f"{count(saved, 'epoch')}{time} saved, and not one clip changed."
     )
 
 
@@ -201,23 +185,18 @@ def _other_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
         )
     if details.kept_epoch is None:
         return f"{_stopping(run, answer, details)}, with the weights of epoch {answer.kept_epoch}."
-    changed = ""
-    if answer.clips_changed is not None:
-        clips = count(answer.clips_changed, "validation clip")
-        changed = (
-            f", which judge {clips} otherwise"
-            if answer.clips_changed
-            else ", which judge every validation clip the same"
-        )
+    changed = ", which judge every validation clip the same" if answer.clips_changed == 0 else ""
+    if answer.clips_changed:
+        changed = f", which judge {count(answer.clips_changed, 'validation clip')} otherwise"
+    instead = f" instead of {details.own}" if details.own is not None else ""
     return (
         f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}: patience "
-        f"{answer.patience}{_instead(details)} would have ended it at epoch {answer.stop_epoch} with those of epoch "
+        f"{answer.patience}{instead} would have ended it at epoch {answer.stop_epoch} with those of epoch "
         f"{answer.kept_epoch}{changed}."
     )
 
 
-def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    del study
+def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     if any(conclusion.verdict == "exact" for conclusion in conclusions):
         yield "Patiences are replayed on the logged validation loss as Keras' EarlyStopping counts them."
 

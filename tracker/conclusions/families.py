@@ -65,21 +65,14 @@ def printed_pairs(study: Study) -> tuple[Pair, ...]:
     of each represents the others.
     """
     against = [] if cross_validation(study) is not None else _against_best(study)
-    matched = sorted({_better_first(pair, study.rank_of) for pair in study.matched} - set(against))
+    matched = sorted({better_first(study, pair) for pair in study.matched} - set(against))
     head, tail = against[:MOST_AGAINST_BEST], against[MOST_AGAINST_BEST:]
     room = max(MOST_PRINTED - len(head) - len(matched), 0)
     return tuple([*head, *tail[:room], *matched][:MOST_PRINTED])
 
 
 def run_family(study: Study, printed: Sequence[Pair]) -> Family:
-    """Test pairs of runs on the same clips and correct for all pairs, tested or not.
-
-    Parameters
-    ----------
-    study : Study
-    printed : sequence of pair
-        Pairs that need a p-value however many runs there are.
-    """
+    """Test pairs of runs on the same clips, `printed` ones however many runs there are, and correct for all pairs."""
     p_values: dict[Pair, float] = {}
     size = 0
     for clips in study.clip_sets:
@@ -104,8 +97,8 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
     else:
         among = set(counted)
         best = study.ranked(counted)[0]
-        pairs = {_ordered(best, run) for run in counted if run != best}
-        pairs |= {_ordered(a, b) for a, b in printed if a in among and b in among}
+        pairs = {(min(best, run), max(best, run)) for run in counted if run != best}
+        pairs |= {(min(a, b), max(a, b)) for a, b in printed if a in among and b in among}
     judged = sorted(pair for pair in pairs if pair[0] in clips.row_of and pair[1] in clips.row_of)
     p_values = dict(zip(judged, _clip_by_clip(clips, judged), strict=True))
     return p_values if clips.groups else p_values | _by_counts(study, sorted(pairs - set(judged)))
@@ -115,11 +108,8 @@ def _clip_by_clip(clips: ClipSet, pairs: Sequence[Pair]) -> list[float]:
     """Return the p-value of each pair of runs with predictions."""
     rows = np.array([[clips.row_of[a], clips.row_of[b]] for a, b in pairs], dtype=np.int64).reshape(-1, 2)
     codes = group_codes(clips.groups, len(clips.clips)) if clips.groups else None
-    p_values: list[float] = []
-    for start in range(0, len(rows), _CHUNK):
-        part = rows[start : start + _CHUNK]
-        p_values += _p_values(clips.correct[part[:, 0]], clips.correct[part[:, 1]], codes)
-    return p_values
+    parts = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
+    return [p for part in parts for p in _p_values(clips.correct[part[:, 0]], clips.correct[part[:, 1]], codes)]
 
 
 def _p_values(a: NDArray[np.bool_], b: NDArray[np.bool_], codes: NDArray[np.int64] | None) -> list[float]:
@@ -157,12 +147,9 @@ def _against_best(study: Study) -> list[Pair]:
     return [(best, run) for run in [*others, *[runs[0] for runs in ranked[1:]]]]
 
 
-def _ordered(a: int, b: int) -> Pair:
-    return (a, b) if a < b else (b, a)
-
-
-def _better_first(pair: Pair, rank: Mapping[int, int]) -> Pair:
-    a, b = sorted(pair, key=lambda run: (rank.get(run, len(rank)), run))
+def better_first(study: Study, pair: Pair) -> Pair:
+    """Return two runs, the one with the better rank first; runs without a rank come last, by position."""
+    a, b = sorted(pair, key=lambda run: (study.rank_of.get(run, len(study.rank_of)), run))
     return a, b
 
 
@@ -232,25 +219,22 @@ def cross_validation(study: Study) -> CrossValidation | None:
 
 def _joined(study: Study, *, splits: bool) -> CrossValidation | None:
     """Join configurations over folds, or over splits if at least two configurations, and all of them, share these."""
-    fold_of = {run: _fold_index(study, run, "split_seed" if splits else "fold") for run in range(len(study.results))}
-    folds = tuple(sorted({fold for fold in fold_of.values() if fold is not None}))
+    part, fold_of = "split_seed" if splits else "fold", {}
+    for run, result in enumerate(study.results):
+        if study.clip_set_of[run].known and result.correct is not None and part in dict(study.design.terms[run].split):
+            fold_of[run] = study.clip_set_index[run]
+    folds = tuple(sorted(set(fold_of.values())))
     if len(folds) < FEWEST_FOLDS or not one_dataset(study, folds):
         return None
     complete = []
     for runs in study.design.configurations:
-        on_folds = tuple(run for run in runs if fold_of[run] is not None)
+        on_folds = tuple(run for run in runs if run in fold_of)
         if {fold_of[run] for run in on_folds} == set(folds):
             complete.append(on_folds)
-    if splits and (len(complete) < 2 or sum(map(len, complete)) < len(fold_of)):
+    if splits and (len(complete) < 2 or sum(map(len, complete)) < len(study.results)):
         return None
     ranked = sorted(complete, key=lambda runs: (-np.divide(*_pooled(study, runs)), min(study.ids(runs))))
     return CrossValidation(study, folds, tuple(ranked), splits) if ranked else None
-
-
-def _fold_index(study: Study, run: int, param: str) -> int | None:
-    """Return the index of a run's clip set, None if `param` is no part of its split or its clips are not counted."""
-    counted = study.clip_set_of[run].known and study.results[run].correct is not None
-    return study.clip_set_index[run] if counted and param in dict(study.design.terms[run].split) else None
 
 
 def _pooled(study: Study, runs: Configuration) -> tuple[int, int]:

@@ -97,17 +97,18 @@ class LearningRate(Details):
         run = capitalised(name)
         twin = [_twin_text(self.twin, wording)] if self.twin else []
         if self.first is None or self.last is None:
-            unknown = f"What {name}'s learning rate did cannot be said: it was not logged by epoch."
-            return " ".join([unknown, *twin])
-        if self.schedule:
+            rate = f"What {name}'s learning rate did cannot be said: it was not logged by epoch."
+        elif self.schedule:
             ends = f"from {rate_text(self.first)} to {rate_text(self.last)}"
-            return " ".join([f"{run}'s learning rate followed a schedule, {ends}.", *twin])
-        if not self.drops:
-            return " ".join([_steady_text(run, self), *twin])
-        listed = [_drop_text(drop) for drop in self.drops[:_MOST_DROPS]]
-        more = len(self.drops) - len(listed)
-        rest = [f"{capitalised(count(more, 'further drop'))} followed."] if more else []
-        return " ".join([f"{run}'s learning rate fell {'; it fell '.join(listed)}.", *rest, *twin])
+            rate = f"{run}'s learning rate followed a schedule, {ends}."
+        elif not self.drops:
+            rate = _steady_text(run, self)
+        else:
+            listed = [_drop_text(drop) for drop in self.drops[:_MOST_DROPS]]
+            more = len(self.drops) - len(listed)
+            rest = f" {capitalised(count(more, 'further drop'))} followed." if more else ""
+            rate = f"{run}'s learning rate fell {'; it fell '.join(listed)}.{rest}"
+        return " ".join([rate, *twin])
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each drop."""
@@ -192,17 +193,14 @@ def _others(result: RunResult, own: str | None, drops: Sequence[Drop]) -> tuple[
     losses = every_epoch(result.curves.val_loss)
     if losses is None:
         return ()
-    others = [patience for patience in PATIENCES if patience != _patience(own)]
+    own_patience = as_number(own.partition("x")[2]) if own is not None else None
+    others = [patience for patience in PATIENCES if patience != own_patience]
     first_drops = [stop.stop_epoch for stop in early_stoppings(losses, others, min_delta=PLATEAU_MIN_DELTA)]
     own_first = drops[0].epoch if drops else None
     return tuple(
         OtherPlateau(patience, min((e for e in (epoch, own_first) if e is not None and e < len(losses)), default=None))
         for patience, epoch in zip(others, first_drops, strict=True)
     )
-
-
-def _patience(own: str | None) -> float | None:
-    return as_number(own.partition("x")[2]) if own is not None else None
 
 
 def _identical_runs(study: Study) -> dict[int, IdenticalRun]:

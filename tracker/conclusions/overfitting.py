@@ -155,8 +155,7 @@ def _kept_text(details: Overfitting) -> list[str]:
     return [f"With {weights} it is {points(gap.estimate)} {side} accurate {than}, a gap that {verb} be told from none."]
 
 
-def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    del study
+def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     if any(isinstance(conclusion.details, Overfitting) and conclusion.details.gap for conclusion in conclusions):
         yield (
             "The gap between training and validation clips has Newcombe's interval "

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 
+_SOURCE = "What the clips can show is the power of McNemar's exact test (doi:10.2307/2531151)."
+
+
 @dataclass(frozen=True, slots=True)
 class SampleSize(Details):
     """The evidence."""
@@ -53,37 +56,28 @@ class SampleSize(Details):
 
 def sample_sizes(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each set of clips, and on each number of clips if the clips themselves were not logged."""
-    return tuple(_conclusion(study, runs) for runs in _by_clips(study))
-
-
-def _by_clips(study: Study) -> Iterator[Sequence[int]]:
+    known = [clips.members for clips in study.clip_sets if clips.known and clips.n]
     by_number: dict[int, list[int]] = defaultdict(list)
     for clips in study.clip_sets:
-        if clips.known and clips.n:
-            yield clips.members
-        elif clips.n:
+        if clips.n and not clips.known:
             by_number[clips.n] += clips.members
-    yield from by_number.values()
+    return tuple(_conclusion(study, runs) for runs in [*known, *by_number.values()])
 
 
 def _conclusion(study: Study, runs: Sequence[int]) -> Conclusion:
     detectable, best = study.detectable_difference(runs[0]), study.most_correct(runs)
+    n = detectable.n
     details = SampleSize(
-        one_clip=1 / detectable.n,
+        one_clip=1 / n,
         n_groups=study.clip_set_of[runs[0]].n_groups,
         design_effect=detectable.design_effect,
         discordance=detectable.discordance,
         detectable=detectable.detectable(),
         clips_for_one=detectable.clips_for_one(),
         best_correct=best,
-        ceiling_p=_ceiling_p(detectable.n, best),
+        ceiling_p=None if best is None or best == n else min(1.0, 2.0 ** (1 - (n - best))),  # exact McNemar's
     )
-    return Conclusion("sample_size", "exact", study.ids(runs), details, n=detectable.n)
-
-
-def _ceiling_p(n: int, best: int | None) -> float | None:
-    """Return exact McNemar's p-value of a run with every clip correct against the best run."""
-    return None if best is None or best == n else min(1.0, 2.0 ** (1 - (n - best)))
+    return Conclusion("sample_size", "exact", study.ids(runs), details, n=n)
 
 
 def _detectable_text(details: SampleSize) -> str:
@@ -100,15 +94,8 @@ def _detectable_text(details: SampleSize) -> str:
     span = _points_span(high if low is None else low, high)
     return (
         f"A true difference of {span}, depending on how often two models disagree, would be found about four times in "
-        f"five, and one of a single clip would take {round_number(fewest)} to "
-        f"{round_up(most)} clips."
+        f"five, and one of a single clip would take {round_number(fewest)} to {round_up(most)} clips."
     )
-
-
-def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    del study
-    if conclusions:
-        yield "What the clips can show is the power of McNemar's exact test (doi:10.2307/2531151)."
 
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
@@ -147,7 +134,7 @@ KIND = Kind(
     name="sample_size",
     title="What these clips can show",
     conclude=sample_sizes,
-    methods=_methods,
+    methods=lambda _, conclusions: [_SOURCE] if conclusions else [],
     limits=_limits,
     headlines=lambda conclusions, _: conclusions[:1],
     headline_rank=3,

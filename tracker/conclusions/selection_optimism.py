@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.runs import EpochPredictions
     from tracker.study.clip_sets import ClipSet
-    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -104,37 +102,23 @@ def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], li
     for run in clips.with_predictions:
         result = study.results[run]
         predictions = result.run.validation_by_epoch
-        if predictions is None or result.keeps_last or not _are_of(clips, predictions):
+        if predictions is None or result.keeps_last:
             return None
-        truth, probabilities = _truth(predictions), _selectable(result, predictions)
-        if truth is None or not len(probabilities) or not np.isfinite(probabilities).all():
+        same_clips = (predictions.clips, predictions.labels) == (clips.clips, clips.labels)
+        if not same_clips or not set(predictions.labels) <= set(predictions.classes):
             return None
+        probabilities = predictions.probabilities
+        if result.keeps_numbers:  # tracker never keeps weights that predict NaN
+            probabilities = probabilities[np.isfinite(probabilities).all(axis=(1, 2))]
+        if not len(probabilities) or not np.isfinite(probabilities).all():
+            return None
+        truth = [predictions.classes.index(label) for label in predictions.labels]
         correctness.append(correct(probabilities, predictions.labels, predictions.classes))
         losses.append(log_losses(probabilities[:, np.arange(len(truth)), truth].astype(np.float64)))
     return correctness, losses
 
 
-def _selectable(result: RunResult, predictions: EpochPredictions) -> NDArray[np.float32]:
-    """Return the probabilities of the epochs that may be kept: tracker never keeps weights that predict NaN."""
-    numbers = np.isfinite(predictions.probabilities).all(axis=(1, 2))
-    return predictions.probabilities[numbers] if result.keeps_numbers else predictions.probabilities
-
-
-def _are_of(clips: ClipSet, predictions: EpochPredictions) -> bool:
-    return (
-        predictions.clips == clips.clips and predictions.labels == clips.labels and len(predictions.probabilities) > 0
-    )
-
-
-def _truth(predictions: EpochPredictions) -> NDArray[np.int64] | None:
-    """Return the column of each clip's label, None if a label has none."""
-    columns = {name: column for column, name in enumerate(predictions.classes)}
-    truth: Sequence[int | None] = [columns.get(label) for label in predictions.labels]
-    return None if None in truth else np.array(truth, dtype=np.int64)
-
-
-def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    del study
+def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     if any(conclusion.verdict == "exact" for conclusion in conclusions):
         yield (
             "What the best owes to having been chosen is estimated by the bootstrap over clips "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, challenges_of
 from tracker.conclusions.contrast_analysis import crossed_effect, pairs_by_set
 from tracker.conclusions.planned_runs import further_seeds
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.statistics.proportions import Interval
-    from tracker.study.contrasts import Contrast
     from tracker.study.study import Study
     from tracker.wording import Wording
 
 METHOD = Method("Wilson interval over seeds and clips")
 
 _MOST_PAIRS = 20  # matched pairs above which no single one carries an effect; trying each would take long
-_MOST_SENTENCES = 3  # diverged runs that have a challenge each
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +97,34 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
 
     One `unknown` conclusion if there is nothing else to say.
     """
-    known = (*_spreads(study), *_one_seed_effects(study), *_diverged(study))
+    diverged = [
+        Conclusion("stability", "exact", (result.run_id,), Diverged(result.first_diverged_epoch))
+        for result in study.results
+        if result.first_diverged_epoch is not None
+    ]
+    known = (*_spreads(study), *_one_seed_effects(study), *diverged)
     if known or not study.results:
         return known
-    return (
-        Conclusion("stability", "unknown", study.ids(range(len(study.results))), Spread(unlogged=_unlogged(study))),
-    )
+    repeated = (run for runs in study.design.configurations if len(runs) > 1 for run in runs)
+    unlogged = any(not study.clip_set_of[run].known or study.results[run].correct is None for run in repeated)
+    return (Conclusion("stability", "unknown", study.ids(range(len(study.results))), Spread(unlogged=unlogged)),)
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:
     for runs in _repeated(study):
         results = [study.results[run] for run in runs]
-        accuracies = np.array([one.correct / one.n for one in results if one.correct is not None and one.n])
+        accuracies = np.array([run.correct / run.n for run in results if run.correct is not None and run.n])
+        clips, interval = study.clip_set_of[runs[0]], None
+        if all(run in clips.row_of for run in runs):
+            interval = accuracy_over_seeds(clips.correct[[clips.row_of[run] for run in runs]], clips.groups or None)
         details = Spread(
             mean=float(accuracies.mean()),
             lowest=float(accuracies.min()),
             highest=float(accuracies.max()),
             deviation=float(accuracies.std(ddof=1)),
-            interval=_interval(study, runs),
+            interval=interval,
         )
-        method = METHOD if details.interval else None
+        method = METHOD if interval else None
         yield Conclusion("stability", "exact", study.ids(runs), details, n=results[0].n, method=method)
 
 
@@ -132,52 +138,25 @@ def _repeated(study: Study) -> Iterator[tuple[int, ...]]:
         yield from (tuple(members) for _, members in sorted(by_set.items()) if len(members) > 1)
 
 
-def _unlogged(study: Study) -> bool:
-    """Return whether repetitions of a configuration lack clips or counts."""
-    repeated = (run for runs in study.design.configurations if len(runs) > 1 for run in runs)
-    return any(not study.clip_set_of[run].known or study.results[run].correct is None for run in repeated)
-
-
-def _interval(study: Study, runs: Sequence[int]) -> Interval | None:
-    clips = study.clip_set_of[runs[0]]
-    if any(run not in clips.row_of for run in runs):
-        return None
-    return accuracy_over_seeds(clips.correct[[clips.row_of[run] for run in runs]], clips.groups or None)
-
-
 def _one_seed_effects(study: Study) -> Iterator[Conclusion]:
     """Yield the contrasts that are detected with all matched pairs but not without one of them."""
-    if not study.metric.is_accuracy:
-        return
-    for contrasts in study.contrasts.values():
-        for contrast in contrasts:
-            yield from _without_one_pair(study, contrast)
+    for contrast in (contrast for contrasts in study.contrasts.values() for contrast in contrasts):
+        index, pairs = max(pairs_by_set(study, contrast).items(), key=lambda item: len(item[1]), default=(0, []))
+        if not study.metric.is_accuracy or len(pairs) <= FEWEST_PAIRS or len(pairs) > _MOST_PAIRS:
+            continue
+        clips = study.clip_sets[index]
+        whole = crossed_effect(clips, pairs)
+        if whole is None or whole.p_value > study.alpha:
+            continue
+        without = [crossed_effect(clips, [*pairs[:i], *pairs[i + 1 :]]) for i in range(len(pairs))]
+        p_values = [effect.p_value if effect else 1.0 for effect in without]
+        worst = int(np.argmax(p_values))
+        if p_values[worst] > study.alpha:
+            details = OneSeed(contrast.option, contrast.start, contrast.end, len(pairs), whole.p_value, p_values[worst])
+            yield Conclusion("stability", "exact", study.ids(pairs[worst]), details, n=len(clips.clips))
 
 
-def _without_one_pair(study: Study, contrast: Contrast) -> Iterator[Conclusion]:
-    index, pairs = max(pairs_by_set(study, contrast).items(), key=lambda item: len(item[1]), default=(0, []))
-    if len(pairs) <= FEWEST_PAIRS or len(pairs) > _MOST_PAIRS:
-        return
-    whole = crossed_effect(study.clip_sets[index], pairs)
-    if whole is None or whole.p_value > study.alpha:
-        return
-    without = [crossed_effect(study.clip_sets[index], [*pairs[:i], *pairs[i + 1 :]]) for i in range(len(pairs))]
-    p_values = [effect.p_value if effect else 1.0 for effect in without]
-    worst = int(np.argmax(p_values))
-    if p_values[worst] > study.alpha:
-        details = OneSeed(contrast.option, contrast.start, contrast.end, len(pairs), whole.p_value, p_values[worst])
-        yield Conclusion("stability", "exact", study.ids(pairs[worst]), details, n=len(study.clip_sets[index].clips))
-
-
-def _diverged(study: Study) -> Iterator[Conclusion]:
-    for result in study.results:
-        epoch = result.first_diverged_epoch
-        if epoch is not None:
-            yield Conclusion("stability", "exact", (result.run_id,), Diverged(epoch))
-
-
-def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
-    del conclusions, wording
+def _limits(study: Study, _conclusions: Sequence[Conclusion], _wording: Wording) -> Iterator[str]:
     sizes = [len(runs) for runs in study.design.configurations]
     if len(sizes) < 2:
         return
@@ -192,13 +171,9 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
         yield f"{of_all} {trained} fewer than three times: too few to tell what they do from the luck of training."
 
 
-def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:
     diverged = [conclusion for conclusion in conclusions if isinstance(conclusion.details, Diverged)]
-    if len(diverged) > _MOST_SENTENCES:
-        runs = capitalised(wording.runs([conclusion.runs[0] for conclusion in diverged]))
-        yield f"{runs} diverged: their losses are no finite numbers."
-    else:
-        yield from (conclusion.sentence for conclusion in diverged)
+    return challenges_of(diverged, wording, "diverged: their losses are no finite numbers.")
 
 
 KIND = Kind(

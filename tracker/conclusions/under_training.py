@@ -6,19 +6,19 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, challenges_of
 from tracker.conclusions.planned_runs import PlannedRun, RunSpec, whole_seed
 from tracker.wording import capitalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
 
 _LONGER = 2  # factor for a limit that was reached while improving
-_MOST_SENTENCES = 3  # runs that have a challenge each
+
 # fraction of the epochs: a validation loss that is lowest in this last part was still falling at the end
 LAST_PART = 0.05
 
@@ -33,9 +33,8 @@ class UnderTraining(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return that a run ended at its limit while improving, or that it is not known."""
         if conclusion.verdict == "unknown":
-            what = "their limit of epochs or their validation loss by epoch was not logged"
-            if len(conclusion.runs) == 1:
-                what = "its limit of epochs or its validation loss by epoch was not logged"
+            their = "its" if len(conclusion.runs) == 1 else "their"
+            what = f"{their} limit of epochs or {their} validation loss by epoch was not logged"
             return f"Whether {wording.runs(conclusion.runs)} ended too early cannot be said: {what}."
         run = capitalised(wording.run(conclusion.runs[0]))
         return (
@@ -69,9 +68,8 @@ def still_improving(result: RunResult) -> bool:
     return result.stop_epoch >= result.limit and result.best_epoch > result.stop_epoch - last_part
 
 
-def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
+def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
     """Give the best run a longer limit, if it reached its own while improving."""
-    del conclusions
     run = study.index_of[conclusion.runs[0]]
     result, seed = study.results[run], whole_seed(study.design.terms[run])
     is_best = conclusion.verdict == "exact" and study.ranking[:1] == (run,)
@@ -81,13 +79,9 @@ def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Co
     return [PlannedRun(RunSpec(run, (("epochs", str(_LONGER * result.limit)),)), frozenset([seed]), why)]
 
 
-def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:
     stopped = [conclusion for conclusion in conclusions if conclusion.verdict == "exact"]
-    if len(stopped) > _MOST_SENTENCES:
-        runs = capitalised(wording.runs([conclusion.runs[0] for conclusion in stopped]))
-        yield f"{runs} reached their limit of epochs while they were still improving."
-    else:
-        yield from (conclusion.sentence for conclusion in stopped)
+    return challenges_of(stopped, wording, "reached their limit of epochs while they were still improving.")
 
 
 KIND = Kind(

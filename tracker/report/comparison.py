@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import with_sentence
-from tracker.conclusions.families import printed_pairs, run_family
+from tracker.conclusions.families import better_first, printed_pairs, run_family
 from tracker.conclusions.run_difference import run_differences
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
@@ -160,11 +160,7 @@ def _in_order(study: Study, pair: Pair, printed: Sequence[Pair]) -> Pair:
     """Return two runs as the report has them: the better first."""
     if pair in printed:
         return pair
-    if pair[::-1] in printed:
-        return pair[::-1]
-    last = len(study.rank_of)
-    a, b = sorted(pair, key=lambda run: (study.rank_of.get(run, last), run))
-    return a, b
+    return pair[::-1] if pair[::-1] in printed else better_first(study, pair)
 
 
 def _conclusion(study: Study, pair: Pair, printed: Sequence[Pair], writer: CommandWriter) -> Conclusion:
