@@ -72,7 +72,11 @@ class TestNothingToDo:
     def test_nothing_to_do_is_said_where_no_run_is_finished(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("10", status="FAILED")
         result = tracker("next")
-        assert (result.status, result.out, result.err) == (0, "", "There is no finished run to go on from.\n")
+        assert (result.status, result.out, result.err) == (
+            0,
+            "",
+            "No run has finished yet, so no further run is suggested.\n",
+        )
 
     def test_nothing_to_do_is_an_empty_list_in_json(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("10", status="FAILED")

@@ -24,8 +24,6 @@ Examples:
   tracker compare 8b7e7d8f 45fb32b8 --format markdown
 """
 
-_SHORT_ID = 8
-
 
 @app.command(cls=Command, epilog=_EXAMPLES, short_help="Compare two runs clip by clip.")
 @with_analysis_options
@@ -83,8 +81,10 @@ def _parts(view: ComparisonView) -> Iterator[str | Table]:
 
 
 def _rows(view: ComparisonView) -> Iterator[tuple[str, ...]]:
+    from tracker.recording.locations import SHORT_ID
+
     yield "name", *view.names
-    yield "id", *(run_id[:_SHORT_ID] for run_id in view.ids)
+    yield "id", *(run_id[:SHORT_ID] for run_id in view.ids)
     for row in view.differing:
         yield row.name, *row.levels
     for result in view.results:

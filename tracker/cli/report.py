@@ -129,7 +129,11 @@ def next_command(
     report = report_on(read_runs(analysis), analysis)
     steps = report.next_steps
     if not steps:
-        log(why_no_step(report.conclusions) if report.entries else "There is no finished run to go on from.")
+        log(
+            why_no_step(report.conclusions)
+            if report.entries
+            else "No run has finished yet, so no further run is suggested."
+        )
     if form == "json":
         from tracker.render import render_next_json
 
