@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.statistics.proportions import Interval
+    from tracker.study.metrics import Metric
     from tracker.study.study import Study
 
 MINUS = "−"
@@ -39,17 +40,14 @@ class Wording:
     ----------
     numbers : mapping of run id to int
         Runs as the report numbers them.
-    metric : str
-        The primary metric's name.
-    lower_is_better : bool
-        Whether lower is better.
+    metric : Metric
+        The primary one.
     alpha, margin : float
         As in `Study`.
     """
 
     numbers: Mapping[str, int]
-    metric: str
-    lower_is_better: bool
+    metric: Metric
     alpha: float
     margin: float
 
@@ -376,5 +374,5 @@ def _signed(difference: float) -> str:
 
 def wording_of(study: Study) -> Wording:
     """Return what sentences have to know of a study."""
-    numbers = {outcome.run_id: outcome.number for outcome in study.results}
-    return Wording(numbers, study.metric.name, study.metric.lower_is_better, study.alpha, study.margin)
+    numbers = {result.run_id: result.number for result in study.results}
+    return Wording(numbers, study.metric, study.alpha, study.margin)

@@ -180,15 +180,16 @@ class TestPerClip:
         saved = run.validation
         swapped = replace(saved, clips=saved.clips[::-1], probabilities=saved.probabilities)
         result = result_of(replace(run, validation=swapped))
-        assert (result.correct_by_clip.tolist(), result.predicted) == ([False, True], ("b", "a"))
+        assert (result.correct_by_clip.tolist(), result.predicted_names) == ([False, True], ("b", "a"))
 
     def test_a_nan_probability_is_never_correct(self, made: MakeRun) -> None:
         result = result_of(made(1, "1x"))
-        assert (result.correct_by_clip.tolist(), result.predicted, result.correct) == ([True, False], ("a", None), 1)
+        assert (result.correct_by_clip.tolist(), result.correct) == ([True, False], 1)
+        assert result.predicted_names == ("a", "no class")
 
     def test_nothing_is_known_without_predictions(self, made: MakeRun) -> None:
         result = result_of(made(1))
-        assert (result.correct_by_clip, result.predicted) == (None, ())
+        assert (result.correct_by_clip, result.predicted_names) == (None, ())
 
 
 class TestFitCorrect:

@@ -71,7 +71,7 @@ class BestRun(Details):
         if self.why == Obstacle.NO_METRIC:
             having = [run_id for run_id in conclusion.runs if run_id not in self.indistinguishable]
             who = f"only {wording.run(having[0])}" if having else "no run"
-            return f"Which run is best cannot be said: {who} logged a number for {wording.metric}."
+            return f"Which run is best cannot be said: {who} logged a number for {wording.metric.name}."
         if self.folds:
             return _configuration_text(conclusion, self, wording)
         parts = [_score_text(conclusion, self, wording), _standing_text(conclusion, self, wording)]
@@ -226,8 +226,8 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
         among = f" of the {number_word(details.others + 1)} runs {clips}"
     if details.correct is None:
         have = f"{everyone} have" if details.tied else f"{best} has"
-        extreme = "lowest" if wording.lower_is_better else "highest"
-        return f"{have} the {extreme} {wording.metric}{among}, {_score_value(details)}{first}."
+        extreme = "lowest" if wording.metric.lower_is_better else "highest"
+        return f"{have} the {extreme} {wording.metric.name}{among}, {_score_value(details)}{first}."
     are = f"{everyone} are" if details.tied else f"{best} is"
     return f"{are} right on {details.correct} of {conclusion.n} validation clips, the most{among}{first}."
 
@@ -243,7 +243,7 @@ def _score_value(details: BestRun) -> str:
 def _standing_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
     """Return what the best run's tests against the others show."""
     if details.why == Obstacle.OTHER_METRIC:
-        return f"Whether another differs from it cannot be tested: {wording.metric} is not known clip by clip."
+        return f"Whether another differs from it cannot be tested: {wording.metric.name} is not known clip by clip."
     if details.why is not None:
         return f"Whether another differs from it is not known: {_UNLOGGED[details.why]} was not logged for all."
     others = "the other" if details.others == 1 else f"the other {number_word(details.others)}"

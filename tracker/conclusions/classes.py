@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
-from tracker.runs.logged import NO_CLASS
 from tracker.statistics.proportions import Interval, grouped_wilson, wilson
 from tracker.wording import (
     capitalised,
@@ -110,7 +109,7 @@ def classes(study: Study) -> tuple[Conclusion, ...]:
 def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
     runs = clips.with_predictions
     best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
-    predicted = [[name or NO_CLASS for name in study.results[run].predicted] for run in runs]
+    predicted = [study.results[run].predicted_names for run in runs]
     row, labels = clips.row_of[best], np.array(clips.labels)
     errors = [
         _class_errors(clips, name, np.flatnonzero(labels == name), row, predicted[row]) for name in set(clips.labels)

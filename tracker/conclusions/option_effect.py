@@ -28,7 +28,6 @@ from tracker.conclusions.contrast_analysis import (
 from tracker.conclusions.planned_runs import PlannedRun, complete_pairs, vary_one_option
 from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect
 from tracker.study.identical_runs import identical
-from tracker.study.metrics import ACCURACY, role_of
 from tracker.study.options import aliases
 from tracker.study.study import Obstacle
 from tracker.wording import (
@@ -318,14 +317,14 @@ def _test_text(effect: ContrastEffect, wording: Wording) -> str:
 
 def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wording) -> str:
     have = count(effect.pairs, "matched pair") if effect.pairs else f"{_each_text(effect)}, under different seeds"
-    by_clip = role_of(wording.metric) == (ACCURACY, "validation")
+    by_clip = wording.metric.measures_accuracy
     side = ""
     if effect.estimate is not None:
         side = _side_text(effect.estimate) if by_clip else _moved_text(effect.estimate, wording)
     observed = f"{have}, {side}" if side else have
     if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
         unlogged = "what each run says of each clip was not logged"
-        why = unlogged if by_clip else f"{wording.metric} is not known clip by clip"
+        why = unlogged if by_clip else f"{wording.metric.name} is not known clip by clip"
         return f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: {why}."
     return (
         f"{capitalised(change)}: {observed}. So few trainings cannot tell {option_words(option)} from the luck of "
@@ -336,8 +335,8 @@ def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wor
 def _moved_text(estimate: float, wording: Wording) -> str:
     """Return ``val_mae 0.12 lower on average``."""
     if not estimate:
-        return f"no difference of {wording.metric}"
-    return f"{wording.metric} {losses(abs(estimate))[0]} {'higher' if estimate > 0 else 'lower'} on average"
+        return f"no difference of {wording.metric.name}"
+    return f"{wording.metric.name} {losses(abs(estimate))[0]} {'higher' if estimate > 0 else 'lower'} on average"
 
 
 def _each_text(effect: ContrastEffect) -> str:

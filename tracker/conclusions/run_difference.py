@@ -107,7 +107,7 @@ class RunDifference(Details):
         first, second = (wording.run(run_id) for run_id in conclusion.runs)
         if self.why is Obstacle.OTHER_METRIC:
             return (
-                f"{capitalised(first)} and {second} cannot be tested against each other on {wording.metric}: "
+                f"{capitalised(first)} and {second} cannot be tested against each other on {wording.metric.name}: "
                 "only validation accuracy is known clip by clip."
             )
         if self.why is not None:

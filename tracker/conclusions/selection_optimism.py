@@ -43,7 +43,7 @@ class SelectionOptimism(Details):
         if conclusion.estimate is None or conclusion.interval is None or self.accuracy is None or self.best is None:
             why = "what each run says of each clip was not logged"
             if self.why is Obstacle.OTHER_METRIC:
-                why = f"that is done for accuracy, and the runs are ranked by {wording.metric}"
+                why = f"that is done for accuracy, and the runs are ranked by {wording.metric.name}"
             return f"By how much the best of {count(self.runs, 'run')} flatters itself cannot be estimated: {why}."
         epochs = ", and its epoch among its own," if self.over_epochs else ""
         nearer = percent(max(0.0, self.accuracy - conclusion.estimate))

@@ -12,7 +12,6 @@ from matplotlib.patches import Patch
 
 from tracker.figures.style import MUTED, SMALL, TINY, VERMILION, WIDTH, label, paper, place, png, style
 from tracker.report import Picture
-from tracker.runs.logged import NO_CLASS
 from tracker.wording import count
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def _rows(
 ) -> tuple[tuple[str, ...], ...]:
     """Return the clips that any run gets wrong, the hardest first."""
     wrong = [int(clip) for clip in order if not correct[:, clip].all()]
-    predicted = [entry.result.predicted for entry in entries]
+    predicted = [entry.result.predicted_names for entry in entries]
     clips = entries[0].result.clip_set
     rows = [
         (
@@ -141,7 +140,7 @@ def _rows(
     return (*rows, *([("…", f"{len(wrong) - _TABLE_ROWS} more", "", "")] if len(wrong) > _TABLE_ROWS else []))
 
 
-def _mostly_predicted(predicted: Sequence[str | None], label: str) -> str:
+def _mostly_predicted(predicted: Sequence[str], label: str) -> str:
     """Return the class other than the label that most runs predict; the first by name of equals."""
-    others = Counter(name or NO_CLASS for name in predicted if name != label)
+    others = Counter(name for name in predicted if name != label)
     return max(sorted(others), key=lambda name: others[name])

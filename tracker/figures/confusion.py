@@ -11,7 +11,6 @@ import numpy as np
 
 from tracker.figures.style import INK, MUTED, SMALL, TINY, TITLE, WIDTH, label, paper, place, png, style, write
 from tracker.report import Picture
-from tracker.runs.logged import NO_CLASS
 from tracker.wording import percent
 
 if TYPE_CHECKING:
@@ -126,12 +125,12 @@ def _sheet(matrices: Sequence[_Matrix]) -> _Sheet:
 
 def matrix_of(name: str, predictions: Predictions) -> _Matrix:
     """Count how often each class is predicted for the clips of each class."""
-    predicted = tuple(one or NO_CLASS for one in predictions.predicted)
+    predicted = predictions.predicted_names
     classes = tuple(dict.fromkeys((*predictions.classes, *predictions.labels, *predicted)))
-    index_of = {one: index for index, one in enumerate(classes)}
+    index_of = {label: index for index, label in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    for true, other in zip(predictions.labels, predicted, strict=True):
-        counts[index_of[true], index_of[other]] += 1
+    for true, taken_for in zip(predictions.labels, predicted, strict=True):
+        counts[index_of[true], index_of[taken_for]] += 1
     return _Matrix(name, classes, counts)
 
 

@@ -50,31 +50,31 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
             for kind in kinds("sample_size", "stability")
             for sentence in kind.limits(study, of_kind(conclusions, kind), wording)
         ),
-        *_metric(study, wording),
+        *_metric(study),
         *_unlogged(study, wording),
         *_kept(study, wording),
         *_selection(study),
     )
 
 
-def _metric(study: Study, wording: Wording) -> Iterator[str]:
+def _metric(study: Study) -> Iterator[str]:
     """Yield the limits of the primary metric: not logged, no fraction of clips, or of unknown direction."""
     metric = study.metric
     if not study.ranking:
         others = _logged_instead(study)
         instead = f"; they did log {listing(others)}, and --metric compares by any of these" if others else ""
-        yield f"No run logged a number for {wording.metric}{instead}."
+        yield f"No run logged a number for {metric.name}{instead}."
         return
     if metric.assumed:
-        least = f"--minimise --metric {wording.metric} says the other"
-        yield f"Whether less or more of {wording.metric} is better its name does not say: more is taken to be, {least}."
+        least = f"--minimise --metric {metric.name} says the other"
+        yield f"Whether less or more of {metric.name} is better its name does not say: more is taken to be, {least}."
     if not metric.is_fraction:
         yield (
-            f"{wording.metric} goes above 1, so that it is no share of clips (per cent, perhaps): it stands as it was "
+            f"{metric.name} goes above 1, so that it is no share of clips (per cent, perhaps): it stands as it was "
             "logged, clips are not counted from it, and differences of it are not tested."
         )
     elif not metric.is_accuracy:
-        yield f"Differences of {wording.metric} are not tested: only validation accuracy is known clip by clip."
+        yield f"Differences of {metric.name} are not tested: only validation accuracy is known clip by clip."
 
 
 _MOST_NAMED = 6  # metrics that are named if the primary one was not logged

@@ -31,8 +31,7 @@ NOTE_END = "<!-- tracker: what came out -->"
 """In a run's description the line between the person's note and what tracker adds."""
 
 
-NO_CLASS = "no class"
-"""What a clip is predicted to be if a probability is not a number."""
+NO_CLASS = "no class"  # what a clip is predicted to be if a probability is not a number
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +88,14 @@ class Predictions:
         """The most probable class of each clip, the first of equals; None where a probability is not a number."""
         columns = np.where(np.isfinite(self.probabilities).all(axis=1), self.probabilities.argmax(axis=1), -1)
         return tuple(None if column < 0 else self.classes[column] for column in columns)
+
+    @property
+    def predicted_names(self) -> tuple[str, ...]:
+        """`predicted` with ``no class`` for None, marked if a real class is called that."""
+        missing = NO_CLASS
+        while missing in self.classes or missing in self.labels:
+            missing += " (NaN)"
+        return tuple(missing if name is None else name for name in self.predicted)
 
     @property
     def correct(self) -> NDArray[np.bool_]:

@@ -177,9 +177,14 @@ class Metric:
     is_fraction: bool = True
 
     @property
+    def measures_accuracy(self) -> bool:
+        """Whether it is the validation accuracy, in whatever unit."""
+        return role_of(self.name) == (ACCURACY, "validation")
+
+    @property
     def is_accuracy(self) -> bool:
         """Whether it is the fraction of validation clips classified correctly."""
-        return self.is_fraction and role_of(self.name) == (ACCURACY, "validation")
+        return self.is_fraction and self.measures_accuracy
 
     @property
     def is_loss(self) -> bool:
@@ -189,7 +194,7 @@ class Metric:
     @property
     def is_standard(self) -> bool:
         """Whether it is the validation loss or accuracy, in whatever unit: what every report shows in any case."""
-        return self.is_loss or role_of(self.name) == (ACCURACY, "validation")
+        return self.is_loss or self.measures_accuracy
 
 
 def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | None = None) -> Metric:

@@ -152,13 +152,13 @@ class RunResult:
         return None if row is None else self.clip_set.correct[row]
 
     @property
-    def predicted(self) -> tuple[str | None, ...]:
-        """The class predicted for each clip, sorted by clip, None where it is not known; empty without predictions."""
+    def predicted_names(self) -> tuple[str, ...]:
+        """The class predicted for each clip, sorted by clip, as `Predictions` names it; empty without predictions."""
         predictions = self.run.validation
         if predictions is None:
             return ()
-        predicted = predictions.predicted
-        return tuple(predicted[clip] for clip in by_clip(predictions))
+        names = predictions.predicted_names
+        return tuple(names[clip] for clip in by_clip(predictions))
 
     @cached_property
     def accuracy(self) -> Accuracy | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.errors import TrainingError
-from tracker.statistics.paired import PROBABILITY_FLOOR
+from tracker.statistics.paired import log_losses
 from tracker.training.backend import keras
 from tracker.training.batches import consecutive_segments
 
@@ -55,7 +55,7 @@ def log_loss(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) ->
     Rounded to float32, as Keras compares losses, so that both call the same epoch the best.
     """
     true = probabilities[np.arange(len(targets)), targets].astype(np.float64)
-    return float(np.float32(0 - np.log(np.maximum(true, PROBABILITY_FLOOR)).mean()))  # a bare minus makes −0 of 0
+    return float(np.float32(log_losses(true).mean())) + 0.0  # −0 becomes 0
 
 
 def accuracy(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
