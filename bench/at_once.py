@@ -26,9 +26,10 @@ from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.synchronize import Barrier, Event
+    from multiprocessing.synchronize import Barrier
+    from multiprocessing.synchronize import Event as ProcessEvent
 
-    from tracker.runs.events import Entry, UploadState
+    from tracker.runs.events import Event, UploadState
     from tracker.store.location import Location
 
 OPENERS, WRITERS, READERS = 8, 16, 2
@@ -80,16 +81,16 @@ def _send(location: Location, ready: Barrier, number: int, epochs: int) -> None:
     """Send a run epoch by epoch, as training does."""
     sender = JournalUpload(location, f"journal-{number}", None, _keep)
     named = f"run {number}"
-    entries: list[Entry] = [Started(0, location.uri, EXPERIMENT, named, "val_accuracy", {"a": "1"}, {}, DATASETS)]
+    events: list[Event] = [Started(0, location.uri, EXPERIMENT, named, "val_accuracy", {"a": "1"}, {}, DATASETS)]
     ready.wait()
     for epoch in range(1, epochs + 1):
         values = {key: _value(number, epoch, i) for i, key in enumerate(METRICS)}
-        entries.append(EpochDone(epoch, epoch, values))
-        sender.send(entries, Path())
-    sender.send([*entries, Ended(epochs, "FINISHED")], Path())
+        events.append(EpochDone(epoch, epoch, values))
+        sender.send(events, Path())
+    sender.send([*events, Ended(epochs, "FINISHED")], Path())
 
 
-def _read(location: Location, ready: Barrier, done: Event) -> None:
+def _read(location: Location, ready: Barrier, done: ProcessEvent) -> None:
     """Read all there is, over and over; once there was a run, nothing may go wrong any more."""
     ready.wait()
     found = False

@@ -134,12 +134,12 @@ class Journalled:
         from tracker.store.upload import JournalUpload
 
         self._writer.close()
-        entries = read(self._folder).entries
+        events = read(self._folder).events
         sender = JournalUpload(self._location, self._folder.name, None, lambda _: None)
-        sender.send(entries[:1], self._folder / ARTIFACTS)
+        sender.send(events[:1], self._folder / ARTIFACTS)
         began = time.process_time()
-        sender.send(entries, self._folder / ARTIFACTS)
-        return (time.process_time() - began) / (len(entries) - 1)
+        sender.send(events, self._folder / ARTIFACTS)
+        return (time.process_time() - began) / (len(events) - 1)
 
 
 def show(runs: dict[str, list[np.ndarray]]) -> None:

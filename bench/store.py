@@ -92,7 +92,7 @@ def writing(location: Location, folder: Path) -> None:
             journal.append(an_epoch(next(steps)))
 
         def sent() -> None:
-            sender.send(read(journal.folder).entries, folder)
+            sender.send(read(journal.folder).events, folder)
 
         def one_by_one() -> None:
             step = next(steps)
@@ -116,8 +116,8 @@ def fill(location: Location, runs: int) -> None:
     """Send one run and copy its rows."""
     params, tags = {f"option {i}": str(i) for i in range(12)}, {"tracker.dataset": "f" * 64}
     begun = Started(0, location.uri, "many", "a run", "val_accuracy", params, tags)
-    entries = [begun, *(an_epoch(number) for number in range(1, EPOCHS + 1)), Ended(EPOCHS, "FINISHED")]
-    run_id = JournalUpload(location, uuid4().hex, None, lambda _delivery: None).send(entries, Path()).run_id
+    events = [begun, *(an_epoch(number) for number in range(1, EPOCHS + 1)), Ended(EPOCHS, "FINISHED")]
+    run_id = JournalUpload(location, uuid4().hex, None, lambda _delivery: None).send(events, Path()).run_id
     with closing(sqlite3.connect(location.database)) as connection:
         for table in ("runs", "params", "tags", "metrics", "latest_metrics"):
             copy_rows(connection, table, run_id, [f"{i:032x}" for i in range(1, runs)])

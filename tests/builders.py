@@ -32,7 +32,7 @@ from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.runs.events import Entry
+    from tracker.runs.events import Event
     from tracker.store.location import Location
 
 ACCURACY = Metric("val_accuracy")
@@ -328,14 +328,14 @@ def epochs(*losses: float, first: int = 1, start: int = START) -> list[EpochDone
 
 
 def send_run(
-    location: Location, *entries: Entry, started: Started = STARTED, files: Mapping[str, bytes] | None = None
+    location: Location, *events: Event, started: Started = STARTED, files: Mapping[str, bytes] | None = None
 ) -> str:
     """Log a run that nobody trained as `tracker run` does: send a journal, its files first; return the run's id."""
     attached = files or {}
     with TemporaryDirectory() as folder:
         _write(Path(folder), attached)
         sender = JournalUpload(location, uuid4().hex, None, lambda _delivery: None)
-        return sender.send([started, *(Attached(path) for path in attached), *entries], Path(folder)).run_id
+        return sender.send([started, *(Attached(path) for path in attached), *events], Path(folder)).run_id
 
 
 def random_predictions(n: int = 4, seed: int = 0) -> Predictions:
@@ -355,7 +355,7 @@ def random_epoch_predictions(epochs: int = 3, n: int = 4) -> EpochPredictions:
     return EpochPredictions(each[0].clips, each[0].labels, CLASSES, stacked)
 
 
-def whole_journal(artifacts: Path) -> list[Entry]:
+def whole_journal(artifacts: Path) -> list[Event]:
     """The journal of a finished run, with its files in a folder beside it."""
     _write(
         artifacts,

@@ -79,7 +79,7 @@ def server_deaths(folder: Path, deaths: int, rng: Generator) -> Sent:
             thread.join()
         writer.append(Ended(2, "FINISHED"))
     with _served(direct, port):
-        sender.send(read(journal).entries, journal / ARTIFACTS)
+        sender.send(read(journal).events, journal / ARTIFACTS)
     return values_sent(journal, folder / "mlflow.db")
 
 
@@ -120,7 +120,7 @@ def _grow(writer: JournalWriter, enough: threading.Event) -> None:
 def _send(sender: JournalUpload, journal: Path, enough: threading.Event) -> None:
     while not enough.wait(0.02):
         with suppress(UnreachableError):
-            sender.send(read(journal).entries, journal / ARTIFACTS)
+            sender.send(read(journal).events, journal / ARTIFACTS)
 
 
 def values_sent(journal: Path, database: Path) -> Sent:

@@ -101,14 +101,14 @@ def set_forward(journal: Journal, by_ms: int) -> None:
     """Replace a journal by the same run's, were it so much later: as if the clock had been set back since."""
     folder = journal.folder.absolute().with_name(uuid4().hex)
     first, *others = (
-        replace(entry, time=entry.time + by_ms) if "time" in entry.__dataclass_fields__ else entry
-        for entry in journal.entries
+        replace(event, time=event.time + by_ms) if "time" in event.__dataclass_fields__ else event
+        for event in journal.events
     )
     with JournalWriter.create(folder, first) as writer:
         for part in ("artifacts", "checkpoints"):
             shutil.copytree(journal.folder / part, folder / part)
-        for entry in others:
-            writer.append(entry)
+        for event in others:
+            writer.append(event)
     shutil.rmtree(journal.folder)
 
 

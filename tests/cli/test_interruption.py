@@ -62,7 +62,7 @@ def test_a_run_interrupted_again_leaves_out_what_is_not_written_yet(genres: Path
         while not process.stderr.readline().startswith("epoch 3/"):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        while not any(isinstance(entry, Measured) for entry in journals(work / ".tracker")[0].entries):
+        while not any(isinstance(event, Measured) for event in journals(work / ".tracker")[0].events):
             time.sleep(0.001)
         process.send_signal(signal.SIGINT)
         said = process.stderr.read().splitlines()
@@ -72,5 +72,5 @@ def test_a_run_interrupted_again_leaves_out_what_is_not_written_yet(genres: Path
     assert journal.status == "KILLED"
     assert list(journal.epochs) == list(range(1, len(journal.epochs) + 1))
     assert len(journal.epochs) >= 3
-    assert Attached("model") not in journal.entries
+    assert Attached("model") not in journal.events
     assert any((journal.folder / "checkpoints").glob("epoch-*.npz"))

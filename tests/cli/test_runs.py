@@ -24,8 +24,8 @@ def measured(metric: str, *values: float) -> None:
     """Log a run each for the values of a metric, which the experiment names as its primary one."""
     for number, value in enumerate(values):
         begun = replace(STARTED, time=START + number, metric=metric, name=f"run {number}")
-        entries = Measured(START, {metric: value}), Ended(START + 9, "FINISHED")
-        send_run(locate(None, Path.cwd()), *entries, started=begun)
+        events = Measured(START, {metric: value}), Ended(START + 9, "FINISHED")
+        send_run(locate(None, Path.cwd()), *events, started=begun)
 
 
 def rows(listed: str) -> list[list[str]]:

@@ -123,11 +123,11 @@ def assert_sent_as_told(server: Server, journal: Journal) -> None:
         run = connection.execute(
             "SELECT name, status, start_time, end_time FROM runs WHERE run_uuid = ?", (run_id,)
         ).fetchone()
-    told = [entry for entry in journal.entries if isinstance(entry, EpochDone | Measured)]
+    told = [event for event in journal.events if isinstance(event, EpochDone | Measured)]
     assert found == sorted(
-        (key, entry.number if isinstance(entry, EpochDone) else 0, entry.time, value)
-        for entry in told
-        for key, value in entry.metrics.items()
+        (key, event.number if isinstance(event, EpochDone) else 0, event.time, value)
+        for event in told
+        for key, value in event.metrics.items()
     )
     assert run == (journal.started.name, journal.ended.status, journal.started.time, journal.ended.time)
 
@@ -189,7 +189,7 @@ def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, se
             writer.append(Ended(START + 9_000, "FINISHED"))
         folders.append(writer.folder)
     with process("sync") as killed:
-        while not any(delivery and delivery.entries > 5 for delivery in map(read_upload_state, folders)):
+        while not any(delivery and delivery.events > 5 for delivery in map(read_upload_state, folders)):
             assert killed.poll() is None
             time.sleep(0.001)
         killed.kill()

@@ -182,7 +182,7 @@ def test_a_run_killed_before_it_kept_what_it_is_trained_on_keeps_it_when_resumed
         shutil.rmtree(folder / part)
     status, _, err = interrupted.call("resume", NAME)
     assert status == 0, err
-    attached = [entry.path for entry in interrupted.journal.entries if isinstance(entry, Attached)]
+    attached = [event.path for event in interrupted.journal.events if isinstance(event, Attached)]
     assert attached[:2] == ["dataset.csv", "environment.txt"]
     assert same(interrupted.runs[0], whole)
 

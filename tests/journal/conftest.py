@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.runs.events import Attached, DatasetUsed, Ended, Entry, EpochDone, Measured, Resumed, Started, Tagged
+from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Event, Measured, Resumed, Started, Tagged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +40,8 @@ def epochs() -> list[EpochDone]:
 
 
 @pytest.fixture
-def entries(started: Started, epochs: list[EpochDone]) -> list[Entry]:
-    """All kinds of entries."""
+def events(started: Started, epochs: list[EpochDone]) -> list[Event]:
+    """All kinds of events."""
     return [
         started,
         *epochs[:2],

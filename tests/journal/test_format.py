@@ -17,19 +17,19 @@ from tracker.journal.format import UNREADABLE, from_lines, to_line
 from tracker.runs.events import Attached, Ended, EpochDone, Measured, Started, Tagged
 
 if TYPE_CHECKING:
-    from tracker.runs.events import Entry
+    from tracker.runs.events import Event
 
 exactly = settings(derandomize=True, deadline=None)
 TEXT = st.text(st.characters() | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=("Cs",)))
 
 
-def written(entries: list[Entry]) -> bytes:
-    return b"".join(to_line(entry, number) for number, entry in enumerate(entries, 1))
+def written(events: list[Event]) -> bytes:
+    return b"".join(to_line(event, number) for number, event in enumerate(events, 1))
 
 
-def alone(entry: Entry) -> Entry:
-    """Return an entry written and read back."""
-    return from_lines(to_line(entry, 1)).entries[0]
+def alone(event: Event) -> Event:
+    """Return an event written and read back."""
+    return from_lines(to_line(event, 1)).events[0]
 
 
 class TestToLine:
@@ -54,8 +54,8 @@ class TestToLine:
         assert row["metrics"] == {"a": "NaN", "b": "Infinity", "c": "-Infinity"}
 
     def test_to_line_takes_numbers_of_numpy_and_mappings_that_are_no_dict(self) -> None:
-        entry = EpochDone(1, 1, MappingProxyType({"loss": np.float32(0.1), "count": 3}))
-        assert alone(entry) == EpochDone(1, 1, {"loss": float(np.float32(0.1)), "count": 3.0})
+        event = EpochDone(1, 1, MappingProxyType({"loss": np.float32(0.1), "count": 3}))
+        assert alone(event) == EpochDone(1, 1, {"loss": float(np.float32(0.1)), "count": 3.0})
 
     def test_to_line_refuses_what_json_cannot_hold(self) -> None:
         with pytest.raises(TypeError, match="a journal cannot hold"):
@@ -63,18 +63,18 @@ class TestToLine:
 
 
 class TestFromLines:
-    def test_from_lines_reads_every_kind_of_entry_back(self, entries: list[Entry]) -> None:
-        data = written(entries)
+    def test_from_lines_reads_every_kind_of_event_back(self, events: list[Event]) -> None:
+        data = written(events)
         lines = from_lines(data)
-        assert list(lines.entries) == entries
+        assert list(lines.events) == events
         assert (lines.lost, lines.size) == ((), len(data))
 
     @exactly
     @given(st.floats())
     def test_from_lines_reads_every_number_back_to_the_bit(self, value: float) -> None:
-        entry = alone(Measured(1, {"x": value}))
-        assert isinstance(entry, Measured)
-        assert repr(entry.metrics["x"]) == repr(value)
+        event = alone(Measured(1, {"x": value}))
+        assert isinstance(event, Measured)
+        assert repr(event.metrics["x"]) == repr(value)
 
     @exactly
     @given(st.dictionaries(TEXT, TEXT))
@@ -92,56 +92,56 @@ class TestFromLines:
 
     def test_from_lines_reads_nothing_from_nothing(self) -> None:
         lines = from_lines(b"")
-        assert (lines.entries, lines.lost, lines.size) == ((), (), 0)
+        assert (lines.events, lines.lost, lines.size) == ((), (), 0)
 
-    def test_from_lines_cut_anywhere_reads_what_stood_whole_before(self, entries: list[Entry]) -> None:
-        data = written(entries)
-        ends = [len(written(entries[:n])) for n in range(len(entries) + 1)]
+    def test_from_lines_cut_anywhere_reads_what_stood_whole_before(self, events: list[Event]) -> None:
+        data = written(events)
+        ends = [len(written(events[:n])) for n in range(len(events) + 1)]
         for cut in range(len(data) + 1):
             whole = sum(end <= cut for end in ends) - 1
             lines = from_lines(data[:cut])
-            assert list(lines.entries) == entries[:whole]
+            assert list(lines.events) == events[:whole]
             assert (lines.lost, lines.size) == ((), ends[whole])
 
     @pytest.mark.parametrize("tail", [b"\0" * 4096, b"\n", b"{}\n", b'{"entry":"ended"', b',"crc":"00000000"}\n\xff'])
-    def test_from_lines_does_not_count_what_is_no_line(self, entries: list[Entry], tail: bytes) -> None:
-        lines = from_lines(written(entries) + tail)
-        assert list(lines.entries) == entries
-        assert lines.size == len(written(entries))
+    def test_from_lines_does_not_count_what_is_no_line(self, events: list[Event], tail: bytes) -> None:
+        lines = from_lines(written(events) + tail)
+        assert list(lines.events) == events
+        assert lines.size == len(written(events))
 
-    def test_from_lines_costs_a_damaged_line_alone(self, entries: list[Entry]) -> None:
-        data = written(entries).replace(b'"best_epoch":3.0', b'"best_epoch":4.0')
+    def test_from_lines_costs_a_damaged_line_alone(self, events: list[Event]) -> None:
+        data = written(events).replace(b'"best_epoch":3.0', b'"best_epoch":4.0')
         lines = from_lines(data)
-        assert list(lines.entries) == [*entries[:6], UNREADABLE, *entries[7:]]
+        assert list(lines.events) == [*events[:6], UNREADABLE, *events[7:]]
         assert (lines.lost, lines.size) == ((7,), len(data))
 
-    def test_from_lines_misses_a_line_that_was_taken_out(self, entries: list[Entry]) -> None:
-        rows = written(entries).splitlines(keepends=True)
+    def test_from_lines_misses_a_line_that_was_taken_out(self, events: list[Event]) -> None:
+        rows = written(events).splitlines(keepends=True)
         lines = from_lines(b"".join(rows[:2] + rows[4:]))
-        assert list(lines.entries) == [*entries[:2], UNREADABLE, UNREADABLE, *entries[4:]]
+        assert list(lines.events) == [*events[:2], UNREADABLE, UNREADABLE, *events[4:]]
         assert lines.lost == (3, 4)
 
-    def test_from_lines_takes_a_line_that_is_there_twice_once(self, entries: list[Entry]) -> None:
-        rows = written(entries).splitlines(keepends=True)
-        assert list(from_lines(b"".join(rows[:3] + rows[1:])).entries) == entries
+    def test_from_lines_takes_a_line_that_is_there_twice_once(self, events: list[Event]) -> None:
+        rows = written(events).splitlines(keepends=True)
+        assert list(from_lines(b"".join(rows[:3] + rows[1:])).events) == events
 
-    def test_no_flipped_bit_makes_it_read_what_was_not_written(self, entries: list[Entry]) -> None:
-        data = written(entries)
+    def test_no_flipped_bit_makes_it_read_what_was_not_written(self, events: list[Event]) -> None:
+        data = written(events)
         dice = random.Random(0)
         for _ in range(2_000):
             flipped = bytearray(data)
             flipped[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
-            read = from_lines(bytes(flipped)).entries
-            assert len(read) <= len(entries)
-            assert all(a in (b, UNREADABLE) for a, b in zip(read, entries, strict=False))
-            assert sum(entry == UNREADABLE for entry in read) + len(entries) - len(read) in {1, 2}
+            read = from_lines(bytes(flipped)).events
+            assert len(read) <= len(events)
+            assert all(a in (b, UNREADABLE) for a, b in zip(read, events, strict=False))
+            assert sum(event == UNREADABLE for event in read) + len(events) - len(read) in {1, 2}
 
     @pytest.mark.parametrize(
         ("old", "new"),
         [(b'"entry":"tagged"', b'"entry":"dreamt"'), (b'"tags"', b'"mood"'), (b'"version":1', b'"version":2')],
     )
-    def test_from_lines_refuses_what_a_newer_version_wrote(self, entries: list[Entry], old: bytes, new: bytes) -> None:
-        rows = [row.replace(old, new) for row in written(entries).splitlines(keepends=True)]
+    def test_from_lines_refuses_what_a_newer_version_wrote(self, events: list[Event], old: bytes, new: bytes) -> None:
+        rows = [row.replace(old, new) for row in written(events).splitlines(keepends=True)]
         data = b"".join(signed(row) for row in rows)
         with pytest.raises(JournalError, match="this version of tracker does not understand it: use the newest"):
             from_lines(data)

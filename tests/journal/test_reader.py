@@ -12,40 +12,40 @@ from tracker.errors import JournalError
 from tracker.journal.reader import Journal, Journals, is_id, journals, read, unsettled
 from tracker.journal.upload_state import write_upload_state
 from tracker.journal.writer import JournalWriter
-from tracker.runs.events import Ended, Entry, EpochDone, Resumed, Started, Tagged, UploadState
+from tracker.runs.events import Ended, EpochDone, Event, Resumed, Started, Tagged, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 
-def written(folder: Path, entries: Sequence[Entry]) -> Journal:
+def written(folder: Path, events: Sequence[Event]) -> Journal:
     """Return a journal written, closed and read back."""
-    start, *rest = entries
+    start, *rest = events
     assert isinstance(start, Started)
     with JournalWriter.create(folder, start) as writer:
-        for entry in rest:
-            writer.append(entry)
+        for event in rest:
+            writer.append(event)
     return read(folder)
 
 
 class TestRead:
-    def test_read_reads_what_was_written(self, folder: Path, entries: list[Entry]) -> None:
-        journal = written(folder, entries)
-        assert list(journal.entries) == entries
-        assert (journal.id, journal.folder, journal.started) == (folder.name, folder, entries[0])
+    def test_read_reads_what_was_written(self, folder: Path, events: list[Event]) -> None:
+        journal = written(folder, events)
+        assert list(journal.events) == events
+        assert (journal.id, journal.folder, journal.started) == (folder.name, folder, events[0])
         assert (journal.upload_state, journal.owner, journal.torn, journal.lost) == (None, None, False, ())
 
-    def test_read_says_that_the_last_line_is_torn(self, folder: Path, entries: list[Entry]) -> None:
-        written(folder, entries)
+    def test_read_says_that_the_last_line_is_torn(self, folder: Path, events: list[Event]) -> None:
+        written(folder, events)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes()[:-5])
         journal = read(folder)
         assert journal.torn
-        assert list(journal.entries) == entries[:-1]
+        assert list(journal.events) == events[:-1]
 
-    def test_read_says_which_entries_are_lost(self, folder: Path, entries: list[Entry]) -> None:
-        written(folder, entries)
+    def test_read_says_which_events_are_lost(self, folder: Path, events: list[Event]) -> None:
+        written(folder, events)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes().replace(b'"number":2', b'"number":9'))
         journal = read(folder)
@@ -54,8 +54,8 @@ class TestRead:
         assert list(journal.epochs) == [1, 3]
         assert journal.status == "FINISHED"
 
-    def test_read_says_that_the_start_is_not_whole(self, folder: Path, entries: list[Entry]) -> None:
-        written(folder, entries)
+    def test_read_says_that_the_start_is_not_whole(self, folder: Path, events: list[Event]) -> None:
+        written(folder, events)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes().replace(b"kernel_size", b"kernel_sise"))
         with pytest.raises(JournalError, match=r"journal\.jsonl: its first line, which says what run it is, is not"):
@@ -76,9 +76,9 @@ class TestRead:
             read(folder)
 
     def test_read_cut_anywhere_reads_a_beginning_or_says_that_there_is_none(
-        self, folder: Path, entries: list[Entry]
+        self, folder: Path, events: list[Event]
     ) -> None:
-        written(folder, entries)
+        written(folder, events)
         file = folder / "journal.jsonl"
         data = file.read_bytes()
         first = data.index(b"\n") + 1
@@ -88,8 +88,8 @@ class TestRead:
                 with pytest.raises(JournalError):
                     read(folder)
             else:
-                read_back = list(read(folder).entries)
-                assert read_back == entries[: len(read_back)]
+                read_back = list(read(folder).events)
+                assert read_back == events[: len(read_back)]
                 assert len(read_back) == data[:cut].count(b"\n")
 
 
@@ -109,8 +109,8 @@ class TestEnded:
     def test_no_longer_holds_once_epochs_follow(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
         assert written(folder, [started, Ended(9, "KILLED"), epochs[0]]).ended is None
 
-    def test_ended_of_a_resumed_run_is_its_last(self, folder: Path, entries: list[Entry]) -> None:
-        assert written(folder, entries).ended == Ended(9, "FINISHED")
+    def test_ended_of_a_resumed_run_is_its_last(self, folder: Path, events: list[Event]) -> None:
+        assert written(folder, events).ended == Ended(9, "FINISHED")
 
 
 class TestEpochs:
@@ -123,14 +123,14 @@ class TestEpochs:
 
 
 class TestUnsent:
-    def test_unsent_is_all_of_it_at_first(self, folder: Path, entries: list[Entry]) -> None:
-        assert list(written(folder, entries).unsent) == entries
+    def test_unsent_is_all_of_it_at_first(self, folder: Path, events: list[Event]) -> None:
+        assert list(written(folder, events).unsent) == events
 
     @pytest.mark.parametrize("sent", [0, 1, 4, 10, 99])
-    def test_unsent_is_what_comes_after_what_a_store_has(self, folder: Path, entries: list[Entry], sent: int) -> None:
-        written(folder, entries)
+    def test_unsent_is_what_comes_after_what_a_store_has(self, folder: Path, events: list[Event], sent: int) -> None:
+        written(folder, events)
         write_upload_state(folder, UploadState("run", "there", sent))
-        assert list(read(folder).unsent) == entries[sent:]
+        assert list(read(folder).unsent) == events[sent:]
 
 
 class TestState:
@@ -193,8 +193,8 @@ class TestJournals:
         (problem,) = found.problems
         assert "its first line, which says what run it is, is not whole" in problem
 
-    def test_journals_say_which_lines_are_lost(self, folder: Path, entries: list[Entry]) -> None:
-        written(folder, entries)
+    def test_journals_say_which_lines_are_lost(self, folder: Path, events: list[Event]) -> None:
+        written(folder, events)
         file = folder / "journal.jsonl"
         file.write_bytes(file.read_bytes().replace(b'"number":1', bytes(10)).replace(b'"number":3', b'"\xff\xfe":3'))
         found = journals(folder.parent)
@@ -232,22 +232,22 @@ class TestJournals:
 
 class TestUnsettled:
     @pytest.mark.parametrize("sent", [0, 9, 10, 11])
-    def test_unsettled_are_those_that_no_store_has_all_of(self, folder: Path, entries: list[Entry], sent: int) -> None:
-        journal = written(folder, entries)
+    def test_unsettled_are_those_that_no_store_has_all_of(self, folder: Path, events: list[Event], sent: int) -> None:
+        journal = written(folder, events)
         assert [*unsettled(folder.parent)] == [journal]
         write_upload_state(folder, UploadState("run", "there", sent))
         assert [*unsettled(folder.parent)] == ([] if sent >= 10 else [read(folder)])
 
-    def test_unsettled_are_those_that_did_not_end(self, folder: Path, entries: list[Entry]) -> None:
-        written(folder, [*entries, Resumed(10, 3)])
+    def test_unsettled_are_those_that_did_not_end(self, folder: Path, events: list[Event]) -> None:
+        written(folder, [*events, Resumed(10, 3)])
         write_upload_state(folder, UploadState("run", "there", 11))
         assert [journal.id for journal in unsettled(folder.parent)] == [folder.name]
 
     @pytest.mark.parametrize("tail", [b"\n", b"{}\n", b'{"entry":"res', bytes(4096), b"\xff\n"])
     def test_unsettled_are_not_those_that_a_store_has_with_something_torn_behind(
-        self, folder: Path, entries: list[Entry], tail: bytes
+        self, folder: Path, events: list[Event], tail: bytes
     ) -> None:
-        written(folder, entries)
+        written(folder, events)
         with (folder / "journal.jsonl").open("ab") as file:
             file.write(tail)
         assert [journal.torn for journal in unsettled(folder.parent)] == [True]

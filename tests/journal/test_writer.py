@@ -17,7 +17,7 @@ from tracker.journal.format import to_line
 from tracker.journal.reader import read
 from tracker.journal.upload_state import read_upload_state, write_upload_state
 from tracker.journal.writer import JournalWriter
-from tracker.runs.events import Attached, Ended, Entry, EpochDone, Resumed, Started, Tagged, UploadState
+from tracker.runs.events import Attached, Ended, EpochDone, Event, Resumed, Started, Tagged, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ def limit_files_to(size: int) -> None:
 class TestCreate:
     def test_create_begins_with_the_start_and_is_kept_out_of_git(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started):
-            assert read(folder).entries == (started,)
+            assert read(folder).events == (started,)
             assert (folder.parent / ".gitignore").read_text() == "*\n"
             assert files(folder) == {"journal.jsonl", "owner.json", "run.lock"}
 
@@ -120,7 +120,7 @@ class TestCreate:
         JournalWriter.create(folder, started).close()
         with pytest.raises(JournalError, match=r"cannot begin a journal at .*: File exists; "):
             JournalWriter.create(folder, started)
-        assert read(folder).entries == (started,)
+        assert read(folder).events == (started,)
 
     def test_create_refuses_a_name_that_is_no_id(self, tmp_path: Path, started: Started) -> None:
         with pytest.raises(ValueError, match="must be named by 32 lower-case hex digits, got 'k7'"):
@@ -150,14 +150,14 @@ class TestCreate:
 
 
 class TestAppend:
-    def test_append_writes_in_order(self, folder: Path, entries: list[Entry], started: Started) -> None:
+    def test_append_writes_in_order(self, folder: Path, events: list[Event], started: Started) -> None:
         with JournalWriter.create(folder, started) as writer:
-            for n, entry in enumerate(entries[1:], 2):
-                writer.append(entry)
-                assert list(read(folder).entries) == entries[:n]
+            for n, event in enumerate(events[1:], 2):
+                writer.append(event)
+                assert list(read(folder).events) == events[:n]
 
     @needs_proc
-    def test_hands_each_entry_to_the_disk_before_it_returns(
+    def test_hands_each_event_to_the_disk_before_it_returns(
         self, folder: Path, started: Started, epochs: list[EpochDone]
     ) -> None:
         with JournalWriter.create(folder, started) as writer:
@@ -168,7 +168,7 @@ class TestAppend:
         self, folder: Path, started: Started, epochs: list[EpochDone]
     ) -> None:
         heard: list[int] = []
-        with JournalWriter.create(folder, started, on_append=lambda: heard.append(len(read(folder).entries))) as writer:
+        with JournalWriter.create(folder, started, on_append=lambda: heard.append(len(read(folder).events))) as writer:
             for epoch in epochs:
                 writer.append(epoch)
         assert heard == [2, 3, 4, 5]
@@ -193,12 +193,12 @@ class TestAppend:
                     f"cannot write the journal {folder / 'journal.jsonl'}: File too large; "
                     "raise the limit on the size of files (`ulimit -f`)"
                 )
-                assert read(folder).entries == (started, epochs[0])
+                assert read(folder).events == (started, epochs[0])
                 assert read(folder).torn == (room > 0)
             limit_files_to(resource.RLIM_INFINITY)
             writer.append(epochs[1])
             assert len(heard) == 2
-            assert read(folder).entries == (started, epochs[0], epochs[1])
+            assert read(folder).events == (started, epochs[0], epochs[1])
             assert not read(folder).torn
             writer.close()
 
@@ -214,7 +214,7 @@ class TestAppend:
                 file.write(line[:left] if left else line)
             writer.append(epochs[1])
         kept = () if left else (epochs[0],)
-        assert read(folder).entries == (started, *kept, epochs[1])
+        assert read(folder).events == (started, *kept, epochs[1])
         assert (read(folder).torn, read(folder).lost) == (False, ())
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
@@ -226,7 +226,7 @@ class TestAppend:
             full.close()
             with pytest.raises(JournalError, match="No space left on device; make room on that disk"):
                 writer.append(Ended(1, "FAILED"))
-        assert read(folder).entries == (started,)
+        assert read(folder).events == (started,)
 
     @pytest.mark.parametrize("seed", range(20))
     def test_append_loses_nothing_it_returned_from_when_killed(self, folder: Path, seed: int) -> None:
@@ -239,7 +239,7 @@ class TestAppend:
             acknowledged += process.stdout.readlines()
         journal = read(folder)
         safe = int(acknowledged[-1])
-        assert list(journal.epochs) == list(range(1, len(journal.entries)))
+        assert list(journal.epochs) == list(range(1, len(journal.events)))
         assert safe <= len(journal.epochs) <= safe + 1
         assert journal.lost == ()
         assert journal.status == "INTERRUPTED"
@@ -252,7 +252,7 @@ class TestReopen:
         JournalWriter.create(folder, started).close()
         with JournalWriter.reopen(folder) as writer:
             writer.append(epochs[0])
-        assert read(folder).entries == (started, epochs[0])
+        assert read(folder).events == (started, epochs[0])
 
     def test_reopen_cut_anywhere_it_goes_on_after_the_last_whole_line(
         self, folder: Path, started: Started, epochs: list[EpochDone]
@@ -264,10 +264,10 @@ class TestReopen:
         data = file.read_bytes()
         for cut in range(data.rindex(b"\n", 0, -1), len(data)):
             file.write_bytes(data[:cut])
-            whole = read(folder).entries
+            whole = read(folder).events
             with JournalWriter.reopen(folder) as writer:
                 writer.append(Resumed(9, 1))
-            assert read(folder).entries == (*whole, Resumed(9, 1))
+            assert read(folder).events == (*whole, Resumed(9, 1))
             assert not read(folder).torn
 
     def test_reopen_goes_on_after_a_damaged_line(self, folder: Path, started: Started, epochs: list[EpochDone]) -> None:
@@ -278,7 +278,7 @@ class TestReopen:
         file.write_bytes(file.read_bytes().replace(b'"number":1', b'"number":7'))
         with JournalWriter.reopen(folder) as writer:
             writer.append(epochs[2])
-        assert read(folder).entries == (started, Tagged({}), epochs[1], epochs[2])
+        assert read(folder).events == (started, Tagged({}), epochs[1], epochs[2])
         assert read(folder).lost == (2,)
 
     def test_reopen_tells_a_store_anew_what_it_was_told_and_is_lost(
@@ -329,7 +329,7 @@ class TestAttachBytes:
         with JournalWriter.create(folder, started) as writer:
             writer.attach_bytes("predictions/validation.csv", b"clip,label\n")
         assert (folder / "artifacts/predictions/validation.csv").read_bytes() == b"clip,label\n"
-        assert read(folder).entries == (started, Attached("predictions/validation.csv"))
+        assert read(folder).events == (started, Attached("predictions/validation.csv"))
         assert files(folder) == {"journal.jsonl", "run.lock", "artifacts/predictions/validation.csv"}
 
     def test_attach_bytes_replaces_one_that_is_there(self, folder: Path, started: Started) -> None:
@@ -337,7 +337,7 @@ class TestAttachBytes:
             writer.attach_bytes("curves.png", b"old")
             writer.attach_bytes("curves.png", b"new")
         assert (folder / "artifacts/curves.png").read_bytes() == b"new"
-        assert len(read(folder).entries) == 3
+        assert len(read(folder).events) == 3
 
     @pytest.mark.parametrize(
         "path", ["", ".", "..", "../x", "a/../../x", "/x", "a//b", "a/", "./a", "C:/x", "C:x", "..\\x", "\\x"]
@@ -360,7 +360,7 @@ class TestAttachBytes:
             time.sleep(dice.random() * 0.005)
             process.kill()
         JournalWriter.reopen(folder).close()
-        paths = {entry.path for entry in read(folder).entries if isinstance(entry, Attached)}
+        paths = {event.path for event in read(folder).events if isinstance(event, Attached)}
         assert paths == files(folder / "artifacts") == {"some/0", "some/1", "some/2"}
         for path in paths:
             words = (folder / "artifacts" / path).read_bytes().split()
@@ -375,7 +375,7 @@ class TestAttachBytes:
                     writer.attach_bytes("big.npz", bytes(20_000))
 
         in_a_process(test)
-        assert read(folder).entries == (started,)
+        assert read(folder).events == (started,)
         assert files(folder) == {"journal.jsonl", "run.lock"}
 
 
@@ -390,7 +390,7 @@ class TestAttachFolder:
         with JournalWriter.create(folder, started) as writer:
             writer.attach_folder("model", write_model)
         assert files(folder / "artifacts/model") == {"MLmodel", "data/model.keras"}
-        assert read(folder).entries == (started, Attached("model"))
+        assert read(folder).events == (started, Attached("model"))
 
     def test_attach_folder_replaces_one_that_is_there(self, folder: Path, started: Started) -> None:
         def write_another(model: Path) -> None:
@@ -418,7 +418,7 @@ class TestAttachFolder:
             pytest.raises(JournalError, match=r"cannot keep the artifact .*model: No space left .*; make room on that"),
         ):
             writer.attach_folder("model", fail)
-        assert read(folder).entries == (started,)
+        assert read(folder).events == (started,)
         assert files(folder) == {"journal.jsonl", "run.lock"}
 
 

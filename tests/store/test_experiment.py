@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.runs import Run
-    from tracker.runs.events import Entry
+    from tracker.runs.events import Event
     from tracker.store.location import Location
 
 
@@ -182,13 +182,13 @@ def but_the_journals_tag(run: Run) -> Any:
     return plain
 
 
-INTERRUPTED: list[Entry] = [STARTED, *epochs(1.0, 0.5), Ended(START + 9_000, "KILLED", "interrupted")]
+INTERRUPTED: list[Event] = [STARTED, *epochs(1.0, 0.5), Ended(START + 9_000, "KILLED", "interrupted")]
 EXTREMES = {"a": float("nan"), "b": float("inf"), "c": -float("inf"), "d": 1e-320, "e": 0.1}
 
 
 class TestRunOf:
     @pytest.mark.parametrize(
-        ("entries", "status"),
+        ("events", "status"),
         [
             ([STARTED], "RUNNING"),
             (INTERRUPTED, "KILLED"),
@@ -199,36 +199,36 @@ class TestRunOf:
         ],
     )
     def test_run_of_is_what_the_store_gives_back(
-        self, location: Location, tmp_path: Path, entries: Sequence[Entry], status: str
+        self, location: Location, tmp_path: Path, events: Sequence[Event], status: str
     ) -> None:
-        delivery = JournalUpload(location, "a-journal", None, lambda _delivery: None).send(entries, tmp_path)
+        delivery = JournalUpload(location, "a-journal", None, lambda _delivery: None).send(events, tmp_path)
         (sent,) = read_experiment(location, "tracker").runs
         assert sent.tags[JOURNAL_TAG] == "a-journal"
-        assert but_the_journals_tag(run_of(entries, tmp_path, delivery.run_id, status)) == but_the_journals_tag(sent)
+        assert but_the_journals_tag(run_of(events, tmp_path, delivery.run_id, status)) == but_the_journals_tag(sent)
 
     def test_run_of_is_what_the_store_gives_back_of_a_whole_journal(self, location: Location, tmp_path: Path) -> None:
-        entries = whole_journal(tmp_path / "artifacts")
+        events = whole_journal(tmp_path / "artifacts")
         delivery = JournalUpload(location, "a-journal", None, lambda _delivery: None).send(
-            entries, tmp_path / "artifacts"
+            events, tmp_path / "artifacts"
         )
         (sent,) = read_experiment(location, "tracker").runs
-        run = run_of(entries, tmp_path / "artifacts", delivery.run_id, "FINISHED")
+        run = run_of(events, tmp_path / "artifacts", delivery.run_id, "FINISHED")
         assert run.validation is not None
         assert run.validation_by_epoch is not None
         assert run.groups == {"blues/000.wav": "artist 1"}
         assert but_the_journals_tag(run) == but_the_journals_tag(sent)
 
     def test_run_of_has_no_file_before_it_was_said_to_be_ready(self, tmp_path: Path) -> None:
-        entries = whole_journal(tmp_path)
-        before = entries[: entries.index(Attached(VALIDATION))]
+        events = whole_journal(tmp_path)
+        before = events[: events.index(Attached(VALIDATION))]
         assert run_of(before, tmp_path, "an id", "RUNNING").validation is None
 
     def test_run_of_has_no_file_that_was_removed_once_sent(self, tmp_path: Path) -> None:
-        entries = whole_journal(tmp_path)
+        events = whole_journal(tmp_path)
         (tmp_path / VALIDATION).unlink()
-        assert run_of(entries, tmp_path, "an id", "FINISHED").validation is None
+        assert run_of(events, tmp_path, "an id", "FINISHED").validation is None
 
-    def test_run_of_refuses_entries_that_begin_elsewhere(self, tmp_path: Path) -> None:
+    def test_run_of_refuses_events_that_begin_elsewhere(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="must begin with how the run was started"):
             run_of(epochs(1.0), tmp_path, "an id", "RUNNING")
 
@@ -240,8 +240,8 @@ class TestExperimentOf:
         assert [run.run_id for run in held.runs] == ["an id"]
 
     def test_experiment_of_says_which_file_cannot_be_read(self, tmp_path: Path) -> None:
-        entries = whole_journal(tmp_path)
+        events = whole_journal(tmp_path)
         (tmp_path / VALIDATION).write_text("torn")
-        held = experiment_of(entries, tmp_path, "an id", "FINISHED")
+        held = experiment_of(events, tmp_path, "an id", "FINISHED")
         assert held.runs[0].validation is None
         assert [broken.path for broken in held.unreadable] == [VALIDATION]

@@ -105,34 +105,34 @@ class TestCheckTags:
 
 
 class TestStarted:
-    def test_started_is_the_first_entry(self) -> None:
+    def test_started_is_the_first_event(self) -> None:
         assert started([STARTED, *epochs(1.0)]) is STARTED
 
-    @pytest.mark.parametrize("entries", [[], epochs(1.0)])
-    def test_started_refuses_a_journal_without(self, entries: list[EpochDone]) -> None:
+    @pytest.mark.parametrize("events", [[], epochs(1.0)])
+    def test_started_refuses_a_journal_without(self, events: list[EpochDone]) -> None:
         with pytest.raises(ValueError, match="must begin with how the run was started"):
-            started(entries)
+            started(events)
 
 
 class TestValues:
     def test_values_are_at_the_epoch_and_else_at_nought(self) -> None:
-        entries = [STARTED, EpochDone(START, 3, {"loss": 1}), Measured(START + 1, {"best_epoch": 3})]
-        assert values_of(entries) == [(), (Value("loss", 1.0, START, 3),), (Value("best_epoch", 3.0, START + 1, 0),)]
+        events = [STARTED, EpochDone(START, 3, {"loss": 1}), Measured(START + 1, {"best_epoch": 3})]
+        assert values_of(events) == [(), (Value("loss", 1.0, START, 3),), (Value("best_epoch", 3.0, START + 1, 0),)]
 
     def test_values_keep_the_times_of_the_clock_where_epochs_differ(self) -> None:
-        entries = [EpochDone(9, 1, {"loss": 1.0}), EpochDone(5, 2, {"loss": 1.0}), EpochDone(5, 3, {"loss": 1.0})]
-        assert [rows[0].time for rows in values_of(entries)] == [9, 5, 5]
+        events = [EpochDone(9, 1, {"loss": 1.0}), EpochDone(5, 2, {"loss": 1.0}), EpochDone(5, 3, {"loss": 1.0})]
+        assert [rows[0].time for rows in values_of(events)] == [9, 5, 5]
 
     def test_rise_in_time_within_an_epoch(self) -> None:
-        entries = [EpochDone(time, 1, {"loss": 1.0}) for time in (9, 5, 5, 20)]
-        assert [rows[0].time for rows in values_of(entries)] == [9, 10, 11, 20]
+        events = [EpochDone(time, 1, {"loss": 1.0}) for time in (9, 5, 5, 20)]
+        assert [rows[0].time for rows in values_of(events)] == [9, 10, 11, 20]
 
-    def test_values_are_the_same_where_the_first_entries_are_left_out(self) -> None:
+    def test_values_are_the_same_where_the_first_events_are_left_out(self) -> None:
         times = [(9, 1), (5, 1), (5, 2), (4, 2), (3, 1), (7, 3)]
-        entries = [STARTED, *(EpochDone(time, number, {"loss": 1.0}) for time, number in times)]
-        entries += [Measured(9, {"best_epoch": 1}), Tagged({}), Measured(5, {"best_epoch": 2})]
-        for sent in range(len(entries) + 1):
-            assert values_of(entries, sent) == values_of(entries)[sent:]
+        events = [STARTED, *(EpochDone(time, number, {"loss": 1.0}) for time, number in times)]
+        events += [Measured(9, {"best_epoch": 1}), Tagged({}), Measured(5, {"best_epoch": 2})]
+        for sent in range(len(events) + 1):
+            assert values_of(events, sent) == values_of(events)[sent:]
 
 
 class TestTags:
@@ -141,15 +141,15 @@ class TestTags:
         assert held == {"tracker.data": "gtzan", "a": "b", "mlflow.runName": "a run"}
 
     def test_tags_say_why_a_run_ended_until_it_goes_on(self) -> None:
-        entries = [STARTED, Ended(START, "FAILED", "disk full")]
-        assert tags(entries)[REASON_TAG] == "disk full"
-        assert REASON_TAG not in tags([*entries, Resumed(START, 0)])
+        events = [STARTED, Ended(START, "FAILED", "disk full")]
+        assert tags(events)[REASON_TAG] == "disk full"
+        assert REASON_TAG not in tags([*events, Resumed(START, 0)])
 
 
 class TestEnded:
     def test_ended_is_when_the_run_ended_last(self) -> None:
-        entries = [STARTED, Ended(START + 1, "KILLED", "interrupted")]
-        assert ended(entries[:1]) is None
-        assert ended(entries) == START + 1
-        assert ended([*entries, Resumed(START + 2, 0)]) is None
-        assert ended([*entries, Resumed(START + 2, 0), Ended(START, "FINISHED")]) == START
+        events = [STARTED, Ended(START + 1, "KILLED", "interrupted")]
+        assert ended(events[:1]) is None
+        assert ended(events) == START + 1
+        assert ended([*events, Resumed(START + 2, 0)]) is None
+        assert ended([*events, Resumed(START + 2, 0), Ended(START, "FINISHED")]) == START

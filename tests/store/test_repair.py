@@ -24,14 +24,14 @@ from tracker.store.upload import JournalUpload
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.runs.events import Entry, UploadState
+    from tracker.runs.events import Event, UploadState
 
 
 NEWER = "UPDATE alembic_version SET version_num = 'ffffffffffff'"
 
 
-def send(location: Location, entries: list[Entry], artifacts: Path, journal: str = "a-journal") -> UploadState:
-    return JournalUpload(location, journal, None, lambda _delivery: None).send(entries, artifacts)
+def send(location: Location, events: list[Event], artifacts: Path, journal: str = "a-journal") -> UploadState:
+    return JournalUpload(location, journal, None, lambda _delivery: None).send(events, artifacts)
 
 
 def execute(database: Path, *statements: str) -> None:
@@ -177,14 +177,14 @@ class TestRelocate:
         assert sorted(path.name for path in (tmp_path / "new").iterdir()) == before
 
     def test_relocate_lets_runs_of_later_be_written_where_the_store_is(self, project: Path, tmp_path: Path) -> None:
-        entries: list[Entry] = [replace(STARTED, experiment="still empty")]
-        send(locate(None, project), entries, tmp_path, "another")
+        events: list[Event] = [replace(STARTED, experiment="still empty")]
+        send(locate(None, project), events, tmp_path, "another")
         project.rename(tmp_path / "new")
         location = locate(None, tmp_path / "new")
         relocate(location)
         (tmp_path / "a.txt").touch()
         for journal in ("another", "third"):
-            send(location, [*entries, Attached("a.txt")], tmp_path, journal)
+            send(location, [*events, Attached("a.txt")], tmp_path, journal)
         assert len(list((tmp_path / "new/mlruns/still-empty").glob("*/artifacts/a.txt"))) == 2
         assert not project.exists()
 
@@ -208,7 +208,7 @@ class TestRelocate:
         (tmp_path / "link").symlink_to(project)
         location = locate(None, tmp_path / "link")
         assert relocate(location) == ((), None)
-        assert send(location, [STARTED], tmp_path, "another").entries == 1
+        assert send(location, [STARTED], tmp_path, "another").events == 1
 
     def test_relocate_leaves_an_experiment_that_goes_on_elsewhere(self, project: Path, tmp_path: Path) -> None:
         elsewhere = tmp_path / "disk/mlruns/tracker"
@@ -266,13 +266,13 @@ class TestRestoreArtifacts:
         self, location: Location, tmp_path: Path
     ) -> None:
         journal = tmp_path / "journal"
-        entries = whole_journal(journal)
+        events = whole_journal(journal)
         before = {path: path.read_bytes() for path in journal.rglob("*") if path.is_file()}
-        delivery = send(location, entries, journal)
+        delivery = send(location, events, journal)
         shutil.rmtree(journal)
         (journal).mkdir()
         (journal / DATASET).write_text("still here")
-        attached = [entry.path for entry in entries if isinstance(entry, Attached)]
+        attached = [event.path for event in events if isinstance(event, Attached)]
         assert restore_artifacts(delivery.artifacts, attached, journal, tmp_path) == ()
         after = {path: path.read_bytes() for path in journal.rglob("*") if path.is_file()}
         assert after == before | {journal / DATASET: b"still here"}
@@ -299,15 +299,15 @@ class TestRestoreArtifacts:
 
 class TestRebuilding:
     def test_rebuilding_from_journals_gives_the_same_runs(self, location: Location, tmp_path: Path) -> None:
-        entries = whole_journal(tmp_path / "journal")
-        old = send(location, entries, tmp_path / "journal")
+        events = whole_journal(tmp_path / "journal")
+        old = send(location, events, tmp_path / "journal")
         (before,) = read_experiment(location, "tracker").runs
         shutil.rmtree(tmp_path / "journal")
         (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
         set_aside(location)
-        attached = [entry.path for entry in entries if isinstance(entry, Attached)]
+        attached = [event.path for event in events if isinstance(event, Attached)]
         assert not restore_artifacts(old.artifacts, attached, tmp_path / "journal", tmp_path)
-        send(location, entries, tmp_path / "journal")
+        send(location, events, tmp_path / "journal")
         (after,) = read_experiment(location, "tracker").runs
         assert (after.params, after.tags, str(after.metrics)) == (before.params, before.tags, str(before.metrics))
         assert (after.status, after.started, after.ended) == (before.status, before.started, before.ended)

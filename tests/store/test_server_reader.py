@@ -32,9 +32,9 @@ FILES = {
 
 def write_through(location: Location, experiment: str) -> str:
     losses = [1.0, math.nan, math.inf, 0.5]
-    entries = [EpochDone(START + epoch, epoch, {"val_loss": loss}) for epoch, loss in enumerate(losses, 1)]
+    events = [EpochDone(START + epoch, epoch, {"val_loss": loss}) for epoch, loss in enumerate(losses, 1)]
     once = Measured(START + 5, {"best_epoch": 4})
-    return send_run(location, *entries, once, Ended(START + 6, "FINISHED"), started=of(experiment), files=FILES)
+    return send_run(location, *events, once, Ended(START + 6, "FINISHED"), started=of(experiment), files=FILES)
 
 
 def of(experiment: str) -> Started:

@@ -36,8 +36,8 @@ FILES = {
 def write_whole(location: Location, start: int = START) -> str:
     """Write a run as `tracker run` does."""
     once = Measured(start + 4_000, {"best_epoch": 2, "best_val_loss": 0.5})
-    entries = [*epochs(1.0, 0.5, 0.75, start=start), once, Ended(start + 5_000, "FINISHED")]
-    return send_run(location, *entries, started=replace(STARTED, time=start), files=FILES)
+    events = [*epochs(1.0, 0.5, 0.75, start=start), once, Ended(start + 5_000, "FINISHED")]
+    return send_run(location, *events, started=replace(STARTED, time=start), files=FILES)
 
 
 class TestReadExperiment:

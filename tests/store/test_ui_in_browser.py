@@ -92,10 +92,10 @@ def shown(served: Served) -> Shown:
         "curves.png": png("Loss by epoch", (6, 4)),
         "confusion.png": png("Confusion", (4, 4)),
     }
-    entries = [EpochDone(START + 1_000 * epoch, epoch, metrics(0.95**epoch)) for epoch in range(1, 45)]
+    events = [EpochDone(START + 1_000 * epoch, epoch, metrics(0.95**epoch)) for epoch in range(1, 45)]
     once = Measured(START + 45_000, {"best_epoch": 24, "best_val_loss": 0.40432727336883545})
     rest = [once, Tagged({"mlflow.note.content": NOTE}), Ended(START + 46_000, "FINISHED")]
-    run_id = send_run(served.direct, *entries, *rest, started=started, files=files)
+    run_id = send_run(served.direct, *events, *rest, started=started, files=files)
     run = MlflowClient(served.direct.uri).get_run(run_id)
     return Shown(served.http.uri, run.info.experiment_id, run_id)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from tests.running import Served
-    from tracker.runs.events import Entry, Status
+    from tracker.runs.events import Event, Status
 
 
 @pytest.fixture
@@ -145,9 +145,9 @@ class Journal:
         self.saved: list[UploadState] = []
         self.artifacts.mkdir(parents=True)
 
-    def send(self, entries: Sequence[Entry], *, knowing: UploadState | None = None) -> UploadState:
+    def send(self, events: Sequence[Event], *, knowing: UploadState | None = None) -> UploadState:
         sender = JournalUpload(self.location, JOURNAL, knowing, self.saved.append)
-        return sender.send(entries, self.artifacts)
+        return sender.send(events, self.artifacts)
 
     def runs(self) -> list[Run]:
         client = MlflowClient(self.location.uri)
@@ -172,11 +172,11 @@ def files(folder: Path) -> dict[str, bytes]:
 
 class TestSender:
     def test_sender_sends_a_whole_journal(self, journal: Journal, tmp_path: Path) -> None:
-        entries = whole_journal(journal.artifacts)
-        delivery = journal.send(entries)
+        events = whole_journal(journal.artifacts)
+        delivery = journal.send(events)
         (run,) = journal.runs()
         assert (run.info.run_id, run.info.artifact_uri) == (delivery.run_id, delivery.artifacts)
-        assert delivery.entries == len(entries)
+        assert delivery.events == len(events)
         assert (run.info.run_name, run.info.status) == ("a run", "FINISHED")
         assert (run.info.start_time, run.info.end_time) == (START, START + 5_000)
         assert run.data.params == STARTED.params
@@ -201,18 +201,18 @@ class TestSender:
         assert json.loads(found["training"].profile) == {"clips": 4, "classes": 3}
 
     def test_sent_again_from_the_start_leaves_the_same(self, journal: Journal, tmp_path: Path) -> None:
-        entries = whole_journal(journal.artifacts)
-        first = journal.send(entries)
+        events = whole_journal(journal.artifacts)
+        first = journal.send(events)
         before = dump(tmp_path / "mlflow.db"), files(tmp_path / "mlruns")
-        assert journal.send(entries) == first
-        assert journal.send(entries, knowing=UploadState(first.run_id, first.artifacts, 0)) == first
+        assert journal.send(events) == first
+        assert journal.send(events, knowing=UploadState(first.run_id, first.artifacts, 0)) == first
         assert (dump(tmp_path / "mlflow.db"), files(tmp_path / "mlruns")) == before
 
     def test_broken_off_after_any_step_and_gone_on_with_leaves_the_same(self, tmp_path: Path) -> None:
-        entries = whole_journal(tmp_path / "whole/journal/artifacts")
+        events = whole_journal(tmp_path / "whole/journal/artifacts")
         whole = Journal(locate(None, tmp_path / "whole"), tmp_path / "other")
         whole.artifacts = tmp_path / "whole/journal/artifacts"
-        whole.send(entries)
+        whole.send(events)
         for point in range(len(whole.saved)):
             broken = Journal(locate(None, tmp_path / f"{point}"), tmp_path / f"{point}")
             whole_journal(broken.artifacts)
@@ -223,8 +223,8 @@ class TestSender:
                 journal.saved.append(delivery)
 
             with pytest.raises(InterruptedError):
-                JournalUpload(broken.location, JOURNAL, None, save).send(entries, broken.artifacts)
-            broken.send(entries, knowing=broken.saved[-1] if broken.saved else None)
+                JournalUpload(broken.location, JOURNAL, None, save).send(events, broken.artifacts)
+            broken.send(events, knowing=broken.saved[-1] if broken.saved else None)
             (run,) = broken.runs()
             assert plain(run) == plain(whole.runs()[0])
             held, expected = (read_experiment(j.location, "tracker").runs[0].curves for j in (broken, whole))
@@ -233,22 +233,22 @@ class TestSender:
             }
 
     def test_sender_tells_after_every_step_how_far_it_is(self, journal: Journal) -> None:
-        entries = [STARTED, *epochs(1.0, 0.5), Tagged({"a": "b"}), *epochs(0.25, first=3)]
-        journal.send(entries)
-        assert [delivery.entries for delivery in journal.saved] == [0, 1, 3, 4, 5]
+        events = [STARTED, *epochs(1.0, 0.5), Tagged({"a": "b"}), *epochs(0.25, first=3)]
+        journal.send(events)
+        assert [delivery.events for delivery in journal.saved] == [0, 1, 3, 4, 5]
 
     def test_sender_sends_as_a_journal_grows(self, journal: Journal) -> None:
-        entries = whole_journal(journal.artifacts)
+        events = whole_journal(journal.artifacts)
         sender = JournalUpload(journal.location, JOURNAL, None, journal.saved.append)
-        for length in range(1, len(entries) + 1):
-            assert sender.send(entries[:length], journal.artifacts).entries == length
-        assert [delivery.entries for delivery in journal.saved] == list(range(len(entries) + 1))
+        for length in range(1, len(events) + 1):
+            assert sender.send(events[:length], journal.artifacts).events == length
+        assert [delivery.events for delivery in journal.saved] == list(range(len(events) + 1))
         assert len(journal.runs()) == 1
 
     def test_sender_sends_waiting_epochs_in_as_few_calls_as_mlflow_allows(self, journal: Journal) -> None:
-        entries = [STARTED, *epochs(*[1.0] * 1_234)]
-        journal.send(entries)
-        assert [delivery.entries for delivery in journal.saved] == [0, 1, 501, 1_001, 1_235]
+        events = [STARTED, *epochs(*[1.0] * 1_234)]
+        journal.send(events)
+        assert [delivery.events for delivery in journal.saved] == [0, 1, 501, 1_001, 1_235]
         assert len(read_experiment(journal.location, "tracker").runs[0].curves["loss"].steps) == 1_234
 
     def test_sender_sends_an_epoch_of_more_values_than_a_call_takes(self, journal: Journal) -> None:
@@ -271,15 +271,15 @@ class TestSender:
         assert stages[delivery.run_id] == "active"
 
     def test_sender_asks_a_store_that_has_all_for_nothing(self, journal: Journal) -> None:
-        entries = [STARTED, *epochs(1.0)]
+        events = [STARTED, *epochs(1.0)]
         known = UploadState("ab" * 16, "file:///nowhere", 2)
         away = JournalUpload(Location("http://127.0.0.1:9", None, ""), JOURNAL, known, journal.saved.append)
-        assert away.send(entries, journal.artifacts) == known
+        assert away.send(events, journal.artifacts) == known
         assert not journal.saved
 
     def test_sender_sends_all_again_of_a_journal_that_lost_its_end(self, journal: Journal) -> None:
         delivery = journal.send([STARTED, *epochs(1.0, 0.5, 0.25)])
-        assert journal.send([STARTED, *epochs(1.0, 0.7)], knowing=delivery).entries == 3
+        assert journal.send([STARTED, *epochs(1.0, 0.7)], knowing=delivery).events == 3
         curve = read_experiment(journal.location, "tracker").runs[0].curves["val_loss"]
         assert curve.steps.tolist() == [1, 2, 3]
 
@@ -300,8 +300,8 @@ class TestSender:
 
     def test_sender_takes_the_epochs_as_they_come_whatever_the_clock_says(self, journal: Journal) -> None:
         times = [START, START - 3_600_000, START - 3_600_000, 0]
-        entries = [EpochDone(time, n, {"loss": 1 / n}) for n, time in enumerate(times, 1)]
-        delivery = journal.send([STARTED, *entries, Ended(START - 5, "FINISHED")])
+        events = [EpochDone(time, n, {"loss": 1 / n}) for n, time in enumerate(times, 1)]
+        delivery = journal.send([STARTED, *events, Ended(START - 5, "FINISHED")])
         (run,) = read_experiment(journal.location, "tracker").runs
         assert run.curves["loss"].steps.tolist() == [1, 2, 3, 4]
         assert run.curves["loss"].values.tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
@@ -332,10 +332,10 @@ class TestSender:
         losses = [float("inf"), 9.0, float("nan"), last]
         times = [START + 9, START + 5, START + 7, START - 3_600_000]
         done = [EpochDone(time, n, {"loss": loss}) for n, (time, loss) in enumerate(zip(times, losses, strict=True), 1)]
-        entries = [STARTED, *done, Ended(START, "FINISHED")]
-        delivery = journal.send(entries)
+        events = [STARTED, *done, Ended(START, "FINISHED")]
+        delivery = journal.send(events)
         for known in (0, 3, 1, 4, 2):
-            journal.send(entries, knowing=UploadState(delivery.run_id, delivery.artifacts, known))
+            journal.send(events, knowing=UploadState(delivery.run_id, delivery.artifacts, known))
             (run,) = read_experiment(journal.location, "tracker").runs
             assert str(run.metrics["loss"]) == str(last)
             history = MlflowClient(journal.location.uri).get_metric_history(delivery.run_id, "loss")
@@ -357,7 +357,7 @@ class TestSender:
 
             release = threading.Timer(0.5, unlock)
             release.start()
-            assert sender.send([STARTED, *epochs(1.0)], journal.artifacts).entries == 2
+            assert sender.send([STARTED, *epochs(1.0)], journal.artifacts).events == 2
             order.append("sent")
             release.join()
         assert order == ["unlocked", "sent"]
@@ -375,7 +375,7 @@ class TestSender:
             journal.send([STARTED, *epochs(1.0)], knowing=delivery)
         assert not (tmp_path / "mlflow.db").exists()
         (tmp_path / "taken away").rename(tmp_path / "mlflow.db")
-        assert journal.send([STARTED, *epochs(1.0)], knowing=delivery).entries == 2
+        assert journal.send([STARTED, *epochs(1.0)], knowing=delivery).events == 2
 
     def test_sender_never_writes_to_a_database_that_was_moved_aside(self, journal: Journal, tmp_path: Path) -> None:
         sender = JournalUpload(journal.location, JOURNAL, None, journal.saved.append)
@@ -388,35 +388,35 @@ class TestSender:
         assert (tmp_path / "aside.db").read_bytes() == aside
 
     def test_sender_writes_nothing_to_where_a_project_was_before_it_was_moved(self, tmp_path: Path) -> None:
-        entries = whole_journal(tmp_path / "old/journal/artifacts")
+        events = whole_journal(tmp_path / "old/journal/artifacts")
         location, moved = (locate(None, tmp_path / name) for name in ("old", "new"))
         saved: list[UploadState] = []
-        JournalUpload(location, "whole", None, saved.append).send(entries, tmp_path / "old/journal/artifacts")
+        JournalUpload(location, "whole", None, saved.append).send(events, tmp_path / "old/journal/artifacts")
         JournalUpload(location, JOURNAL, None, saved.append).send([STARTED], tmp_path)
         (tmp_path / "old").rename(tmp_path / "new")
         going_on = JournalUpload(moved, JOURNAL, saved[-1], saved.append)
         for sender in (going_on, JournalUpload(moved, "another", None, saved.append)):
             with pytest.raises(StoreError, match=r"was moved, .*: run `tracker repair` first"):
-                sender.send(entries, tmp_path / "new/journal/artifacts")
+                sender.send(events, tmp_path / "new/journal/artifacts")
         relocate(moved)
-        assert going_on.send(entries, tmp_path / "new/journal/artifacts").entries == len(entries)
+        assert going_on.send(events, tmp_path / "new/journal/artifacts").events == len(events)
         assert not (tmp_path / "old").exists()
 
     def test_sender_says_that_files_cannot_be_written_now(self, journal: Journal, tmp_path: Path) -> None:
-        entries = whole_journal(journal.artifacts)
+        events = whole_journal(journal.artifacts)
         (tmp_path / "mlruns").touch()
         with pytest.raises(UnreachableError, match=r"cannot write the dataset\.csv of run \w+ to .*mlflow\.db: "):
-            journal.send(entries)
+            journal.send(events)
         (tmp_path / "mlruns").unlink()
-        assert journal.send(entries, knowing=journal.saved[-1]).entries == len(entries)
+        assert journal.send(events, knowing=journal.saved[-1]).events == len(events)
 
-    @pytest.mark.parametrize("entries", [[STARTED], [STARTED, *epochs(1.0)]])
-    def test_sender_says_how_to_bring_a_deleted_run_back(self, journal: Journal, entries: list[Entry]) -> None:
+    @pytest.mark.parametrize("events", [[STARTED], [STARTED, *epochs(1.0)]])
+    def test_sender_says_how_to_bring_a_deleted_run_back(self, journal: Journal, events: list[Event]) -> None:
         delivery = journal.send([STARTED])
         MlflowClient(journal.location.uri).delete_run(delivery.run_id)
-        known = delivery if len(entries) > 1 else None
+        known = delivery if len(events) > 1 else None
         with pytest.raises(StoreError, match=rf"run {delivery.run_id} was deleted in .*`mlflow runs restore") as error:
-            journal.send(entries, knowing=known)
+            journal.send(events, knowing=known)
         assert not isinstance(error.value, UnreachableError)
 
     def test_sender_refuses_a_store_of_another_schema(self, journal: Journal, tmp_path: Path) -> None:
@@ -438,7 +438,7 @@ class TestSender:
             journal.send([STARTED, Attached(path)])
         assert not isinstance(error.value, UnreachableError)
 
-    def test_sender_refuses_entries_that_begin_elsewhere(self, journal: Journal) -> None:
+    def test_sender_refuses_events_that_begin_elsewhere(self, journal: Journal) -> None:
         with pytest.raises(ValueError, match="must begin with how the run was started"):
             journal.send(epochs(1.0))
 
@@ -465,9 +465,9 @@ class TestSenderToAServer:
         self, served: Served, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         client_of(served.http).create_experiment("sent", artifact_location="mlflow-artifacts:/sent")
-        entries = [replace(STARTED, experiment="sent"), *whole_journal(tmp_path)[1:]]
-        first = JournalUpload(served.http, "sent", None, keep).send(entries, tmp_path)
-        resumed = [*entries, Resumed(1, 3), *epochs(0.1, first=4), Ended(2, "FAILED", "disk full")]
+        events = [replace(STARTED, experiment="sent"), *whole_journal(tmp_path)[1:]]
+        first = JournalUpload(served.http, "sent", None, keep).send(events, tmp_path)
+        resumed = [*events, Resumed(1, 3), *epochs(0.1, first=4), Ended(2, "FAILED", "disk full")]
         for known in (None, first, UploadState(first.run_id, first.artifacts, 0)):
             assert JournalUpload(served.http, "sent", known, keep).send(resumed, tmp_path).run_id == first.run_id
         expected = run_of(resumed, tmp_path, first.run_id, "FAILED")
@@ -493,16 +493,16 @@ class TestSenderToAServer:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         direct = locate(None, tmp_path)
         open_store(direct)
-        entries = whole_journal(tmp_path / "journal")
+        events = whole_journal(tmp_path / "journal")
         with serving(direct, port=0) as server:
             sender = JournalUpload(locate(server.address, tmp_path), "cut-off", None, keep)
-            half = sender.send(entries[:4], tmp_path / "journal")
+            half = sender.send(events[:4], tmp_path / "journal")
         for _ in range(2):
             with pytest.raises(UnreachableError, match=r"127\.0\.0\.1"):
-                sender.send(entries, tmp_path / "journal")
+                sender.send(events, tmp_path / "journal")
         with serving(direct, port=server.port) as again:
             assert again.port == server.port
-            assert sender.send(entries, tmp_path / "journal").run_id == half.run_id
+            assert sender.send(events, tmp_path / "journal").run_id == half.run_id
         (run,) = read_experiment(direct, "tracker").runs
         assert run.status == "FINISHED"
         assert run.curves["val_loss"].values.tolist()[:2] == [1.0, 0.5]

@@ -1,7 +1,7 @@
-"""A journal's file: JSON Lines, one line an entry, each with a checksum that tells a whole line from a torn one.
+"""A journal's file: JSON Lines, one line an event, each with a checksum that tells a whole line from a torn one.
 
-Conventions: a line is one JSON object of ASCII characters (RFC 8259). It opens with ``entry``, the kind, and ``line``,
-the number of the entry from 1; the first also says the ``version`` of the format. It closes with ``crc``: the CRC-32,
+Conventions: a line is one JSON object of ASCII characters (RFC 8259). It opens with ``event``, the kind, and ``line``,
+the number of the event from 1; the first also says the ``version`` of the format. It closes with ``crc``: the CRC-32,
 in eight hexadecimal digits, of all bytes before the comma in front of it. What JSON has no number for is a string:
 ``NaN``, ``Infinity``, ``-Infinity``. Bytes of a file's name that aren't Unicode stay the lone surrogates that Python
 makes of them.
@@ -21,8 +21,8 @@ from tracker.runs.events import (
     Attached,
     DatasetUsed,
     Ended,
-    Entry,
     EpochDone,
+    Event,
     Measured,
     Resumed,
     RunStatus,
@@ -33,7 +33,7 @@ from tracker.runs.events import (
 VERSION = 1
 """Of the format, counted up when a reader of the one before would misread it."""
 
-_KINDS: dict[str, type[Entry]] = {
+_KINDS: dict[str, type[Event]] = {
     "started": Started,
     "epoch": EpochDone,
     "measured": Measured,
@@ -47,7 +47,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 _END_LENGTH = len(',"crc":"01234567"}')
 
 UNREADABLE = Tagged({})
-"""Stands where a line cannot be read: an entry that says nothing, so that those after it keep their numbers."""
+"""Stands where a line cannot be read: an event that says nothing, so that those after it keep their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Lines:
 
     Parameters
     ----------
-    entries : tuple of Entry
+    events : tuple of Event
         `UNREADABLE` where a line is damaged and others follow it.
     lost : tuple of int
         The numbers, from 1, of those.
@@ -64,17 +64,17 @@ class Lines:
         Up to the end of the last whole line; what follows is torn.
     """
 
-    entries: tuple[Entry, ...]
+    events: tuple[Event, ...]
     lost: tuple[int, ...]
     size: int
 
 
-def to_line(entry: Entry, number: int) -> bytes:
-    """Return an entry as a line of the journal.
+def to_line(event: Event, number: int) -> bytes:
+    """Return an event as a line of the journal.
 
     Parameters
     ----------
-    entry : Entry
+    event : Event
     number : int
         Its number in the journal, from 1.
 
@@ -83,10 +83,10 @@ def to_line(entry: Entry, number: int) -> bytes:
     bytes
         With the line feed.
     """
-    row: dict[str, Any] = {"entry": _NAMES[type(entry)], "line": number}
+    row: dict[str, Any] = {"entry": _NAMES[type(event)], "line": number}
     if number == 1:
         row["version"] = VERSION
-    row |= _plain(entry)
+    row |= _plain(event)
     if "metrics" in row:
         row["metrics"] = {name: _as_json(float(value)) for name, value in row["metrics"].items()}
     body = json.dumps(row, separators=(",", ":"), allow_nan=False, default=_plain)[:-1].encode("ascii")
@@ -94,7 +94,7 @@ def to_line(entry: Entry, number: int) -> bytes:
 
 
 def from_lines(data: bytes) -> Lines:
-    """Read the entries of a journal's file.
+    """Read the events of a journal's file.
 
     Parameters
     ----------
@@ -110,19 +110,19 @@ def from_lines(data: bytes) -> Lines:
     JournalError
         If a line is whole and yet not understood: a newer version wrote it.
     """
-    entries: list[Entry] = []
+    events: list[Event] = []
     lost: list[int] = []
     size = 0
     rows, ends = _whole_rows(data)
-    for (number, entry), end in zip(_numbered(rows), ends, strict=True):
-        if number <= len(entries):
+    for (number, event), end in zip(_numbered(rows), ends, strict=True):
+        if number <= len(events):
             continue  # it is there already
-        missing = range(len(entries) + 1, number)
+        missing = range(len(events) + 1, number)
         lost += missing
-        entries += [UNREADABLE] * len(missing)
-        entries.append(entry)
+        events += [UNREADABLE] * len(missing)
+        events.append(event)
         size = end
-    return Lines(tuple(entries), tuple(lost), size)
+    return Lines(tuple(events), tuple(lost), size)
 
 
 def _whole_rows(data: bytes) -> tuple[list[bytes], list[int]]:
@@ -138,10 +138,10 @@ def _whole_rows(data: bytes) -> tuple[list[bytes], list[int]]:
     return rows, ends
 
 
-def _numbered(rows: list[bytes]) -> list[tuple[int, Entry]]:
-    """Return the entries of rows with their numbers; as one document they are read faster than one by one."""
+def _numbered(rows: list[bytes]) -> list[tuple[int, Event]]:
+    """Return the events of rows with their numbers; as one document they are read faster than one by one."""
     try:
-        return [_entry(row) for row in json.loads(f"[{b','.join(rows).decode('ascii')}]")]
+        return [_event(row) for row in json.loads(f"[{b','.join(rows).decode('ascii')}]")]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise JournalError("this version of tracker does not understand it: use the newest") from error
 
@@ -150,8 +150,8 @@ def _end(body: bytes) -> bytes:
     return b',"crc":"%08x"}' % crc32(body)
 
 
-def _entry(row: dict[str, Any]) -> tuple[int, Entry]:
-    """Return the entry that a row holds, with its number."""
+def _event(row: dict[str, Any]) -> tuple[int, Event]:
+    """Return the event that a row holds, with its number."""
     if row.pop("version", VERSION) != VERSION:
         raise ValueError("of another version")
     number, kind = row.pop("line"), _KINDS[row.pop("entry")]
@@ -172,7 +172,7 @@ def _plain(value: object) -> dict[str, Any]:
     """Return a mapping other than a dict, or a dataclass, as a dict."""
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, DatasetUsed | Entry):
+    if isinstance(value, DatasetUsed | Event):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"a journal cannot hold {value!r}")
 

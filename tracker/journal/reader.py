@@ -16,7 +16,7 @@ from tracker.errors import JournalError
 from tracker.journal.format import Lines, from_lines
 from tracker.journal.process_lock import Owner, is_running, read_owner
 from tracker.journal.upload_state import read_upload_state
-from tracker.runs.events import Ended, Entry, EpochDone, Resumed, RunStatus, Started, UploadState
+from tracker.runs.events import Ended, EpochDone, Event, Resumed, RunStatus, Started, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ class Journal:
     ----------
     id : str
     folder : Path
-    entries : tuple of Entry
+    events : tuple of Event
         The first is `Started`. One that is lost is a `Tagged` without tags.
     upload_state : UploadState or None
         None: no store has anything of it.
@@ -46,14 +46,14 @@ class Journal:
     torn : bool
         Whether an incomplete line follows the last event.
     lost : tuple of int
-        Numbers, from 1, of entries before the last that cannot be read.
+        Numbers, from 1, of events before the last that cannot be read.
     alive : bool or None
         Whether a process trains the run, which did not end; None if another machine did and can't be asked.
     """
 
     id: str
     folder: Path
-    entries: tuple[Entry, ...]
+    events: tuple[Event, ...]
     upload_state: UploadState | None
     owner: Owner | None
     torn: bool
@@ -63,7 +63,7 @@ class Journal:
     @property
     def started(self) -> Started:
         """How the run was started."""
-        first = self.entries[0]
+        first = self.events[0]
         assert isinstance(first, Started)  # noqa: S101  (`read` refuses what opens otherwise)
         return first
 
@@ -80,19 +80,19 @@ class Journal:
     @property
     def ended(self) -> Ended | None:
         """How the run ended; None if it didn't, or was resumed since."""
-        return _end(self.entries)
+        return _end(self.events)
 
     @property
     def epochs(self) -> dict[int, EpochDone]:
         """The finished epochs by number, in order; of one that was finished twice the first."""
-        done = [entry for entry in self.entries if isinstance(entry, EpochDone)]
+        done = [event for event in self.events if isinstance(event, EpochDone)]
         first = {epoch.number: epoch for epoch in reversed(done)}
         return {number: first[number] for number in sorted(first)}
 
     @property
-    def unsent(self) -> tuple[Entry, ...]:
-        """The entries that no store has yet."""
-        return self.entries[self.upload_state.entries if self.upload_state else 0 :]
+    def unsent(self) -> tuple[Event, ...]:
+        """The events that no store has yet."""
+        return self.events[self.upload_state.events if self.upload_state else 0 :]
 
     @property
     def status(self) -> RunStatus:
@@ -133,12 +133,12 @@ def _read_once(folder: Path) -> Journal:
     return Journal(
         id=folder.name,
         folder=folder,
-        entries=lines.entries,
+        events=lines.events,
         upload_state=read_upload_state(folder),
         owner=read_owner(folder),
         torn=lines.size < len(data),
         lost=lines.lost,
-        alive=not _end(lines.entries) and is_running(folder),
+        alive=not _end(lines.events) and is_running(folder),
     )
 
 
@@ -208,7 +208,7 @@ def parse(folder: Path, data: bytes) -> Lines:
         lines = from_lines(data)
     except JournalError as error:
         raise JournalError(f"cannot read the journal {folder / JOURNAL}: {error}") from error
-    if not lines.entries or not isinstance(lines.entries[0], Started):
+    if not lines.events or not isinstance(lines.events[0], Started):
         raise JournalError(
             f"cannot read the journal {folder / JOURNAL}: its first line, which says what run it is, is not whole; "
             "bring the file back from a copy, or delete that folder"
@@ -216,11 +216,11 @@ def parse(folder: Path, data: bytes) -> Lines:
     return lines
 
 
-def _end(entries: tuple[Entry, ...]) -> Ended | None:
-    for entry in reversed(entries):
-        if isinstance(entry, Ended):
-            return entry
-        if isinstance(entry, Resumed | EpochDone):
+def _end(events: tuple[Event, ...]) -> Ended | None:
+    for event in reversed(events):
+        if isinstance(event, Ended):
+            return event
+        if isinstance(event, Resumed | EpochDone):
             return None
     return None
 
@@ -261,4 +261,4 @@ def _is_settled(folder: Path) -> bool:
         last = from_lines(data[data.rfind(b"\n", 0, -1) + 1 :])
     except JournalError:
         return False
-    return bool(state and last.size and _end(last.entries) and state.entries >= len(last.entries))
+    return bool(state and last.size and _end(last.events) and state.events >= len(last.events))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tracker.atomic_files import disk_errors, replace_file
@@ -38,8 +37,9 @@ def read_upload_state(folder: Path) -> UploadState | None:
             return None
         data = path.read_bytes()
     try:
-        state = UploadState(**json.loads(data))
-    except (TypeError, ValueError):
+        row = json.loads(data)
+        state = UploadState(row["run_id"], row["artifacts"], row["entries"])
+    except (KeyError, TypeError, ValueError):
         return None
     return state if _is_sound(state) else None
 
@@ -47,7 +47,7 @@ def read_upload_state(folder: Path) -> UploadState | None:
 def _is_sound(state: UploadState) -> bool:
     """Return whether the fields have the types that they should have."""
     texts = isinstance(state.run_id, str) and isinstance(state.artifacts, str)
-    return texts and type(state.entries) is int and state.entries >= 0
+    return texts and type(state.events) is int and state.events >= 0
 
 
 def write_upload_state(folder: Path, state: UploadState) -> None:
@@ -59,7 +59,8 @@ def write_upload_state(folder: Path, state: UploadState) -> None:
         If it cannot be written; what was kept before stays.
     """
     with disk_errors("write", folder / _FILE):
-        replace_file(folder / _FILE, json.dumps(asdict(state)).encode())
+        row = {"run_id": state.run_id, "artifacts": state.artifacts, "entries": state.events}
+        replace_file(folder / _FILE, json.dumps(row).encode())
 
 
 def sending(folder: Path) -> AbstractContextManager[bool]:

@@ -22,7 +22,7 @@ from tracker.journal.format import from_lines, to_line
 from tracker.journal.process_lock import acquire, release
 from tracker.journal.reader import ARTIFACTS, JOURNAL, is_id, parse, read_bytes
 from tracker.journal.upload_state import read_upload_state, write_upload_state
-from tracker.runs.events import Attached, Entry, Started
+from tracker.runs.events import Attached, Event, Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,24 +122,24 @@ class JournalWriter:
             raise
         return writer
 
-    def append(self, entry: Entry) -> None:
-        """Write an entry; once this returns it is on the disk.
+    def append(self, event: Event) -> None:
+        """Write an event; once this returns it is on the disk.
 
         Parameters
         ----------
-        entry : Entry
+        event : Event
             Any but `Started`.
 
         Raises
         ------
         JournalError
-            If the disk is full, gone or not writable. The entry may yet be there, whole, or not; what was there
+            If the disk is full, gone or not writable. The event may yet be there, whole, or not; what was there
             before stays, and the next `append` writes where it ends.
         """
-        if isinstance(entry, Started):
+        if isinstance(event, Started):
             raise ValueError("a journal starts once: append anything but Started")  # noqa: TRY004  (of a right type)
         with self._one_at_a_time, disk_errors("write the journal", self.folder / JOURNAL):
-            self._write(entry)
+            self._write(event)
         self._on_append()
 
     def attach_bytes(self, path: str, data: bytes) -> None:
@@ -191,10 +191,10 @@ class JournalWriter:
     ) -> None:
         self.close()
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, event: Event) -> None:
         if os.fstat(self._file.fileno()).st_size != self._size:
             self._mend()
-        line = to_line(entry, self._count + 1)
+        line = to_line(event, self._count + 1)
         self._write_bytes(line)
         os.fsync(self._file.fileno())
         self._count += 1
@@ -211,12 +211,12 @@ class JournalWriter:
         lines = from_lines(data)
         if lines.size < len(data):
             self._file.truncate(lines.size)
-        self._count, self._size = len(lines.entries), lines.size
+        self._count, self._size = len(lines.events), lines.size
 
     def _forget_lost_uploads(self) -> None:
         state = read_upload_state(self.folder)
-        if state and state.entries > self._count:
-            write_upload_state(self.folder, replace(state, entries=self._count))
+        if state and state.events > self._count:
+            write_upload_state(self.folder, replace(state, events=self._count))
 
     def _attach(self, path: str, write: Callable[[Path], None]) -> None:
         _check_inside(path)

@@ -119,7 +119,7 @@ def _other_experiments(journals: Sequence[Journal]) -> str:
 def _run_of_journal(journal: Journal) -> Run:
     run_id = journal.upload_state.run_id if journal.upload_state else journal.id
     status = RunStatus.RUNNING if journal.status is RunStatus.UNKNOWN else journal.status
-    run = run_of_journal(journal.entries, journal.folder / ARTIFACTS, run_id, status)
+    run = run_of_journal(journal.events, journal.folder / ARTIFACTS, run_id, status)
     unsent = {UNSENT_TAG: "true"} if journal.unsent else {}
     elsewhere = {HOST_TAG: journal.owner.host} if journal.status is RunStatus.UNKNOWN and journal.owner else {}
     return replace(run, tags={**run.tags, **unsent, **elsewhere})

@@ -194,8 +194,8 @@ class Recorder:
 
     def _attach_data(self) -> None:
         """Keep what the run is trained on and with; a run that is continued may have been killed before it did."""
-        entries = self._interrupted.entries if self._interrupted else ()
-        attached = {entry.path for entry in entries if isinstance(entry, Attached)}
+        events = self._interrupted.events if self._interrupted else ()
+        attached = {event.path for event in events if isinstance(event, Attached)}
         manifest = manifest_text(self._prepared.dataset, self._prepared.split, self._plan.split)
         network = find_network(self._plan.configuration.model)
         files = {

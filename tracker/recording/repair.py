@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tracker.journal.reader import Journal
     from tracker.recording.reporter import Reporter
-    from tracker.runs.events import Entry, UploadState
+    from tracker.runs.events import Event, UploadState
     from tracker.store import Store
 
 
@@ -104,7 +104,7 @@ def _lost(store: Store, kept: Sequence[Journal]) -> list[Journal]:
 def _is_stuck(journal: Journal) -> bool:
     """Return whether a journal lacks a file that is still to be sent."""
     folder = (journal.folder / ARTIFACTS).resolve()
-    waiting = [(folder / entry.path).resolve() for entry in journal.unsent if isinstance(entry, Attached)]
+    waiting = [(folder / event.path).resolve() for event in journal.unsent if isinstance(event, Attached)]
     return not all(file.is_relative_to(folder) and file.exists() for file in waiting)
 
 
@@ -113,7 +113,7 @@ def _names(journals: Sequence[Journal]) -> str:
 
 
 def _rebuild(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterator[UploadResult]:
-    """Send journals from their first entry on, each as far as it goes."""
+    """Send journals from their first event on, each as far as it goes."""
     if not kept:
         reporter.log("no journal beside it has a run to rebuild; the next `tracker run` creates a new store")
     for journal in kept:
@@ -137,9 +137,9 @@ def _send_again(store: Store, journal: Journal, reporter: Reporter) -> UploadSta
     return delivery
 
 
-def _with_artifacts(store: Store, journal: Journal, reporter: Reporter) -> list[Entry]:
-    """Bring a journal's artifacts back from the store; entries whose artifact is nowhere become empty ones."""
-    attached = sorted({entry.path for entry in journal.entries if isinstance(entry, Attached)})
+def _with_artifacts(store: Store, journal: Journal, reporter: Reporter) -> list[Event]:
+    """Bring a journal's artifacts back from the store; events whose artifact is nowhere become empty ones."""
+    attached = sorted({event.path for event in journal.events if isinstance(event, Attached)})
     uri = journal.upload_state.artifacts if journal.upload_state else None
     folder = store.folder or journal.folder.parent.parent
     missing = store.restore_artifacts(uri, attached, journal.folder / ARTIFACTS, folder)
@@ -147,4 +147,4 @@ def _with_artifacts(store: Store, journal: Journal, reporter: Reporter) -> list[
         reporter.warn(
             f"run {journal.started.name} was rebuilt, but these artifacts could not be found: {some(missing)}"
         )
-    return [Tagged({}) if isinstance(entry, Attached) and entry.path in missing else entry for entry in journal.entries]
+    return [Tagged({}) if isinstance(event, Attached) and event.path in missing else event for event in journal.events]

@@ -250,4 +250,4 @@ def _log_start(journal: Journal, reporter: Reporter) -> None:
 
 def _last_time(journal: Journal) -> int:
     """Return when the run last wrote something, in ms."""
-    return max(getattr(entry, "time", 0) for entry in journal.entries)
+    return max(getattr(event, "time", 0) for event in journal.events)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tracker.recording.locations import LogTarget
     from tracker.recording.reporter import Reporter
     from tracker.runs import Run
-    from tracker.runs.events import Entry, Started
+    from tracker.runs.events import Event, Started
 
 ENVIRONMENT = "environment.txt"
 """Versions of what decides a run's result, a line each."""
@@ -108,9 +108,9 @@ class RunWriter:
         if self._uploader:
             self._uploader.start()
 
-    def append(self, entry: Entry) -> None:
+    def append(self, event: Event) -> None:
         """Write an event; once this returns it is on the disk."""
-        self._open_journal.append(entry)
+        self._open_journal.append(event)
 
     def log_epoch(self, number: int, metrics: Mapping[str, float]) -> None:
         """Write an epoch; one that the journal has keeps the values that it was first logged with."""
@@ -132,8 +132,8 @@ class RunWriter:
 
     def finished_run(self) -> Run:
         """Return the run as a reader of the store will find it."""
-        entries = read(self.folder).entries
-        return run_of_journal(entries, self.folder / ARTIFACTS, self.run_id, RunStatus.FINISHED)
+        events = read(self.folder).events
+        return run_of_journal(events, self.folder / ARTIFACTS, self.run_id, RunStatus.FINISHED)
 
     def attach_description(self, description: Description, note: str | None) -> None:
         """Keep a run's figures, and its summary below the person's note."""

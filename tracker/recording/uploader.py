@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tracker.journal.reader import Journal
     from tracker.recording.reporter import Reporter
-    from tracker.runs.events import Entry, UploadState
+    from tracker.runs.events import Event, UploadState
     from tracker.store import Store, Upload
 
 BATCH_INTERVAL_S = 5.0
@@ -122,7 +122,7 @@ def send(store: Store, folder: Path) -> UploadState | None:
     with open_upload(store, folder) as upload:
         if not upload:
             return None
-        delivery = upload.send(read(folder).entries, folder / ARTIFACTS)
+        delivery = upload.send(read(folder).events, folder / ARTIFACTS)
     drop_uploaded_artifacts(folder)
     return delivery
 
@@ -247,7 +247,7 @@ class Uploader:
 
     def _try_send(self, upload: Upload) -> bool:
         try:
-            upload.send(self._journal.entries(), self._folder / ARTIFACTS)
+            upload.send(self._journal.events(), self._folder / ARTIFACTS)
         except UnreachableError as error:
             self._warn_of_absence(error)
             return False
@@ -270,13 +270,13 @@ class _GrowingJournal:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / JOURNAL
-        self._entries: list[Entry] = []
+        self._events: list[Event] = []
         self._size = 0
 
-    def entries(self) -> Sequence[Entry]:
+    def events(self) -> Sequence[Event]:
         with disk_errors("read the journal", self._path), self._path.open("rb") as file:
             file.seek(self._size)
             lines = from_lines(file.read())
-        self._entries += lines.entries[len(self._entries) :]  # those read before appear in it as lost
+        self._events += lines.events[len(self._events) :]  # those read before appear in it as lost
         self._size += lines.size
-        return self._entries
+        return self._events

@@ -1,4 +1,4 @@
-"""What a run's journal holds, entry by entry, in the order in which it happened.
+"""What a run's journal holds, event by event, in the order in which it happened.
 
 The journal is the first and complete record of a run: whatever a store holds was uploaded from it, in this order, with
 these times. Times are milliseconds since 1970, as MLflow keeps them; epochs are counted from 1.
@@ -176,7 +176,7 @@ class Ended:
     reason: str | None = None
 
 
-Entry = Started | EpochDone | Measured | Tagged | Attached | Resumed | Ended
+Event = Started | EpochDone | Measured | Tagged | Attached | Resumed | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +189,10 @@ class UploadState:
         What the store calls the run.
     artifacts : str
         URI of the run's artifacts there.
-    entries : int
+    events : int
         Entries of the journal that it has, counted from the first.
     """
 
     run_id: str
     artifacts: str
-    entries: int
+    events: int

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from tracker.runs import Run, RunStatus
-    from tracker.runs.events import Entry, Started, UploadState
+    from tracker.runs.events import Event, Started, UploadState
 
 __all__ = [
     "BY_EPOCH_RUNS",
@@ -215,12 +215,12 @@ class UiServer(Protocol):
 class Upload(Protocol):
     """Uploads one journal, as it grows, to one store."""
 
-    def send(self, entries: Sequence[Entry], artifacts: Path) -> UploadState:
+    def send(self, events: Sequence[Event], artifacts: Path) -> UploadState:
         """Upload what the store lacks, and return how much it has then: everything.
 
         Parameters
         ----------
-        entries : sequence of Entry
+        events : sequence of Event
             The whole journal, from its first event on.
         artifacts : Path
             Folder of the attached files.
@@ -389,12 +389,12 @@ def store_beside(tracking_uri: str, folder: Path) -> Store:
     return store_at(str(folder / database.name) if database else tracking_uri, folder)
 
 
-def run_of_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, status: RunStatus) -> Run:
+def run_of_journal(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Run:
     """Return the run of a journal as a store gives it back after the upload.
 
     Parameters
     ----------
-    entries : sequence of Entry
+    events : sequence of Event
         The whole journal, from its first event on.
     artifacts : Path
         Folder of the attached files.
@@ -404,7 +404,7 @@ def run_of_journal(entries: Sequence[Entry], artifacts: Path, run_id: str, statu
     """
     from tracker.store.experiment import run_of
 
-    return run_of(entries, artifacts, run_id, status)
+    return run_of(events, artifacts, run_id, status)
 
 
 def note_of(started: Started) -> str | None:

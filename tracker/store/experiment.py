@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.runs.events import Entry, Started
+    from tracker.runs.events import Event, Started
     from tracker.store.location import Location
 
 MetricRow = tuple[str, str, int, float | None, int, int]
@@ -213,18 +213,18 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8-sig", "surrogateescape")
 
 
-def run_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status: RunStatus) -> Run:
+def run_of(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Run:
     """Return the run of a journal; see `experiment_of`."""
-    return experiment_of(entries, artifacts, run_id, status).runs[0]
+    return experiment_of(events, artifacts, run_id, status).runs[0]
 
 
-def experiment_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status: RunStatus) -> Experiment:
+def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Experiment:
     """Return an experiment of one run: that of a journal.
 
     Parameters
     ----------
-    entries : sequence of Entry
-        The whole journal, from its first entry on.
+    events : sequence of Event
+        The whole journal, from its first event on.
     artifacts : Path
         The folder in which the attached files are.
     run_id : str
@@ -243,30 +243,30 @@ def experiment_of(entries: Sequence[Entry], artifacts: Path, run_id: str, status
     ValueError
         If the journal does not begin with how the run was started.
     """
-    first = started(entries)
-    record = _journal_record(first, entries, run_id, status)
-    fetch = _fetch_attached(artifacts, {entry.path for entry in entries if isinstance(entry, Attached)})
+    first = started(events)
+    record = _journal_record(first, events, run_id, status)
+    fetch = _fetch_attached(artifacts, {event.path for event in events if isinstance(event, Attached)})
     return assemble(first.experiment, {"tracker.metric": first.metric}, [record], lambda _record: fetch, by_epoch=1)
 
 
-def _journal_record(first: Started, entries: Sequence[Entry], run_id: str, status: RunStatus) -> Record:
-    curves = curves_by_run(_rows(entries, run_id)).get(run_id, {})
+def _journal_record(first: Started, events: Sequence[Event], run_id: str, status: RunStatus) -> Record:
+    curves = curves_by_run(_rows(events, run_id)).get(run_id, {})
     return Record(
         run_id=run_id,
         name=first.name,
         status=status,
         started=first.time,
-        ended=ended(entries),
+        ended=ended(events),
         artifact_uri="",
         params=dict(first.params),
-        tags=tags(entries),
+        tags=tags(events),
         metrics={key: curve.values[-1].item() for key, curve in curves.items()},
         curves=curves,
     )
 
 
-def _rows(entries: Sequence[Entry], run_id: str) -> list[MetricRow]:
-    rows = (value for of_entry in values_of(entries) for value in of_entry)
+def _rows(events: Sequence[Event], run_id: str) -> list[MetricRow]:
+    rows = (value for of_event in values_of(events) for value in of_event)
     return [(run_id, value.key, value.step, value.value, value.time, order) for order, value in enumerate(rows)]
 
 

@@ -31,7 +31,7 @@ from tracker.store import TAG_LENGTH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tracker.runs.events import Entry
+    from tracker.runs.events import Event
 
 JOURNAL_TAG = "tracker.journal"
 """Which journal a run was written from: one journal has at most one run in a store."""
@@ -146,66 +146,66 @@ class Value:
     step: int
 
 
-def started(entries: Sequence[Entry]) -> Started:
-    """Return how a run began: a journal's first entry.
+def started(events: Sequence[Event]) -> Started:
+    """Return how a run began: a journal's first event.
 
     Raises
     ------
     ValueError
-        If the entries begin with anything else.
+        If the events begin with anything else.
     """
-    if entries and isinstance(entries[0], Started):
-        return entries[0]
-    raise ValueError(f"a journal must begin with how the run was started, got {entries[:1]}")
+    if events and isinstance(events[0], Started):
+        return events[0]
+    raise ValueError(f"a journal must begin with how the run was started, got {events[:1]}")
 
 
-def values_of(entries: Sequence[Entry], sent: int = 0) -> list[tuple[Value, ...]]:
-    """Return the values of each entry, in the order of the entries; none for those that measured nothing.
+def values_of(events: Sequence[Event], sent: int = 0) -> list[tuple[Value, ...]]:
+    """Return the values of each event, in the order of the events; none for those that measured nothing.
 
     Parameters
     ----------
-    entries : sequence of Entry
+    events : sequence of Event
         From the first on: what time a value gets depends on those before it.
     sent : int
         How many to leave out, from the first.
     """
     latest: dict[tuple[str, int], int] = {}
-    steps = {_step(entry) for entry in entries[sent:]}
-    for entry in entries[:sent]:
-        if _step(entry) in steps:
-            _values(entry, latest)
-    return [_values(entry, latest) for entry in entries[sent:]]
+    steps = {_step(event) for event in events[sent:]}
+    for event in events[:sent]:
+        if _step(event) in steps:
+            _values(event, latest)
+    return [_values(event, latest) for event in events[sent:]]
 
 
-def _values(entry: Entry, latest: dict[tuple[str, int], int]) -> tuple[Value, ...]:
-    if not isinstance(entry, EpochDone | Measured):
+def _values(event: Event, latest: dict[tuple[str, int], int]) -> tuple[Value, ...]:
+    if not isinstance(event, EpochDone | Measured):
         return ()
-    step = _step(entry)
-    for key in entry.metrics:
-        latest[key, step] = max(entry.time, latest.get((key, step), entry.time - 1) + 1)
-    return tuple(Value(key, float(value), latest[key, step], step) for key, value in entry.metrics.items())
+    step = _step(event)
+    for key in event.metrics:
+        latest[key, step] = max(event.time, latest.get((key, step), event.time - 1) + 1)
+    return tuple(Value(key, float(value), latest[key, step], step) for key, value in event.metrics.items())
 
 
-def _step(entry: Entry) -> int:
-    return entry.number if isinstance(entry, EpochDone) else 0
+def _step(event: Event) -> int:
+    return event.number if isinstance(event, EpochDone) else 0
 
 
-def tags(entries: Sequence[Entry]) -> dict[str, str]:
-    """Return the tags that hold after the last entry."""
+def tags(events: Sequence[Event]) -> dict[str, str]:
+    """Return the tags that hold after the last event."""
     current: dict[str, str] = {}
-    for entry in entries:
-        if isinstance(entry, Started):
-            current |= {**mlflow_tags(entry.tags), NAME_TAG: entry.name}
-        elif isinstance(entry, Tagged):
-            current |= mlflow_tags(entry.tags)
-        elif isinstance(entry, Resumed):
+    for event in events:
+        if isinstance(event, Started):
+            current |= {**mlflow_tags(event.tags), NAME_TAG: event.name}
+        elif isinstance(event, Tagged):
+            current |= mlflow_tags(event.tags)
+        elif isinstance(event, Resumed):
             current.pop(REASON_TAG, None)
-        elif isinstance(entry, Ended) and entry.reason is not None:
-            current[REASON_TAG] = entry.reason
+        elif isinstance(event, Ended) and event.reason is not None:
+            current[REASON_TAG] = event.reason
     return current
 
 
-def ended(entries: Sequence[Entry]) -> int | None:
+def ended(events: Sequence[Event]) -> int | None:
     """Return when the run ended, in ms; None if it hasn't."""
-    last = next((entry for entry in reversed(entries) if isinstance(entry, Ended | Resumed)), None)
+    last = next((event for event in reversed(events) if isinstance(event, Ended | Resumed)), None)
     return last.time if isinstance(last, Ended) else None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
-from tracker.runs.events import Attached, Ended, Entry, Resumed, Started, Tagged, UploadState
+from tracker.runs.events import Attached, Ended, Event, Resumed, Started, Tagged, UploadState
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import (
     Dataset,
@@ -184,13 +184,13 @@ class JournalUpload:
         self._store: Store | None = None
         self._file: tuple[int, int] | None = None
 
-    def send(self, entries: Sequence[Entry], artifacts: Path) -> UploadState:
+    def send(self, events: Sequence[Event], artifacts: Path) -> UploadState:
         """Send what the store does not have yet, and return what it has then: all.
 
         Parameters
         ----------
-        entries : sequence of Entry
-            The whole journal, from its first entry on.
+        events : sequence of Event
+            The whole journal, from its first event on.
         artifacts : Path
             The folder in which the attached files are.
 
@@ -201,12 +201,12 @@ class JournalUpload:
         GoneError
             If the store has not the run that was sent to it.
         StoreError
-            If the store cannot be used or refuses an entry: sending it again will not help.
+            If the store cannot be used or refuses an event: sending it again will not help.
         """
-        delivery = self._delivery or self._saved(self._patiently(partial(self._begin, started(entries))))
-        sent = delivery.entries if delivery.entries <= len(entries) else 0  # the journal lost its end: from the start
-        for end, rows in _steps(values_of(entries, sent), sent):
-            self._patiently(partial(self._write, delivery.run_id, entries[end - 1], rows, artifacts))
+        delivery = self._delivery or self._saved(self._patiently(partial(self._begin, started(events))))
+        sent = delivery.events if delivery.events <= len(events) else 0  # the journal lost its end: from the start
+        for end, rows in _steps(values_of(events, sent), sent):
+            self._patiently(partial(self._write, delivery.run_id, events[end - 1], rows, artifacts))
             delivery = self._saved(UploadState(delivery.run_id, delivery.artifacts, end))
         return delivery
 
@@ -252,14 +252,14 @@ class JournalUpload:
         query = f"tags.`{JOURNAL_TAG}` = '{self._journal}'"
         return sorted(store.client.search_runs([experiment], query, ViewType.ALL), key=lambda run: run.info.run_id)
 
-    def _write(self, run_id: str, entry: Entry, rows: Sequence[Value], artifacts: Path) -> None:
-        """Write values, of one entry or several, or an entry that has none."""
+    def _write(self, run_id: str, event: Event, rows: Sequence[Value], artifacts: Path) -> None:
+        """Write values, of one event or several, or an event that has none."""
         try:
             run = RunWriter(self._opened(), run_id)
             if rows:
                 run.log_values(rows)
             else:
-                _write_entry(run, entry, artifacts)
+                _write_event(run, event, artifacts)
         except GoneError as error:
             shown = self._location.shown
             raise GoneError(
@@ -302,12 +302,12 @@ def _identity(database: Path | None) -> tuple[int, int] | None:
 
 
 def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, list[Value]]]:
-    """Divide what follows the entries sent: values in batches of whole entries, anything else one by one.
+    """Divide what follows the events sent: values in batches of whole events, anything else one by one.
 
     Yields
     ------
     (int, list of Value)
-        How many entries have been sent after it, and its values, if it has any.
+        How many events have been sent after it, and its values, if it has any.
     """
     batch: list[Value] = []
     for before, row in enumerate(rows, sent):
@@ -321,19 +321,19 @@ def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, li
         yield sent + len(rows), batch
 
 
-def _write_entry(run: RunWriter, entry: Entry, artifacts: Path) -> None:
-    match entry:
+def _write_event(run: RunWriter, event: Event, artifacts: Path) -> None:
+    match event:
         case Started():
-            run.log_params(entry.params)
-            run.log_datasets(entry.datasets)
+            run.log_params(event.params)
+            run.log_datasets(event.datasets)
         case Tagged():
-            run.set_tags(entry.tags)
+            run.set_tags(event.tags)
         case Attached():
-            run.log_path(_attached(artifacts, entry.path), entry.path)
+            run.log_path(_attached(artifacts, event.path), event.path)
         case Resumed():
             run.resume()
         case Ended():
-            run.end(entry.status, entry.time, entry.reason)
+            run.end(event.status, event.time, event.reason)
 
 
 def _attached(artifacts: Path, path: str) -> Path:
