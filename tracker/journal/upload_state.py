@@ -23,7 +23,7 @@ def read_upload_state(folder: Path) -> UploadState | None:
     Returns
     -------
     UploadState or None
-        None where nothing is known: nothing was sent, or the file is damaged. Whoever sends looks for the run in the
+        None if nothing is known: nothing was sent, or the file is damaged. An upload then looks for the run in the
         store before it makes one.
 
     Raises

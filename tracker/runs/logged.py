@@ -55,7 +55,7 @@ class Curve:
         return self.steps + 1 if len(self.steps) and self.steps[0] == 0 else self.steps
 
     def at(self, epoch: int | None) -> float | None:
-        """Return the value at an epoch; None where there is none or it is not finite."""
+        """Return the value at an epoch; None if there is none or it is not finite."""
         if epoch is None:
             return None
         values = self.values[self.epochs == epoch]
@@ -85,7 +85,7 @@ class Predictions:
 
     @property
     def predicted(self) -> tuple[str | None, ...]:
-        """The most probable class of each clip, the first of equals; None where a probability is not a number."""
+        """The most probable class of each clip, the first of equals; None if a probability is not a number."""
         columns = np.where(np.isfinite(self.probabilities).all(axis=1), self.probabilities.argmax(axis=1), -1)
         return tuple(None if column < 0 else self.classes[column] for column in columns)
 

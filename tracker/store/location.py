@@ -143,7 +143,7 @@ def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
     Returns
     -------
     callable
-        Returns the bytes of an artifact by its path, None where the run has none of that name; raises `OSError` where
+        Returns the bytes of an artifact by its path, None if the run has none of that name; raises `OSError` if
         they cannot be read.
     """
     find = cache(find_folder)

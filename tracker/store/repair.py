@@ -125,7 +125,7 @@ def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]
     Returns
     -------
     (tuple of ArtifactPath, Path or None)
-        What was rewritten, and a copy of the database as it was; nothing and None where nothing is to be rewritten.
+        What was rewritten, and a copy of the database as it was; nothing and None if nothing had to be rewritten.
 
     Raises
     ------

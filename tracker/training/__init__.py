@@ -1,1 +1,1 @@
-"""Networks, their training, and what comes of it."""
+"""Networks and their training."""

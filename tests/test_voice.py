@@ -1,0 +1,49 @@
+"""What people read speaks plain English: the phrases that give the old dialect away do not come back."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+
+DIALECT = re.compile(
+    r"told from|tell(s|ing)? from|c[ao]me to nothing|said of|c[ao]me by\b|\bcomes? of\b|go(es|ing)? on with|went on with|\banew\b"
+    r"|none where|the luck of|as often as (one|you) likes?|to be had|\bright on\b|\bhas right\b|at most [^.]* left|what came out",
+    re.IGNORECASE,
+)
+REPORT = ("conclusions", "report", "render", "wording.py", "figures", "study")
+"""Rooms whose sentences are the report's; its own wording is rewritten with it."""
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def modules() -> list[Path]:
+    found = [*(ROOT / "tracker").rglob("*.py"), *(ROOT / "models").rglob("*.py")]
+    return sorted(path for path in found if path.relative_to(ROOT).parts[1] not in REPORT)
+
+
+def strings(path: Path) -> Iterator[str]:
+    """Yield every string of a module, its docstrings among them; HTML comments mark places and are not read."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield " ".join(re.sub("<!--.*?-->", "", node.value).split())
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_strings_and_docstrings_are_free_of_the_old_dialect(path: Path) -> None:
+    assert [text for text in strings(path) if DIALECT.search(text)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_are_free_of_the_old_dialect(page: str) -> None:
+    prose = re.sub(r"```.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL)
+    assert [match.group() for match in DIALECT.finditer(prose)] == []
