@@ -105,7 +105,7 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpochPredictions:
-    """What a model said of the validation clips after each epoch.
+    """The predictions of a model on the validation clips after each epoch.
 
     Parameters
     ----------
