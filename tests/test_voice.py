@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 DIALECT = re.compile(
-    r"told from|tell(s|ing)? from|c[ao]me to nothing|said of|c[ao]me by\b|\bcomes? of\b|go(es|ing)? on with|went on with"
-    r"|\banew\b|(?-i:[Nn]one where)|the luck of|as often as (one|you) likes?|to be had|\bright on\b|\bhas right\b"
-    r"|at most [^.]* left|what came out",
+    r"told from|tell(s|ing)? from|c[ao]me to nothing|said of|c[ao]me by\b|\bcomes? of\b|go(es|ing)? on with"
+    r"|went on with|\banew\b|(?-i:[Nn]one where)|the luck of|as often as (one|you) likes?|to be had|\bright on\b"
+    r"|\bhas right\b|at most [^.]* left|what came out",
     re.IGNORECASE,
 )
 REPORT = ("conclusions", "report", "render", "wording.py", "figures", "study")
