@@ -53,6 +53,15 @@ SPLITS = Method(
 
 
 @dataclass(frozen=True, slots=True)
+class InnerEffect:
+    """Over folds or splits: the crossed analysis on the one with most matched pairs."""
+
+    estimate: float
+    interval: Interval
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """An effect and how it was estimated."""
 
@@ -60,7 +69,7 @@ class Analysis:
     method: Method
     n: int
     repetitions: int  # matched pairs, runs of the level with fewer runs, folds or splits
-    inner: Effect | None = None  # over folds or splits: the crossed analysis on the one with most pairs
+    inner: InnerEffect | None = None  # over folds or splits: the crossed analysis on the one with most pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +79,6 @@ class Need:
     effect: float  # above 0
     pairs: int | None  # matched pairs in all; None if no number of them is enough on these clips
     clips: int | None = None  # the least number of clips, roughly, if no number of pairs is enough
-
-
-@dataclass(frozen=True, slots=True)
-class InnerEffect:
-    """Over folds or splits: the crossed analysis on the one with most matched pairs."""
-
-    estimate: float
-    interval: Interval
-    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,10 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
     over_folds = fold_effect(study, means)
     if over_folds is not None:
         n = sum(len(study.clip_sets[i].clips) for i in by_set)
-        return Analysis(over_folds, _fold_method(study, by_set), n, len(by_set), inner)
+        firsts = [study.clip_sets[index].members[0] for index in by_set]
+        folds = [dict(study.design.terms[run].split).get("fold", OFF) for run in firsts]
+        on_largest = InnerEffect(inner.estimate, inner.interval, inner.p_value) if inner else None
+        return Analysis(over_folds, SPLITS if OFF in folds else FOLDS, n, len(by_set), on_largest)
     if inner is not None and largest is not None:
         return Analysis(inner, CROSSED, len(study.clip_sets[largest].clips), len(pairs))
     return _over_repetitions(study, contrast)
@@ -136,18 +139,9 @@ def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
 
 
 def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None:
-    """Test a mean difference over folds or splits of one dataset.
+    """Test a mean difference over folds or splits of one dataset, given the difference on each clip set by its index.
 
-    Parameters
-    ----------
-    study : Study
-    differences : mapping of int to float
-        The mean difference on each clip set, by its index.
-
-    Returns
-    -------
-    Effect or None
-        None for fewer than three clip sets, or if they are not known to come from one dataset.
+    None for fewer than three clip sets, or if they are not known to come from one dataset.
     """
     if len(differences) < FEWEST_FOLDS or not one_dataset(study, differences):
         return None
@@ -155,12 +149,6 @@ def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None
     n_validation = float(np.mean([len(clips.clips) or clips.n or 0 for clips in sets]))
     n_train = float(np.mean([_training_clips(study, clips, n_validation) for clips in sets]))
     return nadeau_bengio(np.array(list(differences.values())), n_train, n_validation)
-
-
-def _fold_method(study: Study, indices: Iterable[int]) -> Method:
-    firsts = [study.clip_sets[index].members[0] for index in indices]
-    folds = [dict(study.design.terms[run].split).get("fold", OFF) for run in firsts]
-    return SPLITS if OFF in folds else FOLDS
 
 
 def adjusted_p_values(family: Sequence[Effect]) -> list[float]:

@@ -18,7 +18,6 @@ from tracker.conclusions.contrast_analysis import (
     SPLITS,
     Analysis,
     ContrastEffect,
-    InnerEffect,
     adjusted_p_values,
     analyse_contrast,
     chance_of_better,
@@ -78,7 +77,12 @@ class OptionEffect(Details):
         if not self.contrasts:
             return _confounded_text(option, self, conclusion.commands)
         clearest = min(self.contrasts, key=lambda effect: effect.p_value if effect.p_value is not None else 2.0)
-        return " ".join([_contrast_text(option, clearest, wording), *_others_text(option, self)])
+        text = _contrast_text(option, clearest, wording)
+        if self.n_contrasts < 2:
+            return text
+        detected = sum(effect.verdict == "supported" for effect in self.contrasts)
+        verb = f"{number_word(detected) if detected else 'none'} {'is' if detected < 2 else 'are'}"
+        return f"{text} Of the {number_word(self.n_contrasts)} contrasts of {option_words(option)}, {verb} detected."
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each contrast."""
@@ -143,10 +147,14 @@ def _conclusion(study: Study, option: str, effects: Sequence[ContrastEffect]) ->
     if not effects:
         return _without_contrast(study, option)
     first = min(effects, key=_by_p)
+    verdicts = {effect.verdict for effect in effects}
+    verdict: Verdict = (
+        verdicts.pop() if len(verdicts) == 1 else "supported" if "supported" in verdicts else "inconclusive"
+    )
     runs = {run for c in study.contrasts[option] for setting in c.repetitions for level in setting for run in level}
     return Conclusion(
         kind="option_effect",
-        verdict=_overall([effect.verdict for effect in effects]),
+        verdict=verdict,
         runs=study.ids(sorted(runs)),
         details=OptionEffect(_listed(study, option, effects), (), study.design.levels[option], len(effects)),
         option=option,
@@ -185,14 +193,6 @@ def _listed(study: Study, option: str, effects: Sequence[ContrastEffect]) -> tup
     return tuple(replace(effects[index], probability=probabilities.get(index)) for index in sorted(listed))
 
 
-def _overall(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return an option's verdict from those of its contrasts."""
-    distinct = set(verdicts)
-    if "supported" in distinct:
-        return "supported"
-    return distinct.pop() if len(distinct) == 1 else "inconclusive"
-
-
 def _tested(study: Study, contrast: Contrast) -> _Tested:
     pairs = [tuple(study.results[run].run for run in pair) for pair in contrast.pairs]
     if pairs and all(identical(a, b) for a, b in pairs):
@@ -206,7 +206,9 @@ def _effect(study: Study, tested: _Tested, p_adjusted: float | None) -> Contrast
     start, end = max(contrast.repetitions, key=lambda runs: min(len(runs[0]), len(runs[1])))
     within = None if effect is None else study.within_margin(effect.interval_90)
     estimate = 0.0 if tested.exact else effect.estimate if effect else _plain_estimate(study, contrast)
-    verdict = _verdict(study, tested, p_adjusted, within=bool(within))
+    verdict: Verdict = "exact" if tested.exact else "equivalent" if within else "inconclusive"
+    if p_adjusted is not None and p_adjusted <= study.alpha:
+        verdict = "supported"
     return ContrastEffect(
         from_=contrast.start,
         to=contrast.end,
@@ -222,23 +224,9 @@ def _effect(study: Study, tested: _Tested, p_adjusted: float | None) -> Contrast
         folds=analysis.repetitions if analysis and analysis.method in (FOLDS, SPLITS) else 0,
         within_margin=within,
         detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,
-        crossed=_inner(analysis),
+        crossed=analysis.inner if analysis else None,
         need=sample_size_for(study, contrast, analysis) if analysis and verdict == "inconclusive" else None,
     )
-
-
-def _verdict(study: Study, tested: _Tested, p_adjusted: float | None, *, within: bool) -> Verdict:
-    if tested.exact:
-        return "exact"
-    if p_adjusted is not None and p_adjusted <= study.alpha:
-        return "supported"
-    return "equivalent" if within else "inconclusive"
-
-
-def _inner(analysis: Analysis | None) -> InnerEffect | None:
-    if analysis is None or analysis.inner is None:
-        return None
-    return InnerEffect(analysis.inner.estimate, analysis.inner.interval, analysis.inner.p_value)
 
 
 def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
@@ -281,20 +269,19 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     return " ".join([unknown, *_reach_text(effect)])
 
 
-def _reach_text(effect: ContrastEffect) -> list[str]:
-    """Return which effect would have been detected, and what it takes to detect a smaller one."""
-    least = [f"An effect below {points(effect.detectable)} would mostly go unnoticed."] if effect.detectable else []
+def _reach_text(effect: ContrastEffect) -> Iterator[str]:
+    """Yield which effect would have been detected, and what it takes to detect a smaller one."""
+    if effect.detectable:
+        yield f"An effect below {points(effect.detectable)} would mostly go unnoticed."
     need = effect.need
     if need is None:
-        return least
-    sought = f"{'one' if least else 'an effect'} of {points(need.effect)}"
+        return
+    sought = f"{'one' if effect.detectable else 'an effect'} of {points(need.effect)}"
     if need.pairs is not None:
-        return [*least, f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."]
-    takes = f"{round_number(need.clips or 0)} clips"
-    return [
-        *least,
-        f"{capitalised(sought)} no number of trainings would show on these clips: it takes {takes} at least.",
-    ]
+        yield f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."
+    else:
+        takes = f"{round_number(need.clips or 0)} clips"
+        yield f"{capitalised(sought)} no number of trainings would show on these clips: it takes {takes} at least."
 
 
 def _side_text(estimate: float) -> str:
@@ -316,15 +303,20 @@ def _test_text(effect: ContrastEffect, wording: Wording) -> str:
 
 
 def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wording) -> str:
-    have = count(effect.pairs, "matched pair") if effect.pairs else f"{_each_text(effect)}, under different seeds"
+    start, end = effect.repetitions
+    each = f"{count(start, 'run')} each" if start == end else f"{number_word(start)} and {count(end, 'run')}"
+    have = count(effect.pairs, "matched pair") if effect.pairs else f"{each}, under different seeds"
     by_clip = wording.metric.measures_accuracy
-    side = ""
-    if effect.estimate is not None:
-        side = _side_text(effect.estimate) if by_clip else _moved_text(effect.estimate, wording)
-    observed = f"{have}, {side}" if side else have
+    observed = have
+    if effect.estimate is not None and (by_clip or not effect.estimate):
+        observed = f"{have}, {_side_text(effect.estimate)}{'' if by_clip else f' of {wording.metric.name}'}"
+    elif effect.estimate is not None:
+        side = "higher" if effect.estimate > 0 else "lower"
+        observed = f"{have}, {wording.metric.name} {losses(abs(effect.estimate))[0]} {side} on average"
     if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
-        unlogged = "what each run says of each clip was not logged"
-        why = unlogged if by_clip else f"{wording.metric.name} is not known clip by clip"
+        why = f"{wording.metric.name} is not known clip by clip"
+        if by_clip:
+            why = "what each run says of each clip was not logged"
         return f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: {why}."
     return (
         f"{capitalised(change)}: {observed}. So few trainings cannot tell {option_words(option)} from the luck of "
@@ -332,39 +324,13 @@ def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wor
     )
 
 
-def _moved_text(estimate: float, wording: Wording) -> str:
-    """Return ``val_mae 0.12 lower on average``."""
-    if not estimate:
-        return f"no difference of {wording.metric.name}"
-    return f"{wording.metric.name} {losses(abs(estimate))[0]} {'higher' if estimate > 0 else 'lower'} on average"
-
-
-def _each_text(effect: ContrastEffect) -> str:
-    start, end = effect.repetitions
-    return f"{count(start, 'run')} each" if start == end else f"{number_word(start)} and {count(end, 'run')}"
-
-
-def _others_text(option: str, details: OptionEffect) -> list[str]:
-    """Return how many contrasts the option has, and how many are detected."""
-    if details.n_contrasts < 2:
-        return []
-    detected = sum(effect.verdict == "supported" for effect in details.contrasts)
-    verb = f"{number_word(detected) if detected else 'none'} {'is' if detected < 2 else 'are'}"
-    return [f"Of the {number_word(details.n_contrasts)} contrasts of {option_words(option)}, {verb} detected."]
-
-
-def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
-    """Vary the option alone, or complete its matched pairs."""
-    del conclusions
-    if not study.metric.is_accuracy or conclusion.option is None:
+def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
+    """Vary the option alone, or complete the matched pairs of the contrast with most repetitions."""
+    option = conclusion.option
+    if not study.metric.is_accuracy or option is None or conclusion.verdict not in ("confounded", "inconclusive"):
         return []
     if conclusion.verdict == "confounded":
-        return vary_one_option(study, conclusion.option)
-    return _complete(study, conclusion.option) if conclusion.verdict == "inconclusive" else []
-
-
-def _complete(study: Study, option: str) -> list[PlannedRun]:
-    """Complete the matched pairs of the contrast with most repetitions."""
+        return vary_one_option(study, option)
     contrast = max(study.contrasts[option], key=lambda c: max(min(map(len, setting)) for setting in c.repetitions))
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
         return vary_one_option(study, option)
@@ -383,9 +349,8 @@ def _why_no_run(conclusions: Sequence[Conclusion]) -> Iterator[str]:
         yield "What is open takes more clips, not more runs: the conclusions on options say how many at least."
 
 
-def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+def _limits(study: Study, conclusions: Sequence[Conclusion], _wording: Wording) -> Iterator[str]:
     """Yield which options changed together, overlapping groups in one sentence."""
-    del wording
     groups: list[set[str]] = []
     for conclusion in conclusions:
         details = conclusion.details
@@ -414,20 +379,12 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
 
 _MOST_HEADLINES = 2
 # verdicts, the most informative first
-_BY_INFORMATION: tuple[Verdict, ...] = (
-    "supported",
-    "equivalent",
-    "exact",
-    "inconclusive",
-    "confounded",
-    "not_comparable",
-    "unknown",
-)
+_BY_INFORMATION: tuple[Verdict, ...] = ("supported", "equivalent", "exact", "inconclusive", "confounded",
+                                        "not_comparable", "unknown")  # fmt: skip
 
 
-def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
+def _headlines(conclusions: Sequence[Conclusion], _focus: str | None) -> list[Conclusion]:
     """Return the effects that are supported, else the first with the most informative verdict."""
-    del focus
     ranked = sorted(
         conclusions, key=lambda c: (_BY_INFORMATION.index(c.verdict), 1.0 if c.p_value is None else c.p_value)
     )

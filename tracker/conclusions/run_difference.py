@@ -140,28 +140,26 @@ class _Evidence:
 
 def run_differences(study: Study, printed: Sequence[Pair], family: Family) -> tuple[Conclusion, ...]:
     """Conclude on each printed pair, which has the better run first."""
-    return tuple(_difference(study, pair, family, matched=bool({pair, pair[::-1]} & study.matched)) for pair in printed)
+    return tuple(_difference(study, pair, family) for pair in printed)
 
 
-def _difference(study: Study, pair: Pair, family: Family, *, matched: bool) -> Conclusion:
+def _difference(study: Study, pair: Pair, family: Family) -> Conclusion:
     first, second = (study.results[run] for run in pair)
     details = RunDifference(
-        correct=(first.correct, second.correct), differs_in=study.design.differing(*pair), matched=matched
+        correct=(first.correct, second.correct),
+        differs_in=study.design.differing(*pair),
+        matched=bool({pair, pair[::-1]} & study.matched),
     )
     why = why_not_comparable(study, pair)
     if why is not None:
         verdict: Verdict = "not_comparable" if why is Obstacle.OTHER_CLIPS else "unknown"
         return Conclusion("run_difference", verdict, study.ids(pair), replace(details, why=why))
-    return _concluded(study, pair, family, _evidence(study, pair, details))
-
-
-def _concluded(study: Study, pair: Pair, family: Family, evidence: _Evidence) -> Conclusion:
-    within = study.within_margin(evidence.interval_90)
+    evidence = _evidence(study, pair, details)
     details = replace(
         evidence.details,
         family=family.size,
         interval_90=evidence.interval_90,
-        within_margin=within,
+        within_margin=study.within_margin(evidence.interval_90),
         clips_needed=_clips_needed(study, pair, evidence),
     )
     p_adjusted = family.p_adjusted(*pair)
@@ -198,7 +196,10 @@ def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
 def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
     clips = study.clip_set_of[pair[0]]
     if pair[0] not in clips.row_of or pair[1] not in clips.row_of:
-        return _by_counts(study, pair, details)
+        first, second = (study.results[run] for run in pair)
+        test = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
+        details = replace(details, p_range=test.p_range)
+        return _Evidence(test.estimate, first.n or 1, test.interval, test.interval_90, COUNTS, details)
     a, b = (clips.correct[clips.row_of[run]] for run in pair)
     only_first, only_second = discordant(a, b)
     details = replace(details, only_first=only_first, only_second=only_second, log_loss=_log_loss(study, pair, clips))
@@ -232,24 +233,12 @@ def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDiffe
         informative_groups=informative_groups(net),
         p_if_independent=mcnemar(int((difference > 0).sum()), int((difference < 0).sum())),
     )
-    ends = [
-        _union(interval, tango(details.only_first or 0, details.only_second or 0, len(difference), confidence))
-        for interval, confidence in ((effect.interval, 0.95), (effect.interval_90, 0.90))
-    ]
+    ends = []
+    for (low, high), confidence in ((effect.interval, 0.95), (effect.interval_90, 0.90)):
+        # grouping clips must not make an interval narrower
+        of_clips = tango(details.only_first or 0, details.only_second or 0, len(difference), confidence)
+        ends.append((max(-1.0, min(low, of_clips[0])), min(1.0, max(high, of_clips[1]))))
     return _Evidence(effect.estimate, len(difference), ends[0], ends[1], SIGN_FLIP, details)
-
-
-def _union(a: Interval, b: Interval) -> Interval:
-    """Return the interval that contains both, within ±1: grouping clips must not make an interval narrower."""
-    return max(-1.0, min(a[0], b[0])), min(1.0, max(a[1], b[1]))
-
-
-def _by_counts(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
-    """Compare two runs of which at least one logged only a count."""
-    first, second = (study.results[run] for run in pair)
-    test = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
-    details = replace(details, p_range=test.p_range)
-    return _Evidence(test.estimate, first.n or 1, test.interval, test.interval_90, COUNTS, details)
 
 
 def _log_loss(study: Study, pair: Pair, clips: ClipSet) -> LogLoss | None:
@@ -290,21 +279,18 @@ _REASONS = {
 
 
 def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDifference) -> str:
-    one, other = details.correct
-    gap = (one or 0) - (other or 0)
+    gap = (details.correct[0] or 0) - (details.correct[1] or 0)
     lead = f"a lead of {count(gap, 'clip')}, {points(conclusion.estimate or 0.0)}" if gap else "no difference"
-    right = f"{capitalised(first)} is right on {one} of {conclusion.n} validation clips, {second} on {other}"
-    return f"{right}: {lead}{_alone_text(first, second, details)}."
-
-
-def _alone_text(first: str, second: str, details: RunDifference) -> str:
-    """Return how many clips only one of the two classifies correctly."""
-    if details.only_first is None or details.only_second is None:
-        return ""
-    if not details.only_first + details.only_second:
-        return ", on the same clips"
-    of_first, of_second = (number_word(n) if n else "none" for n in (details.only_first, details.only_second))
-    return f" ({of_first} that only {first} has right, {of_second} that only {second} has)"
+    alone = ""
+    if details.only_first == details.only_second == 0:
+        alone = ", on the same clips"
+    elif details.only_first is not None and details.only_second is not None:
+        of_first, of_second = (number_word(n) if n else "none" for n in (details.only_first, details.only_second))
+        alone = f" ({of_first} that only {first} has right, {of_second} that only {second} has)"
+    return (
+        f"{capitalised(first)} is right on {details.correct[0]} of {conclusion.n} validation clips, {second} on "
+        f"{details.correct[1]}: {lead}{alone}."
+    )
 
 
 def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
@@ -316,7 +302,11 @@ def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wordi
             f"For practical purposes these two models are equally accurate: the 90 % interval, "
             f"{points_interval(details.interval_90)} points, lies inside ±{points(wording.margin)}."
         )
-    return " ".join([f"{_chance_text(conclusion, details, wording)} ({evidence}).", *_takes_text(conclusion, details)])
+    chance = f"{_chance_text(conclusion, details, wording)} ({evidence})."
+    if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
+        return chance
+    clips = round_number(details.clips_needed)
+    return f"{chance} To show a difference of {points(conclusion.estimate or 0.0)} takes {clips} clips."
 
 
 def _cause_text(details: RunDifference) -> str:
@@ -354,19 +344,11 @@ def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wordin
     return "That is well within chance" if (conclusion.p_value or 1.0) > 0.3 else "That is within chance"
 
 
-def _takes_text(conclusion: Conclusion, details: RunDifference) -> list[str]:
-    if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
-        return []
-    clips = round_number(details.clips_needed)
-    return [f"To show a difference of {points(conclusion.estimate or 0.0)} takes {clips} clips."]
-
-
-def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
+def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
     """Bring two models onto enough clips, or onto the same ones.
 
     Two models that are not significantly different are no reason to train again, unless one of them is the best.
     """
-    del conclusions
     if conclusion.verdict == "inconclusive":
         return [replace(run, in_plan=False) for run in on_enough_clips(study, conclusion)]
     pair = (study.index_of[conclusion.runs[0]], study.index_of[conclusion.runs[1]])
