@@ -116,6 +116,20 @@ def test_an_interrupted_run_is_resumed_unless_its_network_was_edited(
     assert (again.status, again.metrics["val_loss"]) == ("FINISHED", whole.metrics["val_loss"])
 
 
+def test_an_interrupted_run_of_a_file_is_resumed_from_the_folder_of_a_store_elsewhere(
+    tracker: Tracker, genres: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = (models / "mine.py").absolute()
+    Path("interrupt").touch()
+    Path("store").mkdir()
+    tracker("run", "--data", genres, *QUICK, "--model", "models/mine.py", "--tracking-uri", "store/mlflow.db")
+    monkeypatch.chdir("store")
+    (run,) = runs()
+    assert (run.status, run.params["model"], run.name) == ("KILLED", str(file), "models-mine-k3-lr0.001-s0")
+    resumed = tracker("resume", run.name)
+    assert (resumed.status, runs()[0].status) == (0, "FINISHED"), resumed.err
+
+
 def test_an_error_in_a_network_is_one_line_and_no_run(tracker: Tracker, genres: Path, models: Path) -> None:
     (models / "mine.py").write_text(f"{NETWORK}\n\nraise RuntimeError('not today')\n")
     result = tracker("run", "--data", genres, *QUICK, "--model", "mine")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.recording.locations import data_path, data_tag, where_from
+from tracker.recording.locations import data_path, data_tag, model_param, model_path, where_from
 from tracker.store import store_at
 
 
@@ -78,3 +78,30 @@ class TestDataPath:
 
     def test_data_path_is_none_for_the_demo_set(self, tmp_path: Path) -> None:
         assert data_path("demo", tmp_path) is None
+
+
+class TestModelParam:
+    @pytest.mark.parametrize("model", ["cnn", "./nets/mine.py", "/nets/mine.py"])
+    def test_model_param_is_as_given_if_the_run_starts_in_the_folder_of_its_store(
+        self, tmp_path: Path, model: str
+    ) -> None:
+        assert model_param(model, store_at(None, tmp_path), tmp_path) == model
+
+    @pytest.mark.parametrize("uri", ["a/mlflow.db", "http://there:5000"])
+    def test_model_param_is_absolute_for_a_file_if_the_store_is_elsewhere(self, tmp_path: Path, uri: str) -> None:
+        store = store_at(uri, tmp_path)
+        assert model_param("nets/mine.py", store, tmp_path) == str(tmp_path / "nets/mine.py")
+        assert model_param("cnn", store, tmp_path) == "cnn"
+
+    def test_model_param_names_the_home_folder_in_full(self, tmp_path: Path) -> None:
+        assert model_param("~/mine.py", store_at(None, tmp_path), tmp_path) == str(Path.home() / "mine.py")
+
+
+class TestModelPath:
+    def test_model_path_is_relative_to_the_folder_of_the_store(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").touch()
+        assert model_path("mine.py", tmp_path) == str(tmp_path / "mine.py")
+
+    @pytest.mark.parametrize("param", ["cnn", "mine.py"])
+    def test_model_path_leaves_names_and_missing_files_as_they_are(self, tmp_path: Path, param: str) -> None:
+        assert model_path(param, tmp_path) == param

@@ -66,9 +66,9 @@ def write(nets: Path, body: str = SOFTMAX, before: str = "") -> str:
     return "nets/net.py"
 
 
-def build(model: str, **options: object) -> object:
+def build(model: str, n_classes: int = 3, **options: object) -> object:
     keras.utils.set_random_seed(0)
-    return build_network(Configuration(model=model, options=tuple(options.items())), (16, 20, 1), 3)
+    return build_network(Configuration(model=model, options=tuple(options.items())), (16, 20, 1), n_classes)
 
 
 class TestBuildNetwork:
@@ -134,6 +134,35 @@ class TestBuildNetwork:
         body = f'return keras.Model(inputs, layers.Dense(n_classes, activation="{activation}")(features))'
         with pytest.raises(TrainingError, match=r"must give probabilities.* end it with layers.Dense\(n_classes, act"):
             build(write(nets, body))
+
+    @pytest.mark.parametrize("n_classes", [2, 3, 10])
+    @pytest.mark.parametrize("stddev", [0.0, 1.0, 100.0, 10_000.0])
+    def test_a_sigmoid_is_refused_however_saturated(self, nets: Path, n_classes: int, stddev: float) -> None:
+        start = f"kernel_initializer=keras.initializers.RandomNormal(stddev={stddev}, seed=depth)"
+        path = write(nets, f'return keras.Model(inputs, layers.Dense(n_classes, "sigmoid", {start})(features))')
+        for seed in range(5):
+            with pytest.raises(TrainingError, match="must give probabilities"):
+                build(path, n_classes, depth=seed)
+
+    @pytest.mark.parametrize("output", ["ops.exp(scores)", "ops.abs(scores)", "ops.softmax(scores) * 2", "scores"])
+    def test_outputs_that_are_not_normalised_are_refused(self, nets: Path, output: str) -> None:
+        body = f"scores = layers.Dense(n_classes)(features)\n    return keras.Model(inputs, {output})"
+        with pytest.raises(TrainingError, match="must give probabilities"):
+            build(write(nets, body, "from keras import ops"))
+
+    @pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "mixed_bfloat16"])
+    @pytest.mark.parametrize("stddev", [0.0, 1.0, 10_000.0])
+    @pytest.mark.parametrize("n_classes", [2, 100])
+    def test_a_softmax_is_never_refused(self, nets: Path, dtype: str, stddev: float, n_classes: int) -> None:
+        start = f"kernel_initializer=keras.initializers.RandomNormal(stddev={stddev}, seed=0)"
+        scores = f'layers.Dense(n_classes, {start}, dtype="{dtype}")(layers.Flatten()(inputs))'
+        body = f'return keras.Model(inputs, layers.Softmax(dtype="{dtype}")({scores}))'
+        assert build(write(nets, body), n_classes).output_shape == (None, n_classes)
+
+    def test_the_check_of_the_outputs_leaves_the_weights_as_they_were_initialised(self, nets: Path) -> None:
+        start = 'kernel_initializer="ones", bias_initializer="ones"'
+        model = build(write(nets, f'return keras.Model(inputs, layers.Dense(n_classes, "softmax", {start})(features))'))
+        assert all((weights == 1).all() for weights in model.get_weights())
 
     @pytest.mark.parametrize("output", ["layers.Dense(4)(features)", "inputs", "[features, features]"])
     def test_a_network_with_other_outputs_than_one_a_class_is_refused(self, nets: Path, output: str) -> None:

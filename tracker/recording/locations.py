@@ -1,7 +1,8 @@
-"""Where runs are logged and how that is written down: the store, the journals beside it, the cache, the data.
+"""Where runs are logged and how that is written down: the store, the journals beside it, the cache, data and networks.
 
-Data is named relative to the folder of the store if a run was started there, so that a store can be moved together
-with its data; else by an absolute path. Suggested commands name the store unless it is the current folder's own.
+Data, and a network's file, are named relative to the folder of the store if a run was started there, so that a store
+can be moved together with them; else by an absolute path. Suggested commands name the store unless it is the current
+folder's own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tracker.journal.reader import journals
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.runs import option_named
 from tracker.store import store_at, store_beside
+from tracker.training.networks import is_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -174,7 +176,7 @@ def data_tag(data: Path | None, store: Store, folder: Path) -> str:
     """Return how a run that is started in a folder names its data: ``demo`` for the built-in set."""
     if data is None:
         return DEMO
-    if store.folder is None or store.folder.resolve() != folder.resolve():
+    if _is_elsewhere(store, folder):
         return str((folder / data).absolute())
     return f"./{data}" if str(data) == DEMO else str(data)
 
@@ -187,3 +189,19 @@ def data_path(tag: str, folder: Path) -> Path | None:
     if tag == DEMO:
         return None
     return folder / tag if (folder / tag).exists() else Path(tag)
+
+
+def model_param(model: str, store: Store, folder: Path) -> str:
+    """Return how a run that is started in a folder names its network, given by its name or the path of its file."""
+    if not is_path(model) or not (model.startswith("~") or _is_elsewhere(store, folder)):
+        return model
+    return str((folder / Path(model).expanduser()).absolute())
+
+
+def model_path(param: str, folder: Path) -> str:
+    """Return the network that a run's param names; a path is relative to the folder of its store, as data is."""
+    return str(folder / param) if is_path(param) and (folder / param).is_file() else param
+
+
+def _is_elsewhere(store: Store, folder: Path) -> bool:
+    return store.folder is None or store.folder.resolve() != folder.resolve()

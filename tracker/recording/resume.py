@@ -11,7 +11,15 @@ from tracker.errors import DataError, TrackerError
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
-from tracker.recording.locations import SHORT_ID, LogTarget, data_path, is_resumable, journals_folder, store_of
+from tracker.recording.locations import (
+    SHORT_ID,
+    LogTarget,
+    data_path,
+    is_resumable,
+    journals_folder,
+    model_path,
+    store_of,
+)
 from tracker.recording.prepare import identity
 from tracker.recording.recorder import environment_text
 from tracker.recording.run_writer import ENVIRONMENT
@@ -152,8 +160,11 @@ def _plan(journal: Journal) -> RunPlan:
     from tracker.runs import plan_of
     from tracker.training.networks import parse_options
 
+    params = dict(journal.started.params)
+    if "model" in params:
+        params["model"] = model_path(params["model"], journal.folder.parent.parent)
     try:
-        return plan_of(journal.started.params, parse_options)
+        return plan_of(params, parse_options)
     except ValueError as error:
         raise TrackerError(f"run {journal.started.name} cannot be resumed: {error}; train it again") from error
 

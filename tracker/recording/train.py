@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
 from tracker.journal.reader import unsettled
-from tracker.recording.locations import data_tag, interrupted_message
+from tracker.recording.locations import data_tag, interrupted_message, model_param
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import CODE_TAG, Recorder, run_name
 from tracker.runs import Run, RunPlan, RunStatus, number_text
@@ -75,14 +75,15 @@ def train_plans(request: TrainingRequest, reporter: Reporter) -> Iterator[str]:
         source=data_tag(request.data, target.store, Path.cwd()),
     )
     _warn_of_short_clips(prepared, request.plans[0], reporter)
-    for plan in request.plans:
+    for given in request.plans:
+        plan = _with_lasting_model(given, target)
         finished = _finished_run(target, plan, prepared) if request.reuse else None
         if finished:
             reporter.log(f"reusing run {finished.name}: same configuration, seed, data and version")
             yield finished.run_id
         else:
             _log_interrupted(target, plan, reporter)
-            name = request.name or run_name(plan)
+            name = request.name or run_name(given)
             recorder = Recorder(target, name, plan, prepared, request.note, reporter, keep_going=request.keep_going)
             yield train_recorded(recorder, plan, prepared, reporter)
 
@@ -96,6 +97,12 @@ def _warn_of_idle_plateau(plan: RunPlan, reporter: Reporter) -> None:
             "the run ends before a lower learning rate can be used; try an early-stopping patience of "
             f"{plateau.patience + 5}"
         )
+
+
+def _with_lasting_model(plan: RunPlan, target: LogTarget) -> RunPlan:
+    """Return a plan that names its network so that it is found again from the store's folder."""
+    model = model_param(plan.configuration.model, target.store, Path.cwd())
+    return replace(plan, configuration=replace(plan.configuration, model=model))
 
 
 def _log_interrupted(target: LogTarget, plan: RunPlan, reporter: Reporter) -> None:

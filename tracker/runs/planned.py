@@ -186,7 +186,7 @@ class Configuration:
 
     model: str = field(default="cnn", metadata=option(
         flag="--model", panel=Panel.NETWORK, metavar="NAME", words="network",
-        help="Network: the name of a module in models/, or the path of a file", name_format="{}",
+        help="Name of a network, or the path of its file: path/to/net.py", name_format="{}",
     ))  # fmt: skip
     kernel_size: int = field(default=3, metadata=option(
         flag="--kernel", panel=Panel.NETWORK, range=Range(least=1), words="kernel size", always=True,
