@@ -10,7 +10,6 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Difference, Kind, Method, Verdict
 from tracker.conclusions.families import family_of, printed_pairs
 from tracker.conclusions.planned_runs import PlannedRun, larger_validation_set, same_clips
-from tracker.statistics.groups import group_codes, group_sums
 from tracker.statistics.paired import (
     discordant,
     from_aggregates,
@@ -22,6 +21,7 @@ from tracker.statistics.paired import (
     mcnemar_mid_p,
     tango,
 )
+from tracker.statistics.proportions import group_codes, group_sums
 from tracker.study.clip_sets import ClipSet, by_clip
 from tracker.study.identical_runs import identical
 from tracker.study.study import Obstacle

@@ -11,9 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tracker.statistics.groups import effective_groups, group_codes, group_sums
     from tracker.statistics.matched_pairs import Effect, behrens_fisher_p, by_group, crossed, nested
-    from tracker.statistics.means import bootstrap_t_interval, sign_flip_p
     from tracker.statistics.multiple_comparisons import holm, is_best
     from tracker.statistics.paired import (
         Aggregates,
@@ -29,111 +27,58 @@ if TYPE_CHECKING:
         mcnemar_many,
         mcnemar_mid_p,
         tango,
-    )
+    )  # fmt: skip
     from tracker.statistics.power import approximate_clips, clips_needed, detectable_difference, mcnemar_power
     from tracker.statistics.proportions import (
         Interval,
+        effective_groups,
+        group_codes,
+        group_sums,
         grouped_wilson,
         newcombe,
         score_interval,
         score_intervals,
         wilson,
-    )
+    )  # fmt: skip
     from tracker.statistics.repetitions import (
         accuracy_over_seeds,
         columns_needed,
         detectable_effect,
         nadeau_bengio,
         pairs_needed,
-    )
+    )  # fmt: skip
     from tracker.statistics.resampling import (
         Optimism,
+        bootstrap_t_interval,
         optimism_of_best,
         optimism_of_best_epoch,
         probability_best,
         probability_better,
-    )
+        sign_flip_p,
+    )  # fmt: skip
 
-_MODULES = {
-    "groups": ("effective_groups", "group_codes", "group_sums"),
-    "matched_pairs": ("Effect", "behrens_fisher_p", "by_group", "crossed", "nested"),
-    "means": ("bootstrap_t_interval", "sign_flip_p"),
-    "multiple_comparisons": ("holm", "is_best"),
-    "paired": (
-        "Aggregates",
-        "LossDifference",
-        "discordant",
-        "from_aggregates",
-        "grouped_difference",
-        "grouped_sign_flip",
-        "informative_groups",
-        "log_loss_difference",
-        "log_losses",
-        "mcnemar",
-        "mcnemar_many",
-        "mcnemar_mid_p",
-        "tango",
-    ),
-    "power": ("approximate_clips", "clips_needed", "detectable_difference", "mcnemar_power"),
-    "proportions": ("Interval", "grouped_wilson", "newcombe", "score_interval", "score_intervals", "wilson"),
-    "repetitions": ("accuracy_over_seeds", "columns_needed", "detectable_effect", "nadeau_bengio", "pairs_needed"),
-    "resampling": ("Optimism", "optimism_of_best", "optimism_of_best_epoch", "probability_best", "probability_better"),
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_MODULES = (
+    "proportions", "power", "multiple_comparisons", "matched_pairs", "paired", "repetitions", "resampling",
+)  # fmt: skip
 
 __all__ = [
-    "Aggregates",
-    "Effect",
-    "Interval",
-    "LossDifference",
-    "Optimism",
-    "accuracy_over_seeds",
-    "approximate_clips",
-    "behrens_fisher_p",
-    "bootstrap_t_interval",
-    "by_group",
-    "clips_needed",
-    "columns_needed",
-    "crossed",
-    "detectable_difference",
-    "detectable_effect",
-    "discordant",
-    "effective_groups",
-    "from_aggregates",
-    "group_codes",
-    "group_sums",
-    "grouped_difference",
-    "grouped_sign_flip",
-    "grouped_wilson",
-    "holm",
-    "informative_groups",
-    "is_best",
-    "log_loss_difference",
-    "log_losses",
-    "mcnemar",
-    "mcnemar_many",
-    "mcnemar_mid_p",
-    "mcnemar_power",
-    "nadeau_bengio",
-    "nested",
-    "newcombe",
-    "optimism_of_best",
-    "optimism_of_best_epoch",
-    "pairs_needed",
-    "probability_best",
-    "probability_better",
-    "score_interval",
-    "score_intervals",
-    "sign_flip_p",
-    "tango",
-    "wilson",
-]
+    "Aggregates", "Effect", "Interval", "LossDifference", "Optimism", "accuracy_over_seeds", "approximate_clips",
+    "behrens_fisher_p", "bootstrap_t_interval", "by_group", "clips_needed", "columns_needed", "crossed",
+    "detectable_difference", "detectable_effect", "discordant", "effective_groups", "from_aggregates",
+    "group_codes", "group_sums", "grouped_difference", "grouped_sign_flip", "grouped_wilson", "holm",
+    "informative_groups", "is_best", "log_loss_difference", "log_losses", "mcnemar", "mcnemar_many",
+    "mcnemar_mid_p", "mcnemar_power", "nadeau_bengio", "nested", "newcombe", "optimism_of_best",
+    "optimism_of_best_epoch", "pairs_needed", "probability_best", "probability_better", "score_interval",
+    "score_intervals", "sign_flip_p", "tango", "wilson",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    if name in __all__:
+        for module in _MODULES:
+            if hasattr(import_module(f"{__name__}.{module}"), name):
+                return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -19,23 +19,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.groups import Groups, group_codes, group_sums
-from tracker.statistics.proportions import Interval, score_intervals, two_sided_z
+from tracker.statistics.proportions import Groups, Interval, group_codes, group_sums, score_intervals, two_sided_z
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-FEW_PAIRS = 3
-"""Up to this many matched pairs, the degrees of freedom are fewer than Hillis'."""
-
-NOTHING = 1e-12
-"""A mean square below this is rounding error: entries are whole numbers, so that a true one is far above it."""
-
-_STEPS = np.arange(-35.0, 35.0, 0.05)
-"""Nodes of the trapezoidal rule after the substitution by a hyperbolic sine, which reaches from 1e-15 to 1e15."""
-
-_LEAST_FRACTION = 1e-12
-"""A smaller part of the variance counts as 0."""
+FEW_PAIRS = 3  # up to this many matched pairs, the degrees of freedom are fewer than Hillis'
+NOTHING = 1e-12  # a mean square below is rounding: entries are whole numbers, so that a true one is far above it
+_LEAST_FRACTION = 1e-12  # a smaller part of the variance counts as 0
+_STEPS = np.arange(-35.0, 35.0, 0.05)  # of the trapezoidal rule: their hyperbolic sines reach from 1e-15 to 1e15
 
 
 def behrens_fisher_p(t: ArrayLike, fraction: ArrayLike, df: ArrayLike, other_df: ArrayLike) -> NDArray[np.float64]:
@@ -89,18 +81,13 @@ def _tail(
     It is the mean over T' of a smooth step around t / √b that is as wide as √(a / b): the substitution follows it.
     """
     centre, width = t / np.sqrt(1 - small), np.sqrt(small / (1 - small))
-    step = np.sinh(_STEPS)
-    density = _density(centre[..., np.newaxis] + width[..., np.newaxis] * step, wide[..., np.newaxis])
+    step, df = np.sinh(_STEPS), wide[..., np.newaxis]
+    x = centre[..., np.newaxis] + width[..., np.newaxis] * step
+    log = scipy.special.gammaln((df + 1) / 2) - scipy.special.gammaln(df / 2) - np.log(df * np.pi) / 2
+    density = np.exp(log - (df + 1) / 2 * np.log1p(x**2 / df))  # Student's
     heights = density * scipy.special.stdtr(narrow[..., np.newaxis], step) * np.cosh(_STEPS)
     tail: NDArray[np.float64] = heights.sum(axis=-1) * width * (_STEPS[1] - _STEPS[0])
     return tail
-
-
-def _density(x: NDArray[np.float64], df: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return Student's density."""
-    log = scipy.special.gammaln((df + 1) / 2) - scipy.special.gammaln(df / 2) - np.log(df * np.pi) / 2
-    density: NDArray[np.float64] = np.exp(log - (df + 1) / 2 * np.log1p(x**2 / df))
-    return density
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,19 +168,15 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
     variance = rows + max(squares.columns - squares.residual, 0.0)
     if variance <= NOTHING:
         return constant_effect(mean, n, n)
-    found = t_effect(mean, math.sqrt(variance / (r * n)), n - 1 if steady else degrees_of_freedom(r, variance / rows))
-    return found if steady else _strict(found, rows / variance, r - 1, n - 1)
+    effect = t_effect(mean, math.sqrt(variance / (r * n)), n - 1 if steady else degrees_of_freedom(r, variance / rows))
+    if steady:
+        return effect
+    strict = float(behrens_fisher_p(effect.t, rows / variance, r - 1, n - 1))
+    return replace(effect, strict_p_value=max(effect.p_value, strict))
 
 
 def degrees_of_freedom(pairs: int, ratio: float) -> float:
-    """Return the degrees of freedom of the crossed analysis.
-
-    Parameters
-    ----------
-    pairs : int, at least 2
-    ratio : float, at least 1
-        Whole variance divided by the pairs' part of it.
-    """
+    """Return those of the crossed analysis; `ratio` is the whole variance divided by the pairs' part of it."""
     return float((pairs - 1) * ratio ** (1 if pairs <= FEW_PAIRS else 2))
 
 
@@ -297,12 +280,6 @@ def t_effect(mean: float, standard_error: float, df: float) -> Effect:
 
     p_value = 2 * float(scipy.special.stdtr(df, -abs(t)))
     return Effect(mean, standard_error, float(df), t, p_value, p_value, interval(0.95), interval(0.90))
-
-
-def _strict(effect: Effect, fraction: float, df: float, other_df: float) -> Effect:
-    """Return an effect with its Behrens-Fisher p-value; `fraction` of its variance is estimated with `df`."""
-    p_value = float(behrens_fisher_p(effect.t, fraction, df, other_df))
-    return replace(effect, strict_p_value=max(effect.p_value, p_value))
 
 
 def constant_effect(mean: float, repeats: int, n: int) -> Effect:

@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.groups import Groups, effective_groups, group_codes, group_sums
 from tracker.statistics.matched_pairs import NOTHING, Effect, constant_effect, t_effect
-from tracker.statistics.means import bootstrap_t_interval, sign_flip_p
-from tracker.statistics.proportions import Interval, coin_cdf, score_intervals, two_sided_z
+from tracker.statistics.proportions import (
+    Groups,
+    Interval,
+    coin_cdf,
+    effective_groups,
+    group_codes,
+    group_sums,
+    score_intervals,
+    two_sided_z,
+)
+from tracker.statistics.resampling import bootstrap_t_interval, sign_flip_p
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PROBABILITY_FLOOR = 1e-7
-"""Probabilities are clipped here in a log-loss, as in Keras, so that one confident mistake cannot outweigh the rest."""
-
-LARGEST_TABLE = 2**26
-"""Entries of the largest look-up table of p-values: half a gigabyte."""
+PROBABILITY_FLOOR = 1e-7  # as in Keras, so that one confident mistake cannot outweigh the rest of a log-loss
+LARGEST_TABLE = 2**26  # entries of the largest look-up table of p-values: half a gigabyte
 
 
 @dataclass(frozen=True, slots=True)

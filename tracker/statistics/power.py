@@ -19,14 +19,9 @@ from tracker.statistics.proportions import coin_cdf, pmf
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SPREADS = 9
-"""Range of discordant clips that is summed, in standard deviations: leaves out a probability of 1e-18."""
-
-MOST_EXACT = 100_000
-"""Clips above which the normal approximation is within half a percent."""
-
-RESOLUTION = 1e-5
-"""Precision of a detectable difference: a thousandth of a point."""
+SPREADS = 9  # standard deviations of discordant clips that are summed: leaves out a probability of 1e-18
+MOST_EXACT = 100_000  # clips above which the normal approximation is within half a percent
+RESOLUTION = 1e-5  # of a detectable difference: a thousandth of a point
 
 
 def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 0.05) -> float:
@@ -62,7 +57,8 @@ def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 
     discordance = max(discordance, abs(difference))
     if discordance == 0:
         return 0.0
-    m = _likely_counts(n, discordance)
+    reach = SPREADS * math.sqrt(n * discordance * (1 - discordance)) + SPREADS**2 / 3
+    m = np.arange(max(0, math.floor(n * discordance - reach)), min(n, math.ceil(n * discordance + reach)) + 1)
     chance_of_m = pmf(m, n, discordance)
     favours = (discordance + abs(difference)) / (2 * discordance)
     return min(1.0, float((chance_of_m * _rejection_chance(m, favours, alpha)).sum()))
@@ -167,12 +163,6 @@ def _check(difference: float, discordance: float, alpha: float) -> None:
 def _check_power(power: float) -> None:
     if not 0 < power < 1:
         raise ValueError(f"the power must be above 0 and below 1, got {power}")
-
-
-def _likely_counts(n: int, fraction: float) -> NDArray[np.int64]:
-    """Return the numbers of successes in `n` whose probability is not negligible."""
-    reach = SPREADS * math.sqrt(n * fraction * (1 - fraction)) + SPREADS**2 / 3
-    return np.arange(max(0, math.floor(n * fraction - reach)), min(n, math.ceil(n * fraction + reach)) + 1)
 
 
 def _rejection_chance(m: NDArray[np.int64], favours: float, alpha: float) -> NDArray[np.float64]:

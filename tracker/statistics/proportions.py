@@ -1,42 +1,30 @@
-"""Confidence intervals of one accuracy and of the difference of two; the binomial distribution in closed form.
+"""Confidence intervals of one accuracy and of the difference of two, over clips or groups of clips.
 
-The closed forms are exact, and spare the import of `scipy.stats`.
+The binomial distribution is in closed form: exact, and without the import of `scipy.stats`.
 
 Conventions: counts are of clips; fractions and interval ends are from 0 to 1; a difference is a minus b. For paired
 models, b and c count the clips that only the first or only the second model has correct, and their difference is
-(b - c) / n.
+(b - c) / n. Clips that share an artist, a recording or a speaker are a group; group codes count from 0 in the order in
+which the groups first appear.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import scipy
-
-from tracker.statistics.groups import Groups, group_codes, group_sums
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+from numpy.typing import NDArray
 
 Interval = tuple[float, float]
-BISECTIONS = 48
-"""Halvings of an interval of at most 2 down to 1e-14."""
+Groups = Sequence[Hashable] | NDArray[np.int64]
+
+BISECTIONS = 48  # halvings of an interval of at most 2 down to 1e-14
 
 
 def coin_cdf(k: NDArray[np.integer], n: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the probability of at most `k` heads in `n` tosses of a fair coin.
-
-    Parameters
-    ----------
-    k, n : ndarray of int, of one shape, -1 ≤ k ≤ n
-
-    Returns
-    -------
-    ndarray, of the same shape
-    """
+    """Return the probability of at most `k` heads in `n` tosses of a fair coin; arrays of one shape, -1 ≤ k ≤ n."""
     chances: NDArray[np.float64] = np.where(
         (k >= 0) & (k < n), scipy.special.betainc(np.maximum(n - k, 1), np.maximum(k + 1.0, 1.0), 0.5), k >= n
     )
@@ -55,7 +43,7 @@ def pmf(k: NDArray[np.integer], n: int, fraction: float) -> NDArray[np.float64]:
 def score_intervals(
     b: NDArray[np.number], c: NDArray[np.number], n: int, z: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return Tango's score intervals of paired differences: where the score of a true difference is within ±z.
+    """Return the lower and upper ends of Tango's score intervals: where a true difference scores within ±z.
 
     Parameters
     ----------
@@ -64,11 +52,6 @@ def score_intervals(
     n : int
     z : float
         A normal quantile.
-
-    Returns
-    -------
-    tuple of ndarray, shape (m,) each
-        The lower and the upper ends.
 
     References
     ----------
@@ -162,7 +145,7 @@ def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float
     """
     n = len(correct)
     _check_counts(int(correct.sum()), n)
-    sizes, counts = _group_counts(correct, groups)
+    sizes, counts = group_sums(np.stack([np.ones(n), correct]), group_codes(groups, n))
     if len(sizes) == n:
         return wilson(int(correct.sum()), n, confidence)
     if len(sizes) == 1:
@@ -234,13 +217,6 @@ def _check_counts(correct: int, n: int) -> None:
         raise ValueError(f"the number of correct clips must be from 0 to {n}, got {correct}")
 
 
-def _group_counts(correct: NDArray[np.bool_], groups: Groups) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the number of clips of each group, and how many of them are correct."""
-    codes = group_codes(groups, len(correct))
-    sizes, counts = group_sums(np.stack([np.ones(len(correct)), correct]), codes)
-    return sizes, counts
-
-
 def _intraclass_correlation(sizes: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
     """Estimate by one-way analysis of variance; 1 if nothing varies."""
     n, g = sizes.sum(), len(sizes)
@@ -251,3 +227,69 @@ def _intraclass_correlation(sizes: NDArray[np.float64], counts: NDArray[np.float
         return 1.0
     typical_size = (n - (sizes**2).sum() / n) / (g - 1)
     return float((between - within) / (between + (typical_size - 1) * within))
+
+
+def group_codes(groups: Groups, n: int) -> NDArray[np.int64]:
+    """Return a number for each clip's group.
+
+    Parameters
+    ----------
+    groups : sequence of hashable, length n
+        The group of each clip.
+    n : int
+        Number of clips.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Codes from 0; equal for clips of the same group.
+
+    Raises
+    ------
+    ValueError
+        If there is not exactly one group per clip.
+    """
+    if len(groups) != n:
+        raise ValueError(f"there must be one group for each of {n} clips, got {len(groups)}")
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=np.int64)
+
+
+def group_sums(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum the clips of each group.
+
+    Parameters
+    ----------
+    values : ndarray, shape (..., n)
+    codes : ndarray of int, shape (n,)
+        As `group_codes` returns; at least one.
+
+    Returns
+    -------
+    ndarray, shape (..., n_groups)
+    """
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    sums: NDArray[np.float64] = np.add.reduceat(values[..., order], starts, axis=-1)
+    return sums
+
+
+def effective_groups(sizes: NDArray[np.float64]) -> float:
+    """Return the effective number of groups: how many of equal size would leave a mean as uncertain as these.
+
+    Parameters
+    ----------
+    sizes : ndarray, shape (n_groups,)
+        Number of clips in each group; at least two groups.
+
+    Returns
+    -------
+    float
+        (Σ sizes)² / Σ sizes², which is `n_groups` if all sizes are equal; at least 2.
+
+    References
+    ----------
+    Carter, A. V., Schnepel, K. T. and Steigerwald, D. G. (2017). Asymptotic behavior of a t-test robust to cluster
+    heterogeneity. Review of Economics and Statistics 99, 698-709. doi:10.1162/REST_a_00639
+    """
+    return max(2.0, float(sizes.sum() ** 2 / (sizes**2).sum()))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.groups import Groups, effective_groups, group_codes, group_sums
 from tracker.statistics.matched_pairs import (
     NOTHING,
     Effect,
@@ -23,22 +22,22 @@ from tracker.statistics.matched_pairs import (
     mean_squares,
     t_effect,
 )
-from tracker.statistics.proportions import Interval, score_interval
+from tracker.statistics.proportions import (
+    Groups,
+    Interval,
+    effective_groups,
+    group_codes,
+    group_sums,
+    score_interval,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FEWEST_FOLDS = 3
-"""Fewer give no usable variance over folds."""
-
-FEWEST_PAIRS = 3
-"""Fewer give no usable spread between pairs."""
-
-FARTHEST = 20.0
-"""Standard errors above which power is 1 (within 1e-8), and SciPy's distribution may give NaN."""
-
-MOST_PAIRS = 1_000
-"""More matched pairs than anyone would train."""
+FEWEST_FOLDS = 3  # fewer give no usable variance over folds
+FEWEST_PAIRS = 3  # fewer give no usable spread between pairs
+FARTHEST = 20.0  # standard errors above which power is 1 (within 1e-8), and SciPy's distribution may give NaN
+MOST_PAIRS = 1_000  # more matched pairs than anyone would train
 
 
 def detectable_effect(effect: Effect, power: float = 0.8, alpha: float = 0.05) -> float | None:
@@ -107,10 +106,11 @@ def pairs_needed(
         if variance <= NOTHING:
             return True
         df = n - 1 if steady else degrees_of_freedom(pairs, variance / rows)
-        return _t_power(abs(difference) / math.sqrt(variance / (pairs * n)), df, alpha) >= power
+        shift = min(abs(difference) / math.sqrt(variance / (pairs * n)), FARTHEST)  # of t's mean, in standard errors
+        return float(1 - scipy.special.nctdtr(df, shift, scipy.special.stdtrit(df, 1 - alpha / 2))) >= power
 
-    found = bisect_left(range(MOST_PAIRS + 1), x=True, lo=FEWEST_PAIRS, key=enough)
-    return found if found <= MOST_PAIRS else None
+    fewest = bisect_left(range(MOST_PAIRS + 1), x=True, lo=FEWEST_PAIRS, key=enough)
+    return fewest if fewest <= MOST_PAIRS else None
 
 
 def columns_needed(entries: NDArray[np.float64], difference: float, power: float = 0.8, alpha: float = 0.05) -> int:
@@ -138,12 +138,6 @@ def columns_needed(entries: NDArray[np.float64], difference: float, power: float
     clips = max(squares.columns - squares.residual, 0.0) / len(entries)
     shift = float(scipy.special.ndtri(1 - alpha / 2) + scipy.special.ndtri(power))
     return max(2, math.ceil(clips * (shift / difference) ** 2))
-
-
-def _t_power(shift: float, df: float, alpha: float) -> float:
-    """Return the probability that t exceeds its upper threshold if its mean is `shift` standard errors."""
-    threshold = scipy.special.stdtrit(df, 1 - alpha / 2)
-    return float(1 - scipy.special.nctdtr(df, min(shift, FARTHEST), threshold))
 
 
 def _check(power: float, alpha: float) -> None:
@@ -235,17 +229,14 @@ def accuracy_over_seeds(correct: NDArray[np.bool_], groups: Groups | None = None
     """
     if len(correct) < 2:
         raise ValueError(f"an interval over seeds needs at least two repetitions, got {len(correct)}")
-    columns, n = correct.astype(np.float64), correct.shape[1]
-    worth = float(n)
+    columns, mean = correct.astype(np.float64), float(correct.mean())
+    worth = float(correct.shape[1])  # columns of equal size
     if groups is not None:
         columns = by_group(columns, groups)
-        worth = effective_groups(group_sums(np.ones(n), group_codes(groups, n)))
-    return _interval(columns, worth, float(correct.mean())) if columns.shape[1] > 1 else (0.0, 1.0)
-
-
-def _interval(columns: NDArray[np.float64], worth: float, mean: float) -> Interval:
-    """Return the interval of `mean` from columns worth `worth` columns of equal size."""
+        worth = effective_groups(group_sums(np.ones(len(groups)), group_codes(groups, len(groups))))
     r, n = columns.shape
+    if n < 2:
+        return 0.0, 1.0
     squares = mean_squares(columns)
     rows = squares.rows if squares.rows > NOTHING else squares.residual
     variance = rows + max(squares.columns - squares.residual, 0.0)

@@ -1,8 +1,13 @@
-"""Bootstrap over clips: optimism of the best run, and the probability of being the best.
+"""Resampling of clips: the optimism and chances of the best run, and tests of mean differences.
 
-Conventions: `correct` has a row a model and a column a clip. Clips, or groups of clips, are drawn with replacement, the
-same ones for all models. The same seed gives the same answer. Everything here is an estimate. Counts are float32, which
+Bootstrap: `correct` has a row a model and a column a clip. Clips, or groups of clips, are drawn with replacement, the
+same ones for all models. The same seed gives the same answer. Everything is an estimate. Counts are float32, which
 holds whole numbers up to 16 million exactly and multiplies twice as fast as float64.
+
+Sign-flip test and bootstrap-t interval of a mean difference: neither assumes a distribution. `net` is the sum of the
+differences in each group, `sizes` the number of clips in each group; without groups, every clip is a group of one.
+`scipy.stats` has a permutation test, and the tests compare this one with it; but it takes a second to import, and
+another second per pair of models on a thousand clips, where this takes milliseconds.
 """
 
 from __future__ import annotations
@@ -14,8 +19,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.groups import Groups, group_codes, group_sums
-from tracker.statistics.proportions import Interval, grouped_wilson, score_interval, two_sided_z, wilson
+from tracker.statistics.proportions import (
+    Groups,
+    Interval,
+    group_codes,
+    group_sums,
+    grouped_wilson,
+    score_interval,
+    two_sided_z,
+    wilson,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,11 +37,12 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.float32]
 
-RESAMPLES = 2_000
-"""Draws: a percentile at 2.5 % rests on 50 of them."""
-
-BLOCK = 2**18
-"""Numbers per block: 2 MB, which fit a processor's cache."""
+RESAMPLES = 2_000  # a percentile at 2.5 % rests on 50 of them
+T_RESAMPLES = 999  # the interval reaches the 950th smallest distance, so 50 lie beyond it
+PERMUTATIONS = (
+    4_999  # random sign patterns, if there are too many to try all; with the observed one, p is a multiple of 1/5000
+)
+TIE = 1e-12  # relative difference below which two sums of the same numbers in different order count as equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +137,13 @@ def optimism_of_best_epoch(
     if not correct or [a.shape for a in correct] != [a.shape for a in losses]:
         raise ValueError("there must be at least one candidate, and losses of the same shape as its predictions")
     rng = np.random.default_rng(seed)
-    runs = [_ByEpoch.of(answers, loss, groups) for answers, loss in zip(correct, losses, strict=True)]
+    counts = [_counts(answers, groups)[0] for answers in correct]
+    group_losses = [_per_group(loss, groups) for loss in losses]
     sizes = _counts(correct[0], groups)[1]
     chosen = []
-    for weights in _draws(sizes, resamples, rng, per_draw=len(runs) + max(len(a) for a in correct)):
-        drawn, at_hand = np.stack([run.at_kept_epoch(weights) for run in runs], axis=2)
+    for weights in _draws(sizes, resamples, rng, per_draw=len(counts) + max(len(a) for a in correct)):
+        by_run = [_at_kept_epoch(*run, weights) for run in zip(counts, group_losses, strict=True)]
+        drawn, at_hand = np.stack(by_run, axis=2)
         rows, best = np.arange(len(weights)), _best_of(drawn, rng)
         chosen.append([drawn[rows, best] / (weights @ sizes), at_hand[rows, best] / sizes.sum()])
     kept = [answers[loss.sum(axis=1).argmin()] for answers, loss in zip(correct, losses, strict=True)]
@@ -135,21 +151,10 @@ def optimism_of_best_epoch(
     return _optimism(there, here, max(kept, key=np.mean), groups)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _ByEpoch:
-    """Correct answers and summed losses of one run, shape (n_epochs, G) each."""
-
-    counts: Counts
-    losses: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, correct: NDArray[np.bool_], losses: NDArray[np.float64], groups: Groups | None) -> _ByEpoch:
-        return cls(_counts(correct, groups)[0], _per_group(losses, groups))
-
-    def at_kept_epoch(self, weights: Counts) -> NDArray[np.float64]:
-        """Count correct answers at the epoch that each resample keeps: in the resample, and on all clips."""
-        kept = (weights @ self.losses.T).argmin(axis=1)
-        return np.stack([(weights * self.counts[kept]).sum(axis=1), self.counts.sum(axis=1)[kept]])
+def _at_kept_epoch(counts: Counts, losses: NDArray[np.float64], weights: Counts) -> NDArray[np.float64]:
+    """Count correct answers at the epoch that each resample keeps: in the resample, and on all clips."""
+    kept = (weights @ losses.T).argmin(axis=1)
+    return np.stack([(weights * counts[kept]).sum(axis=1), counts.sum(axis=1)[kept]])
 
 
 def probability_best(
@@ -230,9 +235,7 @@ def _draws(sizes: NDArray[np.float64], resamples: int, rng: np.random.Generator,
     """Draw groups with replacement, in blocks that fit into memory; yield how often each came up, shape (block, G)."""
     if resamples < 1:
         raise ValueError(f"there must be at least one resample, got {resamples}")
-    block = max(1, BLOCK // (len(sizes) + per_draw))
-    for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
+    for rows in _block_sizes(resamples, len(sizes) + per_draw, numbers=2**18):
         yield _times_drawn(rows, len(sizes), rng)
 
 
@@ -254,24 +257,115 @@ def _optimism(
     """Return the optimism of `best` from the accuracies of the selected runs, in each resample and on all clips."""
     gains, deviation = there - here, np.sqrt(here * (1 - here))
     scores = np.divide(gains, deviation, out=np.zeros_like(gains), where=deviation > 0)
-    low, high = np.percentile(scores, [2.5, 97.5]) * _widening(len(best) if groups is None else len(set(groups)))
-    accuracy, alone = float(best.mean()), _accuracy_interval(best, groups)
+    low, high = np.percentile(scores, [2.5, 97.5])
+    if (columns := len(best) if groups is None else len(set(groups))) > 1:
+        widening = scipy.special.stdtrit(columns - 1, 0.975) / two_sided_z(0.95) * math.sqrt(columns / (columns - 1))
+        low, high = low * widening, high * widening
+    accuracy = float(best.mean())
+    alone = wilson(int(best.sum()), len(best)) if groups is None else grouped_wilson(best, groups)
     least = min(_fraction_at(accuracy, high), alone[0])
     return Optimism(float(gains.mean()), (accuracy - _fraction_at(accuracy, low), accuracy - least))
-
-
-def _widening(columns: int) -> float:
-    """Return the factor that widens bootstrap scores of so few clips or groups."""
-    if columns == 1:
-        return 1.0
-    return float(scipy.special.stdtrit(columns - 1, 0.975)) / two_sided_z(0.95) * math.sqrt(columns / (columns - 1))
-
-
-def _accuracy_interval(correct: NDArray[np.bool_], groups: Groups | None) -> Interval:
-    return wilson(int(correct.sum()), len(correct)) if groups is None else grouped_wilson(correct, groups)
 
 
 def _fraction_at(fraction: float, score: float) -> float:
     """Return the true fraction p at which (fraction - p) / √(p (1 - p)) is `score`."""
     low, high = score_interval(fraction, 1, abs(score))
     return low if score >= 0 else high
+
+
+def sign_flip_p(net: NDArray[np.float64], rng: np.random.Generator) -> float:
+    """Return the two-sided p-value of a sign-flip permutation test of a mean of 0.
+
+    Parameters
+    ----------
+    net : ndarray, shape (n_groups,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    float
+        Exact if all sign patterns can be tried, otherwise from random ones.
+
+    References
+    ----------
+    Phipson, B. and Smyth, G. K. (2010). Permutation p-values should never be zero. Statistical Applications in Genetics
+    and Molecular Biology 9, 39. doi:10.2202/1544-6115.1585
+    """
+    threshold = abs(net.sum()) - TIE * np.abs(net).sum()
+    exact = 2 ** min(len(net), 63) <= PERMUTATIONS
+    patterns = _signs(len(net), rng, exact=exact)
+    as_far = sum(int((np.abs(2 * (signs @ net) - net.sum()) >= threshold).sum()) for signs in patterns)
+    return as_far / 2 ** len(net) if exact else (as_far + 1) / (PERMUTATIONS + 1)
+
+
+def bootstrap_t_interval(
+    net: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator
+) -> Interval | None:
+    """Return the symmetric bootstrap-t interval of Σ net / Σ sizes, at 95 %.
+
+    The half width is a number of standard errors: the 95th percentile of how far resampled estimates lie from this one,
+    each in standard errors of its own. Standard errors are those of the linearised ratio.
+
+    Simulated coverage with the log-loss of two models on 30 to 300 clips: 95 % on average, 92 % at worst; with clips in
+    10 to 30 groups 96 % and 94 %; if one model is sure of its mistakes, so that few clips make the difference, 94 % and
+    91 %, in groups 92 % and 90 %. The bias-corrected and accelerated interval, 6 % shorter (20 % in groups), covers
+    92.5 %, 89 %, 92.5 % and 88 % on average, and 82 % at worst.
+
+    Parameters
+    ----------
+    net, sizes : ndarray, shape (n_groups,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    tuple of float or None
+        None if all groups have the same mean difference, or if so few differ that one resample in twenty contains none
+        of them: then there is no variation to resample.
+
+    References
+    ----------
+    Hall, P. (1988). Theoretical comparison of bootstrap confidence intervals. Annals of Statistics 16, 927-953.
+    doi:10.1214/aos/1176350933
+
+    Hall, P. (1988). On symmetric bootstrap confidence intervals. Journal of the Royal Statistical Society B 50, 35-45.
+    """
+    n, estimate = len(net), net.sum() / sizes.sum()
+    residuals = net - estimate * sizes
+    if np.abs(residuals).max() <= TIE * np.abs(net).max():
+        return None
+    distances = np.concatenate(list(_bootstrap_t(residuals, rng)))
+    farthest = np.sort(distances)[round(0.95 * (T_RESAMPLES + 1)) - 1]
+    if not np.isfinite(farthest):
+        return None
+    half = farthest * math.sqrt(n / (n - 1) * (residuals**2).sum()) / sizes.sum()
+    return float(estimate - half), float(estimate + half)
+
+
+def _signs(n: int, rng: np.random.Generator, *, exact: bool) -> Iterator[NDArray[np.float64]]:
+    """Yield every pattern of 0 and 1, or random ones, shape (rows, n), in blocks that fit into memory."""
+    if exact:
+        yield ((np.arange(2**n)[:, np.newaxis] >> np.arange(n)) & 1).astype(np.float64)
+        return
+    for rows in _block_sizes(PERMUTATIONS, n):
+        packed = rng.integers(0, 256, size=(rows, (n + 7) // 8), dtype=np.uint8)
+        yield np.unpackbits(packed, axis=1, count=n).astype(np.float64)
+
+
+def _bootstrap_t(residuals: NDArray[np.float64], rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """Yield how far resampled sums of residuals are from 0, in standard errors; infinite if nothing varies."""
+    n = len(residuals)
+    for rows in _block_sizes(T_RESAMPLES, n):
+        drawn = residuals[rng.integers(0, n, size=(rows, n))]
+        total = drawn.sum(axis=1)
+        squares = np.einsum("ij,ij->i", drawn, drawn)
+        variance = squares - total**2 / n
+        varies = variance > TIE * squares
+        error = np.sqrt(n / (n - 1) * variance, where=varies, out=np.ones(rows))
+        yield np.where(varies, np.abs(total) / error, np.inf)
+
+
+def _block_sizes(total: int, width: int, numbers: int = 2**17) -> Iterator[int]:
+    """Yield numbers of rows that add up to `total`; a block has `numbers` floats of `width` a row: 1 MB, cacheable."""
+    block = max(1, numbers // width)
+    for start in range(0, total, block):
+        yield min(block, total - start)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.groups import group_codes, group_sums
 from tracker.statistics.power import approximate_clips, clips_needed, detectable_difference
+from tracker.statistics.proportions import group_codes, group_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
