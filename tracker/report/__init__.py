@@ -2,8 +2,7 @@
 
 from tracker.next_steps.steps import NextStep
 from tracker.report.build import build_report
-from tracker.report.clip_by_clip import ClassCount, SharedClip
-from tracker.report.comparison import ComparedRun, Comparison, Differing, build_comparison
+from tracker.report.comparison import ClassCount, ComparedRun, Comparison, Differing, SharedClip, build_comparison
 from tracker.report.model import Excluded, Note, Picture, Report, RunEntry, Section
 
 __all__ = [

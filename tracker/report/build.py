@@ -1,10 +1,4 @@
-"""Putting the report together: runs in, every part of the report out, nothing read from the world.
-
-Titles of runs: their configuration in words, computed from typed values.
-
-A title stands plain in a heading, so that nothing of other people's text may act in it: what is no number, no truth
-value and no plain word is said by its place among the option's levels.
-"""
+"""Putting the report together: runs in, every part of the report out, nothing read from the world."""
 
 from __future__ import annotations
 
@@ -16,7 +10,7 @@ from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
 from tracker.report.model import Note, Report, RunEntry, Section
 from tracker.report.overview import challenges, limits, methods, summary, versions
-from tracker.report.select_runs import chosen
+from tracker.report.select_runs import select_runs
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.metrics import primary_metric
 from tracker.study.options import OFF, Design, as_number
@@ -44,14 +38,12 @@ def build_report(
 
     Parameters
     ----------
-    experiment : str
-        Its name.
     runs : sequence of Run
-        All of them, in any order: the same runs give the same report.
+        All of the experiment's, in any order: the same runs give the same report.
     metric : str, optional
         The primary metric; by default the validation accuracy of the kept weights.
     minimise : bool, optional
-        Whether a lower metric is better, where its name does not say so.
+        Whether a lower metric is better; by default its name says so.
     alpha : float, above 0 and below 1
         The level that each family of tests is held to.
     margin : float, above 0
@@ -59,17 +51,16 @@ def build_report(
     where : Where, optional
         What commands have to name to reach the store and data.
 
-    Returns
-    -------
-    Report
-
     Raises
     ------
     ValueError
         If `alpha` or `margin` is out of its range.
     """
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
-    wording, sections = wording_of(study), _sections(study)
+    configurations = (tuple(run_entry(study, run) for run in runs) for runs in study.design.configurations)
+    sections = tuple(Section(entries[0].title, entries) for entries in configurations)
+    entries = sorted((entry for section in sections for entry in section.entries), key=lambda entry: entry.number)
+    wording = wording_of(study)
     writer = CommandWriter(experiment, where)
     settled = with_commands(study, conclude(study), writer)
     conclusions = tuple(with_sentence(conclusion, wording) for conclusion in settled)
@@ -82,11 +73,11 @@ def build_report(
         sections=sections,
         conclusions=conclusions,
         next_steps=next_steps(study, conclusions, writer),
-        notes=_notes(sections),
+        notes=tuple(Note(entry.number, entry.title, entry.run.note) for entry in entries if entry.run.note),
         challenges=challenges(conclusions, excluded, runs, wording),
         excluded=excluded,
         methods=methods(study, conclusions),
-        versions=versions([found.run for found in study.results]),
+        versions=versions([result.run for result in study.results]),
         alpha=alpha,
         margin=margin,
     )
@@ -95,17 +86,7 @@ def build_report(
 def report_study(
     runs: Sequence[Run], *, metric: str | None, minimise: bool | None, alpha: float, margin: float
 ) -> tuple[Study, tuple[Excluded, ...]]:
-    """Choose and prepare the runs that count, for all that concludes from them to say the same.
-
-    Parameters
-    ----------
-    runs, metric, minimise, alpha, margin
-        As in `build_report`.
-
-    Returns
-    -------
-    study : Study
-    excluded : tuple of Excluded
+    """Return the runs that count, translated, and those that are left out; parameters as in `build_report`.
 
     Raises
     ------
@@ -116,7 +97,7 @@ def report_study(
         raise ValueError(f"alpha must be above 0 and below 1, got {alpha}")
     if not 0 < margin < 1:
         raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
-    kept, excluded = chosen(runs)
+    kept, excluded = select_runs(runs)
     return study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin), excluded
 
 
@@ -126,38 +107,17 @@ def run_entry(study: Study, run: int) -> RunEntry:
     return RunEntry(study.results[run], title(study.design, run), levels)
 
 
-def _sections(study: Study) -> tuple[Section, ...]:
-    found = []
-    for runs in study.design.configurations:
-        entries = tuple(run_entry(study, run) for run in runs)
-        found.append(Section(entries[0].title, entries))
-    return tuple(found)
-
-
-def _notes(sections: Sequence[Section]) -> tuple[Note, ...]:
-    entries = sorted((entry for section in sections for entry in section.entries), key=lambda entry: entry.number)
-    return tuple(Note(entry.number, entry.title, entry.run.note) for entry in entries if entry.run.note)
-
-
 _PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)
 _LONGEST = 40
 _IN_EVERY_TITLE = {name: entry for name, entry in LOGGED_OPTIONS.items() if entry.title_format}
 
 
 def title(design: Design, run: int) -> str:
-    """Return a run's configuration in words.
+    """Return a run's configuration in words: what every title has, then every further option that varies.
 
-    Parameters
-    ----------
-    design : Design
-    run : int
-        Its position.
-
-    Returns
-    -------
-    str
-        ``Conv=7, lr=0.0001, ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)``, then every
-        further option that varies.
+    ``Conv=7, lr=0.0001, ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)``. A title stands plain
+    in a heading, so that nobody's text may act in it: a level that isn't a number, a truth value or a plain word is
+    named by its place among the option's levels.
     """
     levels = dict(design.terms[run].levels)
     known = (entry.formatted(entry.title_format, levels.get(option, OFF)) for option, entry in _IN_EVERY_TITLE.items())

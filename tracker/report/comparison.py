@@ -1,12 +1,16 @@
-"""Two runs side by side: what they were asked for, what each says of the clips, and what can be concluded from it.
+"""Two runs side by side: their options, what each model predicts for the clips of both, and what can be concluded.
 
 The conclusion is the report's: drawn among all the runs that count, under the same numbers and the same correction. A
 run that a report leaves out is shown with what it logged, and nothing is concluded from it. Wherever there is one
 thing of each run, they come in the order of `Comparison.runs`.
+
+A clip is the same in both runs if its path and its label are. If the runs say that their data differ, and their clips
+are not exactly the same, a path may mean another recording, and no clips are matched.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,22 +20,21 @@ from tracker.conclusions.run_difference import run_differences
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
 from tracker.report.build import report_study, run_entry
-from tracker.report.clip_by_clip import class_counts, discordant_clips, on_other_data, shared_clips
 from tracker.study.options import OFF
 from tracker.study.study import Study, study_of
 from tracker.wording import capitalised, count, listing, option_words, wording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.report.clip_by_clip import ClassCount, SharedClip
     from tracker.report.model import RunEntry
-    from tracker.runs import Run
+    from tracker.runs import Predictions, Run
     from tracker.study.contrasts import Pair
     from tracker.study.metrics import Metric
 
-_SHORT_ID = 8
+_SHORT_ID = 8  # digits that a left-out run is called by
+_DATASET = "tracker.dataset"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +53,44 @@ class ComparedRun:
     def called(self) -> str:
         """How sentences call it: ``run 3``, as in the report; one that is left out by the beginning of its id."""
         return f"run {self.run_id[:_SHORT_ID] if self.left_out else self.entry.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPrediction:
+    """What a model predicts for one clip."""
+
+    predicted: str | None  # the most probable class; None if a probability is not finite
+    probability: float | None  # of the label; None too if the model does not know the class
+    correct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SharedClip:
+    """A clip that both models were judged on, and what each predicts."""
+
+    clip: str
+    label: str
+    predictions: tuple[ClipPrediction, ClipPrediction]
+
+    @property
+    def correct(self) -> tuple[bool, bool]:
+        """Whether each classifies it as labelled."""
+        return self.predictions[0].correct, self.predictions[1].correct
+
+    @property
+    def gap(self) -> float:
+        """The difference between the probabilities that they give the label, 0 to 1."""
+        first, second = (prediction.probability or 0.0 for prediction in self.predictions)
+        return abs(first - second)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """How many of the `n` clips of a class each model classifies correctly."""
+
+    name: str
+    n: int
+    correct: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +153,31 @@ def build_comparison(
     ValueError
         If the two are one, one of them is not among `runs`, or `alpha` or `margin` is out of its range.
     """
-    _check(run_ids, runs)
+    if run_ids[0] == run_ids[1]:
+        raise ValueError(f"two different runs must be given, got {run_ids[0]} twice")
+    unknown = set(run_ids) - {run.run_id for run in runs}
+    if unknown:
+        raise ValueError(f"the runs to compare must be among the experiment's, got {min(unknown)}")
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     reasons = {run.run_id: run.reason for run in excluded}
-    shown = _with_left_out(study, [run for run in runs if run.run_id in run_ids and run.run_id in reasons])
+    left_out = [run for run in runs if run.run_id in run_ids and run.run_id in reasons]
+    shown = study  # with the runs that are left out, behind those that count: nothing may be concluded from it
+    if left_out:
+        every_run = [*(result.run for result in study.results), *left_out]
+        shown = study_of(every_run, study.metric, alpha=alpha, margin=margin)
     pair = (shown.index_of[run_ids[0]], shown.index_of[run_ids[1]])
     conclusion = None
     if shown is study:
         printed = printed_pairs(study)
         pair = _in_order(study, pair, printed)
         conclusion = _conclusion(study, pair, printed, CommandWriter(experiment, where))
-    first, second = (_compared(shown, run, reasons) for run in pair)
+    first, second = (ComparedRun(run_entry(shown, run), reasons.get(shown.results[run].run_id)) for run in pair)
     clips = shared_clips(first.entry.run, second.entry.run)
-    options = _options(shown, pair)
+    design = shown.design
+    options = tuple(
+        Differing(option, (design.level(pair[0], option), design.level(pair[1], option)))
+        for option in design.differing(*pair)
+    )
     return Comparison(
         experiment=experiment,
         metric=study.metric,
@@ -138,22 +191,6 @@ def build_comparison(
         classes=class_counts(clips),
         alpha=alpha,
     )
-
-
-def _check(run_ids: tuple[str, str], runs: Sequence[Run]) -> None:
-    if run_ids[0] == run_ids[1]:
-        raise ValueError(f"two different runs must be given, got {run_ids[0]} twice")
-    unknown = set(run_ids) - {run.run_id for run in runs}
-    if unknown:
-        raise ValueError(f"the runs to compare must be among the experiment's, got {min(unknown)}")
-
-
-def _with_left_out(study: Study, left_out: Sequence[Run]) -> Study:
-    """Return a study that knows these runs too, behind those that count; nothing may be concluded from it."""
-    if not left_out:
-        return study
-    runs = [*(found.run for found in study.results), *left_out]
-    return study_of(runs, study.metric, alpha=study.alpha, margin=study.margin)
 
 
 def _in_order(study: Study, pair: Pair, printed: Sequence[Pair]) -> Pair:
@@ -170,30 +207,18 @@ def _conclusion(study: Study, pair: Pair, printed: Sequence[Pair], writer: Comma
     return with_sentence(settled, wording_of(study))
 
 
-def _compared(shown: Study, run: int, reasons: Mapping[str, str]) -> ComparedRun:
-    entry = run_entry(shown, run)
-    return ComparedRun(entry, reasons.get(entry.run.run_id))
-
-
-def _options(shown: Study, pair: Pair) -> tuple[Differing, ...]:
-    def level(run: int, option: str) -> str:
-        return shown.design.level(run, option)
-
-    names = shown.design.differing(*pair)
-    return tuple(Differing(name, (level(pair[0], name), level(pair[1], name))) for name in names)
-
-
 def _repetition(shown: Study, pair: Pair) -> tuple[Differing, ...]:
     """Return the seeds, then the parts of the split, in which the two differ."""
     first, second = (shown.design.terms[run] for run in pair)
-    found = []
-    for one, other in ((dict(first.seed), dict(second.seed)), (dict(first.split), dict(second.split))):
-        for name in sorted(one.keys() | other.keys()):
+    differing = []
+    for pairs in ((first.seed, second.seed), (first.split, second.split)):
+        of_first, of_second = map(dict, pairs)
+        for name in sorted(of_first.keys() | of_second.keys()):
             unlogged = OFF if name == "fold" else "not logged"
-            levels = one.get(name, unlogged), other.get(name, unlogged)
+            levels = of_first.get(name, unlogged), of_second.get(name, unlogged)
             if levels[0] != levels[1]:
-                found.append(Differing(name, levels))
-    return tuple(found)
+                differing.append(Differing(name, levels))
+    return tuple(differing)
 
 
 def _remarks(
@@ -231,3 +256,58 @@ def _about_clips(runs: tuple[ComparedRun, ComparedRun], clips: Sequence[SharedCl
                 f"Of {judged[0]} validation clips of {runs[0].called} and {judged[1]} of {runs[1].called}, "
                 f"{count(len(clips), 'clip')} {'is' if len(clips) == 1 else 'are'} the same: only these are compared."
             )
+
+
+def shared_clips(first: Run, second: Run) -> tuple[SharedClip, ...]:
+    """Return the clips that two runs were both judged on.
+
+    Sorted by clip; empty if either logged no predictions, or the two were judged on different data.
+    """
+    if first.validation is None or second.validation is None or on_other_data(first, second):
+        return ()
+    of_first, of_second = _by_clip_and_label(first.validation), _by_clip_and_label(second.validation)
+    both = sorted(of_first.keys() & of_second.keys())
+    return tuple(SharedClip(*key, (of_first[key], of_second[key])) for key in both)
+
+
+def on_other_data(first: Run, second: Run) -> bool:
+    """Return whether two runs say that their data differ, and their clips do not say otherwise."""
+    datasets = [run.tags.get(_DATASET) for run in (first, second)]
+    return None not in datasets and datasets[0] != datasets[1] and _named(first) != _named(second)
+
+
+def discordant_clips(clips: Iterable[SharedClip]) -> tuple[SharedClip, ...]:
+    """Return the clips that exactly one model classifies correctly.
+
+    Those that the first has correct come first; of each the largest `gap` first, then by clip.
+    """
+    discordant = [clip for clip in clips if clip.correct[0] != clip.correct[1]]
+    return tuple(sorted(discordant, key=lambda clip: (clip.correct[1], -clip.gap, clip.clip, clip.label)))
+
+
+def class_counts(clips: Iterable[SharedClip]) -> tuple[ClassCount, ...]:
+    """Count the clips of each class, and how many of them each model classifies correctly; sorted by class."""
+    by_label: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for clip in clips:
+        by_label[clip.label].append(clip.correct)
+    return tuple(
+        ClassCount(name, len(correct), (sum(a for a, _ in correct), sum(b for _, b in correct)))
+        for name, correct in sorted(by_label.items())
+    )
+
+
+def _named(run: Run) -> frozenset[tuple[str, str]] | None:
+    """Return the clips of a run with their labels, None if they were not logged."""
+    predictions = run.validation
+    return None if predictions is None else frozenset(zip(predictions.clips, predictions.labels, strict=True))
+
+
+def _by_clip_and_label(predictions: Predictions) -> dict[tuple[str, str], ClipPrediction]:
+    columns = {name: column for column, name in enumerate(predictions.classes)}
+    keys = zip(predictions.clips, predictions.labels, strict=True)
+    rows = zip(keys, predictions.predicted, predictions.correct, predictions.probabilities, strict=True)
+    by_key = {}
+    for key, predicted, correct, row in rows:
+        known = predicted is not None and key[1] in columns
+        by_key[key] = ClipPrediction(predicted, float(row[columns[key[1]]]) if known else None, bool(correct))
+    return by_key

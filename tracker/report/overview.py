@@ -19,27 +19,24 @@ from tracker.wording import capitalised, count, listing, points
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.conclusions.conclusion import Conclusion, Kind, KindName
+    from tracker.conclusions.conclusion import Conclusion, KindName
     from tracker.report.model import Excluded
     from tracker.runs import Run
     from tracker.study.study import Study
     from tracker.wording import Wording
 
 MOST_HEADLINES = 5
+_MOST_NAMED = 6  # metrics that are named if the primary one was not logged
 
 
 def summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
     """Return the conclusions that the report opens with, given all of them: at most five, in the report's order."""
-    focus, position = _focus(conclusions), {c.id: index for index, c in enumerate(conclusions)}
+    known = (c for c in conclusions if isinstance(c.details, BestRun | Overfitting) and c.verdict != "unknown")
+    focus = next((c.runs[0] for c in known), None)  # the best run, else the first whose curve is known
+    position = {c.id: index for index, c in enumerate(conclusions)}
     ranked = sorted((kind for kind in kinds() if kind.headline_rank), key=lambda kind: kind.headline_rank)
     headlines = [headline for kind in ranked for headline in kind.headlines(of_kind(conclusions, kind), focus)]
     return tuple(sorted(headlines[:MOST_HEADLINES], key=lambda c: position[c.id]))
-
-
-def _focus(conclusions: Sequence[Conclusion]) -> str | None:
-    """Return the run that the summary is about: the best one, else the first whose curve is known."""
-    known = (c for c in conclusions if isinstance(c.details, BestRun | Overfitting) and c.verdict != "unknown")
-    return next((c.runs[0] for c in known), None)
 
 
 def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:
@@ -61,7 +58,8 @@ def _metric(study: Study) -> Iterator[str]:
     """Yield the limits of the primary metric: not logged, no fraction of clips, or of unknown direction."""
     metric = study.metric
     if not study.ranking:
-        others = _logged_instead(study)
+        logged = {name for result in study.results for name in (*result.run.metrics, *result.run.curves)}
+        others = sorted(logged, key=lambda name: (lower_is_better(name) is None, name))[:_MOST_NAMED]
         instead = f"; they did log {listing(others)}, and --metric compares by any of these" if others else ""
         yield f"No run logged a number for {metric.name}{instead}."
         return
@@ -75,15 +73,6 @@ def _metric(study: Study) -> Iterator[str]:
         )
     elif not metric.is_accuracy:
         yield f"Differences of {metric.name} are not tested: only validation accuracy is known clip by clip."
-
-
-_MOST_NAMED = 6  # metrics that are named if the primary one was not logged
-
-
-def _logged_instead(study: Study) -> list[str]:
-    """Return the names of metrics that were logged, those of known direction first."""
-    names = {name for result in study.results for name in (*result.run.metrics, *result.run.curves)}
-    return sorted(names, key=lambda name: (lower_is_better(name) is None, name))[:_MOST_NAMED]
 
 
 def _kept(study: Study, wording: Wording) -> Iterator[str]:
@@ -172,19 +161,17 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> tuple[str, ...]:
         return ()
     ordered = kinds(*_CORRECTED, "early_stopping")
     corrected, others = ordered[: len(_CORRECTED)], ordered[len(_CORRECTED) :]
-    return (
-        *_accuracy(study),
-        *_sources(ordered, conclusions),
-        *(sentence for kind in corrected for sentence in kind.methods(study, of_kind(conclusions, kind))),
-        _equivalence(study),
-        *(sentence for kind in others for sentence in kind.methods(study, of_kind(conclusions, kind))),
-    )
-
-
-def _equivalence(study: Study) -> str:
-    return (
+    equivalence = (
         f"Equivalent means that the 90 % interval lies strictly inside ±{points(study.margin)}: each time a 5 % "
         "statement of its own, not corrected."
+    )
+    used = {method for conclusion in conclusions for method in (conclusion.method, *conclusion.details.methods)}
+    return (
+        *_accuracy(study),
+        *(method.source for kind in ordered for method in kind.tests if method in used),
+        *(sentence for kind in corrected for sentence in kind.methods(study, of_kind(conclusions, kind))),
+        equivalence,
+        *(sentence for kind in others for sentence in kind.methods(study, of_kind(conclusions, kind))),
     )
 
 
@@ -207,9 +194,3 @@ def _accuracy(study: Study) -> Iterator[str]:
             "Where clips share groups, it is Wilson's at the number of clips over the design effect, with Student's "
             "quantile (doi:10.1093/jssam/smv024)."
         )
-
-
-def _sources(ordered: Sequence[Kind], conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    """Yield the sources of the methods that were used."""
-    used = {method for conclusion in conclusions for method in (conclusion.method, *conclusion.details.methods)}
-    yield from (method.source for kind in ordered for method in kind.tests if method in used)

@@ -23,32 +23,19 @@ _REASONS = {
 }
 
 # before a reason: tracker's own errors need no name before their words
-_OWN_ERROR = re.compile(r"(?:Data|Journal|Store|Training)Error: ")
+_OWN_ERROR = re.compile(r"^(?:Data|Journal|Store|Training)Error: ")
 _LONGEST_WHY = 200  # of a reason's characters that are shown: one line, not all of a stranger's error
 _SHORT_ID = 8  # digits of an id in a command
 _SWEEP = "only holds other runs together and trained nothing itself"
 
 
-def chosen(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
-    """Sort out the runs that count.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        In any order.
-
-    Returns
-    -------
-    kept : tuple of Run
-        By start time, then by id.
-    excluded : tuple of Excluded
-        In the same order.
-    """
-    first: dict[Hashable, list[Run]] = {}
+def select_runs(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
+    """Return the runs that count and those that are left out, each by start time, then by id."""
+    same_configuration: dict[Hashable, list[Run]] = {}
     kept, excluded = [], []
     sweeps = _sweeps(runs)
-    for run in sorted(runs, key=_order):
-        reason = _SWEEP if run.run_id in sweeps else _unfinished(run) or _twice(run, first)
+    for run in sorted(runs, key=lambda run: (run.started is None, run.started or 0, run.run_id)):
+        reason = _SWEEP if run.run_id in sweeps else _unfinished(run) or _twice(run, same_configuration)
         if reason is None:
             kept.append(run)
         else:
@@ -66,21 +53,17 @@ def _unfinished(run: Run) -> str | None:
 
 def _why(run: Run) -> str:
     """Return on one line why a run did not finish, as far as it says so."""
-    said = " ".join(run.tags.get(REASON_TAG, "").split())
-    told = said[own.end() :] if (own := _OWN_ERROR.match(said)) else said
-    return told if len(told) <= _LONGEST_WHY else f"{told[: _LONGEST_WHY - 1]}…"
+    reason = _OWN_ERROR.sub("", " ".join(run.tags.get(REASON_TAG, "").split()))
+    return reason if len(reason) <= _LONGEST_WHY else f"{reason[: _LONGEST_WHY - 1]}…"
 
 
-def _twice(run: Run, first: dict[Hashable, list[Run]]) -> str | None:
-    """Say of which run before it a run is a copy, None for none; it is added to those before."""
-    alike = first.setdefault(_identity(run), [])
-    twin = next((other for other in alike if _logged_twice(run, other)), None)
-    alike.append(run)
-    return None if twin is None else f"is the same run as {twin.run_id}, logged twice"
-
-
-def _order(run: Run) -> tuple[bool, int, str]:
-    return run.started is None, run.started or 0, run.run_id
+def _twice(run: Run, same_configuration: dict[Hashable, list[Run]]) -> str | None:
+    """Return that a run is a copy of one before it, None if it isn't, and add it to those before."""
+    version = run.tags.get("tracker.version") or run.commit
+    earlier = same_configuration.setdefault((terms_of(run.settings), clip_key(run), version), [])
+    original = next((other for other in earlier if _logged_twice(run, other)), None)
+    earlier.append(run)
+    return None if original is None else f"is the same run as {original.run_id}, logged twice"
 
 
 def _sweeps(runs: Sequence[Run]) -> frozenset[str]:
@@ -88,12 +71,6 @@ def _sweeps(runs: Sequence[Run]) -> frozenset[str]:
     parents = {run.parent_id for run in runs if run.parent_id and run.params}
     curves = {run.run_id: any(len(curve.values) > 1 for curve in run.curves.values()) for run in runs}
     return frozenset(run_id for run_id in parents if not curves.get(run_id, True))
-
-
-def _identity(run: Run) -> Hashable:
-    """Return what makes two runs one: configuration, seed, fold, data and version."""
-    version = run.tags.get("tracker.version") or run.commit
-    return terms_of(run.settings), clip_key(run), version
 
 
 def _logged_twice(run: Run, other: Run) -> bool:
