@@ -155,7 +155,7 @@ class TestRequireReadable:
     @pytest.mark.parametrize(
         ("statement", "said"),
         [
-            (TO_OLDER, "older MLflow than 3.17.2: make a copy of it, then run `mlflow db upgrade"),
+            (TO_OLDER, "older MLflow than 3.17.2, which tracker can't use: give another --tracking-uri"),
             (TO_NEWER, "newer MLflow than 3.17.2.*upgrade MLflow"),
             ("DELETE FROM alembic_version", "older MLflow"),
         ],
