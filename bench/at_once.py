@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from tracker.errors import StoreError
 from tracker.runs.events import DatasetUsed, Ended, EpochDone, Started
 from tracker.store.location import locate
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment
 from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:

@@ -32,8 +32,7 @@ from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import DATASET, VALIDATION, predictions_csv
 from tracker.store.client import client_of, open_store
 from tracker.store.location import Location, locate
-from tracker.store.server_reader import read_server
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment, read_server
 from tracker.store.ui import serving
 from tracker.store.upload import JournalUpload
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from tracker.errors import StoreError
 from tracker.store.location import locate
+from tracker.store.reader import read_experiment
 from tracker.store.repair import examine
-from tracker.store.sqlite_reader import read_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

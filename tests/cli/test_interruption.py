@@ -14,7 +14,7 @@ from tests.running import TRACKER
 from tracker.journal.reader import journals
 from tracker.runs.events import Attached, Measured
 from tracker.store.location import locate
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

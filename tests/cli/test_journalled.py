@@ -14,7 +14,7 @@ from tests.running import FULL, TRACKER, needs_full
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store.location import locate
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from tests.running import Tracker

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.store.location import locate
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from tests.running import LogRun, Tracker

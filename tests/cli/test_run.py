@@ -12,7 +12,7 @@ import soundfile
 from tests.builders import SR, write_tone
 from tracker.runs import NOTE_END, Run
 from tracker.store.location import locate
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Measured, Started
 from tracker.store.client import open_store
 from tracker.store.location import locate
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment
 from tracker.store.ui import HOST, await_answer, free_port, ui_command
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from tracker.journal.process_lock import resuming
 from tracker.journal.reader import Journal, journals
 from tracker.runs.events import Attached
 from tracker.store.location import locate
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from tracker.runs import Run

@@ -7,7 +7,7 @@ import pytest
 from tests.builders import send_run
 from tracker.errors import StoreError
 from tracker.store.location import Location, fetch_from, find_folder, locate, places_below, resolve_inside, written_to
-from tracker.store.sqlite_reader import read_experiment
+from tracker.store.reader import read_experiment
 
 FOLDER = Path("/somewhere/work")
 

@@ -16,8 +16,8 @@ from tracker.runs.events import Attached
 from tracker.store import DATASET, VALIDATION, Condition, StoreState, UnreachableError
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
+from tracker.store.reader import read_experiment
 from tracker.store.repair import examine, relocate, restore_artifacts, set_aside
-from tracker.store.sqlite_reader import read_experiment
 from tracker.store.sqlite_state import reading
 from tracker.store.upload import JournalUpload
 

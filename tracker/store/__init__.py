@@ -1,8 +1,8 @@
 """A tracking store: where runs are uploaded to and read back from. This module is the only door of the room.
 
 `store_at` turns a tracking URI into a `Store` without opening anything; everything else is a method of that interface.
-MLflow, on a SQLite file or behind a server, is the one implementation (`tracker.store.mlflow_store`); its tags, schema
-and URIs are known in this folder only. MLflow itself is imported when a run is uploaded or read from a server.
+MLflow, on a SQLite file or behind a server, is the one implementation (`tracker.store.mlflow_store`); its tags,
+schema and URIs are known in this folder only. MLflow itself is imported when a run is uploaded or read from a server.
 """
 
 from __future__ import annotations
@@ -402,7 +402,7 @@ def run_of_journal(events: Sequence[Event], artifacts: Path, run_id: str, status
     status : RunStatus
         A journal knows neither.
     """
-    from tracker.store.experiment import run_of
+    from tracker.store.mlflow_run import run_of
 
     return run_of(events, artifacts, run_id, status)
 

@@ -1,4 +1,4 @@
-"""Where a store is: what a tracking URI means, without opening anything.
+"""Where a store and its artifacts are: what a tracking URI means, without opening anything.
 
 Conventions: a store is either one SQLite database, with its artifacts under ``mlruns/`` beside it, or a tracking
 server. URIs are absolute, so that a change of the working directory changes nothing.
@@ -8,6 +8,7 @@ A run's artifacts on this machine are found even if the folder of the store was 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,10 +20,10 @@ from tracker.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracker.store.experiment import Fetch
+Fetch = Callable[[str], bytes | None]
+"""Returns an artifact by its path, None if it wasn't logged; raises `OSError` or `ValueError` with the reason."""
 
-DATABASE_NAME = "mlflow.db"
-"""MLflow's own default, so that a plain ``mlflow ui`` in the same folder shows the same runs."""
+DATABASE_NAME = "mlflow.db"  # MLflow's own default, so that a plain `mlflow ui` in the same folder shows the same runs
 
 _ARTIFACTS = "mlruns"
 _DATABASE_SUFFIXES = {".db", ".sqlite", ".sqlite3"}
@@ -53,15 +54,7 @@ class Location:
 
 
 def locate(tracking_uri: str | None, folder: Path) -> Location:
-    """Return where the store of a tracking URI is.
-
-    Parameters
-    ----------
-    tracking_uri : str or None
-        ``sqlite:///`` with a relative or absolute path, a path to a database or to its folder, or the address of a
-        tracking server; None or empty: MLflow's default, ``sqlite:///mlflow.db``.
-    folder : Path
-        What relative paths are relative to: the working directory.
+    """Return where the store of a tracking URI is; see `tracker.store.store_at`.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""A run as MLflow holds it: the names of its tags, the limits of its params, tags and metrics, the rows of its values.
+"""A run as MLflow holds it, and a `Run` put together from the rows and files that a store, or a journal, has of it.
+
+MLflow's names of tags, its limits of params, tags and metrics, and its rows of values are here; where the rows and
+files come from isn't: reading a SQLite file, a server or a journal all end here.
 
 Conventions: what a run has once is at step 0, an epoch at its number. Of several values of a metric at one step the
 last written holds; MLflow knows which that is by time alone, so the times within a step are made to rise even if the
@@ -9,16 +12,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
 
 from tracker.errors import StoreError
-from tracker.runs import NOTE_END, REASON_TAG
+from tracker.runs import NOTE_END, REASON_TAG, Curve, Run, RunStatus
 from tracker.runs.events import (
     COMMIT_TAG,
     NOTE_TAG,
     PROGRAM_TAG,
     USER_TAG,
+    Attached,
     Ended,
     EpochDone,
     Measured,
@@ -26,28 +33,38 @@ from tracker.runs.events import (
     Started,
     Tagged,
 )
-from tracker.store import TAG_LENGTH
+from tracker.store import TAG_LENGTH, Experiment, GoneError, UnreadableArtifact
+from tracker.store.run_files import (
+    DATASET,
+    VALIDATION,
+    VALIDATION_BY_EPOCH,
+    groups_of,
+    parse_epoch_predictions,
+    parse_predictions,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from tracker.runs.events import Event
+    from tracker.store.location import Fetch, Location
 
-JOURNAL_TAG = "tracker.journal"
-"""Which journal a run was written from: one journal has at most one run in a store."""
-
-NAME_TAG = "mlflow.runName"
-"""Where MLflow itself repeats a run's name; before 2.0 the only place of it."""
-
+JOURNAL_TAG = "tracker.journal"  # which journal a run was uploaded from: each has at most one run in a store
+NAME_TAG = "mlflow.runName"  # before MLflow 2.0 the only place of a run's name
 PARENT_TAG = "mlflow.parentRunId"
+DATASET_TAG = "tracker.dataset"
+
+T = TypeVar("T")
 
 _MLFLOW_NAMES = {
     NOTE_TAG: "mlflow.note.content",
     COMMIT_TAG: "mlflow.source.git.commit",
     PROGRAM_TAG: "mlflow.source.name",
     USER_TAG: "mlflow.user",
-}
-"""What MLflow calls tags that its UI shows in places of their own."""
+}  # tags that MLflow's UI shows in places of their own
 
 
 def mlflow_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -79,7 +96,7 @@ _KEY = re.compile(r"[\w.\- :/]+")
 
 
 def check_start(first: Started) -> None:
-    """Raise `StoreError` if MLflow would cut or refuse anything that a run starts with: such a run is not begun."""
+    """Raise `StoreError` if MLflow would cut or refuse the name, a param or a tag of a new run."""
     if not 1 <= len(first.experiment) <= EXPERIMENT_LENGTH:
         raise StoreError(
             f"the name of an experiment must be 1 to {EXPERIMENT_LENGTH} characters, got {len(first.experiment)}: give "
@@ -92,19 +109,19 @@ def check_start(first: Started) -> None:
 
 
 def check_params(params: Mapping[str, str]) -> None:
-    """Raise `StoreError` if MLflow would cut or refuse one of these params."""
+    """Raise `StoreError` if MLflow would cut or refuse a param."""
     check_keys("param", params)
     _check_values("param", params, PARAM_LENGTH)
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
-    """Raise `StoreError` if MLflow would cut or refuse one of these tags."""
+    """Raise `StoreError` if MLflow would cut or refuse a tag."""
     check_keys("tag", tags)
     _check_values("tag", tags, TAG_LENGTH)
 
 
 def check_keys(kind: str, keys: Iterable[str]) -> None:
-    """Raise `StoreError` if one of these names is none to MLflow, which also takes them for paths."""
+    """Raise `StoreError` if MLflow, which uses these names as paths too, would refuse one."""
     for key in keys:
         plain = posixpath.normpath(key) == key and not key.startswith(("/", ".."))
         if not (_KEY.fullmatch(key) and plain and key != "." and len(key) <= KEY_LENGTH):
@@ -129,16 +146,7 @@ def _check_unicode(what: str, text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a metric.
-
-    Parameters
-    ----------
-    key : str
-    value : float
-        NaN and infinities are kept.
-    time : int, ms
-    step : int
-    """
+    """One value of a metric; `time` is in ms, NaN and infinities are kept."""
 
     key: str
     value: float
@@ -147,13 +155,7 @@ class Value:
 
 
 def started(events: Sequence[Event]) -> Started:
-    """Return how a run began: a journal's first event.
-
-    Raises
-    ------
-    ValueError
-        If the events begin with anything else.
-    """
+    """Return a journal's first event; raise ValueError if it isn't how the run was started."""
     if events and isinstance(events[0], Started):
         return events[0]
     raise ValueError(f"a journal must begin with how the run was started, got {events[:1]}")
@@ -209,3 +211,182 @@ def ended(events: Sequence[Event]) -> int | None:
     """Return when the run ended, in ms; None if it hasn't."""
     last = next((event for event in reversed(events) if isinstance(event, Ended | Resumed)), None)
     return last.time if isinstance(last, Ended) else None
+
+
+MetricRow = tuple[str, str, int, float | None, int, int]
+"""Run id, key, step, value (None: NaN), timestamp in ms, and the order of writing."""
+
+_CHUNK = 10_000  # rows turned into arrays at once: with more, Python's garbage collector visits each again and again
+
+
+def curves_by_run(rows: Iterable[MetricRow]) -> dict[str, dict[str, Curve]]:
+    """Sort rows, in any order, into curves by run id and key.
+
+    Steps ascend; of several values at one step the last written counts. Infinite values, which MLflow keeps as the
+    largest finite ones, are infinite again.
+    """
+    numbers: dict[tuple[str, str], int] = {}
+    rows = iter(rows)
+    columns = [_columns(chunk, numbers) for chunk in iter(lambda: list(islice(rows, _CHUNK)), [])]
+    if not columns:
+        return {}
+    which, step, time, order, value = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    sorting = np.lexsort((order, time, step, which))
+    which, step, value = which[sorting], step[sorting], as_logged(value[sorting])
+    last = np.append((which[1:] != which[:-1]) | (step[1:] != step[:-1]), True)
+    which, step, value = which[last], step[last], value[last]
+    ends = np.searchsorted(which, np.arange(len(numbers)), side="right")
+    curves: dict[str, dict[str, Curve]] = {}
+    for (run_id, key), steps, values in zip(numbers, np.split(step, ends), np.split(value, ends), strict=False):
+        curves.setdefault(run_id, {})[key] = Curve(steps, values)
+    return curves
+
+
+def as_logged(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values that MLflow was given: it keeps the infinite ones as the largest finite ones."""
+    return np.where(np.abs(values) >= np.finfo(np.float64).max, np.copysign(np.inf, values), values)
+
+
+def _columns(rows: list[MetricRow], numbers: dict[tuple[str, str], int]) -> tuple[NDArray[np.generic], ...]:
+    """Return the number of the curve, step, time, order and value of each row; new curves get the next number."""
+    runs, keys, steps, values, times, order = zip(*rows, strict=True)
+    which = [numbers.setdefault(pair, len(numbers)) for pair in zip(runs, keys, strict=True)]
+    return (
+        *(np.array(column, dtype=np.int64) for column in (which, steps, times, order)),
+        np.array(values, dtype=float),
+    )
+
+
+@dataclass(slots=True)
+class Record:
+    """The rows of one run."""
+
+    run_id: str
+    name: str
+    status: str
+    started: int | None
+    ended: int | None
+    artifact_uri: str
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
+
+
+def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) -> GoneError:
+    """Return the error for an experiment that is not there: it names those that are."""
+    shown = ", ".join(repr(other) for other in names[:20]) + (", …" if len(names) > 20 else "")
+    return GoneError(f"no experiment {name!r} in {location.shown}; it has {shown or 'none'}: give one by --experiment")
+
+
+def assemble(
+    name: str, tags: Mapping[str, str], records: Iterable[Record], fetch_of: Callable[[Record], Fetch], by_epoch: int
+) -> Experiment:
+    """Put the runs of an experiment together; `by_epoch` as in `tracker.store.Store.read`."""
+    ordered = sorted(records, key=lambda record: (record.started or 0, record.run_id))
+    files = _Files(fetch_of)
+    first = len(ordered) - by_epoch
+    runs = tuple(_run(record, files, with_epochs=i >= first) for i, record in enumerate(ordered))
+    return Experiment(name, tags, runs, tuple(files.unreadable))
+
+
+class _Files:
+    """Reads the runs' files, and lists those that are broken."""
+
+    def __init__(self, fetch_of: Callable[[Record], Fetch]) -> None:
+        self.unreadable: list[UnreadableArtifact] = []
+        self._fetch_of = fetch_of
+        self._groups: dict[str, Mapping[str, str]] = {}
+
+    def read(self, record: Record, path: str, parse: Callable[[bytes], T]) -> T | None:
+        try:
+            data = self._fetch_of(record)(path)
+            return None if data is None else parse(data)
+        except (OSError, ValueError) as error:
+            self.unreadable.append(UnreadableArtifact(record.run_id, path, " ".join(str(error).split())))
+            return None
+
+    def groups(self, record: Record) -> Mapping[str, str]:
+        """Return the groups of the clips, read once for all runs with the same fingerprint of the dataset."""
+        dataset = record.tags.get(DATASET_TAG, record.run_id)
+        if dataset not in self._groups:
+            groups = self.read(record, DATASET, lambda data: groups_of(_text(data)))
+            if groups is None:
+                return {}
+            self._groups[dataset] = groups
+        return self._groups[dataset]
+
+
+def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
+    validation = files.read(record, VALIDATION, lambda data: parse_predictions(_text(data)))
+    groups = files.groups(record) if validation else {}
+    epochs = files.read(record, VALIDATION_BY_EPOCH, parse_epoch_predictions) if with_epochs else None
+    status = RunStatus(record.status) if record.status in RunStatus.__members__ else RunStatus.UNKNOWN
+    latest = as_logged(np.array(list(record.metrics.values()), dtype=np.float64)).tolist()
+    return Run(
+        run_id=record.run_id,
+        name=record.name,
+        status=status,
+        params=record.params,
+        tags=record.tags,
+        metrics=dict(zip(record.metrics, latest, strict=True)),
+        curves=record.curves,
+        validation=validation,
+        validation_by_epoch=epochs,
+        groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation else {},
+        started=record.started,
+        ended=None if status is RunStatus.RUNNING else record.ended,  # MLflow keeps the end of a run that was resumed
+        note=note(record.tags),
+        commit=commit(record.tags),
+        parent_id=record.tags.get(PARENT_TAG),
+        journal_id=record.tags.get(JOURNAL_TAG),
+    )
+
+
+def _text(data: bytes) -> str:
+    """Decode a text, with or without the mark that spreadsheets put first; file names may not be Unicode."""
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
+def run_of(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Run:
+    """Return the run of a journal; see `experiment_of`."""
+    return experiment_of(events, artifacts, run_id, status).runs[0]
+
+
+def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Experiment:
+    """Return the experiment that one journal makes; `run_id` is the store's id of the run, or any other before that.
+
+    The tag ``tracker.journal`` is missing, which only a store has.
+
+    Raises
+    ------
+    ValueError
+        If the journal doesn't begin with how the run was started.
+    """
+    first = started(events)
+    rows = enumerate(value for values in values_of(events) for value in values)
+    metric_rows = ((run_id, value.key, value.step, value.value, value.time, order) for order, value in rows)
+    curves = curves_by_run(metric_rows).get(run_id, {})
+    record = Record(
+        run_id=run_id,
+        name=first.name,
+        status=status,
+        started=first.time,
+        ended=ended(events),
+        artifact_uri="",
+        params=dict(first.params),
+        tags=tags(events),
+        metrics={key: curve.values[-1].item() for key, curve in curves.items()},
+        curves=curves,
+    )
+    attached = {event.path for event in events if isinstance(event, Attached)}
+
+    def fetch(path: str) -> bytes | None:
+        if not any(path == each or path.startswith(f"{each}/") for each in attached):
+            return None  # a file that isn't recorded as attached may be incomplete
+        try:
+            return (artifacts / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    return assemble(first.experiment, {"tracker.metric": first.metric}, [record], lambda _record: fetch, by_epoch=1)

@@ -74,13 +74,13 @@ class MlflowStore:
 
     def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
         """Read an experiment."""
-        from tracker.store.sqlite_reader import read_experiment
+        from tracker.store.reader import read_experiment
 
         return read_experiment(self.location, experiment, by_epoch=by_epoch)
 
     def run_names(self) -> tuple[RunName, ...]:
         """Return the names of the runs in a SQLite file."""
-        from tracker.store.sqlite_reader import run_names
+        from tracker.store.reader import run_names
 
         return run_names(self.location.database) if self.location.database else ()
 

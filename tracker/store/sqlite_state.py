@@ -109,7 +109,10 @@ def refusal(database: Path, state: StoreState) -> str:
         case StoreState.EMPTY:
             why = "is an empty file: `tracker run` turns it into a store"
         case StoreState.OLDER:
-            why = f"was made by an older MLflow than {SCHEMA_VERSION}, which tracker can't use: give another --tracking-uri"
+            why = (
+                f"was made by an older MLflow than {SCHEMA_VERSION}, which tracker can't use: give another "
+                "--tracking-uri"
+            )
         case StoreState.NEWER:
             why = (
                 f"was made by a newer MLflow than {version('mlflow')}, which is installed: upgrade MLflow, or give "

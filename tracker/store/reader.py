@@ -1,0 +1,235 @@
+"""An experiment and all its runs, read in bulk; reading never creates, migrates or changes a store.
+
+A SQLite store is read without MLflow: in five statements, whatever the number of runs. A server is read through
+MLflow's client, which is imported only then, and in bulk where its interface can.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tracker.errors import StoreError
+from tracker.store import BY_EPOCH_RUNS, Experiment, RunName
+from tracker.store.location import Fetch, fetch_from
+from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment
+from tracker.store.sqlite_state import reading, require_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from mlflow.entities import Run
+    from mlflow.store.entities import PagedList
+    from requests import Response
+
+    from tracker.store.location import Location
+    from tracker.store.mlflow_run import MetricRow
+
+_OK, _NOT_FOUND = 200, 404
+
+_RUN_NAMES = """
+    SELECT experiments.name, run_uuid, coalesce(runs.name, '')
+    FROM runs JOIN experiments USING (experiment_id)
+    WHERE runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active' ORDER BY start_time DESC
+"""
+_RUNS = """
+    SELECT run_uuid, coalesce(name, ''), status, start_time, end_time, coalesce(artifact_uri, '')
+    FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'active'
+"""
+_PARAMS = """
+    SELECT run_uuid, key, value
+    FROM params JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'
+"""
+_TAGS = """
+    SELECT run_uuid, key, coalesce(value, '')
+    FROM tags JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'
+"""
+_LATEST = """
+    SELECT run_uuid, key, CASE WHEN is_nan THEN NULL ELSE value END
+    FROM latest_metrics JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'
+"""
+_METRICS = """
+    SELECT run_uuid, key, step, CASE WHEN is_nan THEN NULL ELSE value END, timestamp, metrics.rowid
+    FROM metrics JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'
+"""
+
+
+def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
+    """Read an experiment with everything its runs logged; see `tracker.store.Store.read`.
+
+    Raises
+    ------
+    StoreError
+        If there is no store that can be read, no such experiment, or it has no runs.
+    """
+    if location.database:
+        experiment = _read_database(location, location.database, name, by_epoch)
+    else:
+        experiment = read_server(location, name, by_epoch)
+    if not experiment.runs:
+        raise StoreError(f"the experiment {name!r} in {location.shown} has no runs yet: `tracker run` adds one")
+    return experiment
+
+
+def run_names(database: Path) -> tuple[RunName, ...]:
+    """Return the experiment, id and name of every run, most recent first; none if the file can't be read at once."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)) as connection:
+            return tuple(RunName(*row) for row in connection.execute(_RUN_NAMES))
+    except sqlite3.Error:
+        return ()
+
+
+def _read_database(location: Location, database: Path, name: str, by_epoch: int) -> Experiment:
+    require_readable(database)
+    with reading(database) as connection:
+        found = connection.execute(
+            "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'", (name,)
+        ).fetchone()
+        if not found:
+            names = connection.execute("SELECT name FROM experiments WHERE lifecycle_stage = 'active' ORDER BY name")
+            raise unknown_experiment(location, name, tuple(name for (name,) in names))
+        tags = connection.execute("SELECT key, value FROM experiment_tags WHERE experiment_id = ?", found).fetchall()
+        records = _records(connection, found[0])
+
+    def fetch_of(record: Record) -> Fetch:
+        return fetch_from(record.artifact_uri, database.parent)
+
+    return assemble(name, dict(tags), records, fetch_of, by_epoch)
+
+
+def _records(connection: sqlite3.Connection, experiment_id: int) -> tuple[Record, ...]:
+    """Read every row of an experiment's runs; all are fetched at once, as an open cursor blocks writers."""
+
+    def rows(statement: str) -> list[Any]:
+        return connection.execute(statement, (experiment_id,)).fetchall()
+
+    records = {row[0]: Record(*row) for row in rows(_RUNS)}
+    for run_id, key, value in rows(_PARAMS):
+        records[run_id].params[key] = value
+    for run_id, key, value in rows(_TAGS):
+        records[run_id].tags[key] = value
+    for run_id, key, value in rows(_LATEST):
+        records[run_id].metrics[key] = math.nan if value is None else value
+    for run_id, curves in curves_by_run(connection.execute(_METRICS, (experiment_id,))).items():
+        records[run_id].curves.update(curves)
+    return tuple(records.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is asked for at once.
+
+    Parameters
+    ----------
+    page : int
+        Runs a page.
+    runs : int
+        Runs whose metrics are asked for together: the server takes no more.
+    values : int
+        Values in an answer: the server cuts silently past that.
+    """
+
+    page: int = 1_000
+    runs: int = 100
+    values: int = 25_000
+
+
+def read_server(location: Location, name: str, by_epoch: int, limits: Limits = Limits()) -> Experiment:
+    """Read an experiment from a tracking server.
+
+    Raises
+    ------
+    StoreError
+        If the server can't be reached or refuses, or has no such experiment.
+    """
+    return _Server(location, limits).experiment(name, by_epoch)
+
+
+class _Server:
+    def __init__(self, location: Location, limits: Limits) -> None:
+        from tracker.store.client import client_of, one_line_errors
+
+        self._location = location
+        self._limits = limits
+        self._client = client_of(location)
+        self._errors = partial(one_line_errors, f"cannot read from {location.shown}")
+
+    def experiment(self, name: str, by_epoch: int) -> Experiment:
+        with self._errors():
+            experiment = self._client.get_experiment_by_name(name)
+            if not experiment or experiment.lifecycle_stage != "active":
+                names = sorted(each.name for each in _all_pages(self._client.search_experiments))
+                raise unknown_experiment(self._location, name, tuple(names))
+            search = partial(self._client.search_runs, [experiment.experiment_id], max_results=self._limits.page)
+            records = {run.info.run_id: _record(run) for run in _all_pages(search)}
+            for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
+                records[run_id].curves.update(curves)
+            return assemble(name, experiment.tags, records.values(), self._fetch_from, by_epoch)
+
+    def _history(self, records: Sequence[Record]) -> Iterator[MetricRow]:
+        for start in range(0, len(records), self._limits.runs):
+            some = records[start : start + self._limits.runs]
+            for key in sorted({key for record in some for key in record.metrics}):
+                yield from self._values([record.run_id for record in some if key in record.metrics], key)
+
+    def _values(self, run_ids: Sequence[str], key: str) -> Iterator[MetricRow]:
+        """Ask for one metric; an answer as long as the limit may have been cut and is asked for again in halves."""
+        query = {"run_id": run_ids, "metric_key": key, "max_results": self._limits.values}
+        rows = self._get("/ajax-api/2.0/mlflow/metrics/get-history-bulk", query, {_OK}).json()["metrics"]
+        if len(rows) < self._limits.values:
+            for order, row in enumerate(rows):
+                yield row["run_id"], key, row["step"], float(row["value"]), row["timestamp"], order
+        elif len(run_ids) > 1:
+            half = len(run_ids) // 2
+            yield from self._values(run_ids[:half], key)
+            yield from self._values(run_ids[half:], key)
+        else:
+            for order, metric in enumerate(self._client.get_metric_history(run_ids[0], key)):
+                yield run_ids[0], key, metric.step, metric.value, metric.timestamp, order
+
+    def _fetch_from(self, record: Record) -> Fetch:
+        def fetch(path: str) -> bytes | None:
+            answer = self._get("/get-artifact", {"run_uuid": record.run_id, "path": path}, {_OK, _NOT_FOUND})
+            return answer.content if answer.status_code == _OK else None
+
+        return fetch
+
+    def _get(self, endpoint: str, query: dict[str, Any], expected: Collection[int]) -> Response:
+        """Ask the server; raises `OSError` for any other status than those expected."""
+        from tracker.store.client import get_default_host_creds, http_request
+
+        answer: Response = http_request(get_default_host_creds(self._location.uri), endpoint, "GET", params=query)
+        if answer.status_code not in expected:
+            raise OSError(f"{endpoint} was answered with status {answer.status_code}")
+        return answer
+
+
+def _all_pages(search: Callable[..., PagedList[Any]]) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _record(run: Run) -> Record:
+    info, data = run.info, run.data
+    return Record(
+        info.run_id,
+        info.run_name or "",
+        info.status,
+        info.start_time,
+        info.end_time,
+        info.artifact_uri or "",
+        dict(data.params),
+        dict(data.tags),
+        dict(data.metrics),
+    )
