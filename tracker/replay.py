@@ -65,10 +65,6 @@ def early_stopping(
     mode : {"min", "max"}
         Whether lower or higher is better.
 
-    Returns
-    -------
-    Stop
-
     Raises
     ------
     ValueError
@@ -133,10 +129,6 @@ def plateau(
         Below which the rate does not fall.
     mode : {"min", "max"}
         Whether lower or higher is better.
-
-    Returns
-    -------
-    tuple of Drop
 
     Raises
     ------

@@ -7,7 +7,6 @@ each clip.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,20 +110,18 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
 
     None with fewer than three repetitions whose predictions were logged.
     """
-    by_set = pairs_by_set(study, contrast)
-    largest = _largest(by_set)
-    pairs = by_set[largest] if largest is not None else []
-    inner = crossed_effect(study.clip_sets[largest], pairs) if largest is not None else None
-    means = {index: float(_entries(study.clip_sets[index], by_set[index]).mean()) for index in by_set}
-    over_folds = fold_effect(study, means)
+    by_set = _pairs_by_set(study, contrast)
+    clips, pairs = largest_set(study, contrast)
+    inner = crossed_effect(clips, pairs)
+    over_folds = fold_effect(study, {index: float(_entries(*of_set).mean()) for index, of_set in by_set.items()})
     if over_folds is not None:
-        n = sum(len(study.clip_sets[i].clips) for i in by_set)
-        firsts = [study.clip_sets[index].members[0] for index in by_set]
+        n = sum(len(of_set.clips) for of_set, _ in by_set.values())
+        firsts = [of_set.members[0] for of_set, _ in by_set.values()]
         folds = [dict(study.design.terms[run].split).get("fold", OFF) for run in firsts]
         on_largest = InnerEffect(inner.estimate, inner.interval, inner.p_value) if inner else None
         return Analysis(over_folds, SPLITS if OFF in folds else FOLDS, n, len(by_set), on_largest)
-    if inner is not None and largest is not None:
-        return Analysis(inner, CROSSED, len(study.clip_sets[largest].clips), len(pairs))
+    if inner is not None:
+        return Analysis(inner, CROSSED, len(clips.clips), len(pairs))
     return _over_repetitions(study, contrast)
 
 
@@ -166,11 +163,9 @@ def chance_of_better(study: Study, contrast: Contrast) -> float | None:
 
     None for fewer than three matched pairs on one set of clips.
     """
-    by_set = pairs_by_set(study, contrast)
-    largest = _largest(by_set)
-    if largest is None or len(by_set[largest]) < FEWEST_PAIRS:
+    clips, pairs = largest_set(study, contrast)
+    if len(pairs) < FEWEST_PAIRS:
         return None
-    clips, pairs = study.clip_sets[largest], by_set[largest]
     seed = study.random_seed(run for pair in pairs for run in pair)
     return probability_better(_entries(clips, pairs), seed, clips.groups or None)
 
@@ -182,24 +177,29 @@ def one_dataset(study: Study, indices: Iterable[int]) -> bool:
     return len(datasets) == 1 and None not in datasets
 
 
-def pairs_by_set(study: Study, contrast: Contrast) -> dict[int, list[Pair]]:
-    """Return the matched pairs whose predictions were logged, by the index of their clip set."""
-    by_set: dict[int, list[Pair]] = defaultdict(list)
+def largest_set(study: Study, contrast: Contrast) -> tuple[ClipSet, list[Pair]]:
+    """Return the clip set with most matched pairs whose predictions were logged, and these pairs; maybe none."""
+    first = study.clip_set_of[contrast.repetitions[0][0][0]]
+    return max(_pairs_by_set(study, contrast).values(), key=lambda of_set: len(of_set[1]), default=(first, []))
+
+
+def _pairs_by_set(study: Study, contrast: Contrast) -> dict[int, tuple[ClipSet, list[Pair]]]:
+    """Return each clip set with its matched pairs whose predictions were logged, by its index."""
+    by_set: dict[int, tuple[ClipSet, list[Pair]]] = {}
     for pair in contrast.pairs:
         index = study.clip_set_index[pair[0]]
-        if all(run in study.clip_sets[index].row_of for run in pair):
-            by_set[index].append(pair)
+        clips = study.clip_sets[index]
+        if all(run in clips.row_of for run in pair):
+            by_set.setdefault(index, (clips, []))[1].append(pair)
     return by_set
 
 
 def sample_size_for(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None:
     """Return what it takes to settle a contrast with this analysis; None if it isn't of matched pairs."""
-    by_set = pairs_by_set(study, contrast)
-    largest = _largest(by_set)
-    if analysis.method != CROSSED or largest is None:
+    if analysis.method != CROSSED:
         return None
-    clips = study.clip_sets[largest]
-    entries = _by_column(clips, _entries(clips, by_set[largest]))
+    clips, pairs_on_clips = largest_set(study, contrast)
+    entries = _by_column(clips, _entries(clips, pairs_on_clips))
     effect = max(abs(analysis.effect.estimate), study.margin)
     pairs = pairs_needed(entries, effect, alpha=study.alpha)
     if pairs is not None:
@@ -219,11 +219,6 @@ def pairs_for(study: Study, contrast: Contrast, most: int) -> int | None:
         return FEWEST_PAIRS if study.metric.is_accuracy and len(contrast.pairs) < FEWEST_PAIRS else None
     need = sample_size_for(study, contrast, analysis)
     return need.pairs if need is not None and need.pairs is not None and need.pairs <= most else None
-
-
-def _largest(by_set: Mapping[int, Sequence[Pair]]) -> int | None:
-    """Return the index of the clip set with most pairs, the first of several; None if there are none."""
-    return max(by_set, key=lambda index: len(by_set[index]), default=None)
 
 
 def _over_repetitions(study: Study, contrast: Contrast) -> Analysis | None:

@@ -133,14 +133,17 @@ class _Tested:
 
 def option_effects(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each option that varied, in the design's order."""
-    tested = {option: [_tested(study, one) for one in contrasts] for option, contrasts in study.contrasts.items()}
-    analyses = (one.analysis for tests in tested.values() for one in tests)
-    adjusted = iter(adjusted_p_values([analysis.effect for analysis in analyses if analysis]))
-    effects = {
-        option: [_effect(study, one, next(adjusted) if one.analysis else None) for one in tests]
-        for option, tests in tested.items()
+    tests = {
+        option: [_tested(study, contrast) for contrast in of_option] for option, of_option in study.contrasts.items()
     }
-    return tuple(_conclusion(study, option, of_option) for option, of_option in effects.items())
+    analyses = [test.analysis for of_option in tests.values() for test in of_option]
+    adjusted = iter(adjusted_p_values([analysis.effect for analysis in analyses if analysis]))
+    return tuple(
+        _conclusion(
+            study, option, [_effect(study, test, next(adjusted) if test.analysis else None) for test in of_option]
+        )
+        for option, of_option in tests.items()
+    )
 
 
 def _conclusion(study: Study, option: str, effects: Sequence[ContrastEffect]) -> Conclusion:
@@ -242,13 +245,10 @@ def _confounded_text(option: str, details: OptionEffect, commands: Sequence[Sequ
     name = capitalised(option_words(option))
     ends = "; the runs under “Next steps” would." if commands else "."
     if not changed:
-        return (
-            f"{name} changed, but never between runs on the same clips: this experiment cannot say what it does{ends}"
-        )
-    return (
-        f"{name} never changed alone: {listing(changed)} changed with it. "
-        f"This experiment cannot say which of them mattered{ends}"
-    )
+        nowhere = "changed, but never between runs on the same clips"
+        return f"{name} {nowhere}: this experiment cannot say what it does{ends}"
+    together = f"{name} never changed alone: {listing(changed)} changed with it."
+    return f"{together} This experiment cannot say which of them mattered{ends}"
 
 
 def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str:

@@ -47,19 +47,18 @@ class PlannedRun:
 
 def further_seeds(study: Study) -> list[PlannedRun]:
     """Bring the best run's configuration to three seeds."""
-    best = best_position(study)
-    have = seeds_of(study, _repeats_of(study, best))
+    best, have = _best_with_seeds(study)
     why = f"further seeds of run {study.results[best].number}"
     return [PlannedRun(RunSpec(best), filled_up(sorted(have), FEWEST_PAIRS) - have, why)]
 
 
 def vary_one_option(study: Study, option: str) -> list[PlannedRun]:
     """Change the option alone, starting from the best run, under three seeds."""
-    best = best_position(study)
+    best, have = _best_with_seeds(study)
     own = study.design.level(best, option)
     others = [study.design.level(run, option) for run in study.ranking if study.design.level(run, option) != own]
     target = (others or [level for level in study.design.levels[option] if level != own])[0]
-    seeds = filled_up(sorted(seeds_of(study, _repeats_of(study, best))), FEWEST_PAIRS)
+    seeds = filled_up(sorted(have), FEWEST_PAIRS)
     why = f"matched pairs for {option_words(option)}, with run {study.results[best].number}"
     return [*further_seeds(study), PlannedRun(RunSpec(best, ((option, target),)), seeds, why)]
 
@@ -81,36 +80,33 @@ def complete_pairs(study: Study, contrast: Contrast, pairs: int, *, in_plan: boo
 def larger_validation_set(study: Study, pair: Pair, clips: int, difference: float) -> list[PlannedRun]:
     """Train two runs' configurations again with so many validation clips that their difference would be found."""
     fraction = _validation_fraction(study, pair[0], clips)
-    seeds = [whole_seed(study.design.terms[run]) for run in pair]
-    if fraction is None or None in seeds:
+    seeds = [seeds_of(study, [run]) for run in pair]
+    if fraction is None or not all(seeds):
         return []
     why = f"the same two on enough clips to show a difference of {points(difference)}"
     changes = (("validation_fraction", fraction),)
-    return [
-        PlannedRun(RunSpec(run, changes), frozenset([seed]), why)
-        for run, seed in zip(pair, seeds, strict=True)
-        if seed is not None
-    ]
+    return [PlannedRun(RunSpec(run, changes), of_run, why) for run, of_run in zip(pair, seeds, strict=True)]
 
 
 def same_clips(study: Study, pair: Pair) -> list[PlannedRun]:
     """Train the second run's configuration on the first one's data and split, unless that was done already."""
     first, second = pair
-    terms = study.design.terms
-    seed = whole_seed(terms[second])
+    terms, seeds = study.design.terms, seeds_of(study, [second])
     done = any(
         (terms[run].levels, terms[run].seed) == (terms[second].levels, terms[second].seed)
         for run in study.clip_set_of[first].members
     )
-    if seed is None or done or "tracker.data" not in study.results[first].run.tags:
+    if not seeds or done or "tracker.data" not in study.results[first].run.tags:
         return []
     why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
-    return [PlannedRun(RunSpec(second, (), first), frozenset([seed]), why)]
+    return [PlannedRun(RunSpec(second, (), first), seeds, why)]
 
 
-def best_position(study: Study) -> int:
-    """Return the position of the best run, of the first one if none has the primary metric."""
-    return study.ranking[0] if study.ranking else 0
+def _best_with_seeds(study: Study) -> tuple[int, frozenset[int]]:
+    """Return the best run, the first one if none has the primary metric, and the seeds that it was repeated with."""
+    best, repeats = study.ranking[0] if study.ranking else 0, study.design.repeats
+    configuration = next(runs for runs in study.design.configurations if best in runs)
+    return best, seeds_of(study, [run for run in configuration if repeats[run] == repeats[best]])
 
 
 def seeds_of(study: Study, runs: Iterable[int]) -> frozenset[int]:
@@ -129,17 +125,6 @@ def whole_seed(terms: Terms) -> int | None:
     """Return the seed of a run if ``tracker run`` can take it: one whole number of at least 0."""
     number = as_number(dict(terms.seed).get("seed", "")) if len(terms.seed) == 1 else None
     return int(number) if number is not None and number == int(number) and number >= 0 else None
-
-
-def _repeats_of(study: Study, run: int) -> list[int]:
-    """Return the runs that differ from one in nothing but the seed."""
-    return [
-        other
-        for runs in study.design.configurations
-        if run in runs
-        for other in runs
-        if study.design.repeats[other] == study.design.repeats[run]
-    ]
 
 
 def _validation_fraction(study: Study, run: int, clips: int) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, challenges_of
-from tracker.conclusions.contrast_analysis import crossed_effect, pairs_by_set
+from tracker.conclusions.contrast_analysis import crossed_effect, largest_set
 from tracker.conclusions.planned_runs import further_seeds
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, percent_number, points
@@ -141,10 +141,9 @@ def _repeated(study: Study) -> Iterator[tuple[int, ...]]:
 def _one_seed_effects(study: Study) -> Iterator[Conclusion]:
     """Yield the contrasts that are detected with all matched pairs but not without one of them."""
     for contrast in (contrast for contrasts in study.contrasts.values() for contrast in contrasts):
-        index, pairs = max(pairs_by_set(study, contrast).items(), key=lambda item: len(item[1]), default=(0, []))
+        clips, pairs = largest_set(study, contrast)
         if not study.metric.is_accuracy or len(pairs) <= FEWEST_PAIRS or len(pairs) > _MOST_PAIRS:
             continue
-        clips = study.clip_sets[index]
         whole = crossed_effect(clips, pairs)
         if whole is None or whole.p_value > study.alpha:
             continue

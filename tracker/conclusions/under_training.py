@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, challenges_of
-from tracker.conclusions.planned_runs import PlannedRun, RunSpec, whole_seed
+from tracker.conclusions.planned_runs import PlannedRun, RunSpec, seeds_of
 from tracker.wording import capitalised
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def still_improving(result: RunResult) -> bool:
 def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
     """Give the best run a longer limit, if it reached its own while improving."""
     run = study.index_of[conclusion.runs[0]]
-    result, seed = study.results[run], whole_seed(study.design.terms[run])
+    result, seeds = study.results[run], seeds_of(study, [run])
     is_best = conclusion.verdict == "exact" and study.ranking[:1] == (run,)
-    if not is_best or seed is None or result.limit is None or not still_improving(result):
+    if not is_best or not seeds or result.limit is None or not still_improving(result):
         return []
     why = f"a longer limit for run {result.number}, which was still improving"
-    return [PlannedRun(RunSpec(run, (("epochs", str(_LONGER * result.limit)),)), frozenset([seed]), why)]
+    return [PlannedRun(RunSpec(run, (("epochs", str(_LONGER * result.limit)),)), seeds, why)]
 
 
 def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:

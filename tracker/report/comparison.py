@@ -135,8 +135,6 @@ def build_comparison(
 
     Parameters
     ----------
-    experiment : str
-        Its name.
     runs : sequence of Run
         All of the experiment's, in any order: the correction counts every pair of them.
     run_ids : tuple of str, length 2
@@ -144,14 +142,10 @@ def build_comparison(
     metric, minimise, alpha, margin, where
         As in `build_report`.
 
-    Returns
-    -------
-    Comparison
-
     Raises
     ------
     ValueError
-        If the two are one, one of them is not among `runs`, or `alpha` or `margin` is out of its range.
+        If the two are the same run, one of them is not among `runs`, or `alpha` or `margin` is out of its range.
     """
     if run_ids[0] == run_ids[1]:
         raise ValueError(f"two different runs must be given, got {run_ids[0]} twice")

@@ -136,10 +136,10 @@ def challenges(
 
 def _left_out(excluded: Sequence[Excluded], runs: Sequence[Run]) -> Iterator[str]:
     status = {run.run_id: run.status for run in runs}
-    for word, one, several in _ENDS:
-        number = sum(status[left.run_id] == word for left in excluded)
+    for state, singular, plural in _ENDS:
+        number = sum(status[run.run_id] == state for run in excluded)
         if number:
-            ended = f"{one} and is" if number == 1 else f"{several} and are"
+            ended = f"{singular} and is" if number == 1 else f"{plural} and are"
             yield f"{capitalised(count(number, 'run'))} {ended} left out of all comparisons."
 
 
