@@ -25,8 +25,7 @@ from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from tracker.journal.reader import read
-from tracker.journal.upload_state import write_upload_state
-from tracker.journal.writer import JournalWriter
+from tracker.journal.writer import JournalWriter, write_upload_state
 from tracker.runs import Predictions
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import DATASET, VALIDATION, predictions_csv

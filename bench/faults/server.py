@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tracker.journal.reader import ARTIFACTS, read
-from tracker.journal.upload_state import write_upload_state
-from tracker.journal.writer import JournalWriter
+from tracker.journal.writer import JournalWriter, write_upload_state
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import UnreachableError
 from tracker.store.client import open_store

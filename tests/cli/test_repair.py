@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tracker.journal.upload_state import sending
+from tracker.journal.process_lock import sending
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store.location import locate

@@ -16,8 +16,7 @@ import pytest
 
 from tests.builders import START, STARTED, epochs
 from tests.running import TRACKER
-from tracker.journal.reader import journals, read
-from tracker.journal.upload_state import read_upload_state
+from tracker.journal.reader import journals, read, read_upload_state
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Measured, Started
 from tracker.store.client import open_store

@@ -7,13 +7,24 @@ import signal
 import socket
 import subprocess
 import sys
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
 from tracker.errors import JournalError
-from tracker.journal.process_lock import Owner, acquire, is_running, locking, read_owner, release, resuming, try_lock
+from tracker.journal.process_lock import (
+    Owner,
+    acquire,
+    is_running,
+    locking,
+    read_owner,
+    release,
+    resuming,
+    sending,
+    try_lock,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,3 +169,58 @@ class TestReadOwner:
 
 def write(folder: Path, host: str) -> None:
     (folder / "owner.json").write_text(json.dumps({"host": host, "pid": os.getpid()}))
+
+
+ASK_TO_SEND = """
+import sys
+from pathlib import Path
+from tracker.journal.process_lock import sending
+with sending(Path(sys.argv[1])) as mine:
+    print(mine, flush=True)
+    input()
+"""
+
+
+class TestSending:
+    def test_sending_is_one_at_a_time_among_processes(self, tmp_path: Path) -> None:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            [sys.executable, "-c", ASK_TO_SEND, tmp_path], stdin=pipe, stdout=pipe, text=True
+        ) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "True\n"
+            with sending(tmp_path) as mine:
+                assert not mine
+            other.kill()
+            other.wait()
+        with sending(tmp_path) as mine:
+            assert mine
+
+    def test_sending_is_one_at_a_time_among_threads(self, tmp_path: Path) -> None:
+        said: list[bool] = []
+
+        def ask() -> None:
+            with sending(tmp_path) as mine:
+                said.append(mine)
+
+        with sending(tmp_path) as mine:
+            assert mine
+            thread = Thread(target=ask)
+            thread.start()
+            thread.join()
+            ask()
+        ask()
+        assert said == [False, False, True]
+
+    def test_sending_is_free_again_after_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(RuntimeError), sending(tmp_path):
+            raise RuntimeError
+        with sending(tmp_path) as mine:
+            assert mine
+
+    def test_sending_says_that_there_is_no_folder(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(JournalError, match=r"cannot lock .*gone/sending\.lock: No such file"),
+            sending(tmp_path / "gone"),
+        ):
+            pass

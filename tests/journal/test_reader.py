@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.errors import JournalError
-from tracker.journal.reader import Journal, Journals, is_id, journals, read, unsettled
-from tracker.journal.upload_state import write_upload_state
-from tracker.journal.writer import JournalWriter
+from tracker.journal.reader import Journal, Journals, is_id, journals, read, read_upload_state, unsettled
+from tracker.journal.writer import JournalWriter, write_upload_state
 from tracker.runs.events import Ended, EpochDone, Event, Resumed, Started, Tagged, UploadState
 
 if TYPE_CHECKING:
@@ -267,3 +266,36 @@ class TestIsId:
     def test_is_id_is_32_lower_case_hexadecimal_digits(self, text: str) -> None:
         assert is_id("0123456789abcdef" * 2)
         assert not is_id(text)
+
+
+UPLOADED = UploadState("run", "file:///tmp/mlruns/1/run/artifacts", 7)
+
+
+class TestReadUploadState:
+    def test_read_upload_state_reads_what_was_written(self, tmp_path: Path) -> None:
+        write_upload_state(tmp_path, UPLOADED)
+        assert read_upload_state(tmp_path) == UPLOADED
+
+    def test_read_upload_state_is_none_before_anything_was_sent(self, tmp_path: Path) -> None:
+        assert read_upload_state(tmp_path) is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "null",
+            '{"run_id": "a"}',
+            '"\\',
+            '{"run_id": "a", "artifacts": "b", "entries": -1}',
+            '{"run_id": "a", "artifacts": "b", "entries": "7"}',
+            '{"run_id": 1, "artifacts": "b", "entries": 7}',
+        ],
+    )
+    def test_read_upload_state_is_none_if_the_file_is_damaged(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "delivery.json").write_text(text)
+        assert read_upload_state(tmp_path) is None
+
+    def test_read_upload_state_says_that_the_file_cannot_be_read(self, tmp_path: Path) -> None:
+        (tmp_path / "delivery.json").mkdir()
+        with pytest.raises(JournalError, match=r"cannot read .*delivery\.json: Is a directory"):
+            read_upload_state(tmp_path)

@@ -14,9 +14,8 @@ import pytest
 
 from tracker.errors import JournalError
 from tracker.journal.format import to_line
-from tracker.journal.reader import read
-from tracker.journal.upload_state import read_upload_state, write_upload_state
-from tracker.journal.writer import JournalWriter
+from tracker.journal.reader import read, read_upload_state
+from tracker.journal.writer import JournalWriter, write_upload_state
 from tracker.runs.events import Attached, Ended, EpochDone, Event, Resumed, Started, Tagged, UploadState
 
 if TYPE_CHECKING:
@@ -428,3 +427,18 @@ class TestClose:
         writer.close()
         writer.close()
         JournalWriter.reopen(folder).close()
+
+
+UPLOADED = UploadState("run", "file:///tmp/mlruns/1/run/artifacts", 7)
+
+
+class TestWriteUploadState:
+    def test_write_upload_state_replaces_the_old_state_and_leaves_nothing_else(self, tmp_path: Path) -> None:
+        write_upload_state(tmp_path, UploadState("run", "there", 1))
+        write_upload_state(tmp_path, UPLOADED)
+        assert read_upload_state(tmp_path) == UPLOADED
+        assert [path.name for path in tmp_path.iterdir()] == ["delivery.json"]
+
+    def test_write_upload_state_says_that_it_cannot_be_written(self, tmp_path: Path) -> None:
+        with pytest.raises(JournalError, match=r"cannot write .*gone/delivery\.json: "):
+            write_upload_state(tmp_path / "gone", UPLOADED)

@@ -16,8 +16,8 @@ import pytest
 from tests.builders import START, STARTED, epochs
 from tests.running import Collected
 from tracker.errors import StoreError
+from tracker.journal.process_lock import sending
 from tracker.journal.reader import read
-from tracker.journal.upload_state import sending
 from tracker.journal.writer import JournalWriter
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.uploader import JournalProblem, Uploader, UploadResult, sync_runs

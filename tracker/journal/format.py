@@ -1,4 +1,4 @@
-"""A journal's file: JSON Lines, one line an event, each with a checksum that tells a whole line from a torn one.
+"""A journal's file: JSON Lines, one line per event, each with a checksum that detects a torn line.
 
 Conventions: a line is one JSON object of ASCII characters (RFC 8259). It opens with ``event``, the kind, and ``line``,
 the number of the event from 1; the first also says the ``version`` of the format. It closes with ``crc``: the CRC-32,
@@ -30,8 +30,7 @@ from tracker.runs.events import (
     Tagged,
 )
 
-VERSION = 1
-"""Of the format, counted up when a reader of the one before would misread it."""
+VERSION = 1  # of the format; raised when a reader of the one before would misread it
 
 _KINDS: dict[str, type[Event]] = {
     "started": Started,
@@ -46,8 +45,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 _END_LENGTH = len(',"crc":"01234567"}')
 
-UNREADABLE = Tagged({})
-"""Stands where a line cannot be read: an event that says nothing, so that those after it keep their numbers."""
+UNREADABLE = Tagged({})  # stands for a line that can't be read, so that those after it keep their numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,9 @@ class Lines:
     Parameters
     ----------
     events : tuple of Event
-        `UNREADABLE` where a line is damaged and others follow it.
+        `UNREADABLE` for a damaged line that others follow.
     lost : tuple of int
-        The numbers, from 1, of those.
+        The numbers, from 1, of damaged lines.
     size : int, bytes
         Up to the end of the last whole line; what follows is torn.
     """
@@ -70,19 +68,7 @@ class Lines:
 
 
 def to_line(event: Event, number: int) -> bytes:
-    """Return an event as a line of the journal.
-
-    Parameters
-    ----------
-    event : Event
-    number : int
-        Its number in the journal, from 1.
-
-    Returns
-    -------
-    bytes
-        With the line feed.
-    """
+    """Return an event, counted from 1, as a line of the journal with its line feed."""
     row: dict[str, Any] = {"entry": _NAMES[type(event)], "line": number}
     if number == 1:
         row["version"] = VERSION
@@ -94,16 +80,7 @@ def to_line(event: Event, number: int) -> bytes:
 
 
 def from_lines(data: bytes) -> Lines:
-    """Read the events of a journal's file.
-
-    Parameters
-    ----------
-    data : bytes
-        The whole file, or the beginning of one.
-
-    Returns
-    -------
-    Lines
+    """Read the events of a journal's file, or of the beginning of one.
 
     Raises
     ------
@@ -160,12 +137,8 @@ def _event(row: dict[str, Any]) -> tuple[int, Event]:
     if kind is Ended:
         row["status"] = RunStatus(row["status"])
     if kind is Started:
-        row["datasets"] = tuple(_dataset(**dataset) for dataset in row["datasets"])
+        row["datasets"] = tuple(DatasetUsed(**{**each, "classes": tuple(each["classes"])}) for each in row["datasets"])
     return number, kind(**row)
-
-
-def _dataset(*, classes: list[str], **rest: Any) -> DatasetUsed:
-    return DatasetUsed(classes=tuple(classes), **rest)
 
 
 def _plain(value: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which process writes a journal, and whether it is still running.
+"""Which process writes, resumes or uploads a journal, and whether the writer is still running.
 
 A process that writes a journal holds a lock of the operating system on it, which is free again as soon as the process
 is gone, whatever ended it. Host and process id stand beside it for messages, and because the lock of a process on
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 _OWNER = "owner.json"
 _LOCK = "run.lock"
 _RESUMING = "resuming.lock"
+_SENDING = "sending.lock"
 
-_PROBE_S = 0.1
-"""Seconds to ask for a lock: longer than another process that only asks holds it."""
+_PROBE_S = 0.1  # to ask for a lock: longer than another process that only asks holds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,17 @@ def resuming(folder: Path) -> AbstractContextManager[bool]:
         If the folder can't be written to.
     """
     return locking(folder / _RESUMING)
+
+
+def sending(folder: Path) -> AbstractContextManager[bool]:
+    """Be the only process that uploads the journal in a folder; yields False if another does.
+
+    Raises
+    ------
+    JournalError
+        If the folder can't be written to.
+    """
+    return locking(folder / _SENDING)
 
 
 def acquire(folder: Path) -> FileLock:

@@ -1,4 +1,4 @@
-"""Journals read back, whatever ended the process that wrote them.
+"""Journals read back, whatever ended the process that wrote them, and how much of each a store has.
 
 A torn last line is what a kill leaves of an event that was never reported as safe: it does not count. A damaged line
 among whole ones costs that event alone: those after it are read, and `Journal.lost` says which is missing.
@@ -6,6 +6,7 @@ among whole ones costs that event alone: those after it are read, and `Journal.l
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from tracker.atomic_files import disk_errors
 from tracker.errors import JournalError
 from tracker.journal.format import Lines, from_lines
 from tracker.journal.process_lock import Owner, is_running, read_owner
-from tracker.journal.upload_state import read_upload_state
 from tracker.runs.events import Ended, EpochDone, Event, Resumed, RunStatus, Started, UploadState
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 JOURNAL = "journal.jsonl"
 ARTIFACTS = "artifacts"
-
+UPLOAD_STATE = "delivery.json"
 
 _ID = re.compile("[0-9a-f]{32}")
 
@@ -105,16 +105,7 @@ class Journal:
 
 
 def read(folder: Path) -> Journal:
-    """Read the journal in a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Named by the journal's id.
-
-    Returns
-    -------
-    Journal
+    """Read the journal in a folder, which is named by its id.
 
     Raises
     ------
@@ -144,55 +135,71 @@ def _read_once(folder: Path) -> Journal:
 
 @dataclass(frozen=True, slots=True)
 class Journals(Sequence[Journal]):
-    """The journals of a folder.
+    """The journals of a folder, ordered by start.
 
-    Parameters
-    ----------
-    found : tuple of Journal
-        By the time they were started.
-    problems : tuple of str
-        What cannot be read of the folder, in sentences of one line: a whole journal, or lines of one.
+    `problems` says in one line each what can't be read: a whole journal, or lines of one.
     """
 
-    found: tuple[Journal, ...]
+    readable: tuple[Journal, ...]
     problems: tuple[str, ...]
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.readable)
 
     @overload
     def __getitem__(self, index: int) -> Journal: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[Journal, ...]: ...
     def __getitem__(self, index: int | slice) -> Journal | tuple[Journal, ...]:
-        return self.found[index]
+        return self.readable[index]
 
     def where(self, keep: Callable[[Journal], bool]) -> Journals:
         """Return some of the journals, with all of the problems."""
-        return Journals(tuple(filter(keep, self.found)), self.problems)
+        return Journals(tuple(filter(keep, self.readable)), self.problems)
 
 
 def journals(folder: Path) -> Journals:
-    """Read all journals in a folder; a missing folder has none.
-
-    One that cannot be read is left out and named among the problems.
-    """
+    """Read all journals in a folder; a missing folder has none, and unreadable ones are named in `problems`."""
     return _read_folder(folder, lambda _folder: True)
 
 
 def unsettled(folder: Path) -> Journals:
-    """Read the journals in a folder of runs that did not end, or of which no store has everything.
+    """Read the journals of runs that did not end, or of which no store has everything; otherwise as `journals`.
 
-    The others are recognised by their last line, so that a thousand old runs cost next to nothing; otherwise as
-    `journals`.
+    The others are recognised by their last line, so that a thousand old runs cost next to nothing.
     """
-    doubtful = _read_folder(folder, lambda path: not _is_settled(path))
-    return doubtful.where(lambda journal: bool(journal.unsent or not journal.ended))
+    candidates = _read_folder(folder, lambda path: not _is_settled(path))
+    return candidates.where(lambda journal: bool(journal.unsent or not journal.ended))
 
 
 def is_id(text: str) -> bool:
     """Return whether a text is a journal's id: 32 lower-case hexadecimal digits."""
     return bool(_ID.fullmatch(text))
+
+
+def read_upload_state(folder: Path) -> UploadState | None:
+    """Return how much of the journal in a folder a store is known to have; None if nothing is known.
+
+    Nothing is known if nothing was uploaded, or the file is damaged: an upload looks for the run in the store before it
+    creates one.
+
+    Raises
+    ------
+    JournalError
+        If the file exists and can't be read.
+    """
+    path = folder / UPLOAD_STATE
+    with disk_errors("read", path):
+        if not path.exists():
+            return None
+        data = path.read_bytes()
+    try:
+        row = json.loads(data)
+        state = UploadState(row["run_id"], row["artifacts"], row["entries"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    texts = isinstance(state.run_id, str) and isinstance(state.artifacts, str)
+    return state if texts and type(state.events) is int and state.events >= 0 else None
 
 
 def read_bytes(folder: Path) -> bytes:
@@ -226,32 +233,29 @@ def _end(events: tuple[Event, ...]) -> Ended | None:
 
 
 def _read_folder(folder: Path, is_wanted: Callable[[Path], bool]) -> Journals:
-    found, problems = [], []
+    readable: list[Journal] = []
+    problems: list[str] = []
     try:
         with disk_errors("read the journals in", folder):
             paths = [path for path in folder.iterdir() if is_id(path.name)]
     except JournalError as error:
-        return Journals((), tuple(_problem(error)))
+        return Journals((), _problem(error))
     for path in sorted(filter(is_wanted, paths)):
         try:
-            found.append(read(path))
+            journal = read(path)
         except JournalError as error:
             problems += _problem(error)
-        else:
-            problems += _lost_lines(found[-1])
-    return Journals(tuple(sorted(found, key=lambda journal: (journal.started.time, journal.id))), tuple(problems))
+            continue
+        readable.append(journal)
+        if journal.lost:
+            lines = ", ".join(map(str, journal.lost))
+            problems.append(f"{path / JOURNAL} is damaged: what line {lines} of it said is lost, all else is there")
+    return Journals(tuple(sorted(readable, key=lambda journal: (journal.started.time, journal.id))), tuple(problems))
 
 
-def _problem(error: JournalError) -> list[str]:
+def _problem(error: JournalError) -> tuple[str, ...]:
     """Return what can't be read; what is missing isn't a problem."""
-    return [] if isinstance(error.__cause__, FileNotFoundError) else [str(error)]
-
-
-def _lost_lines(journal: Journal) -> list[str]:
-    if not journal.lost:
-        return []
-    lines = ", ".join(map(str, journal.lost))
-    return [f"{journal.folder / JOURNAL} is damaged: what line {lines} of it said is lost, all else is there"]
+    return () if isinstance(error.__cause__, FileNotFoundError) else (str(error),)
 
 
 def _is_settled(folder: Path) -> bool:

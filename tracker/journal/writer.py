@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -20,9 +21,8 @@ from tracker.atomic_files import (
 )
 from tracker.journal.format import from_lines, to_line
 from tracker.journal.process_lock import acquire, release
-from tracker.journal.reader import ARTIFACTS, JOURNAL, is_id, parse, read_bytes
-from tracker.journal.upload_state import read_upload_state, write_upload_state
-from tracker.runs.events import Attached, Event, Started
+from tracker.journal.reader import ARTIFACTS, JOURNAL, UPLOAD_STATE, is_id, parse, read_bytes, read_upload_state
+from tracker.runs.events import Attached, Event, Started, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,16 +32,7 @@ if TYPE_CHECKING:
 
 
 class JournalWriter:
-    """Writes one journal, alone; made by `create` or `reopen`, and closed at the end of its context.
-
-    Parameters
-    ----------
-    folder : Path
-    lock : FileLock
-        Held.
-    on_append : callable
-        Called after each event that is safe.
-    """
+    """Writes one journal, alone; made by `create` or `reopen`, and closed at the end of its context."""
 
     def __init__(self, folder: Path, lock: FileLock, on_append: Callable[[], None]) -> None:
         self.folder = folder
@@ -59,7 +50,7 @@ class JournalWriter:
         Parameters
         ----------
         folder : Path
-            New, named by the journal's id: 32 lower-case hexadecimal digits. The folder above is made where it is
+            New, named by the journal's id: 32 lower-case hexadecimal digits. The folder above is created if it is
             missing, and kept out of git.
         started : Started
         on_append : callable, optional
@@ -68,9 +59,9 @@ class JournalWriter:
         Raises
         ------
         JournalError
-            If the folder is there or cannot be written to; nothing is left behind then.
+            If the folder exists or can't be written to; nothing is left behind then.
         ValueError
-            If its name is no id.
+            If its name isn't an id.
         """
         if not is_id(folder.name):
             raise ValueError(f"a journal's folder must be named by 32 lower-case hex digits, got {folder.name!r}")
@@ -99,16 +90,10 @@ class JournalWriter:
     def reopen(cls, folder: Path, on_append: Callable[[], None] = lambda: None) -> Self:
         """Continue a journal: a torn last line is cut off, and if it was uploaded it is uploaded again.
 
-        Parameters
-        ----------
-        folder : Path
-        on_append : callable, optional
-            As in `create`.
-
         Raises
         ------
         JournalError
-            If there is none, it cannot be read, or another process writes it.
+            If there is none, it can't be read, or another process writes it.
         """
         parse(folder, read_bytes(folder))
         lock = acquire(folder)
@@ -116,19 +101,16 @@ class JournalWriter:
             remove_unfinished(folder)
             with disk_errors("write the journal", folder / JOURNAL):
                 writer = cls(folder, lock, on_append)
-            writer._forget_lost_uploads()
+            state = read_upload_state(folder)
+            if state and state.events > writer._count:
+                write_upload_state(folder, replace(state, events=writer._count))
         except BaseException:
             release(folder, lock)
             raise
         return writer
 
     def append(self, event: Event) -> None:
-        """Write an event; once this returns it is on the disk.
-
-        Parameters
-        ----------
-        event : Event
-            Any but `Started`.
+        """Write an event, any but `Started`; once this returns it is on the disk.
 
         Raises
         ------
@@ -143,32 +125,25 @@ class JournalWriter:
         self._on_append()
 
     def attach_bytes(self, path: str, data: bytes) -> None:
-        """Keep an artifact, and write that it is ready.
+        """Save an artifact, and record it.
 
         Parameters
         ----------
         path : str
-            Among the run's artifacts, with forward slashes; one that is there is replaced.
+            Among the run's artifacts, with forward slashes; an existing one is replaced.
         data : bytes
 
         Raises
         ------
         JournalError
-            If it cannot be written.
+            If it can't be written.
         ValueError
             If the path leads out of the artifacts.
         """
         self._attach(path, lambda temporary: write_new(temporary, data))
 
     def attach_folder(self, path: str, write: Callable[[Path], None]) -> None:
-        """Have a folder written as an artifact, and record it; otherwise as `attach_bytes`.
-
-        Parameters
-        ----------
-        path : str
-        write : callable
-            Makes the folder, at the path that it is given.
-        """
+        """Have `write` create a folder, at the path it is given, as an artifact; otherwise as `attach_bytes`."""
 
         def write_and_sync(temporary: Path) -> None:
             write(temporary)
@@ -195,15 +170,12 @@ class JournalWriter:
         if os.fstat(self._file.fileno()).st_size != self._size:
             self._mend()
         line = to_line(event, self._count + 1)
-        self._write_bytes(line)
+        rest = line
+        while rest:  # a disk that took a part says with the rest why it takes no more
+            rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
         self._count += 1
         self._size += len(line)
-
-    def _write_bytes(self, data: bytes) -> None:
-        """Write at once; a disk that took a part says with the rest why it takes no more."""
-        while data:
-            data = data[self._file.write(data) :]
 
     def _mend(self) -> None:
         """Cut off an incomplete line, and count the complete ones."""
@@ -213,17 +185,25 @@ class JournalWriter:
             self._file.truncate(lines.size)
         self._count, self._size = len(lines.events), lines.size
 
-    def _forget_lost_uploads(self) -> None:
-        state = read_upload_state(self.folder)
-        if state and state.events > self._count:
-            write_upload_state(self.folder, replace(state, events=self._count))
-
     def _attach(self, path: str, write: Callable[[Path], None]) -> None:
         _check_inside(path)
         target = self.folder / ARTIFACTS / path
         with disk_errors("keep the artifact", target):
             replace_path(target, write, folder=self.folder)
         self.append(Attached(path))
+
+
+def write_upload_state(folder: Path, state: UploadState) -> None:
+    """Save how much of the journal in a folder a store has; the caller is the one that uploads it.
+
+    Raises
+    ------
+    JournalError
+        If it can't be written; what was saved before stays.
+    """
+    row = {"run_id": state.run_id, "artifacts": state.artifacts, "entries": state.events}
+    with disk_errors("write", folder / UPLOAD_STATE):
+        replace_file(folder / UPLOAD_STATE, json.dumps(row).encode())
 
 
 def _check_inside(path: str) -> None:

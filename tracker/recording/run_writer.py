@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tracker.errors import JournalError
-from tracker.journal.reader import ARTIFACTS, read
-from tracker.journal.upload_state import read_upload_state
+from tracker.journal.reader import ARTIFACTS, read, read_upload_state
 from tracker.journal.writer import JournalWriter
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import RunStatus

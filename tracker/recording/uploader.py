@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from tracker.atomic_files import disk_errors
 from tracker.errors import TrackerError
 from tracker.journal.format import from_lines
-from tracker.journal.reader import ARTIFACTS, JOURNAL, read, unsettled
-from tracker.journal.upload_state import read_upload_state, sending, write_upload_state
+from tracker.journal.process_lock import sending
+from tracker.journal.reader import ARTIFACTS, JOURNAL, read, read_upload_state, unsettled
+from tracker.journal.writer import write_upload_state
 from tracker.recording.locations import check_not_gone, journals_folder, store_of
 from tracker.runs import RunStatus
 from tracker.store import UnreachableError
