@@ -217,7 +217,7 @@ class TestWrongUse:
 
 
 class TestSharedClips:
-    def test_shared_clips_are_all_where_both_were_judged_on_the_same(self, made: MakeRun) -> None:
+    def test_shared_clips_of_one_set_are_all_clips(self, made: MakeRun) -> None:
         found = shared_clips(made(1, "110"), made(2, "011"))
         assert [(clip.clip, clip.label, clip.correct) for clip in found] == [
             ("clip0000.wav", "blues", (True, False)),
@@ -225,17 +225,17 @@ class TestSharedClips:
             ("clip0002.wav", "blues", (False, True)),
         ]
 
-    def test_carry_what_each_model_says(self, made: MakeRun) -> None:
+    def test_shared_clips_carry_what_each_model_predicts(self, made: MakeRun) -> None:
         (first, *_) = shared_clips(made(1, "1"), made(2, "0", probability=0.8))
         assert [one.predicted for one in first.predictions] == ["blues", "jazz"]
         assert [one.probability for one in first.predictions] == pytest.approx([0.9, 0.2])
         assert first.gap == pytest.approx(0.7)
 
-    def test_shared_clips_are_those_in_common_where_the_clips_differ(self, made: MakeRun) -> None:
+    def test_shared_clips_of_overlapping_sets_are_those_in_common(self, made: MakeRun) -> None:
         found = shared_clips(made(1, "1111"), made(2, "1111", first=2))
         assert [clip.clip for clip in found] == ["clip0002.wav", "clip0003.wav"]
 
-    def test_shared_clips_are_none_that_the_two_label_otherwise(self, made: MakeRun) -> None:
+    def test_shared_clips_leave_out_clips_with_different_labels(self, made: MakeRun) -> None:
         assert shared_clips(made(1, "1111"), made(2, "1111", first=1)) == ()
 
     def test_shared_clips_are_none_without_predictions(self, made: MakeRun) -> None:
@@ -251,13 +251,13 @@ class TestSharedClips:
         assert not on_other_data(one, other)
         assert len(shared_clips(one, other)) == 4
 
-    def test_shared_clips_are_no_matter_of_the_order_they_were_logged_in(self, made: MakeRun) -> None:
+    def test_shared_clips_do_not_depend_on_the_order_of_logging(self, made: MakeRun) -> None:
         run = made(1, "101")
         was = run.validation
         turned = Predictions(was.clips[::-1], was.labels[::-1], was.classes[::-1], was.probabilities[::-1, ::-1])
         assert shared_clips(run, made(2, "011")) == shared_clips(replace(run, validation=turned), made(2, "011"))
 
-    def test_a_model_whose_probabilities_are_no_numbers_says_nothing_and_is_wrong(self, made: MakeRun) -> None:
+    def test_a_model_with_nan_probabilities_predicts_nothing_and_is_wrong(self, made: MakeRun) -> None:
         run = made(1, "1")
         lost = replace(run.validation, probabilities=np.array([[np.nan, 0.1]]))
         (clip,) = shared_clips(replace(run, validation=lost), made(2, "1"))

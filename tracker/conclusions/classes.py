@@ -100,13 +100,13 @@ class Classes(Details):
 
 def classes(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each set of clips; one `unknown` conclusion if no run has predictions."""
-    known = tuple(_conclusion(study, clips) for clips in study.clip_sets if clips.with_predictions)
+    known = tuple(_conclude_on_clips(study, clips) for clips in study.clip_sets if clips.with_predictions)
     if known or not study.results:
         return known
     return (Conclusion("classes", "unknown", study.ids(range(len(study.results))), Classes()),)
 
 
-def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
+def _conclude_on_clips(study: Study, clips: ClipSet) -> Conclusion:
     runs = clips.with_predictions
     best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
     predicted = [study.results[run].predicted_names for run in runs]

@@ -93,10 +93,10 @@ class EarlyStopping(Details):
 
 def early_stopping(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each run; `unknown` if a validation loss is missing, or the run is too short for every patience."""
-    return tuple(_conclusion(result) for result in study.results)
+    return tuple(_conclude_on_run(result) for result in study.results)
 
 
-def _conclusion(result: RunResult) -> Conclusion:
+def _conclude_on_run(result: RunResult) -> Conclusion:
     own = whole_param(result.run, "early_stopping_patience")
     values = every_epoch(result.curves.val_loss)
     stop = result.stop_epoch if values is None else len(values)

@@ -131,12 +131,12 @@ def learning_rates(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each run; `unknown` if the rate was not logged by epoch."""
     twins = _identical_runs(study)
     return tuple(
-        _conclusion(result, dict(study.design.terms[run].levels).get(PLATEAU), twins.get(run))
+        _conclude_on_run(result, dict(study.design.terms[run].levels).get(PLATEAU), twins.get(run))
         for run, result in enumerate(study.results)
     )
 
 
-def _conclusion(result: RunResult, own: str | None, twin: IdenticalRun | None) -> Conclusion:
+def _conclude_on_run(result: RunResult, own: str | None, twin: IdenticalRun | None) -> Conclusion:
     rates, drops = result.curves.learning_rate, result.rate_drops
     if rates is None or drops is None:
         return Conclusion("learning_rate", "unknown", (result.run_id,), LearningRate(plateau=own, twin=twin))

@@ -139,14 +139,14 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
     analyses = [test.analysis for of_option in tests.values() for test in of_option]
     adjusted = iter(adjusted_p_values([analysis.effect for analysis in analyses if analysis]))
     return tuple(
-        _conclusion(
+        _conclude_on_option(
             study, option, [_effect(study, test, next(adjusted) if test.analysis else None) for test in of_option]
         )
         for option, of_option in tests.items()
     )
 
 
-def _conclusion(study: Study, option: str, effects: Sequence[ContrastEffect]) -> Conclusion:
+def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEffect]) -> Conclusion:
     if not effects:
         return _without_contrast(study, option)
     first = min(effects, key=_by_p)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.runs import Curve
+    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -54,10 +55,9 @@ class Overfitting(Details):
     @property
     def rises(self) -> bool:
         """Whether validation loss kept rising after its minimum while training loss fell."""
-        if None in (self.best_loss, self.last_loss, self.best_val_loss, self.last_val_loss):
+        if self.best_loss is None or self.last_loss is None or self.best_val_loss is None or self.last_val_loss is None:
             return False
-        fell = (self.last_loss or 0.0) < (self.best_loss or 0.0)
-        return bool(self.trend) and fell and (self.last_val_loss or 0.0) > (self.best_val_loss or 0.0)
+        return bool(self.trend) and self.last_loss < self.best_loss and self.last_val_loss > self.best_val_loss
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what validation loss did after its minimum, whose weights were kept, and the gap."""
@@ -70,11 +70,11 @@ class Overfitting(Details):
 
 def overfitting(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each run; `unknown` if validation loss was not logged by epoch."""
-    return tuple(_conclusion(study, run) for run in range(len(study.results)))
+    return tuple(_conclude_on_run(result) for result in study.results)
 
 
-def _conclusion(study: Study, run: int) -> Conclusion:
-    result, gap = study.results[run], _gap(study, run)
+def _conclude_on_run(result: RunResult) -> Conclusion:
+    gap = _gap(result)
     training, validation = result.curves.losses
     if validation is None or result.best_epoch is None:
         details = Overfitting(kept_epoch=result.kept_epoch, gap=gap)
@@ -107,9 +107,8 @@ def _trend(losses: Curve, best: int) -> bool | None:
     return bool(after[-half:].mean() - after[:half].mean() > 2 * fluctuation * math.sqrt(2 / half))
 
 
-def _gap(study: Study, run: int) -> Gap | None:
+def _gap(result: RunResult) -> Gap | None:
     """Return the generalisation gap if the kept weights were evaluated on the training clips."""
-    result = study.results[run]
     n_train, correct, validation = result.training_clips, result.fit_correct, result.accuracy
     if correct is None or not n_train or validation is None:
         return None
@@ -119,27 +118,22 @@ def _gap(study: Study, run: int) -> Gap | None:
 
 
 def _after_minimum(run: str, details: Overfitting) -> str:
+    head, at_last = f"{capitalised(run)}'s validation loss", f"at its last, epoch {details.last_epoch}."
     best, last = details.best_val_loss, details.last_val_loss
     if best is None:
-        return f"{capitalised(run)}'s validation loss is no finite number at its best epoch."
+        return f"{head} is no finite number at its best epoch."
     if last is None:
-        return (
-            f"{capitalised(run)}'s validation loss was lowest, {losses(best)[0]}, at epoch {details.best_epoch} and no "
-            f"finite number at its last, epoch {details.last_epoch}."
-        )
+        return f"{head} was lowest, {losses(best)[0]}, at epoch {details.best_epoch} and no finite number {at_last}"
     low, end = losses(best, last)
     if details.rises and details.best_loss is not None and details.last_loss is not None:
         before, after = losses(details.best_loss, details.last_loss)
         return (
-            f"{capitalised(run)}'s validation loss rose from {low} at epoch {details.best_epoch} to {end} at epoch "
-            f"{details.last_epoch} while its training loss fell from {before} to {after}: from there on it overfits."
+            f"{head} rose from {low} at epoch {details.best_epoch} to {end} at epoch {details.last_epoch} while its "
+            f"training loss fell from {before} to {after}: from there on it overfits."
         )
     if last > best:
-        return (
-            f"{capitalised(run)}'s validation loss was lowest, {low}, at epoch {details.best_epoch} and {end} at its "
-            f"last, epoch {details.last_epoch}."
-        )
-    return f"{capitalised(run)}'s validation loss was lowest, {low}, at its last epoch, {details.last_epoch}."
+        return f"{head} was lowest, {low}, at epoch {details.best_epoch} and {end} {at_last}"
+    return f"{head} was lowest, {low}, at its last epoch, {details.last_epoch}."
 
 
 def _kept_text(details: Overfitting) -> list[str]:

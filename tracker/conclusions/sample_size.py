@@ -61,10 +61,10 @@ def sample_sizes(study: Study) -> tuple[Conclusion, ...]:
     for clips in study.clip_sets:
         if clips.n and not clips.known:
             by_number[clips.n] += clips.members
-    return tuple(_conclusion(study, runs) for runs in [*known, *by_number.values()])
+    return tuple(_conclude_on_clips(study, runs) for runs in [*known, *by_number.values()])
 
 
-def _conclusion(study: Study, runs: Sequence[int]) -> Conclusion:
+def _conclude_on_clips(study: Study, runs: Sequence[int]) -> Conclusion:
     detectable, best = study.detectable_difference(runs[0]), study.most_correct(runs)
     n = detectable.n
     details = SampleSize(

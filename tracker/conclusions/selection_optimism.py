@@ -65,7 +65,7 @@ def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
     """
     several = [clips for clips in study.clip_sets if len(clips.with_predictions) > 1]
     if several and study.metric.is_accuracy:
-        return tuple(_conclusion(study, clips) for clips in several)
+        return tuple(_conclude_on_clips(study, clips) for clips in several)
     if len(study.results) < 2:
         return ()
     why = Obstacle.UNLOGGED_PREDICTIONS if study.metric.is_accuracy else Obstacle.OTHER_METRIC
@@ -73,7 +73,7 @@ def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
     return (Conclusion("selection_optimism", "unknown", study.ids(range(len(study.results))), details),)
 
 
-def _conclusion(study: Study, clips: ClipSet) -> Conclusion:
+def _conclude_on_clips(study: Study, clips: ClipSet) -> Conclusion:
     runs = clips.with_predictions
     best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
     seed, groups = study.random_seed(runs), clips.groups or None

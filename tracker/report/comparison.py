@@ -164,7 +164,7 @@ def build_comparison(
     if shown is study:
         printed = printed_pairs(study)
         pair = _in_order(study, pair, printed)
-        conclusion = _conclusion(study, pair, printed, CommandWriter(experiment, where))
+        conclusion = _conclude_on_pair(study, pair, printed, CommandWriter(experiment, where))
     first, second = (ComparedRun(run_entry(shown, run), reasons.get(shown.results[run].run_id)) for run in pair)
     clips = shared_clips(first.entry.run, second.entry.run)
     design = shown.design
@@ -194,7 +194,7 @@ def _in_order(study: Study, pair: Pair, printed: Sequence[Pair]) -> Pair:
     return pair[::-1] if pair[::-1] in printed else better_first(study, pair)
 
 
-def _conclusion(study: Study, pair: Pair, printed: Sequence[Pair], writer: CommandWriter) -> Conclusion:
+def _conclude_on_pair(study: Study, pair: Pair, printed: Sequence[Pair], writer: CommandWriter) -> Conclusion:
     """Conclude as the report does, which tests the pairs that it prints in any case."""
     difference = run_differences(study, (pair,), run_family(study, (*printed, pair)))
     (settled,) = with_commands(study, difference, writer)
