@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Verdict
     from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
-    from tracker.study.contrasts import Contrast, Pair
-    from tracker.study.study import Study
+    from tracker.study.study import Contrast, Pair, Study
 
 CROSSED = Method(
     "crossed analysis of matched pairs and clips",

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.study.clip_sets import ClipSet
-    from tracker.study.contrasts import Pair
-    from tracker.study.study import Study
+    from tracker.study.study import Pair, Study
 
 MOST_PRINTED = 50  # pairs that the report prints in full
 MOST_AGAINST_BEST = 25  # of these, pairs with the best run, if matched pairs need the rest

@@ -26,7 +26,7 @@ from tracker.conclusions.contrast_analysis import (
 )
 from tracker.conclusions.planned_runs import PlannedRun, complete_pairs, vary_one_option
 from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect
-from tracker.study.identical_runs import identical
+from tracker.study.epochs import identical
 from tracker.study.options import aliases
 from tracker.study.study import Obstacle
 from tracker.wording import (
@@ -49,8 +49,7 @@ from tracker.wording import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tracker.study.contrasts import Contrast
-    from tracker.study.study import Study
+    from tracker.study.study import Contrast, Study
     from tracker.wording import Wording
 
 MOST_PAIRS = 20  # matched pairs that the next steps ask for at most; the command beside a conclusion may ask for more

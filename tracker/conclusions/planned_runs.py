@@ -19,9 +19,8 @@ from tracker.wording import change_words, option_words, points
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tracker.study.contrasts import Contrast, Pair
     from tracker.study.options import Terms
-    from tracker.study.study import Study
+    from tracker.study.study import Contrast, Pair, Study
 
 _LARGEST_FRACTION = 0.5  # of the clips, to validate on: more would leave too few to train on
 

@@ -23,7 +23,7 @@ from tracker.statistics.paired import (
 )
 from tracker.statistics.proportions import group_codes, group_sums
 from tracker.study.clip_sets import ClipSet, by_clip
-from tracker.study.identical_runs import identical
+from tracker.study.epochs import identical
 from tracker.study.study import Obstacle
 from tracker.wording import (
     MINUS,
@@ -46,8 +46,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.families import Family
     from tracker.runs import Predictions
     from tracker.statistics.proportions import Interval
-    from tracker.study.contrasts import Pair
-    from tracker.study.study import Study
+    from tracker.study.study import Pair, Study
     from tracker.wording import Wording
 
 MCNEMAR = Method(

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
     from tracker.report.model import RunEntry
     from tracker.runs import Predictions, Run
-    from tracker.study.contrasts import Pair
     from tracker.study.metrics import Metric
+    from tracker.study.study import Pair
 
 _SHORT_ID = 8  # digits that a left-out run is called by
 _DATASET = "tracker.dataset"

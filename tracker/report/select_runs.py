@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.report.model import Excluded
 from tracker.runs import REASON_TAG, Run, RunStatus
 from tracker.study.clip_sets import clip_key
-from tracker.study.identical_runs import identical
+from tracker.study.epochs import identical
 from tracker.study.options import terms_of
 
 if TYPE_CHECKING:

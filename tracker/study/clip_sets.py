@@ -1,7 +1,8 @@
-"""Which runs were judged on the same clips, and which clips each of them classifies correctly.
+"""Which runs were judged on the same clips, which clips each classifies correctly, and what these clips can show.
 
-Runs are given by their position. They share a clip set where their predictions name the same clips with the same
-labels, or where their tags say that dataset and split are the same.
+Runs are given by their position. They share a clip set if their predictions name the same clips with the same labels,
+or if their tags say that dataset and split are the same. Clips that share groups count for fewer than they are: by the
+design effect of the differences between models.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.statistics.power import approximate_clips, clips_needed, detectable_difference
+from tracker.statistics.proportions import group_codes, group_sums
 from tracker.study.options import as_number
 
 if TYPE_CHECKING:
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
     from tracker.runs import Predictions, Run
 
-_Named = tuple[tuple[str, ...], tuple[str, ...]]
+MUCH_DISCORDANCE = 0.4  # of clips on which two models that disagree often differ; assumed if it cannot be counted
+_MOST_PAIRS = 50  # pairs of runs that the design effect is estimated from
+
+_Named = tuple[tuple[str, ...], tuple[str, ...]]  # clips and labels, sorted by clip
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +40,13 @@ class ClipSet:
     members : tuple of int
         All runs judged on these clips, ascending.
     n : int or None
-        How many clips there are; None where that was not logged.
+        How many clips there are; None if that was not logged.
     known : bool
         Whether it is known which clips they are; if not, there is one member.
     clips, labels : tuple of str
-        Sorted by clip; empty where no member's predictions were logged.
+        Sorted by clip; empty if no member's predictions were logged.
     groups : tuple of str
-        What each clip belongs to; empty where no two clips belong together.
+        What each clip belongs to; empty if no two clips belong together.
     with_predictions : tuple of int
         The members whose predictions were logged.
     correct : ndarray of bool, shape (len(with_predictions), n)
@@ -63,22 +69,12 @@ class ClipSet:
 
     @property
     def n_groups(self) -> int:
-        """How many groups there are; 0 where clips are not grouped."""
+        """How many groups there are; 0 if clips are not grouped."""
         return len(set(self.groups))
 
 
 def clip_sets(runs: Sequence[Run]) -> tuple[ClipSet, ...]:
-    """Sort runs by the clips that they were judged on.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-
-    Returns
-    -------
-    tuple of ClipSet
-        In the order of their first members; each run is in one.
-    """
+    """Sort runs by the clips that they were judged on, in the order of their first members; each run is in one set."""
     named = [_named(run.validation) for run in runs]
     by_tags: dict[Hashable, _Named] = {}
     for run, clips in zip(runs, named, strict=True):
@@ -90,26 +86,26 @@ def clip_sets(runs: Sequence[Run]) -> tuple[ClipSet, ...]:
         tags = _tags(run)
         by_tag = tags if tags is None else by_tags.get(tags, tags)
         members[clips or by_tag or position].append(position)
-    return tuple(_clip_set(key, tuple(found), runs, named) for key, found in members.items())
+    return tuple(_clip_set(key, tuple(positions), runs, named) for key, positions in members.items())
 
 
 def clip_key(run: Run) -> Hashable | None:
-    """Return what says which clips a run was judged on, None where nothing does."""
+    """Return what says which clips a run was judged on, None if nothing does."""
     return _tags(run) or _named(run.validation)
 
 
 def by_clip(predictions: Predictions) -> NDArray[np.int64]:
     """Return the order that sorts predictions by clip."""
     clips = predictions.clips
-    if _is_sorted(clips):
-        return np.arange(len(clips))
     return np.array(sorted(range(len(clips)), key=clips.__getitem__), dtype=np.int64)
 
 
 def _clip_set(key: Hashable, members: tuple[int, ...], runs: Sequence[Run], named: Sequence[_Named | None]) -> ClipSet:
     judged = tuple(run for run in members if named[run] is not None)
-    clips, labels = next((found for run in judged if (found := named[run])), ((), ()))
-    groups = _groups([runs[run] for run in members], clips)
+    clips, labels = (named[judged[0]] if judged else None) or ((), ())
+    known = max((runs[run].groups for run in members), key=len, default={})
+    groups = tuple(f"group {known[clip]}" if clip in known else f"clip {clip}" for clip in clips)
+    groups = groups if len(set(groups)) < len(groups) else ()
     correct = np.zeros((len(judged), len(clips)), dtype=bool)
     for row, run in enumerate(judged):
         predictions = runs[run].validation
@@ -120,21 +116,15 @@ def _clip_set(key: Hashable, members: tuple[int, ...], runs: Sequence[Run], name
 
 
 def _named(predictions: Predictions | None) -> _Named | None:
-    """Return the clips and labels of predictions, sorted by clip."""
     if predictions is None or not predictions.clips:
         return None
-    if _is_sorted(predictions.clips):
+    if list(predictions.clips) == sorted(predictions.clips):  # the tuples as they are: runs share them
         return tuple(predictions.clips), tuple(predictions.labels)
     order = by_clip(predictions)
     return tuple(predictions.clips[i] for i in order), tuple(predictions.labels[i] for i in order)
 
 
-def _is_sorted(clips: Sequence[str]) -> bool:
-    return list(clips) == sorted(clips)
-
-
 def _tags(run: Run) -> Hashable | None:
-    """Return what the tags say of the clips, where they say it."""
     dataset, split = run.tags.get("tracker.dataset"), run.tags.get("tracker.split")
     return (dataset, split) if dataset and split else None
 
@@ -145,8 +135,74 @@ def count_tag(run: Run, name: str) -> int | None:
     return int(number) if number is not None and number == int(number) and number >= 1 else None
 
 
-def _groups(runs: Sequence[Run], clips: Sequence[str]) -> tuple[str, ...]:
-    """Return the group of each clip, a clip without one being its own; empty where all are alone."""
-    known = max((run.groups for run in runs), key=len, default={})
-    groups = tuple(f"group {known[clip]}" if clip in known else f"clip {clip}" for clip in clips)
-    return groups if len(set(groups)) < len(groups) else ()
+@dataclass(frozen=True, slots=True)
+class DetectableDifference:
+    """What a set of clips can show of two models.
+
+    Parameters
+    ----------
+    n : int
+        Clips.
+    design_effect : float, at least 1
+        How many clips count for one, if they share groups.
+    discordance : float or None
+        The mean fraction of clips that exactly one of two runs classifies correctly; None without two runs'
+        predictions.
+    best_fraction : float or None
+        The accuracy of the best run: a limit to how often two good models can disagree.
+    alpha : float
+    """
+
+    n: int
+    design_effect: float
+    discordance: float | None
+    best_fraction: float | None
+    alpha: float
+
+    def detectable(self) -> tuple[float | None, float | None]:
+        """Return the smallest true difference found four times in five; None if not even one of 1 is found so often.
+
+        First if one model is never worse on any clip, then if they disagree as observed, or often.
+        """
+        n = max(1, round(self.n / self.design_effect))
+        often = self.discordance if self.discordance is not None else MUCH_DISCORDANCE
+        return detectable_difference(n, 0.0, alpha=self.alpha), detectable_difference(n, often, alpha=self.alpha)
+
+    def clips_for_one(self) -> tuple[int, int]:
+        """Return how many clips would show a difference of one clip in `n`, under the same two assumptions."""
+        one, often = 1 / self.n, self.discordance
+        if often is None:  # how often two models can disagree of which one is the best, the other a clip worse
+            largest = MUCH_DISCORDANCE if self.best_fraction is None else 2 * (1 - self.best_fraction) + one
+            often = min(MUCH_DISCORDANCE, largest)
+        fewest, most = (clips_needed(one, discordance, alpha=self.alpha) for discordance in (0.0, often))
+        return round(fewest * self.design_effect), round(most * self.design_effect)
+
+    def clips_for(self, difference: float, discordance: float) -> int | None:
+        """Return about how many clips would show a difference; None for none."""
+        if not difference:
+            return None
+        return round(approximate_clips(abs(difference), discordance, alpha=self.alpha) * self.design_effect)
+
+
+def detectable_difference_on(clips: ClipSet, n: int, best_correct: int | None, alpha: float) -> DetectableDifference:
+    """Return what `n` clips can show at a level, the best run being correct on `best_correct` of them."""
+    runs, discordance = len(clips.correct), None
+    if runs > 1:
+        of_clip = clips.correct.mean(axis=0)
+        discordance = float(np.mean(2 * of_clip * (1 - of_clip)) * runs / (runs - 1))
+    fraction = None if best_correct is None else best_correct / n
+    return DetectableDifference(n, _design_effect(clips), discordance, fraction, alpha)
+
+
+def _design_effect(clips: ClipSet) -> float:
+    """Return by how much grouping inflates the variance of a difference, over pairs of the first run with others."""
+    if not clips.groups or clips.n_groups < 2 or len(clips.with_predictions) < 2:
+        return 1.0
+    rows = clips.correct[: _MOST_PAIRS + 1].astype(np.float64)
+    differences = rows[1:] - rows[0]
+    centred = differences - differences.mean(axis=1, keepdims=True)
+    groups, n = clips.n_groups, differences.shape[1]
+    by_group = group_sums(centred, group_codes(clips.groups, n))
+    apart = float((centred**2).sum()) * n / (n - 1)
+    together = float((by_group**2).sum()) * groups / (groups - 1)
+    return max(1.0, together / apart) if apart > 0 else 1.0

@@ -16,18 +16,8 @@ import numpy as np
 from tracker.replay import Drop
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, by_clip, clip_sets, count_tag
-from tracker.study.metrics import (
-    ACCURACY,
-    LOSS,
-    RATE,
-    Metric,
-    Part,
-    all_named,
-    by_epoch,
-    epoch_limit,
-    is_fraction,
-    named,
-)
+from tracker.study.epochs import by_epoch, epoch_limit
+from tracker.study.metrics import ACCURACY, LOSS, RATE, Metric, Part, all_named, is_fraction, named
 from tracker.study.options import as_number
 
 if TYPE_CHECKING:
@@ -38,16 +28,14 @@ if TYPE_CHECKING:
     from tracker.runs import Curve, Run
     from tracker.statistics.proportions import Interval
 
-SAME_RATE = 1e-6
-"""Relative difference up to which two learning rates are the same: they went through float32."""
-
-_COUNT_TOLERANCE = 2e-6
-"""An accuracy in float32 is this close, relatively, to the count it stands for over the clips."""
+SAME_RATE = 1e-6  # relative difference up to which two learning rates are the same: they went through float32
+_COUNT_TOLERANCE = 2e-6  # an accuracy in float32 is this close, relatively, to the count it stands for
+_FINAL = frozenset(f"{which}_val_{quantity}" for which in ("best", "last") for quantity in (LOSS, ACCURACY))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curves:
-    """What a run logged by epoch; None where it did not."""
+    """What a run logged by epoch; None if it did not."""
 
     loss: Curve | None
     val_loss: Curve | None
@@ -82,7 +70,7 @@ class Accuracy:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """What one run came to.
+    """The results of one run.
 
     Parameters
     ----------
@@ -96,7 +84,7 @@ class RunResult:
         Of the lowest validation loss; the first of equals.
     kept_epoch : int or None
         Whose weights were kept: the best or the last epoch's, in tracker's format never one's whose validation loss is
-        not finite. None where that was not logged: the results are then those of `best_epoch`.
+        not finite. None if that was not logged: the results are then those of `best_epoch`.
     stop_epoch : int or None
         The last one trained.
     limit : int or None, epochs
@@ -111,7 +99,7 @@ class RunResult:
     epoch_seconds : float or None
         The same for one epoch, on average.
     rate_drops : tuple of Drop or None
-        Where the learning rate fell; None where it was not logged by epoch as a number above 0.
+        Where the learning rate fell; None if it was not logged by epoch as a number above 0.
     """
 
     index: int
@@ -137,7 +125,7 @@ class RunResult:
 
     @property
     def number(self) -> int:
-        """What the report calls the run: counted from 1."""
+        """The run's number in the report, from 1."""
         return self.index + 1
 
     @property
@@ -188,7 +176,7 @@ class RunResult:
     @property
     def keeps_numbers(self) -> bool:
         """Whether no epoch is kept whose validation loss is not finite: so in tracker's format, but not in Keras."""
-        return _keeps_numbers(self.run)
+        return in_format(self.run) or "keep" in self.run.params
 
     @property
     def says_kept(self) -> bool:
@@ -203,20 +191,7 @@ class RunResult:
 
 
 def run_results(runs: Sequence[Run], metric: Metric) -> tuple[RunResult, ...]:
-    """Translate runs.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        In the report's order.
-    metric : Metric
-        The primary one.
-
-    Returns
-    -------
-    tuple of RunResult
-        In the same order.
-    """
+    """Translate runs, in the report's order; `metric` is the primary one."""
     clip_set_of = {index: clips for clips in clip_sets(runs) for index in clips.members}
     return tuple(_result(index, run, metric, clip_set_of[index]) for index, run in enumerate(runs))
 
@@ -230,13 +205,15 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         learning_rate=_curve(run, RATE, "training"),
     )
     best, stop = _best_epoch(run, curves.val_loss), _stop_epoch(run, curves)
-    kept = _last_kept(run, curves.val_loss, stop) if keeps_last(run) else _restored(run) or best
-    val_loss, val_accuracy = (
-        _with_kept_weights(run, quantity, curve, kept, stop)
-        for quantity, curve in ((LOSS, curves.val_loss), (ACCURACY, curves.val_accuracy))
-    )
+    restored = _whole(run.metrics.get("restored_epoch"))  # by Keras' autologging, which counts from 0
+    kept = _last_kept(run, curves.val_loss, stop) if keeps_last(run) else best if restored is None else restored + 1
+    val_loss = _with_kept_weights(run, LOSS, curves.val_loss, kept, stop)
+    val_accuracy = _with_kept_weights(run, ACCURACY, curves.val_accuracy, kept, stop)
     row = clips.row_of.get(index)
     correct = count_correct(val_accuracy, clips.n) if row is None else int(clips.correct[row].sum())
+    score = _score(run, metric, kept, val_loss, val_accuracy)
+    if metric.is_accuracy and correct is not None and clips.n:
+        score = correct / clips.n
     seconds = _epoch_seconds(run)
     return RunResult(
         index=index,
@@ -250,9 +227,7 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         correct=correct,
-        score=correct / clips.n
-        if metric.is_accuracy and correct is not None and clips.n
-        else _score(run, metric, kept, val_loss, val_accuracy),
+        score=score,
         seconds=None if seconds is None else float(seconds.sum()),
         epoch_seconds=None if seconds is None else float(seconds.mean()),
         rate_drops=_rate_drops(curves.learning_rate),
@@ -262,14 +237,14 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
 def _curve(run: Run, quantity: str, part: Part) -> Curve | None:
     """Return the history of a quantity; None if it has none: a single value is one only if one epoch was asked for."""
     for name in all_named(run.curves, quantity, part):
-        found = by_epoch(run, name)
-        if found is not None and (len(found.values) > 1 or epoch_limit(run) == 1):
-            return found
+        curve = by_epoch(run, name)
+        if curve is not None and (len(curve.values) > 1 or epoch_limit(run) == 1):
+            return curve
     return None
 
 
 def every_epoch(curve: Curve | None) -> NDArray[np.float64] | None:
-    """Return a curve's value at every epoch from the first on, None where any is missing."""
+    """Return a curve's value at every epoch from the first on, None if any is missing."""
     if curve is None or not np.array_equal(curve.epochs, np.arange(1, len(curve.values) + 1)):
         return None
     return curve.values
@@ -282,10 +257,6 @@ def keeps_last(run: Run) -> bool:
     return run.params.get("restore_best_weights", "").strip().lower() == "false"
 
 
-def _keeps_numbers(run: Run) -> bool:
-    return in_format(run) or "keep" in run.params
-
-
 def says_kept(run: Run) -> bool:
     """Return whether it is known whose epoch's weights a run kept: it says so, or is in tracker's format."""
     return in_format(run) or bool({"keep", "restore_best_weights"} & run.params.keys())
@@ -296,28 +267,13 @@ def in_format(run: Run) -> bool:
     return any(tag.startswith("tracker.") for tag in run.tags) or not _FINAL.isdisjoint(run.metrics)
 
 
-_FINAL = frozenset(f"{which}_val_{quantity}" for which in ("best", "last") for quantity in (LOSS, ACCURACY))
-
-
 def whole_param(run: Run, name: str) -> int | None:
     """Return a param that is a whole number of at least 0, else None."""
     return _whole(as_number(run.params.get(name, "")))
 
 
 def count_correct(accuracy: float | None, n: int | None) -> int | None:
-    """Return how many of `n` clips an accuracy stands for.
-
-    Parameters
-    ----------
-    accuracy : float or None
-        A fraction, possibly rounded to float32.
-    n : int or None
-
-    Returns
-    -------
-    int or None
-        None where accuracy × n is not a whole number to float32 precision.
-    """
+    """Return how many of `n` clips an accuracy stands for, None if accuracy × n isn't whole to float32 precision."""
     if accuracy is None or not n or not is_fraction(accuracy):
         return None
     count = round(accuracy * n)
@@ -341,19 +297,13 @@ def _stop_epoch(run: Run, curves: Curves) -> int | None:
 
 
 def _last_kept(run: Run, losses: Curve | None, stop: int | None) -> int | None:
-    """Return the last epoch that could be kept; None where none could."""
-    if losses is None or not _keeps_numbers(run):
+    """Return the last epoch that could be kept; None if none could."""
+    if losses is None or not (in_format(run) or "keep" in run.params):
         return stop
     good = np.isfinite(losses.values)
     if good[-1]:
         return stop
     return int(losses.epochs[good][-1]) if good.any() else None
-
-
-def _restored(run: Run) -> int | None:
-    """Return the epoch whose weights Keras restored, by its autologging, which counts from 0."""
-    restored = _whole(run.metrics.get("restored_epoch"))
-    return None if restored is None else restored + 1
 
 
 def _with_kept_weights(
@@ -387,8 +337,9 @@ def _value(run: Run, name: str | None, history: Curve | None, epoch: int | None)
 
 def _epoch_seconds(run: Run) -> NDArray[np.float64] | None:
     logged = run.curves.get("epoch_seconds")
-    known = logged is not None and len(logged.values) and np.isfinite(logged.values).all()
-    return logged.values if logged is not None and known else None
+    if logged is None or not len(logged.values) or not np.isfinite(logged.values).all():
+        return None
+    return logged.values
 
 
 def _rate_drops(rates: Curve | None) -> tuple[Drop, ...] | None:

@@ -1,17 +1,21 @@
-"""What every kind of conclusion reads: the runs that count, what they came to, on which clips, under which design."""
+"""What every kind of conclusion reads: the runs that count, what they came to, on which clips, under which design.
+
+Runs can be set against each other at two levels of an option, everything else but the seed being equal.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.study.contrasts import Contrast, contrasts
-from tracker.study.detectable import DetectableDifference, detectable_difference_on
+from tracker.study.clip_sets import DetectableDifference, detectable_difference_on
 from tracker.study.options import Design, design_of
 from tracker.study.run_results import RunResult, run_results
 
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
     from tracker.study.metrics import Metric
 
 
+Pair = tuple[int, int]  # two runs, by their index in the study
+
+
 class Obstacle(StrEnum):
     """Why runs cannot be compared or ranked; the values are those of the JSON document."""
 
@@ -33,6 +40,70 @@ class Obstacle(StrEnum):
     UNLOGGED_COUNTS = "counts"
     UNLOGGED_PREDICTIONS = "predictions"
     NO_METRIC = "no metric"
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Two levels of an option and the runs that tell them apart.
+
+    Parameters
+    ----------
+    option, start, end : str
+        An effect is that of going from level `start` to level `end`.
+    pairs : tuple of (run at start, run at end)
+        Matched pairs; no run is in two of them.
+    repetitions : tuple of (runs at start, runs at end)
+        For each setting of everything else the runs of the two levels, matched or not.
+    """
+
+    option: str
+    start: str
+    end: str
+    pairs: tuple[Pair, ...]
+    repetitions: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+
+
+def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
+    """Return every two levels of an option that runs tell apart, everything else but the seed being equal.
+
+    Ordered by level; empty if something else changed whenever the option did.
+    """
+    pairs: dict[tuple[int, int], list[Pair]] = defaultdict(list)
+    repetitions: dict[tuple[int, int], list[tuple[tuple[int, ...], tuple[int, ...]]]] = defaultdict(list)
+    for by_level in _settings(design, option):
+        for a, b in combinations(sorted(by_level), 2):
+            pairs[a, b] += _matched(design, by_level[a], by_level[b])
+            repetitions[a, b].append((tuple(by_level[a]), tuple(by_level[b])))
+    levels = design.levels[option]
+    return tuple(
+        Contrast(option, levels[a], levels[b], tuple(sorted(pairs[a, b])), tuple(repetitions[a, b]))
+        for a, b in sorted(repetitions)
+    )
+
+
+def _settings(design: Design, option: str) -> list[dict[int, list[int]]]:
+    """Return, for each setting of all else but the seed in which the option varies, its runs by level."""
+    column = design.options.index(option)
+    others = np.delete(design.codes, column, axis=1)
+    keys = np.column_stack([design.repeats, others])
+    _, inverse = np.unique(keys, axis=0, return_inverse=True)
+    settings: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for run, setting in enumerate(inverse.ravel().tolist()):
+        settings[setting][int(design.codes[run, column])].append(run)
+    return [settings[setting] for setting in sorted(settings) if len(settings[setting]) > 1]
+
+
+def _matched(design: Design, start: Sequence[int], end: Sequence[int]) -> list[Pair]:
+    """Return the pairs of equal seed; a run without a logged seed has no partner."""
+    by_seed: dict[object, list[int]] = defaultdict(list)
+    for run in end:
+        by_seed[design.terms[run].seed].append(run)
+    pairs = []
+    for run in start:
+        seed = design.terms[run].seed
+        if seed and by_seed[seed]:
+            pairs.append((run, by_seed[seed].pop(0)))
+    return pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,27 +185,19 @@ class Study:
         return {option: contrasts(self.design, option) for option in self.design.options}
 
     @cached_property
-    def matched(self) -> frozenset[tuple[int, int]]:
+    def matched(self) -> frozenset[Pair]:
         """All matched pairs, each in the order of its levels."""
-        return frozenset(pair for found in self.contrasts.values() for contrast in found for pair in contrast.pairs)
+        return frozenset(pair for of in self.contrasts.values() for contrast in of for pair in contrast.pairs)
 
     def alone_elsewhere(self, option: str) -> Obstacle | None:
         """Return why an option that changed alone has no contrast; None if it never changed alone."""
-        runs = {
-            run
-            for contrast in contrasts(self._design_on_any_clips, option)
-            for pair in contrast.repetitions
-            for run in (*pair[0], *pair[1])
-        }
+        terms = tuple(replace(term, split=()) for term in self.design.terms)
+        on_any_clips = replace(self.design, terms=terms, blocks=(None,) * len(terms))
+        repetitions = (pair for contrast in contrasts(on_any_clips, option) for pair in contrast.repetitions)
+        runs = {run for at_start, at_end in repetitions for run in (*at_start, *at_end)}
         if not runs:
             return None
         return Obstacle.OTHER_CLIPS if all(self.clip_set_of[run].known for run in runs) else Obstacle.UNLOGGED_CLIPS
-
-    @cached_property
-    def _design_on_any_clips(self) -> Design:
-        """The design as if all runs had been judged on the same clips."""
-        terms = tuple(replace(term, split=()) for term in self.design.terms)
-        return replace(self.design, terms=terms, blocks=(None,) * len(terms))
 
     def most_correct(self, runs: Iterable[int]) -> int | None:
         """Return the most clips that any of `runs` classifies correctly."""
@@ -163,16 +226,7 @@ class Study:
 
 
 def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float) -> Study:
-    """Prepare runs to conclude from.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        In the report's order, without those that are left out.
-    metric : Metric
-    alpha, margin : float
-        As in `Study`.
-    """
+    """Prepare runs to conclude from: in the report's order, without those that are left out."""
     results = run_results(runs, metric)
     clip_sets = tuple(dict.fromkeys(result.clip_set for result in results))
     index_of = {clips: index for index, clips in enumerate(clip_sets)}

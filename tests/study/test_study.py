@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.study.contrasts import contrasts
 from tracker.study.options import design_of
+from tracker.study.study import contrasts
 
 if TYPE_CHECKING:
     from tests.builders import Grid, Params
