@@ -30,6 +30,11 @@ import pkgutil, importlib, tracker.replay, tracker.statistics
 for module in pkgutil.iter_modules(tracker.statistics.__path__):
     importlib.import_module(f"tracker.statistics.{module.name}")
 """
+SCRIPT = """
+import numpy, tracker
+with tracker.start_run({"seed": 0}, offline=True) as run:
+    run.log_predictions(["a", "b"], ["x", "y"], numpy.eye(2), classes=["x", "y"])
+"""
 OPTIONS = (
     "from tracker.training.networks import network_names, parse_options; network_names(); parse_options('cnn', {})"
 )
@@ -60,6 +65,7 @@ def heavy(loaded: set[str], unwanted: tuple[str, ...]) -> set[str]:
         pytest.param("import tracker.report", ("scipy.stats", *ANALYSIS), id="report"),
         pytest.param("import tracker.render", ("matplotlib", "mlflow", "tensorflow", "PIL"), id="render"),
         pytest.param(OPTIONS, ("keras", "tensorflow"), id="options of networks"),
+        pytest.param(SCRIPT, ("keras", "tensorflow"), id="a script that trains with numpy"),
     ],
 )
 def test_import_loads_no_heavy_library(code: str, unwanted: tuple[str, ...], tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
 from tracker.training.backend import keras, without_notices
 from tracker.training.batches import Batches, LabelledImages, TrainingData, consecutive_segments
-from tracker.training.evaluate import accuracy, check_finite, clip_probabilities, log_loss
+from tracker.training.evaluate import check_finite, clip_probabilities
 from tracker.training.fit import train, train_epochs
+from tracker.training.result import accuracy, log_loss
 
 if TYPE_CHECKING:
     from tracker.training.result import Epoch

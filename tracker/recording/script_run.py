@@ -288,7 +288,7 @@ class ScriptRun:
 
     def keras_callback(self) -> Any:
         """Return a Keras callback that logs each epoch, and the learning rate that it was trained at."""
-        from tracker.training.epoch_logger import epoch_logger
+        from tracker.training.result import epoch_logger
 
         return epoch_logger(self.log_epoch)
 
@@ -359,7 +359,7 @@ def _scores(predictions: Predictions, prefix: str) -> dict[str, float]:
     """Return the loss and the accuracy of predictions."""
     import numpy as np
 
-    from tracker.training.evaluate import accuracy, log_loss
+    from tracker.training.result import accuracy, log_loss
 
     column = {name: i for i, name in enumerate(predictions.classes)}
     targets = np.array([column[label] for label in predictions.labels])

@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from tracker.errors import TrainingError
 from tracker.training.environment import threads
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STDERR = 2
+
+# Lines that absl and TensorFlow log as INFO and WARNING.
 _NOTICE = re.compile(
     rb"[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IW] |WARNING: All log messages before absl|\s*$|To enable "
 )
-"""Lines that absl and TensorFlow log as INFO and WARNING."""
 
 
 @contextmanager
@@ -43,14 +44,10 @@ def without_notices() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(stderr, _STDERR)
             os.close(stderr)
-            _pass_on(collected)
-
-
-def _pass_on(lines: IO[bytes]) -> None:
-    lines.seek(0)
-    for line in lines:
-        if not _NOTICE.match(line):
-            os.write(_STDERR, line)
+            collected.seek(0)
+            for line in collected:
+                if not _NOTICE.match(line):
+                    os.write(_STDERR, line)
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

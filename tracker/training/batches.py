@@ -28,15 +28,7 @@ Image = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Clips with their labels and images, at least one.
-
-    Parameters
-    ----------
-    clips : tuple of str
-        Paths relative to the dataset.
-    labels : tuple of str
-    images : sequence of ndarray, each of shape (n_mels, n_frames), dB
-        Clips may differ in their number of frames.
+    """Clips, by their paths, with their labels and images, which may differ in their number of frames; at least one.
 
     Raises
     ------
@@ -67,13 +59,7 @@ class LabelledImages:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """The clips of one run, without test clips, as training never looks at them.
-
-    Parameters
-    ----------
-    training, validation : LabelledImages
-    classes : tuple of str
-        The order of the network's outputs.
+    """The clips of one run, without test clips, and the classes in the order of the network's outputs.
 
     Raises
     ------
@@ -105,31 +91,26 @@ class TrainingData:
         return np.array([index[label] for label in part.labels], dtype=np.int64)
 
 
+def segment_frames(plan: RunPlan) -> int:
+    """Return the length of a run's segments."""
+    return plan.spectrogram.frames(plan.configuration.segment_s)
+
+
 def short_clips(plan: RunPlan, data: TrainingData) -> tuple[str, ...]:
     """Return the clips shorter than one segment, sorted: they are padded with silence."""
-    frames = plan.spectrogram.frames(plan.configuration.segment_s)
-    parts = (data.training, data.validation)
-    clips = ((clip, image) for part in parts for clip, image in zip(part.clips, part.images, strict=True))
-    return tuple(sorted(clip for clip, image in clips if image.shape[1] < frames))
+    clips = [*data.training.clips, *data.validation.clips]
+    images = [*data.training.images, *data.validation.images]
+    frames = segment_frames(plan)
+    return tuple(sorted(clip for clip, image in zip(clips, images, strict=True) if image.shape[1] < frames))
 
 
+# Random segments of each clip in an epoch; in measurements, sooner at a low loss than whole clips or all segments.
 SEGMENTS_PER_CLIP = 4
-"""Random segments of each clip in an epoch; in measurements, sooner at a low loss than whole clips or all segments."""
 
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The positions of segments.
-
-    Parameters
-    ----------
-    clips : ndarray of int, shape (n_segments,)
-        Index of each segment's clip.
-    starts : ndarray of int, shape (n_segments,)
-        Its first frame.
-    frames : int
-        Length of each.
-    """
+    """The positions of segments, shape (n_segments,): the index of each one's clip and its first frame."""
 
     clips: NDArray[np.intp]
     starts: NDArray[np.intp]
@@ -165,7 +146,6 @@ def consecutive_segments(images: Sequence[Image], frames: int) -> Segments:
 
 
 def _starts(length: int, frames: int) -> NDArray[np.intp]:
-    """First frames of a clip's consecutive segments."""
     starts = np.arange(0, max(length - frames, 0) + 1, frames)
     remainder = length - frames - starts[-1]
     return np.append(starts, length - frames) if 2 * remainder >= frames else starts
@@ -176,15 +156,6 @@ class Batches:
 
     What is drawn, and in which order, depends on the seed and the epoch's number alone, so training can continue after
     any epoch.
-
-    Parameters
-    ----------
-    images : sequence of ndarray, each of shape (n_mels, n_frames), dB
-    targets : ndarray of int, shape (n_clips,)
-    frames : int
-        Length of a segment.
-    batch_size : int
-    seed : int
     """
 
     def __init__(

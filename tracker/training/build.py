@@ -22,24 +22,18 @@ from tracker.training.backend import keras
 from tracker.training.networks import find_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from tracker.runs import Configuration, OptionValue
+    from tracker.runs import Configuration
     from tracker.training.networks import Network
 
 _TOLERANCE = 0.02  # how far from 1 a softmax in bfloat16 may sum
 
 
 def build_network(configuration: Configuration, input_shape: tuple[int, int, int], n_classes: int) -> keras.Model:
-    """Build the network of a configuration with its options, uncompiled.
-
-    Parameters
-    ----------
-    configuration : Configuration
-    input_shape : tuple of int, (n_mels, n_frames, 1)
-    n_classes : int
+    """Build the network of a configuration with its options, uncompiled, for inputs of (n_mels, n_frames, 1).
 
     Raises
     ------
@@ -50,7 +44,9 @@ def build_network(configuration: Configuration, input_shape: tuple[int, int, int
     try:
         network = find_network(configuration.model)
         options = {"kernel_size": configuration.kernel_size, **dict(configuration.options)}
-        _check_options(network, options)
+        unknown = options.keys() - {option.name for option in network.options} - {"kernel_size"}
+        if unknown:
+            raise ValueError(f"it has no option {', '.join(sorted(unknown))}")
     except ValueError as error:
         raise TrainingError(f"the network {configuration.model} cannot be built: {error}") from error
     with _errors_named(network):
@@ -62,28 +58,16 @@ def build_network(configuration: Configuration, input_shape: tuple[int, int, int
     return model
 
 
-def _check_options(network: Network, given: Mapping[str, OptionValue]) -> None:
-    unknown = given.keys() - {option.name for option in network.options} - {"kernel_size"}
-    if unknown:
-        raise ValueError(f"it has no option {', '.join(sorted(unknown))}")
-
-
 def _module(network: Network) -> Any:
     """Import a network's file within a package that stands for its folder."""
     package = f"network_{network.digest}"
     if package not in sys.modules:
         sys.modules[package] = ModuleType(package)
         sys.modules[package].__path__ = [str(network.file.parent)]
-    with _without_byte_code():
-        return importlib.import_module(f"{package}.{network.file.stem}")
-
-
-@contextmanager
-def _without_byte_code() -> Iterator[None]:
-    """Leave no ``__pycache__`` in a person's folder; a stale one would also hide an edit within the same second."""
+    # No __pycache__ in a person's folder; a stale one would also hide an edit within the same second.
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        yield
+        return importlib.import_module(f"{package}.{network.file.stem}")
     finally:
         sys.dont_write_bytecode = before
 

@@ -40,11 +40,8 @@ if TYPE_CHECKING:
 
     Counters = Mapping[str, Mapping[str, float | None]]
 
-FORMAT = b"tracker checkpoint 1\n"
-"""Part of the digest in a file's name; another layout needs another number."""
-
-COUNT = 2
-"""Checkpoints kept: the newest, and the one before in case it is damaged."""
+FORMAT = b"tracker checkpoint 1\n"  # part of the digest in a file's name; another layout needs another number
+COUNT = 2  # checkpoints kept: the newest, and the one before in case it is damaged
 
 _NAME = re.compile(r"epoch-(\d+)-[0-9a-f]{16}\.npz")
 
@@ -77,28 +74,19 @@ class Checkpoint:
 def finished_epochs(folder: Path) -> tuple[Epoch, ...]:
     """Return the epochs that are safe in a folder of checkpoints: training would continue after the last one.
 
-    Parameters
-    ----------
-    folder : Path
-        May be missing.
+    The folder may be missing.
 
     Raises
     ------
     TrainingError
-        If the folder cannot be read.
+        If it cannot be read.
     """
     checkpoint = CheckpointFolder(folder).load()
     return checkpoint.history.epochs if checkpoint else ()
 
 
 class CheckpointFolder:
-    """A run's folder of checkpoints; one process writes to it at a time.
-
-    Parameters
-    ----------
-    path : Path
-        Created with the first checkpoint.
-    """
+    """A run's folder of checkpoints, created with the first; one process writes to it at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

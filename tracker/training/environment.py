@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(tracker.__file__).parent
 
+# What of tracker turns clips into numbers. Reading and dividing a dataset does not: its outcome has a fingerprint.
 _OWN = ("features", "runs", "training")
-"""What of tracker turns clips into numbers. Reading and dividing a dataset does not: its outcome has a fingerprint."""
 
 _DIGITS = 16
 
 THREADS_VARIABLE = "TRACKER_THREADS"
+
+# Threads within one operation. Their number changes the last digits of every weight, so it must not follow the
+# machine's cores; on the default network one is about as fast as two.
 DEFAULT_THREADS = 1
-"""Threads within one operation. Their number changes the last digits of every weight, so that it must not follow the
-machine's cores; on the default network one is about as fast as two, and runs side by side then do not get in each
-other's way."""
 
 PACKAGES = ("keras", "tensorflow", "librosa", "numpy")
 
@@ -74,16 +74,9 @@ def folder_digest(folder: Path) -> str:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Name what has changed in a run's environment since it was recorded.
-
-    Parameters
-    ----------
-    before, now : mapping of str to str
-        As `environment` returns them. What only `now` has is ignored.
-    """
-    changed = (name for name in before if before[name] != now.get(name))
-    return [_difference(name, before[name], now.get(name)) for name in changed]
-
-
-def _difference(name: str, before: str, now: str | None) -> str:
-    return f"the code in {name}" if "/" in name else f"{name} {before} then, {now or 'none'} now"
+    """Name what has changed in a run's environment since it was recorded; what only `now` has is ignored."""
+    return [
+        f"the code in {name}" if "/" in name else f"{name} {then} then, {now.get(name) or 'none'} now"
+        for name, then in before.items()
+        if then != now.get(name)
+    ]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.errors import TrainingError
-from tracker.statistics.paired import log_losses
 from tracker.training.backend import keras
 from tracker.training.batches import consecutive_segments
+from tracker.training.result import accuracy, log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from tracker.training.batches import Image, Segments
 
 Logs = dict[str, float]
+
+# Called with the name and the value of a loss and its epoch, counted from 0 as Keras does.
 Check = Callable[[str, float, int], None]
 
-BATCH = 64
-"""Segments predicted at once; it changes the time that takes, and the result by rounding alone."""
+BATCH = 64  # segments predicted at once; it changes the result by rounding alone
 
 
 def clip_probabilities(model: keras.Model, images: Sequence[Image], segments: Segments) -> NDArray[np.float32]:
-    """Return the class probabilities of each clip.
+    """Return the class probabilities of each clip, shape (n_clips, n_classes).
 
     Parameters
     ----------
@@ -37,10 +38,6 @@ def clip_probabilities(model: keras.Model, images: Sequence[Image], segments: Se
     images : sequence of ndarray, each of shape (n_mels, n_frames), dB
     segments : Segments
         Clip by clip, at least one of each.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_clips, n_classes)
     """
     batches = [slice(start, start + BATCH) for start in range(0, len(segments), BATCH)]
     by_segment = np.concatenate([model.predict_on_batch(segments.cut(images, batch)) for batch in batches])
@@ -49,37 +46,8 @@ def clip_probabilities(model: keras.Model, images: Sequence[Image], segments: Se
     return (sums / counts[:, None]).astype(np.float32)
 
 
-def log_loss(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
-    """Return the mean negative log-probability of the true classes, in nats.
-
-    Rounded to float32, as Keras compares losses, so that both call the same epoch the best.
-    """
-    true = probabilities[np.arange(len(targets)), targets].astype(np.float64)
-    return float(np.float32(log_losses(true).mean())) + 0.0  # −0 becomes 0
-
-
-def accuracy(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
-    """Return the fraction of clips whose most probable class is the true one; NaN if any probability isn't finite."""
-    if not np.isfinite(probabilities).all():
-        return math.nan  # argmax would pick NaN
-    return float((probabilities.argmax(axis=1) == targets).mean())
-
-
 def check_finite(name: str, value: float, epoch: int) -> None:
-    """Refuse a loss that isn't a finite number.
-
-    Parameters
-    ----------
-    name : str
-    value : float
-    epoch : int
-        Counted from 0, as in Keras' callbacks.
-
-    Raises
-    ------
-    TrainingError
-        If it isn't finite.
-    """
+    """Raise a TrainingError if a loss isn't a finite number."""
     if not math.isfinite(value):
         raise TrainingError(f"training diverged: {name} became {value} in epoch {epoch + 1}; try a lower learning rate")
 
@@ -92,15 +60,6 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]
     """Evaluates the validation clips after each epoch.
 
     Comes first among the callbacks, so that Keras' ReduceLROnPlateau and EarlyStopping find `val_loss` in the logs.
-
-    Parameters
-    ----------
-    images : sequence of ndarray, each of shape (n_mels, n_frames), dB
-    targets : ndarray of int, shape (n_clips,)
-    frames : int
-        Length of a segment.
-    check : callable
-        As `check_finite`: called with the name, the value and the epoch of each validation loss.
 
     Attributes
     ----------

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +17,11 @@ import numpy as np
 from tracker.errors import TrainingError
 from tracker.runs import EpochPredictions, Predictions
 from tracker.training.backend import keras
-from tracker.training.batches import Batches, TrainingData, consecutive_segments
+from tracker.training.batches import Batches, TrainingData, consecutive_segments, segment_frames
 from tracker.training.build import build_network
 from tracker.training.checkpoint import CheckpointFolder
-from tracker.training.epoch_logger import learning_rate
-from tracker.training.evaluate import Validation, accuracy, check_finite, clip_probabilities, let_pass, log_loss
-from tracker.training.result import Epoch, History, TrainingResult
+from tracker.training.evaluate import Validation, check_finite, clip_probabilities, let_pass
+from tracker.training.result import Epoch, History, TrainingResult, accuracy, learning_rate, log_loss
 from tracker.training.resumption import Resumption
 
 if TYPE_CHECKING:
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
 
     from tracker.runs import Configuration, RunPlan
     from tracker.training.evaluate import Check, Logs
+
+    OnEpoch = Callable[[Epoch], None]
 
 
 def train_epochs(
@@ -49,15 +49,12 @@ def train_epochs(
     ----------
     model : keras.Model
         Compiled with the metric `accuracy`.
-    batches : Batches
     epochs : range
         Those to train, counted from 0 as Keras does.
     callbacks : list of keras.callbacks.Callback
         Called in this order for the training and its epochs, not for batches.
     on_batch : callable or None
         Called with the number of batches done in this epoch and of all its batches.
-    check : callable
-        Called with the name, the value and the epoch of each batch's loss.
 
     Raises
     ------
@@ -76,13 +73,9 @@ def train_epochs(
 
 
 def _train_epoch(
-    model: keras.Model,
-    batches: Batches,
-    epoch: int,
-    on_batch: Callable[[int, int], None] | None,
-    check: Check,
+    model: keras.Model, batches: Batches, epoch: int, on_batch: Callable[[int, int], None] | None, check: Check
 ) -> Logs:
-    """Train one epoch, counted from 0 as Keras does, and return its mean loss and accuracy."""
+    """Train one epoch and return its mean loss and accuracy."""
     sums: dict[str, float] = defaultdict(float)
     segments = 0
     for done, (images, targets) in enumerate(batches.of_epoch(epoch + 1), start=1):
@@ -103,9 +96,6 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     Parameters
     ----------
-    validation : Validation
-    history : History
-        Of the epochs trained before, if any.
     save : callable
         Called with the history up to the new epoch; once it returns, that is safe on disk.
     on_epoch : callable
@@ -114,15 +104,11 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
     Attributes
     ----------
     history : History
-        Of the epochs that are safe.
+        Of the epochs that are safe, at first those trained before.
     """
 
     def __init__(
-        self,
-        validation: Validation,
-        history: History,
-        save: Callable[[History], None],
-        on_epoch: Callable[[Epoch], None],
+        self, validation: Validation, history: History, save: Callable[[History], None], on_epoch: OnEpoch
     ) -> None:
         super().__init__()
         self.history = history
@@ -151,7 +137,7 @@ def train(
     data: TrainingData,
     *,
     on_start: Callable[[], None] | None = None,
-    on_epoch: Callable[[Epoch], None],
+    on_epoch: OnEpoch,
     on_batch: Callable[[int, int], None] | None = None,
     checkpoints: Path | None = None,
     keep_going: bool = False,
@@ -160,8 +146,6 @@ def train(
 
     Parameters
     ----------
-    plan : RunPlan
-    data : TrainingData
     on_start : callable or None
         Called once the network has been built, before anything is trained.
     on_epoch : callable
@@ -187,47 +171,44 @@ def train(
     KeyboardInterrupt
         If interrupted before there was an epoch to keep.
     """
-    data, configuration = data.sorted(), plan.configuration
+    data, configuration, frames = data.sorted(), plan.configuration, segment_frames(plan)
     model, watched = _network(plan, data), _keras_callbacks(configuration)
     resumption = Resumption(CheckpointFolder(checkpoints) if checkpoints else None, watched)
     history = resumption.resume(model, (len(data.validation.clips), len(data.classes))) or History(configuration.keep)
     check = let_pass if keep_going else check_finite
-    validation = Validation(data.validation.images, data.targets(data.validation), _frames(plan), check=check)
+    validation = Validation(data.validation.images, data.targets(data.validation), frames, check=check)
     recorder = EpochRecorder(validation, history, resumption.save, on_epoch)
+    batches = Batches(
+        data.training.images,
+        data.targets(data.training),
+        frames=frames,
+        batch_size=configuration.batch_size,
+        seed=plan.seed,
+    )
     if on_start:
         on_start()
-    callbacks = [validation, *watched, resumption, recorder]
-    epochs = resumption.epochs_left(configuration.epochs)
-    fit = partial(train_epochs, model, _batches(plan, data), epochs, callbacks, on_batch, check=check)
-    interrupted = _interrupted(fit, recorder)
-    return _result(model, plan, data, recorder.history, interrupted=interrupted)
-
-
-def _frames(plan: RunPlan) -> int:
-    return plan.spectrogram.frames(plan.configuration.segment_s)
+    interrupted = False
+    try:
+        callbacks = [validation, *watched, resumption, recorder]
+        train_epochs(model, batches, resumption.epochs_left(configuration.epochs), callbacks, on_batch, check=check)
+    except KeyboardInterrupt:
+        if recorder.history.kept is None:
+            raise
+        interrupted = True
+    return _result(model, data, recorder.history, frames, interrupted=interrupted)
 
 
 def _network(plan: RunPlan, data: TrainingData) -> keras.Model:
     """Build the network under its seed and give it its loss and optimizer."""
     keras.utils.clear_session(free_memory=False)  # or layer names would depend on earlier runs
     keras.utils.set_random_seed(plan.seed)
-    model = build_network(plan.configuration, (data.n_mels, _frames(plan), 1), len(data.classes))
+    model = build_network(plan.configuration, (data.n_mels, segment_frames(plan), 1), len(data.classes))
     # With all variables built beforehand, the first training step is traced once instead of twice, in half the time.
     optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
     optimizer.build(model.trainable_variables)
     accuracy_metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[accuracy_metric])
     return model
-
-
-def _batches(plan: RunPlan, data: TrainingData) -> Batches:
-    return Batches(
-        data.training.images,
-        data.targets(data.training),
-        frames=_frames(plan),
-        batch_size=plan.configuration.batch_size,
-        seed=plan.seed,
-    )
 
 
 def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callback]:
@@ -241,31 +222,29 @@ def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callb
     return callbacks
 
 
-def _interrupted(fit: Callable[[], None], recorder: EpochRecorder) -> bool:
-    """Train to the end and return whether it was interrupted."""
-    try:
-        fit()
-    except KeyboardInterrupt:
-        if recorder.history.kept is None:
-            raise
-        return True
-    return False
-
-
 def _result(
-    model: keras.Model, plan: RunPlan, data: TrainingData, history: History, *, interrupted: bool
+    model: keras.Model, data: TrainingData, history: History, frames: int, *, interrupted: bool
 ) -> TrainingResult:
     """Put the kept weights back and evaluate them."""
     if history.best is None or history.kept is None:
         raise TrainingError("training diverged: val_loss was not finite in any epoch; try a lower learning rate")
     model.set_weights(history.weights)
     clips = (data.validation.clips, data.validation.labels, data.classes)
-    images = data.training.images
-    segments = consecutive_segments(images, _frames(plan))
-    fitted, targets = clip_probabilities(model, images, segments), data.targets(data.training)
-    fit = {"fit_loss": log_loss(fitted, targets), "fit_accuracy": accuracy(fitted, targets)}
+    images, targets = data.training.images, data.targets(data.training)
+    segments = consecutive_segments(images, frames)
+    fitted = clip_probabilities(model, images, segments)
+    best, last = history.epochs[history.best], history.epochs[-1]
     return TrainingResult(
-        metrics=_summary(history.epochs[history.best], history.epochs[-1]) | fit,
+        metrics={
+            "best_epoch": best.number,
+            "best_val_loss": best.metrics["val_loss"],
+            "best_val_accuracy": best.metrics["val_accuracy"],
+            "last_val_loss": last.metrics["val_loss"],
+            "last_val_accuracy": last.metrics["val_accuracy"],
+            "stop_epoch": last.number,
+            "fit_loss": log_loss(fitted, targets),
+            "fit_accuracy": accuracy(fitted, targets),
+        },
         kept_epoch=history.epochs[history.kept].number,
         validation=Predictions(*clips, history.probabilities[history.kept].astype(np.float64)),
         validation_by_epoch=EpochPredictions(*clips, np.stack(history.probabilities)),
@@ -273,15 +252,3 @@ def _result(
         example=segments.cut(images, slice(1)).astype(np.float32),
         interrupted=interrupted,
     )
-
-
-def _summary(best: Epoch, last: Epoch) -> dict[str, float]:
-    """Return the metrics that are logged once."""
-    return {
-        "best_epoch": best.number,
-        "best_val_loss": best.metrics["val_loss"],
-        "best_val_accuracy": best.metrics["val_accuracy"],
-        "last_val_loss": last.metrics["val_loss"],
-        "last_val_accuracy": last.metrics["val_accuracy"],
-        "stop_epoch": last.number,
-    }

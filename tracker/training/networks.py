@@ -16,6 +16,7 @@ import ast
 import hashlib
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +29,7 @@ from tracker.runs import OptionValue, reserved_for, value_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-USER_FOLDER = Path("models")
-"""In the working folder: whose modules are networks beside the built-in ones."""
+USER_FOLDER = Path("models")  # in the working folder: its modules are networks beside the built-in ones
 
 TYPES: dict[str, type[OptionValue]] = {"int": int, "float": float, "str": str, "bool": bool}
 
@@ -42,15 +42,7 @@ _DIGITS = 16
 class NetworkOption:
     """One option of a network.
 
-    Parameters
-    ----------
-    name : str
-        As `build` names it.
-    type : type
-        int, float, str or bool.
-    default : int, float, str or bool
-    help : str
-        Its entry in the docstring of `build`, ending in its type and range in brackets; may be empty.
+    Its help is its entry in the docstring of `build`, ending in its type and range in brackets; it may be empty.
     """
 
     name: str
@@ -127,17 +119,16 @@ class Network:
 
 def network_names() -> tuple[str, ...]:
     """Return the names of the networks whose options can be read: the built-in ones, then those of ``./models``."""
-    names = dict.fromkeys((*_modules(NETWORKS), *_modules(USER_FOLDER)))
-    return tuple(filter(_is_usable, names))
+    usable = []
+    for name in dict.fromkeys((*_modules(NETWORKS), *_modules(USER_FOLDER))):
+        with suppress(TrainingError):
+            network_options(name)
+            usable.append(name)
+    return tuple(usable)
 
 
 def network_options(name: str) -> tuple[NetworkOption, ...]:
-    """Return the options of a network, sorted by name.
-
-    Parameters
-    ----------
-    name : str
-        A name or the path of a file.
+    """Return the options of a network, given by its name or the path of its file, sorted by name.
 
     Raises
     ------
@@ -156,13 +147,6 @@ def parse_options(name: str, given: Mapping[str, str]) -> tuple[tuple[str, Optio
     Defaults are included so that a run records all that it was made with, and so that an option given at its default
     value makes the same configuration.
 
-    Parameters
-    ----------
-    name : str
-        The network.
-    given : mapping of str to str
-        Options as typed by a person.
-
     Raises
     ------
     ValueError
@@ -176,12 +160,7 @@ def parse_options(name: str, given: Mapping[str, str]) -> tuple[tuple[str, Optio
 
 
 def find_network(name: str) -> Network:
-    """Read the source of a network.
-
-    Parameters
-    ----------
-    name : str
-        A name or the path of a file.
+    """Read the source of a network, given by its name or the path of its file.
 
     Raises
     ------
@@ -214,13 +193,7 @@ def short_name(name: str) -> str:
 
 
 def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
-    """Return the options that the source of a network declares, sorted by name.
-
-    Parameters
-    ----------
-    shown : str
-        The file as errors name it.
-    source : bytes or str
+    """Return the options that the source of a network declares, sorted by name; errors name its file as `shown`.
 
     Raises
     ------
@@ -264,14 +237,6 @@ def _modules(folder: Path) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.py") if file.stem.isidentifier() and file.stem[0] != "_")
 
 
-def _is_usable(name: str) -> bool:
-    try:
-        network_options(name)
-    except TrainingError:
-        return False
-    return True
-
-
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
@@ -302,7 +267,6 @@ def _imported(source: bytes, folder: Path) -> list[Path]:
 
 
 def _build_of(shown: str, source: bytes | str) -> ast.FunctionDef:
-    """Return the definition of a module's `build`."""
     try:
         body = ast.parse(source).body
     except SyntaxError as error:
@@ -316,7 +280,6 @@ def _build_of(shown: str, source: bytes | str) -> ast.FunctionDef:
 
 
 def _option(shown: str, parameter: ast.arg, default: ast.expr | None, words: str) -> NetworkOption:
-    """Read one keyword-only parameter."""
     name = parameter.arg
     kind = TYPES.get(ast.unparse(parameter.annotation)) if parameter.annotation else None
     value = _default(default, kind)

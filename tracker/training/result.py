@@ -1,7 +1,7 @@
 """What training reports epoch by epoch, and what it returns.
 
-An epoch whose validation loss isn't finite is recorded as it is, but is never the best one or the one kept.
-Imports nothing heavy.
+An epoch whose validation loss isn't finite is recorded as it is, but is never the best one or the one kept. Imports
+nothing heavy; a script that is logged has its Keras left as it has set it up.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import keras
 
     from tracker.runs import EpochPredictions, Keep, Predictions
+
+Arrays = tuple[NDArray[np.generic], ...]
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,6 @@ class TrainingResult:
     interrupted: bool
 
 
-Arrays = tuple[NDArray[np.generic], ...]
-
-
 @dataclass(frozen=True, eq=False)
 class History:
     """The finished epochs of a run. Each epoch makes a new one, so that an interrupt finds all of an epoch or nothing.
@@ -116,15 +115,48 @@ class History:
         probabilities: NDArray[np.float32],
         weights_now: Callable[[], Sequence[NDArray[np.generic]]],
     ) -> History:
-        """Return the history with one more epoch.
-
-        Parameters
-        ----------
-        epoch : Epoch
-        probabilities : ndarray of float32, shape (n_clips, n_classes)
-        weights_now : callable
-            Returns the weights after that epoch; called only if they are to be kept.
-        """
+        """Return the history with one more epoch; `weights_now` is called only if its weights are to be kept."""
         longer = replace(self, epochs=(*self.epochs, epoch), probabilities=(*self.probabilities, probabilities))
         is_kept = longer.kept == len(self.epochs)
         return replace(longer, weights=tuple(weights_now())) if is_kept else longer
+
+
+def log_loss(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
+    """Return the mean negative log-probability of the true classes, in nats.
+
+    Rounded to float32, as Keras compares losses, so that both call the same epoch the best.
+    """
+    from tracker.statistics.paired import PROBABILITY_FLOOR  # imports scipy
+
+    true = probabilities[np.arange(len(targets)), targets].astype(np.float64)
+    return float(np.float32(0 - np.log(np.maximum(true, PROBABILITY_FLOOR)).mean()))  # a bare minus makes −0 of 0
+
+
+def accuracy(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
+    """Return the fraction of clips whose most probable class is the true one; NaN if any probability isn't finite."""
+    if not np.isfinite(probabilities).all():
+        return math.nan  # argmax would pick NaN
+    return float((probabilities.argmax(axis=1) == targets).mean())
+
+
+def learning_rate(model: keras.Model) -> float:
+    """Return the optimizer's rate in the shortest digits of its float32: 0.001, not 0.0010000000474974513."""
+    return float(str(np.float32(model.optimizer.learning_rate)))
+
+
+def epoch_logger(log_epoch: Callable[[Mapping[str, float]], None]) -> keras.callbacks.Callback:
+    """Return a callback for anybody's `fit` that calls `log_epoch` after each epoch.
+
+    It passes on Keras' logs, with the `learning_rate` that the epoch was trained at.
+    """
+    import keras
+
+    class EpochLogger(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+            has_rate = hasattr(getattr(self.model, "optimizer", None), "learning_rate")
+            self._rate = {"learning_rate": learning_rate(self.model)} if has_rate else {}
+
+        def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+            log_epoch({**(logs or {}), **self._rate})
+
+    return EpochLogger()

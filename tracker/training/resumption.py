@@ -38,13 +38,7 @@ COUNTED = {
 class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
     """Saves the state of training and restores it; among the callbacks it comes after those it watches.
 
-    Parameters
-    ----------
-    folder : CheckpointFolder or None
-        None: nothing is saved and training starts from the beginning.
-    watched : sequence of keras.callbacks.Callback
-        Of the classes in `COUNTED`.
-
+    Without a folder nothing is saved and training starts from the beginning.
     """
 
     def __init__(self, folder: CheckpointFolder | None, watched: Sequence[keras.callbacks.Callback]) -> None:
