@@ -98,7 +98,7 @@ class TestLearningRates:
         assert (first.details.twin.run_id, first.details.twin.same_until, first.details.twin.must_until) == (
             f"{2:032x}", 5, 5,
         )  # fmt: skip
-        assert first.details.twin.as_it_must
+        assert first.details.twin.repeats_exactly
         assert second.details.twin.run_id == f"{1:032x}"
 
     def test_learning_rates_find_twins_that_parted_too_early(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -108,7 +108,7 @@ class TestLearningRates:
             made(2, "1", {}, val_loss=other, learning_rate=[0.01] * 9),
         )
         first, _ = learning_rates(studied(*runs))
-        assert (first.details.twin.same_until, first.details.twin.as_it_must) == (1, False)
+        assert (first.details.twin.same_until, first.details.twin.repeats_exactly) == (1, False)
 
     def test_learning_rates_find_no_twin_under_another_seed(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (made(i, "1", seed=str(i), val_loss=LOSSES, learning_rate=RATES) for i in (1, 2))

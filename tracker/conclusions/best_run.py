@@ -74,7 +74,7 @@ class BestRun(Details):
             return f"Which run is best cannot be said: {who} logged a number for {wording.metric.name}."
         if self.folds:
             return _configuration_text(conclusion, self, wording)
-        parts = [_score_text(conclusion, self, wording), _standing_text(conclusion, self, wording)]
+        parts = [_score_text(conclusion, self, wording), _tests_text(conclusion, self, wording)]
         if self.probability is not None and self.probability < 1 and conclusion.verdict != "supported":
             parts.append(
                 f"On other clips like these it would be the best in {percent(self.probability)} of draws (bootstrap)."
@@ -240,7 +240,7 @@ def _score_value(details: BestRun) -> str:
     return number_text(details.score) if float(text) == details.score else text
 
 
-def _standing_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
+def _tests_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
     """Return what the best run's tests against the others show."""
     if details.why == Obstacle.OTHER_METRIC:
         return f"Whether another differs from it cannot be tested: {wording.metric.name} is not known clip by clip."
@@ -256,9 +256,9 @@ def _standing_text(conclusion: Conclusion, details: BestRun, wording: Wording) -
         return f"{none} can be told from it: {_clearest_text(conclusion, details, wording)}."
     worse = details.others - len(details.indistinguishable)
     are_worse = "one is" if worse == 1 else f"{number_word(worse)} are"
-    alike = wording.runs(details.indistinguishable) if details.indistinguishable else "none"
+    not_worse = wording.runs(details.indistinguishable) if details.indistinguishable else "none"
     test = f"{conclusion.method}, corrected for all pairs"
-    return f"Of {others}, {are_worse} worse ({test}) and {alike} cannot be told from it."
+    return f"Of {others}, {are_worse} worse ({test}) and {not_worse} cannot be told from it."
 
 
 def _clearest_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:

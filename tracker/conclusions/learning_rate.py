@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
-from tracker.replay import early_stoppings, plateau
+from tracker.replay import Drop, early_stoppings, plateau
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.epochs import same_until
 from tracker.study.options import PLATEAU, as_number
@@ -23,7 +23,6 @@ from tracker.wording import capitalised, count, level_words, loss_cell, losses, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.replay import Drop
     from tracker.runs import Curve
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
@@ -38,12 +37,9 @@ _ACT_LATE = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.ac
 
 
 @dataclass(frozen=True, slots=True)
-class RateDrop:
-    """One drop and its effect."""
+class RateDrop(Drop):
+    """A drop of the learning rate and its effect."""
 
-    epoch: int  # the epoch after which the rate was lower, from 1
-    before: float
-    after: float
     # the lowest validation loss until then, and from then to the next drop or the end; None if there is none
     best_before: float | None
     best_after: float | None
@@ -65,7 +61,7 @@ class IdenticalRun:
     must_until: int  # the epoch up to which they should be: the first drop or stop of either
 
     @property
-    def as_it_must(self) -> bool:
+    def repeats_exactly(self) -> bool:
         """Whether both went the same way as long as they should."""
         return self.same_until >= self.must_until
 
@@ -95,7 +91,7 @@ class LearningRate(Details):
         """Return each drop of the rate with its effect, and whether a run of the same seed went the same way."""
         name = wording.run(conclusion.runs[0])
         run = capitalised(name)
-        twin = [_twin_text(self.twin, wording)] if self.twin else []
+        twin = [_same_seed_text(self.twin, wording)] if self.twin else []
         if self.first is None or self.last is None:
             rate = f"What {name}'s learning rate did cannot be said: it was not logged by epoch."
         elif self.schedule:
@@ -252,9 +248,9 @@ def _drop_text(drop: RateDrop) -> str:
     return f"{head}, which came to nothing: validation loss had been down to {before} and only came to {after}"
 
 
-def _twin_text(twin: IdenticalRun, wording: Wording) -> str:
+def _same_seed_text(twin: IdenticalRun, wording: Wording) -> str:
     other = wording.run(twin.run_id)
-    if twin.as_it_must:
+    if twin.repeats_exactly:
         return f"Until epoch {twin.same_until} it is identical to {other}, as it must be under the same seed."
     since = f"from epoch {twin.same_until + 1} on"
     return (
@@ -269,20 +265,20 @@ def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator
         (c.runs[0], c.details) for c in conclusions if isinstance(c.details, LearningRate) and c.verdict == "exact"
     ]
     helped = {run: {drop.helped for drop in details.drops} for run, details in known}
-    idle = [run for run, answers in helped.items() if False in answers and True not in answers]
-    if idle:
+    vain = [run for run, answers in helped.items() if False in answers and True not in answers]
+    if vain:
         yield (
-            f"Lowering the learning rate came to nothing in {wording.runs(idle)}: validation loss did not fall below "
+            f"Lowering the learning rate came to nothing in {wording.runs(vain)}: validation loss did not fall below "
             "what it had been."
         )
     never = [run for run, details in known if details.plateau and not details.drops and not details.schedule]
     if never:
         yield f"The plateau never fired in {wording.runs(never)}: it could not have changed anything."
-    apart = [run for run, details in known if details.twin and not details.twin.as_it_must]
-    if apart:
+    unrepeated = [run for run, details in known if details.twin and not details.twin.repeats_exactly]
+    if unrepeated:
         yield (
-            f"Training did not repeat exactly under one seed: {wording.runs(apart)} went another way than a run that "
-            "differs only in what had not yet acted."
+            f"Training did not repeat exactly under one seed: {wording.runs(unrepeated)} went another way than a run "
+            "that differs only in what had not yet acted."
         )
 
 

@@ -261,14 +261,14 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     if effect.verdict == "supported":
         does = "raises" if (effect.estimate or 0.0) > 0 else "lowers"
         return f"{capitalised(change)} {does} validation accuracy by {points(effect.estimate or 0.0)} {evidence}."
-    observed = f"{_side_text(effect.estimate or 0.0)} {evidence}"
+    observed = f"{_more_or_less(effect.estimate or 0.0)} {evidence}"
     if effect.verdict == "equivalent":
         return f"{capitalised(change)} makes no difference of {points(wording.margin)} or more: on average {observed}."
     unknown = f"Whether {change} helps these runs cannot tell: on average {observed}."
-    return " ".join([unknown, *_reach_text(effect)])
+    return " ".join([unknown, *_detectable_text(effect)])
 
 
-def _reach_text(effect: ContrastEffect) -> Iterator[str]:
+def _detectable_text(effect: ContrastEffect) -> Iterator[str]:
     """Yield which effect would have been detected, and what it takes to detect a smaller one."""
     if effect.detectable:
         yield f"An effect below {points(effect.detectable)} would mostly go unnoticed."
@@ -283,7 +283,7 @@ def _reach_text(effect: ContrastEffect) -> Iterator[str]:
         yield f"{capitalised(sought)} no number of trainings would show on these clips: it takes {takes} at least."
 
 
-def _side_text(estimate: float) -> str:
+def _more_or_less(estimate: float) -> str:
     """Return ``3.3 points more``."""
     return f"{points(estimate)} {'more' if estimate > 0 else 'less'}" if estimate else "no difference"
 
@@ -308,7 +308,7 @@ def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wor
     by_clip = wording.metric.measures_accuracy
     observed = have
     if effect.estimate is not None and (by_clip or not effect.estimate):
-        observed = f"{have}, {_side_text(effect.estimate)}{'' if by_clip else f' of {wording.metric.name}'}"
+        observed = f"{have}, {_more_or_less(effect.estimate)}{'' if by_clip else f' of {wording.metric.name}'}"
     elif effect.estimate is not None:
         side = "higher" if effect.estimate > 0 else "lower"
         observed = f"{have}, {wording.metric.name} {losses(abs(effect.estimate))[0]} {side} on average"

@@ -100,14 +100,14 @@ def _detectable_text(details: SampleSize) -> str:
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     """Yield what the clips can show, once for all sets of as many clips."""
-    alike: dict[tuple[int | None, int], list[Conclusion]] = defaultdict(list)
+    by_size: dict[tuple[int | None, int], list[Conclusion]] = defaultdict(list)
     for conclusion in conclusions:
         if isinstance(conclusion.details, SampleSize):
-            alike[conclusion.n, conclusion.details.n_groups].append(conclusion)
-    for (n, groups), members in alike.items():
+            by_size[conclusion.n, conclusion.details.n_groups].append(conclusion)
+    for (n, groups), members in by_size.items():
         clips = count(n or 0, "validation clip") + (f" from {count(groups, 'group')}" if groups else "")
         runs = [run for conclusion in members for run in conclusion.runs]
-        which = f" ({wording.runs(runs)})" if len(alike) > 1 else ""
+        which = f" ({wording.runs(runs)})" if len(by_size) > 1 else ""
         yield f"{capitalised(clips)} {_smallest_text(members)}{which}."
     joined = cross_validation(study)
     if sum(clips.known for clips in study.clip_sets) > 1 and (joined is None or joined.splits):
