@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tracker.report.model import RunEntry
     from tracker.runs import Predictions, Run
     from tracker.study.metrics import Metric
+    from tracker.study.options import Design
     from tracker.study.study import Pair
 
 _SHORT_ID = 8  # digits that a left-out run is called by
@@ -154,11 +155,7 @@ def build_comparison(
         raise ValueError(f"the runs to compare must be among the experiment's, got {min(unknown)}")
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     reasons = {run.run_id: run.reason for run in excluded}
-    left_out = [run for run in runs if run.run_id in run_ids and run.run_id in reasons]
-    shown = study  # with the runs that are left out, behind those that count: nothing may be concluded from it
-    if left_out:
-        every_run = [*(result.run for result in study.results), *left_out]
-        shown = study_of(every_run, study.metric, alpha=alpha, margin=margin)
+    shown = _with_left_out(study, [run for run in runs if run.run_id in run_ids and run.run_id in reasons])
     pair = (shown.index_of[run_ids[0]], shown.index_of[run_ids[1]])
     conclusion = None
     if shown is study:
@@ -167,11 +164,7 @@ def build_comparison(
         conclusion = _conclude_on_pair(study, pair, printed, CommandWriter(experiment, where))
     first, second = (ComparedRun(run_entry(shown, run), reasons.get(shown.results[run].run_id)) for run in pair)
     clips = shared_clips(first.entry.run, second.entry.run)
-    design = shown.design
-    options = tuple(
-        Differing(option, (design.level(pair[0], option), design.level(pair[1], option)))
-        for option in design.differing(*pair)
-    )
+    options = _options(shown.design, pair)
     return Comparison(
         experiment=experiment,
         metric=study.metric,
@@ -187,6 +180,14 @@ def build_comparison(
     )
 
 
+def _with_left_out(study: Study, left_out: Sequence[Run]) -> Study:
+    """Return a study that knows these runs too, behind those that count; nothing may be concluded from it."""
+    if not left_out:
+        return study
+    runs = [*(result.run for result in study.results), *left_out]
+    return study_of(runs, study.metric, alpha=study.alpha, margin=study.margin)
+
+
 def _in_order(study: Study, pair: Pair, printed: Sequence[Pair]) -> Pair:
     """Return two runs as the report has them: the better first."""
     if pair in printed:
@@ -199,6 +200,14 @@ def _conclude_on_pair(study: Study, pair: Pair, printed: Sequence[Pair], writer:
     difference = run_differences(study, (pair,), run_family(study, (*printed, pair)))
     (settled,) = with_commands(study, difference, writer)
     return with_sentence(settled, wording_of(study))
+
+
+def _options(design: Design, pair: Pair) -> tuple[Differing, ...]:
+    first, second = pair
+    return tuple(
+        Differing(option, (design.level(first, option), design.level(second, option)))
+        for option in design.differing(first, second)
+    )
 
 
 def _repetition(shown: Study, pair: Pair) -> tuple[Differing, ...]:
