@@ -12,28 +12,29 @@ import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.data.clip import Clip, is_audio, is_printable, is_unreadable_audio
-from tracker.data.readers import LAYOUT, SPLIT_WORDS, read_folder, read_manifest
+from tracker.data.readers import (
+    LAYOUT,
+    SPLIT_WORDS,
+    Clip,
+    is_audio,
+    is_printable,
+    is_unreadable_audio,
+    read_folder,
+    read_manifest,
+)
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = [
-    "MANIFEST",
-    "Clip",
-    "Dataset",
-    "duplicates",
-    "fingerprint",
-    "hash_clips",
-    "read_dataset",
-]
+__all__ = ["MANIFEST", "Clip", "Dataset", "duplicates", "fingerprint", "hash_clips", "read_dataset"]
 
+# If a folder contains this file, it is used instead of the sub-folder names; it can also name the artists.
 MANIFEST = "manifest.csv"
-"""If a folder contains this file, it is used instead of the sub-folder names; it can also name the artists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +81,15 @@ def read_dataset(path: Path) -> Dataset:
         raise DataError(
             f"{error.filename} cannot be read ({error.strerror}); check its name and permissions"
         ) from error
-    _refuse_unprintable(dataset)
-    _refuse_same_names(dataset)
-    _refuse_classes(dataset, path)
+    _check_names(dataset)
+    _check_classes(dataset, path)
     return dataset
 
 
 def hash_clips(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
     """Return the SHA-256 of each file's bytes, in hexadecimal, by the clip's path.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    progress : callable, optional
-        Called with the number of clips done and of all clips.
+    `progress` is called with the number of clips done and of all clips.
 
     Raises
     ------
@@ -111,26 +107,13 @@ def hash_clips(dataset: Dataset, progress: Callable[[int, int], None] | None = N
 
 
 def fingerprint(dataset: Dataset, hashes: Mapping[str, str]) -> str:
-    """Return a SHA-256, in hexadecimal, over the paths, labels, groups and content hashes of all clips.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    hashes : mapping of str to str
-        Content hash by clip path, as from `hash_clips`.
-    """
+    """Return a SHA-256, in hexadecimal, over the paths, labels, groups and content hashes of all clips."""
     rows = [[clip.path, clip.label, clip.group, hashes[clip.path]] for clip in dataset.clips]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def duplicates(hashes: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Return the sorted paths of each two or more clips that have the same bytes.
-
-    Parameters
-    ----------
-    hashes : mapping of str to str
-        Content hash by clip path.
-    """
+    """Return the sorted paths of each two or more clips that have the same bytes."""
     same: dict[str, list[str]] = defaultdict(list)
     for path in sorted(hashes):
         same[hashes[path]].append(path)
@@ -141,7 +124,12 @@ def _read(path: Path) -> list[Clip]:
     if path.is_dir():
         manifest = path / MANIFEST
         return read_manifest(manifest) if manifest.is_file() else read_folder(path)
-    _refuse_other_files(path)
+    if not path.exists():
+        raise DataError(f"there is no folder or manifest {path}; check the path given")
+    if is_audio(path) or is_unreadable_audio(path):
+        raise DataError(f"{path} is a single audio file, a dataset needs many; {LAYOUT}")
+    if path.suffix.lower() in {".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar"}:
+        raise DataError(f"{path} is an archive; unpack it and pass the folder")
     return read_manifest(path)
 
 
@@ -155,16 +143,8 @@ def _content_hash(file: Path) -> str:
         ) from error
 
 
-def _refuse_other_files(path: Path) -> None:
-    if not path.exists():
-        raise DataError(f"there is no folder or manifest {path}; check the path given")
-    if is_audio(path) or is_unreadable_audio(path):
-        raise DataError(f"{path} is a single audio file, a dataset needs many; {LAYOUT}")
-    if path.suffix.lower() in {".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar"}:
-        raise DataError(f"{path} is an archive; unpack it and pass the folder")
-
-
-def _refuse_unprintable(dataset: Dataset) -> None:
+def _check_names(dataset: Dataset) -> None:
+    """Refuse names that no line can hold, and two that differ only in how accents are encoded."""
     for clip in dataset.clips:
         for what, text in (("path", clip.path), ("label", clip.label), ("group", clip.group or "")):
             if not is_printable(text):
@@ -172,36 +152,25 @@ def _refuse_unprintable(dataset: Dataset) -> None:
                     f"the {what} {text!a} contains a line break, a control character or a byte that is not UTF-8; "
                     "rename it"
                 )
-
-
-def _refuse_same_names(dataset: Dataset) -> None:
-    """Refuse two files whose names differ only in how accents are encoded."""
-    for one, other in zip(dataset.clips, dataset.clips[1:], strict=False):
-        if one.path == other.path:
+    for clip, following in pairwise(dataset.clips):
+        if clip.path == following.path:
             raise DataError(
-                f"two files are both named {one.path!r}, their accents encoded differently; "
+                f"two files are both named {clip.path!r}, their accents encoded differently; "
                 "rename or remove one of them"
             )
 
 
-def _refuse_classes(dataset: Dataset, path: Path) -> None:
+def _check_classes(dataset: Dataset, path: Path) -> None:
     """Refuse a dataset of one class, or one whose classes are the parts of a split."""
     classes = dataset.classes
     if len(classes) == 1:
-        raise DataError(
-            f"{path} has only one class, {classes[0]!r}, and a classifier needs two{_one_too_high(dataset, path)}"
-        )
+        folders = [clip.file.parent for clip in dataset.clips]
+        common = Path(os.path.commonpath(folders))
+        branches_below = path.is_dir() and any(folder != common for folder in folders)
+        remedy = f"did you mean {common}?" if branches_below else "add clips of another class"
+        raise DataError(f"{path} has only one class, {classes[0]!r}, and a classifier needs two; {remedy}")
     if all(label.lower() in SPLIT_WORDS for label in classes):
         raise DataError(
             f"the labels in {path} are {', '.join(classes)}: parts of a split, not classes; "
             "give the split in a manifest (path,label,split)"
         )
-
-
-def _one_too_high(dataset: Dataset, path: Path) -> str:
-    """Return the remedy for a single class: a folder further down if that is where the clips branch."""
-    folders = [clip.file.parent for clip in dataset.clips]
-    common = Path(os.path.commonpath(folders))
-    if path.is_dir() and any(folder != common for folder in folders):
-        return f"; did you mean {common}?"
-    return "; add clips of another class"

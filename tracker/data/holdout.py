@@ -24,21 +24,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.data.clip import Clip, Part
     from tracker.data.dataset import Dataset
+    from tracker.data.readers import Clip, Part
     from tracker.runs import SplitPlan
 
-_ATTEMPTS = 20
-"""Orders of the groups that are tried if groups of several classes allow no division in the first one."""
+_ATTEMPTS = 20  # orders of the groups that are tried if groups of several classes allow no division in the first one
+_ROUNDING = 1e-9  # by how much a product such as 0.29 × 100 may fall short of the whole number
 
 
 def draw(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:
-    """Draw the test part and, unless the plan has a fold, the validation part.
-
-    Returns
-    -------
-    mapping of str to {"test", "validation"}
-        The part of each clip that is held out, by its path.
+    """Draw the test part and, unless the plan has a fold, the validation part; return each such clip's, by its path.
 
     Raises
     ------
@@ -59,18 +54,7 @@ def draw(dataset: Dataset, plan: SplitPlan) -> Mapping[str, Part]:
 def draw_folds(clips: Sequence[Clip], count: int, seed: int) -> Mapping[str, int]:
     """Draw the folds of a cross-validation, one after the other, each from the clips that are left.
 
-    Parameters
-    ----------
-    clips : sequence of Clip
-        Without those of a test part.
-    count : int, at least 2
-        Number of folds.
-    seed : int
-
-    Returns
-    -------
-    mapping of str to int
-        The fold, counted from 1, that holds each clip out, by its path.
+    Returns the fold, counted from 1, that holds each clip out, by its path.
 
     Raises
     ------
@@ -138,7 +122,6 @@ def _shuffled_groups(clips: Sequence[Clip], order: str) -> list[list[Clip]]:
 
 
 def _count(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.int64]:
-    """Return the clips of each class, shape (n_classes,)."""
     counts = Counter(clip.label for clip in clips)
     return np.array([counts[label] for label in classes], dtype=np.int64)
 
@@ -168,18 +151,9 @@ def _number(count: int, noun: str) -> str:
 
 
 def shares(sizes: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
-    """Apportion a fraction of all clips to the classes by largest remainder.
+    """Apportion a fraction of all clips to the classes, of at least 2 clips each, by largest remainder.
 
-    Parameters
-    ----------
-    sizes : ndarray of int, shape (n_classes,)
-        Clips of each class, at least 2.
-    fraction : float, above 0 and below 1
-
-    Returns
-    -------
-    ndarray of int, shape (n_classes,)
-        At least 1 clip of each class and at most all but 1. Of equal remainders, the first classes get the clip.
+    Each class gets at least 1 clip and at most all but 1. Of equal remainders, the first classes get the clip.
     """
     exact = sizes * fraction
     whole = np.floor(exact + _ROUNDING).astype(np.int64)
@@ -189,12 +163,8 @@ def shares(sizes: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:
     return np.asarray(np.clip(whole, 1, sizes - 1))
 
 
-_ROUNDING = 1e-9
-"""By how much a product such as 0.29 × 100 may fall short of the whole number."""
-
-
 def choose(counts: NDArray[np.int64], targets: NDArray[np.int64], stay: int = 1) -> NDArray[np.bool_] | None:
-    """Choose the groups that are held out.
+    """Choose the groups that are held out, one or more of each class; None if no such choice was found.
 
     First every group that brings the classes nearer to their targets is taken, in order; then single groups are
     added, dropped or exchanged as long as that helps.
@@ -207,16 +177,12 @@ def choose(counts: NDArray[np.int64], targets: NDArray[np.int64], stay: int = 1)
         Clips of each class to choose.
     stay : int
         Groups of each class that must not be chosen.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_groups,), or None
-        One or more groups of each class; None if no such choice was found.
     """
-    cost = _Cost.of(counts, targets, stay)
+    most = (counts > 0).sum(axis=0) - stay
+    cost = _Cost(targets, most, broken=int((counts.sum(axis=0) ** 2).sum()) + 1)
     chosen = _first_choice(counts, cost)
     _exchange(counts, cost, chosen)
-    return chosen if cost.allowed(counts[chosen]) else None
+    return chosen if cost.of_choice(counts[chosen]) < cost.broken else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +193,6 @@ class _Cost:
     most: NDArray[np.int64]
     broken: int
 
-    @classmethod
-    def of(cls, counts: NDArray[np.int64], targets: NDArray[np.int64], stay: int) -> _Cost:
-        return cls(targets, (counts > 0).sum(axis=0) - stay, int((counts.sum(axis=0) ** 2).sum()) + 1)
-
     def __call__(self, clips: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the cost of choices with so many clips and groups of each class, shape (..., n_classes)."""
         off = ((clips - self.targets) ** 2).sum(axis=-1)
@@ -239,9 +201,6 @@ class _Cost:
 
     def of_choice(self, rows: NDArray[np.int64]) -> int:
         return int(self(rows.sum(axis=0), (rows > 0).sum(axis=0)))
-
-    def allowed(self, rows: NDArray[np.int64]) -> bool:
-        return self.of_choice(rows) < self.broken
 
 
 def _first_choice(counts: NDArray[np.int64], cost: _Cost) -> NDArray[np.bool_]:

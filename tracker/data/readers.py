@@ -1,4 +1,8 @@
-"""The two ways to lay out a dataset: a folder with one sub-folder per class, as GTZAN has, and a CSV manifest.
+"""The clips of a dataset, and its two layouts: a folder with a sub-folder per class, as GTZAN has, and a CSV manifest.
+
+`Clip.path` is relative to the dataset, POSIX and in Unicode's composed form (NFC), so that it is the same on every
+machine; `Clip.file` is where the bytes are. Audio is recognised by the usual endings of the formats of libsndfile 1.2
+(``soundfile.available_formats()``); other files (covers, notes, lists) are not clips.
 
 In a folder, a clip's label is the name of the sub-folder below the dataset that it is in, however deep. Hidden files,
 what archivers leave behind and everything that isn't audio are skipped.
@@ -15,18 +19,63 @@ import io
 import os
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from tracker.data.clip import Clip, Part, is_audio, is_printable, is_unreadable_audio
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-LAYOUT = "put the clips into one sub-folder per class, or list them in a CSV manifest (path,label)"
+Part = Literal["train", "validation", "test"]
 
-_LEFT_BY_ARCHIVERS = frozenset({"__MACOSX"})
+# Unicode's categories of control characters, undecodable bytes and line separators.
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One audio file and what is known about it.
+
+    Its path is its identity. A split keeps the clips of a group (artist, album, recording or speaker) together; a
+    manifest may assign it to a part and, counted from 1, to the fold that holds it out.
+    """
+
+    path: str
+    file: Path
+    label: str
+    group: str | None = None
+    split: Part | None = None
+    fold: int | None = None
+
+    @property
+    def unit(self) -> tuple[str, str]:
+        """What a split keeps whole: the clip's group, or else the clip itself; the two never have the same name."""
+        return ("clip", self.path) if self.group is None else ("group", self.group)
+
+
+def is_printable(text: str) -> bool:
+    """Return whether `text` fits in one line of a UTF-8 table, as names do in predictions and reports."""
+    return not any(unicodedata.category(character) in _UNPRINTABLE for character in text)
+
+
+# Audio that libsndfile decodes, and audio that it cannot: silently skipped, that would be missing from the dataset.
+_READABLE = ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .sph .w64 .wav .wave"
+_UNREADABLE = ".aac .alac .ape .m4a .mka .mp4 .ra .webm .wma .wv"
+
+
+def is_audio(file: Path) -> bool:
+    """Return whether `file` has the ending of audio that can be decoded."""
+    return file.suffix.lower() in _READABLE.split()
+
+
+def is_unreadable_audio(file: Path) -> bool:
+    """Return whether `file` has the ending of audio that cannot be decoded."""
+    return file.suffix.lower() in _UNREADABLE.split()
+
+
+LAYOUT = "put the clips into one sub-folder per class, or list them in a CSV manifest (path,label)"
 
 COLUMNS = ("path", "label", "group", "split", "fold")
 
@@ -52,11 +101,17 @@ def read_folder(folder: Path) -> list[Clip]:
     """
     files = list(_files(folder, ()))
     audio = [file for file in files if is_audio(file)]
-    _refuse_unreadable([file for file in files if is_unreadable_audio(file)], folder)
+    unreadable = [file for file in files if is_unreadable_audio(file)]
+    if unreadable:
+        raise DataError(
+            f"{_first(unreadable)} in {folder}: {unreadable[0].suffix} files cannot be decoded; "
+            "convert them to WAV or FLAC, or move them out of the dataset"
+        )
     if not audio:
         raise DataError(f"{folder} contains no audio (wav, flac, mp3, ogg, au, …); {LAYOUT}")
     _refuse_unlabelled([file for file in audio if file.parent == folder], len(audio))
-    return [_clip_of_file(file, folder) for file in audio]
+    paths = [unicodedata.normalize("NFC", file.relative_to(folder).as_posix()) for file in audio]
+    return [Clip(path, file, label=path.split("/")[0]) for path, file in zip(paths, audio, strict=True)]
 
 
 def _files(folder: Path, above: Sequence[Path]) -> Iterator[Path]:
@@ -65,20 +120,12 @@ def _files(folder: Path, above: Sequence[Path]) -> Iterator[Path]:
     if here in above:
         return
     for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or entry.name in _LEFT_BY_ARCHIVERS:
+        if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue
         if entry.is_dir():
             yield from _files(entry, (*above, here))
         else:
             yield entry
-
-
-def _refuse_unreadable(files: Sequence[Path], folder: Path) -> None:
-    if files:
-        raise DataError(
-            f"{_first(files)} in {folder}: {files[0].suffix} files cannot be decoded; "
-            "convert them to WAV or FLAC, or move them out of the dataset"
-        )
 
 
 def _refuse_unlabelled(files: Sequence[Path], clips: int) -> None:
@@ -94,11 +141,6 @@ def _refuse_unlabelled(files: Sequence[Path], clips: int) -> None:
 def _first(files: Sequence[Path]) -> str:
     more = f" and {len(files) - 1} more are" if len(files) > 1 else " is"
     return f"{files[0].name!r}{more}"
-
-
-def _clip_of_file(file: Path, folder: Path) -> Clip:
-    path = unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
-    return Clip(path=path, file=file, label=path.split("/")[0])
 
 
 def read_manifest(manifest: Path) -> list[Clip]:
@@ -123,7 +165,11 @@ def read_manifest(manifest: Path) -> list[Clip]:
         clips.append(clip)
         if not clip.file.is_file():
             missing.append(f"{clip.path} (line {line})")
-    _refuse_missing(missing, manifest, len(clips))
+    if missing:
+        raise DataError(
+            f"{len(missing)} of the {len(clips)} files listed in {manifest} are missing, the first is {missing[0]}; "
+            f"paths are relative to the manifest's folder, {manifest.parent}"
+        )
     if not clips:
         raise DataError(f"{manifest} lists no clips; add a line for each below the header")
     return clips
@@ -147,7 +193,9 @@ def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
 def _lines(manifest: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of each line that is not blank, and the number of the line that they begin in."""
     text = _text(manifest)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), skipinitialspace=True)
+    # In some countries, spreadsheets write semicolons.
+    delimiter = max(",;\t", key=text.lstrip().splitlines()[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     begins = 1
     try:
         for fields in reader:
@@ -168,11 +216,6 @@ def _text(manifest: Path) -> str:
     if not text.strip():
         raise DataError(f"{manifest} is empty; a manifest begins with the header path,label")
     return text
-
-
-def _delimiter(text: str) -> str:
-    """Return the separator of the header's fields: in some countries, spreadsheets write semicolons."""
-    return max(",;\t", key=text.lstrip().splitlines()[0].count)
 
 
 def _header(fields: list[str], manifest: Path) -> list[str]:
@@ -205,7 +248,7 @@ def _clip_of_row(row: Mapping[str, str], folder: Path, where: str) -> Clip:
     if is_unreadable_audio(file):
         raise DataError(f"{where}: {file.suffix} files cannot be decoded; convert {file.name} to WAV or FLAC")
     return Clip(
-        path=unicodedata.normalize("NFC", _relative(file, folder)),
+        path=unicodedata.normalize("NFC", os.path.relpath(file, folder).replace(os.sep, "/")),
         file=file,
         label=unicodedata.normalize("NFC", fields["label"]),
         group=unicodedata.normalize("NFC", fields["group"]) or None,
@@ -217,18 +260,10 @@ def _clip_of_row(row: Mapping[str, str], folder: Path, where: str) -> Clip:
 def _file(written: str, folder: Path) -> Path:
     """Return the file of a path: as written, else as another system would write it."""
     path = written.strip()
-    spellings = (
-        path,
-        written,
-        *(unicodedata.normalize(form, path) for form in ("NFC", "NFD")),
-        path.replace("\\", "/"),
-    )
+    composed, decomposed = unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)
+    spellings = (path, written, composed, decomposed, path.replace("\\", "/"))
     files = [folder / spelling for spelling in spellings]
     return next((file for file in files if file.is_file()), files[-1])
-
-
-def _relative(file: Path, folder: Path) -> str:
-    return os.path.relpath(file, folder).replace(os.sep, "/")
 
 
 def _part(word: str, where: str) -> Part | None:
@@ -245,11 +280,3 @@ def _fold(word: str, where: str) -> int | None:
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", word):
         raise DataError(f"{where}: the fold must be a whole number of at least 1, got {word!r}")
     return int(word)
-
-
-def _refuse_missing(missing: list[str], manifest: Path, clips: int) -> None:
-    if missing:
-        raise DataError(
-            f"{len(missing)} of the {clips} files listed in {manifest} are missing, the first is {missing[0]}; "
-            f"paths are relative to the manifest's folder, {manifest.parent}"
-        )

@@ -22,8 +22,8 @@ from tracker.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.data.clip import Clip, Part
     from tracker.data.dataset import Dataset
+    from tracker.data.readers import Clip, Part
     from tracker.runs import Fold, SplitPlan
 
 
@@ -147,21 +147,7 @@ def _refuse_unfit(split: Split) -> None:
 
 
 def folds_of(clips: Sequence[Clip], fold: Fold, seed: int) -> Mapping[str, int]:
-    """Return the fold that holds each clip out.
-
-    Parameters
-    ----------
-    clips : sequence of Clip
-        Without those of a test part.
-    fold : Fold
-        Its count is the number of folds.
-    seed : int, at least 0
-        Of the drawing, if the clips have no folds of their own.
-
-    Returns
-    -------
-    mapping of str to int
-        The fold, counted from 1, that holds each clip out, by its path.
+    """Return the fold, counted from 1, that holds each clip out, by its path: its own, or drawn under a seed.
 
     Raises
     ------
