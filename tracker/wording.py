@@ -28,8 +28,8 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 _LONGEST_NUMBER = 8
 _FEW = 5
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
-_MOST_NAMED = 12
-"""Runs that are named one by one."""
+_MOST_NAMED = 12  # runs that are named one by one
+NONE = "–"  # what stands in a table for a number that was not logged or does not exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +137,6 @@ def percent_interval(interval: Interval) -> str:
     """Return ``66 to 93 %``."""
     low, high = interval
     return f"{percent_number(low)} to {percent(high)}"
-
-
-NONE = "–"
-"""What stands in a table for a number that was not logged or does not exist."""
 
 
 def whole_cell(value: int | None) -> str:
@@ -342,18 +338,13 @@ def level_words(option: str, level: str) -> str:
     """Return a level in words: ``factor 0.3 and patience 10``; a long number in few digits."""
     entry = LOGGED_OPTIONS.get(option)
     formatted = entry.formatted(entry.level_format, level) if entry and entry.level_format else None
-    return formatted or _short(level)
+    number = as_number(level) if len(level) > _LONGEST_NUMBER else None
+    return formatted or (level if number is None else number_text(float(f"{number:.3g}")))
 
 
 def capitalised(text: str) -> str:
     """Return `text` with its first letter in upper case and the rest as it is."""
     return text[:1].upper() + text[1:]
-
-
-def _short(level: str) -> str:
-    """Return a level as it is, a number of many digits to three of them."""
-    number = as_number(level)
-    return number_text(float(f"{number:.3g}")) if number is not None and len(level) > _LONGEST_NUMBER else level
 
 
 def _rounded(p_value: float, digits: int, sign: str) -> float:

@@ -14,7 +14,7 @@ from tracker.render.jinja import markdown_environment
 from tracker.render.json_document import conclusion_record, json_text, run_record
 from tracker.render.markdown import tidy
 from tracker.render.sanitize import plain
-from tracker.render.tables import accuracy_interval, correct_of, facts, kept_epoch, percent_correct
+from tracker.render.tables import accuracy_interval, correct_of, facts, kept_epoch, percent_correct, whole
 from tracker.render.view_model import MOST_OPTIONS, VERDICTS, ConclusionView, shell_line
 from tracker.wording import NONE, capitalised, option_words
 
@@ -24,16 +24,14 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.report import ClassCount, Comparison, Differing, SharedClip
+    from tracker.report import Comparison, SharedClip
 
 SCHEMA = "tracker.comparison/1"
 
 T = TypeVar("T")
 
-MOST_CLIPS = 15
-"""Clips that only one run has right and a person is shown: those of both fit a screen."""
-MOST_CLASSES = 50
-"""Classes that a person is shown."""
+MOST_CLIPS = 15  # clips of each run that a person is shown: those of both fit a screen
+MOST_CLASSES = 50  # classes that a person is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +48,14 @@ class _NamedRow:
 
 @dataclass(frozen=True, slots=True)
 class LevelsRow(_NamedRow):
-    """What was asked for differently, and the level of each run."""
+    """An option or param that differs, and the level of each run."""
 
     levels: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRow(_NamedRow):
-    """What came out, and the number of each run."""
+    """A result, and the number of each run."""
 
     values: tuple[Markup, Markup]
 
@@ -114,16 +112,7 @@ class ComparisonView:
 
 
 def view_comparison(comparison: Comparison) -> ComparisonView:
-    """Prepare a comparison for a person.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    ComparisonView
-    """
+    """Prepare a comparison for a person."""
     first, second = comparison.runs
     options = comparison.options[:MOST_OPTIONS]
     return ComparisonView(
@@ -133,45 +122,31 @@ def view_comparison(comparison: Comparison) -> ComparisonView:
         heads=(capitalised(first.called), capitalised(second.called)),
         names=(first.entry.run.name, second.entry.run.name),
         ids=(first.run_id, second.run_id),
-        differing=tuple(_levels(found) for found in (*options, *comparison.repetition)),
+        differing=tuple(
+            LevelsRow(option_words(option.name), option.levels) for option in (*options, *comparison.repetition)
+        ),
         more_options=len(comparison.options) - len(options),
         results=tuple(row for row in _results(comparison) if set(row.values) != {NONE}),
         conclusion=_conclusion(comparison.conclusion, comparison.alpha),
         remarks=comparison.remarks,
         clips_in_common=comparison.clips_in_common,
         clips=(_clips(comparison, 0), _clips(comparison, 1)),
-        classes=tuple(_class(found) for found in comparison.classes[:MOST_CLASSES]),
+        classes=tuple(
+            ClassRow(counts.name, whole(counts.n), (whole(counts.correct[0]), whole(counts.correct[1])))
+            for counts in comparison.classes[:MOST_CLASSES]
+        ),
         more_classes=max(0, len(comparison.classes) - MOST_CLASSES),
     )
 
 
 def render_comparison(comparison: Comparison) -> str:
-    """Write a comparison as Markdown.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    str
-    """
+    """Return a comparison as Markdown."""
     template = markdown_environment().get_template("markdown/comparison.md.j2")
     return tidy(template.render(comparison=view_comparison(comparison)))
 
 
 def render_comparison_json(comparison: Comparison) -> str:
-    """Write a comparison as JSON, runs and conclusion as in the report's.
-
-    Parameters
-    ----------
-    comparison : Comparison
-
-    Returns
-    -------
-    str
-        With every clip and every class, however many there are.
-    """
+    """Return a comparison as JSON, runs and conclusion as in the report's, with every clip and every class."""
     ids = [run.run_id for run in comparison.runs]
 
     def by_run(values: tuple[object, object]) -> dict[str, object]:
@@ -184,8 +159,8 @@ def render_comparison_json(comparison: Comparison) -> str:
             "experiment": comparison.experiment,
             "metric": comparison.metric.name,
             "runs": [run_record(run.entry) for run in comparison.runs],
-            "options": [{"option": found.name, "levels": by_run(found.levels)} for found in comparison.options],
-            "repetition": [{"param": found.name, "values": by_run(found.levels)} for found in comparison.repetition],
+            "options": [{"option": option.name, "levels": by_run(option.levels)} for option in comparison.options],
+            "repetition": [{"param": param.name, "values": by_run(param.levels)} for param in comparison.repetition],
             "conclusion": None if conclusion is None else conclusion_record(conclusion),
             "remarks": comparison.remarks,
             "clips_in_common": comparison.clips_in_common,
@@ -200,7 +175,8 @@ def render_comparison_json(comparison: Comparison) -> str:
                 for clip in comparison.clips
             ],
             "classes": [
-                {"class": found.name, "n": found.n, "correct": by_run(found.correct)} for found in comparison.classes
+                {"class": counts.name, "n": counts.n, "correct": by_run(counts.correct)}
+                for counts in comparison.classes
             ],
             "excluded": [
                 {"run_id": run.run_id, "reason": run.left_out} for run in comparison.runs if run.left_out is not None
@@ -209,19 +185,15 @@ def render_comparison_json(comparison: Comparison) -> str:
     )
 
 
-def _levels(found: Differing) -> LevelsRow:
-    return LevelsRow(option_words(found.name), found.levels)
-
-
 def _results(comparison: Comparison) -> Iterator[ResultRow]:
-    """Yield what each run came to; what neither logged is left out where it is shown."""
-    one, other = entries = comparison.runs[0].entry, comparison.runs[1].entry
-    first, second = results = one.result, other.result
-    yield ResultRow("right", (correct_of(one), correct_of(other)))
-    percents = percent_correct(one), percent_correct(other)
+    """Yield the results of both runs, also those that neither logged."""
+    entry_a, entry_b = entries = comparison.runs[0].entry, comparison.runs[1].entry
+    first, second = results = entry_a.result, entry_b.result
+    yield ResultRow("right", (correct_of(entry_a), correct_of(entry_b)))
+    percents = percent_correct(entry_a), percent_correct(entry_b)
     if any(not result.accuracy and percent != NONE for result, percent in zip(results, percents, strict=True)):
         yield ResultRow("validation accuracy, %", percents)
-    yield ResultRow("95 % interval", (accuracy_interval(one), accuracy_interval(other)))
+    yield ResultRow("95 % interval", (accuracy_interval(entry_a), accuracy_interval(entry_b)))
     if not comparison.metric.is_standard:
         digits = wording.digits_apart([result.score for result in results if result.score is not None])
         yield _row(comparison.metric.name, lambda score: wording.fixed_cell(score, digits), first.score, second.score)
@@ -253,24 +225,16 @@ def _conclusion(conclusion: Conclusion | None, alpha: float) -> ConclusionView |
 
 def _clips(comparison: Comparison, correct: int) -> ClipsView:
     """Return the clips that only the first (0) or the second (1) of the runs classifies correctly."""
-    found = [clip for clip in comparison.clips if clip.correct[correct]]
+    clips = [clip for clip in comparison.clips if clip.correct[correct]]
     return ClipsView(
         only=comparison.runs[correct].called,
         other=comparison.runs[1 - correct].called,
-        n=len(found),
-        rows=tuple(_clip(clip, correct) for clip in found[:MOST_CLIPS]),
-        more=max(0, len(found) - MOST_CLIPS),
+        n=len(clips),
+        rows=tuple(_clip(clip, correct) for clip in clips[:MOST_CLIPS]),
+        more=max(0, len(clips) - MOST_CLIPS),
     )
 
 
 def _clip(clip: SharedClip, correct: int) -> ClipRow:
     chances = tuple(plain(wording.percent_cell(prediction.probability)) for prediction in clip.predictions)
     return ClipRow(clip.clip, clip.label, (chances[0], chances[1]), clip.predictions[1 - correct].predicted)
-
-
-def _class(found: ClassCount) -> ClassRow:
-    return ClassRow(
-        found.name,
-        plain(wording.whole_cell(found.n)),
-        (plain(wording.whole_cell(found.correct[0])), plain(wording.whole_cell(found.correct[1]))),
-    )

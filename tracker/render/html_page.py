@@ -18,44 +18,22 @@ if TYPE_CHECKING:
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _WITH_SOUND = "; media-src data:"
-_PIXELS_AN_INCH = 1.5
-"""Pixels of a figure for each one of the page: figures stay sharp on dense screens."""
+_PIXELS_AN_INCH = 1.5  # pixels of a figure for each one of the page: figures stay sharp on dense screens
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A misjudged clip to listen to.
-
-    Parameters
-    ----------
-    clip, label, taken_for : str
-    media_type : str
-        As in ``audio/wav``.
-    data : bytes
-        The audio file.
-    """
+    """A misjudged clip to listen to."""
 
     clip: str
     label: str
     taken_for: str
-    media_type: str
-    data: bytes
+    media_type: str  # as in ``audio/wav``
+    data: bytes  # the audio file
 
 
 def render_html(report: Report, pictures: Sequence[Picture], sounds: Sequence[Sound] = ()) -> str:
-    """Write the report as one HTML file.
-
-    Parameters
-    ----------
-    report : Report
-    pictures : sequence of Picture
-    sounds : sequence of Sound, optional
-        Clips to listen to, in order.
-
-    Returns
-    -------
-    str
-    """
+    """Return the report as one HTML file, with clips to listen to in order."""
     template = html_environment().get_template("html/report.html.j2")
     return template.render(
         report=arrange(report, pictures),

@@ -31,10 +31,10 @@ from tracker.wording import whole_cell
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``0.0001``, ``0.3x10``, ``off``.
 _PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}")
-"""Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``0.0001``, ``0.3x10``, ``off``."""
+# Cells that a column of numbers has: digits with a sign and a unit, or the mark for none.
 _NUMBER = re.compile(r"[−+-]?[\d.,]*(?: ?%| points?)?|–")
-"""Cells that a column of numbers has: digits with a sign and a unit, or the mark for none."""
 
 
 @cache
@@ -68,7 +68,7 @@ def html_environment() -> Environment:
 
 
 def _numeric(rows: Sequence[Sequence[str]], columns: int) -> list[bool]:
-    """Tell which columns hold nothing but numbers: they are set flush right."""
+    """Return which columns have nothing but numbers: they are set flush right."""
     return [all(_NUMBER.fullmatch(row[column]) for row in rows) for column in range(columns)]
 
 

@@ -29,17 +29,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 def render_json(report: Report) -> str:
-    """Write the report as JSON.
-
-    Parameters
-    ----------
-    report : Report
-
-    Returns
-    -------
-    str
-        With every run and every conclusion, however many there are.
-    """
+    """Return the report as JSON, with every run and every conclusion, however many there are."""
     document = {
         "schema": SCHEMA,
         "experiment": report.experiment,
@@ -53,12 +43,12 @@ def render_json(report: Report) -> str:
 
 
 def render_next_json(steps: Sequence[NextStep]) -> str:
-    """Write next steps as JSON, as they stand in the report's ``next``."""
+    """Return next steps as JSON, as they stand in the report's ``next``."""
     return json_text([_step(step) for step in steps])
 
 
 def json_text(document: object) -> str:
-    """Write anything that a report has in it as JSON; what is no number is null."""
+    """Return anything that a report has in it as JSON; what isn't a number is null."""
     return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
 
 
@@ -101,13 +91,6 @@ def conclusion_record(conclusion: Conclusion) -> dict[str, object]:
 
 
 def _plain(value: object) -> Json:
-    """Return a value as JSON knows it.
-
-    Raises
-    ------
-    TypeError
-        If it is of a type that the report has no business with.
-    """
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str):

@@ -1,9 +1,4 @@
-"""The report as GitHub-flavoured Markdown, its figures as files beside it.
-
-What came out of one run, for its description in MLflow, below the person's note: short, in Markdown.
-
-The report in short, for a CI job's summary: sentences and tables as Markdown, in as many bytes as there are.
-"""
+"""GitHub-flavoured Markdown: the report, its figures as files beside it; a summary of it; a run's description."""
 
 from __future__ import annotations
 
@@ -35,18 +30,9 @@ def picture_files(pictures: Iterable[Picture]) -> dict[str, bytes]:
 
 
 def render_markdown(report: Report, pictures: Sequence[Picture], prefix: str = "reports/figures") -> str:
-    """Write the report as Markdown.
+    """Return the report as Markdown.
 
-    Parameters
-    ----------
-    report : Report
-    pictures : sequence of Picture
-    prefix : str
-        The folder of the figures as seen from where the report will stand, with forward slashes.
-
-    Returns
-    -------
-    str
+    `prefix` is the folder of the figures as seen from the report's own, with forward slashes.
     """
     folder = quote(prefix.rstrip("/"))
     template = markdown_environment().get_template("markdown/report.md.j2")
@@ -58,10 +44,7 @@ def render_markdown(report: Report, pictures: Sequence[Picture], prefix: str = "
 
 
 def tidy(text: str) -> str:
-    """Return Markdown without spaces at the ends of lines and without runs of empty lines.
-
-    Templates are written to be read; what that leaves behind goes here.
-    """
+    """Return Markdown without the spaces at line ends and the runs of empty lines that readable templates leave."""
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
@@ -71,17 +54,9 @@ def _file_name(picture: Picture) -> str:
 
 
 def render_description(entry: RunEntry) -> str:
-    """Write what came out of a run, and how to compare it.
+    """Return what stands after `tracker.runs.NOTE_END` in a run's description: its results, and how to compare it.
 
-    Parameters
-    ----------
-    entry : RunEntry
-
-    Returns
-    -------
-    str
-        What stands after `tracker.runs.NOTE_END` in the run's description: some 600 characters of the 8,000
-        that a tag may have.
+    Some 600 characters of the 8,000 that a tag may have.
     """
     template = markdown_environment().get_template("markdown/description.md.j2")
     return tidy(template.render(title=entry.title, facts=description(entry), run=entry.run))
@@ -94,23 +69,13 @@ _SECTIONS = (
     ("Conclusions", "summary_conclusions"),
     ("Next steps", "next_steps"),
     ("Challenges", "challenges"),
-)
-"""Title and template of each section, the first to be kept first."""
+)  # title and template of each section, the first to be kept first
 
 
 def render_summary(report: Report, max_bytes: int | None = None) -> str:
-    """Write the report's tables and sentences as Markdown, without figures.
+    """Return the report's tables and sentences as Markdown, without figures, for a CI job's summary.
 
-    Parameters
-    ----------
-    report : Report
-    max_bytes : int, optional
-        Sections are dropped from the end until the text has no more bytes (in UTF-8) than this, and a last line says
-        which.
-
-    Returns
-    -------
-    str
+    Sections are dropped from the end until the text has at most `max_bytes` in UTF-8, and a last line says which.
 
     Raises
     ------
@@ -123,15 +88,11 @@ def render_summary(report: Report, max_bytes: int | None = None) -> str:
         for name in ("head", *(name for _, name in _SECTIONS))
     )
     for kept in range(len(parts), -1, -1):
-        left_out = [title for title, _ in _SECTIONS[kept:]]
-        text = tidy("\n\n".join([head, *parts[:kept], _remark(left_out, max_bytes)]))
+        left_out, remark = ", ".join(title for title, _ in _SECTIONS[kept:]), ""
+        if left_out:
+            remark = f"*Left out to stay within {max_bytes} bytes: {left_out}. `tracker report` has them.*"
+        text = tidy("\n\n".join([head, *parts[:kept], remark]))
         size = len(text.encode())
         if max_bytes is None or size <= max_bytes:
             return text
     raise TrackerError(f"a summary of this experiment needs at least {size} bytes, not {max_bytes}: raise the limit")
-
-
-def _remark(left_out: Sequence[str], max_bytes: int | None) -> str:
-    if not left_out:
-        return ""
-    return f"*Left out to stay within {max_bytes} bytes: {', '.join(left_out)}. `tracker report` has them.*"

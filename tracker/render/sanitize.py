@@ -1,4 +1,4 @@
-"""Other people's text, made harmless for Markdown and HTML.
+"""Other people's text and notes, made harmless for Markdown and HTML.
 
 Run names, params, class names, paths and the sentences that quote them come from strangers. Every function here takes
 such text and returns `Markup`: text that may be printed as it is. The templates print nothing else.
@@ -37,12 +37,11 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-NAME_LENGTH = 80
-"""Characters of a name or value that are shown: what fits a table on a screen."""
-WORD_LENGTH = 160
-"""Characters of one word of a sentence that are shown: a long path fits."""
+# Characters that are shown
+NAME_LENGTH = 80  # of a name or value: what fits a table on a screen
+WORD_LENGTH = 160  # of one word of a sentence: a long path fits
 SENTENCE_LENGTH = 2_000
-"""Characters of a sentence that are shown."""
+_SHORT = 240  # of a note's beginning: three lines
 
 _CUT = "…"
 _HIDDEN = "\N{REPLACEMENT CHARACTER}"
@@ -64,16 +63,13 @@ _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 
 
 def printable(text: str, length: int | None = None) -> str:
-    """Return `text` on one line, with what is invisible or reorders text replaced, and cut to `length` with a mark.
+    """Return `text` on one line and cut to `length` characters with a mark; None: whole.
 
-    Parameters
-    ----------
-    text : str
-        Anything: control characters, ANSI escapes, bidirectional overrides and lone surrogates are replaced.
-    length : int or None, characters, at least 1
-        None: whole.
+    Control characters, ANSI escapes, bidirectional overrides and lone surrogates are replaced.
     """
-    seen = "".join(sign if sign.isprintable() or sign in _JOINERS else _visible(sign) for sign in text)
+    seen = "".join(
+        sign if sign.isprintable() or sign in _JOINERS else " " if sign.isspace() else _HIDDEN for sign in text
+    )
     return seen if length is None or len(seen) <= length else seen[: length - 1] + _CUT
 
 
@@ -134,11 +130,6 @@ def html_prose(text: str) -> Markup:
     return escape(printable(text, SENTENCE_LENGTH))
 
 
-def _visible(sign: str) -> str:
-    """Return what stands for a sign that cannot be shown: a space for a tab, say, a mark for the rest."""
-    return " " if sign.isspace() else _HIDDEN
-
-
 def _entity(match: re.Match[str]) -> str:
     return f"&#{ord(match[0])};"
 
@@ -174,8 +165,6 @@ _ELEMENTS = {
     "thead", "tr", "ul",
 }  # fmt: skip
 _ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
-_SHORT = 240
-"""Characters of a note's beginning: three lines."""
 
 
 def note_html(note: str) -> Markup:
@@ -258,12 +247,7 @@ def _blocks(nodes: Iterable[SyntaxTreeNode]) -> list[str]:
 
 
 def _paragraph(node: SyntaxTreeNode) -> str:
-    lines = "".join(_inline(child) for child in node.children).split("\n")
-    return "\n".join(held(line.strip()) for line in lines)
-
-
-def _quotation(node: SyntaxTreeNode) -> str:
-    return "\n".join(_prefixed(_blocks(node.children), "> "))
+    return "\n".join(held(line.strip()) for line in _cell(node).split("\n"))
 
 
 def _list(node: SyntaxTreeNode) -> str:
@@ -321,7 +305,7 @@ _INLINES: dict[str, Callable[[SyntaxTreeNode], str]] = {
 }
 _BLOCKS: dict[str, Callable[[SyntaxTreeNode], str]] = {
     "paragraph": _paragraph,
-    "blockquote": _quotation,
+    "blockquote": lambda node: "\n".join(_prefixed(_blocks(node.children), "> ")),
     "bullet_list": _list,
     "ordered_list": _list,
     "table": _table,

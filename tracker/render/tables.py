@@ -17,13 +17,11 @@ from tracker.study.metrics import is_fraction
 from tracker.wording import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from tracker.conclusions.conclusion import Conclusion
     from tracker.report import Report, RunEntry
     from tracker.statistics.proportions import Interval
-
-_TIME = "Time"
 
 NOTHING = Markup()
 
@@ -39,73 +37,69 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column.
+    """A column of a table of runs."""
 
-    Parameters
-    ----------
-    title : str
-        Its head; a metric's name is other people's text.
-    cell : callable
-        Writes what stands in it of a run.
-    numeric : bool
-        Whether it is set flush right.
-    primary : bool
-        Whether the best run's cell is set in bold.
-    tight : bool
-        Whether its cells stay on one line.
-    """
-
-    title: str
+    title: str  # a metric's name is other people's text
     cell: Callable[[RunEntry], Markup]
-    numeric: bool = True
-    primary: bool = False
-    tight: bool = False
+    numeric: bool = True  # set flush right
+    primary: bool = False  # the best run's cell is set in bold
+    tight: bool = False  # its cells stay on one line
 
 
 def table_columns(report: Report) -> tuple[Column, ...]:
     """Return the columns of the table of all runs, but for its number and its options."""
-    return tuple(_occurring(_of_table(report), report.entries))
+    metric, entries = report.metric, report.entries
+    uncounted = metric.is_accuracy and not any(entry.result.accuracy for entry in entries)
+    columns = (
+        Column("Right", ratio, primary=metric.is_accuracy),
+        Column("%", percent_correct, primary=uncounted),
+        _INTERVAL,
+        *(() if metric.is_accuracy else (Column(metric.name, score_writer(report), primary=True),)),
+        *(() if metric.is_loss else (Column("Loss", lambda entry: plain(wording.loss_cell(entry.result.val_loss))),)),
+        *_epochs_and_time(entries),
+    )
+    return _occurring(columns, entries)
 
 
 def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     """Return the columns of the table of one configuration's runs, but for number and seed; metrics as logged."""
+    metric = report.metric
+    own = Column(metric.name, lambda entry: _logged(entry.result.score), primary=True)
     columns = (
-        Column("Validation Loss", _logged_loss, numeric=False),
-        Column("Validation Accuracy", _logged_accuracy, numeric=False),
-        *(_of_metric(report, _logged_score) if not report.metric.is_standard else ()),
+        Column("Validation Loss", lambda entry: _logged(entry.result.val_loss), numeric=False),
+        Column("Validation Accuracy", lambda entry: _logged(entry.result.val_accuracy), numeric=False),
+        *(() if metric.is_standard else (own,)),
         Column("Right", ratio),
-        _interval(),
+        _INTERVAL,
         *_epochs_and_time(entries),
     )
-    return tuple(_occurring(columns, entries))
+    return _occurring(columns, entries)
 
 
 def legend(report: Report) -> str:
-    """Say what stands in the columns of the table of all runs."""
-    shown = {column.title: column for column in table_columns(report)}
+    """Return what stands in the columns of the table of all runs."""
+    shown = {column.title for column in table_columns(report)}
     loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
-    kept = _of_which_epoch(report) if "Best epoch" in shown else ""
+    kept = ""
+    if "Best epoch" in shown:
+        known = all(entry.result.says_kept for entry in report.entries)
+        kept = ", with the kept weights" if known else ", at the best epoch"
     most = "; in bold the most" if report.metric.is_accuracy else ""
-    said = []
+    sentences = []
     if "Right" in shown:
         share = f"Then their share and its 95 % interval in percent{loss}."
-        said = [f"Right: validation clips classified as labelled, with the kept weights{most}. {share}"]
+        sentences = [f"Right: validation clips classified as labelled, with the kept weights{most}. {share}"]
     elif "%" in shown:
         highest = "; in bold the highest" if report.metric.is_accuracy else ""
         then = " Then the validation loss of the same weights." if loss else ""
-        said = [f"%: validation accuracy in percent{kept}{highest}.{then}"]
+        sentences = [f"%: validation accuracy in percent{kept}{highest}.{then}"]
     elif "Loss" in shown:
-        said = [f"Loss: validation loss{kept}."]
+        sentences = [f"Loss: validation loss{kept}."]
     metric = report.metric
     if metric.name in shown:
         better, best = ("less", "lowest") if metric.lower_is_better else ("more", "highest")
-        said.append(f"{metric.name}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
-    return " ".join(said)
-
-
-def _of_which_epoch(report: Report) -> str:
-    known = all(entry.result.says_kept for entry in report.entries)
-    return ", with the kept weights" if known else ", at the best epoch"
+        sentences.append(f"{metric.name}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
+    return " ".join(sentences)
 
 
 def score_writer(report: Report) -> Callable[[RunEntry], Markup]:
@@ -114,57 +108,40 @@ def score_writer(report: Report) -> Callable[[RunEntry], Markup]:
     return lambda entry: plain(wording.fixed_cell(entry.result.score, digits))
 
 
-def _of_table(report: Report) -> Iterator[Column]:
-    yield Column("Right", ratio, primary=report.metric.is_accuracy)
-    uncounted = report.metric.is_accuracy and not any(entry.result.accuracy for entry in report.entries)
-    yield Column("%", percent_correct, primary=uncounted)
-    yield _interval()
-    yield from _of_metric(report, score_writer(report))
-    if not report.metric.is_loss:
-        yield Column("Loss", lambda entry: plain(wording.loss_cell(entry.result.val_loss)))
-    yield from _epochs_and_time(report.entries)
+def _logged(value: float | None) -> Markup:
+    return plain(wording.logged_cell(value))
 
 
-def _of_metric(report: Report, write: Callable[[RunEntry], Markup]) -> Iterator[Column]:
-    """Yield the column of the primary metric, where no other column has it."""
-    if not report.metric.is_accuracy:
-        yield Column(report.metric.name, write, primary=True)
+def whole(value: int | None) -> Markup:
+    """Return a count or an epoch."""
+    return plain(wording.whole_cell(value))
 
 
-def _logged_loss(entry: RunEntry) -> Markup:
-    return plain(wording.logged_cell(entry.result.val_loss))
+def _interval_of(entry: RunEntry) -> Interval | None:
+    return entry.result.accuracy.interval if entry.result.accuracy else None
 
 
-def _logged_accuracy(entry: RunEntry) -> Markup:
-    return plain(wording.logged_cell(entry.result.val_accuracy))
-
-
-def _logged_score(entry: RunEntry) -> Markup:
-    return plain(wording.logged_cell(entry.result.score))
-
-
-def _interval() -> Column:
-    return Column(
-        "95 % interval",
-        lambda entry: plain(wording.percent_bounds_cell(_interval_of(entry))),
-        numeric=False,
-        tight=True,
-    )
+_INTERVAL = Column(
+    "95 % interval",
+    lambda entry: plain(wording.percent_bounds_cell(_interval_of(entry))),
+    numeric=False,
+    tight=True,
+)
 
 
 def _epochs_and_time(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     apart = any(kept_epoch(entry) != NONE for entry in entries)
     return (
-        Column("Best epoch", lambda entry: plain(wording.whole_cell(entry.result.best_epoch))),
-        *((Column("Kept epoch", lambda entry: plain(wording.whole_cell(entry.result.kept_epoch))),) if apart else ()),
-        Column("Stop epoch", lambda entry: plain(wording.whole_cell(entry.result.stop_epoch))),
+        Column("Best epoch", lambda entry: whole(entry.result.best_epoch)),
+        *((Column("Kept epoch", lambda entry: whole(entry.result.kept_epoch)),) if apart else ()),
+        Column("Stop epoch", lambda entry: whole(entry.result.stop_epoch)),
         Column("Seconds", lambda entry: plain(wording.seconds_number_cell(entry.result.seconds))),
     )
 
 
-def _occurring(columns: Iterator[Column] | Sequence[Column], entries: Sequence[RunEntry]) -> Iterator[Column]:
-    """Yield the columns of which any run has something."""
-    yield from (column for column in columns if any(column.cell(entry) != NONE for entry in entries))
+def _occurring(columns: Sequence[Column], entries: Sequence[RunEntry]) -> tuple[Column, ...]:
+    """Return the columns of which any run has something."""
+    return tuple(column for column in columns if any(column.cell(entry) != NONE for entry in entries))
 
 
 def ratio(entry: RunEntry) -> Markup:
@@ -185,7 +162,7 @@ def accuracy_interval(entry: RunEntry) -> Markup:
 
 
 def percent_correct(entry: RunEntry) -> Markup:
-    """Write a run's accuracy in percent; nothing where it was logged otherwise than as a share of clips."""
+    """Return a run's accuracy in percent; nothing if it wasn't logged as a fraction of clips."""
     accuracy = entry.result.accuracy
     fraction = accuracy.fraction if accuracy else entry.result.val_accuracy
     return plain(wording.percent_number_cell(fraction if is_fraction(fraction) else None))
@@ -196,54 +173,50 @@ def description(entry: RunEntry) -> tuple[Fact, ...]:
     result, interval = entry.result, accuracy_interval(entry)
     correct = Markup("{} validation clips, 95 % interval {}").format(correct_of(entry), interval)
     return (
-        Fact("Validation Loss", _logged_loss(entry), NOTHING),
-        Fact("Validation Accuracy", _logged_accuracy(entry), NOTHING),
+        Fact("Validation Loss", _logged(result.val_loss), NOTHING),
+        Fact("Validation Accuracy", _logged(result.val_accuracy), NOTHING),
         Fact("Right", correct, NOTHING),
-        Fact("Best epoch", plain(wording.whole_cell(result.best_epoch)), NOTHING),
-        Fact("Stop epoch", plain(wording.whole_cell(result.stop_epoch)), NOTHING),
+        Fact("Best epoch", whole(result.best_epoch), NOTHING),
+        Fact("Stop epoch", whole(result.stop_epoch), NOTHING),
         Fact("Time in epochs", plain(wording.seconds_cell(result.seconds)), NOTHING),
     )
 
 
-def _interval_of(entry: RunEntry) -> Interval | None:
-    return entry.result.accuracy.interval if entry.result.accuracy else None
-
-
 def kept_epoch(entry: RunEntry) -> Markup:
-    """Write whose epoch's weights were kept, where that is not the best one's."""
+    """Return whose epoch's weights were kept, if that isn't the best one's."""
     result = entry.result
-    return plain(wording.whole_cell(None if result.kept_epoch == result.best_epoch else result.kept_epoch))
+    return whole(None if result.kept_epoch == result.best_epoch else result.kept_epoch)
 
 
 def results(report: Report, entry: RunEntry) -> tuple[Fact, ...]:
-    """Return what a run came to, as logged."""
-    accuracy, own = entry.result.accuracy, not report.metric.is_standard
-    interval = accuracy_interval(entry)
-    counted = Markup("{}, 95 % interval {}").format(correct_of(entry), interval) if accuracy else Markup()
+    """Return a run's results, as logged."""
+    result, counted = entry.result, NOTHING
+    if result.accuracy:
+        counted = Markup("{}, 95 % interval {}").format(correct_of(entry), accuracy_interval(entry))
     return (
-        *_known("Validation Loss", _logged_loss(entry)),
-        *_known("Validation Accuracy", _logged_accuracy(entry), counted),
-        *(_known(report.metric.name, plain(wording.logged_cell(entry.result.score))) if own else ()),
+        *_known("Validation Loss", _logged(result.val_loss)),
+        *_known("Validation Accuracy", _logged(result.val_accuracy), counted),
+        *(() if report.metric.is_standard else _known(report.metric.name, _logged(result.score))),
     )
 
 
 def training_summary(entry: RunEntry) -> tuple[Fact, ...]:
     """Return how a run's training went."""
     return (
-        *_known("Best epoch", plain(wording.whole_cell(entry.result.best_epoch))),
+        *_known("Best epoch", whole(entry.result.best_epoch)),
         *_known("Kept epoch", kept_epoch(entry)),
-        *_known("Stop epoch", plain(wording.whole_cell(entry.result.stop_epoch))),
-        *_known(_TIME, plain(wording.seconds_cell(entry.result.seconds))),
+        *_known("Stop epoch", whole(entry.result.stop_epoch)),
+        *_known("Time", plain(wording.seconds_cell(entry.result.seconds))),
     )
 
 
 def training_line(entry: RunEntry) -> Markup:
     """Return the same in a line: ``Best epoch 24, stop epoch 44, 14 s``."""
-    said = [
+    parts = [
         fact.value if fact.title == "Time" else Markup("{} {}").format(fact.title, fact.value)
         for fact in training_summary(entry)
     ]
-    line = Markup(", ").join([*said[:1], *(text[:1].lower() + text[1:] for text in said[1:])])
+    line = Markup(", ").join([*parts[:1], *(text[:1].lower() + text[1:] for text in parts[1:])])
     return line[:1].upper() + line[1:]
 
 
@@ -252,7 +225,7 @@ def _known(title: str, value: Markup, note: Markup = NOTHING) -> tuple[Fact, ...
 
 
 def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tuple[str, ...]:
-    """Return the numbers that a conclusion rests on, as phrases; none where it follows without inference.
+    """Return the numbers that a conclusion rests on, as phrases; none if it follows without inference.
 
     Differences are of accuracy, in points, unless runs are compared by another metric.
     """
@@ -261,7 +234,7 @@ def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tu
     adjusted, raw = conclusion.p_adjusted, conclusion.p_value
     estimates = kind_of(conclusion).estimates
     size = wording.points_cell(conclusion.estimate) if in_points else wording.change_cell(conclusion.estimate)
-    found = (
+    phrases = (
         conclusion.estimate is not None and f"{estimates} {size}",
         conclusion.interval is not None and f"95 % interval {wording.points_interval_cell(conclusion.interval)}",
         raw is not None and wording.p_text(raw, alpha),
@@ -269,4 +242,4 @@ def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tu
         conclusion.n is not None and f"n = {conclusion.n}",
         conclusion.method,
     )
-    return tuple(phrase for phrase in found if phrase)
+    return tuple(phrase for phrase in phrases if phrase)

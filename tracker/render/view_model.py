@@ -37,7 +37,7 @@ from tracker.study.options import terms_of
 from tracker.wording import NONE, capitalised, duration, listing, option_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from markupsafe import Markup
 
@@ -45,18 +45,12 @@ if TYPE_CHECKING:
     from tracker.render.tables import Column
     from tracker.report import Excluded, NextStep, Picture, Report, RunEntry, Section
 
-FOLDED_ABOVE = 12
-"""Runs above which each run's section is folded; also the most that have one where runs are very many."""
-MOST_RUNS = 50
-"""Runs that the table shows, and above which only those that the summary speaks of have a section."""
-MOST_OPTIONS = 8
-"""Options that have a column in the table of runs."""
-MOST_IN_THE_OPEN = 12
-"""Conclusions of one kind that are not folded."""
-MOST_OF_A_KIND = 60
-"""Conclusions of one kind that are shown at all."""
-MOST_LINES = 50
-"""Notes, challenges and excluded runs that are shown."""
+FOLDED_ABOVE = 12  # runs above which each run's section is folded; also the most that have one above MOST_RUNS
+MOST_RUNS = 50  # runs that the table shows, and above which only those that the summary speaks of have a section
+MOST_OPTIONS = 8  # options that have a column in the table of runs
+MOST_IN_THE_OPEN = 12  # conclusions of one kind that are not folded
+MOST_OF_A_KIND = 60  # conclusions of one kind that are shown at all
+MOST_LINES = 50  # notes, challenges and excluded runs that are shown
 
 VERDICTS: dict[Verdict, str] = {
     "supported": "Supported",
@@ -67,23 +61,12 @@ VERDICTS: dict[Verdict, str] = {
     "exact": "Exact",
     "unknown": "Unknown",
 }
-_WITH_THE_TABLE = ("accuracies", "curves")
-"""Pictures of several runs that stand below the table of runs; the others stand with the conclusions."""
+_WITH_THE_TABLE = ("accuracies", "curves")  # pictures that stand below the table of runs, not with the conclusions
 
 
 def shell_line(commands: Iterable[Sequence[str]]) -> str:
     """Return commands as one line for a POSIX shell, each run only if the one before succeeds; empty for none."""
     return " && ".join(map(shlex.join, commands))
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The head of a column: a title, maybe other people's, and how its cells are set (see `tables.Column`)."""
-
-    title: str
-    numeric: bool
-    primary: bool
-    tight: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +105,7 @@ class SectionView:
     who: str
     metric: str | None
     score_range: Markup
-    heads: tuple[Head, ...]
+    heads: tuple[Column, ...]
     rows: tuple[RunRow, ...]
     more_rows: int
     notes: tuple[NoteView, ...]
@@ -176,7 +159,7 @@ class ReportView:
     limits: tuple[str, ...]
     options: tuple[str, ...]
     more_options: int
-    heads: tuple[Head, ...]
+    heads: tuple[Column, ...]
     legend: str
     rows: tuple[RunRow, ...]
     more_rows: int
@@ -203,13 +186,16 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     notes = _notes(report.notes)
     entries, shown = report.entries, _shown_sections(report)
     rows = report.best_first(entries)[:MOST_RUNS] if len(entries) > MOST_RUNS else entries
-    best, columns = _best(report), table_columns(report)
+    columns = table_columns(report)
+    scores = {entry.number: report.rank_score(entry) for entry in entries}
+    highest = max((score for score in scores.values() if score is not None), default=None)
     sections = tuple(_section(section, report, pictures) for section in shown)
     linked = {row.number for section in sections for row in section.rows}
     carried = {id(picture) for section in sections for picture in section.pictures}
     others = tuple(picture for picture in pictures if id(picture) not in carried)
     by_kind = {kind: found for kind in kinds() if (found := of_kind(report.conclusions, kind))}
-    numbers_of = _numbers(by_kind.values())
+    numbered = (conclusion for of_one in by_kind.values() for conclusion in of_one[:MOST_OF_A_KIND])
+    numbers_of = {conclusion.id: number for number, conclusion in enumerate(numbered, start=1)}
     run_pictures = tuple(picture for picture in others if picture.name in _WITH_THE_TABLE)
     return ReportView(
         experiment=report.experiment,
@@ -218,15 +204,28 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         folded=len(entries) > FOLDED_ABOVE,
         summary=tuple(_conclusion(conclusion, report, numbers_of) for conclusion in report.summary),
         limits=report.limits,
-        options=tuple(_heading(option) for option in report.options[:MOST_OPTIONS]),
+        options=tuple(
+            capitalised(option_words(option)) if option in LOGGED_OPTIONS else option
+            for option in report.options[:MOST_OPTIONS]
+        ),
         more_options=max(0, len(report.options) - MOST_OPTIONS),
-        heads=_heads(columns),
+        heads=columns,
         legend=legend(report),
-        rows=tuple(_row(entry, columns, best=entry.number in best, linked=entry.number in linked) for entry in rows),
+        rows=tuple(
+            _row(
+                entry,
+                columns,
+                best=highest is not None and scores[entry.number] == highest,
+                linked=entry.number in linked,
+            )
+            for entry in rows
+        ),
         more_rows=len(entries) - len(rows),
         run_pictures=run_pictures,
         drawn={
-            picture.name: _drawn(picture, len(entries)) for picture in run_pictures if _leaves_out(picture, entries)
+            picture.name: _drawn(picture, len(entries))
+            for picture in run_pictures
+            if picture.name == "curves" and len(picture.runs) < len(entries)
         },
         sections=sections,
         more_sections=len(report.sections) - len(sections),
@@ -254,17 +253,6 @@ def _shown_sections(report: Report) -> tuple[Section, ...]:
     return tuple(spoken_of)[:FOLDED_ABOVE]
 
 
-def _best(report: Report) -> set[int]:
-    """Return the numbers of the runs that no other is better than."""
-    scores = {entry.number: report.rank_score(entry) for entry in report.entries}
-    highest = max((score for score in scores.values() if score is not None), default=None)
-    return {number for number, score in scores.items() if score is not None and score == highest}
-
-
-def _heads(columns: Sequence[Column]) -> tuple[Head, ...]:
-    return tuple(Head(column.title, column.numeric, column.primary, column.tight) for column in columns)
-
-
 def _row(entry: RunEntry, columns: Sequence[Column], *, best: bool, linked: bool) -> RunRow:
     """Return a row of the table of all runs: whether no run is better, and whether the run has a section."""
     return RunRow(
@@ -286,36 +274,31 @@ def _seed(entry: RunEntry) -> str | None:
     return ", ".join(f"{name}={value}" for name, value in seeds)
 
 
-def _heading(option: str) -> str:
-    """Return an option as a column's head: in words where it is known, else as the param is called."""
-    return capitalised(option_words(option)) if option in LOGGED_OPTIONS else option
-
-
 def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> SectionView:
     ids = [entry.run.run_id for entry in section.entries]
     own = [picture for picture in pictures if len(picture.runs) == 1 and picture.runs[0] in ids]
     own.sort(key=lambda picture: ids.index(picture.runs[0]))
     entries = section.entries
     columns = section_columns(report, entries)
+    notes = [Note(entry.number, section.title, entry.run.note) for entry in entries if entry.run.note]
     return SectionView(
         title=section.title,
         who=_who([entry.number for entry in entries]),
         metric=None if report.metric.is_accuracy else report.metric.name,
         score_range=_score_range(report, entries),
-        heads=_heads(columns),
-        rows=tuple(_section_row(entry, report, columns) for entry in entries[:MOST_RUNS]),
+        heads=columns,
+        rows=tuple(
+            replace(
+                _row(entry, columns, best=False, linked=True),
+                results=results(report, entry),
+                training=training_summary(entry),
+                training_line=training_line(entry),
+            )
+            for entry in entries[:MOST_RUNS]
+        ),
         more_rows=max(0, len(entries) - MOST_RUNS),
-        notes=tuple(NoteView(note.who, note.title, note_beginning(note.text)) for note in _notes(_notes_of(section))),
+        notes=tuple(NoteView(note.who, note.title, note_beginning(note.text)) for note in _notes(notes)),
         pictures=tuple(own),
-    )
-
-
-def _section_row(entry: RunEntry, report: Report, columns: Sequence[Column]) -> RunRow:
-    return replace(
-        _row(entry, columns, best=False, linked=True),
-        results=results(report, entry),
-        training=training_summary(entry),
-        training_line=training_line(entry),
     )
 
 
@@ -337,28 +320,18 @@ def _correct(entry: RunEntry, percent: Callable[[float | None], str] = wording.p
     return ratio(entry) if entry.result.accuracy else plain(percent(entry.result.score))
 
 
-def _leaves_out(picture: Picture, entries: Sequence[RunEntry]) -> bool:
-    return picture.name == "curves" and len(picture.runs) < len(entries)
-
-
 def _drawn(picture: Picture, runs: int) -> str:
-    """Say which runs a picture is of that is not of all."""
+    """Return which runs a picture shows that doesn't show all."""
     which = "“What came out” speaks of" if runs > MOST_RUNS else "logged curves"
     return f"Drawn are {len(picture.runs)} of the {runs:,} runs, the best of those that {which}."
 
 
-def _notes_of(section: Section) -> Iterator[Note]:
-    for entry in section.entries:
-        if entry.run.note:
-            yield Note(entry.number, section.title, entry.run.note)
-
-
 def _notes(notes: Iterable[Note]) -> tuple[NoteView, ...]:
     """Return the notes, those that runs of one title have in common once."""
-    found: dict[tuple[str, str], list[int]] = {}
+    runs_of: dict[tuple[str, str], list[int]] = {}
     for note in notes:
-        found.setdefault((note.title, note.text), []).append(note.run_number)
-    return tuple(NoteView(_who(runs), title, text) for (title, text), runs in found.items())
+        runs_of.setdefault((note.title, note.text), []).append(note.run_number)
+    return tuple(NoteView(_who(runs), title, text) for (title, text), runs in runs_of.items())
 
 
 def _who(runs: Sequence[int]) -> str:
@@ -366,12 +339,6 @@ def _who(runs: Sequence[int]) -> str:
     named = [str(run) for run in runs[:FOLDED_ABOVE]]
     more = [f"{len(runs) - len(named):,} more"] if len(runs) > len(named) else []
     return f"{'Run' if len(runs) == 1 else 'Runs'} {listing([*named, *more])}"
-
-
-def _numbers(kinds: Iterable[Sequence[Conclusion]]) -> dict[str, int]:
-    """Return the number of each conclusion that is shown, counted as they stand in the report."""
-    shown = (conclusion for found in kinds for conclusion in found[:MOST_OF_A_KIND])
-    return {conclusion.id: number for number, conclusion in enumerate(shown, start=1)}
 
 
 def _kind(kind: Kind, found: Sequence[Conclusion], report: Report, numbers_of: Mapping[str, int]) -> KindView:
@@ -387,21 +354,17 @@ def _kind(kind: Kind, found: Sequence[Conclusion], report: Report, numbers_of: M
 def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str, int]) -> ConclusionView:
     steps = enumerate(report.next_steps, start=1)
     listed = any((step.command,) == conclusion.commands for step in report.next_steps)
+    in_points = report.metric.is_accuracy or not kind_of(conclusion).in_metric_unit
     return ConclusionView(
         number=numbers_of.get(conclusion.id),
         verdict=conclusion.verdict,
         verdict_words=VERDICTS[conclusion.verdict],
         sentence=conclusion.sentence,
-        facts=facts(conclusion, report.alpha, in_points=_in_points(conclusion, report)),
+        facts=facts(conclusion, report.alpha, in_points=in_points),
         tables=conclusion.details.tables(in_points=report.metric.is_accuracy),
         steps=tuple(number for number, step in steps if conclusion.id in step.settles),
         command=None if listed else shell_line(conclusion.commands) or None,
     )
-
-
-def _in_points(conclusion: Conclusion, report: Report) -> bool:
-    """Return whether a conclusion's estimate is one of accuracy."""
-    return report.metric.is_accuracy or not kind_of(conclusion).in_metric_unit
 
 
 def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:

@@ -27,27 +27,16 @@ if TYPE_CHECKING:
 OFF = "off"
 
 _UNSET = ("", "none", "null", OFF)
-_TEXT_BEYOND = (1e-12, 1e15)
-"""Numbers smaller or larger than these are kept as they were logged rather than written out digit by digit."""
-
-_FLOAT32_DIGITS = 7
-"""Decimal digits that a float32 holds: more are of its binary form."""
+_SMALLEST, _LARGEST = 1e-12, 1e15  # numbers beyond are kept as they were logged rather than written digit by digit
+_FLOAT32_DIGITS = 7  # decimal digits that a float32 has: more are of its binary form
 
 
 @lru_cache(maxsize=65_536)
 def level_text(value: str) -> str:
-    """Write a param's value so that equal values are equal text.
+    """Return a param's value, as it was logged, so that equal values are equal text.
 
-    Parameters
-    ----------
-    value : str
-        As it was logged.
-
-    Returns
-    -------
-    str
-        ``0.0001`` for ``1e-4`` and for the float32 ``9.999999747378752e-05``, ``off`` for ``None``, ``true`` for
-        ``True``; other text as it is.
+    ``0.0001`` for ``1e-4`` and for the float32 ``9.999999747378752e-05``, ``off`` for ``None``, ``true`` for ``True``;
+    other text as it is.
     """
     text = value.strip()
     if text.lower() in _UNSET:
@@ -55,11 +44,12 @@ def level_text(value: str) -> str:
     number = as_number(text)
     if number is None:
         return text.lower() if text.lower() in ("true", "false") else text
-    if number == int(number) and abs(number) < _TEXT_BEYOND[1]:
+    if number == int(number) and abs(number) < _LARGEST:
         return str(int(number))
-    if not _TEXT_BEYOND[0] < abs(number) < _TEXT_BEYOND[1]:
+    if not _SMALLEST < abs(number) < _LARGEST:
         return repr(number)
-    return number_text(_from_float32(number))
+    short = float(f"{number:.{_FLOAT32_DIGITS}g}")  # what a float32 of many digits stands for
+    return number_text(short if float(np.float32(short)) == number else number)
 
 
 def level_order(level: str) -> tuple[int, tuple[float, ...], str]:
@@ -81,12 +71,6 @@ def as_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _from_float32(number: float) -> float:
-    """Return the short number that a float32 of many digits stands for; any other as it is."""
-    short = float(f"{number:.{_FLOAT32_DIGITS}g}")
-    return short if float(np.float32(short)) == number else number
-
-
 PLATEAU = "plateau"
 
 _SEVERAL_PARAMS = tuple(entry for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1)
@@ -97,11 +81,9 @@ _MEASURED = ("version", "host", "hostname", "pid", "commit", "timestamp", "deter
 _PLACES = (
     "run_name", "run_id", "output_dir", "logging_dir", "log_dir", "save_dir", "checkpoint_dir", "default_root_dir",
 )  # fmt: skip
-"""Where a run was put and what it was called: it says nothing of what was trained."""
+# What Keras' autologging calls the optimizer; the params that begin so are the optimizer's own.
 CHOOSERS = ("optimizer_name", "opt_name")
-"""What Keras' autologging calls the optimizer; the params that begin so are the optimizer's own."""
-_COUNTER = re.compile(r"_\d+$")
-"""Keras numbers the optimizers that one program makes: ``adam``, ``adam_1``."""
+_COUNTER = re.compile(r"_\d+$")  # Keras numbers the optimizers that one program makes: ``adam``, ``adam_1``
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +106,7 @@ class Terms:
 
 
 def terms_of(params: Mapping[str, str]) -> Terms:
-    """Sort a run's params into options, seed and split.
-
-    Parameters
-    ----------
-    params : mapping of str to str
-        As they were logged.
-
-    Returns
-    -------
-    Terms
-    """
+    """Sort a run's params, as they were logged, into options, seed and split."""
     levels: dict[str, str] = {}
     seed, split = [], []
     for name, value in sorted(params.items()):
@@ -161,35 +133,22 @@ def _is_seed(name: str) -> bool:
     return name in _SEEDS or (name.endswith(_SEED_ENDS) and name not in _SPLIT)
 
 
-_ALIASED = 1e-8
-"""Entries of the projection below this are rounding of zero."""
-
-_MOST_COLUMNS = 300
-"""A design matrix with more columns than this codes an option by its level's place rather than by a column a level."""
+_ALIASED = 1e-8  # entries of the projection below this are rounding of zero
+_MOST_COLUMNS = 300  # a design matrix with more codes an option by its level's position, not by a column a level
 
 
 def aliases(design: Design, option: str) -> tuple[str, ...]:
-    """Return the options whose effects cannot be separated from that of `option`.
+    """Return the options, in the design's order, whose effects cannot be separated from that of one that varies.
 
-    Parameters
-    ----------
-    design : Design
-    option : str
-        One that varies.
-
-    Returns
-    -------
-    tuple of str
-        In the design's order. Where effects simply add up, those that share the option's place in the null space of
-        the design matrix; where none does, the option was still never varied alone if it has no contrast: then every
-        other option that varies.
+    If effects simply add up, those that share the option's part of the null space of the design matrix. If none does,
+    the option was still never varied alone if it has no contrast: then every other option that varies.
     """
     others = tuple(name for name in design.options if name != option)
     mixed_by, owners = design.alias_matrix
     mine = owners == design.options.index(option)
     mixed = mixed_by[mine].max(axis=0) > _ALIASED
-    found = {design.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
-    return tuple(name for name in others if name in found) or others
+    aliased = {design.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
+    return tuple(name for name in others if name in aliased) or others
 
 
 def alias_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -225,8 +184,7 @@ def _design_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDAr
     return np.hstack([constant, *columns]), np.concatenate([[-1], owners])
 
 
-_ESTIMATOR = "estimator_name"
-"""What scikit-learn's autologging calls the estimator; all its params are the estimator's own."""
+_ESTIMATOR = "estimator_name"  # what scikit-learn's autologging calls it; all its params are the estimator's own
 
 _ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
@@ -266,10 +224,10 @@ class Design:
     @cached_property
     def configurations(self) -> tuple[tuple[int, ...], ...]:
         """Runs of equal options, in the order of their first runs."""
-        found: dict[object, list[int]] = defaultdict(list)
+        runs_of: dict[object, list[int]] = defaultdict(list)
         for run, term in enumerate(self.terms):
-            found[term.levels].append(run)
-        return tuple(map(tuple, found.values()))
+            runs_of[term.levels].append(run)
+        return tuple(map(tuple, runs_of.values()))
 
     @cached_property
     def alias_matrix(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -279,33 +237,26 @@ class Design:
     @cached_property
     def repeats(self) -> NDArray[np.int64]:
         """A number for everything but options and seeds: split and validation clips."""
-        return _numbered([(term.split, block) for term, block in zip(self.terms, self.blocks, strict=True)])
+        numbers: dict[object, int] = {}
+        keys = [(term.split, block) for term, block in zip(self.terms, self.blocks, strict=True)]
+        return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
 def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | None = None) -> Design:
-    """Find the options that vary among runs.
+    """Return the options that vary among runs, given their params.
 
-    Parameters
-    ----------
-    params : sequence of mapping of str to str
-        One per run.
-    blocks : sequence of hashable, optional
-        One per run: runs of equal block were judged on the same validation clips. By default all were.
-
-    Returns
-    -------
-    Design
+    Runs of equal block were judged on the same validation clips; by default all were.
     """
     terms = tuple(terms_of(p) for p in params)
     tables = _without_dependents([dict(term.levels) for term in terms])
     names = {name for table in tables for name in table}
     levels: dict[str, tuple[str, ...]] = {}
-    for name in sorted(names, key=_option_order):
-        found = tuple(sorted({table.get(name, OFF) for table in tables}, key=level_order))
-        if len(found) > 1:
-            levels[name] = found
-    places = {name: {level: i for i, level in enumerate(found)} for name, found in levels.items()}
-    codes = np.array([[places[o][table.get(o, OFF)] for o in levels] for table in tables], dtype=np.int64)
+    for name in sorted(names, key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
+        of_option = tuple(sorted({table.get(name, OFF) for table in tables}, key=level_order))
+        if len(of_option) > 1:
+            levels[name] = of_option
+    code_of = {name: {level: i for i, level in enumerate(of_option)} for name, of_option in levels.items()}
+    codes = np.array([[code_of[o][table.get(o, OFF)] for o in levels] for table in tables], dtype=np.int64)
     blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
     return Design(terms, tuple(levels), levels, codes.reshape(len(terms), len(levels)), blocks)
 
@@ -331,13 +282,3 @@ def _goes_with(tables: Sequence[Mapping[str, str]], choices: Sequence[str], name
     for table, choice in zip(tables, choices, strict=True):
         levels[choice].add(table.get(name, OFF))
     return all(len(found) == 1 for found in levels.values()) and (everywhere or {OFF} in levels.values())
-
-
-def _numbered(keys: Sequence[object]) -> NDArray[np.int64]:
-    """Return a number per key, equal for equal keys."""
-    places: dict[object, int] = {}
-    return np.array([places.setdefault(key, len(places)) for key in keys], dtype=np.int64)
-
-
-def _option_order(name: str) -> tuple[int, str]:
-    return _ORDER.get(name, len(_ORDER)), name
