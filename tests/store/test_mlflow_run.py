@@ -23,6 +23,7 @@ from tracker.store import (
     UnreadableArtifact,
     epoch_predictions_npz,
     predictions_csv,
+    run_of_journal,
 )
 from tracker.store.mlflow_run import (
     JOURNAL_TAG,
@@ -37,7 +38,6 @@ from tracker.store.mlflow_run import (
     curves_by_run,
     ended,
     experiment_of,
-    run_of,
     started,
     tags,
     values_of,
@@ -350,7 +350,9 @@ class TestRunOf:
         delivery = JournalUpload(location, "a-journal", None, lambda _delivery: None).send(events, tmp_path)
         (sent,) = read_experiment(location, "tracker").runs
         assert sent.tags[JOURNAL_TAG] == "a-journal"
-        assert but_the_journals_tag(run_of(events, tmp_path, delivery.run_id, status)) == but_the_journals_tag(sent)
+        assert but_the_journals_tag(run_of_journal(events, tmp_path, delivery.run_id, status)) == but_the_journals_tag(
+            sent
+        )
 
     def test_run_of_is_what_the_store_gives_back_of_a_whole_journal(self, location: Location, tmp_path: Path) -> None:
         events = whole_journal(tmp_path / "artifacts")
@@ -358,7 +360,7 @@ class TestRunOf:
             events, tmp_path / "artifacts"
         )
         (sent,) = read_experiment(location, "tracker").runs
-        run = run_of(events, tmp_path / "artifacts", delivery.run_id, "FINISHED")
+        run = run_of_journal(events, tmp_path / "artifacts", delivery.run_id, "FINISHED")
         assert run.validation is not None
         assert run.validation_by_epoch is not None
         assert run.groups == {"blues/000.wav": "artist 1"}
@@ -367,16 +369,16 @@ class TestRunOf:
     def test_run_of_has_no_file_before_it_was_said_to_be_ready(self, tmp_path: Path) -> None:
         events = whole_journal(tmp_path)
         before = events[: events.index(Attached(VALIDATION))]
-        assert run_of(before, tmp_path, "an id", "RUNNING").validation is None
+        assert run_of_journal(before, tmp_path, "an id", "RUNNING").validation is None
 
     def test_run_of_has_no_file_that_was_removed_once_sent(self, tmp_path: Path) -> None:
         events = whole_journal(tmp_path)
         (tmp_path / VALIDATION).unlink()
-        assert run_of(events, tmp_path, "an id", "FINISHED").validation is None
+        assert run_of_journal(events, tmp_path, "an id", "FINISHED").validation is None
 
     def test_run_of_refuses_events_that_begin_elsewhere(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="must begin with how the run was started"):
-            run_of(epochs(1.0), tmp_path, "an id", "RUNNING")
+            run_of_journal(epochs(1.0), tmp_path, "an id", "RUNNING")
 
 
 class TestExperimentOf:

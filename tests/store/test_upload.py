@@ -17,10 +17,10 @@ from tests.builders import CLASSES, START, STARTED, epochs, send_run, whole_jour
 from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Tagged, UploadState
-from tracker.store import GoneError, UnreachableError
+from tracker.store import GoneError, UnreachableError, run_of_journal
 from tracker.store.client import client_of, open_store
 from tracker.store.location import Location, locate
-from tracker.store.mlflow_run import JOURNAL_TAG, Value, run_of
+from tracker.store.mlflow_run import JOURNAL_TAG, Value
 from tracker.store.reader import read_experiment
 from tracker.store.repair import relocate
 from tracker.store.sqlite_state import reading
@@ -469,7 +469,7 @@ class TestSenderToAServer:
         resumed = [*events, Resumed(1, 3), *epochs(0.1, first=4), Ended(2, "FAILED", "disk full")]
         for known in (None, first, UploadState(first.run_id, first.artifacts, 0)):
             assert JournalUpload(served.http, "sent", known, keep).send(resumed, tmp_path).run_id == first.run_id
-        expected = run_of(resumed, tmp_path, first.run_id, "FAILED")
+        expected = run_of_journal(resumed, tmp_path, first.run_id, "FAILED")
         for location in served:
             (run,) = read_experiment(location, "sent").runs
             assert run.tags == {**expected.tags, JOURNAL_TAG: "sent"}

@@ -62,11 +62,10 @@ __all__ = [
     "store_beside",
 ]
 
+# Default number of runs whose by-epoch predictions are read: with a few hundred clips each, 50 MB together.
 BY_EPOCH_RUNS = 50
-"""Default number of runs whose by-epoch predictions are read: with a few hundred clips each, 50 MB together."""
 
-TAG_LENGTH = 8_000
-"""Characters that a tag, and so a run's description, may have; MLflow silently cuts longer ones."""
+TAG_LENGTH = 8_000  # Characters that a tag, and so a run's description, may have; MLflow silently cuts longer ones
 
 
 class UnreachableError(StoreError):
@@ -121,14 +120,7 @@ class RunName:
 class Experiment:
     """An experiment as a store holds it.
 
-    Parameters
-    ----------
-    name : str
-    tags : mapping of str to str
-    runs : tuple of Run
-        Ordered by start time, then by id; deleted runs are left out.
-    unreadable : tuple of UnreadableArtifact
-        Artifacts missing from `runs` because they are broken.
+    `runs` are ordered by start time, then by id, without deleted ones; `unreadable` lists the artifacts they lack.
     """
 
     name: str
@@ -144,16 +136,7 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactPath:
-    """A path of artifacts that a store holds, and the path that it should hold.
-
-    Parameters
-    ----------
-    table, column : str
-    row : int
-        SQLite's own number of the row.
-    old, new : str
-        URIs or paths.
-    """
+    """A path or URI of artifacts that a store holds, and the one that it should hold; `row` is SQLite's rowid."""
 
     table: str
     column: str
@@ -218,12 +201,7 @@ class Upload(Protocol):
     def send(self, events: Sequence[Event], artifacts: Path) -> UploadState:
         """Upload what the store lacks, and return how much it has then: everything.
 
-        Parameters
-        ----------
-        events : sequence of Event
-            The whole journal, from its first event on.
-        artifacts : Path
-            Folder of the attached files.
+        `events` is the whole journal, from its first event on; `artifacts` is the folder of the attached files.
 
         Raises
         ------
@@ -265,13 +243,7 @@ class Store(Protocol):
         """Raise `StoreError` if the store would refuse the name of a metric."""
 
     def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
-        """Read an experiment with everything its runs logged.
-
-        Parameters
-        ----------
-        experiment : str
-        by_epoch : int
-            Maximum number of runs, the most recent ones, whose by-epoch predictions are read.
+        """Read an experiment with everything its runs logged; by-epoch predictions only of the `by_epoch` latest runs.
 
         Raises
         ------
@@ -302,21 +274,13 @@ class Store(Protocol):
     def has_run(self, run_id: str) -> bool:
         """Return whether a run is there, deleted ones included.
 
-        Raises
-        ------
-        StoreError
-            If the store can't be opened, or was moved and still has the old paths of its artifacts.
+        Raises `StoreError` if the store can't be opened, or was moved and still has the old paths of its artifacts.
         """
 
     def save_model(self, folder: Path, model: Model, example: NDArray[np.float32]) -> None:
         """Save a Keras model as a new folder that the store's own tools can load.
 
-        Parameters
-        ----------
-        folder : Path
-        model : keras.Model
-        example : ndarray, shape (n, ...)
-            Input of the model, at least one.
+        `example` is an input of the model, shape (n, ...) with n at least 1.
         """
 
     def examine(self) -> Condition:
@@ -328,10 +292,7 @@ class Store(Protocol):
     def relocate(self) -> tuple[tuple[ArtifactPath, ...], Path | None]:
         """Update the artifact paths of a store that was moved or copied (all or nothing).
 
-        Returns
-        -------
-        (tuple of ArtifactPath, Path or None)
-            What was rewritten, and a copy of the store as it was; nothing and None if nothing had to be.
+        Returns what was rewritten, and a copy of the store as it was; nothing and None if nothing had to be.
         """
 
     def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
@@ -352,10 +313,7 @@ class Store(Protocol):
     def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:
         """Run the store's web UI while the context lasts, on another port if that one is taken.
 
-        Raises
-        ------
-        StoreError
-            If the store can't be shown or the UI doesn't start.
+        Raises `StoreError` if the store can't be shown or the UI doesn't start.
         """
 
 
@@ -390,21 +348,10 @@ def store_beside(tracking_uri: str, folder: Path) -> Store:
 
 
 def run_of_journal(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Run:
-    """Return the run of a journal as a store gives it back after the upload.
+    """Return the run of a journal, with the id and status that it lacks, as a store gives it back after the upload."""
+    from tracker.store.mlflow_run import experiment_of
 
-    Parameters
-    ----------
-    events : sequence of Event
-        The whole journal, from its first event on.
-    artifacts : Path
-        Folder of the attached files.
-    run_id : str
-    status : RunStatus
-        A journal knows neither.
-    """
-    from tracker.store.mlflow_run import run_of
-
-    return run_of(events, artifacts, run_id, status)
+    return experiment_of(events, artifacts, run_id, status).runs[0]
 
 
 def note_of(started: Started) -> str | None:

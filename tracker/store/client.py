@@ -1,8 +1,6 @@
-"""The one door to MLflow: its client, quiet and bounded, the names that others need, and its errors in one line.
+"""The one door to MLflow: its client, quiet and bounded, its errors in one line, and stores opened for writing.
 
 Importing this module imports MLflow (2 to 5 s), so only what writes, or reads from a server, imports it.
-
-A store opened for writing: made if it is not there, and never migrated.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from tracker.atomic_files import replace_path
 from tracker.errors import StoreError
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import BusyError, GoneError, StoreState, UnreachableError, now_ms
-from tracker.store.location import found_below, written_to
+from tracker.store.location import folder_below, written_to
 from tracker.store.sqlite_state import MAKING_S, copy_database, has_own_schema, make, making_lock, refusal, state_of
 
 if TYPE_CHECKING:
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from tracker.store import Model
     from tracker.store.location import Location
 
+# Environment that MLflow reads, some of it when it is imported; what the user has set goes before.
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing here talks to anybody
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -48,15 +47,14 @@ SETTINGS = {
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a database moved aside is never written to any more
     "GIT_PYTHON_REFRESH": "quiet",
 }
-"""Environment that MLflow reads, some of it when it is imported; what the user has set goes before."""
 
 _GREETING_S = 10
 _TOO_MANY, _SERVERS_FAULT = 429, 500
 _NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 
+# What databases say where two wrote at once: SQLite, PostgreSQL and MySQL. MLflow looks whether a dataset is there
+# before it adds it, and another run on the same data may come between.
 _BUSY = re.compile(r"database is locked|unique constraint|duplicate (key|entry)", re.IGNORECASE)
-"""What databases say where two wrote at once: SQLite, PostgreSQL and MySQL. MLflow looks whether a dataset is there
-before it adds it, and another run on the same data may come between."""
 
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
@@ -91,32 +89,27 @@ __all__ = [
 
 
 def client_of(location: Location) -> MlflowClient:
-    """Return a client of a store. On SQLite the store must be ready: MLflow would make or migrate it otherwise.
+    """Return a client of a store; a SQLite file must be ready, or MLflow would create or migrate it.
 
     Raises
     ------
     StoreError
-        If the store cannot be opened; `UnreachableError` if the server does not answer.
+        If the store can't be opened; `UnreachableError` if the server doesn't answer.
     """
     with one_line_errors(f"cannot open the store {location.shown}"):
-        if location.database:
-            return _database_client(location.uri)
-        _greet(location)
-        return MlflowClient(location.uri)
+        if not location.database:
+            _greet(location)
+            return MlflowClient(location.uri)
+        from sqlalchemy.exc import OperationalError  # which a client of a server does without
 
-
-def _database_client(uri: str) -> MlflowClient:
-    """Open a database; if it is locked, that raises SQLAlchemy's own error, which later calls of a client don't."""
-    from sqlalchemy.exc import OperationalError  # which a client of a server does without
-
-    try:
-        return MlflowClient(uri)
-    except OperationalError as error:
-        raise OSError(str(error)) from error
+        try:
+            return MlflowClient(location.uri)
+        except OperationalError as error:  # if it is locked; later calls raise MLflow's own error
+            raise OSError(str(error)) from error
 
 
 def _greet(location: Location) -> None:
-    """See that a server answers at all, whatever it answers: the first real call would be tried for 13 s."""
+    """Check that a server answers at all, whatever it answers: the first real call would be tried for 13 s."""
     try:
         http_request(get_default_host_creds(location.uri), "/health", "GET", max_retries=0, timeout=_GREETING_S)
     except MlflowException as error:
@@ -177,47 +170,34 @@ def _unanswered(error: Exception) -> str | None:
 
 Clock = Callable[[], int]
 
+# Tells MLflow's UI that these are trainings, not chats with a language model.
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Tells MLflow's UI that these are trainings, not chats with a language model."""
 
-_RUN = re.compile("[0-9a-f]{32}")
-"""A run's id, by which its folder is called."""
+_RUN = re.compile("[0-9a-f]{32}")  # A run's id, by which its folder is called
 
 _NOTHING = {StoreState.ABSENT, StoreState.EMPTY}
 _TO_PREPARE = _NOTHING | {StoreState.UPGRADABLE}
+# What a store looks like while MLflow makes it, version by version.
 _UNFINISHED = {StoreState.EMPTY, StoreState.HALF_MADE, StoreState.OLDER}
-"""What a store looks like while MLflow makes it, version by version."""
 
+# Seconds without a change after which such a store is taken for what it is: MLflow commits several times a second.
 _QUIET_S = 3.0
-"""Seconds without a change after which such a store is taken for what it is: MLflow commits several times a second."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store.
-
-    Parameters
-    ----------
-    location : Location
-    client : MlflowClient
-    """
+    """An open store."""
 
     location: Location
     client: MlflowClient
 
     def ensure_experiment(self, name: str, metric: str = DEFAULT_METRIC) -> str:
-        """Return the id of the experiment of that name, made if it is not there.
-
-        Parameters
-        ----------
-        name : str
-        metric : str
-            The experiment's primary metric, which a new one is tagged with.
+        """Return the id of an experiment, created if it is missing and tagged with its primary metric.
 
         Raises
         ------
         StoreError
-            If an experiment of that name was deleted, belongs to a tracking server, or cannot be made.
+            If an experiment of that name was deleted, belongs to a tracking server, or can't be created.
         """
         with one_line_errors(f"cannot open the experiment {name!r} in {self.location.shown}"):
             experiment = self.client.get_experiment_by_name(name)
@@ -228,15 +208,7 @@ class Store:
         return str(experiment.experiment_id)
 
     def check_run(self, run_id: str) -> None:
-        """See that a run is there, and that what is sent to it ends up where the store is.
-
-        Raises
-        ------
-        GoneError
-            If it is not there.
-        StoreError
-            If the store was moved and still has the old places of its artifacts.
-        """
+        """Raise `GoneError` if a run is missing, `StoreError` if its artifacts would go to where the store was."""
         with one_line_errors(f"cannot continue run {run_id} in {self.location.shown}"):
             experiment = self.client.get_experiment(self.client.get_run(run_id).info.experiment_id)
         self._check_in_place(experiment)
@@ -258,7 +230,7 @@ class Store:
         database, place = self.location.database, written_to(experiment.artifact_location)
         if not (database and place) or (place.is_relative_to(database.parent) and place.exists()):
             return
-        here = found_below(database.parent, place)
+        here = folder_below(database.parent, place)
         if here and (not place.exists() or _have_runs_in_common(here, place)):
             raise StoreError(
                 f"the store {database} was {'copied' if place.exists() else 'moved'}, and the artifacts of its "
@@ -276,20 +248,14 @@ class Store:
 
 
 def open_store(location: Location, clock: Clock = now_ms) -> Store:
-    """Open a store to write to; create it first if it is a SQLite file that is missing, or migrate it.
-
-    Parameters
-    ----------
-    location : Location
-    clock : callable
-        Returns milliseconds since 1970.
+    """Open a store to write to; a SQLite file is created first if it is missing, or migrated if it must be.
 
     Raises
     ------
     StoreError
         If it was made by another version of MLflow or half-made.
     UnreachableError
-        If it is locked, cannot be made or does not answer.
+        If it is locked, can't be created or doesn't answer.
     """
     if location.database:
         state = _settled_state(location.database)
@@ -347,7 +313,7 @@ def _migrate(database: Path) -> None:
 
 
 def _settled_state(database: Path) -> StoreState:
-    """Return the state of a store once no other program, such as a UI just started, is at work on making it."""
+    """Return the state of a store once no other program, such as a UI just started, is creating it."""
     deadline = time.monotonic() + MAKING_S
     while (state := state_of(database)) in _UNFINISHED and time.monotonic() < deadline:
         if time.time() - database.stat().st_mtime > _QUIET_S:
@@ -361,33 +327,26 @@ def _folder_name(experiment: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", experiment).strip("-")[:64] or "experiment"
 
 
+# What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s.
 REQUIREMENTS = ("keras", "tensorflow", "numpy")
-"""What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s."""
 
 
 def save_keras_model(folder: Path, model: Model, example: NDArray[np.float32]) -> None:
-    """Save a model as a folder that MLflow and Keras load, with signature and requirements.
+    """Save a model as a new folder that MLflow and Keras load, with signature and requirements.
 
     It is uploaded as files of the run, rather than by ``mlflow.keras.log_model``, which puts it elsewhere
-    (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either.
-
-    Parameters
-    ----------
-    folder : Path
-        New. MLflow puts the time and an id of its own inside: saving again gives another folder.
-    model : keras.Model
-    example : ndarray, shape (n, ...)
-        What the model takes, at least one.
+    (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either. MLflow puts the time and
+    an id of its own inside: saving again gives another folder.
 
     Raises
     ------
     OSError
-        If it cannot be written.
+        If it can't be written.
     """
     import mlflow.keras
     from mlflow.models import infer_signature
 
-    one = example[:1]
-    signature = infer_signature(one, np.asarray(model(one, training=False)))
+    first = example[:1]
+    signature = infer_signature(first, np.asarray(model(first, training=False)))
     pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
     mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)

@@ -1,9 +1,8 @@
 """Where a store and its artifacts are: what a tracking URI means, without opening anything.
 
-Conventions: a store is either one SQLite database, with its artifacts under ``mlruns/`` beside it, or a tracking
-server. URIs are absolute, so that a change of the working directory changes nothing.
-
-A run's artifacts on this machine are found even if the folder of the store was moved.
+A store is either one SQLite database, with its artifacts under ``mlruns/`` beside it, or a tracking server. URIs are
+absolute, so that a change of the working directory changes nothing. A run's artifacts on this machine are found even
+if the folder of the store was moved.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from tracker.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Returns an artifact by its path, None if it wasn't logged; raises `OSError` or `ValueError` with the reason.
 Fetch = Callable[[str], bytes | None]
-"""Returns an artifact by its path, None if it wasn't logged; raises `OSError` or `ValueError` with the reason."""
 
 DATABASE_NAME = "mlflow.db"  # MLflow's own default, so that a plain `mlflow ui` in the same folder shows the same runs
 
@@ -49,7 +48,7 @@ class Location:
 
     @property
     def shown(self) -> str:
-        """The store as a person names it: a path or an address."""
+        """Path or address as a person would write it, without a password."""
         return str(self.database) if self.database else _without_password(self.uri)
 
 
@@ -93,10 +92,10 @@ def _sqlite_path(uri: str) -> Path:
 
 def _database_at(path: Path, folder: Path) -> Path:
     """Return the database that a bare path means: itself, or the default one in that folder."""
-    there = folder / path
-    if there.is_file() or (path.suffix in _DATABASE_SUFFIXES and not there.is_dir()):
+    absolute = folder / path
+    if absolute.is_file() or (path.suffix in _DATABASE_SUFFIXES and not absolute.is_dir()):
         return path
-    if any(there.glob("*/meta.yaml")):
+    if any(absolute.glob("*/meta.yaml")):
         raise _file_store(str(path))
     return path / DATABASE_NAME
 
@@ -119,8 +118,8 @@ def _without_password(uri: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
+# Folders beside the database where MLflow's own server keeps what it is sent, by default.
 _SERVED = ("mlruns", "mlartifacts")
-"""Folders beside the database where MLflow's own server keeps what it is sent, by default."""
 
 
 def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
@@ -131,13 +130,7 @@ def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
     artifact_uri : str
         As the store has it: a path, a ``file:`` or an ``mlflow-artifacts:`` URI that ends in the run's own folders.
     folder : Path
-        The folder of the store, in which artifacts are looked for that are not where they were written.
-
-    Returns
-    -------
-    callable
-        Returns the bytes of an artifact by its path, None if the run has none of that name; raises `OSError` if
-        they cannot be read.
+        The folder of the store, searched for artifacts that aren't where they were written.
     """
     find = cache(find_folder)
 
@@ -157,7 +150,7 @@ def find_folder(artifact_uri: str, folder: Path) -> Path | None:
     Raises
     ------
     OSError
-        If they are not on this machine.
+        If they aren't on this machine.
     """
     return next((place for place in _places(artifact_uri, folder) if place.is_dir()), None)
 
@@ -183,11 +176,11 @@ def places_below(folder: Path, written: Path) -> Iterator[Path]:
     yield from (folder.joinpath(*steps[i:]) for i in range(len(steps) - 1))
 
 
-def found_below(folder: Path, written: Path) -> Path | None:
+def folder_below(folder: Path, written: Path) -> Path | None:
     """Return the folder below another that is what was written elsewhere, moved or copied; None if there isn't any."""
-    there = written.exists()
+    exists = written.exists()
     places = (place for place in places_below(folder, written) if place.is_dir())
-    return next((place for place in places if not (there and place.samefile(written))), None)
+    return next((place for place in places if not (exists and place.samefile(written))), None)
 
 
 def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:

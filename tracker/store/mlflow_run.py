@@ -213,8 +213,8 @@ def ended(events: Sequence[Event]) -> int | None:
     return last.time if isinstance(last, Ended) else None
 
 
+# Run id, key, step, value (None: NaN), timestamp in ms, and the order of writing.
 MetricRow = tuple[str, str, int, float | None, int, int]
-"""Run id, key, step, value (None: NaN), timestamp in ms, and the order of writing."""
 
 _CHUNK = 10_000  # rows turned into arrays at once: with more, Python's garbage collector visits each again and again
 
@@ -346,11 +346,6 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
 def _text(data: bytes) -> str:
     """Decode a text, with or without the mark that spreadsheets put first; file names may not be Unicode."""
     return data.decode("utf-8-sig", "surrogateescape")
-
-
-def run_of(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Run:
-    """Return the run of a journal; see `experiment_of`."""
-    return experiment_of(events, artifacts, run_id, status).runs[0]
 
 
 def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Experiment:

@@ -1,8 +1,8 @@
 """A SQLite store that is broken or was moved: what is wrong with it, and how it is repaired.
 
 A broken store is set aside, never deleted, and created again by uploading all journals; what only it had can then still
-be looked for. Where the folder of a project was moved, MLflow looks for artifacts where they were: the places that are
-gone are rewritten to where the same folders are now, below the store's own. In a copy of a project, they would be those
+be looked for. If the folder of a project was moved, MLflow looks for artifacts where they were: the paths that are
+gone are rewritten to where the same folders are now, below the store's own. In a copy of a project they would be those
 of the original, and are rewritten to the copy's own. Nothing here imports MLflow.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tracker.atomic_files import copy_path
 from tracker.errors import StoreError
 from tracker.store import ArtifactPath, BrokenError, Condition, StoreState
-from tracker.store.location import find_folder, found_below, resolve_inside, written_to
+from tracker.store.location import find_folder, folder_below, resolve_inside, written_to
 from tracker.store.sqlite_state import (
     BUSY_S,
     copy_database,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from tracker.store.location import Location
 
+# Where MLflow keeps places.
 _COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -42,21 +43,16 @@ _COLUMNS = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-"""Where MLflow keeps places."""
 
+# Those whose places end in folders of their own, by which they are found again.
 _OF_THEIR_OWN = {"experiments", "runs", "logged_models"}
-"""Those whose places end in folders of their own, by which they are found again."""
 
+# What SQLite keeps beside a database goes along, and first: a journal left behind would be played into the next.
 _BESIDE = ("-journal", "-wal", "-shm", "")
-"""What SQLite keeps beside a database goes along, and first: a journal left behind would be played into the next."""
 
 
 def examine(location: Location) -> Condition:
     """Return what is wrong with a store, without changing it.
-
-    Parameters
-    ----------
-    location : Location
 
     Raises
     ------
@@ -92,14 +88,10 @@ def _damage(connection: sqlite3.Connection) -> str | None:
 def set_aside(location: Location) -> Path:
     """Move a broken store out of the way, so that another can be created in its place, and return where it is now.
 
-    Parameters
-    ----------
-    location : Location
-
     Raises
     ------
     StoreError
-        If it is not broken, or cannot be moved.
+        If it isn't broken, or can't be moved.
     """
     database = _database(location)
     try:
@@ -116,22 +108,7 @@ def set_aside(location: Location) -> Path:
 
 
 def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]:
-    """Update the artifact paths of a store that was moved or copied (all or nothing).
-
-    Parameters
-    ----------
-    location : Location
-
-    Returns
-    -------
-    (tuple of ArtifactPath, Path or None)
-        What was rewritten, and a copy of the database as it was; nothing and None if nothing had to be rewritten.
-
-    Raises
-    ------
-    StoreError
-        If the store is not ready, or cannot be written to.
-    """
+    """Update the artifact paths of a moved or copied store; see `tracker.store.Store.relocate`."""
     database = _database(location)
     require_readable(database)
     try:
@@ -149,41 +126,25 @@ def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]
 
 
 def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, folder: Path) -> tuple[str, ...]:
-    """Bring artifacts that were removed once a store had them back to their journal.
-
-    Parameters
-    ----------
-    uri : str or None
-        Where the store had them: `UploadState.artifacts`; None if it never had any.
-    paths : iterable of str
-        What was attached.
-    artifacts : Path
-        The journal's folder of attached files; those that are there stay as they are.
-    folder : Path
-        The folder of the store: if the project was moved, they are looked for below it.
-
-    Returns
-    -------
-    tuple of str
-        Paths that could not be found.
+    """Copy uploaded artifacts back into their journal; see `tracker.store.Store.restore_artifacts`.
 
     Raises
     ------
     StoreError
-        If one cannot be copied.
+        If one can't be copied.
     """
     try:
         uploaded = find_folder(uri, folder) if uri else None
     except OSError:  # not on this machine
         uploaded = None
-    wanted = [path for path in paths if not resolve_inside(artifacts, path)]
-    located = {path: source for path in wanted if uploaded and (source := resolve_inside(uploaded, path))}
+    missing = [path for path in paths if not resolve_inside(artifacts, path)]
+    located = {path: source for path in missing if uploaded and (source := resolve_inside(uploaded, path))}
     try:
         for path, source in located.items():
             copy_path(source, artifacts / path)
     except OSError as error:
         raise StoreError(f"cannot bring artifacts back from {uploaded}: {error}") from error
-    return tuple(path for path in wanted if path not in located)
+    return tuple(path for path in missing if path not in located)
 
 
 def _database(location: Location) -> Path:
@@ -193,16 +154,16 @@ def _database(location: Location) -> Path:
 
 
 def _moved(connection: sqlite3.Connection, folder: Path) -> list[ArtifactPath]:
-    """Find the places that are gone or are another store's, which this is a copy of.
+    """Find the paths that are gone, or belong to another store that this is a copy of.
 
-    They are found below the store's folder, or moved as others were that are found there. An experiment's place that
-    is still there is another's only if a run's is: runs are called alike nowhere else.
+    Each is found below the store's folder, or moved as others were that are found there. An experiment's path that
+    still exists belongs to another store only if a run's does: run ids are unique.
     """
     astray = _astray(connection, folder)
     located: dict[Path, Path] = {}
     for place, path in astray:
         if place.table in _OF_THEIR_OWN and not (place.table == "experiments" and path.exists()):
-            new = found_below(folder, path)
+            new = folder_below(folder, path)
             if new:
                 located[path] = new
     bases = sorted({_bases(old, new) for old, new in located.items()})
@@ -215,7 +176,7 @@ def _moved(connection: sqlite3.Connection, folder: Path) -> list[ArtifactPath]:
 
 
 def _astray(connection: sqlite3.Connection, folder: Path) -> list[tuple[ArtifactPath, Path]]:
-    """List the places on this machine that are not there, or not below the store's folder."""
+    """List the paths on this machine that don't exist, or aren't below the store's folder."""
     places = [
         ArtifactPath(table, column, row, old, old)
         for table, column in _COLUMNS

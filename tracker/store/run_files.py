@@ -3,7 +3,7 @@
 Conventions: ``predictions/validation.csv`` has the columns ``clip,label,predicted`` and then one per class with its
 probability; ``predictions/validation_by_epoch.npz`` the arrays ``probabilities``, ``clips``, ``labels``, ``classes``;
 ``dataset.csv`` the columns ``path,label,group,split,fold``. Clips come back sorted. Files may be anybody's: whatever
-is wrong with one is a `ValueError` that says so, and nothing is guessed or put right.
+is wrong with one is a `ValueError` that says so, and nothing is guessed or corrected.
 """
 
 from __future__ import annotations
@@ -30,19 +30,14 @@ DATASET = "dataset.csv"
 _LEADING = ["clip", "label", "predicted"]
 _ARRAYS = ("probabilities", "clips", "labels", "classes")
 
+# How far from 1 a row of probabilities may add up to: ten classes rounded to three digits stay within it.
 _SUM_TOLERANCE = 0.01
-"""How far from 1 a row of probabilities may add up to: ten classes rounded to three digits stay within it."""
 
-_LARGEST_NPZ = 2**28
-"""Bytes that an archive may unpack to: 10,000 clips × 50 classes × 130 epochs."""
+_LARGEST_NPZ = 2**28  # Bytes that an archive may unpack to: 10,000 clips × 50 classes × 130 epochs
 
 
 def predictions_csv(predictions: Predictions) -> str:
     """Write predictions; numbers that float32 holds exactly are written in float32's shortest form.
-
-    Parameters
-    ----------
-    predictions : Predictions
 
     Returns
     -------
@@ -69,8 +64,8 @@ def parse_predictions(text: str) -> Predictions:
     Raises
     ------
     ValueError
-        If the columns are others, a row is not complete, a clip is there twice, a label is no class, the probabilities
-        are none, or ``predicted`` is not the most probable class.
+        If the columns are others, a row is incomplete, a clip is listed twice, a label isn't a class, a row's numbers
+        aren't probabilities, or ``predicted`` isn't the most probable class.
     """
     header, rows = _table(text)
     classes = tuple(header[3:])
@@ -89,7 +84,7 @@ def parse_predictions(text: str) -> Predictions:
 
 
 def epoch_predictions_npz(predictions: EpochPredictions) -> bytes:
-    """Write the predictions of every epoch: the same predictions give the same bytes."""
+    """Return the predictions of every epoch as an archive: the same predictions give the same bytes."""
     out = io.BytesIO()
     np.savez_compressed(
         out,
@@ -105,12 +100,12 @@ def epoch_predictions_npz(predictions: EpochPredictions) -> bytes:
 def parse_epoch_predictions(data: bytes) -> EpochPredictions:
     """Read the predictions of every epoch.
 
-    A clip's may all be NaN, as they are once training diverged and went on; such an epoch's weights are never kept.
+    A clip's may all be NaN, as they are once training diverged and continued; such an epoch's weights are never kept.
 
     Raises
     ------
     ValueError
-        If it is no such archive, the shapes do not fit, or the probabilities are none, or no numbers in every epoch.
+        If it isn't such an archive, the shapes don't fit, or the numbers aren't probabilities, or NaN in every epoch.
     """
     try:
         arrays = _unpacked(data)
@@ -141,7 +136,7 @@ def groups_of(text: str) -> dict[str, str]:
     Raises
     ------
     ValueError
-        If the columns ``path`` and ``group`` are not there or a row is not complete.
+        If the column ``path`` or ``group`` is missing or a row is incomplete.
     """
     header, rows = _table(text)
     if not {"path", "group"} <= set(header):

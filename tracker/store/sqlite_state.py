@@ -28,26 +28,21 @@ from tracker.store import BrokenError, BusyError, StoreState, UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA_VERSION = "3.17.2"
-"""MLflow that ``schema.sql`` is taken from: the oldest that tracker supports."""
+SCHEMA_VERSION = "3.17.2"  # MLflow that ``schema.sql`` is taken from: the oldest that tracker supports
 
-SCHEMA_REVISION = "dc11669786a5"
-"""Alembic's name for that schema."""
+SCHEMA_REVISION = "dc11669786a5"  # Alembic's name for that schema
 
-BUSY_S = 20.0
-"""Seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other."""
+BUSY_S = 20.0  # Seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other
 
-_PRIMARY = 0xFF
-"""The part of SQLite's error codes that tells what kind of error it is."""
+_PRIMARY = 0xFF  # The part of SQLite's error codes that tells what kind of error it is
 
+# The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file.
 _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file."""
 
+# In a script of Alembic's; the first one has ``down_revision = None``.
 _REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *["\'](\w+)["\']', re.MULTILINE)
-"""In a script of Alembic's; the first one has ``down_revision = None``."""
 
-MAKING_S = 60.0
-"""Longest wait for another program that is making the store."""
+MAKING_S = 60.0  # Longest wait for another program that is making the store
 
 
 def state_of(database: Path) -> StoreState:
@@ -225,17 +220,15 @@ def _migrations() -> dict[str, str | None]:
 
 
 def making_lock(database: Path) -> FileLock:
-    """Return the lock that who makes a store or moves it aside holds, a file beside it."""
+    """Return the lock under which a store is created or moved aside, a file beside it."""
     return FileLock(database.with_name(f"{database.name}.lock"), timeout=MAKING_S)
 
 
 def make(database: Path, artifacts: str, now: int) -> None:
-    """Create an empty store of `SCHEMA_REVISION`, complete or not at all.
+    """Create or replace an empty store of `SCHEMA_REVISION`, complete or not at all.
 
     Parameters
     ----------
-    database : Path
-        Replaced if it is there.
     artifacts : str
         URI that the Default experiment keeps its artifacts under.
     now : int, ms since 1970
@@ -243,7 +236,7 @@ def make(database: Path, artifacts: str, now: int) -> None:
     Raises
     ------
     OSError, sqlite3.Error
-        If it cannot be written.
+        If it can't be written.
     """
 
     def write(path: Path) -> None:
@@ -271,7 +264,7 @@ def copy_database(database: Path, word: str) -> Path:
 
 
 def free_path(database: Path, word: str) -> Path:
-    """Return a path beside a database that nothing has yet."""
+    """Return a path beside a database that isn't taken."""
     paths = (database.with_name(f"{database.name}.{word}-{number}") for number in count(1))
     return next(path for path in paths if not path.exists())
 

@@ -31,8 +31,7 @@ _ENVIRONMENT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-_STARTING_S = 120.0
-"""Longest wait for the first answer: 7 to 9 s on two cores, more on a busy machine."""
+_STARTING_S = 120.0  # Longest wait for the first answer: 7 to 9 s on two cores, more on a busy machine
 
 _ANSWER_S = 2.0
 _ENDING_S = 10.0
@@ -40,16 +39,7 @@ _ENDING_S = 10.0
 
 @dataclass(frozen=True)
 class Server:
-    """A UI that answers.
-
-    Parameters
-    ----------
-    address : str
-        To open in a browser.
-    port : int
-        Another than the one asked for if that was taken.
-    process : subprocess.Popen
-    """
+    """See `tracker.store.UiServer`."""
 
     address: str
     port: int
@@ -81,19 +71,14 @@ def ui_command(location: Location, host: str = HOST, port: int = PORT) -> tuple[
 
 @contextmanager
 def serving(location: Location, port: int = PORT, host: str = HOST) -> Iterator[Server]:
-    """Run MLflow's UI: it answers when the block begins and has ended when the block is left.
+    """Run MLflow's UI: it answers when the context begins and has ended when it is left.
 
-    Parameters
-    ----------
-    location : Location
-    port : int
-        Where it is taken, another one that is free.
-    host : str
+    Another port that is free is used if `port` is taken.
 
     Raises
     ------
     StoreError
-        If the store cannot be shown or the UI does not start.
+        If the store can't be shown or the UI doesn't start.
     """
     port = free_port(host, port)
     argv, environment = ui_command(location, host, port)
@@ -107,13 +92,7 @@ def serving(location: Location, port: int = PORT, host: str = HOST) -> Iterator[
 
 
 def free_port(host: str, preferred: int) -> int:
-    """Return the preferred port, or any other if it is taken.
-
-    Raises
-    ------
-    StoreError
-        If the host is not this machine.
-    """
+    """Return the preferred port, or any other if it is taken; raise `StoreError` if the host isn't this machine."""
     for port in (preferred, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -123,13 +102,7 @@ def free_port(host: str, preferred: int) -> int:
 
 
 def await_answer(address: str, process: subprocess.Popen[bytes], patience_s: float = _STARTING_S) -> None:
-    """Wait until a UI answers.
-
-    Raises
-    ------
-    StoreError
-        If it ends or does not answer in time.
-    """
+    """Wait until a UI answers; raise `StoreError` if it ends or doesn't answer in time."""
     direct = build_opener(ProxyHandler({}))  # no proxy knows this machine's own addresses
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
@@ -152,16 +125,12 @@ def _process(argv: list[str], environment: dict[str, str], output: IO[bytes]) ->
         try:
             yield process
         finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()  # which MLflow passes on to its worker
-    try:
-        process.wait(timeout=_ENDING_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            process.terminate()  # which MLflow passes on to its worker
+            try:
+                process.wait(timeout=_ENDING_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @contextmanager

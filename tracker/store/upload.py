@@ -1,8 +1,8 @@
 """A run's journal uploaded to MLflow: in order, and as often as needed with the same result.
 
-Whatever was sent and not known to have arrived is sent again: MLflow keeps one row of values that are the same in
-name, time, step and value, tags and files are written over, and a run is looked for by its journal before it is made.
-One process at a time sends a journal.
+Whatever was sent and isn't known to have arrived is sent again: MLflow keeps one row of values that are the same in
+name, time, step and value, tags and files are overwritten, and a run is looked for by its journal before it is created.
+One process at a time uploads a journal.
 """
 
 from __future__ import annotations
@@ -54,21 +54,14 @@ if TYPE_CHECKING:
     from tracker.store.location import Location
     from tracker.store.mlflow_run import Value
 
-_DIGEST_LENGTH = 12
-"""Characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context."""
+_DIGEST_LENGTH = 12  # Characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context
 
+# Characters that MLflow takes of a dataset's name; the end of a long path tells more than its beginning.
 _NAME_LENGTH = 500
-"""Characters that MLflow takes of a dataset's name; the end of a long path tells more than its beginning."""
 
 
 class RunWriter:
-    """Writes to one run; every method raises `StoreError` if the store refuses, `UnreachableError` if it is away.
-
-    Parameters
-    ----------
-    store : Store
-    run_id : str
-    """
+    """Writes to one run; every method raises `StoreError` if the store refuses, `UnreachableError` if it is away."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.run_id = run_id
@@ -122,15 +115,12 @@ class RunWriter:
         """Set the run back to RUNNING and remove the failure reason. MLflow can't clear the end time."""
         with self.errors("resumption"):
             if REASON_TAG in self._client.get_run(self.run_id).data.tags:
-                self._delete_reason()
+                try:
+                    self._client.delete_tag(self.run_id, REASON_TAG)
+                except MlflowException as error:
+                    if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                        raise  # anything but an earlier try, whose answer was lost
             self._client.update_run(self.run_id, "RUNNING")
-
-    def _delete_reason(self) -> None:
-        try:
-            self._client.delete_tag(self.run_id, REASON_TAG)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise  # anything but an earlier try, whose answer was lost
 
     def errors(self, what: str) -> AbstractContextManager[None]:
         """Name the run in whatever goes wrong within."""
@@ -153,67 +143,38 @@ T = TypeVar("T")
 
 Save = Callable[[UploadState], None]
 
-_BATCH = 1_000
-"""Values that MLflow takes in one call."""
+_BATCH = 1_000  # Values that MLflow takes in one call
 
+# Pauses between tries where others write at the same moment; each itself waits 20 s for a locked database.
 _WAITS_S = (0.5, 2.0)
-"""Pauses between tries where others write at the same moment; each itself waits 20 s for a locked database."""
 
 
 class JournalUpload:
-    """Sends one journal, as it grows, to one store.
+    """See `tracker.store.Upload`; the arguments are those of `tracker.store.Store.open_upload`."""
 
-    Parameters
-    ----------
-    location : Location
-    journal : str
-        The journal's own id, the same for ever: letters, digits, ``.``, ``_`` and ``-``.
-    delivery : UploadState or None
-        What the store is known to have; None if nothing is known.
-    save : callable
-        Called with what the store has after each step, to be saved for the next time.
-    """
-
-    def __init__(self, location: Location, journal: str, delivery: UploadState | None, save: Save) -> None:
+    def __init__(self, location: Location, journal: str, state: UploadState | None, save: Save) -> None:
         if not re.fullmatch(r"[\w.-]+", journal):
             raise ValueError(f"a journal's id must be letters, digits, '.', '_' and '-', got {journal!r}")
         self._location = location
         self._journal = journal
-        self._delivery = delivery
+        self._state = state
         self._save = save
         self._store: Store | None = None
         self._file: tuple[int, int] | None = None
 
     def send(self, events: Sequence[Event], artifacts: Path) -> UploadState:
-        """Send what the store does not have yet, and return what it has then: all.
-
-        Parameters
-        ----------
-        events : sequence of Event
-            The whole journal, from its first event on.
-        artifacts : Path
-            The folder in which the attached files are.
-
-        Raises
-        ------
-        UnreachableError
-            If the store is away, locked or full: what was saved holds, and the rest may be sent another time.
-        GoneError
-            If the store has not the run that was sent to it.
-        StoreError
-            If the store cannot be used or refuses an event: sending it again will not help.
-        """
-        delivery = self._delivery or self._saved(self._patiently(partial(self._begin, started(events))))
-        sent = delivery.events if delivery.events <= len(events) else 0  # the journal lost its end: from the start
+        """Upload what the store lacks."""
+        state = self._state or self._saved(self._patiently(partial(self._begin, started(events))))
+        sent = state.events if state.events <= len(events) else 0  # the journal lost its end: from the start
         for end, rows in _steps(values_of(events, sent), sent):
-            self._patiently(partial(self._write, delivery.run_id, events[end - 1], rows, artifacts))
-            delivery = self._saved(UploadState(delivery.run_id, delivery.artifacts, end))
-        return delivery
+            self._patiently(partial(self._write, state.run_id, events[end - 1], rows, artifacts))
+            state = self._saved(UploadState(state.run_id, state.artifacts, end))
+        return state
 
-    def _saved(self, delivery: UploadState) -> UploadState:
-        self._delivery = delivery
-        self._save(delivery)
-        return delivery
+    def _saved(self, state: UploadState) -> UploadState:
+        self._state = state
+        self._save(state)
+        return state
 
     def _patiently(self, call: Callable[[], T], waits_s: Sequence[float] = _WAITS_S) -> T:
         """Call again if the store was busy: many processes may write to it."""
@@ -236,17 +197,17 @@ class JournalUpload:
         return UploadState(run.info.run_id, run.info.artifact_uri, 0)
 
     def _only_run(self, store: Store, experiment: str, first: Started) -> Run:
-        found = self._runs(store, experiment)
-        if not found:
+        runs = self._runs(store, experiment)
+        if not runs:
             tags = {**mlflow_tags(first.tags), JOURNAL_TAG: self._journal}
             store.client.create_run(experiment, first.time, tags, first.name)
-            found = self._runs(store, experiment)
-        there = [run for run in found if run.info.lifecycle_stage == "active"]
-        if not there:
-            raise self._deleted(found[0].info.run_id)
-        for again in there[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
-            store.client.delete_run(again.info.run_id)
-        return there[0]
+            runs = self._runs(store, experiment)
+        active = [run for run in runs if run.info.lifecycle_stage == "active"]
+        if not active:
+            raise self._deleted(runs[0].info.run_id)
+        for duplicate in active[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
+            store.client.delete_run(duplicate.info.run_id)
+        return active[0]
 
     def _runs(self, store: Store, experiment: str) -> list[Run]:
         query = f"tags.`{JOURNAL_TAG}` = '{self._journal}'"
@@ -280,25 +241,25 @@ class JournalUpload:
         """Return the store, opened again if another file has taken its place."""
         database = self._location.database
         file = _identity(database)
-        if database and self._delivery and not file:
+        if database and self._state and not file:
             raise UnreachableError(f"the store {database} is no longer there: bring it back, or run `tracker repair`")
         if self._store is None or file != self._file:
             self._store = open_store(self._location)
             self._file = _identity(database)
-            if self._delivery:
-                self._store.check_run(self._delivery.run_id)
+            if self._state:
+                self._store.check_run(self._state.run_id)
         return self._store
 
 
 def _identity(database: Path | None) -> tuple[int, int] | None:
     """Return what tells a file from another of the same path; None if there isn't any."""
     try:
-        found = database.stat() if database else None
+        status = database.stat() if database else None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UnreachableError(f"cannot read the store {database}: {error}") from error
-    return (found.st_dev, found.st_ino) if found else None
+    return (status.st_dev, status.st_ino) if status else None
 
 
 def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, list[Value]]]:
@@ -329,19 +290,14 @@ def _write_event(run: RunWriter, event: Event, artifacts: Path) -> None:
         case Tagged():
             run.set_tags(event.tags)
         case Attached():
-            run.log_path(_attached(artifacts, event.path), event.path)
+            file = resolve_inside(artifacts, event.path)  # a journal from elsewhere must not have others uploaded
+            if file is None:
+                raise StoreError(
+                    f"{event.path} is listed in the journal but missing from {artifacts}: bring it back, or let "
+                    "`tracker repair` send the run without it"
+                )
+            run.log_path(file, event.path)
         case Resumed():
             run.resume()
         case Ended():
             run.end(event.status, event.time, event.reason)
-
-
-def _attached(artifacts: Path, path: str) -> Path:
-    """Return where an attached file is; a journal from elsewhere must not make others be sent."""
-    file = resolve_inside(artifacts, path)
-    if file is None:
-        raise StoreError(
-            f"{path} is listed in the journal but missing from {artifacts}: bring it back, or let `tracker repair` "
-            "send the run without it"
-        )
-    return file
