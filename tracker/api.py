@@ -20,8 +20,7 @@ from tracker.recording.reporter import LoggingReporter
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Report as ReportContent
 from tracker.runs import DEFAULT_EXPERIMENT
-from tracker.runs.find import find_run
-from tracker.runs.logged import DEFAULT_METRIC
+from tracker.runs.logged import DEFAULT_METRIC, find_run
 from tracker.store import BY_EPOCH_RUNS
 
 if TYPE_CHECKING:

@@ -189,7 +189,7 @@ class TestReadExperiment:
 import sys
 from pathlib import Path
 from tracker.store import store_at
-from tracker.runs.find import find_run
+from tracker.runs.logged import find_run
 runs = store_at(sys.argv[1], Path()).read("tracker").runs
 assert find_run(runs, "a run").validation_by_epoch is not None
 print(*{"mlflow", "sqlalchemy", "alembic", "pandas", "tensorflow", "keras", "scipy"} & set(sys.modules))

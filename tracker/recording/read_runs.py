@@ -10,7 +10,7 @@ from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, unsettled
 from tracker.recording.locations import HOST_TAG, check_not_gone, is_for, journals_folder
 from tracker.runs import UNSENT_TAG, Run, RunStatus
-from tracker.runs.find import find_run
+from tracker.runs.logged import find_run
 from tracker.store import Experiment, GoneError, RunName, run_of_journal
 from tracker.wording import some
 

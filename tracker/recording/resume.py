@@ -26,7 +26,7 @@ from tracker.recording.run_writer import ENVIRONMENT
 from tracker.recording.uploader import send
 from tracker.runs import RunStatus
 from tracker.runs.events import Ended
-from tracker.runs.find import find_run
+from tracker.runs.logged import find_run
 from tracker.store import DATASET, note_of
 from tracker.training.environment import differences
 from tracker.wording import some

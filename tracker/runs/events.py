@@ -28,17 +28,12 @@ class RunStatus(StrEnum):
     """It was started on another machine, which can't be asked from here."""
 
 
+# Tags of a run: its description (the person's note, followed at the end by a summary of the result), the git commit
+# that it was trained at, the program that trained it, the account that started it.
 NOTE_TAG = "tracker.note"
-"""Tag of a run's description: the person's note, followed at the end by a summary of the result."""
-
 COMMIT_TAG = "tracker.commit"
-"""Tag of the git commit that a run was trained at."""
-
 PROGRAM_TAG = "tracker.program"
-"""Tag of the program or command that trained a run."""
-
 USER_TAG = "tracker.user"
-"""Tag of the account that trained a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +42,12 @@ class DatasetUsed:
 
     Parameters
     ----------
-    name : str
     digest : str
         Its fingerprint.
     source : str
         The ``--data`` given, or ``demo``.
     context : str
         What it served for: ``training``, ``validation``.
-    classes : tuple of str
-    clips : int
     """
 
     name: str
@@ -68,19 +60,7 @@ class DatasetUsed:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A run was started.
-
-    Parameters
-    ----------
-    time : int, ms
-    uri : str
-        Of the store that it is for.
-    experiment, name : str
-    metric : str
-        The primary metric of the experiment, should it be new.
-    params, tags : mapping of str to str
-    datasets : tuple of DatasetUsed
-    """
+    """A run was started, for the store at `uri`; `metric` is the primary one of the experiment, should it be new."""
 
     time: int
     uri: str
@@ -94,15 +74,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class EpochDone:
-    """An epoch was finished, and a checkpoint of it is safe.
-
-    Parameters
-    ----------
-    time : int, ms
-    number : int
-    metrics : mapping of str to float
-        NaN and infinities are kept.
-    """
+    """An epoch was finished, and a checkpoint of it is safe; NaN and infinite metrics are kept."""
 
     time: int
     number: int
@@ -111,13 +83,7 @@ class EpochDone:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Metrics that a run has once.
-
-    Parameters
-    ----------
-    time : int, ms
-    metrics : mapping of str to float
-    """
+    """Metrics that a run has once."""
 
     time: int
     metrics: Mapping[str, float]
@@ -132,27 +98,14 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """An artifact is ready, a file or a folder beside the journal.
-
-    Parameters
-    ----------
-    path : str
-        With forward slashes: its path among the run's artifacts, and beside the journal under ``artifacts/``.
-    """
+    """An artifact is ready, a file or folder under ``artifacts/`` beside the journal; its path has forward slashes."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The run continues after an interruption; whatever ended it before no longer holds.
-
-    Parameters
-    ----------
-    time : int, ms
-    epoch : int
-        The last one that was finished before.
-    """
+    """The run continues, after `epoch`, the last finished one; whatever ended it before no longer holds."""
 
     time: int
     epoch: int
@@ -160,16 +113,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The run ended.
-
-    Parameters
-    ----------
-    time : int, ms
-    status : RunStatus
-        FINISHED, FAILED or KILLED.
-    reason : str or None
-        Why it failed or was ended, in one line.
-    """
+    """The run ended as FINISHED, FAILED or KILLED; `reason` says in one line why it failed or was ended."""
 
     time: int
     status: RunStatus

@@ -1,4 +1,4 @@
-"""What a run left: its curves, its predictions and what the store says of it, whoever logged it.
+"""What a run left: its curves, its predictions and what the store says of it, whoever logged it; and its look-up.
 
 Epochs are counted from 1; accuracies are fractions of clips; losses are in nats; times are milliseconds since 1970
 (UTC), as MLflow keeps them.
@@ -7,9 +7,11 @@ Epochs are counted from 1; accuracies are fractions of clips; losses are in nats
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
+
+from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,20 +20,17 @@ if TYPE_CHECKING:
 
     from tracker.runs.events import RunStatus
 
-DEFAULT_METRIC = "val_accuracy"
-"""The metric that runs are ranked by unless the experiment or the user names another."""
+DEFAULT_METRIC = "val_accuracy"  # The metric that runs are ranked by unless the experiment or the user names another
 
-UNSENT_TAG = "tracker.unsent"
-"""Marks a run that its journal holds and its store does not, or not all of it; never sent itself."""
-
-REASON_TAG = "tracker.reason"
-"""Says in one line why a run failed or was ended."""
-
-NOTE_END = "<!-- tracker: what came out -->"
-"""In a run's description the line between the person's note and what tracker adds."""
-
+UNSENT_TAG = "tracker.unsent"  # Marks a run of which a journal holds more than its store; never uploaded itself
+REASON_TAG = "tracker.reason"  # Says in one line why a run failed or was ended
+NOTE_END = "<!-- tracker: what came out -->"  # In a description the line between the note and what tracker adds
 
 NO_CLASS = "no class"  # what a clip is predicted to be if a probability is not a number
+
+
+_MAX_LISTED = 10
+_SHORT_ID, _ID_LENGTH = 8, 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,3 +202,53 @@ class Run:
     def ids(self) -> tuple[str, ...]:
         """The run's id, and that of its journal, which was its own until it was uploaded."""
         return (self.run_id, self.journal_id) if self.journal_id else (self.run_id,)
+
+
+class Findable(Protocol):
+    """A run, or a journal of one."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its ids; the first is shown."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which other runs may have too."""
+
+
+T = TypeVar("T", bound=Findable)
+
+
+def find_run(runs: Sequence[T], text: str) -> T:
+    """Return the run with an id or, failing that, a name or the beginning of an id.
+
+    Parameters
+    ----------
+    runs : sequence of Run or Journal
+    text : str
+        Ids are matched without regard to case.
+
+    Raises
+    ------
+    TrackerError
+        If no run or several runs match; the message lists them.
+    """
+    beginning = text.lower()
+    for matches in (
+        [run for run in runs if text in run.ids],
+        [run for run in runs if text and run.name == text],
+        [run for run in runs if text and any(run_id.startswith(beginning) for run_id in run.ids)],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise TrackerError(f"{text!r} matches {len(matches)} runs: {_listed(matches)}; give more of the id")
+    raise TrackerError(f"no run has the id or name {text!r}; there are: {_listed(runs) or 'none'}")
+
+
+def _listed(runs: Sequence[T]) -> str:
+    ids = [run.ids[0] for run in runs]
+    lengths = range(_SHORT_ID, _ID_LENGTH)
+    length = next((n for n in lengths if len({run_id[:n] for run_id in ids}) == len(ids)), _ID_LENGTH)
+    shown = ", ".join(f"{run.ids[0][:length]} ({run.name!r})" for run in runs[:_MAX_LISTED])
+    return shown + (", …" if len(runs) > _MAX_LISTED else "")

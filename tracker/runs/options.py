@@ -19,8 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OptionValue = int | float | str | bool
-"""What an option of a network may be set to."""
+OptionValue = int | float | str | bool  # What an option of a network may be set to
 
 _ENTRY = "option"
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
@@ -90,15 +89,17 @@ class Compound:
 
     @classmethod
     def from_parts(cls, parts: list[str]) -> Self:
-        """Return the value of as many texts as it has fields."""
-        triples = zip(cls.part_names, cls.part_types, parts, strict=True)
-        return cls(*(_number(name, kind, part) for name, kind, part in triples))
+        """Return the value of as many texts as it has fields; raise ValueError if one isn't a number."""
+        numbers = [_scalar(kind, part) for kind, part in zip(cls.part_types, parts, strict=True)]
+        for name, kind, part, number in zip(cls.part_names, cls.part_types, parts, numbers, strict=True):
+            if number is None:
+                raise ValueError(f"the {name} must be {_KINDS[kind]}, got {part!r}")
+        return cls(*numbers)
 
     @classmethod
     def from_numbers(cls, numbers: Sequence[object]) -> Self:
         """Return the value of as many numbers as it has fields; raise ValueError if they are not."""
-        right = len(numbers) == len(cls.part_types) and all(map(_is_a, numbers, cls.part_types))
-        if not right:
+        if len(numbers) != len(cls.part_types) or not all(map(_is_a, numbers, cls.part_types)):
             raise ValueError(f"{cls.__name__} must be made of {' and '.join(cls.part_names)}, got {tuple(numbers)!r}")
         return cls(*numbers)
 
@@ -194,13 +195,7 @@ class RunOption:
         return frozenset([self.name, self.flag.removeprefix("--").replace("-", "_"), *self.params])
 
     def parse(self, text: str) -> Value:
-        """Return the value that a text means.
-
-        Raises
-        ------
-        ValueError
-            If it is not of the option's type or out of its range.
-        """
+        """Return the value that a text means; raise ValueError if it isn't of the option's type or in its range."""
         if issubclass(self.type, Compound):
             return self.type.parse(text)
         value = _scalar(self.type, text)
@@ -244,13 +239,7 @@ class RunOption:
         return dict(zip(self.params, texts, strict=True))
 
     def from_params(self, params: Mapping[str, str]) -> Value:
-        """Return the value that was logged, without checking its range.
-
-        Raises
-        ------
-        ValueError
-            If a param is missing or cannot be read.
-        """
+        """Return the value that was logged, in range or not; raise ValueError if a param is missing or unreadable."""
         if self.default is None and not params.keys() & set(self.params):
             return None
         for name in self.params:
@@ -279,13 +268,7 @@ class RunOption:
         return template.format(*parts) if finite and len(parts) == len(self.params) else None
 
     def from_level(self, level: str) -> Value:
-        """Return the value of a level: ``0.3x10`` is a plateau.
-
-        Raises
-        ------
-        ValueError
-            If the option does not take it.
-        """
+        """Return the value of a level, as ``0.3x10`` of a plateau; raise ValueError if the option doesn't take it."""
         parts = self.parts_of_level(level)
         if len(parts) != len(self.params):
             raise ValueError(f"the {self.words} must have {len(self.params)} parts, got {level!r}")
@@ -340,13 +323,6 @@ def value_text(value: OptionValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else number_text(value)
-
-
-def _number(name: str, kind: type[int | float], text: str) -> float:
-    value = _scalar(kind, text)
-    if value is None:
-        raise ValueError(f"the {name} must be {_KINDS[kind]}, got {text!r}")
-    return cast("float", value)
 
 
 def _scalar(kind: type, text: str) -> OptionValue | None:

@@ -42,11 +42,6 @@ class Plateau(Compound):
         What the learning rate is multiplied by.
     patience : int, epochs, at least 1
         Epochs without improvement before it drops.
-
-    Raises
-    ------
-    ValueError
-        If either is out of its range.
     """
 
     separator: ClassVar[str] = ","
@@ -67,13 +62,7 @@ class Plateau(Compound):
 
 @dataclass(frozen=True, slots=True)
 class Fold(Compound):
-    """Part `number` (counted from 1) of `count` in a cross-validation: the part that is validated on.
-
-    Raises
-    ------
-    ValueError
-        If `count` is below 2 or `number` is not one of 1 to `count`.
-    """
+    """Part `number` (counted from 1) of `count`, at least 2, in a cross-validation: the part that is validated on."""
 
     separator: ClassVar[str] = "/"
     separator_name: ClassVar[str] = "slash"
@@ -96,13 +85,7 @@ class Fold(Compound):
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """How clips are divided; with the data it decides which are held out, whatever the training seed.
-
-    Raises
-    ------
-    ValueError
-        If a fraction is out of its range or the two leave nothing to train on.
-    """
+    """How clips are divided; with the data it decides which are held out, whatever the training seed."""
 
     split_seed: int = field(default=0, metadata=option(
         flag="--split-seed", panel=Panel.DATA, role=Role.SPLIT, range=Range(least=0),
@@ -163,25 +146,15 @@ class Spectrogram:
         return {name: str(getattr(self, name)) for name in self.__dataclass_fields__}
 
 
-FLOOR_DB = -80.0
-"""Decibels below a clip's maximum where its log-mel image is cut off: librosa's own `top_db`."""
+FLOOR_DB = -80.0  # Decibels below a clip's maximum where its log-mel image is cut off: librosa's own `top_db`
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """What is trained, without its seed: a network, its options and how it is fitted.
 
-    The order of the fields is the order of options in commands, names, titles and tables.
-
-    Parameters
-    ----------
-    options : tuple of (name, value)
-        The network's own options, sorted by name.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of its range.
+    The order of the fields is the order of options in commands, names, titles and tables. `options` has the network's
+    own, sorted by name.
     """
 
     model: str = field(default="cnn", metadata=option(
@@ -238,13 +211,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """All that one run is asked for: with the data and the version, it decides the result.
-
-    Raises
-    ------
-    ValueError
-        If the seed is below 0.
-    """
+    """All that one run is asked for: with the data and the version, it decides the result."""
 
     configuration: Configuration
     seed: int = field(default=0, metadata=option(
@@ -262,13 +229,7 @@ class RunPlan:
         return self.configuration.params() | params_of(self) | self.split.params() | self.spectrogram.params()
 
     def run_name(self, usual: Collection[tuple[str, OptionValue]] = ()) -> str:
-        """Return the configuration in short: ``k7-lr0.0001-plateau0.3x10-stop15-s0``.
-
-        Parameters
-        ----------
-        usual : collection of (name, value)
-            The network's options at their defaults, which are left out.
-        """
+        """Return the configuration in short, without the `usual` options of the network: ``k7-lr0.0001-stop15-s0``."""
         own = [f"{name}{value_text(value)}" for name, value in self.configuration.options if (name, value) not in usual]
         return "-".join([*_named(self.configuration), *own, *_named(self.split), *_named(self)])
 
@@ -319,11 +280,11 @@ _COMMAND_OPTIONS = (
     ),
 )  # fmt: skip
 
+# Every option of ``tracker run`` that all networks have, in the order of commands and tables.
 RUN_OPTIONS = (*options_of(Configuration), *options_of(SplitPlan), *options_of(RunPlan), *_COMMAND_OPTIONS)
-"""Every option of ``tracker run`` that all networks have, in the order of commands and tables."""
 
+# Those that are params of a run, by name.
 LOGGED_OPTIONS = {entry.name: entry for entry in RUN_OPTIONS if entry.params}
-"""Those that are params of a run, by name."""
 
 
 def option_named(name: str) -> RunOption:
@@ -342,20 +303,20 @@ def reserved_for(name: str) -> str | None:
 
 
 def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, OptionValue], ...] = ()) -> RunPlan:
-    """Return the plan of options by name; one that is not given is at its default.
+    """Return the plan of options by name; one that isn't given is at its default.
 
     Parameters
     ----------
     values : mapping of str to object
-        By `RunOption.name`; those of the command alone, such as the data, are passed over. A plateau or a fold may be
-        a tuple of its numbers.
+        By `RunOption.name`; those of the command alone, such as the data, are ignored. A plateau or a fold may be a
+        tuple of its numbers.
     network_options : tuple of (name, value), optional
         The network's own, sorted by name.
 
     Raises
     ------
     ValueError
-        If a value is not of its option's type or out of its range.
+        If a value isn't of its option's type or is out of its range.
     """
     typed = {name: _typed(entry, values[name]) for name, entry in LOGGED_OPTIONS.items() if name in values}
     return RunPlan(
@@ -364,20 +325,14 @@ def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, Op
 
 
 def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
-    """Return the plan of a run that tracker logged, read back from its params.
+    """Return the plan of a run that tracker logged, read back from what `RunPlan.params` wrote.
 
-    Parameters
-    ----------
-    params : mapping of str to str
-        As `RunPlan.params` wrote them.
-    parse_options : callable
-        Takes a network's name and its options as texts, and returns them as values; raises ValueError for an option
-        that the network does not have.
+    `parse_options` takes a network's name and its options as texts, and returns them as values.
 
     Raises
     ------
     ValueError
-        If a param is missing or is not what this version writes for the same plan.
+        If a param is missing, belongs to no option of the network or isn't what this version writes for the same plan.
     """
     values = {name: entry.from_params(params) for name, entry in LOGGED_OPTIONS.items()}
     common = {name for entry in LOGGED_OPTIONS.values() for name in entry.params} | Spectrogram().params().keys()
@@ -406,10 +361,10 @@ def _spectrogram(params: Mapping[str, str]) -> Spectrogram:
 def _named(plan: object) -> list[str]:
     """Return what a part of a plan adds to the run's name: what is always said, and what is not at its default."""
     values = ((entry, getattr(plan, entry.name)) for entry in options_of(plan.__class__) if entry.name_format)
-    said = ((entry, value) for entry, value in values if entry.always or value != entry.default)
     return [
         entry.name_format.format(*(value.parts if isinstance(value, Compound) else (entry.text(value),)))
-        for entry, value in said
+        for entry, value in values
+        if entry.always or value != entry.default
     ]
 
 
