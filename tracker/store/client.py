@@ -50,7 +50,6 @@ SETTINGS = {
 
 _GREETING_S = 10
 _TOO_MANY, _SERVERS_FAULT = 429, 500
-_NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 
 # What databases say where two wrote at once: SQLite, PostgreSQL and MySQL. MLflow looks whether a dataset is there
 # before it adds it, and another run on the same data may come between.
@@ -143,13 +142,13 @@ def _kind(error: MlflowException | OSError) -> type[StoreError]:
     if _BUSY.search(str(error)):
         return BusyError
     if isinstance(error, MlflowException):
-        return GoneError if error.error_code == _NOT_THERE else _kind_of_status(error.get_http_status_code())
-    if isinstance(error, HTTPError) and error.response is not None:
-        return _kind_of_status(error.response.status_code)
-    return UnreachableError
-
-
-def _kind_of_status(status: int) -> type[StoreError]:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return GoneError
+        status = error.get_http_status_code()
+    elif isinstance(error, HTTPError) and error.response is not None:
+        status = error.response.status_code
+    else:
+        return UnreachableError
     return UnreachableError if status == _TOO_MANY or status >= _SERVERS_FAULT else StoreError
 
 
@@ -204,7 +203,17 @@ class Store:
             if not experiment:
                 self._make_experiment(name, metric)
                 experiment = self.client.get_experiment_by_name(name)
-        self._check_writable(experiment)
+        if experiment.lifecycle_stage != "active":
+            raise StoreError(
+                f"the experiment {name!r} was deleted: bring it back with `mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}`, or give another --experiment"
+            )
+        if self.location.database and experiment.artifact_location.startswith("mlflow-artifacts:"):
+            raise StoreError(
+                f"the experiment {name!r} was made by a tracking server, which alone can write its artifacts: give its "
+                "address as --tracking-uri, or another --experiment"
+            )
+        self._check_in_place(experiment)
         return str(experiment.experiment_id)
 
     def check_run(self, run_id: str) -> None:
@@ -213,25 +222,12 @@ class Store:
             experiment = self.client.get_experiment(self.client.get_run(run_id).info.experiment_id)
         self._check_in_place(experiment)
 
-    def _check_writable(self, experiment: Experiment) -> None:
-        if experiment.lifecycle_stage != "active":
-            raise StoreError(
-                f"the experiment {experiment.name!r} was deleted: bring it back with `mlflow experiments restore "
-                f"--experiment-id {experiment.experiment_id}`, or give another --experiment"
-            )
-        if self.location.database and experiment.artifact_location.startswith("mlflow-artifacts:"):
-            raise StoreError(
-                f"the experiment {experiment.name!r} was made by a tracking server, which alone can write its "
-                "artifacts: give its address as --tracking-uri, or another --experiment"
-            )
-        self._check_in_place(experiment)
-
     def _check_in_place(self, experiment: Experiment) -> None:
         database, place = self.location.database, written_to(experiment.artifact_location)
         if not (database and place) or (place.is_relative_to(database.parent) and place.exists()):
             return
         here = folder_below(database.parent, place)
-        if here and (not place.exists() or _have_runs_in_common(here, place)):
+        if here and (not place.exists() or _have_common_runs(here, place)):
             raise StoreError(
                 f"the store {database} was {'copied' if place.exists() else 'moved'}, and the artifacts of its "
                 f"experiment {experiment.name!r} would be written to {place}, where they were: run `tracker repair` "
@@ -239,7 +235,8 @@ class Store:
             )
 
     def _make_experiment(self, name: str, metric: str) -> None:
-        place = f"{self.location.artifacts}/{_folder_name(name)}" if self.location.artifacts else None
+        folder = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:64] or "experiment"  # two may share one
+        place = f"{self.location.artifacts}/{folder}" if self.location.artifacts else None
         try:
             self.client.create_experiment(name, artifact_location=place, tags={"tracker.metric": metric, **_KIND})
         except MlflowException as error:
@@ -266,7 +263,7 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
     return Store(location, client_of(location))
 
 
-def _have_runs_in_common(folder: Path, other: Path) -> bool:
+def _have_common_runs(folder: Path, other: Path) -> bool:
     """Return whether one folder of an experiment is a copy of another: only then do runs have the same id."""
     return any(_RUN.fullmatch(run.name) and (other / run.name).exists() for run in folder.iterdir())
 
@@ -320,11 +317,6 @@ def _settled_state(database: Path) -> StoreState:
             break
         time.sleep(0.1)
     return state
-
-
-def _folder_name(experiment: str) -> str:
-    """Return a name for an experiment's folder; two may share one, as runs have folders of their own."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", experiment).strip("-")[:64] or "experiment"
 
 
 # What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s.
