@@ -63,12 +63,12 @@ def next_steps(study: Study, conclusions: Sequence[Conclusion], writer: CommandW
     plan: dict[RunSpec, _Training] = {}
     first_of: dict[Argv | None, RunSpec] = {}
     for conclusion in conclusions:
-        planned = [one for one in _trainable(study, conclusion, conclusions, writer) if one.in_plan]
-        if len(plan.keys() | {one.spec for one in planned}) > MOST_STEPS:
+        runs = [planned for planned in _trainable(study, conclusion, conclusions, writer) if planned.in_plan]
+        if len(plan.keys() | {planned.spec for planned in runs}) > MOST_STEPS:
             break
-        for one in planned:
-            spec = first_of.setdefault(_command(study, one.spec, writer, 0, 1), one.spec)
-            plan[spec] = plan.get(spec, _Training()).and_for(one, conclusion.id)
+        for planned in runs:
+            spec = first_of.setdefault(_command(study, planned.spec, writer, 0, 1), planned.spec)
+            plan[spec] = plan.get(spec, _Training()).and_for(planned, conclusion.id)
     return tuple(step for spec, training in plan.items() for step in _steps(study, spec, training, writer))
 
 
@@ -88,8 +88,8 @@ def commands(
     """Return the commands that would settle one of the conclusions, to be run in this order; maybe none."""
     return tuple(
         step.command
-        for one in _trainable(study, conclusion, conclusions, writer)
-        for step in _steps(study, one.spec, _Training().and_for(one, conclusion.id), writer)
+        for planned in _trainable(study, conclusion, conclusions, writer)
+        for step in _steps(study, planned.spec, _Training().and_for(planned, conclusion.id), writer)
     )
 
 
@@ -103,8 +103,8 @@ def _trainable(
     study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], writer: CommandWriter
 ) -> list[PlannedRun]:
     """Return the runs that would settle a conclusion, none if any of them has no command."""
-    planned = list(kind_of(conclusion).planned_runs(study, conclusion, conclusions))
-    return [] if any(_command(study, one.spec, writer, 0, 1) is None for one in planned) else planned
+    runs = list(kind_of(conclusion).planned_runs(study, conclusion, conclusions))
+    return [] if any(_command(study, planned.spec, writer, 0, 1) is None for planned in runs) else runs
 
 
 def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWriter) -> Iterator[NextStep]:

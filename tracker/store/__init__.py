@@ -89,13 +89,12 @@ class StoreState(Enum):
 
     READY = "ready"
     ABSENT = "absent"
-    EMPTY = "empty"
-    UPGRADABLE = "upgradable"
-    """Made by an earlier MLflow that tracker supports: readable as it is, migrated before the first upload."""
-    OLDER = "older"
-    NEWER = "newer"
-    HALF_MADE = "half-made"
-    FOREIGN = "foreign"
+    EMPTY = "empty"  # a file of no bytes
+    UPGRADABLE = "upgradable"  # made by an earlier MLflow that tracker supports: migrated before the first upload
+    OLDER = "older"  # than the MLflow that tracker supports
+    NEWER = "newer"  # than the installed MLflow
+    HALF_MADE = "half-made"  # its creation was interrupted, or is going on right now
+    FOREIGN = "foreign"  # not a store
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,13 +48,6 @@ MAKING_S = 60.0  # Longest wait for another program that is making the store
 def state_of(database: Path) -> StoreState:
     """Return the state of a SQLite store without changing it.
 
-    Returns
-    -------
-    StoreState
-        READY: of the installed MLflow's schema; ABSENT: no such file; EMPTY: a file of no bytes; UPGRADABLE, OLDER
-        and NEWER: made by another version of MLflow; HALF_MADE: its creation was interrupted, or is going on right now;
-        FOREIGN: not a store.
-
     Raises
     ------
     UnreachableError
