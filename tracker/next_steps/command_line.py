@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Argv = tuple[str, ...]
 
-DEMO = "demo"  # The tag ``tracker.data`` of a run on the built-in demo set
+DEMO = "demo"  # the tag ``tracker.data`` of a run on the built-in demo set
 
 _DATA_VARIABLE = option_named("data").environment
 _SPECTROGRAM = Spectrogram().params()
@@ -51,7 +51,7 @@ class Where:
     data_in_environment: bool = False
 
 
-HERE = Where()  # The default store and data of the current folder
+HERE = Where()  # the default store and data of the current folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tracker.next_steps.command_line import Argv, CommandWriter
     from tracker.study.study import Study
 
-MOST_STEPS = 20  # Configurations that are suggested at once
+MOST_STEPS = 20  # configurations that are suggested at once
 
 
 @dataclass(frozen=True, slots=True)

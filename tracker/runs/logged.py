@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from tracker.runs.events import RunStatus
 
-DEFAULT_METRIC = "val_accuracy"  # The metric that runs are ranked by unless the experiment or the user names another
+DEFAULT_METRIC = "val_accuracy"  # the metric that runs are ranked by unless the experiment or the user names another
 
-UNSENT_TAG = "tracker.unsent"  # Marks a run of which a journal holds more than its store; never uploaded itself
-REASON_TAG = "tracker.reason"  # Says in one line why a run failed or was ended
-NOTE_END = "<!-- tracker: what came out -->"  # In a description the line between the note and what tracker adds
+UNSENT_TAG = "tracker.unsent"  # marks a run of which a journal holds more than its store; never uploaded itself
+REASON_TAG = "tracker.reason"  # says in one line why a run failed or was ended
+NOTE_END = "<!-- tracker: what came out -->"  # in a description the line between the note and what tracker adds
 
 NO_CLASS = "no class"  # what a clip is predicted to be if a probability is not a number
 

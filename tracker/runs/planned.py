@@ -146,7 +146,7 @@ class Spectrogram:
         return {name: str(getattr(self, name)) for name in self.__dataclass_fields__}
 
 
-FLOOR_DB = -80.0  # Decibels below a clip's maximum where its log-mel image is cut off: librosa's own `top_db`
+FLOOR_DB = -80.0  # decibels below a clip's maximum where its log-mel image is cut off: librosa's own `top_db`
 
 
 @dataclass(frozen=True, slots=True)

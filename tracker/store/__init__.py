@@ -65,7 +65,7 @@ __all__ = [
 # Default number of runs whose by-epoch predictions are read: with a few hundred clips each, 50 MB together.
 BY_EPOCH_RUNS = 50
 
-TAG_LENGTH = 8_000  # Characters that a tag, and so a run's description, may have; MLflow silently cuts longer ones
+TAG_LENGTH = 8_000  # characters that a tag, and so a run's description, may have; MLflow silently cuts longer ones
 
 
 class UnreachableError(StoreError):

@@ -172,7 +172,7 @@ Clock = Callable[[], int]
 # Tells MLflow's UI that these are trainings, not chats with a language model.
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 
-_RUN = re.compile("[0-9a-f]{32}")  # A run's id, by which its folder is called
+_RUN = re.compile("[0-9a-f]{32}")  # a run's id, by which its folder is called
 
 _NOTHING = {StoreState.ABSENT, StoreState.EMPTY}
 _TO_PREPARE = _NOTHING | {StoreState.UPGRADABLE}

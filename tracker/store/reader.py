@@ -123,21 +123,11 @@ def _records(connection: sqlite3.Connection, experiment_id: int) -> tuple[Record
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is asked for at once.
+    """How much is asked for at once."""
 
-    Parameters
-    ----------
-    page : int
-        Runs a page.
-    runs : int
-        Runs whose metrics are asked for together: the server takes no more.
-    values : int
-        Values in an answer: the server cuts silently past that.
-    """
-
-    page: int = 1_000
-    runs: int = 100
-    values: int = 25_000
+    page: int = 1_000  # runs per page
+    runs: int = 100  # runs whose metrics are asked for together: the server takes no more
+    values: int = 25_000  # values in an answer: the server silently cuts longer ones
 
 
 def read_server(location: Location, name: str, by_epoch: int, limits: Limits = Limits()) -> Experiment:

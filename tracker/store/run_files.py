@@ -33,7 +33,7 @@ _ARRAYS = ("probabilities", "clips", "labels", "classes")
 # How far from 1 a row of probabilities may add up to: ten classes rounded to three digits stay within it.
 _SUM_TOLERANCE = 0.01
 
-_LARGEST_NPZ = 2**28  # Bytes that an archive may unpack to: 10,000 clips × 50 classes × 130 epochs
+_LARGEST_NPZ = 2**28  # bytes that an archive may unpack to: 10,000 clips × 50 classes × 130 epochs
 
 
 def predictions_csv(predictions: Predictions) -> str:

@@ -32,9 +32,9 @@ SCHEMA_VERSION = "3.17.2"  # MLflow that ``schema.sql`` is taken from: the oldes
 
 SCHEMA_REVISION = "dc11669786a5"  # Alembic's name for that schema
 
-BUSY_S = 20.0  # Seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other
+BUSY_S = 20.0  # seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other
 
-_PRIMARY = 0xFF  # The part of SQLite's error codes that tells what kind of error it is
+_PRIMARY = 0xFF  # the part of SQLite's error codes that tells what kind of error it is
 
 # The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file.
 _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -42,7 +42,7 @@ _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 # In a script of Alembic's; the first one has ``down_revision = None``.
 _REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *["\'](\w+)["\']', re.MULTILINE)
 
-MAKING_S = 60.0  # Longest wait for another program that is making the store
+MAKING_S = 60.0  # longest wait for another program that is making the store
 
 
 def state_of(database: Path) -> StoreState:

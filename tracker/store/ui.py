@@ -31,7 +31,7 @@ _ENVIRONMENT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-_STARTING_S = 120.0  # Longest wait for the first answer: 7 to 9 s on two cores, more on a busy machine
+_STARTING_S = 120.0  # longest wait for the first answer: 7 to 9 s on two cores, more on a busy machine
 
 _ANSWER_S = 2.0
 _ENDING_S = 10.0

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from tracker.store.location import Location
     from tracker.store.mlflow_run import Value
 
-_DIGEST_LENGTH = 12  # Characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context
+_DIGEST_LENGTH = 12  # characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context
 
 # Characters that MLflow takes of a dataset's name; the end of a long path tells more than its beginning.
 _NAME_LENGTH = 500
@@ -143,7 +143,7 @@ T = TypeVar("T")
 
 Save = Callable[[UploadState], None]
 
-_BATCH = 1_000  # Values that MLflow takes in one call
+_BATCH = 1_000  # values that MLflow takes in one call
 
 # Pauses between tries where others write at the same moment; each itself waits 20 s for a locked database.
 _WAITS_S = (0.5, 2.0)
