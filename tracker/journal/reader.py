@@ -115,7 +115,7 @@ def read(folder: Path) -> Journal:
     journal = _read_once(folder)
     if journal.ended or journal.alive:
         return journal
-    return _read_once(folder)  # whoever is gone now may have ended it since
+    return _read_once(folder)  # its process may have ended the run just before it was gone
 
 
 def _read_once(folder: Path) -> Journal:

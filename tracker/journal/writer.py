@@ -207,8 +207,8 @@ def write_upload_state(folder: Path, state: UploadState) -> None:
 
 
 def _check_inside(path: str) -> None:
-    there = PureWindowsPath(path)  # which knows the roots and separators of all systems
-    if there.anchor or ".." in there.parts or PurePosixPath(path).as_posix() != path or path == ".":
+    portable = PureWindowsPath(path)  # which knows the roots and separators of all systems
+    if portable.anchor or ".." in portable.parts or PurePosixPath(path).as_posix() != path or path == ".":
         raise ValueError(f"an artifact's path must lead from the run's artifacts to a file in them, got {path!r}")
 
 

@@ -60,25 +60,25 @@ def locate(tracking_uri: str | None, folder: Path) -> Location:
     StoreError
         If it is a folder of MLflow's file store, or of a kind that cannot be read safely.
     """
-    given = (tracking_uri or "").strip()
-    scheme = _scheme(given)
+    text = (tracking_uri or "").strip()
+    scheme = _scheme(text)
     if scheme in {"http", "https"}:
-        return Location(given.rstrip("/"), None, "")
+        return Location(text.rstrip("/"), None, "")
     if scheme in {"sqlite", "sqlite+pysqlite"}:
-        return _beside(_sqlite_path(given), folder)
+        return _beside(_sqlite_path(text), folder)
     if scheme == "file":
-        raise _file_store(given)
+        raise _file_store(text)
     if scheme:
         raise StoreError(
-            f"cannot use the store {_without_password(given)}: tracker takes a SQLite file or a tracking server; "
+            f"cannot use the store {_without_password(text)}: tracker takes a SQLite file or a tracking server; "
             "start `mlflow server` on that database and give its http address"
         )
-    return _beside(_database_at(Path(given), folder), folder)
+    return _beside(_database_at(Path(text), folder), folder)
 
 
-def _scheme(given: str) -> str:
+def _scheme(text: str) -> str:
     """Return what stands before a colon, unless that comes after a slash: a path may have one."""
-    scheme, colon, _ = given.partition(":")
+    scheme, colon, _ = text.partition(":")
     return scheme.lower() if colon and "/" not in scheme else ""
 
 
@@ -106,9 +106,9 @@ def _beside(path: Path, folder: Path) -> Location:
     return Location(f"sqlite:///{quoted}", database, (database.parent / _ARTIFACTS).as_uri())
 
 
-def _file_store(given: str) -> StoreError:
+def _file_store(text: str) -> StoreError:
     return StoreError(
-        f"{given} is one of MLflow's file stores, which MLflow itself no longer opens: convert it with "
+        f"{text} is one of MLflow's file stores, which MLflow itself no longer opens: convert it with "
         "`mlflow migrate-filestore` and give the SQLite store that it writes, as sqlite:///PATH"
     )
 

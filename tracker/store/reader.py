@@ -65,7 +65,7 @@ def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_R
     Raises
     ------
     StoreError
-        If there is no store that can be read, no such experiment, or it has no runs.
+        If the store can't be read, has no such experiment, or that has no runs.
     """
     if location.database:
         experiment = _read_database(location, location.database, name, by_epoch)
@@ -88,14 +88,14 @@ def run_names(database: Path) -> tuple[RunName, ...]:
 def _read_database(location: Location, database: Path, name: str, by_epoch: int) -> Experiment:
     require_readable(database)
     with reading(database) as connection:
-        found = connection.execute(
+        row = connection.execute(
             "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'", (name,)
         ).fetchone()
-        if not found:
+        if not row:
             names = connection.execute("SELECT name FROM experiments WHERE lifecycle_stage = 'active' ORDER BY name")
             raise unknown_experiment(location, name, tuple(name for (name,) in names))
-        tags = connection.execute("SELECT key, value FROM experiment_tags WHERE experiment_id = ?", found).fetchall()
-        records = _records(connection, found[0])
+        tags = connection.execute("SELECT key, value FROM experiment_tags WHERE experiment_id = ?", row).fetchall()
+        records = _records(connection, row[0])
 
     def fetch_of(record: Record) -> Fetch:
         return fetch_from(record.artifact_uri, database.parent)
