@@ -162,7 +162,7 @@ class TestFoldsOf:
         given = [*numbered_clips(2, fold=1), Clip("z.wav", Path("x.wav"), "a", None, None, 2)]
         assert folds_of(given, Fold(1, 2), seed=0) == {"00.wav": 1, "01.wav": 1, "z.wav": 2}
 
-    def test_refuses_folds_of_some_clips_only(self):
+    def test_folds_of_refuses_folds_of_some_clips_only(self):
         given = [*numbered_clips(2, fold=1), Clip("z.wav", Path("x.wav"), "a")]
         with pytest.raises(DataError, match=r"1 of 3 clips have no fold .* z\.wav"):
             folds_of(given, Fold(1, 2), seed=0)

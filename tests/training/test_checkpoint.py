@@ -314,7 +314,7 @@ class TestFinishedEpochs:
     def test_finished_epochs_are_none_where_nothing_was_saved(self, tmp_path):
         assert finished_epochs(tmp_path / "no such folder") == ()
 
-    def test_finished_epochs_are_told_without_importing_keras(self, tmp_path):
+    def test_finished_epochs_are_read_without_importing_keras(self, tmp_path):
         saved(tmp_path, 2)
         code = (
             "import sys; from pathlib import Path; from tracker.training.checkpoint import finished_epochs;"

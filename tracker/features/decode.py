@@ -31,30 +31,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# Frames decoded at a time, so that a damaged header cannot decide how much memory is used.
 BLOCK_FRAMES = 1 << 20
-"""Frames decoded at a time, so that a damaged header cannot decide how much memory is used."""
 
+# libsndfile gives counts from here on if a file does not declare its length.
 UNKNOWN_FRAMES = 1 << 62
-"""libsndfile gives counts from here on if a file does not declare its length."""
 
+# Amplitude, as a fraction of full scale (−80 dB: three steps of 16-bit audio), below which a clip is silent.
 SILENCE = 1e-4
-"""Amplitude, as a fraction of full scale (−80 dB: three steps of 16-bit audio), below which a clip is silent."""
 
+# Largest magnitude of a sample; beyond it, its power would exceed the range of float32.
 LOUDEST = 1e12
-"""Largest magnitude of a sample; beyond it, its power would exceed the range of float32."""
 
+# Beginning of the text that Git leaves in place of a file that Git LFS has not fetched.
 LFS_POINTER = b"version https://git-lfs"
-"""Beginning of the text that Git leaves in place of a file that Git LFS has not fetched."""
 
 
 class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value first)
-    """An audio file that cannot be used.
-
-    Parameters
-    ----------
-    reason : str
-        What is wrong with it, to be read after its name: ``silent throughout``.
-    """
+    """An audio file that cannot be used; the reason is to be read after its name: ``silent throughout``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -62,7 +56,7 @@ class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value fir
 
 
 def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
-    """Decode an audio file to mono samples at one rate.
+    """Decode an audio file to mono samples at one rate, shape (n_samples,).
 
     Parameters
     ----------
@@ -70,10 +64,6 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
         A wav, flac, mp3, ogg or au file of any rate and number of channels.
     sr : int, Hz
         The rate to convert to.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_samples,)
 
     Raises
     ------
@@ -90,14 +80,14 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
 
 
 def _decode(file: Path) -> tuple[NDArray[np.float32], int]:
-    """Return the mono samples of a whole file and their rate."""
     _check_bytes(file)
     with _open(file) as sound:
-        missing = missing_end(file, sound)
+        missing = _missing_end(file, sound)
         if missing:
             raise AudioFault(f"truncated: {missing}")
         samples = _read_all(sound)
-        if len(samples) < sound.frames and declares_length(file, sound):
+        declares_length = sound.format != "MP3" or _mp3_is_tagged(file)
+        if len(samples) < sound.frames and declares_length:
             raise AudioFault(f"truncated or damaged: only {len(samples)} of {sound.frames} samples can be decoded")
         return samples, sound.samplerate
 
@@ -131,7 +121,6 @@ def _check_bytes(file: Path) -> None:
 
 
 def _read_all(sound: soundfile.SoundFile) -> NDArray[np.float32]:
-    """Decode to the end, as the mean of the channels."""
     if sound.frames >= UNKNOWN_FRAMES:
         raise AudioFault("does not declare its length; encode it again")
     blocks: list[NDArray[np.float32]] = []
@@ -158,41 +147,24 @@ def _check_audible(samples: NDArray[np.float32]) -> None:
         raise AudioFault(f"silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
 
 
+# Programs that write to a pipe, and cannot know the size, declare sizes from here on: nothing is missing.
 STREAMED_BYTES = 0x7FFF_0000
-"""Programs that write to a pipe, and cannot know the size, declare sizes from here on: nothing is missing."""
 
+# The largest page of an ogg stream: header, 255 lengths and as many segments of 255 bytes.
 OGG_PAGE_BYTES = 65_307
-"""The largest page of an ogg stream: header, 255 lengths and as many segments of 255 bytes."""
 
 _OGG_PAGE = b"OggS\0"
 _DECLARED = re.compile(r"^ *data(?: size)? *: (\d+) \(should be (\d+)\)", re.MULTILINE | re.IGNORECASE)
 
 
-def missing_end(file: Path, sound: soundfile.SoundFile) -> str | None:
-    """Return what is missing at the end of a file, as far as that shows before it is decoded.
-
-    Parameters
-    ----------
-    file : Path
-    sound : soundfile.SoundFile
-        The same file, opened.
-
-    Returns
-    -------
-    str or None
-        ``"80 of 90 bytes of sound are present"``, or None if nothing is missing.
-    """
+def _missing_end(file: Path, sound: soundfile.SoundFile) -> str | None:
+    """Return what is missing at the end of a file, as far as that shows before it is decoded; None if nothing is."""
     if sound.format == "OGG":
         return None if _ogg_ends(file) else "its last page is missing"
     declared = _DECLARED.search(sound.extra_info)
     if declared and int(declared[2]) < int(declared[1]) < STREAMED_BYTES:
         return f"{declared[2]} of {declared[1]} bytes of sound are present"
     return None
-
-
-def declares_length(file: Path, sound: soundfile.SoundFile) -> bool:
-    """Return whether the number of samples of an opened file is declared in it rather than guessed."""
-    return sound.format != "MP3" or _mp3_is_tagged(file)
 
 
 def _ogg_ends(file: Path) -> bool:

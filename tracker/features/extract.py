@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.float16]
 
+# Increased with every change of the feature code that changes values, or how they are stored.
 FEATURES_VERSION = 2
-"""Increased with every change of the feature code that changes values, or how they are stored."""
 
 _CRC_BYTES = 4
 
@@ -70,7 +70,8 @@ def extract(
         this process may open.
     """
     images, mapped = ImageCache(cache, settings), _may_map(len(files))
-    pool = ThreadPoolExecutor(_cores())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pool = ThreadPoolExecutor(cores)
     try:
         futures = [pool.submit(_image, path, clip, settings, images, mapped=mapped) for path, clip in files]
         for done, _ in enumerate(as_completed(futures), start=1):
@@ -110,11 +111,6 @@ def _check_unchanged(path: Path, clip: str) -> None:
         raise AudioFault("changed while it was read; run again")
 
 
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _may_map(count: int) -> bool:
     """Return whether so many files can be mapped; each counts as one of the files that a process may open."""
     try:
@@ -126,14 +122,7 @@ def _may_map(count: int) -> bool:
 
 
 class ImageCache:
-    """The images of one folder under one set of feature settings.
-
-    Parameters
-    ----------
-    folder : Path
-        With a sub-folder for each settings; created when the first image is written.
-    settings : Spectrogram
-    """
+    """The images under one set of feature settings, in a sub-folder that the first image creates."""
 
     def __init__(self, folder: Path, settings: Spectrogram) -> None:
         self._folder = folder / settings_key(settings)
@@ -149,18 +138,9 @@ class ImageCache:
         return tuple(line for line in (whole, unwritable) if line)
 
     def read(self, clip: str, *, mapped: bool = True) -> NDArray[np.float16] | None:
-        """Return the image of a clip, or None if there is none or it is damaged.
+        """Return the image of a clip, shape (n_mels, n_frames), dB; None if there is none or it is damaged.
 
-        Parameters
-        ----------
-        clip : str
-            SHA-256 of the audio file's bytes.
-        mapped : bool
-            Whether to map the file rather than read it whole; each map holds a file open.
-
-        Returns
-        -------
-        ndarray of float16, shape (n_mels, n_frames), dB, or None
+        Mapped, the file is not read whole, but stays open.
         """
         try:
             image = np.lib.format.open_memmap(self._file(clip), mode="r")

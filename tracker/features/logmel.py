@@ -22,26 +22,21 @@ from tracker.runs import FLOOR_DB, Spectrogram
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Frames transformed at a time: of 16, 32, 64, 128 and 256 the fastest.
 BLOCK_FRAMES = 64
-"""Frames transformed at a time: of 16, 32, 64, 128 and 256 the fastest."""
 
+# Lower bound of the power: librosa's `amin`.
 SMALLEST_POWER = 1e-10
-"""Lower bound of the power: librosa's `amin`."""
 
 
 def log_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
-    """Return the log-mel image of a clip.
+    """Return the log-mel image of a clip, shape (n_mels, 1 + n_samples // hop_length), dB from −80 to 0.
 
     Parameters
     ----------
     samples : ndarray of float32, shape (n_samples,)
         Mono, at `settings.sr`, not empty.
     settings : Spectrogram
-
-    Returns
-    -------
-    ndarray of float32, shape (n_mels, n_frames), dB
-        From −80 to 0; `n_frames` is 1 + n_samples // hop_length.
     """
     bands, window = _bands(settings), _window(settings.n_fft)
     padded = np.pad(samples, settings.n_fft // 2)
@@ -51,11 +46,6 @@ def log_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.f
         block = slice(start, start + BLOCK_FRAMES)
         spectrum = scipy.fft.rfft(frames[block] * window)
         power[:, block] = bands @ (spectrum.real**2 + spectrum.imag**2).T
-    return _decibels(power)
-
-
-def _decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return power as decibels below its maximum, cut off at the floor."""
     decibels = np.log10(np.maximum(power, np.float32(SMALLEST_POWER)))
     decibels *= 10
     decibels -= decibels.max()

@@ -29,7 +29,7 @@ class TestMakeDrums:
         assert len(drums["open_hat"]) > 4 * len(drums["hat"])
 
     @pytest.mark.parametrize("piece", PIECES)
-    def test_dies_away_at_the_end(self, piece):
+    def test_a_drum_dies_away_at_the_end(self, piece):
         sound = make_drums(KIT, np.random.default_rng(0))[piece]
         assert np.abs(sound[-100:]).max() < 0.02 * np.abs(sound).max()
 

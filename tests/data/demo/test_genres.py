@@ -32,20 +32,20 @@ class TestGenres:
 
 
 class TestBorrow:
-    def test_borrows_nothing_at_a_mix_of_zero(self):
+    def test_borrow_takes_nothing_at_a_mix_of_zero(self):
         assert borrow(GENRES["jazz"], "jazz", np.random.default_rng(0), 0.0) == GENRES["jazz"]
 
-    def test_borrows_everything_at_a_mix_of_one(self):
+    def test_borrow_takes_everything_at_a_mix_of_one(self):
         assert own_parts(borrow(GENRES["jazz"], "jazz", np.random.default_rng(0), 1.0), "jazz") == []
 
-    def test_borrows_about_the_share_that_the_mix_says(self):
+    def test_borrow_takes_about_the_share_that_the_mix_says(self):
         rng = np.random.default_rng(0)
         kept = [len(own_parts(borrow(GENRES["jazz"], "jazz", rng, 0.3), "jazz")) for _ in range(300)]
         assert np.mean(kept) / len(PARTS) == pytest.approx(0.7, abs=0.03)
 
 
 class TestBalance:
-    def test_multiplies_levels_and_adds_decibels(self):
+    def test_a_balance_multiplies_levels_and_adds_decibels(self):
         own = Balance(2.0, 1.0, 0.5, 1.0, tilt=-1.0, hiss=3.0)
         style = Balance(1.0, 0.8, 0.6, 0.4, tilt=0.5, hiss=-60.0)
         assert own.applied_to(style) == Balance(2.0, 0.8, 0.3, 0.4, tilt=-0.5, hiss=-57.0)

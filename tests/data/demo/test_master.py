@@ -35,7 +35,7 @@ class TestMaster:
         sound = mastered(tones(200, 5_500), equaliser=np.array([0, -3, 0, 0, 0, 4, 0.0]))
         assert level(sound, 5_500) - level(sound, 200) == pytest.approx(7.0, abs=0.3)
 
-    def test_tilts_by_so_many_decibels_an_octave(self):
+    def test_master_tilts_by_so_many_decibels_an_octave(self):
         sound = mastered(tones(500, 2_000), tilt=1.5)
         assert level(sound, 2_000) - level(sound, 500) == pytest.approx(3.0, abs=0.1)
 
@@ -43,7 +43,7 @@ class TestMaster:
         noise = mastered(np.zeros(12 * SAMPLE_RATE, np.float32), hiss=-40.0)
         assert 20 * np.log10(np.std(noise)) == pytest.approx(-40.0, abs=0.1)
 
-    def test_shifts_nothing_in_time(self):
+    def test_master_shifts_nothing_in_time(self):
         click = np.zeros(SAMPLE_RATE, np.float32)
         click[10_000] = 1.0
         assert np.abs(mastered(click)).argmax() == 10_000

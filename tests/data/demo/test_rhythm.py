@@ -12,14 +12,14 @@ def starts(pattern: str, bars: Bars = STRAIGHT) -> list[float]:
 
 
 class TestBars:
-    def test_fill_the_clip_at_a_tempo_of_the_groove(self):
+    def test_bars_fill_the_clip_at_a_tempo_of_the_groove(self):
         bars = Bars.of(Groove(120.0, 120.0, 0.1), 9.0, np.random.default_rng(0))
         assert bars == Bars(count=5, seconds=2.0, swing=0.1)
 
-    def test_divide_a_bar_evenly_without_swing(self):
+    def test_bars_are_divided_evenly_without_swing(self):
         assert [STRAIGHT.time(1, step) for step in range(STEPS)] == pytest.approx(np.arange(2, 4, 0.125))
 
-    def test_swing_delays_the_middle_of_a_beat_and_no_beat(self):
+    def test_swing_delays_the_middle_of_a_beat_but_not_the_beat(self):
         swung = Bars(count=1, seconds=4.0, swing=1 / 6)
         assert [swung.time(0, step) for step in (0, 1, 2, 3, 4)] == pytest.approx([0, 1 / 3, 2 / 3, 5 / 6, 1])
 

@@ -36,11 +36,11 @@ class TestRender:
     def test_render_has_metal_brighter_than_hiphop(self):
         assert brightness(clip("metal")) > 3 * brightness(clip("hiphop"))
 
-    def test_beats_disco_on_every_quarter_note(self):
+    def test_render_has_a_beat_on_every_quarter_note_of_disco(self):
         low = np.abs(clip("disco", seconds=8.0))[: 8 * SAMPLE_RATE].reshape(-1, 441).max(axis=1)
         similarity = np.correlate(low - low.mean(), low - low.mean(), "full")[len(low) :]
         beat = 0.02 * (20 + similarity[19:32].argmax())
         assert 60 / 126 - 0.02 < beat < 60 / 114 + 0.02
 
-    def test_sounds_like_others_where_all_is_borrowed(self):
+    def test_render_changes_if_all_is_borrowed(self):
         assert not np.allclose(clip("metal", mix=1.0), clip("metal"))

@@ -24,11 +24,11 @@ def power_near(sound: np.ndarray, hertz: float) -> float:
 
 class TestNote:
     @pytest.mark.parametrize(("pitch", "hertz"), [(69, 440.0), (57, 220.0), (81, 880.0)])
-    def test_sounds_at_its_pitch(self, pitch, hertz):
+    def test_note_sounds_at_its_pitch(self, pitch, hertz):
         frequencies, power = spectrum(instrument().note(pitch, 1.0))
         assert frequencies[power.argmax()] == pytest.approx(hertz, abs=1.0)
 
-    def test_weakens_its_harmonics_by_the_slope(self):
+    def test_note_weakens_its_harmonics_by_the_slope(self):
         note = instrument(slope=-6.0).note(57, 1.0)
         assert 10 * np.log10(power_near(note, 440) / power_near(note, 220)) == pytest.approx(-6.0, abs=0.2)
 
@@ -45,12 +45,12 @@ class TestNote:
         assert note[0] == 0
         assert abs(note[-1]) < 0.01
 
-    def test_fades_by_its_decay(self):
+    def test_note_fades_by_its_decay(self):
         note = instrument(decay=0.2).note(69, 1.0)
         early, late = (np.abs(note[round(t * SAMPLE_RATE) :][:500]).max() for t in (0.1, 0.3))
         assert late / early == pytest.approx(np.exp(-1), rel=0.05)
 
-    def test_beats_where_a_chorus_is_out_of_tune(self):
+    def test_note_beats_if_its_chorus_is_out_of_tune(self):
         note = instrument(chorus=50.0, decay=100.0).note(69, 2.0)
         loudness = np.sqrt((note[: 2 * SAMPLE_RATE].reshape(-1, 441) ** 2).mean(axis=1))[10:-10]
         assert loudness.min() < 0.6 * loudness.max()

@@ -1,8 +1,7 @@
 """The synthetic demo set: five genres of made-up music by made-up artists, the same on every call.
 
-It stands in for a dataset nobody can download for you, and is as hard as one: `genres` says what a genre is, `artist`
-what clips of one artist share, `song` what is played in a clip (of `tones`, `drums` and `rhythm`), `master` how it is
-finished, and `files` writes it all down.
+It replaces a dataset to download, and is as hard as one: `genres` defines the genres, `sounds` makes notes, drums and
+the finished recording, `song` plays the clips of an artist, and `files` writes them.
 """
 
 from tracker.data.demo.files import demo_dataset, write_demo

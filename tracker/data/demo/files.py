@@ -30,16 +30,14 @@ from tracker.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
 Progress = Callable[[int, int], None]
 
+# Of the sound: another one makes another set, in the cache too.
 VERSION = 1
-"""Of the sound: another one makes another set, in the cache too."""
 
 ARTISTS_BORROW = 0.10
+# How likely each part of a style is borrowed from another genre, by an artist for good and for a single clip.
 CLIPS_BORROW = 0.30
-"""How likely each part of a style is borrowed from another genre, by an artist for good and for a single clip."""
 
 _FULL_SCALE = 32_767
 _WAV_HEADER = 44
@@ -48,17 +46,7 @@ _BYTES_PER_SAMPLE = 2
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """What decides a demo set.
-
-    Parameters
-    ----------
-    artists : int, at least 1
-        Of each genre.
-    clips : int, at least 1
-        Of each artist.
-    seconds : float, at least 1
-        Length of a clip.
-    seed : int, at least 0
+    """What decides a demo set: artists of each genre, clips of each artist and their length; each at least 1.
 
     Raises
     ------
@@ -80,9 +68,11 @@ class DemoSettings:
     @property
     def rows(self) -> list[tuple[str, str, str]]:
         """The path, label and group of each clip."""
-        numbers = [(artist, clip) for artist in range(1, self.artists + 1) for clip in range(1, self.clips + 1)]
+        artists = [(genre, artist) for genre in GENRES for artist in range(1, self.artists + 1)]
         return [
-            (_path(genre, artist, clip), genre, _group(genre, artist)) for genre in GENRES for artist, clip in numbers
+            (_path(genre, artist, clip), genre, _group(genre, artist))
+            for genre, artist in artists
+            for clip in range(1, self.clips + 1)
         ]
 
     @property
@@ -92,7 +82,7 @@ class DemoSettings:
 
     @property
     def key(self) -> str:
-        """What a cache knows this set by."""
+        """The name of this set in a cache."""
         decides = [VERSION, ARTISTS_BORROW, CLIPS_BORROW, asdict(self)]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
@@ -106,21 +96,9 @@ def write_demo(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Path:
-    """Write a demo set.
+    """Write a demo set into a new or empty folder and return its manifest.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there; must otherwise be empty.
-    artists, clips, seconds, seed
-        As in `DemoSettings`.
-    progress : callable, optional
-        Told how many clips are done, and of how many.
-
-    Returns
-    -------
-    Path
-        The set's manifest.
+    `progress` is called with the number of clips done and of all clips.
 
     Raises
     ------
@@ -131,7 +109,10 @@ def write_demo(
     """
     settings = DemoSettings(artists, clips, seconds, seed)
     try:
-        _refuse_taken(folder)
+        if folder.exists() and not folder.is_dir():
+            raise DataError(f"{folder} is a file; give a folder")
+        if folder.exists() and any(folder.iterdir()):
+            raise DataError(f"{folder} is not empty; give a new folder or an empty one")
         with folder_when_complete(folder) as aside:
             _write(aside, settings, progress)
     except OSError as error:
@@ -143,19 +124,9 @@ def write_demo(
 
 
 def demo_dataset(cache: Path, progress: Progress | None = None, settings: DemoSettings | None = None) -> Dataset:
-    """Return the demo set, made on the first call and kept.
+    """Return the demo set, made on the first call and kept in a cache that several processes may share.
 
-    Parameters
-    ----------
-    cache : Path
-        Folder to keep it in; several processes may share it.
-    progress : callable, optional
-        Told how many clips are made, and of how many; not called where the set is there.
-    settings : DemoSettings, optional
-
-    Returns
-    -------
-    Dataset
+    `progress` is called with the number of clips done and of all clips, if the set has to be made.
 
     Raises
     ------
@@ -164,23 +135,19 @@ def demo_dataset(cache: Path, progress: Progress | None = None, settings: DemoSe
     """
     settings = settings or DemoSettings()
     folder = cache / "demo" / settings.key
-    if not _is_whole(folder, settings):
-        _make_once(folder, settings, progress)
-    return read_dataset(folder)
-
-
-def _make_once(folder: Path, settings: DemoSettings, progress: Progress | None) -> None:
-    """Make the set unless another process did so while this one waited for it."""
+    if _is_whole(folder, settings):
+        return read_dataset(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if not _is_whole(folder, settings):
+            if not _is_whole(folder, settings):  # another process may have made it meanwhile
                 shutil.rmtree(folder, ignore_errors=True)
                 write_demo(folder, **asdict(settings), progress=progress)
     except OSError as error:
         raise DataError(
             f"the cache {folder.parent} cannot be written to ({error.strerror}); set TRACKER_CACHE to another folder"
         ) from error
+    return read_dataset(folder)
 
 
 def _is_whole(folder: Path, settings: DemoSettings) -> bool:
@@ -190,14 +157,6 @@ def _is_whole(folder: Path, settings: DemoSettings) -> bool:
         return manifest == _manifest(settings) and all(file.stat().st_size == settings.clip_bytes for file in files)
     except (OSError, UnicodeDecodeError):
         return False
-
-
-def _refuse_taken(folder: Path) -> None:
-    if folder.is_dir():
-        if any(folder.iterdir()):
-            raise DataError(f"{folder} is not empty; give a new folder or an empty one")
-    elif folder.exists():
-        raise DataError(f"{folder} is a file; give a folder")
 
 
 def _write(folder: Path, settings: DemoSettings, progress: Progress | None) -> None:
@@ -222,15 +181,11 @@ def _write_artist(folder: Path, settings: DemoSettings, genre: str, number: int)
     artist = make_artist(genre, np.random.default_rng(seed), ARTISTS_BORROW)
     for clip in range(1, settings.clips + 1):
         sound = render(artist, settings.seconds, np.random.default_rng([*seed, clip]), CLIPS_BORROW)
-        _write_wav(folder / _path(genre, number, clip), sound)
-
-
-def _write_wav(file: Path, sound: NDArray[np.float32]) -> None:
-    with wave.open(str(file), "wb") as opened:
-        opened.setnchannels(1)
-        opened.setsampwidth(_BYTES_PER_SAMPLE)
-        opened.setframerate(SAMPLE_RATE)
-        opened.writeframes(np.round(sound * _FULL_SCALE).astype("<i2").tobytes())
+        with wave.open(str(folder / _path(genre, number, clip)), "wb") as opened:
+            opened.setnchannels(1)
+            opened.setsampwidth(_BYTES_PER_SAMPLE)
+            opened.setframerate(SAMPLE_RATE)
+            opened.writeframes(np.round(sound * _FULL_SCALE).astype("<i2").tobytes())
 
 
 def _manifest(settings: DemoSettings) -> str:

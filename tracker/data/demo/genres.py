@@ -191,22 +191,11 @@ GENRES: Mapping[str, Style] = {
 
 
 def borrow(style: Style, genre: str, rng: np.random.Generator, mix: float) -> Style:
-    """Borrow parts of a style from genres that are not its own.
+    """Borrow parts of a style from all genres but one.
 
-    Parameters
-    ----------
-    style : Style
-    genre : str
-        The genre that nothing is borrowed from.
-    rng : numpy.random.Generator
-    mix : float, from 0 to 1
-        Probability of each part to be borrowed: the larger, the harder genres are to tell apart.
-
-    Returns
-    -------
-    Style
+    `mix` is the probability of each part to be borrowed: the larger, the harder genres are to tell apart.
     """
-    others = [other for name, other in GENRES.items() if name != genre]
+    others = [lender for name, lender in GENRES.items() if name != genre]
     borrowed = {}
     for part in dataclasses.fields(Style):
         lender = others[int(rng.integers(len(others)))]

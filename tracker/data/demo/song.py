@@ -1,15 +1,10 @@
-"""Artists: a genre's style, some of it borrowed from other genres, in a sound of their own.
+"""What an artist plays in a clip: patterns laid over its bars, in a style and a sound of the artist's own.
 
 An artist is what clips share: key, instruments, drum kit, mix, equaliser and hiss are the same in all of them, and a
 network that has heard one clip knows the others. That is why a split must not cut artists.
 
-When things are played: patterns laid over the bars of a clip.
-
-Conventions: times are seconds from the clip's beginning; a bar is 16 steps; patterns are those of `genres`.
-
-A clip: what an artist plays in half a minute.
-
-Conventions: as in `tones` and `genres`; a stem is what one instrument plays over the whole clip.
+Conventions: as in `sounds` and `genres`; times are seconds from the clip's beginning; a stem is what one instrument
+plays over the whole clip.
 """
 
 from __future__ import annotations
@@ -40,11 +35,11 @@ if TYPE_CHECKING:
     from tracker.data.demo.genres import Chord, Groove, Style
     from tracker.data.demo.sounds import Kit, Tone
 
+# How far an artist's equaliser is turned up or down at most.
 EQUALISER_DB = 4.5
-"""How far an artist's equaliser is turned up or down at most."""
 
+# Standard deviation of an artist's harmonics from those of the tone.
 COLOUR_DB = 4.0
-"""Standard deviation of an artist's harmonics from those of the tone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,44 +83,24 @@ class Artist:
 
 
 def make_artist(genre: str, rng: np.random.Generator, mix: float) -> Artist:
-    """Make an artist.
-
-    Parameters
-    ----------
-    genre : str
-        One of `GENRES`.
-    rng : numpy.random.Generator
-    mix : float, from 0 to 1
-        Probability of each part of the style to be borrowed: the larger, the harder genres are to tell apart.
-
-    Returns
-    -------
-    Artist
-    """
-    return Artist(
-        genre=genre,
-        style=borrow(GENRES[genre], genre, rng, mix),
-        key=int(rng.integers(-6, 6)),
-        colours={part: rng.normal(0.0, COLOUR_DB, HARMONICS) for part in ("bass", "chords", "melody")},
-        drum_seed=int(rng.integers(2**32)),
-        balance=_mixer(rng),
-        equaliser=rng.uniform(-EQUALISER_DB, EQUALISER_DB, len(EQUALISER_HZ)),
-    )
-
-
-def _mixer(rng: np.random.Generator) -> Balance:
+    """Make an artist of one of the `GENRES`, each part of the style borrowed with the probability `mix`."""
+    style, key = borrow(GENRES[genre], genre, rng, mix), int(rng.integers(-6, 6))
+    colours = {part: rng.normal(0.0, COLOUR_DB, HARMONICS) for part in ("bass", "chords", "melody")}
+    drum_seed = int(rng.integers(2**32))
     drums, bass, chords, melody = rng.uniform(0.7, 1.4, 4).tolist()
-    return Balance(drums, bass, chords, melody, tilt=rng.normal(0.0, 0.7), hiss=rng.normal(0.0, 4.0))
+    balance = Balance(drums, bass, chords, melody, tilt=rng.normal(0.0, 0.7), hiss=rng.normal(0.0, 4.0))
+    equaliser = rng.uniform(-EQUALISER_DB, EQUALISER_DB, len(EQUALISER_HZ))
+    return Artist(genre, style, key, colours, drum_seed, balance, equaliser)
 
 
+# Sixteenth notes of a bar, four to a beat.
 STEPS = 16
-"""Sixteenth notes of a bar, four to a beat."""
 
+# Standard deviation of what a player is early or late.
 LOOSE_S = 0.004
-"""Standard deviation of what a player is early or late."""
 
+# Length of the shortest note; lengths are rounded to hundredths, so that few different notes need be made.
 SHORTEST_S = 0.03
-"""Length of the shortest note; lengths are rounded to hundredths, so that few different notes need be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +116,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """The time of a clip.
-
-    Parameters
-    ----------
-    count : int
-        Bars that fill the clip; the last may reach beyond its end.
-    seconds : float
-        Length of each.
-    swing : float, share of a beat
-        By how much the middle of each beat is late.
-    """
+    """The bars that fill a clip, the last beyond its end; their length, and their swing as a share of a beat."""
 
     count: int
     seconds: float
@@ -172,15 +137,9 @@ class Bars:
 
 
 def play(patterns: Sequence[str], held: float, bars: Bars, rng: np.random.Generator) -> Iterator[Note]:
-    """Yield what a player makes of some patterns: one of them in each bar, a little uneven in time and force.
+    """Yield what a player makes of patterns: one of them in each bar, a little uneven in time and force.
 
-    Parameters
-    ----------
-    patterns : sequence of str, each of `STEPS` marks
-    held : float, from 0 to 1
-        Share of the time to the next note that a note lasts.
-    bars : Bars
-    rng : numpy.random.Generator
+    A note lasts for the share `held` of the time to the next.
     """
     for bar in range(bars.count):
         pattern = patterns[int(rng.integers(len(patterns)))]
@@ -195,21 +154,9 @@ def play(patterns: Sequence[str], held: float, bars: Bars, rng: np.random.Genera
 
 
 def render(artist: Artist, seconds: float, rng: np.random.Generator, mix: float) -> NDArray[np.float32]:
-    """Play one clip.
+    """Play one clip, shape (n_samples,), from −1 to 1: its tempo, patterns, melody and hits come from `rng`.
 
-    Parameters
-    ----------
-    artist : Artist
-    seconds : float
-    rng : numpy.random.Generator
-        What tells this clip from the artist's others: tempo, patterns, melody, hits and what is borrowed.
-    mix : float, from 0 to 1
-        Probability of each part of the style to be borrowed from another genre, for this clip alone.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_samples,)
-        From −1 to 1, at `tones.SAMPLE_RATE`.
+    `mix` is the probability of each part of the style to be borrowed from another genre, for this clip alone.
     """
     style = borrow(artist.style, artist.genre, rng, mix)
     song = _Song(artist, style, Bars.of(style.groove, seconds, rng), round(seconds * SAMPLE_RATE), rng)

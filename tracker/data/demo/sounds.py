@@ -1,15 +1,7 @@
-"""Pitched sounds: instruments that play notes from a wavetable.
+"""Notes from a wavetable, drums of glides and noise, and the finishing of a recording.
 
-Conventions: pitches are MIDI numbers (69 is 440 Hz), times seconds, sounds mono float32 at `SAMPLE_RATE`. A note is
-one period of sound, read over and over at the speed of its pitch and shaped by an envelope.
-
-Drum sounds: a kick that glides down, a snare of tone and rattle, cymbals of filtered noise.
-
-Conventions: as in `tones`. Each sound is made once for an artist, at a level of about 1.
-
-From stems to a finished recording: distortion, equaliser, level and hiss.
-
-Conventions: as in `tones`; levels are decibels of full scale.
+Conventions: pitches are MIDI numbers (69 is 440 Hz), times seconds, levels decibels of full scale, sounds mono float32
+at `SAMPLE_RATE`. A note is one period of sound, read over and over at the speed of its pitch and shaped by an envelope.
 """
 
 from __future__ import annotations
@@ -26,17 +18,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# Hz: what features are made at by default, so that nothing need be resampled.
 SAMPLE_RATE = 22_050
-"""Hz: what features are made at by default, so that nothing need be resampled."""
 
+# Samples of one period: its read-out without interpolation stays 60 dB below the note.
 TABLE = 2_048
-"""Samples of one period: its read-out without interpolation stays 60 dB below the note."""
 
+# Of the lowest notes; higher ones have as many as there is room for below half the sample rate.
 HARMONICS = 128
-"""Of the lowest notes; higher ones have as many as there is room for below half the sample rate."""
 
+# Seconds in which a note dies away after its end, so that it does not click.
 RELEASE = 0.03
-"""Seconds in which a note dies away after its end, so that it does not click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +62,7 @@ class Tone:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A tone with a player's own colour; each note is made once.
-
-    Parameters
-    ----------
-    tone : Tone
-    harmonics : ndarray of float, shape (HARMONICS,)
-        Their strengths.
-    """
+    """A tone with a player's own strengths of its `HARMONICS`; each note is made once."""
 
     tone: Tone
     harmonics: NDArray[np.float64]
@@ -168,19 +153,7 @@ class Kit:
 
 
 def make_drums(kit: Kit, rng: np.random.Generator) -> Mapping[str, NDArray[np.float32]]:
-    """Make the sounds of one drummer's kit.
-
-    Parameters
-    ----------
-    kit : Kit
-    rng : numpy.random.Generator
-        What tunes it a little differently from the next drummer's.
-
-    Returns
-    -------
-    mapping of str to ndarray of float32, shape (n_samples,)
-        The sound of each of the `PIECES`.
-    """
+    """Make the sound of each of the `PIECES` of one drummer's kit, tuned a little differently from the next one's."""
     tuned = rng.uniform(0.85, 1.18, 6)
     kick = _kick(kit.kick_hz * tuned[0], kit.kick_decay * tuned[1], kit.punch)
     snare_hz, hat_hz = kit.snare_hz * tuned[2], kit.hat_hz * tuned[3]
@@ -225,17 +198,17 @@ def _clock(decay: float) -> NDArray[np.float64]:
     return np.arange(length) / SAMPLE_RATE
 
 
+# Middles of the equaliser's bands.
 EQUALISER_HZ = (80.0, 200.0, 500.0, 1_200.0, 2_800.0, 5_500.0, 9_500.0)
-"""Middles of the equaliser's bands."""
 
+# Length of the equaliser's kernel: fine enough for its lowest band, and odd, so that it shifts nothing in time.
 TAPS = 1_023
-"""Length of the equaliser's kernel: fine enough for its lowest band, and odd, so that it shifts nothing in time."""
 
+# Samples of noise after which it begins again: drawing random numbers takes longer than all the rest.
 HISS_LOOP = 5 * SAMPLE_RATE
-"""Samples of noise after which it begins again: drawing random numbers takes longer than all the rest."""
 
+# Highest sample before the hiss, of a full scale of 1.
 PEAK = 0.9
-"""Highest sample before the hiss, of a full scale of 1."""
 
 
 def distort(stem: NDArray[np.float32], drive: float) -> NDArray[np.float32]:
@@ -246,23 +219,14 @@ def distort(stem: NDArray[np.float32], drive: float) -> NDArray[np.float32]:
 def master(
     stems: NDArray[np.float32], equaliser: NDArray[np.float64], tilt: float, hiss: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Finish a recording.
+    """Finish a recording of all stems together, from −1 to 1.
 
     Parameters
     ----------
-    stems : ndarray of float32, shape (n_samples,)
-        All stems together.
     equaliser : ndarray of float, shape (len(EQUALISER_HZ),), dB
-    tilt : float, dB per octave
-        Brightness, about 1 kHz.
+    tilt : float, dB per octave about 1 kHz
     hiss : float, dB
         Level of the noise.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of float32, shape (n_samples,)
-        From −1 to 1.
     """
     sound = _equalise(stems, equaliser, tilt)
     sound *= np.float32(PEAK / max(float(np.abs(sound).max()), 1e-9))
