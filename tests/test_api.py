@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import tracker
 from tests.builders import write_tone
 from tests.running import Collected
 from tracker.cli import main
+from tracker.runs import LOGGED_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +139,29 @@ class TestReport:
         with pytest.raises(ValueError, match="alpha must be"):
             tracker.build_report(tracker.load_runs(), alpha=2)
 
+    @pytest.mark.parametrize(
+        "option",
+        [
+            {"alpha": "x"}, {"alpha": None}, {"margin": None}, {"metric": 3}, {"metric": ""}, {"minimise": "x"},
+            {"runs": None}, {"runs": "x"}, {"runs": [1]}, {"runs": "twice"},
+        ],
+    )  # fmt: skip
+    def test_report_refuses_what_is_not_of_its_type(self, option: Any) -> None:
+        runs = tracker.load_runs()
+        option = {"runs": [runs[0], runs[0]]} if option == {"runs": "twice"} else option
+        with pytest.raises(ValueError, match="must be") as raised:
+            tracker.build_report(**({"runs": runs} | option))
+        assert "\n" not in str(raised.value)
+
+    @pytest.mark.parametrize("path", ["", 3, b"x"])
+    def test_report_is_not_written_to_what_is_no_path(self, path: Any) -> None:
+        report = tracker.build_report(tracker.load_runs())
+        for write in (report.to_markdown, report.to_html, report.to_json, report.to_summary):
+            with pytest.raises(ValueError, match="path must be a path, got"):
+                write(path)
+        with pytest.raises(ValueError, match="max_bytes must be a whole number"):
+            report.to_summary(max_bytes="x")  # type: ignore[arg-type]
+
     def test_report_of_bare_runs_needs_no_experiment(self) -> None:
         assert len(tracker.build_report(list(tracker.load_runs())).entries) == 4
 
@@ -147,6 +174,13 @@ class TestCompare:
         assert found.to_markdown() == printed(capfd, *words, "markdown")
         assert found.to_json("c.json") == printed(capfd, *words, "json") == Path("c.json").read_text()
 
+    def test_compare_takes_runs_as_well_as_their_names(self) -> None:
+        runs = tracker.load_runs()
+        by_name = tracker.compare(runs, "lr0.01-s0", "lr0.001-s1")
+        assert tracker.compare(runs, runs[0], runs[3]).to_json() == by_name.to_json()
+        with pytest.raises(ValueError, match="a run must be named by its id or name, got 1"):
+            tracker.compare(runs, 1, 2)  # type: ignore[arg-type]
+
     def test_compare_names_the_runs_there_are_if_none_matches(self) -> None:
         with pytest.raises(tracker.TrackerError, match="no run has the id or name 'x'"):
             tracker.compare(tracker.load_runs(), "x", "lr0.01-s0")
@@ -154,6 +188,38 @@ class TestCompare:
 
 @pytest.mark.usefixtures("work")
 class TestStores:
+    def test_an_empty_folder_has_no_runs_and_stays_empty(self, work: Path) -> None:
+        assert tracker.sync() == ()
+        for read in (tracker.load_runs, tracker.repair):
+            with pytest.raises(tracker.TrackerError, match=r"does not exist: .* or give another tracking_uri"):
+                read()
+        for end in (tracker.resume, tracker.close):
+            with pytest.raises(tracker.TrackerError, match="no run has the id or name 'x'; there are: none"):
+                end("x")
+            with pytest.raises(ValueError, match="a run must be named by its id or name, got None"):
+                end(None)  # type: ignore[arg-type]
+        assert not list(work.iterdir())
+
+    @pytest.mark.usefixtures("logged")
+    def test_an_unknown_experiment_is_answered_with_those_there_are(self) -> None:
+        with pytest.raises(tracker.TrackerError, match="see experiment 'tracker'"):
+            tracker.load_runs(experiment="traker")
+
+    @pytest.mark.usefixtures("logged")
+    def test_a_store_may_be_given_as_a_path(self, work: Path) -> None:
+        assert len(tracker.load_runs(work)) == len(tracker.load_runs(work / "mlflow.db")) == 4
+        with pytest.raises(ValueError, match="tracking_uri must be a text, got 3"):
+            tracker.sync(3)  # type: ignore[arg-type]
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_a_run_in_a_folder_that_cannot_be_written_to_says_what_to_do(self, work: Path) -> None:
+        work.chmod(0o500)
+        try:
+            with pytest.raises(tracker.TrackerError, match="Permission denied; make it yours"), tracker.start_run({}):
+                pass
+        finally:
+            work.chmod(0o700)
+
     @pytest.mark.usefixtures("logged")
     def test_an_offline_run_is_synced_and_then_in_the_store(self) -> None:
         before = tracker.load_runs()
@@ -214,9 +280,28 @@ class TestTrain:
             ({"kernel": 7}, "has no option 'kernel'"),
             ({"kernel_size": 0}, "the kernel size must be at least 1, got 0"),
             ({"model": "none"}, "no model 'none'"),
+            ({"model": None}, "the network must be text, got None"),
+            ({"model": Path("none.py")}, "check the path given to model"),
+            ({"dropout": None}, "option dropout must be a number"),
+            ({"lr": 1e-4}, "no option 'lr': give it as learning_rate"),
+            ({"seeds": 3}, "no option 'seeds': call tracker.train once for each seed"),
+            ({"data": 3}, "data must be a path, got 3"),
+            ({"data": ""}, "data must be a path, got ''"),
+            ({"name": "a\nb"}, "name must be a text of one line"),
+            ({"reporter": "x"}, "reporter must be one such as"),
             ({"plateau": (3, 10)}, "factor must be"),
         ],
     )
-    def test_train_refuses_an_option_that_there_is_not(self, options: dict[str, object], message: str) -> None:
+    def test_train_refuses_an_option_that_there_is_not(self, options: dict[str, Any], message: str) -> None:
         with pytest.raises(ValueError, match=message):
-            tracker.train("genres", **options)
+            tracker.train(**({"data": "genres"} | options))
+
+    def test_train_takes_the_numbers_of_numpy(self) -> None:
+        with pytest.raises(tracker.TrackerError, match="there is no folder or manifest genres"):
+            tracker.train("genres", kernel_size=np.int64(5), learning_rate=np.float32(0.1), dropout=np.array(0.5))
+
+    def test_train_shows_every_option_of_a_run_with_its_default(self) -> None:
+        parameters = signature(tracker.train).parameters
+        for name, option in LOGGED_OPTIONS.items():
+            assert (parameters[name].default, parameters[name].kind.name) == (option.default, "KEYWORD_ONLY")
+        assert next(iter(parameters)) == "data"

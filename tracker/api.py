@@ -6,12 +6,24 @@ Imported by `tracker` itself when one of its names is first used; heavy librarie
 from __future__ import annotations
 
 import os
-from dataclasses import fields
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from inspect import Parameter, Signature, signature
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker.journal.reader import journals
-from tracker.next_steps.command_line import HERE, Where
+from tracker.next_steps.command_line import HERE
+from tracker.recording.arguments import (
+    checked_line,
+    checked_path,
+    checked_reporter,
+    checked_text,
+    names_for_flags,
+    plain,
+)
 from tracker.recording.locations import STORE_VARIABLE, LogTarget, find_store, here, journals_folder
 from tracker.recording.read_runs import ExperimentRuns
 from tracker.recording.read_runs import load_runs as read_experiment_runs
@@ -19,7 +31,15 @@ from tracker.recording.report_files import FIGURES, render_report, write_file
 from tracker.recording.reporter import LoggingReporter
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Report as ReportContent
-from tracker.runs import DEFAULT_EXPERIMENT
+from tracker.runs import (
+    DEFAULT_EXPERIMENT,
+    LOGGED_OPTIONS,
+    RUN_OPTIONS,
+    Configuration,
+    Run,
+    plan_with,
+    value_text,
+)
 from tracker.runs.logged import DEFAULT_METRIC, find_run
 from tracker.store import BY_EPOCH_RUNS
 
@@ -30,15 +50,16 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
     from tracker.recording.uploader import JournalProblem, UploadResult
-    from tracker.runs import OptionValue, Run, RunPlan
+    from tracker.runs import RunPlan
     from tracker.store import Store
 
 
+@names_for_flags()
 def train(
     data: str | Path | None = None,
     *,
     experiment: str = DEFAULT_EXPERIMENT,
-    tracking_uri: str | None = None,
+    tracking_uri: str | Path | None = None,
     name: str | None = None,
     note: str | None = None,
     reuse: bool = False,
@@ -55,7 +76,7 @@ def train(
         A folder with one sub-folder of audio per class, or a CSV manifest; by default the built-in demo set.
     experiment : str
         The MLflow experiment that the run belongs to.
-    tracking_uri : str, optional
+    tracking_uri : str or Path, optional
         The store; by default that of ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` in the working directory.
     name : str, optional
         By default the configuration in short.
@@ -83,30 +104,73 @@ def train(
     """
     from tracker.recording.train import TrainingRequest, train_plans
 
-    reporter = reporter or LoggingReporter()
+    reporter = checked_reporter(reporter or LoggingReporter())
     store = _store(tracking_uri)
-    target = LogTarget.at(store, experiment, offline=offline)
+    target = LogTarget.at(store, checked_line("experiment", experiment), offline=offline)
     request = TrainingRequest(
-        (_plan(options),), None if data is None else Path(data), target, name, note, reuse, keep_going
+        (_plan(options),),
+        None if data is None else checked_path("data", data),
+        target,
+        None if name is None else checked_line("name", name),
+        checked_text("note", note),
+        reuse,
+        keep_going,
     )
     (run_id,) = train_plans(request, reporter)
     return _logged_run(store, run_id, experiment)
 
 
+def _train_signature() -> Signature:
+    """Return the signature of `train` with every option of a run by name, and its default."""
+    plain = signature(train)
+    own = list(plain.parameters.values())
+    named = [
+        Parameter(
+            option.name,
+            Parameter.KEYWORD_ONLY,
+            default=option.default,
+            annotation=option.type.__name__ + (" | None" if option.default is None else ""),
+        )
+        for option in LOGGED_OPTIONS.values()
+    ]
+    network = Parameter("network_options", Parameter.VAR_KEYWORD, annotation="OptionValue")
+    return plain.replace(parameters=[*own[:-1], *named, network])
+
+
+train.__signature__ = _train_signature()  # type: ignore[attr-defined]
+
+
 def _plan(options: Mapping[str, Any]) -> RunPlan:
-    from tracker.runs import LOGGED_OPTIONS, Configuration, plan_with, value_text
     from tracker.training.networks import parse_options
 
-    own: dict[str, OptionValue] = {name: value for name, value in options.items() if name not in LOGGED_OPTIONS}
-    model = options.get("model", Configuration().model)
-    return plan_with(options, parse_options(model, {name: value_text(value) for name, value in own.items()}))
+    values = {name: os.fspath(value) if isinstance(value, Path) else plain(value) for name, value in options.items()}
+    for name in values.keys() - LOGGED_OPTIONS.keys():
+        _refuse_other_name(name)
+    model = values.get("model", Configuration().model)
+    LOGGED_OPTIONS["model"].check(model)
+    own = {name: _option_text(name, value) for name, value in values.items() if name not in LOGGED_OPTIONS}
+    return plan_with(values, parse_options(model, own))
+
+
+def _refuse_other_name(name: str) -> None:
+    """Refuse a name that the command line or a run's params have for an option."""
+    for option in RUN_OPTIONS:
+        if name in option.spellings:
+            remedy = f"give it as {option.name}" if option.params else "call tracker.train once for each seed"
+            raise ValueError(f"tracker.train has no option {name!r}: {remedy}")
+
+
+def _option_text(name: str, value: object) -> str:
+    if not isinstance(value, int | float | str | bool):
+        raise ValueError(f"option {name} must be a number, a text or a truth value, got {value!r}")  # noqa: TRY004
+    return value_text(value)
 
 
 def start_run(
     params: Mapping[str, object],
     *,
     experiment: str = DEFAULT_EXPERIMENT,
-    tracking_uri: str | None = None,
+    tracking_uri: str | Path | None = None,
     name: str | None = None,
     note: str | None = None,
     offline: bool = False,
@@ -135,7 +199,7 @@ def start_run(
     Raises
     ------
     ValueError
-        If the name of a param is not a text.
+        If a param, tag or name is not what it must be; nothing is begun then.
     StoreError
         When the context is entered, if the store would cut or refuse a name, param or tag.
 
@@ -146,11 +210,11 @@ def start_run(
     """
     from tracker.recording.script_run import ScriptRun
 
-    target = LogTarget.at(_store(tracking_uri), experiment, offline=offline)
+    target = LogTarget.at(_store(tracking_uri), checked_line("experiment", experiment), offline=offline)
     return ScriptRun(
         target,
         params,
-        reporter or LoggingReporter(),
+        checked_reporter(reporter or LoggingReporter()),
         name=name,
         note=note,
         tags=tags,
@@ -159,8 +223,9 @@ def start_run(
     )
 
 
+@names_for_flags()
 def load_runs(
-    tracking_uri: str | None = None, *, experiment: str = DEFAULT_EXPERIMENT, reporter: Reporter | None = None
+    tracking_uri: str | Path | None = None, *, experiment: str = DEFAULT_EXPERIMENT, reporter: Reporter | None = None
 ) -> ExperimentRuns:
     """Return the runs of an experiment, also those that were not uploaded yet, as ``tracker report`` sees them.
 
@@ -179,8 +244,8 @@ def load_runs(
     TrackerError
         If the store can't be read, or there is no such experiment.
     """
-    reporter = reporter or LoggingReporter()
-    runs = read_experiment_runs(_store(tracking_uri), experiment, by_epoch=BY_EPOCH_RUNS)
+    reporter = checked_reporter(reporter or LoggingReporter())
+    runs = read_experiment_runs(_store(tracking_uri), checked_line("experiment", experiment), by_epoch=BY_EPOCH_RUNS)
     for problem in runs.problems:
         reporter.warn(problem)
     return runs
@@ -199,9 +264,9 @@ class Report(ReportContent):
         figures : str or Path
             Folder of the figures.
         """
-        base = Path(path).parent if path else Path()
-        text, files = render_report(self, "markdown", figures=Path(figures), base=base)
-        for file, content in files.items() if path else ():
+        base = Path() if path is None else checked_path("path", path).parent
+        text, files = render_report(self, "markdown", figures=checked_path("figures", figures), base=base)
+        for file, content in files.items() if path is not None else ():
             write_file(file, content)
         return _written(text, path)
 
@@ -215,6 +280,8 @@ class Report(ReportContent):
 
     def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
         """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""
+        if not isinstance(max_bytes, int | None):
+            raise ValueError(f"max_bytes must be a whole number, got {max_bytes!r}")  # noqa: TRY004
         return _written(render_report(self, "summary", max_bytes=max_bytes)[0], path)
 
 
@@ -248,8 +315,8 @@ def build_report(
     """
     from tracker.report import build_report as build
 
-    name, chosen, where = _context(runs, metric)
-    report = build(name, runs, metric=chosen, minimise=minimise, alpha=alpha, margin=margin, where=where)
+    asked = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
+    report = build(asked.name, asked.runs, **asked.settings)
     return Report(**_fields(report))
 
 
@@ -271,8 +338,8 @@ class Comparison(ComparisonContent):
 
 def compare(
     runs: ExperimentRuns | Sequence[Run],
-    first: str,
-    second: str,
+    first: str | Run,
+    second: str | Run,
     *,
     metric: str | None = None,
     minimise: bool | None = None,
@@ -285,8 +352,8 @@ def compare(
     ----------
     runs : ExperimentRuns or sequence of Run
         All runs of the experiment: the correction counts every pair of them.
-    first, second : str
-        A run's id, a unique beginning of one, or its name.
+    first, second : str or Run
+        A run, its id, a unique beginning of one, or its name.
     metric, minimise, alpha, margin
         As in `build_report`.
 
@@ -299,17 +366,16 @@ def compare(
     """
     from tracker.report import build_comparison
 
-    name, chosen, where = _context(runs, metric)
-    pair = (find_run(runs, first).run_id, find_run(runs, second).run_id)
-    comparison = build_comparison(
-        name, runs, pair, metric=chosen, minimise=minimise, alpha=alpha, margin=margin, where=where
-    )
+    asked = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
+    pair = (find_run(asked.runs, _id_of(first)).run_id, find_run(asked.runs, _id_of(second)).run_id)
+    comparison = build_comparison(asked.name, asked.runs, pair, **asked.settings)
     return Comparison(**_fields(comparison))
 
 
+@names_for_flags()
 def resume(
-    run: str,
-    tracking_uri: str | None = None,
+    run: str | Run,
+    tracking_uri: str | Path | None = None,
     *,
     data: str | Path | None = None,
     offline: bool = False,
@@ -320,8 +386,8 @@ def resume(
 
     Parameters
     ----------
-    run : str
-        A run's id, a unique beginning of one, or its name.
+    run : str or Run
+        A run, its id, a unique beginning of one, or its name.
     tracking_uri, offline, reporter
         As in `train`.
     data : str or Path, optional
@@ -337,12 +403,16 @@ def resume(
     from tracker.recording.resume import resume_run
 
     store = _store(tracking_uri)
-    moved = None if data is None else Path(data)
-    run_id = resume_run(run, store, reporter or LoggingReporter(), data=moved, offline=offline, gone=gone)
+    moved = None if data is None else checked_path("data", data)
+    reporter = checked_reporter(reporter or LoggingReporter())
+    run_id = resume_run(_id_of(run), store, reporter, data=moved, offline=offline, gone=gone)
     return _logged_run(store, run_id)
 
 
-def close(run: str, tracking_uri: str | None = None, *, gone: bool = False, reporter: Reporter | None = None) -> Run:
+@names_for_flags()
+def close(
+    run: str | Run, tracking_uri: str | None = None, *, gone: bool = False, reporter: Reporter | None = None
+) -> Run:
     """End an interrupted run as KILLED, with the epochs that it has, and return the logged run.
 
     Parameters
@@ -358,15 +428,16 @@ def close(run: str, tracking_uri: str | None = None, *, gone: bool = False, repo
     from tracker.recording.resume import close_run
 
     store = _store(tracking_uri)
-    return _logged_run(store, close_run(run, store, reporter or LoggingReporter(), gone=gone))
+    return _logged_run(store, close_run(_id_of(run), store, checked_reporter(reporter or LoggingReporter()), gone=gone))
 
 
-def sync(tracking_uri: str | None = None) -> tuple[UploadResult | JournalProblem, ...]:
+@names_for_flags()
+def sync(tracking_uri: str | Path | None = None) -> tuple[UploadResult | JournalProblem, ...]:
     """Upload every run that is not, or not wholly, in its store yet; nothing is returned if there is none.
 
     Parameters
     ----------
-    tracking_uri : str, optional
+    tracking_uri : str or Path, optional
         As in `train`.
 
     Raises
@@ -379,6 +450,7 @@ def sync(tracking_uri: str | None = None) -> tuple[UploadResult | JournalProblem
     return tuple(sync_runs(_store(tracking_uri)))
 
 
+@names_for_flags()
 def repair(tracking_uri: str | None = None, *, reporter: Reporter | None = None) -> tuple[Repaired, ...]:
     """Repair a store that is broken, gone, was moved or lacks runs; nothing is deleted.
 
@@ -394,11 +466,16 @@ def repair(tracking_uri: str | None = None, *, reporter: Reporter | None = None)
     """
     from tracker.recording.repair import repair_store
 
-    return tuple(repair_store(_store(tracking_uri), reporter or LoggingReporter()))
+    return tuple(repair_store(_store(tracking_uri), checked_reporter(reporter or LoggingReporter())))
 
 
-def _store(tracking_uri: str | None) -> Store:
-    return find_store(tracking_uri or os.environ.get(STORE_VARIABLE))
+def _store(tracking_uri: str | Path | None) -> Store:
+    uri = os.fspath(tracking_uri) if isinstance(tracking_uri, Path) else checked_text("tracking_uri", tracking_uri)
+    return find_store(uri or os.environ.get(STORE_VARIABLE))
+
+
+def _id_of(run: str | Run) -> str:
+    return run.run_id if isinstance(run, Run) else run
 
 
 def _logged_run(store: Store, run_id: str, experiment: str | None = None) -> Run:
@@ -408,12 +485,43 @@ def _logged_run(store: Store, run_id: str, experiment: str | None = None) -> Run
     return find_run(read_experiment_runs(store, experiment, by_epoch=BY_EPOCH_RUNS), run_id)
 
 
-def _context(runs: Sequence[Run], metric: str | None) -> tuple[str, str | None, Where]:
-    """Return the name of the experiment, the metric asked for or else its own, and what commands must name."""
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of runs, checked, in the words of the report."""
+
+    name: str
+    runs: Sequence[Run]
+    settings: dict[str, Any]
+
+
+def _question(
+    runs: Iterable[Run], metric: str | None, *, minimise: bool | None, alpha: float, margin: float
+) -> _Question:
+    """Check what is asked of runs; an experiment's own name, metric and place are those of its runs."""
+    chosen = None if metric is None else checked_line("metric", metric)
+    if minimise not in (True, False, None):
+        raise ValueError(f"minimise must be True, False or None, got {minimise!r}")
+    for what, value in (("alpha", alpha), ("margin", margin)):
+        if not isinstance(value, Real):
+            raise ValueError(f"{what} must be a number above 0 and below 1, got {value!r}")  # noqa: TRY004
+    name, where = "runs", HERE
     if isinstance(runs, ExperimentRuns):
-        where = here(runs.store)
-        return runs.name, metric or runs.tags.get("tracker.metric"), where
-    return "runs", metric, HERE
+        name, where, chosen = runs.name, here(runs.store), chosen or runs.tags.get("tracker.metric")
+    else:
+        runs = _checked_runs(runs)
+    settings = {"metric": chosen, "minimise": minimise, "alpha": float(alpha), "margin": float(margin), "where": where}
+    return _Question(name, runs, settings)
+
+
+def _checked_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
+    given = tuple(runs) if isinstance(runs, Iterable) else (runs,)
+    ids = Counter(run.run_id for run in given if isinstance(run, Run))
+    if len(given) != ids.total():
+        raise ValueError("runs must be those of tracker.load_runs, or a sequence of tracker.Run")
+    twice = [run_id for run_id, count in ids.items() if count > 1]
+    if twice:
+        raise ValueError(f"a run must be there once, got {twice[0]} more than once")
+    return given
 
 
 def _fields(content: Any) -> dict[str, Any]:
@@ -421,6 +529,6 @@ def _fields(content: Any) -> dict[str, Any]:
 
 
 def _written(text: str, path: str | Path | None) -> str:
-    if path:
-        write_file(Path(path), text.encode())
+    if path is not None:
+        write_file(checked_path("path", path), text.encode())
     return text

@@ -8,9 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ class TestScriptRun:
             run.log_artifact(b"\x00", "raw/zero.bin")
             with pytest.raises(ValueError, match="bytes need a path"):
                 run.log_artifact(b"x")
-            with pytest.raises(FileNotFoundError):
+            with pytest.raises(tracker.TrackerError, match=r"cannot read 'gone\.txt': No such file"):
                 run.log_artifact("gone.txt")
         folder = Path(".tracker", run.run_id, "artifacts")
         assert (folder / "notes.txt").read_text() == "a note"
@@ -139,10 +140,62 @@ class TestScriptRun:
         assert tracker.load_runs().find(run.run_id).status == "FINISHED"
         assert not [message for message in reporter.warnings if "figures" in message]
 
+    @pytest.mark.parametrize("content", [3, None, "", ".", "..", b""])
+    def test_script_run_refuses_what_is_no_file_and_the_folder_that_it_is_written_to(self, content: Any) -> None:
+        with tracker.start_run({}, offline=True) as run, pytest.raises(ValueError, match=r"must|need"):
+            run.log_artifact(content)
+        assert tracker.load_runs().find(run.run_id).status == "FINISHED"
+
     def test_script_run_cannot_be_used_before_it_is_entered(self) -> None:
         run = tracker.start_run({}, offline=True)
-        with pytest.raises(RuntimeError, match="has not been started"):
+        with pytest.raises(tracker.TrackerError, match=r"not been started: log within `with tracker.start_run"):
             run.log_epoch({"loss": 1.0})
+        assert not Path(".tracker").exists()
+
+    def test_script_run_takes_nothing_after_its_end(self) -> None:
+        run = tracker.start_run({}, offline=True)
+        with run:
+            run.log_epoch({"loss": 1.0})
+        for log in (
+            lambda: run.log_epoch({"loss": 2.0}),
+            lambda: run.log_metrics({"f1": 1.0}),
+            lambda: run.log_predictions(CLIPS, LABELS, ROWS, classes=CLASSES),
+            lambda: run.log_artifact(b"x", "x"),
+        ):
+            with pytest.raises(tracker.TrackerError, match="has ended and takes nothing more"):
+                log()
+        with pytest.raises(tracker.TrackerError, match="was started already"), run:
+            pass
+        found = tracker.load_runs().find(run.run_id)
+        assert (found.status, found.curves["loss"].values.tolist()) == ("FINISHED", [1.0])
+
+    def test_script_runs_may_be_nested(self) -> None:
+        with tracker.start_run({"a": 1}, offline=True) as outer:
+            with tracker.start_run({"a": 2}, offline=True) as inner:
+                inner.log_epoch({"loss": 2.0})
+            outer.log_epoch({"loss": 1.0})
+        assert [run.curves["loss"].values.tolist() for run in tracker.load_runs()] == [[1.0], [2.0]]
+
+    def test_script_run_keeps_the_groups_of_validation_where_test_clips_have_the_same_names(self) -> None:
+        with tracker.start_run({}, offline=True) as run:
+            run.log_predictions(CLIPS, LABELS, ROWS, classes=CLASSES, groups=list("ghgh"))
+            run.log_predictions(CLIPS, LABELS, ROWS, classes=CLASSES, groups=list("wxyz"), split="test")
+        assert set(tracker.load_runs().find(run.run_id).groups.values()) == {"g", "h"}
+
+    @pytest.mark.parametrize(
+        "option",
+        [
+            {"name": 3}, {"name": "a\nb"}, {"note": 3}, {"tags": ["a"]}, {"tags": {"tracker.validation_clips": "7"}},
+            {"metric": 3}, {"metric": ""}, {"sample_name": None}, {"experiment": None}, {"experiment": " "},
+            {"tracking_uri": 3}, {"reporter": "x"}, {"reporter": tracker.PrintReporter}, {"params": None},
+            {"params": [("a", 1)]}, {"params": {"keep": "first"}}, {"params": {"plateau": (0.3,)}},
+            {"params": {"plateau": (0.3, 10), "plateau_factor": 0.3}}, {"params": {"optimizer": object()}},
+        ],
+    )  # fmt: skip
+    def test_start_run_refuses_what_is_not_of_its_type(self, option: Any) -> None:
+        with pytest.raises(ValueError, match="must") as raised:
+            tracker.start_run(**({"params": {}, "offline": True} | option))
+        assert "\n" not in str(raised.value)
         assert not Path(".tracker").exists()
 
 
@@ -154,6 +207,32 @@ class TestLogEpoch:
             run.log_epoch({"loss": 0.5}, epoch=5)
             run.log_epoch({"loss": 0.4})
         assert tracker.load_runs().find(run.run_id).curves["loss"].steps.tolist() == [1, 5, 6]
+
+    def test_log_epoch_loses_none_of_several_threads(self) -> None:
+        with tracker.start_run({}, offline=True) as run, ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda i: run.log_epoch({"loss": float(i)}), range(40)))
+        curve = tracker.load_runs().find(run.run_id).curves["loss"]
+        assert curve.steps.tolist() == list(range(1, 41))
+        assert sorted(curve.values.tolist()) == list(range(40))
+
+    @pytest.mark.parametrize("epoch", [0, -1, 2**31, 1.0])
+    def test_log_epoch_says_what_the_number_of_the_first_epoch_may_be(self, epoch: int) -> None:
+        with tracker.start_run({}, offline=True) as run:
+            with pytest.raises(ValueError, match=f"from 1 to 2,147,483,647, got {epoch!r}"):
+                run.log_epoch({"loss": 1.0}, epoch=epoch)
+            run.log_epoch({"loss": 1.0}, epoch=np.int64(3))
+        assert tracker.load_runs().find(run.run_id).metrics["stop_epoch"] == 3
+
+    def test_log_epoch_and_log_metrics_never_mix_a_value_of_the_run_into_a_curve(self) -> None:
+        with tracker.start_run({}, offline=True) as run:
+            run.log_epoch({"val_loss": 1.0})
+            run.log_metrics({"f1": 1.0})
+            with pytest.raises(ValueError, match="'val_loss' is logged by epoch"):
+                run.log_metrics({"val_loss": 0.5})
+            for name in ("best_epoch", "last_val_accuracy", "f1"):
+                with pytest.raises(ValueError, match=f"'{name}' is one that a run has once"):
+                    run.log_epoch({name: 1.0})
+        assert tracker.load_runs().find(run.run_id).curves["val_loss"].steps.tolist() == [1]
 
     @pytest.mark.parametrize("epoch", [0, 1, -1, True, 1.5, "2"])
     def test_log_epoch_refuses_an_epoch_that_does_not_come_next(self, epoch: int) -> None:
@@ -265,3 +344,52 @@ def test_a_script_that_is_killed_leaves_its_epochs(sent: signal.Signals, status:
             tracker.resume(run.run_id)
         assert tracker.close(run.run_id).status == "KILLED"
     assert journals(work / ".tracker")[0].ended
+
+
+FORKING = """
+import os, sys, time
+import tracker
+
+with tracker.start_run({"seed": 0}, offline=True) as run:
+    run.log_epoch({"val_loss": 1.0})
+    child = os.fork()
+    if child == 0 and sys.argv[1] == "leaves":
+        try:
+            run.log_epoch({"val_loss": 2.0})
+        except tracker.TrackerError as error:
+            print(error, flush=True)
+        sys.exit(3)
+    if child == 0:
+        time.sleep(60)
+    if sys.argv[1] == "leaves":
+        os.waitpid(child, 0)
+        assert tracker.load_runs()[0].status == "RUNNING"
+        run.log_epoch({"val_loss": 3.0})
+    else:
+        print(child, flush=True)
+        time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.usefixtures("work")
+class TestFork:
+    def test_forked_child_that_outlives_a_killed_script_does_not_keep_its_run_running(self) -> None:
+        with subprocess.Popen([sys.executable, "-c", FORKING, "stays"], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            child = int(process.stdout.readline())
+            process.kill()
+            process.wait()
+            try:
+                os.kill(child, 0)
+                assert tracker.load_runs()[0].status == "INTERRUPTED"
+            finally:
+                os.kill(child, signal.SIGKILL)
+
+    def test_forked_child_neither_logs_nor_ends_the_run(self) -> None:
+        result = subprocess.run(
+            [sys.executable, "-c", FORKING, "leaves"], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert "was started by another process" in result.stdout
+        (run,) = tracker.load_runs()
+        assert (run.status, run.curves["val_loss"].values.tolist()) == ("FINISHED", [1.0, 3.0])

@@ -93,7 +93,7 @@ def _read(data: Path | None, reporter: Reporter) -> Dataset:
         return read_dataset(data)
     from tracker.data.demo import demo_dataset
 
-    reporter.log("no --data given: training on the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
+    reporter.log("no data given: training on the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
     with reporter.progress("making the demo set", None) as progress:
         return demo_dataset(cache_folder(), progress)
 

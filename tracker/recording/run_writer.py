@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
+import signal
 import socket
 import subprocess
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tracker.errors import JournalError
+from tracker.errors import JournalError, TrackerError
 from tracker.journal.reader import ARTIFACTS, read, read_upload_state
 from tracker.journal.writer import JournalWriter
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
@@ -22,8 +24,9 @@ from tracker.store import TAG_LENGTH, now_ms, run_of_journal
 from tracker.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from types import FrameType
 
     from tracker.recording.locations import LogTarget
     from tracker.recording.reporter import Reporter
@@ -69,6 +72,8 @@ class RunWriter:
         self._continued_by = continued_by
         self._uploader = None if target.offline else Uploader(target.store, self.folder, reporter)
         self._journal: JournalWriter | None = None
+        self._process = os.getpid()
+        self._is_closed = False
 
     @property
     def run_id(self) -> str:
@@ -77,14 +82,22 @@ class RunWriter:
         return delivery.run_id if delivery else self.folder.name
 
     @property
-    def is_started(self) -> bool:
-        """Whether there is a journal."""
-        return self._journal is not None
+    def is_open(self) -> bool:
+        """Whether the run was started, by this process, and has not ended."""
+        return self._journal is not None and not self._is_closed and self._process == os.getpid()
 
     @property
     def _open_journal(self) -> JournalWriter:
         if self._journal is None:
-            raise RuntimeError("the run has not been started")
+            raise TrackerError(
+                f"run {self.name} has not been started: log within `with tracker.start_run(...) as run:`"
+            )
+        if self._is_closed:
+            raise TrackerError(
+                f"run {self.name} has ended and takes nothing more: call tracker.start_run for a new run"
+            )
+        if not self.is_open:
+            raise TrackerError(f"run {self.name} was started by another process, which alone can log it: log it there")
         return self._journal
 
     def start(self, started: Started) -> None:
@@ -94,7 +107,11 @@ class RunWriter:
         ------
         StoreError
             If the store would cut or refuse a name, param or tag; nothing is begun then.
+        TrackerError
+            If the run was started already.
         """
+        if self._journal:
+            raise TrackerError(f"run {self.name} was started already: call tracker.start_run for a new run")
         self.target.store.check_start(started)
         self._journal = JournalWriter.create(self.folder, started, self._on_append)
 
@@ -143,8 +160,9 @@ class RunWriter:
 
     def close(self, error: BaseException | None) -> None:
         """End the run as FINISHED, FAILED or KILLED, by what was raised, and wait for the upload."""
-        if self._journal is None:
+        if self._journal is None or not self.is_open:
             return
+        self._is_closed = True
         try:
             self._journal.append(_ending(error))
         except JournalError as lost:
@@ -198,6 +216,31 @@ def _ending(error: BaseException | None) -> Ended:
 def one_line(error: BaseException) -> str:
     """Return an error in one line, short enough for a tag."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:1_000]
+
+
+@contextmanager
+def sigterm_raises(error: BaseException) -> Iterator[None]:
+    """Let SIGTERM end the training by an exception, so that its run is closed, unless the program handles it itself.
+
+    A process that was forked meanwhile, such as a loader of data, dies of it as usual.
+    """
+    process = os.getpid()
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() == process:
+            raise error
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    is_main = threading.current_thread() is threading.main_thread()  # which alone can set a handler
+    is_ours = is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if is_ours:
+        signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def process_tags() -> dict[str, str]:

@@ -16,24 +16,47 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import numpy as np
+
 from tracker import __version__
 from tracker.errors import TrackerError
-from tracker.recording.run_writer import ENVIRONMENT, RunWriter, describe, is_clean_exit, one_line, origin_tags
-from tracker.recording.script_inputs import checked_groups, checked_predictions, metric_values, name_of, param_texts
+from tracker.recording.arguments import (
+    checked_groups,
+    checked_line,
+    checked_path,
+    checked_predictions,
+    checked_text,
+    metric_values,
+    name_of,
+    names_for_flags,
+    param_texts,
+    tag_texts,
+)
+from tracker.recording.run_writer import (
+    ENVIRONMENT,
+    RunWriter,
+    describe,
+    is_clean_exit,
+    one_line,
+    origin_tags,
+    sigterm_raises,
+)
 from tracker.runs.events import Measured, Started, Tagged
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import DATASET, TAG_LENGTH, VALIDATION, now_ms, predictions_csv
 from tracker.study.metrics import ACCURACY, LOSS, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from types import FrameType, TracebackType
+    import os
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
 
     from numpy.typing import ArrayLike
 
@@ -44,6 +67,14 @@ if TYPE_CHECKING:
 Split = Literal["validation", "test"]
 
 TEST = "predictions/test.csv"
+
+SUMMARY_METRICS = frozenset(
+    ["best_epoch", "stop_epoch", *(f"{which}_val_{name}" for which in ("best", "last") for name in (LOSS, ACCURACY))]
+)
+"""What a run has once, from the metrics of its epochs."""
+
+LAST_EPOCH = 2**31 - 1
+"""The largest number of an epoch that every store can keep."""
 
 _PACKAGES = {
     "numpy": "numpy",
@@ -98,21 +129,25 @@ class ScriptRun:
         texts = param_texts(params)
         self.params: Mapping[str, str] = {"keep": "last"} | texts
         self._writer = RunWriter(
-            target, name or name_of(texts), reporter, continued_by="start the script again for a new run"
+            target,
+            checked_line("name", name or name_of(texts)),
+            reporter,
+            continued_by="start the script again for a new run",
         )
         self._reporter = reporter
-        self._note = note
-        self._metric = metric
+        self._note = checked_text("note", note)
+        self._metric = checked_line("metric", metric)
         self._tags = {
             "tracker.version": __version__,
-            "tracker.sample_name": sample_name,
+            "tracker.sample_name": checked_line("sample_name", sample_name),
             "tracker.deterministic": "false",
-        } | dict(tags or {})
-        self._manifest: dict[str, tuple[str, str, str]] = {}
+        } | tag_texts(tags or {})
+        self._manifest: dict[Split, dict[str, tuple[str, str, str]]] = {"test": {}, "validation": {}}
         self._test_evaluations = 0
         self._validation: Predictions | None = None
         self._measured: set[str] = set()
         self._epoch_began = time.perf_counter()
+        self._one_at_a_time = threading.RLock()
 
     @property
     def run_id(self) -> str:
@@ -126,34 +161,43 @@ class ScriptRun:
 
     def __enter__(self) -> Self:
         program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
-        self._writer.start(
-            Started(
-                time=now_ms(),
-                uri=self._writer.target.store.uri,
-                experiment=self._writer.target.experiment,
-                name=self.name,
-                metric=self._metric,
-                params=self.params,
-                tags=self._tags | origin_tags(program, self._note),
+        with names_for_flags():
+            self._writer.start(
+                Started(
+                    time=now_ms(),
+                    uri=self._writer.target.store.uri,
+                    experiment=self._writer.target.experiment,
+                    name=self.name,
+                    metric=self._metric,
+                    params=self.params,
+                    tags=self._tags | origin_tags(program, self._note),
+                )
             )
-        )
-        self._writer.attach_text(ENVIRONMENT, _environment_text())
-        self._writer.begin_upload()
+        self._sigterm = sigterm_raises(SystemExit(128 + signal.SIGTERM))
+        try:
+            self._sigterm.__enter__()
+            self._writer.attach_text(ENVIRONMENT, _environment_text())
+            self._writer.begin_upload()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         self._epoch_began = time.perf_counter()
-        self._sigterm = _sigterm_as_exit()
-        self._sigterm.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._sigterm.__exit__(kind, error, trace)
+        if not self._writer.is_open:  # also in a process that was forked meanwhile: the run is not its own
+            return
         try:
             self._log_summary(error)
         except BaseException as fault:
             self._writer.close(error or fault)
             raise
-        self._writer.close(error)
+        else:
+            self._writer.close(error)
+        finally:
+            self._sigterm.__exit__(None, None, None)
 
     def log_epoch(self, metrics: Mapping[str, Any], epoch: int | None = None) -> None:
         """Log the metrics of one epoch; once this returns they are on the disk.
@@ -169,7 +213,7 @@ class ScriptRun:
         Raises
         ------
         ValueError
-            If a value is not a number, or the epoch does not come after the last one.
+            If a value is not a number, a name is one that a run has once, or the epoch doesn't come after the last.
         StoreError
             If the store would refuse a name.
         JournalError
@@ -177,14 +221,18 @@ class ScriptRun:
         """
         values = metric_values(metrics)
         self._writer.target.store.check_metrics(values)
-        last = max(self._writer.epochs, default=0)
-        number = last + 1 if epoch is None else epoch
-        if isinstance(number, bool) or not isinstance(number, int) or number <= last:
-            raise ValueError(f"an epoch must be a whole number above {last}, the last one logged, got {epoch!r}")
-        now = time.perf_counter()
-        values.setdefault("epoch_seconds", now - self._epoch_began)
-        self._epoch_began = now
-        self._writer.log_epoch(number, values)
+        once = sorted(values.keys() & (SUMMARY_METRICS | self._measured))
+        if once:
+            raise ValueError(
+                f"the metric {once[0]!r} is one that a run has once, got it for an epoch: leave it out, or give it "
+                "another name"
+            )
+        with self._one_at_a_time:
+            number = self._next_epoch(epoch)
+            now = time.perf_counter()
+            values.setdefault("epoch_seconds", now - self._epoch_began)
+            self._epoch_began = now
+            self._writer.log_epoch(number, values)
 
     def log_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Log metrics that the run has once, such as those of a model that isn't trained by epochs.
@@ -192,7 +240,7 @@ class ScriptRun:
         Raises
         ------
         ValueError
-            If a value is not a number.
+            If a value is not a number, or the metric is logged by epoch.
         StoreError
             If the store would refuse a name.
         JournalError
@@ -200,8 +248,13 @@ class ScriptRun:
         """
         values = metric_values(metrics)
         self._writer.target.store.check_metrics(values)
-        self._writer.append(Measured(now_ms(), values))
-        self._measured |= values.keys()
+        by_epoch = sorted(values.keys() & self._by_epoch)
+        if by_epoch:
+            raise ValueError(
+                f"the metric {by_epoch[0]!r} is logged by epoch, got it for the whole run: give it another name, such "
+                f"as 'final_{by_epoch[0]}'"
+            )
+        self._measure(values)
 
     def log_predictions(
         self,
@@ -237,11 +290,82 @@ class ScriptRun:
         JournalError
             If the disk is full or not writable.
         """
-        if split not in {"validation", "test"}:
+        if split not in ("validation", "test"):
             raise ValueError(f"the split must be 'validation' or 'test', got {split!r}")
-        names = list(clips)
+        names = list(clips) if isinstance(clips, Iterator) else clips
         predictions = checked_predictions(names, labels, probabilities, classes)
         group_of = checked_groups(groups, names)
+        with self._one_at_a_time:
+            self._attach_predictions(predictions, group_of, split)
+
+    def log_artifact(
+        self, content: str | os.PathLike[str] | bytes | bytearray | memoryview, path: str | Path | None = None
+    ) -> None:
+        """Keep a file, a folder or bytes with the run.
+
+        Parameters
+        ----------
+        content : str, path or bytes
+            Where the file or folder is, or what it contains.
+        path : str or Path, optional
+            Its path among the run's artifacts, with forward slashes; by default the file's own name.
+
+        Raises
+        ------
+        ValueError
+            If bytes have no path, or it leads out of the run's artifacts.
+        TrackerError
+            If there is no such file, or it can't be read.
+        JournalError
+            If the disk is full or not writable.
+        """
+        place = None if path is None else checked_line("path", path.as_posix() if isinstance(path, Path) else path)
+        if isinstance(content, bytes | bytearray | memoryview):
+            if not place:
+                raise ValueError("bytes need a path among the run's artifacts, as in log_artifact(data, 'notes.txt')")
+            self._writer.attach_bytes(place, bytes(content))
+            return
+        source = checked_path("content", content)
+        if self._writer.folder.resolve().is_relative_to(source.resolve()):
+            raise ValueError(f"a folder to keep must not contain the run itself, got {source}: give the files in it")
+        try:
+            is_folder = source.is_dir()
+            data = b"" if is_folder else source.read_bytes()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise TrackerError(
+                f"cannot read {str(source)!r}: {reason}; give the path of a file or folder, or bytes and a path"
+            ) from error
+        if is_folder:
+            self._writer.attach_folder(place or source.resolve().name, partial(shutil.copytree, source))
+        else:
+            self._writer.attach_bytes(place or source.name, data)
+
+    def keras_callback(self) -> Any:
+        """Return a Keras callback that logs each epoch, and the learning rate that it was trained at."""
+        from tracker.training.result import epoch_logger
+
+        return epoch_logger(self.log_epoch)
+
+    @property
+    def _by_epoch(self) -> set[str]:
+        return {name for metrics in self._writer.epochs.values() for name in metrics}
+
+    def _next_epoch(self, epoch: int | None) -> int:
+        """Return the number of the epoch to log: the next one, or the one given if it comes after the last."""
+        last = max(self._writer.epochs, default=0)
+        if epoch is None:
+            return last + 1
+        if isinstance(epoch, int | np.integer) and not isinstance(epoch, bool) and last < epoch <= LAST_EPOCH:
+            return int(epoch)
+        above = f"above {last}, the last one logged" if last else f"from 1 to {LAST_EPOCH:,}"
+        raise ValueError(f"an epoch must be a whole number {above}, got {epoch!r}")
+
+    def _measure(self, values: Mapping[str, float]) -> None:
+        self._writer.append(Measured(now_ms(), values))
+        self._measured |= values.keys()
+
+    def _attach_predictions(self, predictions: Predictions, group_of: Mapping[str, str], split: Split) -> None:
         self._writer.attach_text(VALIDATION if split == "validation" else TEST, predictions_csv(predictions))
         self._attach_manifest(predictions, group_of, split)
         tags = {f"tracker.{split}_clips": str(len(predictions.clips))}
@@ -251,55 +375,21 @@ class ScriptRun:
         if split == "test":
             self._test_evaluations += 1
             tags["tracker.test_evaluations"] = str(self._test_evaluations)
-            self.log_metrics(_scores(predictions, "test"))
+            scores = _scores(predictions, "test")
+            self._measure({name: scores[name] for name in scores.keys() - self._by_epoch})
         else:
             self._validation = predictions
         self._writer.append(Tagged(tags))
 
-    def log_artifact(self, content: str | Path | bytes, path: str | None = None) -> None:
-        """Keep a file, a folder or bytes with the run.
-
-        Parameters
-        ----------
-        content : str, Path or bytes
-            Where the file or folder is, or what it contains.
-        path : str, optional
-            Its path among the run's artifacts, with forward slashes; by default the file's own name.
-
-        Raises
-        ------
-        ValueError
-            If bytes have no path, or it leads out of the run's artifacts.
-        OSError
-            If the file can't be read.
-        JournalError
-            If the disk is full or not writable.
-        """
-        if isinstance(content, bytes):
-            if path is None:
-                raise ValueError("bytes need a path among the run's artifacts, as in log_artifact(data, 'notes.txt')")
-            self._writer.attach_bytes(path, content)
-            return
-        source = Path(content)
-        if source.is_dir():
-            self._writer.attach_folder(path or source.resolve().name, partial(shutil.copytree, source))
-        else:
-            self._writer.attach_bytes(path or source.name, source.read_bytes())
-
-    def keras_callback(self) -> Any:
-        """Return a Keras callback that logs each epoch, and the learning rate that it was trained at."""
-        from tracker.training.result import epoch_logger
-
-        return epoch_logger(self.log_epoch)
-
     def _attach_manifest(self, predictions: Predictions, group_of: Mapping[str, str], split: Split) -> None:
-        """Keep which samples were in which split and group, as ``dataset.csv``."""
-        for clip, label in zip(predictions.clips, predictions.labels, strict=True):
-            self._manifest[clip] = (label, group_of.get(clip, ""), split)
+        """Keep which samples are in which split and group, as ``dataset.csv``; a name in both is in validation."""
+        rows = zip(predictions.clips, predictions.labels, strict=True)
+        self._manifest[split] = {clip: (label, group_of.get(clip, ""), split) for clip, label in rows}
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(["path", "label", "group", "split", "fold"])
-        writer.writerows([clip, *row, ""] for clip, row in sorted(self._manifest.items()))
+        by_clip = self._manifest["test"] | self._manifest["validation"]
+        writer.writerows([clip, *row, ""] for clip, row in sorted(by_clip.items()))
         self._writer.attach_text(DATASET, text.getvalue())
 
     def _log_summary(self, error: BaseException | None) -> None:
@@ -310,7 +400,7 @@ class ScriptRun:
                 final = _scores(self._validation, "val")
             missing = {name: value for name, value in final.items() if name not in self._measured}
             if missing:
-                self._writer.append(Measured(now_ms(), missing))
+                self._measure(missing)
         if is_clean_exit(error):
             self._attach_description()
 
@@ -357,8 +447,6 @@ def _value(metrics: Mapping[str, float], quantity: str) -> float | None:
 
 def _scores(predictions: Predictions, prefix: str) -> dict[str, float]:
     """Return the loss and the accuracy of predictions."""
-    import numpy as np
-
     from tracker.training.result import accuracy, log_loss
 
     column = {name: i for i, name in enumerate(predictions.classes)}
@@ -385,21 +473,3 @@ def _unless(error: BaseException | None) -> Iterator[None]:
     except TrackerError:
         if is_clean_exit(error):
             raise
-
-
-@contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM end the script by an exception, so that its run is closed, unless the script handles it itself."""
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    is_main = threading.current_thread() is threading.main_thread()
-    is_ours = is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if is_ours:
-        signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +12,13 @@ from tracker.journal.reader import unsettled
 from tracker.recording.locations import data_tag, interrupted_message, model_param
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.recorder import CODE_TAG, Recorder, run_name
+from tracker.recording.run_writer import sigterm_raises
 from tracker.runs import Run, RunPlan, RunStatus, number_text
 from tracker.training.networks import find_network
 from tracker.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import FrameType
 
     from tracker.data.dataset import Clip
     from tracker.recording.locations import LogTarget
@@ -144,7 +141,11 @@ def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared, report
     from tracker.training.fit import train
 
     diverged: list[int] = []
-    with _sigterm_as_interrupt(), recorder, reporter.epochs(recorder.name, plan.configuration.epochs) as progress:
+    with (
+        sigterm_raises(KeyboardInterrupt()),
+        recorder,
+        reporter.epochs(recorder.name, plan.configuration.epochs) as progress,
+    ):
 
         def on_epoch(epoch: Epoch) -> None:
             recorder.log_epoch(epoch)
@@ -196,20 +197,3 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) 
         seconds = number_text(plan.configuration.segment_s)
         what = "1 clip is" if len(short) == 1 else f"{len(short)} clips are"
         reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
-
-
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, with what it has; only the main thread can set a signal handler."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -232,7 +232,11 @@ def find_run(runs: Sequence[T], text: str) -> T:
     ------
     TrackerError
         If no run or several runs match; the message lists them.
+    ValueError
+        If `text` is not a text.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"a run must be named by its id or name, got {text!r}")  # noqa: TRY004  (one kind of error)
     beginning = text.lower()
     for matches in (
         [run for run in runs if text in run.ids],
