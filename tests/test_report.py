@@ -168,10 +168,11 @@ class TestBuildReport:
         assert [left.reason for left in report.excluded] == [reason]
 
     def test_build_report_of_an_interrupted_run_names_the_commands_that_go_on_with_it_or_end_it(self) -> None:
-        report = build_report("tracker", [run_of(255, {}, status="INTERRUPTED"), run_of(2, {})])
-        assert [e.reason for e in report.excluded] == [
-            "was interrupted: tracker resume 00000000 goes on with it, tracker close 00000000 ends it"
-        ]
+        resumable, script = ({"tracker.data": "demo"}, "tracker resume 00000000 goes on with it, "), ({}, "")
+        for tags, resume in (resumable, script):
+            run = replace(run_of(255, {}, status="INTERRUPTED"), tags=tags)
+            report = build_report("tracker", [run, run_of(2, {})])
+            assert [e.reason for e in report.excluded] == [f"was interrupted: {resume}tracker close 00000000 ends it"]
         assert "One run was interrupted and is left out of all comparisons." in report.challenges
 
     def test_build_report_says_which_runs_are_not_in_the_store_yet(self) -> None:

@@ -77,9 +77,9 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
 
     It can be interrupted and repeated: the next call continues where this one stopped.
     """
-    from tracker.recording.locations import find_store, interrupted_message, is_resumable
+    from tracker.recording.locations import find_store, interrupted_message
     from tracker.recording.uploader import JournalProblem, sync_runs
-    from tracker.runs import RunStatus
+    from tracker.runs import RunStatus, is_resumable
 
     results = failures = 0
     store = find_store(tracking_uri)

@@ -38,9 +38,9 @@ def runs(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
-    from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message, is_resumable
+    from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message
     from tracker.recording.read_runs import load_runs
-    from tracker.runs import RunStatus
+    from tracker.runs import RunStatus, is_resumable
     from tracker.study.metrics import primary_metric
     from tracker.study.study import study_of
 

@@ -113,11 +113,6 @@ class LogTarget:
         return cls(store, journals_folder(store), experiment, offline)
 
 
-def is_resumable(tags: Mapping[str, str]) -> bool:
-    """Return whether a run with these tags can be continued by `tracker resume`, rather than by somebody's script."""
-    return "tracker.data" in tags
-
-
 def interrupted_message(name: str, run_id: str, store: Store, *, resumable: bool = True) -> str:
     """Return that a run was interrupted, and which commands continue or close it."""
     run = _run_words(run_id, store)

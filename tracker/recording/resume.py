@@ -15,7 +15,6 @@ from tracker.recording.locations import (
     SHORT_ID,
     LogTarget,
     data_path,
-    is_resumable,
     journals_folder,
     model_path,
     store_of,
@@ -24,7 +23,7 @@ from tracker.recording.prepare import identity
 from tracker.recording.recorder import environment_text
 from tracker.recording.run_writer import ENVIRONMENT
 from tracker.recording.uploader import send
-from tracker.runs import RunStatus
+from tracker.runs import RunStatus, is_resumable
 from tracker.runs.events import Ended
 from tracker.runs.logged import find_run
 from tracker.store import DATASET, note_of

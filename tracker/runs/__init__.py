@@ -11,6 +11,7 @@ from tracker.runs.logged import (
     EpochPredictions,
     Predictions,
     Run,
+    is_resumable,
 )
 from tracker.runs.options import (
     Compound,
@@ -68,6 +69,7 @@ __all__ = [
     "Spectrogram",
     "SplitPlan",
     "Value",
+    "is_resumable",
     "number_text",
     "option_named",
     "plan_of",

@@ -204,6 +204,11 @@ class Run:
         return (self.run_id, self.journal_id) if self.journal_id else (self.run_id,)
 
 
+def is_resumable(tags: Mapping[str, str]) -> bool:
+    """Return whether a run with these tags can be continued by `tracker resume`, rather than by somebody's script."""
+    return "tracker.data" in tags
+
+
 class Findable(Protocol):
     """A run, or a journal of one."""
 
