@@ -23,28 +23,17 @@ if TYPE_CHECKING:
 
     from tracker.report import RunEntry
 
-_MOST_CLIPS = 300
-"""Columns that can still be told apart on a screen; of more clips the hardest are shown."""
-_NAMED_CLIPS = 40
-"""Up to so many clips have their names below and a cross on every wrong cell."""
-_TALLEST = 6.0
-"""Inches that the rows may take."""
+_MOST_CLIPS = 300  # columns that a screen can show; of more clips the hardest are shown
+_NAMED_CLIPS = 40  # up to so many clips have their names below and a cross on every wrong cell
+_TALLEST = 6.0  # inches that the rows may take
 _TABLE_ROWS = 60
 _RIGHT = "#d3e5f2"
 
 
 def clip_grid(entries: Sequence[RunEntry]) -> Picture:
-    """Draw a clip × run grid of right and wrong.
+    """Draw a clip × run grid of right and wrong; its table has the clips that any run gets wrong.
 
-    Parameters
-    ----------
-    entries : sequence of RunEntry
-        At least one, all with predictions on the same clips; rows from above.
-
-    Returns
-    -------
-    Picture
-        Its table has the clips that any run gets wrong.
+    There is at least one run, all with predictions on the same clips; the first is on top.
     """
     correct = np.array([entry.result.correct_by_clip for entry in entries])
     order = np.lexsort((np.arange(correct.shape[1]), correct.sum(axis=0)))
@@ -56,13 +45,17 @@ def clip_grid(entries: Sequence[RunEntry]) -> Picture:
 
 def draw_grid(entries: Sequence[RunEntry], correct: NDArray[np.bool_], shown: NDArray[np.intp]) -> Figure:
     """Draw a row for each run, the first on top, and a column for each clip of `shown`."""
-    names = _file_names(entries[0].result.clip_set.clips, shown) if len(shown) <= _NAMED_CLIPS else []
+    clips = entries[0].result.clip_set.clips
+    names = [label(clips[i].rsplit("/", 1)[-1], 20) for i in shown] if len(shown) <= _NAMED_CLIPS else []
     below = 0.45 + 0.05 * max(map(len, names), default=0)
     height = min(0.24, _TALLEST / len(entries)) * len(entries)
     figure = paper(below + height + 0.1)
     axes = place(figure, 0.75, below, WIDTH - 0.85, height)
     _cells(axes, correct[:, shown])
-    _names(axes, [entry.name for entry in entries], names)
+    size = min(SMALL, 72 * _TALLEST / len(entries) * 0.9)
+    axes.set_yticks(range(len(entries)), [label(entry.name, 12) for entry in entries], fontsize=size)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=TINY - 1, color=MUTED)
+    axes.tick_params(length=0)
     _legend(figure, len(shown), correct.shape[1])
     return figure
 
@@ -84,18 +77,6 @@ def _cells(axes: Axes, correct: NDArray[np.bool_]) -> None:
         rows, columns = np.nonzero(~correct)
         axes.plot(columns, rows, linestyle="none", marker="x", color="white", markersize=4.5, markeredgewidth=1.3)
     axes.hlines(np.arange(1, runs) - 0.5, -0.5, clips - 0.5, color="white", linewidth=1.2 if runs <= 25 else 0.4)
-
-
-def _names(axes: Axes, runs: Sequence[str], clips: Sequence[str]) -> None:
-    """Write the runs' names at the side, and the clips' below where there is room."""
-    size = min(SMALL, 72 * _TALLEST / len(runs) * 0.9)
-    axes.set_yticks(range(len(runs)), [label(name, 12) for name in runs], fontsize=size)
-    axes.set_xticks(range(len(clips)), clips, rotation=90, fontsize=TINY - 1, color=MUTED)
-    axes.tick_params(length=0)
-
-
-def _file_names(clips: Sequence[str], shown: NDArray[np.intp]) -> list[str]:
-    return [label(clips[i].rsplit("/", 1)[-1], 20) for i in shown]
 
 
 def _legend(figure: Figure, shown: int, clips: int) -> None:

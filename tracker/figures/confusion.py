@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from operator import add
 from typing import TYPE_CHECKING
@@ -23,18 +24,15 @@ if TYPE_CHECKING:
     from tracker.report import RunEntry
     from tracker.runs import Predictions, Run
 
+# In inches
+_ABOVE, _GAP = 0.28, 0.12  # room above each matrix, for its run, and between two
+_LARGEST = 5.6  # side of a matrix that stands alone
+_CELL = 0.6  # side of a cell beyond which a matrix of few classes does not grow
+_LEGIBLE = 0.16  # side of a cell from which on its count is written
+
 _COLUMNS = 4
-_ABOVE, _GAP = 0.28, 0.12
-"""Inches above each matrix, for its run, and between two."""
-_LARGEST = 5.6
-"""Side of a matrix that stands alone, in inches."""
-_CELL = 0.6
-"""Side of a cell in inches beyond which a matrix of few classes does not grow."""
-_LEGIBLE = 0.16
-"""Side of a cell in inches from which on its count is written."""
 _TABLE_ROWS = 80
-_NAME, _NAME_IN_WORDS = 16, 60
-"""Characters of a class's name, in the figure and in its alternative text."""
+_NAME, _NAME_IN_WORDS = 16, 60  # characters of a class's name, in the figure and in its alternative text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,18 +69,7 @@ def run_confusion(run: Run) -> Picture:
 
 
 def confusion(entries: Sequence[RunEntry]) -> Picture:
-    """Draw confusion matrices side by side, rows normalised and counts written.
-
-    Parameters
-    ----------
-    entries : sequence of RunEntry
-        At least one, with predictions; after every four a new row begins.
-
-    Returns
-    -------
-    Picture
-        Its table has the cells that are not zero.
-    """
+    """Draw confusion matrices of at least one run with predictions; the table has the cells that are not zero."""
     matrices = [matrix_of(entry.name, entry.run.validation) for entry in entries if entry.run.validation is not None]
     return _picture(matrices, tuple(entry.run.run_id for entry in entries))
 
@@ -169,29 +156,22 @@ def _label(axes: Axes, matrix: _Matrix, side: float, *, rows: bool, columns: boo
 
 
 def _finding(matrices: Sequence[_Matrix]) -> str:
-    wrong, total = _mistakes(matrices), sum(int(matrix.counts.sum()) for matrix in matrices)
+    wrong: Counter[tuple[str, str]] = Counter()
+    for matrix in matrices:
+        for row, column in zip(*np.nonzero(matrix.counts), strict=True):
+            if row != column:
+                wrong[matrix.classes[row], matrix.classes[column]] += int(matrix.counts[row, column])
+    total = sum(int(matrix.counts.sum()) for matrix in matrices)
     of_runs = "" if len(matrices) == 1 else f" of {len(matrices)} runs"
     if not wrong:
         return f"Every one of {total} classifications{of_runs} is right."
-    (true, said), count = max(sorted(wrong.items()), key=lambda item: item[1])
-    errors = sum(wrong.values())
-    most = f"{_cut(true)} taken for {_cut(said)}"
-    return f"Of {errors} wrong classifications{of_runs} the most frequent is {most}: {count}."
+    (true, taken_for), count = max(sorted(wrong.items()), key=lambda item: item[1])
+    most = f"{_cut(true)} taken for {_cut(taken_for)}"
+    return f"Of {sum(wrong.values())} wrong classifications{of_runs} the most frequent is {most}: {count}."
 
 
 def _cut(name: str) -> str:
     return name if len(name) <= _NAME_IN_WORDS else f"{name[: _NAME_IN_WORDS - 1]}…"
-
-
-def _mistakes(matrices: Sequence[_Matrix]) -> dict[tuple[str, str], int]:
-    """Return how often each class is taken for each other, over all matrices."""
-    found: dict[tuple[str, str], int] = {}
-    for matrix in matrices:
-        for row, column in zip(*np.nonzero(matrix.counts), strict=True):
-            if row != column:
-                pair = matrix.classes[row], matrix.classes[column]
-                found[pair] = found.get(pair, 0) + int(matrix.counts[row, column])
-    return found
 
 
 def _rows(matrices: Sequence[_Matrix]) -> tuple[tuple[str, ...], ...]:

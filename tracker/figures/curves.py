@@ -51,18 +51,14 @@ if TYPE_CHECKING:
     from tracker.runs import Curve, Run
     from tracker.study.run_results import RunResult
 
-_COLUMNS = 4
+# In inches: a row of small multiples, the margin at its left, the gap between two; a panel with the gap below it
 _BLOCK, _SIDE, _GAP = 3.1, 0.58, 0.14
-"""Height of a row of small multiples, the margin at its left and the gap between two, in inches."""
 _PANEL = 1.1
-"""Height of one panel of a small multiple with the gap below it, in inches."""
-_LETTERS = 23.5
-"""Letters of a small multiple's title that fit an inch."""
+_COLUMNS = 4
+_LETTERS = 23.5  # letters of a small multiple's title that fit an inch
 _MISSING = "not logged by epoch"
-_FEW = 12
-"""Up to so many epochs each is a dot too: a line through one epoch cannot be seen."""
-_OUTLYING = 3.0
-"""A loss this many times the 95th percentile would squash all the rest, and is cut off."""
+_FEW = 12  # up to so many epochs each is a dot too: a line through one epoch cannot be seen
+_OUTLYING = 3.0  # a loss this many times the 95th percentile would squash all the rest, and is cut off
 
 Pen = dict[str, Any]
 
@@ -84,16 +80,7 @@ class _Scale:
 
 
 def run_curves(run: Run) -> Picture:
-    """Draw the curves of one run.
-
-    Parameters
-    ----------
-    run : Run
-
-    Returns
-    -------
-    Picture
-        Its table has a row an epoch, thinned where they are many.
+    """Draw the curves of one run; the table has a row an epoch, thinned if they are many.
 
     Raises
     ------
@@ -121,18 +108,13 @@ def _one_figure_each(named: Sequence[tuple[str, RunResult]]) -> tuple[Picture, .
     results = [result for _, result in named]
     with style():
         figure = paper(2.75)
-        axes = _side_by_side(figure, with_accuracy=_with_accuracy(results))
+        columns = ((0.5, 3.3), (4.45, 3.3)) if _with_accuracy(results) else ((0.5, 7.25),)
+        axes = tuple(place(figure, left, 0.75, width, 1.65) for left, width in columns)
         _frame(axes, _scale(results))
-        for one in axes:
-            one.set_xlabel("epoch", labelpad=1)
+        for panel in axes:
+            panel.set_xlabel("epoch", labelpad=1)
         _legend(figure, results)
         return tuple(_copies(figure, axes, named))
-
-
-def _side_by_side(figure: Figure, *, with_accuracy: bool) -> tuple[Axes, ...]:
-    if not with_accuracy:
-        return (place(figure, 0.5, 0.75, 7.25, 1.65),)
-    return place(figure, 0.5, 0.75, 3.3, 1.65), place(figure, 4.45, 0.75, 3.3, 1.65)
 
 
 def _with_accuracy(results: Sequence[RunResult]) -> bool:
@@ -198,11 +180,11 @@ def accuracy_limits(results: Sequence[RunResult]) -> tuple[float, float]:
 
 def _frame(axes: tuple[Axes, ...], scale: _Scale) -> None:
     """Set the limits and ticks of a loss and an accuracy panel."""
-    for one, limits in zip(axes, (scale.losses, scale.accuracies), strict=False):
-        one.set_xlim(scale.epochs)
-        one.set_ylim(limits)
-        one.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-        one.yaxis.set_major_locator(MaxNLocator(4))
+    for panel, limits in zip(axes, (scale.losses, scale.accuracies), strict=False):
+        panel.set_xlim(scale.epochs)
+        panel.set_ylim(limits)
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+        panel.yaxis.set_major_locator(MaxNLocator(4))
     if len(axes) > 1 and scale.accuracies[1] < 1.1:
         axes[1].set_yticks((0, 0.25, 0.5, 0.75, 1))
         axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
@@ -215,7 +197,12 @@ def _copies(figure: Figure, axes: tuple[Axes, ...], named: Sequence[tuple[str, R
     frame = canvas.copy_from_bbox(figure.bbox)
     for name, result in named:
         canvas.restore_region(frame)
-        drawn = [*_draw(axes, result), *_titles(axes, name), *_remarks(axes, result)]
+        drawn = _draw(axes, result)
+        run = f"{label(name, 20)} · " if name else ""
+        for panel, quantity in zip(axes, ("Loss", "Accuracy"), strict=False):
+            title = panel.text(0, 1.04, run + quantity, transform=panel.transAxes, fontsize=TITLE, fontweight="bold")
+            drawn.append(title)
+        drawn += _remarks(axes, result)
         for artist in drawn:
             artist.draw(canvas.get_renderer())
         header, rows = table(result)
@@ -232,12 +219,12 @@ def _small_multiple(
     panels = 2 if with_accuracy else 1
     axes = tuple(place(figure, left, bottom + 0.32 + _PANEL * above, width, 1.0) for above in range(panels))[::-1]
     _frame(axes, scale)
-    for one in axes[:-1]:
-        one.tick_params(labelbottom=False)
+    for panel in axes[:-1]:
+        panel.tick_params(labelbottom=False)
     axes[-1].set_xlabel("epoch", labelpad=1)
-    for one, name in zip(axes, ("loss", "accuracy"), strict=False):
-        one.tick_params(labelleft=left < 1)
-        one.set_ylabel(name if left < 1 else "")
+    for panel, name in zip(axes, ("loss", "accuracy"), strict=False):
+        panel.tick_params(labelleft=left < 1)
+        panel.set_ylabel(name if left < 1 else "")
     top = bottom + 0.6 + _PANEL * panels
     write(figure, left, top, label(entry.name, 20), fontsize=TITLE, fontweight="bold")
     title = wrapped(entry.title, int(_LETTERS * width), lines=3)
@@ -248,12 +235,15 @@ def _small_multiple(
 def _draw(axes: tuple[Axes, ...], result: RunResult) -> list[Artist]:
     """Draw a run's losses and accuracies with their marks."""
     drawn: list[Artist] = []
-    for one, curves in zip(axes, (result.curves.losses, result.curves.accuracies), strict=False):
+    for panel, curves in zip(axes, (result.curves.losses, result.curves.accuracies), strict=False):
         for curve, pen in zip(curves, (_TRAINING, _VALIDATION), strict=True):
-            drawn += _line(one, curve, pen) if curve is not None else []
+            if curve is not None:
+                values = finite(curve)
+                marker = "o" if np.isfinite(values).sum() <= _FEW else None
+                drawn += panel.plot(curve.epochs, values, marker=marker, **pen)
         marked = curves[1] if curves[1] is not None else curves[0]
         for epochs, sign in (((result.stop_epoch,), _STOP), (_drops(result), _DROP), ((result.best_epoch,), _BEST)):
-            drawn += _marks(one, marked, epochs, sign)
+            drawn += _marks(panel, marked, epochs, sign)
     return drawn
 
 
@@ -267,11 +257,6 @@ def finite(curve: Curve | None) -> NDArray[np.float64]:
     return np.empty(0) if curve is None else np.where(np.isfinite(curve.values), curve.values, np.nan)
 
 
-def _line(axes: Axes, curve: Curve, pen: Pen) -> list[Line2D]:
-    values = finite(curve)
-    return axes.plot(curve.epochs, values, marker="o" if np.isfinite(values).sum() <= _FEW else None, **pen)
-
-
 def _marks(axes: Axes, curve: Curve | None, epochs: tuple[int | None, ...], sign: Pen) -> list[Line2D]:
     highest = axes.get_ylim()[1]
     points = [
@@ -280,16 +265,6 @@ def _marks(axes: Axes, curve: Curve | None, epochs: tuple[int | None, ...], sign
         if curve is not None and (value := curve.at(epoch)) is not None and value <= highest
     ]
     return axes.plot(*zip(*points, strict=True), clip_on=False, **sign) if points else []
-
-
-def _titles(axes: tuple[Axes, ...], name: str) -> list[Artist]:
-    """Write above each panel what it shows, and of which run."""
-    run = f"{label(name, 20)} · " if name else ""
-    look: Pen = {"fontsize": TITLE, "fontweight": "bold"}
-    return [
-        one.text(0, 1.04, run + quantity, transform=one.transAxes, **look)
-        for one, quantity in zip(axes, ("Loss", "Accuracy"), strict=False)
-    ]
 
 
 def _remarks(axes: tuple[Axes, ...], result: RunResult) -> list[Artist]:
@@ -340,11 +315,8 @@ def _legend(figure: Figure, results: Sequence[RunResult]) -> None:
     figure.legend(handles=lines, loc="lower center", ncols=len(lines), fontsize=SMALL, borderaxespad=0.3)
 
 
-_ROWS = 20
-"""Rows of one run's table: every epoch of a short run, every so many of a long one, and always the marked ones."""
-
-Table = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
-"""A header and its rows."""
+_ROWS = 20  # of one run's table: every epoch of a short run, every so many of a long one, and always the marked ones
+Table = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]  # a header and its rows
 
 
 def finding(result: RunResult, name: str = "") -> str:
@@ -381,7 +353,7 @@ def table(result: RunResult) -> Table:
         (
             str(epoch),
             *(_cell(curve, epoch, digits=4) for curve in curves),
-            _rate(result, epoch),
+            NONE if (rate := _at(result.curves.learning_rate, epoch)) is None else rate_cell(rate),
             _mark(result, epoch),
         )
         for epoch in _epochs(result)
@@ -404,22 +376,18 @@ def _with_something(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) 
 def _summary(entry: RunEntry) -> tuple[str, ...]:
     result, curves = entry.result, entry.result.curves
     best, last = result.best_epoch, result.stop_epoch
+    accuracy, accuracy_cell = _at(curves.val_accuracy, best), NONE
+    if accuracy is not None:  # in percent, or as it was logged if it isn't a fraction
+        accuracy_cell = percent(accuracy) if is_fraction(accuracy) else short_loss(accuracy)
     return (
         entry.name,
         NONE if best is None else str(best),
         _cell(curves.val_loss, best),
-        _accuracy(_at(curves.val_accuracy, best)),
+        accuracy_cell,
         NONE if last is None else str(last),
         _cell(curves.val_loss, last),
         ", ".join(map(str, _drops(result))) or NONE,
     )
-
-
-def _accuracy(value: float | None) -> str:
-    """Write an accuracy in percent, or as it was logged if it isn't a fraction."""
-    if value is None:
-        return NONE
-    return percent(value) if is_fraction(value) else short_loss(value)
 
 
 def _epochs(result: RunResult) -> list[int]:
@@ -437,11 +405,6 @@ def _mark(result: RunResult, epoch: int) -> str:
         "last": epoch == result.stop_epoch,
     }
     return ", ".join(word for word, holds in marks.items() if holds)
-
-
-def _rate(result: RunResult, epoch: int) -> str:
-    rate = _at(result.curves.learning_rate, epoch)
-    return NONE if rate is None else rate_cell(rate)
 
 
 def _cell(curve: Curve | None, epoch: int | None, digits: int = 3) -> str:

@@ -1,7 +1,4 @@
-"""Validation accuracy of each run as a dot, with its 95 % interval as a whisker.
-
-Differences of accuracy with their intervals, against the zero line and the margin within which none matters.
-"""
+"""Dots with 95 % intervals as whiskers: accuracies of runs, and differences against zero and the margin."""
 
 from __future__ import annotations
 
@@ -51,10 +48,8 @@ if TYPE_CHECKING:
     from tracker.report import RunEntry
     from tracker.study.run_results import Accuracy
 
-_LEFT, _RIGHT, _BELOW, _ABOVE = 3.1, 0.75, 0.5, 0.15
-"""Margins in inches: for titles, counts, numbers and nothing."""
-_PITCH, _NARROW = 0.34, 0.18
-"""Inches from run to run, and the same where they are many: titles then have one line rather than two."""
+_LEFT, _RIGHT, _BELOW, _ABOVE = 3.1, 0.75, 0.5, 0.15  # margins in inches: for titles, counts, numbers and nothing
+_PITCH, _NARROW = 0.34, 0.18  # inches from run to run, and the same if they are many: titles then have one line
 _MANY = 16
 
 _TITLE: dict[str, Any] = {"va": "center", "fontsize": TINY - 0.5, "color": MUTED, "linespacing": 1.3}
@@ -63,14 +58,7 @@ _TITLE: dict[str, Any] = {"va": "center", "fontsize": TINY - 0.5, "color": MUTED
 def accuracies(entries: Sequence[RunEntry]) -> Picture:
     """Draw how many clips each run classifies right, with the interval of the share.
 
-    Parameters
-    ----------
-    entries : sequence of RunEntry
-        In the order to be drawn, from above; those without an accuracy are left out.
-
-    Returns
-    -------
-    Picture
+    Runs are drawn in order, from above; those without an accuracy are left out.
 
     Raises
     ------
@@ -153,30 +141,22 @@ def _rows(known: Sequence[tuple[RunEntry, Accuracy]]) -> tuple[tuple[str, ...], 
     )
 
 
+# Margins in inches: for names, p-values, numbers with the legend, and nothing; then from row to row.
 _DIFFERENCE_LEFT, _DIFFERENCE_RIGHT, _DIFFERENCE_BELOW, _DIFFERENCE_ABOVE = 2.6, 1.15, 0.85, 0.1
-"""Margins in inches: for names, p-values, numbers with the legend, and nothing."""
 _DIFFERENCE_PITCH = 0.27
-"""Inches from row to row."""
 _SIGNS: dict[Verdict, tuple[str, str]] = {"supported": ("D", BLUE), "equivalent": ("s", GREEN)}
-_OPEN = ("o", "white")
-"""Marker and fill of any other verdict."""
+_OPEN = ("o", "white")  # marker and fill of any other verdict
 
 
 def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.05) -> Picture:
-    """Draw differences of accuracy.
+    """Draw differences of accuracy in order, from above.
 
     Parameters
     ----------
-    rows : sequence of Difference
-        In the order to be drawn, from above; at least one.
     margin : float, fraction
         Half the width of the band within which a difference does not matter.
     alpha : float
-        The level that p-values are held against: they are written with the digits that set them apart from it.
-
-    Returns
-    -------
-    Picture
+        The level of the tests: p-values are written with the digits that set them apart from it.
 
     Raises
     ------
@@ -221,12 +201,10 @@ def _difference_frame(axes: Axes, rows: Sequence[Difference], margin: float) -> 
     axes.spines["left"].set_visible(False)
     axes.axvspan(-margin, margin, facecolor="#eef3f8", edgecolor=RULE, hatch="////", linewidth=0, zorder=0)
     axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{100 * value:+.3g}".replace("-", MINUS) if value else "0")
+    )
     axes.set_xlabel("difference in validation accuracy, points, with the 95 % interval", labelpad=2)
-
-
-def _tick(value: float) -> str:
-    return f"{100 * value:+.3g}".replace("-", MINUS) if value else "0"
 
 
 def _difference_whisker(axes: Axes, position: int, row: Difference) -> None:

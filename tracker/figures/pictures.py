@@ -16,35 +16,28 @@ if TYPE_CHECKING:
     from tracker.report import Picture, Report, RunEntry
     from tracker.study.clip_sets import ClipSet
 
-MOST_RUNS = 50
-"""Above so many runs only those that the summary speaks of have figures."""
-_MOST_MULTIPLES = 12
-"""Small multiples that can be taken in at once."""
+MOST_RUNS = 50  # above so many runs only those that the summary speaks of have figures
+_MOST_MULTIPLES = 12  # small multiples that can be taken in at once
 _MOST_DIFFERENCES = 24
 _MOST_MATRICES = 4
-_MOST_CLASSES = 15
-"""Above so many classes the cells of four matrices side by side are too small to read."""
+_MOST_CLASSES = 15  # above so many classes the cells of four matrices side by side are too small to read
 
 
 def report_pictures(report: Report) -> tuple[Picture, ...]:
     """Draw the figures that stand in a report.
 
-    Parameters
-    ----------
-    report : Report
-
-    Returns
-    -------
-    tuple of Picture
-        Those of several runs first (``accuracies``, ``curves``, ``differences``, ``clip-grid``, ``confusion``, as far
-        as the runs bear them), then the curves of each run, in the report's order. Above 50 runs only those that the
-        summary speaks of have figures.
+    Those of several runs come first (``accuracies``, ``curves``, ``differences``, ``clip-grid``, ``confusion``, as far
+    as the runs bear them), then the curves of each run, in the report's order. Above 50 runs only those that the
+    summary speaks of have figures.
     """
-    entries = _shown(report)
+    entries = report.entries
+    if len(entries) > MOST_RUNS:
+        named = {run_id for conclusion in report.summary for run_id in conclusion.runs[:_MOST_MULTIPLES]}
+        entries = _best(report, [entry for entry in entries if entry.run.run_id in named], _MOST_MULTIPLES)
     drawable = [entry for entry in entries if is_drawable(entry.result)]
     together = [entry for entry in _best(report, entries, _MOST_MULTIPLES) if is_drawable(entry.result)]
     return (
-        *_accuracies(entries),
+        *([accuracies(entries)] if sum(entry.result.accuracy is not None for entry in entries) > 1 else []),
         *([overview(together)] if len(together) > 1 else []),
         *_differences(report),
         *_of_clips(report, entries),
@@ -52,27 +45,17 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
     )
 
 
-def _shown(report: Report) -> tuple[RunEntry, ...]:
-    """Return the runs that have figures."""
-    if len(report.entries) <= MOST_RUNS:
-        return report.entries
-    named = {run_id for conclusion in report.summary for run_id in conclusion.runs[:_MOST_MULTIPLES]}
-    return _best(report, [entry for entry in report.entries if entry.run.run_id in named], _MOST_MULTIPLES)
-
-
 def _best(report: Report, entries: Sequence[RunEntry], most: int) -> tuple[RunEntry, ...]:
     """Return the best runs by the primary metric, in the report's order."""
     return tuple(sorted(report.best_first(entries)[:most], key=lambda entry: entry.number))
 
 
-def _accuracies(entries: Sequence[RunEntry]) -> Iterator[Picture]:
-    if sum(entry.result.accuracy is not None for entry in entries) > 1:
-        yield accuracies(entries)
-
-
 def _of_clips(report: Report, entries: Sequence[RunEntry]) -> Iterator[Picture]:
     """Draw which clips each run classifies correctly, and which classes the best runs confuse."""
-    comparable = _largest_group(_predicting(entries))
+    groups: dict[ClipSet, list[RunEntry]] = {}
+    for entry in _predicting(entries):
+        groups.setdefault(entry.result.clip_set, []).append(entry)
+    comparable = max(groups.values(), key=len, default=[])  # the most runs; of equally many the first
     if len(comparable) > 1:
         yield clip_grid(comparable)
     best = _predicting(_best(report, entries, _MOST_MATRICES))
@@ -85,14 +68,6 @@ def _of_clips(report: Report, entries: Sequence[RunEntry]) -> Iterator[Picture]:
 def _predicting(entries: Sequence[RunEntry]) -> list[RunEntry]:
     """Return the runs whose predictions were logged."""
     return [entry for entry in entries if entry.result.correct_by_clip is not None]
-
-
-def _largest_group(entries: Sequence[RunEntry]) -> list[RunEntry]:
-    """Return the most runs that were judged on the same clips; of equally many the first."""
-    groups: dict[ClipSet, list[RunEntry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.result.clip_set, []).append(entry)
-    return max(groups.values(), key=len, default=[])
 
 
 def _differences(report: Report) -> Iterator[Picture]:

@@ -3,13 +3,11 @@
 Conventions: figures are 8 inches wide, which GitHub shows at about 110 pixels an inch, so that text of 8 points reads
 like the page's own small print. Axes are placed in inches from the lower left corner; no layout engine moves them
 afterwards, which costs a second drawing. Colours are Okabe and Ito's, which people with any common colour blindness
-tell apart, and nothing is said by colour alone.
+tell apart, and nothing is said by colour alone. Other people's names are made drawable.
 
 References
 ----------
 Okabe and Ito, Color Universal Design (2008), https://jfly.uni-koeln.de/color/
-
-Words and numbers on a figure: other people's names made drawable, numbers as a person writes them.
 """
 
 from __future__ import annotations
@@ -30,24 +28,21 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-WIDTH = 8.0
-"""Width of every figure in inches."""
+WIDTH = 8.0  # of every figure, in inches
 DPI = 150
 
 INK, MUTED, RULE = "#1f2328", "#59636e", "#dfe3e8"
 BLUE, VERMILION, GREEN, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
 
-TITLE, SMALL, TINY = 9.0, 7.5, 6.5
-"""Text sizes in points."""
+TITLE, SMALL, TINY = 9.0, 7.5, 6.5  # text sizes in points
 
-_NEARLY_WHITE = 248
-"""The quantiser leaves white some levels short of 255; a colour above this is white again."""
+_NEARLY_WHITE = 248  # the quantiser leaves white some levels short of 255; a colour above this is white again
 
+# Fonts that know scripts which DejaVu, matplotlib's own font, does not; those that are installed are used after it.
 _SCRIPTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "WenQuanYi Micro Hei", "Microsoft YaHei",
     "PingFang SC", "Hiragino Sans", "Yu Gothic", "Malgun Gothic", "Noto Sans Devanagari", "Arial Unicode MS",
 )  # fmt: skip
-"""Fonts that know scripts which DejaVu, matplotlib's own font, does not; those that are installed are used after it."""
 
 _STYLE: dict[Any, Any] = {
     "font.size": SMALL,
@@ -94,12 +89,7 @@ def style() -> AbstractContextManager[None]:
 
 
 def paper(height: float) -> Figure:
-    """Return an empty figure.
-
-    Parameters
-    ----------
-    height : float, inches
-    """
+    """Return an empty figure of so many inches."""
     figure = Figure(figsize=(WIDTH, height), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
@@ -120,12 +110,7 @@ def write(figure: Figure, x: float, y: float, text: str, **properties: Any) -> N
 def png(figure: Figure, *, redraw: bool = True) -> bytes:
     """Return a figure as PNG bytes without any metadata, in at most 256 colours, which is a third of the size.
 
-    Parameters
-    ----------
-    figure : Figure
-        Made by `paper`.
-    redraw : bool
-        False: what the canvas holds already.
+    Without `redraw` it is what the canvas has already.
     """
     canvas: Any = figure.canvas
     if redraw:
@@ -133,16 +118,12 @@ def png(figure: Figure, *, redraw: bool = True) -> bytes:
     width, height = canvas.get_width_height()
     pixels = Image.frombuffer("RGBA", (width, height), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
     few = pixels.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    few.putpalette(_with_white(few.getpalette() or []))
+    palette = few.getpalette() or []
+    colours = (palette[i : i + 3] for i in range(0, len(palette), 3))
+    few.putpalette([level for rgb in colours for level in (rgb if min(rgb) <= _NEARLY_WHITE else (255, 255, 255))])
     stream = io.BytesIO()
     few.save(stream, format="PNG", compress_level=6)
     return stream.getvalue()
-
-
-def _with_white(palette: list[int]) -> list[int]:
-    """Return a palette (red, green, blue, red, …) with what is all but white made white."""
-    colours = (palette[i : i + 3] for i in range(0, len(palette), 3))
-    return [level for colour in colours for level in (colour if min(colour) <= _NEARLY_WHITE else (255, 255, 255))]
 
 
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
