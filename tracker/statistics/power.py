@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.proportions import coin_cdf, pmf
+from tracker.statistics.proportions import check_open, coin_cdf, pmf
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def detectable_difference(n: int, discordance: float, power: float = 0.8, alpha:
     ValueError
         If an argument is out of range.
     """
-    _check_power(power)
+    check_open("the power", power)
     if mcnemar_power(n, 1.0, discordance, alpha) < power:
         return None
     too_small, enough = 0.0, 1.0
@@ -142,7 +142,7 @@ def approximate_clips(difference: float, discordance: float, power: float = 0.8,
     43, 207-211. doi:10.2307/2531961
     """
     _check(difference, discordance, alpha)
-    _check_power(power)
+    check_open("the power", power)
     if difference == 0:
         raise ValueError("the difference must not be 0: no number of clips can show it")
     discordance = max(discordance, abs(difference))
@@ -156,13 +156,7 @@ def _check(difference: float, discordance: float, alpha: float) -> None:
         raise ValueError(f"a difference of accuracies must be from -1 to 1, got {difference}")
     if not 0 <= discordance <= 1:
         raise ValueError(f"the discordance must be from 0 to 1, got {discordance}")
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be above 0 and below 1, got {alpha}")
-
-
-def _check_power(power: float) -> None:
-    if not 0 < power < 1:
-        raise ValueError(f"the power must be above 0 and below 1, got {power}")
+    check_open("alpha", alpha)
 
 
 def _rejection_chance(m: NDArray[np.int64], favours: float, alpha: float) -> NDArray[np.float64]:

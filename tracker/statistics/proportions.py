@@ -205,9 +205,14 @@ def two_sided_z(confidence: float) -> float:
     ValueError
         If the confidence is not above 0 and below 1.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"the confidence must be above 0 and below 1, got {confidence}")
+    check_open("the confidence", confidence)
     return float(scipy.special.ndtri(0.5 + confidence / 2))
+
+
+def check_open(name: str, value: float) -> None:
+    """Raise a ValueError unless a value is above 0 and below 1."""
+    if not 0 < value < 1:
+        raise ValueError(f"{name} must be above 0 and below 1, got {value}")
 
 
 def _check_counts(correct: int, n: int) -> None:

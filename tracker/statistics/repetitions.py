@@ -25,6 +25,7 @@ from tracker.statistics.matched_pairs import (
 from tracker.statistics.proportions import (
     Groups,
     Interval,
+    check_open,
     effective_groups,
     group_codes,
     group_sums,
@@ -58,7 +59,8 @@ def detectable_effect(effect: Effect, power: float = 0.8, alpha: float = 0.05) -
     ValueError
         If `power` or `alpha` is out of range.
     """
-    _check(power, alpha)
+    check_open("the power", power)
+    check_open("alpha", alpha)
     if effect.standard_error == 0:
         return None
     threshold = scipy.special.stdtrit(effect.df, 1 - alpha / 2)
@@ -93,7 +95,8 @@ def pairs_needed(
     Hillis, S. L. (2007). A comparison of denominator degrees of freedom methods for multiple observer ROC analysis.
     Statistics in Medicine 26, 596-619. doi:10.1002/sim.2532
     """
-    _check(power, alpha)
+    check_open("the power", power)
+    check_open("alpha", alpha)
     if difference == 0:
         raise ValueError("the difference must not be 0: no number of pairs can show it")
     squares, (r, n) = mean_squares(entries), entries.shape
@@ -131,19 +134,14 @@ def columns_needed(entries: NDArray[np.float64], difference: float, power: float
     ValueError
         As `pairs_needed`.
     """
-    _check(power, alpha)
+    check_open("the power", power)
+    check_open("alpha", alpha)
     if difference == 0:
         raise ValueError("the difference must not be 0: no number of clips can show it")
     squares = mean_squares(entries)
     clips = max(squares.columns - squares.residual, 0.0) / len(entries)
     shift = float(scipy.special.ndtri(1 - alpha / 2) + scipy.special.ndtri(power))
     return max(2, math.ceil(clips * (shift / difference) ** 2))
-
-
-def _check(power: float, alpha: float) -> None:
-    for name, value in (("the power", power), ("alpha", alpha)):
-        if not 0 < value < 1:
-            raise ValueError(f"{name} must be above 0 and below 1, got {value}")
 
 
 def nadeau_bengio(differences: NDArray[np.float64], n_train: float, n_validation: float) -> Effect:

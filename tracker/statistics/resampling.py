@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2_000  # a percentile at 2.5 % rests on 50 of them
 T_RESAMPLES = 999  # the interval reaches the 950th smallest distance, so 50 lie beyond it
-PERMUTATIONS = (
-    4_999  # random sign patterns, if there are too many to try all; with the observed one, p is a multiple of 1/5000
-)
+PERMUTATIONS = 4_999  # random sign patterns if all are too many; with the observed one, p is a multiple of 1/5000
 TIE = 1e-12  # relative difference below which two sums of the same numbers in different order count as equal
 
 
