@@ -63,18 +63,14 @@ def examine(location: Location) -> Condition:
     """
     database = _database(location)
     try:
-        return _examined(database)
+        state = state_of(database)
+        if state not in {StoreState.READY, StoreState.UPGRADABLE}:
+            return Condition(state, refusal=refusal(database, state))
+        with reading(database) as connection:
+            damage = _damage(connection)
+            return Condition(state, damage, () if damage else tuple(_moved(connection, database.parent)))
     except BrokenError as error:
         return Condition(None, str(error.__cause__))
-
-
-def _examined(database: Path) -> Condition:
-    state = state_of(database)
-    if state not in {StoreState.READY, StoreState.UPGRADABLE}:
-        return Condition(state, refusal=refusal(database, state))
-    with reading(database) as connection:
-        damage = _damage(connection)
-        return Condition(state, damage, () if damage else tuple(_moved(connection, database.parent)))
 
 
 def _damage(connection: sqlite3.Connection) -> str | None:

@@ -133,15 +133,11 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
         with closing(_open_read_only(database)) as connection:
             yield connection
     except sqlite3.DatabaseError as error:
-        raise _failure(database, error) from error
-
-
-def _failure(database: Path, error: sqlite3.DatabaseError) -> StoreError:
-    """Return what an error of SQLite's means for a store."""
-    message, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-    if code in _DAMAGED:
-        return BrokenError(f"{message}: `tracker repair` sets it aside and creates it again from the journals")
-    return BusyError(message) if code == sqlite3.SQLITE_BUSY else UnreachableError(message)
+        message, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        if code in _DAMAGED:
+            remedy = "`tracker repair` sets it aside and creates it again from the journals"
+            raise BrokenError(f"{message}: {remedy}") from error
+        raise (BusyError if code == sqlite3.SQLITE_BUSY else UnreachableError)(message) from error
 
 
 def _open_read_only(database: Path) -> sqlite3.Connection:
