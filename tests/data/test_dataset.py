@@ -104,7 +104,7 @@ class TestReadDataset:
 
 
 class TestHashClips:
-    def test_hashes_the_bytes_of_each_file(self, tmp_path):
+    def test_hash_clips_hashes_the_bytes_of_each_file(self, tmp_path):
         (tmp_path / "a.wav").write_bytes(b"abc")
         assert hash_clips(Dataset((Clip("x/a.wav", tmp_path / "a.wav", "rock"),))) == {"x/a.wav": SHA256_OF_ABC}
 

@@ -58,11 +58,11 @@ class TestReadAudio:
         common = min(len(samples), len(expected)) - 64
         np.testing.assert_allclose(samples[:common], expected[:common], atol=1e-5)
 
-    def test_averages_channels(self, write, sound):
+    def test_read_audio_averages_channels(self, write, sound):
         file = write("a.wav", np.stack([sound, 0 * sound, sound, 0 * sound], axis=1), subtype="FLOAT")
         np.testing.assert_allclose(read_audio(file, SR), sound / 2, atol=1e-7)
 
-    def test_decodes_a_file_longer_than_a_block_without_a_seam(self, write):
+    def test_read_audio_decodes_a_file_longer_than_a_block_without_a_seam(self, write):
         ramp = np.linspace(-0.9, 0.9, (1 << 20) + 1_000, dtype=np.float32)
         np.testing.assert_array_equal(read_audio(write("a.wav", ramp, subtype="FLOAT"), SR), ramp)
 
@@ -72,64 +72,64 @@ class TestReadAudio:
         renamed = file.rename(file.with_suffix(".flac" if name == "wav" else ".wav"))
         assert read_audio(renamed, SR).shape == sound.shape
 
-    def test_read_audio_takes_the_quietest_sound_that_is_none_of_silence(self, write, sound):
+    def test_read_audio_takes_the_quietest_sound_that_is_not_silence(self, write, sound):
         quiet = sound / np.ptp(sound) * 2 * SILENCE * 1.01
         assert read_audio(write("a.wav", quiet, subtype="FLOAT"), SR).shape == sound.shape
 
 
 class TestReadAudioRefuses:
-    def test_a_missing_file(self, tmp_path):
+    def test_read_audio_refuses_a_missing_file(self, tmp_path):
         assert fault(tmp_path / "none.wav") == "cannot be read: No such file or directory"
 
-    def test_a_folder(self, tmp_path):
+    def test_read_audio_refuses_a_folder(self, tmp_path):
         assert fault(tmp_path) == "cannot be read: Is a directory"
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-    def test_a_file_that_may_not_be_read(self, write, sound):
+    def test_read_audio_refuses_a_file_that_may_not_be_read(self, write, sound):
         file = write("a.wav", sound)
         file.chmod(0)
         assert fault(file) == "cannot be read: Permission denied"
 
-    def test_an_empty_file(self, tmp_path):
+    def test_read_audio_refuses_an_empty_file(self, tmp_path):
         file = tmp_path / "a.wav"
         file.touch()
         assert fault(file) == "empty: 0 bytes"
 
-    def test_a_header_without_samples(self, write, sound):
+    def test_read_audio_refuses_a_header_without_samples(self, write, sound):
         assert fault(write("a.wav", sound[:0])) == "contains no sound: 0 samples"
 
-    def test_a_git_lfs_pointer(self, tmp_path):
+    def test_read_audio_refuses_a_git_lfs_pointer(self, tmp_path):
         file = tmp_path / "a.wav"
         file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
         assert fault(file) == "a Git LFS pointer instead of the audio; fetch it with `git lfs pull`"
 
     @pytest.mark.parametrize("name", [*FORMATS, "raw", "gsm", "vox", "txt"])
-    def test_what_is_no_audio(self, tmp_path, name):
+    def test_read_audio_refuses_a_file_that_is_not_audio(self, tmp_path, name):
         file = tmp_path / f"a.{name}"
         file.write_text("these are words, not sound\n" * 100)
         assert fault(file) == "not a readable audio file (wav, flac, mp3, ogg, au), or its header is damaged"
 
-    def test_a_name_that_is_no_text(self, write, sound):
+    def test_read_audio_refuses_a_name_that_is_not_utf_8(self, write, sound):
         file = write("a.wav", sound)
         assert "rename it" in fault(file.rename(file.with_name("a\udcff.wav")))
 
     @pytest.mark.parametrize("amplitude", [0.0, SILENCE * 0.99])
     @pytest.mark.parametrize("offset", [0.0, 0.5])
-    def test_silence_at_any_offset(self, write, sound, amplitude, offset):
+    def test_read_audio_refuses_silence_at_any_offset(self, write, sound, amplitude, offset):
         quiet = sound / np.ptp(sound) * 2 * amplitude + offset
         file = write("a.wav", quiet, subtype="FLOAT")
         assert fault(file) == "silent: below −80 dB of full scale throughout"
 
-    def test_what_is_silent_once_it_is_resampled(self, write):
+    def test_read_audio_refuses_a_file_that_is_silent_once_resampled(self, write):
         ultrasound = 0.5 * np.hanning(96_000) * np.sin(2 * np.pi * 30_000 * np.arange(96_000) / 96_000)
         assert "silent" in fault(write("a.wav", ultrasound, 96_000))
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
-    def test_samples_that_are_no_numbers(self, write, sound, value):
+    def test_read_audio_refuses_samples_that_are_not_finite(self, write, sound, value):
         file = write("a.wav", np.append(sound, np.float32(value)), subtype="FLOAT")
         assert fault(file) == "contains samples that are NaN, infinite or above 1e12"
 
-    def test_a_flac_stream_of_unknown_length(self, write, sound):
+    def test_read_audio_refuses_a_flac_stream_of_unknown_length(self, write, sound):
         file = write("a.flac", sound)
         content = bytearray(file.read_bytes())
         content[21] &= 0xF0
@@ -137,7 +137,7 @@ class TestReadAudioRefuses:
         file.write_bytes(content)
         assert fault(file) == "does not declare its length; encode it again"
 
-    def test_a_flac_file_whose_header_asks_for_too_much_memory(self, write, sound):
+    def test_read_audio_refuses_a_flac_file_whose_header_asks_for_too_much_memory(self, write, sound):
         file = write("a.flac", sound)
         content = bytearray(file.read_bytes())
         content[21] |= 0x0F
@@ -180,21 +180,21 @@ class TestReadAudioOfATruncatedFile:
 
 class TestReadAudioOfAnOddButWholeFile:
     @pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000])
-    def test_read_audio_of_an_odd_but_whole_file_takes_a_wav_that_was_written_to_a_pipe(self, write, sound, size):
+    def test_read_audio_takes_a_wav_that_was_written_to_a_pipe(self, write, sound, size):
         file = with_sizes(write("a.wav", sound), size, size)
         assert read_audio(file, SR).shape == sound.shape
 
-    def test_read_audio_of_an_odd_but_whole_file_takes_a_wav_whose_outer_size_is_wrong(self, write, sound):
+    def test_read_audio_takes_a_wav_whose_outer_size_is_wrong(self, write, sound):
         file = with_sizes(write("a.wav", sound), 0, 2 * len(sound))
         assert read_audio(file, SR).shape == sound.shape
 
     @pytest.mark.parametrize("name", FORMATS)
-    def test_read_audio_of_an_odd_but_whole_file_takes_a_file_with_a_tag_at_its_end(self, write, sound, name):
+    def test_read_audio_takes_a_file_with_a_tag_at_its_end(self, write, sound, name):
         file = write(f"a.{name}", sound)
         file.write_bytes(file.read_bytes() + b"TAG" + bytes(125))
         assert read_audio(file, SR).shape == sound.shape
 
-    def test_read_audio_of_an_odd_but_whole_file_takes_an_mp3_that_does_not_declare_its_length(self, write, sound):
+    def test_read_audio_takes_an_mp3_that_does_not_declare_its_length(self, write, sound):
         bursts = np.concatenate([0 * sound, sound] * 4)  # libsndfile guesses by the first frame, and far too long
         file = write("a.mp3", bursts)
         content = file.read_bytes()
@@ -202,14 +202,12 @@ class TestReadAudioOfAnOddButWholeFile:
         file.write_bytes(content[second_frame:])
         assert len(read_audio(file, SR)) >= len(bursts)
 
-    def test_read_audio_of_an_odd_but_whole_file_takes_an_mp3_with_a_tag_at_its_beginning(self, write, sound):
+    def test_read_audio_takes_an_mp3_with_a_tag_at_its_beginning(self, write, sound):
         file = write("a.mp3", sound)
         file.write_bytes(b"ID3\x03\0\0\0\0\x01\x00" + bytes(128) + file.read_bytes())
         assert read_audio(file, SR).shape == sound.shape
 
-    def test_read_audio_of_an_odd_but_whole_file_finds_the_cut_in_an_mp3_with_a_tag_at_its_beginning(
-        self, write, sound
-    ):
+    def test_read_audio_finds_the_cut_in_an_mp3_with_a_tag_at_its_beginning(self, write, sound):
         file = write("a.mp3", sound)
         content = file.read_bytes()
         file.write_bytes(b"ID3\x03\0\0\0\0\x01\x00" + bytes(128) + content[: len(content) // 2])

@@ -69,7 +69,7 @@ class TestExtract:
         assert results[1].reason == "empty: 0 bytes"
         assert len(list(cache.rglob("*.npy"))) == 2
 
-    def test_extract_tells_of_every_clip(self, files, cache):
+    def test_extract_reports_its_progress(self, files, cache):
         told = []
         extract(files, SETTINGS, cache, progress=lambda done, total: told.append((done, total)))
         assert told == [(i, 5) for i in range(1, 6)]
@@ -78,7 +78,7 @@ class TestExtract:
         assert extract([], SETTINGS, cache) == []
         assert not cache.exists()
 
-    def test_extract_goes_on_where_it_cannot_cache(self, files, tmp_path):
+    def test_extract_continues_if_it_cannot_cache(self, files, tmp_path):
         (tmp_path / "file").touch()
         told = []
         images = extract(files, SETTINGS, tmp_path / "file", warn=told.append)
@@ -233,14 +233,14 @@ class TestFaults:
         assert image_cache.read(OTHER) is None
         assert image_cache.faults == ()
 
-    def test_count_the_damaged_files(self, image_cache, file, tmp_path):
+    def test_faults_count_the_damaged_files(self, image_cache, file, tmp_path):
         file.write_bytes(file.read_bytes()[:-1])
         file.with_name(f"{OTHER}.npy").touch()
         assert image_cache.read(CLIP) is image_cache.read(OTHER) is None
         folder = tmp_path / "cache" / settings_key(Spectrogram())
         assert image_cache.faults == (f"damaged features in {folder} were computed again: 2",)
 
-    def test_name_once_the_folder_that_cannot_be_written_to_and_the_remedy(self, tmp_path):
+    def test_faults_name_once_the_folder_that_cannot_be_written_to_and_the_remedy(self, tmp_path):
         (tmp_path / "file").touch()
         image_cache = ImageCache(tmp_path / "file", Spectrogram())
         start = threading.Barrier(4)

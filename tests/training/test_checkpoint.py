@@ -88,10 +88,10 @@ class TestSaveAndLoad:
         assert found.history.kept == 1
         assert [weights.tolist() for weights in found.history.weights] == [[[2.0] * 3] * 2]
 
-    def test_save_no_weights_twice(self, tmp_path):
+    def test_save_writes_no_weights_twice(self, tmp_path):
         assert saved(tmp_path, 3).load().history.weights == ()
 
-    def test_save_and_load_keep_what_is_no_number(self, tmp_path):
+    def test_save_and_load_keep_nan_and_infinity(self, tmp_path):
         losses = (math.nan, math.inf, -math.inf)
         found = saved(tmp_path, 3, losses).load()
         np.testing.assert_array_equal([epoch.metrics["val_loss"] for epoch in found.history.epochs], losses)
@@ -110,7 +110,7 @@ class TestSaveAndLoad:
         assert {path.name for path in tmp_path.iterdir()} == {*(p.name for p in files(tmp_path)), "probabilities.bin"}
         assert (tmp_path / "probabilities.bin").stat().st_size == 9 * RECORD
 
-    def test_save_and_load_write_the_same_amount_whatever_was_said_of_the_clips_before(self, tmp_path):
+    def test_save_and_load_write_the_same_amount_whatever_was_predicted_before(self, tmp_path):
         saved(tmp_path, 9)
         eight, nine = (path.stat().st_size for path in files(tmp_path))
         assert nine - eight < 100
@@ -217,7 +217,7 @@ class TestLoadOfDamaged:
             path.write_bytes(damage)
         assert checkpoints.load() is None
 
-    def test_load_of_damaged_gives_none_where_what_was_said_in_an_early_epoch_is_lost(self, tmp_path):
+    def test_load_of_damaged_gives_none_if_the_probabilities_of_an_early_epoch_are_lost(self, tmp_path):
         checkpoints = saved(tmp_path, 4)
         (tmp_path / "probabilities.bin").unlink()
         assert checkpoints.load() is None
@@ -231,7 +231,7 @@ class TestLoadOfDamaged:
         assert [path.name[:13] for path in files(tmp_path)] == ["epoch-000001-"]
         assert (tmp_path / "probabilities.bin").stat().st_size == RECORD
 
-    def test_load_of_damaged_refuses_a_folder_that_is_none(self, tmp_path):
+    def test_load_of_damaged_refuses_a_file_in_place_of_the_folder(self, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(TrainingError, match=r"the checkpoints in .*file cannot be read \(Not a directory\); "):
             CheckpointFolder(tmp_path / "file").load()

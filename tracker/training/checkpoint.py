@@ -50,18 +50,9 @@ _NAME = re.compile(r"epoch-(\d+)-[0-9a-f]{16}\.npz")
 class Checkpoint:
     """The state of training after an epoch.
 
-    Parameters
-    ----------
-    history : History
-        Of at least one epoch.
-    model : tuple of ndarray
-        All variables of the network: its weights and the states of its random generators.
-    optimizer : tuple of ndarray
-        All variables of the optimizer: iteration, learning rate, moments.
-    counters : mapping of str to mapping of str to float or None
-        What each callback has counted, by the name of its class.
-    ended : bool
-        Whether a callback ended the training with this epoch.
+    It has the history of at least one epoch, all variables of the network (its weights and the states of its random
+    generators) and of the optimizer, and what each callback has counted, by the name of its class. It is `ended` if a
+    callback ended the training with this epoch.
     """
 
     history: History

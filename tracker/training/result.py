@@ -42,7 +42,7 @@ class Epoch:
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """What training returns.
+    """What training returns; if it was interrupted, of the finished epochs.
 
     Parameters
     ----------
@@ -53,14 +53,9 @@ class TrainingResult:
         Whose weights are kept, counted from 1: the best epoch or, where the last is kept, the last one whose validation
         loss is a finite number.
     validation : Predictions
-        The kept weights on the validation clips.
-    validation_by_epoch : EpochPredictions
-    model : keras.Model
-        With the kept weights.
+        With the kept weights, as the model has.
     example : ndarray of float32, shape (1, n_mels, n_frames, 1), dB
         One input of the model.
-    interrupted : bool
-        Whether training was cut short; all values are then those of the finished epochs.
     """
 
     metrics: Mapping[str, float]

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from tracker.training.evaluate import Logs
     from tracker.training.result import Arrays, History
 
+# The attributes that a callback changes. Not EarlyStopping's `best_weights`: they are in `History`.
 COUNTED = {
     keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
     keras.callbacks.EarlyStopping: ("best", "wait", "best_epoch", "stopped_epoch"),
 }
-"""The attributes that a callback changes. Not EarlyStopping's `best_weights`: they are in `History`."""
 
 
 class Resumption(keras.callbacks.Callback):  # type: ignore[misc]
