@@ -72,7 +72,7 @@ class Wording:
         return text if text[0].isdigit() else f"p {text}"
 
     def corrected(self, p_value: float, p_adjusted: float | None, of_what: str) -> str:
-        """Return a p-value, and what it becomes in its family where that differs."""
+        """Return a p-value, and what it becomes in its family if that differs."""
         if p_adjusted is None or p_adjusted == p_value:
             return self.p(p_value)
         return f"{self.p(p_value)}, {self.p_again(p_adjusted)} among {of_what}"
@@ -104,7 +104,7 @@ def points(difference: float) -> str:
 
 
 def points_number(difference: float) -> str:
-    """Return the size in points alone: whole from ten on, to a tenth below, to one digit where that would be 0."""
+    """Return the size in points alone: whole from ten on, to a tenth below, to one digit if that would be 0."""
     size = abs(100 * difference)
     if size < 0.095:
         return number_text(float(f"{size:.1g}"))

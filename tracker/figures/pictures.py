@@ -1,4 +1,4 @@
-"""The figures of a whole report: which stand in it, and of which runs where there are many."""
+"""The figures of a whole report: which stand in it, and of which runs if there are many."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _predicting(entries: Sequence[RunEntry]) -> list[RunEntry]:
 
 def _differences(report: Report) -> Iterator[Picture]:
     numbers = {entry.run.run_id: entry.number for entry in report.entries}
-    options_first = [found for kind in kinds("option_effect") for found in of_kind(report.conclusions, kind)]
+    options_first = [c for kind in kinds("option_effect") for c in of_kind(report.conclusions, kind)]
     rows = [row for conclusion in options_first for row in conclusion.details.differences(conclusion, numbers)]
     if rows:
         yield differences(rows[:_MOST_DIFFERENCES], margin=report.margin, alpha=report.alpha)

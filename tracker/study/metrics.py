@@ -80,7 +80,7 @@ def all_named(names: Iterable[str], quantity: str, part: Part) -> list[str]:
 
 
 def _set_number(name: str) -> int:
-    """Return the number of the set of clips in a boosting library's name, 0 where it has none."""
+    """Return the number of the set of clips in a boosting library's name, 0 if it has none."""
     words = _words(name)
     return int(words[1]) if len(words) > 2 and words[0] in _PREFIXES and words[1].isdigit() else 0
 

@@ -95,7 +95,7 @@ class Terms:
     levels : tuple of (option, level)
         Sorted; without the options that are off.
     seed : tuple of (name, value)
-        What repeats the training; empty where no seed was logged.
+        What repeats the training; empty if no seed was logged.
     split : tuple of (name, value)
         What decides the validation clips.
     """
@@ -164,7 +164,7 @@ def alias_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArra
     Returns
     -------
     mixed : ndarray, shape (n_columns, n_columns)
-        How far the projection on the row space is from leaving each column fixed; 0 where it can be estimated apart.
+        How far the projection on the row space is from leaving each column fixed; 0 if it can be estimated apart.
     owners : ndarray of int, shape (n_columns,)
         The place of the option that each column codes, -1 for the constant.
     """
@@ -262,7 +262,7 @@ def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | No
 
 
 def _without_dependents(tables: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Drop what goes with a choice: an optimizer's or an estimator's own params where they are the same whenever it is.
+    """Drop an optimizer's or an estimator's own params if they are the same whenever it is chosen.
 
     Momentum comes with one optimizer and betas with another: that is one option, not many that changed together.
     """
@@ -281,4 +281,4 @@ def _goes_with(tables: Sequence[Mapping[str, str]], choices: Sequence[str], name
     levels: dict[str, set[str]] = defaultdict(set)
     for table, choice in zip(tables, choices, strict=True):
         levels[choice].add(table.get(name, OFF))
-    return all(len(found) == 1 for found in levels.values()) and (everywhere or {OFF} in levels.values())
+    return all(len(of_choice) == 1 for of_choice in levels.values()) and (everywhere or {OFF} in levels.values())
