@@ -46,10 +46,9 @@ from tracker.store import BY_EPOCH_RUNS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.recording.repair import Repaired
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
-    from tracker.recording.uploader import JournalProblem, UploadResult
+    from tracker.recording.uploader import JournalProblem, Repaired, UploadResult
     from tracker.runs import RunPlan
     from tracker.store import Store
 
@@ -464,7 +463,7 @@ def repair(tracking_uri: str | None = None, *, reporter: Reporter | None = None)
     StoreError
         If the store is of another version, absent without journals, or can't be read.
     """
-    from tracker.recording.repair import repair_store
+    from tracker.recording.uploader import repair_store
 
     return tuple(repair_store(_store(tracking_uri), checked_reporter(reporter or LoggingReporter())))
 

@@ -10,9 +10,9 @@ from tracker.data.splits import manifest_text
 from tracker.journal.reader import Journal, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.prepare import Prepared, identity, prepare
-from tracker.recording.recorder import environment_text
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.resume import changes
+from tracker.recording.train import environment_text
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
 

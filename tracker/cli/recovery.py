@@ -120,8 +120,7 @@ def repair(*, tracking_uri: TrackingUri = None) -> int:
     store is kept. Nothing is deleted, and a healthy store is left alone. A tracking server only receives what it lacks.
     """
     from tracker.recording.locations import find_store
-    from tracker.recording.repair import MovedArtifacts, repair_store
-    from tracker.recording.uploader import JournalProblem
+    from tracker.recording.uploader import JournalProblem, MovedArtifacts, repair_store
 
     failures = 0
     for done in repair_store(find_store(tracking_uri), ConsoleReporter()):

@@ -19,15 +19,17 @@ from tracker.recording.locations import (
     model_path,
     store_of,
 )
-from tracker.recording.prepare import identity
-from tracker.recording.recorder import environment_text
+from tracker.recording.prepare import identity, prepare
 from tracker.recording.run_writer import ENVIRONMENT
+from tracker.recording.train import CHECKPOINTS, KEEP_GOING_TAG, Recorder, environment_text, train_recorded
 from tracker.recording.uploader import send
-from tracker.runs import RunStatus, is_resumable
+from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
 from tracker.runs.events import Ended
 from tracker.runs.logged import find_run
 from tracker.store import DATASET, note_of
+from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import differences
+from tracker.training.networks import parse_options
 from tracker.wording import some
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from tracker.journal.reader import Journal
     from tracker.recording.prepare import Prepared
     from tracker.recording.reporter import Reporter
-    from tracker.runs import RunPlan
     from tracker.store import Store
 
 
@@ -131,8 +132,6 @@ def _refuse_alive(journal: Journal, *, gone: bool) -> None:
 
 
 def _continue(journal: Journal, data: Path | None, reporter: Reporter, *, offline: bool) -> str:
-    from tracker.recording.recorder import KEEP_GOING_TAG, Recorder
-    from tracker.recording.train import train_recorded
 
     plan, tags = _plan(journal), journal.started.tags
     target = LogTarget(store_of(journal), journal.folder.parent, journal.started.experiment, offline)
@@ -156,9 +155,6 @@ def _refuse_script(journal: Journal) -> None:
 
 
 def _plan(journal: Journal) -> RunPlan:
-    from tracker.runs import plan_of
-    from tracker.training.networks import parse_options
-
     params = dict(journal.started.params)
     if "model" in params:
         params["model"] = model_path(params["model"], journal.folder.parent.parent)
@@ -170,8 +166,6 @@ def _plan(journal: Journal) -> RunPlan:
 
 def _prepared(before: Path | None, now: Path | None, plan: RunPlan, reporter: Reporter) -> Prepared:
     """Prepare the data that a run was started with, where it is now."""
-    from tracker.recording.prepare import prepare
-
     if now or before is None:
         return prepare(now, plan.split, plan.spectrogram, reporter)
     try:
@@ -244,9 +238,6 @@ def _artifact(journal: Journal, path: str) -> str:
 
 def _log_start(journal: Journal, reporter: Reporter) -> None:
     """Say after which epoch the run continues, and which it trains again because their checkpoint is lost."""
-    from tracker.recording.recorder import CHECKPOINTS
-    from tracker.training.checkpoint import finished_epochs
-
     name, done = journal.started.name, max(journal.epochs, default=0)
     safe = len(finished_epochs(journal.folder / CHECKPOINTS))
     if safe < done:

@@ -1,30 +1,62 @@
-"""From plans to logged runs: the data is prepared once, then each plan is trained and logged."""
+"""From plans to logged runs: the data is prepared once, then each plan is trained and written to its journal."""
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from tracker.data.splits import manifest_text
 from tracker.errors import StoreError
 from tracker.journal.reader import unsettled
-from tracker.recording.locations import data_tag, interrupted_message, model_param
+from tracker.recording.locations import data_tag, interrupted_message
 from tracker.recording.prepare import Prepared, identity, prepare
-from tracker.recording.recorder import CODE_TAG, Recorder, run_name
-from tracker.recording.run_writer import sigterm_raises
+from tracker.recording.run_writer import (
+    ENVIRONMENT,
+    RunWriter,
+    describe,
+    encoded,
+    origin_tags,
+    process_tags,
+    sigterm_raises,
+)
 from tracker.runs import Run, RunPlan, RunStatus, number_text
-from tracker.training.networks import find_network
+from tracker.runs.events import Attached, DatasetUsed, Measured, Resumed, Started, Tagged
+from tracker.runs.logged import DEFAULT_METRIC
+from tracker.store import (
+    DATASET,
+    TAG_LENGTH,
+    VALIDATION,
+    VALIDATION_BY_EPOCH,
+    epoch_predictions_npz,
+    now_ms,
+    predictions_csv,
+)
+from tracker.training.checkpoint import finished_epochs
+from tracker.training.environment import environment
+from tracker.training.networks import find_network, model_param, network_options, short_name
 from tracker.wording import some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
+    from types import TracebackType
 
     from tracker.data.dataset import Clip
+    from tracker.journal.reader import Journal
     from tracker.recording.locations import LogTarget
     from tracker.recording.reporter import Reporter
     from tracker.training.batches import LabelledImages, TrainingData
-    from tracker.training.result import Epoch
+    from tracker.training.result import Epoch, TrainingResult
+
+CHECKPOINTS = "checkpoints"  # folder beside the journal
+MODEL = "model"
+NETWORK = "network.py"  # the source of the run's network: what loading a model with layers of its own needs
+NETWORK_SOURCES = "network_code"  # folder of all its sources, if it was built from several
+CODE_TAG = "tracker.code"  # a digest of the sources of the run's network
+KEEP_GOING_TAG = "tracker.keep_going"  # on a run that continues when the loss is NaN, also when it is resumed
 
 
 @dataclass(frozen=True)
@@ -144,7 +176,7 @@ def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared, report
     with (
         sigterm_raises(KeyboardInterrupt()),
         recorder,
-        reporter.epochs(recorder.name, plan.configuration.epochs) as progress,
+        reporter.epochs(recorder.writer.name, plan.configuration.epochs) as progress,
     ):
 
         def on_epoch(epoch: Epoch) -> None:
@@ -164,14 +196,12 @@ def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared, report
         )
         recorder.log_outcome(outcome)
     if diverged:
-        reporter.warn(_diverged(recorder.name, diverged, outcome.kept_epoch))
-    return recorder.run_id
-
-
-def _diverged(name: str, epochs: Sequence[int], kept: int) -> str:
-    """Return which epochs training continued after although the loss was NaN or infinite."""
-    named = f"epoch{'s' if len(epochs) > 1 else ''} {some([str(number) for number in epochs])}"
-    return f"run {name} diverged: its loss was NaN or infinite in {named}; it keeps the weights of epoch {kept}"
+        epochs = f"epoch{'s' if len(diverged) > 1 else ''} {some([str(number) for number in diverged])}"
+        reporter.warn(
+            f"run {recorder.writer.name} diverged: its loss was NaN or infinite in {epochs}; it keeps the weights of "
+            f"epoch {outcome.kept_epoch}"
+        )
+    return recorder.writer.run_id
 
 
 def _training_data(prepared: Prepared) -> TrainingData:
@@ -197,3 +227,164 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) 
         seconds = number_text(plan.configuration.segment_s)
         what = "1 clip is" if len(short) == 1 else f"{len(short)} clips are"
         reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
+
+
+class Recorder:
+    """Writes a run's journal while it is trained; as a context it ends the run as FINISHED, FAILED or KILLED.
+
+    Parameters
+    ----------
+    target : LogTarget
+    name : str
+    plan : RunPlan
+    prepared : Prepared
+    note : str or None
+        The person's own words.
+    reporter : Reporter
+    interrupted : Journal or None
+        Of the run that is continued; None: a new one is started.
+    keep_going : bool
+        Whether training continues when the loss is NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        target: LogTarget,
+        name: str,
+        plan: RunPlan,
+        prepared: Prepared,
+        note: str | None,
+        reporter: Reporter,
+        interrupted: Journal | None = None,
+        *,
+        keep_going: bool = False,
+    ) -> None:
+        self.writer = RunWriter(target, name, reporter, interrupted.folder if interrupted else None)
+        self.keep_going = keep_going
+        self._plan = plan
+        self._prepared = prepared
+        self._note = note
+        self._interrupted = interrupted
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the run's checkpoints."""
+        return self.writer.folder / CHECKPOINTS
+
+    def start(self) -> None:
+        """Begin the journal with params and tags, or continue it, and upload it from here on.
+
+        Raises
+        ------
+        StoreError
+            If the store would cut or refuse one of them; nothing is begun then.
+        """
+        if self._interrupted:
+            self.writer.reopen()
+            self._continue(self._interrupted)
+        else:
+            self.writer.start(self._started())
+        self._attach_data()
+        self.writer.begin_upload()
+
+    def log_epoch(self, epoch: Epoch) -> None:
+        """Write an epoch whose checkpoint is safe."""
+        self.writer.log_epoch(epoch.number, epoch.metrics)
+
+    def log_outcome(self, outcome: TrainingResult) -> None:
+        """Write the outcome of the training.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the training was cut short, once everything there is has been written.
+        """
+        self.writer.append(Measured(now_ms(), outcome.metrics))
+        self.writer.attach_text(VALIDATION, predictions_csv(outcome.validation))
+        self.writer.attach_bytes(VALIDATION_BY_EPOCH, epoch_predictions_npz(outcome.validation_by_epoch))
+        self.writer.attach_description(describe(self.writer.finished_run()), self._note)
+        save = self.writer.target.store.save_model
+        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example))
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.writer.close(error)
+        if error is None:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def _started(self) -> Started:
+        prepared, split = self._prepared, self._prepared.split
+        source, fingerprint, classes = prepared.source, prepared.dataset_fingerprint, prepared.dataset.classes
+        parts = (("training", split.training), ("validation", split.validation))
+        return Started(
+            time=now_ms(),
+            uri=self.writer.target.store.uri,
+            experiment=self.writer.target.experiment,
+            name=self.writer.name,
+            metric=DEFAULT_METRIC,
+            params=self._plan.params(),
+            tags=_tags(prepared, self._note)
+            | {CODE_TAG: find_network(self._plan.configuration.model).digest}
+            | ({KEEP_GOING_TAG: "true"} if self.keep_going else {}),
+            datasets=tuple(
+                DatasetUsed(source, fingerprint, source, context, classes, len(clips)) for context, clips in parts
+            ),
+        )
+
+    def _continue(self, interrupted: Journal) -> None:
+        """Write what a kill prevented from being written: epochs whose checkpoint is safe, and the resumption."""
+        self.writer.epochs = {number: epoch.metrics for number, epoch in interrupted.epochs.items()}
+        for epoch in finished_epochs(self.checkpoints):
+            self.log_epoch(epoch)
+        self.writer.append(Resumed(now_ms(), len(self.writer.epochs)))
+        self.writer.append(Tagged(process_tags()))
+
+    def _attach_data(self) -> None:
+        """Keep what the run is trained on and with; a run that is continued may have been killed before it did."""
+        events = self._interrupted.events if self._interrupted else ()
+        attached = {event.path for event in events if isinstance(event, Attached)}
+        manifest = manifest_text(self._prepared.dataset, self._prepared.split, self._plan.split)
+        network = find_network(self._plan.configuration.model)
+        files = {
+            DATASET: encoded(manifest),
+            ENVIRONMENT: encoded(environment_text(self._plan.configuration.model)),
+            NETWORK: network.source,
+        }
+        if len(network.sources) > 1:
+            files |= {f"{NETWORK_SOURCES}/{name}": source for name, source in network.sources.items()}
+        for path in sorted(files.keys() - attached):
+            self.writer.attach_bytes(path, files[path])
+
+
+def run_name(plan: RunPlan) -> str:
+    """Return what a run is called by default: its configuration in short."""
+    model = plan.configuration.model
+    usual = [(option.name, option.default) for option in network_options(model)]
+    named = replace(plan.configuration, model=short_name(model))
+    return replace(plan, configuration=named).run_name(usual)
+
+
+def environment_text(model: str) -> str:
+    """Return the versions of what decides a run's result, a line each."""
+    return "".join(f"{name} {version}\n" for name, version in environment(model).items())
+
+
+def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
+    split = prepared.split
+    tags = identity(prepared) | {
+        "tracker.training_clips": str(len(split.training)),
+        "tracker.validation_clips": str(len(split.validation)),
+        "tracker.test_clips": str(len(split.test)),
+        "tracker.data": prepared.source,
+        "tracker.deterministic": "true",
+    }
+    classes = json.dumps(prepared.dataset.classes)
+    if len(classes) <= TAG_LENGTH:  # they also head the columns of the predictions
+        tags["tracker.classes"] = classes
+    return tags | origin_tags("tracker run", note)
