@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -67,51 +67,21 @@ if TYPE_CHECKING:
 Split = Literal["validation", "test"]
 
 TEST = "predictions/test.csv"
-
-SUMMARY_METRICS = frozenset(
+SUMMARY_METRICS = frozenset(  # what a run has once, from the metrics of its epochs
     ["best_epoch", "stop_epoch", *(f"{which}_val_{name}" for which in ("best", "last") for name in (LOSS, ACCURACY))]
 )
-"""What a run has once, from the metrics of its epochs."""
+LAST_EPOCH = 2**31 - 1  # which every store can keep
 
-LAST_EPOCH = 2**31 - 1
-"""The largest number of an epoch that every store can keep."""
-
-_PACKAGES = {
-    "numpy": "numpy",
-    "keras": "keras",
-    "tensorflow": "tensorflow",
-    "torch": "torch",
-    "jax": "jax",
-    "sklearn": "scikit-learn",
-    "xgboost": "xgboost",
-    "lightgbm": "lightgbm",
+# modules whose versions decide a result, by what they are installed as
+_PACKAGES = {name: name for name in ("numpy", "keras", "tensorflow", "torch", "jax", "xgboost", "lightgbm")} | {
+    "scikit-learn": "sklearn"
 }
-"""Modules whose versions decide a result, and what they are installed as."""
 
 
 class ScriptRun:
     """A run that a training script logs; a context, made by `tracker.start_run`.
 
     It ends as FINISHED, as FAILED if an exception leaves the context, or as KILLED if Ctrl-C or SIGTERM does.
-
-    Parameters
-    ----------
-    target : LogTarget
-    params : mapping of str to object
-        What decides the result: ``{"kernel_size": 7, "learning_rate": 1e-4, "seed": 0}``. None is off. ``keep`` says
-        which epoch's weights the predictions are made with: ``last`` (default) or ``best``, by validation loss.
-    reporter : Reporter
-    name, note : str, optional
-    tags : mapping of str to str, optional
-    metric : str
-        What runs are ranked by, if the experiment is new.
-    sample_name : str
-        What a sample is called: clip, image, patient.
-
-    Raises
-    ------
-    ValueError
-        If the name of a param is not a text.
     """
 
     def __init__(
@@ -394,17 +364,18 @@ class ScriptRun:
 
     def _log_summary(self, error: BaseException | None) -> None:
         """Log the metrics that a run has once and, if nothing went wrong, its figures and description."""
-        with _unless(error):
-            final = summary_metrics(self._writer.epochs)
-            if not self._writer.epochs and self._validation:
-                final = _scores(self._validation, "val")
-            missing = {name: value for name, value in final.items() if name not in self._measured}
+        final = summary_metrics(self._writer.epochs)
+        if not self._writer.epochs and self._validation:
+            final = _scores(self._validation, "val")
+        missing = {name: value for name, value in final.items() if name not in self._measured}
+        try:
             if missing:
                 self._measure(missing)
-        if is_clean_exit(error):
-            self._attach_description()
-
-    def _attach_description(self) -> None:
+        except TrackerError:
+            if is_clean_exit(error):
+                raise  # else it must not hide what ended the run
+        if not is_clean_exit(error):
+            return
         try:
             description = describe(self._writer.finished_run())
         except Exception as fault:  # noqa: BLE001  (a run must not fail for its figures, whatever the script logged)
@@ -458,18 +429,8 @@ def _scores(predictions: Predictions, prefix: str) -> dict[str, float]:
 def _environment_text() -> str:
     """Return the versions of Python and of what the script has imported by now, a line each."""
     lines = {"tracker": __version__, "python": platform.python_version()}
-    for module, distribution in _PACKAGES.items():
+    for distribution, module in _PACKAGES.items():
         if module in sys.modules:
             with suppress(PackageNotFoundError):
                 lines[distribution] = version(distribution)
     return "".join(f"{name} {number}\n" for name, number in lines.items())
-
-
-@contextmanager
-def _unless(error: BaseException | None) -> Iterator[None]:
-    """Let nothing that fails at the end of a run hide what ended it."""
-    try:
-        yield
-    except TrackerError:
-        if is_clean_exit(error):
-            raise

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from tracker.data.splits import manifest_text
 from tracker.errors import StoreError
 from tracker.journal.reader import unsettled
-from tracker.recording.locations import data_tag, interrupted_message
+from tracker.recording.locations import data_tag, interrupted_message, model_param
 from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.run_writer import (
     ENVIRONMENT,
@@ -37,7 +37,7 @@ from tracker.store import (
 )
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
-from tracker.training.networks import find_network, model_param, network_options, short_name
+from tracker.training.networks import find_network, network_options, short_name
 from tracker.wording import some
 
 if TYPE_CHECKING:
