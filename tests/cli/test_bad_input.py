@@ -56,6 +56,7 @@ class TestWrongUsage:
             ("--dropuot 0.4", "there is no option --dropuot; did you mean --dropout?"),
             ("--depth 4", "there is no option --depth (see tracker run --help)"),
             ("--dropout much", "'--dropout': option dropout must be a finite number, got 'much'"),
+            ("--dropout 1", "Invalid value for '--dropout': option dropout must be at least 0 and below 1, got 1"),
             ("--dropout", "'--dropout' requires an argument"),
             ("--model vgg", "there is no model 'vgg'; the models: cnn"),
             ("genres/", "unexpected extra argument(s) (genres/)"),

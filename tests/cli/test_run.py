@@ -155,9 +155,9 @@ class TestAnEnding:
         assert "epoch 1" in run.tags["tracker.reason"]
         assert "epoch 1" in result.err.splitlines()[-1]
 
-    def test_by_options_that_the_network_refuses_leaves_no_run(self, tracker: Tracker, genres: Path) -> None:
+    def test_by_options_outside_the_range_of_the_network_leaves_no_run(self, tracker: Tracker, genres: Path) -> None:
         result = tracker("run", "--data", genres, *QUICK, "--dropout", "1.5")
-        assert result.status == 1
+        assert result.status == 2
         assert "dropout must be at least 0 and below 1, got 1.5" in result.err.splitlines()[-1]
         assert not (genres.parent / "work" / "mlflow.db").exists()
 

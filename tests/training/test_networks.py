@@ -110,6 +110,43 @@ class TestParseOptions:
         )
 
 
+class TestRanges:
+    @pytest.mark.parametrize(
+        ("declared", "inside", "outside"),
+        [
+            ("float, at least 0 and below 1", "0", "1"),
+            ("float, above 0 and at most 1", "1", "0"),
+            ("float, above -1e-3", "0", "-0.001"),
+            ("float, optional, at least 0.5", "0.5", "0.4"),
+        ],
+    )
+    def test_a_range_in_the_docstring_is_checked(self, declared: str, inside: str, outside: str) -> None:
+        (option,) = read_options("net.py", with_entry(f"rate : {declared}"))
+        assert option.parse(inside) == float(inside)
+        with pytest.raises(ValueError, match=f"option rate must be .*, got {outside}"):
+            option.parse(outside)
+
+    @pytest.mark.parametrize("declared", ["float", "float, below width", "float, seconds", "float, at least 0 and odd"])
+    def test_other_words_in_the_docstring_are_no_range(self, declared: str) -> None:
+        (option,) = read_options("net.py", with_entry(f"rate : {declared}"))
+        assert option.parse("-5") == -5
+
+    def test_a_default_outside_the_range_is_accepted(self) -> None:
+        (option,) = read_options("net.py", with_entry("rate : float, above 1"))
+        assert option.parse("0.5") == option.default
+
+    @pytest.mark.parametrize(("name", "text"), [("dropout", "1"), ("dropout", "-0.1"), ("width", "0")])
+    def test_the_built_in_network_refuses_what_is_outside_its_ranges(self, name: str, text: str) -> None:
+        with pytest.raises(ValueError, match=f"option {name} must be "):
+            parse_options("cnn", {name: text})
+
+
+def with_entry(entry: str) -> str:
+    """Return the source of a network whose docstring has this entry."""
+    docstring = f'"""A network.\n\n    Parameters\n    ----------\n    {entry}\n        A rate.\n    """'
+    return f"def build(input_shape, n_classes, *, kernel_size: int = 3, rate: float = 0.5):\n    {docstring}\n"
+
+
 class TestFindNetwork:
     @pytest.mark.parametrize("name", ["cnm", "__init__", "os", ""])
     def test_an_unknown_name_is_refused_with_those_that_exist(self, name):

@@ -10,6 +10,7 @@ alone, in a level they are joined by ``x``, and on the command line by the separ
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 OptionValue = int | float | str | bool  # What an option of a network may be set to
 
 _ENTRY = "option"
+_BOUNDS = {"at least": "least", "above": "above", "below": "below", "at most": "most"}
+_BOUND = re.compile(rf"({'|'.join(_BOUNDS)}) (-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)")
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -45,23 +48,32 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The finite numbers from `least` on, or above `above`, and below `below`."""
+    """The finite numbers from `least` or above `above`, up to `most` or below `below`."""
 
     least: float | None = None
     above: float | None = None
     below: float | None = None
+    most: float | None = None
 
     def __contains__(self, number: float) -> bool:
         return (
-            math.isfinite(number)
+            (isinstance(number, int) or math.isfinite(number))
             and (self.least is None or number >= self.least)
             and (self.above is None or number > self.above)
             and (self.below is None or number < self.below)
+            and (self.most is None or number <= self.most)
         )
 
     def __str__(self) -> str:
-        bounds = (("at least", self.least), ("above", self.above), ("below", self.below))
+        bounds = (("at least", self.least), ("above", self.above), ("below", self.below), ("at most", self.most))
         return " and ".join(f"{words} {number_text(bound)}" for words, bound in bounds if bound is not None)
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the range that `str` writes as this text, as in ``at least 0 and below 1``; None for other text."""
+        clauses = [_BOUND.fullmatch(clause) for clause in text.split(" and ")]
+        bounds = {_BOUNDS[bound[1]]: float(bound[2]) for bound in clauses if bound}
+        return cls(**bounds) if len(bounds) == len(clauses) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ A network is a file with a function ``build(input_shape, n_classes, *, kernel_si
 folder, or else it is the path of a file (``nets/mine.py``). A built-in name always means the built-in network.
 
 An option is a keyword-only parameter of `build` with an annotation (``int``, ``float``, ``str`` or ``bool``), a plain
-default and an entry in the docstring's "Parameters". `kernel_size`, which every network has, is not one of them.
+default and an entry in the docstring's "Parameters", which may give a range. `kernel_size`, which every network has, is
+not one of them.
 Names and options are read from the source text: help answers in milliseconds, and a file's code runs only when its
 network is trained.
 """
@@ -24,7 +25,7 @@ from urllib.parse import quote
 
 from tracker.bundled import NETWORKS
 from tracker.errors import TrainingError
-from tracker.runs import OptionValue, reserved_for, value_text
+from tracker.runs import OptionValue, Range, reserved_for, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,18 +38,22 @@ TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 
 _DIGITS = 16
 
+_ANY = Range()
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkOption:
     """One option of a network.
 
-    Its help is its entry in the docstring of `build`, ending in its type and range in brackets; it may be empty.
+    Its help is its entry in the docstring of `build`, ending in its type and range in brackets; it may be empty. The
+    range is checked if the docstring gives it in the words of `Range`, as in ``float, at least 0 and below 1``.
     """
 
     name: str
     type: type[OptionValue]
     default: OptionValue
     help: str = ""
+    range: Range = _ANY
 
     def __str__(self) -> str:
         return f"{self.name} ({self.type.__name__}, default {value_text(self.default)})"
@@ -59,7 +64,7 @@ class NetworkOption:
         Raises
         ------
         ValueError
-            If the text isn't a value of the option's type.
+            If the text isn't a value of the option's type, or is outside its range; the default never is.
         """
         try:
             value = TRUTH[text.lower()] if self.type is bool else self.type(text)
@@ -68,6 +73,8 @@ class NetworkOption:
         if isinstance(value, float) and not math.isfinite(value):
             kinds = {int: "a whole number", float: "a finite number", bool: "true or false"}
             raise ValueError(f"option {self.name} must be {kinds.get(self.type, 'text')}, got {text!r}")
+        if isinstance(value, int | float) and value != self.default and value not in self.range:
+            raise ValueError(f"option {self.name} must be {self.range}, got {text}")
         return value
 
 
@@ -291,7 +298,9 @@ def _option(shown: str, parameter: ast.arg, default: ast.expr | None, words: str
     if taken := reserved_for(name):
         place = f"{shown}, line {parameter.lineno}"
         raise TrainingError(f"{place}: option {name} of `build` clashes with {taken} of `tracker run`; rename it")
-    return NetworkOption(name, kind, value, _help(name, words))
+    declared, text = _entry(name, words)
+    shown_help = f"{text} ({declared})".strip() if declared else text
+    return NetworkOption(name, kind, value, shown_help, _range(declared) if kind in (int, float) else _ANY)
 
 
 def _default(node: ast.expr | None, kind: type[OptionValue] | None) -> OptionValue | None:
@@ -305,7 +314,13 @@ def _default(node: ast.expr | None, kind: type[OptionValue] | None) -> OptionVal
     return value if type(value) is kind else None
 
 
-def _help(name: str, words: str) -> str:
-    """Return the entry of a parameter in a numpydoc docstring, its type in brackets at the end."""
+def _entry(name: str, words: str) -> tuple[str, str]:
+    """Return the type and the description of a parameter in a numpydoc docstring; empty if it has none."""
     entry = re.search(rf"^{name} : (.*)((?:\n    .*)*)", words, re.MULTILINE)
-    return f"{' '.join(entry[2].split()).rstrip('.')} ({entry[1]})".strip() if entry else ""
+    return (entry[1], " ".join(entry[2].split()).rstrip(".")) if entry else ("", "")
+
+
+def _range(declared: str) -> Range:
+    """Return the range in a parameter's type, such as ``int, at least 1``; one without bounds if it gives none."""
+    ranges = (Range.parse(part.strip()) for part in declared.split(","))
+    return next(filter(None, ranges), _ANY)
