@@ -80,7 +80,7 @@ def train(
     name : str, optional
         By default the configuration in short.
     note : str, optional
-        Your own words about the run, in Markdown.
+        A note about the run, in Markdown.
     reuse : bool
         Whether a finished run of the same configuration, seed, data and version is returned instead.
     offline : bool
@@ -352,7 +352,7 @@ def compare(
     runs : ExperimentRuns or sequence of Run
         All runs of the experiment: the correction counts every pair of them.
     first, second : str or Run
-        A run, its id, a unique beginning of one, or its name.
+        A run, its id, a unique prefix of one, or its name.
     metric, minimise, alpha, margin
         As in `build_report`.
 
@@ -386,7 +386,7 @@ def resume(
     Parameters
     ----------
     run : str or Run
-        A run, its id, a unique beginning of one, or its name.
+        A run, its id, a unique prefix of one, or its name.
     tracking_uri, offline, reporter
         As in `train`.
     data : str or Path, optional

@@ -35,7 +35,7 @@ class TestWrongUsage:
         ("words", "said"),
         [
             ("--plateau 1.3,10", "factor must be above 0 and below 1, got 1.3"),
-            ("--plateau 0.3", "'0.3': two numbers with a comma between them are needed, as in 0.3,10"),
+            ("--plateau 0.3", "expected FACTOR,PATIENCE, for example 0.3,10, got '0.3'"),
             ("--plateau 0.3,0", "a plateau's patience must be at least 1, got 0"),
             ("--plateau 0.3,1.5", "the patience must be a whole number, got '1.5'"),
             ("--kernel 0", "kernel size must be at least 1, got 0"),
@@ -49,7 +49,7 @@ class TestWrongUsage:
             ("--seed -1", "seed must be at least 0, got -1"),
             ("--seeds 0", "the number of seeds must be at least 1, got 0"),
             ("--fold 6/5", "a fold must be one of 1 to 5, got 6"),
-            ("--fold 1", "'1': two numbers with a slash between them are needed, as in 1/5"),
+            ("--fold 1", "expected K/N, for example 1/5, got '1'"),
             ("--validation-fraction 1", "validation fraction must be above 0 and below 1, got 1"),
             ("--validation-fraction 0.6 --test-fraction 0.4", "must leave clips to train on"),
             ("--kernal 7", "there is no option --kernal; did you mean --kernel?"),

@@ -80,7 +80,7 @@ class TestRuns:
         journalled("later", experiment="new")
         result = tracker("report", "--experiment", "other")
         assert result.status == 1
-        assert result.err.endswith(f"""it has 'Default', "it's", 'tracker': give one by --experiment{end}'new'\n""")
+        assert result.err.endswith(f"""choose 'Default', "it's" or 'tracker' with --experiment{end}'new'\n""")
 
     def test_runs_warns_of_no_store_that_only_lacks_the_experiment(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED", experiment="other")
@@ -151,7 +151,7 @@ class TestSync:
         assert (done.started, done.ended, done.status) == (1_700_000_000_000, 1_700_000_003_001, "FINISHED")
         assert "run cut was interrupted: continue it with `tracker resume" in first.err
         again = tracker("sync")
-        assert (again.status, again.out, again.err) == (0, "", "every run is in its store\n")
+        assert (again.status, again.out, again.err) == (0, "", "Nothing to upload.\n")
         assert len(read_experiment(locate(None, Path.cwd()), "tracker").runs) == 2
 
     def test_sync_says_what_is_not_sent_and_sends_the_rest(self, tracker: Tracker) -> None:
@@ -192,7 +192,7 @@ class TestClose:
     def test_close_refuses_a_run_that_has_ended(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         result = tracker("close", "done")
-        assert (result.status, result.err) == (1, "tracker: run done has ended already, as FINISHED\n")
+        assert (result.status, result.err) == (1, "tracker: run done has already finished\n")
 
     def test_close_refuses_a_run_that_is_being_trained(self, tracker: Tracker) -> None:
         cut = journalled("cut")
@@ -236,7 +236,7 @@ class TestAStandardOutputThatTakesNothing:
         journalled("done", "FINISHED")
         self.refused("sync")
         assert self.stored() == [("done", "FINISHED")]
-        assert tracker("sync").err == "every run is in its store\n"
+        assert tracker("sync").err == "Nothing to upload.\n"
 
     def test_a_standard_output_that_takes_nothing_leaves_a_run_closed(self) -> None:
         journalled("cut")

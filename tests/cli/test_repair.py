@@ -145,7 +145,7 @@ class TestABrokenStore:
         assert result.status == 0
         assert "warning: run done was rebuilt, but these artifacts could not be found: notes/said.txt" in result.err
         assert [run.status for run in stored()] == ["FINISHED"]
-        assert tracker("sync").err == "every run is in its store\n"
+        assert tracker("sync").err == "Nothing to upload.\n"
 
     def test_a_broken_store_is_rebuilt_without_a_run_whose_journal_cannot_be_read(self, tracker: Tracker) -> None:
         broken = journalled("broken") / "journal.jsonl"
@@ -246,7 +246,7 @@ class TestARunThatIsStuck:
             "run stuck was rebuilt with 3 epochs",
         ]
         assert sorted((run.name, run.status) for run in stored()) == [("stuck", "FINISHED"), ("well", "FINISHED")]
-        assert tracker("sync").err == "every run is in its store\n"
+        assert tracker("sync").err == "Nothing to upload.\n"
         assert tracker("repair").err == f"nothing is wrong with the store {DATABASE.absolute()}\n"
 
 

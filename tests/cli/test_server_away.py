@@ -165,7 +165,7 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
         str(path.relative_to(journal.folder / "artifacts")): size for path, size in kept.items()
     }
     before = server.rows()
-    assert tracker("sync").err == "every run is in its store\n"
+    assert tracker("sync").err == "Nothing to upload.\n"
     assert server.rows() == before
 
 
@@ -200,7 +200,7 @@ def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, se
     runs = read_experiment(server.store, "killed").runs
     assert [run.status for run in runs] == ["FINISHED", "FINISHED"]
     assert [len(server.files(run.run_id)) for run in runs] == [50, 50]
-    assert tracker("sync").err == "every run is in its store\n"
+    assert tracker("sync").err == "Nothing to upload.\n"
 
 
 def test_a_server_that_lost_its_store_is_sent_again_what_it_lacks(tracker: Tracker, server: Server) -> None:

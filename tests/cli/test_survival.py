@@ -267,7 +267,7 @@ def test_a_run_is_closed_while_its_store_is_away(folder: Folder, genres: Path) -
     assert err.startswith(f"warning: run {NAME} is closed, but not uploaded: no tracking server answers")
     assert err.endswith("; upload it with `tracker sync`\n")
     status, _, err = folder.call("close", NAME)
-    assert (status, err) == (1, f"tracker: run {NAME} has ended already, as KILLED\n")
+    assert (status, err) == (1, f"tracker: run {NAME} has already ended (KILLED)\n")
 
 
 def test_offline_runs_are_reported_on_and_sent_later_once(folder: Folder, genres: Path) -> None:
@@ -286,7 +286,7 @@ def test_offline_runs_are_reported_on_and_sent_later_once(folder: Folder, genres
     assert run.started == journal.started.time
     assert run.validation is not None
     assert (before["metrics"], before["params"]) == (json.loads(json.dumps(dict(run.metrics))), dict(run.params))
-    assert folder.call("sync") == (0, "", "every run is in its store\n")
+    assert folder.call("sync") == (0, "", "Nothing to upload.\n")
     assert folder.runs[0].ended == run.ended
 
 

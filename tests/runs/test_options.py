@@ -74,7 +74,7 @@ class TestParse:
             ("learning_rate", "nan", "the learning rate must be a finite number above 0, got nan"),
             ("early_stopping_patience", "0", "the early-stopping patience must be at least 1, got 0"),
             ("keep", "worst", "the kept epoch must be best or last, got 'worst'"),
-            ("plateau", "0.3", "'0.3': two numbers with a comma between them are needed, as in 0.3,10"),
+            ("plateau", "0.3", "expected FACTOR,PATIENCE, for example 0.3,10, got '0.3'"),
             ("plateau", "0.3,1.5", "'0.3,1.5': the patience must be a whole number, got '1.5'"),
             ("fold", "6/5", "'6/5': a fold must be one of 1 to 5, got 6"),
         ],

@@ -168,14 +168,16 @@ class TestReadExperiment:
 
     def test_read_experiment_names_the_experiments_that_are_there(self, location: Location) -> None:
         send_run(location)
-        with pytest.raises(StoreError, match=r"no experiment 'nope' in .*mlflow.db; it has 'Default', 'tracker'"):
+        with pytest.raises(
+            StoreError, match=r"no experiment 'nope' in .*mlflow.db; choose 'Default' or 'tracker' with --experiment"
+        ):
             read_experiment(location, "nope")
 
     def test_read_experiment_takes_a_deleted_experiment_for_none(self, location: Location) -> None:
         send_run(location)
         client = MlflowClient(location.uri)
         client.delete_experiment(client.get_experiment_by_name("tracker").experiment_id)
-        with pytest.raises(StoreError, match=r"no experiment 'tracker' .* it has 'Default':"):
+        with pytest.raises(StoreError, match=r"no experiment 'tracker' .* choose 'Default' with"):
             read_experiment(location, "tracker")
 
     def test_read_experiment_says_that_an_experiment_has_no_runs(self, location: Location) -> None:
@@ -275,7 +277,7 @@ class TestReadServer:
         assert sorted(run.run_id for run in held.runs) == sorted(written)
 
     def test_read_server_names_the_experiments_that_are_there(self, served: Served) -> None:
-        with pytest.raises(StoreError, match=r"no experiment 'nope' in http://127.*; it has 'Default'"):
+        with pytest.raises(StoreError, match=r"no experiment 'nope' in http://127.*; choose 'Default'"):
             read_experiment(served.http, "nope")
 
     def test_read_server_says_that_no_server_answers(self) -> None:

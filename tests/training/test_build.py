@@ -132,7 +132,9 @@ class TestBuildNetwork:
     @pytest.mark.parametrize("activation", ["linear", "sigmoid", "tanh"])
     def test_a_network_without_softmax_is_refused_with_the_remedy(self, nets: Path, activation: str) -> None:
         body = f'return keras.Model(inputs, layers.Dense(n_classes, activation="{activation}")(features))'
-        with pytest.raises(TrainingError, match=r"must give probabilities.* end it with layers.Dense\(n_classes, act"):
+        with pytest.raises(
+            TrainingError, match=r"must return probabilities.* end it with layers.Dense\(n_classes, act"
+        ):
             build(write(nets, body))
 
     @pytest.mark.parametrize("n_classes", [2, 3, 10])
@@ -141,13 +143,13 @@ class TestBuildNetwork:
         start = f"kernel_initializer=keras.initializers.RandomNormal(stddev={stddev}, seed=depth)"
         path = write(nets, f'return keras.Model(inputs, layers.Dense(n_classes, "sigmoid", {start})(features))')
         for seed in range(5):
-            with pytest.raises(TrainingError, match="must give probabilities"):
+            with pytest.raises(TrainingError, match="must return probabilities"):
                 build(path, n_classes, depth=seed)
 
     @pytest.mark.parametrize("output", ["ops.exp(scores)", "ops.abs(scores)", "ops.softmax(scores) * 2", "scores"])
     def test_outputs_that_are_not_normalised_are_refused(self, nets: Path, output: str) -> None:
         body = f"scores = layers.Dense(n_classes)(features)\n    return keras.Model(inputs, {output})"
-        with pytest.raises(TrainingError, match="must give probabilities"):
+        with pytest.raises(TrainingError, match="must return probabilities"):
             build(write(nets, body, "from keras import ops"))
 
     @pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "mixed_bfloat16"])

@@ -31,7 +31,7 @@ _PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")
 GROUPS = {
     "Train": ("run", "resume", "close", "data"),
     "Look at the results": ("report", "next", "compare", "runs", "ui"),
-    "Take care of the store": ("sync", "repair"),
+    "Maintain the store": ("sync", "repair"),
 }
 """The commands, in the order of the help."""
 

@@ -48,7 +48,7 @@ RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run's id, a unique beginning of it, or its name, as `tracker runs` lists them.",
+        help="A run's id, a unique prefix of it, or its whole name, as `tracker runs` lists them.",
         autocompletion=runs,
     ),
 ]

@@ -99,7 +99,7 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
                 log(interrupted_message(result.name, result.journal.id, store, resumable=resumable))
             print_result(result.run_id)
     if not results:
-        log("every run is in its store")
+        log("Nothing to upload.")
     return 1 if failures else 0
 
 
@@ -111,11 +111,11 @@ Examples:
 """
 
 
-@app.command(cls=Command, epilog=_REPAIR_EXAMPLES, short_help="Mend a broken or moved store.")
+@app.command(cls=Command, epilog=_REPAIR_EXAMPLES, short_help="Repair a damaged or moved store.")
 def repair(*, tracking_uri: TrackingUri = None) -> int:
-    """Mend a store that is broken, missing, moved or lacks runs; prints the ids of rebuilt runs and the new paths.
+    """Repair a store that is damaged, missing, moved or lacks runs; prints the ids of rebuilt runs and the new paths.
 
-    A broken store is moved aside and rebuilt from the journals in .tracker/; a rebuilt run has a new id. If the store
+    A damaged store is moved aside and rebuilt from the journals in .tracker/; a rebuilt run has a new id. If the store
     was moved or copied, the paths of its artifacts are rewritten, so that MLflow finds them too, and a copy of the old
     store is kept. Nothing is deleted, and a healthy store is left alone. A tracking server only receives what it lacks.
     """

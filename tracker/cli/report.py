@@ -1,4 +1,4 @@
-"""``tracker report`` and ``tracker next``: what an experiment's runs show, and which runs would settle what is open."""
+"""``tracker report`` and ``tracker next``: what the runs show, and which would resolve the open questions."""
 
 from __future__ import annotations
 
@@ -109,18 +109,20 @@ Examples:
     "next",
     cls=Command,
     epilog=_NEXT_EXAMPLES,
-    short_help="Print the commands that would settle what is open.",
+    short_help="Print the runs that would resolve the open questions.",
 )
 @with_analysis_options
 def next_command(
     *,
     form: Annotated[
         Literal["sh", "json"],
-        typer.Option("--format", help="Commands for a shell, one a line, or JSON with what each would settle."),
+        typer.Option(
+            "--format", help="Commands for a shell, one per line, or JSON with the question that each resolves."
+        ),
     ] = "sh",
     analysis: AnalysisOptions,
 ) -> None:
-    """Print the fewest commands that would settle what the report leaves open, one a line, ready to pipe into sh.
+    """Print the fewest runs that would resolve the report's open questions, one command per line, for sh.
 
     Standard error says what each is for and about how long it takes.
     """

@@ -224,7 +224,7 @@ def _header(fields: list[str], manifest: Path) -> list[str]:
     if lacking:
         first_line = ",".join(fields)[:80]
         raise DataError(
-            f"{manifest} has no column {' and no column '.join(lacking)}, its first line is {first_line!r}; "
+            f"{manifest} has no {' or '.join(map(repr, lacking))} column (first line: {first_line!r}); "
             "a manifest begins with the header path,label and optionally group,split,fold"
         )
     twice = [column for column in COLUMNS if header.count(column) > 1]

@@ -56,7 +56,7 @@ class ExperimentRuns(Sequence[Run]):
         return self.runs[index]
 
     def find(self, text: str) -> Run:
-        """Return the run with an id, a unique beginning of one, or a name; raise `TrackerError` if there is none."""
+        """Return the run with an id, a unique prefix of one, or a name; raise `TrackerError` if there is none."""
         return find_run(self.runs, text)
 
 

@@ -55,7 +55,7 @@ def resume_run(
     Parameters
     ----------
     run : str
-        A run's id, the beginning of one, or its name.
+        A run's id, a unique prefix of one, or its name.
     store : Store
         The store beside which its journal lies.
     reporter : Reporter
@@ -101,7 +101,8 @@ def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False)
     with JournalWriter.reopen(journal.folder) as writer:
         journal = read(journal.folder)  # another process may have resumed it meanwhile
         if journal.ended:
-            raise TrackerError(f"run {journal.started.name} has ended already, as {journal.status}")
+            how = "finished" if journal.status is RunStatus.FINISHED else f"ended ({journal.status})"
+            raise TrackerError(f"run {journal.started.name} has already {how}")
         writer.append(Ended(_last_time(journal), RunStatus.KILLED, "its process was gone"))
     try:
         delivery = send(store_of(journal), journal.folder)

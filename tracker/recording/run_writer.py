@@ -53,7 +53,7 @@ class RunWriter:
     folder : Path, optional
         The journal's, to continue an interrupted run; by default a new one.
     continued_by : str
-        What continues the run if it fails or is interrupted, after "…; what it had is logged;".
+        What continues the run if it fails or is interrupted, after "Its finished epochs are saved."
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RunWriter:
         name: str,
         reporter: Reporter,
         folder: Path | None = None,
-        continued_by: str = "continue it with `tracker resume {run_id}`",
+        continued_by: str = "Continue with `tracker resume {run_id}`",
     ) -> None:
         self.target = target
         self.name = name
@@ -184,8 +184,8 @@ class RunWriter:
         if not is_clean_exit(error):
             ended = "failed" if _ending(error).status is RunStatus.FAILED else "was interrupted"
             self._reporter.log(
-                f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}; what it had is "
-                f"logged; {self._continued_by.format(run_id=self.run_id)}"
+                f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}. "
+                f"Its finished epochs are saved. {self._continued_by.format(run_id=self.run_id)}"
             )
         if not drop_uploaded_artifacts(self.folder):
             why = " (--offline)" if self.target.offline else ""

@@ -102,7 +102,7 @@ class ScriptRun:
             target,
             checked_line("name", name or name_of(texts)),
             reporter,
-            continued_by="start the script again for a new run",
+            continued_by="Start the script again for a new run",
         )
         self._reporter = reporter
         self._note = checked_text("note", note)

@@ -81,7 +81,7 @@ class Compound:
     """A value of several numbers, each a field; a subclass checks their ranges."""
 
     separator: ClassVar[str]
-    separator_name: ClassVar[str]
+    metavar: ClassVar[str]
     example: ClassVar[str]
     part_types: ClassVar[tuple[type[int | float], ...]]
     part_names: ClassVar[tuple[str, ...]]
@@ -91,9 +91,7 @@ class Compound:
         """Return the value that a person typed; raise ValueError if it has too few or too many parts, or bad ones."""
         parts = text.split(cls.separator)
         if len(parts) != len(cls.part_types):
-            raise ValueError(
-                f"{text!r}: two numbers with a {cls.separator_name} between them are needed, as in {cls.example}"
-            )
+            raise ValueError(f"expected {cls.metavar}, for example {cls.example}, got {text!r}")
         try:
             return cls.from_parts(parts)
         except ValueError as error:

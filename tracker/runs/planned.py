@@ -45,7 +45,7 @@ class Plateau(Compound):
     """
 
     separator: ClassVar[str] = ","
-    separator_name: ClassVar[str] = "comma"
+    metavar: ClassVar[str] = "FACTOR,PATIENCE"
     example: ClassVar[str] = "0.3,10"
     part_types: ClassVar = (float, int)
     part_names: ClassVar = ("factor", "patience")
@@ -65,7 +65,7 @@ class Fold(Compound):
     """Part `number` (counted from 1) of `count`, at least 2, in a cross-validation: the part that is validated on."""
 
     separator: ClassVar[str] = "/"
-    separator_name: ClassVar[str] = "slash"
+    metavar: ClassVar[str] = "K/N"
     example: ClassVar[str] = "1/5"
     part_types: ClassVar = (int, int)
     part_names: ClassVar = ("fold", "number of folds")
@@ -101,7 +101,7 @@ class SplitPlan:
         words="test fraction",
     ))  # fmt: skip
     fold: Fold | None = field(default=None, metadata=option(
-        flag="--fold", type=Fold, panel=Panel.DATA, role=Role.SPLIT, metavar="K/N",
+        flag="--fold", type=Fold, panel=Panel.DATA, role=Role.SPLIT, metavar=Fold.metavar,
         help="Validate on part K of N instead of on a validation fraction", words="fold", name_format="fold{}of{}",
     ))  # fmt: skip
 
@@ -170,7 +170,7 @@ class Configuration:
         help="Learning rate of Adam", title_format="lr={}", name_format="lr{}",
     ))  # fmt: skip
     plateau: Plateau | None = field(default=None, metadata=option(
-        flag="--plateau", type=Plateau, panel=Panel.TRAINING, metavar="FACTOR,PATIENCE",
+        flag="--plateau", type=Plateau, panel=Panel.TRAINING, metavar=Plateau.metavar,
         params=("plateau_factor", "plateau_patience"), words="plateau", quantity="a plateau of",
         help="Multiply the learning rate by FACTOR (above 0 and below 1) after PATIENCE epochs without a lower "
         "validation loss",
@@ -254,7 +254,7 @@ _COMMAND_OPTIONS = (
     ),
     RunOption(
         name="note", flag="--note", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="TEXT",
-        default_words="none", help="Your own words about the run, in Markdown; the report prints them",
+        default_words="none", help="A note about the run (Markdown); the report prints it",
     ),
     RunOption(
         name="reuse", flag="--reuse", type=bool, default=False, panel=Panel.LOGGING, role=Role.COMMAND,

@@ -275,8 +275,11 @@ class Record:
 
 def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) -> GoneError:
     """Return the error for an experiment that is not there: it names those that are."""
-    shown = ", ".join(repr(other) for other in names[:20]) + (", …" if len(names) > 20 else "")
-    return GoneError(f"no experiment {name!r} in {location.shown}; it has {shown or 'none'}: give one by --experiment")
+    if not names:
+        return GoneError(f"no experiment {name!r} in {location.shown}, which has none")
+    *others, last = [*map(repr, names[:20]), *(["another"] if len(names) > 20 else [])]
+    choice = f"{', '.join(others)} or {last}" if others else last
+    return GoneError(f"no experiment {name!r} in {location.shown}; choose {choice} with --experiment")
 
 
 def assemble(

@@ -128,7 +128,7 @@ def _check_probabilities(network: Network, model: keras.Model, images: NDArray[n
     if outputs.shape != (len(images), n_classes):
         _refuse(
             network,
-            f"the network must give {n_classes} probabilities an image, one for each class, got outputs of "
+            f"the network must return {n_classes} probabilities per segment, one per class, got outputs of "
             f"shape {outputs.shape[1:]}; {remedy}",
         )
     outputs = outputs[~np.isnan(outputs).any(axis=1)]  # a softmax of infinite inputs; training will say so
@@ -136,6 +136,6 @@ def _check_probabilities(network: Network, model: keras.Model, images: NDArray[n
     if (outputs < 0).any() or (np.abs(sums - 1) > _TOLERANCE).any():
         _refuse(
             network,
-            f"the network must give probabilities, at least 0 and summing to 1, got {outputs.min():.3g} to "
+            f"the network must return probabilities, at least 0 and summing to 1, got {outputs.min():.3g} to "
             f"{outputs.max():.3g} summing to {sums[np.abs(sums - 1).argmax()]:.3g}; {remedy}",
         )

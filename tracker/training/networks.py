@@ -221,7 +221,7 @@ def _locate(name: str) -> tuple[Path, str]:
     if is_path(name):
         file = Path(name).expanduser()
         if not file.is_file():
-            raise ValueError(f"there is no file {name} to take the model from; check the path given to --model")
+            raise ValueError(f"model file {name} does not exist; check the path given to --model")
         if not file.stem.isidentifier() or file.suffix != ".py":
             raise ValueError(
                 f"a model's file must end in .py, its name made of letters, digits and underscores, got {file.name!r}; "
