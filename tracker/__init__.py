@@ -12,11 +12,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` would take
 if TYPE_CHECKING:
     from tracker import replay, statistics
     from tracker.api import (
-        Comparison,
-        Report,
-        build_report,
         close,
-        compare,
         load_runs,
         repair,
         resume,
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.errors import TrackerError
     from tracker.recording.read_runs import ExperimentRuns
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
+    from tracker.recording.reports import Comparison, Report, build_report, compare
     from tracker.recording.script_run import ScriptRun
     from tracker.runs import Fold, Plateau, Run
 
@@ -60,16 +57,20 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Comparison": "tracker.recording.reports",
     "ExperimentRuns": "tracker.recording.read_runs",
     "Fold": "tracker.runs",
     "LoggingReporter": "tracker.recording.reporter",
     "Plateau": "tracker.runs",
     "PrintReporter": "tracker.recording.reporter",
+    "Report": "tracker.recording.reports",
     "Reporter": "tracker.recording.reporter",
     "Run": "tracker.runs",
     "ScriptRun": "tracker.recording.script_run",
     "SilentReporter": "tracker.recording.reporter",
     "TrackerError": "tracker.errors",
+    "build_report": "tracker.recording.reports",
+    "compare": "tracker.recording.reports",
 }
 """Where names are that `tracker.api` does not define."""
 

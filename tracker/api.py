@@ -6,16 +6,11 @@ Imported by `tracker` itself when one of its names is first used; heavy librarie
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from inspect import Parameter, Signature, signature
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracker.journal.reader import journals
-from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import (
     checked_line,
     checked_path,
@@ -24,13 +19,11 @@ from tracker.recording.arguments import (
     names_for_flags,
     plain,
 )
-from tracker.recording.locations import STORE_VARIABLE, LogTarget, find_store, here, journals_folder
+from tracker.recording.locations import STORE_VARIABLE, LogTarget, find_store, journals_folder
 from tracker.recording.read_runs import ExperimentRuns
 from tracker.recording.read_runs import load_runs as read_experiment_runs
-from tracker.recording.report_files import FIGURES, render_report, write_file
 from tracker.recording.reporter import LoggingReporter
-from tracker.report import Comparison as ComparisonContent
-from tracker.report import Report as ReportContent
+from tracker.recording.reports import id_of
 from tracker.runs import (
     DEFAULT_EXPERIMENT,
     LOGGED_OPTIONS,
@@ -44,7 +37,7 @@ from tracker.runs.logged import DEFAULT_METRIC, find_run
 from tracker.store import BY_EPOCH_RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
@@ -250,127 +243,6 @@ def load_runs(
     return runs
 
 
-class Report(ReportContent):
-    """A report as data, to be written in the forms of ``tracker report``."""
-
-    def to_markdown(self, path: str | Path | None = None, *, figures: str | Path = FIGURES) -> str:
-        """Return the report as Markdown; write it to a file, and its figures to a folder beside it.
-
-        Parameters
-        ----------
-        path : str or Path, optional
-            By default nothing is written, and the links are those of a report in the working directory.
-        figures : str or Path
-            Folder of the figures.
-        """
-        base = Path() if path is None else checked_path("path", path).parent
-        text, files = render_report(self, "markdown", figures=checked_path("figures", figures), base=base)
-        for file, content in files.items() if path is not None else ():
-            write_file(file, content)
-        return _written(text, path)
-
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Return the report as one HTML page with its figures; write it to a file, if one is given."""
-        return _written(render_report(self, "html")[0], path)
-
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Return the report as JSON; write it to a file, if one is given."""
-        return _written(render_report(self, "json")[0], path)
-
-    def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
-        """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""
-        if not isinstance(max_bytes, int | None):
-            raise ValueError(f"max_bytes must be a whole number, got {max_bytes!r}")  # noqa: TRY004
-        return _written(render_report(self, "summary", max_bytes=max_bytes)[0], path)
-
-
-def build_report(
-    runs: ExperimentRuns | Sequence[Run],
-    *,
-    metric: str | None = None,
-    minimise: bool | None = None,
-    alpha: float = 0.05,
-    margin: float = 0.05,
-) -> Report:
-    """Conclude from an experiment's runs.
-
-    Parameters
-    ----------
-    runs : ExperimentRuns or sequence of Run
-        As `load_runs` returns them.
-    metric : str, optional
-        What the runs are ranked by; by default the experiment's own metric, or the validation accuracy.
-    minimise : bool, optional
-        Whether a lower metric is better, if its name doesn't say so.
-    alpha : float, above 0 and below 1
-        Significance level of each family of tests.
-    margin : float, above 0 and below 1
-        Equivalence margin: the smallest difference of accuracy that matters.
-
-    Raises
-    ------
-    ValueError
-        If `alpha` or `margin` is out of its range.
-    """
-    from tracker.report import build_report as build
-
-    asked = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
-    report = build(asked.name, asked.runs, **asked.settings)
-    return Report(**_fields(report))
-
-
-class Comparison(ComparisonContent):
-    """Two runs set side by side as data, to be written in the forms of ``tracker compare``."""
-
-    def to_markdown(self, path: str | Path | None = None) -> str:
-        """Return the comparison as Markdown; write it to a file, if one is given."""
-        from tracker.render import render_comparison
-
-        return _written(render_comparison(self), path)
-
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Return the comparison as JSON, with every clip; write it to a file, if one is given."""
-        from tracker.render import render_comparison_json
-
-        return _written(render_comparison_json(self), path)
-
-
-def compare(
-    runs: ExperimentRuns | Sequence[Run],
-    first: str | Run,
-    second: str | Run,
-    *,
-    metric: str | None = None,
-    minimise: bool | None = None,
-    alpha: float = 0.05,
-    margin: float = 0.05,
-) -> Comparison:
-    """Compare two runs of an experiment clip by clip.
-
-    Parameters
-    ----------
-    runs : ExperimentRuns or sequence of Run
-        All runs of the experiment: the correction counts every pair of them.
-    first, second : str or Run
-        A run, its id, a unique prefix of one, or its name.
-    metric, minimise, alpha, margin
-        As in `build_report`.
-
-    Raises
-    ------
-    TrackerError
-        If no run or several runs match.
-    ValueError
-        If both are the same run, or `alpha` or `margin` is out of its range.
-    """
-    from tracker.report import build_comparison
-
-    asked = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
-    pair = (find_run(asked.runs, _id_of(first)).run_id, find_run(asked.runs, _id_of(second)).run_id)
-    comparison = build_comparison(asked.name, asked.runs, pair, **asked.settings)
-    return Comparison(**_fields(comparison))
-
-
 @names_for_flags()
 def resume(
     run: str | Run,
@@ -404,7 +276,7 @@ def resume(
     store = _store(tracking_uri)
     moved = None if data is None else checked_path("data", data)
     reporter = checked_reporter(reporter or LoggingReporter())
-    run_id = resume_run(_id_of(run), store, reporter, data=moved, offline=offline, gone=gone)
+    run_id = resume_run(id_of(run), store, reporter, data=moved, offline=offline, gone=gone)
     return _logged_run(store, run_id)
 
 
@@ -427,7 +299,7 @@ def close(
     from tracker.recording.resume import close_run
 
     store = _store(tracking_uri)
-    return _logged_run(store, close_run(_id_of(run), store, checked_reporter(reporter or LoggingReporter()), gone=gone))
+    return _logged_run(store, close_run(id_of(run), store, checked_reporter(reporter or LoggingReporter()), gone=gone))
 
 
 @names_for_flags()
@@ -473,61 +345,8 @@ def _store(tracking_uri: str | Path | None) -> Store:
     return find_store(uri or os.environ.get(STORE_VARIABLE))
 
 
-def _id_of(run: str | Run) -> str:
-    return run.run_id if isinstance(run, Run) else run
-
-
 def _logged_run(store: Store, run_id: str, experiment: str | None = None) -> Run:
     """Return a run that was just logged; its journal knows its experiment."""
     if experiment is None:
         experiment = find_run(journals(journals_folder(store)), run_id).started.experiment
     return find_run(read_experiment_runs(store, experiment, by_epoch=BY_EPOCH_RUNS), run_id)
-
-
-@dataclass(frozen=True)
-class _Question:
-    """What is asked of runs, checked, in the words of the report."""
-
-    name: str
-    runs: Sequence[Run]
-    settings: dict[str, Any]
-
-
-def _question(
-    runs: Iterable[Run], metric: str | None, *, minimise: bool | None, alpha: float, margin: float
-) -> _Question:
-    """Check what is asked of runs; an experiment's own name, metric and place are those of its runs."""
-    chosen = None if metric is None else checked_line("metric", metric)
-    if minimise not in (True, False, None):
-        raise ValueError(f"minimise must be True, False or None, got {minimise!r}")
-    for what, value in (("alpha", alpha), ("margin", margin)):
-        if not isinstance(value, Real):
-            raise ValueError(f"{what} must be a number above 0 and below 1, got {value!r}")  # noqa: TRY004
-    name, where = "runs", HERE
-    if isinstance(runs, ExperimentRuns):
-        name, where, chosen = runs.name, here(runs.store), chosen or runs.tags.get("tracker.metric")
-    else:
-        runs = _checked_runs(runs)
-    settings = {"metric": chosen, "minimise": minimise, "alpha": float(alpha), "margin": float(margin), "where": where}
-    return _Question(name, runs, settings)
-
-
-def _checked_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
-    given = tuple(runs) if isinstance(runs, Iterable) else (runs,)
-    ids = Counter(run.run_id for run in given if isinstance(run, Run))
-    if len(given) != ids.total():
-        raise ValueError("runs must be those of tracker.load_runs, or a sequence of tracker.Run")
-    twice = [run_id for run_id, count in ids.items() if count > 1]
-    if twice:
-        raise ValueError(f"a run must be there once, got {twice[0]} more than once")
-    return given
-
-
-def _fields(content: Any) -> dict[str, Any]:
-    return {field.name: getattr(content, field.name) for field in fields(content)}
-
-
-def _written(text: str, path: str | Path | None) -> str:
-    if path is not None:
-        write_file(checked_path("path", path), text.encode())
-    return text

@@ -303,7 +303,7 @@ class TestEnding:
         reporter = Collected()
         with suppress(ZeroDivisionError), tracker.start_run({}, offline=True, reporter=reporter):
             raise ZeroDivisionError
-        assert "start the script again for a new run" in reporter.messages[0]
+        assert "Start the script again for a new run" in reporter.messages[0]
         assert "tracker resume" not in reporter.messages[0]
 
     def test_ending_refuses_a_param_that_would_be_cut_and_leaves_nothing_behind(self) -> None:

@@ -39,10 +39,11 @@ def compare(
     analysis: AnalysisOptions,
 ) -> None:
     """Compare two runs: how they differ, what can be concluded, and the clips that only one gets correct."""
-    from tracker import api, render
+    from tracker import render
+    from tracker.recording.reports import compare as compare_runs
 
     try:
-        comparison = api.compare(
+        comparison = compare_runs(
             read_runs(analysis),
             first,
             second,

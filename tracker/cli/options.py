@@ -16,8 +16,8 @@ from tracker.cli.console import warn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracker.api import Report
     from tracker.recording.read_runs import ExperimentRuns
+    from tracker.recording.reports import Report
 
 DEFAULT_EXPERIMENT = "tracker"
 
@@ -165,7 +165,7 @@ def read_runs(analysis: AnalysisOptions, *, by_epoch: bool = False) -> Experimen
 
 def report_on(experiment: ExperimentRuns, analysis: AnalysisOptions) -> Report:
     """Conclude from runs what the options ask for."""
-    from tracker.api import build_report
+    from tracker.recording.reports import build_report
 
     return build_report(
         experiment,

@@ -63,7 +63,7 @@ def report(
     analysis: AnalysisOptions,
 ) -> int:
     """Write the comparison of an experiment's runs."""
-    from tracker.recording.report_files import render_report
+    from tracker.recording.reports import render_report
 
     content = report_on(read_runs(analysis, by_epoch=True), analysis)
     target = check or output
@@ -87,7 +87,7 @@ def _difference(file: Path, text: str) -> int:
 
 def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
     """Write the figures first, then the text: a report never links to a missing figure."""
-    from tracker.recording.report_files import write_file
+    from tracker.recording.reports import write_file
 
     for path, content in files.items():
         write_file(path, content, "give another --assets")

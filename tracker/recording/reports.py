@@ -1,0 +1,253 @@
+"""Reports and comparisons of runs: built, and written as text and files, each whole or not there."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import fields
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tracker.atomic_files import replace_file
+from tracker.errors import TrackerError
+from tracker.next_steps.command_line import HERE
+from tracker.recording.arguments import checked_line, checked_path
+from tracker.recording.locations import here
+from tracker.recording.read_runs import ExperimentRuns
+from tracker.report import Comparison as ComparisonContent
+from tracker.report import Report as ReportContent
+from tracker.runs import Run
+from tracker.runs.logged import find_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Form = Literal["markdown", "html", "json", "summary"]
+
+FIGURES = Path("reports/figures")  # where Markdown's figures are written unless another folder is given
+
+
+def render_report(
+    report: ReportContent, form: Form, *, figures: Path = FIGURES, base: Path = Path(), max_bytes: int | None = None
+) -> tuple[str, Mapping[Path, bytes]]:
+    """Return a report's text, and the files that it links to.
+
+    Parameters
+    ----------
+    report : Report
+    form : {"markdown", "html", "json", "summary"}
+    figures : Path
+        Folder of Markdown's figures.
+    base : Path
+        Folder of the report: links to figures are relative to it.
+    max_bytes : int, optional
+        Maximum size of a summary.
+
+    Raises
+    ------
+    TrackerError
+        If a summary of that size says nothing.
+    """
+    from tracker import render
+
+    if form == "json":
+        return render.render_json(report), {}
+    if form == "summary":
+        return render.render_summary(report, max_bytes), {}
+    from tracker.figures import report_pictures
+
+    pictures = report_pictures(report)
+    if form == "html":
+        return render.render_html(report, pictures), {}
+    link = Path(os.path.relpath(figures, base)).as_posix()
+    files = {figures / name: png for name, png in render.picture_files(pictures).items()}
+    return render.render_markdown(report, pictures, link), files
+
+
+def write_file(path: Path, content: bytes, remedy: str = "give another path") -> None:
+    """Write a file, whole or not at all; a device or a pipe takes what it is given.
+
+    Raises
+    ------
+    TrackerError
+        If it can't be written; the message ends in `remedy`.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            target = path.resolve()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(target, content, durable=False)
+    except OSError as error:
+        raise TrackerError(
+            f"cannot write {path}: {error.strerror or error}; free some space, check the permissions, or {remedy}"
+        ) from error
+
+
+class Report(ReportContent):
+    """A report as data, to be written in the forms of ``tracker report``."""
+
+    def to_markdown(self, path: str | Path | None = None, *, figures: str | Path = FIGURES) -> str:
+        """Return the report as Markdown; write it to a file, and its figures to a folder beside it.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            By default nothing is written, and the links are those of a report in the working directory.
+        figures : str or Path
+            Folder of the figures.
+        """
+        base = Path() if path is None else checked_path("path", path).parent
+        text, files = render_report(self, "markdown", figures=checked_path("figures", figures), base=base)
+        for file, content in files.items() if path is not None else ():
+            write_file(file, content)
+        return _written(text, path)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Return the report as one HTML page with its figures; write it to a file, if one is given."""
+        return _written(render_report(self, "html")[0], path)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the report as JSON; write it to a file, if one is given."""
+        return _written(render_report(self, "json")[0], path)
+
+    def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
+        """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""
+        if not isinstance(max_bytes, int | None):
+            raise ValueError(f"max_bytes must be a whole number, got {max_bytes!r}")  # noqa: TRY004
+        return _written(render_report(self, "summary", max_bytes=max_bytes)[0], path)
+
+
+def build_report(
+    runs: ExperimentRuns | Sequence[Run],
+    *,
+    metric: str | None = None,
+    minimise: bool | None = None,
+    alpha: float = 0.05,
+    margin: float = 0.05,
+) -> Report:
+    """Conclude from an experiment's runs.
+
+    Parameters
+    ----------
+    runs : ExperimentRuns or sequence of Run
+        As `load_runs` returns them.
+    metric : str, optional
+        What the runs are ranked by; by default the experiment's own metric, or the validation accuracy.
+    minimise : bool, optional
+        Whether a lower metric is better, if its name doesn't say so.
+    alpha : float, above 0 and below 1
+        Significance level of each family of tests.
+    margin : float, above 0 and below 1
+        Equivalence margin: the smallest difference of accuracy that matters.
+
+    Raises
+    ------
+    ValueError
+        If `alpha` or `margin` is out of its range.
+    """
+    from tracker.report import build_report as build
+
+    name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
+    report = build(name, runs, **settings)
+    return Report(**_fields(report))
+
+
+class Comparison(ComparisonContent):
+    """Two runs set side by side as data, to be written in the forms of ``tracker compare``."""
+
+    def to_markdown(self, path: str | Path | None = None) -> str:
+        """Return the comparison as Markdown; write it to a file, if one is given."""
+        from tracker.render import render_comparison
+
+        return _written(render_comparison(self), path)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the comparison as JSON, with every clip; write it to a file, if one is given."""
+        from tracker.render import render_comparison_json
+
+        return _written(render_comparison_json(self), path)
+
+
+def compare(
+    runs: ExperimentRuns | Sequence[Run],
+    first: str | Run,
+    second: str | Run,
+    *,
+    metric: str | None = None,
+    minimise: bool | None = None,
+    alpha: float = 0.05,
+    margin: float = 0.05,
+) -> Comparison:
+    """Compare two runs of an experiment clip by clip.
+
+    Parameters
+    ----------
+    runs : ExperimentRuns or sequence of Run
+        All runs of the experiment: the correction counts every pair of them.
+    first, second : str or Run
+        A run, its id, a unique prefix of one, or its name.
+    metric, minimise, alpha, margin
+        As in `build_report`.
+
+    Raises
+    ------
+    TrackerError
+        If no run or several runs match.
+    ValueError
+        If both are the same run, or `alpha` or `margin` is out of its range.
+    """
+    from tracker.report import build_comparison
+
+    name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
+    pair = (find_run(runs, id_of(first)).run_id, find_run(runs, id_of(second)).run_id)
+    comparison = build_comparison(name, runs, pair, **settings)
+    return Comparison(**_fields(comparison))
+
+
+def id_of(run: str | Run) -> str:
+    """Return what finds a run: its id, or the id or name that was given."""
+    return run.run_id if isinstance(run, Run) else run
+
+
+def _question(
+    runs: Iterable[Run], metric: str | None, *, minimise: bool | None, alpha: float, margin: float
+) -> tuple[str, Sequence[Run], dict[str, Any]]:
+    """Return the name of the experiment, its runs and what is asked of them, checked."""
+    chosen = None if metric is None else checked_line("metric", metric)
+    if minimise not in (True, False, None):
+        raise ValueError(f"minimise must be True, False or None, got {minimise!r}")
+    for what, value in (("alpha", alpha), ("margin", margin)):
+        if not isinstance(value, Real):
+            raise ValueError(f"{what} must be a number above 0 and below 1, got {value!r}")  # noqa: TRY004
+    name, where = "runs", HERE
+    if isinstance(runs, ExperimentRuns):
+        name, where, chosen = runs.name, here(runs.store), chosen or runs.tags.get("tracker.metric")
+    else:
+        runs = _checked_runs(runs)
+    settings = {"metric": chosen, "minimise": minimise, "alpha": float(alpha), "margin": float(margin), "where": where}
+    return name, runs, settings
+
+
+def _checked_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
+    given = tuple(runs) if isinstance(runs, Iterable) else (runs,)
+    ids = Counter(run.run_id for run in given if isinstance(run, Run))
+    if len(given) != ids.total():
+        raise ValueError("runs must be those of tracker.load_runs, or a sequence of tracker.Run")
+    twice = [run_id for run_id, count in ids.items() if count > 1]
+    if twice:
+        raise ValueError(f"a run must be there once, got {twice[0]} more than once")
+    return given
+
+
+def _fields(content: Any) -> dict[str, Any]:
+    return {field.name: getattr(content, field.name) for field in fields(content)}
+
+
+def _written(text: str, path: str | Path | None) -> str:
+    if path is not None:
+        write_file(checked_path("path", path), text.encode())
+    return text
