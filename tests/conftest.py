@@ -10,16 +10,51 @@ from tests import builders
 from tracker.store.location import Location, locate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.builders import Grid, MakeRun, MakeRuns, MakeStudy, Params
+    from tests.running import Served
+    from tests.servers import Server
     from tracker.runs import Run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one server, and those of one browser, on one worker: each takes seconds to start."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        group = "processes" if "one_server" in names else "browser" if "browser" in names else None
+        if group and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
 def location(tmp_path: Path) -> Location:
     """Where a store would be: nothing is there yet, and making it takes milliseconds."""
     return locate(None, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    from tests.servers import Server
+
+    server = Server(tmp_path_factory.mktemp("served"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(one_server: Server) -> Server:
+    """A server that answers; a test may kill it."""
+    one_server.start()
+    return one_server
+
+
+@pytest.fixture
+def served(server: Server) -> Served:
+    """A store with MLflow's UI running on it."""
+    return server.ways
 
 
 @pytest.fixture(scope="session")

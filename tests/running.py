@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TRACKER = Path(sys.executable).with_name("tracker")
 """The installed command."""
+SMALL_NETWORK = Path(__file__).with_name("networks") / "small.py"
+"""A network to train where it matters little which."""
 FULL = Path("/dev/full")
 """A device that takes not one byte."""
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")

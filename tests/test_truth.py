@@ -182,6 +182,7 @@ class TestUnconditionalClaims:
             assert unconditional_claims(a, other) == (b != c and bool(chance.max() <= 0.05))
 
 
+@pytest.mark.xdist_group("truth")
 class TestFalseClaims:
     def test_false_claims_come_to_five_per_cent_with_many_pairs(self) -> None:
         assert false_claims(200, hillis) == pytest.approx((0.05, 0.05), abs=2e-4)
@@ -206,6 +207,7 @@ def written() -> str:
     return document(results, Effort(1, 1, SEED))
 
 
+@pytest.mark.xdist_group("truth")
 class TestDocument:
     def test_document_has_every_table_and_no_number_that_is_none(self, written: str) -> None:
         assert written.count("\n## ") == 12

@@ -6,6 +6,7 @@ is σ² χ² / (r − 1), the estimate is normal with variance σ² + c, and a s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ def behrens_fisher(share: NDArray[np.float64], pairs: int, level: float) -> NDAr
     return found
 
 
+@functools.cache
 def false_claims(pairs: int, rule: Rule, level: float = 0.05) -> tuple[float, float]:
     """Return the smallest and the largest share of null experiments called significant, over all `_SHARES`.
 

@@ -24,7 +24,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from tests.running import FULL, TRACKER, needs_full
+from tests.running import FULL, SMALL_NETWORK, TRACKER, needs_full
 from tracker.journal.reader import journals
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
@@ -43,7 +43,7 @@ DAY = 86_400_000
 NOT_WRITABLE = Path("/sys")
 """Which takes no folder from anybody, not even root."""
 
-QUICK = ("--epochs", "2", "--segment", "0.5")
+QUICK = ("--epochs", "2", "--segment", "0.5", "--model", SMALL_NETWORK)
 NAME = "small"
 SMALL = ("--segment", "0.5", "--kernel", "1", "--width", "1", "--name", NAME, "--offline")
 LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10", "--epochs", "5")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.running import TRACKER
+from tests.processes import command
+from tests.running import SMALL_NETWORK
 from tracker.journal.reader import journals
 from tracker.runs.events import Attached, Measured
 from tracker.store.location import locate
@@ -19,6 +19,9 @@ from tracker.store.reader import read_experiment
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+pytestmark = pytest.mark.xdist_group("processes")
 
 
 @pytest.fixture(autouse=True)
@@ -33,14 +36,13 @@ def _heeding_ctrl_c() -> Iterator[None]:
 def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals, genres: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    command = [TRACKER, "run", "--data", str(genres), "--segment", "0.5", "--epochs", "3000"]
+    words = ("run", "--data", genres, "--segment", "0.5", "--epochs", "3000", "--model", SMALL_NETWORK)
     environment = os.environ | {"TRACKER_CACHE": str(tmp_path / "cache")}
-    with subprocess.Popen(command, cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
+    with command(words, folder=work, environment=environment) as process:
         while not process.stderr.readline().startswith("epoch 3/"):
             assert process.poll() is None
         process.send_signal(sent)
-        said = process.stderr.read().splitlines()
+        said = process.communicate()[1].splitlines()
     assert process.returncode == 1
     assert said[-1] == "tracker: interrupted"
     (run,) = read_experiment(locate(None, work), "tracker").runs
@@ -55,17 +57,16 @@ def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals,
 def test_a_run_interrupted_again_leaves_out_what_is_not_written_yet(genres: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    command = [TRACKER, "run", "--data", str(genres), "--segment", "0.5", "--epochs", "3000", "--offline"]
+    words = ("run", "--data", genres, "--segment", "0.5", "--epochs", "3000", "--model", SMALL_NETWORK, "--offline")
     environment = os.environ | {"TRACKER_CACHE": str(tmp_path / "cache")}
-    with subprocess.Popen(command, cwd=work, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
+    with command(words, folder=work, environment=environment) as process:
         while not process.stderr.readline().startswith("epoch 3/"):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         while not any(isinstance(event, Measured) for event in journals(work / ".tracker")[0].events):
             time.sleep(0.001)
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read().splitlines()
+        said = process.communicate()[1].splitlines()
     assert process.returncode == 1
     assert said[-1] == "tracker: interrupted"
     (journal,) = journals(work / ".tracker")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
-from tests.running import FULL, TRACKER, needs_full
+from tests.processes import command
+from tests.running import FULL, needs_full
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store.location import locate
@@ -218,14 +218,15 @@ class TestResume:
 
 @needs_full
 @pytest.mark.usefixtures("tracker")
+@pytest.mark.xdist_group("processes")
 class TestAStandardOutputThatTakesNothing:
     def refused(self, *words: str) -> None:
         """Call a command whose results nobody takes, and see that this is the last that it says."""
-        with FULL.open("w") as full:
-            result = subprocess.run([TRACKER, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-        assert result.returncode == 1
-        assert "Traceback" not in result.stderr
-        assert result.stderr.splitlines()[-1] == (
+        with FULL.open("w") as full, command(words, stdout=full.fileno()) as process:
+            _, err = process.communicate()
+        assert process.returncode == 1
+        assert "Traceback" not in err
+        assert err.splitlines()[-1] == (
             "tracker: cannot write to standard output: No space left on device; check where it is redirected"
         )
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
-import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
@@ -15,90 +13,24 @@ from uuid import uuid4
 import pytest
 
 from tests.builders import START, STARTED, epochs
-from tests.running import TRACKER
+from tests.processes import Forked, command
+from tests.servers import ROWS
 from tracker.journal.reader import journals, read, read_upload_state
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Measured, Started
-from tracker.store.client import open_store
-from tracker.store.location import locate
 from tracker.store.reader import read_experiment
-from tracker.store.ui import HOST, await_answer, free_port, ui_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.running import Tracker
+    from tests.servers import Server
     from tracker.journal.reader import Journal
 
-pytestmark = pytest.mark.xdist_group("server away")
-
-ROWS = ("params", "tags", "metrics", "latest_metrics")
-"""Tables that hold what runs have."""
-
-BROKEN_OFF = ".artifact.uploading."
-"""What MLflow's server leaves of an upload whose sender was killed, under a name that no artifact may have."""
+pytestmark = pytest.mark.xdist_group("processes")
 
 
-class Server:
-    """A real `mlflow server` on a store of its own, on one port for ever, that can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = locate(None, folder)
-        self.port = free_port(HOST, 0)
-        self.uri = f"http://{HOST}:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-        open_store(self.store)
-
-    def start(self) -> None:
-        """Start it, unless it runs."""
-        if self._process:
-            return
-        command, environment = ui_command(self.store, HOST, self.port)
-        quiet = subprocess.DEVNULL
-        variables = os.environ | environment
-        self._process = subprocess.Popen(command, env=variables, stdout=quiet, stderr=quiet, start_new_session=True)
-        await_answer(self.uri, self._process)
-
-    def kill(self) -> None:
-        """Kill it with its workers."""
-        if self._process:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-    def rows(self) -> dict[str, list[str]]:
-        """Return all that the store holds of runs."""
-        tables = ("runs", *ROWS, "inputs", "datasets")
-        with closing(sqlite3.connect(self.store.database or "")) as connection:
-            return {table: sorted(map(str, connection.execute(f"SELECT * FROM {table}"))) for table in tables}  # noqa: S608
-
-    def files(self, run_id: str) -> dict[str, int]:
-        """Return the artifacts of a run, with their sizes."""
-        (folder,) = (self.store.database or Path()).parent.glob(f"mlruns/*/{run_id}/artifacts")
-        files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(BROKEN_OFF)]
-        return {str(path.relative_to(folder)): path.stat().st_size for path in files}
-
-
-@pytest.fixture(scope="module")
-def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for the whole module: it takes its time to start."""
-    server = Server(tmp_path_factory.mktemp("served"))
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def server(one_server: Server) -> Server:
-    """A server that answers."""
-    one_server.start()
-    return one_server
-
-
-def process(*words: object) -> subprocess.Popen[str]:
+def process(*words: object) -> Forked:
     """Start a command that asks a dead server once more, not three times."""
-    variables = os.environ | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-    pipe = subprocess.PIPE
-    return subprocess.Popen([TRACKER, *map(str, words)], env=variables, stdout=pipe, stderr=pipe, text=True)
+    return command(words, environment=os.environ | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"})
 
 
 def begin(uri: str, experiment: str = "tracker") -> JournalWriter:
@@ -140,7 +72,7 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
             assert run.poll() is None
             time.sleep(0.01)
         server.kill()
-        out, err = run.communicate(timeout=300)
+        out, err = run.communicate()
     delivery = read_upload_state(folders[0].parent.absolute())
     assert delivery
     assert (run.returncode, out.strip()) == (0, delivery.run_id)
@@ -194,7 +126,7 @@ def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, se
         killed.kill()
     assert any(read(folder).unsent for folder in folders)
     both = [process("sync"), process("sync")]
-    said = [one.communicate(timeout=300) for one in both]
+    said = [one.communicate() for one in both]
     assert [one.returncode for one in both] == [0, 0], said
     assert not any(read(folder).unsent for folder in folders)
     runs = read_experiment(server.store, "killed").runs

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ import numpy as np
 import pytest
 
 from tests.builders import write_tone
-from tests.running import FULL, TRACKER, needs_full
+from tests.processes import Forked, command
+from tests.running import FULL, SMALL_NETWORK, needs_full
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import Journal, journals
 from tracker.runs.events import Attached
@@ -25,12 +25,13 @@ from tracker.store.reader import read_experiment
 if TYPE_CHECKING:
     from tracker.runs import Run
 
-SHORT = ("--segment", "0.5", "--epochs", "6", "--kernel", "3", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3")
-NAME = "k3-lr0.001-plateau0.5x1-stop4-s3"
+SHORT = ("--segment", "0.5", "--epochs", "6", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3",
+         "--model", SMALL_NETWORK)  # fmt: skip
+NAME = "networks-small-k3-lr0.001-plateau0.5x1-stop4-s3"
 NOBODY = "http://127.0.0.1:9"
 """An address at which nothing answers: the port of a protocol that discards."""
 
-pytestmark = pytest.mark.xdist_group("survival")
+pytestmark = pytest.mark.xdist_group("processes")
 
 
 @dataclass(frozen=True)
@@ -40,28 +41,21 @@ class Folder:
     path: Path
     cache: Path
 
-    def popen(self, *words: object, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    def popen(self, *words: object, stdout: int | None = None) -> Forked:
         """Start a command."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "TRACKER"))}
-        return subprocess.Popen(
-            [TRACKER, *map(str, words)],
-            cwd=self.path,
-            env=variables | {"TRACKER_CACHE": str(self.cache)},
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        variables["TRACKER_CACHE"] = str(self.cache)
+        return command(words, folder=self.path, environment=variables, stdout=stdout)
 
     def call(self, *words: object) -> tuple[int, str, str]:
         """Run a command to its end."""
         with self.popen(*words) as process:
-            out, err = process.communicate(timeout=300)
+            out, err = process.communicate()
         return process.returncode, out, err
 
     def killed_in_epoch(self, epoch: int, *words: object) -> None:
         """Run a command and kill it once it has told of an epoch."""
         with self.popen("run", *words) as process:
-            assert process.stderr is not None
             while not process.stderr.readline().startswith(f"epoch {epoch}/"):
                 assert process.poll() is None
             process.send_signal(signal.SIGKILL)
@@ -131,7 +125,6 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder
     _, out, _ = interrupted.call("report", "--format", "json")
     assert "was interrupted: tracker resume " in json.loads(out)["excluded"][0]["reason"]
     with interrupted.popen("run", "--data", "genres", *SHORT) as again:
-        assert again.stderr is not None
         said = iter(again.stderr.readline, "")
         assert any(f"run {NAME} was interrupted: continue it with `tracker resume " in line for line in said)
         again.kill()
@@ -204,20 +197,20 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     (genres / "low/1.wav").unlink()
     environment = artifacts / "environment.txt"
     noted = environment.read_text()
-    code = next(line for line in noted.splitlines() if line.startswith("models/cnn.py "))
-    environment.write_text(noted.replace("keras ", "keras 2.").replace(code, "models/cnn.py 0123456789abcdef"))
+    code = next(line for line in noted.splitlines() if line.startswith("networks/small.py "))
+    environment.write_text(noted.replace("keras ", "keras 2.").replace(code, "networks/small.py 0123456789abcdef"))
     data, split, keras, network = refused().split("; ")
     assert data == "the data (2 gone: low/0.wav, low/1.wav, 1 new: low/new.wav)"
     assert split == "the split"
     assert keras.startswith("keras 2.")
-    assert network == "the code in models/cnn.py"
+    assert network == "the code in networks/small.py"
     assert interrupted.journal.status == "INTERRUPTED"
 
 
 @needs_full
 def test_a_run_that_is_resumed_ends_though_standard_output_takes_nothing(interrupted: Folder, whole: Run) -> None:
     with FULL.open("w") as full, interrupted.popen("resume", NAME, stdout=full.fileno()) as process:
-        _, err = process.communicate(timeout=300)
+        _, err = process.communicate()
     assert process.returncode == 1
     assert err.splitlines()[-1] == (
         "tracker: cannot write to standard output: No space left on device; check where it is redirected"
@@ -247,8 +240,8 @@ def test_a_run_is_resumed_by_one_at_a_time(interrupted: Folder) -> None:
 def test_a_run_begun_on_another_host_is_left_alone_until_it_is_said_to_be_gone(interrupted: Folder) -> None:
     owner = {"host": "elsewhere", "pid": 7, "start": 1, "boot": None}
     (interrupted.journal.folder / "owner.json").write_text(json.dumps(owner))
-    for command in ("resume", "close"):
-        status, out, err = interrupted.call(command, NAME)
+    for verb in ("resume", "close"):
+        status, out, err = interrupted.call(verb, NAME)
         assert (status, out) == (1, "")
         assert err == (
             f"tracker: run {NAME} was started by process 7 on elsewhere and may still be running there; if it isn't, "

@@ -96,11 +96,15 @@ class TestMcnemarMidP:
             assert mcnemar_mid_p(case["b"], case["c"]) == pytest.approx(case["mid_p"], rel=1e-5)
 
     @fixed
+    @given(st.integers(1, 40), st.integers(1, 40))
+    def test_mcnemar_mid_p_is_the_exact_p_less_half_the_chance_of_what_was_seen_on_either_side(self, b, more):
+        c = b + more
+        seen = float(binomtest(b, b + c).pvalue - binomtest(b - 1, b + c).pvalue)
+        assert mcnemar_mid_p(b, c) == pytest.approx(mcnemar(b, c) - seen / 2, abs=1e-12)
+
+    @fixed
     @given(numbers, numbers)
-    def test_mcnemar_mid_p_is_the_exact_p_less_half_the_chance_of_what_was_seen_on_either_side(self, b, c):
-        seen = float(binomtest(b, b + c).pvalue - binomtest(b - 1, b + c).pvalue) if 0 < b < c else None
-        if seen is not None:
-            assert mcnemar_mid_p(b, c) == pytest.approx(mcnemar(b, c) - seen / 2, abs=1e-12)
+    def test_mcnemar_mid_p_is_at_most_the_exact_p_whichever_run_comes_first(self, b, c):
         assert mcnemar_mid_p(b, c) == mcnemar_mid_p(c, b) <= mcnemar(b, c)
 
     def test_mcnemar_mid_p_refuses_negative_counts(self):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext, Locator, Page
 
-    from tests.running import Served
+    from tests.servers import Server
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -78,8 +78,10 @@ class Shown(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def shown(served: Served) -> Shown:
+def shown(one_server: Server) -> Shown:
     """A run as `tracker run` writes it."""
+    one_server.start()
+    served = one_server.ways
     params = {"kernel_size": "7", "learning_rate": "0.0001", "early_stopping_patience": "15", "seed": "0"}
     tags = {"mlflow.user": "ada", "tracker.validation_clips": "30"}
     used = tuple(

@@ -24,7 +24,6 @@ from tracker.store.mlflow_run import JOURNAL_TAG, Value
 from tracker.store.reader import read_experiment
 from tracker.store.repair import relocate
 from tracker.store.sqlite_state import reading
-from tracker.store.ui import serving
 from tracker.store.upload import JournalUpload, RunWriter
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from tests.running import Served
+    from tests.servers import Server
     from tracker.runs.events import Event, Status
 
 
@@ -487,22 +487,19 @@ class TestSenderToAServer:
             JournalUpload(served.http, "gone", known, keep).send([STARTED, *epochs(1.0)], tmp_path)
 
     def test_sender_to_a_server_goes_on_once_a_server_that_ended_is_back(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        direct = locate(None, tmp_path)
-        open_store(direct)
-        events = whole_journal(tmp_path / "journal")
-        with serving(direct, port=0) as server:
-            sender = JournalUpload(locate(server.address, tmp_path), "cut-off", None, keep)
-            half = sender.send(events[:4], tmp_path / "journal")
+        events = [replace(STARTED, experiment="cut off"), *whole_journal(tmp_path)[1:]]
+        sender = JournalUpload(server.ways.http, "cut-off", None, keep)
+        half = sender.send(events[:4], tmp_path)
+        server.kill()
         for _ in range(2):
             with pytest.raises(UnreachableError, match=r"127\.0\.0\.1"):
-                sender.send(events, tmp_path / "journal")
-        with serving(direct, port=server.port) as again:
-            assert again.port == server.port
-            assert sender.send(events, tmp_path / "journal").run_id == half.run_id
-        (run,) = read_experiment(direct, "tracker").runs
+                sender.send(events, tmp_path)
+        server.start()
+        assert sender.send(events, tmp_path).run_id == half.run_id
+        (run,) = read_experiment(server.store, "cut off").runs
         assert run.status == "FINISHED"
         assert run.curves["val_loss"].values.tolist()[:2] == [1.0, 0.5]
         assert run.validation is not None

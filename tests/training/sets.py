@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.running import SMALL_NETWORK
 from tracker.runs import Configuration, Plateau, RunPlan, Spectrogram
 from tracker.training.batches import LabelledImages, TrainingData
 
@@ -43,7 +44,8 @@ def misleading() -> TrainingData:
 
 def plan(seed: int = 0, **options: object) -> RunPlan:
     """A plan of three short epochs with Dropout, unless other options are given."""
-    settings = {"epochs": 3, "batch_size": 16, "segment_s": SEGMENT_S, "options": (("dropout", 0.3), ("width", 2))}
+    settings = {"epochs": 3, "batch_size": 16, "segment_s": SEGMENT_S, "options": (("dropout", 0.3), ("width", 4))}
+    settings["model"] = str(SMALL_NETWORK)
     return RunPlan(Configuration(**settings | options), seed, spectrogram=Spectrogram(n_mels=16))
 
 

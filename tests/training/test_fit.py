@@ -54,7 +54,7 @@ class TestTrain:
         assert [epoch.metrics["learning_rate"] for epoch in three[1]] == [0.001] * 3
 
     def test_train_learns(self):
-        outcome, epochs = fitted(plan(epochs=12, learning_rate=0.01))
+        outcome, epochs = fitted(plan(model="cnn", options=(("width", 2),), epochs=12, learning_rate=0.01))
         assert epochs[-1].metrics["loss"] < epochs[0].metrics["loss"]
         assert outcome.metrics["best_val_accuracy"] == 1
 
@@ -172,7 +172,7 @@ class TestTrainThatFails:
         ("options", "message"),
         [
             ({"model": "cnm"}, "there is no model 'cnm'"),
-            ({"options": (("dropout", 1.5),)}, "dropout must be at least 0 and below 1, got 1.5"),
+            ({"model": "cnn", "options": (("dropout", 1.5),)}, "dropout must be at least 0 and below 1, got 1.5"),
             ({"options": (("dropuot", 0.5),)}, "it has no option dropuot"),
         ],
     )
