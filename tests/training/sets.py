@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FRAMES = 16
 SEGMENT_S = FRAMES * 512 / 22_050
+DEFAULT_NETWORK = {"model": "cnn", "options": (("dropout", 0.3), ("width", 2))}
+"""Of a plan, for what hangs on how the default network diverges."""
 
 
 def part(names: str, seed: int, lengths: tuple[int, ...] = (40,)) -> LabelledImages:

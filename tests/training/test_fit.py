@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.training.sets import FRAMES, data, misleading, part, plan, without_clock
+from tests.training.sets import DEFAULT_NETWORK, FRAMES, data, misleading, part, plan, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
@@ -54,7 +54,7 @@ class TestTrain:
         assert [epoch.metrics["learning_rate"] for epoch in three[1]] == [0.001] * 3
 
     def test_train_learns(self):
-        outcome, epochs = fitted(plan(model="cnn", options=(("width", 2),), epochs=12, learning_rate=0.01))
+        outcome, epochs = fitted(plan(**DEFAULT_NETWORK, epochs=12, learning_rate=0.01))
         assert epochs[-1].metrics["loss"] < epochs[0].metrics["loss"]
         assert outcome.metrics["best_val_accuracy"] == 1
 
@@ -165,7 +165,7 @@ class TestTrainThatFails:
     def test_train_that_fails_names_the_epoch_in_which_the_loss_is_lost(self):
         epochs: list[Epoch] = []
         with pytest.raises(TrainingError, match=r"training diverged: (val_)?loss became nan in epoch \d+; try a lower"):
-            train(plan(epochs=5, learning_rate=1e30), data(), on_epoch=epochs.append)
+            train(plan(**DEFAULT_NETWORK, epochs=5, learning_rate=1e30), data(), on_epoch=epochs.append)
         assert all(math.isfinite(value) for epoch in epochs for value in epoch.metrics.values())
 
     @pytest.mark.parametrize(

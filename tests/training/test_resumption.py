@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.processes import Forked
-from tests.training.sets import FRAMES, data, misleading, part, plan, watchful, without_clock
+from tests.training.sets import DEFAULT_NETWORK, FRAMES, data, misleading, part, plan, watchful, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import early_stopping
 from tracker.runs import Plateau, RunPlan
@@ -346,7 +346,7 @@ class TestTrainThatKeepsGoing:
         assert math.isfinite(outcome.metrics["fit_accuracy"])
 
     def test_train_that_keeps_going_comes_to_the_same_if_killed_meanwhile(self, tmp_path):
-        asked = plan(epochs=9, early_stopping_patience=4, plateau=Plateau(0.5, 2))
+        asked = plan(**DEFAULT_NETWORK, epochs=9, early_stopping_patience=4, plateau=Plateau(0.5, 2))
         expected, expected_epochs = whole(asked, poisoned(), keep_going=True)
         assert 5 <= len(expected_epochs) < 9
         told = killed(asked, poisoned(), tmp_path, batches=13, keep_going=True)
@@ -356,7 +356,7 @@ class TestTrainThatKeepsGoing:
         assert_same(outcome, expected)
 
     def test_train_that_keeps_going_says_that_there_is_nothing_to_keep_where_no_loss_is_a_number(self, tmp_path):
-        asked = plan(epochs=9, learning_rate=1e30, early_stopping_patience=2)
+        asked = plan(**DEFAULT_NETWORK, epochs=9, learning_rate=1e30, early_stopping_patience=2)
         for told_now in (early_stopping(np.full(9, math.nan), 2).stop_epoch, 0):
             epochs: list[Epoch] = []
             with pytest.raises(TrainingError, match=r"diverged: val_loss was not finite in any epoch; try a lower"):
@@ -369,4 +369,4 @@ class TestTrainThatKeepsGoing:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            train(plan(learning_rate=1e30), data(), on_epoch=interrupt, keep_going=True)
+            train(plan(**DEFAULT_NETWORK, learning_rate=1e30), data(), on_epoch=interrupt, keep_going=True)
