@@ -27,15 +27,11 @@ if TYPE_CHECKING:
     from tracker.journal.reader import Journal
     from tracker.store import Store
 
-SHORT_ID = 8
-"""Digits of a run's id in messages and suggested commands."""
-
+SHORT_ID = 8  # digits of a run's id in messages and suggested commands
+HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
 STORE_VARIABLE = option_named("tracking_uri").environment
 _DATA_VARIABLE = option_named("data").environment
 _CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
-
-HOST_TAG = "tracker.elsewhere"
-"""On a run whose process cannot be checked from this machine: the host that it was started on."""
 
 
 def find_store(tracking_uri: str | None) -> Store:

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from tracker.runs import Spectrogram, SplitPlan
     from tracker.training.batches import Image
 
-
-MOST_FAULTY = 0.1
-"""Fraction of clips that may be left out; with more, the dataset is not what the user thinks it is."""
+MOST_FAULTY = 0.1  # fraction of clips that may be left out; with more, the dataset isn't what the user thinks it is
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,7 +103,8 @@ def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False)
         if journal.ended:
             how = "finished" if journal.status is RunStatus.FINISHED else f"ended ({journal.status})"
             raise TrackerError(f"run {journal.started.name} has already {how}")
-        writer.append(Ended(_last_time(journal), RunStatus.KILLED, "its process was gone"))
+        last = max(getattr(event, "time", 0) for event in journal.events)  # ms
+        writer.append(Ended(last, RunStatus.KILLED, "its process was gone"))
     try:
         delivery = send(store_of(journal), journal.folder)
     except TrackerError as error:
@@ -248,8 +249,3 @@ def _log_start(journal: Journal, reporter: Reporter) -> None:
             "result"
         )
     reporter.log(f"run {name} continues after epoch {safe}" if safe else f"run {name} starts at its first epoch")
-
-
-def _last_time(journal: Journal) -> int:
-    """Return when the run last wrote something, in ms."""
-    return max(getattr(event, "time", 0) for event in journal.events)

@@ -33,11 +33,8 @@ if TYPE_CHECKING:
     from tracker.runs import Run
     from tracker.runs.events import Event, Started
 
-ENVIRONMENT = "environment.txt"
-"""Versions of what decides a run's result, a line each."""
-
-_SIGNALLED = 128
-"""Exit statuses above it mean that a signal ended the program."""
+ENVIRONMENT = "environment.txt"  # versions of what decides a run's result, a line each
+_SIGNALLED = 128  # exit statuses above it mean that a signal ended the program
 
 
 class RunWriter:
