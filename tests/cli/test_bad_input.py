@@ -60,7 +60,9 @@ class TestWrongUsage:
             ("--dropout", "'--dropout' requires an argument"),
             ("--model vgg", "there is no model 'vgg'; the models: cnn"),
             ("genres/", "unexpected extra argument(s) (genres/)"),
-            ("--experiment a --lr 1 --experiment b", "--experiment is given 2 times, give it once"),
+            ("--experiment a --lr 1 --experiment b", "--experiment was given twice"),
+            ("--data=", "--data is empty"),
+            ("--name= --lr 1", "--name is empty"),
         ],
     )
     def test_wrong_usage_of_run_is_told_in_one_line(self, tracker: Tracker, words: str, said: str) -> None:

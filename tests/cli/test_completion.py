@@ -99,6 +99,13 @@ class TestRuns:
         assert sorted(completions("tracker resume k")) == ["k3-s0", "k5-s0"]
         assert first != second
 
+    def test_the_run_that_is_given_already_is_not_offered_again(
+        self, completions: Completions, log_run: LogRun
+    ) -> None:
+        first, _ = log_run(name="k3-s0"), log_run(name="k5-s0")
+        assert completions("tracker compare k3-s0 ") == ["k5-s0"]
+        assert completions(f"tracker compare {first[:8]} ") == ["k5-s0"]
+
     def test_runs_that_share_a_name_are_offered_by_id(self, completions: Completions, log_run: LogRun) -> None:
         ids = [log_run(name="same"), log_run(name="same")]
         assert sorted(completions("tracker compare ")) == sorted(run_id[:8] for run_id in ids)

@@ -86,6 +86,16 @@ def test_the_options_of_run_are_grouped(tracker: Tracker) -> None:
     assert headings == ["Data", "Training", "Network", "Options of --model cnn", "Logging", "Options"]
 
 
+@pytest.mark.parametrize("words", COMMANDS)
+def test_general_options_are_the_last_section_of_every_help(tracker: Tracker, words: str) -> None:
+    headings = re.findall(r"^(\S.*):$", tracker(*words.split(), "--help").out, re.MULTILINE)
+    assert headings[-1] == "Options"
+
+
+def test_help_explains_an_argument_once(tracker: Tracker) -> None:
+    assert tracker("compare", "--help").out.count("  RUN ") == 1
+
+
 def test_options_that_run_shares_with_other_commands_agree_with_the_table() -> None:
     shared = {param.name: param for param in COMMANDS["report"].params}
     for name in ("experiment", "tracking_uri"):
@@ -126,12 +136,26 @@ class TestGuesses:
         assert (result.status, result.out) == (2, "")
         assert result.err == f"tracker run: there is no option {typed} (see tracker run --help)\n"
 
-    @pytest.mark.parametrize(("typed", "meant"), [("rnu", "run"), ("repot", "report"), ("compair", "compare")])
+    @pytest.mark.parametrize(
+        ("typed", "meant"),
+        [
+            ("rnu", "run"),
+            ("repot", "report"),
+            ("compair", "compare"),
+            ("help", "--help"),
+            ("version", "--version"),
+        ],
+    )
     def test_a_mistyped_command_is_answered_with_what_is_near(self, tracker: Tracker, typed: str, meant: str) -> None:
         result = tracker(typed)
         assert (result.status, result.err) == (
             2, f"tracker: there is no command '{typed}'; did you mean {meant}? (see tracker --help)\n"
         )  # fmt: skip
+
+    def test_a_mistyped_option_before_the_command_is_answered_with_what_is_near(self, tracker: Tracker) -> None:
+        result = tracker("--hlep")
+        assert result.status == 2
+        assert result.err == "tracker: there is no option --hlep; did you mean --help? (see tracker --help)\n"
 
     @pytest.mark.parametrize("typed", ["predict", "x", "tracker"])
     def test_a_command_like_no_other_is_answered_with_no_guess(self, tracker: Tracker, typed: str) -> None:
@@ -140,19 +164,20 @@ class TestGuesses:
 
 class TestRepeatedOptions:
     @pytest.mark.parametrize(
-        ("words", "option"),
+        ("words", "message"),
         [
-            ("run --experiment a --lr 1 --experiment b", "--experiment"),
-            ("report --experiment a --experiment=b", "--experiment"),
-            ("runs --experiment a --experiment a", "--experiment"),
-            ("run --dropout 0.1 --dropout 0.2", "--dropout"),
-            ("report --minimise --maximise", "--minimise / --maximise"),
+            ("run --experiment a --lr 1 --experiment b", "--experiment was given twice"),
+            ("report --experiment a --experiment=b", "--experiment was given twice"),
+            ("runs --experiment a --experiment a --experiment b", "--experiment was given 3 times"),
+            ("run --dropout 0.1 --dropout 0.2", "--dropout was given twice"),
+            ("report --minimise --minimise", "--minimise was given twice"),
+            ("report --minimise --maximise", "give --minimise or --maximise, not both"),
         ],
     )
-    def test_an_option_given_twice_is_refused(self, tracker: Tracker, words: str, option: str) -> None:
+    def test_an_option_given_twice_is_refused(self, tracker: Tracker, words: str, message: str) -> None:
         result = tracker(*words.split())
         assert (result.status, result.out) == (2, "")
-        assert f"{option} is given 2 times, give it once" in result.err
+        assert result.err.split(": ", 1)[1].startswith(f"{message} (see ")
 
 
 class TestOptionsOfANetwork:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.processes import command
-from tests.running import SMALL_NETWORK
+from tests.running import SMALL_NETWORK, TRACKER
 from tracker.journal.reader import journals
 from tracker.runs.events import Attached, Measured
 from tracker.store.location import locate
@@ -18,7 +20,6 @@ from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -44,8 +45,9 @@ def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals,
         process.send_signal(sent)
         said = process.communicate()[1].splitlines()
     assert process.returncode == 1
-    assert said[-1] == "tracker: interrupted"
+    assert [line for line in said if "interrupted" in line] == said[-1:]
     (run,) = read_experiment(locate(None, work), "tracker").runs
+    assert said[-1].endswith(f"Its finished epochs are saved. Continue with `tracker resume {run.run_id}`")
     assert run.status == "KILLED"
     assert run.tags["tracker.reason"] == "interrupted"
     stopped = int(run.metrics["stop_epoch"])
@@ -68,10 +70,27 @@ def test_a_run_interrupted_again_leaves_out_what_is_not_written_yet(genres: Path
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1].splitlines()
     assert process.returncode == 1
-    assert said[-1] == "tracker: interrupted"
+    assert any(" was interrupted after " in line for line in said)
+    assert "tracker: interrupted" not in said
     (journal,) = journals(work / ".tracker")
     assert journal.status == "KILLED"
     assert list(journal.epochs) == list(range(1, len(journal.epochs) + 1))
     assert len(journal.epochs) >= 3
     assert Attached("model") not in journal.events
     assert any((journal.folder / "checkpoints").glob("epoch-*.npz"))
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_ctrl_c_ends_the_ui_quietly(is_ready: bool, writeup_store: Path) -> None:
+    words = [TRACKER, "ui", "--tracking-uri", f"sqlite:///{writeup_store}"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if is_ready:
+            assert process.stdout.readline().startswith("http://127.0.0.1:")
+        else:
+            while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():
+                time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert "interrupted" not in process.stderr.read()

@@ -157,11 +157,24 @@ class TestMaxBytes:
         assert 0 < len(cut.encode()) <= limit
         assert cut != whole
 
+    @pytest.mark.parametrize("form", ["markdown", "html", "json"])
+    def test_another_format_is_refused(self, tracker: Tracker, form: str) -> None:
+        result = tracker("report", "--format", form, "--max-bytes", "10")
+        assert (result.status, result.out) == (2, "")
+        assert "--max-bytes is for --format summary only" in result.err
+
     @pytest.mark.parametrize("value", ["0", "-5", "many"])
     def test_anything_but_a_whole_number_from_1_is_refused(self, writeup: Tracker, value: str) -> None:
         result = writeup("report", "--format", "summary", "--max-bytes", value)
         assert (result.status, result.out) == (2, "")
         assert f"'--max-bytes': must be a whole number, at least 1, got '{value}'" in result.err
+
+
+def test_an_unknown_format_is_refused_with_the_formats(tracker: Tracker) -> None:
+    assert tracker("report", "--format", "pdf").err == (
+        "tracker report: Invalid value for '--format': 'pdf' is not one of 'markdown', 'html', 'json', 'summary' "
+        "(see tracker report --help)\n"
+    )
 
 
 @pytest.mark.parametrize("option", ["alpha", "margin"])

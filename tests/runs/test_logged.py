@@ -99,6 +99,11 @@ class TestFindRun:
     def test_an_unknown_text_lists_the_runs_there_are(self) -> None:
         assert refusal(RUNS, "x").startswith("no run has the id or name 'x'; there are: a1b2c3 ('k7'), a1ffff ('k5')")
 
+    def test_find_run_says_that_a_name_cannot_be_shortened(self) -> None:
+        assert refusal([Named(("a1",), "k7-s0")], "k7").startswith(
+            "no run has the id or name 'k7' (an id can be shortened, a name cannot); there are: a1 ('k7-s0')"
+        )
+
     def test_an_empty_text_finds_nothing(self) -> None:
         assert refusal(RUNS, "").startswith("no run has the id or name ''")
 

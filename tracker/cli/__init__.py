@@ -45,13 +45,15 @@ def _status(arguments: Sequence[str] | None) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         words = context.command_path if context else "tracker"
-        print_error(f"{error.format_message()} (see {words} --help)", who=words)
+        message = error.format_message().replace("Value error, ", "").removesuffix(".")  # as pydantic begins it
+        print_error(f"{message} (see {words} --help)", who=words)
         return WRONG_USAGE
     except TrackerError as error:
         print_error(str(error))
         return FAILED
-    except (typer.Abort, KeyboardInterrupt):
-        print_error("interrupted")
+    except (typer.Abort, KeyboardInterrupt) as error:
+        if not getattr(error.__cause__, "__notes__", ()):  # the notice of a run that was cut short says it better
+            print_error("interrupted")
         return FAILED
     except BrokenPipeError:
         # The reader of our output is gone (`tracker runs | head`): there is nothing more to print or flush.

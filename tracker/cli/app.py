@@ -43,7 +43,7 @@ class Command(TyperCommand):
 
     def aliases(self, context: Context) -> Mapping[str, Sequence[str]]:
         """Return every name that a person may know an option by, each with the flags that it stands for."""
-        return {flag: [flag] for param in self.get_params(context) for flag in (*param.opts, *param.secondary_opts)}
+        return flags_of(self, context)
 
     def hint(self, context: Context, flag: str) -> str:
         """Return a guess at an unknown option, to be added to the error; empty if nothing is near."""
@@ -59,22 +59,32 @@ class Command(TyperCommand):
         format_panels(self.get_params(ctx), ctx, formatter)
 
 
+def flags_of(command: TyperCommand | TyperGroup, context: Context) -> dict[str, list[str]]:
+    """Return the options of a command, each as a name of itself."""
+    return {flag: [flag] for param in command.get_params(context) for flag in (*param.opts, *param.secondary_opts)}
+
+
 def check_options(
     command: TyperCommand | TyperGroup, context: Context, args: Sequence[str], hint: Callable[[Context, str], str]
 ) -> None:
-    """Refuse an option that does not exist, lacks its value or is given twice."""
+    """Refuse an option that does not exist, lacks its value or is given twice, and an empty value."""
     if context.resilient_parsing:  # the line is being completed
         return
     try:
-        _, _, given = command.make_parser(context).parse_args(list(args))
+        values, _, given = command.make_parser(context).parse_args(list(args))
     except typer.TyperException as error:
         flag = getattr(error, "option_name", None)
         if flag is None or not hasattr(error, "possibilities"):
             context.fail(error.format_message())
         context.fail(f"there is no option {flag}{hint(context, flag)}")
     for param, times in Counter(given).items():
+        name = param.display_name_raw if isinstance(param, TyperArgument) else param.opts[0]
+        if values.get(param.name) == "":
+            context.fail(f"{name} is empty")
         if times > 1 and param.param_type_name == "option" and not param.multiple:
-            context.fail(f"{' / '.join((*param.opts, *param.secondary_opts))} is given {times} times, give it once")
+            if param.secondary_opts and {*param.opts} & {*args} and {*param.secondary_opts} & {*args}:
+                context.fail(f"give {name} or {param.secondary_opts[0]}, not both")
+            context.fail(f"{name} was given {'twice' if times == 2 else f'{times} times'}")
 
 
 class Group(TyperGroup):
@@ -82,14 +92,15 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse the options before the command; errors name the option."""
-        check_options(self, ctx, args, lambda _context, _flag: "")
+        check_options(self, ctx, args, lambda context, flag: did_you_mean(flag, flags_of(self, context)))
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         """Return the command that a name calls."""
         name = args[0]
         if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(f"there is no command {name!r}{did_you_mean(name, {known: [known] for known in self.commands})}")
+            known = {command: [command] for command in self.commands} | flags_of(self, ctx)
+            ctx.fail(f"there is no command {name!r}{did_you_mean(name, known)}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Context) -> Any:
@@ -110,15 +121,16 @@ class Group(TyperGroup):
 
 
 def format_panels(params: Iterable[Parameter], context: Context, formatter: HelpFormatter) -> None:
-    """Write one section for each panel of parameters, in the order in which the panels first appear."""
-    panels: dict[str, list[tuple[str, str]]] = {}
+    """Write one section for each panel of parameters, in the order in which they first appear; "Options" is last."""
+    panels: dict[str, dict[str, str]] = {}
     for param in params:
         if isinstance(param, TyperArgument):
-            panels.setdefault("Arguments", []).append((param.display_name_raw, param.help or ""))
+            panels.setdefault("Arguments", {})[param.display_name_raw] = param.help or ""
         elif record := param.get_help_record(context):
             title: str = getattr(param, "rich_help_panel", None) or "Options"
-            panels.setdefault(title, []).append((record[0], _PARENTHESES.sub(r"\1", record[1])))
-    _write(panels, formatter)
+            panels.setdefault(title, {})[record[0]] = _PARENTHESES.sub(r"\1", record[1])
+    in_order = sorted(panels, key=lambda title: title == "Options")
+    _write({title: [*panels[title].items()] for title in in_order}, formatter)
 
 
 def _write(panels: Mapping[str, Sequence[tuple[str, str]]], formatter: HelpFormatter) -> None:

@@ -46,8 +46,13 @@ def runs(ctx: typer.Context, incomplete: str) -> list[Item]:
     """Return the names of runs, or the ids of those that share a name; ids alone if one is being typed."""
     from tracker.recording.locations import SHORT_ID
 
-    experiment = ctx.params.get("experiment")
-    candidates = [run for run in _runs(ctx) if experiment in {None, run.experiment}]
+    experiment, first = ctx.params.get("experiment"), ctx.params.get("first")
+    candidates = [
+        run
+        for run in _runs(ctx)
+        if experiment in {None, run.experiment}
+        and not (first and (run.name == first or run.run_id.startswith(first.lower())))
+    ]
     times = Counter(run.name for run in candidates)
     by_name = [(run.name, run.run_id[:SHORT_ID]) for run in candidates if times[run.name] == 1 and _is_plain(run.name)]
     by_id = [(run.run_id[:SHORT_ID], run.name) for run in candidates]

@@ -23,7 +23,7 @@ app.add_typer(data_app, name="data")
 
 @data_app.callback(invoke_without_command=True, epilog=_EXAMPLES)
 def data(context: typer.Context) -> None:
-    """Make and look at datasets."""
+    """Write the demo set."""
     if context.invoked_subcommand is None:
         print_result(context.get_help())
 

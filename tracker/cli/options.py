@@ -48,7 +48,7 @@ RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run's id, a unique prefix of it, or its whole name, as `tracker runs` lists them.",
+        help="A run's name, its id, or a unique prefix of its id (a name cannot be shortened); see `tracker runs`.",
         autocompletion=runs,
     ),
 ]

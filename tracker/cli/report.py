@@ -30,6 +30,7 @@ Examples:
 @app.command(cls=Command, epilog=_REPORT_EXAMPLES, short_help="Write the comparison of an experiment's runs.")
 @with_analysis_options
 def report(
+    context: typer.Context,
     *,
     form: Annotated[
         Literal["markdown", "html", "json", "summary"],
@@ -65,6 +66,8 @@ def report(
     """Write the comparison of an experiment's runs."""
     from tracker.recording.reports import render_report
 
+    if max_bytes is not None and form != "summary":
+        context.fail("--max-bytes is for --format summary only")
     content = report_on(read_runs(analysis, by_epoch=True), analysis)
     target = check or output
     base = target.parent if target else Path()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -162,9 +163,10 @@ def ui(
     """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
     from tracker.recording.locations import find_store
 
-    with find_store(tracking_uri).serve_ui(port) as server:
+    with suppress(KeyboardInterrupt), find_store(tracking_uri).serve_ui(port) as server:
         if server.port != port:
             log(f"port {port} is taken")
         print_result(server.address)
         log("MLflow's UI is ready; Ctrl-C ends it")
         return server.wait()
+    return 0

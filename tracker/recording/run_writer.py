@@ -180,10 +180,13 @@ class RunWriter:
         """Say how the run ended, if not well, and whether it is still to be uploaded."""
         if not is_clean_exit(error):
             ended = "failed" if _ending(error).status is RunStatus.FAILED else "was interrupted"
-            self._reporter.log(
+            notice = (
                 f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}. "
                 f"Its finished epochs are saved. {self._continued_by.format(run_id=self.run_id)}"
             )
+            self._reporter.log(notice)
+            if isinstance(error, KeyboardInterrupt):
+                error.add_note(notice)  # the command line need not say so again
         if not drop_uploaded_artifacts(self.folder):
             why = " (--offline)" if self.target.offline else ""
             self._reporter.log(

@@ -252,7 +252,9 @@ def find_run(runs: Sequence[T], text: str) -> T:
             return matches[0]
         if matches:
             raise TrackerError(f"{text!r} matches {len(matches)} runs: {_listed(matches)}; give more of the id")
-    raise TrackerError(f"no run has the id or name {text!r}; there are: {_listed(runs) or 'none'}")
+    shortened = any(run.name.startswith(text) for run in runs if text)
+    rule = " (an id can be shortened, a name cannot)" if shortened else ""
+    raise TrackerError(f"no run has the id or name {text!r}{rule}; there are: {_listed(runs) or 'none'}")
 
 
 def _listed(runs: Sequence[T]) -> str:
