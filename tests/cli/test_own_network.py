@@ -94,7 +94,7 @@ def test_a_run_of_a_network_that_was_edited_since_is_not_reused(tracker: Tracker
     (models / "_parts.py").write_text(PARTS.replace("40", "20"))
     ids.append(tracker(*words).out)
     assert ids[0] == ids[1] != ids[2]
-    assert {run.name for run in runs()} == {"models-mine-k3-lr0.001-s0"}
+    assert {run.name for run in runs()} == {"mine-k3-lr0.001-s0"}
 
 
 def test_an_interrupted_run_is_resumed_unless_its_network_was_edited(
@@ -125,7 +125,7 @@ def test_an_interrupted_run_of_a_file_is_resumed_from_the_folder_of_a_store_else
     tracker("run", "--data", genres, *QUICK, "--model", "models/mine.py", "--tracking-uri", "store/mlflow.db")
     monkeypatch.chdir("store")
     (run,) = runs()
-    assert (run.status, run.params["model"], run.name) == ("KILLED", str(file), "models-mine-k3-lr0.001-s0")
+    assert (run.status, run.params["model"], run.name) == ("KILLED", str(file), "mine-k3-lr0.001-s0")
     resumed = tracker("resume", run.name)
     assert (resumed.status, runs()[0].status) == (0, "FINISHED"), resumed.err
 

@@ -114,19 +114,33 @@ class TestTrainAgain:
 
 class TestWhere:
     @pytest.mark.parametrize(
-        ("data", "expected"), [("genres", "/b/genres"), ("../genres", "/b/../genres"), ("/a/genres", "/a/genres")]
+        ("data", "expected"), [("genres", "/b/genres"), ("../genres", "/genres"), ("/a/genres", "/a/genres")]
     )
     def test_where_makes_relative_data_absolute(self, made: MakeRun, data: str, expected: str) -> None:
         run = made(1, params=BASE, tags={"tracker.data": data})
         arguments = CommandWriter("tracker", Where(folder="/b")).train_again(run, {}, 0)
         assert arguments == ("tracker", "run", "--data", expected, "--kernel", "3", "--lr", "0.001")
 
-    @pytest.mark.parametrize(("model", "expected"), [("nets/mine.py", "/b/nets/mine.py"), ("/a/mine.py", "/a/mine.py")])
+    @pytest.mark.parametrize(
+        ("model", "expected"),
+        [
+            ("nets/mine.py", "/b/nets/mine.py"),
+            ("/a/mine.py", "/a/mine.py"),
+            ("./mine.py", "/b/mine.py"),
+            ("../c/mine.py", "/c/mine.py"),
+        ],
+    )
     def test_where_makes_the_file_of_a_network_absolute(self, made: MakeRun, model: str, expected: str) -> None:
         arguments = CommandWriter("tracker", Where(folder="/b")).train_again(
             made(1, params=BASE | {"model": model}), {}, 0
         )
         assert arguments[:4] == ("tracker", "run", "--model", expected)
+
+    def test_where_gives_the_path_of_a_network_that_only_its_folder_has(self, made: MakeRun) -> None:
+        writer = CommandWriter("tracker", Where(folder="/b", networks={"mine": "models/mine.py"}))
+        mine, cnn = (writer.train_again(made(1, params=BASE | {"model": name}), {}, 0) for name in ("mine", "cnn"))
+        assert mine[:4] == ("tracker", "run", "--model", "/b/models/mine.py")
+        assert "--model" not in cnn
 
     def test_where_names_the_store_last(self, made: MakeRun) -> None:
         arguments = CommandWriter("mine", Where("sqlite:////b/mlflow.db")).train_again(made(1, params=BASE), {}, 0)

@@ -81,11 +81,27 @@ class TestDataPath:
 
 
 class TestModelParam:
-    @pytest.mark.parametrize("model", ["cnn", "./nets/mine.py", "/nets/mine.py"])
+    @pytest.mark.parametrize("model", ["cnn", "nets/mine.py", "/nets/mine.py"])
     def test_model_param_is_as_given_if_the_run_starts_in_the_folder_of_its_store(
         self, tmp_path: Path, model: str
     ) -> None:
         assert model_param(model, store_at(None, tmp_path), tmp_path) == model
+
+    def test_model_param_leaves_out_the_current_folder(self, tmp_path: Path) -> None:
+        assert model_param("./nets/mine.py", store_at(None, tmp_path), tmp_path) == "nets/mine.py"
+
+    @pytest.mark.parametrize("uri", [None, "http://there:5000", "a/mlflow.db"])
+    def test_model_param_is_one_for_all_ways_to_give_a_file_in_models(self, tmp_path: Path, uri: str | None) -> None:
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models/mine.py").touch()
+        given = ("mine", "models/mine.py", "./models/mine.py", str(tmp_path / "models/mine.py"))
+        params = {model_param(model, store_at(uri, tmp_path), tmp_path) for model in given}
+        assert params == {str(tmp_path / "models/mine.py") if uri == "a/mlflow.db" else "mine"}
+
+    def test_model_param_keeps_the_path_of_a_file_with_the_name_of_a_built_in_network(self, tmp_path: Path) -> None:
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models/cnn.py").touch()
+        assert model_param("./models/cnn.py", store_at(None, tmp_path), tmp_path) == "models/cnn.py"
 
     @pytest.mark.parametrize("uri", ["a/mlflow.db", "http://there:5000"])
     def test_model_param_is_absolute_for_a_file_if_the_store_is_elsewhere(self, tmp_path: Path, uri: str) -> None:
@@ -101,6 +117,11 @@ class TestModelPath:
     def test_model_path_is_relative_to_the_folder_of_the_store(self, tmp_path: Path) -> None:
         (tmp_path / "mine.py").touch()
         assert model_path("mine.py", tmp_path) == str(tmp_path / "mine.py")
+
+    def test_model_path_finds_a_network_by_name_in_the_folder_of_the_store(self, tmp_path: Path) -> None:
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models/mine.py").touch()
+        assert model_path("mine", tmp_path) == str(tmp_path / "models/mine.py")
 
     @pytest.mark.parametrize("param", ["cnn", "mine.py"])
     def test_model_path_leaves_names_and_missing_files_as_they_are(self, tmp_path: Path, param: str) -> None:

@@ -89,6 +89,12 @@ def put(path: Path, data: bytes = b"here") -> None:
     path.write_bytes(data)
 
 
+class TestShown:
+    def test_shown_leaves_out_the_way_through_other_folders(self, tmp_path: Path) -> None:
+        (tmp_path / "here").mkdir()
+        assert locate("../there/mlflow.db", tmp_path / "here").shown == str(tmp_path / "there/mlflow.db")
+
+
 class TestFetchFrom:
     def test_fetch_from_reads_a_file_uri_with_escapes(self, tmp_path: Path) -> None:
         root = tmp_path / "a b%#é/mlruns/1/run/artifacts"

@@ -221,6 +221,8 @@ class TestShortName:
             ("./mine.py", "mine"),
             ("../nets/mine.py", "nets-mine"),
             ("/a/long/path/nets/mine.py", "nets-mine"),
+            ("./models/mine.py", "mine"),
+            ("models/cnn.py", "models-cnn"),
         ],
     )
     def test_a_path_is_shortened_to_its_folder_and_file(self, name, short):

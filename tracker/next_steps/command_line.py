@@ -7,7 +7,7 @@ that its option doesn't take: ``tracker run`` would train something else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, Role, Spectrogram, option_named, reserved_for
@@ -44,11 +44,14 @@ class Where:
         The absolute path that relative paths of data and networks start from; None if that is the current folder.
     data_in_environment : bool
         Whether the environment names data, which would replace the demo set.
+    networks : mapping of str to str
+        The networks that only `folder` has, with their paths from there.
     """
 
     tracking_uri: str | None = None
     folder: str | None = None
     data_in_environment: bool = False
+    networks: Mapping[str, str] = field(default_factory=dict)
 
 
 HERE = Where()  # the default store and data of the current folder
@@ -88,8 +91,11 @@ class CommandWriter:
             return None
         terms = terms_of(run.params)
         levels = {**dict(terms.levels), **(dict(terms.split) if split is None else split), **changes}
-        if _MODEL_FILE.fullmatch(levels.get("model", "")):
-            levels["model"] = self._path(levels["model"])
+        model = levels.get("model", "")
+        if self.where.folder and model in self.where.networks:
+            levels["model"] = self._path(self.where.networks[model])
+        elif _MODEL_FILE.fullmatch(model):
+            levels["model"] = self._path(model)
         try:
             return (
                 *self._start(data or run.tags.get("tracker.data", DEMO)),
@@ -112,7 +118,13 @@ class CommandWriter:
         return ("tracker", "run", *_pair("--data", self._path(data)))
 
     def _path(self, path: str) -> str:
-        return path if self.where.folder is None or path.startswith("/") else f"{self.where.folder}/{path}"
+        """Return a path from the current folder, without ``.`` and leading ``..`` if it is from another one."""
+        if self.where.folder is None or path.startswith("/"):
+            return path
+        folder, steps = self.where.folder.rstrip("/"), [step for step in path.split("/") if step not in {"", "."}]
+        while steps[:1] == [".."]:
+            folder, steps = folder.rpartition("/")[0], steps[1:]
+        return "/".join([folder, *steps])
 
 
 def _common(levels: Mapping[str, str], role: Role) -> Iterable[str]:

@@ -19,7 +19,7 @@ from tracker.journal.reader import journals
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.runs import option_named
 from tracker.store import store_at, store_beside
-from tracker.training.networks import is_path
+from tracker.training.networks import USER_FOLDER, canonical_name, is_path, user_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,6 +140,7 @@ def where_from(store: Store, folder: Path, environment: Mapping[str, str]) -> Wh
     return Where(
         tracking_uri=None if _is_known(store, folder, environment) else _CREDENTIALS.sub("", _plain_uri(store)),
         folder=str(start) if start and start != folder.resolve() else None,
+        networks={name: f"{USER_FOLDER}/{name}.py" for name in user_networks(start)} if start else {},
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),
     )
 
@@ -183,15 +184,28 @@ def data_path(tag: str, folder: Path) -> Path | None:
 
 
 def model_param(model: str, store: Store, folder: Path) -> str:
-    """Return how a run that is started in a folder names its network, given by its name or the path of its file."""
-    if not is_path(model) or not (model.startswith("~") or _is_elsewhere(store, folder)):
-        return model
-    return str((folder / Path(model).expanduser()).absolute())
+    """Return how a run that is started in a folder names its network, given by its name or the path of its file.
+
+    A file has one name however it was given: that of a module in ``models``, or its absolute path if the store is in
+    another folder.
+    """
+    name = canonical_name(model, folder)
+    if name in user_networks(folder) and store.folder and _is_elsewhere(store, folder):
+        return str((folder / USER_FOLDER / f"{name}.py").absolute())
+    if not is_path(name) or not (name.startswith("~") or _is_elsewhere(store, folder)):
+        return name
+    return str((folder / Path(name).expanduser()).absolute())
 
 
 def model_path(param: str, folder: Path) -> str:
-    """Return the network that a run's param names; a path is relative to the folder of its store, as data is."""
-    return str(folder / param) if is_path(param) and (folder / param).is_file() else param
+    """Return the network that a run's param names; a path is relative to the folder of its store, as data is.
+
+    So is a name, unless the network is built in or also in the working directory.
+    """
+    if is_path(param):
+        return str(folder / param) if (folder / param).is_file() else param
+    is_there = param in user_networks(folder) - user_networks(Path.cwd())
+    return str(folder / USER_FOLDER / f"{param}.py") if is_there else param
 
 
 def _is_elsewhere(store: Store, folder: Path) -> bool:

@@ -101,7 +101,9 @@ def _database_at(path: Path, folder: Path) -> Path:
 
 
 def _beside(path: Path, folder: Path) -> Location:
-    database = Path((folder / path).absolute())
+    database = (folder / path).absolute()
+    if ".." in database.parts:
+        database = database.parent.resolve() / database.name
     quoted = str(database).replace("%", "%25").replace("?", "%3F")
     return Location(f"sqlite:///{quoted}", database, (database.parent / _ARTIFACTS).as_uri())
 

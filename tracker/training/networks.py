@@ -193,10 +193,32 @@ def is_path(name: str) -> bool:
     return name.endswith(".py") or "/" in name or "\\" in name
 
 
+def canonical_name(name: str, folder: Path) -> str:
+    """Return the one name of a network of a working folder: ``mine`` for ``./models/mine.py``, else the path as given.
+
+    A file that has the name of a built-in network keeps its path.
+    """
+    if not is_path(name):
+        return name
+    file = folder / Path(name).expanduser()
+    is_module = file.suffix == ".py" and file.stem in user_networks(folder)
+    return file.stem if is_module and file.parent.resolve() == (folder / USER_FOLDER).resolve() else str(Path(name))
+
+
+def user_networks(folder: Path) -> frozenset[str]:
+    """Return the names of the networks in ``models`` of a working folder that no built-in network has."""
+    return frozenset(_modules(folder / USER_FOLDER)) - frozenset(_modules(NETWORKS))
+
+
 def short_name(name: str) -> str:
-    """Return a network's name as a part of a run's name: ``nets-mine`` for ``path/to/nets/mine.py``."""
-    parts = name.removesuffix(".py").replace("\\", "/").split("/")
-    return "-".join([part for part in parts if part.strip(".~")][-2:])
+    """Return a network's name as a part of a run's name: ``nets-mine`` for ``path/to/nets/mine.py``.
+
+    A folder ``models`` adds nothing, unless the file has the name of a built-in network.
+    """
+    parts = [part for part in name.removesuffix(".py").replace("\\", "/").split("/") if part.strip(".~")]
+    if parts[-2:-1] == [USER_FOLDER.name] and parts[-1] not in _modules(NETWORKS):
+        return parts[-1]
+    return "-".join(parts[-2:])
 
 
 def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
