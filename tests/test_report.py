@@ -305,6 +305,27 @@ class TestTitles:
         report = build_report("x", [run_of(1, params | {name: "1"}), run_of(2, params | {name: "2"})])
         assert report.sections[0].title == "Conv=3, lr=0.001, option=1"
 
+    @pytest.mark.parametrize(
+        ("networks", "titles"),
+        [
+            (("cnn", "./nets/mine.py"), ("cnn", "mine.py")),
+            (("a/mine.py", "b/mine.py"), ("level 1", "level 2")),
+            (("cnn", "a/my net.py"), ("cnn", "level 1")),
+        ],
+    )
+    def test_titles_name_a_network_by_its_file(self, networks: tuple[str, str], titles: tuple[str, str]) -> None:
+        params = params_of("3", "0.001")
+        report = build_report("x", [run_of(i, params | {"model": name}) for i, name in enumerate(networks)])
+        assert [part.title for part in report.sections] == [f"Conv=3, lr=0.001, model={title}" for title in titles]
+
+    def test_titles_leave_out_options_that_the_network_does_not_have(self) -> None:
+        params = params_of("3", "0.001")
+        own = ({"model": "cnn", "width": "8"}, {"model": "cnn", "width": "4"}, {"model": "mine"})
+        report = build_report("x", [run_of(i, params | options) for i, options in enumerate(own)])
+        assert [part.title.removeprefix("Conv=3, lr=0.001, ") for part in report.sections] == [
+            "model=cnn, width=8", "model=cnn, width=4", "model=mine",
+        ]  # fmt: skip
+
     def test_append_further_options_that_vary(self) -> None:
         params = params_of("3", "0.001")
         report = build_report("x", [run_of(1, params | {"dropout": "0.4"}), run_of(2, params)])

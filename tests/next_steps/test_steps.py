@@ -14,6 +14,8 @@ from tracker.next_steps.steps import why_no_step
 from tracker.render import shell_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.builders import MakeRun, MakeStudy
     from tracker.next_steps.steps import NextStep
     from tracker.runs import Run
@@ -205,3 +207,52 @@ class TestLargePlans:
         assert option.details.contrasts[0].need.pairs > MOST_PAIRS
         assert "--seeds " in shell_line(option.commands)
         assert not any(option.id in step.settles for step in steps)
+
+
+class TestStepsOfNetworks:
+    CNN = {"model": "cnn", "kernel_size": "3", "learning_rate": "0.001", "dropout": "0.3", "width": "8"}  # noqa: RUF012
+    MINE = {"model": "mine", "kernel_size": "3", "learning_rate": "0.001", "depth": "2"}  # noqa: RUF012
+    OPTIONS = {"cnn": {"dropout", "width"}, "mine": {"depth"}}  # noqa: RUF012
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            ({}, {}),
+            ({}, {"kernel_size": "7"}),
+            ({"dropout": "0.5"}, {"depth": "3", "kernel_size": "7"}),
+            ({"dropout": "0.5", "learning_rate": "0.01"}, {"depth": "3"}),
+        ],
+    )
+    @pytest.mark.parametrize("best", ["cnn", "mine"])
+    def test_every_command_trains_something_new_with_the_options_of_its_network(
+        self, made: MakeRun, studied: MakeStudy, changes: tuple[dict[str, str], dict[str, str]], best: str
+    ) -> None:
+        params = [self.CNN, self.CNN | changes[0], self.MINE, self.MINE | changes[1]]
+        tags = {"tracker.version": "0.1.0"}
+        runs = [
+            made(
+                1 + i,
+                "1" * (60 + i + 20 * (of["model"] == best)) + "0" * (40 - i - 20 * (of["model"] == best)),
+                of,
+                tags=tags,
+            )
+            for i, of in enumerate(params)
+        ]
+        _, steps = settled(studied(*runs))
+        assert steps
+        had = [(own_of(run.params), run.params["seed"]) for run in runs]
+        for step in steps:
+            words = step.command[2:]
+            given = dict(zip(words[::2], words[1::2], strict=True))
+            model = given.pop("--model", "cnn")
+            first = int(given.pop("--seed", 0))
+            seeds = range(first, first + int(given.pop("--seeds", 1)))
+            own = {flag.removeprefix("--") for flag in given} - {"kernel", "lr"}
+            assert own == self.OPTIONS[model]
+            params_of = {FLAGS.get(flag, flag.removeprefix("--")): value for flag, value in given.items()}
+            assert any((own_of(params_of | {"model": model}), str(seed)) not in had for seed in seeds)
+
+
+def own_of(params: Mapping[str, str]) -> dict[str, str]:
+    """Return the params but the seed."""
+    return {name: value for name, value in params.items() if name != "seed"}

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.study.options import OFF, aliases, design_of, level_order, level_text, terms_of
+from tracker.study.options import NOT_APPLICABLE, OFF, aliases, design_of, level_order, level_text, terms_of
 
 if TYPE_CHECKING:
     from tests.builders import Grid, Params
@@ -158,3 +158,32 @@ class TestAliases:
     def test_aliases_of_a_search_over_a_thousand_values_are_all_that_changed(self) -> None:
         params = [{"a": str(i * 0.37 % 1), "b": str(i * 0.71 % 1), "c": str(i % 7)} for i in range(1000)]
         assert aliases(design_of(params), "a") == ("b", "c")
+
+
+class TestOptionsOfNetworks:
+    CNN: ClassVar = {"model": "cnn", "dropout": "0.3", "width": "8"}
+    MINE: ClassVar = {"model": "mine", "depth": "2"}
+
+    def test_options_that_another_network_lacks_do_not_vary_with_it(self) -> None:
+        assert design_of([self.CNN, self.MINE]).options == ("model",)
+
+    def test_an_option_varies_among_the_runs_of_networks_that_have_it(self) -> None:
+        design = design_of([self.CNN, self.CNN | {"dropout": "0.5"}, self.MINE])
+        assert design.options == ("model", "dropout")
+        assert design.levels["dropout"] == ("0.3", "0.5")
+        assert [design.level(run, "dropout") for run in range(3)] == ["0.3", "0.5", NOT_APPLICABLE]
+        assert [design.differing(0, other) for other in (1, 2)] == [("dropout",), ("model",)]
+
+    def test_an_option_that_two_networks_have_varies_between_them(self) -> None:
+        assert design_of([self.CNN, self.MINE | {"width": "4"}]).options == ("model", "width")
+
+    def test_an_option_that_a_run_of_the_same_network_lacks_is_off(self) -> None:
+        design = design_of([self.MINE, {"model": "mine"}, self.CNN])
+        assert design.levels["depth"] == (OFF, "2")
+
+    def test_an_option_that_a_run_without_a_network_lacks_is_off(self) -> None:
+        assert design_of([self.MINE, {}]).levels["depth"] == (OFF, "2")
+
+    def test_an_option_is_not_aliased_with_those_of_another_network(self) -> None:
+        runs = [self.CNN, self.CNN | {"dropout": "0.5"}, self.MINE, self.MINE | {"depth": "3", "lr": "0.1"}]
+        assert aliases(design_of(runs), "depth") == ("lr",)

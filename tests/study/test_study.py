@@ -68,3 +68,28 @@ class TestContrasts:
         design = design_of(params)
         found = [contrasts(design, option) for option in design.options]
         assert sum(len(c.pairs) for c in found[0]) == 10 * 800
+
+
+class TestContrastsOfNetworks:
+    CNN = {"model": "cnn", "dropout": "0.3", "width": "8"}  # noqa: RUF012
+    MINE = {"model": "mine", "depth": "2"}  # noqa: RUF012
+
+    def test_networks_are_matched_whatever_options_the_other_lacks(self) -> None:
+        params = [of | {"seed": seed} for of in (self.CNN, self.MINE) for seed in "01"]
+        (contrast,) = contrasts(design_of(params), "model")
+        assert contrast.pairs == ((0, 2), (1, 3))
+
+    def test_networks_are_compared_in_their_most_repeated_configurations(self) -> None:
+        deep = self.MINE | {"depth": "3"}
+        params = [self.CNN | {"seed": "0"}, self.CNN | {"seed": "1"}, self.MINE | {"seed": "0"}, deep | {"seed": "0"}]
+        design = design_of([*params, deep | {"seed": "1"}])
+        (contrast,) = contrasts(design, "model")
+        assert contrast.pairs == ((0, 3), (1, 4))
+        (contrast,) = contrasts(design, "depth")
+        assert contrast.pairs == ((2, 3),)
+
+    def test_networks_are_compared_at_equal_levels_of_the_options_that_both_have(self) -> None:
+        params = [self.CNN, self.CNN | {"width": "4"}, self.CNN | {"width": "2"}, self.MINE | {"width": "4"}]
+        other = {"model": "third"}
+        (contrast,) = contrasts(design_of([run | {"seed": "0"} for run in (*params, other)]), "model")[:1]
+        assert contrast.pairs == ((1, 3),)

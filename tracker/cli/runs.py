@@ -74,7 +74,10 @@ def _record(study: Study, position: int) -> dict[str, object]:
         "status": run.status,
         "reason": run.tags.get(REASON_TAG),
         "sent": _is_sent(run),
-        "options": {option: study.design.level(position, option) for option in study.design.options},
+        "options": {
+            option: study.design.level(position, option) if study.design.has(position, option) else None
+            for option in study.design.options
+        },
         "validation": {"correct": result.correct, "n": result.n} if result.correct is not None else None,
         "metric": {"name": study.metric.name, "value": result.score},
         "val_loss": result.val_loss,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tracker.runs import number_text
+from tracker.runs import LOGGED_OPTIONS, number_text
 from tracker.statistics.repetitions import FEWEST_PAIRS
-from tracker.study.options import as_number
+from tracker.study.options import NETWORK, OFF, as_number
 from tracker.wording import change_words, option_words, points
 
 if TYPE_CHECKING:
@@ -46,20 +46,43 @@ class PlannedRun:
 
 def further_seeds(study: Study) -> list[PlannedRun]:
     """Bring the best run's configuration to three seeds."""
-    best, have = _best_with_seeds(study)
+    return _further_seeds(study, *_best_with_seeds(study))
+
+
+def _further_seeds(study: Study, best: int, have: frozenset[int]) -> list[PlannedRun]:
     why = f"further seeds of run {study.results[best].number}"
     return [PlannedRun(RunSpec(best), filled_up(sorted(have), FEWEST_PAIRS) - have, why)]
 
 
 def vary_one_option(study: Study, option: str) -> list[PlannedRun]:
-    """Change the option alone, starting from the best run, under three seeds."""
-    best, have = _best_with_seeds(study)
+    """Change the option alone, starting from the best run that has it, under three seeds."""
+    best, have = _best_with_seeds(study, option)
     own = study.design.level(best, option)
-    others = [study.design.level(run, option) for run in study.ranking if study.design.level(run, option) != own]
-    target = (others or [level for level in study.design.levels[option] if level != own])[0]
+    ranked = [study.design.level(run, option) for run in study.ranking if study.design.has(run, option)]
+    target = next(level for level in (*ranked, *study.design.levels[option]) if level != own)
+    changes = _to_network(study, best, target) if option == NETWORK else ((option, target),)
     seeds = filled_up(sorted(have), FEWEST_PAIRS)
     why = f"matched pairs for {option_words(option)}, with run {study.results[best].number}"
-    return [*further_seeds(study), PlannedRun(RunSpec(best, ((option, target),)), seeds, why)]
+    return [*_further_seeds(study, best, have), PlannedRun(RunSpec(best, changes), seeds, why)]
+
+
+def _to_network(study: Study, run: int, network: str) -> tuple[tuple[str, str], ...]:
+    """Return the changes from a run's network to another, which brings the options that only it has."""
+    like = next(
+        other for other in (*study.ranking, *range(len(study.results))) if _own(study, other)[NETWORK] == network
+    )
+    before, after = _own(study, run), _own(study, like)
+    dropped = dict.fromkeys(before.keys() - after.keys(), OFF)
+    added = {name: after[name] for name in after.keys() - before.keys()}
+    return ((NETWORK, network), *sorted((dropped | added).items()))
+
+
+def _own(study: Study, run: int) -> dict[str, str]:
+    """Return a run's network and the levels of the options that not every network has."""
+    levels = dict(study.design.terms[run].levels)
+    return {name: level for name, level in levels.items() if name not in LOGGED_OPTIONS} | {
+        NETWORK: levels.get(NETWORK, OFF)
+    }
 
 
 def complete_pairs(study: Study, contrast: Contrast, pairs: int, *, in_plan: bool) -> list[PlannedRun]:
@@ -101,9 +124,14 @@ def same_clips(study: Study, pair: Pair) -> list[PlannedRun]:
     return [PlannedRun(RunSpec(second, (), first), seeds, why)]
 
 
-def _best_with_seeds(study: Study) -> tuple[int, frozenset[int]]:
-    """Return the best run, the first one if none has the primary metric, and the seeds that it was repeated with."""
-    best, repeats = study.ranking[0] if study.ranking else 0, study.design.repeats
+def _best_with_seeds(study: Study, option: str | None = None) -> tuple[int, frozenset[int]]:
+    """Return the best run and the seeds that it was repeated with.
+
+    The first run if none has the primary metric; only runs that have `option`, if it is given.
+    """
+    runs = (*study.ranking, *range(len(study.results)))
+    best = next(run for run in runs if option is None or study.design.has(run, option))
+    repeats = study.design.repeats
     configuration = next(runs for runs in study.design.configurations if best in runs)
     return best, seeds_of(study, [run for run in configuration if repeats[run] == repeats[best]])
 

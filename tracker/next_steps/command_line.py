@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, Role, Spectrogram, option_named, reserved_for
-from tracker.study.options import OFF, as_number, terms_of
+from tracker.study.options import NETWORK, OFF, as_number, terms_of
 from tracker.study.run_results import in_format
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class CommandWriter:
         split : mapping of part of the split to level, optional
             The split, if not the run's own.
         """
-        if not in_format(run):
+        if not in_format(run) or _turns_off_a_networks_option(changes):
             return None
         terms = terms_of(run.params)
         levels = {**dict(terms.levels), **(dict(terms.split) if split is None else split), **changes}
@@ -125,6 +125,12 @@ class CommandWriter:
         while steps[:1] == [".."]:
             folder, steps = folder.rpartition("/")[0], steps[1:]
         return "/".join([folder, *steps])
+
+
+def _turns_off_a_networks_option(changes: Mapping[str, str]) -> bool:
+    """Return whether an option of a network would be left out, and so be at its default, though the network has it."""
+    own = (level for name, level in changes.items() if name not in LOGGED_OPTIONS)
+    return NETWORK not in changes and OFF in own
 
 
 def _common(levels: Mapping[str, str], role: Role) -> Iterable[str]:

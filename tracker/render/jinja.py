@@ -26,6 +26,7 @@ from tracker.render.sanitize import (
     plain,
     prose,
 )
+from tracker.study.options import NOT_APPLICABLE
 from tracker.wording import whole_cell
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def _escaped_only(value: object) -> object:
 
 
 def _level(level: str, code: Callable[[str], Markup]) -> Markup:
+    if level == NOT_APPLICABLE:
+        return escape(level)
     return escape(level) if _PLAIN_LEVEL.fullmatch(level) and prose(level) == level else code(level)
 
 

@@ -13,7 +13,7 @@ from tracker.report.overview import challenges, limits, methods, summary, versio
 from tracker.report.select_runs import select_runs
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.metrics import primary_metric
-from tracker.study.options import OFF, Design, as_number
+from tracker.study.options import NETWORK, OFF, Design, as_number
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
 
@@ -123,11 +123,18 @@ def title(design: Design, run: int) -> str:
     known = (entry.formatted(entry.title_format, levels.get(option, OFF)) for option, entry in _IN_EVERY_TITLE.items())
     parts = [part for part in known if part]
     for option in design.options:
-        if option not in _IN_EVERY_TITLE:
+        if option not in _IN_EVERY_TITLE and design.has(run, option):
             level = design.level(run, option)
             place = design.levels[option].index(level) + 1
-            parts.append(f"{_plain(option) or 'option'}={_plain(level) or f'level {place}'}")
+            text = _file_name(level, design.levels[option]) if option == NETWORK else level
+            parts.append(f"{_plain(option) or 'option'}={_plain(text) or f'level {place}'}")
     return ", ".join(parts) or "Default configuration"
+
+
+def _file_name(network: str, networks: Sequence[str]) -> str:
+    """Return a network's file without its folders if that names no other network."""
+    name = network.rpartition("/")[2]
+    return name if [other.rpartition("/")[2] for other in networks].count(name) == 1 else network
 
 
 def _plain(text: str) -> str | None:

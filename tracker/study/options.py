@@ -4,6 +4,9 @@ A param's value is a level: text that is equal if the values are, so that number
 what is not set is at the level ``off``. Params are options, seeds or parts of the split; the rest says nothing about
 what was trained. A plateau's factor and patience are one option. Seeds, splits and folds repeat an experiment and are
 never options.
+
+Networks have options of their own. One is a factor only among runs of networks that have it: for the others it has no
+level, not even ``off``.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OFF = "off"
+NOT_APPLICABLE = "–"  # shown instead of a level for a run whose network does not have the option
+NETWORK = "model"
+_NO_LEVEL = ""  # `level_text` never returns it
 
 _UNSET = ("", "none", "null", OFF)
 _SMALLEST, _LARGEST = 1e-12, 1e15  # numbers beyond are kept as they were logged rather than written digit by digit
@@ -174,7 +180,7 @@ def alias_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArra
 
 def _design_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the distinct rows of coded levels with a constant, and the option of each column (-1: the constant)."""
-    codes = np.unique(codes, axis=0)
+    codes = np.unique(np.maximum(codes, 0), axis=0)  # an option nested in some networks adds nothing in the others
     if sum(sizes) > _MOST_COLUMNS:
         columns = [codes[:, [i]].astype(float) for i in range(len(sizes))]
     else:
@@ -202,7 +208,7 @@ class Design:
     levels : mapping of option to its levels
         ``off`` first, then by number, then by name.
     codes : ndarray of int, shape (n_runs, n_options)
-        The position of each run's level in `levels`.
+        The position of each run's level in `levels`, -1 if its network does not have the option.
     blocks : tuple of hashable
         Runs can only be set against each other where this is equal: the validation clips.
     """
@@ -214,12 +220,23 @@ class Design:
     blocks: tuple[object, ...]
 
     def level(self, run: int, option: str) -> str:
-        """Return the level of `option` in `run`."""
-        return self.levels[option][int(self.codes[run, self.options.index(option)])]
+        """Return the level of `option` in `run`, `NOT_APPLICABLE` if its network does not have it."""
+        code = int(self.codes[run, self.options.index(option)])
+        return self.levels[option][code] if code >= 0 else NOT_APPLICABLE
+
+    def has(self, run: int, option: str) -> bool:
+        """Return whether an option that varies is one of the run's network."""
+        return bool(self.codes[run, self.options.index(option)] >= 0)
 
     def differing(self, a: int, b: int) -> tuple[str, ...]:
-        """Return the options in which two runs differ."""
-        return tuple(o for o, d in zip(self.options, self.codes[a] != self.codes[b], strict=True) if d)
+        """Return the options in which two runs differ, of those that the networks of both have."""
+        differ = (self.codes[a] != self.codes[b]) & (np.minimum(self.codes[a], self.codes[b]) >= 0)
+        return tuple(o for o, d in zip(self.options, differ, strict=True) if d)
+
+    @cached_property
+    def nested(self) -> NDArray[np.intp]:
+        """The columns of options that only some of the networks have."""
+        return np.flatnonzero((self.codes < 0).any(axis=0))
 
     @cached_property
     def configurations(self) -> tuple[tuple[int, ...], ...]:
@@ -248,17 +265,37 @@ def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | No
     Runs of equal block were judged on the same validation clips; by default all were.
     """
     terms = tuple(terms_of(p) for p in params)
-    tables = _without_dependents([dict(term.levels) for term in terms])
+    tables = [
+        dict.fromkeys(lacking, _NO_LEVEL) | table
+        for lacking, table in zip(
+            _lacking(params, terms), _without_dependents([dict(term.levels) for term in terms]), strict=True
+        )
+    ]
     names = {name for table in tables for name in table}
     levels: dict[str, tuple[str, ...]] = {}
     for name in sorted(names, key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
-        of_option = tuple(sorted({table.get(name, OFF) for table in tables}, key=level_order))
+        of_option = tuple(sorted({table.get(name, OFF) for table in tables} - {_NO_LEVEL}, key=level_order))
         if len(of_option) > 1:
             levels[name] = of_option
-    code_of = {name: {level: i for i, level in enumerate(of_option)} for name, of_option in levels.items()}
+    code_of = {
+        name: {_NO_LEVEL: -1} | {level: i for i, level in enumerate(of_option)} for name, of_option in levels.items()
+    }
     codes = np.array([[code_of[o][table.get(o, OFF)] for o in levels] for table in tables], dtype=np.int64)
     blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
     return Design(terms, tuple(levels), levels, codes.reshape(len(terms), len(levels)), blocks)
+
+
+def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> list[frozenset[str]]:
+    """Return the options of other networks that each run's network does not have: no run of it logged them.
+
+    A run that doesn't log its network may have any.
+    """
+    networks = [dict(term.levels).get(NETWORK, OFF) for term in terms]
+    owned: dict[str, set[str]] = defaultdict(set)
+    for network, of_run in zip(networks, params, strict=True):
+        owned[network] |= of_run.keys() - LOGGED_OPTIONS.keys()
+    own = {name for term in terms for name, _ in term.levels if name not in LOGGED_OPTIONS}
+    return [frozenset(own - owned[network]) if network != OFF else frozenset() for network in networks]
 
 
 def _without_dependents(tables: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.study.clip_sets import DetectableDifference, detectable_difference_on
-from tracker.study.options import Design, design_of
+from tracker.study.options import NETWORK, Design, design_of
 from tracker.study.run_results import RunResult, run_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracker.runs import Run
     from tracker.statistics.proportions import Interval
@@ -66,14 +66,16 @@ class Contrast:
 def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
     """Return every two levels of an option that runs tell apart, everything else but the seed being equal.
 
-    Ordered by level; empty if something else changed whenever the option did.
+    Ordered by level; empty if something else changed whenever the option did. A network brings options of its own: two
+    networks are compared at equal levels of the options that both have, each in its most repeated configuration.
     """
     pairs: dict[tuple[int, int], list[Pair]] = defaultdict(list)
     repetitions: dict[tuple[int, int], list[tuple[tuple[int, ...], tuple[int, ...]]]] = defaultdict(list)
     for by_level in _settings(design, option):
         for a, b in combinations(sorted(by_level), 2):
-            pairs[a, b] += _matched(design, by_level[a], by_level[b])
-            repetitions[a, b].append((tuple(by_level[a]), tuple(by_level[b])))
+            for start, end in _sides(design, option, by_level[a], by_level[b]):
+                pairs[a, b] += _matched(design, start, end)
+                repetitions[a, b].append((tuple(start), tuple(end)))
     levels = design.levels[option]
     return tuple(
         Contrast(option, levels[a], levels[b], tuple(sorted(pairs[a, b])), tuple(repetitions[a, b]))
@@ -84,13 +86,40 @@ def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
 def _settings(design: Design, option: str) -> list[dict[int, list[int]]]:
     """Return, for each setting of all else but the seed in which the option varies, its runs by level."""
     column = design.options.index(option)
-    others = np.delete(design.codes, column, axis=1)
+    others = np.delete(design.codes, [column, *(design.nested if option == NETWORK else ())], axis=1)
     keys = np.column_stack([design.repeats, others])
     _, inverse = np.unique(keys, axis=0, return_inverse=True)
     settings: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for run, setting in enumerate(inverse.ravel().tolist()):
-        settings[setting][int(design.codes[run, column])].append(run)
+        if design.has(run, option):
+            settings[setting][int(design.codes[run, column])].append(run)
     return [settings[setting] for setting in sorted(settings) if len(settings[setting]) > 1]
+
+
+def _sides(
+    design: Design, option: str, start: Sequence[int], end: Sequence[int]
+) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+    """Yield the runs at two levels that can be compared, for each setting of the options that both networks have."""
+    if option != NETWORK or not len(design.nested):
+        yield start, end
+        return
+    shared = [
+        column for column in design.nested if min(design.codes[start[0], column], design.codes[end[0], column]) >= 0
+    ]
+    at_start, at_end = (_most_repeated(design, runs, shared) for runs in (start, end))
+    for setting in sorted(at_start.keys() & at_end.keys()):
+        yield at_start[setting], at_end[setting]
+
+
+def _most_repeated(design: Design, runs: Sequence[int], shared: Sequence[int]) -> dict[tuple[int, ...], list[int]]:
+    """Return the runs of a network's most repeated configuration, the first of several, by its shared options."""
+    configurations: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for run in runs:
+        configurations[tuple(design.codes[run, design.nested].tolist())].append(run)
+    chosen: dict[tuple[int, ...], list[int]] = {}
+    for members in sorted(configurations.values(), key=len, reverse=True):
+        chosen.setdefault(tuple(design.codes[members[0], shared].tolist()), members)
+    return chosen
 
 
 def _matched(design: Design, start: Sequence[int], end: Sequence[int]) -> list[Pair]:
