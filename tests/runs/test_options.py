@@ -4,9 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.cli.options import DEFAULT_EXPERIMENT as EXPERIMENT_OF_COMMANDS
 from tracker.runs import (
-    DEFAULT_EXPERIMENT,
     LOGGED_OPTIONS,
     RUN_OPTIONS,
     Fold,
@@ -34,9 +32,6 @@ class TestTheTable:
     def test_every_default_is_accepted(self) -> None:
         for entry in RUN_OPTIONS:
             entry.check(entry.default)
-
-    def test_commands_that_only_read_have_the_same_default_experiment(self) -> None:
-        assert EXPERIMENT_OF_COMMANDS == DEFAULT_EXPERIMENT
 
 
 class TestRange:

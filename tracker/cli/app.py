@@ -18,9 +18,9 @@ from tracker import __version__
 from tracker.cli.console import print_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from typer._click import Context, HelpFormatter, Parameter
+    from typer._click import Context, HelpFormatter
 
 _NEAR = 0.75
 """Similarity, 0 to 1, from which one word may stand for another: it is 0.83 for ``kernal`` and ``kernel``."""
@@ -38,12 +38,12 @@ GROUPS = {
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-class Command(TyperCommand):
-    """Groups options by panel, refuses repeated options and guesses what a mistyped one means."""
+class _Answering(typer._click.core.Command):  # noqa: SLF001  (what both kinds of command are made of)
+    """Refuses an unknown, repeated or empty option by its name, and guesses what a mistyped one means."""
 
-    def aliases(self, context: Context) -> Mapping[str, Sequence[str]]:
+    def aliases(self, context: Context) -> dict[str, list[str]]:
         """Return every name that a person may know an option by, each with the flags that it stands for."""
-        return flags_of(self, context)
+        return {flag: [flag] for param in self.get_params(context) for flag in (*param.opts, *param.secondary_opts)}
 
     def hint(self, context: Context, flag: str) -> str:
         """Return a guess at an unknown option, to be added to the error; empty if nothing is near."""
@@ -51,55 +51,53 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse a command line; errors name the option."""
-        check_options(self, ctx, args, self.hint)
+        if not ctx.resilient_parsing:  # as it is while a line is completed
+            self._check(ctx, args)
         return super().parse_args(ctx, args)
+
+    def _check(self, context: Context, args: Sequence[str]) -> None:
+        try:
+            values, _, given = self.make_parser(context).parse_args(list(args))
+        except typer.TyperException as error:
+            flag = getattr(error, "option_name", None)
+            if flag is None or not hasattr(error, "possibilities"):
+                context.fail(error.format_message())
+            context.fail(f"there is no option {flag}{self.hint(context, flag)}")
+        for param, times in Counter(given).items():
+            name = param.display_name_raw if isinstance(param, TyperArgument) else param.opts[0]
+            if values.get(param.name) == "":
+                context.fail(f"{name} is empty")
+            if times > 1 and param.param_type_name == "option" and not param.multiple:
+                if {*param.opts} & {*args} and {*param.secondary_opts} & {*args}:
+                    context.fail(f"give {name} or {param.secondary_opts[0]}, not both")
+                context.fail(f"{name} was given {'twice' if times == 2 else f'{times} times'}")
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Write a section for each panel of options."""
-        format_panels(self.get_params(ctx), ctx, formatter)
+        """Write a section for each panel of parameters, in the order of their first ones; "Options" is last."""
+        panels: dict[str, dict[str, str]] = {}
+        for param in self.get_params(ctx):
+            if isinstance(param, TyperArgument):
+                panels.setdefault("Arguments", {})[param.display_name_raw] = param.help or ""
+            elif record := param.get_help_record(ctx):
+                title: str = getattr(param, "rich_help_panel", None) or "Options"
+                panels.setdefault(title, {})[record[0]] = _PARENTHESES.sub(r"\1", record[1])
+        for title in sorted(panels, key=lambda title: title == "Options"):
+            with formatter.section(title):
+                formatter.write_dl([*panels[title].items()])
 
 
-def flags_of(command: TyperCommand | TyperGroup, context: Context) -> dict[str, list[str]]:
-    """Return the options of a command, each as a name of itself."""
-    return {flag: [flag] for param in command.get_params(context) for flag in (*param.opts, *param.secondary_opts)}
+class Command(_Answering, TyperCommand):
+    """A command of tracker."""
 
 
-def check_options(
-    command: TyperCommand | TyperGroup, context: Context, args: Sequence[str], hint: Callable[[Context, str], str]
-) -> None:
-    """Refuse an option that does not exist, lacks its value or is given twice, and an empty value."""
-    if context.resilient_parsing:  # the line is being completed
-        return
-    try:
-        values, _, given = command.make_parser(context).parse_args(list(args))
-    except typer.TyperException as error:
-        flag = getattr(error, "option_name", None)
-        if flag is None or not hasattr(error, "possibilities"):
-            context.fail(error.format_message())
-        context.fail(f"there is no option {flag}{hint(context, flag)}")
-    for param, times in Counter(given).items():
-        name = param.display_name_raw if isinstance(param, TyperArgument) else param.opts[0]
-        if values.get(param.name) == "":
-            context.fail(f"{name} is empty")
-        if times > 1 and param.param_type_name == "option" and not param.multiple:
-            if param.secondary_opts and {*param.opts} & {*args} and {*param.secondary_opts} & {*args}:
-                context.fail(f"give {name} or {param.secondary_opts[0]}, not both")
-            context.fail(f"{name} was given {'twice' if times == 2 else f'{times} times'}")
-
-
-class Group(TyperGroup):
+class Group(_Answering, TyperGroup):
     """Groups commands in its help, and guesses what a mistyped one means."""
-
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Parse the options before the command; errors name the option."""
-        check_options(self, ctx, args, lambda context, flag: did_you_mean(flag, flags_of(self, context)))
-        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         """Return the command that a name calls."""
         name = args[0]
         if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
-            known = {command: [command] for command in self.commands} | flags_of(self, ctx)
+            known = {command: [command] for command in self.commands} | self.aliases(ctx)
             ctx.fail(f"there is no command {name!r}{did_you_mean(name, known)}")
         return super().resolve_command(ctx, args)
 
@@ -115,28 +113,11 @@ class Group(TyperGroup):
         grouped = {title: [name for name in names if name in self.commands] for title, names in GROUPS.items()}
         rest = self.commands.keys() - {name for names in grouped.values() for name in names}
         panels = grouped | {"Commands": sorted(rest)}
-        short = {name: command.get_short_help_str(limit=80) for name, command in self.commands.items()}
-        _write({title: [(name, short[name]) for name in names] for title, names in panels.items() if names}, formatter)
-        format_panels(self.get_params(ctx), ctx, formatter)
-
-
-def format_panels(params: Iterable[Parameter], context: Context, formatter: HelpFormatter) -> None:
-    """Write one section for each panel of parameters, in the order in which they first appear; "Options" is last."""
-    panels: dict[str, dict[str, str]] = {}
-    for param in params:
-        if isinstance(param, TyperArgument):
-            panels.setdefault("Arguments", {})[param.display_name_raw] = param.help or ""
-        elif record := param.get_help_record(context):
-            title: str = getattr(param, "rich_help_panel", None) or "Options"
-            panels.setdefault(title, {})[record[0]] = _PARENTHESES.sub(r"\1", record[1])
-    in_order = sorted(panels, key=lambda title: title == "Options")
-    _write({title: [*panels[title].items()] for title in in_order}, formatter)
-
-
-def _write(panels: Mapping[str, Sequence[tuple[str, str]]], formatter: HelpFormatter) -> None:
-    for title, rows in panels.items():
-        with formatter.section(title):
-            formatter.write_dl(rows)
+        for title, names in panels.items():
+            if names:
+                with formatter.section(title):
+                    formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=80)) for name in names])
+        super().format_options(ctx, formatter)
 
 
 def did_you_mean(word: str, known: Mapping[str, Sequence[str]]) -> str:

@@ -1,48 +1,120 @@
-"""Options and arguments that several commands share, and what they are read with."""
+"""Options and arguments that several commands share, what they are read with, and what a shell completes them to.
+
+Completion creates nothing, doesn't import MLflow and stays silent if it fails: a shell shows whatever is printed.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import math
+import shlex
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from tracker.cli.completion import experiments, runs
 from tracker.cli.console import warn
+from tracker.runs import DEFAULT_EXPERIMENT, option_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tracker.recording.read_runs import ExperimentRuns
     from tracker.recording.reports import Report
+    from tracker.runs import RunOption
+    from tracker.store import RunName as NameOfRun
 
-DEFAULT_EXPERIMENT = "tracker"
+
+def networks(incomplete: str) -> list[str]:
+    """Return the names of the networks, or the Python files that a path may go on to."""
+    with suppress(Exception):
+        from tracker.training.networks import is_path, network_names
+
+        if not (incomplete.startswith(".") or is_path(incomplete)):
+            return list(network_names())
+        start = incomplete.rpartition("/")[0] + "/" if "/" in incomplete else ""
+        folder = Path(start or ".").expanduser()
+        folders = [f"{start}{path.name}/" for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+        return sorted([*folders, *(f"{start}{path.name}" for path in folder.glob("*.py"))])
+    return []
+
+
+def experiments(ctx: typer.Context) -> list[str]:
+    """Return the names of the experiments that have runs."""
+    return list(dict.fromkeys(run.experiment for run in _runs(ctx) if _is_plain(run.experiment)))
+
+
+def runs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return the names of runs, or the ids of those that share a name; ids alone if one is being typed."""
+    from tracker.recording.locations import SHORT_ID
+
+    experiment, first = ctx.params.get("experiment"), ctx.params.get("first")
+    candidates = [
+        run
+        for run in _runs(ctx)
+        if experiment in {None, run.experiment}
+        and not (first and (run.name == first or run.run_id.startswith(first.lower())))
+    ]
+    times = Counter(run.name for run in candidates)
+    by_name = [(run.name, run.run_id[:SHORT_ID]) for run in candidates if times[run.name] == 1 and _is_plain(run.name)]
+    by_id = [(run.run_id[:SHORT_ID], run.name) for run in candidates]
+    named = {run_id for _, run_id in by_name}
+    return [*by_name, *(item for item in by_id if incomplete or item[0] not in named)]
+
+
+def _runs(context: typer.Context) -> Sequence[NameOfRun]:
+    with suppress(Exception):
+        from tracker.recording.locations import find_store
+        from tracker.recording.read_runs import run_names
+
+        return run_names(find_store(context.params.get("tracking_uri")))
+    return ()
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a shell takes a text as it is, as one word."""
+    return bool(text) and text.isprintable() and shlex.quote(text) == text
+
 
 _ANALYSIS, _RUNS = "Analysis", "Runs"
 
-TrackingUri = Annotated[
-    str | None,
-    typer.Option(
-        envvar="MLFLOW_TRACKING_URI",
-        metavar="URI",
-        show_default="sqlite:///mlflow.db in this folder",
-        help="The MLflow store.",
-        rich_help_panel=_RUNS,
-    ),
-]
 
-Experiment = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="The MLflow experiment that holds the runs.",
-        rich_help_panel=_RUNS,
-        autocompletion=experiments,
-    ),
-]
+def parsed_by(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
+    """Return a parser whose errors name the option; a default is a value already."""
+
+    def parsed(value: Any) -> Any:
+        try:
+            return parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return parsed
+
+
+def from_table(entry: RunOption, panel: str | None = None) -> Any:
+    """Return an option of the table as Typer has it, in the panel of help that the table or the command names."""
+    completions: dict[str, Callable[..., Any]] = {"model": networks, "experiment": experiments}
+    if entry.choices:
+        completions[entry.name] = lambda: list(entry.choices)
+    return typer.Option(
+        entry.flag,
+        parser=None if entry.type is bool else parsed_by(entry.parse),
+        metavar=entry.metavar or "|".join(entry.choices) or entry.type.__name__.upper(),
+        envvar=entry.environment or None,
+        show_default=entry.default_text or False,
+        help=entry.help_text,
+        rich_help_panel=panel or entry.panel.value,
+        autocompletion=completions.get(entry.name),
+    )
+
+
+TrackingUri = Annotated[str | None, from_table(option_named("tracking_uri"), _RUNS)]
+
+Experiment = Annotated[str, from_table(option_named("experiment"), _RUNS)]
 
 RunName = Annotated[
     str,

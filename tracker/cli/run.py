@@ -14,12 +14,12 @@ import typer
 import typer.main
 
 from tracker.cli.app import Command, app
-from tracker.cli.completion import experiments, networks
 from tracker.cli.console import ConsoleReporter, print_result
+from tracker.cli.options import from_table, parsed_by
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from typer._click import Context, HelpFormatter
 
@@ -73,11 +73,11 @@ class _CommandOfNetwork(Command):
 
     model: str | None = None
 
-    def aliases(self, context: Context) -> Mapping[str, Sequence[str]]:
+    def aliases(self, context: Context) -> dict[str, list[str]]:
         """Return the options by all names that the table knows them by, such as the params of a run."""
         from tracker.runs import RUN_OPTIONS
 
-        flags = dict(super().aliases(context))
+        flags = super().aliases(context)
         for entry in RUN_OPTIONS:
             for name in sorted(entry.spellings):
                 flags[name] = [*flags.get(name, ()), entry.flag]
@@ -136,26 +136,16 @@ def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -
 
 def _parameter(entry: RunOption) -> inspect.Parameter:
     """Return an option of the table as a parameter that Typer reads."""
-    shown = typer.Option(
-        entry.flag,
-        parser=None if entry.type is bool else _parser(entry.parse),
-        metavar=entry.metavar or "|".join(entry.choices) or entry.type.__name__.upper(),
-        envvar=entry.environment or None,
-        show_default=entry.default_text or False,
-        help=entry.help_text,
-        rich_help_panel=entry.panel.value,
-        autocompletion=_completion(entry),
-    )
     kind = bool if entry.type is bool else Any
     return inspect.Parameter(
-        entry.name, inspect.Parameter.KEYWORD_ONLY, default=entry.default, annotation=Annotated[kind, shown]
+        entry.name, inspect.Parameter.KEYWORD_ONLY, default=entry.default, annotation=Annotated[kind, from_table(entry)]
     )
 
 
 def _network_parameter(model: str | None, option: NetworkOption) -> inspect.Parameter:
     shown = typer.Option(
         _flag(option),
-        parser=_parser(option.parse),
+        parser=parsed_by(option.parse),
         metavar=_metavar(option),
         help=option.help,
         rich_help_panel=_title(model),
@@ -178,25 +168,6 @@ def _metavar(option: NetworkOption) -> str:
 
 def _title(model: str | None) -> str:
     return f"Options of --model {model}"
-
-
-def _parser(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """Return a parser whose errors name the option; a default is a value already."""
-
-    def parsed(value: Any) -> Any:
-        try:
-            return parse(value) if isinstance(value, str) else value
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
-
-    return parsed
-
-
-def _completion(entry: RunOption) -> Callable[..., Any] | None:
-    if entry.choices:
-        return lambda: list(entry.choices)
-    completions: dict[str, Callable[..., Any]] = {"model": networks, "experiment": experiments}
-    return completions.get(entry.name)
 
 
 def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[str, OptionValue], ...]) -> None:

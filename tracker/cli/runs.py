@@ -12,7 +12,8 @@ import typer
 
 from tracker.cli.app import Command, app
 from tracker.cli.console import log, print_result, print_tables, table, warn
-from tracker.cli.options import DEFAULT_EXPERIMENT, Experiment, TrackingUri, whole_number
+from tracker.cli.options import Experiment, TrackingUri, whole_number
+from tracker.runs import DEFAULT_EXPERIMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

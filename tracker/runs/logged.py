@@ -6,16 +6,16 @@ Epochs are counted from 1; accuracies are fractions of clips; losses are in nats
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
-
-import numpy as np
 
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np  # elsewhere where it is used, so that help doesn't load it
     from numpy.typing import NDArray
 
     from tracker.runs.events import RunStatus
@@ -58,7 +58,7 @@ class Curve:
         if epoch is None:
             return None
         values = self.values[self.epochs == epoch]
-        return float(values[0]) if len(values) and np.isfinite(values[0]) else None
+        return float(values[0]) if len(values) and math.isfinite(values[0]) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +85,8 @@ class Predictions:
     @property
     def predicted(self) -> tuple[str | None, ...]:
         """The most probable class of each clip, the first of equals; None if a probability is not a number."""
+        import numpy as np
+
         columns = np.where(np.isfinite(self.probabilities).all(axis=1), self.probabilities.argmax(axis=1), -1)
         return tuple(None if column < 0 else self.classes[column] for column in columns)
 
@@ -140,6 +142,8 @@ def correct(probabilities: NDArray[np.floating], labels: Sequence[str], classes:
         False where a probability is not finite, which argmax would take for the highest, and where the label is not
         one of the classes.
     """
+    import numpy as np
+
     columns = {name: column for column, name in enumerate(classes)}
     truth = np.array([columns.get(label, -1) for label in labels], dtype=np.int64)
     hits: NDArray[np.bool_] = (probabilities.argmax(axis=-1) == truth) & np.isfinite(probabilities).all(axis=-1)

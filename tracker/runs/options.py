@@ -15,8 +15,6 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -325,6 +323,8 @@ def number_text(value: float) -> str:
     """Write a number in its shortest exact form without an exponent: ``0.0001`` for ``1e-4``, ``3`` for ``3.0``."""
     if isinstance(value, int):
         return str(value)
+    import numpy as np  # here, so that help doesn't load it
+
     return np.format_float_positional(value, trim="-")
 
 

@@ -271,7 +271,7 @@ _COMMAND_OPTIONS = (
     ),
     RunOption(
         name="experiment", flag="--experiment", type=str, default=DEFAULT_EXPERIMENT, panel=Panel.LOGGING,
-        role=Role.COMMAND, metavar="NAME", help="The MLflow experiment that the run belongs to",
+        role=Role.COMMAND, metavar="NAME", help="The MLflow experiment",
     ),
     RunOption(
         name="tracking_uri", flag="--tracking-uri", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="URI",
