@@ -149,12 +149,10 @@ def _plain(name: str) -> str:
     return name.strip("-").lower().replace("_", "-")
 
 
-_EXAMPLES = """
-\b
-Example:
-  tracker run --kernel 7 --plateau 0.3,10
-  tracker report > REPORT.md
-"""
+def examples(*lines: str) -> str:
+    """Return what help ends with: command lines to copy."""
+    return "\n".join(["\b", "Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
+
 
 app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -165,7 +163,10 @@ def _show_version(asked: bool) -> None:  # noqa: FBT001  (Typer passes it by pos
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True, epilog=_EXAMPLES)
+@app.callback(
+    invoke_without_command=True,
+    epilog=examples("tracker run --kernel 7 --plateau 0.3,10", "tracker report > REPORT.md"),
+)
 def tracker(
     context: typer.Context,
     *,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.cli.app import Command, app
+from tracker.cli.app import Command, app, examples
 from tracker.cli.console import print_result, print_tables, table
 from tracker.cli.options import AnalysisOptions, RunName, read_runs, with_analysis_options
 
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
     from tracker.render import ClipsView, ComparisonView
 
-_EXAMPLES = """
-\b
-Examples:
-  tracker compare k7-lr0.001-s0 k3-lr0.001-s0
-  tracker compare 8b7e7d8f 45fb32b8 --format markdown
-"""
 
-
-@app.command(cls=Command, epilog=_EXAMPLES, short_help="Compare two runs clip by clip.")
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "tracker compare k7-lr0.001-s0 k3-lr0.001-s0", "tracker compare 8b7e7d8f 45fb32b8 --format markdown"
+    ),
+    short_help="Compare two runs clip by clip.",
+)
 @with_analysis_options
 def compare(
     context: typer.Context,
@@ -44,7 +43,7 @@ def compare(
 
     try:
         comparison = compare_runs(
-            read_runs(analysis),
+            read_runs(analysis.experiment, analysis.tracking_uri),
             first,
             second,
             metric=analysis.metric,
@@ -76,7 +75,8 @@ def _parts(view: ComparisonView) -> Iterator[str | Table]:
         yield from _clips(view, clips)
     if view.classes:
         yield ""
-        yield table(("class", "clips", *(f"correct: {run}" for run in view.called)), _classes(view), (1, 2, 3))
+        rows = ((row.name, row.n, *row.correct) for row in view.classes)
+        yield table(("class", "clips", *(f"correct: {run}" for run in view.called)), rows, (1, 2, 3))
     if view.more_classes:
         yield f"{view.more_classes} more classes: --format json has all of them."
 
@@ -113,7 +113,3 @@ def _clips(view: ComparisonView, clips: ClipsView) -> Iterator[str | Table]:
     yield table(headings, rows, (2, 3))
     if clips.more:
         yield f"{clips.more} more: --format json has all of them."
-
-
-def _classes(view: ComparisonView) -> Iterator[tuple[str, ...]]:
-    return ((row.name, row.n, *row.correct) for row in view.classes)

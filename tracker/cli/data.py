@@ -5,17 +5,11 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli.app import SETTINGS, Command, Group, app
+from tracker.cli.app import SETTINGS, Command, Group, app, examples
 from tracker.cli.console import ConsoleReporter, print_result
 from tracker.cli.options import length, whole_number
 
-_EXAMPLES = """
-\b
-Example:
-  tracker data demo genres
-  tracker run --data genres/manifest.csv
-"""
-
+_EXAMPLES = examples("tracker data demo genres", "tracker run --data genres/manifest.csv")
 
 data_app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None)
 app.add_typer(data_app, name="data")

@@ -215,32 +215,24 @@ def with_analysis_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-def read_runs(analysis: AnalysisOptions, *, by_epoch: bool = False) -> ExperimentRuns:
-    """Read the runs to compare, and warn of what cannot be read.
-
-    Parameters
-    ----------
-    analysis : AnalysisOptions
-    by_epoch : bool
-        Whether the predictions after each epoch are read too; comparisons and next steps do without.
-    """
+def read_runs(experiment: str, tracking_uri: str | None, *, by_epoch: bool = False) -> ExperimentRuns:
+    """Read an experiment's runs, with the predictions after each epoch or without; warn of what cannot be read."""
     from tracker.recording.locations import find_store
     from tracker.recording.read_runs import load_runs
     from tracker.store import BY_EPOCH_RUNS
 
-    store = find_store(analysis.tracking_uri)
-    experiment = load_runs(store, analysis.experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
-    for problem in experiment.problems:
+    runs_read = load_runs(find_store(tracking_uri), experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
+    for problem in runs_read.problems:
         warn(problem)
-    return experiment
+    return runs_read
 
 
-def report_on(experiment: ExperimentRuns, analysis: AnalysisOptions) -> Report:
-    """Conclude from runs what the options ask for."""
+def report_on(analysis: AnalysisOptions, *, by_epoch: bool = False) -> Report:
+    """Read the runs, and conclude from them what the options ask for."""
     from tracker.recording.reports import build_report
 
     return build_report(
-        experiment,
+        read_runs(analysis.experiment, analysis.tracking_uri, by_epoch=by_epoch),
         metric=analysis.metric,
         minimise=analysis.minimise,
         alpha=analysis.alpha,

@@ -7,30 +7,22 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli.app import Command, app
+from tracker.cli.app import Command, app, examples
 from tracker.cli.console import ConsoleReporter, log, print_error, print_result
 from tracker.cli.options import RunName, TrackingUri
-
-_RESUME_EXAMPLES = """
-\b
-Examples:
-  tracker resume 3f2a9c41
-  tracker resume k7-lr0.0001-s0
-  tracker resume 3f2a9c41 --data /mnt/music
-"""
-
-_CLOSE_EXAMPLES = """
-\b
-Example:
-  tracker close 3f2a9c41
-"""
 
 _Gone = Annotated[
     bool, typer.Option("--gone", help="Treat the run as dead. Needed if it was started on another machine.")
 ]
 
 
-@app.command(cls=Command, epilog=_RESUME_EXAMPLES, short_help="Continue an interrupted run.")
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "tracker resume 3f2a9c41", "tracker resume k7-lr0.0001-s0", "tracker resume 3f2a9c41 --data /mnt/music"
+    ),
+    short_help="Continue an interrupted run.",
+)
 def resume(
     *,
     run: RunName,
@@ -54,7 +46,7 @@ def resume(
     print_result(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
 
 
-@app.command(cls=Command, epilog=_CLOSE_EXAMPLES, short_help="End an interrupted run as it is.")
+@app.command(cls=Command, epilog=examples("tracker close 3f2a9c41"), short_help="End an interrupted run as it is.")
 def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None) -> None:
     """Mark an interrupted run as killed, keeping the epochs it has; prints the run's id."""
     from tracker.recording.locations import find_store
@@ -63,15 +55,11 @@ def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None
     print_result(close_run(run, find_store(tracking_uri), ConsoleReporter(), gone=gone))
 
 
-_SYNC_EXAMPLES = """
-\b
-Examples:
-  tracker sync
-  tracker sync --tracking-uri http://127.0.0.1:5000
-"""
-
-
-@app.command(cls=Command, epilog=_SYNC_EXAMPLES, short_help="Send runs logged while the store was away.")
+@app.command(
+    cls=Command,
+    epilog=examples("tracker sync", "tracker sync --tracking-uri http://127.0.0.1:5000"),
+    short_help="Send runs logged while the store was away.",
+)
 def sync(*, tracking_uri: TrackingUri = None) -> int:
     """Send the runs of this folder that are not in their store yet; prints their ids.
 
@@ -103,15 +91,11 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
     return 1 if failures else 0
 
 
-_REPAIR_EXAMPLES = """
-\b
-Examples:
-  tracker repair
-  tracker repair --tracking-uri sqlite:///runs/mlflow.db
-"""
-
-
-@app.command(cls=Command, epilog=_REPAIR_EXAMPLES, short_help="Repair a damaged or moved store.")
+@app.command(
+    cls=Command,
+    epilog=examples("tracker repair", "tracker repair --tracking-uri sqlite:///runs/mlflow.db"),
+    short_help="Repair a damaged or moved store.",
+)
 def repair(*, tracking_uri: TrackingUri = None) -> int:
     """Repair a store that is damaged, missing, moved or lacks runs; prints the ids of rebuilt runs and the new paths.
 

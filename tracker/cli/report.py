@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.cli.app import Command, app
+from tracker.cli.app import Command, app, examples
 from tracker.cli.console import log, plain, print_result
-from tracker.cli.options import AnalysisOptions, read_runs, report_on, whole_number, with_analysis_options
+from tracker.cli.options import AnalysisOptions, report_on, whole_number, with_analysis_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.report import NextStep
 
-_REPORT_EXAMPLES = """
-\b
-Examples:
-  tracker report > REPORT.md
-  tracker report --format html --output report.html
-  tracker report --check REPORT.md
-"""
 
-
-@app.command(cls=Command, epilog=_REPORT_EXAMPLES, short_help="Write the comparison of an experiment's runs.")
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "tracker report > REPORT.md",
+        "tracker report --format html --output report.html",
+        "tracker report --check REPORT.md",
+    ),
+    short_help="Write the comparison of an experiment's runs.",
+)
 @with_analysis_options
 def report(
     context: typer.Context,
@@ -68,7 +68,7 @@ def report(
 
     if max_bytes is not None and form != "summary":
         context.fail("--max-bytes is for --format summary only")
-    content = report_on(read_runs(analysis, by_epoch=True), analysis)
+    content = report_on(analysis, by_epoch=True)
     target = check or output
     base = target.parent if target else Path()
     text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
@@ -100,18 +100,10 @@ def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
         print_result(text, end="")
 
 
-_NEXT_EXAMPLES = """
-\b
-Examples:
-  tracker next
-  tracker next | sh
-"""
-
-
 @app.command(
     "next",
     cls=Command,
-    epilog=_NEXT_EXAMPLES,
+    epilog=examples("tracker next", "tracker next | sh"),
     short_help="Print the runs that would resolve the open questions.",
 )
 @with_analysis_options
@@ -131,7 +123,7 @@ def next_command(
     """
     from tracker.next_steps.steps import why_no_step
 
-    report = report_on(read_runs(analysis), analysis)
+    report = report_on(analysis)
     steps = report.next_steps
     if not steps:
         log(

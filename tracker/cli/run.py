@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.main
 
-from tracker.cli.app import Command, app
+from tracker.cli.app import Command, app, examples
 from tracker.cli.console import ConsoleReporter, print_result
 from tracker.cli.options import from_table, parsed_by
 from tracker.errors import TrackerError
@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     from tracker.runs import OptionValue, RunOption
     from tracker.training.networks import NetworkOption
 
-_EXAMPLES = """
-\b
-Examples:
-  tracker run --kernel 7 --plateau 0.3,10
-  tracker run --data genres/ --kernel 3 --lr 1e-3 --early-stop 20 --seeds 3
-  tracker run --data manifest.csv --segment 0.5 --dropout 0.4
-  tracker run --lr 1e-2 --offline --keep-going
-"""
+_EXAMPLES = examples(
+    "tracker run --kernel 7 --plateau 0.3,10",
+    "tracker run --data genres/ --kernel 3 --lr 1e-3 --early-stop 20 --seeds 3",
+    "tracker run --data manifest.csv --segment 0.5 --dropout 0.4",
+    "tracker run --lr 1e-2 --offline --keep-going",
+)
 
 _LONGEST_NOTE = 7_000
 """Characters: MLflow keeps 8,000 of a description, and the note is followed by a summary of the run."""

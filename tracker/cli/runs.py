@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.cli.app import Command, app
-from tracker.cli.console import log, print_result, print_tables, table, warn
-from tracker.cli.options import Experiment, TrackingUri, whole_number
+from tracker.cli.app import Command, app, examples
+from tracker.cli.console import log, print_result, print_tables, table
+from tracker.cli.options import Experiment, TrackingUri, read_runs, whole_number
 from tracker.runs import DEFAULT_EXPERIMENT
 
 if TYPE_CHECKING:
@@ -24,15 +23,8 @@ if TYPE_CHECKING:
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
-_RUNS_EXAMPLES = """
-\b
-Examples:
-  tracker runs
-  tracker runs --format json
-"""
 
-
-@app.command(cls=Command, epilog=_RUNS_EXAMPLES, short_help="List the runs.")
+@app.command(cls=Command, epilog=examples("tracker runs", "tracker runs --format json"), short_help="List the runs.")
 def runs(
     *,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
@@ -40,16 +32,12 @@ def runs(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
-    from tracker.recording.locations import HOST_TAG, elsewhere_message, find_store, interrupted_message
-    from tracker.recording.read_runs import load_runs
+    from tracker.recording.locations import HOST_TAG, elsewhere_message, interrupted_message
     from tracker.runs import RunStatus, is_resumable
     from tracker.study.metrics import primary_metric
     from tracker.study.study import study_of
 
-    store = find_store(tracking_uri)
-    experiment_runs = load_runs(store, experiment, by_epoch=0)
-    for problem in experiment_runs.problems:
-        warn(problem)
+    experiment_runs = read_runs(experiment, tracking_uri)
     metric = primary_metric(experiment_runs.runs, experiment_runs.tags.get("tracker.metric"))
     study = study_of(experiment_runs.runs, metric, alpha=0.05, margin=0.05)
     if form == "json":
@@ -58,9 +46,9 @@ def runs(
         print_tables(_table(study, now=time.time_ns() // 1_000_000))
     for run in experiment_runs.runs:
         if run.status is RunStatus.INTERRUPTED:
-            log(interrupted_message(run.name, run.run_id, store, resumable=is_resumable(run.tags)))
+            log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=is_resumable(run.tags)))
         elif HOST_TAG in run.tags:
-            log(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], store))
+            log(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], experiment_runs.store))
 
 
 def _record(study: Study, position: int) -> dict[str, object]:
@@ -89,39 +77,31 @@ def _record(study: Study, position: int) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column of the table, with a cell for each run."""
-
-    heading: str
-    cells: Sequence[str]
-    numeric: bool = True
-
-
 def _table(study: Study, now: int) -> Table:
     """Return the table, without the columns that are empty."""
-    columns = [column for column in _columns(study, now) if any(column.cells)]
-    numeric = {place for place, column in enumerate(columns) if column.numeric}
-    return table([one.heading for one in columns], zip(*(one.cells for one in columns), strict=True), numeric)
+    columns = [(heading, cells) for heading, cells in _columns(study, now) if any(cells)]
+    left = {"run", "name", "status", *study.design.options}
+    numeric = {place for place, (heading, _) in enumerate(columns) if heading not in left}
+    return table([heading for heading, _ in columns], zip(*(cells for _, cells in columns), strict=True), numeric)
 
 
-def _columns(study: Study, now: int) -> Iterator[_Column]:
+def _columns(study: Study, now: int) -> Iterator[tuple[str, list[str]]]:
     from tracker.recording.locations import SHORT_ID
     from tracker.wording import age
 
     results, design = study.results, study.design
     runs = [result.run for result in results]
-    yield _Column("run", [run.run_id[:SHORT_ID] for run in runs], numeric=False)
-    yield _Column("name", [run.name for run in runs], numeric=False)
+    yield "run", [run.run_id[:SHORT_ID] for run in runs]
+    yield "name", [run.name for run in runs]
     for option in design.options:
-        yield _Column(option, [design.level(position, option) for position in range(len(runs))], numeric=False)
-    yield _Column("correct", [_correct(result) for result in results])
+        yield option, [design.level(position, option) for position in range(len(runs))]
+    yield "correct", [_correct(result) for result in results]
     if not study.metric.is_accuracy or not any(map(_correct, results)):
-        yield _Column(study.metric.name, _scores(results))
-    yield _Column("best", [_text(result.best_epoch) for result in results])
-    yield _Column("stop", [_text(result.stop_epoch) for result in results])
-    yield _Column("status", [_status(run) for run in runs], numeric=False)
-    yield _Column("age", [age(now - run.started) if run.started is not None else "" for run in runs])
+        yield study.metric.name, _scores(results)
+    yield "best", [_text(result.best_epoch) for result in results]
+    yield "stop", [_text(result.stop_epoch) for result in results]
+    yield "status", [run.status if _is_sent(run) else f"{run.status}, not sent" for run in runs]
+    yield "age", [age(now - run.started) if run.started is not None else "" for run in runs]
 
 
 def _correct(result: RunResult) -> str:
@@ -137,10 +117,6 @@ def _scores(results: Sequence[RunResult]) -> list[str]:
     return ["" if score is None else f"{score:.{digits}f}" for score in scores]
 
 
-def _status(run: Run) -> str:
-    return run.status if _is_sent(run) else f"{run.status}, not sent"
-
-
 def _is_sent(run: Run) -> bool:
     from tracker.runs import UNSENT_TAG
 
@@ -151,14 +127,7 @@ def _text(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-_UI_EXAMPLES = """
-\b
-Example:
-  tracker ui
-"""
-
-
-@app.command(cls=Command, epilog=_UI_EXAMPLES, short_help="Start MLflow's UI on the runs.")
+@app.command(cls=Command, epilog=examples("tracker ui"), short_help="Start MLflow's UI on the runs.")
 def ui(
     *,
     port: Annotated[int, whole_number("Port on 127.0.0.1", 1, 65_535)] = 5000,
