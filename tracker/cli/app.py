@@ -112,8 +112,7 @@ class Group(_Answering, TyperGroup):
         """Write a section for each panel of commands, then for each panel of options."""
         grouped = {title: [name for name in names if name in self.commands] for title, names in GROUPS.items()}
         rest = self.commands.keys() - {name for names in grouped.values() for name in names}
-        panels = grouped | {"Commands": sorted(rest)}
-        for title, names in panels.items():
+        for title, names in (grouped | {"Commands": sorted(rest)}).items():
             if names:
                 with formatter.section(title):
                     formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=80)) for name in names])
@@ -121,14 +120,7 @@ class Group(_Answering, TyperGroup):
 
 
 def did_you_mean(word: str, known: Mapping[str, Sequence[str]]) -> str:
-    """Return ``; did you mean --kernel?`` for a mistyped word, or nothing if none is near.
-
-    Parameters
-    ----------
-    word : str
-    known : mapping of str to sequence of str
-        What each known name stands for.
-    """
+    """Return ``; did you mean --kernel?`` for a mistyped word, given what each known name stands for."""
     near = _near(word, {_plain(name): meant for name, meant in known.items()})
     return f"; did you mean {' or '.join(near)}?" if near else ""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import typer
@@ -154,7 +154,7 @@ class ConsoleReporter:
 
     def epochs(self, name: str, limit: int) -> AbstractContextManager[EpochProgress]:
         """Show the progress of a training: epoch, losses, learning rate and time left."""
-        return _epoch_bar(name, limit) if sys.stderr.isatty() else _epoch_lines(limit)
+        return _epoch_bar(name, limit) if sys.stderr.isatty() else nullcontext(_EpochLines(limit))
 
 
 @contextmanager
@@ -210,11 +210,6 @@ class _EpochBar:
     def on_epoch(self, epoch: Epoch) -> None:
         self._finished = epoch.number
         self._bar.update(self._task, completed=epoch.number, losses=epoch_summary(epoch))
-
-
-@contextmanager
-def _epoch_lines(limit: int) -> Iterator[EpochProgress]:
-    yield _EpochLines(limit)
 
 
 class _EpochLines:

@@ -129,22 +129,13 @@ RunName = Annotated[
 def whole_number(help_text: str, least: int, most: int | None = None, *, default: str | None = None) -> Any:
     """Return an option that takes a whole number in a range, which help and errors name."""
     bounds = f"at least {least}" if most is None else f"{least} to {most}"
-
-    def parse(value: str | int) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = least - 1
-        if number < least or (most is not None and number > most):
-            raise typer.BadParameter(f"must be a whole number, {bounds}, got {value!r}")
-        return number
-
-    return typer.Option(parser=parse, metavar="INT", show_default=default or True, help=f"{help_text} ({bounds}).")
+    greatest = math.inf if most is None else most
+    return _number(help_text, bounds, lambda number: least <= number <= greatest, "INT", kind=int, default=default)
 
 
 def fraction(help_text: str) -> Any:
     """Return an option of an analysis that takes a number above 0 and below 1."""
-    return _number(help_text, "above 0 and below 1", lambda number: 0 < number < 1, "FLOAT", _ANALYSIS)
+    return _number(help_text, "above 0 and below 1", lambda number: 0 < number < 1, "FLOAT", panel=_ANALYSIS)
 
 
 def length(help_text: str, least: int, most: int) -> Any:
@@ -153,18 +144,27 @@ def length(help_text: str, least: int, most: int) -> Any:
 
 
 def _number(
-    help_text: str, bounds: str, is_within: Callable[[float], bool], metavar: str, panel: str | None = None
+    help_text: str,
+    bounds: str,
+    is_within: Callable[[float], bool],
+    metavar: str,
+    *,
+    kind: type[int | float] = float,
+    panel: str | None = None,
+    default: str | None = None,
 ) -> Any:
     def parse(value: str | float) -> float:
         try:
-            number = float(value)
+            number = kind(value)
         except ValueError:
             number = math.nan
         if not is_within(number):
-            raise typer.BadParameter(f"must be a number, {bounds}, got {value!r}")
+            what = "a whole number" if kind is int else "a number"
+            raise typer.BadParameter(f"must be {what}, {bounds}, got {value!r}")
         return number
 
-    return typer.Option(parser=parse, metavar=metavar, help=f"{help_text} ({bounds}).", rich_help_panel=panel)
+    shown = f"{help_text} ({bounds})."
+    return typer.Option(parser=parse, metavar=metavar, show_default=default or True, help=shown, rich_help_panel=panel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

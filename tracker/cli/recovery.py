@@ -10,6 +10,7 @@ import typer
 from tracker.cli.app import Command, app, examples
 from tracker.cli.console import ConsoleReporter, log, print_error, print_result
 from tracker.cli.options import RunName, TrackingUri
+from tracker.runs import RunStatus, is_resumable
 
 _Gone = Annotated[
     bool, typer.Option("--gone", help="Treat the run as dead. Needed if it was started on another machine.")
@@ -67,7 +68,6 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
     """
     from tracker.recording.locations import find_store, interrupted_message
     from tracker.recording.uploader import JournalProblem, sync_runs
-    from tracker.runs import RunStatus, is_resumable
 
     results = failures = 0
     store = find_store(tracking_uri)
@@ -118,10 +118,6 @@ def repair(*, tracking_uri: TrackingUri = None) -> int:
                 print_result(done.run_id)
             case _:
                 failures += 1
-                why = (
-                    f"is not rebuilt: {done.error}"
-                    if done.error
-                    else ("is being sent by another process: run `tracker repair` again once that has ended")
-                )
-                print_error(f"run {done.name} {why}")
+                busy = "is being sent by another process: run `tracker repair` again once that has ended"
+                print_error(f"run {done.name} {f'is not rebuilt: {done.error}' if done.error else busy}")
     return 1 if failures else 0

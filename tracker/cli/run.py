@@ -1,12 +1,13 @@
 """``tracker run``: train one configuration under one seed or several, each a run of its own.
 
 Its options are made from the table of options (`tracker.runs.RUN_OPTIONS`) and from the signature of the network that
-the command line names. Both take time to read, so they are made when `run` is called, not when the program starts.
+the command line names, so they are made when `run` is called, not when the program starts.
 """
 
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from tracker.cli.app import Command, app, examples
 from tracker.cli.console import ConsoleReporter, print_result
 from tracker.cli.options import from_table, parsed_by
 from tracker.errors import TrackerError
+from tracker.runs import RUN_OPTIONS, Panel, plan_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,8 +75,6 @@ class _CommandOfNetwork(Command):
 
     def aliases(self, context: Context) -> dict[str, list[str]]:
         """Return the options by all names that the table knows them by, such as the params of a run."""
-        from tracker.runs import RUN_OPTIONS
-
         flags = super().aliases(context)
         for entry in RUN_OPTIONS:
             for name in sorted(entry.spellings):
@@ -107,7 +107,6 @@ class _CommandOfNetwork(Command):
 
 def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -> _CommandOfNetwork:
     """Return `run` with the options of a network."""
-    from tracker.runs import RUN_OPTIONS, Panel
 
     def train(context: typer.Context, **values: Any) -> None:
         own = tuple((option.name, values[_NETWORK + option.name]) for option in network_options)
@@ -170,10 +169,6 @@ def _title(model: str | None) -> str:
 
 def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[str, OptionValue], ...]) -> None:
     """Train the plans that a command line describes."""
-    from dataclasses import replace
-
-    from tracker.runs import plan_with
-
     note = values["note"]
     if note and len(note) > _LONGEST_NOTE:
         context.fail(f"--note must be at most {_LONGEST_NOTE} characters, got {len(note)}")

@@ -12,14 +12,13 @@ import typer
 from tracker.cli.app import Command, app, examples
 from tracker.cli.console import log, print_result, print_tables, table
 from tracker.cli.options import Experiment, TrackingUri, read_runs, whole_number
-from tracker.runs import DEFAULT_EXPERIMENT
+from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, RunStatus, is_resumable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
-    from tracker.runs import Run
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
@@ -33,7 +32,6 @@ def runs(
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
     from tracker.recording.locations import HOST_TAG, elsewhere_message, interrupted_message
-    from tracker.runs import RunStatus, is_resumable
     from tracker.study.metrics import primary_metric
     from tracker.study.study import study_of
 
@@ -53,8 +51,6 @@ def runs(
 
 def _record(study: Study, position: int) -> dict[str, object]:
     """Return a run as JSON; what is unknown is null."""
-    from tracker.runs import REASON_TAG
-
     result = study.results[position]
     run = result.run
     return {
@@ -62,7 +58,7 @@ def _record(study: Study, position: int) -> dict[str, object]:
         "name": run.name,
         "status": run.status,
         "reason": run.tags.get(REASON_TAG),
-        "sent": _is_sent(run),
+        "sent": UNSENT_TAG not in run.tags,
         "options": {
             option: study.design.level(position, option) if study.design.has(position, option) else None
             for option in study.design.options
@@ -100,7 +96,7 @@ def _columns(study: Study, now: int) -> Iterator[tuple[str, list[str]]]:
         yield study.metric.name, _scores(results)
     yield "best", [_text(result.best_epoch) for result in results]
     yield "stop", [_text(result.stop_epoch) for result in results]
-    yield "status", [run.status if _is_sent(run) else f"{run.status}, not sent" for run in runs]
+    yield "status", [f"{run.status}, not sent" if UNSENT_TAG in run.tags else run.status for run in runs]
     yield "age", [age(now - run.started) if run.started is not None else "" for run in runs]
 
 
@@ -115,12 +111,6 @@ def _scores(results: Sequence[RunResult]) -> list[str]:
     scores = [result.score for result in results]
     digits = digits_apart([score for score in scores if score is not None])
     return ["" if score is None else f"{score:.{digits}f}" for score in scores]
-
-
-def _is_sent(run: Run) -> bool:
-    from tracker.runs import UNSENT_TAG
-
-    return UNSENT_TAG not in run.tags
 
 
 def _text(value: int | None) -> str:
