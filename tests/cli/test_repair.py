@@ -113,7 +113,7 @@ class TestABrokenStore:
             (lambda: execute("DROP TABLE metrics"), "no such table: metrics"),
         ],
     )
-    def test_a_broken_store_is_told_of_in_one_line_with_the_remedy(
+    def test_a_broken_store_is_reported_in_one_line_with_the_remedy(
         self, tracker: Tracker, damage: Callable[[], None], said: str
     ) -> None:
         journalled("done")
@@ -122,8 +122,8 @@ class TestABrokenStore:
         result = tracker("runs")
         assert (result.status, result.out) == (1, "")
         assert result.err == (
-            f"tracker: cannot read the store {DATABASE.absolute()}: {said}: `tracker repair` sets it aside and makes "
-            "it anew from the journals\n"
+            f"tracker: cannot read the store {DATABASE.absolute()}: {said}: `tracker repair` sets it aside and "
+            "creates it again from the journals\n"
         )
         assert tracker("repair").status == 0
         assert [run.status for run in stored()] == ["FINISHED"]

@@ -126,7 +126,7 @@ def hostile(text: str) -> Comparison:
     clip = text.replace("{", "{{").replace("}", "}}") + "{}"
     runs = (
         run_of(FIRST, "1011", name=text, labels=labels, clip=clip, model=text, **{text: "1"}),
-        run_of(SECOND, "0100", name=text, labels=labels, clip=clip, model="cnn"),
+        run_of(SECOND, "0100", name=text, labels=labels, clip=clip, model="cnn", **{text: "2"}),
     )
     return compared(*runs, experiment=text)
 
