@@ -15,11 +15,9 @@ import ast
 import math
 import statistics
 import subprocess
-import tarfile
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,8 +66,8 @@ def read(root: Path, folders: Sequence[str]) -> list[Module]:
 def at_revision(revision: str, folders: Sequence[str]) -> list[Module]:
     """Return the modules of a commit."""
     archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True, check=True).stdout
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
         return read(Path(folder), folders)
 
 
