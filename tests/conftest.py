@@ -104,3 +104,12 @@ def writeup_params() -> Params:
 @pytest.fixture(scope="session")
 def grid() -> Grid:
     return builders.grid
+
+
+@pytest.fixture
+def genres(tmp_path: Path) -> Path:
+    """A folder of two classes with ten one-second clips each."""
+    for label, hertz in (("high", 2_000.0), ("low", 200.0)):
+        for number in range(10):
+            builders.write_tone(tmp_path / "genres" / label / f"{number}.wav", hertz * (1 + number / 50), seed=number)
+    return tmp_path / "genres"

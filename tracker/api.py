@@ -22,7 +22,6 @@ from tracker.recording.arguments import (
 from tracker.recording.locations import STORE_VARIABLE, LogTarget, find_store, journals_folder
 from tracker.recording.read_runs import ExperimentRuns
 from tracker.recording.read_runs import load_runs as read_experiment_runs
-from tracker.recording.reporter import LoggingReporter
 from tracker.recording.reports import id_of
 from tracker.runs import (
     DEFAULT_EXPERIMENT,
@@ -96,7 +95,7 @@ def train(
     """
     from tracker.recording.train import TrainingRequest, train_plans
 
-    reporter = checked_reporter(reporter or LoggingReporter())
+    reporter = checked_reporter(reporter)
     store = _store(tracking_uri)
     target = LogTarget.at(store, checked_line("experiment", experiment), offline=offline)
     request = TrainingRequest(
@@ -206,7 +205,7 @@ def start_run(
     return ScriptRun(
         target,
         params,
-        checked_reporter(reporter or LoggingReporter()),
+        checked_reporter(reporter),
         name=name,
         note=note,
         tags=tags,
@@ -236,7 +235,7 @@ def load_runs(
     TrackerError
         If the store can't be read, or there is no such experiment.
     """
-    reporter = checked_reporter(reporter or LoggingReporter())
+    reporter = checked_reporter(reporter)
     runs = read_experiment_runs(_store(tracking_uri), checked_line("experiment", experiment), by_epoch=BY_EPOCH_RUNS)
     for problem in runs.problems:
         reporter.warn(problem)
@@ -275,7 +274,7 @@ def resume(
 
     store = _store(tracking_uri)
     moved = None if data is None else checked_path("data", data)
-    reporter = checked_reporter(reporter or LoggingReporter())
+    reporter = checked_reporter(reporter)
     run_id = resume_run(id_of(run), store, reporter, data=moved, offline=offline, gone=gone)
     return _logged_run(store, run_id)
 
@@ -299,7 +298,7 @@ def close(
     from tracker.recording.resume import close_run
 
     store = _store(tracking_uri)
-    return _logged_run(store, close_run(id_of(run), store, checked_reporter(reporter or LoggingReporter()), gone=gone))
+    return _logged_run(store, close_run(id_of(run), store, checked_reporter(reporter), gone=gone))
 
 
 @names_for_flags()
@@ -337,7 +336,7 @@ def repair(tracking_uri: str | None = None, *, reporter: Reporter | None = None)
     """
     from tracker.recording.uploader import repair_store
 
-    return tuple(repair_store(_store(tracking_uri), checked_reporter(reporter or LoggingReporter())))
+    return tuple(repair_store(_store(tracking_uri), checked_reporter(reporter)))
 
 
 def _store(tracking_uri: str | Path | None) -> Store:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import START, WRITEUP, make_predictions, send_run, write_tone
+from tests.builders import START, WRITEUP, make_predictions, send_run
 from tests.running import LogRun, Result, Tracker
 from tracker.cli import main
 from tracker.runs.events import Ended, EpochDone, Measured, Started
@@ -18,15 +18,6 @@ from tracker.store.location import locate
 
 if TYPE_CHECKING:
     from tracker.runs.events import Status
-
-
-@pytest.fixture
-def genres(tmp_path: Path) -> Path:
-    """A folder of two classes with ten one-second clips each."""
-    for label, hertz in (("high", 2_000.0), ("low", 200.0)):
-        for number in range(10):
-            write_tone(tmp_path / "genres" / label / f"{number}.wav", hertz * (1 + number / 50), seed=number)
-    return tmp_path / "genres"
 
 
 @pytest.fixture

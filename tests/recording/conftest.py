@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import write_tone
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,12 +20,3 @@ def work(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("TRACKER_DATA", raising=False)
     return folder
-
-
-@pytest.fixture
-def genres(tmp_path: Path) -> Path:
-    """A folder of two classes with ten one-second clips each."""
-    for label, hertz in (("high", 2_000.0), ("low", 200.0)):
-        for number in range(10):
-            write_tone(tmp_path / "genres" / label / f"{number}.wav", hertz * (1 + number / 50), seed=number)
-    return tmp_path / "genres"

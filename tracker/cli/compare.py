@@ -82,7 +82,7 @@ def _parts(view: ComparisonView) -> Iterator[str | Table]:
 
 
 def _rows(view: ComparisonView) -> Iterator[tuple[str, ...]]:
-    from tracker.recording.locations import SHORT_ID
+    from tracker.runs.logged import SHORT_ID
 
     yield "name", *view.names
     yield "id", *(run_id[:SHORT_ID] for run_id in view.ids)

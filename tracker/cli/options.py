@@ -50,7 +50,7 @@ def experiments(ctx: typer.Context) -> list[str]:
 
 def runs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Return the names of runs, or the ids of those that share a name; ids alone if one is being typed."""
-    from tracker.recording.locations import SHORT_ID
+    from tracker.runs.logged import SHORT_ID
 
     experiment, first = ctx.params.get("experiment"), ctx.params.get("first")
     candidates = [

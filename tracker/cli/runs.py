@@ -82,7 +82,7 @@ def _table(study: Study, now: int) -> Table:
 
 
 def _columns(study: Study, now: int) -> Iterator[tuple[str, list[str]]]:
-    from tracker.recording.locations import SHORT_ID
+    from tracker.runs.logged import SHORT_ID
     from tracker.wording import age
 
     results, design = study.results, study.design

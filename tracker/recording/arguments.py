@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracker.errors import TrackerError
+from tracker.recording.reporter import LoggingReporter
 from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Compound, Predictions, Role, value_text
 from tracker.wording import some
 
@@ -68,8 +69,10 @@ def checked_path(what: str, value: object) -> Path:
     return Path(text)
 
 
-def checked_reporter(reporter: Reporter) -> Reporter:
-    """Return a reporter that can be called."""
+def checked_reporter(reporter: Reporter | None) -> Reporter:
+    """Return a reporter that can be called; by default one that logs."""
+    if not reporter:
+        return LoggingReporter()
     methods = ("log", "warn", "progress", "epochs")
     if isinstance(reporter, type) or not all(callable(getattr(reporter, name, None)) for name in methods):
         raise ValueError(f"reporter must be one such as tracker.PrintReporter(), got {_shown(reporter)}")

@@ -18,6 +18,7 @@ from tracker.errors import StoreError
 from tracker.journal.reader import journals
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.runs import option_named
+from tracker.runs.logged import SHORT_ID
 from tracker.store import store_at, store_beside
 from tracker.training.networks import USER_FOLDER, canonical_name, is_path, user_networks
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tracker.journal.reader import Journal
     from tracker.store import Store
 
-SHORT_ID = 8  # digits of a run's id in messages and suggested commands
 HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
 STORE_VARIABLE = option_named("tracking_uri").environment
 _DATA_VARIABLE = option_named("data").environment

@@ -10,9 +10,9 @@ from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, unsettled
 from tracker.recording.locations import HOST_TAG, check_not_gone, is_for, journals_folder
 from tracker.runs import UNSENT_TAG, Run, RunStatus
-from tracker.runs.logged import find_run
+from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import Experiment, GoneError, RunName, run_of_journal
-from tracker.wording import some
+from tracker.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,8 +105,8 @@ def _unreadable(artifacts: Sequence[UnreadableArtifact]) -> list[str]:
     """Name the artifacts that were logged and cannot be read: what needs them is not known."""
     if not artifacts:
         return []
-    names = [f"{one.path} of run {one.run_id[:8]} ({one.reason})" for one in artifacts]
-    what = "1 artifact cannot be read and is" if len(names) == 1 else f"{len(names)} artifacts cannot be read and are"
+    names = [f"{one.path} of run {one.run_id[:SHORT_ID]} ({one.reason})" for one in artifacts]
+    what = f"{counted(len(names), 'artifact')} cannot be read and {'is' if len(names) == 1 else 'are'}"
     return [f"{what} left out: {some(names)}"]
 
 

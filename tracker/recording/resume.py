@@ -12,7 +12,6 @@ from tracker.journal.process_lock import resuming
 from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.locations import (
-    SHORT_ID,
     LogTarget,
     data_path,
     journals_folder,
@@ -25,7 +24,7 @@ from tracker.recording.train import CHECKPOINTS, KEEP_GOING_TAG, Recorder, envir
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
 from tracker.runs.events import Ended
-from tracker.runs.logged import find_run
+from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import DATASET, note_of
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import differences

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import signal
 import socket
@@ -24,7 +25,7 @@ from tracker.store import TAG_LENGTH, now_ms, run_of_journal
 from tracker.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import FrameType
 
@@ -246,6 +247,12 @@ def sigterm_raises(error: BaseException) -> Iterator[None]:
 def process_tags() -> dict[str, str]:
     """Return the tags of the process that trains."""
     return {"tracker.host": socket.gethostname(), "tracker.pid": str(os.getpid())}
+
+
+def classes_tag(classes: Sequence[str]) -> dict[str, str]:
+    """Return the tag that lists the classes, if a store keeps it whole; they also head the columns of predictions."""
+    listed = json.dumps(classes)
+    return {"tracker.classes": listed} if len(listed) <= TAG_LENGTH else {}
 
 
 def origin_tags(program: str, note: str | None) -> dict[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import platform
 import shutil
@@ -42,6 +41,7 @@ from tracker.recording.arguments import (
 from tracker.recording.run_writer import (
     ENVIRONMENT,
     RunWriter,
+    classes_tag,
     describe,
     is_clean_exit,
     one_line,
@@ -50,7 +50,7 @@ from tracker.recording.run_writer import (
 )
 from tracker.runs.events import Measured, Started, Tagged
 from tracker.runs.logged import DEFAULT_METRIC
-from tracker.store import DATASET, TAG_LENGTH, VALIDATION, now_ms, predictions_csv
+from tracker.store import DATASET, VALIDATION, now_ms, predictions_csv
 from tracker.study.metrics import ACCURACY, LOSS, named
 
 if TYPE_CHECKING:
@@ -338,10 +338,7 @@ class ScriptRun:
     def _attach_predictions(self, predictions: Predictions, group_of: Mapping[str, str], split: Split) -> None:
         self._writer.attach_text(VALIDATION if split == "validation" else TEST, predictions_csv(predictions))
         self._attach_manifest(predictions, group_of, split)
-        tags = {f"tracker.{split}_clips": str(len(predictions.clips))}
-        listed = json.dumps(predictions.classes)
-        if len(listed) <= TAG_LENGTH:
-            tags["tracker.classes"] = listed
+        tags = {f"tracker.{split}_clips": str(len(predictions.clips))} | classes_tag(predictions.classes)
         if split == "test":
             self._test_evaluations += 1
             tags["tracker.test_evaluations"] = str(self._test_evaluations)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from tracker.recording.prepare import Prepared, identity, prepare
 from tracker.recording.run_writer import (
     ENVIRONMENT,
     RunWriter,
+    classes_tag,
     describe,
     encoded,
     origin_tags,
@@ -28,7 +28,6 @@ from tracker.runs.events import Attached, DatasetUsed, Measured, Resumed, Starte
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import (
     DATASET,
-    TAG_LENGTH,
     VALIDATION,
     VALIDATION_BY_EPOCH,
     epoch_predictions_npz,
@@ -38,7 +37,7 @@ from tracker.store import (
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
 from tracker.training.networks import find_network, network_options, short_name
-from tracker.wording import some
+from tracker.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,7 +224,7 @@ def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) 
     short = short_clips(plan, _training_data(prepared))
     if short:
         seconds = number_text(plan.configuration.segment_s)
-        what = "1 clip is" if len(short) == 1 else f"{len(short)} clips are"
+        what = f"{counted(len(short), 'clip')} {'is' if len(short) == 1 else 'are'}"
         reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
 
 
@@ -384,7 +383,4 @@ def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
         "tracker.data": prepared.source,
         "tracker.deterministic": "true",
     }
-    classes = json.dumps(prepared.dataset.classes)
-    if len(classes) <= TAG_LENGTH:  # they also head the columns of the predictions
-        tags["tracker.classes"] = classes
-    return tags | origin_tags("tracker run", note)
+    return tags | classes_tag(prepared.dataset.classes) | origin_tags("tracker run", note)

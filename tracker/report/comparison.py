@@ -20,6 +20,7 @@ from tracker.conclusions.run_difference import run_differences
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
 from tracker.report.build import report_study, run_entry
+from tracker.runs.logged import SHORT_ID
 from tracker.study.options import OFF
 from tracker.study.study import Study, study_of
 from tracker.wording import capitalised, count, listing, option_words, wording_of
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from tracker.study.options import Design
     from tracker.study.study import Pair
 
-_SHORT_ID = 8  # digits that a left-out run is called by
 _DATASET = "tracker.dataset"
 
 
@@ -53,7 +53,7 @@ class ComparedRun:
     @property
     def called(self) -> str:
         """How sentences call it: ``run 3``, as in the report; one that is left out by the beginning of its id."""
-        return f"run {self.run_id[:_SHORT_ID] if self.left_out else self.entry.number}"
+        return f"run {self.run_id[:SHORT_ID] if self.left_out else self.entry.number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.report.model import Excluded
 from tracker.runs import REASON_TAG, Run, RunStatus, is_resumable
+from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
 from tracker.study.epochs import identical
 from tracker.study.options import terms_of
@@ -26,7 +27,6 @@ _REASONS = {
 _OWN_ERROR = re.compile(r"^(?:Data|Journal|Store|Training)Error: ")
 _LONGEST_WHY = 200  # of a reason's characters that are shown: one line, not all of a stranger's error
 _RESUME, _CLOSE = "tracker resume {run} goes on with it, ", "tracker close {run} ends it"
-_SHORT_ID = 8  # digits of an id in a command
 _SWEEP = "only holds other runs together and trained nothing itself"
 
 
@@ -50,7 +50,7 @@ def _unfinished(run: Run) -> str | None:
     reason = _REASONS.get(run.status, "did not finish")
     if run.status == RunStatus.INTERRUPTED:
         reason += ": " + (_RESUME if is_resumable(run.tags) else "") + _CLOSE
-    reason = reason.format(run=run.run_id[:_SHORT_ID])
+    reason = reason.format(run=run.run_id[:SHORT_ID])
     why = _why(run) if run.status in {RunStatus.FAILED, RunStatus.KILLED} else ""
     return f"{reason}: {why}" if why else reason
 

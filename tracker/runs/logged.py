@@ -30,7 +30,8 @@ NO_CLASS = "no class"  # what a clip is predicted to be if a probability is not 
 
 
 _MAX_LISTED = 10
-_SHORT_ID, _ID_LENGTH = 8, 32
+SHORT_ID = 8  # digits of a run's id in messages, tables and suggested commands
+_ID_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -263,7 +264,7 @@ def find_run(runs: Sequence[T], text: str) -> T:
 
 def _listed(runs: Sequence[T]) -> str:
     ids = [run.ids[0] for run in runs]
-    lengths = range(_SHORT_ID, _ID_LENGTH)
+    lengths = range(SHORT_ID, _ID_LENGTH)
     length = next((n for n in lengths if len({run_id[:n] for run_id in ids}) == len(ids)), _ID_LENGTH)
     shown = ", ".join(f"{run.ids[0][:length]} ({run.name!r})" for run in runs[:_MAX_LISTED])
     return shown + (", …" if len(runs) > _MAX_LISTED else "")
