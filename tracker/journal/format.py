@@ -1,8 +1,8 @@
 """A journal's file: JSON Lines, one line per event, each with a checksum that detects a torn line.
 
-Conventions: a line is one JSON object of ASCII characters (RFC 8259). It opens with ``event``, the kind, and ``line``,
-the number of the event from 1; the first also says the ``version`` of the format. It closes with ``crc``: the CRC-32,
-in eight hexadecimal digits, of all bytes before the comma in front of it. What JSON has no number for is a string:
+Conventions: a line is one JSON object of ASCII characters (RFC 8259). It opens with ``entry``, the kind of event, and
+``line``, its number from 1; the first also says the ``version`` of the format. It closes with ``crc``: the CRC-32, in
+eight hexadecimal digits, of all bytes before the comma in front of it. What JSON has no number for is a string:
 ``NaN``, ``Infinity``, ``-Infinity``. Bytes of a file's name that aren't Unicode stay the lone surrogates that Python
 makes of them.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 from zlib import crc32
 
@@ -50,21 +50,11 @@ UNREADABLE = Tagged({})  # stands for a line that can't be read, so that those a
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What a journal's file holds.
+    """What a journal's file holds."""
 
-    Parameters
-    ----------
-    events : tuple of Event
-        `UNREADABLE` for a damaged line that others follow.
-    lost : tuple of int
-        The numbers, from 1, of damaged lines.
-    size : int, bytes
-        Up to the end of the last whole line; what follows is torn.
-    """
-
-    events: tuple[Event, ...]
-    lost: tuple[int, ...]
-    size: int
+    events: tuple[Event, ...]  # `UNREADABLE` for a damaged line that others follow
+    lost: tuple[int, ...]  # numbers, from 1, of damaged lines
+    size: int  # bytes up to the end of the last whole line; what follows is torn
 
 
 def to_line(event: Event, number: int) -> bytes:
@@ -82,16 +72,17 @@ def to_line(event: Event, number: int) -> bytes:
 def from_lines(data: bytes) -> Lines:
     """Read the events of a journal's file, or of the beginning of one.
 
-    Raises
-    ------
-    JournalError
-        If a line is whole and yet not understood: a newer version wrote it.
+    Raises `JournalError` if a line is whole and yet not understood: a newer version wrote it.
     """
+    rows, ends = _whole_rows(data)
+    try:  # as one document, rows are read faster than one by one
+        numbered = [_event(row) for row in json.loads(f"[{b','.join(rows).decode('ascii')}]")]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise JournalError("this version of tracker does not understand it: use the newest") from error
     events: list[Event] = []
     lost: list[int] = []
     size = 0
-    rows, ends = _whole_rows(data)
-    for (number, event), end in zip(_numbered(rows), ends, strict=True):
+    for (number, event), end in zip(numbered, ends, strict=True):
         if number <= len(events):
             continue  # it is there already
         missing = range(len(events) + 1, number)
@@ -113,14 +104,6 @@ def _whole_rows(data: bytes) -> tuple[list[bytes], list[int]]:
             rows.append(body + b"}")
             ends.append(end)
     return rows, ends
-
-
-def _numbered(rows: list[bytes]) -> list[tuple[int, Event]]:
-    """Return the events of rows with their numbers; as one document they are read faster than one by one."""
-    try:
-        return [_event(row) for row in json.loads(f"[{b','.join(rows).decode('ascii')}]")]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise JournalError("this version of tracker does not understand it: use the newest") from error
 
 
 def _end(body: bytes) -> bytes:
@@ -153,4 +136,4 @@ def _plain(value: object) -> dict[str, Any]:
 def _as_json(value: float) -> float | str:
     if isfinite(value):
         return value
-    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124
+    return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"

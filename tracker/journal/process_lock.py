@@ -12,7 +12,7 @@ import os
 import socket
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _OWNER = "owner.json"
 _LOCK = "run.lock"
-_RESUMING = "resuming.lock"
-_SENDING = "sending.lock"
 
 _PROBE_S = 0.1  # to ask for a lock: longer than another process that only asks holds it
 
@@ -39,11 +37,6 @@ class Owner:
     host: str
     pid: int
 
-    @classmethod
-    def here(cls) -> Self:
-        """Return this process."""
-        return cls(socket.gethostname(), os.getpid())
-
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
@@ -51,16 +44,7 @@ class Owner:
 def try_lock(path: Path, wait_s: float = 0) -> FileLock | None:
     """Acquire a lock, to be released; None if another holds it, in this process or another.
 
-    Parameters
-    ----------
-    path : Path
-        Created if it is missing, and left there; its folder must exist.
-    wait_s : float, s
-
-    Raises
-    ------
-    OSError
-        If the file can't be created.
+    The file is created if it is missing, and left there; raises `OSError` if it can't be.
     """
     path.parent.stat()  # filelock would create a missing folder
     lock = FileLock(path, thread_local=False)
@@ -75,10 +59,7 @@ def try_lock(path: Path, wait_s: float = 0) -> FileLock | None:
 def locking(path: Path) -> Iterator[bool]:
     """Hold a lock while the context lasts; yields False, at once, if another holds it.
 
-    Raises
-    ------
-    JournalError
-        If its folder can't be written to.
+    Raises `JournalError` if its folder can't be written to.
     """
     with disk_errors("lock", path):
         lock = try_lock(path)
@@ -90,36 +71,22 @@ def locking(path: Path) -> Iterator[bool]:
 
 
 def resuming(folder: Path) -> AbstractContextManager[bool]:
-    """Be the only process that resumes the journal in a folder; yields False if another does.
+    """Be the only process that resumes the journal in a folder, as `locking` is.
 
     It comes before `acquire`, by as long as it takes to read the data and build the network.
-
-    Raises
-    ------
-    JournalError
-        If the folder can't be written to.
     """
-    return locking(folder / _RESUMING)
+    return locking(folder / "resuming.lock")
 
 
 def sending(folder: Path) -> AbstractContextManager[bool]:
-    """Be the only process that uploads the journal in a folder; yields False if another does.
-
-    Raises
-    ------
-    JournalError
-        If the folder can't be written to.
-    """
-    return locking(folder / _SENDING)
+    """Be the only process that uploads the journal in a folder, as `locking` is."""
+    return locking(folder / "sending.lock")
 
 
 def acquire(folder: Path) -> FileLock:
     """Make this process the one that writes the journal in a folder, until `release`.
 
-    Raises
-    ------
-    JournalError
-        If another process writes it, or the folder can't be written to.
+    Raises `JournalError` if another process writes it, or the folder can't be written to.
     """
     with disk_errors("lock", folder / _LOCK):
         lock = try_lock(folder / _LOCK, _PROBE_S)
@@ -127,7 +94,7 @@ def acquire(folder: Path) -> FileLock:
         raise JournalError(f"{folder} is being written by {read_owner(folder) or 'another process'}: let it end first")
     try:
         with disk_errors("write", folder / _OWNER):
-            replace_file(folder / _OWNER, json.dumps(asdict(Owner.here())).encode())
+            replace_file(folder / _OWNER, json.dumps(asdict(Owner(socket.gethostname(), os.getpid()))).encode())
     except BaseException:
         lock.release()
         raise
@@ -152,20 +119,11 @@ def read_owner(folder: Path) -> Owner | None:
 
 def is_running(folder: Path) -> bool | None:
     """Return whether a process writes the journal in a folder; None if another machine did and never closed it."""
-    if _is_locked(folder / _LOCK):
-        return True
+    with suppress(OSError):  # a lock that this user may not open counts as free
+        if (folder / _LOCK).exists():
+            lock = try_lock(folder / _LOCK, _PROBE_S)
+            if not lock:
+                return True
+            lock.release()
     owner = read_owner(folder)
     return None if owner and owner.host != socket.gethostname() else False
-
-
-def _is_locked(path: Path) -> bool:
-    """Return whether a lock is held; one that this user may not open counts as free."""
-    if not path.exists():
-        return False
-    try:
-        lock = try_lock(path, _PROBE_S)
-    except OSError:
-        return False
-    if lock:
-        lock.release()
-    return lock is None

@@ -31,34 +31,16 @@ _ID = re.compile("[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """A run's journal as it was when it was read.
-
-    Parameters
-    ----------
-    id : str
-    folder : Path
-    events : tuple of Event
-        The first is `Started`. One that is lost is a `Tagged` without tags.
-    upload_state : UploadState or None
-        None: no store has anything of it.
-    owner : Owner or None
-        Who writes it, or wrote it and did not close it.
-    torn : bool
-        Whether an incomplete line follows the last event.
-    lost : tuple of int
-        Numbers, from 1, of events before the last that cannot be read.
-    alive : bool or None
-        Whether a process trains the run, which did not end; None if another machine did and can't be asked.
-    """
+    """A run's journal as it was when it was read."""
 
     id: str
     folder: Path
-    events: tuple[Event, ...]
-    upload_state: UploadState | None
-    owner: Owner | None
-    torn: bool
-    lost: tuple[int, ...]
-    alive: bool | None
+    events: tuple[Event, ...]  # the first is `Started`; one that is lost is a `Tagged` without tags
+    upload_state: UploadState | None  # None: no store has anything of it
+    owner: Owner | None  # who writes it, or wrote it and did not close it
+    torn: bool  # whether an incomplete line follows the last event
+    lost: tuple[int, ...]  # numbers, from 1, of events before the last that can't be read
+    alive: bool | None  # whether a process trains the run; None if another machine did and can't be asked
 
     @property
     def started(self) -> Started:
@@ -107,30 +89,19 @@ class Journal:
 def read(folder: Path) -> Journal:
     """Read the journal in a folder, which is named by its id.
 
-    Raises
-    ------
-    JournalError
-        If there is none, its start is damaged, or a newer version wrote it.
+    Raises `JournalError` if there is none, its start is damaged, or a newer version wrote it.
     """
-    journal = _read_once(folder)
-    if journal.ended or journal.alive:
-        return journal
-    return _read_once(folder)  # its process may have ended the run just before it was gone
 
+    def read_once() -> Journal:
+        data = read_bytes(folder)
+        lines = parse(folder, data)
+        torn, alive = lines.size < len(data), not _end(lines.events) and is_running(folder)
+        state, owner = read_upload_state(folder), read_owner(folder)
+        return Journal(folder.name, folder, lines.events, state, owner, torn, lines.lost, alive)
 
-def _read_once(folder: Path) -> Journal:
-    data = read_bytes(folder)
-    lines = parse(folder, data)
-    return Journal(
-        id=folder.name,
-        folder=folder,
-        events=lines.events,
-        upload_state=read_upload_state(folder),
-        owner=read_owner(folder),
-        torn=lines.size < len(data),
-        lost=lines.lost,
-        alive=not _end(lines.events) and is_running(folder),
-    )
+    journal = read_once()
+    # Its process may have ended the run just before it was gone.
+    return journal if journal.ended or journal.alive else read_once()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +139,16 @@ def unsettled(folder: Path) -> Journals:
 
     The others are recognised by their last line, so that a thousand old runs cost next to nothing.
     """
-    candidates = _read_folder(folder, lambda path: not _is_settled(path))
-    return candidates.where(lambda journal: bool(journal.unsent or not journal.ended))
+
+    def may_be_unsettled(folder: Path) -> bool:
+        try:
+            state, data = read_upload_state(folder), read_bytes(folder)
+            last = from_lines(data[data.rfind(b"\n", 0, -1) + 1 :])
+        except JournalError:
+            return True
+        return not (state and last.size and _end(last.events) and state.events >= len(last.events))
+
+    return _read_folder(folder, may_be_unsettled).where(lambda journal: bool(journal.unsent or not journal.ended))
 
 
 def is_id(text: str) -> bool:
@@ -178,23 +157,16 @@ def is_id(text: str) -> bool:
 
 
 def read_upload_state(folder: Path) -> UploadState | None:
-    """Return how much of the journal in a folder a store is known to have; None if nothing is known.
+    """Return how much of the journal in a folder a store is known to have; raise `JournalError` if that can't be read.
 
-    Nothing is known if nothing was uploaded, or the file is damaged: an upload looks for the run in the store before it
-    creates one.
-
-    Raises
-    ------
-    JournalError
-        If the file exists and can't be read.
+    None if nothing was uploaded, or the file is damaged: an upload looks for the run in the store before it makes one.
     """
     path = folder / UPLOAD_STATE
-    with disk_errors("read", path):
-        if not path.exists():
-            return None
-        data = path.read_bytes()
     try:
-        row = json.loads(data)
+        with disk_errors("read", path):
+            if not path.exists():
+                return None
+            row = json.loads(path.read_bytes())
         state = UploadState(row["run_id"], row["artifacts"], row["entries"])
     except (KeyError, TypeError, ValueError):
         return None
@@ -256,13 +228,3 @@ def _read_folder(folder: Path, is_wanted: Callable[[Path], bool]) -> Journals:
 def _problem(error: JournalError) -> tuple[str, ...]:
     """Return what can't be read; what is missing isn't a problem."""
     return () if isinstance(error.__cause__, FileNotFoundError) else (str(error),)
-
-
-def _is_settled(folder: Path) -> bool:
-    """Return whether the last line is an end that a store has; if in doubt False, and the whole journal is read."""
-    try:
-        state, data = read_upload_state(folder), read_bytes(folder)
-        last = from_lines(data[data.rfind(b"\n", 0, -1) + 1 :])
-    except JournalError:
-        return False
-    return bool(state and last.size and _end(last.events) and state.events >= len(last.events))

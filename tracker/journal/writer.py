@@ -45,55 +45,33 @@ class JournalWriter:
 
     @classmethod
     def create(cls, folder: Path, started: Started, on_append: Callable[[], None] = lambda: None) -> Self:
-        """Begin a journal.
+        """Begin a journal in a new folder, named by its id; the one above is made if need be, and kept out of git.
 
-        Parameters
-        ----------
-        folder : Path
-            New, named by the journal's id: 32 lower-case hexadecimal digits. The folder above is created if it is
-            missing, and kept out of git.
-        started : Started
-        on_append : callable, optional
-            Called after each event that is safe, in the thread that wrote it.
-
-        Raises
-        ------
-        JournalError
-            If the folder exists or can't be written to; nothing is left behind then.
-        ValueError
-            If its name isn't an id.
+        `on_append` is called after each event that is safe, in the thread that wrote it. Raises `JournalError` if the
+        folder exists or can't be written to; nothing is left behind then.
         """
         if not is_id(folder.name):
             raise ValueError(f"a journal's folder must be named by 32 lower-case hex digits, got {folder.name!r}")
         with disk_errors("begin a journal at", folder):
             _make_parent(folder.parent)
             folder.mkdir()
-        try:
-            return cls._begin(folder, started, on_append)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-
-    @classmethod
-    def _begin(cls, folder: Path, started: Started, on_append: Callable[[], None]) -> Self:
-        lock = acquire(folder)
-        try:
-            with disk_errors("begin a journal at", folder):
+            lock = None
+            try:
+                lock = acquire(folder)
                 replace_file(folder / JOURNAL, to_line(started, 1))
                 sync_folder(folder.parent)
                 return cls(folder, lock, on_append)
-        except BaseException:
-            lock.release()
-            raise
+            except BaseException:
+                if lock:
+                    lock.release()
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
 
     @classmethod
     def reopen(cls, folder: Path, on_append: Callable[[], None] = lambda: None) -> Self:
         """Continue a journal: a torn last line is cut off, and if it was uploaded it is uploaded again.
 
-        Raises
-        ------
-        JournalError
-            If there is none, it can't be read, or another process writes it.
+        Raises `JournalError` if there is none, it can't be read, or another process writes it.
         """
         parse(folder, read_bytes(folder))
         lock = acquire(folder)
@@ -112,33 +90,26 @@ class JournalWriter:
     def append(self, event: Event) -> None:
         """Write an event, any but `Started`; once this returns it is on the disk.
 
-        Raises
-        ------
-        JournalError
-            If the disk is full, gone or not writable. The event may yet be there, whole, or not; what was there
-            before stays, and the next `append` writes where it ends.
+        Raises `JournalError` if the disk is full, gone or not writable. The event may yet be there, whole, or not; what
+        was there before stays, and the next `append` writes where it ends.
         """
         if isinstance(event, Started):
             raise ValueError("a journal starts once: append anything but Started")  # noqa: TRY004  (of a right type)
         with self._one_at_a_time, disk_errors("write the journal", self.folder / JOURNAL):
-            self._write(event)
+            if os.fstat(self._file.fileno()).st_size != self._size:
+                self._mend()
+            line = rest = to_line(event, self._count + 1)
+            while rest:  # a disk that took a part says with the rest why it takes no more
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+            self._count += 1
+            self._size += len(line)
         self._on_append()
 
     def attach_bytes(self, path: str, data: bytes) -> None:
-        """Save an artifact, and record it.
+        """Save an artifact, over one of the same path, and record it; `path` has forward slashes.
 
-        Parameters
-        ----------
-        path : str
-            Among the run's artifacts, with forward slashes; an existing one is replaced.
-        data : bytes
-
-        Raises
-        ------
-        JournalError
-            If it can't be written.
-        ValueError
-            If the path leads out of the artifacts.
+        Raises `JournalError` if it can't be written, and `ValueError` if the path leads out of the artifacts.
         """
         self._attach(path, lambda temporary: write_new(temporary, data))
 
@@ -166,17 +137,6 @@ class JournalWriter:
     ) -> None:
         self.close()
 
-    def _write(self, event: Event) -> None:
-        if os.fstat(self._file.fileno()).st_size != self._size:
-            self._mend()
-        line = to_line(event, self._count + 1)
-        rest = line
-        while rest:  # a disk that took a part says with the rest why it takes no more
-            rest = rest[self._file.write(rest) :]
-        os.fsync(self._file.fileno())
-        self._count += 1
-        self._size += len(line)
-
     def _mend(self) -> None:
         """Cut off an incomplete line, and count the complete ones."""
         data = read_bytes(self.folder)
@@ -186,7 +146,9 @@ class JournalWriter:
         self._count, self._size = len(lines.events), lines.size
 
     def _attach(self, path: str, write: Callable[[Path], None]) -> None:
-        _check_inside(path)
+        portable = PureWindowsPath(path)  # which knows the roots and separators of all systems
+        if portable.anchor or ".." in portable.parts or PurePosixPath(path).as_posix() != path or path == ".":
+            raise ValueError(f"an artifact's path must lead from the run's artifacts to a file in them, got {path!r}")
         target = self.folder / ARTIFACTS / path
         with disk_errors("keep the artifact", target):
             replace_path(target, write, folder=self.folder)
@@ -194,22 +156,13 @@ class JournalWriter:
 
 
 def write_upload_state(folder: Path, state: UploadState) -> None:
-    """Save how much of the journal in a folder a store has; the caller is the one that uploads it.
+    """Save how much of the journal in a folder a store has; only the process that uploads it may.
 
-    Raises
-    ------
-    JournalError
-        If it can't be written; what was saved before stays.
+    Raises `JournalError` if it can't be written; what was saved before stays.
     """
     row = {"run_id": state.run_id, "artifacts": state.artifacts, "entries": state.events}
     with disk_errors("write", folder / UPLOAD_STATE):
         replace_file(folder / UPLOAD_STATE, json.dumps(row).encode())
-
-
-def _check_inside(path: str) -> None:
-    portable = PureWindowsPath(path)  # which knows the roots and separators of all systems
-    if portable.anchor or ".." in portable.parts or PurePosixPath(path).as_posix() != path or path == ".":
-        raise ValueError(f"an artifact's path must lead from the run's artifacts to a file in them, got {path!r}")
 
 
 def _make_parent(journals: Path) -> None:
