@@ -19,13 +19,14 @@ from tracker.errors import JournalError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_NOT_YOURS = "make it yours, or ask its owner for permission"
 _REMEDIES = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room in your quota on that disk",
     errno.EFBIG: "raise the limit on the size of files (`ulimit -f`)",
     errno.EEXIST: "give a name that isn't taken",
-    errno.EACCES: "make it yours, or ask its owner for permission",
-    errno.EPERM: "make it yours, or ask its owner for permission",
+    errno.EACCES: _NOT_YOURS,
+    errno.EPERM: _NOT_YOURS,
     errno.EROFS: "use a folder that can be written to",
 }
 
@@ -34,11 +35,7 @@ _REMEDIES = {
 def disk_errors(action: str, path: Path) -> Iterator[None]:
     """Turn an `OSError` into a `JournalError` of one line: what can't be done, where, why, the remedy.
 
-    Parameters
-    ----------
-    action : str
-        As it reads after "cannot": ``write the journal``.
-    path : Path
+    `action` reads as after "cannot": ``write the journal``.
     """
     try:
         yield
@@ -49,13 +46,7 @@ def disk_errors(action: str, path: Path) -> Iterator[None]:
 
 
 def replace_file(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
-    """Write a file, or replace it, so that a reader and a power cut find the old content or the new.
-
-    Raises
-    ------
-    OSError
-        If it can't be written; the old content stays.
-    """
+    """Write a file, or replace it, so that a reader, an error and a power cut leave the old content or the new."""
     replace_path(path, lambda temporary: write_new(temporary, data, durable=durable), durable=durable)
 
 
@@ -74,18 +65,16 @@ def replace_path(
         Existing folder above `target` in which it is written, by default the one that `target` is in.
     durable : bool
         Whether to sync the folders too, up to `folder`.
-
-    Raises
-    ------
-    OSError
-        If it can't be written.
     """
     folder = folder or target.parent
-    temporary = _temporary(folder)
+    temporary, old = (folder / f".{uuid4().hex}.tmp" for _ in range(2))
     try:
         write(temporary)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _move(temporary, target, folder)
+        if target.is_dir() and temporary.is_dir():  # the system replaces no folder that has something in it
+            target.replace(old)
+        temporary.replace(target)
+        _remove(old)
     except BaseException:
         _remove(temporary)
         raise
@@ -136,13 +125,7 @@ def copy_path(source: Path, target: Path) -> None:
 
 
 def sync_tree(path: Path) -> None:
-    """Sync a folder and everything in it.
-
-    Raises
-    ------
-    OSError
-        If there is no such folder.
-    """
+    """Sync a folder and everything in it."""
     sync_folder(path)
     for folder, _, names in os.walk(path):
         for name in names:
@@ -166,21 +149,6 @@ def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process was writing in a folder."""
     for path in folder.glob(".*.tmp"):
         _remove(path)
-
-
-def _move(temporary: Path, target: Path, folder: Path) -> None:
-    """Move into place; an existing folder, which the system would not replace, steps aside first."""
-    if not (target.is_dir() and temporary.is_dir()):  # no file replaces a folder
-        temporary.replace(target)
-        return
-    old = _temporary(folder)
-    target.replace(old)
-    temporary.replace(target)
-    _remove(old)
-
-
-def _temporary(folder: Path) -> Path:
-    return folder / f".{uuid4().hex}.tmp"
 
 
 def _remove(path: Path) -> None:
