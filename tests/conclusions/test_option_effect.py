@@ -9,8 +9,8 @@ import pytest
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
 from tracker.conclusions.option_effect import KIND, option_effects
+from tracker.statistics.error_rates import holm
 from tracker.statistics.matched_pairs import by_group, crossed, nested
-from tracker.statistics.multiple_comparisons import holm
 from tracker.statistics.repetitions import nadeau_bengio
 from tracker.wording import wording_of
 

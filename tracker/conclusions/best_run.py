@@ -23,7 +23,7 @@ from tracker.conclusions.run_difference import (
     why_not_comparable,
 )
 from tracker.runs import number_text
-from tracker.statistics.multiple_comparisons import is_best
+from tracker.statistics.error_rates import is_best
 from tracker.statistics.paired import from_aggregates
 from tracker.statistics.resampling import probability_best
 from tracker.study.study import Obstacle

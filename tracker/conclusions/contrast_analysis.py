@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Method
+from tracker.statistics.error_rates import holm
 from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested
-from tracker.statistics.multiple_comparisons import holm
 from tracker.statistics.repetitions import FEWEST_FOLDS, FEWEST_PAIRS, columns_needed, nadeau_bengio, pairs_needed
 from tracker.statistics.resampling import probability_better
 from tracker.study.options import OFF, as_number

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.contrast_analysis import fold_effect, one_dataset
-from tracker.statistics.multiple_comparisons import holm
+from tracker.statistics.error_rates import holm
 from tracker.statistics.paired import from_aggregates, grouped_sign_flip, mcnemar_many
 from tracker.statistics.proportions import group_codes, group_sums
 from tracker.statistics.repetitions import FEWEST_FOLDS

@@ -11,8 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tracker.statistics.error_rates import (
+        approximate_clips,
+        clips_needed,
+        detectable_difference,
+        holm,
+        is_best,
+        mcnemar_power,
+    )  # fmt: skip
     from tracker.statistics.matched_pairs import Effect, behrens_fisher_p, by_group, crossed, nested
-    from tracker.statistics.multiple_comparisons import holm, is_best
     from tracker.statistics.paired import (
         Aggregates,
         LossDifference,
@@ -28,7 +35,6 @@ if TYPE_CHECKING:
         mcnemar_mid_p,
         tango,
     )  # fmt: skip
-    from tracker.statistics.power import approximate_clips, clips_needed, detectable_difference, mcnemar_power
     from tracker.statistics.proportions import (
         Interval,
         effective_groups,
@@ -57,9 +63,7 @@ if TYPE_CHECKING:
         sign_flip_p,
     )  # fmt: skip
 
-_MODULES = (
-    "proportions", "power", "multiple_comparisons", "matched_pairs", "paired", "repetitions", "resampling",
-)  # fmt: skip
+_MODULES = ("proportions", "error_rates", "matched_pairs", "paired", "repetitions", "resampling")
 
 __all__ = [
     "Aggregates", "Effect", "Interval", "LossDifference", "Optimism", "accuracy_over_seeds", "approximate_clips",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.power import approximate_clips, clips_needed, detectable_difference
+from tracker.statistics.error_rates import approximate_clips, clips_needed, detectable_difference
 from tracker.statistics.proportions import group_codes, group_sums
 from tracker.study.options import as_number
 

@@ -1,8 +1,9 @@
-"""Power of McNemar's exact test: what a number of clips can detect.
+"""Error rates of tests: corrections for testing many hypotheses at once, and what McNemar's exact test can detect.
 
-Conventions: `difference` is the true difference of two models' accuracies, `discordance` the fraction of clips that
-exactly one of them has correct, both as fractions. A difference needs at least as much discordance: a smaller value is
-raised to it. Power counts both directions, as the test does.
+Conventions of the functions on power: `n` counts clips, at least 1; `difference` is the true difference of two models'
+accuracies, from -1 to 1; `discordance` is the fraction of clips that exactly one of them has correct, from 0 to 1, and
+is raised to the difference if it is smaller; `power` and the significance level `alpha` are above 0 and below 1. Any
+other value raises ValueError. Power counts both directions, as the test does.
 """
 
 from __future__ import annotations
@@ -24,27 +25,57 @@ MOST_EXACT = 100_000  # clips above which the normal approximation is within hal
 RESOLUTION = 1e-5  # of a detectable difference: a thousandth of a point
 
 
-def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 0.05) -> float:
-    """Return the power of McNemar's exact test: the probability that it detects a difference.
+def holm(p_values: NDArray[np.float64], m: int | None = None) -> NDArray[np.float64]:
+    """Adjust p-values by Holm's step-down method: reject those that are at most the family-wise level.
 
     Parameters
     ----------
-    n : int, at least 1
-        Clips.
-    difference : float, from -1 to 1
-    discordance : float, from 0 to 1
-    alpha : float, above 0 and below 1
-        Significance level.
-
-    Returns
-    -------
-    float
-        Averaged over the possible numbers of discordant clips.
+    p_values : ndarray, shape (k,)
+        Raw p-values, from 0 to 1.
+    m : int or None, at least k
+        Number of tests in the family; those not computed count as p = 1. None: k.
 
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If `m` is below k, or a p-value is NaN or out of range.
+
+    References
+    ----------
+    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6,
+    65-70. https://www.jstor.org/stable/4615733
+    """
+    family = len(p_values) if m is None else m
+    if family < len(p_values):
+        raise ValueError(f"a family must have at least as many tests as p-values ({len(p_values)}), got {family}")
+    if not np.all((p_values >= 0) & (p_values <= 1)):
+        raise ValueError("p-values must be from 0 to 1")
+    order = np.argsort(p_values, kind="stable")
+    stepped = p_values[order] * (family - np.arange(len(p_values)))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    return adjusted
+
+
+def is_best(p_values: NDArray[np.float64], alpha: float = 0.05) -> bool:
+    """Return whether the best run is verified: its tests against all others, the runner-up included, give p ≤ `alpha`.
+
+    `p_values` are two-sided and unadjusted, of the best against each of the others, shape (k - 1,). No correction is
+    needed: the winner is the best with an error of at most `alpha`, although the data chose it. False if there is no
+    other run.
+
+    References
+    ----------
+    Hung, K. and Fithian, W. (2019). Rank verification for exponential families. Annals of Statistics 47, 758-782.
+    doi:10.1214/17-AOS1634
+    """
+    return bool(len(p_values) and p_values.max() <= alpha)
+
+
+def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 0.05) -> float:
+    """Return the power of McNemar's exact test: the probability that it detects a difference.
+
+    It is averaged over the possible numbers of discordant clips.
 
     References
     ----------
@@ -59,31 +90,14 @@ def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 
         return 0.0
     reach = SPREADS * math.sqrt(n * discordance * (1 - discordance)) + SPREADS**2 / 3
     m = np.arange(max(0, math.floor(n * discordance - reach)), min(n, math.ceil(n * discordance + reach)) + 1)
-    chance_of_m = pmf(m, n, discordance)
     favours = (discordance + abs(difference)) / (2 * discordance)
-    return min(1.0, float((chance_of_m * _rejection_chance(m, favours, alpha)).sum()))
+    return min(1.0, float((pmf(m, n, discordance) * _rejection_chance(m, favours, alpha)).sum()))
 
 
 def detectable_difference(n: int, discordance: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
     """Return the smallest true difference that the test detects with the given power.
 
-    Parameters
-    ----------
-    n : int, at least 1
-        Clips.
-    discordance : float, from 0 to 1
-        As observed; raised to the difference if that is larger.
-    power, alpha : float, above 0 and below 1
-
-    Returns
-    -------
-    float or None
-        None if not even a difference of 1 is detected that often.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    None if not even a difference of 1 is detected that often. `discordance` is the observed one.
     """
     check_open("the power", power)
     if mcnemar_power(n, 1.0, discordance, alpha) < power:
@@ -99,24 +113,10 @@ def detectable_difference(n: int, discordance: float, power: float = 0.8, alpha:
 
 
 def clips_needed(difference: float, discordance: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Return how many clips the test needs to detect a difference with the given power.
+    """Return how many clips the test needs to detect a difference, which is not 0, with the given power.
 
-    Parameters
-    ----------
-    difference : float, from -1 to 1, not 0
-    discordance : float, from 0 to 1
-    power, alpha : float, above 0 and below 1
-
-    Returns
-    -------
-    int
-        This many clips reach the power, one fewer does not; above `MOST_EXACT` by the normal approximation. (Exact
-        power doesn't rise with every clip, so that a smaller number may reach it as well.)
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    This many clips reach the power, one fewer does not; above `MOST_EXACT` by the normal approximation. (Exact power
+    doesn't rise with every clip, so that a smaller number may reach it as well.)
     """
     guess = approximate_clips(difference, discordance, power, alpha)
     if guess > MOST_EXACT:
@@ -132,9 +132,7 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
 
 
 def approximate_clips(difference: float, discordance: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Return the clips needed by the normal approximation; the exact search starts from it.
-
-    Parameters and errors are those of `clips_needed`.
+    """Return what `clips_needed` does by the normal approximation, from which the exact search starts.
 
     References
     ----------
@@ -161,18 +159,12 @@ def _check(difference: float, discordance: float, alpha: float) -> None:
 
 def _rejection_chance(m: NDArray[np.int64], favours: float, alpha: float) -> NDArray[np.float64]:
     """Return the probability that the test rejects, given `m` discordant clips; a fraction `favours` one model."""
-    fewest = _critical_count(m, alpha)
-    rejects = fewest >= 0
-    k, m = np.where(rejects, fewest, 0), np.where(rejects, m, 1)
+    bound = np.floor(m / 2 + float(scipy.special.ndtri(alpha / 2)) * np.sqrt(m) / 2).astype(np.int64) + 2
+    critical = np.minimum(np.maximum(bound, -1), (m - 1) // 2)  # largest minority count with p ≤ alpha; -1 if none has
+    while (too_many := 2 * coin_cdf(critical, m) > alpha).any():
+        critical = critical - too_many
+    rejects = critical >= 0
+    k, m = np.where(rejects, critical, 0), np.where(rejects, m, 1)
     either = scipy.special.bdtr(k, m, 1 - favours) + scipy.special.bdtr(k, m, favours)
     chances: NDArray[np.float64] = np.where(rejects, either, 0.0)
     return chances
-
-
-def _critical_count(m: NDArray[np.int64], alpha: float) -> NDArray[np.int64]:
-    """Return the largest minority count of `m` at which the exact p is at most `alpha`; -1 if there is none."""
-    bound = np.floor(m / 2 + float(scipy.special.ndtri(alpha / 2)) * np.sqrt(m) / 2).astype(np.int64) + 2
-    k: NDArray[np.int64] = np.minimum(np.maximum(bound, -1), (m - 1) // 2)
-    while (too_many := 2 * coin_cdf(k, m) > alpha).any():
-        k = k - too_many
-    return k
