@@ -6,8 +6,9 @@ level that it was made for, 5 %, but rejects several times too often at the smal
 each; the Behrens-Fisher test keeps every level.
 
 Conventions: entries are 1 where the model of level *to* is correct and that of level *from* is wrong, -1 the other way
-round and 0 where they agree; a row is a matched pair (a repetition), a column a clip (or a group of clips). Estimates
-are *to* minus *from*, as fractions.
+round and 0 where they agree; a row is a matched pair (a repetition), a column a clip (or a group of clips, if they are
+what `by_group` returns). Estimates are *to* minus *from*, as fractions. ValueError is raised for fewer than two rows or
+two columns.
 """
 
 from __future__ import annotations
@@ -66,56 +67,34 @@ def behrens_fisher_p(t: ArrayLike, fraction: ArrayLike, df: ArrayLike, other_df:
         outside = fraction[~((fraction >= 0) & (fraction <= 1))]
         raise ValueError(f"the fraction of a variance must be from 0 to 1, got {outside[0]}")
     swapped = fraction > 0.5
-    small = np.where(swapped, 1 - fraction, fraction)
+    small = np.where(swapped, 1 - fraction, fraction)  # the smaller part a, of the narrow T; b = 1 - a, of the wide T'
     narrow, wide = np.where(swapped, other_df, df), np.where(swapped, df, other_df)
-    tail = _tail(t, np.maximum(small, _LEAST_FRACTION), narrow, wide)
+    # P(√a T + √b T' ≥ t) is the mean over T' of a smooth step around t / √b as wide as √(a / b): the substitution
+    # follows it.
+    a, nu = np.maximum(small, _LEAST_FRACTION), wide[..., np.newaxis]
+    centre, width, step = t / np.sqrt(1 - a), np.sqrt(a / (1 - a)), np.sinh(_STEPS)
+    x = centre[..., np.newaxis] + width[..., np.newaxis] * step
+    log = scipy.special.gammaln((nu + 1) / 2) - scipy.special.gammaln(nu / 2) - np.log(nu * np.pi) / 2
+    density = np.exp(log - (nu + 1) / 2 * np.log1p(x**2 / nu))  # Student's
+    heights = density * scipy.special.stdtr(narrow[..., np.newaxis], step) * np.cosh(_STEPS)
+    tail = heights.sum(axis=-1) * width * (_STEPS[1] - _STEPS[0])
     p_values: NDArray[np.float64] = 2 * np.where(small < _LEAST_FRACTION, scipy.special.stdtr(wide, -t), tail)
     return np.minimum(p_values, 1.0)
 
 
-def _tail(
-    t: NDArray[np.float64], small: NDArray[np.float64], narrow: NDArray[np.float64], wide: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return P(√a T + √b T' ≥ t), with b = 1 - a the larger part.
-
-    It is the mean over T' of a smooth step around t / √b that is as wide as √(a / b): the substitution follows it.
-    """
-    centre, width = t / np.sqrt(1 - small), np.sqrt(small / (1 - small))
-    step, df = np.sinh(_STEPS), wide[..., np.newaxis]
-    x = centre[..., np.newaxis] + width[..., np.newaxis] * step
-    log = scipy.special.gammaln((df + 1) / 2) - scipy.special.gammaln(df / 2) - np.log(df * np.pi) / 2
-    density = np.exp(log - (df + 1) / 2 * np.log1p(x**2 / df))  # Student's
-    heights = density * scipy.special.stdtr(narrow[..., np.newaxis], step) * np.cosh(_STEPS)
-    tail: NDArray[np.float64] = heights.sum(axis=-1) * width * (_STEPS[1] - _STEPS[0])
-    return tail
-
-
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A mean difference with its uncertainty.
-
-    Parameters
-    ----------
-    estimate, standard_error : float
-    df : float
-        Degrees of freedom of `t`.
-    t : float
-        Estimate over standard error; infinite if all entries are equal and not 0.
-    p_value : float
-        Two-sided.
-    strict_p_value : float
-        Two-sided and valid at every level, so that a family of tests can be corrected with it; at least `p_value`.
-    interval, interval_90 : tuple of float
-        At 95 % and at 90 % confidence.
-    """
+    """A mean difference with its uncertainty."""
 
     estimate: float
     standard_error: float
-    df: float
-    t: float
-    p_value: float
-    strict_p_value: float
-    interval: Interval
+    df: float  # degrees of freedom of `t`
+    t: float  # estimate over standard error; infinite if all entries are equal and not 0
+    p_value: float  # two-sided
+    strict_p_value: (
+        float  # valid at every level, so that a family of tests can be corrected with it; at least `p_value`
+    )
+    interval: Interval  # at 95 % confidence
     interval_90: Interval
 
 
@@ -129,28 +108,13 @@ class MeanSquares:
 
 
 def crossed(entries: NDArray[np.float64]) -> Effect:
-    """Estimate an effect over matched pairs and clips, both taken as samples.
+    """Estimate an effect over matched pairs and clips, both taken as samples: `entries` of shape (r, n).
 
-    Parameters
-    ----------
-    entries : ndarray, shape (r, n)
-        r matched pairs by n clips, -1, 0 or 1 (or what `by_group` returns for them).
-
-    Returns
-    -------
-    Effect
-        With the variance V, of which the pairs' part is MS_P, the degrees of freedom are Hillis', (r - 1) (V / MS_P)²,
-        but (r - 1) V / MS_P for three pairs or fewer: three that happen to differ little would otherwise get both too
-        small a standard error and too many degrees of freedom, and reject in up to 8 % of null experiments. If the
-        pairs do not differ in their means, the residual replaces their variance, with n - 1 degrees of freedom. If all
-        entries are 0, p is 1 and the interval ±z² / (n + z²); if all entries are equal but not 0, p is that of a sign
-        test over the columns. `strict_p_value` is the Behrens-Fisher one: at the small levels of a family, approximate
-        degrees of freedom reject several times too often.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two pairs or fewer than two clips.
+    With the variance V, of which the pairs' part is MS_P, the degrees of freedom are Hillis', (r - 1) (V / MS_P)², but
+    (r - 1) V / MS_P for three pairs or fewer: three that happen to differ little would otherwise get both too small a
+    standard error and too many degrees of freedom, and reject in up to 8 % of null experiments. If the pairs do not
+    differ in their means, the residual replaces their variance, with n - 1 degrees of freedom. If all entries are
+    equal, the effect is that of `constant_effect` over the columns.
 
     References
     ----------
@@ -181,18 +145,10 @@ def degrees_of_freedom(pairs: int, ratio: float) -> float:
 
 
 def by_group(entries: NDArray[np.float64], groups: Groups) -> NDArray[np.float64]:
-    """Merge columns of clips into columns of groups.
+    """Merge columns of clips, shape (r, n), into columns of groups, shape (r, G), given one group for each clip.
 
-    Parameters
-    ----------
-    entries : ndarray, shape (r, n)
-    groups : sequence of hashable, length n
-
-    Returns
-    -------
-    ndarray, shape (r, G)
-        (G / n) Σ (x_ij - m) + m over the clips j of each group, m the mean of all entries: row means stay as they are,
-        and groups of one clip change nothing.
+    A column is (G / n) Σ (x_ij - m) + m over the clips j of its group, m the mean of all entries: row means stay as
+    they are, and groups of one clip change nothing.
 
     Raises
     ------
@@ -207,29 +163,23 @@ def by_group(entries: NDArray[np.float64], groups: Groups) -> NDArray[np.float64
 
 
 def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
-    """Estimate an effect from repetitions of two levels with no seed in common.
+    """Estimate an effect, a minus b, from repetitions of two levels with no seed in common.
+
+    If neither level's repetitions differ in their means, or nothing differs at all, it is estimated as by `crossed`.
 
     Parameters
     ----------
-    a : ndarray, shape (r_a, n)
-        Correct (1) or wrong (0) of each repetition of the first level on each clip, or what `by_group` returns for it.
-    b : ndarray, shape (r_b, n)
-        The second level's, on the same clips.
-
-    Returns
-    -------
-    Effect
-        a minus b. If neither level's repetitions differ in their means, or nothing differs at all, as for `crossed`.
+    a, b : ndarray, shapes (r_a, n) and (r_b, n)
+        Correct (1) or wrong (0) of each repetition of the two levels, on the same clips or groups.
 
     Raises
     ------
     ValueError
-        If a level has fewer than two repetitions, or there are fewer than two clips or not the same for both.
+        If the levels do not have the same number of clips.
 
     References
     ----------
-    Hillis, S. L. (2007). A comparison of denominator degrees of freedom methods for multiple observer ROC analysis.
-    Statistics in Medicine 26, 596-619. doi:10.1002/sim.2532
+    Hillis (2007), doi:10.1002/sim.2532, as for `crossed`.
     """
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"both levels must be evaluated on the same clips, got {a.shape[1]} and {b.shape[1]}")
@@ -249,13 +199,7 @@ def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
 
 
 def mean_squares(table: NDArray[np.float64]) -> MeanSquares:
-    """Return the mean squares of a table of repetitions (rows) by clips (columns).
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two rows or two columns.
-    """
+    """Return the mean squares of a table of repetitions (rows) by clips (columns)."""
     if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] < 2:
         raise ValueError(f"entries must be at least two repetitions by two clips, got shape {table.shape}")
     r, n = table.shape
@@ -285,9 +229,9 @@ def t_effect(mean: float, standard_error: float, df: float) -> Effect:
 def constant_effect(mean: float, repeats: int, n: int) -> Effect:
     """Return the effect of `repeats` values that all equal `mean`, measured on `n` clips.
 
-    The p-value is that of a sign test: 1 for a mean of 0, else 2^(1 - repeats). The interval is Tango's if a
-    fraction |mean| of the clips is discordant, all in one direction: ±z² / (n + z²) for a mean of 0. It includes 0 if
-    there are too few values for the test to exclude it.
+    The p-value is that of a sign test: 1 for a mean of 0, else 2^(1 - repeats). The interval is Tango's if a fraction
+    |mean| of the clips is discordant, all in one direction: ±z² / (n + z²) for a mean of 0. It includes 0 if there are
+    too few values for the test to exclude it.
     """
     nil = abs(mean) <= NOTHING
     t = 0.0 if nil else math.copysign(math.inf, mean)

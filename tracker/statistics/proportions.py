@@ -2,10 +2,12 @@
 
 The binomial distribution is in closed form: exact, and without the import of `scipy.stats`.
 
-Conventions: counts are of clips; fractions and interval ends are from 0 to 1; a difference is a minus b. For paired
-models, b and c count the clips that only the first or only the second model has correct, and their difference is
-(b - c) / n. Clips that share an artist, a recording or a speaker are a group; group codes count from 0 in the order in
-which the groups first appear.
+Conventions: counts are of clips, `correct` of `n`, at least 1; fractions and interval ends are from 0 to 1, a
+confidence is above 0 and below 1; a difference is a minus b. For paired models, b and c count the clips that only the
+first or only the second model has correct, and their difference is (b - c) / n. Clips that share an artist, a recording
+or a speaker are a group; `groups` has one for each clip, and group codes count from 0 in the order in which the groups
+first appear. ValueError is raised for a count or a confidence out of range, and for groups that are not one for each
+clip.
 """
 
 from __future__ import annotations
@@ -49,7 +51,6 @@ def score_intervals(
     ----------
     b, c : ndarray, shape (m,)
         Discordant clips, of `n` each; need not be whole numbers.
-    n : int
     z : float
         A normal quantile.
 
@@ -89,22 +90,6 @@ def _is_beyond(
 def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
     """Return Wilson's score interval of a proportion.
 
-    Parameters
-    ----------
-    correct, n : int
-        Correct clips, of `n`.
-    confidence : float, above 0 and below 1
-
-    Returns
-    -------
-    tuple of float
-        The lower and the upper end.
-
-    Raises
-    ------
-    ValueError
-        If `n` is below 1, `correct` is not from 0 to `n`, or the confidence is out of range.
-
     References
     ----------
     Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. Journal of the American
@@ -115,7 +100,7 @@ def wilson(correct: int, n: int, confidence: float = 0.95) -> Interval:
 
 
 def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float = 0.95) -> Interval:
-    """Return Wilson's interval of a proportion whose clips come in groups.
+    """Return Wilson's interval of a proportion whose clips come in groups: `correct` of shape (n,), one group for each.
 
     The number of clips is divided by the design effect 1 + (m - 1) ICC, at least 1, and the normal quantile is replaced
     by Student's with one degree of freedom fewer than groups. m is the size of a clip's group, averaged over clips: the
@@ -124,21 +109,8 @@ def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float
     it cannot be estimated and is taken as 1. Groups of one clip each count as no groups. A single group says nothing
     about others, so the interval is then 0 to 1.
 
-    Parameters
-    ----------
-    correct : ndarray of bool, shape (n,)
-    groups : sequence of hashable, length n
-    confidence : float, above 0 and below 1
-
-    Raises
-    ------
-    ValueError
-        If there are no clips, or not exactly one group per clip.
-
-    References
-    ----------
-    Dean, N. and Pagano, M. (2015). Evaluating confidence interval methods for binomial proportions in clustered
-    surveys. Journal of Survey Statistics and Methodology 3, 484-503. doi:10.1093/jssam/smv024
+    References ---------- Dean, N. and Pagano, M. (2015). Evaluating confidence interval methods for binomial
+    proportions in clustered surveys. Journal of Survey Statistics and Methodology 3, 484-503. doi:10.1093/jssam/smv024
 
     Donner, A. (1986). A review of inference procedures for the intraclass correlation coefficient in the one-way random
     effects model. International Statistical Review 54, 67-82. doi:10.2307/1403259
@@ -159,12 +131,7 @@ def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float
 def newcombe(a: float, interval_a: Interval, b: float, interval_b: Interval) -> Interval:
     """Return Newcombe's interval of the difference of two independent proportions, a minus b.
 
-    Parameters
-    ----------
-    a, b : float
-        Accuracies.
-    interval_a, interval_b : tuple of float
-        Their intervals: Wilson's, or wider if clips share groups.
+    Their own intervals are Wilson's, or wider if clips share groups.
 
     References
     ----------
@@ -177,19 +144,10 @@ def newcombe(a: float, interval_a: Interval, b: float, interval_b: Interval) -> 
 
 
 def score_interval(fraction: float, n: float, quantile: float) -> Interval:
-    """Return Wilson's score interval for an effective number of clips, which need not be whole.
+    """Return Wilson's score interval for an effective number of clips `n`, above 0, which need not be whole.
 
-    Parameters
-    ----------
-    fraction : float, 0 to 1
-    n : float, above 0
-    quantile : float
-        Normal or Student's.
-
-    Returns
-    -------
-    tuple of float
-        Starts at exactly 0 if `fraction` is 0, and ends at exactly 1 if it is 1.
+    The quantile is normal or Student's. The interval starts at exactly 0 if `fraction` is 0, ends at exactly 1 if it is
+    1.
     """
     square = quantile**2
     centre = (fraction + square / (2 * n)) / (1 + square / n)
@@ -198,13 +156,7 @@ def score_interval(fraction: float, n: float, quantile: float) -> Interval:
 
 
 def two_sided_z(confidence: float) -> float:
-    """Return the two-sided normal quantile of a confidence level: 1.96 for 0.95.
-
-    Raises
-    ------
-    ValueError
-        If the confidence is not above 0 and below 1.
-    """
+    """Return the two-sided normal quantile of a confidence level: 1.96 for 0.95."""
     check_open("the confidence", confidence)
     return float(scipy.special.ndtri(0.5 + confidence / 2))
 
@@ -235,25 +187,7 @@ def _intraclass_correlation(sizes: NDArray[np.float64], counts: NDArray[np.float
 
 
 def group_codes(groups: Groups, n: int) -> NDArray[np.int64]:
-    """Return a number for each clip's group.
-
-    Parameters
-    ----------
-    groups : sequence of hashable, length n
-        The group of each clip.
-    n : int
-        Number of clips.
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        Codes from 0; equal for clips of the same group.
-
-    Raises
-    ------
-    ValueError
-        If there is not exactly one group per clip.
-    """
+    """Return the code of each clip's group, shape (n,): equal for clips of the same group."""
     if len(groups) != n:
         raise ValueError(f"there must be one group for each of {n} clips, got {len(groups)}")
     numbers: dict[Hashable, int] = {}
@@ -261,18 +195,7 @@ def group_codes(groups: Groups, n: int) -> NDArray[np.int64]:
 
 
 def group_sums(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sum the clips of each group.
-
-    Parameters
-    ----------
-    values : ndarray, shape (..., n)
-    codes : ndarray of int, shape (n,)
-        As `group_codes` returns; at least one.
-
-    Returns
-    -------
-    ndarray, shape (..., n_groups)
-    """
+    """Sum the clips, at least one, of each group, given their codes: from shape (..., n) to (..., n_groups)."""
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     sums: NDArray[np.float64] = np.add.reduceat(values[..., order], starts, axis=-1)
@@ -282,15 +205,8 @@ def group_sums(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray
 def effective_groups(sizes: NDArray[np.float64]) -> float:
     """Return the effective number of groups: how many of equal size would leave a mean as uncertain as these.
 
-    Parameters
-    ----------
-    sizes : ndarray, shape (n_groups,)
-        Number of clips in each group; at least two groups.
-
-    Returns
-    -------
-    float
-        (Σ sizes)² / Σ sizes², which is `n_groups` if all sizes are equal; at least 2.
+    That is (Σ sizes)² / Σ sizes², the number of groups if all have equally many clips; at least 2. `sizes`, shape
+    (n_groups,), has the clips of each group, at least two.
 
     References
     ----------

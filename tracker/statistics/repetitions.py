@@ -1,7 +1,9 @@
 """Inference over repeated trainings: folds, accuracy over seeds, and how many pairs or clips are needed.
 
-Conventions: as in `matched_pairs`; `correct` has a row a repetition and a column a clip. The two planning functions
-(`pairs_needed`, `columns_needed`) extrapolate from the spread in a few repetitions, and are as rough as that.
+Conventions: as in `matched_pairs`; `correct` has a row a repetition and a column a clip. A true difference to detect is
+not 0; `power` and the significance level `alpha` are above 0 and below 1; anything else raises ValueError. The two
+planning functions (`pairs_needed`, `columns_needed`) extrapolate from the spread in a few repetitions, and are as rough
+as that.
 """
 
 from __future__ import annotations
@@ -44,20 +46,7 @@ MOST_PAIRS = 1_000  # more matched pairs than anyone would train
 def detectable_effect(effect: Effect, power: float = 0.8, alpha: float = 0.05) -> float | None:
     """Return the smallest true difference that an analysis as precise as this one detects with the given power.
 
-    Parameters
-    ----------
-    effect : Effect
-    power, alpha : float, above 0 and below 1
-
-    Returns
-    -------
-    float or None
-        None if nothing varied, so that the precision is unknown.
-
-    Raises
-    ------
-    ValueError
-        If `power` or `alpha` is out of range.
+    None if nothing varied, so that the precision is unknown.
     """
     check_open("the power", power)
     check_open("alpha", alpha)
@@ -70,35 +59,16 @@ def detectable_effect(effect: Effect, power: float = 0.8, alpha: float = 0.05) -
 def pairs_needed(
     entries: NDArray[np.float64], difference: float, power: float = 0.8, alpha: float = 0.05
 ) -> int | None:
-    """Return how many matched pairs the crossed analysis needs on these clips to detect a difference.
+    """Return how many matched pairs, at least 3, the crossed analysis needs on these clips to detect a difference.
 
-    Parameters
-    ----------
-    entries : ndarray, shape (r, n)
-        The existing matched pairs, as for `matched_pairs.crossed`.
-    difference : float, not 0
-        The true difference to detect.
-    power, alpha : float, above 0 and below 1
-
-    Returns
-    -------
-    int or None
-        Pairs in all, at least 3. None if no number of pairs is enough: then there are too few clips (`columns_needed`).
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two pairs or two clips, or another argument is out of range.
+    `entries`, shape (r, n), are the existing matched pairs. None if no number of pairs is enough: then there are too
+    few clips (`columns_needed`).
 
     References
     ----------
-    Hillis, S. L. (2007). A comparison of denominator degrees of freedom methods for multiple observer ROC analysis.
-    Statistics in Medicine 26, 596-619. doi:10.1002/sim.2532
+    Hillis (2007), doi:10.1002/sim.2532, as for `crossed`.
     """
-    check_open("the power", power)
-    check_open("alpha", alpha)
-    if difference == 0:
-        raise ValueError("the difference must not be 0: no number of pairs can show it")
+    _check(difference, power, alpha, "pairs")
     squares, (r, n) = mean_squares(entries), entries.shape
     steady = squares.rows <= NOTHING
     rows = squares.residual if steady else squares.rows
@@ -119,33 +89,27 @@ def pairs_needed(
 def columns_needed(entries: NDArray[np.float64], difference: float, power: float = 0.8, alpha: float = 0.05) -> int:
     """Return how many clips (or groups) like these are needed to detect a difference, given any number of pairs.
 
-    Parameters
-    ----------
-    entries, difference, power, alpha
-        As for `pairs_needed`.
-
-    Returns
-    -------
-    int
-        At least 2. Variation between clips that all trainings share does not shrink with more pairs.
-
-    Raises
-    ------
-    ValueError
-        As `pairs_needed`.
+    At least 2. Variation between clips that all trainings share does not shrink with more pairs.
     """
-    check_open("the power", power)
-    check_open("alpha", alpha)
-    if difference == 0:
-        raise ValueError("the difference must not be 0: no number of clips can show it")
+    _check(difference, power, alpha, "clips")
     squares = mean_squares(entries)
     clips = max(squares.columns - squares.residual, 0.0) / len(entries)
     shift = float(scipy.special.ndtri(1 - alpha / 2) + scipy.special.ndtri(power))
     return max(2, math.ceil(clips * (shift / difference) ** 2))
 
 
+def _check(difference: float, power: float, alpha: float, of_what: str) -> None:
+    check_open("the power", power)
+    check_open("alpha", alpha)
+    if difference == 0:
+        raise ValueError(f"the difference must not be 0: no number of {of_what} can show it")
+
+
 def nadeau_bengio(differences: NDArray[np.float64], n_train: float, n_validation: float) -> Effect:
     """Test a mean difference over folds by the corrected resampled t-test.
+
+    t = mean / √((1 / k + n_validation / n_train) s²) with k - 1 degrees of freedom. If all folds agree exactly, p is
+    that of a sign test over the folds.
 
     Parameters
     ----------
@@ -153,12 +117,6 @@ def nadeau_bengio(differences: NDArray[np.float64], n_train: float, n_validation
         Mean difference of each fold.
     n_train, n_validation : float, clips, above 0
         Average number of clips that a fold trains and validates on.
-
-    Returns
-    -------
-    Effect
-        t = mean / √((1 / k + n_validation / n_train) s²) with k - 1 degrees of freedom. If all folds agree exactly,
-        p is that of a sign test over the folds.
 
     Raises
     ------
@@ -215,12 +173,9 @@ def accuracy_over_seeds(correct: NDArray[np.bool_], groups: Groups | None = None
 
     References
     ----------
-    Dorfman, D. D., Berbaum, K. S. and Metz, C. E. (1992). Receiver operating characteristic rating analysis.
-    Investigative Radiology 27, 723-731. doi:10.1097/00004424-199209000-00015 (the variance)
+    Dorfman et al. (1992), doi:10.1097/00004424-199209000-00015 (the variance)
 
-    Dean, N. and Pagano, M. (2015). Evaluating confidence interval methods for binomial proportions in clustered
-    surveys. Journal of Survey Statistics and Methodology 3, 484-503. doi:10.1093/jssam/smv024 (Wilson's interval for an
-    effective number of clips)
+    Dean and Pagano (2015), doi:10.1093/jssam/smv024 (Wilson's interval for an effective number of clips)
 
     Cochran, W. G. and Cox, G. M. (1957). Experimental Designs, 2nd ed., section 4.14. Wiley. (quantiles weighted by the
     parts of the variance)

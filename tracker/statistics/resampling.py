@@ -1,13 +1,14 @@
 """Resampling of clips: the optimism and chances of the best run, and tests of mean differences.
 
-Bootstrap: `correct` has a row a model and a column a clip. Clips, or groups of clips, are drawn with replacement, the
-same ones for all models. The same seed gives the same answer. Everything is an estimate. Counts are float32, which
-holds whole numbers up to 16 million exactly and multiplies twice as fast as float64.
+Bootstrap: `correct` has a row a model (at least one) and a column a clip, shape (k, n). Clips are drawn with
+replacement `resamples` times, at least once, the same ones for all models; `groups`, if given one for each clip, are
+drawn as a whole. Anything else raises ValueError. The same seed gives the same answer. Everything is an estimate.
+Counts are float32, which holds whole numbers up to 16 million exactly and multiplies twice as fast as float64.
 
-Sign-flip test and bootstrap-t interval of a mean difference: neither assumes a distribution. `net` is the sum of the
-differences in each group, `sizes` the number of clips in each group; without groups, every clip is a group of one.
-`scipy.stats` has a permutation test, and the tests compare this one with it; but it takes a second to import, and
-another second per pair of models on a thousand clips, where this takes milliseconds.
+Sign-flip test and bootstrap-t interval of a mean difference: neither assumes a distribution. `net`, shape (n_groups,),
+is the sum of the differences in each group, `sizes` the number of clips in each group; without groups, every clip is a
+group of one. `scipy.stats` has a permutation test, and the tests compare this one with it; but it takes a second to
+import, and another second per pair of models on a thousand clips, where this takes milliseconds.
 """
 
 from __future__ import annotations
@@ -45,24 +46,18 @@ TIE = 1e-12  # relative difference below which two sums of the same numbers in d
 
 @dataclass(frozen=True, slots=True)
 class Optimism:
-    """Optimism of the best of several runs on the clips that it was selected on.
+    """Optimism of the best of several runs on the clips that it was selected on."""
 
-    Parameters
-    ----------
-    estimate : float
-        Mean over resamples of the accuracy in the resample minus that on all clips, of the run selected there.
-    interval : tuple of float
-        95 % interval of how much better the best run is on these clips than on new ones.
-    """
-
-    estimate: float
-    interval: Interval
+    estimate: float  # mean over resamples of the accuracy there minus that on all clips, of the run selected there
+    interval: Interval  # at 95 %: how much better the best run is on these clips than on new ones
 
 
 def optimism_of_best(
     correct: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
 ) -> Optimism:
     """Estimate how much the best run's accuracy is inflated by having been selected on these clips.
+
+    The best is selected again in each resample, ties at random. A single candidate has no optimism beyond chance.
 
     The interval is Wilson's interval of the best run's accuracy on new clips, subtracted from its accuracy here, with
     percentiles of the bootstrap in place of normal quantiles: those of the score (q - p) / √(p (1 - p)), where q is the
@@ -72,25 +67,6 @@ def optimism_of_best(
     Simulated coverage with 2 to 12 models on 30 to 300 clips, 50 % to 90 % of them correct: 94.7 % on average and 91 %
     at worst if all models are equally good, 94 % and 90 % if they are up to ten points apart, and no less with clips in
     groups. Plain percentiles of the optimism cover 85 % to 93 % on average and 75 % at worst.
-
-    Parameters
-    ----------
-    correct : ndarray of bool, shape (k, n)
-        k candidates on the same n clips.
-    seed : int
-    groups : sequence of hashable, length n, or None
-        Groups are drawn as a whole.
-    resamples : int, at least 1
-
-    Returns
-    -------
-    Optimism
-        The best is selected again in each resample, ties at random. A single candidate has no optimism beyond chance.
-
-    Raises
-    ------
-    ValueError
-        If there are no candidates, no clips, no resamples or not exactly one group per clip.
 
     References
     ----------
@@ -124,13 +100,11 @@ def optimism_of_best_epoch(
         One array per candidate; the number of epochs may differ.
     losses : sequence of ndarray, each of shape (n_epochs, n), nats
         Their log-losses: the epoch with the lowest mean is kept, the first of ties.
-    seed, groups, resamples
-        As for `optimism_of_best`.
 
     Raises
     ------
     ValueError
-        As for `optimism_of_best`, and if shapes differ.
+        If there are no candidates or shapes differ.
     """
     if not correct or [a.shape for a in correct] != [a.shape for a in losses]:
         raise ValueError("there must be at least one candidate, and losses of the same shape as its predictions")
@@ -140,7 +114,10 @@ def optimism_of_best_epoch(
     sizes = _counts(correct[0], groups)[1]
     chosen = []
     for weights in _draws(sizes, resamples, rng, per_draw=len(counts) + max(len(a) for a in correct)):
-        by_run = [_at_kept_epoch(*run, weights) for run in zip(counts, group_losses, strict=True)]
+        by_run = []
+        for of_run, loss in zip(counts, group_losses, strict=True):
+            kept_epochs = (weights @ loss.T).argmin(axis=1)
+            by_run.append(np.stack([(weights * of_run[kept_epochs]).sum(axis=1), of_run.sum(axis=1)[kept_epochs]]))
         drawn, at_hand = np.stack(by_run, axis=2)
         rows, best = np.arange(len(weights)), _best_of(drawn, rng)
         chosen.append([drawn[rows, best] / (weights @ sizes), at_hand[rows, best] / sizes.sum()])
@@ -149,31 +126,12 @@ def optimism_of_best_epoch(
     return _optimism(there, here, max(kept, key=np.mean), groups)
 
 
-def _at_kept_epoch(counts: Counts, losses: NDArray[np.float64], weights: Counts) -> NDArray[np.float64]:
-    """Count correct answers at the epoch that each resample keeps: in the resample, and on all clips."""
-    kept = (weights @ losses.T).argmin(axis=1)
-    return np.stack([(weights * counts[kept]).sum(axis=1), counts.sum(axis=1)[kept]])
-
-
 def probability_best(
     correct: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
 ) -> NDArray[np.float64]:
-    """Estimate how often each of several models would be the best on new clips of the same kind.
+    """Estimate how often each of several models would be the best on new clips of the same kind, shape (k,).
 
-    Parameters
-    ----------
-    correct, seed, groups, resamples
-        As for `optimism_of_best`.
-
-    Returns
-    -------
-    ndarray, shape (k,)
-        The fraction of resamples in which each is the best; ties share one. Sums to 1.
-
-    Raises
-    ------
-    ValueError
-        As for `optimism_of_best`.
+    These are fractions of resamples, and sum to 1: ties share one.
     """
     counts, sizes = _counts(correct, groups)
     wins = np.zeros(len(counts))
@@ -189,22 +147,8 @@ def probability_better(
 ) -> float:
     """Estimate the probability that one level beats another on new clips and with new seeds.
 
-    Parameters
-    ----------
-    entries : ndarray, shape (r, n)
-        -1, 0 or 1 for each matched pair and clip, as for `matched_pairs.crossed`.
-    seed, groups, resamples
-        As for `optimism_of_best`.
-
-    Returns
-    -------
-    float
-        The fraction of resamples, pairs and clips drawn together, with a mean above 0; a mean of 0 counts half.
-
-    Raises
-    ------
-    ValueError
-        As for `optimism_of_best`.
+    `entries`, shape (r, n), are -1, 0 or 1 for each matched pair and clip, as for `matched_pairs.crossed`. The answer
+    is the fraction of resamples, pairs and clips drawn together, with a mean above 0; a mean of 0 counts half.
     """
     rng = np.random.default_rng(seed)
     sums, sizes = _counts(entries, groups)
@@ -274,20 +218,10 @@ def _fraction_at(fraction: float, score: float) -> float:
 def sign_flip_p(net: NDArray[np.float64], rng: np.random.Generator) -> float:
     """Return the two-sided p-value of a sign-flip permutation test of a mean of 0.
 
-    Parameters
-    ----------
-    net : ndarray, shape (n_groups,)
-    rng : numpy.random.Generator
+    It is exact if all sign patterns can be tried, otherwise from random ones.
 
-    Returns
-    -------
-    float
-        Exact if all sign patterns can be tried, otherwise from random ones.
-
-    References
-    ----------
-    Phipson, B. and Smyth, G. K. (2010). Permutation p-values should never be zero. Statistical Applications in Genetics
-    and Molecular Biology 9, 39. doi:10.2202/1544-6115.1585
+    References ---------- Phipson, B. and Smyth, G. K. (2010). Permutation p-values should never be zero. Statistical
+    Applications in Genetics and Molecular Biology 9, 39. doi:10.2202/1544-6115.1585
     """
     threshold = abs(net.sum()) - TIE * np.abs(net).sum()
     exact = 2 ** min(len(net), 63) <= PERMUTATIONS
@@ -302,23 +236,14 @@ def bootstrap_t_interval(
     """Return the symmetric bootstrap-t interval of Σ net / Σ sizes, at 95 %.
 
     The half width is a number of standard errors: the 95th percentile of how far resampled estimates lie from this one,
-    each in standard errors of its own. Standard errors are those of the linearised ratio.
+    each in standard errors of its own. Standard errors are those of the linearised ratio. None if all groups have the
+    same mean difference, or if so few differ that one resample in twenty contains none of them: then there is no
+    variation to resample.
 
     Simulated coverage with the log-loss of two models on 30 to 300 clips: 95 % on average, 92 % at worst; with clips in
     10 to 30 groups 96 % and 94 %; if one model is sure of its mistakes, so that few clips make the difference, 94 % and
     91 %, in groups 92 % and 90 %. The bias-corrected and accelerated interval, 6 % shorter (20 % in groups), covers
     92.5 %, 89 %, 92.5 % and 88 % on average, and 82 % at worst.
-
-    Parameters
-    ----------
-    net, sizes : ndarray, shape (n_groups,)
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    tuple of float or None
-        None if all groups have the same mean difference, or if so few differ that one resample in twenty contains none
-        of them: then there is no variation to resample.
 
     References
     ----------
