@@ -21,10 +21,10 @@ if TYPE_CHECKING:
         train,
     )
     from tracker.errors import TrackerError
-    from tracker.recording.read_runs import ExperimentRuns
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
     from tracker.recording.reports import Comparison, Report, build_report, compare
     from tracker.recording.script_run import ScriptRun
+    from tracker.recording.stores import ExperimentRuns
     from tracker.runs import Fold, Plateau, Run
 
 __version__ = "0.1.0"
@@ -58,7 +58,7 @@ __all__ = [
 
 _MODULES = {
     "Comparison": "tracker.recording.reports",
-    "ExperimentRuns": "tracker.recording.read_runs",
+    "ExperimentRuns": "tracker.recording.stores",
     "Fold": "tracker.runs",
     "LoggingReporter": "tracker.recording.reporter",
     "Plateau": "tracker.runs",

@@ -19,10 +19,9 @@ from tracker.recording.arguments import (
     names_for_flags,
     plain,
 )
-from tracker.recording.locations import STORE_VARIABLE, LogTarget, find_store, journals_folder
-from tracker.recording.read_runs import ExperimentRuns
-from tracker.recording.read_runs import load_runs as read_experiment_runs
 from tracker.recording.reports import id_of
+from tracker.recording.stores import STORE_VARIABLE, ExperimentRuns, LogTarget, find_store, journals_folder
+from tracker.recording.stores import load_runs as read_experiment_runs
 from tracker.runs import (
     DEFAULT_EXPERIMENT,
     LOGGED_OPTIONS,
@@ -97,7 +96,7 @@ def train(
 
     reporter = checked_reporter(reporter)
     store = _store(tracking_uri)
-    target = LogTarget.at(store, checked_line("experiment", experiment), offline=offline)
+    target = LogTarget(store, checked_line("experiment", experiment), offline)
     request = TrainingRequest(
         (_plan(options),),
         None if data is None else checked_path("data", data),
@@ -201,7 +200,7 @@ def start_run(
     """
     from tracker.recording.script_run import ScriptRun
 
-    target = LogTarget.at(_store(tracking_uri), checked_line("experiment", experiment), offline=offline)
+    target = LogTarget(_store(tracking_uri), checked_line("experiment", experiment), offline=offline)
     return ScriptRun(
         target,
         params,

@@ -9,10 +9,13 @@ import pytest
 from tests.builders import write_tone
 from tests.running import Collected
 from tracker.recording.prepare import prepare
-from tracker.runs import Spectrogram, SplitPlan
+from tracker.runs import Configuration, RunPlan, Spectrogram
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+PLAN = RunPlan(Configuration(), spectrogram=Spectrogram(sr=8_000))
 
 
 def manifest(folder: Path, *rows: tuple[str, str, str]) -> Path:
@@ -30,7 +33,7 @@ class TestPrepare:
     def test_prepare_warns_of_groups_that_a_manifest_has_on_both_sides(self, tmp_path: Path) -> None:
         rows = [("x", "train", ""), ("y", "train", ""), ("x", "validation", ""), ("z", "validation", "")]
         reporter = Collected()
-        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
+        prepare(manifest(tmp_path, *rows), PLAN, reporter)
         assert reporter.warnings[-1] == (
             "clips of one group are in more than one part of the manifest's own split, so the validation "
             "accuracy is too optimistic: x"
@@ -39,11 +42,11 @@ class TestPrepare:
     def test_prepare_warns_of_a_recording_that_is_on_both_sides(self, tmp_path: Path) -> None:
         rows = [("", "train", "7"), ("", "train", ""), ("", "validation", "7"), ("", "validation", "")]
         reporter = Collected()
-        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
+        prepare(manifest(tmp_path, *rows), PLAN, reporter)
         assert reporter.warnings[-1] == ("the same recording is in more than one part of the split: 0.wav, 2.wav")
 
     def test_prepare_warns_of_nothing_where_every_group_is_whole(self, tmp_path: Path) -> None:
         rows = [("x", "train", ""), ("x", "train", ""), ("y", "validation", ""), ("y", "validation", "")]
         reporter = Collected()
-        prepare(manifest(tmp_path, *rows), SplitPlan(), Spectrogram(sr=8_000), reporter)
+        prepare(manifest(tmp_path, *rows), PLAN, reporter)
         assert not reporter.warnings

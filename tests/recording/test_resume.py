@@ -9,12 +9,13 @@ from tests.builders import write_tone
 from tracker.data.splits import manifest_text
 from tracker.journal.reader import Journal, read
 from tracker.journal.writer import JournalWriter
-from tracker.recording.prepare import Prepared, identity, prepare
+from tracker.recording.prepare import Prepared, prepare
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.resume import changes
-from tracker.recording.train import environment_text
+from tracker.recording.run_writer import versions_text
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
+from tracker.training.environment import environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,20 +38,20 @@ def labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def now(labels: Path) -> Prepared:
-    return prepare(labels, PLAN.split, PLAN.spectrogram, SilentReporter())
+    return prepare(labels, PLAN, SilentReporter())
 
 
 def begun(
-    labels: Path, environment: str | None = None, *, attached: bool = True, tags: Mapping[str, str] | None = None
+    labels: Path, versions: str | None = None, *, attached: bool = True, tags: Mapping[str, str] | None = None
 ) -> Journal:
     """Return the journal of a run that was begun with the data as they are."""
     prepared, folder = now(labels), labels.parent / ".tracker" / ("0" * 32)
-    start = Started(1, "", "tracker", "a run", "val_accuracy", PLAN.params(), identity(prepared) | (tags or {}))
+    start = Started(1, "", "tracker", "a run", "val_accuracy", PLAN.params(), {**prepared.identity, **(tags or {})})
     with JournalWriter.create(folder, start) as writer:
         if attached:
             manifest = manifest_text(prepared.dataset, prepared.split, PLAN.split)
             writer.attach_bytes("dataset.csv", manifest.encode())
-            writer.attach_bytes("environment.txt", (environment or environment_text("cnn")).encode())
+            writer.attach_bytes("environment.txt", (versions or versions_text(environment("cnn"))).encode())
     return read(folder)
 
 
@@ -91,11 +92,15 @@ class TestChanges:
 
     def test_name_a_split_that_is_another(self, labels: Path) -> None:
         journal, prepared = begun(labels), now(labels)
-        assert changes(journal, PLAN, replace(prepared, split_fingerprint="else")) == ["the split"]
+        assert changes(journal, PLAN, replace(prepared, identity={**prepared.identity, "tracker.split": "else"})) == [
+            "the split"
+        ]
 
     def test_name_versions_threads_and_code(self, labels: Path) -> None:
         noted = (
-            environment_text("cnn").replace("threads 1\n", "threads 2\n").replace("models/cnn.py ", "models/cnn.py 0")
+            versions_text(environment("cnn"))
+            .replace("threads 1\n", "threads 2\n")
+            .replace("models/cnn.py ", "models/cnn.py 0")
         )
         assert changes(begun(labels, noted), PLAN, now(labels)) == [
             "threads 2 then, 1 now",
@@ -104,8 +109,8 @@ class TestChanges:
 
     def test_name_another_version_of_tracker_where_it_was_killed_before_it_noted_more(self, labels: Path) -> None:
         journal, prepared = begun(labels, attached=False, tags={"tracker.version": "0.0"}), now(labels)
-        assert changes(journal, PLAN, prepared) == [f"tracker 0.0 then, {identity(prepared)['tracker.version']} now"]
+        assert changes(journal, PLAN, prepared) == [f"tracker 0.0 then, {prepared.identity['tracker.version']} now"]
 
     def test_changes_are_not_of_code_where_an_older_version_noted_none(self, labels: Path) -> None:
-        noted = "".join(line for line in environment_text("cnn").splitlines(keepends=True) if "/" not in line)
+        noted = "".join(line for line in versions_text(environment("cnn")).splitlines(keepends=True) if "/" not in line)
         assert changes(begun(labels, noted), PLAN, now(labels)) == []

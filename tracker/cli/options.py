@@ -23,8 +23,8 @@ from tracker.runs import DEFAULT_EXPERIMENT, option_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tracker.recording.read_runs import ExperimentRuns
     from tracker.recording.reports import Report
+    from tracker.recording.stores import ExperimentRuns
     from tracker.runs import RunOption
     from tracker.store import RunName as NameOfRun
 
@@ -68,8 +68,7 @@ def runs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 def _runs(context: typer.Context) -> Sequence[NameOfRun]:
     with suppress(Exception):
-        from tracker.recording.locations import find_store
-        from tracker.recording.read_runs import run_names
+        from tracker.recording.stores import find_store, run_names
 
         return run_names(find_store(context.params.get("tracking_uri")))
     return ()
@@ -217,8 +216,7 @@ def with_analysis_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def read_runs(experiment: str, tracking_uri: str | None, *, by_epoch: bool = False) -> ExperimentRuns:
     """Read an experiment's runs, with the predictions after each epoch or without; warn of what cannot be read."""
-    from tracker.recording.locations import find_store
-    from tracker.recording.read_runs import load_runs
+    from tracker.recording.stores import find_store, load_runs
     from tracker.store import BY_EPOCH_RUNS
 
     runs_read = load_runs(find_store(tracking_uri), experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)

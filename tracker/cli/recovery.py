@@ -40,8 +40,8 @@ def resume(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Continue an interrupted run after its last finished epoch, with the same result; prints the run's id."""
-    from tracker.recording.locations import find_store
     from tracker.recording.resume import resume_run
+    from tracker.recording.stores import find_store
 
     store = find_store(tracking_uri)
     print_result(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
@@ -50,8 +50,8 @@ def resume(
 @app.command(cls=Command, epilog=examples("tracker close 3f2a9c41"), short_help="End an interrupted run as it is.")
 def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None) -> None:
     """Mark an interrupted run as killed, keeping the epochs it has; prints the run's id."""
-    from tracker.recording.locations import find_store
     from tracker.recording.resume import close_run
+    from tracker.recording.stores import find_store
 
     print_result(close_run(run, find_store(tracking_uri), ConsoleReporter(), gone=gone))
 
@@ -66,7 +66,7 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
 
     It can be interrupted and repeated: the next call continues where this one stopped.
     """
-    from tracker.recording.locations import find_store, interrupted_message
+    from tracker.recording.stores import find_store, interrupted_message
     from tracker.recording.uploader import JournalProblem, sync_runs
 
     results = failures = 0
@@ -103,7 +103,7 @@ def repair(*, tracking_uri: TrackingUri = None) -> int:
     was moved or copied, the paths of its artifacts are rewritten, so that MLflow finds them too, and a copy of the old
     store is kept. Nothing is deleted, and a healthy store is left alone. A tracking server only receives what it lacks.
     """
-    from tracker.recording.locations import find_store
+    from tracker.recording.stores import find_store
     from tracker.recording.uploader import JournalProblem, MovedArtifacts, repair_store
 
     failures = 0

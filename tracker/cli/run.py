@@ -177,11 +177,11 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     except ValueError as error:
         context.fail(str(error))
 
-    from tracker.recording.locations import LogTarget, find_store
+    from tracker.recording.stores import LogTarget, find_store
     from tracker.recording.train import TrainingRequest, train_plans
 
     store = find_store(values["tracking_uri"])
-    target = LogTarget.at(store, values["experiment"], offline=values["offline"])
+    target = LogTarget(store, values["experiment"], offline=values["offline"])
     request = TrainingRequest(
         plans=tuple(replace(plan, seed=plan.seed + i) for i in range(values["seeds"])),
         data=None if values["data"] is None else Path(values["data"]),

@@ -31,7 +31,7 @@ def runs(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
-    from tracker.recording.locations import HOST_TAG, elsewhere_message, interrupted_message
+    from tracker.recording.stores import HOST_TAG, elsewhere_message, interrupted_message
     from tracker.study.metrics import primary_metric
     from tracker.study.study import study_of
 
@@ -124,7 +124,7 @@ def ui(
     tracking_uri: TrackingUri = None,
 ) -> int:
     """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
-    from tracker.recording.locations import find_store
+    from tracker.recording.stores import find_store
 
     with suppress(KeyboardInterrupt), find_store(tracking_uri).serve_ui(port) as server:
         if server.port != port:

@@ -14,8 +14,7 @@ from tracker.atomic_files import replace_file
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import checked_line, checked_path
-from tracker.recording.locations import here
-from tracker.recording.read_runs import ExperimentRuns
+from tracker.recording.stores import ExperimentRuns, here
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Report as ReportContent
 from tracker.runs import Run

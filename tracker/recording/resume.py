@@ -11,23 +11,17 @@ from tracker.errors import DataError, TrackerError
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
-from tracker.recording.locations import (
-    LogTarget,
-    data_path,
-    journals_folder,
-    model_path,
-    store_of,
-)
-from tracker.recording.prepare import identity, prepare
-from tracker.recording.run_writer import ENVIRONMENT
-from tracker.recording.train import CHECKPOINTS, KEEP_GOING_TAG, Recorder, environment_text, train_recorded
+from tracker.recording.prepare import prepare
+from tracker.recording.run_writer import ENVIRONMENT, RunWriter
+from tracker.recording.stores import LogTarget, data_path, journals_folder, model_path, store_of
+from tracker.recording.train import CHECKPOINTS, KEEP_GOING_TAG, Recorder
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
 from tracker.runs.events import Ended
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import DATASET, note_of
 from tracker.training.checkpoint import finished_epochs
-from tracker.training.environment import differences
+from tracker.training.environment import differences, environment
 from tracker.training.networks import parse_options
 from tracker.wording import some
 
@@ -55,9 +49,6 @@ def resume_run(
     ----------
     run : str
         A run's id, a unique prefix of one, or its name.
-    store : Store
-        The store beside which its journal lies.
-    reporter : Reporter
     data : Path, optional
         Where the data is now, if it was moved.
     offline : bool
@@ -78,17 +69,16 @@ def resume_run(
         if journal.status is RunStatus.FINISHED:
             raise TrackerError(f"run {journal.started.name} has finished: there is nothing to continue")
         _refuse_alive(journal, gone=gone)
-        _refuse_script(journal)
+        if not is_resumable(journal.started.tags):
+            raise TrackerError(
+                f"run {journal.started.name} was logged by a script with tracker.start_run: run the script again, and "
+                f"end this run with `tracker close {journal.id[:SHORT_ID]}`"
+            )
         return _continue(journal, data, reporter, offline=offline)
 
 
 def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False) -> str:
-    """End a run whose process is gone as KILLED, with the epochs that it has, and return its id.
-
-    Parameters
-    ----------
-    run, store, reporter, gone
-        As in `resume_run`.
+    """End a run whose process is gone as KILLED, with the epochs that it has, and return its id; see `resume_run`.
 
     Raises
     ------
@@ -133,26 +123,26 @@ def _refuse_alive(journal: Journal, *, gone: bool) -> None:
 
 
 def _continue(journal: Journal, data: Path | None, reporter: Reporter, *, offline: bool) -> str:
-
-    plan, tags = _plan(journal), journal.started.tags
-    target = LogTarget(store_of(journal), journal.folder.parent, journal.started.experiment, offline)
+    start, folder = journal.started, journal.folder.parent.parent
+    target = LogTarget(store_of(journal), start.experiment, offline)
+    plan, before = _plan(journal), data_path(start.tags["tracker.data"], folder)
     target.store.check_usable()
-    prepared = _prepared(data_path(tags["tracker.data"], target.journals.parent), data, plan, reporter)
-    _refuse_changed(journal, plan, prepared)
-    _log_start(journal, reporter)
-    note = note_of(journal.started)
-    keep_going = KEEP_GOING_TAG in tags
-    recorder = Recorder(target, journal.started.name, plan, prepared, note, reporter, journal, keep_going=keep_going)
-    return train_recorded(recorder, plan, prepared, reporter)
-
-
-def _refuse_script(journal: Journal) -> None:
-    """Refuse a run of somebody's own script, which alone can train it."""
-    if not is_resumable(journal.started.tags):
+    try:
+        prepared = prepare(data or before, plan, reporter)
+    except DataError as error:
+        if data or before is None:
+            raise
+        raise DataError(f"{error}; if the data was moved, give its new path with --data") from error
+    changed = changes(journal, plan, prepared)
+    if changed:
         raise TrackerError(
-            f"run {journal.started.name} was logged by a script with tracker.start_run: run the script again, and end "
-            f"this run with `tracker close {journal.id[:SHORT_ID]}`"
+            f"run {start.name} cannot be resumed, because this has changed: {'; '.join(changed)}; restore it, or train "
+            "again with `tracker run`"
         )
+    _log_start(journal, reporter)
+    writer = RunWriter(target, start.name, note_of(start), reporter, journal.folder)
+    recorder = Recorder(writer, plan, prepared, start.tags["tracker.data"], KEEP_GOING_TAG in start.tags, journal)
+    return recorder.train(reporter)
 
 
 def _plan(journal: Journal) -> RunPlan:
@@ -165,47 +155,22 @@ def _plan(journal: Journal) -> RunPlan:
         raise TrackerError(f"run {journal.started.name} cannot be resumed: {error}; train it again") from error
 
 
-def _prepared(before: Path | None, now: Path | None, plan: RunPlan, reporter: Reporter) -> Prepared:
-    """Prepare the data that a run was started with, where it is now."""
-    if now or before is None:
-        return prepare(now, plan.split, plan.spectrogram, reporter)
-    try:
-        return prepare(before, plan.split, plan.spectrogram, reporter)
-    except DataError as error:
-        raise DataError(f"{error}; if the data was moved, give its new path with --data") from error
-
-
-def _refuse_changed(journal: Journal, plan: RunPlan, prepared: Prepared) -> None:
-    changed = changes(journal, plan, prepared)
-    if changed:
-        raise TrackerError(
-            f"run {journal.started.name} cannot be resumed, because this has changed: {'; '.join(changed)}; restore "
-            "it, or train again with `tracker run`"
-        )
-
-
 def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:
     """Return what has changed since a run started: data, split, versions, threads, code.
 
-    Resuming over such a change would give a result that no single run can produce.
-
-    Parameters
-    ----------
-    journal : Journal
-    plan : RunPlan
-        The run's, read back from its params.
-    prepared : Prepared
-        The data as it is now.
+    Resuming over such a change would give a result that no single run can produce. `plan` is the run's, read back from
+    its params; `prepared` is the data as it is now.
     """
-    then, now = journal.started.tags, identity(prepared)
+    then, now = journal.started.tags, prepared.identity
     changed = []
     if then.get("tracker.dataset") != now["tracker.dataset"]:
         manifest = manifest_text(prepared.dataset, prepared.split, plan.split)
         changed.append(f"the data{_clips_changed(_artifact(journal, DATASET), manifest)}")
     if then.get("tracker.split") != now["tracker.split"]:
         changed.append("the split")
-    before = {"tracker": then.get("tracker.version", "none")} | _versions(_artifact(journal, ENVIRONMENT))
-    return changed + differences(before, _versions(environment_text(plan.configuration.model)))
+    versions = [line.partition(" ") for line in _artifact(journal, ENVIRONMENT).splitlines()]
+    before = {"tracker": then.get("tracker.version", "none")} | {name: version for name, _, version in versions}
+    return changed + differences(before, environment(plan.configuration.model))
 
 
 def _clips_changed(manifest_then: str, manifest: str) -> str:
@@ -225,10 +190,6 @@ def _clips_changed(manifest_then: str, manifest: str) -> str:
 def _clips(manifest: str) -> dict[str, list[str]]:
     """Return label and group of each clip by its path."""
     return {path: about[:2] for path, *about in filter(None, csv.reader(io.StringIO(manifest, newline="")))}
-
-
-def _versions(text: str) -> dict[str, str]:
-    return {name: version for name, _, version in (line.partition(" ") for line in text.splitlines())}
 
 
 def _artifact(journal: Journal, path: str) -> str:

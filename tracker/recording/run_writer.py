@@ -10,29 +10,39 @@ import socket
 import subprocess
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from tracker.errors import JournalError, TrackerError
 from tracker.journal.reader import ARTIFACTS, read, read_upload_state
 from tracker.journal.writer import JournalWriter
+from tracker.recording.stores import journals_folder
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import RunStatus
-from tracker.runs.events import COMMIT_TAG, NOTE_TAG, PROGRAM_TAG, USER_TAG, Ended, EpochDone, Tagged
-from tracker.runs.logged import NOTE_END
+from tracker.runs.events import (
+    COMMIT_TAG,
+    NOTE_TAG,
+    PROGRAM_TAG,
+    USER_TAG,
+    Ended,
+    EpochDone,
+    Resumed,
+    Started,
+    Tagged,
+)
+from tracker.runs.logged import DEFAULT_METRIC, NOTE_END
 from tracker.store import TAG_LENGTH, now_ms, run_of_journal
 from tracker.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from types import FrameType
+    from types import FrameType, TracebackType
 
-    from tracker.recording.locations import LogTarget
     from tracker.recording.reporter import Reporter
-    from tracker.runs import Run
-    from tracker.runs.events import Event, Started
+    from tracker.recording.stores import LogTarget
+    from tracker.runs.events import DatasetUsed, Event
+    from tracker.training.result import Epoch
 
 ENVIRONMENT = "environment.txt"  # versions of what decides a run's result, a line each
 _SIGNALLED = 128  # exit statuses above it mean that a signal ended the program
@@ -47,6 +57,8 @@ class RunWriter:
     ----------
     target : LogTarget
     name : str
+    note : str or None
+        The person's own words.
     reporter : Reporter
     folder : Path, optional
         The journal's, to continue an interrupted run; by default a new one.
@@ -58,17 +70,20 @@ class RunWriter:
         self,
         target: LogTarget,
         name: str,
+        note: str | None,
         reporter: Reporter,
         folder: Path | None = None,
         continued_by: str = "Continue with `tracker resume {run_id}`",
     ) -> None:
         self.target = target
         self.name = name
-        self.folder = folder or target.journals / uuid4().hex
+        self.note = note
+        self.folder = folder or journals_folder(target.store) / uuid4().hex
         self.epochs: dict[int, Mapping[str, float]] = {}
         self._reporter = reporter
         self._continued_by = continued_by
         self._uploader = None if target.offline else Uploader(target.store, self.folder, reporter)
+        self._on_append = self._uploader.wake if self._uploader else lambda: None
         self._journal: JournalWriter | None = None
         self._process = os.getpid()
         self._is_closed = False
@@ -98,8 +113,15 @@ class RunWriter:
             raise TrackerError(f"run {self.name} was started by another process, which alone can log it: log it there")
         return self._journal
 
-    def start(self, started: Started) -> None:
-        """Begin the journal and its upload.
+    def start(
+        self,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        program: str,
+        metric: str = DEFAULT_METRIC,
+        datasets: tuple[DatasetUsed, ...] = (),
+    ) -> None:
+        """Begin the journal of a run of `program`.
 
         Raises
         ------
@@ -110,12 +132,19 @@ class RunWriter:
         """
         if self._journal:
             raise TrackerError(f"run {self.name} was started already: call tracker.start_run for a new run")
-        self.target.store.check_start(started)
+        store, tags = self.target.store, {**tags, **_origin_tags(program, self.note)}
+        started = Started(now_ms(), store.uri, self.target.experiment, self.name, metric, params, tags, datasets)
+        store.check_start(started)
         self._journal = JournalWriter.create(self.folder, started, self._on_append)
 
-    def reopen(self) -> None:
-        """Continue the journal of an interrupted run."""
+    def reopen(self, epochs: Mapping[int, Mapping[str, float]], checkpoints: Iterable[Epoch]) -> None:
+        """Continue the journal of an interrupted run, with those epochs whose checkpoint is safe that it lacks."""
         self._journal = JournalWriter.reopen(self.folder, self._on_append)
+        self.epochs = dict(epochs)
+        for epoch in checkpoints:
+            self.log_epoch(epoch.number, epoch.metrics)
+        self.append(Resumed(now_ms(), len(self.epochs)))
+        self.append(Tagged(_process_tags()))
 
     def begin_upload(self) -> None:
         """Upload what there is, and what is added, from here on."""
@@ -132,28 +161,37 @@ class RunWriter:
             self.append(EpochDone(now_ms(), number, metrics))
             self.epochs[number] = metrics
 
-    def attach_bytes(self, path: str, data: bytes) -> None:
+    def attach_file(self, path: str, content: str | bytes) -> None:
         """Keep a file among the run's artifacts, over one of the same path."""
-        self._open_journal.attach_bytes(path, data)
-
-    def attach_text(self, path: str, text: str) -> None:
-        """Keep a text file."""
-        self.attach_bytes(path, encoded(text))
+        if isinstance(content, str):
+            content = content.encode("utf-8", "surrogateescape")  # a file's name may have bytes that are not Unicode
+        self._open_journal.attach_bytes(path, content)
 
     def attach_folder(self, path: str, write: Callable[[Path], None]) -> None:
         """Have a folder written among the run's artifacts, at the path that `write` is given."""
         self._open_journal.attach_folder(path, write)
 
-    def finished_run(self) -> Run:
-        """Return the run as a reader of the store will find it."""
-        events = read(self.folder).events
-        return run_of_journal(events, self.folder / ARTIFACTS, self.run_id, RunStatus.FINISHED)
+    def describe(self) -> tuple[str, dict[str, bytes]]:
+        """Return the run's summary and, as far as it has what they show, its figures as PNG files by path."""
+        from tracker.figures import run_confusion, run_curves
+        from tracker.render import render_description
+        from tracker.report.build import report_study, run_entry
 
-    def attach_description(self, description: Description, note: str | None) -> None:
+        events = read(self.folder).events
+        run = run_of_journal(events, self.folder / ARTIFACTS, self.run_id, RunStatus.FINISHED)
+        figures = {}
+        for draw in (run_curves, run_confusion):
+            with suppress(ValueError):  # nothing to draw
+                picture = draw(run)
+                figures[f"{picture.name}.png"] = picture.png
+        study, _ = report_study([run], metric=None, minimise=None, alpha=0.05, margin=0.05)
+        return render_description(run_entry(study, 0)), figures
+
+    def attach_description(self, summary: str, figures: Mapping[str, bytes]) -> None:
         """Keep a run's figures, and its summary below the person's note."""
-        for path, png in description.figures.items():
-            self.attach_bytes(path, png)
-        words = "\n\n".join([note or "", NOTE_END, description.text]).strip()
+        for path, png in figures.items():
+            self.attach_file(path, png)
+        words = "\n\n".join([self.note or "", NOTE_END, summary]).strip()
         self.append(Tagged({NOTE_TAG: words[:TAG_LENGTH]}))  # a title of many options may be long, and so may a note
 
     def close(self, error: BaseException | None) -> None:
@@ -161,8 +199,9 @@ class RunWriter:
         if self._journal is None or not self.is_open:
             return
         self._is_closed = True
+        ending = _ending(error)
         try:
-            self._journal.append(_ending(error))
+            self._journal.append(ending)
         except JournalError as lost:
             if error is None:
                 raise
@@ -171,33 +210,31 @@ class RunWriter:
             self._journal.close()
             if self._uploader:
                 self._uploader.finish()
-        self._log_ending(error)
-
-    def _on_append(self) -> None:
-        if self._uploader:
-            self._uploader.wake()
-
-    def _log_ending(self, error: BaseException | None) -> None:
-        """Say how the run ended, if not well, and whether it is still to be uploaded."""
-        if not is_clean_exit(error):
-            ended = "failed" if _ending(error).status is RunStatus.FAILED else "was interrupted"
-            notice = (
-                f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}. "
-                f"Its finished epochs are saved. {self._continued_by.format(run_id=self.run_id)}"
-            )
-            self._reporter.log(notice)
-            if isinstance(error, KeyboardInterrupt):
-                error.add_note(notice)  # the command line need not say so again
+        if ending.status is not RunStatus.FINISHED:
+            self._log_failure(ending, error)
         if not drop_uploaded_artifacts(self.folder):
             why = " (--offline)" if self.target.offline else ""
             self._reporter.log(
                 f"run {self.name} is not in the store yet{why}: `tracker sync` uploads it from {self.folder}"
             )
 
+    def __enter__(self) -> Self:
+        return self
 
-def encoded(text: str) -> bytes:
-    """Encode a text; bytes that are not Unicode, as a file's name may have, come out as they were."""
-    return text.encode("utf-8", "surrogateescape")
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close(error)
+
+    def _log_failure(self, ending: Ended, error: BaseException | None) -> None:
+        ended = "failed" if ending.status is RunStatus.FAILED else "was interrupted"
+        notice = (
+            f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}. "
+            f"Its finished epochs are saved. {self._continued_by.format(run_id=self.run_id)}"
+        )
+        self._reporter.log(notice)
+        if isinstance(error, KeyboardInterrupt):
+            error.add_note(notice)  # the command line need not say so again
 
 
 def is_clean_exit(error: BaseException | None) -> bool:
@@ -244,18 +281,22 @@ def sigterm_raises(error: BaseException) -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def process_tags() -> dict[str, str]:
-    """Return the tags of the process that trains."""
-    return {"tracker.host": socket.gethostname(), "tracker.pid": str(os.getpid())}
-
-
 def classes_tag(classes: Sequence[str]) -> dict[str, str]:
     """Return the tag that lists the classes, if a store keeps it whole; they also head the columns of predictions."""
     listed = json.dumps(classes)
     return {"tracker.classes": listed} if len(listed) <= TAG_LENGTH else {}
 
 
-def origin_tags(program: str, note: str | None) -> dict[str, str]:
+def versions_text(versions: Mapping[str, str]) -> str:
+    """Return versions as `ENVIRONMENT` has them, a line each."""
+    return "".join(f"{name} {version}\n" for name, version in versions.items())
+
+
+def _process_tags() -> dict[str, str]:
+    return {"tracker.host": socket.gethostname(), "tracker.pid": str(os.getpid())}
+
+
+def _origin_tags(program: str, note: str | None) -> dict[str, str]:
     """Return the tags that say who trains with what: account, program, git commit, process, the person's note."""
     tags = {USER_TAG: getpass.getuser(), PROGRAM_TAG: program}
     try:
@@ -264,27 +305,4 @@ def origin_tags(program: str, note: str | None) -> dict[str, str]:
         git = None
     if git and not git.returncode:
         tags[COMMIT_TAG] = git.stdout.strip()
-    return tags | process_tags() | ({NOTE_TAG: note} if note else {})
-
-
-@dataclass(frozen=True)
-class Description:
-    """A run's summary, and its figures as PNG files by path."""
-
-    text: str
-    figures: Mapping[str, bytes] = field(default_factory=dict)
-
-
-def describe(run: Run) -> Description:
-    """Draw a run's figures, as far as it has what they show, and summarise its own result."""
-    from tracker.figures import run_confusion, run_curves
-    from tracker.render import render_description
-    from tracker.report.build import report_study, run_entry
-
-    figures = {}
-    for draw in (run_curves, run_confusion):
-        with suppress(ValueError):  # nothing to draw
-            picture = draw(run)
-            figures[f"{picture.name}.png"] = picture.png
-    study, _ = report_study([run], metric=None, minimise=None, alpha=0.05, margin=0.05)
-    return Description(render_description(run_entry(study, 0)), figures)
+    return tags | _process_tags() | ({NOTE_TAG: note} if note else {})

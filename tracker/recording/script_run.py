@@ -42,13 +42,12 @@ from tracker.recording.run_writer import (
     ENVIRONMENT,
     RunWriter,
     classes_tag,
-    describe,
     is_clean_exit,
     one_line,
-    origin_tags,
     sigterm_raises,
+    versions_text,
 )
-from tracker.runs.events import Measured, Started, Tagged
+from tracker.runs.events import Measured, Tagged
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import DATASET, VALIDATION, now_ms, predictions_csv
 from tracker.study.metrics import ACCURACY, LOSS, named
@@ -60,8 +59,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from tracker.recording.locations import LogTarget
     from tracker.recording.reporter import Reporter
+    from tracker.recording.stores import LogTarget
     from tracker.runs import Predictions
 
 Split = Literal["validation", "test"]
@@ -101,11 +100,11 @@ class ScriptRun:
         self._writer = RunWriter(
             target,
             checked_line("name", name or name_of(texts)),
+            checked_text("note", note),
             reporter,
             continued_by="Start the script again for a new run",
         )
         self._reporter = reporter
-        self._note = checked_text("note", note)
         self._metric = checked_line("metric", metric)
         self._tags = {
             "tracker.version": __version__,
@@ -132,21 +131,11 @@ class ScriptRun:
     def __enter__(self) -> Self:
         program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
         with names_for_flags():
-            self._writer.start(
-                Started(
-                    time=now_ms(),
-                    uri=self._writer.target.store.uri,
-                    experiment=self._writer.target.experiment,
-                    name=self.name,
-                    metric=self._metric,
-                    params=self.params,
-                    tags=self._tags | origin_tags(program, self._note),
-                )
-            )
+            self._writer.start(self.params, self._tags, program, self._metric)
         self._sigterm = sigterm_raises(SystemExit(128 + signal.SIGTERM))
         try:
             self._sigterm.__enter__()
-            self._writer.attach_text(ENVIRONMENT, _environment_text())
+            self._writer.attach_file(ENVIRONMENT, versions_text(_versions()))
             self._writer.begin_upload()
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
@@ -293,7 +282,7 @@ class ScriptRun:
         if isinstance(content, bytes | bytearray | memoryview):
             if not place:
                 raise ValueError("bytes need a path among the run's artifacts, as in log_artifact(data, 'notes.txt')")
-            self._writer.attach_bytes(place, bytes(content))
+            self._writer.attach_file(place, bytes(content))
             return
         source = checked_path("content", content)
         if self._writer.folder.resolve().is_relative_to(source.resolve()):
@@ -309,7 +298,7 @@ class ScriptRun:
         if is_folder:
             self._writer.attach_folder(place or source.resolve().name, partial(shutil.copytree, source))
         else:
-            self._writer.attach_bytes(place or source.name, data)
+            self._writer.attach_file(place or source.name, data)
 
     def keras_callback(self) -> Any:
         """Return a Keras callback that logs each epoch, and the learning rate that it was trained at."""
@@ -336,7 +325,7 @@ class ScriptRun:
         self._measured |= values.keys()
 
     def _attach_predictions(self, predictions: Predictions, group_of: Mapping[str, str], split: Split) -> None:
-        self._writer.attach_text(VALIDATION if split == "validation" else TEST, predictions_csv(predictions))
+        self._writer.attach_file(VALIDATION if split == "validation" else TEST, predictions_csv(predictions))
         self._attach_manifest(predictions, group_of, split)
         tags = {f"tracker.{split}_clips": str(len(predictions.clips))} | classes_tag(predictions.classes)
         if split == "test":
@@ -357,7 +346,7 @@ class ScriptRun:
         writer.writerow(["path", "label", "group", "split", "fold"])
         by_clip = self._manifest["test"] | self._manifest["validation"]
         writer.writerows([clip, *row, ""] for clip, row in sorted(by_clip.items()))
-        self._writer.attach_text(DATASET, text.getvalue())
+        self._writer.attach_file(DATASET, text.getvalue())
 
     def _log_summary(self, error: BaseException | None) -> None:
         """Log the metrics that a run has once and, if nothing went wrong, its figures and description."""
@@ -374,11 +363,11 @@ class ScriptRun:
         if not is_clean_exit(error):
             return
         try:
-            description = describe(self._writer.finished_run())
+            summary, figures = self._writer.describe()
         except Exception as fault:  # noqa: BLE001  (a run must not fail for its figures, whatever the script logged)
             self._reporter.warn(f"run {self.name} has no figures and no description: {one_line(fault)}")
         else:
-            self._writer.attach_description(description, self._note)
+            self._writer.attach_description(summary, figures)
 
 
 def summary_metrics(epochs: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
@@ -423,11 +412,11 @@ def _scores(predictions: Predictions, prefix: str) -> dict[str, float]:
     return {f"{prefix}_loss": log_loss(rows, targets), f"{prefix}_accuracy": accuracy(rows, targets)}
 
 
-def _environment_text() -> str:
-    """Return the versions of Python and of what the script has imported by now, a line each."""
-    lines = {"tracker": __version__, "python": platform.python_version()}
+def _versions() -> dict[str, str]:
+    """Return the versions of Python and of what the script has imported by now."""
+    versions = {"tracker": __version__, "python": platform.python_version()}
     for distribution, module in _PACKAGES.items():
         if module in sys.modules:
             with suppress(PackageNotFoundError):
-                lines[distribution] = version(distribution)
-    return "".join(f"{name} {number}\n" for name, number in lines.items())
+                versions[distribution] = version(distribution)
+    return versions

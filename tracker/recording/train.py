@@ -6,47 +6,28 @@ import math
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from tracker.data.splits import manifest_text
 from tracker.errors import StoreError
-from tracker.journal.reader import unsettled
-from tracker.recording.locations import data_tag, interrupted_message, model_param
-from tracker.recording.prepare import Prepared, identity, prepare
-from tracker.recording.run_writer import (
-    ENVIRONMENT,
-    RunWriter,
-    classes_tag,
-    describe,
-    encoded,
-    origin_tags,
-    process_tags,
-    sigterm_raises,
-)
+from tracker.journal.reader import Journal, unsettled
+from tracker.recording.prepare import Prepared, prepare
+from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, sigterm_raises, versions_text
+from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
 from tracker.runs import Run, RunPlan, RunStatus, number_text
-from tracker.runs.events import Attached, DatasetUsed, Measured, Resumed, Started, Tagged
-from tracker.runs.logged import DEFAULT_METRIC
-from tracker.store import (
-    DATASET,
-    VALIDATION,
-    VALIDATION_BY_EPOCH,
-    epoch_predictions_npz,
-    now_ms,
-    predictions_csv,
-)
+from tracker.runs.events import Attached, DatasetUsed, Measured
+from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.environment import environment
 from tracker.training.networks import find_network, network_options, short_name
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import TracebackType
+    from collections.abc import Iterable, Iterator
 
     from tracker.data.dataset import Clip
-    from tracker.journal.reader import Journal
-    from tracker.recording.locations import LogTarget
     from tracker.recording.reporter import Reporter
+    from tracker.recording.stores import LogTarget
     from tracker.training.batches import LabelledImages, TrainingData
     from tracker.training.result import Epoch, TrainingResult
 
@@ -95,25 +76,27 @@ def train_plans(request: TrainingRequest, reporter: Reporter) -> Iterator[str]:
     TrackerError
         If the store can never accept a run, the data is not fit to train on, or a training fails.
     """
-    target = request.target
+    target, first = request.target, request.plans[0]
     target.store.check_usable()
-    _warn_of_idle_plateau(request.plans[0], reporter)
-    prepared = replace(
-        prepare(request.data, request.plans[0].split, request.plans[0].spectrogram, reporter),
-        source=data_tag(request.data, target.store, Path.cwd()),
-    )
-    _warn_of_short_clips(prepared, request.plans[0], reporter)
+    _warn_of_idle_plateau(first, reporter)
+    prepared = prepare(request.data, first, reporter)
+    _warn_of_short_clips(prepared, first, reporter)
+    data = data_tag(request.data, target.store, Path.cwd())
+    finished = _finished_runs(target) if request.reuse else []
+    kept = unsettled(journals_folder(target.store))
+    for problem in kept.problems:
+        reporter.warn(problem)
     for given in request.plans:
-        plan = _with_lasting_model(given, target)
-        finished = _finished_run(target, plan, prepared) if request.reuse else None
-        if finished:
-            reporter.log(f"reusing run {finished.name}: same configuration, seed, data and version")
-            yield finished.run_id
+        model = model_param(given.configuration.model, target.store, Path.cwd())
+        plan = replace(given, configuration=replace(given.configuration, model=model))
+        same = _same_run(finished, plan, prepared)
+        if same:
+            reporter.log(f"reusing run {same.name}: same configuration, seed, data and version")
+            yield same.run_id
         else:
-            _log_interrupted(target, plan, reporter)
-            name = request.name or run_name(given)
-            recorder = Recorder(target, name, plan, prepared, request.note, reporter, keep_going=request.keep_going)
-            yield train_recorded(recorder, plan, prepared, reporter)
+            _log_interrupted(kept, plan, target, reporter)
+            writer = RunWriter(target, request.name or run_name(given), request.note, reporter)
+            yield Recorder(writer, plan, prepared, data, request.keep_going).train(reporter)
 
 
 def _warn_of_idle_plateau(plan: RunPlan, reporter: Reporter) -> None:
@@ -127,80 +110,47 @@ def _warn_of_idle_plateau(plan: RunPlan, reporter: Reporter) -> None:
         )
 
 
-def _with_lasting_model(plan: RunPlan, target: LogTarget) -> RunPlan:
-    """Return a plan that names its network so that it is found again from the store's folder."""
-    model = model_param(plan.configuration.model, target.store, Path.cwd())
-    return replace(plan, configuration=replace(plan.configuration, model=model))
+def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) -> None:
+    """Name the clips that are padded, once for all seeds."""
+    from tracker.training.batches import short_clips
+
+    short = short_clips(plan, _training_data(prepared))
+    if short:
+        seconds = number_text(plan.configuration.segment_s)
+        what = f"{counted(len(short), 'clip')} {'is' if len(short) == 1 else 'are'}"
+        reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
 
 
-def _log_interrupted(target: LogTarget, plan: RunPlan, reporter: Reporter) -> None:
-    """Name the interrupted runs of the same plan: continuing one takes less time than training it again."""
-    found = unsettled(target.journals)
-    for problem in found.problems:
-        reporter.warn(problem)
-    for journal in found:
-        first = journal.started
-        if journal.status is RunStatus.INTERRUPTED and (first.experiment, first.params) == (
-            target.experiment,
-            plan.params(),
-        ):
-            reporter.log(interrupted_message(first.name, journal.id, target.store))
-
-
-def _finished_run(target: LogTarget, plan: RunPlan, prepared: Prepared) -> Run | None:
-    """Return a finished run of the same plan, data, version and network code, if there is one."""
-    from tracker.recording.read_runs import load_runs
-
+def _finished_runs(target: LogTarget) -> list[Run]:
     try:
         runs = load_runs(target.store, target.experiment, by_epoch=0)
     except StoreError:
-        return None  # there is nothing to reuse; opening the store will say what else may be wrong with it
+        return []  # there is nothing to reuse; opening the store will say what else may be wrong with it
+    return [run for run in runs if run.status is RunStatus.FINISHED]
+
+
+def _same_run(runs: Iterable[Run], plan: RunPlan, prepared: Prepared) -> Run | None:
+    """Return a run of the same plan, data, version and network code, if there is one."""
     params, code = plan.params(), find_network(plan.configuration.model).digest
-    tags = identity(prepared) | {CODE_TAG: code}
-    return next(
-        (
-            run
-            for run in runs
-            if run.status == RunStatus.FINISHED and run.params == params and tags.items() <= run.tags.items()
-        ),
-        None,
-    )
+    tags = {**prepared.identity, CODE_TAG: code}
+    return next((run for run in runs if run.params == params and tags.items() <= run.tags.items()), None)
 
 
-def train_recorded(recorder: Recorder, plan: RunPlan, prepared: Prepared, reporter: Reporter) -> str:
-    """Train one plan, or continue it, and return the run's id."""
-    from tracker.training.fit import train
+def _log_interrupted(kept: Iterable[Journal], plan: RunPlan, target: LogTarget, reporter: Reporter) -> None:
+    """Name the interrupted runs of the same plan: continuing one takes less time than training it again."""
+    same = (target.experiment, plan.params())
+    for journal in kept:
+        start = journal.started
+        if journal.status is RunStatus.INTERRUPTED and (start.experiment, start.params) == same:
+            reporter.log(interrupted_message(start.name, journal.id, target.store))
 
-    diverged: list[int] = []
-    with (
-        sigterm_raises(KeyboardInterrupt()),
-        recorder,
-        reporter.epochs(recorder.writer.name, plan.configuration.epochs) as progress,
-    ):
 
-        def on_epoch(epoch: Epoch) -> None:
-            recorder.log_epoch(epoch)
-            progress.on_epoch(epoch)
-            if not all(map(math.isfinite, epoch.metrics.values())):
-                diverged.append(epoch.number)
-
-        outcome = train(
-            plan,
-            _training_data(prepared),
-            on_start=recorder.start,
-            on_epoch=on_epoch,
-            on_batch=progress.on_batch,
-            checkpoints=recorder.checkpoints,
-            keep_going=recorder.keep_going,
-        )
-        recorder.log_outcome(outcome)
-    if diverged:
-        epochs = f"epoch{'s' if len(diverged) > 1 else ''} {some([str(number) for number in diverged])}"
-        reporter.warn(
-            f"run {recorder.writer.name} diverged: its loss was NaN or infinite in {epochs}; it keeps the weights of "
-            f"epoch {outcome.kept_epoch}"
-        )
-    return recorder.writer.run_id
+def run_name(plan: RunPlan) -> str:
+    """Return what a run is called by default: its configuration in short."""
+    model = plan.configuration.model
+    usual = [(option.name, option.default) for option in network_options(model)]
+    named = replace(plan.configuration, model=short_name(model))
+    return replace(plan, configuration=named).run_name(usual)
 
 
 def _training_data(prepared: Prepared) -> TrainingData:
@@ -217,170 +167,107 @@ def _training_data(prepared: Prepared) -> TrainingData:
     return TrainingData(labelled(split.training), labelled(split.validation), prepared.dataset.classes)
 
 
-def _warn_of_short_clips(prepared: Prepared, plan: RunPlan, reporter: Reporter) -> None:
-    """Name the clips that are padded, once for all seeds."""
-    from tracker.training.batches import short_clips
-
-    short = short_clips(plan, _training_data(prepared))
-    if short:
-        seconds = number_text(plan.configuration.segment_s)
-        what = f"{counted(len(short), 'clip')} {'is' if len(short) == 1 else 'are'}"
-        reporter.warn(f"{what} shorter than a segment of {seconds} s and padded with silence: {some(short)}")
-
-
+@dataclass(frozen=True, eq=False)
 class Recorder:
-    """Writes a run's journal while it is trained; as a context it ends the run as FINISHED, FAILED or KILLED.
+    """Trains a run by a plan, or continues the one that was interrupted, and writes its journal."""
 
-    Parameters
-    ----------
-    target : LogTarget
-    name : str
-    plan : RunPlan
-    prepared : Prepared
-    note : str or None
-        The person's own words.
-    reporter : Reporter
-    interrupted : Journal or None
-        Of the run that is continued; None: a new one is started.
-    keep_going : bool
-        Whether training continues when the loss is NaN or infinite.
-    """
+    writer: RunWriter
+    plan: RunPlan
+    prepared: Prepared
+    data: str  # what the run's tags call its data
+    keep_going: bool = False  # if the loss is NaN or infinite
+    interrupted: Journal | None = None
 
-    def __init__(
-        self,
-        target: LogTarget,
-        name: str,
-        plan: RunPlan,
-        prepared: Prepared,
-        note: str | None,
-        reporter: Reporter,
-        interrupted: Journal | None = None,
-        *,
-        keep_going: bool = False,
-    ) -> None:
-        self.writer = RunWriter(target, name, reporter, interrupted.folder if interrupted else None)
-        self.keep_going = keep_going
-        self._plan = plan
-        self._prepared = prepared
-        self._note = note
-        self._interrupted = interrupted
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of the run's checkpoints."""
-        return self.writer.folder / CHECKPOINTS
-
-    def start(self) -> None:
-        """Begin the journal with params and tags, or continue it, and upload it from here on.
-
-        Raises
-        ------
-        StoreError
-            If the store would cut or refuse one of them; nothing is begun then.
-        """
-        if self._interrupted:
-            self.writer.reopen()
-            self._continue(self._interrupted)
-        else:
-            self.writer.start(self._started())
-        self._attach_data()
-        self.writer.begin_upload()
-
-    def log_epoch(self, epoch: Epoch) -> None:
-        """Write an epoch whose checkpoint is safe."""
-        self.writer.log_epoch(epoch.number, epoch.metrics)
-
-    def log_outcome(self, outcome: TrainingResult) -> None:
-        """Write the outcome of the training.
+    def train(self, reporter: Reporter) -> str:
+        """Train to the end of the plan, and return the run's id.
 
         Raises
         ------
         KeyboardInterrupt
             If the training was cut short, once everything there is has been written.
         """
-        self.writer.append(Measured(now_ms(), outcome.metrics))
-        self.writer.attach_text(VALIDATION, predictions_csv(outcome.validation))
-        self.writer.attach_bytes(VALIDATION_BY_EPOCH, epoch_predictions_npz(outcome.validation_by_epoch))
-        self.writer.attach_description(describe(self.writer.finished_run()), self._note)
-        save = self.writer.target.store.save_model
-        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example))
-        if outcome.interrupted:
-            raise KeyboardInterrupt
+        from tracker.training.fit import train
 
-    def __enter__(self) -> Self:
-        return self
+        name, checkpoints = self.writer.name, self.writer.folder / CHECKPOINTS
+        diverged: list[str] = []
+        with (
+            sigterm_raises(KeyboardInterrupt()),
+            self.writer,
+            reporter.epochs(name, self.plan.configuration.epochs) as progress,
+        ):
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.writer.close(error)
-        if error is None:
-            shutil.rmtree(self.checkpoints, ignore_errors=True)
+            def on_epoch(epoch: Epoch) -> None:
+                self.writer.log_epoch(epoch.number, epoch.metrics)
+                progress.on_epoch(epoch)
+                if not all(map(math.isfinite, epoch.metrics.values())):
+                    diverged.append(str(epoch.number))
 
-    def _started(self) -> Started:
-        prepared, split = self._prepared, self._prepared.split
-        source, fingerprint, classes = prepared.source, prepared.dataset_fingerprint, prepared.dataset.classes
-        parts = (("training", split.training), ("validation", split.validation))
-        return Started(
-            time=now_ms(),
-            uri=self.writer.target.store.uri,
-            experiment=self.writer.target.experiment,
-            name=self.writer.name,
-            metric=DEFAULT_METRIC,
-            params=self._plan.params(),
-            tags=_tags(prepared, self._note)
-            | {CODE_TAG: find_network(self._plan.configuration.model).digest}
-            | ({KEEP_GOING_TAG: "true"} if self.keep_going else {}),
-            datasets=tuple(
-                DatasetUsed(source, fingerprint, source, context, classes, len(clips)) for context, clips in parts
-            ),
-        )
+            outcome = train(
+                self.plan,
+                _training_data(self.prepared),
+                on_start=self._start,
+                on_epoch=on_epoch,
+                on_batch=progress.on_batch,
+                checkpoints=checkpoints,
+                keep_going=self.keep_going,
+            )
+            self._log_outcome(outcome)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        if diverged:
+            reporter.warn(
+                f"run {name} diverged: its loss was NaN or infinite in epoch{'s' if len(diverged) > 1 else ''} "
+                f"{some(diverged)}; it keeps the weights of epoch {outcome.kept_epoch}"
+            )
+        return self.writer.run_id
 
-    def _continue(self, interrupted: Journal) -> None:
-        """Write what a kill prevented from being written: epochs whose checkpoint is safe, and the resumption."""
-        self.writer.epochs = {number: epoch.metrics for number, epoch in interrupted.epochs.items()}
-        for epoch in finished_epochs(self.checkpoints):
-            self.log_epoch(epoch)
-        self.writer.append(Resumed(now_ms(), len(self.writer.epochs)))
-        self.writer.append(Tagged(process_tags()))
+    def _start(self) -> None:
+        """Begin the journal with params and tags, or continue it, and upload it from here on."""
+        if self.interrupted:
+            epochs = {number: epoch.metrics for number, epoch in self.interrupted.epochs.items()}
+            self.writer.reopen(epochs, finished_epochs(self.writer.folder / CHECKPOINTS))
+        else:
+            self._begin()
+        self._attach_data()
+        self.writer.begin_upload()
+
+    def _begin(self) -> None:
+        split, classes = self.prepared.split, self.prepared.dataset.classes
+        tags = {
+            **self.prepared.identity,
+            "tracker.training_clips": str(len(split.training)),
+            "tracker.validation_clips": str(len(split.validation)),
+            "tracker.test_clips": str(len(split.test)),
+            "tracker.data": self.data,
+            "tracker.deterministic": "true",
+            CODE_TAG: find_network(self.plan.configuration.model).digest,
+            **({KEEP_GOING_TAG: "true"} if self.keep_going else {}),
+            **classes_tag(classes),
+        }
+        digest, parts = tags["tracker.dataset"], {"training": split.training, "validation": split.validation}
+        datasets = (DatasetUsed(self.data, digest, self.data, part, classes, len(parts[part])) for part in parts)
+        self.writer.start(self.plan.params(), tags, "tracker run", datasets=tuple(datasets))
 
     def _attach_data(self) -> None:
         """Keep what the run is trained on and with; a run that is continued may have been killed before it did."""
-        events = self._interrupted.events if self._interrupted else ()
+        events = self.interrupted.events if self.interrupted else ()
         attached = {event.path for event in events if isinstance(event, Attached)}
-        manifest = manifest_text(self._prepared.dataset, self._prepared.split, self._plan.split)
-        network = find_network(self._plan.configuration.model)
-        files = {
-            DATASET: encoded(manifest),
-            ENVIRONMENT: encoded(environment_text(self._plan.configuration.model)),
+        network = find_network(self.plan.configuration.model)
+        files: dict[str, str | bytes] = {
+            DATASET: manifest_text(self.prepared.dataset, self.prepared.split, self.plan.split),
+            ENVIRONMENT: versions_text(environment(self.plan.configuration.model)),
             NETWORK: network.source,
         }
         if len(network.sources) > 1:
             files |= {f"{NETWORK_SOURCES}/{name}": source for name, source in network.sources.items()}
         for path in sorted(files.keys() - attached):
-            self.writer.attach_bytes(path, files[path])
+            self.writer.attach_file(path, files[path])
 
-
-def run_name(plan: RunPlan) -> str:
-    """Return what a run is called by default: its configuration in short."""
-    model = plan.configuration.model
-    usual = [(option.name, option.default) for option in network_options(model)]
-    named = replace(plan.configuration, model=short_name(model))
-    return replace(plan, configuration=named).run_name(usual)
-
-
-def environment_text(model: str) -> str:
-    """Return the versions of what decides a run's result, a line each."""
-    return "".join(f"{name} {version}\n" for name, version in environment(model).items())
-
-
-def _tags(prepared: Prepared, note: str | None) -> dict[str, str]:
-    split = prepared.split
-    tags = identity(prepared) | {
-        "tracker.training_clips": str(len(split.training)),
-        "tracker.validation_clips": str(len(split.validation)),
-        "tracker.test_clips": str(len(split.test)),
-        "tracker.data": prepared.source,
-        "tracker.deterministic": "true",
-    }
-    return tags | classes_tag(prepared.dataset.classes) | origin_tags("tracker run", note)
+    def _log_outcome(self, outcome: TrainingResult) -> None:
+        self.writer.append(Measured(now_ms(), outcome.metrics))
+        self.writer.attach_file(VALIDATION, predictions_csv(outcome.validation))
+        self.writer.attach_file(VALIDATION_BY_EPOCH, epoch_predictions_npz(outcome.validation_by_epoch))
+        self.writer.attach_description(*self.writer.describe())
+        save = self.writer.target.store.save_model
+        self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example))
+        if outcome.interrupted:
+            raise KeyboardInterrupt

@@ -14,9 +14,9 @@ from tracker.atomic_files import disk_errors
 from tracker.errors import StoreError, TrackerError
 from tracker.journal.format import from_lines
 from tracker.journal.process_lock import sending
-from tracker.journal.reader import ARTIFACTS, JOURNAL, journals, read, read_upload_state, unsettled
+from tracker.journal.reader import ARTIFACTS, JOURNAL, read, read_upload_state, unsettled
 from tracker.journal.writer import write_upload_state
-from tracker.recording.locations import check_not_gone, is_for, journals_folder, store_of
+from tracker.recording.stores import check_not_gone, journals_folder, journals_for, store_of
 from tracker.runs import RunStatus
 from tracker.runs.events import Attached, Tagged
 from tracker.store import StoreState, UnreachableError
@@ -189,12 +189,8 @@ def repair_store(store: Store, reporter: Reporter) -> Iterator[Repaired]:
     StoreError
         If the store is of another version, absent without journals, or cannot be read.
     """
-    found = journals(journals_folder(store)).where(is_for(store))
-    yield from map(JournalProblem, found.problems)
-    yield from _repair(store, found, reporter)
-
-
-def _repair(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterator[Repaired]:
+    kept = journals_for(store)
+    yield from map(JournalProblem, kept.problems)
     if store.folder is None and kept:
         yield from _complete(store, kept, reporter, moved=False)
         return
@@ -215,11 +211,17 @@ def _repair(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterat
 def _complete(store: Store, kept: Sequence[Journal], reporter: Reporter, *, moved: bool) -> Iterator[Repaired]:
     """Rewrite what was moved, and send again what is lost or stuck."""
     if moved:
-        yield from _relocate(store, reporter)
-    lost = _lost(store, kept)
+        places, copy = store.relocate()
+        updated = counted(len(places), "artifact path")
+        reporter.log(f"the store {store.shown} was moved or copied: {updated} updated")
+        if copy:
+            reporter.log(f"a copy of the store as it was is kept in {copy}")
+        yield from (MovedArtifacts(place.new) for place in places)
+    # A run that was deleted in the store is still there, so it isn't lost.
+    lost = [journal for journal in kept if journal.upload_state and not store.has_run(journal.upload_state.run_id)]
     if lost:
         reporter.log(f"the store {store.shown} lacks runs that were uploaded to it: {_names(lost)}")
-    stuck = [journal for journal in kept if journal not in lost and _is_stuck(journal)]
+    stuck = [journal for journal in kept if journal not in lost and _lacks_file(journal)]
     if stuck:
         reporter.log(f"runs that cannot be uploaded completely, because files are missing: {_names(stuck)}")
     if lost or stuck:
@@ -228,20 +230,7 @@ def _complete(store: Store, kept: Sequence[Journal], reporter: Reporter, *, move
         reporter.log(f"nothing is wrong with the store {store.shown}")
 
 
-def _relocate(store: Store, reporter: Reporter) -> Iterator[MovedArtifacts]:
-    moved, copy = store.relocate()
-    reporter.log(f"the store {store.shown} was moved or copied: {counted(len(moved), 'artifact path')} updated")
-    if copy:
-        reporter.log(f"a copy of the store as it was is kept in {copy}")
-    yield from (MovedArtifacts(place.new) for place in moved)
-
-
-def _lost(store: Store, kept: Sequence[Journal]) -> list[Journal]:
-    """Return the journals whose run was sent and is not in the store; one that was deleted there is not lost."""
-    return [journal for journal in kept if journal.upload_state and not store.has_run(journal.upload_state.run_id)]
-
-
-def _is_stuck(journal: Journal) -> bool:
+def _lacks_file(journal: Journal) -> bool:
     """Return whether a journal lacks a file that is still to be sent."""
     folder = (journal.folder / ARTIFACTS).resolve()
     waiting = [(folder / event.path).resolve() for event in journal.unsent if isinstance(event, Attached)]

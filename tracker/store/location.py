@@ -7,6 +7,7 @@ if the folder of the store was moved.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -116,8 +117,7 @@ def _file_store(text: str) -> StoreError:
 
 
 def _without_password(uri: str) -> str:
-    scheme, _, rest = uri.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    return re.sub("(?<=://)[^/]*@", "", uri)
 
 
 # Folders beside the database where MLflow's own server keeps what it is sent, by default.

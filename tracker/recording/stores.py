@@ -1,4 +1,4 @@
-"""Where runs are logged and how that is written down: the store, the journals beside it, the cache, data and networks.
+"""The store of a run and the journals beside it: where they are, how they are named, and the runs that they hold.
 
 Data, and a network's file, are named relative to the folder of the store if a run was started there, so that a store
 can be moved together with them; else by an absolute path. Suggested commands name the store unless it is the current
@@ -8,30 +8,30 @@ folder's own.
 from __future__ import annotations
 
 import os
-import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, overload
 
 from tracker.errors import StoreError
-from tracker.journal.reader import journals
+from tracker.journal.reader import ARTIFACTS, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
-from tracker.runs import option_named
-from tracker.runs.logged import SHORT_ID
-from tracker.store import store_at, store_beside
+from tracker.runs import UNSENT_TAG, Run, RunStatus, option_named
+from tracker.runs.logged import SHORT_ID, find_run
+from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, run_of_journal, store_at, store_beside
 from tracker.training.networks import USER_FOLDER, canonical_name, is_path, user_networks
+from tracker.wording import counted, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tracker.journal.reader import Journal
+    from tracker.journal.reader import Journal, Journals
     from tracker.store import Store
 
 HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
 STORE_VARIABLE = option_named("tracking_uri").environment
 _DATA_VARIABLE = option_named("data").environment
-_CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 
 
 def find_store(tracking_uri: str | None) -> Store:
@@ -50,34 +50,19 @@ def journals_folder(store: Store) -> Path:
     return (store.folder or Path.cwd()) / ".tracker"
 
 
-def cache_folder() -> Path:
-    """Return where features and the demo set are cached: ``TRACKER_CACHE`` or the system's own place."""
-    import platformdirs
-
-    return Path(os.environ.get("TRACKER_CACHE") or platformdirs.user_cache_dir("tracker"))
-
-
 def store_of(journal: Journal) -> Store:
     """Return the store that a journal is for; one in a file lies beside the journals, wherever they were moved."""
     return store_beside(journal.started.uri, journal.folder.parent.parent)
 
 
-def is_for(store: Store) -> Callable[[Journal], bool]:
-    """Return a predicate: whether a journal is for `store`."""
-    return lambda journal: store_of(journal).uri == store.uri
+def journals_for(store: Store, read: Callable[[Path], Journals] = journals) -> Journals:
+    """Return the journals of a store's runs, all of them or those that another reader of a folder finds."""
+    return read(journals_folder(store)).where(lambda journal: store_of(journal).uri == store.uri)
 
 
 def check_not_gone(store: Store) -> None:
-    """Check that a store that runs were uploaded to is still there.
-
-    Raises
-    ------
-    StoreError
-        If it is not.
-    """
-    if store.has_no_file and any(
-        journal.upload_state for journal in journals(journals_folder(store)).where(is_for(store))
-    ):
+    """Raise `StoreError` if a store that runs were uploaded to isn't there any more."""
+    if store.has_no_file and any(journal.upload_state for journal in journals_for(store)):
         raise StoreError(
             f"the store {store.shown} is gone, and runs were uploaded to it: restore it, or rebuild it from the "
             "journals with `tracker repair`"
@@ -86,27 +71,100 @@ def check_not_gone(store: Store) -> None:
 
 @dataclass(frozen=True)
 class LogTarget:
-    """Where a run is logged.
-
-    Parameters
-    ----------
-    store : Store
-    journals : Path
-        The folder of the journals.
-    experiment : str
-    offline : bool
-        Whether the store is left alone until `tracker sync`.
-    """
+    """Where a run is logged; if `offline`, the store is left alone until `tracker sync`."""
 
     store: Store
-    journals: Path
     experiment: str
     offline: bool = False
 
-    @classmethod
-    def at(cls, store: Store, experiment: str, *, offline: bool = False) -> Self:
-        """Return the target whose journals lie where they belong."""
-        return cls(store, journals_folder(store), experiment, offline)
+
+@dataclass(frozen=True, eq=False)
+class ExperimentRuns(Sequence[Run]):
+    """The runs of an experiment, in the order in which they were started.
+
+    Parameters
+    ----------
+    name : str
+        The experiment's.
+    tags : mapping of str to str
+        The experiment's; ``tracker.metric`` is its primary metric.
+    runs : tuple of Run
+        By the time they were started, then by id.
+    problems : tuple of str
+        What could not be read, in sentences of one line.
+    store : Store
+        Where they were read from.
+    """
+
+    name: str
+    tags: Mapping[str, str]
+    runs: tuple[Run, ...]
+    problems: tuple[str, ...]
+    store: Store
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Run, ...]: ...
+    def __getitem__(self, index: int | slice) -> Run | tuple[Run, ...]:
+        return self.runs[index]
+
+    def find(self, text: str) -> Run:
+        """Return the run with an id, a unique prefix of one, or a name; raise `TrackerError` if there is none."""
+        return find_run(self.runs, text)
+
+
+def run_names(store: Store) -> tuple[RunName, ...]:
+    """Return the names of the runs in a store and in the journals beside it, quickly and as far as they can be read."""
+    waiting = journals_for(store, unsettled)
+    names = {journal.id: RunName(journal.started.experiment, journal.id, journal.started.name) for journal in waiting}
+    uploaded = {journal.upload_state.run_id for journal in waiting if journal.upload_state}
+    return (*names.values(), *(name for name in store.run_names() if name.run_id not in uploaded))
+
+
+def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> ExperimentRuns:
+    """Read an experiment's runs from its store (`by_epoch` as in `Store.read`) and from the journals beside it.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read and no journal has a run that it lacks, or it is gone with what it had.
+    """
+    found = journals_for(store, unsettled)
+    waiting = [journal for journal in found if journal.started.experiment == experiment]
+    from_journals = {run.run_id: run for run in map(_run_of_journal, waiting)}
+    problems = list(found.problems)
+    try:
+        stored = store.read(experiment, by_epoch=by_epoch)
+    except StoreError as error:
+        check_not_gone(store)
+        if not waiting:
+            elsewhere = sorted({repr(journal.started.experiment) for journal in found if journal.unsent})
+            hint = f"; runs that were not uploaded yet: see --experiment {some(elsewhere)}" if elsewhere else ""
+            raise StoreError("; ".join([f"{error}{hint}", *problems])) from error
+        if not (isinstance(error, GoneError) or store.has_no_file):
+            problems.append(f"{error}; only runs that were not uploaded yet are shown")
+        stored = Experiment(experiment, {"tracker.metric": waiting[0].started.metric}, ())
+    if stored.unreadable:
+        names = [f"{one.path} of run {one.run_id[:SHORT_ID]} ({one.reason})" for one in stored.unreadable]
+        what = f"{counted(len(names), 'artifact')} cannot be read and {'is' if len(names) == 1 else 'are'}"
+        problems.append(f"{what} left out: {some(names)}")
+    others = [run for run in stored.runs if not {run.run_id, run.journal_id} & from_journals.keys()]
+    runs = sorted((*others, *from_journals.values()), key=lambda run: (run.started or 0, run.run_id))
+    return ExperimentRuns(stored.name, stored.tags, tuple(runs), tuple(problems), store)
+
+
+def _run_of_journal(journal: Journal) -> Run:
+    run_id = journal.upload_state.run_id if journal.upload_state else journal.id
+    is_elsewhere = journal.status is RunStatus.UNKNOWN
+    status = RunStatus.RUNNING if is_elsewhere else journal.status
+    run = run_of_journal(journal.events, journal.folder / ARTIFACTS, run_id, status)
+    unsent = {UNSENT_TAG: "true"} if journal.unsent else {}
+    host = {HOST_TAG: journal.owner.host} if is_elsewhere and journal.owner else {}
+    return replace(run, tags={**run.tags, **unsent, **host})
 
 
 def interrupted_message(name: str, run_id: str, store: Store, *, resumable: bool = True) -> str:
@@ -137,22 +195,21 @@ def where_from(store: Store, folder: Path, environment: Mapping[str, str]) -> Wh
     A server that the environment names with credentials is not named, for commands must not repeat them.
     """
     start = store.folder.resolve() if store.folder else None
+    uri, named = _resolved_uri(store), environment.get(STORE_VARIABLE)
+    if named:
+        has_credentials = not start and store.shown != uri
+        is_known = has_credentials and store_at(named, folder).uri == uri
+    else:
+        is_known = _resolved_uri(store_at(None, folder)) == uri
     return Where(
-        tracking_uri=None if _is_known(store, folder, environment) else _CREDENTIALS.sub("", _plain_uri(store)),
+        tracking_uri=None if is_known else uri if start else store.shown,
         folder=str(start) if start and start != folder.resolve() else None,
         networks={name: f"{USER_FOLDER}/{name}.py" for name in user_networks(start)} if start else {},
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),
     )
 
 
-def _is_known(store: Store, folder: Path, environment: Mapping[str, str]) -> bool:
-    named = environment.get(STORE_VARIABLE)
-    if named:
-        return bool(_CREDENTIALS.search(store.uri)) and store_at(named, folder).uri == store.uri
-    return _plain_uri(store_at(None, folder)) == _plain_uri(store)
-
-
-def _plain_uri(store: Store) -> str:
+def _resolved_uri(store: Store) -> str:
     """Return the URI of a store without ``..`` and links in the path of its folder."""
     if store.folder is None:
         return store.uri

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.recording.locations import data_path, data_tag, model_param, model_path, where_from
+from tracker.recording.stores import data_path, data_tag, model_param, model_path, where_from
 from tracker.store import store_at
 
 
