@@ -17,7 +17,7 @@ from tracker.report import Report, RunEntry, Section
 
 def report_of(entries, conclusions=()) -> Report:
     sections = tuple(Section(entry.title, (entry,)) for entry in entries)
-    return Report("e", ACCURACY, tuple(conclusions[:1]), (), (), sections, tuple(conclusions), (), (), (), (), (), ())
+    return Report("e", ACCURACY, tuple(conclusions[:1]), (), (), sections, tuple(conclusions), (), (), (), (), ())
 
 
 def crowd_of(entries, count: int) -> list[RunEntry]:

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.builders import HOSTILE, WRITEUP, changed, make_curve, writeup_entries
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
-from tracker.report import Excluded, NextStep, Note, Picture, Report, Section
+from tracker.report import Excluded, NextStep, Picture, Report, Section
 from tracker.runs import Run
 from tracker.study.metrics import Metric
 
@@ -123,7 +123,6 @@ def report() -> Report:
         sections=tuple(Section(entry.title, (entry,)) for entry in ENTRIES),
         conclusions=(BEST, KERNEL, AGAINST, STOPPING),
         next_steps=(NextStep(KERNEL.commands[0], ("option_effect:kernel_size",), "the missing partner", 62.0),),
-        notes=(Note(3, ENTRIES[2].title, "It took **three** tries."),),
         challenges=("Run 1's learning-rate drop came to nothing.",),
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),),
         methods=("One accuracy has Wilson's interval.",),
@@ -147,14 +146,12 @@ def pictures() -> tuple[Picture, ...]:
 @pytest.fixture(scope="session")
 def large(report: Report) -> Report:
     """A report on 10,000 runs, each with a conclusion of its own."""
-    entries = [
-        changed(ENTRIES[i % 4], index=i, run=replace(ENTRIES[i % 4].run, run_id=f"{i:032x}")) for i in range(10_000)
-    ]
+    runs = [replace(ENTRIES[i % 4].run, run_id=f"{i:032x}", note=f"tried *again* {i}") for i in range(10_000)]
+    entries = [changed(ENTRIES[i % 4], index=i, run=run) for i, run in enumerate(runs)]
     return replace(
         report,
         sections=tuple(Section(entry.title, (entry,)) for entry in entries),
         conclusions=(BEST, KERNEL, *(replace(STOPPING, runs=(entry.run.run_id,)) for entry in entries)),
-        notes=tuple(Note(entry.number, entry.title, f"tried *again* {entry.number}") for entry in entries),
         challenges=("Something came to nothing.",) * 10_000,
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),) * 10_000,
     )
@@ -182,7 +179,6 @@ def strange(text: str, report: Report) -> Report:
         sections=tuple(Section(text, (entry,)) for entry in entries),
         conclusions=said,
         next_steps=tuple(replace(step, why=text) for step in report.next_steps),
-        notes=(Note(1, text, text),),
         challenges=(text,),
         excluded=(Excluded(text, text, text),),
         methods=(text,),
@@ -209,7 +205,6 @@ def crowd(report: Report) -> Report:
         experiment="".join(HOSTILE[:8]),
         sections=tuple(sections),
         conclusions=tuple(conclusion for each in reports for conclusion in each.conclusions),
-        notes=tuple(note for each in reports for note in each.notes),
         challenges=HOSTILE,
         methods=HOSTILE,
     )

@@ -130,7 +130,7 @@ class TestRenderMarkdown:
         assert "</code>: 26/30</summary>\n\n### Conv=3" in text
 
     def test_a_report_on_nothing_says_so(self) -> None:
-        nothing = Report("genres", Metric("val_accuracy"), (), (), (), (), (), (), (), (), (), (), ())
+        nothing = Report("genres", Metric("val_accuracy"), (), (), (), (), (), (), (), (), (), ())
         text = render_markdown(nothing, ())
         assert "No finished run to report on." in text
         assert "No further run is suggested." in text

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.builders import changed
 from tracker.render.view_model import arrange
-from tracker.report import Note, Section
+from tracker.report import Section
 from tracker.study.metrics import Metric
 
 
@@ -70,8 +70,9 @@ class TestArrange:
         assert [view.more_notes, view.more_challenges, view.more_excluded] == [9_950, 9_950, 9_950]
 
     def test_a_note_that_runs_of_one_title_share_stands_once(self, report) -> None:
-        said = tuple(Note(number, "Conv=3", "It was hard.") for number in range(1, 16))
-        (note,) = arrange(replace(report, notes=said)).notes
+        run = replace(report.entries[0].run, note="It was hard.")
+        entries = tuple(changed(report.entries[0], index=index, run=run) for index in range(15))
+        (note,) = arrange(replace(report, sections=(Section("Conv=3", entries),))).notes
         assert note.who == "Runs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 more"
 
     def test_a_section_of_very_many_seeds_is_bounded(self, large) -> None:

@@ -227,8 +227,8 @@ class TestSharedClips:
 
     def test_shared_clips_carry_what_each_model_predicts(self, made: MakeRun) -> None:
         (first, *_) = shared_clips(made(1, "1"), made(2, "0", probability=0.8))
-        assert [one.predicted for one in first.predictions] == ["blues", "jazz"]
-        assert [one.probability for one in first.predictions] == pytest.approx([0.9, 0.2])
+        assert first.predicted == ("blues", "jazz")
+        assert first.probabilities == pytest.approx((0.9, 0.2))
         assert first.gap == pytest.approx(0.7)
 
     def test_shared_clips_of_overlapping_sets_are_those_in_common(self, made: MakeRun) -> None:
@@ -261,14 +261,14 @@ class TestSharedClips:
         run = made(1, "1")
         lost = replace(run.validation, probabilities=np.array([[np.nan, 0.1]]))
         (clip,) = shared_clips(replace(run, validation=lost), made(2, "1"))
-        assert (clip.predictions[0].predicted, clip.predictions[0].probability) == (None, None)
+        assert (clip.predicted[0], clip.probabilities[0]) == (None, None)
         assert clip.correct == (False, True)
 
     def test_a_class_that_a_model_does_not_know_has_no_probability(self, made: MakeRun) -> None:
         run = made(1, "1")
         foreign = replace(run.validation, classes=("rock", "jazz"))
         (clip,) = shared_clips(replace(run, validation=foreign), made(2, "1"))
-        assert (clip.predictions[0].predicted, clip.predictions[0].probability) == ("rock", None)
+        assert (clip.predicted[0], clip.probabilities[0]) == ("rock", None)
 
 
 class TestOnlyOneRight:

@@ -184,7 +184,7 @@ class RunWriter:
             with suppress(ValueError):  # nothing to draw
                 picture = draw(run)
                 figures[f"{picture.name}.png"] = picture.png
-        study, _ = report_study([run], metric=None, minimise=None, alpha=0.05, margin=0.05)
+        study, _ = report_study([run])
         return render_description(run_entry(study, 0)), figures
 
     def attach_description(self, summary: str, figures: Mapping[str, bytes]) -> None:

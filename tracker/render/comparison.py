@@ -169,8 +169,8 @@ def render_comparison_json(comparison: Comparison) -> str:
                     "clip": clip.clip,
                     "label": clip.label,
                     "right": ids[clip.correct.index(True)],
-                    "predicted": by_run((clip.predictions[0].predicted, clip.predictions[1].predicted)),
-                    "probabilities": by_run((clip.predictions[0].probability, clip.predictions[1].probability)),
+                    "predicted": by_run(clip.predicted),
+                    "probabilities": by_run(clip.probabilities),
                 }
                 for clip in comparison.clips
             ],
@@ -236,5 +236,5 @@ def _clips(comparison: Comparison, correct: int) -> ClipsView:
 
 
 def _clip(clip: SharedClip, correct: int) -> ClipRow:
-    chances = tuple(plain(wording.percent_cell(prediction.probability)) for prediction in clip.predictions)
-    return ClipRow(clip.clip, clip.label, (chances[0], chances[1]), clip.predictions[1 - correct].predicted)
+    first, second = (plain(wording.percent_cell(probability)) for probability in clip.probabilities)
+    return ClipRow(clip.clip, clip.label, (first, second), clip.predicted[1 - correct])

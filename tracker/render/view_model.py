@@ -31,7 +31,6 @@ from tracker.render.tables import (
     training_line,
     training_summary,
 )
-from tracker.report import Note
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.options import terms_of
 from tracker.wording import NONE, capitalised, duration, listing, option_words
@@ -183,8 +182,8 @@ class ReportView:
 
 def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     """Prepare a report for a template; pictures of a single run go into its section."""
-    notes = _notes(report.notes)
     entries, shown = report.entries, _shown_sections(report)
+    notes = _notes(entries)
     rows = report.best_first(entries)[:MOST_RUNS] if len(entries) > MOST_RUNS else entries
     columns = table_columns(report)
     scores = {entry.number: report.rank_score(entry) for entry in entries}
@@ -280,7 +279,6 @@ def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> S
     own.sort(key=lambda picture: ids.index(picture.runs[0]))
     entries = section.entries
     columns = section_columns(report, entries)
-    notes = [Note(entry.number, section.title, entry.run.note) for entry in entries if entry.run.note]
     return SectionView(
         title=section.title,
         who=_who([entry.number for entry in entries]),
@@ -297,7 +295,7 @@ def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> S
             for entry in entries[:MOST_RUNS]
         ),
         more_rows=max(0, len(entries) - MOST_RUNS),
-        notes=tuple(NoteView(note.who, note.title, note_beginning(note.text)) for note in _notes(notes)),
+        notes=tuple(replace(note, text=note_beginning(note.text)) for note in _notes(entries)),
         pictures=tuple(own),
     )
 
@@ -326,11 +324,12 @@ def _drawn(picture: Picture, runs: int) -> str:
     return f"Drawn are {len(picture.runs)} of the {runs:,} runs, the best of those that {which}."
 
 
-def _notes(notes: Iterable[Note]) -> tuple[NoteView, ...]:
-    """Return the notes, those that runs of one title have in common once."""
+def _notes(entries: Iterable[RunEntry]) -> tuple[NoteView, ...]:
+    """Return the notes of runs, those that runs of one title have in common once."""
     runs_of: dict[tuple[str, str], list[int]] = {}
-    for note in notes:
-        runs_of.setdefault((note.title, note.text), []).append(note.run_number)
+    for entry in entries:
+        if entry.run.note:
+            runs_of.setdefault((entry.title, entry.run.note), []).append(entry.number)
     return tuple(NoteView(_who(runs), title, text) for (title, text), runs in runs_of.items())
 
 

@@ -1,26 +1,28 @@
-"""Putting the report together: runs in, every part of the report out, nothing read from the world."""
+"""The report from its runs: which of them count, what is concluded, and how a configuration is called."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
-from tracker.report.model import Note, Report, RunEntry, Section
+from tracker.report.model import Excluded, Report, RunEntry, Section
 from tracker.report.overview import challenges, limits, methods, summary, versions
-from tracker.report.select_runs import select_runs
-from tracker.runs import LOGGED_OPTIONS
+from tracker.runs import LOGGED_OPTIONS, REASON_TAG, RunStatus, is_resumable
+from tracker.runs.logged import SHORT_ID
+from tracker.study.clip_sets import clip_key
+from tracker.study.epochs import identical
 from tracker.study.metrics import primary_metric
-from tracker.study.options import NETWORK, OFF, Design, as_number
+from tracker.study.options import NETWORK, OFF, Design, as_number, terms_of
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
-    from tracker.report.model import Excluded
     from tracker.runs import Run
 
 
@@ -46,7 +48,7 @@ def build_report(
         Whether a lower metric is better; by default its name says so.
     alpha : float, above 0 and below 1
         The level that each family of tests is held to.
-    margin : float, above 0
+    margin : float, above 0 and below 1
         Differences of accuracy within ± this are too small to matter.
     where : Where, optional
         What commands have to name to reach the store and data.
@@ -57,9 +59,7 @@ def build_report(
         If `alpha` or `margin` is out of its range.
     """
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
-    configurations = (tuple(run_entry(study, run) for run in runs) for runs in study.design.configurations)
-    sections = tuple(Section(entries[0].title, entries) for entries in configurations)
-    entries = sorted((entry for section in sections for entry in section.entries), key=lambda entry: entry.number)
+    configurations = (tuple(run_entry(study, run) for run in members) for members in study.design.configurations)
     wording = wording_of(study)
     writer = CommandWriter(experiment, where)
     settled = with_commands(study, conclude(study), writer)
@@ -68,15 +68,14 @@ def build_report(
         experiment=experiment,
         metric=study.metric,
         summary=summary(conclusions),
-        limits=limits(study, conclusions, wording),
+        limits=tuple(limits(study, conclusions, wording)),
         options=study.design.options,
-        sections=sections,
+        sections=tuple(Section(entries[0].title, entries) for entries in configurations),
         conclusions=conclusions,
         next_steps=next_steps(study, conclusions, writer),
-        notes=tuple(Note(entry.number, entry.title, entry.run.note) for entry in entries if entry.run.note),
-        challenges=challenges(conclusions, excluded, runs, wording),
+        challenges=tuple(challenges(conclusions, excluded, runs, wording)),
         excluded=excluded,
-        methods=methods(study, conclusions),
+        methods=tuple(methods(study, conclusions)) if study.results else (),
         versions=versions([result.run for result in study.results]),
         alpha=alpha,
         margin=margin,
@@ -84,7 +83,12 @@ def build_report(
 
 
 def report_study(
-    runs: Sequence[Run], *, metric: str | None, minimise: bool | None, alpha: float, margin: float
+    runs: Sequence[Run],
+    *,
+    metric: str | None = None,
+    minimise: bool | None = None,
+    alpha: float = 0.05,
+    margin: float = 0.05,
 ) -> tuple[Study, tuple[Excluded, ...]]:
     """Return the runs that count, translated, and those that are left out; parameters as in `build_report`.
 
@@ -99,6 +103,65 @@ def report_study(
         raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
     kept, excluded = select_runs(runs)
     return study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin), excluded
+
+
+_REASONS = {
+    RunStatus.FAILED: "failed",
+    RunStatus.KILLED: "was killed",
+    RunStatus.RUNNING: "is still running or was interrupted",
+    RunStatus.INTERRUPTED: "was interrupted",
+    RunStatus.SCHEDULED: "has not begun",
+}
+# before a reason: tracker's own errors need no name before their words
+_OWN_ERROR = re.compile(r"^(?:Data|Journal|Store|Training)Error: ")
+_LONGEST_WHY = 200  # of a reason's characters that are shown: one line, not all of a stranger's error
+
+
+def select_runs(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
+    """Return the runs that count and those that are left out, each by start time, then by id."""
+    parents = {run.parent_id for run in runs if run.parent_id and run.params}
+    same_configuration: dict[Hashable, list[Run]] = defaultdict(list)
+    kept, excluded = [], []
+    for run in sorted(runs, key=lambda run: (run.started is None, run.started or 0, run.run_id)):
+        reason = _unfinished(run)
+        if run.run_id in parents and not any(len(curve.values) > 1 for curve in run.curves.values()):  # a sweep
+            reason = "only holds other runs together and trained nothing itself"
+        if reason is None:
+            version = run.tags.get("tracker.version") or run.commit
+            earlier = same_configuration[terms_of(run.settings), clip_key(run), version]
+            copied = next((other.run_id for other in earlier if _is_copy(run, other)), None)
+            earlier.append(run)
+            reason = copied and f"is the same run as {copied}, logged twice"
+        if reason is None:
+            kept.append(run)
+        else:
+            excluded.append(Excluded(run.run_id, run.name, reason))
+    return tuple(kept), tuple(excluded)
+
+
+def _unfinished(run: Run) -> str | None:
+    """Return on one line that a run did not finish, and why as far as it says so; None if it did."""
+    if run.status == RunStatus.FINISHED:
+        return None
+    reason, run_id = _REASONS.get(run.status, "did not finish"), run.run_id[:SHORT_ID]
+    if run.status == RunStatus.INTERRUPTED:
+        resume = f"tracker resume {run_id} goes on with it, " if is_resumable(run.tags) else ""
+        return f"{reason}: {resume}tracker close {run_id} ends it"
+    why = _OWN_ERROR.sub("", " ".join(run.tags.get(REASON_TAG, "").split()))
+    if not why or run.status not in {RunStatus.FAILED, RunStatus.KILLED}:
+        return reason
+    return f"{reason}: {why if len(why) <= _LONGEST_WHY else f'{why[: _LONGEST_WHY - 1]}…'}"
+
+
+def _is_copy(run: Run, other: Run) -> bool:
+    """Return whether two runs of one configuration are the same run.
+
+    Without a logged seed, on unlogged clips, or if the same seed may give another result, they are only if they went
+    the same way.
+    """
+    is_repeatable = run.tags.get("tracker.deterministic") != "false"
+    known = is_repeatable and terms_of(run.settings).seed and clip_key(run) is not None
+    return bool(known) or identical(run, other)
 
 
 def run_entry(study: Study, run: int) -> RunEntry:
@@ -117,24 +180,19 @@ def title(design: Design, run: int) -> str:
 
     ``Conv=7, lr=0.0001, ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)``. A title stands plain
     in a heading, so that nobody's text may act in it: a level that isn't a number, a truth value or a plain word is
-    named by its place among the option's levels.
+    named by its place among the option's levels, a network by its file if that names no other.
     """
     levels = dict(design.terms[run].levels)
-    known = (entry.formatted(entry.title_format, levels.get(option, OFF)) for option, entry in _IN_EVERY_TITLE.items())
-    parts = [part for part in known if part]
+    parts = [entry.formatted(entry.title_format, levels.get(name, OFF)) for name, entry in _IN_EVERY_TITLE.items()]
     for option in design.options:
         if option not in _IN_EVERY_TITLE and design.has(run, option):
-            level = design.level(run, option)
+            text = level = design.level(run, option)
+            files = [other.rpartition("/")[2] for other in design.levels[option]]
+            if option == NETWORK and files.count(level.rpartition("/")[2]) == 1:
+                text = level.rpartition("/")[2]
             place = design.levels[option].index(level) + 1
-            text = _file_name(level, design.levels[option]) if option == NETWORK else level
             parts.append(f"{_plain(option) or 'option'}={_plain(text) or f'level {place}'}")
-    return ", ".join(parts) or "Default configuration"
-
-
-def _file_name(network: str, networks: Sequence[str]) -> str:
-    """Return a network's file without its folders if that names no other network."""
-    name = network.rpartition("/")[2]
-    return name if [other.rpartition("/")[2] for other in networks].count(name) == 1 else network
+    return ", ".join(filter(None, parts)) or "Default configuration"
 
 
 def _plain(text: str) -> str | None:

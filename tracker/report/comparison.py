@@ -32,10 +32,7 @@ if TYPE_CHECKING:
     from tracker.report.model import RunEntry
     from tracker.runs import Predictions, Run
     from tracker.study.metrics import Metric
-    from tracker.study.options import Design
     from tracker.study.study import Pair
-
-_DATASET = "tracker.dataset"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,32 +54,20 @@ class ComparedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ClipPrediction:
-    """What a model predicts for one clip."""
-
-    predicted: str | None  # the most probable class; None if a probability is not finite
-    probability: float | None  # of the label; None too if the model does not know the class
-    correct: bool
-
-
-@dataclass(frozen=True, slots=True)
 class SharedClip:
     """A clip that both models were judged on, and what each predicts."""
 
     clip: str
     label: str
-    predictions: tuple[ClipPrediction, ClipPrediction]
-
-    @property
-    def correct(self) -> tuple[bool, bool]:
-        """Whether each classifies it as labelled."""
-        return self.predictions[0].correct, self.predictions[1].correct
+    predicted: tuple[str | None, str | None]  # the most probable class; None if a probability is not finite
+    probabilities: tuple[float | None, float | None]  # of the label; None too if the model does not know the class
+    correct: tuple[bool, bool]  # whether it is classified as labelled
 
     @property
     def gap(self) -> float:
         """The difference between the probabilities that they give the label, 0 to 1."""
-        first, second = (prediction.probability or 0.0 for prediction in self.predictions)
-        return abs(first - second)
+        first, second = self.probabilities
+        return abs((first or 0.0) - (second or 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +81,7 @@ class ClassCount:
 
 @dataclass(frozen=True, slots=True)
 class Differing:
-    """What was asked for differently: the name of an option, a seed or a part of the split, and the level of each."""
+    """The name of an option, a seed or a part of the split, and the level of each run."""
 
     name: str
     levels: tuple[str, str]
@@ -108,16 +93,14 @@ class Comparison:
 
     experiment: str
     metric: Metric
-    # the better first if both count, as in the report; else in the order asked for
-    runs: tuple[ComparedRun, ComparedRun]
+    runs: tuple[ComparedRun, ComparedRun]  # the better first if both count, as in the report; else as asked for
     options: tuple[Differing, ...]
     repetition: tuple[Differing, ...]  # seeds and parts of the split
     conclusion: Conclusion | None  # of the kind `run_difference`; None if a report leaves one of the runs out
     remarks: tuple[str, ...]  # what is to be known beside it, in sentences
     clips_in_common: int  # clips that both were judged on
-    # those of them that only one of the two classifies correctly, as `discordant_clips` sorts them
-    clips: tuple[SharedClip, ...]
-    classes: tuple[ClassCount, ...]  # all of them by class
+    clips: tuple[SharedClip, ...]  # those that only one classifies correctly, as `discordant_clips` sorts them
+    classes: tuple[ClassCount, ...]  # all clips in common, by class
     alpha: float = 0.05  # the level that the family of tests is held to
 
 
@@ -155,22 +138,25 @@ def build_comparison(
         raise ValueError(f"the runs to compare must be among the experiment's, got {min(unknown)}")
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     reasons = {run.run_id: run.reason for run in excluded}
-    shown = _with_left_out(study, [run for run in runs if run.run_id in run_ids and run.run_id in reasons])
-    pair = (shown.index_of[run_ids[0]], shown.index_of[run_ids[1]])
-    conclusion = None
-    if shown is study:
-        printed = printed_pairs(study)
-        pair = _in_order(study, pair, printed)
-        conclusion = _conclude_on_pair(study, pair, printed, CommandWriter(experiment, where))
-    first, second = (ComparedRun(run_entry(shown, run), reasons.get(shown.results[run].run_id)) for run in pair)
+    left_out = [run for run in runs if run.run_id in run_ids and run.run_id in reasons]
+    if left_out:  # known to a study that nothing is concluded from, behind the runs that count
+        counting = [result.run for result in study.results]
+        study = study_of([*counting, *left_out], study.metric, alpha=alpha, margin=margin)
+    pair, conclusion = (study.index_of[run_ids[0]], study.index_of[run_ids[1]]), None
+    if not left_out:
+        pair, conclusion = _conclude_on_pair(study, pair, CommandWriter(experiment, where))
+    first, second = (ComparedRun(run_entry(study, run), reasons.get(study.results[run].run_id)) for run in pair)
     clips = shared_clips(first.entry.run, second.entry.run)
-    options = _options(shown.design, pair)
+    options = tuple(
+        Differing(option, (study.design.level(pair[0], option), study.design.level(pair[1], option)))
+        for option in study.design.differing(*pair)
+    )
     return Comparison(
         experiment=experiment,
         metric=study.metric,
         runs=(first, second),
         options=options,
-        repetition=_repetition(shown, pair),
+        repetition=_repetition(study, pair),
         conclusion=conclusion,
         remarks=tuple(_remarks((first, second), conclusion, options, clips)),
         clips_in_common=len(clips),
@@ -180,42 +166,21 @@ def build_comparison(
     )
 
 
-def _with_left_out(study: Study, left_out: Sequence[Run]) -> Study:
-    """Return a study that knows these runs too, behind those that count; nothing may be concluded from it."""
-    if not left_out:
-        return study
-    runs = [*(result.run for result in study.results), *left_out]
-    return study_of(runs, study.metric, alpha=study.alpha, margin=study.margin)
-
-
-def _in_order(study: Study, pair: Pair, printed: Sequence[Pair]) -> Pair:
-    """Return two runs as the report has them: the better first."""
-    if pair in printed:
-        return pair
-    return pair[::-1] if pair[::-1] in printed else better_first(study, pair)
-
-
-def _conclude_on_pair(study: Study, pair: Pair, printed: Sequence[Pair], writer: CommandWriter) -> Conclusion:
-    """Conclude as the report does, which tests the pairs that it prints in any case."""
+def _conclude_on_pair(study: Study, pair: Pair, writer: CommandWriter) -> tuple[Pair, Conclusion]:
+    """Return two runs, the better first, and what the report concludes, which tests its printed pairs in any case."""
+    printed = printed_pairs(study)
+    if pair not in printed:
+        pair = pair[::-1] if pair[::-1] in printed else better_first(study, pair)
     difference = run_differences(study, (pair,), run_family(study, (*printed, pair)))
     (settled,) = with_commands(study, difference, writer)
-    return with_sentence(settled, wording_of(study))
+    return pair, with_sentence(settled, wording_of(study))
 
 
-def _options(design: Design, pair: Pair) -> tuple[Differing, ...]:
-    first, second = pair
-    return tuple(
-        Differing(option, (design.level(first, option), design.level(second, option)))
-        for option in design.differing(first, second)
-    )
-
-
-def _repetition(shown: Study, pair: Pair) -> tuple[Differing, ...]:
+def _repetition(study: Study, pair: Pair) -> tuple[Differing, ...]:
     """Return the seeds, then the parts of the split, in which the two differ."""
-    first, second = (shown.design.terms[run] for run in pair)
+    first, second = (study.design.terms[run] for run in pair)
     differing = []
-    for pairs in ((first.seed, second.seed), (first.split, second.split)):
-        of_first, of_second = map(dict, pairs)
+    for of_first, of_second in ((dict(first.seed), dict(second.seed)), (dict(first.split), dict(second.split))):
         for name in sorted(of_first.keys() | of_second.keys()):
             unlogged = OFF if name == "fold" else "not logged"
             levels = of_first.get(name, unlogged), of_second.get(name, unlogged)
@@ -269,14 +234,18 @@ def shared_clips(first: Run, second: Run) -> tuple[SharedClip, ...]:
     if first.validation is None or second.validation is None or on_other_data(first, second):
         return ()
     of_first, of_second = _by_clip_and_label(first.validation), _by_clip_and_label(second.validation)
-    both = sorted(of_first.keys() & of_second.keys())
-    return tuple(SharedClip(*key, (of_first[key], of_second[key])) for key in both)
+    clips = []
+    for key in sorted(of_first.keys() & of_second.keys()):
+        (predicted_a, probability_a, correct_a), (predicted_b, probability_b, correct_b) = of_first[key], of_second[key]
+        predicted, probabilities = (predicted_a, predicted_b), (probability_a, probability_b)
+        clips.append(SharedClip(*key, predicted, probabilities, (correct_a, correct_b)))
+    return tuple(clips)
 
 
 def on_other_data(first: Run, second: Run) -> bool:
     """Return whether two runs say that their data differ, and their clips do not say otherwise."""
-    datasets = [run.tags.get(_DATASET) for run in (first, second)]
-    return None not in datasets and datasets[0] != datasets[1] and _named(first) != _named(second)
+    datasets = [run.tags.get("tracker.dataset") for run in (first, second)]
+    return None not in datasets and datasets[0] != datasets[1] and _labelled(first) != _labelled(second)
 
 
 def discordant_clips(clips: Iterable[SharedClip]) -> tuple[SharedClip, ...]:
@@ -299,18 +268,19 @@ def class_counts(clips: Iterable[SharedClip]) -> tuple[ClassCount, ...]:
     )
 
 
-def _named(run: Run) -> frozenset[tuple[str, str]] | None:
+def _labelled(run: Run) -> frozenset[tuple[str, str]] | None:
     """Return the clips of a run with their labels, None if they were not logged."""
     predictions = run.validation
     return None if predictions is None else frozenset(zip(predictions.clips, predictions.labels, strict=True))
 
 
-def _by_clip_and_label(predictions: Predictions) -> dict[tuple[str, str], ClipPrediction]:
+def _by_clip_and_label(predictions: Predictions) -> dict[tuple[str, str], tuple[str | None, float | None, bool]]:
+    """Return the predicted class of each clip, the probability of its label, and whether it is correct."""
     columns = {name: column for column, name in enumerate(predictions.classes)}
     keys = zip(predictions.clips, predictions.labels, strict=True)
     rows = zip(keys, predictions.predicted, predictions.correct, predictions.probabilities, strict=True)
     by_key = {}
     for key, predicted, correct, row in rows:
         known = predicted is not None and key[1] in columns
-        by_key[key] = ClipPrediction(predicted, float(row[columns[key[1]]]) if known else None, bool(correct))
+        by_key[key] = predicted, float(row[columns[key[1]]]) if known else None, bool(correct)
     return by_key

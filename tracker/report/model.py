@@ -26,8 +26,7 @@ class RunEntry:
 
     result: RunResult
     title: str  # the configuration in words, as in ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``
-    # the options that vary in the experiment and this run's levels
-    levels: tuple[tuple[str, str], ...]
+    levels: tuple[tuple[str, str], ...]  # each option that varies in the experiment, and this run's level of it
 
     @property
     def number(self) -> int:
@@ -63,15 +62,6 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """A person's note on a run, in that person's own Markdown."""
-
-    run_number: int
-    title: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """A figure, ready to be shown."""
 
@@ -95,7 +85,6 @@ class Report:
     sections: tuple[Section, ...]
     conclusions: tuple[Conclusion, ...]
     next_steps: tuple[NextStep, ...]
-    notes: tuple[Note, ...]
     challenges: tuple[str, ...]  # what the runs show went wrong, in sentences
     excluded: tuple[Excluded, ...]
     methods: tuple[str, ...]  # sentences with their sources
@@ -110,11 +99,12 @@ class Report:
 
     def best_first(self, entries: Iterable[RunEntry]) -> list[RunEntry]:
         """Return runs by the primary metric, the best first; ties by validation loss, then by number."""
-        return sorted(entries, key=self._rank)
 
-    def _rank(self, entry: RunEntry) -> tuple[float, float, int]:
-        score, loss = self.rank_score(entry), entry.result.val_loss
-        return math.inf if score is None else -score, math.inf if loss is None else loss, entry.number
+        def rank(entry: RunEntry) -> tuple[float, float, int]:
+            score, loss = self.rank_score(entry), entry.result.val_loss
+            return math.inf if score is None else -score, math.inf if loss is None else loss, entry.number
+
+        return sorted(entries, key=rank)
 
     @property
     def entries(self) -> tuple[RunEntry, ...]:

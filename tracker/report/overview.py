@@ -39,22 +39,25 @@ def summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
     return tuple(sorted(headlines[:MOST_HEADLINES], key=lambda c: position[c.id]))
 
 
-def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:
-    """Return what an experiment's runs cannot show, as sentences."""
-    return (
-        *(
-            sentence
-            for kind in kinds("sample_size", "stability")
-            for sentence in kind.limits(study, of_kind(conclusions, kind), wording)
-        ),
-        *_metric(study),
-        *_unlogged(study, wording),
-        *_kept(study, wording),
-        *_selection(study),
-    )
+def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
+    """Yield what an experiment's runs cannot show, as sentences."""
+    for kind in kinds("sample_size", "stability"):
+        yield from kind.limits(study, of_kind(conclusions, kind), wording)
+    yield from _limits_of_metric(study)
+    yield from _limits_of_clips(study, wording)
+    silent = [run for run, result in enumerate(study.results) if result.best_epoch and not result.kept_epoch]
+    if silent:
+        yield (
+            f"{_who(study, silent, wording)} did not log which epoch's weights were kept: results are those of the "
+            "epoch with the lowest validation loss."
+        )
+    names = {name.lower() for result in study.results for name in result.run.metrics}
+    if len(study.ranking) > 1 and not any("test" in re.findall(r"[a-z]+", name) for name in names):
+        what = "accuracy" if study.metric.is_accuracy else study.metric.name
+        yield f"No run was judged on test clips: the best was chosen on the clips that its {what} is said of."
 
 
-def _metric(study: Study) -> Iterator[str]:
+def _limits_of_metric(study: Study) -> Iterator[str]:
     """Yield the limits of the primary metric: not logged, no fraction of clips, or of unknown direction."""
     metric = study.metric
     if not study.ranking:
@@ -75,17 +78,7 @@ def _metric(study: Study) -> Iterator[str]:
         yield f"Differences of {metric.name} are not tested: only validation accuracy is known clip by clip."
 
 
-def _kept(study: Study, wording: Wording) -> Iterator[str]:
-    """Yield which runs did not log the epoch whose weights they kept."""
-    silent = [run for run, result in enumerate(study.results) if result.best_epoch and not result.kept_epoch]
-    if silent:
-        yield (
-            f"{_who(study, silent, wording)} did not log which epoch's weights were kept: results are those of the "
-            "epoch with the lowest validation loss."
-        )
-
-
-def _unlogged(study: Study, wording: Wording) -> Iterator[str]:
+def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     if not study.metric.is_accuracy or not study.ranking:
         return
     silent = [run for run in range(len(study.results)) if run not in study.clip_set_of[run].row_of]
@@ -106,15 +99,6 @@ def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
     return capitalised(wording.runs(study.ids(runs)))
 
 
-def _selection(study: Study) -> Iterator[str]:
-    tested = any(
-        "test" in re.findall(r"[a-z]+", name.lower()) for result in study.results for name in result.run.metrics
-    )
-    if len(study.ranking) > 1 and not tested:
-        what = "accuracy" if study.metric.is_accuracy else study.metric.name
-        yield f"No run was judged on test clips: the best was chosen on the clips that its {what} is said of."
-
-
 _ENDS = (
     (RunStatus.FAILED, "failed", "failed"),
     (RunStatus.KILLED, "was killed", "were killed"),
@@ -125,54 +109,45 @@ _ENDS = (
 
 def challenges(
     conclusions: Sequence[Conclusion], excluded: Sequence[Excluded], runs: Sequence[Run], wording: Wording
-) -> tuple[str, ...]:
-    """Return what went wrong in the runs, as sentences, given the excluded ones and all of them."""
-    return (
-        *_left_out(excluded, runs),
-        *_unsent(runs, wording),
-        *(sentence for kind in kinds("stability") for sentence in kind.challenges(of_kind(conclusions, kind), wording)),
-    )
-
-
-def _left_out(excluded: Sequence[Excluded], runs: Sequence[Run]) -> Iterator[str]:
+) -> Iterator[str]:
+    """Yield what went wrong in the runs, as sentences, given the excluded ones and all of them."""
     status = {run.run_id: run.status for run in runs}
     for state, singular, plural in _ENDS:
         number = sum(status[run.run_id] == state for run in excluded)
         if number:
             ended = f"{singular} and is" if number == 1 else f"{plural} and are"
             yield f"{capitalised(count(number, 'run'))} {ended} left out of all comparisons."
-
-
-def _unsent(runs: Sequence[Run], wording: Wording) -> Iterator[str]:
     waiting = [run.run_id for run in runs if UNSENT_TAG in run.tags and run.run_id in wording.numbers]
     if waiting:
-        verb = "is" if len(waiting) == 1 else "are"
-        named = capitalised(wording.runs(waiting))
-        yield f"{named} {verb} not yet in the store, or not whole: tracker sync sends what is not."
+        who = f"{capitalised(wording.runs(waiting))} {'is' if len(waiting) == 1 else 'are'}"
+        yield f"{who} not yet in the store, or not whole: tracker sync sends what is not."
+    for kind in kinds("stability"):
+        yield from kind.challenges(of_kind(conclusions, kind), wording)
 
 
 # kinds whose tests are corrected for multiple comparisons: their methods come first
 _CORRECTED: tuple[KindName, ...] = ("run_difference", "option_effect", "best_run")
 
 
-def methods(study: Study, conclusions: Sequence[Conclusion]) -> tuple[str, ...]:
-    """Return how the conclusions were computed, in sentences with their sources; only what was used."""
-    if not study.results:
-        return ()
-    ordered = kinds(*_CORRECTED, "early_stopping")
-    corrected, others = ordered[: len(_CORRECTED)], ordered[len(_CORRECTED) :]
-    equivalence = (
-        f"Equivalent means that the 90 % interval lies strictly inside ±{points(study.margin)}: each time a 5 % "
-        "statement of its own, not corrected."
-    )
+def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
+    """Yield how the conclusions were computed, in sentences with their sources; only what was used."""
+    if any(result.correct is not None for result in study.results):
+        yield "Accuracies have Wilson's 95 % interval (doi:10.1080/01621459.1927.10502953)."
+    if any(clips.groups for clips in study.clip_sets):
+        yield (
+            "Where clips share groups, it is Wilson's at the number of clips over the design effect, with Student's "
+            "quantile (doi:10.1093/jssam/smv024)."
+        )
     used = {method for conclusion in conclusions for method in (conclusion.method, *conclusion.details.methods)}
-    return (
-        *_accuracy(study),
-        *(method.source for kind in ordered for method in kind.tests if method in used),
-        *(sentence for kind in corrected for sentence in kind.methods(study, of_kind(conclusions, kind))),
-        equivalence,
-        *(sentence for kind in others for sentence in kind.methods(study, of_kind(conclusions, kind))),
-    )
+    ordered = kinds(*_CORRECTED, "early_stopping")
+    yield from (method.source for kind in ordered for method in kind.tests if method in used)
+    for position, kind in enumerate(ordered):
+        if position == len(_CORRECTED):
+            yield (
+                f"Equivalent means that the 90 % interval lies strictly inside ±{points(study.margin)}: each time a "
+                "5 % statement of its own, not corrected."
+            )
+        yield from kind.methods(study, of_kind(conclusions, kind))
 
 
 def versions(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
@@ -184,13 +159,3 @@ def versions(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
         *([("tracker, the runs", ", ".join(logged))] if logged else []),
         *([("git commits of the runs", ", ".join(commits))] if commits else []),
     )
-
-
-def _accuracy(study: Study) -> Iterator[str]:
-    if any(result.correct is not None for result in study.results):
-        yield "Accuracies have Wilson's 95 % interval (doi:10.1080/01621459.1927.10502953)."
-    if any(clips.groups for clips in study.clip_sets):
-        yield (
-            "Where clips share groups, it is Wilson's at the number of clips over the design effect, with Student's "
-            "quantile (doi:10.1093/jssam/smv024)."
-        )
