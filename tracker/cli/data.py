@@ -32,8 +32,8 @@ def demo(
     seed: Annotated[int, whole_number("Seed of the whole set", 0)] = 0,
 ) -> None:
     """Write the built-in, synthetic demo set to a folder as audio files; prints the path of its manifest."""
-    from tracker.data.demo import write_demo
+    from tracker.data.demo import DemoSettings, write_demo
 
     with ConsoleReporter().progress("making the demo set", None) as progress:
-        manifest = write_demo(folder, artists=artists, clips=clips, seconds=seconds, seed=seed, progress=progress)
+        manifest = write_demo(folder, DemoSettings(artists, clips, seconds, seed), progress)
     print_result(str(manifest))

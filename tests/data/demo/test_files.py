@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import subprocess
 import sys
@@ -7,15 +8,13 @@ import pytest
 import soundfile
 
 from tracker.data.dataset import Clip, Dataset, read_dataset
-from tracker.data.demo import demo_dataset, write_demo
-from tracker.data.demo.files import DemoSettings
+from tracker.data.demo import DemoSettings, demo_dataset, write_demo
 from tracker.data.demo.genres import GENRES
 from tracker.data.splits import divide
 from tracker.errors import DataError
 from tracker.runs import SplitPlan
 
-TINY = {"artists": 2, "clips": 1, "seconds": 1.0}
-TINY_SETTINGS = DemoSettings(**TINY)
+TINY = DemoSettings(artists=2, clips=1, seconds=1.0)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -46,80 +45,81 @@ class TestDemoSettings:
 
 class TestWriteDemo:
     def test_write_demo_writes_a_dataset_whose_manifest_names_the_artists(self, tmp_path):
-        manifest = write_demo(tmp_path / "demo", artists=2, clips=2, seconds=1.0)
+        manifest = write_demo(tmp_path / "demo", DemoSettings(artists=2, clips=2, seconds=1.0))
         dataset = read_dataset(manifest)
         assert manifest == tmp_path / "demo" / "manifest.csv"
         assert dataset.classes == tuple(sorted(GENRES))
         first = dataset.clips[0]
         assert (first.path, first.group) == ("disco/disco-artist01-clip1.wav", "disco-artist01")
         assert len(dataset.clips) == 20
-        assert len(dataset.groups) == 10
+        assert len({clip.group for clip in dataset.clips}) == 10
 
     def test_write_demo_writes_16_bit_wav_files_of_the_length_asked_for(self, tmp_path):
-        write_demo(tmp_path / "demo", artists=1, clips=1, seconds=1.5)
+        write_demo(tmp_path / "demo", DemoSettings(artists=1, clips=1, seconds=1.5))
         about = soundfile.info(tmp_path / "demo" / "jazz" / "jazz-artist01-clip1.wav")
         assert (about.samplerate, about.channels, about.subtype, about.duration) == (22_050, 1, "PCM_16", 1.5)
 
     def test_write_demo_writes_the_same_bytes_every_time(self, tmp_path):
-        write_demo(tmp_path / "one", **TINY)
-        write_demo(tmp_path / "two", **TINY)
+        write_demo(tmp_path / "one", TINY)
+        write_demo(tmp_path / "two", TINY)
         assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
     def test_write_demo_writes_other_music_under_another_seed(self, tmp_path):
-        one, two = (contents(write_demo(tmp_path / str(seed), **TINY, seed=seed).parent) for seed in (0, 1))
-        assert all(one[path] != two[path] for path, _, _ in TINY_SETTINGS.rows)
+        other = dataclasses.replace(TINY, seed=1)
+        one, two = (contents(write_demo(tmp_path / str(s.seed), s).parent) for s in (TINY, other))
+        assert all(one[path] != two[path] for path, _, _ in TINY.rows)
 
     def test_write_demo_makes_no_two_clips_alike(self, tmp_path):
-        files = contents(write_demo(tmp_path / "demo", artists=2, clips=2, seconds=1.0).parent)
+        files = contents(write_demo(tmp_path / "demo", DemoSettings(artists=2, clips=2, seconds=1.0)).parent)
         assert len(set(files.values())) == len(files)
 
     def test_write_demo_tells_how_far_it_is(self, tmp_path):
         calls = []
-        write_demo(tmp_path / "demo", artists=1, clips=2, seconds=1.0, progress=lambda *call: calls.append(call))
+        write_demo(tmp_path / "demo", DemoSettings(artists=1, clips=2, seconds=1.0), lambda *call: calls.append(call))
         assert calls == [(2, 10), (4, 10), (6, 10), (8, 10), (10, 10)]
 
     def test_write_demo_fills_a_folder_that_is_there_and_empty(self, tmp_path):
         (tmp_path / "there").mkdir()
         (tmp_path / "link").symlink_to(tmp_path / "there")
-        write_demo(tmp_path / "link", **TINY)
+        write_demo(tmp_path / "link", TINY)
         assert len(contents(tmp_path / "there")) == 11
 
     def test_write_demo_makes_folders_on_the_way(self, tmp_path):
-        assert write_demo(tmp_path / "a" / "b", **TINY).is_file()
+        assert write_demo(tmp_path / "a" / "b", TINY).is_file()
 
     def test_write_demo_refuses_a_folder_that_is_not_empty(self, tmp_path):
         (tmp_path / "mine.txt").write_text("mine")
         with pytest.raises(DataError, match="not empty"):
-            write_demo(tmp_path, **TINY)
+            write_demo(tmp_path, TINY)
         assert list(contents(tmp_path)) == ["mine.txt"]
 
     def test_write_demo_refuses_a_file(self, tmp_path):
         (tmp_path / "file").write_text("mine")
         with pytest.raises(DataError, match="is a file"):
-            write_demo(tmp_path / "file", **TINY)
+            write_demo(tmp_path / "file", TINY)
 
     def test_write_demo_says_where_it_cannot_write(self, tmp_path):
         (tmp_path / "file").write_text("mine")
         with pytest.raises(DataError, match="cannot be written to"):
-            write_demo(tmp_path / "file" / "below", **TINY)
+            write_demo(tmp_path / "file" / "below", TINY)
 
     def test_write_demo_leaves_nothing_behind_when_interrupted(self, tmp_path):
         def interrupt(done: int, total: int) -> None:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            write_demo(tmp_path / "demo", **TINY, progress=interrupt)
+            write_demo(tmp_path / "demo", TINY, interrupt)
         assert list(tmp_path.iterdir()) == []
 
 
 class TestDemoDataset:
     def test_demo_dataset_is_made_once(self, tmp_path):
         calls = []
-        first = demo_dataset(tmp_path, lambda *call: calls.append(call), TINY_SETTINGS)
+        first = demo_dataset(tmp_path, lambda *call: calls.append(call), TINY)
         made = len(calls)
-        assert demo_dataset(tmp_path, lambda *call: calls.append(call), TINY_SETTINGS) == first
+        assert demo_dataset(tmp_path, lambda *call: calls.append(call), TINY) == first
         assert len(calls) == made > 0
-        assert len(first.groups) == 10
+        assert len({clip.group for clip in first.clips}) == 10
 
     @pytest.mark.parametrize(
         "damage",
@@ -131,17 +131,16 @@ class TestDemoDataset:
         ids=["lost", "cut", "manifest"],
     )
     def test_demo_dataset_is_made_again_when_damaged(self, tmp_path, damage):
-        dataset = demo_dataset(tmp_path, None, TINY_SETTINGS)
+        dataset = demo_dataset(tmp_path, None, TINY)
         before = contents(dataset.clips[0].file.parent.parent)
         damage(dataset.clips[0].file)
-        assert demo_dataset(tmp_path, None, TINY_SETTINGS) == dataset
+        assert demo_dataset(tmp_path, None, TINY) == dataset
         assert contents(dataset.clips[0].file.parent.parent) == before
 
     def test_demo_dataset_is_made_by_one_of_two_processes_that_ask_at_once(self, tmp_path):
         program = (
             "import pathlib, sys\n"
-            "from tracker.data.demo import demo_dataset\n"
-            "from tracker.data.demo.files import DemoSettings\n"
+            "from tracker.data.demo import DemoSettings, demo_dataset\n"
             "calls = []\n"
             "settings = DemoSettings(artists=2, clips=1, seconds=1.0)\n"
             "dataset = demo_dataset(pathlib.Path(sys.argv[1]), lambda *call: calls.append(call), settings)\n"
@@ -155,4 +154,4 @@ class TestDemoDataset:
     def test_demo_dataset_says_where_it_cannot_be_kept(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(DataError, match="cannot be written to"):
-            demo_dataset(tmp_path / "file", None, TINY_SETTINGS)
+            demo_dataset(tmp_path / "file", None, TINY)

@@ -4,6 +4,6 @@ It replaces a dataset to download, and is as hard as one: `genres` defines the g
 the finished recording, `song` plays the clips of an artist, and `files` writes them.
 """
 
-from tracker.data.demo.files import demo_dataset, write_demo
+from tracker.data.demo.files import DemoSettings, demo_dataset, write_demo
 
-__all__ = ["demo_dataset", "write_demo"]
+__all__ = ["DemoSettings", "demo_dataset", "write_demo"]

@@ -32,12 +32,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-# Of the sound: another one makes another set, in the cache too.
-VERSION = 1
-
-ARTISTS_BORROW = 0.10
-# How likely each part of a style is borrowed from another genre, by an artist for good and for a single clip.
-CLIPS_BORROW = 0.30
+VERSION = 1  # of the sound: another one makes another set, in the cache too
+ARTISTS_BORROW = 0.10  # how likely each part of a style is borrowed from another genre, by an artist for good
+CLIPS_BORROW = 0.30  # and for a single clip
 
 _FULL_SCALE = 32_767
 _WAV_HEADER = 44
@@ -68,12 +65,21 @@ class DemoSettings:
     @property
     def rows(self) -> list[tuple[str, str, str]]:
         """The path, label and group of each clip."""
-        artists = [(genre, artist) for genre in GENRES for artist in range(1, self.artists + 1)]
         return [
             (_path(genre, artist, clip), genre, _group(genre, artist))
-            for genre, artist in artists
+            for genre in GENRES
+            for artist in range(1, self.artists + 1)
             for clip in range(1, self.clips + 1)
         ]
+
+    @property
+    def manifest(self) -> str:
+        """The text of the manifest."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("path", "label", "group"))
+        writer.writerows(self.rows)
+        return text.getvalue()
 
     @property
     def clip_bytes(self) -> int:
@@ -87,15 +93,7 @@ class DemoSettings:
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
 
 
-def write_demo(
-    folder: Path,
-    *,
-    artists: int = 10,
-    clips: int = 3,
-    seconds: float = 30.0,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Path:
+def write_demo(folder: Path, settings: DemoSettings, progress: Progress | None = None) -> Path:
     """Write a demo set into a new or empty folder and return its manifest.
 
     `progress` is called with the number of clips done and of all clips.
@@ -104,10 +102,7 @@ def write_demo(
     ------
     DataError
         If the folder is not empty or cannot be written to; nothing is left behind then.
-    ValueError
-        If a setting is out of its range.
     """
-    settings = DemoSettings(artists, clips, seconds, seed)
     try:
         if folder.exists() and not folder.is_dir():
             raise DataError(f"{folder} is a file; give a folder")
@@ -142,7 +137,7 @@ def demo_dataset(cache: Path, progress: Progress | None = None, settings: DemoSe
         with FileLock(folder.with_suffix(".lock")):
             if not _is_whole(folder, settings):  # another process may have made it meanwhile
                 shutil.rmtree(folder, ignore_errors=True)
-                write_demo(folder, **asdict(settings), progress=progress)
+                write_demo(folder, settings, progress)
     except OSError as error:
         raise DataError(
             f"the cache {folder.parent} cannot be written to ({error.strerror}); set TRACKER_CACHE to another folder"
@@ -154,17 +149,17 @@ def _is_whole(folder: Path, settings: DemoSettings) -> bool:
     files = [folder / path for path, _, _ in settings.rows]
     try:
         manifest = (folder / MANIFEST).read_text(encoding="utf-8")
-        return manifest == _manifest(settings) and all(file.stat().st_size == settings.clip_bytes for file in files)
+        return manifest == settings.manifest and all(file.stat().st_size == settings.clip_bytes for file in files)
     except (OSError, UnicodeDecodeError):
         return False
 
 
 def _write(folder: Path, settings: DemoSettings, progress: Progress | None) -> None:
-    for genre in GENRES:
-        (folder / genre).mkdir()
-    artists = [(genre, artist) for genre in GENRES for artist in range(1, settings.artists + 1)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(_write_artist, folder, settings, genre, artist) for genre, artist in artists]
+        jobs = []
+        for genre in GENRES:
+            (folder / genre).mkdir()
+            jobs += [pool.submit(_write_artist, folder, settings, genre, n + 1) for n in range(settings.artists)]
         try:
             for done, job in enumerate(as_completed(jobs), start=1):
                 job.result()
@@ -172,7 +167,7 @@ def _write(folder: Path, settings: DemoSettings, progress: Progress | None) -> N
                     progress(done * settings.clips, len(jobs) * settings.clips)
         finally:
             pool.shutdown(cancel_futures=True)
-    (folder / MANIFEST).write_text(_manifest(settings), encoding="utf-8", newline="\n")
+    (folder / MANIFEST).write_text(settings.manifest, encoding="utf-8", newline="\n")
 
 
 def _write_artist(folder: Path, settings: DemoSettings, genre: str, number: int) -> None:
@@ -186,14 +181,6 @@ def _write_artist(folder: Path, settings: DemoSettings, genre: str, number: int)
             opened.setsampwidth(_BYTES_PER_SAMPLE)
             opened.setframerate(SAMPLE_RATE)
             opened.writeframes(np.round(sound * _FULL_SCALE).astype("<i2").tobytes())
-
-
-def _manifest(settings: DemoSettings) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "label", "group"))
-    writer.writerows(settings.rows)
-    return text.getvalue()
 
 
 def _group(genre: str, artist: int) -> str:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 MAJOR, MINOR, POWER = (0, 4, 7), (0, 3, 7), (0, 7, 12)
 MAJOR_7, MINOR_7, DOMINANT, MINOR_9 = (0, 4, 7, 11), (0, 3, 7, 10), (0, 4, 7, 10), (0, 3, 7, 10, 14)
 
-Chord = tuple[int, tuple[int, ...]]
-"""Its root and its notes."""
+Chord = tuple[int, tuple[int, ...]]  # its root and its notes
 
 
 @dataclass(frozen=True, slots=True)

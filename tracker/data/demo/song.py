@@ -35,37 +35,24 @@ if TYPE_CHECKING:
     from tracker.data.demo.genres import Chord, Groove, Style
     from tracker.data.demo.sounds import Kit, Tone
 
-# How far an artist's equaliser is turned up or down at most.
-EQUALISER_DB = 4.5
-
-# Standard deviation of an artist's harmonics from those of the tone.
-COLOUR_DB = 4.0
+EQUALISER_DB = 4.5  # how far an artist's equaliser is turned up or down at most
+COLOUR_DB = 4.0  # standard deviation of an artist's harmonics from those of the tone
+STEPS = 16  # sixteenth notes of a bar, four to a beat
+LOOSE_S = 0.004  # standard deviation of what a player is early or late
+SHORTEST_S = 0.03  # of a note; lengths are rounded to hundredths, so that few different notes need be made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artist:
-    """What all clips of one artist share.
-
-    Parameters
-    ----------
-    genre : str
-    style : Style
-    key : int, semitones from −6 to 5
-    colours : mapping of str to ndarray of float, shape (HARMONICS,), dB
-        How the harmonics of ``bass``, ``chords`` and ``melody`` differ from those of the style's tones.
-    drum_seed : int
-    balance : Balance
-        How the mix differs from the style's: levels as factors, tilt and hiss as decibels.
-    equaliser : ndarray of float, shape (len(EQUALISER_HZ),), dB
-    """
+    """What all clips of one artist share."""
 
     genre: str
     style: Style
-    key: int
-    colours: Mapping[str, NDArray[np.float64]]
+    key: int  # semitones from −6 to 5
+    colours: Mapping[str, NDArray[np.float64]]  # dB, shape (HARMONICS,): of bass, chords and melody, beside the tone's
     drum_seed: int
-    balance: Balance
-    equaliser: NDArray[np.float64]
+    balance: Balance  # beside the style's: levels as factors, tilt and hiss as decibels
+    equaliser: NDArray[np.float64]  # dB, shape (len(EQUALISER_HZ),)
     _instruments: dict[tuple[str, Tone], Instrument] = field(default_factory=dict)
     _kits: dict[Kit, Mapping[str, NDArray[np.float32]]] = field(default_factory=dict)
 
@@ -91,16 +78,6 @@ def make_artist(genre: str, rng: np.random.Generator, mix: float) -> Artist:
     balance = Balance(drums, bass, chords, melody, tilt=rng.normal(0.0, 0.7), hiss=rng.normal(0.0, 4.0))
     equaliser = rng.uniform(-EQUALISER_DB, EQUALISER_DB, len(EQUALISER_HZ))
     return Artist(genre, style, key, colours, drum_seed, balance, equaliser)
-
-
-# Sixteenth notes of a bar, four to a beat.
-STEPS = 16
-
-# Standard deviation of what a player is early or late.
-LOOSE_S = 0.004
-
-# Length of the shortest note; lengths are rounded to hundredths, so that few different notes need be made.
-SHORTEST_S = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +156,7 @@ class _Song:
     rng: np.random.Generator
 
     def drums(self) -> NDArray[np.float32]:
-        stem = self._silence()
+        stem = np.zeros(self.length, dtype=np.float32)
         sounds = self.artist.drums(self.style.kit)
         for piece in PIECES:
             for note in play(getattr(self.style.drums, piece), 1.0, self.bars, self.rng):
@@ -187,15 +164,17 @@ class _Song:
         return stem
 
     def bass(self) -> NDArray[np.float32]:
-        stem, line = self._silence(), self.style.bass_line
+        stem, line = np.zeros(self.length, dtype=np.float32), self.style.bass_line
         instrument = self.artist.instrument("bass", self.style.bass)
         for note in play(line.patterns, line.held, self.bars, self.rng):
             root, chord = self._harmony(note)
-            _add(stem, note, instrument.note(_near(root, instrument) + _degree(note.mark, chord), note.seconds))
+            seventh = chord[3] if len(chord) > 3 else 10
+            degree = {"1": 0, "3": chord[1], "5": chord[2], "7": seventh, "8": 12}[note.mark]
+            _add(stem, note, instrument.note(_near(root, instrument) + degree, note.seconds))
         return distort(stem, instrument.tone.drive)
 
     def chords(self) -> NDArray[np.float32]:
-        stem, rhythm = self._silence(), self.style.chord_rhythm
+        stem, rhythm = np.zeros(self.length, dtype=np.float32), self.style.chord_rhythm
         instrument = self.artist.instrument("chords", self.style.chords)
         for note in play(rhythm.patterns, rhythm.held, self.bars, self.rng):
             root, chord = self._harmony(note)
@@ -204,7 +183,8 @@ class _Song:
         return distort(stem, instrument.tone.drive)
 
     def melody(self) -> NDArray[np.float32]:
-        stem, line, scale = self._silence(), self.style.melody_line, self.style.harmony.scale
+        stem, line = np.zeros(self.length, dtype=np.float32), self.style.melody_line
+        scale = self.style.harmony.scale
         instrument = self.artist.instrument("melody", self.style.melody)
         place = 0
         for note in play(line.patterns, line.held, self.bars, self.rng):
@@ -213,9 +193,6 @@ class _Song:
             pitch = _near(self.artist.key, instrument) + 12 * octave + scale[step]
             _add(stem, note, instrument.note(pitch, note.seconds))
         return distort(stem, instrument.tone.drive)
-
-    def _silence(self) -> NDArray[np.float32]:
-        return np.zeros(self.length, dtype=np.float32)
 
     def _harmony(self, note: Note) -> Chord:
         """Return the chord of a note's bar, its root in semitones above C."""
@@ -228,11 +205,6 @@ def _near(pitch: int, instrument: Instrument) -> int:
     """Return the pitch so many semitones above C, in the octave around the instrument's register."""
     register = instrument.tone.register
     return register + (pitch - register + 6) % 12 - 6
-
-
-def _degree(mark: str, chord: tuple[int, ...]) -> int:
-    """Return how many semitones above its root a step of the chord is."""
-    return {"1": 0, "3": chord[1], "5": chord[2], "7": chord[3] if len(chord) > 3 else 10, "8": 12}[mark]
 
 
 def _add(stem: NDArray[np.float32], note: Note, sound: NDArray[np.float32]) -> None:

@@ -18,46 +18,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Hz: what features are made at by default, so that nothing need be resampled.
-SAMPLE_RATE = 22_050
-
-# Samples of one period: its read-out without interpolation stays 60 dB below the note.
-TABLE = 2_048
-
-# Of the lowest notes; higher ones have as many as there is room for below half the sample rate.
-HARMONICS = 128
-
-# Seconds in which a note dies away after its end, so that it does not click.
-RELEASE = 0.03
+SAMPLE_RATE = 22_050  # Hz: what features are made at by default, so that nothing need be resampled
+TABLE = 2_048  # samples of one period: its read-out without interpolation stays 60 dB below the note
+HARMONICS = 128  # of the lowest notes; higher ones have as many as there is room for below half the sample rate
+RELEASE = 0.03  # seconds in which a note dies away after its end, so that it does not click
+PIECES = ("kick", "snare", "rim", "hat", "open_hat", "ride")
+EQUALISER_HZ = (80.0, 200.0, 500.0, 1_200.0, 2_800.0, 5_500.0, 9_500.0)  # middles of its bands
+TAPS = 1_023  # of the equaliser's kernel: fine enough for its lowest band, and odd, so that it shifts nothing in time
+HISS_LOOP = 5 * SAMPLE_RATE  # samples of noise, repeated: drawing random numbers takes longer than all the rest
+PEAK = 0.9  # highest sample before the hiss, of a full scale of 1
 
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """How a kind of instrument sounds.
+    """How a kind of instrument sounds."""
 
-    Parameters
-    ----------
-    register : int, MIDI number
-        About where its notes lie.
-    slope : float, dB per octave, at most 0
-        How much weaker higher harmonics are.
-    hollow : float, from 0 to 1
-        Share of the even harmonics that is missing: a clarinet's or a square wave's sound.
-    attack, decay : float, seconds
-        How soon a note is there, and how soon it fades.
-    drive : float, at least 0
-        How far an amplifier is driven into distortion.
-    chorus : float, cents
-        By how much a second voice is out of tune; 0: there is none.
-    """
-
-    register: int
-    slope: float
-    hollow: float
-    attack: float
-    decay: float
-    drive: float = 0.0
-    chorus: float = 0.0
+    register: int  # MIDI number about which its notes lie
+    slope: float  # dB per octave, at most 0, by which higher harmonics are weaker
+    hollow: float  # share of the even harmonics that is missing: a clarinet's or a square wave's sound
+    attack: float  # seconds
+    decay: float  # seconds
+    drive: float = 0.0  # at least 0: how far an amplifier is driven into distortion
+    chorus: float = 0.0  # cents by which a second voice is out of tune; 0: there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +63,11 @@ class Instrument:
         length = round((seconds + RELEASE) * SAMPLE_RATE)
         key = (pitch, length)
         if key not in self._notes:
-            self._notes[key] = self._oscillate(pitch, length) * _envelope(self.tone, length)
+            seconds_in = np.arange(length, dtype=np.float32) / SAMPLE_RATE
+            rise = np.minimum(seconds_in / self.tone.attack, 1.0)
+            fall = np.minimum((length / SAMPLE_RATE - seconds_in) / RELEASE, 1.0)
+            envelope = np.asarray(rise * fall * np.exp(-seconds_in / self.tone.decay), dtype=np.float32)
+            self._notes[key] = self._oscillate(pitch, length) * envelope
         return self._notes[key]
 
     def chord(self, pitches: Sequence[int], seconds: float) -> NDArray[np.float32]:
@@ -90,21 +76,17 @@ class Instrument:
         return np.asarray(notes / np.sqrt(len(pitches)), dtype=np.float32)
 
     def _oscillate(self, pitch: int, length: int) -> NDArray[np.float32]:
+        """Read one period, of the harmonics that fit below half the sample rate, with a power of 1."""
         frequency = 440.0 * 2 ** ((pitch - 69) / 12)
-        table = _table(self.harmonics, frequency)
+        room = min(HARMONICS, int(SAMPLE_RATE / 2 / frequency))
+        spectrum = np.zeros(TABLE // 2 + 1, dtype=complex)
+        spectrum[1 : room + 1] = self.harmonics[:room] * np.exp(2j * np.pi * np.arange(room) ** 2 / HARMONICS)
+        period = np.fft.irfft(spectrum)
+        table = np.asarray(period / np.sqrt(np.mean(period**2)), dtype=np.float32)
         voice = _read(table, frequency, length)
         if not self.tone.chorus:
             return voice
         return (voice + _read(table, frequency * 2 ** (self.tone.chorus / 1200), length)) / np.float32(np.sqrt(2))
-
-
-def _table(harmonics: NDArray[np.float64], frequency: float) -> NDArray[np.float32]:
-    """Return one period of the harmonics that fit below half the sample rate, with a power of 1."""
-    room = min(HARMONICS, int(SAMPLE_RATE / 2 / frequency))
-    spectrum = np.zeros(TABLE // 2 + 1, dtype=complex)
-    spectrum[1 : room + 1] = harmonics[:room] * np.exp(2j * np.pi * np.arange(room) ** 2 / HARMONICS)
-    period = np.fft.irfft(spectrum)
-    return np.asarray(period / np.sqrt(np.mean(period**2)), dtype=np.float32)
 
 
 def _read(table: NDArray[np.float32], frequency: float, length: int) -> NDArray[np.float32]:
@@ -113,73 +95,42 @@ def _read(table: NDArray[np.float32], frequency: float, length: int) -> NDArray[
     return np.asarray(table[places])
 
 
-def _envelope(tone: Tone, length: int) -> NDArray[np.float32]:
-    seconds = np.arange(length, dtype=np.float32) / SAMPLE_RATE
-    rise = np.minimum(seconds / tone.attack, 1.0)
-    fall = np.minimum((length / SAMPLE_RATE - seconds) / RELEASE, 1.0)
-    return np.asarray(rise * fall * np.exp(-seconds / tone.decay), dtype=np.float32)
-
-
-PIECES = ("kick", "snare", "rim", "hat", "open_hat", "ride")
-
-
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """How a drum kit sounds.
+    """How a drum kit sounds."""
 
-    Parameters
-    ----------
-    kick_hz : float
-        What the kick glides down to.
-    kick_decay, snare_decay, hat_decay : float, seconds
-    snare_hz : float
-        Middle of its rattle.
-    hat_hz : float
-        Middle of the hat's hiss; the ride lies a little below.
-    punch : float, from 0 to 1
-        How much of a click the kick begins with.
-    cymbals : float
-        Level of the hats and the ride; that of kick and snare is 1.
-    """
-
-    kick_hz: float
-    kick_decay: float
-    snare_hz: float
+    kick_hz: float  # what the kick glides down to
+    kick_decay: float  # seconds, as the others
+    snare_hz: float  # middle of its rattle
     snare_decay: float
-    hat_hz: float
+    hat_hz: float  # middle of the hat's hiss; the ride lies a little below
     hat_decay: float
-    punch: float
-    cymbals: float
+    punch: float  # from 0 to 1: how much of a click the kick begins with
+    cymbals: float  # level of the hats and the ride; that of kick and snare is 1
 
 
 def make_drums(kit: Kit, rng: np.random.Generator) -> Mapping[str, NDArray[np.float32]]:
     """Make the sound of each of the `PIECES` of one drummer's kit, tuned a little differently from the next one's."""
     tuned = rng.uniform(0.85, 1.18, 6)
-    kick = _kick(kit.kick_hz * tuned[0], kit.kick_decay * tuned[1], kit.punch)
-    snare_hz, hat_hz = kit.snare_hz * tuned[2], kit.hat_hz * tuned[3]
-    snare_decay, hat_decay = kit.snare_decay * tuned[4], kit.hat_decay * tuned[5]
+    kick_hz, snare_hz, hat_hz = kit.kick_hz * tuned[0], kit.snare_hz * tuned[2], kit.hat_hz * tuned[3]
+    kick_decay, snare_decay, hat_decay = kit.kick_decay * tuned[1], kit.snare_decay * tuned[4], kit.hat_decay * tuned[5]
+    seconds = _clock(kick_decay)
+    phase = 2 * np.pi * (kick_hz * seconds + 4 * kick_hz * 0.03 * (1 - np.exp(-seconds / 0.03)))
+    click = kit.punch * np.exp(-seconds / 0.004) * np.sin(2 * np.pi * 2_400 * seconds)
+    kick = 1.4 * np.sin(phase) * np.exp(-seconds / kick_decay) + click
     snare = 0.7 * _hiss(snare_hz, 1.2, snare_decay, rng)
-    snare[: len(snare) // 2] += _thump(190.0 * tuned[0], snare_decay / 2, len(snare) // 2)
+    first_half = snare[: len(snare) // 2]
+    seconds = np.arange(len(first_half)) / SAMPLE_RATE
+    thump = 0.6 * np.sin(2 * np.pi * (190.0 * tuned[0]) * seconds) * np.exp(-seconds / (snare_decay / 2))
+    first_half += thump.astype(np.float32)
     return {
-        "kick": kick,
+        "kick": kick.astype(np.float32),
         "snare": snare,
         "rim": 0.6 * _hiss(1_800.0 * tuned[2], 0.3, 0.018, rng),
         "hat": kit.cymbals * _hiss(hat_hz, 0.6, hat_decay, rng),
         "open_hat": kit.cymbals * _hiss(hat_hz * 0.9, 0.7, hat_decay * 5, rng),
         "ride": kit.cymbals * (_hiss(hat_hz * 0.8, 0.25, 0.25, rng) + 0.5 * _hiss(hat_hz * 0.45, 0.1, 0.25, rng)),
     }
-
-
-def _kick(hertz: float, decay: float, punch: float) -> NDArray[np.float32]:
-    seconds = _clock(decay)
-    phase = 2 * np.pi * (hertz * seconds + 4 * hertz * 0.03 * (1 - np.exp(-seconds / 0.03)))
-    click = punch * np.exp(-seconds / 0.004) * np.sin(2 * np.pi * 2_400 * seconds)
-    return np.asarray(1.4 * np.sin(phase) * np.exp(-seconds / decay) + click, dtype=np.float32)
-
-
-def _thump(hertz: float, decay: float, length: int) -> NDArray[np.float32]:
-    seconds = np.arange(length) / SAMPLE_RATE
-    return np.asarray(0.6 * np.sin(2 * np.pi * hertz * seconds) * np.exp(-seconds / decay), dtype=np.float32)
 
 
 def _hiss(hertz: float, octaves: float, decay: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -198,19 +149,6 @@ def _clock(decay: float) -> NDArray[np.float64]:
     return np.arange(length) / SAMPLE_RATE
 
 
-# Middles of the equaliser's bands.
-EQUALISER_HZ = (80.0, 200.0, 500.0, 1_200.0, 2_800.0, 5_500.0, 9_500.0)
-
-# Length of the equaliser's kernel: fine enough for its lowest band, and odd, so that it shifts nothing in time.
-TAPS = 1_023
-
-# Samples of noise after which it begins again: drawing random numbers takes longer than all the rest.
-HISS_LOOP = 5 * SAMPLE_RATE
-
-# Highest sample before the hiss, of a full scale of 1.
-PEAK = 0.9
-
-
 def distort(stem: NDArray[np.float32], drive: float) -> NDArray[np.float32]:
     """Return what an amplifier makes of a stem that drives it too hard; a drive of 0 leaves it as it is."""
     return np.tanh(np.float32(drive) * stem) if drive else stem
@@ -221,23 +159,15 @@ def master(
 ) -> NDArray[np.float32]:
     """Finish a recording of all stems together, from −1 to 1.
 
-    Parameters
-    ----------
-    equaliser : ndarray of float, shape (len(EQUALISER_HZ),), dB
-    tilt : float, dB per octave about 1 kHz
-    hiss : float, dB
-        Level of the noise.
+    The equaliser has the shape (len(EQUALISER_HZ),) and is in dB, as is the level of the hiss; the tilt is in dB per
+    octave about 1 kHz.
     """
-    sound = _equalise(stems, equaliser, tilt)
-    sound *= np.float32(PEAK / max(float(np.abs(sound).max()), 1e-9))
-    noise = rng.standard_normal(HISS_LOOP, dtype=np.float32)
-    sound += np.float32(10 ** (hiss / 20)) * np.resize(noise, len(sound))
-    return np.clip(sound, -1.0, 1.0, out=sound)
-
-
-def _equalise(sound: NDArray[np.float32], equaliser: NDArray[np.float64], tilt: float) -> NDArray[np.float32]:
     frequencies = np.linspace(0.0, SAMPLE_RATE / 2, (TAPS + 1) // 2 + 1)
     octaves = np.log2(np.maximum(frequencies, 20.0) / 1_000.0)
     decibels = np.interp(octaves, np.log2(np.array(EQUALISER_HZ) / 1_000.0), equaliser) + tilt * octaves
     kernel = np.fft.fftshift(np.fft.irfft(10 ** (decibels / 20)))[1:] * np.hanning(TAPS)
-    return np.asarray(oaconvolve(sound, kernel.astype(np.float32), mode="same"))
+    sound = np.asarray(oaconvolve(stems, kernel.astype(np.float32), mode="same"))
+    sound *= np.float32(PEAK / max(float(np.abs(sound).max()), 1e-9))
+    noise = rng.standard_normal(HISS_LOOP, dtype=np.float32)
+    sound += np.float32(10 ** (hiss / 20)) * np.resize(noise, len(sound))
+    return np.clip(sound, -1.0, 1.0, out=sound)
