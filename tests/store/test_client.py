@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import ErrorCode
 from requests import HTTPError, Response
@@ -15,7 +16,7 @@ from requests import HTTPError, Response
 from bench.at_once import first_opens
 from tracker.errors import StoreError
 from tracker.store import BusyError, GoneError, StoreState, UnreachableError, sqlite_state
-from tracker.store.client import MlflowClient, one_line_errors, open_store
+from tracker.store.client import one_line_errors, open_store
 from tracker.store.location import Location, locate
 from tracker.store.sqlite_state import make, newest_revision, reading, state_of
 

@@ -32,9 +32,8 @@ from tracker.store.mlflow_run import (
     Value,
     assemble,
     check_keys,
-    check_params,
     check_start,
-    check_tags,
+    check_texts,
     curves_by_run,
     ended,
     experiment_of,
@@ -111,22 +110,20 @@ class TestCheckStart:
         assert send_run(location, started=replace(STARTED, **asked))
 
 
-class TestCheckParams:
-    def test_check_params_takes_the_longest_that_is_kept_whole(self) -> None:
-        check_params({"note": "x" * 6_000})
+class TestCheckTexts:
+    def test_check_texts_of_params_takes_the_longest_that_is_kept_whole(self) -> None:
+        check_texts("param", {"note": "x" * 6_000})
 
-    def test_check_params_refuses_one_more(self) -> None:
+    def test_check_texts_of_params_refuses_one_more(self) -> None:
         with pytest.raises(StoreError, match="6,001: shorten it"):
-            check_params({"note": "x" * 6_001})
+            check_texts("param", {"note": "x" * 6_001})
 
+    def test_check_texts_of_tags_takes_the_longest_that_is_kept_whole(self) -> None:
+        check_texts("tag", {"note": "x" * 8_000})
 
-class TestCheckTags:
-    def test_check_tags_takes_the_longest_that_is_kept_whole(self) -> None:
-        check_tags({"note": "x" * 8_000})
-
-    def test_check_tags_refuses_one_more(self) -> None:
+    def test_check_texts_of_tags_refuses_one_more(self) -> None:
         with pytest.raises(StoreError, match="8,001: shorten it"):
-            check_tags({"note": "x" * 8_001})
+            check_texts("tag", {"note": "x" * 8_001})
 
 
 class TestStarted:

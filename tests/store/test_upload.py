@@ -48,15 +48,17 @@ def as_mlflow_has_it(location: Location, run: RunWriter) -> Run:
     return MlflowClient(location.uri).get_run(run.run_id)
 
 
-class TestLogParams:
-    def test_log_params_writes_more_than_mlflow_takes_at_once(self, location: Location, run: RunWriter) -> None:
+class TestWriteStarted:
+    def test_write_logs_more_params_than_mlflow_takes_at_once(
+        self, location: Location, run: RunWriter, tmp_path: Path
+    ) -> None:
         params = {f"option {i}": str(i) for i in range(250)}
-        run.log_params(params)
+        run.write(replace(STARTED, params=params), tmp_path)
         assert as_mlflow_has_it(location, run).data.params == {**STARTED.params, **params}
 
-    def test_log_params_refuses_one_that_would_be_cut(self, location: Location, run: RunWriter) -> None:
+    def test_write_refuses_a_param_that_would_be_cut(self, location: Location, run: RunWriter, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="the param note must be at most 6,000 characters, got 6,001"):
-            run.log_params({"note": "x" * 6_001})
+            run.write(replace(STARTED, params={"note": "x" * 6_001}), tmp_path)
         assert as_mlflow_has_it(location, run).data.params == STARTED.params
 
 
@@ -81,53 +83,59 @@ class TestLogValues:
         assert capfd.readouterr() == ("", "")
 
 
-class TestSetTags:
-    def test_set_tags_writes_them_over_those_of_the_same_name(self, location: Location, run: RunWriter) -> None:
-        run.set_tags({"tracker.data": "gtzan", "mlflow.note.content": "# What was hard"})
+class TestWriteTagged:
+    def test_write_sets_tags_over_those_of_the_same_name(
+        self, location: Location, run: RunWriter, tmp_path: Path
+    ) -> None:
+        run.write(Tagged({"tracker.data": "gtzan", "mlflow.note.content": "# What was hard"}), tmp_path)
         tags = as_mlflow_has_it(location, run).data.tags
         assert (tags["tracker.data"], tags["mlflow.note.content"]) == ("gtzan", "# What was hard")
 
-    def test_set_tags_refuses_one_that_would_be_cut(self, location: Location, run: RunWriter) -> None:
+    def test_write_refuses_a_tag_that_would_be_cut(self, location: Location, run: RunWriter, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="at most 8,000 characters"):
-            run.set_tags({"mlflow.note.content": "x" * 8_001})
+            run.write(Tagged({"mlflow.note.content": "x" * 8_001}), tmp_path)
         assert "mlflow.note.content" not in as_mlflow_has_it(location, run).data.tags
 
 
-class TestLogDatasets:
-    def test_log_datasets_names_one_by_the_end_of_a_path_that_is_too_long(
-        self, location: Location, run: RunWriter
+class TestWriteDatasets:
+    def test_write_names_a_dataset_by_the_end_of_a_path_that_is_too_long(
+        self, location: Location, run: RunWriter, tmp_path: Path
     ) -> None:
         path = "/a" * 300 + "/genres"
-        run.log_datasets([DatasetUsed(path, "e" * 64, path, "validation", CLASSES, 4)])
+        used = DatasetUsed(path, "e" * 64, path, "validation", CLASSES, 4)
+        run.write(replace(STARTED, datasets=(used,)), tmp_path)
         held = [one.dataset for one in as_mlflow_has_it(location, run).inputs.dataset_inputs]
         (found,) = [dataset for dataset in held if dataset.name != "demo"]
         assert (found.name, json.loads(found.source)) == (path[-500:], {"uri": path})
 
 
-class TestLogPath:
-    def test_log_path_writes_a_file_where_mlflow_finds_it(
+class TestWriteAttached:
+    def test_write_attaches_a_file_where_mlflow_finds_it(
         self, location: Location, run: RunWriter, tmp_path: Path
     ) -> None:
-        (tmp_path / "curves.png").write_bytes(b"\x89PNG\xff")
-        run.log_path(tmp_path / "curves.png", "figures/curves.png")
+        (tmp_path / "journal/figures").mkdir(parents=True)
+        (tmp_path / "journal/figures/curves.png").write_bytes(b"\x89PNG\xff")
+        run.write(Attached("figures/curves.png"), tmp_path / "journal")
         (found,) = MlflowClient(location.uri).list_artifacts(run.run_id, "figures")
         assert (found.path, found.file_size) == ("figures/curves.png", 5)
         assert (
             tmp_path / "mlruns/tracker" / run.run_id / "artifacts/figures/curves.png"
         ).read_bytes() == b"\x89PNG\xff"
 
-    def test_log_path_says_in_one_line_what_could_not_be_written(self, run: RunWriter, tmp_path: Path) -> None:
+    def test_write_says_in_one_line_which_file_could_not_be_written(self, run: RunWriter, tmp_path: Path) -> None:
         (tmp_path / "mlruns").touch()
         (tmp_path / "a.txt").touch()
         with pytest.raises(StoreError, match=rf"cannot write the a.txt of run {run.run_id} to .*mlflow.db: ") as error:
-            run.log_path(tmp_path / "a.txt", "a.txt")
+            run.write(Attached("a.txt"), tmp_path)
         assert "\n" not in str(error.value)
 
 
-class TestEnd:
+class TestWriteEnded:
     @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
-    def test_end_ends_the_run_then(self, location: Location, run: RunWriter, status: Status) -> None:
-        run.end(status, START + 2_000)
+    def test_write_ends_the_run_at_the_time_of_its_end(
+        self, location: Location, run: RunWriter, tmp_path: Path, status: Status
+    ) -> None:
+        run.write(Ended(START + 2_000, status), tmp_path)
         info = as_mlflow_has_it(location, run).info
         assert (info.status, info.end_time) == (status, START + 2_000)
 

@@ -58,46 +58,31 @@ _BUSY = re.compile(r"database is locked|unique constraint|duplicate (key|entry)"
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
-from mlflow import MlflowClient  # noqa: E402 -- after its settings
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType  # noqa: E402
+from mlflow import MlflowClient, entities  # noqa: E402 -- after its settings
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
 from mlflow.utils.rest_utils import http_request  # noqa: E402
-from requests import HTTPError, RequestException  # noqa: E402
+from requests import HTTPError, RequestException, Response  # noqa: E402
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # errors are raised, and printed once
 
-__all__ = [
-    "Dataset",
-    "DatasetInput",
-    "InputTag",
-    "Metric",
-    "MlflowClient",
-    "MlflowException",
-    "Param",
-    "RunTag",
-    "Store",
-    "ViewType",
-    "client_of",
-    "get_default_host_creds",
-    "http_request",
-    "one_line_errors",
-    "open_store",
-]
+__all__ = ["MlflowException", "Store", "client_of", "entities", "get", "one_line_errors", "open_store"]
 
 
 def client_of(location: Location) -> MlflowClient:
     """Return a client of a store; a SQLite file must be ready, or MLflow would create or migrate it.
 
-    Raises
-    ------
-    StoreError
-        If the store can't be opened; `UnreachableError` if the server doesn't answer.
+    Raises `StoreError` if the store can't be opened, `UnreachableError` if the server doesn't answer.
     """
     with one_line_errors(f"cannot open the store {location.shown}"):
         if not location.database:
-            _greet(location)
+            try:  # whatever it answers: the first real call would be tried for 13 s
+                get(location, "/health", max_retries=0, timeout=_GREETING_S)
+            except MlflowException as error:
+                raise UnreachableError(
+                    f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
+                ) from error
             return MlflowClient(location.uri)
         from sqlalchemy.exc import OperationalError  # which a client of a server does without
 
@@ -107,30 +92,18 @@ def client_of(location: Location) -> MlflowClient:
             raise OSError(str(error)) from error
 
 
-def _greet(location: Location) -> None:
-    """Check that a server answers at all, whatever it answers: the first real call would be tried for 13 s."""
-    try:
-        http_request(get_default_host_creds(location.uri), "/health", "GET", max_retries=0, timeout=_GREETING_S)
-    except MlflowException as error:
-        raise UnreachableError(
-            f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
-        ) from error
+def get(location: Location, endpoint: str, **options: object) -> Response:
+    """Ask a server by HTTP; `options` are those of MLflow's own `http_request`."""
+    response: Response = http_request(get_default_host_creds(location.uri), endpoint, "GET", **options)
+    return response
 
 
 @contextmanager
 def one_line_errors(what: str) -> Iterator[None]:
     """Turn what MLflow, the network or the disk raises into a `StoreError` of one line that begins with `what`.
 
-    Raises
-    ------
-    UnreachableError
-        If the store didn't answer, or couldn't do it now: a full disk, a fault of the server's own.
-    BusyError
-        If another process wrote at the same moment.
-    GoneError
-        If the run or experiment isn't in the store.
-    StoreError
-        If it was refused.
+    It is an `UnreachableError` if the store didn't answer or couldn't do it now, a `BusyError` if another process wrote
+    at the same moment, a `GoneError` if the run or experiment isn't there, and a plain one if it was refused.
     """
     try:
         yield
@@ -154,17 +127,13 @@ def _kind(error: MlflowException | OSError) -> type[StoreError]:
 
 def _one_line(error: Exception) -> str:
     """Return the part of an error that says something: not SQLAlchemy's statement, background, advice and classes."""
-    text = re.split(r"\n\[SQL|\(Background on", _unanswered(error) or str(error))[0]
+    text = str(error)
+    wrapped = error if isinstance(error, RequestException) else error.__context__
+    if isinstance(wrapped, RequestException) and wrapped.args:  # twice, in the address and in the request
+        text = str(getattr(wrapped.args[0], "reason", wrapped)).rpartition("): ")[2] or text
+    text = re.split(r"\n\[SQL|\(Background on", text)[0]
     text = re.sub(r"\((raised as a result of [^)]*|sqlite3\.\w+)\)", "", text)
     return " ".join(text.split())[:500] or type(error).__name__
-
-
-def _unanswered(error: Exception) -> str | None:
-    """Return what was wrong with a connection; the error is wrapped, twice, in the address and the request."""
-    wrapped = error if isinstance(error, RequestException) else error.__context__
-    if not isinstance(wrapped, RequestException) or not wrapped.args:
-        return None
-    return str(getattr(wrapped.args[0], "reason", wrapped)).rpartition("): ")[2]
 
 
 Clock = Callable[[], int]
@@ -175,7 +144,6 @@ _KIND = {"mlflow.experimentKind": "custom_model_development"}
 _RUN = re.compile("[0-9a-f]{32}")  # a run's id, by which its folder is called
 
 _NOTHING = {StoreState.ABSENT, StoreState.EMPTY}
-_TO_PREPARE = _NOTHING | {StoreState.UPGRADABLE}
 # What a store looks like while MLflow makes it, version by version.
 _UNFINISHED = {StoreState.EMPTY, StoreState.HALF_MADE, StoreState.OLDER}
 
@@ -193,10 +161,7 @@ class Store:
     def ensure_experiment(self, name: str, metric: str = DEFAULT_METRIC) -> str:
         """Return the id of an experiment, created if it is missing and tagged with its primary metric.
 
-        Raises
-        ------
-        StoreError
-            If an experiment of that name was deleted, belongs to a tracking server, or can't be created.
+        Raises `StoreError` if it was deleted, belongs to a tracking server, or can't be created.
         """
         with one_line_errors(f"cannot open the experiment {name!r} in {self.location.shown}"):
             experiment = self.client.get_experiment_by_name(name)
@@ -226,10 +191,12 @@ class Store:
         database, place = self.location.database, written_to(experiment.artifact_location)
         if not (database and place) or (place.is_relative_to(database.parent) and place.exists()):
             return
-        here = folder_below(database.parent, place)
-        if here and (not place.exists() or _have_common_runs(here, place)):
+        here, is_copy = folder_below(database.parent, place), place.exists()
+        runs = [run.name for run in here.iterdir() if _RUN.fullmatch(run.name)] if here else []
+        # Of two folders that exist, one is a copy of the other only if they have a run in common: ids are unique.
+        if here and (not is_copy or any((place / run).exists() for run in runs)):
             raise StoreError(
-                f"the store {database} was {'copied' if place.exists() else 'moved'}, and the artifacts of its "
+                f"the store {database} was {'copied' if is_copy else 'moved'}, and the artifacts of its "
                 f"experiment {experiment.name!r} would be written to {place}, where they were: run `tracker repair` "
                 "first"
             )
@@ -247,25 +214,16 @@ class Store:
 def open_store(location: Location, clock: Clock = now_ms) -> Store:
     """Open a store to write to; a SQLite file is created first if it is missing, or migrated if it must be.
 
-    Raises
-    ------
-    StoreError
-        If it was made by another version of MLflow or half-made.
-    UnreachableError
-        If it is locked, can't be created or doesn't answer.
+    Raises `StoreError` if it was made by another version of MLflow or only half, and `UnreachableError` if it is
+    locked, can't be created or doesn't answer.
     """
     if location.database:
         state = _settled_state(location.database)
-        if state in _TO_PREPARE:
+        if state in _NOTHING | {StoreState.UPGRADABLE}:
             state = _prepared(location.database, location.artifacts, clock)
         if state is not StoreState.READY:
             raise StoreError(refusal(location.database, state))
     return Store(location, client_of(location))
-
-
-def _have_common_runs(folder: Path, other: Path) -> bool:
-    """Return whether one folder of an experiment is a copy of another: only then do runs have the same id."""
-    return any(_RUN.fullmatch(run.name) and (other / run.name).exists() for run in folder.iterdir())
 
 
 def _prepared(database: Path, artifacts: str, clock: Clock) -> StoreState:
@@ -275,8 +233,12 @@ def _prepared(database: Path, artifacts: str, clock: Clock) -> StoreState:
         database.parent.mkdir(parents=True, exist_ok=True)
         with lock:
             state = state_of(database)
-            if state in _NOTHING:
-                _make(database, artifacts, clock)
+            if state in _NOTHING and has_own_schema():
+                make(database, artifacts, clock())
+            elif state in _NOTHING:  # MLflow makes a store of its own schema in 4 s
+                from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+                replace_path(database, lambda path: SqlAlchemyStore(f"sqlite:///{path}", artifacts))
             elif state is StoreState.UPGRADABLE:
                 _migrate(database)
             state = state_of(database)
@@ -284,19 +246,6 @@ def _prepared(database: Path, artifacts: str, clock: Clock) -> StoreState:
     except (OSError, sqlite3.Error) as error:
         raise UnreachableError(f"cannot make a store at {database}: {error}") from error
     return state
-
-
-def _make(database: Path, artifacts: str, clock: Clock) -> None:
-    """Create an empty store; by MLflow itself, in 4 s, if its schema isn't the one that tracker knows."""
-    if has_own_schema():
-        make(database, artifacts, clock())
-        return
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    def write(path: Path) -> None:
-        SqlAlchemyStore(f"sqlite:///{path}", artifacts)
-
-    replace_path(database, write)
 
 
 def _migrate(database: Path) -> None:
@@ -329,11 +278,6 @@ def save_keras_model(folder: Path, model: Model, example: NDArray[np.float32]) -
     It is uploaded as files of the run, rather than by ``mlflow.keras.log_model``, which puts it elsewhere
     (``models/m-…``) and works on MLflow's global active run. ``runs:/ID/model`` loads either. MLflow puts the time and
     an id of its own inside: saving again gives another folder.
-
-    Raises
-    ------
-    OSError
-        If it can't be written.
     """
     import mlflow.keras
     from mlflow.models import infer_signature

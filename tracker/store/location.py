@@ -31,21 +31,11 @@ _DATABASE_SUFFIXES = {".db", ".sqlite", ".sqlite3"}
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a store is.
+    """Where a store is."""
 
-    Parameters
-    ----------
-    uri : str
-        Absolute, as MLflow takes it.
-    database : Path or None
-        The SQLite file; None for a tracking server.
-    artifacts : str
-        URI that new experiments keep their artifacts under; empty for a tracking server, which decides itself.
-    """
-
-    uri: str
-    database: Path | None
-    artifacts: str
+    uri: str  # absolute, as MLflow takes it
+    database: Path | None  # the SQLite file; None for a tracking server
+    artifacts: str  # URI that new experiments keep their artifacts under; empty for a server, which decides itself
 
     @property
     def shown(self) -> str:
@@ -54,33 +44,27 @@ class Location:
 
 
 def locate(tracking_uri: str | None, folder: Path) -> Location:
-    """Return where the store of a tracking URI is; see `tracker.store.store_at`.
-
-    Raises
-    ------
-    StoreError
-        If it is a folder of MLflow's file store, or of a kind that cannot be read safely.
-    """
+    """Return where the store of a tracking URI is; see `tracker.store.store_at`."""
     text = (tracking_uri or "").strip()
-    scheme = _scheme(text)
+    start, colon, _ = text.partition(":")
+    scheme = start.lower() if colon and "/" not in start else ""  # a path may have a colon after a slash
     if scheme in {"http", "https"}:
         return Location(text.rstrip("/"), None, "")
     if scheme in {"sqlite", "sqlite+pysqlite"}:
         return _beside(_sqlite_path(text), folder)
-    if scheme == "file":
-        raise _file_store(text)
-    if scheme:
+    if scheme not in {"", "file"}:
         raise StoreError(
             f"cannot use the store {_without_password(text)}: tracker takes a SQLite file or a tracking server; "
             "start `mlflow server` on that database and give its http address"
         )
-    return _beside(_database_at(Path(text), folder), folder)
-
-
-def _scheme(text: str) -> str:
-    """Return what stands before a colon, unless that comes after a slash: a path may have one."""
-    scheme, colon, _ = text.partition(":")
-    return scheme.lower() if colon and "/" not in scheme else ""
+    path, there = Path(text), folder / text
+    is_database = there.is_file() or (path.suffix in _DATABASE_SUFFIXES and not there.is_dir())
+    if scheme or (not is_database and any(there.glob("*/meta.yaml"))):
+        raise StoreError(
+            f"{text if scheme else path} is one of MLflow's file stores, which MLflow itself no longer opens: convert "
+            "it with `mlflow migrate-filestore` and give the SQLite store that it writes, as sqlite:///PATH"
+        )
+    return _beside(path if is_database else path / DATABASE_NAME, folder)
 
 
 def _sqlite_path(uri: str) -> Path:
@@ -91,29 +75,12 @@ def _sqlite_path(uri: str) -> Path:
     return Path(path[1:])
 
 
-def _database_at(path: Path, folder: Path) -> Path:
-    """Return the database that a bare path means: itself, or the default one in that folder."""
-    absolute = folder / path
-    if absolute.is_file() or (path.suffix in _DATABASE_SUFFIXES and not absolute.is_dir()):
-        return path
-    if any(absolute.glob("*/meta.yaml")):
-        raise _file_store(str(path))
-    return path / DATABASE_NAME
-
-
 def _beside(path: Path, folder: Path) -> Location:
     database = (folder / path).absolute()
     if ".." in database.parts:
         database = database.parent.resolve() / database.name
     quoted = str(database).replace("%", "%25").replace("?", "%3F")
     return Location(f"sqlite:///{quoted}", database, (database.parent / _ARTIFACTS).as_uri())
-
-
-def _file_store(text: str) -> StoreError:
-    return StoreError(
-        f"{text} is one of MLflow's file stores, which MLflow itself no longer opens: convert it with "
-        "`mlflow migrate-filestore` and give the SQLite store that it writes, as sqlite:///PATH"
-    )
 
 
 def _without_password(uri: str) -> str:
@@ -125,15 +92,7 @@ _SERVED = ("mlruns", "mlartifacts")
 
 
 def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
-    """Return how to read a run's artifacts.
-
-    Parameters
-    ----------
-    artifact_uri : str
-        As the store has it: a path, a ``file:`` or an ``mlflow-artifacts:`` URI that ends in the run's own folders.
-    folder : Path
-        The folder of the store, searched for artifacts that aren't where they were written.
-    """
+    """Return how to read a run's artifacts; the arguments are those of `find_folder`."""
     find = cache(find_folder)
 
     def fetch(path: str) -> bytes | None:
@@ -147,14 +106,24 @@ def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
 
 
 def find_folder(artifact_uri: str, folder: Path) -> Path | None:
-    """Return where a run's artifacts are, None if nowhere; see `fetch_from`.
+    """Return where a run's artifacts are, None if nowhere; raise `OSError` if they aren't on this machine.
 
-    Raises
-    ------
-    OSError
-        If they aren't on this machine.
+    Parameters
+    ----------
+    artifact_uri : str
+        As the store has it: a path, a ``file:`` or an ``mlflow-artifacts:`` URI that ends in the run's own folders.
+    folder : Path
+        The folder of the store, searched for artifacts that aren't where they were written.
     """
-    return next((place for place in _places(artifact_uri, folder) if place.is_dir()), None)
+    parts = urlsplit(artifact_uri)
+    if parts.scheme == "mlflow-artifacts":
+        places = [folder / served / unquote(parts.path).lstrip("/") for served in _SERVED]
+    elif parts.scheme in {"", "file"}:
+        written = Path(unquote(parts.path) if parts.scheme else artifact_uri)
+        places = [folder / written, *places_below(folder, written)]
+    else:
+        raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")
+    return next((place for place in places if place.is_dir()), None)
 
 
 def resolve_inside(folder: Path, path: str) -> Path | None:
@@ -183,16 +152,3 @@ def folder_below(folder: Path, written: Path) -> Path | None:
     exists = written.exists()
     places = (place for place in places_below(folder, written) if place.is_dir())
     return next((place for place in places if not (exists and place.samefile(written))), None)
-
-
-def _places(artifact_uri: str, folder: Path) -> Iterator[Path]:
-    """List where artifacts may be, the likeliest first; every place ends in the run's own id."""
-    parts = urlsplit(artifact_uri)
-    if parts.scheme == "mlflow-artifacts":
-        yield from (folder / served / unquote(parts.path).lstrip("/") for served in _SERVED)
-    elif parts.scheme in {"", "file"}:
-        written = Path(unquote(parts.path) if parts.scheme else artifact_uri)
-        yield folder / written
-        yield from places_below(folder, written)
-    else:
-        raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")

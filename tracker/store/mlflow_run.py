@@ -89,8 +89,8 @@ def commit(tags: Mapping[str, str]) -> str | None:
 
 
 EXPERIMENT_LENGTH = 500
-PARAM_LENGTH = 6_000
 KEY_LENGTH = 250
+_LENGTHS = {"param": 6_000, "tag": TAG_LENGTH}  # characters of a value
 
 _KEY = re.compile(r"[\w.\- :/]+")
 
@@ -104,20 +104,18 @@ def check_start(first: Started) -> None:
         )
     _check_unicode("the name of the experiment", first.experiment)
     _check_unicode("the name of the run", first.name)
-    check_params(first.params)
-    check_tags(first.tags)
+    check_texts("param", first.params)
+    check_texts("tag", first.tags)
 
 
-def check_params(params: Mapping[str, str]) -> None:
-    """Raise `StoreError` if MLflow would cut or refuse a param."""
-    check_keys("param", params)
-    _check_values("param", params, PARAM_LENGTH)
-
-
-def check_tags(tags: Mapping[str, str]) -> None:
-    """Raise `StoreError` if MLflow would cut or refuse a tag."""
-    check_keys("tag", tags)
-    _check_values("tag", tags, TAG_LENGTH)
+def check_texts(kind: str, texts: Mapping[str, str]) -> None:
+    """Raise `StoreError` if MLflow would cut or refuse a param or a tag, as `kind` says."""
+    check_keys(kind, texts)
+    longest = _LENGTHS[kind]
+    for key, text in texts.items():
+        if len(text) > longest:
+            raise StoreError(f"the {kind} {key} must be at most {longest:,} characters, got {len(text):,}: shorten it")
+        _check_unicode(f"the {kind} {key}", text)
 
 
 def check_keys(kind: str, keys: Iterable[str]) -> None:
@@ -129,13 +127,6 @@ def check_keys(kind: str, keys: Iterable[str]) -> None:
                 f"the name of a {kind} must be 1 to {KEY_LENGTH} letters, digits, spaces and . _ - / : that make a "
                 f"plain path, got {key[: KEY_LENGTH + 1]!r}"
             )
-
-
-def _check_values(kind: str, values: Mapping[str, str], most: int) -> None:
-    for key, value in values.items():
-        if len(value) > most:
-            raise StoreError(f"the {kind} {key} must be at most {most:,} characters, got {len(value):,}: shorten it")
-        _check_unicode(f"the {kind} {key}", value)
 
 
 def _check_unicode(what: str, text: str) -> None:

@@ -192,9 +192,9 @@ class _Server:
 
     def _get(self, endpoint: str, query: dict[str, Any], expected: Collection[int]) -> Response:
         """Ask the server; raises `OSError` for any other status than those expected."""
-        from tracker.store.client import get_default_host_creds, http_request
+        from tracker.store.client import get
 
-        answer: Response = http_request(get_default_host_creds(self._location.uri), endpoint, "GET", params=query)
+        answer = get(self._location, endpoint, params=query)
         if answer.status_code not in expected:
             raise OSError(f"{endpoint} was answered with status {answer.status_code}")
         return answer

@@ -18,38 +18,16 @@ from tracker.errors import StoreError
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Ended, Event, Resumed, Started, Tagged, UploadState
 from tracker.store import BusyError, GoneError, UnreachableError
-from tracker.store.client import (
-    Dataset,
-    DatasetInput,
-    InputTag,
-    Metric,
-    MlflowException,
-    Param,
-    RunTag,
-    ViewType,
-    one_line_errors,
-    open_store,
-)
+from tracker.store.client import MlflowException, entities, one_line_errors, open_store
 from tracker.store.location import resolve_inside
-from tracker.store.mlflow_run import (
-    JOURNAL_TAG,
-    check_keys,
-    check_params,
-    check_start,
-    check_tags,
-    mlflow_tags,
-    started,
-    values_of,
-)
+from tracker.store.mlflow_run import JOURNAL_TAG, check_keys, check_start, check_texts, mlflow_tags, started, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from mlflow.entities import Run
-
-    from tracker.runs.events import DatasetUsed, RunStatus
+    from tracker.runs.events import DatasetUsed
     from tracker.store.client import Store
     from tracker.store.location import Location
     from tracker.store.mlflow_run import Value
@@ -61,59 +39,66 @@ _NAME_LENGTH = 500
 
 
 class RunWriter:
-    """Writes to one run; every method raises `StoreError` if the store refuses, `UnreachableError` if it is away."""
+    """Writes to one run; raises `StoreError` if the store refuses, `UnreachableError` if it is away."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.run_id = run_id
         self._store = store
         self._client = store.client
 
-    def log_params(self, params: Mapping[str, str]) -> None:
-        """Write params; the client divides them into as many calls as MLflow's limit asks for."""
-        check_params(params)
-        with self.errors("params"):
-            rows = [Param(key, value) for key, value in params.items()]
-            self._client.log_batch(self.run_id, params=rows, synchronous=True)
-
     def log_values(self, values: Iterable[Value]) -> None:
         """Write values of metrics; those of up to 1,000 in one call, all or none."""
-        rows = [Metric(value.key, value.value, value.time, value.step) for value in values]
+        rows = [entities.Metric(value.key, value.value, value.time, value.step) for value in values]
         check_keys("metric", {row.key for row in rows})
-        with self.errors("metrics"):
-            self._client.log_batch(self.run_id, metrics=rows, synchronous=True)
+        self._log("metrics", metrics=rows)
 
-    def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Write tags, over those of the same name."""
+    def write(self, event: Event, artifacts: Path) -> None:
+        """Write an event that has no values; `artifacts` is the folder of the attached files."""
+        match event:
+            case Started():
+                check_texts("param", event.params)
+                self._log("params", params=[entities.Param(*param) for param in event.params.items()])
+                if event.datasets:  # so that MLflow's UI shows them
+                    with self._errors("dataset"):
+                        self._client.log_inputs(self.run_id, [_dataset_input(used) for used in event.datasets])
+            case Tagged():
+                self._set_tags(event.tags)
+            case Attached():
+                self._attach(artifacts, event.path)
+            case Resumed():
+                self._resume()
+            case Ended():
+                if event.reason is not None:
+                    self._set_tags({REASON_TAG: event.reason})
+                with self._errors("end"):
+                    self._client.set_terminated(self.run_id, event.status, end_time=event.time)
+
+    def _log(self, what: str, **rows: Sequence[object]) -> None:
+        """Write params, metrics or tags; the client divides them into as many calls as MLflow's limits ask for."""
+        with self._errors(what):
+            self._client.log_batch(self.run_id, **rows, synchronous=True)
+
+    def _set_tags(self, tags: Mapping[str, str]) -> None:
         named = mlflow_tags(tags)
-        check_tags(named)
-        with self.errors("tags"):
-            rows = [RunTag(key, value) for key, value in named.items()]
-            self._client.log_batch(self.run_id, tags=rows, synchronous=True)
+        check_texts("tag", named)
+        self._log("tags", tags=[entities.RunTag(*tag) for tag in named.items()])
 
-    def log_datasets(self, datasets: Sequence[DatasetUsed]) -> None:
-        """Write what the run was trained or measured on, so that MLflow's UI shows it."""
-        if datasets:
-            with self.errors("dataset"):
-                self._client.log_inputs(self.run_id, [_dataset_input(used) for used in datasets])
-
-    def log_path(self, local: Path, path: str) -> None:
-        """Write a file or a whole folder as the artifact `path`, with forward slashes."""
-        with self.errors(path):
+    def _attach(self, artifacts: Path, path: str) -> None:
+        local = resolve_inside(artifacts, path)  # a journal from elsewhere must not have others uploaded
+        if local is None:
+            raise StoreError(
+                f"{path} is listed in the journal but missing from {artifacts}: bring it back, or let "
+                "`tracker repair` send the run without it"
+            )
+        with self._errors(path):
             if local.is_dir():
                 self._client.log_artifacts(self.run_id, str(local), path)
             else:
                 self._client.log_artifact(self.run_id, str(local), path.rpartition("/")[0] or None)
 
-    def end(self, status: RunStatus, time: int, reason: str | None = None) -> None:
-        """End the run, and say why in a tag."""
-        if reason is not None:
-            self.set_tags({REASON_TAG: reason})
-        with self.errors("end"):
-            self._client.set_terminated(self.run_id, status, end_time=time)
-
-    def resume(self) -> None:
+    def _resume(self) -> None:
         """Set the run back to RUNNING and remove the failure reason. MLflow can't clear the end time."""
-        with self.errors("resumption"):
+        with self._errors("resumption"):
             if REASON_TAG in self._client.get_run(self.run_id).data.tags:
                 try:
                     self._client.delete_tag(self.run_id, REASON_TAG)
@@ -122,13 +107,12 @@ class RunWriter:
                         raise  # anything but an earlier try, whose answer was lost
             self._client.update_run(self.run_id, "RUNNING")
 
-    def errors(self, what: str) -> AbstractContextManager[None]:
-        """Name the run in whatever goes wrong within."""
+    def _errors(self, what: str) -> AbstractContextManager[None]:
         return one_line_errors(f"cannot write the {what} of run {self.run_id} to {self._store.location.shown}")
 
 
-def _dataset_input(used: DatasetUsed) -> DatasetInput:
-    dataset = Dataset(
+def _dataset_input(used: DatasetUsed) -> entities.DatasetInput:
+    dataset = entities.Dataset(
         used.name[-_NAME_LENGTH:],
         f"{used.digest[:_DIGEST_LENGTH]}-{used.context}",
         source_type="local",
@@ -136,7 +120,7 @@ def _dataset_input(used: DatasetUsed) -> DatasetInput:
         schema=json.dumps({"classes": list(used.classes)}),
         profile=json.dumps({"clips": used.clips, "classes": len(used.classes)}),
     )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", used.context)])
+    return entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", used.context)])
 
 
 T = TypeVar("T")
@@ -192,26 +176,21 @@ class JournalUpload:
         check_start(first)
         store = self._opened()
         experiment = store.ensure_experiment(first.experiment, first.metric)
-        with one_line_errors(f"cannot start a run in {self._location.shown}"):
-            run = self._only_run(store, experiment, first)
-        return UploadState(run.info.run_id, run.info.artifact_uri, 0)
-
-    def _only_run(self, store: Store, experiment: str, first: Started) -> Run:
-        runs = self._runs(store, experiment)
-        if not runs:
-            tags = {**mlflow_tags(first.tags), JOURNAL_TAG: self._journal}
-            store.client.create_run(experiment, first.time, tags, first.name)
-            runs = self._runs(store, experiment)
-        active = [run for run in runs if run.info.lifecycle_stage == "active"]
-        if not active:
-            raise self._deleted(runs[0].info.run_id)
-        for duplicate in active[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
-            store.client.delete_run(duplicate.info.run_id)
-        return active[0]
-
-    def _runs(self, store: Store, experiment: str) -> list[Run]:
         query = f"tags.`{JOURNAL_TAG}` = '{self._journal}'"
-        return sorted(store.client.search_runs([experiment], query, ViewType.ALL), key=lambda run: run.info.run_id)
+        search = partial(store.client.search_runs, [experiment], query, entities.ViewType.ALL)
+        with one_line_errors(f"cannot start a run in {self._location.shown}"):
+            runs = search()
+            if not runs:
+                tags = {**mlflow_tags(first.tags), JOURNAL_TAG: self._journal}
+                store.client.create_run(experiment, first.time, tags, first.name)
+                runs = search()
+            infos = sorted((run.info for run in runs), key=lambda info: info.run_id)
+            active = [info for info in infos if info.lifecycle_stage == "active"]
+            if not active:
+                raise self._deleted(infos[0].run_id)
+            for duplicate in active[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
+                store.client.delete_run(duplicate.run_id)
+        return UploadState(active[0].run_id, active[0].artifact_uri, 0)
 
     def _write(self, run_id: str, event: Event, rows: Sequence[Value], artifacts: Path) -> None:
         """Write values, of one event or several, or an event that has none."""
@@ -220,7 +199,7 @@ class JournalUpload:
             if rows:
                 run.log_values(rows)
             else:
-                _write_event(run, event, artifacts)
+                run.write(event, artifacts)
         except GoneError as error:
             shown = self._location.shown
             raise GoneError(
@@ -265,10 +244,7 @@ def _identity(database: Path | None) -> tuple[int, int] | None:
 def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, list[Value]]]:
     """Divide what follows the events sent: values in batches of whole events, anything else one by one.
 
-    Yields
-    ------
-    (int, list of Value)
-        How many events have been sent after it, and its values, if it has any.
+    Yields how many events have been sent after each, and its values, if it has any.
     """
     batch: list[Value] = []
     for before, row in enumerate(rows, sent):
@@ -280,24 +256,3 @@ def _steps(rows: Sequence[Sequence[Value]], sent: int) -> Iterator[tuple[int, li
             yield before + 1, []
     if batch:
         yield sent + len(rows), batch
-
-
-def _write_event(run: RunWriter, event: Event, artifacts: Path) -> None:
-    match event:
-        case Started():
-            run.log_params(event.params)
-            run.log_datasets(event.datasets)
-        case Tagged():
-            run.set_tags(event.tags)
-        case Attached():
-            file = resolve_inside(artifacts, event.path)  # a journal from elsewhere must not have others uploaded
-            if file is None:
-                raise StoreError(
-                    f"{event.path} is listed in the journal but missing from {artifacts}: bring it back, or let "
-                    "`tracker repair` send the run without it"
-                )
-            run.log_path(file, event.path)
-        case Resumed():
-            run.resume()
-        case Ended():
-            run.end(event.status, event.time, event.reason)
