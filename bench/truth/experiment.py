@@ -11,8 +11,7 @@ import scipy
 
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.contrast_analysis import adjusted_p_values, analyse_contrast
-from tracker.conclusions.families import Family, run_family
+from tracker.conclusions.comparisons import Family, adjusted_p_values, analyse_contrast, run_family
 from tracker.runs import Predictions, Run, RunStatus
 from tracker.study.metrics import primary_metric
 from tracker.study.study import Study, study_of

@@ -6,8 +6,7 @@ import pytest
 
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
-from tracker.conclusions.families import run_family
+from tracker.conclusions.comparisons import FOLDS, SPLITS, run_family
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeRuns, MakeStudy

@@ -10,8 +10,17 @@ import pytest
 
 from tests.builders import make_run
 from tracker import conclusions
-from tracker.conclusions.conclusion import Conclusion, Details, Difference, Kind, KindName, Method, Table
-from tracker.conclusions.planned_runs import PlannedRun, RunSpec
+from tracker.conclusions.conclusion import (
+    Conclusion,
+    Details,
+    Difference,
+    Kind,
+    KindName,
+    Method,
+    PlannedRun,
+    RunSpec,
+    Table,
+)
 from tracker.figures.pictures import report_pictures
 from tracker.render import render_html, render_json, render_markdown
 from tracker.report import build_report

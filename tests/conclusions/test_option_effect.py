@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.builders import sentence_of, sentences_of
-from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
+from tracker.conclusions.comparisons import FOLDS, SPLITS
 from tracker.conclusions.option_effect import KIND, option_effects
 from tracker.statistics.error_rates import holm
 from tracker.statistics.matched_pairs import by_group, crossed, nested

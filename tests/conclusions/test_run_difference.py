@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.builders import sentence_of, sentences_of
-from tracker.conclusions.families import printed_pairs, run_family
+from tracker.conclusions.comparisons import printed_pairs, run_family
 from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, run_differences
 from tracker.statistics.paired import tango
 

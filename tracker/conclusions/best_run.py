@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from tracker.conclusions.comparisons import FOLDS, SPLITS, CrossValidation, cross_validation, family_of, pooled
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
-from tracker.conclusions.contrast_analysis import FOLDS, SPLITS
-from tracker.conclusions.families import CrossValidation, cross_validation, family_of
 from tracker.conclusions.run_difference import (
     COUNTS,
     MCNEMAR,
@@ -30,15 +29,18 @@ from tracker.study.study import Obstacle
 from tracker.wording import capitalised, count, losses, number_word, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tracker.conclusions.conclusion import Method
-    from tracker.conclusions.families import Family
-    from tracker.conclusions.planned_runs import PlannedRun
+    from tracker.conclusions.comparisons import Family
+    from tracker.conclusions.conclusion import Method, PlannedRun
     from tracker.study.study import Study
     from tracker.wording import Wording
 
 
+_SOURCE = (
+    "The best run is called so only if its uncorrected test against every other run says it (Hung and Fithian 2019, "
+    "doi:10.1214/17-AOS1634)."
+)
 FEWEST_COLUMNS = 5  # clips, or groups of them, below which resampling them says nothing about other clips
 
 
@@ -89,12 +91,11 @@ def best_runs(study: Study, family: Family) -> tuple[Conclusion, ...]:
     """
     folds = cross_validation(study)
     if folds is not None:
-        return _best_configuration(study, folds)
-    if len(study.results) > 1 and len(study.ranking) < 2:
-        every_run = range(len(study.results))
-        unranked = study.ids(run for run in every_run if run not in study.ranking)
-        details = BestRun(indistinguishable=unranked, why=Obstacle.NO_METRIC)
-        return (Conclusion("best_run", "unknown", study.ids(every_run), details),)
+        return (_best_configuration(study, folds),) if len(folds.configurations) > 1 else ()
+    everyone = study.ids(range(len(study.results)))
+    if len(everyone) > 1 and len(study.ranking) < 2:
+        details = BestRun(tuple(i for i in everyone if study.index_of[i] not in study.ranking), why=Obstacle.NO_METRIC)
+        return (Conclusion("best_run", "unknown", everyone, details),)
     ranked = map(study.ranked, study.rankable_groups)
     return tuple(_best(study, runs, family) for runs in ranked if len(runs) > 1)
 
@@ -168,42 +169,38 @@ def _method(study: Study, runs: Sequence[int]) -> Method:
 def _probability(study: Study, best: int) -> float | None:
     """Estimate the probability that the best run is the best on other clips, among the runs with predictions."""
     clips = study.clip_set_of[best]
-    columns = clips.n_groups if clips.groups else len(clips.clips)
     comparable = best in clips.row_of and len(clips.with_predictions) > 1 and study.metric.is_accuracy
-    if not comparable or columns < FEWEST_COLUMNS:
+    if not comparable or (clips.n_groups or len(clips.clips)) < FEWEST_COLUMNS:
         return None
     seed = study.random_seed(clips.with_predictions)
     return float(probability_best(clips.correct, seed, clips.groups or None)[clips.row_of[best]])
 
 
-def _best_configuration(study: Study, folds: CrossValidation) -> tuple[Conclusion, ...]:
-    if len(folds.configurations) < 2:
-        return ()
+def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
     best, *others = folds.configurations
-    p_values = np.array([folds.p_value(best, other) for other in others])
-    correct, n = folds.pooled(best)
+    tests = {other: folds.tests[best, other] for other in others}
+    p_values = np.array([raw for raw, _ in tests.values()])
+    (correct, n), accuracy = pooled(study, best), {runs: np.divide(*pooled(study, runs)) for runs in others}
     details = BestRun(
-        indistinguishable=study.ids(run for other in others if not folds.is_different(best, other) for run in other),
+        indistinguishable=study.ids(run for runs in others if tests[runs][1] > study.alpha for run in runs),
         score=correct / n,
         correct=correct,
         runner_up=study.results[others[0][0]].run_id,
         others=len(others),
-        tied=study.ids(run for other in others if folds.accuracy(other) == folds.accuracy(best) for run in other),
+        tied=study.ids(run for runs in others if accuracy[runs] == correct / n for run in runs),
         lowest_p=float(p_values.min()),
         folds=len(folds.folds),
         splits=folds.splits,
     )
-    return (
-        Conclusion(
-            kind="best_run",
-            verdict="supported" if is_best(p_values, study.alpha) else "inconclusive",
-            runs=study.ids(best),
-            details=details,
-            estimate=folds.accuracy(best) - folds.accuracy(others[0]),
-            p_value=float(p_values.max()),
-            n=n,
-            method=SPLITS if folds.splits else FOLDS,
-        ),
+    return Conclusion(
+        kind="best_run",
+        verdict="supported" if is_best(p_values, study.alpha) else "inconclusive",
+        runs=study.ids(best),
+        details=details,
+        estimate=correct / n - float(accuracy[others[0]]),
+        p_value=float(p_values.max()),
+        n=n,
+        method=SPLITS if folds.splits else FOLDS,
     )
 
 
@@ -225,19 +222,14 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
         clips = "whose clips were not logged" if details.why == Obstacle.UNLOGGED_CLIPS else "on its clips"
         among = f" of the {number_word(details.others + 1)} runs {clips}"
     if details.correct is None:
+        scores = [score for score in (details.score, details.runner_up_score) if score is not None]
+        value = losses(*scores)[0]  # with the digits that separate it from the runner-up's
+        value = number_text(scores[0]) if float(value) == scores[0] else value
         have = f"{everyone} have" if details.tied else f"{best} has"
         extreme = "lowest" if wording.metric.lower_is_better else "highest"
-        return f"{have} the {extreme} {wording.metric.name}{among}, {_score_value(details)}{first}."
+        return f"{have} the {extreme} {wording.metric.name}{among}, {value}{first}."
     are = f"{everyone} are" if details.tied else f"{best} is"
     return f"{are} right on {details.correct} of {conclusion.n} validation clips, the most{among}{first}."
-
-
-def _score_value(details: BestRun) -> str:
-    """Return the best run's metric with the digits that separate it from the runner-up's."""
-    if details.score is None:
-        return "unknown"
-    text = losses(details.score, *([details.runner_up_score] if details.runner_up_score is not None else []))[0]
-    return number_text(details.score) if float(text) == details.score else text
 
 
 def _tests_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
@@ -291,14 +283,6 @@ def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wordi
     return f"{head} Not all of the others can be told from it ({test}, {lowest} against the clearest)."
 
 
-def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    if any(conclusion.p_value is not None for conclusion in conclusions):
-        yield (
-            "The best run is called so only if its uncorrected test against every other run says it (Hung and Fithian "
-            "2019, doi:10.1214/17-AOS1634)."
-        )
-
-
 def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
     """Train the best and the runner-up again on more validation clips."""
     details = conclusion.details
@@ -314,7 +298,7 @@ KIND = Kind(
     title="Which run is best",
     conclude=lambda study: best_runs(study, family_of(study)),
     estimates="difference",
-    methods=_methods,
+    methods=lambda _, found: [_SOURCE] if any(c.p_value is not None for c in found) else [],
     planned_runs=_planned_runs,
     headlines=lambda conclusions, _: conclusions[:1],
     headline_rank=1,

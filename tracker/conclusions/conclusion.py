@@ -1,20 +1,25 @@
-"""A conclusion as data, the evidence that words it, and what a kind of conclusion is made of.
+"""A conclusion as data, the evidence that words it, the runs that would settle it, and what a kind is made of.
 
 Conventions: differences are of accuracy, as fractions; `run_difference` is `runs[0]` minus `runs[1]`, the better
 first; an option's effect is level *to* minus level *from*. `p_value` is raw, `p_adjusted` within its family.
+
+An option is settled by three matched pairs: the same seeds at two levels, everything else being equal. Options that
+never changed alone all start from the best run, so that its further seeds serve each of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Literal, Self
 
+from tracker.statistics.repetitions import FEWEST_PAIRS
+from tracker.study.options import as_number
 from tracker.wording import capitalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tracker.conclusions.planned_runs import PlannedRun
     from tracker.statistics.proportions import Interval
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -118,14 +123,62 @@ class Conclusion:
         return f"{self.kind}:{self.option or ','.join(self.runs)}"
 
 
-MOST_CHALLENGES = 3
-
-
 def challenges_of(conclusions: Sequence[Conclusion], wording: Wording, together: str) -> tuple[str, ...]:
     """Return the sentence of each conclusion; of more than three, one sentence that says `together` of their runs."""
-    if len(conclusions) <= MOST_CHALLENGES:
+    if len(conclusions) <= 3:
         return tuple(conclusion.sentence for conclusion in conclusions)
     return (f"{capitalised(wording.runs([conclusion.runs[0] for conclusion in conclusions]))} {together}",)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """A configuration to train, by the run that it is like."""
+
+    like: int  # position of the run that it is like
+    changes: tuple[tuple[str, str], ...] = ()  # what is changed
+    on: int | None = None  # position of the run whose data and split are used, if not its own
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A configuration to train under some seeds, and what for."""
+
+    spec: RunSpec
+    seeds: frozenset[int]
+    why: str  # a phrase
+    in_plan: bool = True  # whether it is worth a place among the report's next steps, not only beside its conclusion
+
+
+def further_seeds(study: Study, option: str | None = None) -> PlannedRun:
+    """Bring the best run's configuration to three seeds; only runs that have `option` count, if it is given."""
+    best, have = best_with_seeds(study, option)
+    why = f"further seeds of run {study.results[best].number}"
+    return PlannedRun(RunSpec(best), filled_up(sorted(have), FEWEST_PAIRS) - have, why)
+
+
+def best_with_seeds(study: Study, option: str | None) -> tuple[int, frozenset[int]]:
+    """Return the best run, the first if none has the primary metric, and the seeds that it was repeated with."""
+    runs = (*study.ranking, *range(len(study.results)))
+    best = next(run for run in runs if option is None or study.design.has(run, option))
+    repeats = study.design.repeats
+    configuration = next(runs for runs in study.design.configurations if best in runs)
+    return best, seeds_of(study, [run for run in configuration if repeats[run] == repeats[best]])
+
+
+def seeds_of(study: Study, runs: Iterable[int]) -> frozenset[int]:
+    """Return the seeds of runs that ``tracker run`` can take: one whole number of at least 0 for each run."""
+    seeds = set()
+    for terms in (study.design.terms[run] for run in runs):
+        number = as_number(dict(terms.seed).get("seed", "")) if len(terms.seed) == 1 else None
+        if number is not None and number == int(number) and number >= 0:
+            seeds.add(int(number))
+    return frozenset(seeds)
+
+
+def filled_up(seeds: Sequence[int], number: int) -> frozenset[int]:
+    """Return the first of `seeds`, filled up to `number` with the next ones."""
+    fresh = count(max(seeds, default=-1) + 1)
+    return frozenset([*seeds[:number], *(next(fresh) for _ in range(number - len(seeds)))])
 
 
 def _none(*_: object) -> tuple[()]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Difference, Kind, Method, Table, Verdict
-from tracker.conclusions.contrast_analysis import (
+from tracker.conclusions.comparisons import (
     CROSSED,
     FOLDS,
     NESTED,
@@ -21,13 +20,27 @@ from tracker.conclusions.contrast_analysis import (
     adjusted_p_values,
     analyse_contrast,
     chance_of_better,
-    pairs_for,
     sample_size_for,
 )
-from tracker.conclusions.planned_runs import PlannedRun, complete_pairs, vary_one_option
+from tracker.conclusions.conclusion import (
+    Conclusion,
+    Details,
+    Difference,
+    Kind,
+    Method,
+    PlannedRun,
+    RunSpec,
+    Table,
+    Verdict,
+    best_with_seeds,
+    filled_up,
+    further_seeds,
+    seeds_of,
+)
+from tracker.runs import LOGGED_OPTIONS
 from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect
 from tracker.study.epochs import identical
-from tracker.study.options import aliases
+from tracker.study.options import NETWORK, OFF, aliases
 from tracker.study.study import Obstacle
 from tracker.wording import (
     capitalised,
@@ -75,7 +88,7 @@ class OptionEffect(Details):
             return f"What {option_words(option)} does cannot be said: {why}."
         if not self.contrasts:
             return _confounded_text(option, self, conclusion.commands)
-        clearest = min(self.contrasts, key=lambda effect: effect.p_value if effect.p_value is not None else 2.0)
+        clearest = min(self.contrasts, key=_by_p)
         text = _contrast_text(option, clearest, wording)
         if self.n_contrasts < 2:
             return text
@@ -86,18 +99,12 @@ class OptionEffect(Details):
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each contrast."""
         header = ("from", "to", "matched pairs", "difference", "95 % interval", "verdict")
-        rows = tuple(
-            (
-                part.from_,
-                part.to,
-                str(part.pairs),
-                points_cell(part.estimate) if in_points else change_cell(part.estimate),
-                points_interval_cell(part.interval),
-                part.verdict.replace("_", " "),
-            )
-            for part in self.contrasts
-        )
-        return (Table("Levels against each other", header, rows),) if rows else ()
+        cell = points_cell if in_points else change_cell
+        rows = []
+        for c in self.contrasts:
+            interval, verdict = points_interval_cell(c.interval), c.verdict.replace("_", " ")
+            rows.append((c.from_, c.to, str(c.pairs), cell(c.estimate), interval, verdict))
+        return (Table("Levels against each other", header, tuple(rows)),) if rows else ()
 
     def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
         """Return a difference for each contrast that has an interval."""
@@ -121,44 +128,42 @@ class OptionEffect(Details):
         return tuple(part.method for part in self.contrasts if part.method)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tested:
-    """A contrast with its analysis, before correction."""
-
-    contrast: Contrast
-    analysis: Analysis | None
-    exact: bool
-
-
 def option_effects(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each option that varied, in the design's order."""
-    tests = {
-        option: [_tested(study, contrast) for contrast in of_option] for option, of_option in study.contrasts.items()
-    }
-    analyses = [test.analysis for of_option in tests.values() for test in of_option]
-    adjusted = iter(adjusted_p_values([analysis.effect for analysis in analyses if analysis]))
-    return tuple(
-        _conclude_on_option(
-            study, option, [_effect(study, test, next(adjusted) if test.analysis else None) for test in of_option]
-        )
-        for option, of_option in tests.items()
-    )
+    contrasts = [contrast for of_option in study.contrasts.values() for contrast in of_option]
+    runs = [result.run for result in study.results]
+    exact = {c for c in contrasts if c.pairs and all(identical(runs[a], runs[b]) for a, b in c.pairs)}
+    tested = set(contrasts) - exact if study.metric.is_accuracy else set()
+    analyses = {c: analyse_contrast(study, c) if c in tested else None for c in contrasts}
+    adjusted = iter(adjusted_p_values([analysis.effect for analysis in analyses.values() if analysis]))
+    effects = {c: _effect(study, c, a, next(adjusted) if a else None, exact=c in exact) for c, a in analyses.items()}
+    return tuple(_conclude_on_option(study, o, [effects[c] for c in of_o]) for o, of_o in study.contrasts.items())
 
 
 def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEffect]) -> Conclusion:
-    if not effects:
-        return _without_contrast(study, option)
-    first = min(effects, key=_by_p)
+    levels = study.design.levels[option]
+    if not effects:  # it never changed alone, or only between runs not known to share their clips
+        every_run, alone = study.ids(range(len(study.results))), study.alone_elsewhere(option)
+        together = aliases(study.design, option) if alone is None else ()
+        verdict: Verdict = "unknown" if alone is Obstacle.UNLOGGED_CLIPS else "not_comparable"
+        verdict = "confounded" if alone is None else verdict
+        return Conclusion("option_effect", verdict, every_run, OptionEffect((), together, levels), option=option)
+    by_p = sorted(range(len(effects)), key=lambda index: _by_p(effects[index]))
+    first, clearest = effects[by_p[0]], by_p[:MOST_RESAMPLED]
+    listed = [
+        replace(effects[i], probability=chance_of_better(study, study.contrasts[option][i]))
+        if i in clearest and effects[i].p_value is not None
+        else effects[i]
+        for i in sorted(by_p[:MOST_CONTRASTS])
+    ]
     verdicts = {effect.verdict for effect in effects}
-    verdict: Verdict = (
-        verdicts.pop() if len(verdicts) == 1 else "supported" if "supported" in verdicts else "inconclusive"
-    )
+    verdict = verdicts.pop() if len(verdicts) == 1 else "supported" if "supported" in verdicts else "inconclusive"
     runs = {run for c in study.contrasts[option] for setting in c.repetitions for level in setting for run in level}
     return Conclusion(
         kind="option_effect",
         verdict=verdict,
         runs=study.ids(sorted(runs)),
-        details=OptionEffect(_listed(study, option, effects), (), study.design.levels[option], len(effects)),
+        details=OptionEffect(tuple(listed), (), levels, len(effects)),
         option=option,
         estimate=first.estimate,
         interval=first.interval,
@@ -169,46 +174,18 @@ def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEff
     )
 
 
-def _without_contrast(study: Study, option: str) -> Conclusion:
-    """Conclude on an option that never changed alone, or only between runs not known to share their clips."""
-    every_run, levels = study.ids(range(len(study.results))), study.design.levels[option]
-    alone = study.alone_elsewhere(option)
-    if alone is not None:
-        verdict: Verdict = "unknown" if alone is Obstacle.UNLOGGED_CLIPS else "not_comparable"
-        return Conclusion("option_effect", verdict, every_run, OptionEffect((), (), levels), option=option)
-    details = OptionEffect((), aliases(study.design, option), levels)
-    return Conclusion("option_effect", "confounded", every_run, details, option=option)
-
-
 def _by_p(effect: ContrastEffect) -> float:
     return effect.p_value if effect.p_value is not None else np.inf
 
 
-def _listed(study: Study, option: str, effects: Sequence[ContrastEffect]) -> tuple[ContrastEffect, ...]:
-    """Return the effects that are listed, in their order, the clearest ones with their resampled probability."""
-    listed = sorted(range(len(effects)), key=lambda index: (_by_p(effects[index]), index))[:MOST_CONTRASTS]
-    probabilities = {
-        index: chance_of_better(study, study.contrasts[option][index])
-        for index in listed[:MOST_RESAMPLED]
-        if effects[index].p_value is not None
-    }
-    return tuple(replace(effects[index], probability=probabilities.get(index)) for index in sorted(listed))
-
-
-def _tested(study: Study, contrast: Contrast) -> _Tested:
-    pairs = [tuple(study.results[run].run for run in pair) for pair in contrast.pairs]
-    if pairs and all(identical(a, b) for a, b in pairs):
-        return _Tested(contrast, None, exact=True)
-    return _Tested(contrast, analyse_contrast(study, contrast) if study.metric.is_accuracy else None, exact=False)
-
-
-def _effect(study: Study, tested: _Tested, p_adjusted: float | None) -> ContrastEffect:
-    contrast, analysis = tested.contrast, tested.analysis
+def _effect(
+    study: Study, contrast: Contrast, analysis: Analysis | None, p_adjusted: float | None, *, exact: bool
+) -> ContrastEffect:
     effect = analysis.effect if analysis else None
     start, end = max(contrast.repetitions, key=lambda runs: min(len(runs[0]), len(runs[1])))
     within = None if effect is None else study.within_margin(effect.interval_90)
-    estimate = 0.0 if tested.exact else effect.estimate if effect else _plain_estimate(study, contrast)
-    verdict: Verdict = "exact" if tested.exact else "equivalent" if within else "inconclusive"
+    estimate = 0.0 if exact else effect.estimate if effect else _plain_estimate(study, contrast)
+    verdict: Verdict = "exact" if exact else "equivalent" if within else "inconclusive"
     if p_adjusted is not None and p_adjusted <= study.alpha:
         verdict = "supported"
     return ContrastEffect(
@@ -329,12 +306,51 @@ def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[C
     if not study.metric.is_accuracy or option is None or conclusion.verdict not in ("confounded", "inconclusive"):
         return []
     if conclusion.verdict == "confounded":
-        return vary_one_option(study, option)
+        return _vary_alone(study, option)
     contrast = max(study.contrasts[option], key=lambda c: max(min(map(len, setting)) for setting in c.repetitions))
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
-        return vary_one_option(study, option)
-    pairs = pairs_for(study, contrast, _MOST_PAIRS_BESIDE)
-    return [] if pairs is None else complete_pairs(study, contrast, pairs, in_plan=pairs <= MOST_PAIRS)
+        return _vary_alone(study, option)
+    analysis = analyse_contrast(study, contrast)
+    need = sample_size_for(study, contrast, analysis) if analysis else None
+    pairs = need.pairs if need else None
+    if analysis is None and len(contrast.pairs) < FEWEST_PAIRS:
+        pairs = FEWEST_PAIRS
+    return [] if pairs is None or pairs > _MOST_PAIRS_BESIDE else _complete_pairs(study, contrast, pairs)
+
+
+def _vary_alone(study: Study, option: str) -> list[PlannedRun]:
+    """Change the option alone, starting from the best run that has it, under three seeds."""
+    best, have = best_with_seeds(study, option)
+    own = study.design.level(best, option)
+    ranked = [study.design.level(run, option) for run in study.ranking if study.design.has(run, option)]
+    target = next(level for level in (*ranked, *study.design.levels[option]) if level != own)
+    changes = ((option, target), *(_network_options(study, best, target) if option == NETWORK else ()))
+    why = f"matched pairs for {option_words(option)}, with run {study.results[best].number}"
+    seeds = filled_up(sorted(have), FEWEST_PAIRS)
+    return [further_seeds(study, option), PlannedRun(RunSpec(best, changes), seeds, why)]
+
+
+def _network_options(study: Study, run: int, network: str) -> list[tuple[str, str]]:
+    """Return the changes of options that only a run's network has, or only another, as its best run has them."""
+    like = next(o for o in (*study.ranking, *range(len(study.results))) if study.design.level(o, NETWORK) == network)
+    before, after = (
+        {name: level for name, level in study.design.terms[i].levels if name not in LOGGED_OPTIONS} for i in (run, like)
+    )
+    dropped = dict.fromkeys(before.keys() - after.keys(), OFF)
+    return sorted((dropped | {name: after[name] for name in after.keys() - before.keys()}).items())
+
+
+def _complete_pairs(study: Study, contrast: Contrast, pairs: int) -> list[PlannedRun]:
+    """Bring a contrast to so many matched pairs, in the setting of everything else that has most repetitions."""
+    setting = max(contrast.repetitions, key=lambda runs: (min(map(len, runs)), sum(map(len, runs))))
+    seeds = [seeds_of(study, runs) for runs in setting]
+    both, either = seeds[0] & seeds[1], seeds[0] | seeds[1]
+    elsewhere = len(contrast.pairs) - len(both)
+    needed = filled_up([*sorted(both), *sorted(either - both)], pairs - elsewhere)
+    change = change_words(contrast.option, contrast.start, contrast.end)
+    why, in_plan = f"matched pairs for {option_words(contrast.option)}: {change}", pairs <= MOST_PAIRS
+    both_levels = zip(setting, seeds, strict=True)
+    return [PlannedRun(RunSpec(runs[0]), needed - have, why, in_plan) for runs, have in both_levels]
 
 
 def _why_no_run(conclusions: Sequence[Conclusion]) -> Iterator[str]:

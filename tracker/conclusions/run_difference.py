@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Difference, Kind, Method, Verdict
-from tracker.conclusions.families import family_of, printed_pairs
-from tracker.conclusions.planned_runs import PlannedRun, larger_validation_set, same_clips
+from tracker.conclusions.comparisons import family_of, printed_pairs
+from tracker.conclusions.conclusion import (
+    Conclusion,
+    Details,
+    Difference,
+    Kind,
+    Method,
+    PlannedRun,
+    RunSpec,
+    Verdict,
+    seeds_of,
+)
+from tracker.runs import number_text
 from tracker.statistics.paired import (
     discordant,
     from_aggregates,
@@ -22,7 +33,7 @@ from tracker.statistics.paired import (
     tango,
 )
 from tracker.statistics.proportions import group_codes, group_sums
-from tracker.study.clip_sets import ClipSet, by_clip
+from tracker.study.clip_sets import by_clip
 from tracker.study.epochs import identical
 from tracker.study.study import Obstacle
 from tracker.wording import (
@@ -41,10 +52,8 @@ from tracker.wording import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from tracker.conclusions.families import Family
-    from tracker.runs import Predictions
+    from tracker.conclusions.comparisons import Family
+    from tracker.statistics.paired import LossDifference
     from tracker.statistics.proportions import Interval
     from tracker.study.study import Pair, Study
     from tracker.wording import Wording
@@ -65,16 +74,8 @@ COUNTS = Method(
     "With counts alone, every pairing of the clips that they allow is tried; the largest p-value decides.",
 )
 
+_LARGEST_FRACTION = 0.5  # of the clips, to validate on: more would leave too few to train on
 FEWEST_GROUPS = 6  # informative groups below which no sign-flip test reaches 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class LogLoss:
-    """A difference of mean log-loss, the first run minus the second, in nats."""
-
-    estimate: float
-    interval: Interval | None
-    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class RunDifference(Details):
     # if clips share groups: those in which one model has more correct clips than the other
     informative_groups: int | None = None
     p_if_independent: float | None = None  # if clips share groups: exact McNemar's p-value as if they did not
-    log_loss: LogLoss | None = None
+    log_loss: LossDifference | None = None
     why: Obstacle | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
@@ -121,20 +122,9 @@ class RunDifference(Details):
             return ()
         first, second = (numbers[run_id] for run_id in conclusion.runs)
         p_value = conclusion.p_value if conclusion.p_adjusted is None else conclusion.p_adjusted
+        ends, verdict = conclusion.interval, conclusion.verdict
         name = f"run {first} {MINUS} run {second}"
-        return (
-            Difference(name, conclusion.estimate, conclusion.interval, p_value, conclusion.verdict, conclusion.runs),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    estimate: float
-    n: int
-    interval: Interval
-    interval_90: Interval
-    method: Method
-    details: RunDifference
+        return (Difference(name, conclusion.estimate, ends, p_value, verdict, conclusion.runs),)
 
 
 def run_differences(study: Study, printed: Sequence[Pair], family: Family) -> tuple[Conclusion, ...]:
@@ -153,26 +143,27 @@ def _difference(study: Study, pair: Pair, family: Family) -> Conclusion:
     if why is not None:
         verdict: Verdict = "not_comparable" if why is Obstacle.OTHER_CLIPS else "unknown"
         return Conclusion("run_difference", verdict, study.ids(pair), replace(details, why=why))
-    evidence = _evidence(study, pair, details)
-    details = replace(
-        evidence.details,
-        family=family.size,
-        interval_90=evidence.interval_90,
-        within_margin=study.within_margin(evidence.interval_90),
-        clips_needed=_clips_needed(study, pair, evidence),
-    )
-    p_adjusted = family.p_adjusted(*pair)
+    estimate, interval, method, details = _estimated(study, pair, details)
+    n, p_adjusted = first.n or 1, family.p_adjusted(*pair)
+    clips_needed, within = None, details.interval_90 is not None and study.within_margin(details.interval_90)
+    if details.only_first is not None and details.only_second is not None:
+        discordance = (details.only_first + details.only_second) / n
+        clips_needed = study.detectable_difference(pair[0]).clips_for(estimate, discordance)
+    verdict = "equivalent" if within else "inconclusive"
+    if p_adjusted is not None and p_adjusted <= study.alpha:
+        verdict = "supported"
+    same = first.correct == second.correct and not details.only_first
     return Conclusion(
         kind="run_difference",
-        verdict=_verdict(study, pair, details, p_adjusted),
+        verdict="exact" if same and identical(first.run, second.run) else verdict,
         runs=study.ids(pair),
-        details=details,
-        estimate=evidence.estimate,
-        interval=evidence.interval,
+        details=replace(details, family=family.size, within_margin=within, clips_needed=clips_needed),
+        estimate=estimate,
+        interval=interval,
         p_value=family.p_value(*pair),
         p_adjusted=p_adjusted,
-        n=evidence.n,
-        method=evidence.method,
+        n=n,
+        method=method,
     )
 
 
@@ -192,79 +183,49 @@ def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
     return Obstacle.UNLOGGED_PREDICTIONS if unknown else None
 
 
-def _evidence(study: Study, pair: Pair, details: RunDifference) -> _Evidence:
-    clips = study.clip_set_of[pair[0]]
+def _estimated(study: Study, pair: Pair, details: RunDifference) -> tuple[float, Interval, Method, RunDifference]:
+    """Return the difference, its 95 % interval, the method of its test, and the evidence by clip."""
+    clips, (first, second) = study.clip_set_of[pair[0]], [study.results[run] for run in pair]
     if pair[0] not in clips.row_of or pair[1] not in clips.row_of:
-        first, second = (study.results[run] for run in pair)
         test = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
-        details = replace(details, p_range=test.p_range)
-        return _Evidence(test.estimate, first.n or 1, test.interval, test.interval_90, COUNTS, details)
+        details = replace(details, p_range=test.p_range, interval_90=test.interval_90)
+        return test.estimate, test.interval, COUNTS, details
     a, b = (clips.correct[clips.row_of[run]] for run in pair)
-    only_first, only_second = discordant(a, b)
-    details = replace(details, only_first=only_first, only_second=only_second, log_loss=_log_loss(study, pair, clips))
-    if clips.groups:
-        return _by_group(clips, a.astype(float) - b, details)
-    return _Evidence(
-        estimate=(only_first - only_second) / len(a),
-        n=len(a),
-        interval=tango(only_first, only_second, len(a)),
-        interval_90=tango(only_first, only_second, len(a), 0.90),
-        method=MCNEMAR,
-        details=replace(details, mid_p=mcnemar_mid_p(only_first, only_second)),
-    )
-
-
-def _clips_needed(study: Study, pair: Pair, evidence: _Evidence) -> int | None:
-    details = evidence.details
-    if details.only_first is None or details.only_second is None:
-        return None
-    discordance = (details.only_first + details.only_second) / evidence.n
-    return study.detectable_difference(pair[0]).clips_for(evidence.estimate, discordance)
-
-
-def _by_group(clips: ClipSet, difference: NDArray[np.float64], details: RunDifference) -> _Evidence:
-    """Compare two runs on clips that share groups; `difference` has 1, 0 or -1 for each clip."""
-    codes = group_codes(clips.groups, len(difference))
+    only = discordant(a, b)
+    details = replace(details, only_first=only[0], only_second=only[1], log_loss=_log_loss(study, pair))
+    interval, interval_90 = tango(*only, len(a)), tango(*only, len(a), 0.90)
+    if not clips.groups:
+        details = replace(details, interval_90=interval_90, mid_p=mcnemar_mid_p(*only))
+        return (only[0] - only[1]) / len(a), interval, MCNEMAR, details
+    difference, codes = a.astype(float) - b, group_codes(clips.groups, len(a))
     effect = grouped_difference(difference, codes)
-    net = group_sums(difference, codes).astype(np.int64)
     details = replace(
         details,
-        informative_groups=informative_groups(net),
-        p_if_independent=mcnemar(int((difference > 0).sum()), int((difference < 0).sum())),
+        interval_90=_wider(effect.interval_90, interval_90),
+        informative_groups=informative_groups(group_sums(difference, codes).astype(np.int64)),
+        p_if_independent=mcnemar(*only),
     )
-    ends = []
-    for (low, high), confidence in ((effect.interval, 0.95), (effect.interval_90, 0.90)):
-        # grouping clips must not make an interval narrower
-        of_clips = tango(details.only_first or 0, details.only_second or 0, len(difference), confidence)
-        ends.append((max(-1.0, min(low, of_clips[0])), min(1.0, max(high, of_clips[1]))))
-    return _Evidence(effect.estimate, len(difference), ends[0], ends[1], SIGN_FLIP, details)
+    return effect.estimate, _wider(effect.interval, interval), SIGN_FLIP, details
 
 
-def _log_loss(study: Study, pair: Pair, clips: ClipSet) -> LogLoss | None:
+def _wider(of_groups: Interval, of_clips: Interval) -> Interval:
+    """Return the interval that holds both: grouping clips must not make it narrower."""
+    return max(-1.0, min(of_groups[0], of_clips[0])), min(1.0, max(of_groups[1], of_clips[1]))
+
+
+def _log_loss(study: Study, pair: Pair) -> LossDifference | None:
     """Compare the log-losses of two runs; None if a label isn't one of their classes or a probability isn't finite."""
-    first, second = (_losses(study.results[run].run.validation) for run in pair)
-    if first is None or second is None:
-        return None
-    test = log_loss_difference(first, second, study.random_seed(pair), clips.groups or None)
-    return LogLoss(test.estimate, test.interval, test.p_value)
-
-
-def _losses(predictions: Predictions | None) -> NDArray[np.float64] | None:
-    """Return the log-loss of each clip, sorted by clip."""
-    if predictions is None or not set(predictions.labels) <= set(predictions.classes):
-        return None
-    columns = [predictions.classes.index(label) for label in predictions.labels]
-    chances = predictions.probabilities[np.arange(len(columns)), columns][by_clip(predictions)]
-    return log_losses(chances) if np.isfinite(chances).all() else None
-
-
-def _verdict(study: Study, pair: Pair, details: RunDifference, p_adjusted: float | None) -> Verdict:
-    same = details.correct[0] == details.correct[1] and not details.only_first
-    if same and identical(*(study.results[run].run for run in pair)):
-        return "exact"
-    if p_adjusted is not None and p_adjusted <= study.alpha:
-        return "supported"
-    return "equivalent" if details.within_margin else "inconclusive"
+    losses = []
+    for predictions in (study.results[run].run.validation for run in pair):
+        if predictions is None or not set(predictions.labels) <= set(predictions.classes):
+            return None
+        columns = [predictions.classes.index(label) for label in predictions.labels]
+        chances = predictions.probabilities[np.arange(len(columns)), columns][by_clip(predictions)]
+        if not np.isfinite(chances).all():
+            return None
+        losses.append(log_losses(chances))
+    groups = study.clip_set_of[pair[0]].groups or None
+    return log_loss_difference(losses[0], losses[1], study.random_seed(pair), groups)
 
 
 _REASONS = {
@@ -295,7 +256,12 @@ def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDiff
 def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
     evidence = _evidence_text(conclusion, details, wording)
     if conclusion.verdict == "supported":
-        return f"That is more than chance gives ({evidence}). {_cause_text(details)}"
+        cause = "The two were asked for the same: it is the luck of training, or of the split, that differs."
+        if details.differs_in:
+            options = listing([option_words(option) for option in details.differs_in], "or")
+            cause = f"whether {options} or the luck of one training did it, one training each cannot say."
+            cause = f"It holds for these two models: {cause}"
+        return f"That is more than chance gives ({evidence}). {cause}"
     if conclusion.verdict == "equivalent" and details.interval_90 is not None:
         return (
             f"For practical purposes these two models are equally accurate: the 90 % interval, "
@@ -306,15 +272,6 @@ def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wordi
         return chance
     clips = round_number(details.clips_needed)
     return f"{chance} To show a difference of {points(conclusion.estimate or 0.0)} takes {clips} clips."
-
-
-def _cause_text(details: RunDifference) -> str:
-    """Return what a significant difference of two models leaves open."""
-    if not details.differs_in:
-        return "The two were asked for the same: it is the luck of training, or of the split, that differs."
-    options = listing([option_words(option) for option in details.differs_in], "or")
-    holds = "It holds for these two models"
-    return f"{holds}: whether {options} or the luck of one training did it, one training each cannot say."
 
 
 def _evidence_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
@@ -350,17 +307,31 @@ def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[C
     """
     if conclusion.verdict == "inconclusive":
         return [replace(run, in_plan=False) for run in on_enough_clips(study, conclusion)]
-    pair = (study.index_of[conclusion.runs[0]], study.index_of[conclusion.runs[1]])
-    return same_clips(study, pair) if conclusion.verdict == "not_comparable" else []
+    if conclusion.verdict != "not_comparable":
+        return []
+    first, second = (study.index_of[run_id] for run_id in conclusion.runs)
+    seeds, asked = seeds_of(study, [second]), [(terms.levels, terms.seed) for terms in study.design.terms]
+    done = any(asked[run] == asked[second] for run in study.clip_set_of[first].members)
+    if not seeds or done or "tracker.data" not in study.results[first].run.tags:
+        return []
+    why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
+    return [PlannedRun(RunSpec(second, (), first), seeds, why)]
 
 
 def on_enough_clips(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
     """Train two runs' configurations again with so many validation clips that their difference would be found."""
-    details = conclusion.details
-    if not isinstance(details, RunDifference) or details.clips_needed is None:
+    details, pair = conclusion.details, [study.index_of[run_id] for run_id in conclusion.runs]
+    training, n = study.results[pair[0]].training_clips, study.results[pair[0]].n
+    seeds = [seeds_of(study, [run]) for run in pair]
+    if not isinstance(details, RunDifference) or details.clips_needed is None or not training or not n:
         return []
-    pair = (study.index_of[conclusion.runs[0]], study.index_of[conclusion.runs[1]])
-    return larger_validation_set(study, pair, details.clips_needed, conclusion.estimate or 0.0)
+    fraction = math.ceil(20 * details.clips_needed / (training + n)) / 20
+    possible = n / (training + n) < fraction <= _LARGEST_FRACTION
+    if not possible or "fold" in dict(study.design.terms[pair[0]].split) or not all(seeds):
+        return []
+    why = f"the same two on enough clips to show a difference of {points(conclusion.estimate or 0.0)}"
+    changes = (("validation_fraction", number_text(fraction)),)
+    return [PlannedRun(RunSpec(run, changes), of_run, why) for run, of_run in zip(pair, seeds, strict=True)]
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
-from tracker.conclusions.families import cross_validation
 from tracker.wording import capitalised, count, percent, points, points_number, round_number, round_up
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, challenges_of
-from tracker.conclusions.contrast_analysis import crossed_effect, largest_set
-from tracker.conclusions.planned_runs import further_seeds
+from tracker.conclusions.comparisons import crossed_effect, largest_set
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, challenges_of, further_seeds
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, percent_number, points
 
@@ -181,5 +180,5 @@ KIND = Kind(
     conclude=stability,
     limits=_limits,
     challenges=_challenges,
-    planned_runs=lambda study, conclusion, _: further_seeds(study) if conclusion.verdict == "unknown" else [],
+    planned_runs=lambda study, conclusion, _: [further_seeds(study)] if conclusion.verdict == "unknown" else [],
 )

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, challenges_of
-from tracker.conclusions.planned_runs import PlannedRun, RunSpec, seeds_of
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, PlannedRun, RunSpec, challenges_of, seeds_of
 from tracker.wording import capitalised
 
 if TYPE_CHECKING:

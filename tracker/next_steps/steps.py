@@ -12,8 +12,7 @@ from tracker.wording import listing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.conclusions.conclusion import Conclusion
-    from tracker.conclusions.planned_runs import PlannedRun, RunSpec
+    from tracker.conclusions.conclusion import Conclusion, PlannedRun, RunSpec
     from tracker.next_steps.command_line import Argv, CommandWriter
     from tracker.study.study import Study
 

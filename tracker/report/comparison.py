@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import with_sentence
-from tracker.conclusions.families import better_first, printed_pairs, run_family
+from tracker.conclusions.comparisons import better_first, printed_pairs, run_family
 from tracker.conclusions.run_difference import run_differences
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands

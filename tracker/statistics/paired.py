@@ -50,8 +50,8 @@ class LossDifference:
     """A difference of mean log-loss, a minus b, in nats; the interval is None if too little varies."""
 
     estimate: float
-    p_value: float
     interval: Interval | None
+    p_value: float
 
 
 def discordant(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> tuple[int, int]:
@@ -211,7 +211,8 @@ def log_loss_difference(
     codes = np.arange(n) if groups is None else group_codes(groups, n)
     net, sizes = group_sums(np.stack([losses_a - losses_b, np.ones(n)]), codes)
     rng = np.random.default_rng(seed)
-    return LossDifference(float(net.sum() / n), sign_flip_p(net, rng), bootstrap_t_interval(net, sizes, rng))
+    p_value = sign_flip_p(net, rng)
+    return LossDifference(float(net.sum() / n), bootstrap_t_interval(net, sizes, rng), p_value)
 
 
 def _check_discordant(b: NDArray[np.integer], c: NDArray[np.integer]) -> None:

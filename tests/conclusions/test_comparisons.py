@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tracker.conclusions.families import MOST_PRINTED, MOST_RUNS_PAIRED, printed_pairs, run_family
+from tracker.conclusions.comparisons import MOST_PRINTED, MOST_RUNS_PAIRED, printed_pairs, run_family
 from tracker.statistics.paired import from_aggregates, mcnemar
 
 if TYPE_CHECKING:

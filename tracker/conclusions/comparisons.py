@@ -1,0 +1,413 @@
+"""What is compared with what, and how: pairs of runs, configurations over folds, the levels of an option.
+
+The test of two runs whose predictions were logged is exact McNemar's, or the sign-flip test over groups if clips share
+them. With counts alone it is the least favourable pairing of the clips, and nothing if clips share groups.
+
+Cross-validated configurations are runs on the folds of one dataset, joined by their options. Splits of one dataset
+under several split seeds are joined in the same way if every configuration was run on all of them: that is repeated
+random subsampling, for which the test over folds is valid as well. Their validation clips may overlap.
+
+An option's effect is estimated from a contrast's runs. Entries are correct (1 or 0) at the second level minus correct
+at the first: a row for each matched pair, a column for each clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.conclusion import Method
+from tracker.statistics.error_rates import holm
+from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested
+from tracker.statistics.paired import from_aggregates, grouped_sign_flip, mcnemar_many
+from tracker.statistics.proportions import group_codes, group_sums
+from tracker.statistics.repetitions import FEWEST_FOLDS, FEWEST_PAIRS, columns_needed, nadeau_bengio, pairs_needed
+from tracker.statistics.resampling import probability_better
+from tracker.study.options import OFF, as_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tracker.conclusions.conclusion import Verdict
+    from tracker.statistics.proportions import Interval
+    from tracker.study.clip_sets import ClipSet
+    from tracker.study.study import Contrast, Pair, Study
+
+CROSSED = Method(
+    "crossed analysis of matched pairs and clips",
+    "An option's effect over matched pairs is estimated with pairs and clips both taken as samples "
+    "(Dorfman, Berbaum and Metz 1992; Hillis 2007, doi:10.1002/sim.2532).",
+)
+NESTED = Method(
+    "nested analysis of repetitions and clips",
+    "Runs of two levels that share too few seeds are compared as nested in their level and crossed with "
+    "clips (Hillis 2007, doi:10.1002/sim.2532).",
+)
+FOLDS = Method(
+    "corrected resampled t-test over folds",
+    "Over folds the corrected resampled t-test is used (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).",
+)
+SPLITS = Method(
+    "corrected resampled t-test over splits",
+    "Over splits of one dataset, whose validation clips may overlap, the corrected resampled t-test is used "
+    "(Nadeau and Bengio 2003, doi:10.1023/A:1024068626366).",
+)
+
+MOST_PRINTED = 50  # pairs that the report prints in full
+MOST_AGAINST_BEST = 25  # of these, pairs with the best run, if matched pairs need the rest
+# runs on the same clips up to which every pair is tested; above, only pairs with the best run and printed ones
+MOST_RUNS_PAIRED = 60
+MOST_COMPARED = 60  # configurations up to which every pair is tested; above, only pairs with the best one
+_CHUNK = 2_048  # pairs whose clips are in memory at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """The tests of pairs of runs, corrected for how many pairs there are."""
+
+    size: int  # comparable pairs, tested or not
+    # of the tested ones, the lower index first; adjusted by Holm's method for `size`
+    p_values: dict[Pair, float]
+    adjusted: dict[Pair, float]
+
+    def p_value(self, a: int, b: int) -> float | None:
+        """Return the raw p-value of two runs in either order, None if they were not tested."""
+        return self.p_values.get((min(a, b), max(a, b)))
+
+    def p_adjusted(self, a: int, b: int) -> float | None:
+        """Return the adjusted p-value of two runs in either order, None if they were not tested."""
+        return self.adjusted.get((min(a, b), max(a, b)))
+
+
+def printed_pairs(study: Study) -> tuple[Pair, ...]:
+    """Return the pairs that the report prints in full: the best run against the others, and the matched pairs.
+
+    At most `MOST_PRINTED`, the better run first. Over folds no run is the best; with several sets of clips the best run
+    of each represents the others.
+    """
+    groups = sorted(filter(None, map(study.ranked, study.rankable_groups)), key=len, reverse=True)
+    against: list[Pair] = []
+    if groups and cross_validation(study) is None:
+        (best, *others), *elsewhere = groups
+        against = [(best, run) for run in [*others, *(ranked[0] for ranked in elsewhere)]]
+    matched = sorted({better_first(study, pair) for pair in study.matched} - set(against))
+    return tuple([*against[: max(MOST_AGAINST_BEST, MOST_PRINTED - len(matched))], *matched][:MOST_PRINTED])
+
+
+def better_first(study: Study, pair: Pair) -> Pair:
+    """Return two runs, the one with the better rank first; runs without a rank come last, by position."""
+    a, b = sorted(pair, key=lambda run: (study.rank_of.get(run, len(study.rank_of)), run))
+    return a, b
+
+
+def run_family(study: Study, printed: Sequence[Pair]) -> Family:
+    """Test pairs of runs on the same clips, `printed` ones however many runs there are, and correct for all pairs."""
+    p_values: dict[Pair, float] = {}
+    size = 0
+    for clips in study.clip_sets:
+        if study.metric.is_accuracy:
+            counted = [run for run in clips.members if clips.known and study.results[run].correct is not None]
+            size += len(counted) * (len(counted) - 1) // 2
+            p_values |= _tested(study, clips, counted, printed)
+    keys = sorted(p_values)
+    adjusted = holm(np.array([p_values[key] for key in keys]), size)
+    return Family(size, p_values, dict(zip(keys, adjusted.tolist(), strict=True)))
+
+
+@lru_cache(maxsize=1)
+def family_of(study: Study) -> Family:
+    """Return the tests of all pairs of runs, cached because two kinds of conclusion share them."""
+    return run_family(study, printed_pairs(study))
+
+
+def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Sequence[Pair]) -> dict[Pair, float]:
+    if len(counted) <= MOST_RUNS_PAIRED:
+        pairs = set(combinations(counted, 2))
+    else:
+        among, best = set(counted), study.ranked(counted)[0]
+        against = [(best, run) for run in counted if run != best]
+        pairs = {(min(a, b), max(a, b)) for a, b in [*against, *printed] if a in among and b in among}
+    judged = sorted(pair for pair in pairs if pair[0] in clips.row_of and pair[1] in clips.row_of)
+    rows = np.array([[clips.row_of[a] for a, _ in judged], [clips.row_of[b] for _, b in judged]], dtype=np.int64)
+    p_values: dict[Pair, float] = {}
+    for start in range(0, len(judged), _CHUNK):
+        a, b = clips.correct[rows[:, start : start + _CHUNK]]
+        p_values |= zip(judged[start : start + _CHUNK], _p_values(clips, a, b), strict=True)
+    if clips.groups:
+        return p_values
+    of_counts = cache(lambda *counts: from_aggregates(*counts).p_value)
+    for first, second in sorted(pairs - set(judged)):
+        n, counts = study.results[first].n, sorted(study.results[run].correct or 0 for run in (first, second))
+        if n is not None:
+            p_values[first, second] = of_counts(*counts, n)
+    return p_values
+
+
+def _p_values(clips: ClipSet, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> list[float]:
+    """Return the p-value of each row of `a` against the same row of `b`, both of shape (pairs, clips)."""
+    if not clips.groups:
+        return [float(p) for p in mcnemar_many((a & ~b).sum(axis=1), (b & ~a).sum(axis=1))]
+    net = group_sums(a.astype(np.float64) - b, group_codes(clips.groups, a.shape[1])).astype(np.int64)
+    # the p-value is the same whichever run comes first, and in any order of the groups
+    net *= np.where(net.sum(axis=1, keepdims=True) < 0, -1, 1)
+    distinct, inverse = np.unique(np.sort(net), axis=0, return_inverse=True)
+    p_values = [grouped_sign_flip(row) for row in distinct]
+    return [p_values[row] for row in inverse.ravel()]
+
+
+Configuration = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """Configurations that were run on every fold."""
+
+    study: Study
+    folds: tuple[int, ...]  # indices of the folds among the study's clip sets
+    configurations: tuple[Configuration, ...]  # the runs of each, the most accurate configuration first
+    splits: bool = False  # whether the folds are splits under several split seeds
+
+    @cached_property
+    def tests(self) -> Mapping[tuple[Configuration, Configuration], tuple[float, float]]:
+        """The raw and the adjusted p-value of each tested pair; of those with the best configuration in any case."""
+        best, *others = self.configurations
+        n = len(self.configurations)
+        pairs = list(combinations(self.configurations, 2)) if n <= MOST_COMPARED else [(best, b) for b in others]
+        by_fold = {configuration: self._by_fold(configuration) for configuration in self.configurations}
+        effects = [fold_effect(self.study, {f: by_fold[a][f] - by_fold[b][f] for f in self.folds}) for a, b in pairs]
+        p_values = np.array([1.0 if effect is None else effect.p_value for effect in effects])
+        adjusted = holm(p_values, n * (n - 1) // 2)
+        return dict(zip(pairs, zip(p_values.tolist(), adjusted.tolist(), strict=True), strict=True))
+
+    def _by_fold(self, configuration: Configuration) -> dict[int, float]:
+        accuracies = defaultdict(list)
+        for run in configuration:
+            accuracies[self.study.clip_set_index[run]].append(float(np.divide(*pooled(self.study, (run,)))))
+        return {fold: float(np.mean(values)) for fold, values in accuracies.items()}
+
+
+def cross_validation(study: Study) -> CrossValidation | None:
+    """Return the configurations that were run on every fold, or on every split, of one dataset.
+
+    None if there are fewer than three folds or splits, or the metric isn't accuracy.
+    """
+    if not study.metric.is_accuracy:
+        return None
+    return _joined(study, splits=False) or _joined(study, splits=True)
+
+
+def _joined(study: Study, *, splits: bool) -> CrossValidation | None:
+    """Join configurations over folds, or over splits if at least two configurations, and all of them, share these."""
+    part, fold_of = "split_seed" if splits else "fold", {}
+    for run, result in enumerate(study.results):
+        if study.clip_set_of[run].known and result.correct is not None and part in dict(study.design.terms[run].split):
+            fold_of[run] = study.clip_set_index[run]
+    folds = tuple(sorted(set(fold_of.values())))
+    if len(folds) < FEWEST_FOLDS or not one_dataset(study, folds):
+        return None
+    on_folds = [tuple(run for run in runs if run in fold_of) for runs in study.design.configurations]
+    complete = [runs for runs in on_folds if {fold_of[run] for run in runs} == set(folds)]
+    if splits and (len(complete) < 2 or sum(map(len, complete)) < len(study.results)):
+        return None
+    ranked = sorted(complete, key=lambda runs: (-np.divide(*pooled(study, runs)), min(study.ids(runs))))
+    return CrossValidation(study, folds, tuple(ranked), splits) if ranked else None
+
+
+def pooled(study: Study, runs: Configuration) -> tuple[int, int]:
+    """Return how many clips runs classify correctly, all in all, and how many there are."""
+    results = [study.results[run] for run in runs]
+    return sum(result.correct or 0 for result in results), sum(result.n or 0 for result in results)
+
+
+def one_dataset(study: Study, indices: Iterable[int]) -> bool:
+    """Return whether clip sets, given by index, are known to be parts of one dataset."""
+    firsts = [study.results[study.clip_sets[index].members[0]].run for index in indices]
+    datasets = {run.tags.get("tracker.dataset") for run in firsts}
+    return len(datasets) == 1 and None not in datasets
+
+
+def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None:
+    """Test a mean difference over folds or splits of one dataset, given the difference on each clip set by its index.
+
+    None for fewer than three clip sets, or if they are not known to come from one dataset.
+    """
+    if len(differences) < FEWEST_FOLDS or not one_dataset(study, differences):
+        return None
+    sets = [study.clip_sets[index] for index in differences]
+    n_validation = float(np.mean([len(clips.clips) or clips.n or 0 for clips in sets]))
+    n_train = []
+    for first in (study.results[clips.members[0]] for clips in sets):
+        folds = as_number(first.run.params.get("fold", "").partition("/")[2])
+        n_train.append(first.training_clips or n_validation * (folds - 1 if folds and folds > 1 else 1))
+    return nadeau_bengio(np.array(list(differences.values())), float(np.mean(n_train)), n_validation)
+
+
+@dataclass(frozen=True, slots=True)
+class InnerEffect:
+    """Over folds or splits: the crossed analysis on the one with most matched pairs."""
+
+    estimate: float
+    interval: Interval
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """An effect and how it was estimated."""
+
+    effect: Effect  # from the first level to the second
+    method: Method
+    n: int
+    repetitions: int  # matched pairs, runs of the level with fewer runs, folds or splits
+    inner: InnerEffect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What it takes to find an effect as large as the observed one, or as the margin if that is larger."""
+
+    effect: float  # above 0
+    pairs: int | None  # matched pairs in all; None if no number of them is enough on these clips
+    clips: int | None = None  # the least number of clips, roughly, if no number of pairs is enough
+
+
+@dataclass(frozen=True, slots=True)
+class ContrastEffect:
+    """The effect of going from one level to another."""
+
+    from_: str
+    to: str
+    pairs: int  # matched
+    # as in `Conclusion`: *to* minus *from*
+    estimate: float | None
+    interval: Interval | None
+    p_value: float | None
+    p_adjusted: float | None
+    verdict: Verdict
+    repetitions: tuple[int, int]  # runs of each level that differ only in the seed, in the setting with most of them
+    method: Method | None
+    n: int | None
+    folds: int  # folds, or splits, that the effect is estimated over; 0 if it isn't. The method says which they are
+    within_margin: bool | None  # whether the 90 % interval lies strictly inside the margin
+    detectable: float | None  # the smallest effect that these runs would have shown four times in five
+    crossed: InnerEffect | None
+    # estimated probability that *to* beats *from* on other clips and seeds, for the clearest contrasts
+    probability: float | None = None
+    need: Need | None = None  # what would settle it, if matched pairs leave it open
+
+
+def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
+    """Estimate an effect over folds or splits if possible, else over matched pairs, else over repetitions.
+
+    None with fewer than three repetitions whose predictions were logged.
+    """
+    by_set = _pairs_by_set(study, contrast)
+    clips, pairs = largest_set(study, contrast)
+    inner = crossed_effect(clips, pairs)
+    over_folds = fold_effect(study, {index: float(_entries(*of_set).mean()) for index, of_set in by_set.items()})
+    if over_folds is not None:
+        sets = [of_set for of_set, _ in by_set.values()]
+        folds = [dict(study.design.terms[of_set.members[0]].split).get("fold", OFF) for of_set in sets]
+        on_largest = InnerEffect(inner.estimate, inner.interval, inner.p_value) if inner else None
+        n = sum(len(of_set.clips) for of_set in sets)
+        return Analysis(over_folds, SPLITS if OFF in folds else FOLDS, n, len(sets), on_largest)
+    if inner is not None:
+        return Analysis(inner, CROSSED, len(clips.clips), len(pairs))
+    # repetitions that share too few seeds, in the setting with most of them
+    settings = [
+        [[run for run in runs if run in study.clip_set_of[run].row_of] for runs in setting]
+        for setting in contrast.repetitions
+    ]
+    start, end = max(settings, key=lambda setting: min(map(len, setting)))
+    fewer = min(len(start), len(end))
+    if fewer < FEWEST_PAIRS:
+        return None
+    clips = study.clip_set_of[start[0]]
+    if (clips.n_groups or len(clips.clips)) < 2:
+        return None
+    effect = nested(*(_by_column(clips, _correct(clips, runs)) for runs in (end, start)))
+    return Analysis(effect, NESTED, len(clips.clips), fewer)
+
+
+def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
+    """Analyse matched pairs, all with predictions of these clips, crossed with clips or with groups of clips.
+
+    None for fewer than three pairs, or fewer than two clips or groups.
+    """
+    if len(pairs) < FEWEST_PAIRS or (clips.n_groups or len(clips.clips)) < 2:
+        return None
+    return crossed(_by_column(clips, _entries(clips, pairs)))
+
+
+def adjusted_p_values(family: Sequence[Effect]) -> list[float]:
+    """Correct the p-values of the contrasts of all options.
+
+    A single test keeps its own p-value. Several are compared with smaller levels: Holm's method corrects their strict
+    p-values.
+    """
+    p_values = [effect.p_value if len(family) == 1 else effect.strict_p_value for effect in family]
+    return [float(p) for p in holm(np.array(p_values))]
+
+
+def chance_of_better(study: Study, contrast: Contrast) -> float | None:
+    """Estimate by the bootstrap the chance that the second level beats the first on other clips and seeds.
+
+    None for fewer than three matched pairs on one set of clips.
+    """
+    clips, pairs = largest_set(study, contrast)
+    if len(pairs) < FEWEST_PAIRS:
+        return None
+    seed = study.random_seed(run for pair in pairs for run in pair)
+    return probability_better(_entries(clips, pairs), seed, clips.groups or None)
+
+
+def largest_set(study: Study, contrast: Contrast) -> tuple[ClipSet, list[Pair]]:
+    """Return the clip set with most matched pairs whose predictions were logged, and these pairs; maybe none."""
+    first = study.clip_set_of[contrast.repetitions[0][0][0]]
+    return max(_pairs_by_set(study, contrast).values(), key=lambda of_set: len(of_set[1]), default=(first, []))
+
+
+def _pairs_by_set(study: Study, contrast: Contrast) -> dict[int, tuple[ClipSet, list[Pair]]]:
+    """Return each clip set with its matched pairs whose predictions were logged, by its index."""
+    by_set: dict[int, tuple[ClipSet, list[Pair]]] = {}
+    for pair in contrast.pairs:
+        index = study.clip_set_index[pair[0]]
+        clips = study.clip_sets[index]
+        if all(run in clips.row_of for run in pair):
+            by_set.setdefault(index, (clips, []))[1].append(pair)
+    return by_set
+
+
+def sample_size_for(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None:
+    """Return what it takes to settle a contrast with this analysis; None if it isn't of matched pairs."""
+    if analysis.method != CROSSED:
+        return None
+    clips, pairs_on_clips = largest_set(study, contrast)
+    entries = _by_column(clips, _entries(clips, pairs_on_clips))
+    effect = max(abs(analysis.effect.estimate), study.margin)
+    pairs = pairs_needed(entries, effect, alpha=study.alpha)
+    if pairs is not None:
+        return Need(effect, max(pairs, len(entries) + 1))
+    columns = columns_needed(entries, effect, alpha=study.alpha)
+    return Need(effect, None, math.ceil(columns * len(clips.clips) / entries.shape[1]))
+
+
+def _by_column(clips: ClipSet, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values by clip, or by group if clips share them."""
+    return by_group(values, clips.groups) if clips.groups else values
+
+
+def _entries(clips: ClipSet, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    return _correct(clips, [b for _, b in pairs]) - _correct(clips, [a for a, _ in pairs])
+
+
+def _correct(clips: ClipSet, runs: Sequence[int]) -> NDArray[np.float64]:
+    return clips.correct[[clips.row_of[run] for run in runs]].astype(np.float64)
