@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tracker.errors import TrackerError
-from tracker.recording.reporter import epoch_summary
+from tracker.recording.reporter import EpochLines, epoch_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -154,7 +154,7 @@ class ConsoleReporter:
 
     def epochs(self, name: str, limit: int) -> AbstractContextManager[EpochProgress]:
         """Show the progress of a training: epoch, losses, learning rate and time left."""
-        return _epoch_bar(name, limit) if sys.stderr.isatty() else nullcontext(_EpochLines(limit))
+        return _epoch_bar(name, limit) if sys.stderr.isatty() else nullcontext(EpochLines(log, limit, time_left=True))
 
 
 @contextmanager
@@ -210,20 +210,6 @@ class _EpochBar:
     def on_epoch(self, epoch: Epoch) -> None:
         self._finished = epoch.number
         self._bar.update(self._task, completed=epoch.number, losses=epoch_summary(epoch))
-
-
-class _EpochLines:
-    """Prints one line per epoch."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-
-    def on_batch(self, done: int, total: int) -> None:
-        pass
-
-    def on_epoch(self, epoch: Epoch) -> None:
-        left = (self._limit - epoch.number) * epoch.metrics["epoch_seconds"]
-        log(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}  up to {left:.0f} s left")
 
 
 def _bar(*columns: ProgressColumn) -> Progress:

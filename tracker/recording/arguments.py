@@ -23,7 +23,7 @@ from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Compound, Predictions, Rol
 from tracker.wording import some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -33,6 +33,7 @@ _SUM_TOLERANCE = 0.01  # how far from 1 a row may add up to: what a reader of th
 _ROUNDING = 1e-6  # what a probability may be below 0 by the rounding of float32
 _NAME_LENGTH, _VALUE_LENGTH = 80, 20  # characters of a run's default name, and of a value in it
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # in the text of an object that has no text of its own
+_NOT_UNICODE = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")  # surrogates, but for bytes of a file's name
 _FLAG = re.compile(r"`[^`]*`|--[a-z-]+")
 _NAMES = {entry.flag: entry.name for entry in RUN_OPTIONS} | {"--gone": "gone=True"}
 
@@ -95,16 +96,8 @@ def _array(values: Any) -> NDArray[Any]:
 def param_texts(params: Mapping[str, object]) -> dict[str, str]:
     """Return params as they are logged: numbers in their shortest exact form; None is off, and not logged.
 
-    Parameters
-    ----------
-    params : mapping of str to object
-        Numbers, texts and truth values, of Python or NumPy; anything else is logged as JSON or as its text. A plateau
-        may be given as ``(0.3, 10)``, a fold as ``(1, 5)``.
-
-    Raises
-    ------
-    ValueError
-        If a name is not a text, or a value has no text that would be the same in the next run.
+    What is not a number, text or truth value is logged as JSON or as its text. A plateau may be given as ``(0.3, 10)``,
+    a fold as ``(1, 5)``.
     """
     texts: dict[str, str] = {}
     for name, value in checked_mapping("param", params).items():
@@ -143,10 +136,10 @@ def _param_text(name: str, value: object) -> str:
     return text
 
 
-def _text_or_none(value: object) -> str | None:
+def _text_or_none(value: object, form: Callable[[object], str] = str) -> str | None:
     try:
-        return str(value)
-    except Exception:  # noqa: BLE001  (whatever a stranger's `__str__` raises)
+        return form(value)
+    except Exception:  # noqa: BLE001  (whatever a stranger's `__str__` or `__repr__` raises)
         return None
 
 
@@ -185,13 +178,7 @@ def name_of(params: Mapping[str, str]) -> str:
 
 
 def metric_values(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return metrics as numbers; NaN and infinities are kept.
-
-    Raises
-    ------
-    ValueError
-        If there are none, a name is not a text, or a value is not one number.
-    """
+    """Return metrics, at least one, as numbers; NaN and infinities are kept."""
     values = {}
     for name, value in checked_mapping("metric", metrics).items():
         try:
@@ -208,24 +195,7 @@ def metric_values(metrics: Mapping[str, Any]) -> dict[str, float]:
 def checked_predictions(
     clips: Iterable[object], labels: Iterable[object], probabilities: ArrayLike, classes: Iterable[object] | None
 ) -> Predictions:
-    """Return predictions, sorted by sample.
-
-    Parameters
-    ----------
-    clips : iterable
-        What the samples are called, each once: texts, or anything whose text is its name.
-    labels : iterable
-        The true class of each sample: its name, or its column where the classes are texts and the labels are numbers.
-    probabilities : array_like, shape (n_samples, n_classes)
-        Each row adds up to 1. For two classes, a column of the second one's probabilities is enough.
-    classes : iterable or None
-        What the columns are called; None: 0, 1, 2, … .
-
-    Raises
-    ------
-    ValueError
-        If any of it doesn't fit.
-    """
+    """Return predictions, sorted by sample; the arguments are those of `ScriptRun.log_predictions`."""
     names = _names("clips", clips)
     rows = _rows(probabilities)
     columns = [str(i) for i in range(max(2, rows.shape[1]))] if classes is None else _names("classes", classes)
@@ -248,28 +218,12 @@ def checked_predictions(
     rows = np.where((rows < 0) & (rows >= -_ROUNDING), 0.0, rows)
     _check_probabilities(rows, names)
     order = sorted(range(len(names)), key=names.__getitem__)
-    return Predictions(
-        tuple(names[i] for i in order),
-        tuple(truth[i] for i in order),
-        tuple(columns),
-        np.ascontiguousarray(rows[order]),
-    )
+    clips_in_order, labels_in_order = (tuple(texts[i] for i in order) for texts in (names, truth))
+    return Predictions(clips_in_order, labels_in_order, tuple(columns), np.ascontiguousarray(rows[order]))
 
 
 def checked_groups(groups: Mapping[str, object] | Iterable[object] | None, clips: Iterable[object]) -> dict[str, str]:
-    """Return the group of each sample that has one.
-
-    Parameters
-    ----------
-    groups : mapping or iterable or None
-        The group of each sample by its name, or in the order of `clips`; None and NaN are no group.
-    clips : iterable
-
-    Raises
-    ------
-    ValueError
-        If there are not as many groups as samples, or one is of a sample that isn't there.
-    """
+    """Return the group of each sample that has one; the arguments are those of `ScriptRun.log_predictions`."""
     names = _names("clips", clips)
     if groups is None:
         return {}
@@ -301,17 +255,9 @@ def _names(what: str, values: Iterable[object]) -> list[str]:
 def _name(what: str, value: object) -> str:
     """Return what a sample, a class or a group is called: a text that can be kept in a file."""
     text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else _text_or_none(value)
-    if _is_missing(value) or isinstance(value, list) or not text or _ADDRESS.search(text) or not _is_unicode(text):
+    if _is_missing(value) or isinstance(value, list) or not text or _ADDRESS.search(text) or _NOT_UNICODE.search(text):
         raise ValueError(f"{what} must be names or numbers, one for each, got {_shown(value)}")
     return text
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8", "surrogateescape")  # as the name of a file may be
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_missing(value: object) -> bool:
@@ -374,8 +320,8 @@ def _check_probabilities(rows: NDArray[np.float64], names: Sequence[str]) -> Non
 
 def _shown(value: object) -> str:
     """Return a value in one line, short enough for an error."""
-    try:
-        text = " ".join(repr(value).split())
-    except Exception:  # noqa: BLE001  (whatever a stranger's `__repr__` raises)
+    text = _text_or_none(value, repr)
+    if text is None:
         return f"an object of the type {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:59]}…"

@@ -62,7 +62,7 @@ class SilentReporter:
     @contextmanager
     def epochs(self, name: str, limit: int) -> Iterator[EpochProgress]:  # noqa: ARG002  (as `Reporter` has it)
         """Log a line an epoch."""
-        yield _EpochLines(self, limit)
+        yield EpochLines(self.log, limit)
 
 
 class LoggingReporter(SilentReporter):
@@ -88,25 +88,29 @@ class PrintReporter(SilentReporter):
 
     def log(self, message: str) -> None:
         """Print a message."""
-        stream = self._file or sys.stdout
-        stream.write(f"{message}\n")
-        stream.flush()
+        print(message, file=self._file or sys.stdout, flush=True)
 
     def warn(self, message: str) -> None:
         """Print a warning."""
         self.log(f"warning: {message}")
 
 
-class _EpochLines:
-    def __init__(self, reporter: Reporter, limit: int) -> None:
-        self._reporter = reporter
+class EpochLines:
+    """Logs a line an epoch, with an upper limit of the time left if `time_left`."""
+
+    def __init__(self, log: Callable[[str], None], limit: int, *, time_left: bool = False) -> None:
+        self._log = log
         self._limit = limit
+        self._time_left = time_left
 
     def on_batch(self, done: int, total: int) -> None:
-        pass
+        """Ignore a batch."""
 
     def on_epoch(self, epoch: Epoch) -> None:
-        self._reporter.log(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}")
+        """Log an epoch."""
+        left = (self._limit - epoch.number) * epoch.metrics["epoch_seconds"]
+        time = f"  up to {left:.0f} s left" if self._time_left else ""
+        self._log(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}{time}")
 
 
 def epoch_summary(epoch: Epoch) -> str:

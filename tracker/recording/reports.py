@@ -33,21 +33,8 @@ def render_report(
 ) -> tuple[str, Mapping[Path, bytes]]:
     """Return a report's text, and the files that it links to.
 
-    Parameters
-    ----------
-    report : Report
-    form : {"markdown", "html", "json", "summary"}
-    figures : Path
-        Folder of Markdown's figures.
-    base : Path
-        Folder of the report: links to figures are relative to it.
-    max_bytes : int, optional
-        Maximum size of a summary.
-
-    Raises
-    ------
-    TrackerError
-        If a summary of that size says nothing.
+    Markdown's figures are in the folder `figures`, and its links to them are relative to the folder `base`; `max_bytes`
+    is the maximum size of a summary.
     """
     from tracker import render
 
@@ -66,13 +53,7 @@ def render_report(
 
 
 def write_file(path: Path, content: bytes, remedy: str = "give another path") -> None:
-    """Write a file, whole or not at all; a device or a pipe takes what it is given.
-
-    Raises
-    ------
-    TrackerError
-        If it can't be written; the message ends in `remedy`.
-    """
+    """Write a file, whole or not at all; a device or a pipe takes what it is given. An error ends in `remedy`."""
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
@@ -90,14 +71,9 @@ class Report(ReportContent):
     """A report as data, to be written in the forms of ``tracker report``."""
 
     def to_markdown(self, path: str | Path | None = None, *, figures: str | Path = FIGURES) -> str:
-        """Return the report as Markdown; write it to a file, and its figures to a folder beside it.
+        """Return the report as Markdown; write it to a file, and its figures to a folder, if a path is given.
 
-        Parameters
-        ----------
-        path : str or Path, optional
-            By default nothing is written, and the links are those of a report in the working directory.
-        figures : str or Path
-            Folder of the figures.
+        If none is, the links are those of a report in the working directory.
         """
         base = Path() if path is None else checked_path("path", path).parent
         text, files = render_report(self, "markdown", figures=checked_path("figures", figures), base=base)
@@ -151,8 +127,7 @@ def build_report(
     from tracker.report import build_report as build
 
     name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
-    report = build(name, runs, **settings)
-    return Report(**_fields(report))
+    return Report(**_fields(build(name, runs, **settings)))
 
 
 class Comparison(ComparisonContent):
@@ -203,8 +178,7 @@ def compare(
 
     name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
     pair = (find_run(runs, id_of(first)).run_id, find_run(runs, id_of(second)).run_id)
-    comparison = build_comparison(name, runs, pair, **settings)
-    return Comparison(**_fields(comparison))
+    return Comparison(**_fields(build_comparison(name, runs, pair, **settings)))
 
 
 def id_of(run: str | Run) -> str:

@@ -1,7 +1,7 @@
 """A run of somebody's own training script, in any framework, logged as `tracker run` logs its own.
 
-It goes through the same journal and the same upload: what a call returned from is on the disk, a kill loses nothing
-before it, and a store that is away is told later.
+It goes through the same journal and the same upload: a kill loses nothing that was logged before it, and a store that
+is away gets it later.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ from tracker.recording.run_writer import (
     versions_text,
 )
 from tracker.runs.events import Measured, Tagged
-from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import DATASET, VALIDATION, now_ms, predictions_csv
 from tracker.study.metrics import ACCURACY, LOSS, named
 
@@ -80,7 +79,8 @@ _PACKAGES = {name: name for name in ("numpy", "keras", "tensorflow", "torch", "j
 class ScriptRun:
     """A run that a training script logs; a context, made by `tracker.start_run`.
 
-    It ends as FINISHED, as FAILED if an exception leaves the context, or as KILLED if Ctrl-C or SIGTERM does.
+    It ends as FINISHED, as FAILED if an exception leaves the context, or as KILLED if Ctrl-C or SIGTERM does. What a
+    method logs is on the disk once it returns; each raises `JournalError` if the disk is full or not writable.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class ScriptRun:
         params: Mapping[str, object],
         reporter: Reporter,
         *,
-        name: str | None = None,
-        note: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        metric: str = DEFAULT_METRIC,
-        sample_name: str = "sample",
+        name: str | None,
+        note: str | None,
+        tags: Mapping[str, str] | None,
+        metric: str,
+        sample_name: str,
     ) -> None:
         texts = param_texts(params)
         self.params: Mapping[str, str] = {"keep": "last"} | texts
@@ -159,7 +159,7 @@ class ScriptRun:
             self._sigterm.__exit__(None, None, None)
 
     def log_epoch(self, metrics: Mapping[str, Any], epoch: int | None = None) -> None:
-        """Log the metrics of one epoch; once this returns they are on the disk.
+        """Log the metrics of one epoch.
 
         Parameters
         ----------
@@ -175,8 +175,6 @@ class ScriptRun:
             If a value is not a number, a name is one that a run has once, or the epoch doesn't come after the last.
         StoreError
             If the store would refuse a name.
-        JournalError
-            If the disk is full or not writable.
         """
         values = metric_values(metrics)
         self._writer.target.store.check_metrics(values)
@@ -202,8 +200,6 @@ class ScriptRun:
             If a value is not a number, or the metric is logged by epoch.
         StoreError
             If the store would refuse a name.
-        JournalError
-            If the disk is full or not writable.
         """
         values = metric_values(metrics)
         self._writer.target.store.check_metrics(values)
@@ -246,8 +242,6 @@ class ScriptRun:
         ValueError
             If the lengths or shapes differ, a probability is negative or not finite, a row doesn't add up to 1, a
             sample or class is there twice, or a label is not one of the classes.
-        JournalError
-            If the disk is full or not writable.
         """
         if split not in ("validation", "test"):
             raise ValueError(f"the split must be 'validation' or 'test', got {split!r}")
@@ -255,7 +249,17 @@ class ScriptRun:
         predictions = checked_predictions(names, labels, probabilities, classes)
         group_of = checked_groups(groups, names)
         with self._one_at_a_time:
-            self._attach_predictions(predictions, group_of, split)
+            self._writer.attach_file(VALIDATION if split == "validation" else TEST, predictions_csv(predictions))
+            self._attach_manifest(predictions, group_of, split)
+            tags = {f"tracker.{split}_clips": str(len(predictions.clips))} | classes_tag(predictions.classes)
+            if split == "validation":
+                self._validation = predictions
+            else:
+                self._test_evaluations += 1
+                tags["tracker.test_evaluations"] = str(self._test_evaluations)
+                scores = _scores(predictions, "test")
+                self._measure({name: scores[name] for name in scores.keys() - self._by_epoch})
+            self._writer.append(Tagged(tags))
 
     def log_artifact(
         self, content: str | os.PathLike[str] | bytes | bytearray | memoryview, path: str | Path | None = None
@@ -275,8 +279,6 @@ class ScriptRun:
             If bytes have no path, or it leads out of the run's artifacts.
         TrackerError
             If there is no such file, or it can't be read.
-        JournalError
-            If the disk is full or not writable.
         """
         place = None if path is None else checked_line("path", path.as_posix() if isinstance(path, Path) else path)
         if isinstance(content, bytes | bytearray | memoryview):
@@ -288,14 +290,13 @@ class ScriptRun:
         if self._writer.folder.resolve().is_relative_to(source.resolve()):
             raise ValueError(f"a folder to keep must not contain the run itself, got {source}: give the files in it")
         try:
-            is_folder = source.is_dir()
-            data = b"" if is_folder else source.read_bytes()
+            data = None if source.is_dir() else source.read_bytes()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise TrackerError(
                 f"cannot read {str(source)!r}: {reason}; give the path of a file or folder, or bytes and a path"
             ) from error
-        if is_folder:
+        if data is None:
             self._writer.attach_folder(place or source.resolve().name, partial(shutil.copytree, source))
         else:
             self._writer.attach_file(place or source.name, data)
@@ -323,19 +324,6 @@ class ScriptRun:
     def _measure(self, values: Mapping[str, float]) -> None:
         self._writer.append(Measured(now_ms(), values))
         self._measured |= values.keys()
-
-    def _attach_predictions(self, predictions: Predictions, group_of: Mapping[str, str], split: Split) -> None:
-        self._writer.attach_file(VALIDATION if split == "validation" else TEST, predictions_csv(predictions))
-        self._attach_manifest(predictions, group_of, split)
-        tags = {f"tracker.{split}_clips": str(len(predictions.clips))} | classes_tag(predictions.classes)
-        if split == "test":
-            self._test_evaluations += 1
-            tags["tracker.test_evaluations"] = str(self._test_evaluations)
-            scores = _scores(predictions, "test")
-            self._measure({name: scores[name] for name in scores.keys() - self._by_epoch})
-        else:
-            self._validation = predictions
-        self._writer.append(Tagged(tags))
 
     def _attach_manifest(self, predictions: Predictions, group_of: Mapping[str, str], split: Split) -> None:
         """Keep which samples are in which split and group, as ``dataset.csv``; a name in both is in validation."""
@@ -373,16 +361,8 @@ class ScriptRun:
 def summary_metrics(epochs: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
     """Return the metrics that a run has once, from those of its epochs, as far as these have them.
 
-    Parameters
-    ----------
-    epochs : mapping of int to mapping of str to float
-        By number.
-
-    Returns
-    -------
-    dict of str to float
-        `best_epoch` (of the lowest finite validation loss, the first of equals) with its validation loss and accuracy,
-        those of the last epoch, and `stop_epoch`.
+    They are `best_epoch` (of the lowest finite validation loss, the first of equals) with its validation loss and
+    accuracy, those of the last epoch, and `stop_epoch`.
     """
     if not epochs:
         return {}

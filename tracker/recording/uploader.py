@@ -40,20 +40,10 @@ LOCK_POLL_S = 1.0  # between checks whether another process, such as `tracker sy
 
 @dataclass(frozen=True)
 class UploadResult:
-    """What came of sending one run.
+    """What came of sending one run; without a `run_id` and an `error`, another process is sending it."""
 
-    Parameters
-    ----------
-    journal : Journal
-        As it was before.
-    run_id : str or None
-        The run's id in the store, if the store has all of the run now.
-    error : str or None
-        Why it was not sent. If both are None, another process is sending it.
-    """
-
-    journal: Journal
-    run_id: str | None = None
+    journal: Journal  # as it was before
+    run_id: str | None = None  # in the store, if that has all of the run now
     error: str | None = None
 
     @property
@@ -69,15 +59,20 @@ class JournalProblem:
     message: str
 
 
+@dataclass(frozen=True)
+class MovedArtifacts:
+    """The new place of artifacts whose store was moved or copied."""
+
+    place: str
+
+
+Repaired = MovedArtifacts | UploadResult | JournalProblem
+
+
 def sync_runs(store: Store) -> Iterator[UploadResult | JournalProblem]:
-    """Send every run that is kept beside a store and not, or not wholly, in it.
+    """Send every run that is kept beside a store and not, or not wholly, in it; yields each as soon as it is done.
 
     It may be called at any time and stopped at any moment; the next call continues.
-
-    Yields
-    ------
-    UploadResult or JournalProblem
-        One for each run, as soon as it is done; none if everything is in the store.
 
     Raises
     ------
@@ -89,61 +84,35 @@ def sync_runs(store: Store) -> Iterator[UploadResult | JournalProblem]:
     if not waiting and not waiting.problems:
         check_not_gone(store)
     for journal in waiting:
-        yield _result(journal, partial(send, store_of(journal), journal.folder))
+        yield _result(store_of(journal), journal)
 
 
-def _result(journal: Journal, upload: Callable[[], UploadState | None]) -> UploadResult:
+def _result(store: Store, journal: Journal, events: Callable[[], Sequence[Event]] | None = None) -> UploadResult:
     try:
-        state = upload()
+        state = send(store, journal.folder, events)
     except TrackerError as error:
         return UploadResult(journal, error=str(error))
     return UploadResult(journal, state.run_id if state else None)
 
 
-def send(store: Store, folder: Path) -> UploadState | None:
-    """Send what a journal has and its store has not, and return what the store has then.
+def send(store: Store, folder: Path, events: Callable[[], Sequence[Event]] | None = None) -> UploadState | None:
+    """Send what a journal has and its store has not, or other events as if nothing had been sent.
 
-    Returns
-    -------
-    UploadState or None
-        None if another process is sending it.
-
-    Raises
-    ------
-    StoreError
-        If the store is away, or refuses.
-    JournalError
-        If the journal cannot be read.
+    Returns what the store has then; None if another process is sending the journal.
     """
-    with open_upload(store, folder) as upload:
+    with _open_upload(store, folder, from_start=events is not None) as upload:
         if not upload:
             return None
-        state = upload.send(read(folder).events, folder / ARTIFACTS)
+        state = upload.send(events() if events else read(folder).events, folder / ARTIFACTS)
     drop_uploaded_artifacts(folder)
     return state
 
 
 @contextmanager
-def open_upload(
+def _open_upload(
     store: Store, folder: Path, on_uploaded: Callable[[], None] = lambda: None, *, from_start: bool = False
 ) -> Iterator[Upload | None]:
-    """Lock a journal for sending; yields None if another process is sending it.
-
-    Parameters
-    ----------
-    store : Store
-    folder : Path
-        The journal's.
-    on_uploaded : callable
-        Called whenever the store has accepted something.
-    from_start : bool
-        Whether to send the journal as if nothing of it had been sent.
-
-    Raises
-    ------
-    JournalError
-        If the folder cannot be written to.
-    """
+    """Lock a journal for sending, as if nothing had been sent if `from_start`; None: another process is sending it."""
 
     def save(state: UploadState) -> None:
         write_upload_state(folder, state)
@@ -162,27 +131,12 @@ def drop_uploaded_artifacts(folder: Path) -> bool:
     return not journal.unsent
 
 
-@dataclass(frozen=True)
-class MovedArtifacts:
-    """The new place of artifacts whose store was moved or copied."""
-
-    place: str
-
-
-Repaired = MovedArtifacts | UploadResult | JournalProblem
-
-
 def repair_store(store: Store, reporter: Reporter) -> Iterator[Repaired]:
     """Do what a store is in need of; nothing is deleted, and a store that is well stays as it is.
 
     A broken store is moved aside and made again from the journals; a run that is rebuilt has a new id. In one that was
     moved or copied the places of the artifacts are rewritten, and a copy of the store as it was is kept. A tracking
     server is only sent again what it lacks.
-
-    Yields
-    ------
-    JournalProblem, MovedArtifacts or UploadResult
-        As each happens.
 
     Raises
     ------
@@ -246,20 +200,10 @@ def _rebuild(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Itera
     if not kept:
         reporter.log("no journal beside it has a run to rebuild; the next `tracker run` creates a new store")
     for journal in kept:
-        result = _result(journal, partial(_send_again, store, journal, reporter))
+        result = _result(store, journal, partial(_with_artifacts, store, journal, reporter))
         if result.run_id:
             reporter.log(f"run {journal.name} was rebuilt with {counted(len(journal.epochs), 'epoch')}")
         yield result
-
-
-def _send_again(store: Store, journal: Journal, reporter: Reporter) -> UploadState | None:
-    """Send a journal as if nothing had been sent; None if another process is sending it."""
-    with open_upload(store, journal.folder, from_start=True) as upload:
-        if not upload:
-            return None
-        state = upload.send(_with_artifacts(store, journal, reporter), journal.folder / ARTIFACTS)
-    drop_uploaded_artifacts(journal.folder)
-    return state
 
 
 def _with_artifacts(store: Store, journal: Journal, reporter: Reporter) -> list[Event]:
@@ -276,15 +220,8 @@ def _with_artifacts(store: Store, journal: Journal, reporter: Reporter) -> list[
 class Uploader:
     """Uploads a journal in the background as it grows. Retries as often as needed, warns once, never loses a metric.
 
-    Parameters
-    ----------
-    store : Store
-    folder : Path
-        The journal's.
-    reporter : Reporter
-        Called from the uploading thread, too.
-    drain_timeout_s : float, s
-        How long the end of a run waits for a store that accepts nothing.
+    The reporter is called from the uploading thread, too. The end of a run waits `drain_timeout_s` seconds for a store
+    that accepts nothing.
     """
 
     def __init__(
@@ -294,7 +231,8 @@ class Uploader:
         self._folder = folder
         self._reporter = reporter
         self._drain_timeout_s = drain_timeout_s
-        self._journal = _GrowingJournal(folder)
+        self._events: list[Event] = []  # the journal as far as it was read; whole lines never change
+        self._size = 0  # bytes of that
         self._grown = threading.Event()
         self._closing = threading.Event()
         self._uploads = 0
@@ -336,7 +274,7 @@ class Uploader:
 
     def _upload_unless_locked(self) -> bool:
         """Upload until the run ends; False if another process is sending the journal."""
-        with open_upload(self._store, self._folder, self._count_upload) as upload:
+        with _open_upload(self._store, self._folder, self._count_upload) as upload:
             if upload:
                 self._upload_until_closed(upload)
             return upload is not None
@@ -354,11 +292,20 @@ class Uploader:
 
     def _try_send(self, upload: Upload) -> bool:
         try:
-            upload.send(self._journal.events(), self._folder / ARTIFACTS)
+            upload.send(self._read_on(), self._folder / ARTIFACTS)
         except UnreachableError as error:
             self._warn_of_absence(error)
             return False
         return True
+
+    def _read_on(self) -> Sequence[Event]:
+        path = self._folder / JOURNAL
+        with disk_errors("read the journal", path), path.open("rb") as file:
+            file.seek(self._size)
+            lines = from_lines(file.read())
+        self._events += lines.events[len(self._events) :]  # those read before appear in it as lost
+        self._size += lines.size
+        return self._events
 
     def _count_upload(self) -> None:
         self._uploads += 1
@@ -370,20 +317,3 @@ class Uploader:
         if not self._warned:
             self._warned = True
             self._reporter.warn(message)
-
-
-class _GrowingJournal:
-    """Reads a journal on from where it was last read; whole lines never change."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / JOURNAL
-        self._events: list[Event] = []
-        self._size = 0
-
-    def events(self) -> Sequence[Event]:
-        with disk_errors("read the journal", self._path), self._path.open("rb") as file:
-            file.seek(self._size)
-            lines = from_lines(file.read())
-        self._events += lines.events[len(self._events) :]  # those read before appear in it as lost
-        self._size += lines.size
-        return self._events
