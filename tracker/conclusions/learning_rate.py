@@ -15,7 +15,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
 from tracker.replay import Drop, early_stoppings, plateau
 from tracker.runs import LOGGED_OPTIONS
-from tracker.study.epochs import same_until
+from tracker.study.metrics import same_until
 from tracker.study.options import PLATEAU, as_number
 from tracker.study.run_results import SAME_RATE, every_epoch, whole_param
 from tracker.wording import capitalised, count, level_words, loss_cell, losses, rate_cell, rate_text

@@ -39,7 +39,7 @@ from tracker.conclusions.conclusion import (
 )
 from tracker.runs import LOGGED_OPTIONS
 from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect
-from tracker.study.epochs import identical
+from tracker.study.metrics import identical
 from tracker.study.options import NETWORK, OFF, aliases
 from tracker.study.study import Obstacle
 from tracker.wording import (

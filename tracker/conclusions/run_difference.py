@@ -34,7 +34,7 @@ from tracker.statistics.paired import (
 )
 from tracker.statistics.proportions import group_codes, group_sums
 from tracker.study.clip_sets import by_clip
-from tracker.study.epochs import identical
+from tracker.study.metrics import identical
 from tracker.study.study import Obstacle
 from tracker.wording import (
     MINUS,

@@ -1,10 +1,14 @@
-"""Which logged metric plays which part, whoever logged it.
+"""Which logged metric plays which part, whoever logged it, and its history by epoch.
 
 A metric's *quantity* is what it measures (``loss``, ``accuracy``, ``f1``), its *part* the clips it was measured on. The
 validation metric of a quantity X is named ``val_X``, ``validation_X``, ``valid_X`` or ``eval_X``, the training metric
 ``X``, ``train_X`` or ``training_X``, with ``_``, ``/`` or ``.`` between; ``X/val`` and ``X/train`` are read too. What
 Lightning adds to the mean over an epoch (``train_loss_epoch``) and boosting libraries to their sets of clips
 (``validation_0-logloss``) isn't part of the quantity. The primary metric is chosen here as well.
+
+A step is an epoch for tracker and Keras, a batch for Lightning and Hugging Face, which log a metric ``epoch`` beside
+it. Epochs are counted from 1 here, wherever a run counted them from. If neither steps nor such a metric say which epoch
+a value belongs to, a history isn't one by epoch, and nothing is said about its epochs.
 """
 
 from __future__ import annotations
@@ -14,10 +18,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
+from tracker.runs import Curve
 from tracker.runs.logged import DEFAULT_METRIC
+from tracker.study.options import as_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from tracker.runs import Run
 
@@ -38,6 +48,10 @@ _FALLS = frozenset({
 })  # fmt: skip
 _RISES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall", "r2", "aucpr", "ndcg"})
 _ROUNDING = 1e-6
+_EPOCH = "epoch"  # the metric that says in which epoch a step was: from 0 if whole (Lightning), else how many are done
+# Params that ask for a number of epochs: tracker's and Keras', Lightning's, Hugging Face's, other people's.
+_LIMITS = ("epochs", "max_epochs", "num_train_epochs", "num_epochs", "n_epochs")
+_NEARLY = 0.05  # epochs: Hugging Face logs 0.996 at an epoch's last batch if batches do not divide it
 
 
 @lru_cache(maxsize=4096)
@@ -62,7 +76,7 @@ def _words(name: str) -> list[str]:
 
 
 def named(names: Iterable[str], quantity: str, part: Part) -> str | None:
-    """Return the first of `all_named`, if any."""
+    """Return the first of `all_named`, None if there is none."""
     return next(iter(all_named(names, quantity, part)), None)
 
 
@@ -76,13 +90,13 @@ def all_named(names: Iterable[str], quantity: str, part: Part) -> list[str]:
     if len(fitting) < 2:
         return fitting
     usual = quantity if part == "training" else f"val_{quantity}"
-    return sorted(fitting, key=lambda name: (name != usual, -_set_number(name), len(name), name))
 
+    def order(name: str) -> tuple[bool, int, int, str]:
+        words = _words(name)
+        of_clips = int(words[1]) if len(words) > 2 and words[0] in _PREFIXES and words[1].isdigit() else 0
+        return name != usual, -of_clips, len(name), name
 
-def _set_number(name: str) -> int:
-    """Return the number of the set of clips in a boosting library's name, 0 if it has none."""
-    words = _words(name)
-    return int(words[1]) if len(words) > 2 and words[0] in _PREFIXES and words[1].isdigit() else 0
+    return sorted(fitting, key=order)
 
 
 def lower_is_better(name: str) -> bool | None:
@@ -95,23 +109,12 @@ def lower_is_better(name: str) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The primary metric: what runs are ranked by.
+    """The primary metric: what runs are ranked by."""
 
-    Parameters
-    ----------
-    name : str
-        As it was logged.
-    lower_is_better : bool
-    assumed : bool
-        Whether the direction is a guess, since neither the name nor the user says it.
-    is_fraction : bool
-        Whether an accuracy is a fraction; False if it was logged in per cent or otherwise above 1.
-    """
-
-    name: str
+    name: str  # as it was logged
     lower_is_better: bool = False
-    assumed: bool = False
-    is_fraction: bool = True
+    assumed: bool = False  # whether the direction is a guess, since neither the name nor the user says it
+    is_fraction: bool = True  # False if an accuracy was logged in per cent or otherwise above 1
 
     @property
     def measures_accuracy(self) -> bool:
@@ -137,22 +140,15 @@ class Metric:
 def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | None = None) -> Metric:
     """Choose the metric that runs are ranked by.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-    name : str or None
-        The one asked for; None: the validation accuracy, or whatever validation metric of known direction was logged.
-    minimise : bool, optional
-        Whether lower is better, if the name does not say it or says it wrongly.
+    Without a `name`, the validation accuracy, or whatever validation metric of known direction was logged. `minimise`
+    says whether lower is better, if the name does not say it or says it wrongly.
     """
     logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
     judged = any(run.validation for run in runs)
     chosen = name or _default_metric(logged, judged=judged)
     lower = lower_is_better(chosen) if minimise is None else minimise
-    logged_accuracies = (
-        value for run in runs for name, value in run.metrics.items() if role_of(name) == (ACCURACY, "validation")
-    )
-    above_one = any(value > 1 + _ROUNDING for value in logged_accuracies)
+    accuracies = (v for run in runs for name, v in run.metrics.items() if role_of(name) == (ACCURACY, "validation"))
+    above_one = any(value > 1 + _ROUNDING for value in accuracies)
     return Metric(chosen, bool(lower), assumed=lower is None, is_fraction=judged or not above_one)
 
 
@@ -169,3 +165,100 @@ def _default_metric(logged: set[str], *, judged: bool) -> str:
     others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and lower_is_better(name) is not None]
     first = min(others, key=lambda name: (bool(lower_is_better(name)), name), default=DEFAULT_METRIC)
     return named(others, *role_of(first)) or first
+
+
+def epoch_limit(run: Run) -> int | None:
+    """Return the most epochs that a run was asked for, None if that was not logged as a whole number."""
+    for name in _LIMITS:
+        number = as_number(run.params.get(name, ""))
+        if number is not None and number == int(number) and number > 0:
+            return int(number)
+    return None
+
+
+def by_epoch(run: Run, name: str) -> Curve | None:
+    """Return the history of a metric by epoch; None if it has none, or its epochs are not known."""
+    history = run.curves.get(name)
+    if history is None or not len(history.values):
+        return None
+    stopped = run.metrics.get("stopped_epoch")
+    if stopped is not None and "restored_epoch" in run.metrics and len(history.steps) > 1:
+        # Keras' autologging writes the restored epoch's values past the end, as one epoch more.
+        trained = history.steps <= stopped
+        history = Curve(history.steps[trained], history.values[trained])
+    translated = _translated(run.curves[_EPOCH], history) if _EPOCH in run.curves and name != _EPOCH else None
+    return translated or _plain(run, history, validated=role_of(name)[1] == "validation")
+
+
+def _translated(epochs: Curve, history: Curve) -> Curve | None:
+    """Return a history with its epochs for steps, None if they are not all known or one has several values."""
+    if not np.isfinite(epochs.values).all() or not np.isin(history.steps, epochs.steps).all():
+        return None
+    logged = epochs.values[np.searchsorted(epochs.steps, history.steps)]
+    whole = np.rint(logged)
+    if (np.diff(whole) <= 0).any() or (np.abs(logged - whole) > _NEARLY).any():
+        return None
+    from_zero = bool((epochs.values == np.rint(epochs.values)).all()) and epochs.values.min() == 0
+    return Curve(whole.astype(np.int64) + int(from_zero), history.values)
+
+
+def _plain(run: Run, history: Curve, *, validated: bool) -> Curve | None:
+    """Return a history whose steps are epochs; None if they are batches or nothing says what they are."""
+    steps, limit = history.steps, epoch_limit(run)
+    roles = ((role_of(name), curve) for name, curve in run.curves.items())
+    judged = [(part, curve.steps) for (quantity, part), curve in roles if quantity in (LOSS, ACCURACY)]
+    if _gapless(steps):
+        epochs = [len(other) for part, other in judged if part == "validation" and len(other) > 1]
+        are_batches = len(steps) > max(2 * max(epochs, default=len(steps)), limit or 0)
+        return history if validated or not are_batches else None
+    mostly_there = steps[0] in (0, 1) and 2 * len(steps) > steps[-1] - steps[0] + 1
+    if not mostly_there and (limit is None or steps[-1] > limit):
+        return None
+    whole = [other for _, other in judged if len(other) > 1 and _gapless(other)]
+    from_zero = steps[0] > 0 and any(other[0] == 0 and other[-1] >= steps[-1] for other in whole)
+    return Curve(steps + 1, history.values) if from_zero else history
+
+
+def _gapless(steps: NDArray[np.int64]) -> bool:
+    """Return whether steps are 0, 1, 2, … or 1, 2, 3, …."""
+    first, last = int(steps[0]), int(steps[-1])
+    return first in (0, 1) and last - first + 1 == len(steps)
+
+
+def identical(a: Run, b: Run) -> bool:
+    """Return whether two runs have the same curves throughout, as they must under one seed until something differs.
+
+    False too if no loss or accuracy by epoch was logged for both.
+    """
+    shared = _shared(a, b)
+    return bool(shared) and all(
+        np.array_equal(of_a.epochs, of_b.epochs) and np.array_equal(of_a.values, of_b.values, equal_nan=True)
+        for of_a, of_b in shared
+    )
+
+
+def same_until(a: Run, b: Run) -> int | None:
+    """Return the last epoch until which two runs are identical, 0 if they differ from the first one on.
+
+    None if no loss or accuracy by epoch was logged for both.
+    """
+    ends = []
+    for of_a, of_b in _shared(a, b):
+        n = min(len(of_a.values), len(of_b.values))
+        equal = (of_a.values[:n] == of_b.values[:n]) | (np.isnan(of_a.values[:n]) & np.isnan(of_b.values[:n]))
+        same = equal & (of_a.epochs[:n] == of_b.epochs[:n])
+        length = n if same.all() else int(same.argmin())
+        ends.append(int(of_a.epochs[length - 1]) if length else 0)
+    return min(ends, default=None)
+
+
+def _shared(a: Run, b: Run) -> list[tuple[Curve, Curve]]:
+    """Return the curves of both that training determines and that every epoch has: a final value is not of an epoch."""
+    epochs = max((len(curve.values) for curve in a.curves.values()), default=0)
+    return [
+        (curve, b.curves[name])
+        for name, curve in sorted(a.curves.items())
+        if (LOSS in name.lower() or ACCURACY in name.lower() or name.lower().endswith("acc"))
+        and len(curve.values) == epochs
+        and name in b.curves
+    ]

@@ -16,8 +16,18 @@ import numpy as np
 from tracker.replay import Drop
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, by_clip, clip_sets, count_tag
-from tracker.study.epochs import by_epoch, epoch_limit
-from tracker.study.metrics import ACCURACY, LOSS, RATE, Metric, Part, all_named, is_fraction, named
+from tracker.study.metrics import (
+    ACCURACY,
+    LOSS,
+    RATE,
+    Metric,
+    Part,
+    all_named,
+    by_epoch,
+    epoch_limit,
+    is_fraction,
+    named,
+)
 from tracker.study.options import as_number
 
 if TYPE_CHECKING:
