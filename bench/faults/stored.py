@@ -71,7 +71,7 @@ def stored(work: Path) -> tuple[Stored, ...]:
 
 def is_broken(work: Path) -> bool:
     """Tell whether the store in a folder is damaged or half-made; one that is not there yet is neither."""
-    return examine(locate(None, work)).broken or not _is_whole(work)
+    return examine(locate(None, work)).is_broken or not _is_whole(work)
 
 
 def opens(work: Path) -> None:

@@ -62,7 +62,7 @@ class TestExamine:
     def test_examine_finds_nothing_wrong_with_a_store(self, location: Location) -> None:
         open_store(location)
         assert examine(location) == Condition(StoreState.READY)
-        assert not examine(location).broken
+        assert not examine(location).is_broken
 
     def test_examine_finds_nothing_where_nothing_is(self, location: Location, tmp_path: Path) -> None:
         assert examine(location).state is StoreState.ABSENT
@@ -71,19 +71,19 @@ class TestExamine:
     def test_examine_finds_one_that_is_half_made(self, location: Location, tmp_path: Path) -> None:
         half_made(tmp_path / "mlflow.db")
         assert examine(location).state is StoreState.HALF_MADE
-        assert examine(location).broken
+        assert examine(location).is_broken
 
     def test_examine_finds_what_is_no_database(self, location: Location, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
         condition = examine(location)
-        assert condition.broken
+        assert condition.is_broken
         assert condition.damage == "file is not a database"
 
     def test_examine_finds_a_damaged_page(self, project: Path) -> None:
         with (project / "mlflow.db").open("r+b") as file:
             file.seek(4_096 * 20)
             file.write(b"\xff" * 4_096 * 40)
-        assert examine(locate(None, project)).broken
+        assert examine(locate(None, project)).is_broken
 
     def test_examine_finds_a_table_and_a_column_that_are_missing(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
@@ -93,13 +93,13 @@ class TestExamine:
     def test_examine_finds_that_the_very_runs_are_missing(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         execute(tmp_path / "mlflow.db", "DROP TABLE runs")
-        assert examine(location).broken
+        assert examine(location).is_broken
 
     def test_examine_takes_one_of_another_version_for_whole(self, location: Location, tmp_path: Path) -> None:
         open_store(location)
         execute(tmp_path / "mlflow.db", NEWER)
         assert examine(location).state is StoreState.NEWER
-        assert not examine(location).broken
+        assert not examine(location).is_broken
 
     def test_examine_finds_that_it_was_moved_and_changes_nothing(self, project: Path, tmp_path: Path) -> None:
         project.rename(tmp_path / "new")

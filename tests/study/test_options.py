@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.study.options import NOT_APPLICABLE, OFF, aliases, design_of, level_order, level_text, terms_of
+from tracker.study.options import NOT_APPLICABLE, OFF, design_of, level_order, level_text, terms_of
 
 if TYPE_CHECKING:
     from tests.builders import Grid, Params
@@ -135,7 +135,7 @@ class TestDesignOf:
 
 class TestAliases:
     def test_aliases_of_the_writeups_kernel_are_all_that_changed_with_it(self, writeup_params: Params) -> None:
-        assert aliases(design_of(writeup_params), "kernel_size") == (
+        assert design_of(writeup_params).aliases("kernel_size") == (
             "learning_rate",
             "plateau",
             "early_stopping_patience",
@@ -146,18 +146,18 @@ class TestAliases:
             {"a": "1", "b": "1", "c": "1"}, {"a": "2", "b": "2", "c": "1"},
             {"a": "1", "b": "1", "c": "2"}, {"a": "2", "b": "2", "c": "2"},
         ]  # fmt: skip
-        assert aliases(design_of(params), "a") == ("b",)
+        assert design_of(params).aliases("a") == ("b",)
 
     def test_aliases_are_all_others_where_only_sums_of_effects_could_tell(self) -> None:
         params = [
             {"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "c": "2"},
             {"a": "2", "b": "1", "c": "2"}, {"a": "2", "b": "2", "c": "1"},
         ]  # fmt: skip
-        assert aliases(design_of(params), "a") == ("b", "c")
+        assert design_of(params).aliases("a") == ("b", "c")
 
     def test_aliases_of_a_search_over_a_thousand_values_are_all_that_changed(self) -> None:
         params = [{"a": str(i * 0.37 % 1), "b": str(i * 0.71 % 1), "c": str(i % 7)} for i in range(1000)]
-        assert aliases(design_of(params), "a") == ("b", "c")
+        assert design_of(params).aliases("a") == ("b", "c")
 
 
 class TestOptionsOfNetworks:
@@ -186,4 +186,4 @@ class TestOptionsOfNetworks:
 
     def test_an_option_is_not_aliased_with_those_of_another_network(self) -> None:
         runs = [self.CNN, self.CNN | {"dropout": "0.5"}, self.MINE, self.MINE | {"depth": "3", "lr": "0.1"}]
-        assert aliases(design_of(runs), "depth") == ("lr",)
+        assert design_of(runs).aliases("depth") == ("lr",)

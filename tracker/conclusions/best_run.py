@@ -92,10 +92,9 @@ def best_runs(study: Study, family: Family) -> tuple[Conclusion, ...]:
     folds = cross_validation(study)
     if folds is not None:
         return (_best_configuration(study, folds),) if len(folds.configurations) > 1 else ()
-    everyone = study.ids(range(len(study.results)))
-    if len(everyone) > 1 and len(study.ranking) < 2:
-        details = BestRun(tuple(i for i in everyone if study.index_of[i] not in study.ranking), why=Obstacle.NO_METRIC)
-        return (Conclusion("best_run", "unknown", everyone, details),)
+    if len(study.results) > 1 and len(study.ranking) < 2:
+        unranked = tuple(result.run_id for result in study.results if result.index not in study.ranking)
+        return (Conclusion("best_run", "unknown", study.run_ids, BestRun(unranked, why=Obstacle.NO_METRIC)),)
     ranked = map(study.ranked, study.rankable_groups)
     return tuple(_best(study, runs, family) for runs in ranked if len(runs) > 1)
 

@@ -103,7 +103,7 @@ def classes(study: Study) -> tuple[Conclusion, ...]:
     known = tuple(_conclude_on_clips(study, clips) for clips in study.clip_sets if clips.with_predictions)
     if known or not study.results:
         return known
-    return (Conclusion("classes", "unknown", study.ids(range(len(study.results))), Classes()),)
+    return (Conclusion("classes", "unknown", study.run_ids, Classes()),)
 
 
 def _conclude_on_clips(study: Study, clips: ClipSet) -> Conclusion:

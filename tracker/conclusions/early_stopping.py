@@ -12,7 +12,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Verdict
 from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
-from tracker.study.run_results import RunResult, every_epoch, whole_param
+from tracker.study.run_results import RunResult, every_epoch, keeps_last, keeps_numbers, whole_param
 from tracker.wording import count, duration, loss_cell, whole_cell
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _conclude_on_run(result: RunResult) -> Conclusion:
     own = whole_param(result.run, "early_stopping_patience")
     values = every_epoch(result.curves.val_loss)
     stop = result.stop_epoch if values is None else len(values)
-    details = EarlyStopping((), own, stop, result.kept_epoch, result.epoch_seconds, result.keeps_last)
+    details = EarlyStopping((), own, stop, result.kept_epoch, result.epoch_seconds, keeps_last(result.run))
     if values is None or stop is None:
         return Conclusion("early_stopping", "unknown", (result.run_id,), details)
     listed = sorted({*PATIENCES, *([own] if own is not None else [])})
@@ -143,10 +143,10 @@ def _stops(result: RunResult, values: NDArray[np.float64], patiences: Sequence[i
 def _kept_after(result: RunResult, values: NDArray[np.float64]) -> NDArray[np.int64] | None:
     """Return the epoch whose weights are kept after each epoch, 0 for none; None if Keras itself restores the best."""
     epochs = np.arange(1, len(values) + 1)
-    if not result.keeps_numbers:
-        return epochs if result.keeps_last else None
+    if not keeps_numbers(result.run):
+        return epochs if keeps_last(result.run) else None
     keeps = np.isfinite(values)
-    if not result.keeps_last:
+    if not keeps_last(result.run):
         lowest = np.minimum.accumulate(np.where(keeps, values, np.inf))
         keeps &= values < np.concatenate([[np.inf], lowest[:-1]])
     kept: NDArray[np.int64] = np.maximum.accumulate(np.where(keeps, epochs, 0))

@@ -40,7 +40,7 @@ from tracker.conclusions.conclusion import (
 from tracker.runs import LOGGED_OPTIONS
 from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect
 from tracker.study.metrics import identical
-from tracker.study.options import NETWORK, OFF, aliases
+from tracker.study.options import NETWORK, OFF
 from tracker.study.study import Obstacle
 from tracker.wording import (
     capitalised,
@@ -143,11 +143,11 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
 def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEffect]) -> Conclusion:
     levels = study.design.levels[option]
     if not effects:  # it never changed alone, or only between runs not known to share their clips
-        every_run, alone = study.ids(range(len(study.results))), study.alone_elsewhere(option)
-        together = aliases(study.design, option) if alone is None else ()
+        alone = study.alone_elsewhere(option)
+        together = study.design.aliases(option) if alone is None else ()
         verdict: Verdict = "unknown" if alone is Obstacle.UNLOGGED_CLIPS else "not_comparable"
         verdict = "confounded" if alone is None else verdict
-        return Conclusion("option_effect", verdict, every_run, OptionEffect((), together, levels), option=option)
+        return Conclusion("option_effect", verdict, study.run_ids, OptionEffect((), together, levels), option=option)
     by_p = sorted(range(len(effects)), key=lambda index: _by_p(effects[index]))
     first, clearest = effects[by_p[0]], by_p[:MOST_RESAMPLED]
     listed = [

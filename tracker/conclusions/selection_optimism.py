@@ -11,6 +11,7 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.runs.logged import correct
 from tracker.statistics.paired import log_losses
 from tracker.statistics.resampling import Optimism, optimism_of_best, optimism_of_best_epoch
+from tracker.study.run_results import keeps_last, keeps_numbers
 from tracker.study.study import Obstacle
 from tracker.wording import capitalised, count, percent, points, points_interval
 
@@ -70,7 +71,7 @@ def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
         return ()
     why = Obstacle.UNLOGGED_PREDICTIONS if study.metric.is_accuracy else Obstacle.OTHER_METRIC
     details = SelectionOptimism(runs=len(study.results), why=why)
-    return (Conclusion("selection_optimism", "unknown", study.ids(range(len(study.results))), details),)
+    return (Conclusion("selection_optimism", "unknown", study.run_ids, details),)
 
 
 def _conclude_on_clips(study: Study, clips: ClipSet) -> Conclusion:
@@ -102,13 +103,13 @@ def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], li
     for run in clips.with_predictions:
         result = study.results[run]
         predictions = result.run.validation_by_epoch
-        if predictions is None or result.keeps_last:
+        if predictions is None or keeps_last(result.run):
             return None
         same_clips = (predictions.clips, predictions.labels) == (clips.clips, clips.labels)
         if not same_clips or not set(predictions.labels) <= set(predictions.classes):
             return None
         probabilities = predictions.probabilities
-        if result.keeps_numbers:  # tracker never keeps weights that predict NaN
+        if keeps_numbers(result.run):  # tracker never keeps weights that predict NaN
             probabilities = probabilities[np.isfinite(probabilities).all(axis=(1, 2))]
         if not len(probabilities) or not np.isfinite(probabilities).all():
             return None

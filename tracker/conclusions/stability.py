@@ -106,7 +106,7 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
         return known
     repeated = (run for runs in study.design.configurations if len(runs) > 1 for run in runs)
     unlogged = any(not study.clip_set_of[run].known or study.results[run].correct is None for run in repeated)
-    return (Conclusion("stability", "unknown", study.ids(range(len(study.results))), Spread(unlogged=unlogged)),)
+    return (Conclusion("stability", "unknown", study.run_ids, Spread(unlogged=unlogged)),)
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:

@@ -149,7 +149,7 @@ def repair_store(store: Store, reporter: Reporter) -> Iterator[Repaired]:
         yield from _complete(store, kept, reporter, moved=False)
         return
     condition = store.examine()
-    if condition.broken:
+    if condition.is_broken:
         reporter.log(f"the store {store.shown} is broken: {condition.damage or 'it was only partly created'}")
         reporter.log(f"it was moved aside to {store.set_aside()}, with everything that only it holds")
         yield from _rebuild(store, kept, reporter)

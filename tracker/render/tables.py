@@ -14,6 +14,7 @@ from tracker import wording
 from tracker.conclusions import kind_of
 from tracker.render.sanitize import plain
 from tracker.study.metrics import is_fraction
+from tracker.study.run_results import says_kept
 from tracker.wording import NONE
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def legend(report: Report) -> str:
     loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
     kept = ""
     if "Best epoch" in shown:
-        known = all(entry.result.says_kept for entry in report.entries)
+        known = all(says_kept(entry.result.run) for entry in report.entries)
         kept = ", with the kept weights" if known else ", at the best epoch"
     most = "; in bold the most" if report.metric.is_accuracy else ""
     sentences = []

@@ -14,8 +14,7 @@ from tracker.report.overview import challenges, limits, methods, summary, versio
 from tracker.runs import LOGGED_OPTIONS, REASON_TAG, RunStatus, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
-from tracker.study.metrics import identical
-from tracker.study.metrics import primary_metric
+from tracker.study.metrics import identical, primary_metric
 from tracker.study.options import NETWORK, OFF, Design, as_number, terms_of
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of

@@ -167,7 +167,7 @@ class Condition:
     refusal: str | None = None
 
     @property
-    def broken(self) -> bool:
+    def is_broken(self) -> bool:
         """Whether the store can only be set aside; one made by another version of MLflow isn't broken."""
         return self.damage is not None or self.state is StoreState.HALF_MADE
 

@@ -92,7 +92,7 @@ def set_aside(location: Location) -> Path:
     database = _database(location)
     try:
         with making_lock(database):
-            if not examine(location).broken:
+            if not examine(location).is_broken:
                 raise StoreError(f"the store {database} isn't broken: it stays where it is")
             aside = free_path(database, "broken")
             for ending in _BESIDE:

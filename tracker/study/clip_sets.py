@@ -33,34 +33,16 @@ _Named = tuple[tuple[str, ...], tuple[str, ...]]  # clips and labels, sorted by 
 
 @dataclass(frozen=True, eq=False)
 class ClipSet:
-    """The runs judged on one set of validation clips.
+    """The runs judged on one set of validation clips."""
 
-    Parameters
-    ----------
-    members : tuple of int
-        All runs judged on these clips, ascending.
-    n : int or None
-        How many clips there are; None if that was not logged.
-    known : bool
-        Whether it is known which clips they are; if not, there is one member.
-    clips, labels : tuple of str
-        Sorted by clip; empty if no member's predictions were logged.
-    groups : tuple of str
-        What each clip belongs to; empty if no two clips belong together.
-    with_predictions : tuple of int
-        The members whose predictions were logged.
-    correct : ndarray of bool, shape (len(with_predictions), n)
-        Which clips each of those classifies as labelled.
-    """
-
-    members: tuple[int, ...]
-    n: int | None
-    known: bool
-    clips: tuple[str, ...]
-    labels: tuple[str, ...]
-    groups: tuple[str, ...]
-    with_predictions: tuple[int, ...]
-    correct: NDArray[np.bool_]
+    members: tuple[int, ...]  # all runs judged on these clips, ascending
+    n: int | None  # how many clips there are; None if that was not logged
+    known: bool  # whether it is known which clips they are; if not, there is one member
+    clips: tuple[str, ...]  # sorted; empty if no member's predictions were logged, as are `labels`
+    labels: tuple[str, ...]  # of each clip
+    groups: tuple[str, ...]  # what each clip belongs to; empty if no two clips belong together
+    with_predictions: tuple[int, ...]  # the members whose predictions were logged
+    correct: NDArray[np.bool_]  # (len(with_predictions), n): which clips each of those classifies as labelled
 
     @cached_property
     def row_of(self) -> Mapping[int, int]:
@@ -137,26 +119,12 @@ def count_tag(run: Run, name: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class DetectableDifference:
-    """What a set of clips can show of two models.
+    """What a set of clips can show of two models."""
 
-    Parameters
-    ----------
-    n : int
-        Clips.
-    design_effect : float, at least 1
-        How many clips count for one, if they share groups.
-    discordance : float or None
-        The mean fraction of clips that exactly one of two runs classifies correctly; None without two runs'
-        predictions.
-    best_fraction : float or None
-        The accuracy of the best run: a limit to how often two good models can disagree.
-    alpha : float
-    """
-
-    n: int
-    design_effect: float
-    discordance: float | None
-    best_fraction: float | None
+    n: int  # clips
+    design_effect: float  # how many clips count for one, if they share groups; at least 1
+    discordance: float | None  # mean fraction of clips that exactly one of two runs has correct; None without two
+    best_fraction: float | None  # accuracy of the best run: a limit to how often two good models can disagree
     alpha: float
 
     def detectable(self) -> tuple[float | None, float | None]:
@@ -184,9 +152,9 @@ class DetectableDifference:
         return round(approximate_clips(abs(difference), discordance, alpha=self.alpha) * self.design_effect)
 
 
-def detectable_difference_on(clips: ClipSet, n: int, best_correct: int | None, alpha: float) -> DetectableDifference:
-    """Return what `n` clips can show at a level, the best run being correct on `best_correct` of them."""
-    runs, discordance = len(clips.correct), None
+def detectable_difference_on(clips: ClipSet, best_correct: int | None, alpha: float) -> DetectableDifference:
+    """Return what clips can show at a level, the best run being correct on `best_correct` of them."""
+    n, runs, discordance = clips.n or 1, len(clips.correct), None
     if runs > 1:
         of_clip = clips.correct.mean(axis=0)
         discordance = float(np.mean(2 * of_clip * (1 - of_clip)) * runs / (runs - 1))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OFF = "off"
 NOT_APPLICABLE = "–"  # shown instead of a level for a run whose network does not have the option
 NETWORK = "model"
+PLATEAU = "plateau"
 _NO_LEVEL = ""  # `level_text` never returns it
 
 _UNSET = ("", "none", "null", OFF)
@@ -77,9 +78,6 @@ def as_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-PLATEAU = "plateau"
-
-_SEVERAL_PARAMS = tuple(entry for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1)
 _SPLIT = frozenset(entry.name for entry in LOGGED_OPTIONS.values() if entry.role is Role.SPLIT)
 _SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "seed_everything")
 _SEED_ENDS = tuple(mark + name for mark in ("_", ".", "/") for name in ("seed", "random_state"))
@@ -90,25 +88,19 @@ _PLACES = (
 # What Keras' autologging calls the optimizer; the params that begin so are the optimizer's own.
 CHOOSERS = ("optimizer_name", "opt_name")
 _COUNTER = re.compile(r"_\d+$")  # Keras numbers the optimizers that one program makes: ``adam``, ``adam_1``
+_ESTIMATOR = "estimator_name"  # what scikit-learn's autologging calls it; all its params are the estimator's own
+_ALIASED = 1e-8  # entries of the projection below this are rounding of zero
+_MOST_COLUMNS = 300  # a design matrix with more codes an option by its level's position, not by a column a level
+_ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The params of one run, sorted by what they are.
+    """The params of one run, as (name, value), sorted by what they are."""
 
-    Parameters
-    ----------
-    levels : tuple of (option, level)
-        Sorted; without the options that are off.
-    seed : tuple of (name, value)
-        What repeats the training; empty if no seed was logged.
-    split : tuple of (name, value)
-        What decides the validation clips.
-    """
-
-    levels: tuple[tuple[str, str], ...]
-    seed: tuple[tuple[str, str], ...]
-    split: tuple[tuple[str, str], ...]
+    levels: tuple[tuple[str, str], ...]  # by option, without those that are off
+    seed: tuple[tuple[str, str], ...]  # what repeats the training; empty if no seed was logged
+    split: tuple[tuple[str, str], ...]  # what decides the validation clips
 
 
 def terms_of(params: Mapping[str, str]) -> Terms:
@@ -117,107 +109,27 @@ def terms_of(params: Mapping[str, str]) -> Terms:
     seed, split = [], []
     for name, value in sorted(params.items()):
         level = level_text(_COUNTER.sub("", value) if name in CHOOSERS else value)
-        if _is_seed(name):
+        if name not in _SPLIT and (name in _SEEDS or name.endswith(_SEED_ENDS)):
             seed += [(name, level)] if level != OFF else []
         elif name in _SPLIT:
             split.append((name, level))
         elif level != OFF and name not in _MEASURED + _PLACES:
             levels[name] = level
-    return Terms(tuple(sorted(_joined(levels).items())), tuple(seed), tuple(split))
-
-
-def _joined(levels: dict[str, str]) -> dict[str, str]:
-    """Join the params of one option, such as a plateau's two, into one level."""
-    for entry in _SEVERAL_PARAMS:
-        parts = [levels.pop(name, None) for name in entry.params]
-        if any(parts):
-            levels[entry.name] = "x".join(part or "?" for part in parts)
-    return levels
-
-
-def _is_seed(name: str) -> bool:
-    return name in _SEEDS or (name.endswith(_SEED_ENDS) and name not in _SPLIT)
-
-
-_ALIASED = 1e-8  # entries of the projection below this are rounding of zero
-_MOST_COLUMNS = 300  # a design matrix with more codes an option by its level's position, not by a column a level
-
-
-def aliases(design: Design, option: str) -> tuple[str, ...]:
-    """Return the options, in the design's order, whose effects cannot be separated from that of one that varies.
-
-    If effects simply add up, those that share the option's part of the null space of the design matrix. If none does,
-    the option was still never varied alone if it has no contrast: then every other option that varies.
-    """
-    others = tuple(name for name in design.options if name != option)
-    mixed_by, owners = design.alias_matrix
-    mine = owners == design.options.index(option)
-    mixed = mixed_by[mine].max(axis=0) > _ALIASED
-    aliased = {design.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
-    return tuple(name for name in others if name in aliased) or others
-
-
-def alias_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return how strongly the columns of the design matrix are aliased with each other, and the option of each column.
-
-    Parameters
-    ----------
-    codes : ndarray of int, shape (n_runs, n_options)
-        As in `Design`.
-    sizes : sequence of int, length n_options
-        The number of levels of each option.
-
-    Returns
-    -------
-    mixed : ndarray, shape (n_columns, n_columns)
-        How far the projection on the row space is from leaving each column fixed; 0 if it can be estimated apart.
-    owners : ndarray of int, shape (n_columns,)
-        The place of the option that each column codes, -1 for the constant.
-    """
-    matrix, owners = _design_matrix(codes, sizes)
-    return np.abs(np.linalg.pinv(matrix) @ matrix - np.eye(matrix.shape[1])), owners
-
-
-def _design_matrix(codes: NDArray[np.int64], sizes: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the distinct rows of coded levels with a constant, and the option of each column (-1: the constant)."""
-    codes = np.unique(np.maximum(codes, 0), axis=0)  # an option nested in some networks adds nothing in the others
-    if sum(sizes) > _MOST_COLUMNS:
-        columns = [codes[:, [i]].astype(float) for i in range(len(sizes))]
-    else:
-        columns = [np.equal(codes[:, [i]], np.arange(1, size)).astype(float) for i, size in enumerate(sizes)]
-    owners = np.repeat(np.arange(len(columns)), [column.shape[1] for column in columns])
-    constant = np.ones((len(codes), 1))
-    return np.hstack([constant, *columns]), np.concatenate([[-1], owners])
-
-
-_ESTIMATOR = "estimator_name"  # what scikit-learn's autologging calls it; all its params are the estimator's own
-
-_ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
+    for entry in LOGGED_OPTIONS.values():
+        if len(entry.params) > 1 and any(name in levels for name in entry.params):
+            levels[entry.name] = "x".join(levels.pop(name, "?") for name in entry.params)
+    return Terms(tuple(sorted(levels.items())), tuple(seed), tuple(split))
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Levels of every option that varies, by run.
+    """Levels of every option that varies, by run."""
 
-    Parameters
-    ----------
-    terms : tuple of Terms
-        One per run.
-    options : tuple of str
-        Those that vary, the best known first.
-    levels : mapping of option to its levels
-        ``off`` first, then by number, then by name.
-    codes : ndarray of int, shape (n_runs, n_options)
-        The position of each run's level in `levels`, -1 if its network does not have the option.
-    blocks : tuple of hashable
-        Runs can only be set against each other where this is equal: the validation clips.
-    """
-
-    terms: tuple[Terms, ...]
-    options: tuple[str, ...]
-    levels: Mapping[str, tuple[str, ...]]
-    codes: NDArray[np.int64]
-    blocks: tuple[object, ...]
+    terms: tuple[Terms, ...]  # one per run
+    options: tuple[str, ...]  # those that vary, the best known first
+    levels: Mapping[str, tuple[str, ...]]  # of each of those: ``off`` first, then by number, then by name
+    codes: NDArray[np.int64]  # (n_runs, n_options): place of the run's level in `levels`, -1 if its network has none
+    blocks: tuple[object, ...]  # the validation clips: runs can only be compared if this is equal
 
     def level(self, run: int, option: str) -> str:
         """Return the level of `option` in `run`, `NOT_APPLICABLE` if its network does not have it."""
@@ -246,10 +158,34 @@ class Design:
             runs_of[term.levels].append(run)
         return tuple(map(tuple, runs_of.values()))
 
+    def aliases(self, option: str) -> tuple[str, ...]:
+        """Return the options, in the design's order, whose effects cannot be separated from that of one that varies.
+
+        If effects simply add up, those that share the option's part of the null space of the design matrix. If none
+        does, the option was still never varied alone if it has no contrast: then every other option that varies.
+        """
+        others = tuple(name for name in self.options if name != option)
+        mixed_by, owners = self._alias_matrix
+        mine = owners == self.options.index(option)
+        mixed = mixed_by[mine].max(axis=0) > _ALIASED
+        aliased = {self.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
+        return tuple(name for name in others if name in aliased) or others
+
     @cached_property
-    def alias_matrix(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """How far each column of the design matrix is aliased with each other one, and the option of each column."""
-        return alias_matrix(self.codes, [len(self.levels[option]) for option in self.options])
+    def _alias_matrix(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """How strongly each column of the design matrix is aliased with each other one, and the option of each column.
+
+        That is how far the projection on the row space is from leaving the column fixed; 0 if it can be estimated
+        apart. An option is given by its place, the constant by -1.
+        """
+        codes = np.unique(np.maximum(self.codes, 0), axis=0)  # an option of some networks adds nothing in the others
+        sizes = [len(self.levels[option]) for option in self.options]
+        columns = [codes[:, [i]].astype(float) for i in range(len(sizes))]
+        if sum(sizes) <= _MOST_COLUMNS:
+            columns = [np.equal(codes[:, [i]], np.arange(1, size)).astype(float) for i, size in enumerate(sizes)]
+        matrix = np.hstack([np.ones((len(codes), 1)), *columns])
+        owners = np.repeat(np.arange(-1, len(columns)), [1, *(column.shape[1] for column in columns)])
+        return np.abs(np.linalg.pinv(matrix) @ matrix - np.eye(matrix.shape[1])), owners
 
     @cached_property
     def repeats(self) -> NDArray[np.int64]:
@@ -265,24 +201,21 @@ def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | No
     Runs of equal block were judged on the same validation clips; by default all were.
     """
     terms = tuple(terms_of(p) for p in params)
-    tables = [
-        dict.fromkeys(lacking, _NO_LEVEL) | table
-        for lacking, table in zip(
-            _lacking(params, terms), _without_dependents([dict(term.levels) for term in terms]), strict=True
-        )
-    ]
-    names = {name for table in tables for name in table}
+    logged = zip(_lacking(params, terms), _without_dependents([dict(term.levels) for term in terms]), strict=True)
+    tables = [dict.fromkeys(lacking, _NO_LEVEL) | table for lacking, table in logged]
     levels: dict[str, tuple[str, ...]] = {}
+    columns: list[list[int]] = []
+    names = {name for table in tables for name in table}
     for name in sorted(names, key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
-        of_option = tuple(sorted({table.get(name, OFF) for table in tables} - {_NO_LEVEL}, key=level_order))
+        of_run = [table.get(name, OFF) for table in tables]
+        of_option = sorted(set(of_run) - {_NO_LEVEL}, key=level_order)
         if len(of_option) > 1:
-            levels[name] = of_option
-    code_of = {
-        name: {_NO_LEVEL: -1} | {level: i for i, level in enumerate(of_option)} for name, of_option in levels.items()
-    }
-    codes = np.array([[code_of[o][table.get(o, OFF)] for o in levels] for table in tables], dtype=np.int64)
+            levels[name] = tuple(of_option)
+            code = {_NO_LEVEL: -1} | {level: i for i, level in enumerate(of_option)}
+            columns.append([code[level] for level in of_run])
+    codes = np.array(columns, dtype=np.int64).reshape(len(levels), len(terms)).T
     blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
-    return Design(terms, tuple(levels), levels, codes.reshape(len(terms), len(levels)), blocks)
+    return Design(terms, tuple(levels), levels, codes, blocks)
 
 
 def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> list[frozenset[str]]:
@@ -308,14 +241,11 @@ def _without_dependents(tables: list[dict[str, str]]) -> list[dict[str, str]]:
         if len(set(choices)) > 1:
             scope = chooser.removesuffix("name") if chooser in CHOOSERS else ""
             own = {name for table in tables for name in table if name.startswith(scope) and name != chooser}
-            gone = {name for name in own if _goes_with(tables, choices, name, everywhere=chooser == _ESTIMATOR)}
+            gone = set()
+            for name in own:
+                levels = {(choice, table.get(name, OFF)) for choice, table in zip(choices, tables, strict=True)}
+                one_a_choice = len(levels) == len(set(choices))
+                if one_a_choice and (chooser == _ESTIMATOR or any(level == OFF for _, level in levels)):
+                    gone.add(name)
             tables = [{name: level for name, level in table.items() if name not in gone} for table in tables]
     return tables
-
-
-def _goes_with(tables: Sequence[Mapping[str, str]], choices: Sequence[str], name: str, *, everywhere: bool) -> bool:
-    """Return whether an option is at one level for each choice, and for one of them off, unless `everywhere`."""
-    levels: dict[str, set[str]] = defaultdict(set)
-    for table, choice in zip(tables, choices, strict=True):
-        levels[choice].add(table.get(name, OFF))
-    return all(len(of_choice) == 1 for of_choice in levels.values()) and (everywhere or {OFF} in levels.values())

@@ -80,53 +80,21 @@ class Accuracy:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """The results of one run.
+    """The results of one run."""
 
-    Parameters
-    ----------
-    index : int
-        Which run of the study it is, from 0.
-    run : Run
-    curves : Curves
-    clip_set : ClipSet
-        The clips it was judged on.
-    best_epoch : int or None
-        Of the lowest validation loss; the first of equals.
-    kept_epoch : int or None
-        Whose weights were kept: the best or the last epoch's, in tracker's format never one's whose validation loss is
-        not finite. None if that was not logged: the results are then those of `best_epoch`.
-    stop_epoch : int or None
-        The last one trained.
-    limit : int or None, epochs
-    val_loss, val_accuracy : float or None
-        With the kept weights; finite.
-    correct : int or None
-        Validation clips classified correctly.
-    score : float or None
-        The primary metric with the kept weights; finite.
-    seconds : float or None
-        Spent in training epochs.
-    epoch_seconds : float or None
-        The same for one epoch, on average.
-    rate_drops : tuple of Drop or None
-        Where the learning rate fell; None if it was not logged by epoch as a number above 0.
-    """
-
-    index: int
+    index: int  # which run of the study it is, from 0
     run: Run
     curves: Curves
-    clip_set: ClipSet
-    best_epoch: int | None
-    kept_epoch: int | None
-    stop_epoch: int | None
-    limit: int | None
-    val_loss: float | None
+    clip_set: ClipSet  # the clips it was judged on
+    best_epoch: int | None  # of the lowest validation loss; the first of equals
+    kept_epoch: int | None  # whose weights were kept; None if that is not known: results are those of `best_epoch`
+    stop_epoch: int | None  # the last one trained
+    val_loss: float | None  # with the kept weights, as all that follow; finite
     val_accuracy: float | None
-    correct: int | None
-    score: float | None
-    seconds: float | None
-    epoch_seconds: float | None
-    rate_drops: tuple[Drop, ...] | None
+    correct: int | None  # validation clips classified correctly
+    score: float | None  # the primary metric
+    seconds: float | None  # spent in training epochs
+    epoch_seconds: float | None  # the same for one epoch, on average
 
     @property
     def run_id(self) -> str:
@@ -160,7 +128,7 @@ class RunResult:
 
     @cached_property
     def accuracy(self) -> Accuracy | None:
-        """The count of correct clips with its interval, which is wider where clips share groups."""
+        """The count of correct clips with its interval, which is wider if clips share groups."""
         if self.correct is None or not self.n:
             return None
         by_clip, groups = self.correct_by_clip, self.clip_set.groups
@@ -179,19 +147,19 @@ class RunResult:
         return count_correct(self.run.metrics.get("fit_accuracy"), self.training_clips)
 
     @property
-    def keeps_last(self) -> bool:
-        """Whether the last epoch's weights are kept rather than the best one's."""
-        return keeps_last(self.run)
+    def limit(self) -> int | None:
+        """The most epochs that were asked for."""
+        return epoch_limit(self.run)
 
-    @property
-    def keeps_numbers(self) -> bool:
-        """Whether no epoch is kept whose validation loss is not finite: so in tracker's format, but not in Keras."""
-        return in_format(self.run) or "keep" in self.run.params
-
-    @property
-    def says_kept(self) -> bool:
-        """Whether it is known whose epoch's weights were kept."""
-        return says_kept(self.run)
+    @cached_property
+    def rate_drops(self) -> tuple[Drop, ...] | None:
+        """Where the learning rate fell; None if it was not logged by epoch as a number above 0."""
+        rates = self.curves.learning_rate
+        if rates is None or not (np.isfinite(rates.values) & (rates.values > 0)).all():
+            return None
+        values, epochs = rates.values, rates.epochs
+        fell = np.flatnonzero(values[1:] < values[:-1] * (1 - SAME_RATE))
+        return tuple(Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell)
 
     @property
     def first_diverged_epoch(self) -> int | None:
@@ -233,14 +201,12 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         best_epoch=best,
         kept_epoch=kept if says_kept(run) else None,
         stop_epoch=stop,
-        limit=epoch_limit(run),
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         correct=correct,
         score=score,
         seconds=None if seconds is None else float(seconds.sum()),
         epoch_seconds=None if seconds is None else float(seconds.mean()),
-        rate_drops=_rate_drops(curves.learning_rate),
     )
 
 
@@ -267,9 +233,14 @@ def keeps_last(run: Run) -> bool:
     return run.params.get("restore_best_weights", "").strip().lower() == "false"
 
 
+def keeps_numbers(run: Run) -> bool:
+    """Return whether no epoch is kept whose validation loss is not finite: so in tracker's format, but not in Keras."""
+    return in_format(run) or "keep" in run.params
+
+
 def says_kept(run: Run) -> bool:
     """Return whether it is known whose epoch's weights a run kept: it says so, or is in tracker's format."""
-    return in_format(run) or bool({"keep", "restore_best_weights"} & run.params.keys())
+    return keeps_numbers(run) or "restore_best_weights" in run.params
 
 
 def in_format(run: Run) -> bool:
@@ -308,7 +279,7 @@ def _stop_epoch(run: Run, curves: Curves) -> int | None:
 
 def _last_kept(run: Run, losses: Curve | None, stop: int | None) -> int | None:
     """Return the last epoch that could be kept; None if none could."""
-    if losses is None or not (in_format(run) or "keep" in run.params):
+    if losses is None or not keeps_numbers(run):
         return stop
     good = np.isfinite(losses.values)
     if good[-1]:
@@ -350,14 +321,6 @@ def _epoch_seconds(run: Run) -> NDArray[np.float64] | None:
     if logged is None or not len(logged.values) or not np.isfinite(logged.values).all():
         return None
     return logged.values
-
-
-def _rate_drops(rates: Curve | None) -> tuple[Drop, ...] | None:
-    if rates is None or not (np.isfinite(rates.values) & (rates.values > 0)).all():
-        return None
-    values, epochs = rates.values, rates.epochs
-    fell = np.flatnonzero(values[1:] < values[:-1] * (1 - SAME_RATE))
-    return tuple(Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell)
 
 
 def _finite(value: float | None) -> float | None:

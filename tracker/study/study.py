@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 Pair = tuple[int, int]  # two runs, by their index in the study
+Sides = tuple[tuple[int, ...], tuple[int, ...]]  # the runs at two levels
 
 
 class Obstacle(StrEnum):
@@ -44,23 +45,13 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two levels of an option and the runs that tell them apart.
-
-    Parameters
-    ----------
-    option, start, end : str
-        An effect is that of going from level `start` to level `end`.
-    pairs : tuple of (run at start, run at end)
-        Matched pairs; no run is in two of them.
-    repetitions : tuple of (runs at start, runs at end)
-        For each setting of everything else the runs of the two levels, matched or not.
-    """
+    """Two levels of an option and the runs that tell them apart."""
 
     option: str
-    start: str
-    end: str
-    pairs: tuple[Pair, ...]
-    repetitions: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    start: str  # an effect is that of going from this level …
+    end: str  # … to this one
+    pairs: tuple[Pair, ...]  # matched pairs; no run is in two of them
+    repetitions: tuple[Sides, ...]  # for each setting of everything else the runs of both levels, matched or not
 
 
 def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
@@ -70,7 +61,7 @@ def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
     networks are compared at equal levels of the options that both have, each in its most repeated configuration.
     """
     pairs: dict[tuple[int, int], list[Pair]] = defaultdict(list)
-    repetitions: dict[tuple[int, int], list[tuple[tuple[int, ...], tuple[int, ...]]]] = defaultdict(list)
+    repetitions: dict[tuple[int, int], list[Sides]] = defaultdict(list)
     for by_level in _settings(design, option):
         for a, b in combinations(sorted(by_level), 2):
             for start, end in _sides(design, option, by_level[a], by_level[b]):
@@ -140,25 +131,12 @@ class Study:
     """An experiment's runs, ready to conclude from.
 
     A run is named by its index in `results`, here and wherever a study is handed on.
-
-    Parameters
-    ----------
-    results : tuple of RunResult
-        One per run, in the report's order.
-    metric : Metric
-        The primary one.
-    alpha : float
-        The significance level of each family of tests.
-    margin : float
-        Differences of accuracy within ± this are too small to matter.
-    clip_sets : tuple of ClipSet
-    design : Design
     """
 
-    results: tuple[RunResult, ...]
-    metric: Metric
-    alpha: float
-    margin: float
+    results: tuple[RunResult, ...]  # one per run, in the report's order
+    metric: Metric  # the primary one
+    alpha: float  # the significance level of each family of tests
+    margin: float  # differences of accuracy within ± this are too small to matter
     clip_sets: tuple[ClipSet, ...]
     design: Design
 
@@ -167,9 +145,14 @@ class Study:
         """The index of each run by its id."""
         return {result.run_id: result.index for result in self.results}
 
+    @cached_property
+    def run_ids(self) -> tuple[str, ...]:
+        """The ids of all runs."""
+        return tuple(result.run_id for result in self.results)
+
     def ids(self, runs: Iterable[int]) -> tuple[str, ...]:
         """Return the ids of runs."""
-        return tuple(self.results[run].run_id for run in runs)
+        return tuple(self.run_ids[run] for run in runs)
 
     @cached_property
     def clip_set_index(self) -> Mapping[int, int]:
@@ -240,8 +223,7 @@ class Study:
     @cached_property
     def _detectable_differences(self) -> tuple[DetectableDifference, ...]:
         return tuple(
-            detectable_difference_on(clips, clips.n or 1, self.most_correct(clips.members), self.alpha)
-            for clips in self.clip_sets
+            detectable_difference_on(clips, self.most_correct(clips.members), self.alpha) for clips in self.clip_sets
         )
 
     def within_margin(self, interval_90: Interval) -> bool:
