@@ -127,4 +127,4 @@ class TestStoreDoor:
             for path in modules()
             if re.search(r"\.replace\(\w+\)$|os\.replace|\.rename\(", path.read_text(), re.MULTILINE)
         }
-        assert replacing == {"atomic_files.py", "store/repair.py"}  # which sets a broken store aside
+        assert replacing == {"atomic_files.py", "store/database.py"}  # which sets a broken store aside

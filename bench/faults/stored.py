@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.errors import StoreError
+from tracker.store.database import examine
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
-from tracker.store.repair import examine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
     python tests/store/make_schema.py
 
-Run it with that MLflow when it changes, and put its version and revision into tracker/store/sqlite_state.py; the tests
+Run it with that MLflow when it changes, and put its version and revision into tracker/store/database.py; the tests
 compare the file with a store made by MLflow.
 """
 

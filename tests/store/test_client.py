@@ -15,10 +15,11 @@ from requests import HTTPError, Response
 
 from bench.at_once import first_opens
 from tracker.errors import StoreError
-from tracker.store import BusyError, GoneError, StoreState, UnreachableError, sqlite_state
+from tracker.store import BusyError, GoneError, StoreState, UnreachableError
+from tracker.store import database as database_module
 from tracker.store.client import one_line_errors, open_store
+from tracker.store.database import make, newest_revision, reading, state_of
 from tracker.store.location import Location, locate
-from tracker.store.sqlite_state import make, newest_revision, reading, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,10 +180,10 @@ class TestOpenStore:
 def another_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the installed MLflow another one than schema.sql is taken from, and its last schema but one supported."""
     head = newest_revision()
-    before = sqlite_state._migrations()[head]
-    monkeypatch.setattr(sqlite_state, "SCHEMA_VERSION", "3.0.0")
-    monkeypatch.setattr(sqlite_state, "SCHEMA_REVISION", before)
-    cached = (newest_revision, sqlite_state._supported_revisions)
+    before = database_module._migrations()[head]
+    monkeypatch.setattr(database_module, "SCHEMA_VERSION", "3.0.0")
+    monkeypatch.setattr(database_module, "SCHEMA_REVISION", before)
+    cached = (newest_revision, database_module._supported_revisions)
     for function in cached:
         function.cache_clear()
     yield
@@ -199,7 +200,7 @@ def made_before_the_last_migration(database: Path) -> None:
 
     url = f"sqlite:///{database}"
     Base.metadata.create_all(create_engine(url))
-    command.upgrade(_get_alembic_config(url), sqlite_state.SCHEMA_REVISION)
+    command.upgrade(_get_alembic_config(url), database_module.SCHEMA_REVISION)
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("INSERT INTO experiments (experiment_id, name, lifecycle_stage) VALUES (7, 'old', 'active')")
         connection.commit()
@@ -219,7 +220,7 @@ class TestOpenStoreWithAnotherMlflow:
         database = tmp_path / "mlflow.db"
         made_before_the_last_migration(database)
         assert state_of(database) is StoreState.UPGRADABLE
-        sqlite_state.require_readable(database)
+        database_module.require_readable(database)
         store = open_store(location)
         assert state_of(database) is StoreState.READY
         assert store.client.get_experiment_by_name("old").experiment_id == "7"

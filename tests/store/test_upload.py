@@ -19,11 +19,10 @@ from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Resumed, Tagged, UploadState
 from tracker.store import GoneError, UnreachableError, run_of_journal
 from tracker.store.client import client_of, open_store
+from tracker.store.database import reading, relocate
 from tracker.store.location import Location, locate
 from tracker.store.mlflow_run import JOURNAL_TAG, Value
 from tracker.store.reader import read_experiment
-from tracker.store.repair import relocate
-from tracker.store.sqlite_state import reading
 from tracker.store.upload import JournalUpload, RunWriter
 
 if TYPE_CHECKING:

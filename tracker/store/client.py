@@ -25,8 +25,8 @@ from tracker.atomic_files import replace_path
 from tracker.errors import StoreError
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import BusyError, GoneError, StoreState, UnreachableError, now_ms
+from tracker.store.database import MAKING_S, copy_database, has_own_schema, make, making_lock, refusal, state_of
 from tracker.store.location import folder_below, written_to
-from tracker.store.sqlite_state import MAKING_S, copy_database, has_own_schema, make, making_lock, refusal, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

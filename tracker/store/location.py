@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from tracker.atomic_files import copy_path
 from tracker.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # Returns an artifact by its path, None if it wasn't logged; raises `OSError` or `ValueError` with the reason.
 Fetch = Callable[[str], bytes | None]
@@ -124,6 +125,22 @@ def find_folder(artifact_uri: str, folder: Path) -> Path | None:
     else:
         raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")
     return next((place for place in places if place.is_dir()), None)
+
+
+def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, folder: Path) -> tuple[str, ...]:
+    """Copy uploaded artifacts back into their journal; see `tracker.store.Store.restore_artifacts`."""
+    try:
+        uploaded = find_folder(uri, folder) if uri else None
+    except OSError:  # not on this machine
+        uploaded = None
+    missing = [path for path in paths if not resolve_inside(artifacts, path)]
+    located = {path: source for path in missing if uploaded and (source := resolve_inside(uploaded, path))}
+    try:
+        for path, source in located.items():
+            copy_path(source, artifacts / path)
+    except OSError as error:
+        raise StoreError(f"cannot bring artifacts back from {uploaded}: {error}") from error
+    return tuple(path for path in missing if path not in located)
 
 
 def resolve_inside(folder: Path, path: str) -> Path | None:

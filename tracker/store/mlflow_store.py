@@ -52,7 +52,7 @@ class MlflowStore:
 
     def check_usable(self) -> None:
         """Refuse a database that is of another version, or isn't a store."""
-        from tracker.store.sqlite_state import refusal, state_of
+        from tracker.store.database import refusal, state_of
 
         if self.location.database:
             with suppress(BusyError):  # the upload tries again
@@ -110,7 +110,7 @@ class MlflowStore:
 
     def examine(self) -> Condition:
         """Return what is wrong, waiting while another program makes the store."""
-        from tracker.store.repair import examine
+        from tracker.store.database import examine
 
         condition = examine(self.location)
         if condition.state is StoreState.HALF_MADE:
@@ -123,25 +123,25 @@ class MlflowStore:
 
     def set_aside(self) -> Path:
         """Move a broken database out of the way."""
-        from tracker.store.repair import set_aside
+        from tracker.store.database import set_aside
 
         return set_aside(self.location)
 
     def relocate(self) -> tuple[tuple[ArtifactPath, ...], Path | None]:
         """Update the artifact paths of a moved or copied database."""
-        from tracker.store.repair import relocate
+        from tracker.store.database import relocate
 
         return relocate(self.location)
 
     def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
         """Copy artifacts back into their journal."""
-        from tracker.store.repair import restore_artifacts
+        from tracker.store.location import restore_artifacts
 
         return restore_artifacts(uri, paths, into, folder)
 
     def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:
         """Run MLflow's UI."""
-        from tracker.store.sqlite_state import state_of
+        from tracker.store.database import state_of
 
         if self.location.database and state_of(self.location.database) is StoreState.UPGRADABLE:
             from tracker.store.client import open_store

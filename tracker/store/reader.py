@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName
+from tracker.store.database import reading, require_readable
 from tracker.store.location import Fetch, fetch_from
 from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment
-from tracker.store.sqlite_state import reading, require_readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

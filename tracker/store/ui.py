@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.request import ProxyHandler, build_opener
 
 from tracker.errors import StoreError
-from tracker.store.sqlite_state import require_readable
+from tracker.store.database import require_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

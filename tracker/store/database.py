@@ -1,0 +1,363 @@
+"""The SQLite file of a store: the state that it is in, found in milliseconds, and how it is made, copied and repaired.
+
+MLflow migrates a store of an older version as soon as it opens it, and breaks a new one for ever if two processes
+create it at the same time. So a store is examined read-only before MLflow may have it, and a new one is written aside
+under a lock and moved into place: from the SQL in ``schema.sql`` if the installed MLflow is the version that it was
+taken from, which takes 10 ms, else by MLflow itself.
+
+A broken store is set aside, never deleted, and created again by uploading all journals; what only it had can then still
+be looked for. If the folder of a project was moved, MLflow looks for artifacts where they were: the paths that are
+gone are rewritten to where the same folders are now, below the store's own. In a copy of a project they would be those
+of the original, and are rewritten to the copy's own. Nothing here imports MLflow.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from tracker.atomic_files import replace_path
+from tracker.errors import StoreError
+from tracker.store import ArtifactPath, BrokenError, BusyError, Condition, StoreState, UnreachableError
+from tracker.store.location import folder_below, written_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.store.location import Location
+
+SCHEMA_VERSION = "3.17.2"  # MLflow that ``schema.sql`` is taken from: the oldest that tracker supports
+
+SCHEMA_REVISION = "dc11669786a5"  # Alembic's name for that schema
+
+BUSY_S = 20.0  # seconds to wait for a writer's exclusive lock: MLflow's own writers wait as long for each other
+
+_PRIMARY = 0xFF  # the part of SQLite's error codes that tells what kind of error it is
+
+# The kinds that waiting does not cure: a table that is missing, a page that is, another kind of file.
+_DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+# In a script of Alembic's; the first one has ``down_revision = None``.
+_REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *["\'](\w+)["\']', re.MULTILINE)
+
+MAKING_S = 60.0  # longest wait for another program that is making the store
+
+_READABLE = {StoreState.READY, StoreState.UPGRADABLE}
+
+# Where MLflow keeps places.
+_COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+_OF_THEIR_OWN = {"experiments", "runs", "logged_models"}  # these places end in folders by which they are found again
+
+# What SQLite keeps beside a database goes along, and first: a journal left behind would be played into the next.
+_BESIDE = ("-journal", "-wal", "-shm", "")
+
+
+def state_of(database: Path) -> StoreState:
+    """Return the state of a SQLite store without changing it; raises what `reading` raises."""
+    try:
+        if not database.exists():
+            return StoreState.ABSENT
+        if database.is_file() and not database.stat().st_size:
+            return StoreState.EMPTY
+        if database.is_dir():
+            raise UnreachableError(f"the store {database} is a folder: move it away, or give another --tracking-uri")
+    except OSError as error:
+        raise UnreachableError(f"cannot read the store {database}: {error}") from error
+    with reading(database) as connection:
+        return _state_within(connection)
+
+
+def _state_within(connection: sqlite3.Connection) -> StoreState:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and not tables & {"alembic_version", "experiments"}:
+        return StoreState.FOREIGN
+    revision = _revision(connection, tables)
+    if revision == newest_revision():
+        return StoreState.READY
+    if "experiments" not in tables or not connection.execute("SELECT count(*) FROM experiments").fetchone()[0]:
+        return StoreState.HALF_MADE  # making a store ends with its first experiment
+    if revision in _supported_revisions():
+        return StoreState.UPGRADABLE
+    return StoreState.OLDER if revision is None or revision in _migrations() else StoreState.NEWER
+
+
+def require_readable(database: Path) -> None:
+    """Raise `StoreError`, with what to do, if a store can't be read as it is."""
+    state = state_of(database)
+    if state not in _READABLE:
+        raise StoreError(refusal(database, state))
+
+
+def refusal(database: Path, state: StoreState) -> str:
+    """Return in one line why a store that isn't ready can't be used, and what to do."""
+    installed, another = version("mlflow"), "give another --tracking-uri"
+    reasons = {
+        StoreState.ABSENT: f"does not exist: `tracker run` creates it, or {another}",
+        StoreState.EMPTY: "is an empty file: `tracker run` turns it into a store",
+        StoreState.OLDER: f"was made by an older MLflow than {SCHEMA_VERSION}, which tracker can't use: {another}",
+        StoreState.NEWER: (
+            f"was made by a newer MLflow than {installed}, which is installed: upgrade MLflow, or {another}"
+        ),
+        StoreState.UPGRADABLE: (
+            f"was made by an earlier MLflow than {installed}: `tracker run` or `tracker sync` migrates it"
+        ),
+        StoreState.HALF_MADE: (
+            "was only partly created and holds no run: `tracker repair` sets it aside and creates it again, unless "
+            "another program is creating it now"
+        ),
+    }
+    return f"the store {database} {reasons.get(state, f'is a SQLite file but not an MLflow store: {another}')}"
+
+
+@contextmanager
+def reading(database: Path) -> Iterator[sqlite3.Connection]:
+    """Open a SQLite file to read one consistent state of it.
+
+    Raises `UnreachableError` if it stays locked or can't be read now, and `BrokenError` if it isn't a SQLite file,
+    is damaged, or lacks what is asked for.
+    """
+    try:
+        with closing(_begun(database)) as connection:
+            yield connection
+    except sqlite3.DatabaseError as error:
+        message, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        if code in _DAMAGED:
+            remedy = "`tracker repair` sets it aside and creates it again from the journals"
+            raise BrokenError(f"{message}: {remedy}") from error
+        raise (BusyError if code == sqlite3.SQLITE_BUSY else UnreachableError)(message) from error
+
+
+def _begun(database: Path, mode: str = "ro") -> sqlite3.Connection:
+    """Open and begin a transaction: all that is read in it is of one moment."""
+    uri = f"{database.as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if mode != "ro" or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+        _begun(database, "rw").close()  # a killed writer's journal needs the right to write once, to be rolled back
+        return _begun(database)
+    return connection
+
+
+def _revision(connection: sqlite3.Connection, tables: set[str]) -> str | None:
+    if "alembic_version" not in tables:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return row[0] if row else None
+
+
+def has_own_schema() -> bool:
+    """Return whether the installed MLflow is the one that ``schema.sql`` is taken from."""
+    return version("mlflow") == SCHEMA_VERSION
+
+
+@cache
+def newest_revision() -> str:
+    """Return Alembic's name for the schema of the installed MLflow."""
+    if has_own_schema():
+        return SCHEMA_REVISION
+    migrations = _migrations()
+    newest = migrations.keys() - set(migrations.values())
+    return newest.pop() if len(newest) == 1 else SCHEMA_REVISION
+
+
+@cache
+def _supported_revisions() -> frozenset[str]:
+    """Return the schemas from `SCHEMA_REVISION` up to the one before the installed MLflow's."""
+    migrations, revision = _migrations(), newest_revision()
+    supported = set()
+    while revision != SCHEMA_REVISION and (earlier := migrations.get(revision)):
+        supported.add(earlier)
+        revision = earlier
+    return frozenset(supported) if revision == SCHEMA_REVISION else frozenset()
+
+
+@cache
+def _migrations() -> dict[str, str | None]:
+    """Return the installed MLflow's migrations, each with the one before it; MLflow itself is not imported."""
+    mlflow = find_spec("mlflow")
+    folders = mlflow.submodule_search_locations if mlflow else None
+    scripts = Path(folders[0], "store", "db_migrations", "versions").glob("*.py") if folders else ()
+    texts = (script.read_text("utf-8") for script in scripts)
+    names_of = (dict(_REVISION.findall(text)) for text in texts)
+    return {names["revision"]: names.get("down_revision") for names in names_of if "revision" in names}
+
+
+def making_lock(database: Path) -> FileLock:
+    """Return the lock under which a store is created or moved aside, a file beside it."""
+    return FileLock(database.with_name(f"{database.name}.lock"), timeout=MAKING_S)
+
+
+def make(database: Path, artifacts: str, now: int) -> None:
+    """Create or replace an empty store of `SCHEMA_REVISION` at the time `now`, complete or not at all.
+
+    `artifacts` is the URI that the Default experiment keeps its artifacts under.
+    """
+
+    def write(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(_statements())
+            connection.execute(
+                "INSERT INTO experiments VALUES (0, 'Default', ?, 'active', ?, ?, 'default')",
+                (f"{artifacts}/0", now, now),
+            )
+            connection.commit()
+
+    replace_path(database, write)
+
+
+def copy_database(database: Path, word: str) -> Path:
+    """Copy a database, complete or not at all, and return the copy's path."""
+    copy = free_path(database, word)
+
+    def back_up(path: Path) -> None:
+        with reading(database) as source, closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+
+    replace_path(copy, back_up)
+    return copy
+
+
+def free_path(database: Path, word: str) -> Path:
+    """Return a path beside a database that isn't taken."""
+    paths = (database.with_name(f"{database.name}.{word}-{number}") for number in count(1))
+    return next(path for path in paths if not path.exists())
+
+
+def lacks(connection: sqlite3.Connection) -> list[str]:
+    """Return the tables and columns that a store of `SCHEMA_REVISION` lacks, sorted; none of one of another schema."""
+    if _revision(connection, {"alembic_version"}) != SCHEMA_REVISION:
+        return []
+    statement = (
+        "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'"
+    )
+    with closing(sqlite3.connect(":memory:")) as whole:
+        whole.executescript(_statements())
+        columns, ours = ({name for (name,) in each.execute(statement)} for each in (whole, connection))
+    return sorted(columns - ours)
+
+
+def _statements() -> str:
+    return files("tracker.store").joinpath("schema.sql").read_text("utf-8")
+
+
+def examine(location: Location) -> Condition:
+    """Return what is wrong with a store, without changing it; raises `UnreachableError` if it stays locked."""
+    database = _database(location)
+    try:
+        state = state_of(database)
+        if state not in _READABLE:
+            return Condition(state, refusal=refusal(database, state))
+        with reading(database) as connection:
+            (checked,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if checked != "ok":
+                return Condition(state, " ".join(checked.split()))
+            lacking = lacks(connection)
+            if lacking:
+                return Condition(state, f"it lacks {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''}")
+            return Condition(state, moved=tuple(_moved(connection, database.parent)))
+    except BrokenError as error:
+        return Condition(None, str(error.__cause__))
+
+
+def set_aside(location: Location) -> Path:
+    """Move a broken store out of the way, so that another can be created in its place, and return where it is now."""
+    database = _database(location)
+    try:
+        with making_lock(database):
+            if not examine(location).is_broken:
+                raise StoreError(f"the store {database} isn't broken: it stays where it is")
+            aside = free_path(database, "broken")
+            for ending in _BESIDE:
+                if (part := Path(f"{database}{ending}")).exists():
+                    part.rename(f"{aside}{ending}")
+    except OSError as error:
+        raise StoreError(f"cannot move the store {database} aside: {error}") from error
+    return aside
+
+
+def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]:
+    """Update the artifact paths of a moved or copied store; see `tracker.store.Store.relocate`."""
+    database = _database(location)
+    require_readable(database)
+    try:
+        with closing(sqlite3.connect(database, timeout=BUSY_S, isolation_level=None)) as store:
+            store.execute("BEGIN IMMEDIATE")  # no other process writes to it, or sets it aside: it isn't broken
+            moved = tuple(_moved(store, database.parent))
+            copy = copy_database(database, "before-repair") if moved else None
+            for place in moved:
+                statement = f"UPDATE {place.table} SET {place.column} = ? WHERE rowid = ?"  # noqa: S608 -- _COLUMNS only
+                store.execute(statement, (place.new, place.row))
+            store.execute("COMMIT")
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"cannot update the artifact paths in {database}: {error}") from error
+    return moved, copy
+
+
+def _database(location: Location) -> Path:
+    if location.database is None:
+        raise StoreError(f"{location.shown} is a tracking server, which is repaired where it runs: give its database")
+    return location.database
+
+
+def _moved(connection: sqlite3.Connection, folder: Path) -> list[ArtifactPath]:
+    """Find the paths that are gone, or belong to another store that this is a copy of.
+
+    Each is found below the store's folder, or moved as others were that are found there. An experiment's path that
+    still exists belongs to another store only if a run's does: run ids are unique.
+    """
+    astray = _astray(connection, folder)
+    located: dict[Path, Path] = {}
+    for place, path in astray:
+        if place.table in _OF_THEIR_OWN and not (place.table == "experiments" and path.exists()):
+            new = folder_below(folder, path)
+            if new:
+                located[path] = new
+    bases = sorted({_bases(old, new) for old, new in located.items()})
+    moved = []
+    for place, path in astray:
+        as_others = (new / path.relative_to(old) for old, new in bases if path.is_relative_to(old))
+        goal = located.get(path) or next((other for other in as_others if other.is_relative_to(folder)), None)
+        if goal and (goal.exists() or not path.exists()):
+            moved.append(replace(place, new=goal.as_uri() if "://" in place.old else str(goal)))
+    return moved
+
+
+def _astray(connection: sqlite3.Connection, folder: Path) -> list[tuple[ArtifactPath, Path]]:
+    """List the paths on this machine that don't exist, or aren't below the store's folder."""
+    places = [
+        ArtifactPath(table, column, row, old, old)
+        for table, column in _COLUMNS
+        for row, old in connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall()  # noqa: S608 -- _COLUMNS only
+        if old
+    ]
+    paths = ((place, written_to(place.old)) for place in places)
+    return [(place, path) for place, path in paths if path and not (path.is_relative_to(folder) and path.exists())]
+
+
+def _bases(old: Path, new: Path) -> tuple[Path, Path]:
+    """Return which folder became which: two paths without the folders that they end in alike."""
+    while old.name == new.name:
+        old, new = old.parent, new.parent
+    return old, new
