@@ -92,21 +92,21 @@ def train(
     TrackerError
         If the data is not fit to train on, the training fails or the store can't accept runs.
     """
-    from tracker.recording.train import TrainingRequest, train_plans
+    from tracker.recording.train import train_plans
 
     reporter = checked_reporter(reporter)
     store = _store(tracking_uri)
     target = LogTarget(store, checked_line("experiment", experiment), offline)
-    request = TrainingRequest(
-        (_plan(options),),
+    (run_id,) = train_plans(
+        [_plan(options)],
         None if data is None else checked_path("data", data),
         target,
-        None if name is None else checked_line("name", name),
-        checked_text("note", note),
-        reuse,
-        keep_going,
+        reporter,
+        name=None if name is None else checked_line("name", name),
+        note=checked_text("note", note),
+        reuse=reuse,
+        keep_going=keep_going,
     )
-    (run_id,) = train_plans(request, reporter)
     return _logged_run(store, run_id, experiment)
 
 

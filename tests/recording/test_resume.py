@@ -9,10 +9,10 @@ from tests.builders import write_tone
 from tracker.data.splits import manifest_text
 from tracker.journal.reader import Journal, read
 from tracker.journal.writer import JournalWriter
-from tracker.recording.prepare import Prepared, prepare
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.resume import changes
 from tracker.recording.run_writer import versions_text
+from tracker.recording.train import Prepared, prepare
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
 from tracker.training.environment import environment

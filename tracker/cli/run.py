@@ -178,18 +178,19 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
         context.fail(str(error))
 
     from tracker.recording.stores import LogTarget, find_store
-    from tracker.recording.train import TrainingRequest, train_plans
+    from tracker.recording.train import train_plans
 
     store = find_store(values["tracking_uri"])
     target = LogTarget(store, values["experiment"], offline=values["offline"])
-    request = TrainingRequest(
-        plans=tuple(replace(plan, seed=plan.seed + i) for i in range(values["seeds"])),
-        data=None if values["data"] is None else Path(values["data"]),
-        target=target,
+    run_ids = train_plans(
+        [replace(plan, seed=plan.seed + i) for i in range(values["seeds"])],
+        None if values["data"] is None else Path(values["data"]),
+        target,
+        ConsoleReporter(),
         name=values["name"],
         note=note,
         reuse=values["reuse"],
         keep_going=values["keep_going"],
     )
-    for run_id in train_plans(request, ConsoleReporter()):
+    for run_id in run_ids:
         print_result(run_id)

@@ -11,10 +11,9 @@ from tracker.errors import DataError, TrackerError
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
-from tracker.recording.prepare import prepare
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter
 from tracker.recording.stores import LogTarget, data_path, journals_folder, model_path, store_of
-from tracker.recording.train import CHECKPOINTS, KEEP_GOING_TAG, Recorder
+from tracker.recording.train import CHECKPOINTS, KEEP_GOING_TAG, Recorder, prepare
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
 from tracker.runs.events import Ended
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.journal.reader import Journal
-    from tracker.recording.prepare import Prepared
     from tracker.recording.reporter import Reporter
+    from tracker.recording.train import Prepared
     from tracker.store import Store
 
 
@@ -45,21 +44,7 @@ def resume_run(
 ) -> str:
     """Continue an interrupted run after its last finished epoch, to the same end, and return its id.
 
-    Parameters
-    ----------
-    run : str
-        A run's id, a unique prefix of one, or its name.
-    data : Path, optional
-        Where the data is now, if it was moved.
-    offline : bool
-        Whether the store is left alone until `tracker sync`.
-    gone : bool
-        Whether the caller knows that the run's process has ended, on whatever machine.
-
-    Raises
-    ------
-    TrackerError
-        If there is no such run, it is finished or may still be running, or it could not end as it would have.
+    The arguments are those of `tracker.resume`; the run's journal lies beside the store.
     """
     found = _find(run, store, reporter)
     with resuming(found.folder) as is_ours:
@@ -78,13 +63,7 @@ def resume_run(
 
 
 def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False) -> str:
-    """End a run whose process is gone as KILLED, with the epochs that it has, and return its id; see `resume_run`.
-
-    Raises
-    ------
-    TrackerError
-        If there is no such run, it has ended or may still be running.
-    """
+    """End a run whose process is gone as KILLED, with the epochs that it has, and return its id."""
     journal = _find(run, store, reporter)
     _refuse_alive(journal, gone=gone)
     with JournalWriter.reopen(journal.folder) as writer:

@@ -51,19 +51,9 @@ _SIGNALLED = 128  # exit statuses above it mean that a signal ended the program
 class RunWriter:
     """Writes a run's journal and has it uploaded in the background; closed by `close` with what ended the run.
 
-    A run that was never started leaves nothing behind.
-
-    Parameters
-    ----------
-    target : LogTarget
-    name : str
-    note : str or None
-        The person's own words.
-    reporter : Reporter
-    folder : Path, optional
-        The journal's, to continue an interrupted run; by default a new one.
-    continued_by : str
-        What continues the run if it fails or is interrupted, after "Its finished epochs are saved."
+    A run that was never started leaves nothing behind. The note is the person's own words.
+    To continue an interrupted run, the folder of its journal is given. `continued_by` says what continues the run if it
+    fails or is interrupted, after "Its finished epochs are saved."
     """
 
     def __init__(
@@ -121,15 +111,7 @@ class RunWriter:
         metric: str = DEFAULT_METRIC,
         datasets: tuple[DatasetUsed, ...] = (),
     ) -> None:
-        """Begin the journal of a run of `program`.
-
-        Raises
-        ------
-        StoreError
-            If the store would cut or refuse a name, param or tag; nothing is begun then.
-        TrackerError
-            If the run was started already.
-        """
+        """Begin the journal of a run of `program`, unless the store would cut or refuse a name, param or tag."""
         if self._journal:
             raise TrackerError(f"run {self.name} was started already: call tracker.start_run for a new run")
         store, tags = self.target.store, {**tags, **_origin_tags(program, self.note)}

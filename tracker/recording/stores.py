@@ -35,13 +35,7 @@ _DATA_VARIABLE = option_named("data").environment
 
 
 def find_store(tracking_uri: str | None) -> Store:
-    """Return the store of a tracking URI, relative to the working directory; None is ``mlflow.db`` there.
-
-    Raises
-    ------
-    StoreError
-        As in `store_at`.
-    """
+    """Return the store of a tracking URI, relative to the working directory; None is ``mlflow.db`` there."""
     return store_at(tracking_uri, Path.cwd())
 
 
@@ -128,10 +122,7 @@ def run_names(store: Store) -> tuple[RunName, ...]:
 def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> ExperimentRuns:
     """Read an experiment's runs from its store (`by_epoch` as in `Store.read`) and from the journals beside it.
 
-    Raises
-    ------
-    StoreError
-        If the store cannot be read and no journal has a run that it lacks, or it is gone with what it had.
+    Raises `StoreError` if the store cannot be read and no journal has a run that it lacks, or it is gone with what it had.
     """
     found = journals_for(store, unsettled)
     waiting = [journal for journal in found if journal.started.experiment == experiment]

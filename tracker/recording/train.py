@@ -1,17 +1,25 @@
-"""From plans to logged runs: the data is prepared once, then each plan is trained and written to its journal."""
+"""From audio files and plans to logged runs: the data is prepared once, then each plan is trained into its journal.
+
+Preparing means: read, hashed, turned into images, checked and divided.
+"""
 
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.data.splits import manifest_text
-from tracker.errors import StoreError
+from tracker import __version__
+from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, read_dataset
+from tracker.data.splits import Split, cut_groups, divide, manifest_text
+from tracker.data.splits import fingerprint as split_fingerprint
+from tracker.errors import DataError, StoreError
+from tracker.features.decode import AudioFault
+from tracker.features.extract import extract
 from tracker.journal.reader import Journal, unsettled
-from tracker.recording.prepare import Prepared, prepare
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, sigterm_raises, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
 from tracker.runs import Run, RunPlan, RunStatus, number_text
@@ -23,12 +31,13 @@ from tracker.training.networks import find_network, network_options, short_name
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracker.data.dataset import Clip
     from tracker.recording.reporter import Reporter
     from tracker.recording.stores import LogTarget
-    from tracker.training.batches import LabelledImages, TrainingData
+    from tracker.runs import Spectrogram
+    from tracker.training.batches import Image, LabelledImages, TrainingData
     from tracker.training.result import Epoch, TrainingResult
 
 CHECKPOINTS = "checkpoints"  # folder beside the journal
@@ -37,56 +46,119 @@ NETWORK = "network.py"  # the source of the run's network: what loading a model 
 NETWORK_SOURCES = "network_code"  # folder of all its sources, if it was built from several
 CODE_TAG = "tracker.code"  # a digest of the sources of the run's network
 KEEP_GOING_TAG = "tracker.keep_going"  # on a run that continues when the loss is NaN, also when it is resumed
+MOST_FAULTY = 0.1  # fraction of clips that may be left out; with more, the dataset isn't what the user thinks it is
 
 
-@dataclass(frozen=True)
-class TrainingRequest:
-    """What is to be trained: plans that differ in the seed alone.
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A dataset that is fit to train on.
 
     Parameters
     ----------
-    plans : tuple of RunPlan
-    data : Path or None
-        A folder or a manifest; None: the built-in demo set.
-    target : LogTarget
-    name : str or None
-        Of each run; None: its configuration in short.
-    note : str or None
-        The person's own words.
-    reuse : bool
-        Whether a finished run of the same plan, data and version is taken instead of training it again.
-    keep_going : bool
-        Whether training continues when the loss is not a finite number.
+    dataset : Dataset
+        Without the clips that could not be used.
+    split : Split
+    images : mapping of clip path to ndarray, shape (n_mels, n_frames), dB
+    identity : mapping of str to str
+        The tags that, with the params, decide a run's result: version, fingerprints of the dataset and the split.
     """
 
-    plans: tuple[RunPlan, ...]
-    data: Path | None
-    target: LogTarget
-    name: str | None = None
-    note: str | None = None
-    reuse: bool = False
-    keep_going: bool = False
+    dataset: Dataset
+    split: Split
+    images: Mapping[str, Image]
+    identity: Mapping[str, str]
 
 
-def train_plans(request: TrainingRequest, reporter: Reporter) -> Iterator[str]:
-    """Train and log a run for each plan, one after the other; yields the id of each as soon as it is done.
+def prepare(data: Path | None, plan: RunPlan, reporter: Reporter) -> Prepared:
+    """Read, check and divide a dataset, the built-in demo set if `data` is None; nothing but the cache is written."""
+    dataset = read_dataset(data) if data else _demo_set(reporter)
+    with reporter.progress("reading", len(dataset.clips)) as progress:
+        hashes = hash_clips(dataset, progress)
+    images = _images(dataset, hashes, plan.spectrogram, reporter)
+    usable = dataset.without(clip.path for clip in dataset.clips if clip.path not in images)
+    split = divide(usable, plan.split)
+    _warn_of_leaks(split, hashes, reporter)
+    identity = {
+        "tracker.version": __version__,
+        "tracker.dataset": fingerprint(usable, hashes),
+        "tracker.split": split_fingerprint(split),
+    }
+    return Prepared(usable, split, images, identity)
 
-    Raises
-    ------
-    TrackerError
-        If the store can never accept a run, the data is not fit to train on, or a training fails.
+
+def cache_folder() -> Path:
+    """Return where features and the demo set are cached: ``TRACKER_CACHE`` or the system's own place."""
+    import platformdirs
+
+    return Path(os.environ.get("TRACKER_CACHE") or platformdirs.user_cache_dir("tracker"))
+
+
+def _demo_set(reporter: Reporter) -> Dataset:
+    from tracker.data.demo import demo_dataset
+
+    reporter.log("no data given: training on the built-in demo set (5 genres by 10 synthetic artists, 150 clips)")
+    with reporter.progress("making the demo set", None) as progress:
+        return demo_dataset(cache_folder(), progress)
+
+
+def _images(
+    dataset: Dataset, hashes: Mapping[str, str], spectrogram: Spectrogram, reporter: Reporter
+) -> dict[str, Image]:
+    """Return the image of each usable clip; warn of the others, and refuse the dataset if they are too many."""
+    files = {clip.path: (clip.file, hashes[clip.path]) for clip in dataset.clips}
+    with reporter.progress("features", len(files)) as progress:
+        results = extract([*files.values()], spectrogram, cache_folder(), progress, reporter.warn)
+    by_path = dict(zip(files, results, strict=True))
+    faults = [f"{path} ({result})" for path, result in by_path.items() if isinstance(result, AudioFault)]
+    if len(faults) > MOST_FAULTY * len(files):
+        raise DataError(
+            f"{len(faults)} of {len(files)} clips cannot be used, more than a tenth: {some(faults)}; repair or remove "
+            "these files"
+        )
+    if faults:
+        reporter.warn(f"left out {len(faults)} of {len(files)} clips that cannot be used: {some(faults)}")
+    return {path: result for path, result in by_path.items() if not isinstance(result, AudioFault)}
+
+
+def _warn_of_leaks(split: Split, hashes: Mapping[str, str], reporter: Reporter) -> None:
+    """Warn of what is on both sides of the split and makes the validation accuracy too optimistic."""
+    parts = split.parts
+    for same in duplicates({path: hashes[path] for path in parts}):
+        if len({parts[path] for path in same}) > 1:
+            reporter.warn(f"the same recording is in more than one part of the split: {some(same)}")
+    cut = cut_groups(split)  # which only a manifest's own split or folds can have
+    if cut:
+        reporter.warn(
+            "clips of one group are in more than one part of the manifest's own split, so the validation accuracy "
+            f"is too optimistic: {some(cut)}"
+        )
+
+
+def train_plans(
+    plans: Sequence[RunPlan],
+    data: Path | None,
+    target: LogTarget,
+    reporter: Reporter,
+    *,
+    name: str | None = None,
+    note: str | None = None,
+    reuse: bool = False,
+    keep_going: bool = False,
+) -> Iterator[str]:
+    """Train and log a run for each plan, all alike but for the seed; yields the id of each as soon as it is done.
+
+    The arguments are those of `tracker.train`.
     """
-    target, first = request.target, request.plans[0]
     target.store.check_usable()
-    _warn_of_idle_plateau(first, reporter)
-    prepared = prepare(request.data, first, reporter)
-    _warn_of_short_clips(prepared, first, reporter)
-    data = data_tag(request.data, target.store, Path.cwd())
-    finished = _finished_runs(target) if request.reuse else []
+    _warn_of_idle_plateau(plans[0], reporter)
+    prepared = prepare(data, plans[0], reporter)
+    _warn_of_short_clips(prepared, plans[0], reporter)
+    source = data_tag(data, target.store, Path.cwd())
+    finished = _finished_runs(target) if reuse else []
     kept = unsettled(journals_folder(target.store))
     for problem in kept.problems:
         reporter.warn(problem)
-    for given in request.plans:
+    for given in plans:
         model = model_param(given.configuration.model, target.store, Path.cwd())
         plan = replace(given, configuration=replace(given.configuration, model=model))
         same = _same_run(finished, plan, prepared)
@@ -95,8 +167,8 @@ def train_plans(request: TrainingRequest, reporter: Reporter) -> Iterator[str]:
             yield same.run_id
         else:
             _log_interrupted(kept, plan, target, reporter)
-            writer = RunWriter(target, request.name or run_name(given), request.note, reporter)
-            yield Recorder(writer, plan, prepared, data, request.keep_going).train(reporter)
+            writer = RunWriter(target, name or run_name(given), note, reporter)
+            yield Recorder(writer, plan, prepared, source, keep_going).train(reporter)
 
 
 def _warn_of_idle_plateau(plan: RunPlan, reporter: Reporter) -> None:
@@ -179,13 +251,7 @@ class Recorder:
     interrupted: Journal | None = None
 
     def train(self, reporter: Reporter) -> str:
-        """Train to the end of the plan, and return the run's id.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If the training was cut short, once everything there is has been written.
-        """
+        """Train to the end of the plan, and return the run's id."""
         from tracker.training.fit import train
 
         name, checkpoints = self.writer.name, self.writer.folder / CHECKPOINTS
@@ -269,5 +335,5 @@ class Recorder:
         self.writer.attach_description(*self.writer.describe())
         save = self.writer.target.store.save_model
         self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example))
-        if outcome.interrupted:
+        if outcome.interrupted:  # now that everything there is has been written
             raise KeyboardInterrupt

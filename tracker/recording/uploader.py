@@ -73,11 +73,6 @@ def sync_runs(store: Store) -> Iterator[UploadResult | JournalProblem]:
     """Send every run that is kept beside a store and not, or not wholly, in it; yields each as soon as it is done.
 
     It may be called at any time and stopped at any moment; the next call continues.
-
-    Raises
-    ------
-    StoreError
-        If the store is gone with what was sent to it, and nothing is left to send.
     """
     waiting = unsettled(journals_folder(store)).where(lambda journal: bool(journal.unsent))
     yield from map(JournalProblem, waiting.problems)
@@ -137,11 +132,6 @@ def repair_store(store: Store, reporter: Reporter) -> Iterator[Repaired]:
     A broken store is moved aside and made again from the journals; a run that is rebuilt has a new id. In one that was
     moved or copied the places of the artifacts are rewritten, and a copy of the store as it was is kept. A tracking
     server is only sent again what it lacks.
-
-    Raises
-    ------
-    StoreError
-        If the store is of another version, absent without journals, or cannot be read.
     """
     kept = journals_for(store)
     yield from map(JournalProblem, kept.problems)

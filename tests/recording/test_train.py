@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import write_tone
 from tests.running import Collected
-from tracker.recording.prepare import prepare
+from tracker.recording.train import prepare
 from tracker.runs import Configuration, RunPlan, Spectrogram
 
 if TYPE_CHECKING:
