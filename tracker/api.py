@@ -10,14 +10,18 @@ from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tracker import __version__
 from tracker.journal.reader import journals
 from tracker.recording.arguments import (
     checked_line,
     checked_path,
     checked_reporter,
     checked_text,
+    name_of,
     names_for_flags,
+    param_texts,
     plain,
+    tag_texts,
 )
 from tracker.recording.reports import id_of
 from tracker.recording.stores import STORE_VARIABLE, ExperimentRuns, LogTarget, find_store, journals_folder
@@ -198,19 +202,20 @@ def start_run(
     >>> with tracker.start_run({"learning_rate": 1e-4, "seed": 0}, experiment="mine") as run:  # doctest: +SKIP
     ...     run.log_epoch({"loss": 0.9, "val_loss": 1.1, "val_accuracy": 0.8})
     """
+    from tracker.recording.run_writer import RunWriter
     from tracker.recording.script_run import ScriptRun
 
-    target = LogTarget(_store(tracking_uri), checked_line("experiment", experiment), offline=offline)
-    return ScriptRun(
-        target,
-        params,
-        checked_reporter(reporter),
-        name=name,
-        note=note,
-        tags=tags,
-        metric=metric,
-        sample_name=sample_name,
-    )
+    target = LogTarget(_store(tracking_uri), checked_line("experiment", experiment), offline)
+    reporter, texts = checked_reporter(reporter), param_texts(params)
+    name, note = checked_line("name", name or name_of(texts)), checked_text("note", note)
+    own = {
+        "tracker.version": __version__,
+        "tracker.sample_name": checked_line("sample_name", sample_name),
+        "tracker.deterministic": "false",
+    }
+    writer = RunWriter(target, name, note, reporter, continued_by="Start the script again for a new run")
+    metric = checked_line("metric", metric)
+    return ScriptRun(writer, {"keep": "last"} | texts, own | tag_texts(tags or {}), metric, reporter)
 
 
 @names_for_flags()

@@ -31,7 +31,7 @@ def runs(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
-    from tracker.recording.stores import HOST_TAG, elsewhere_message, interrupted_message
+    from tracker.recording.stores import HOST_TAG, interrupted_message
     from tracker.study.metrics import primary_metric
     from tracker.study.study import study_of
 
@@ -43,10 +43,9 @@ def runs(
     else:
         print_tables(_table(study, now=time.time_ns() // 1_000_000))
     for run in experiment_runs.runs:
-        if run.status is RunStatus.INTERRUPTED:
-            log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=is_resumable(run.tags)))
-        elif HOST_TAG in run.tags:
-            log(elsewhere_message(run.name, run.run_id, run.tags[HOST_TAG], experiment_runs.store))
+        host, resumable = run.tags.get(HOST_TAG), is_resumable(run.tags)
+        if run.status is RunStatus.INTERRUPTED or host:
+            log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=resumable, host=host))
 
 
 def _record(study: Study, position: int) -> dict[str, object]:

@@ -31,12 +31,8 @@ from tracker.recording.arguments import (
     checked_line,
     checked_path,
     checked_predictions,
-    checked_text,
     metric_values,
-    name_of,
     names_for_flags,
-    param_texts,
-    tag_texts,
 )
 from tracker.recording.run_writer import (
     ENVIRONMENT,
@@ -59,7 +55,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from tracker.recording.reporter import Reporter
-    from tracker.recording.stores import LogTarget
     from tracker.runs import Predictions
 
 Split = Literal["validation", "test"]
@@ -84,33 +79,13 @@ class ScriptRun:
     """
 
     def __init__(
-        self,
-        target: LogTarget,
-        params: Mapping[str, object],
-        reporter: Reporter,
-        *,
-        name: str | None,
-        note: str | None,
-        tags: Mapping[str, str] | None,
-        metric: str,
-        sample_name: str,
+        self, writer: RunWriter, params: Mapping[str, str], tags: Mapping[str, str], metric: str, reporter: Reporter
     ) -> None:
-        texts = param_texts(params)
-        self.params: Mapping[str, str] = {"keep": "last"} | texts
-        self._writer = RunWriter(
-            target,
-            checked_line("name", name or name_of(texts)),
-            checked_text("note", note),
-            reporter,
-            continued_by="Start the script again for a new run",
-        )
+        self.params = params
+        self._writer = writer
+        self._tags = tags
+        self._metric = metric
         self._reporter = reporter
-        self._metric = checked_line("metric", metric)
-        self._tags = {
-            "tracker.version": __version__,
-            "tracker.sample_name": checked_line("sample_name", sample_name),
-            "tracker.deterministic": "false",
-        } | tag_texts(tags or {})
         self._manifest: dict[Split, dict[str, tuple[str, str, str]]] = {"test": {}, "validation": {}}
         self._test_evaluations = 0
         self._validation: Predictions | None = None

@@ -74,27 +74,13 @@ class LogTarget:
 
 @dataclass(frozen=True, eq=False)
 class ExperimentRuns(Sequence[Run]):
-    """The runs of an experiment, in the order in which they were started.
+    """The runs of an experiment, in the order in which they were started, then by id."""
 
-    Parameters
-    ----------
-    name : str
-        The experiment's.
-    tags : mapping of str to str
-        The experiment's; ``tracker.metric`` is its primary metric.
-    runs : tuple of Run
-        By the time they were started, then by id.
-    problems : tuple of str
-        What could not be read, in sentences of one line.
-    store : Store
-        Where they were read from.
-    """
-
-    name: str
-    tags: Mapping[str, str]
+    name: str  # the experiment's
+    tags: Mapping[str, str]  # the experiment's; ``tracker.metric`` is its primary metric
     runs: tuple[Run, ...]
-    problems: tuple[str, ...]
-    store: Store
+    problems: tuple[str, ...]  # what could not be read, in sentences of one line
+    store: Store  # where they were read from
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -122,7 +108,7 @@ def run_names(store: Store) -> tuple[RunName, ...]:
 def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> ExperimentRuns:
     """Read an experiment's runs from its store (`by_epoch` as in `Store.read`) and from the journals beside it.
 
-    Raises `StoreError` if the store cannot be read and no journal has a run that it lacks, or it is gone with what it had.
+    Raises `StoreError` if the store cannot be read and no journal has a run that it lacks, or it is gone with its runs.
     """
     found = journals_for(store, unsettled)
     waiting = [journal for journal in found if journal.started.experiment == experiment]
@@ -158,26 +144,20 @@ def _run_of_journal(journal: Journal) -> Run:
     return replace(run, tags={**run.tags, **unsent, **host})
 
 
-def interrupted_message(name: str, run_id: str, store: Store, *, resumable: bool = True) -> str:
-    """Return that a run was interrupted, and which commands continue or close it."""
-    run = _run_words(run_id, store)
+def interrupted_message(
+    name: str, run_id: str, store: Store, *, resumable: bool = True, host: str | None = None
+) -> str:
+    """Return that a run was interrupted, or may still be running on another host, and how to continue or close it."""
+    uri = here(store).tracking_uri
+    run = run_id[:SHORT_ID] + (f" --tracking-uri {shlex.quote(uri)}" if uri else "")
+    if host:
+        return (
+            f"run {name} was started on {host} and may still be running there. If it isn't, continue it with "
+            f"`tracker resume {run} --gone` or close it with `tracker close {run} --gone`"
+        )
     if not resumable:
         return f"run {name} was interrupted: start its script again, and close this run with `tracker close {run}`"
     return f"run {name} was interrupted: continue it with `tracker resume {run}` or close it with `tracker close {run}`"
-
-
-def elsewhere_message(name: str, run_id: str, host: str, store: Store) -> str:
-    """Return that a run may still be running on another host, and which commands continue or close it if it isn't."""
-    run = _run_words(run_id, store)
-    return (
-        f"run {name} was started on {host} and may still be running there. If it isn't, continue it with "
-        f"`tracker resume {run} --gone` or close it with `tracker close {run} --gone`"
-    )
-
-
-def _run_words(run_id: str, store: Store) -> str:
-    uri = here(store).tracking_uri
-    return run_id[:SHORT_ID] + (f" --tracking-uri {shlex.quote(uri)}" if uri else "")
 
 
 def where_from(store: Store, folder: Path, environment: Mapping[str, str]) -> Where:

@@ -51,22 +51,12 @@ MOST_FAULTY = 0.1  # fraction of clips that may be left out; with more, the data
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A dataset that is fit to train on.
+    """A dataset that is fit to train on."""
 
-    Parameters
-    ----------
-    dataset : Dataset
-        Without the clips that could not be used.
-    split : Split
-    images : mapping of clip path to ndarray, shape (n_mels, n_frames), dB
-    identity : mapping of str to str
-        The tags that, with the params, decide a run's result: version, fingerprints of the dataset and the split.
-    """
-
-    dataset: Dataset
+    dataset: Dataset  # without the clips that could not be used
     split: Split
-    images: Mapping[str, Image]
-    identity: Mapping[str, str]
+    images: Mapping[str, Image]  # of each clip by its path, shape (n_mels, n_frames), dB
+    identity: Mapping[str, str]  # the tags that, with the params, decide a run's result: version and fingerprints
 
 
 def prepare(data: Path | None, plan: RunPlan, reporter: Reporter) -> Prepared:
