@@ -22,38 +22,25 @@ class RunStatus(StrEnum):
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
-    INTERRUPTED = "INTERRUPTED"
-    """Its process is gone; a store that was never told has it as RUNNING for ever."""
-    UNKNOWN = "UNKNOWN"
-    """It was started on another machine, which can't be asked from here."""
+    INTERRUPTED = "INTERRUPTED"  # its process is gone; a store that was never told has it as RUNNING for ever
+    UNKNOWN = "UNKNOWN"  # it was started on another machine, which can't be asked from here
 
 
-# Tags of a run: its description (the person's note, followed at the end by a summary of the result), the git commit
-# that it was trained at, the program that trained it, the account that started it.
-NOTE_TAG = "tracker.note"
-COMMIT_TAG = "tracker.commit"
-PROGRAM_TAG = "tracker.program"
-USER_TAG = "tracker.user"
+# Tags of a run
+NOTE_TAG = "tracker.note"  # its description: the person's note, followed at the end by a summary of the result
+COMMIT_TAG = "tracker.commit"  # the git commit that it was trained at
+PROGRAM_TAG = "tracker.program"  # that trained it
+USER_TAG = "tracker.user"  # the account that started it
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetUsed:
-    """A dataset that a run was trained or measured on, as MLflow lists it.
-
-    Parameters
-    ----------
-    digest : str
-        Its fingerprint.
-    source : str
-        The ``--data`` given, or ``demo``.
-    context : str
-        What it served for: ``training``, ``validation``.
-    """
+    """A dataset that a run was trained or measured on, as MLflow lists it."""
 
     name: str
-    digest: str
-    source: str
-    context: str
+    digest: str  # its fingerprint
+    source: str  # the ``--data`` given, or ``demo``
+    context: str  # what it served for: ``training``, ``validation``
     classes: tuple[str, ...]
     clips: int
 
@@ -125,18 +112,8 @@ Event = Started | EpochDone | Measured | Tagged | Attached | Resumed | Ended
 
 @dataclass(frozen=True, slots=True)
 class UploadState:
-    """How much of a journal a store has; saved beside the journal by the one process that uploads it.
+    """How much of a journal a store has; saved beside the journal by the one process that uploads it."""
 
-    Parameters
-    ----------
-    run_id : str
-        What the store calls the run.
-    artifacts : str
-        URI of the run's artifacts there.
-    events : int
-        Entries of the journal that it has, counted from the first.
-    """
-
-    run_id: str
-    artifacts: str
-    events: int
+    run_id: str  # what the store calls the run
+    artifacts: str  # URI of the run's artifacts there
+    events: int  # entries of the journal that it has, counted from the first

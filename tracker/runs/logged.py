@@ -28,7 +28,6 @@ NOTE_END = "<!-- tracker: what came out -->"  # in a description the line betwee
 
 NO_CLASS = "no class"  # what a clip is predicted to be if a probability is not a number
 
-
 _MAX_LISTED = 10
 SHORT_ID = 8  # digits of a run's id in messages, tables and suggested commands
 _ID_LENGTH = 32
@@ -36,18 +35,10 @@ _ID_LENGTH = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """One metric by epoch, as logged.
+    """One metric by epoch, as logged."""
 
-    Parameters
-    ----------
-    steps : ndarray of int, shape (n,)
-        Ascending, each once; as the run logged them, from 0 or from 1.
-    values : ndarray of float, shape (n,)
-        NaN and infinite values are kept.
-    """
-
-    steps: NDArray[np.int64]
-    values: NDArray[np.float64]
+    steps: NDArray[np.int64]  # shape (n,); ascending, each once; as the run logged them, from 0 or from 1
+    values: NDArray[np.float64]  # shape (n,); NaN and infinite values are kept
 
     @property
     def epochs(self) -> NDArray[np.int64]:
@@ -64,24 +55,12 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What one model says of a set of clips.
+    """What one model says of a set of clips."""
 
-    Parameters
-    ----------
-    clips : tuple of str
-        Paths relative to the dataset, sorted.
-    labels : tuple of str
-        The true class of each clip.
-    classes : tuple of str
-        The names of the columns of `probabilities`.
-    probabilities : ndarray of float, shape (n_clips, n_classes)
-        Each row sums to 1.
-    """
-
-    clips: tuple[str, ...]
-    labels: tuple[str, ...]
-    classes: tuple[str, ...]
-    probabilities: NDArray[np.float64]
+    clips: tuple[str, ...]  # paths relative to the dataset, sorted
+    labels: tuple[str, ...]  # the true class of each clip
+    classes: tuple[str, ...]  # the names of the columns of `probabilities`
+    probabilities: NDArray[np.float64]  # shape (n_clips, n_classes); each row sums to 1
 
     @property
     def predicted(self) -> tuple[str | None, ...]:
@@ -107,20 +86,12 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpochPredictions:
-    """The predictions of a model on the validation clips after each epoch.
-
-    Parameters
-    ----------
-    clips, labels, classes : tuple of str
-        As in `Predictions`.
-    probabilities : ndarray of float32, shape (n_epochs, n_clips, n_classes)
-        Entry 0 is epoch 1.
-    """
+    """The predictions of a model on the validation clips after each epoch, otherwise as `Predictions`."""
 
     clips: tuple[str, ...]
     labels: tuple[str, ...]
     classes: tuple[str, ...]
-    probabilities: NDArray[np.float32]
+    probabilities: NDArray[np.float32]  # shape (n_epochs, n_clips, n_classes); entry 0 is epoch 1
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -129,19 +100,9 @@ class EpochPredictions:
 
 
 def correct(probabilities: NDArray[np.floating], labels: Sequence[str], classes: Sequence[str]) -> NDArray[np.bool_]:
-    """Return which clips are classified as labelled.
+    """Return which clips are classified as labelled, shape (..., n_clips), given `probabilities` for each class.
 
-    Parameters
-    ----------
-    probabilities : ndarray of float, shape (..., n_clips, n_classes)
-    labels : sequence of str, length n_clips
-    classes : sequence of str, length n_classes
-
-    Returns
-    -------
-    ndarray of bool, shape (..., n_clips)
-        False where a probability is not finite, which argmax would take for the highest, and where the label is not
-        one of the classes.
+    False if a probability is not finite, which argmax would take for the highest, or the label is not a class.
     """
     import numpy as np
 
@@ -153,54 +114,29 @@ def correct(probabilities: NDArray[np.floating], labels: Sequence[str], classes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """A run as the store holds it; any of it may be missing, whoever logged it.
-
-    Parameters
-    ----------
-    run_id, name : str
-    status : RunStatus
-    params, tags : mapping of str to str
-    metrics : mapping of str to float
-        The latest value of each metric.
-    curves : mapping of str to Curve
-        Metrics with their history.
-    validation : Predictions or None
-        Kept weights on the validation clips (``predictions/validation.csv``).
-    validation_by_epoch : EpochPredictions or None
-        ``predictions/validation_by_epoch.npz``.
-    groups : mapping of str to str
-        The group of each validation clip that has one, from ``dataset.csv``.
-    started, ended : int or None, ms
-    note : str or None
-        The person's own words.
-    commit : str or None
-        Git commit that the run was trained at.
-    parent_id : str or None
-        Run that holds this one and others together, as in a sweep.
-    journal_id : str or None
-    """
+    """A run as the store holds it; any of it may be missing, whoever logged it."""
 
     run_id: str
     name: str
     status: RunStatus
     params: Mapping[str, str]
     tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    curves: Mapping[str, Curve]
-    validation: Predictions | None = None
+    metrics: Mapping[str, float]  # the latest value of each
+    curves: Mapping[str, Curve]  # metrics with their history
+    validation: Predictions | None = None  # of the kept weights on the validation clips
     validation_by_epoch: EpochPredictions | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
-    started: int | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)  # of each validation clip that has one
+    started: int | None = None  # ms, as `ended`
     ended: int | None = None
-    note: str | None = None
-    commit: str | None = None
-    parent_id: str | None = None
+    note: str | None = None  # the person's own words
+    commit: str | None = None  # git commit that it was trained at
+    parent_id: str | None = None  # run that holds this one and others together, as in a sweep
     journal_id: str | None = None
 
     @property
     def settings(self) -> Mapping[str, str]:
         """The params, and what scikit-learn's autologging keeps as a tag: which estimator they are of."""
-        estimator = {name: self.tags[name] for name in ("estimator_name",) if name in self.tags}
+        estimator = {name: tag for name, tag in self.tags.items() if name == "estimator_name"}
         return {**estimator, **self.params}
 
     @property
@@ -230,13 +166,7 @@ T = TypeVar("T", bound=Findable)
 
 
 def find_run(runs: Sequence[T], text: str) -> T:
-    """Return the run with an id or, failing that, a name or the beginning of an id.
-
-    Parameters
-    ----------
-    runs : sequence of Run or Journal
-    text : str
-        Ids are matched without regard to case.
+    """Return the run, or the journal, with an id or, failing that, a name or the beginning of an id, in either case.
 
     Raises
     ------

@@ -122,67 +122,35 @@ Value = OptionValue | Compound | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOption:
-    """One option of ``tracker run``.
+    """One option of ``tracker run``."""
 
-    Parameters
-    ----------
-    name : str
-        In Python; also what the option is called among the levels of a run.
-    flag : str
-        On the command line.
-    panel : Panel
-    help : str
-        One sentence without its full stop; the range is added by `help_text`.
-    type : type
-        int, float, str, bool, or a `Compound`; by default that of the default.
-    default : int, float, str, bool, Compound or None
-        None is `off`.
-    role : Role
-    metavar : str
-        What stands for the value in help; empty: the type's name.
-    range : Range
-        Of a number.
-    choices : tuple of str
-        The only values, if not empty.
-    environment : str
-        The environment variable that sets it.
-    default_words : str
-        The default in help, where the value itself does not say it.
-    params : tuple of str
-        The names it is logged under; empty if it is not logged.
-    words : str
-        What sentences call the option.
-    quantity : str
-        What sentences call its value, if not `words`.
-    level_format, title_format, name_format : str
-        A level in a sentence, in a run's title and in a run's name; with a place for each part. Without the last two
-        the option stands in no title or name unless it varies.
-    always : bool
-        Whether commands and run names give it even at its default; a run without it was not trained by tracker.
-    acts_late : bool
-        Whether two runs that differ in it alone are identical until it first acts.
-    """
-
-    name: str = ""
+    name: str = ""  # in Python; also what the option is called among the levels of a run
     flag: str
     panel: Panel
-    help: str
-    type: type = object
-    default: Value = None
+    help: str  # one sentence without its full stop; the range is added by `help_text`
+    type: type = object  # int, float, str, bool, or a `Compound`; by default that of the default
+    default: Value = None  # None is `off`
     role: Role = Role.CONFIGURATION
-    metavar: str = ""
-    range: Range = Range()
-    choices: tuple[str, ...] = ()
-    environment: str = ""
-    default_words: str = ""
-    params: tuple[str, ...] = ()
-    words: str = ""
-    quantity: str = ""
+    metavar: str = ""  # what stands for the value in help; empty: the type's name
+    range: Range = Range()  # of a number
+    choices: tuple[str, ...] = ()  # the only values, if not empty
+    environment: str = ""  # the environment variable that sets it
+    default_words: str = ""  # the default in help, if the value itself does not say it
+    params: tuple[str, ...] = ()  # the names it is logged under; empty if it is not logged
+    words: str = ""  # what sentences call the option
+    quantity: str = ""  # what sentences call its value, if not `words`
+    # A level in a sentence, in a run's title and in a run's name, with a place for each part. Without the last two the
+    # option stands in no title or name unless it varies.
     level_format: str = ""
     title_format: str = ""
     name_format: str = ""
-    always: bool = False
-    acts_late: bool = False
+    always: bool = False  # whether commands and run names give it even at its default; all that tracker trained have it
+    acts_late: bool = False  # whether two runs that differ in it alone are identical until it first acts
+
+    @property
+    def the_quantity(self) -> str:
+        """What errors call the value."""
+        return f"the {self.quantity or self.words or self.flag}"
 
     @property
     def help_text(self) -> str:
@@ -227,11 +195,6 @@ class RunOption:
             sort = "a finite number " if self.type is float and self.range.below is None else ""
             raise ValueError(f"{self.the_quantity} must be {sort}{self.range}, got {number_text(value)}")
 
-    @property
-    def the_quantity(self) -> str:
-        """What errors call the value."""
-        return f"the {self.quantity or self.words or self.flag}"
-
     def text(self, value: Value) -> str:
         """Return a value as the command line takes it; ``off`` for None."""
         if isinstance(value, Compound):
@@ -242,9 +205,9 @@ class RunOption:
         """Return a value as it is logged: nothing if it is off."""
         if value is None:
             return {}
-        several = isinstance(value, Compound) and len(self.params) > 1
-        texts = value.parts if several and isinstance(value, Compound) else (self.text(value),)
-        return dict(zip(self.params, texts, strict=True))
+        if isinstance(value, Compound) and len(self.params) > 1:
+            return dict(zip(self.params, value.parts, strict=True))
+        return {self.params[0]: self.text(value)}
 
     def from_params(self, params: Mapping[str, str]) -> Value:
         """Return the value that was logged, in range or not; raise ValueError if a param is missing or unreadable."""

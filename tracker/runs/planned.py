@@ -34,15 +34,7 @@ Keep = Literal["best", "last"]
 
 @dataclass(frozen=True, slots=True)
 class Plateau(Compound):
-    """Keras' ReduceLROnPlateau on validation loss.
-
-    Parameters
-    ----------
-    factor : float, above 0 and below 1
-        What the learning rate is multiplied by.
-    patience : int, epochs, at least 1
-        Epochs without improvement before it drops.
-    """
+    """Keras' ReduceLROnPlateau on validation loss."""
 
     separator: ClassVar[str] = ","
     metavar: ClassVar[str] = "FACTOR,PATIENCE"
@@ -50,8 +42,8 @@ class Plateau(Compound):
     part_types: ClassVar = (float, int)
     part_names: ClassVar = ("factor", "patience")
 
-    factor: float
-    patience: int
+    factor: float  # what the learning rate is multiplied by, above 0 and below 1
+    patience: int  # epochs without improvement before it drops, at least 1
 
     def __post_init__(self) -> None:
         if self.factor not in Range(above=0, below=1):
@@ -113,29 +105,15 @@ class SplitPlan:
                 f"{number_text(self.validation_fraction)} and {number_text(self.test_fraction)}"
             )
 
-    def params(self) -> dict[str, str]:
-        """Return the split as it is logged."""
-        return params_of(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Spectrogram:
-    """How sound becomes an image: log-mel power in decibels below the clip's maximum, by librosa's definition.
+    """How sound becomes an image: log-mel power in decibels below the clip's maximum, by librosa's definition."""
 
-    Parameters
-    ----------
-    sr : int, Hz
-        Sample rate that clips are converted to.
-    n_fft, hop_length : int, samples
-        Window and step of the short-time Fourier transform.
-    n_mels : int
-        Number of mel bands (Slaney's scale and normalisation, 0 Hz to sr / 2).
-    """
-
-    sr: int = 22_050
-    n_fft: int = 2_048
-    hop_length: int = 512
-    n_mels: int = 128
+    sr: int = 22_050  # Hz that clips are resampled to
+    n_fft: int = 2_048  # samples: window of the short-time Fourier transform
+    hop_length: int = 512  # samples: its step
+    n_mels: int = 128  # mel bands (Slaney's scale and normalisation, 0 Hz to sr / 2)
 
     def frames(self, seconds: float) -> int:
         """Return how many frames a stretch of `seconds` spans, at least 1."""
@@ -226,7 +204,7 @@ class RunPlan:
 
     def params(self) -> dict[str, str]:
         """Return every param of the run as it is logged."""
-        return self.configuration.params() | params_of(self) | self.split.params() | self.spectrogram.params()
+        return self.configuration.params() | params_of(self) | params_of(self.split) | self.spectrogram.params()
 
     def run_name(self, usual: Collection[tuple[str, OptionValue]] = ()) -> str:
         """Return the configuration in short, without the `usual` options of the network: ``k7-lr0.0001-stop15-s0``."""
@@ -305,13 +283,8 @@ def reserved_for(name: str) -> str | None:
 def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, OptionValue], ...] = ()) -> RunPlan:
     """Return the plan of options by name; one that isn't given is at its default.
 
-    Parameters
-    ----------
-    values : mapping of str to object
-        By `RunOption.name`; those of the command alone, such as the data, are ignored. A plateau or a fold may be a
-        tuple of its numbers.
-    network_options : tuple of (name, value), optional
-        The network's own, sorted by name.
+    `values` are by `RunOption.name`; those of the command alone, such as the data, are ignored. A plateau or a fold may
+    be a tuple of its numbers. The network's own options are sorted by name.
 
     Raises
     ------
