@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 
 from tests.builders import HOSTILE, make_curve, make_predictions
-from tracker.render.comparison import (
-    MOST_CLASSES,
-    MOST_CLIPS,
-    render_comparison,
-    render_comparison_json,
-    view_comparison,
-)
+from tracker.render.comparison import MOST_CLASSES, MOST_CLIPS, view_comparison
+from tracker.render.documents import render_comparison
+from tracker.render.json_document import render_comparison_json
 from tracker.report import Comparison, build_comparison
 from tracker.runs import Run
 
@@ -186,22 +182,22 @@ class TestViewComparison:
         many = {f"option{i}": "1" for i in range(20)}
         first = run_of(FIRST, "1" * len(labels), labels=labels, **many)
         view = view_comparison(compared(first, run_of(SECOND, "1" * len(labels), labels=labels)))
-        assert (len(view.classes), view.more_classes) == (MOST_CLASSES, 7)
-        assert len(view.differing) + view.more_options == 20
+        assert (len(view.classes.shown), view.classes.more) == (MOST_CLASSES, 7)
+        assert (len(view.options.shown), view.options.more) == (8, 12)
 
     def test_view_comparison_shows_the_metric_that_runs_are_compared_by_and_nothing_that_neither_logged(self) -> None:
         runs = (run_of(FIRST, "10"), run_of(SECOND, "10", kernel_size="7"))
         told = [replace(run, validation=None, curves={}, metrics={"pesq": 3 + i / 10}) for i, run in enumerate(runs, 1)]
         found = build_comparison("genres", told, (FIRST, SECOND), metric="pesq", minimise=False)
-        assert [(row.name, row.values) for row in view_comparison(found).results] == [("pesq", ("3.2", "3.1"))]
+        assert view_comparison(found).results == (("pesq", "3.2", "3.1"),)
 
     def test_view_comparison_shows_an_accuracy_that_gives_no_count_as_a_share(self) -> None:
         counted, shared = run_of(FIRST, "10"), replace(run_of(SECOND, "10", kernel_size="7"), validation=None)
-        rows = {row.name: row.values for row in view_comparison(compared(counted, shared)).results}
-        assert rows["right"] == ("1 of 2", "–")
+        rows = {name: values for name, *values in view_comparison(compared(counted, shared)).results}
+        assert rows["right"] == ["1 of 2", "–"]
         assert "validation accuracy, %" not in rows
         shared = replace(shared, metrics={"best_val_accuracy": 0.712})
-        rows = {row.name: row.values for row in view_comparison(compared(counted, shared)).results}
+        rows = {name: values for name, *values in view_comparison(compared(counted, shared)).results}
         assert set(rows["validation accuracy, %"]) == {"50.0", "71.2"}
 
     def test_view_comparison_rounds_no_probability_to_a_false_0_or_100(self) -> None:
@@ -209,6 +205,6 @@ class TestViewComparison:
         sure = replace(sure, validation=replace(sure.validation, probabilities=np.array([[0.99999, 0.00001]])))
         unsure = run_of(SECOND, "0")
         unsure = replace(unsure, validation=replace(unsure.validation, probabilities=np.array([[0.00001, 0.99999]])))
-        (row,) = view_comparison(compared(sure, unsure)).clips[0].rows
-        assert row.chances == ("over 99.9 %", "under 0.1 %")
-        assert row.taken_for == "jazz"
+        (row,) = view_comparison(compared(sure, unsure)).clips[0].clips.shown
+        assert row.probabilities == ("over 99.9 %", "under 0.1 %")
+        assert row.predicted == "jazz"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tracker.render.html_page import render_html
+from tracker.render.documents import render_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,12 @@ from tracker.cli.console import print_result, print_tables, table
 from tracker.cli.options import AnalysisOptions, RunName, read_runs, with_analysis_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
     from tracker.render import ClipsView, ComparisonView
+    from tracker.report import Comparison
 
 
 @app.command(
@@ -59,57 +60,58 @@ def compare(
         case "markdown":
             print_result(comparison.to_markdown(), end="")
         case _:
-            print_tables(*_parts(render.view_comparison(comparison)))
+            print_tables(*_parts(comparison, render.view_comparison(comparison)))
 
 
-def _parts(view: ComparisonView) -> Iterator[str | Table]:
+def _parts(comparison: Comparison, view: ComparisonView) -> Iterator[str | Table]:
     """Yield what a terminal shows, line by line and table by table."""
-    yield table(("", *view.called), _rows(view))
-    if view.more_options:
-        yield f"{view.more_options} more options differ: --format json has all of them."
+    from tracker.wording import whole_cell
+
+    runs = [run.called for run in comparison.runs]
+    yield table(("", *runs), _rows(comparison, view))
+    if view.options.more:
+        yield f"{view.options.more} more options differ: --format json has all of them."
     yield ""
-    yield from _concluded(view)
-    if view.clips_in_common and not any(clips.n for clips in view.clips):
+    yield from _concluded(comparison, view)
+    if comparison.clips_in_common and not comparison.clips:
         yield "No clip is correct in one run only."
     for clips in view.clips:
-        yield from _clips(view, clips)
-    if view.classes:
+        yield from _clips(runs, clips)
+    if view.classes.shown:
         yield ""
-        rows = ((row.name, row.n, *row.correct) for row in view.classes)
-        yield table(("class", "clips", *(f"correct: {run}" for run in view.called)), rows, (1, 2, 3))
-    if view.more_classes:
-        yield f"{view.more_classes} more classes: --format json has all of them."
+        rows = ((row.name, *map(whole_cell, (row.n, *row.correct))) for row in view.classes.shown)
+        yield table(("class", "clips", *(f"correct: {run}" for run in runs)), rows, (1, 2, 3))
+    if view.classes.more:
+        yield f"{view.classes.more} more classes: --format json has all of them."
 
 
-def _rows(view: ComparisonView) -> Iterator[tuple[str, ...]]:
+def _rows(comparison: Comparison, view: ComparisonView) -> Iterator[tuple[str, ...]]:
     from tracker.runs.logged import SHORT_ID
 
-    yield "name", *view.names
-    yield "id", *(run_id[:SHORT_ID] for run_id in view.ids)
-    for row in view.differing:
-        yield row.name, *row.levels
-    for result in view.results:
-        yield result.name, *result.values
+    yield "name", *(run.entry.run.name for run in comparison.runs)
+    yield "id", *(run.run_id[:SHORT_ID] for run in comparison.runs)
+    yield from (*view.options.shown, *view.repetition, *view.results)
 
 
-def _concluded(view: ComparisonView) -> Iterator[str]:
+def _concluded(comparison: Comparison, view: ComparisonView) -> Iterator[str]:
     conclusion = view.conclusion
     if conclusion:
         yield f"{conclusion.verdict_words}. {conclusion.sentence}"
-    yield from view.remarks
+    yield from comparison.remarks
     if conclusion and conclusion.command:
         yield "This would settle it:"
         yield f"  {conclusion.command}"
 
 
-def _clips(view: ComparisonView, clips: ClipsView) -> Iterator[str | Table]:
+def _clips(runs: Sequence[str], view: ClipsView) -> Iterator[str | Table]:
+    clips = view.clips
     if not clips.n:
         return
     yield ""
     what = "clips that only {} gets correct, clearest first" if clips.n > 1 else "clip that only {} gets correct"
-    yield f"{clips.n} {what.format(clips.only)}; p is the probability of the label:"
-    headings = ("clip", "label", *(f"p of {run}" for run in view.called), f"{clips.other} predicts")
-    rows = ((row.clip, row.label, *row.chances, row.taken_for or "-") for row in clips.rows)
+    yield f"{clips.n} {what.format(view.only.called)}; p is the probability of the label:"
+    headings = ("clip", "label", *(f"p of {run}" for run in runs), f"{view.other.called} predicts")
+    rows = ((row.clip, row.label, *row.probabilities, row.predicted or "-") for row in clips.shown)
     yield table(headings, rows, (2, 3))
     if clips.more:
         yield f"{clips.more} more: --format json has all of them."

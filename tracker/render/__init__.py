@@ -1,15 +1,16 @@
 """Reports and comparisons in the forms that people and programs read: Markdown, HTML, JSON, in short, in MLflow."""
 
-from tracker.render.comparison import (
-    ClipsView,
-    ComparisonView,
+from tracker.render.comparison import ClipsView, ComparisonView, view_comparison
+from tracker.render.documents import (
+    Sound,
+    picture_files,
     render_comparison,
-    render_comparison_json,
-    view_comparison,
+    render_description,
+    render_html,
+    render_markdown,
+    render_summary,
 )
-from tracker.render.html_page import Sound, render_html
-from tracker.render.json_document import render_json, render_next_json
-from tracker.render.markdown import picture_files, render_description, render_markdown, render_summary
+from tracker.render.json_document import render_comparison_json, render_json, render_next_json
 from tracker.render.view_model import shell_line
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The report as JSON for programs: the schema ``tracker.report/1``.
+"""Reports and comparisons as JSON for programs: the schemas ``tracker.report/1`` and ``tracker.comparison/1``.
 
 Absent values are null and numbers are never NaN or infinite. Everything outside ASCII is written as an escape, so that
 nothing in a name reaches a terminal as a command to it. Keys are those of the dataclasses; a trailing underscore, which
@@ -21,57 +21,86 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.report import NextStep, Report, RunEntry
-
-SCHEMA = "tracker.report/1"
+    from tracker.report import Comparison, NextStep, Report, RunEntry
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 def render_json(report: Report) -> str:
     """Return the report as JSON, with every run and every conclusion, however many there are."""
-    document = {
-        "schema": SCHEMA,
-        "experiment": report.experiment,
-        "metric": report.metric.name,
-        "runs": [run_record(entry) for entry in report.entries],
-        "conclusions": [conclusion_record(conclusion) for conclusion in report.conclusions],
-        "next": [_step(step) for step in report.next_steps],
-        "excluded": [{"run_id": run.run_id, "reason": run.reason} for run in report.excluded],
-    }
-    return json_text(document)
+    return _text(
+        {
+            "schema": "tracker.report/1",
+            "experiment": report.experiment,
+            "metric": report.metric.name,
+            "runs": [_run(entry) for entry in report.entries],
+            "conclusions": [_conclusion(conclusion) for conclusion in report.conclusions],
+            "next": [_step(step) for step in report.next_steps],
+            "excluded": [{"run_id": run.run_id, "reason": run.reason} for run in report.excluded],
+        }
+    )
 
 
 def render_next_json(steps: Sequence[NextStep]) -> str:
     """Return next steps as JSON, as they stand in the report's ``next``."""
-    return json_text([_step(step) for step in steps])
+    return _text([_step(step) for step in steps])
 
 
-def json_text(document: object) -> str:
-    """Return anything that a report has in it as JSON; what isn't a number is null."""
-    return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
+def render_comparison_json(comparison: Comparison) -> str:
+    """Return a comparison as JSON, runs and conclusion as in the report's, with every clip and every class."""
+    ids = [run.run_id for run in comparison.runs]
+
+    def by_run(values: tuple[object, object]) -> dict[str, object]:
+        return dict(zip(ids, values, strict=True))
+
+    conclusion = comparison.conclusion
+    return _text(
+        {
+            "schema": "tracker.comparison/1",
+            "experiment": comparison.experiment,
+            "metric": comparison.metric.name,
+            "runs": [_run(run.entry) for run in comparison.runs],
+            "options": [{"option": option.name, "levels": by_run(option.levels)} for option in comparison.options],
+            "repetition": [{"param": param.name, "values": by_run(param.levels)} for param in comparison.repetition],
+            "conclusion": None if conclusion is None else _conclusion(conclusion),
+            "remarks": comparison.remarks,
+            "clips_in_common": comparison.clips_in_common,
+            "clips": [
+                {
+                    "clip": clip.clip,
+                    "label": clip.label,
+                    "right": ids[clip.correct.index(True)],
+                    "predicted": by_run(clip.predicted),
+                    "probabilities": by_run(clip.probabilities),
+                }
+                for clip in comparison.clips
+            ],
+            "classes": [
+                {"class": counts.name, "n": counts.n, "correct": by_run(counts.correct)}
+                for counts in comparison.classes
+            ],
+            "excluded": [{"run_id": run.run_id, "reason": run.left_out} for run in comparison.runs if run.left_out],
+        }
+    )
 
 
 def _step(step: NextStep) -> dict[str, object]:
     return {"command": shell_line([step.command]), "settles": step.settles, "estimated_seconds": step.estimated_seconds}
 
 
-def run_record(entry: RunEntry) -> dict[str, object]:
-    """Return a run as the report's JSON has it."""
-    run, accuracy = entry.run, entry.result.accuracy
+def _run(entry: RunEntry) -> dict[str, object]:
     return {
-        "run_id": run.run_id,
-        "name": run.name,
+        "run_id": entry.run.run_id,
+        "name": entry.run.name,
         "title": entry.title,
-        "status": run.status,
-        "params": run.params,
-        "metrics": run.metrics,
-        "validation": accuracy,
+        "status": entry.run.status,
+        "params": entry.run.params,
+        "metrics": entry.run.metrics,
+        "validation": entry.result.accuracy,
     }
 
 
-def conclusion_record(conclusion: Conclusion) -> dict[str, object]:
-    """Return a conclusion as the report's JSON has it."""
+def _conclusion(conclusion: Conclusion) -> dict[str, object]:
     return {
         "id": conclusion.id,
         "kind": conclusion.kind,
@@ -88,6 +117,10 @@ def conclusion_record(conclusion: Conclusion) -> dict[str, object]:
         "details": conclusion.details,
         "command": shell_line(conclusion.commands) or None,
     }
+
+
+def _text(document: object) -> str:
+    return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
 
 
 def _plain(value: object) -> Json:

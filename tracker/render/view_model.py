@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tracker import wording
 from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.next_steps.steps import why_no_step
 from tracker.render.sanitize import note_beginning, plain
 from tracker.render.tables import (
-    NOTHING,
+    Column,
     Fact,
     facts,
     legend,
@@ -36,13 +36,14 @@ from tracker.study.options import terms_of
 from tracker.wording import NONE, capitalised, duration, listing, option_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from markupsafe import Markup
 
     from tracker.conclusions.conclusion import Conclusion, Kind, Table, Verdict
-    from tracker.render.tables import Column
     from tracker.report import Excluded, NextStep, Picture, Report, RunEntry, Section
+
+T = TypeVar("T")
 
 FOLDED_ABOVE = 12  # runs above which each run's section is folded; also the most that have one above MOST_RUNS
 MOST_RUNS = 50  # runs that the table shows, and above which only those that the summary speaks of have a section
@@ -51,21 +52,30 @@ MOST_IN_THE_OPEN = 12  # conclusions of one kind that are not folded
 MOST_OF_A_KIND = 60  # conclusions of one kind that are shown at all
 MOST_LINES = 50  # notes, challenges and excluded runs that are shown
 
-VERDICTS: dict[Verdict, str] = {
-    "supported": "Supported",
-    "equivalent": "Equivalent",
-    "inconclusive": "Inconclusive",
-    "confounded": "Confounded",
-    "not_comparable": "Not comparable",
-    "exact": "Exact",
-    "unknown": "Unknown",
-}
 _WITH_THE_TABLE = ("accuracies", "curves")  # pictures that stand below the table of runs, not with the conclusions
 
 
 def shell_line(commands: Iterable[Sequence[str]]) -> str:
     """Return commands as one line for a POSIX shell, each run only if the one before succeeds; empty for none."""
     return " && ".join(map(shlex.join, commands))
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt(Generic[T]):
+    """The first of many, and how many more there are."""
+
+    shown: tuple[T, ...]
+    more: int
+
+    @property
+    def n(self) -> int:
+        """How many there are in all."""
+        return len(self.shown) + self.more
+
+
+def excerpt(entries: Sequence[T], most: int) -> Excerpt[T]:
+    """Return the first `most` entries."""
+    return Excerpt(tuple(entries[:most]), max(0, len(entries) - most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +87,11 @@ class RunRow:
     seed: str | None
     levels: tuple[str, ...]
     cells: tuple[Markup, ...]
-    best: bool = False
-    linked: bool = True
-    results: tuple[Fact, ...] = ()
-    training: tuple[Fact, ...] = ()
-    training_line: Markup = NOTHING
+    best: bool  # whether no run is better
+    linked: bool  # whether it has a section
+    results: tuple[Fact, ...]
+    training: tuple[Fact, ...]
+    training_line: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +105,13 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SectionView:
-    """The runs of one configuration: who they are, their lowest and highest score, and each.
-
-    `metric` names the score if it isn't accuracy.
-    """
+    """The runs of one configuration: who they are, their lowest and highest score, and each."""
 
     title: str
     who: str
-    metric: str | None
     score_range: Markup
     heads: tuple[Column, ...]
-    rows: tuple[RunRow, ...]
-    more_rows: int
+    rows: Excerpt[RunRow]
     notes: tuple[NoteView, ...]
     pictures: tuple[Picture, ...]
 
@@ -115,14 +120,18 @@ class SectionView:
 class ConclusionView:
     """A conclusion with its number, if it is among those shown, and the numbers of the steps that would settle it."""
 
-    number: int | None
     verdict: Verdict
-    verdict_words: str
     sentence: str
     facts: tuple[str, ...]
-    tables: tuple[Table, ...]
-    steps: tuple[int, ...]
     command: str | None
+    number: int | None = None
+    tables: tuple[Table, ...] = ()
+    steps: tuple[int, ...] = ()
+
+    @property
+    def verdict_words(self) -> str:
+        """The verdict as it is read: ``Not comparable``."""
+        return capitalised(self.verdict.replace("_", " "))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,98 +157,58 @@ class StepView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportView:
-    """The report in order; each ``more_…`` counts what is left out, and `drawn` says of which runs a picture is."""
+    """The report in order, as far as it isn't shown as it is."""
 
-    experiment: str
-    metric: str
     runs: int
     folded: bool
     summary: tuple[ConclusionView, ...]
-    limits: tuple[str, ...]
-    options: tuple[str, ...]
-    more_options: int
+    options: Excerpt[str]
     heads: tuple[Column, ...]
     legend: str
-    rows: tuple[RunRow, ...]
-    more_rows: int
-    run_pictures: tuple[Picture, ...]
-    drawn: Mapping[str, str]
-    sections: tuple[SectionView, ...]
-    more_sections: int
+    rows: Excerpt[RunRow]
+    run_pictures: tuple[tuple[Picture, str], ...]  # with a remark, maybe empty
+    sections: Excerpt[SectionView]
     kinds: tuple[KindView, ...]
     conclusion_pictures: tuple[Picture, ...]
     why_no_step: str
     steps: tuple[StepView, ...]
-    notes: tuple[NoteView, ...]
-    more_notes: int
-    challenges: tuple[str, ...]
-    more_challenges: int
-    excluded: tuple[Excluded, ...]
-    more_excluded: int
-    methods: tuple[str, ...]
-    versions: tuple[tuple[str, str], ...]
+    notes: Excerpt[NoteView]
+    challenges: Excerpt[str]
+    excluded: Excerpt[Excluded]
 
 
 def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     """Prepare a report for a template; pictures of a single run go into its section."""
-    entries, shown = report.entries, _shown_sections(report)
-    notes = _notes(entries)
-    rows = report.best_first(entries)[:MOST_RUNS] if len(entries) > MOST_RUNS else entries
-    columns = table_columns(report)
-    scores = {entry.number: report.rank_score(entry) for entry in entries}
-    highest = max((score for score in scores.values() if score is not None), default=None)
-    sections = tuple(_section(section, report, pictures) for section in shown)
-    linked = {row.number for section in sections for row in section.rows}
+    entries, columns = report.entries, table_columns(report)
+    sections = tuple(_section(section, report, pictures) for section in _shown_sections(report))
+    linked = {row.number for section in sections for row in section.rows.shown}
     carried = {id(picture) for section in sections for picture in section.pictures}
-    others = tuple(picture for picture in pictures if id(picture) not in carried)
+    others = [picture for picture in pictures if id(picture) not in carried]
     by_kind = {kind: found for kind in kinds() if (found := of_kind(report.conclusions, kind))}
-    numbered = (conclusion for of_one in by_kind.values() for conclusion in of_one[:MOST_OF_A_KIND])
-    numbers_of = {conclusion.id: number for number, conclusion in enumerate(numbered, start=1)}
-    run_pictures = tuple(picture for picture in others if picture.name in _WITH_THE_TABLE)
+    numbered = (conclusion.id for of_one in by_kind.values() for conclusion in of_one[:MOST_OF_A_KIND])
+    numbers_of = {conclusion_id: number for number, conclusion_id in enumerate(numbered, start=1)}
     return ReportView(
-        experiment=report.experiment,
-        metric=report.metric.name,
         runs=len(entries),
         folded=len(entries) > FOLDED_ABOVE,
         summary=tuple(_conclusion(conclusion, report, numbers_of) for conclusion in report.summary),
-        limits=report.limits,
-        options=tuple(
-            capitalised(option_words(option)) if option in LOGGED_OPTIONS else option
-            for option in report.options[:MOST_OPTIONS]
+        options=excerpt(
+            [capitalised(option_words(name)) if name in LOGGED_OPTIONS else name for name in report.options],
+            MOST_OPTIONS,
         ),
-        more_options=max(0, len(report.options) - MOST_OPTIONS),
         heads=columns,
         legend=legend(report),
-        rows=tuple(
-            _row(
-                entry,
-                columns,
-                best=highest is not None and scores[entry.number] == highest,
-                linked=entry.number in linked,
-            )
-            for entry in rows
+        rows=_rows(report, columns, linked),
+        run_pictures=tuple(
+            (picture, _remark(picture, len(entries))) for picture in others if picture.name in _WITH_THE_TABLE
         ),
-        more_rows=len(entries) - len(rows),
-        run_pictures=run_pictures,
-        drawn={
-            picture.name: _drawn(picture, len(entries))
-            for picture in run_pictures
-            if picture.name == "curves" and len(picture.runs) < len(entries)
-        },
-        sections=sections,
-        more_sections=len(report.sections) - len(sections),
+        sections=Excerpt(sections, len(report.sections) - len(sections)),
         kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in by_kind.items()),
         conclusion_pictures=tuple(picture for picture in others if picture.name not in _WITH_THE_TABLE),
         why_no_step=why_no_step(report.conclusions),
-        steps=tuple(_step(number, step, numbers_of) for number, step in enumerate(report.next_steps, 1)),
-        notes=notes[:MOST_LINES],
-        more_notes=max(0, len(notes) - MOST_LINES),
-        challenges=report.challenges[:MOST_LINES],
-        more_challenges=max(0, len(report.challenges) - MOST_LINES),
-        excluded=report.excluded[:MOST_LINES],
-        more_excluded=max(0, len(report.excluded) - MOST_LINES),
-        methods=report.methods,
-        versions=report.versions,
+        steps=tuple(_step(number, step, numbers_of) for number, step in enumerate(report.next_steps, start=1)),
+        notes=excerpt(_notes(entries), MOST_LINES),
+        challenges=excerpt(report.challenges, MOST_LINES),
+        excluded=excerpt(report.excluded, MOST_LINES),
     )
 
 
@@ -252,74 +221,72 @@ def _shown_sections(report: Report) -> tuple[Section, ...]:
     return tuple(spoken_of)[:FOLDED_ABOVE]
 
 
-def _row(entry: RunEntry, columns: Sequence[Column], *, best: bool, linked: bool) -> RunRow:
-    """Return a row of the table of all runs: whether no run is better, and whether the run has a section."""
+def _rows(report: Report, columns: Sequence[Column], linked: set[int]) -> Excerpt[RunRow]:
+    """Return the table of all runs, given the numbers of those that have a section."""
+    entries = report.entries
+    shown = report.best_first(entries)[:MOST_RUNS] if len(entries) > MOST_RUNS else entries
+    highest = max((score for entry in entries if (score := report.rank_score(entry)) is not None), default=None)
+    best = {entry.number for entry in shown if highest is not None and report.rank_score(entry) == highest}
+    rows = (_row(entry, report, columns, best=entry.number in best, linked=entry.number in linked) for entry in shown)
+    return Excerpt(tuple(rows), len(entries) - len(shown))
+
+
+def _row(entry: RunEntry, report: Report, columns: Sequence[Column], *, best: bool, linked: bool) -> RunRow:
+    seeds = terms_of(entry.run.params).seed  # whatever its param is called; of several each by its param's name
+    seed = ", ".join(f"{name}={value}" if len(seeds) > 1 else value for name, value in seeds) if seeds else None
     return RunRow(
         number=entry.number,
         name=entry.run.name,
-        seed=_seed(entry),
+        seed=seed,
         levels=tuple(level for _, level in entry.levels[:MOST_OPTIONS]),
         cells=tuple(column.cell(entry) for column in columns),
         best=best,
         linked=linked,
+        results=results(report, entry),
+        training=training_summary(entry),
+        training_line=training_line(entry),
     )
 
 
-def _seed(entry: RunEntry) -> str | None:
-    """Return a run's seed, whatever its param is called; of several seeds each by its param's name."""
-    seeds = terms_of(entry.run.params).seed
-    if len(seeds) < 2:
-        return seeds[0][1] if seeds else None
-    return ", ".join(f"{name}={value}" for name, value in seeds)
-
-
 def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> SectionView:
-    ids = [entry.run.run_id for entry in section.entries]
+    entries, columns = section.entries, section_columns(report, section.entries)
+    ids = [entry.run.run_id for entry in entries]
     own = [picture for picture in pictures if len(picture.runs) == 1 and picture.runs[0] in ids]
-    own.sort(key=lambda picture: ids.index(picture.runs[0]))
-    entries = section.entries
-    columns = section_columns(report, entries)
+    rows = (_row(entry, report, columns, best=False, linked=True) for entry in entries[:MOST_RUNS])
     return SectionView(
         title=section.title,
         who=_who([entry.number for entry in entries]),
-        metric=None if report.metric.is_accuracy else report.metric.name,
         score_range=_score_range(report, entries),
         heads=columns,
-        rows=tuple(
-            replace(
-                _row(entry, columns, best=False, linked=True),
-                results=results(report, entry),
-                training=training_summary(entry),
-                training_line=training_line(entry),
-            )
-            for entry in entries[:MOST_RUNS]
-        ),
-        more_rows=max(0, len(entries) - MOST_RUNS),
+        rows=Excerpt(tuple(rows), max(0, len(entries) - MOST_RUNS)),
         notes=tuple(replace(note, text=note_beginning(note.text)) for note in _notes(entries)),
-        pictures=tuple(own),
+        pictures=tuple(sorted(own, key=lambda picture: ids.index(picture.runs[0]))),
     )
 
 
 def _score_range(report: Report, entries: Sequence[RunEntry]) -> Markup:
     """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, ``83.3 %``, or the primary metric."""
     known = [entry for entry in report.best_first(entries) if report.rank_score(entry) is not None]
-    known = known if report.metric.lower_is_better else known[::-1]
-    write = _correct if report.metric.is_accuracy else score_writer(report)
     if not known:
         return plain(NONE)
-    first, last = write(known[0]), write(known[-1])
-    if first == last:
-        return first
-    first = _correct(known[0], wording.percent_number_cell) if report.metric.is_accuracy else first
-    return plain(f"{first} to {last}")
+    low, high = (known[0], known[-1]) if report.metric.lower_is_better else (known[-1], known[0])
+    if report.metric.is_accuracy:
+        first, last = (
+            ratio(entry) if entry.result.accuracy else plain(wording.percent_cell(entry.result.score))
+            for entry in (low, high)
+        )
+        if first != last and not low.result.accuracy:  # the sign of percent stands once
+            first = plain(wording.percent_number_cell(low.result.score))
+    else:
+        write = score_writer(report)
+        first, last = write(low), write(high)
+    return first if first == last else plain(f"{first} to {last}")
 
 
-def _correct(entry: RunEntry, percent: Callable[[float | None], str] = wording.percent_cell) -> Markup:
-    return ratio(entry) if entry.result.accuracy else plain(percent(entry.result.score))
-
-
-def _drawn(picture: Picture, runs: int) -> str:
-    """Return which runs a picture shows that doesn't show all."""
+def _remark(picture: Picture, runs: int) -> str:
+    """Return which runs a picture of curves shows that doesn't show all."""
+    if picture.name != "curves" or len(picture.runs) >= runs:
+        return ""
     which = "“What came out” speaks of" if runs > MOST_RUNS else "logged curves"
     return f"Drawn are {len(picture.runs)} of the {runs:,} runs, the best of those that {which}."
 
@@ -342,12 +309,7 @@ def _who(runs: Sequence[int]) -> str:
 
 def _kind(kind: Kind, found: Sequence[Conclusion], report: Report, numbers_of: Mapping[str, int]) -> KindView:
     views = tuple(_conclusion(conclusion, report, numbers_of) for conclusion in found[:MOST_OF_A_KIND])
-    return KindView(
-        title=kind.title,
-        open=views[:MOST_IN_THE_OPEN],
-        folded=views[MOST_IN_THE_OPEN:],
-        more=len(found) - len(views),
-    )
+    return KindView(kind.title, views[:MOST_IN_THE_OPEN], views[MOST_IN_THE_OPEN:], len(found) - len(views))
 
 
 def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str, int]) -> ConclusionView:
@@ -355,14 +317,13 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
     listed = any((step.command,) == conclusion.commands for step in report.next_steps)
     in_points = report.metric.is_accuracy or not kind_of(conclusion).in_metric_unit
     return ConclusionView(
-        number=numbers_of.get(conclusion.id),
         verdict=conclusion.verdict,
-        verdict_words=VERDICTS[conclusion.verdict],
         sentence=conclusion.sentence,
         facts=facts(conclusion, report.alpha, in_points=in_points),
+        command=None if listed else shell_line(conclusion.commands) or None,
+        number=numbers_of.get(conclusion.id),
         tables=conclusion.details.tables(in_points=report.metric.is_accuracy),
         steps=tuple(number for number, step in steps if conclusion.id in step.settles),
-        command=None if listed else shell_line(conclusion.commands) or None,
     )
 
 

@@ -1,0 +1,219 @@
+"""Reports as documents: GitHub-flavoured Markdown with its figures beside it, and one HTML file that has everything.
+
+The templates of both media know the same filters (`prose`, `code`, `level`, `note`, `commands`), each escaping for its
+own. HTML escapes what passes no filter; Markdown has no such safety net, so that printing text which passed none is an
+error there. HTML runs no script and fetches nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from tracker.bundled import TEMPLATES
+from tracker.errors import TrackerError
+from tracker.render import sanitize
+from tracker.render.comparison import view_comparison
+from tracker.render.tables import description
+from tracker.render.view_model import arrange
+from tracker.study.options import NOT_APPLICABLE
+from tracker.wording import capitalised, whole_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tracker.report import Comparison, Picture, Report, RunEntry
+
+# Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``0.0001``, ``0.3x10``, ``off``.
+_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}")
+# Cells that a column of numbers has: digits with a sign and a unit, or the mark for none.
+_NUMBER = re.compile(r"[−+-]?[\d.,]*(?: ?%| points?)?|–")
+
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_PIXELS_AN_INCH = 1.5  # pixels of a figure for each one of the page: figures stay sharp on dense screens
+
+
+@cache
+def markdown_environment() -> Environment:
+    """Return the environment of the Markdown templates."""
+    environment = _environment(sanitize.code, _escaped_only)
+    environment.filters |= {
+        "prose": sanitize.prose,
+        "alt": sanitize.alt,
+        "note": sanitize.note_markdown,
+        "commands": sanitize.fence,
+        # indents the lines after the first so that they belong to a list item
+        "beside": lambda text, number: Markup(text.replace("\n", "\n" + " " * len(f"{number}. "))),  # noqa: S704
+    }
+    return environment
+
+
+@cache
+def html_environment() -> Environment:
+    """Return the environment of the HTML templates."""
+    environment = _environment(sanitize.html_code)
+    environment.filters |= {
+        "prose": sanitize.html_prose,
+        "note": sanitize.note_html,
+        "commands": sanitize.html_block,
+    }
+    return environment
+
+
+def _environment(code: Callable[[str], Markup], finalize: Callable[[object], object] | None = None) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=True,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+    def level(text: str) -> Markup:
+        is_plain = _PLAIN_LEVEL.fullmatch(text) and sanitize.prose(text) == text
+        return escape(text) if is_plain or text == NOT_APPLICABLE else code(text)
+
+    def numeric(rows: Sequence[Sequence[str]], columns: int) -> list[bool]:
+        """Return which columns have nothing but numbers: they are set flush right."""
+        return [all(_NUMBER.fullmatch(row[column]) for row in rows) for column in range(columns)]
+
+    whole = {"whole": lambda number: sanitize.plain(whole_cell(number))}
+    environment.filters |= {"code": code, "level": level, "numeric": numeric, "capitalised": capitalised} | whole
+    return environment
+
+
+def _escaped_only(value: object) -> object:
+    """Let numbers and text that an escaping function returned pass, and nothing else."""
+    if isinstance(value, int | Markup):
+        return value
+    raise TypeError(f"a Markdown template prints text only through an escaping filter, got {value!r}")
+
+
+def _markdown(name: str, **context: object) -> str:
+    return markdown_environment().get_template(f"markdown/{name}.md.j2").render(context)
+
+
+def tidy(text: str) -> str:
+    """Return Markdown without the spaces at line ends and the runs of empty lines that readable templates leave."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
+
+
+def render_markdown(report: Report, pictures: Sequence[Picture], prefix: str = "reports/figures") -> str:
+    """Return the report as Markdown.
+
+    `prefix` is the folder of the figures as seen from the report's own, with forward slashes.
+    """
+    folder = quote(prefix.rstrip("/"))
+
+    def link(picture: Picture) -> Markup:
+        return Markup(f"{folder}/{_file_name(picture)}" if folder else _file_name(picture))  # noqa: S704
+
+    return tidy(_markdown("report", report=report, view=arrange(report, pictures), link=link))
+
+
+def picture_files(pictures: Iterable[Picture]) -> dict[str, bytes]:
+    """Return the files that `render_markdown` links to: name to content.
+
+    A name says what the figure shows and ends in a hash of its content: the same figure is the same file, and nothing
+    of it comes from a run's name.
+    """
+    return {_file_name(picture): picture.png for picture in pictures}
+
+
+def _file_name(picture: Picture) -> str:
+    return f"{picture.name}-{hashlib.sha256(picture.png).hexdigest()[:16]}.png"
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """Return a comparison as Markdown."""
+    return tidy(_markdown("comparison", comparison=comparison, view=view_comparison(comparison)))
+
+
+def render_description(entry: RunEntry) -> str:
+    """Return what stands after `tracker.runs.NOTE_END` in a run's description: its results, and how to compare it.
+
+    Some 600 characters of the 8,000 that a tag may have.
+    """
+    return tidy(_markdown("description", title=entry.title, facts=description(entry), run=entry.run))
+
+
+_SECTIONS = (
+    ("What came out", "came_out"),
+    ("What this data cannot tell", "limits"),
+    ("Runs", "runs"),
+    ("Conclusions", "summary_conclusions"),
+    ("Next steps", "next_steps"),
+    ("Challenges", "challenges"),
+)  # title and template of each section, the first to be kept first
+
+
+def render_summary(report: Report, max_bytes: int | None = None) -> str:
+    """Return the report's tables and sentences as Markdown, without figures, for a CI job's summary.
+
+    Sections are dropped from the end until the text has at most `max_bytes` in UTF-8, and a last line says which.
+
+    Raises
+    ------
+    TrackerError
+        If not even the title and that last line fit.
+    """
+    view = arrange(report)
+    head, *parts = (_markdown(name, report=report, view=view) for name in ("head", *(name for _, name in _SECTIONS)))
+    for kept in range(len(parts), -1, -1):
+        left_out, remark = ", ".join(title for title, _ in _SECTIONS[kept:]), ""
+        if left_out:
+            remark = f"*Left out to stay within {max_bytes} bytes: {left_out}. `tracker report` has them.*"
+        text = tidy("\n\n".join([head, *parts[:kept], remark]))
+        size = len(text.encode())
+        if max_bytes is None or size <= max_bytes:
+            return text
+    raise TrackerError(f"a summary of this experiment needs at least {size} bytes, not {max_bytes}: raise the limit")
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A misclassified clip to listen to."""
+
+    clip: str
+    label: str
+    predicted: str
+    media_type: str  # as in ``audio/wav``
+    data: bytes  # the audio file
+
+
+def render_html(report: Report, pictures: Sequence[Picture], sounds: Sequence[Sound] = ()) -> str:
+    """Return the report as one HTML file, with clips to listen to in order."""
+    return (
+        html_environment()
+        .get_template("html/report.html.j2")
+        .render(
+            report=report,
+            view=arrange(report, pictures),
+            sounds=sounds,
+            policy=f"{_POLICY}; media-src data:" if sounds else _POLICY,
+            source=lambda picture: _data_uri("image/png", picture.png),
+            size=_size,
+            listen=lambda sound: _data_uri(sound.media_type, sound.data),
+        )
+    )
+
+
+def _data_uri(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _size(picture: Picture) -> Markup:
+    """Return the size of a PNG, as its header has it, in pixels of the page: nothing moves while the page loads."""
+    width, height = (int.from_bytes(picture.png[i : i + 4], "big") / _PIXELS_AN_INCH for i in (16, 20))
+    return Markup('width="{:.0f}" height="{:.0f}"').format(width, height)
