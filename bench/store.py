@@ -31,8 +31,8 @@ from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import DATASET, VALIDATION, predictions_csv
 from tracker.store.client import client_of, open_store
 from tracker.store.location import Location, locate
+from tracker.store.mlflow_store import serving
 from tracker.store.reader import read_experiment, read_server
-from tracker.store.ui import serving
 from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.running import Served
 from tracker.store.client import open_store
 from tracker.store.location import locate
-from tracker.store.ui import HOST, await_answer, free_port, ui_command
+from tracker.store.mlflow_store import HOST, await_answer, free_port, ui_command
 
 ROWS = ("params", "tags", "metrics", "latest_metrics")
 """Tables that hold what runs have."""
@@ -26,7 +26,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.store = locate(None, folder)
-        self.port = free_port(HOST, 0)
+        self.port = free_port(0)
         self.uri = f"http://{HOST}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         open_store(self.store)
@@ -35,7 +35,7 @@ class Server:
         """Start it, unless it runs."""
         if self._process:
             return
-        command, environment = ui_command(self.store, HOST, self.port)
+        command, environment = ui_command(self.store, self.port)
         quiet = subprocess.DEVNULL
         variables = os.environ | environment
         self._process = subprocess.Popen(command, env=variables, stdout=quiet, stderr=quiet, start_new_session=True)

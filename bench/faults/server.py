@@ -21,7 +21,7 @@ from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import UnreachableError
 from tracker.store.client import open_store
 from tracker.store.location import locate
-from tracker.store.ui import HOST, await_answer, free_port, ui_command
+from tracker.store.mlflow_store import HOST, await_answer, free_port, ui_command
 from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def server_deaths(folder: Path, deaths: int, rng: Generator) -> Sent:
 
     The same port serves the same store again after each death; the last server is one more, so that all can arrive.
     """
-    direct, port = locate(None, folder), free_port(HOST, 0)
+    direct, port = locate(None, folder), free_port(0)
     served = locate(f"http://{HOST}:{port}", folder)
     open_store(direct)
     journal, arrived, enough = folder / ".tracker" / uuid4().hex, threading.Event(), threading.Event()
@@ -85,7 +85,7 @@ def server_deaths(folder: Path, deaths: int, rng: Generator) -> Sent:
 @contextmanager
 def _served(location: Location, port: int) -> Iterator[None]:
     """Run a tracking server, and kill it with all its workers when the block is left."""
-    command, environment = ui_command(location, HOST, port)
+    command, environment = ui_command(location, port)
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(
         command, env=os.environ | environment, stdout=quiet, stderr=quiet, start_new_session=True

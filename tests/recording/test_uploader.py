@@ -24,8 +24,8 @@ from tracker.recording.uploader import JournalProblem, Uploader, UploadResult, s
 from tracker.runs.events import Ended
 from tracker.store import store_at
 from tracker.store.location import locate
+from tracker.store.mlflow_store import HOST
 from tracker.store.reader import read_experiment
-from tracker.store.ui import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,7 @@ schema and URIs are known in this folder only. MLflow itself is imported when a 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +23,7 @@ from tracker.store.run_files import (
 )
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -179,19 +181,19 @@ class Model(Protocol):
         """Return the class probabilities of a batch."""
 
 
-class UiServer(Protocol):
-    """A web UI on a store that answers requests."""
+@dataclass(frozen=True, slots=True)
+class UiServer:
+    """A web UI on a store that answers requests, in a process of its own."""
 
-    @property
-    def address(self) -> str:
-        """URL to open in a browser."""
-
-    @property
-    def port(self) -> int:
-        """Port it listens on; another than the one asked for if that was taken."""
+    address: str  # URL to open in a browser
+    port: int  # another than the one asked for if that was taken
+    process: subprocess.Popen[bytes]
 
     def wait(self) -> int:
         """Wait until it ends and return its exit status; an interrupt ends the wait with 0."""
+        with suppress(KeyboardInterrupt):
+            return self.process.wait()
+        return 0
 
 
 class Upload(Protocol):
@@ -333,9 +335,9 @@ def store_at(tracking_uri: str | None, folder: Path) -> Store:
         If it is one of MLflow's file stores, or of a kind that can't be used safely.
     """
     from tracker.store.location import locate
-    from tracker.store.mlflow_store import MlflowStore
+    from tracker.store.mlflow_store import store_of
 
-    return MlflowStore(locate(tracking_uri, folder))
+    return store_of(locate(tracking_uri, folder))
 
 
 def store_beside(tracking_uri: str, folder: Path) -> Store:

@@ -1,99 +1,107 @@
-"""MLflow as a `tracker.store.Store`: a SQLite file, or a tracking server; each call imports what it needs."""
+"""MLflow as a `tracker.store.Store`: a SQLite file, or a tracking server; and its own UI on one.
+
+What imports MLflow is imported by the call that needs it. The UI is started lean: one worker, no job runner; 0.5 GB
+rather than 2.5.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tracker.errors import StoreError
-from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneError, StoreState
+from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneError, StoreState, UiServer
+from tracker.store import database as database_file
+from tracker.store.location import restore_artifacts
+from tracker.store.mlflow_run import check_keys, check_start
+from tracker.store.reader import read_experiment, run_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
+    from types import FrameType
 
     import numpy as np
     from numpy.typing import NDArray
 
     from tracker.runs.events import Started, UploadState
-    from tracker.store import ArtifactPath, Model, RunName, UiServer, Upload
+    from tracker.store import ArtifactPath, Model, RunName, Store, Upload
     from tracker.store.location import Location
 
 _UNUSABLE = {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}
 
+HOST = "127.0.0.1"
+_ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_STARTING_S = 120.0  # longest wait for the UI's first answer: 7 to 9 s on two cores, more on a busy machine
+_ANSWER_S = 2.0
+_ENDING_S = 10.0
+
+
+def store_of(location: Location) -> Store:
+    """Return the store at a location."""
+    return _MlflowStore(location)
+
 
 @dataclass(frozen=True, slots=True)
-class MlflowStore:
+class _MlflowStore:
     """See `tracker.store.Store`, which documents each method."""
 
     location: Location
 
     @property
     def uri(self) -> str:
-        """Absolute tracking URI."""
         return self.location.uri
 
     @property
     def shown(self) -> str:
-        """Path or address without a password."""
         return self.location.shown
 
     @property
     def folder(self) -> Path | None:
-        """Folder of the SQLite file; None for a server."""
         return self.location.database.parent if self.location.database else None
 
     @property
     def has_no_file(self) -> bool:
-        """Whether the SQLite file is missing."""
         return self.location.database is not None and not self.location.database.exists()
 
     def check_usable(self) -> None:
-        """Refuse a database that is of another version, or isn't a store."""
-        from tracker.store.database import refusal, state_of
-
-        if self.location.database:
+        database = self.location.database
+        if database:
             with suppress(BusyError):  # the upload tries again
-                state = state_of(self.location.database)
+                state = database_file.state_of(database)
                 if state in _UNUSABLE:
-                    raise StoreError(refusal(self.location.database, state))
+                    raise StoreError(database_file.refusal(database, state))
 
     def check_start(self, started: Started) -> None:
-        """Refuse what MLflow would cut or refuse."""
-        from tracker.store.mlflow_run import check_start
-
         check_start(started)
 
     def check_metrics(self, names: Iterable[str]) -> None:
-        """Refuse what MLflow would refuse."""
-        from tracker.store.mlflow_run import check_keys
-
         check_keys("metric", names)
 
     def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
-        """Read an experiment."""
-        from tracker.store.reader import read_experiment
-
         return read_experiment(self.location, experiment, by_epoch=by_epoch)
 
     def run_names(self) -> tuple[RunName, ...]:
-        """Return the names of the runs in a SQLite file."""
-        from tracker.store.reader import run_names
-
         return run_names(self.location.database) if self.location.database else ()
 
     def open_upload(
         self, journal: str, known: UploadState | None, on_uploaded: Callable[[UploadState], None]
     ) -> Upload:
-        """Return the upload of one journal."""
         from tracker.store.upload import JournalUpload
 
         return JournalUpload(self.location, journal, known, on_uploaded)
 
     def has_run(self, run_id: str) -> bool:
-        """Return whether a run is there."""
         from tracker.store.client import open_store
 
         try:
@@ -103,50 +111,125 @@ class MlflowStore:
         return True
 
     def save_model(self, folder: Path, model: Model, example: NDArray[np.float32]) -> None:
-        """Save a Keras model as an MLflow model."""
         from tracker.store.client import save_keras_model
 
         save_keras_model(folder, model, example)
 
     def examine(self) -> Condition:
-        """Return what is wrong, waiting while another program makes the store."""
-        from tracker.store.database import examine
-
-        condition = examine(self.location)
+        condition = database_file.examine(self.location)
         if condition.state is StoreState.HALF_MADE:
             from tracker.store.client import open_store
 
             with suppress(StoreError):
-                open_store(self.location)
-                return examine(self.location)
+                open_store(self.location)  # waits while another program makes it
+                return database_file.examine(self.location)
         return condition
 
     def set_aside(self) -> Path:
-        """Move a broken database out of the way."""
-        from tracker.store.database import set_aside
-
-        return set_aside(self.location)
+        return database_file.set_aside(self.location)
 
     def relocate(self) -> tuple[tuple[ArtifactPath, ...], Path | None]:
-        """Update the artifact paths of a moved or copied database."""
-        from tracker.store.database import relocate
-
-        return relocate(self.location)
+        return database_file.relocate(self.location)
 
     def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
-        """Copy artifacts back into their journal."""
-        from tracker.store.location import restore_artifacts
-
         return restore_artifacts(uri, paths, into, folder)
 
     def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:
-        """Run MLflow's UI."""
-        from tracker.store.database import state_of
-
-        if self.location.database and state_of(self.location.database) is StoreState.UPGRADABLE:
+        database = self.location.database
+        if database and database_file.state_of(database) is StoreState.UPGRADABLE:
             from tracker.store.client import open_store
 
             open_store(self.location)  # MLflow's server would migrate it too, but without a lock
-        from tracker.store.ui import serving
-
         return serving(self.location, port)
+
+
+def ui_command(location: Location, port: int) -> tuple[list[str], dict[str, str]]:
+    """Return the command line of MLflow's UI on a store and the environment to add to one's own.
+
+    Raises `StoreError` if there is no store that this MLflow can open as it is, as the UI would make or migrate it; or
+    it is a server.
+    """
+    if not location.database:
+        raise StoreError(f"the store is a tracking server and has its UI at {location.shown}: open that in a browser")
+    database_file.require_readable(location.database)
+    argv = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
+    argv += ["--default-artifact-root", location.artifacts, "--artifacts-destination", location.artifacts]
+    argv += ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level warning"]
+    return argv, dict(_ENVIRONMENT)
+
+
+@contextmanager
+def serving(location: Location, port: int) -> Iterator[UiServer]:
+    """Run MLflow's UI: it answers when the context begins and has ended when it is left."""
+    port = free_port(port)
+    argv, environment = ui_command(location, port)
+    with tempfile.TemporaryFile() as output, _process(argv, environment, output) as process:
+        address = f"http://{HOST}:{port}"
+        try:
+            await_answer(address, process)
+        except StoreError as error:
+            output.seek(0)
+            lines = output.read().decode("utf-8", "replace").strip().splitlines()
+            raise StoreError(": ".join([str(error), *(line.strip() for line in lines[-1:])])) from error
+        yield UiServer(address, port, process)
+
+
+def free_port(preferred: int) -> int:
+    """Return the preferred port, or any other if it is taken."""
+    for port in (preferred, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return int(probe.getsockname()[1])
+    raise StoreError(f"cannot listen on {HOST}: give one of this machine's addresses")
+
+
+def await_answer(address: str, process: subprocess.Popen[bytes], patience_s: float = _STARTING_S) -> None:
+    """Wait until a UI answers; raise `StoreError` if it ends or doesn't answer in time."""
+    from urllib.request import ProxyHandler, build_opener
+
+    direct = build_opener(ProxyHandler({}))  # no proxy knows this machine's own addresses
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise StoreError(f"MLflow's UI ended before it answered, with exit status {process.returncode}")
+        with suppress(OSError), direct.open(f"{address}/health", timeout=_ANSWER_S):
+            return
+        time.sleep(0.1)
+    raise StoreError(f"MLflow's UI at {address} did not answer within {patience_s:.0f} s")
+
+
+@contextmanager
+def _process(argv: list[str], environment: dict[str, str], output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command; it has ended when the block is left, which a SIGTERM does too.
+
+    It stays in this process's group, so that what ends all of that, such as Ctrl-C, ends it as well.
+    """
+    with _sigterm_leaves():
+        process = subprocess.Popen(argv, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            yield process
+        finally:
+            process.terminate()  # which MLflow passes on to its worker
+            try:
+                process.wait(timeout=_ENDING_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def _sigterm_leaves() -> Iterator[None]:
+    """Let SIGTERM leave the block in order, rather than end Python at once and leave the server running."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():  # where alone signals can be handled
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -9,9 +9,10 @@ import pytest
 import requests
 
 from tracker.errors import StoreError
+from tracker.store import mlflow_store
 from tracker.store.client import open_store
 from tracker.store.location import Location, locate
-from tracker.store.ui import await_answer, free_port, serving, ui_command
+from tracker.store.mlflow_store import await_answer, free_port, serving, ui_command
 
 
 class TestUiCommand:
@@ -25,11 +26,11 @@ class TestUiCommand:
 
     def test_ui_command_never_makes_a_store(self, location: Location) -> None:
         with pytest.raises(StoreError, match="does not exist: `tracker run`"):
-            ui_command(location)
+            ui_command(location, 5000)
 
     def test_ui_command_leaves_a_server_to_its_own_ui(self) -> None:
         with pytest.raises(StoreError, match="has its UI at http://there:5000: open that in a browser"):
-            ui_command(locate("http://there:5000", Path()))
+            ui_command(locate("http://there:5000", Path()), 5000)
 
 
 class TestFreePort:
@@ -37,18 +38,19 @@ class TestFreePort:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        assert free_port("127.0.0.1", port) == port
+        assert free_port(port) == port
 
     def test_free_port_is_another_where_that_is_taken(self) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
-            assert free_port("127.0.0.1", port) not in {0, port}
+            assert free_port(port) not in {0, port}
 
-    def test_free_port_is_none_on_another_machine(self) -> None:
+    def test_free_port_is_none_on_another_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(mlflow_store, "HOST", "192.0.2.1")
         with pytest.raises(StoreError, match=r"cannot listen on 192\.0\.2\.1"):
-            free_port("192.0.2.1", 5000)
+            free_port(5000)
 
 
 class TestAwaitAnswer:
@@ -75,7 +77,7 @@ class TestServing:
 import sys
 from pathlib import Path
 from tracker.store.location import locate
-from tracker.store.ui import serving
+from tracker.store.mlflow_store import serving
 with serving(locate(sys.argv[1], Path()), int(sys.argv[2])) as server:
     print(server.address, server.port, server.process.pid, flush=True)
     server.wait()
@@ -102,5 +104,5 @@ with serving(locate(sys.argv[1], Path()), int(sys.argv[2])) as server:
         open_store(location)
         monkeypatch.setenv("PYTHONPATH", str(location.database.parent))
         (location.database.parent / "mlflow.py").write_text("raise SystemExit('no room at the inn')")
-        with pytest.raises(StoreError, match="with exit status 1: no room at the inn"), serving(location):
+        with pytest.raises(StoreError, match="with exit status 1: no room at the inn"), serving(location, 5000):
             pass
