@@ -19,7 +19,7 @@ from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
 from tracker.training.backend import keras, without_notices
 from tracker.training.batches import Batches, LabelledImages, TrainingData, consecutive_segments
-from tracker.training.evaluate import check_finite, clip_probabilities
+from tracker.training.callbacks import clip_probabilities
 from tracker.training.fit import train, train_epochs
 from tracker.training.result import accuracy, log_loss
 
@@ -296,13 +296,3 @@ class TestTrainEpochs:
         loss = -np.log(np.maximum(said[np.arange(len(targets)), targets], 1e-7)).mean()
         assert heard[0]["accuracy"] == pytest.approx(right)
         assert heard[0]["loss"] == pytest.approx(loss, rel=1e-4)
-
-
-class TestCheckFinite:
-    @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
-    def test_check_finite_refuses_what_is_no_finite_number_with_its_epoch(self, loss: float) -> None:
-        with pytest.raises(TrainingError, match=f"training diverged: val_loss became {loss} in epoch 3; try a lower"):
-            check_finite("val_loss", loss, 2)
-
-    def test_check_finite_lets_a_number_pass(self) -> None:
-        check_finite("loss", 1e300, 0)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from tracker.runs import RunPlan
 
-Image = NDArray[np.floating]
-"""Shape (n_mels, n_frames), decibels from −80 to 0."""
+Image = NDArray[np.floating]  # shape (n_mels, n_frames), decibels from −80 to 0
+
+SEGMENTS_PER_CLIP = 4  # in an epoch, at random; in measurements, sooner at a low loss than whole clips or all segments
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +77,6 @@ class TrainingData:
         if unknown:
             raise ValueError(f"labels must be among the classes {self.classes}, got {sorted(unknown)}")
 
-    @property
-    def n_mels(self) -> int:
-        """Height of the images."""
-        return int(self.training.images[0].shape[0])
-
     def sorted(self) -> TrainingData:
         """Return the same with the clips of each part sorted, so that their order does not matter."""
         return TrainingData(self.training.sorted(), self.validation.sorted(), self.classes)
@@ -104,10 +100,6 @@ def short_clips(plan: RunPlan, data: TrainingData) -> tuple[str, ...]:
     return tuple(sorted(clip for clip, image in zip(clips, images, strict=True) if image.shape[1] < frames))
 
 
-# Random segments of each clip in an epoch; in measurements, sooner at a low loss than whole clips or all segments.
-SEGMENTS_PER_CLIP = 4
-
-
 @dataclass(frozen=True, eq=False)
 class Segments:
     """The positions of segments, shape (n_segments,): the index of each one's clip and its first frame."""
@@ -121,14 +113,12 @@ class Segments:
 
     def cut(self, images: Sequence[Image], which: slice) -> Image:
         """Return some of the segments as a batch, shape (n, n_mels, frames, 1), dB, of the images' own type."""
-        positions = zip(self.clips[which].tolist(), self.starts[which].tolist(), strict=True)
-        return np.stack([self._window(images[clip], start) for clip, start in positions])[..., None]
-
-    def _window(self, image: Image, start: int) -> Image:
-        missing = self.frames - image.shape[1]
-        if missing > 0:
-            return np.pad(image, ((0, 0), (0, missing)), constant_values=FLOOR_DB)
-        return image[:, start : start + self.frames]
+        windows = []
+        for clip, start in zip(self.clips[which].tolist(), self.starts[which].tolist(), strict=True):
+            window = images[clip][:, start : start + self.frames]
+            missing = self.frames - window.shape[1]
+            windows.append(np.pad(window, ((0, 0), (0, missing)), constant_values=FLOOR_DB) if missing else window)
+        return np.stack(windows)[..., None]
 
 
 def random_segments(images: Sequence[Image], frames: int, rng: np.random.Generator) -> Segments:
@@ -140,32 +130,23 @@ def random_segments(images: Sequence[Image], frames: int, rng: np.random.Generat
 
 def consecutive_segments(images: Sequence[Image], frames: int) -> Segments:
     """Cut every clip into consecutive segments, clip by clip."""
-    starts = [_starts(image.shape[1], frames) for image in images]
+    starts = []
+    for length in (image.shape[1] for image in images):
+        whole = np.arange(0, max(length - frames, 0) + 1, frames)
+        remainder = length - frames - whole[-1]
+        starts.append(np.append(whole, length - frames) if 2 * remainder >= frames else whole)
     clips = np.repeat(np.arange(len(images)), [len(some) for some in starts])
     return Segments(clips, np.concatenate(starts), frames)
 
 
-def _starts(length: int, frames: int) -> NDArray[np.intp]:
-    starts = np.arange(0, max(length - frames, 0) + 1, frames)
-    remainder = length - frames - starts[-1]
-    return np.append(starts, length - frames) if 2 * remainder >= frames else starts
-
-
 class Batches:
-    """The batches of every epoch.
-
-    What is drawn, and in which order, depends on the seed and the epoch's number alone, so training can continue after
-    any epoch.
-    """
+    """The batches of every epoch; they depend on the seed and its number alone, so training can continue after any."""
 
     def __init__(
         self, images: Sequence[Image], targets: NDArray[np.int64], *, frames: int, batch_size: int, seed: int
     ) -> None:
-        self._images = images
-        self._targets = targets
-        self._frames = frames
-        self._batch_size = batch_size
-        self._seed = seed
+        self._images, self._targets = images, targets
+        self._frames, self._batch_size, self._seed = frames, batch_size, seed
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""

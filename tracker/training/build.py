@@ -12,7 +12,7 @@ import sys
 import traceback
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,8 @@ def build_network(configuration: Configuration, input_shape: tuple[int, int, int
     with _errors_named(network):
         model = _module(network).build(input_shape, n_classes, **options)
         if not isinstance(model, keras.Model):
-            _refuse(network, f"`build` returned {type(model).__name__}, it must return a keras.Model")
+            returned = type(model).__name__
+            raise TrainingError(f"{network.shown}: `build` returned {returned}, it must return a keras.Model")
         _check_outputs(network, model, input_shape, n_classes)
         keras.saving.serialize_keras_object(model)  # a layer that can't be saved is better known before it is trained
     return model
@@ -74,33 +75,23 @@ def _module(network: Network) -> Any:
 
 @contextmanager
 def _errors_named(network: Network) -> Iterator[None]:
-    """Turn an error of any kind into one line that names the network's file and line."""
+    """Turn an error of any kind into one line that names the network's file and, if the error was in it, the line."""
     try:
         yield
     except TrainingError:
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, SyntaxError) and error.filename:
+            frames = [(error.filename, error.lineno)]
+        else:
+            frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+        files = {str(network.file.parent / name): name for name in network.sources}
+        own = [(files[filename], line) for filename, line in frames if filename in files]
+        name, line = own[-1] if own else (network.file.name, None)
+        place = network.shown.removesuffix(network.file.name) + name + (f", line {line}" if line else "")
         words = next(iter(str(error).splitlines()), "")
         reason = words if isinstance(error, ValueError) and words else f"{type(error).__name__}: {words}".rstrip(": ")
-        raise TrainingError(f"{_place(network, error)}: the network cannot be built: {reason}") from error
-
-
-def _place(network: Network, error: BaseException) -> str:
-    """Return the file and line of a network's code in which an error was raised; the file alone if it was elsewhere."""
-    folder = network.file.parent
-    if isinstance(error, SyntaxError) and error.filename:
-        frames = [(error.filename, error.lineno)]
-    else:
-        frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    files = {str(folder / name): name for name in network.sources}
-    own = [(files[filename], line) for filename, line in frames if filename in files]
-    name, line = own[-1] if own else (network.file.name, None)
-    shown = network.shown.removesuffix(network.file.name) + name
-    return f"{shown}, line {line}" if line else shown
-
-
-def _refuse(network: Network, reason: str) -> NoReturn:
-    raise TrainingError(f"{network.shown}: {reason}")
+        raise TrainingError(f"{place}: the network cannot be built: {reason}") from error
 
 
 def _check_outputs(network: Network, model: keras.Model, input_shape: tuple[int, int, int], n_classes: int) -> None:
@@ -124,18 +115,17 @@ def _check_outputs(network: Network, model: keras.Model, input_shape: tuple[int,
 
 def _check_probabilities(network: Network, model: keras.Model, images: NDArray[np.float32], n_classes: int) -> None:
     outputs = np.asarray(model(images, training=False)).astype(np.float64)
+    must = f"{network.shown}: the network must return"
     remedy = 'end it with layers.Dense(n_classes, activation="softmax")'
     if outputs.shape != (len(images), n_classes):
-        _refuse(
-            network,
-            f"the network must return {n_classes} probabilities per segment, one per class, got outputs of "
-            f"shape {outputs.shape[1:]}; {remedy}",
+        raise TrainingError(
+            f"{must} {n_classes} probabilities per segment, one per class, got outputs of shape {outputs.shape[1:]}; "
+            f"{remedy}"
         )
     outputs = outputs[~np.isnan(outputs).any(axis=1)]  # a softmax of infinite inputs; training will say so
     sums = outputs.sum(axis=1)
     if (outputs < 0).any() or (np.abs(sums - 1) > _TOLERANCE).any():
-        _refuse(
-            network,
-            f"the network must return probabilities, at least 0 and summing to 1, got {outputs.min():.3g} to "
-            f"{outputs.max():.3g} summing to {sums[np.abs(sums - 1).argmax()]:.3g}; {remedy}",
+        raise TrainingError(
+            f"{must} probabilities, at least 0 and summing to 1, got {outputs.min():.3g} to {outputs.max():.3g} "
+            f"summing to {sums[np.abs(sums - 1).argmax()]:.3g}; {remedy}"
         )

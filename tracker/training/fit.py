@@ -8,7 +8,6 @@ default network takes a tenth less processor time and a fifth less time (``bench
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -19,117 +18,19 @@ from tracker.runs import EpochPredictions, Predictions
 from tracker.training.backend import keras
 from tracker.training.batches import Batches, TrainingData, consecutive_segments, segment_frames
 from tracker.training.build import build_network
+from tracker.training.callbacks import EpochRecorder, Validation, check_finite, clip_probabilities
 from tracker.training.checkpoint import CheckpointFolder
-from tracker.training.evaluate import Validation, check_finite, clip_probabilities, let_pass
-from tracker.training.result import Epoch, History, TrainingResult, accuracy, learning_rate, log_loss
-from tracker.training.resumption import Resumption
+from tracker.training.result import TrainingResult, accuracy, log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tracker.runs import Configuration, RunPlan
-    from tracker.training.evaluate import Check, Logs
+    from tracker.training.callbacks import Logs
+    from tracker.training.result import Epoch, History
 
-    OnEpoch = Callable[[Epoch], None]
-
-
-def train_epochs(
-    model: keras.Model,
-    batches: Batches,
-    epochs: range,
-    callbacks: list[keras.callbacks.Callback],
-    on_batch: Callable[[int, int], None] | None = None,
-    *,
-    check: Check = check_finite,
-) -> None:
-    """Train a compiled model until the limit, or until a callback sets its `stop_training`.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled with the metric `accuracy`.
-    epochs : range
-        Those to train, counted from 0 as Keras does.
-    callbacks : list of keras.callbacks.Callback
-        Called in this order for the training and its epochs, not for batches.
-    on_batch : callable or None
-        Called with the number of batches done in this epoch and of all its batches.
-
-    Raises
-    ------
-    TrainingError
-        From `check`, as soon as the loss isn't finite.
-    """
-    listeners = keras.callbacks.CallbackList(callbacks, model=model)
-    model.stop_training = False
-    listeners.on_train_begin()
-    for epoch in epochs:
-        listeners.on_epoch_begin(epoch)
-        listeners.on_epoch_end(epoch, _train_epoch(model, batches, epoch, on_batch, check))
-        if model.stop_training:
-            break
-    listeners.on_train_end()
-
-
-def _train_epoch(
-    model: keras.Model, batches: Batches, epoch: int, on_batch: Callable[[int, int], None] | None, check: Check
-) -> Logs:
-    """Train one epoch and return its mean loss and accuracy."""
-    sums: dict[str, float] = defaultdict(float)
-    segments = 0
-    for done, (images, targets) in enumerate(batches.of_epoch(epoch + 1), start=1):
-        logs = model.train_on_batch(images, targets, return_dict=True)  # of this batch alone: Keras resets its metrics
-        check("loss", logs["loss"], epoch)
-        segments += len(targets)
-        for name, value in logs.items():
-            sums[name] += value * len(targets)
-        if on_batch:
-            on_batch(done, len(batches))
-    return {name: value / segments for name, value in sums.items()}
-
-
-class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
-    """Records each epoch, saves a checkpoint, then notifies the listener.
-
-    Comes last among the callbacks, so that what is saved includes the state that they leave behind.
-
-    Parameters
-    ----------
-    save : callable
-        Called with the history up to the new epoch; once it returns, that is safe on disk.
-    on_epoch : callable
-        Called with each `Epoch` finished now.
-
-    Attributes
-    ----------
-    history : History
-        Of the epochs that are safe, at first those trained before.
-    """
-
-    def __init__(
-        self, validation: Validation, history: History, save: Callable[[History], None], on_epoch: OnEpoch
-    ) -> None:
-        super().__init__()
-        self.history = history
-        self._validation = validation
-        self._save = save
-        self._on_epoch = on_epoch
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002  (Keras' signature)
-        """Store when the epoch begins, and its learning rate."""
-        self._began = time.perf_counter()
-        self._rate = learning_rate(self.model)
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Record the epoch's metrics, probabilities and, if they are to be kept, weights."""
-        metrics = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        metrics |= {"learning_rate": self._rate, "epoch_seconds": time.perf_counter() - self._began}
-        finished = Epoch(epoch + 1, metrics)
-        longer = self.history.after(finished, self._validation.probabilities, self.model.get_weights)
-        self._save(longer)
-        self.history = longer
-        self._on_epoch(finished)
+    OnBatch = Callable[[int, int], None]
 
 
 def train(
@@ -137,8 +38,8 @@ def train(
     data: TrainingData,
     *,
     on_start: Callable[[], None] | None = None,
-    on_epoch: OnEpoch,
-    on_batch: Callable[[int, int], None] | None = None,
+    on_epoch: Callable[[Epoch], None],
+    on_batch: OnBatch | None = None,
     checkpoints: Path | None = None,
     keep_going: bool = False,
 ) -> TrainingResult:
@@ -172,25 +73,19 @@ def train(
         If interrupted before there was an epoch to keep.
     """
     data, configuration, frames = data.sorted(), plan.configuration, segment_frames(plan)
-    model, watched = _network(plan, data), _keras_callbacks(configuration)
-    resumption = Resumption(CheckpointFolder(checkpoints) if checkpoints else None, watched)
-    history = resumption.resume(model, (len(data.validation.clips), len(data.classes))) or History(configuration.keep)
-    check = let_pass if keep_going else check_finite
-    validation = Validation(data.validation.images, data.targets(data.validation), frames, check=check)
-    recorder = EpochRecorder(validation, history, resumption.save, on_epoch)
-    batches = Batches(
-        data.training.images,
-        data.targets(data.training),
-        frames=frames,
-        batch_size=configuration.batch_size,
-        seed=plan.seed,
-    )
+    images, targets = data.training.images, data.targets(data.training)
+    model, watched = build_compiled(plan, len(data.classes)), _keras_callbacks(configuration)
+    validation = Validation(data.validation.images, data.targets(data.validation), frames, keep_going=keep_going)
+    folder = CheckpointFolder(checkpoints) if checkpoints else None
+    recorder = EpochRecorder(configuration.keep, validation, watched, folder, on_epoch)
+    recorder.resume(model, len(data.classes))
+    batches = Batches(images, targets, frames=frames, batch_size=configuration.batch_size, seed=plan.seed)
     if on_start:
         on_start()
     interrupted = False
     try:
-        callbacks = [validation, *watched, resumption, recorder]
-        train_epochs(model, batches, resumption.epochs_left(configuration.epochs), callbacks, on_batch, check=check)
+        callbacks, epochs = [validation, *watched, recorder], recorder.epochs_left(configuration.epochs)
+        train_epochs(model, batches, epochs, callbacks, on_batch, keep_going=keep_going)
     except KeyboardInterrupt:
         if recorder.history.kept is None:
             raise
@@ -198,11 +93,17 @@ def train(
     return _result(model, data, recorder.history, frames, interrupted=interrupted)
 
 
-def _network(plan: RunPlan, data: TrainingData) -> keras.Model:
-    """Build the network under its seed and give it its loss and optimizer."""
+def build_compiled(plan: RunPlan, n_classes: int) -> keras.Model:
+    """Build a plan's network under its seed and give it its loss and optimizer.
+
+    Raises
+    ------
+    TrainingError
+        If the network cannot be built.
+    """
     keras.utils.clear_session(free_memory=False)  # or layer names would depend on earlier runs
     keras.utils.set_random_seed(plan.seed)
-    model = build_network(plan.configuration, (data.n_mels, segment_frames(plan), 1), len(data.classes))
+    model = build_network(plan.configuration, (plan.spectrogram.n_mels, segment_frames(plan), 1), n_classes)
     # With all variables built beforehand, the first training step is traced once instead of twice, in half the time.
     optimizer = keras.optimizers.Adam(plan.configuration.learning_rate)
     optimizer.build(model.trainable_variables)
@@ -220,6 +121,60 @@ def _keras_callbacks(configuration: Configuration) -> list[keras.callbacks.Callb
     if configuration.early_stopping_patience is not None:
         callbacks.append(keras.callbacks.EarlyStopping(patience=configuration.early_stopping_patience))
     return callbacks
+
+
+def train_epochs(
+    model: keras.Model,
+    batches: Batches,
+    epochs: range,
+    callbacks: list[keras.callbacks.Callback],
+    on_batch: OnBatch | None = None,
+    *,
+    keep_going: bool = False,
+) -> None:
+    """Train a compiled model until the limit, or until a callback sets its `stop_training`.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled with the metric `accuracy`.
+    epochs : range
+        Those to train, counted from 0 as Keras does.
+    callbacks : list of keras.callbacks.Callback
+        Called in this order for the training and its epochs, not for batches.
+
+    Raises
+    ------
+    TrainingError
+        As soon as the loss isn't finite, unless it is to keep going.
+    """
+    listeners = keras.callbacks.CallbackList(callbacks, model=model)
+    model.stop_training = False
+    listeners.on_train_begin()
+    for epoch in epochs:
+        listeners.on_epoch_begin(epoch)
+        listeners.on_epoch_end(epoch, _train_epoch(model, batches, epoch, on_batch, keep_going=keep_going))
+        if model.stop_training:
+            break
+    listeners.on_train_end()
+
+
+def _train_epoch(
+    model: keras.Model, batches: Batches, epoch: int, on_batch: OnBatch | None, *, keep_going: bool
+) -> Logs:
+    """Train one epoch and return its mean loss and accuracy."""
+    sums: dict[str, float] = defaultdict(float)
+    segments = 0
+    for done, (images, targets) in enumerate(batches.of_epoch(epoch + 1), start=1):
+        logs = model.train_on_batch(images, targets, return_dict=True)  # of this batch alone: Keras resets its metrics
+        if not keep_going:
+            check_finite("loss", logs["loss"], epoch)
+        segments += len(targets)
+        for name, value in logs.items():
+            sums[name] += value * len(targets)
+        if on_batch:
+            on_batch(done, len(batches))
+    return {name: value / segments for name, value in sums.items()}
 
 
 def _result(

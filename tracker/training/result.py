@@ -27,16 +27,11 @@ Arrays = tuple[NDArray[np.generic], ...]
 class Epoch:
     """One finished epoch.
 
-    Parameters
-    ----------
-    number : int
-        Counted from 1.
-    metrics : mapping of str to float
-        `loss` and `accuracy` of the segments trained on, `val_loss` and `val_accuracy` per clip, `learning_rate` (that
-        it was trained at), `epoch_seconds`.
+    Its metrics are `loss` and `accuracy` of the segments trained on, `val_loss` and `val_accuracy` per clip,
+    `learning_rate` (that it was trained at), `epoch_seconds`.
     """
 
-    number: int
+    number: int  # counted from 1
     metrics: Mapping[str, float]
 
 
@@ -44,48 +39,28 @@ class Epoch:
 class TrainingResult:
     """What training returns; if it was interrupted, of the finished epochs.
 
-    Parameters
-    ----------
-    metrics : mapping of str to float
-        `best_epoch`, `best_val_loss`, `best_val_accuracy`, `last_val_loss`, `last_val_accuracy`, `stop_epoch`,
-        `fit_loss` and `fit_accuracy` (the last two per training clip, in inference mode, with the kept weights).
-    kept_epoch : int
-        Whose weights are kept, counted from 1: the best epoch or, where the last is kept, the last one whose validation
-        loss is a finite number.
-    validation : Predictions
-        With the kept weights, as the model has.
-    example : ndarray of float32, shape (1, n_mels, n_frames, 1), dB
-        One input of the model.
+    Its metrics are `best_epoch`, `best_val_loss`, `best_val_accuracy`, `last_val_loss`, `last_val_accuracy`,
+    `stop_epoch`, `fit_loss` and `fit_accuracy` (the last two per training clip, in inference mode, with the kept
+    weights).
     """
 
     metrics: Mapping[str, float]
-    kept_epoch: int
-    validation: Predictions
+    kept_epoch: int  # counted from 1: the best or, if the last is kept, the last whose validation loss is finite
+    validation: Predictions  # with the kept weights, as the model has
     validation_by_epoch: EpochPredictions
     model: keras.Model
-    example: NDArray[np.float32]
+    example: NDArray[np.float32]  # one input of the model, shape (1, n_mels, n_frames, 1), dB
     interrupted: bool
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The finished epochs of a run. Each epoch makes a new one, so that an interrupt finds all of an epoch or nothing.
+    """The finished epochs of a run; each epoch makes a new one, so that an interrupt finds all of it or nothing."""
 
-    Parameters
-    ----------
-    keep : {"best", "last"}
-        Whose epoch's weights are kept.
-    epochs : tuple of Epoch
-    probabilities : tuple of ndarray of float32, each of shape (n_clips, n_classes)
-        Class probabilities of the validation clips after each epoch.
-    weights : tuple of ndarray
-        Of the epoch that is kept, as the network's `get_weights` gives them; empty as long as none is.
-    """
-
-    keep: Keep
+    keep: Keep  # whose epoch's weights are kept
     epochs: tuple[Epoch, ...] = ()
-    probabilities: tuple[NDArray[np.float32], ...] = ()
-    weights: Arrays = ()
+    probabilities: tuple[NDArray[np.float32], ...] = ()  # of the validation clips, each of shape (n_clips, n_classes)
+    weights: Arrays = ()  # of the epoch that is kept, as the network's `get_weights` gives them
 
     @property
     def best(self) -> int | None:

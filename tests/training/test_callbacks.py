@@ -18,9 +18,9 @@ from tracker.replay import early_stopping
 from tracker.runs import Plateau, RunPlan
 from tracker.training.backend import keras
 from tracker.training.batches import LabelledImages, TrainingData, random_segments
+from tracker.training.callbacks import COUNTED, check_finite
 from tracker.training.checkpoint import Checkpoint, CheckpointFolder, finished_epochs
 from tracker.training.fit import train
-from tracker.training.resumption import COUNTED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -370,3 +370,14 @@ class TestTrainThatKeepsGoing:
 
         with pytest.raises(KeyboardInterrupt):
             train(plan(**DEFAULT_NETWORK, learning_rate=1e30), data(), on_epoch=interrupt, keep_going=True)
+
+
+@in_keras_group
+class TestCheckFinite:
+    @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
+    def test_check_finite_refuses_what_is_no_finite_number_with_its_epoch(self, loss: float) -> None:
+        with pytest.raises(TrainingError, match=f"training diverged: val_loss became {loss} in epoch 3; try a lower"):
+            check_finite("val_loss", loss, 2)
+
+    def test_check_finite_lets_a_number_pass(self) -> None:
+        check_finite("loss", 1e300, 0)
