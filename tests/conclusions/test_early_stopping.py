@@ -119,7 +119,7 @@ class TestEarlyStopping:
         (found,) = early_stopping(study)
         own = next(answer for answer in found.details.patiences if answer.patience == 2)
         assert (own.kept_epoch, own.correct, own.val_loss) == (2, study.results[0].correct, study.results[0].val_loss)
-        shorter = early_stopping(studied(made(1, "0111", by_epoch=by_epoch, val_loss=[0.6, 0.7, 0.5, 0.8])))[0]
+        (shorter,) = early_stopping(studied(made(1, "0111", by_epoch=by_epoch, val_loss=[0.6, 0.7, 0.5, 0.8])))
         assert (shorter.details.patiences[0].kept_epoch, shorter.details.patiences[0].correct) == (1, 2)
 
     def test_early_stopping_is_unknown_where_an_epoch_is_missing(self, made: MakeRun, studied: MakeStudy) -> None:

@@ -41,7 +41,7 @@ class TestSampleSizes:
         assert found.details.detectable[1] > apart.details.detectable[1]
 
     def test_sample_sizes_are_one_for_each_set_of_clips(self, made: MakeRun, studied: MakeStudy) -> None:
-        found = sample_sizes(studied(made(1, "1100"), made(2, "110", prefix="other")))
+        found = list(sample_sizes(studied(made(1, "1100"), made(2, "110", prefix="other"))))
         assert [(c.n, c.runs) for c in found] == [(4, (f"{1:032x}",)), (3, (f"{2:032x}",))]
 
     def test_sample_sizes_join_runs_that_logged_only_how_many_clips(self, made: MakeRun, studied: MakeStudy) -> None:

@@ -22,12 +22,12 @@ class TestUnderTraining:
     def test_under_training_is_not_said_of_a_run_that_had_stopped_improving(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:
-        assert under_training(studied(made(1, params={"epochs": "20"}, val_loss=FALLING[:-4] + [1.0] * 4))) == ()
+        assert not list(under_training(studied(made(1, params={"epochs": "20"}, val_loss=FALLING[:-4] + [1.0] * 4))))
 
     def test_under_training_is_not_said_of_a_run_that_ended_before_its_limit(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:
-        assert under_training(studied(made(1, params={"epochs": "60"}, val_loss=FALLING))) == ()
+        assert not list(under_training(studied(made(1, params={"epochs": "60"}, val_loss=FALLING))))
 
     def test_under_training_is_unknown_once_for_all_runs_without_a_limit(
         self, made: MakeRun, studied: MakeStudy

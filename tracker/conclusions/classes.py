@@ -11,6 +11,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
 from tracker.statistics.proportions import Interval, grouped_wilson, wilson
 from tracker.wording import (
+    NONE,
     capitalised,
     count,
     listing,
@@ -21,7 +22,7 @@ from tracker.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -79,51 +80,43 @@ class Classes(Details):
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return the errors by class, and the clips that every run gets wrong."""
         del in_points
-        classes = tuple(
-            (
-                part.name,
-                f"{part.wrong} of {part.n}",
-                percent_interval_cell(part.interval),
-                percent_cell(part.mean_wrong),
-                part.taken_for or "–",
-            )
-            for part in self.classes
-        )
-        clips = tuple((part.clip, part.label, part.taken_for, str(part.agreeing)) for part in self.always_wrong)
+        classes, clips = [], [(c.clip, c.label, c.taken_for, str(c.agreeing)) for c in self.always_wrong]
+        for c in self.classes:
+            wrong, interval = f"{c.wrong} of {c.n}", percent_interval_cell(c.interval)
+            classes.append((c.name, wrong, interval, percent_cell(c.mean_wrong), c.taken_for or NONE))
+        of_classes = ("class", "wrong in the best run", "95 % interval", "wrong on average", "mostly taken for")
         of_clips = ("clip", "label", "mostly taken for", "by runs")
-        header = ("class", "wrong in the best run", "95 % interval", "wrong on average", "mostly taken for")
-        return (
-            *((Table("Errors by class", header, classes),) if classes else ()),
-            *((Table("Clips that every run gets wrong", of_clips, clips),) if clips else ()),
+        tables = (
+            Table("Errors by class", of_classes, tuple(classes)),
+            Table("Clips that every run gets wrong", of_clips, tuple(clips)),
         )
+        return tuple(table for table in tables if table.rows)
 
 
-def classes(study: Study) -> tuple[Conclusion, ...]:
+def classes(study: Study) -> Iterator[Conclusion]:
     """Conclude on each set of clips; one `unknown` conclusion if no run has predictions."""
-    known = tuple(_conclude_on_clips(study, clips) for clips in study.clip_sets if clips.with_predictions)
-    if known or not study.results:
-        return known
-    return (Conclusion("classes", "unknown", study.run_ids, Classes()),)
-
-
-def _conclude_on_clips(study: Study, clips: ClipSet) -> Conclusion:
-    runs = clips.with_predictions
-    best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
-    predicted = [study.results[run].predicted_names for run in runs]
-    row, labels = clips.row_of[best], np.array(clips.labels)
-    errors = [
-        _class_errors(clips, name, np.flatnonzero(labels == name), row, predicted[row]) for name in set(clips.labels)
-    ]
-    wrong = np.flatnonzero(~clips.correct.any(axis=0)) if len(runs) >= FEWEST_RUNS else ()
-    always_wrong = [_wrong_clip(clips, predicted, int(clip)) for clip in wrong]
-    details = Classes(
-        best=study.results[best].run_id,
-        runs=len(runs),
-        classes=tuple(sorted(errors, key=lambda part: (-part.wrong / part.n, -part.wrong, part.name))),
-        always_wrong=tuple(sorted(always_wrong, key=lambda wrong: (-wrong.agreeing, wrong.clip))[:MOST_CLIPS]),
-        n_always_wrong=len(always_wrong),
-    )
-    return Conclusion("classes", "exact", study.ids(runs), details, n=len(clips.clips))
+    known = [clips for clips in study.clip_sets if clips.with_predictions]
+    if study.results and not known:
+        yield Conclusion("classes", "unknown", study.run_ids, Classes())
+    for clips in known:
+        runs = clips.with_predictions
+        best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
+        predicted = [study.results[run].predicted_names for run in runs]
+        row, labels = clips.row_of[best], np.array(clips.labels)
+        members = {name: np.flatnonzero(labels == name) for name in set(clips.labels)}
+        errors = [_class_errors(clips, name, of_class, row, predicted[row]) for name, of_class in members.items()]
+        wrong: list[WrongClip] = []
+        for clip in np.flatnonzero(~clips.correct.any(axis=0)) if len(runs) >= FEWEST_RUNS else ():
+            other, agreeing = _most_common(of_run[clip] for of_run in predicted)[0]
+            wrong.append(WrongClip(clips.clips[clip], clips.labels[clip], other, agreeing))
+        details = Classes(
+            best=study.results[best].run_id,
+            runs=len(runs),
+            classes=tuple(sorted(errors, key=lambda part: (-part.wrong / part.n, -part.wrong, part.name))),
+            always_wrong=tuple(sorted(wrong, key=lambda clip: (-clip.agreeing, clip.clip))[:MOST_CLIPS]),
+            n_always_wrong=len(wrong),
+        )
+        yield Conclusion("classes", "exact", study.ids(runs), details, n=len(clips.clips))
 
 
 def _class_errors(
@@ -131,61 +124,48 @@ def _class_errors(
 ) -> ClassErrors:
     """Count the errors of the run in a row on the members of one class."""
     wrong = ~clips.correct[:, members]
+    n, number = len(members), int(wrong[row].sum())
     groups = [clips.groups[clip] for clip in members] if clips.groups else []
-    number = int(wrong[row].sum())
-    counts = Counter(predicted[clip] for clip in members[wrong[row]] if predicted[clip] != name)
-    other = min(counts, key=lambda label: (-counts[label], label), default=None)
-    return ClassErrors(
-        name=name,
-        n=len(members),
-        wrong=number,
-        interval=grouped_wilson(wrong[row], groups) if groups else wilson(number, len(members)),
-        mean_wrong=float(wrong.mean()),
-        taken_for=other,
-        taken=counts[other] if other is not None else 0,
-    )
+    interval = grouped_wilson(wrong[row], groups) if groups else wilson(number, n)
+    others = _most_common(predicted[clip] for clip in members[wrong[row]] if predicted[clip] != name)
+    taken_for, taken = others[0] if others else (None, 0)
+    return ClassErrors(name, n, number, interval, float(wrong.mean()), taken_for, taken)
 
 
-def _wrong_clip(clips: ClipSet, predicted: Sequence[Sequence[str]], clip: int) -> WrongClip:
-    counts = Counter(of_run[clip] for of_run in predicted)
-    other = min(counts, key=lambda name: (-counts[name], name))
-    return WrongClip(clips.clips[clip], clips.labels[clip], other, counts[other])
+def _most_common(names: Iterable[str]) -> list[tuple[str, int]]:
+    """Return how often each name occurs, the most common first, then by name."""
+    return sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
 
 
 def _errors_text(details: Classes, best: str) -> str:
     wrong = [errors for errors in details.classes if errors.wrong]
-    total = sum(errors.wrong for errors in wrong)
     if not wrong:
         return f"{capitalised(best)} gets no validation clip wrong."
-    named = [_class_text(errors, first=errors is wrong[0]) for errors in wrong[:_MOST_CLASSES]]
+    named: list[str] = []
+    for errors in wrong[:_MOST_CLASSES]:
+        remarks = [] if named else [f"95 % interval {percent_interval(errors.interval)}"]
+        if errors.taken_for is not None:
+            some = "" if errors.taken == errors.wrong else f"{number_word(errors.taken)} "
+            remarks.append(f"{some}taken for {errors.taken_for}")
+        head = f"{errors.wrong} of {errors.n} in {errors.name}"
+        named.append(f"{head} ({'; '.join(remarks)})" if remarks else head)
     rest = sum(errors.wrong for errors in wrong[_MOST_CLASSES:])
     if rest:
         named.append(f"{number_word(rest)} in other classes")
+    total = sum(errors.wrong for errors in wrong)
     return f"{capitalised(best)} gets {count(total, 'validation clip')} wrong: {listing(named)}."
 
 
-def _class_text(errors: ClassErrors, *, first: bool) -> str:
-    """Return how many clips of a class are wrong, for the first class with the interval."""
-    remarks = [f"95 % interval {percent_interval(errors.interval)}"] if first else []
-    if errors.taken_for is not None:
-        some = "" if errors.taken == errors.wrong else f"{number_word(errors.taken)} "
-        remarks.append(f"{some}taken for {errors.taken_for}")
-    head = f"{errors.wrong} of {errors.n} in {errors.name}"
-    return f"{head} ({'; '.join(remarks)})" if remarks else head
-
-
 def _always_wrong_text(details: Classes) -> list[str]:
-    if not details.n_always_wrong:
+    n, shown = details.n_always_wrong, []
+    if not n:
         return []
-    shown = []
     for clip in details.always_wrong[:_MOST_CLIPS]:
         agreed = "by all" if clip.agreeing == details.runs else f"by {number_word(clip.agreeing)}"
         shown.append(f"{clip.clip} ({clip.label}, taken for {clip.taken_for} {agreed})")
-    more = details.n_always_wrong - len(shown)
-    rest = f" and {number_word(more)} more" if more else ""
-    verb = "is" if details.n_always_wrong == 1 else "are"
-    which = "its label is" if details.n_always_wrong == 1 else "their labels are"
-    head = f"{capitalised(count(details.n_always_wrong, 'clip'))} {verb} wrong in all {number_word(details.runs)} runs"
+    rest = f" and {number_word(n - len(shown))} more" if n > len(shown) else ""
+    verb, which = ("is", "its label is") if n == 1 else ("are", "their labels are")
+    head = f"{capitalised(count(n, 'clip'))} {verb} wrong in all {number_word(details.runs)} runs"
     return [f"{head}: {', '.join(shown)}{rest}; {which} worth checking."]
 
 

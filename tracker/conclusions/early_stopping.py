@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
+_METHOD = "Patiences are replayed on the logged validation loss as Keras' EarlyStopping counts them."
 PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)  # patiences that are always replayed, in epochs, in addition to the run's own
 
 
@@ -69,49 +70,39 @@ class EarlyStopping(Details):
                 return f"No patience asked about would have stopped {run} within its {self.stop_epoch} epochs."
             return f"No patience asked about would have ended {run} before epoch {self.stop_epoch}."
         same = [answer for answer in earlier if answer.kept_epoch == self.kept_epoch]
-        enough = same[0] if same else self.enough
-        return _same_weights(run, enough, self) if enough else _other_weights(run, earlier[-1], self)
+        return _answer_text(run, same[0] if same else self.enough or earlier[-1], self)
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each patience."""
         del in_points
         header = ("patience", "stops at epoch", "epochs saved", "keeps epoch", "its loss", "its clips right")
-        further = () if self.enough is None or self.enough in self.patiences else (self.enough,)
-        rows = tuple(
-            (
-                f"{part.patience} (its own)" if part.patience == self.own else str(part.patience),
-                "beyond what was run" if part.censored else whole_cell(part.stop_epoch),
-                whole_cell(part.epochs_saved),
-                whole_cell(part.kept_epoch),
-                loss_cell(part.val_loss),
-                whole_cell(part.correct),
-            )
-            for part in sorted((*self.patiences, *further), key=attrgetter("patience"))
-        )
-        return (Table("What other patiences would have done", header, rows),) if rows else ()
+        rows = []
+        for p in sorted({*self.patiences, *filter(None, [self.enough])}, key=attrgetter("patience")):
+            name = f"{p.patience} (its own)" if p.patience == self.own else str(p.patience)
+            stop = "beyond what was run" if p.censored else whole_cell(p.stop_epoch)
+            saved, kept, right = map(whole_cell, (p.epochs_saved, p.kept_epoch, p.correct))
+            rows.append((name, stop, saved, kept, loss_cell(p.val_loss), right))
+        return (Table("What other patiences would have done", header, tuple(rows)),) if rows else ()
 
 
-def early_stopping(study: Study) -> tuple[Conclusion, ...]:
+def early_stopping(study: Study) -> Iterator[Conclusion]:
     """Conclude on each run; `unknown` if a validation loss is missing, or the run is too short for every patience."""
-    return tuple(_conclude_on_run(result) for result in study.results)
-
-
-def _conclude_on_run(result: RunResult) -> Conclusion:
-    own = whole_param(result.run, "early_stopping_patience")
-    values = every_epoch(result.curves.val_loss)
-    stop = result.stop_epoch if values is None else len(values)
-    details = EarlyStopping((), own, stop, result.kept_epoch, result.epoch_seconds, keeps_last(result.run))
-    if values is None or stop is None:
-        return Conclusion("early_stopping", "unknown", (result.run_id,), details)
-    listed = sorted({*PATIENCES, *([own] if own is not None else [])})
-    every = sorted({*listed, *range(1, len(values))})
-    stops = dict(zip(every, _stops(result, values, every), strict=True))
-    answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
-    verdict: Verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
-    shorter = (p for p, s in stops.items() if s.kept_epoch == result.kept_epoch and (s.stop_epoch or stop) < stop)
-    enough = next((_answer(result, values, patience, stops[patience]) for patience in shorter), None)
-    details = replace(details, patiences=answers, enough=enough)
-    return Conclusion("early_stopping", verdict, (result.run_id,), details, n=result.n)
+    for result in study.results:
+        own, values = whole_param(result.run, "early_stopping_patience"), every_epoch(result.curves.val_loss)
+        stop = result.stop_epoch if values is None else len(values)
+        details = EarlyStopping((), own, stop, result.kept_epoch, result.epoch_seconds, keeps_last(result.run))
+        verdict: Verdict = "unknown"
+        if values is not None and stop is not None:
+            listed = sorted({*PATIENCES, *([own] if own is not None else [])})
+            every = sorted({*listed, *range(1, len(values))})
+            stops = dict(zip(every, _stops(result, values, every), strict=True))
+            answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
+            kept = (p for p, s in stops.items() if s.kept_epoch == result.kept_epoch and (s.stop_epoch or stop) < stop)
+            enough = next((_answer(result, values, patience, stops[patience]) for patience in kept), None)
+            details = replace(details, patiences=answers, enough=enough)
+            verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
+        n = result.n if details.patiences else None
+        yield Conclusion("early_stopping", verdict, (result.run_id,), details, n=n)
 
 
 def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
@@ -134,23 +125,15 @@ def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop:
 
 def _stops(result: RunResult, values: NDArray[np.float64], patiences: Sequence[int]) -> tuple[Stop, ...]:
     """Replay patiences as Keras does, but with the run's own rule for which weights are kept."""
-    replayed, kept = early_stoppings(values, patiences), _kept_after(result, values)
-    if kept is None:
+    replayed = early_stoppings(values, patiences)
+    if not keeps_numbers(result.run) and not keeps_last(result.run):  # Keras itself restores the best
         return replayed
-    return tuple(Stop(at, int(kept[at - 1]) or None) if (at := stop.stop_epoch) else stop for stop in replayed)
-
-
-def _kept_after(result: RunResult, values: NDArray[np.float64]) -> NDArray[np.int64] | None:
-    """Return the epoch whose weights are kept after each epoch, 0 for none; None if Keras itself restores the best."""
-    epochs = np.arange(1, len(values) + 1)
-    if not keeps_numbers(result.run):
-        return epochs if keeps_last(result.run) else None
-    keeps = np.isfinite(values)
+    epochs, keeps = np.arange(1, len(values) + 1), np.isfinite(values) | (not keeps_numbers(result.run))
     if not keeps_last(result.run):
         lowest = np.minimum.accumulate(np.where(keeps, values, np.inf))
         keeps &= values < np.concatenate([[np.inf], lowest[:-1]])
-    kept: NDArray[np.int64] = np.maximum.accumulate(np.where(keeps, epochs, 0))
-    return kept
+    kept = np.maximum.accumulate(np.where(keeps, epochs, 0))  # the epoch whose weights are kept after each; 0 for none
+    return tuple(Stop(at, int(kept[at - 1]) or None) if (at := stop.stop_epoch) else stop for stop in replayed)
 
 
 def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
@@ -161,44 +144,28 @@ def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
     return correct(by_epoch.probabilities[epoch - 1], by_epoch.labels, by_epoch.classes)
 
 
-def _stopping(run: str, answer: Patience, details: EarlyStopping) -> str:
-    """Return ``Stopping with patience 2 instead of 5 would have ended run 1 at epoch 8 instead of 11``."""
+def _answer_text(run: str, answer: Patience, details: EarlyStopping) -> str:
+    """Return what a patience that stops earlier would have done to the run."""
     instead = f" instead of {details.own}" if details.own is not None else ""
     ended = f"would have ended {run} at epoch {answer.stop_epoch} instead of {details.stop_epoch}"
-    return f"Stopping with patience {answer.patience}{instead} {ended}"
-
-
-def _same_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
-    saved = answer.epochs_saved or 0
-    time = f", {duration(saved * details.epoch_seconds)}," if details.epoch_seconds is not None else ""
-    return (
-        f"{_stopping(run, answer, details)} and kept the same weights (epoch {answer.kept_epoch}): "
-        f"{count(saved, 'epoch')}{time} saved, and not one clip changed."
-    )
-
-
-def _other_weights(run: str, answer: Patience, details: EarlyStopping) -> str:
+    stopping = f"Stopping with patience {answer.patience}{instead} {ended}"
+    if answer.kept_epoch == details.kept_epoch:
+        saved = answer.epochs_saved or 0
+        time = f", {duration(saved * details.epoch_seconds)}," if details.epoch_seconds is not None else ""
+        same = f"the same weights (epoch {answer.kept_epoch})"
+        return f"{stopping} and kept {same}: {count(saved, 'epoch')}{time} saved, and not one clip changed."
     if answer.kept_epoch is None:
-        return (
-            f"{_stopping(run, answer, details)}, with nothing to keep: no validation loss was a finite number until "
-            "then."
-        )
+        return f"{stopping}, with nothing to keep: no validation loss was a finite number until then."
     if details.kept_epoch is None:
-        return f"{_stopping(run, answer, details)}, with the weights of epoch {answer.kept_epoch}."
+        return f"{stopping}, with the weights of epoch {answer.kept_epoch}."
     changed = ", which judge every validation clip the same" if answer.clips_changed == 0 else ""
     if answer.clips_changed:
         changed = f", which judge {count(answer.clips_changed, 'validation clip')} otherwise"
-    instead = f" instead of {details.own}" if details.own is not None else ""
     return (
         f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}: patience "
         f"{answer.patience}{instead} would have ended it at epoch {answer.stop_epoch} with those of epoch "
         f"{answer.kept_epoch}{changed}."
     )
-
-
-def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    if any(conclusion.verdict == "exact" for conclusion in conclusions):
-        yield "Patiences are replayed on the logged validation loss as Keras' EarlyStopping counts them."
 
 
 def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
@@ -211,7 +178,7 @@ KIND = Kind(
     name="early_stopping",
     title="Early stopping",
     conclude=early_stopping,
-    methods=_methods,
+    methods=lambda _, found: {_METHOD for conclusion in found if conclusion.verdict == "exact"},
     headlines=_headlines,
     headline_rank=4,
 )

@@ -7,12 +7,12 @@ run whose own plateau, replayed, drops at exactly these epochs: it does so at ev
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Verdict
 from tracker.replay import Drop, early_stoppings, plateau
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.metrics import same_until
@@ -111,42 +111,31 @@ class LearningRate(Details):
         del in_points
         header = ("after epoch", "from", "to", "lowest loss before", "lowest loss after")
         rows = tuple(
-            (
-                str(drop.epoch),
-                rate_cell(drop.before),
-                rate_cell(drop.after),
-                loss_cell(drop.best_before),
-                loss_cell(drop.best_after),
-            )
-            for drop in self.drops
+            (str(d.epoch), rate_cell(d.before), rate_cell(d.after), loss_cell(d.best_before), loss_cell(d.best_after))
+            for d in self.drops
         )
         return (Table("Drops of the learning rate", header, rows),) if rows else ()
 
 
-def learning_rates(study: Study) -> tuple[Conclusion, ...]:
+def learning_rates(study: Study) -> Iterator[Conclusion]:
     """Conclude on each run; `unknown` if the rate was not logged by epoch."""
     twins = _identical_runs(study)
-    return tuple(
-        _conclude_on_run(result, dict(study.design.terms[run].levels).get(PLATEAU), twins.get(run))
-        for run, result in enumerate(study.results)
-    )
-
-
-def _conclude_on_run(result: RunResult, own: str | None, twin: IdenticalRun | None) -> Conclusion:
-    rates, drops = result.curves.learning_rate, result.rate_drops
-    if rates is None or drops is None:
-        return Conclusion("learning_rate", "unknown", (result.run_id,), LearningRate(plateau=own, twin=twin))
-    schedule = len(drops) > max(3, len(rates.values) // 3) and not _is_own_plateau(result, drops)
-    details = LearningRate(
-        first=float(rates.values[0]),
-        last=float(rates.values[-1]),
-        drops=() if schedule else _with_losses(result, drops),
-        schedule=schedule,
-        plateau=own,
-        others=() if schedule else _others(result, own, drops),
-        twin=twin,
-    )
-    return Conclusion("learning_rate", "exact", (result.run_id,), details)
+    for run, result in enumerate(study.results):
+        rates, drops = result.curves.learning_rate, result.rate_drops
+        own = dict(study.design.terms[run].levels).get(PLATEAU)
+        details = LearningRate(plateau=own, twin=twins.get(run))
+        if rates is not None and drops is not None:
+            schedule = len(drops) > max(3, len(rates.values) // 3) and not _is_own_plateau(result, drops)
+            details = replace(
+                details,
+                first=float(rates.values[0]),
+                last=float(rates.values[-1]),
+                drops=() if schedule else _with_losses(result, drops),
+                schedule=schedule,
+                others=() if schedule else _others(result, own, drops),
+            )
+        verdict: Verdict = "unknown" if details.first is None else "exact"
+        yield Conclusion("learning_rate", verdict, (result.run_id,), details)
 
 
 def _is_own_plateau(result: RunResult, drops: Sequence[Drop]) -> bool:
@@ -208,17 +197,14 @@ def _identical_runs(study: Study) -> dict[int, IdenticalRun]:
             families[levels, terms.seed, terms.split, study.design.blocks[run]].append(run)
     pairs = {run: runs[0] for runs in families.values() for run in runs[1:]}
     pairs |= {runs[0]: runs[1] for runs in families.values() if len(runs) > 1}
-    twins = {run: _identical_run(study, run, other) for run, other in pairs.items()}
-    return {run: twin for run, twin in twins.items() if twin is not None}
-
-
-def _identical_run(study: Study, run: int, other: int) -> IdenticalRun | None:
-    first, second = study.results[run], study.results[other]
-    same, drops = same_until(first.run, second.run), [first.rate_drops, second.rate_drops]
-    if same is None or None in drops or first.stop_epoch is None or second.stop_epoch is None:
-        return None
-    acted = (drop.epoch for of_run in drops for drop in of_run or ())
-    return IdenticalRun(second.run_id, same, min([*acted, first.stop_epoch, second.stop_epoch]))
+    twins = {}
+    for run, other in pairs.items():
+        first, second = study.results[run], study.results[other]
+        same, drops = same_until(first.run, second.run), [first.rate_drops, second.rate_drops]
+        if same is not None and None not in drops and first.stop_epoch is not None and second.stop_epoch is not None:
+            acted = (drop.epoch for of_run in drops for drop in of_run or ())
+            twins[run] = IdenticalRun(second.run_id, same, min([*acted, first.stop_epoch, second.stop_epoch]))
+    return twins
 
 
 def _steady_text(run: str, details: LearningRate) -> str:

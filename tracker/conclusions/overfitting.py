@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-
+_SOURCE = (
+    "The gap between training and validation clips has Newcombe's interval "
+    "(doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
+)
 FEWEST_AFTER = 4  # epochs after the minimum below which a rise cannot be separated from fluctuation
 
 
@@ -62,36 +65,41 @@ class Overfitting(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what validation loss did after its minimum, whose weights were kept, and the gap."""
         run = wording.run(conclusion.runs[0])
-        first = _after_minimum(run, self)
-        if conclusion.verdict == "unknown":
-            first = f"Whether {run} overfits cannot be said: its validation loss by epoch was not logged."
-        return " ".join([first, *_kept_text(self)])
+        unlogged = f"Whether {run} overfits cannot be said: its validation loss by epoch was not logged."
+        first = unlogged if conclusion.verdict == "unknown" else _after_minimum(run, self)
+        epoch, gap = self.kept_epoch, self.gap
+        if gap is None:
+            return first if epoch is None else f"{first} Its kept weights are those of epoch {epoch}."
+        weights = "the kept weights" if epoch is None else f"the kept weights, those of epoch {epoch},"
+        side = "more" if gap.estimate >= 0 else "less"
+        verb = "can" if gap.interval[0] > 0 or gap.interval[1] < 0 else "cannot"
+        evidence = f"95 % interval {points_interval(gap.interval)} points"
+        than = f"on its {gap.n_train} training clips than on the {gap.n_val} validation clips ({evidence})"
+        with_them = f"With {weights} it is {points(gap.estimate)} {side} accurate {than}"
+        return f"{first} {with_them}, a gap that {verb} be told from none."
 
 
-def overfitting(study: Study) -> tuple[Conclusion, ...]:
+def overfitting(study: Study) -> Iterator[Conclusion]:
     """Conclude on each run; `unknown` if validation loss was not logged by epoch."""
-    return tuple(_conclude_on_run(result) for result in study.results)
-
-
-def _conclude_on_run(result: RunResult) -> Conclusion:
-    gap = _gap(result)
-    training, validation = result.curves.losses
-    if validation is None or result.best_epoch is None:
-        details = Overfitting(kept_epoch=result.kept_epoch, gap=gap)
-        return Conclusion("overfitting", "unknown", (result.run_id,), details)
-    last = int(validation.epochs[-1])
-    details = Overfitting(
-        best_epoch=result.best_epoch,
-        last_epoch=last,
-        kept_epoch=result.kept_epoch,
-        best_val_loss=validation.at(result.best_epoch),
-        last_val_loss=validation.at(last),
-        best_loss=training.at(result.best_epoch) if training is not None else None,
-        last_loss=training.at(last) if training is not None else None,
-        trend=_trend(validation, result.best_epoch),
-        gap=gap,
-    )
-    return Conclusion("overfitting", "exact", (result.run_id,), details, n=result.n)
+    for result in study.results:
+        gap, best, (training, validation) = _gap(result), result.best_epoch, result.curves.losses
+        if validation is None or best is None:
+            details = Overfitting(kept_epoch=result.kept_epoch, gap=gap)
+            yield Conclusion("overfitting", "unknown", (result.run_id,), details)
+            continue
+        last = int(validation.epochs[-1])
+        details = Overfitting(
+            best_epoch=best,
+            last_epoch=last,
+            kept_epoch=result.kept_epoch,
+            best_val_loss=validation.at(best),
+            last_val_loss=validation.at(last),
+            best_loss=training.at(best) if training is not None else None,
+            last_loss=training.at(last) if training is not None else None,
+            trend=_trend(validation, best),
+            gap=gap,
+        )
+        yield Conclusion("overfitting", "exact", (result.run_id,), details, n=result.n)
 
 
 def _trend(losses: Curve, best: int) -> bool | None:
@@ -136,27 +144,6 @@ def _after_minimum(run: str, details: Overfitting) -> str:
     return f"{head} was lowest, {low}, at its last epoch, {details.last_epoch}."
 
 
-def _kept_text(details: Overfitting) -> list[str]:
-    """Return which weights were kept, and the gap with them."""
-    epoch, gap = details.kept_epoch, details.gap
-    if gap is None:
-        return [] if epoch is None else [f"Its kept weights are those of epoch {epoch}."]
-    weights = "the kept weights" if epoch is None else f"the kept weights, those of epoch {epoch},"
-    side = "more" if gap.estimate >= 0 else "less"
-    verb = "can" if gap.interval[0] > 0 or gap.interval[1] < 0 else "cannot"
-    evidence = f"95 % interval {points_interval(gap.interval)} points"
-    than = f"on its {gap.n_train} training clips than on the {gap.n_val} validation clips ({evidence})"
-    return [f"With {weights} it is {points(gap.estimate)} {side} accurate {than}, a gap that {verb} be told from none."]
-
-
-def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    if any(isinstance(conclusion.details, Overfitting) and conclusion.details.gap for conclusion in conclusions):
-        yield (
-            "The gap between training and validation clips has Newcombe's interval "
-            "(doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
-        )
-
-
 def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
     """Return the curve of the run in focus if it rises, else the first that does, else that of the run in focus."""
     of_focus = [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"]
@@ -168,7 +155,7 @@ KIND = Kind(
     name="overfitting",
     title="Overfitting",
     conclude=overfitting,
-    methods=_methods,
+    methods=lambda _, found: ({_SOURCE for c in found if isinstance(c.details, Overfitting) and c.details.gap}),
     headlines=_headlines,
     headline_rank=5,
 )

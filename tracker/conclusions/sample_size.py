@@ -54,30 +54,26 @@ class SampleSize(Details):
         return " ".join(parts)
 
 
-def sample_sizes(study: Study) -> tuple[Conclusion, ...]:
+def sample_sizes(study: Study) -> Iterator[Conclusion]:
     """Conclude on each set of clips, and on each number of clips if the clips themselves were not logged."""
-    known = [clips.members for clips in study.clip_sets if clips.known and clips.n]
-    by_number: dict[int, list[int]] = defaultdict(list)
-    for clips in study.clip_sets:
-        if clips.n and not clips.known:
-            by_number[clips.n] += clips.members
-    return tuple(_conclude_on_clips(study, runs) for runs in [*known, *by_number.values()])
-
-
-def _conclude_on_clips(study: Study, runs: Sequence[int]) -> Conclusion:
-    detectable, best = study.detectable_difference(runs[0]), study.most_correct(runs)
-    n = detectable.n
-    details = SampleSize(
-        one_clip=1 / n,
-        n_groups=study.clip_set_of[runs[0]].n_groups,
-        design_effect=detectable.design_effect,
-        discordance=detectable.discordance,
-        detectable=detectable.detectable(),
-        clips_for_one=detectable.clips_for_one(),
-        best_correct=best,
-        ceiling_p=None if best is None or best == n else min(1.0, 2.0 ** (1 - (n - best))),  # exact McNemar's
-    )
-    return Conclusion("sample_size", "exact", study.ids(runs), details, n=n)
+    by_set: dict[object, list[int]] = defaultdict(list)
+    for clips in sorted(study.clip_sets, key=lambda clips: not clips.known):
+        if clips.n:
+            by_set[clips if clips.known else clips.n] += clips.members
+    for runs in by_set.values():
+        detectable, best = study.detectable_difference(runs[0]), study.most_correct(runs)
+        n = detectable.n
+        details = SampleSize(
+            one_clip=1 / n,
+            n_groups=study.clip_set_of[runs[0]].n_groups,
+            design_effect=detectable.design_effect,
+            discordance=detectable.discordance,
+            detectable=detectable.detectable(),
+            clips_for_one=detectable.clips_for_one(),
+            best_correct=best,
+            ceiling_p=None if best is None or best == n else min(1.0, 2.0 ** (1 - (n - best))),  # exact McNemar's
+        )
+        yield Conclusion("sample_size", "exact", study.ids(runs), details, n=n)
 
 
 def _detectable_text(details: SampleSize) -> str:
@@ -108,21 +104,18 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
         clips = count(n or 0, "validation clip") + (f" from {count(groups, 'group')}" if groups else "")
         runs = [run for conclusion in members for run in conclusion.runs]
         which = f" ({wording.runs(runs)})" if len(by_size) > 1 else ""
-        yield f"{capitalised(clips)} {_smallest_text(members)}{which}."
+        smallest = [c.details.detectable[1] for c in members if isinstance(c.details, SampleSize)]
+        shown = sorted(difference for difference in smallest if difference is not None)
+        what = "cannot show any difference between two models reliably"
+        if len(shown) == len(smallest):
+            by_set = ", set by set" if points(shown[0]) != points(shown[-1]) else ""
+            below = f"{_points_span(shown[0], shown[-1])}{by_set}"
+            what = f"cannot reliably show a difference between two models below {below}"
+        yield f"{capitalised(clips)} {what}{which}."
     joined = cross_validation(study)
     if sum(clips.known for clips in study.clip_sets) > 1 and (joined is None or joined.splits):
         over = f": configurations are, over all {len(joined.folds)} splits" if joined else ""
         yield f"Runs judged on different validation clips are not compared with each other{over}."
-
-
-def _smallest_text(conclusions: Sequence[Conclusion]) -> str:
-    """Return the smallest difference that can be shown, as a range over several sets of clips."""
-    smallest = [c.details.detectable[1] for c in conclusions if isinstance(c.details, SampleSize)]
-    shown = sorted(difference for difference in smallest if difference is not None)
-    if len(shown) < len(smallest):
-        return "cannot show any difference between two models reliably"
-    by_set = ", set by set" if points(shown[0]) != points(shown[-1]) else ""
-    return f"cannot reliably show a difference between two models below {_points_span(shown[0], shown[-1])}{by_set}"
 
 
 def _points_span(low: float, high: float) -> str:
@@ -134,7 +127,7 @@ KIND = Kind(
     name="sample_size",
     title="What these clips can show",
     conclude=sample_sizes,
-    methods=lambda _, conclusions: [_SOURCE] if conclusions else [],
+    methods=lambda _, found: {_SOURCE for _ in found},
     limits=_limits,
     headlines=lambda conclusions, _: conclusions[:1],
     headline_rank=3,

@@ -10,13 +10,13 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.runs.logged import correct
 from tracker.statistics.paired import log_losses
-from tracker.statistics.resampling import Optimism, optimism_of_best, optimism_of_best_epoch
+from tracker.statistics.resampling import optimism_of_best, optimism_of_best_epoch
 from tracker.study.run_results import keeps_last, keeps_numbers
 from tracker.study.study import Obstacle
 from tracker.wording import capitalised, count, percent, points, points_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 MOST_RUNS_BY_EPOCH = 50  # runs above which the selection of their best epochs is not resampled
+_SOURCE = (
+    "What the best owes to having been chosen is estimated by the bootstrap over clips "
+    "(Efron 1983, doi:10.1080/01621459.1983.10477973)."
+)
 METHOD = Method("bootstrap over clips, selecting again in each resample")
 METHOD_GROUPS = Method("bootstrap over groups of clips, selecting again in each resample")
 
@@ -46,55 +50,48 @@ class SelectionOptimism(Details):
             if self.why is Obstacle.OTHER_METRIC:
                 why = f"that is done for accuracy, and the runs are ranked by {wording.metric.name}"
             return f"By how much the best of {count(self.runs, 'run')} flatters itself cannot be estimated: {why}."
-        epochs = ", and its epoch among its own," if self.over_epochs else ""
-        nearer = percent(max(0.0, self.accuracy - conclusion.estimate))
         best, among = capitalised(wording.run(self.best)), count(self.runs, "run")
-        flattery = (
-            f"{points(conclusion.estimate)} (bootstrap, 95 % interval {points_interval(conclusion.interval)} points)"
-        )
-        expect = f": on new clips expect nearer to {nearer} than to {percent(self.accuracy)}"
+        epochs = ", and its epoch among its own," if self.over_epochs else ""
+        nearer, here = percent(max(0.0, self.accuracy - conclusion.estimate)), percent(self.accuracy)
+        evidence = f"bootstrap, 95 % interval {points_interval(conclusion.interval)} points"
+        expect = f": on new clips expect nearer to {nearer} than to {here}" if nearer != here else ""
         return (
             f"{best} was chosen among {among}{epochs} on the clips that its accuracy is said of. That flatters it by "
-            f"an estimated {flattery}{expect if nearer != percent(self.accuracy) else ''}."
+            f"an estimated {points(conclusion.estimate)} ({evidence}){expect}."
         )
 
 
-def selection_optimism(study: Study) -> tuple[Conclusion, ...]:
+def selection_optimism(study: Study) -> Iterator[Conclusion]:
     """Conclude on each set of clips with several runs' predictions.
 
     One `unknown` conclusion if several runs have no predictions to resample, or are not ranked by accuracy.
     """
     several = [clips for clips in study.clip_sets if len(clips.with_predictions) > 1]
-    if several and study.metric.is_accuracy:
-        return tuple(_conclude_on_clips(study, clips) for clips in several)
-    if len(study.results) < 2:
-        return ()
-    why = Obstacle.UNLOGGED_PREDICTIONS if study.metric.is_accuracy else Obstacle.OTHER_METRIC
-    details = SelectionOptimism(runs=len(study.results), why=why)
-    return (Conclusion("selection_optimism", "unknown", study.run_ids, details),)
-
-
-def _conclude_on_clips(study: Study, clips: ClipSet) -> Conclusion:
-    runs = clips.with_predictions
-    best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
-    seed, groups = study.random_seed(runs), clips.groups or None
-    by_epoch = _by_epoch(study, clips) if len(runs) <= MOST_RUNS_BY_EPOCH else None
-    optimism: Optimism
-    if by_epoch is not None:
-        optimism = optimism_of_best_epoch(*by_epoch, seed, groups)
-    else:
-        optimism = optimism_of_best(clips.correct, seed, groups)
-    accuracy = float(clips.correct[clips.row_of[best]].mean())
-    return Conclusion(
-        kind="selection_optimism",
-        verdict="exact",
-        runs=study.ids(runs),
-        details=SelectionOptimism(study.results[best].run_id, len(runs), by_epoch is not None, accuracy),
-        estimate=optimism.estimate,
-        interval=optimism.interval,
-        n=len(clips.clips),
-        method=METHOD_GROUPS if groups else METHOD,
-    )
+    if len(study.results) > 1 and not (several and study.metric.is_accuracy):
+        why = Obstacle.UNLOGGED_PREDICTIONS if study.metric.is_accuracy else Obstacle.OTHER_METRIC
+        details = SelectionOptimism(runs=len(study.results), why=why)
+        yield Conclusion("selection_optimism", "unknown", study.run_ids, details)
+        return
+    for clips in several:
+        runs, groups = clips.with_predictions, clips.groups or None
+        best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
+        by_epoch = _by_epoch(study, clips) if len(runs) <= MOST_RUNS_BY_EPOCH else None
+        if by_epoch is not None:
+            optimism = optimism_of_best_epoch(*by_epoch, study.random_seed(runs), groups)
+        else:
+            optimism = optimism_of_best(clips.correct, study.random_seed(runs), groups)
+        accuracy = float(clips.correct[clips.row_of[best]].mean())
+        details = SelectionOptimism(study.results[best].run_id, len(runs), by_epoch is not None, accuracy)
+        yield Conclusion(
+            kind="selection_optimism",
+            verdict="exact",
+            runs=study.ids(runs),
+            details=details,
+            estimate=optimism.estimate,
+            interval=optimism.interval,
+            n=len(clips.clips),
+            method=METHOD_GROUPS if groups else METHOD,
+        )
 
 
 def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.float64]]] | None:
@@ -119,17 +116,9 @@ def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], li
     return correctness, losses
 
 
-def _methods(_study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    if any(conclusion.verdict == "exact" for conclusion in conclusions):
-        yield (
-            "What the best owes to having been chosen is estimated by the bootstrap over clips "
-            "(Efron 1983, doi:10.1080/01621459.1983.10477973)."
-        )
-
-
 KIND = Kind(
     name="selection_optimism",
     title="What choosing the best costs",
     conclude=selection_optimism,
-    methods=_methods,
+    methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.verdict == "exact"},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
+_TOGETHER = "diverged: their losses are no finite numbers."
 METHOD = Method("Wilson interval over seeds and clips")
 
 _MOST_PAIRS = 20  # matched pairs above which no single one carries an effect; trying each would take long
@@ -42,14 +44,10 @@ class Spread(Details):
         if conclusion.verdict == "unknown":
             why = "no configuration was trained twice on the same clips"
             if self.unlogged:
-                why = (
-                    "runs that repeat a configuration did not log which clips they were judged on, or how many they "
-                    "have right"
-                )
+                repeats = "runs that repeat a configuration"
+                why = f"{repeats} did not log which clips they were judged on, or how many they have right"
             return f"How much results depend on the seed cannot be said: {why}."
-        interval = ""
-        if self.interval is not None:
-            interval = f" (95 % interval {percent_interval(self.interval)} over seeds and clips)"
+        interval = f" (95 % interval {percent_interval(self.interval)} over seeds and clips)" if self.interval else ""
         mean, runs = percent(self.mean), f"{capitalised(wording.runs(conclusion.runs))} repeat one configuration"
         if not self.deviation:
             return f"{runs}: each has {mean} of clips right{interval}."
@@ -110,31 +108,23 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
 
 
 def _spreads(study: Study) -> Iterator[Conclusion]:
-    for runs in _repeated(study):
-        results = [study.results[run] for run in runs]
-        accuracies = np.array([run.correct / run.n for run in results if run.correct is not None and run.n])
-        clips, interval = study.clip_set_of[runs[0]], None
-        if all(run in clips.row_of for run in runs):
-            interval = accuracy_over_seeds(clips.correct[[clips.row_of[run] for run in runs]], clips.groups or None)
-        details = Spread(
-            mean=float(accuracies.mean()),
-            lowest=float(accuracies.min()),
-            highest=float(accuracies.max()),
-            deviation=float(accuracies.std(ddof=1)),
-            interval=interval,
-        )
-        method = METHOD if interval else None
-        yield Conclusion("stability", "exact", study.ids(runs), details, n=results[0].n, method=method)
-
-
-def _repeated(study: Study) -> Iterator[tuple[int, ...]]:
-    """Yield the runs of each configuration on each set of clips, if several of them have a count."""
-    for runs in study.design.configurations:
-        by_set: dict[int, list[int]] = {}
+    """Yield how each configuration scatters on each set of clips, if several of its runs have a count."""
+    by_set: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for configuration, runs in enumerate(study.design.configurations):
         for run in runs:
             if study.clip_set_of[run].known and study.results[run].correct is not None:
-                by_set.setdefault(study.clip_set_index[run], []).append(run)
-        yield from (tuple(members) for _, members in sorted(by_set.items()) if len(members) > 1)
+                by_set[configuration, study.clip_set_index[run]].append(run)
+    for members in (members for _, members in sorted(by_set.items()) if len(members) > 1):
+        results, clips = [study.results[run] for run in members], study.clip_set_of[members[0]]
+        accuracies = np.array([run.correct / run.n for run in results if run.correct is not None and run.n])
+        interval = None
+        if all(run in clips.row_of for run in members):
+            correct = clips.correct[[clips.row_of[run] for run in members]]
+            interval = accuracy_over_seeds(correct, clips.groups or None)
+        mean, deviation = float(accuracies.mean()), float(accuracies.std(ddof=1))
+        details = Spread(mean, float(accuracies.min()), float(accuracies.max()), deviation, interval)
+        method = METHOD if interval else None
+        yield Conclusion("stability", "exact", study.ids(members), details, n=results[0].n, method=method)
 
 
 def _one_seed_effects(study: Study) -> Iterator[Conclusion]:
@@ -169,16 +159,13 @@ def _limits(study: Study, _conclusions: Sequence[Conclusion], _wording: Wording)
         yield f"{of_all} {trained} fewer than three times: too few to tell what they do from the luck of training."
 
 
-def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:
-    diverged = [conclusion for conclusion in conclusions if isinstance(conclusion.details, Diverged)]
-    return challenges_of(diverged, wording, "diverged: their losses are no finite numbers.")
-
-
 KIND = Kind(
     name="stability",
     title="Seeds",
     conclude=stability,
     limits=_limits,
-    challenges=_challenges,
+    challenges=lambda found, wording: challenges_of(
+        [c for c in found if isinstance(c.details, Diverged)], wording, _TOGETHER
+    ),
     planned_runs=lambda study, conclusion, _: [further_seeds(study)] if conclusion.verdict == "unknown" else [],
 )

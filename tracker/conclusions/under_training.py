@@ -10,14 +10,12 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, PlannedRun
 from tracker.wording import capitalised
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-_LONGER = 2  # factor for a limit that was reached while improving
-
+_TOGETHER = "reached their limit of epochs while they were still improving."
 # fraction of the epochs: a validation loss that is lowest in this last part was still falling at the end
 LAST_PART = 0.05
 
@@ -42,52 +40,37 @@ class UnderTraining(Details):
         )
 
 
-def under_training(study: Study) -> tuple[Conclusion, ...]:
+def under_training(study: Study) -> Iterator[Conclusion]:
     """Conclude on each run that ended at its limit while improving.
 
     One `unknown` conclusion covers all runs that did not log their limit, stop or validation loss by epoch.
     """
-    known = tuple(
-        Conclusion("under_training", "exact", (run.run_id,), UnderTraining(run.limit, run.best_epoch))
-        for run in study.results
-        if still_improving(run)
-    )
-    unknown = tuple(run.run_id for run in study.results if None in (run.limit, run.stop_epoch, run.best_epoch))
-    return (*known, Conclusion("under_training", "unknown", unknown, UnderTraining())) if unknown else known
-
-
-def still_improving(result: RunResult) -> bool:
-    """Return whether a run reached its limit with its lowest validation loss in the last part of its epochs.
-
-    False too if limit, stop or best epoch are not known, or the limit is a single epoch.
-    """
-    if result.limit is None or result.stop_epoch is None or result.best_epoch is None or result.limit < 2:
-        return False
-    last_part = max(1, math.ceil(LAST_PART * result.limit))
-    return result.stop_epoch >= result.limit and result.best_epoch > result.stop_epoch - last_part
+    unknown = []
+    for run in study.results:
+        limit, stop, best = run.limit, run.stop_epoch, run.best_epoch
+        if limit is None or stop is None or best is None:
+            unknown.append(run.run_id)
+        elif limit > 1 and stop >= limit and best > stop - max(1, math.ceil(LAST_PART * limit)):
+            yield Conclusion("under_training", "exact", (run.run_id,), UnderTraining(limit, best))
+    if unknown:
+        yield Conclusion("under_training", "unknown", tuple(unknown), UnderTraining())
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
     """Give the best run a longer limit, if it reached its own while improving."""
-    run = study.index_of[conclusion.runs[0]]
-    result, seeds = study.results[run], seeds_of(study, [run])
-    is_best = conclusion.verdict == "exact" and study.ranking[:1] == (run,)
-    if not is_best or not seeds or result.limit is None or not still_improving(result):
+    run, details = study.index_of[conclusion.runs[0]], conclusion.details
+    seeds, is_best = seeds_of(study, [run]), study.ranking[:1] == (run,)
+    if not is_best or not seeds or not isinstance(details, UnderTraining) or details.limit is None:
         return []
-    why = f"a longer limit for run {result.number}, which was still improving"
-    return [PlannedRun(RunSpec(run, (("epochs", str(_LONGER * result.limit)),)), seeds, why)]
-
-
-def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> tuple[str, ...]:
-    stopped = [conclusion for conclusion in conclusions if conclusion.verdict == "exact"]
-    return challenges_of(stopped, wording, "reached their limit of epochs while they were still improving.")
+    why = f"a longer limit for run {study.results[run].number}, which was still improving"
+    return [PlannedRun(RunSpec(run, (("epochs", str(2 * details.limit)),)), seeds, why)]
 
 
 KIND = Kind(
     name="under_training",
     title="Limit of epochs",
     conclude=under_training,
-    challenges=_challenges,
+    challenges=lambda found, wording: challenges_of([c for c in found if c.verdict == "exact"], wording, _TOGETHER),
     planned_runs=_planned_runs,
     headlines=lambda conclusions, focus: [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"][:1],
     headline_rank=6,
