@@ -1,6 +1,7 @@
 """The Python interface: what a command does, a notebook or a script does in one call.
 
-Imported by `tracker` itself when one of its names is first used; heavy libraries load when a function needs them.
+Imported by `tracker` itself when one of its names is first used; heavy libraries load when a function needs them. An
+argument that several functions have is documented at the first: `train`, then `resume`.
 """
 
 from __future__ import annotations
@@ -26,17 +27,8 @@ from tracker.recording.arguments import (
 from tracker.recording.reports import id_of
 from tracker.recording.stores import STORE_VARIABLE, ExperimentRuns, LogTarget, find_store, journals_folder
 from tracker.recording.stores import load_runs as read_experiment_runs
-from tracker.runs import (
-    DEFAULT_EXPERIMENT,
-    LOGGED_OPTIONS,
-    RUN_OPTIONS,
-    Configuration,
-    Run,
-    plan_with,
-    value_text,
-)
+from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, RUN_OPTIONS, Configuration, Run, plan_with, value_text
 from tracker.runs.logged import DEFAULT_METRIC, find_run
-from tracker.store import BY_EPOCH_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,19 +108,13 @@ def train(
 
 def _train_signature() -> Signature:
     """Return the signature of `train` with every option of a run by name, and its default."""
-    plain = signature(train)
-    own = list(plain.parameters.values())
-    named = [
-        Parameter(
-            option.name,
-            Parameter.KEYWORD_ONLY,
-            default=option.default,
-            annotation=option.type.__name__ + (" | None" if option.default is None else ""),
-        )
-        for option in LOGGED_OPTIONS.values()
-    ]
+    own = signature(train)
+    named = []
+    for option in LOGGED_OPTIONS.values():
+        kind = option.type.__name__ + (" | None" if option.default is None else "")
+        named.append(Parameter(option.name, Parameter.KEYWORD_ONLY, default=option.default, annotation=kind))
     network = Parameter("network_options", Parameter.VAR_KEYWORD, annotation="OptionValue")
-    return plain.replace(parameters=[*own[:-1], *named, network])
+    return own.replace(parameters=[*[*own.parameters.values()][:-1], *named, network])
 
 
 train.__signature__ = _train_signature()  # type: ignore[attr-defined]
@@ -138,26 +124,17 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
     from tracker.training.networks import parse_options
 
     values = {name: os.fspath(value) if isinstance(value, Path) else plain(value) for name, value in options.items()}
-    for name in values.keys() - LOGGED_OPTIONS.keys():
-        _refuse_other_name(name)
+    own = {name: value for name, value in values.items() if name not in LOGGED_OPTIONS}
+    for name, value in own.items():
+        for option in RUN_OPTIONS:  # which the command line or a run's params may call otherwise
+            if name in option.spellings:
+                remedy = f"give it as {option.name}" if option.params else "call tracker.train once for each seed"
+                raise ValueError(f"tracker.train has no option {name!r}: {remedy}")
+        if not isinstance(value, int | float | str | bool):
+            raise ValueError(f"option {name} must be a number, a text or a truth value, got {value!r}")  # noqa: TRY004
     model = values.get("model", Configuration().model)
     LOGGED_OPTIONS["model"].check(model)
-    own = {name: _option_text(name, value) for name, value in values.items() if name not in LOGGED_OPTIONS}
-    return plan_with(values, parse_options(model, own))
-
-
-def _refuse_other_name(name: str) -> None:
-    """Refuse a name that the command line or a run's params have for an option."""
-    for option in RUN_OPTIONS:
-        if name in option.spellings:
-            remedy = f"give it as {option.name}" if option.params else "call tracker.train once for each seed"
-            raise ValueError(f"tracker.train has no option {name!r}: {remedy}")
-
-
-def _option_text(name: str, value: object) -> str:
-    if not isinstance(value, int | float | str | bool):
-        raise ValueError(f"option {name} must be a number, a text or a truth value, got {value!r}")  # noqa: TRY004
-    return value_text(value)
+    return plan_with(values, parse_options(model, {name: value_text(value) for name, value in own.items()}))
 
 
 def start_run(
@@ -180,8 +157,6 @@ def start_run(
     params : mapping of str to object
         What decides the result, with its ``seed``. None is off. ``keep`` says which epoch's weights the predictions
         are made with: ``"last"`` (default), or ``"best"`` by validation loss, as after `restore_best_weights`.
-    experiment, tracking_uri, note, offline, reporter
-        As in `train`.
     name : str, optional
         By default the params in short.
     tags : mapping of str to str, optional
@@ -208,13 +183,9 @@ def start_run(
     target = LogTarget(_store(tracking_uri), checked_line("experiment", experiment), offline)
     reporter, texts = checked_reporter(reporter), param_texts(params)
     name, note = checked_line("name", name or name_of(texts)), checked_text("note", note)
-    own = {
-        "tracker.version": __version__,
-        "tracker.sample_name": checked_line("sample_name", sample_name),
-        "tracker.deterministic": "false",
-    }
+    sample_name, metric = checked_line("sample_name", sample_name), checked_line("metric", metric)
+    own = {"tracker.version": __version__, "tracker.sample_name": sample_name, "tracker.deterministic": "false"}
     writer = RunWriter(target, name, note, reporter, continued_by="Start the script again for a new run")
-    metric = checked_line("metric", metric)
     return ScriptRun(writer, {"keep": "last"} | texts, own | tag_texts(tags or {}), metric, reporter)
 
 
@@ -222,17 +193,7 @@ def start_run(
 def load_runs(
     tracking_uri: str | Path | None = None, *, experiment: str = DEFAULT_EXPERIMENT, reporter: Reporter | None = None
 ) -> ExperimentRuns:
-    """Return the runs of an experiment, also those that were not uploaded yet, as ``tracker report`` sees them.
-
-    Parameters
-    ----------
-    tracking_uri, experiment, reporter
-        As in `train`.
-
-    Returns
-    -------
-    ExperimentRuns
-        A sequence of `Run`, in the order in which they were started.
+    """Return the runs of an experiment, also those that were not uploaded yet, in the order in which they were started.
 
     Raises
     ------
@@ -240,7 +201,7 @@ def load_runs(
         If the store can't be read, or there is no such experiment.
     """
     reporter = checked_reporter(reporter)
-    runs = read_experiment_runs(_store(tracking_uri), checked_line("experiment", experiment), by_epoch=BY_EPOCH_RUNS)
+    runs = read_experiment_runs(_store(tracking_uri), checked_line("experiment", experiment))
     for problem in runs.problems:
         reporter.warn(problem)
     return runs
@@ -262,8 +223,6 @@ def resume(
     ----------
     run : str or Run
         A run, its id, a unique prefix of one, or its name.
-    tracking_uri, offline, reporter
-        As in `train`.
     data : str or Path, optional
         Where the data is now, if it was moved.
     gone : bool
@@ -289,11 +248,6 @@ def close(
 ) -> Run:
     """End an interrupted run as KILLED, with the epochs that it has, and return the logged run.
 
-    Parameters
-    ----------
-    run, tracking_uri, gone, reporter
-        As in `resume`.
-
     Raises
     ------
     TrackerError
@@ -309,11 +263,6 @@ def close(
 def sync(tracking_uri: str | Path | None = None) -> tuple[UploadResult | JournalProblem, ...]:
     """Upload every run that is not, or not wholly, in its store yet; nothing is returned if there is none.
 
-    Parameters
-    ----------
-    tracking_uri : str or Path, optional
-        As in `train`.
-
     Raises
     ------
     StoreError
@@ -327,11 +276,6 @@ def sync(tracking_uri: str | Path | None = None) -> tuple[UploadResult | Journal
 @names_for_flags()
 def repair(tracking_uri: str | None = None, *, reporter: Reporter | None = None) -> tuple[Repaired, ...]:
     """Repair a store that is broken, gone, was moved or lacks runs; nothing is deleted.
-
-    Parameters
-    ----------
-    tracking_uri, reporter
-        As in `train`.
 
     Raises
     ------
@@ -352,4 +296,4 @@ def _logged_run(store: Store, run_id: str, experiment: str | None = None) -> Run
     """Return a run that was just logged; its journal knows its experiment."""
     if experiment is None:
         experiment = find_run(journals(journals_folder(store)), run_id).started.experiment
-    return find_run(read_experiment_runs(store, experiment, by_epoch=BY_EPOCH_RUNS), run_id)
+    return find_run(read_experiment_runs(store, experiment), run_id)

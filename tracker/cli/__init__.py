@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 import typer.main
 
-from tracker.cli import compare, data, recovery, report, run, runs  # noqa: F401  (each adds its commands to the app)
+from tracker.cli import compare, recovery, report, run, runs  # noqa: F401  (each adds its commands to the app)
 from tracker.cli.app import app
 from tracker.cli.console import describe_os_error, print_error
 from tracker.errors import TrackerError
@@ -27,15 +27,10 @@ DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every error is one line on standard error."""
-    _open_closed()
-    sys.exit(_status(arguments))
-
-
-def _open_closed() -> None:
-    """Send output to /dev/null if the caller closed stdout or stderr (``>&-``)."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        if getattr(sys, name) is None:  # closed by the caller (``>&-``)
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (it stays open to the end)
+    sys.exit(_status(arguments))
 
 
 def _status(arguments: Sequence[str] | None) -> int:

@@ -22,19 +22,14 @@ if TYPE_CHECKING:
 
     from typer._click import Context, HelpFormatter
 
-_NEAR = 0.75
-"""Similarity, 0 to 1, from which one word may stand for another: it is 0.83 for ``kernal`` and ``kernel``."""
+_NEAR = 0.75  # similarity, 0 to 1, from which a word may stand for another: 0.83 for ``kernal`` and ``kernel``
+_PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")  # which Typer puts around a default given in words
 
-_PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")
-"""What Typer puts around a default that is given in words."""
-
-GROUPS = {
+GROUPS = {  # the commands, in the order of the help
     "Train": ("run", "resume", "close", "data"),
     "Look at the results": ("report", "next", "compare", "runs", "ui"),
     "Maintain the store": ("sync", "repair"),
 }
-"""The commands, in the order of the help."""
-
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 

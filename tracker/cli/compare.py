@@ -43,24 +43,14 @@ def compare(
     from tracker.recording.reports import compare as compare_runs
 
     try:
-        comparison = compare_runs(
-            read_runs(analysis.experiment, analysis.tracking_uri),
-            first,
-            second,
-            metric=analysis.metric,
-            minimise=analysis.minimise,
-            alpha=analysis.alpha,
-            margin=analysis.margin,
-        )
+        runs = read_runs(analysis.experiment, analysis.tracking_uri)
+        comparison = compare_runs(runs, first, second, **analysis.question)
     except ValueError as error:  # both are the same run
         context.fail(str(error))
-    match form:
-        case "json":
-            print_result(comparison.to_json(), end="")
-        case "markdown":
-            print_result(comparison.to_markdown(), end="")
-        case _:
-            print_tables(*_parts(comparison, render.view_comparison(comparison)))
+    if form == "table":
+        print_tables(*_parts(comparison, render.view_comparison(comparison)))
+    else:
+        print_result(comparison.to_json() if form == "json" else comparison.to_markdown(), end="")
 
 
 def _parts(comparison: Comparison, view: ComparisonView) -> Iterator[str | Table]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,7 +20,6 @@ from tracker.recording.reporter import EpochLines, epoch_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
     from typing import TextIO
 
     from rich.progress import Progress, ProgressColumn
@@ -29,11 +28,8 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import EpochProgress
     from tracker.training.result import Epoch
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode categories that can move a cursor, hide or reorder text."""
-
-_WIDE = 200
-"""Columns of a table that isn't printed to a terminal."""
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode categories that can move a cursor, hide or reorder text
+_WIDE = 200  # columns of a table that isn't printed to a terminal
 
 
 def plain(text: object) -> str:
@@ -60,13 +56,7 @@ def log(message: str) -> None:
 
 
 def print_result(result: str, end: str = "\n") -> None:
-    """Print a result, as it is.
-
-    Raises
-    ------
-    TrackerError
-        If standard output can't be written to.
-    """
+    """Print a result, as it is; raise `TrackerError` if standard output can't be written to."""
     with _results():
         typer.echo(result + end, nl=False)
 
@@ -117,15 +107,7 @@ def _discard(stream: TextIO) -> None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], flush_right: Collection[int] = ()) -> Table:
-    """Return a table of texts, which are shown as they are.
-
-    Parameters
-    ----------
-    headings : sequence of str
-    rows : iterable of sequence of str
-    flush_right : collection of int
-        The columns of numbers, counted from 0.
-    """
+    """Return a table of texts, which are shown as they are; columns of numbers, counted from 0, are `flush_right`."""
     from rich.table import Table
     from rich.text import Text
 
@@ -148,52 +130,49 @@ class ConsoleReporter:
         """Print a warning."""
         warn(message)
 
-    def progress(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int, int], None]]:
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
         """Show the progress of a task."""
-        return _task_bar(what, total) if sys.stderr.isatty() else _task_line(what)
+        if not sys.stderr.isatty():
+            yield _TaskLine(what)
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    def epochs(self, name: str, limit: int) -> AbstractContextManager[EpochProgress]:
+        with _bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda done, of: bar.update(task, completed=done, total=of)
+
+    @contextmanager
+    def epochs(self, name: str, limit: int) -> Iterator[EpochProgress]:
         """Show the progress of a training: epoch, losses, learning rate and time left."""
-        return _epoch_bar(name, limit) if sys.stderr.isatty() else nullcontext(EpochLines(log, limit, time_left=True))
+        if not sys.stderr.isatty():
+            yield EpochLines(log, limit, time_left=True)
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[losses]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        with _bar(*columns) as bar:
+            yield _EpochBar(bar, name, limit)
 
 
-@contextmanager
-def _task_bar(what: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+class _TaskLine:
+    """Prints one line, as soon as there is something to wait for."""
 
-    with _bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._is_silent = False
 
-
-@contextmanager
-def _task_line(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Print one line, as soon as there is something to wait for."""
-    is_silent = False
-
-    def show(done: int, total: int) -> None:
-        nonlocal is_silent
-        if not is_silent and done < total:
-            log(f"{what}: {total} clips")
-        is_silent = True
-
-    yield show
-
-
-@contextmanager
-def _epoch_bar(name: str, limit: int) -> Iterator[EpochProgress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("epoch"),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[losses]}"),
-        TimeRemainingColumn(compact=True),
-    )
-    with _bar(*columns) as bar:
-        yield _EpochBar(bar, name, limit)
+    def __call__(self, done: int, total: int) -> None:
+        if not self._is_silent and done < total:
+            log(f"{self._what}: {total} clips")
+        self._is_silent = True
 
 
 class _EpochBar:

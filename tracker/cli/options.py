@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tracker.recording.stores import ExperimentRuns
     from tracker.runs import RunOption
     from tracker.store import RunName as NameOfRun
+    from tracker.store import Store
 
 
 def networks(incomplete: str) -> list[str]:
@@ -68,9 +69,9 @@ def runs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 def _runs(context: typer.Context) -> Sequence[NameOfRun]:
     with suppress(Exception):
-        from tracker.recording.stores import find_store, run_names
+        from tracker.recording.stores import run_names
 
-        return run_names(find_store(context.params.get("tracking_uri")))
+        return run_names(store_at(context.params.get("tracking_uri")))
     return ()
 
 
@@ -193,6 +194,11 @@ class AnalysisOptions:
     experiment: Experiment = DEFAULT_EXPERIMENT
     tracking_uri: TrackingUri = None
 
+    @property
+    def question(self) -> dict[str, Any]:
+        """What the application is asked about the runs."""
+        return {name: getattr(self, name) for name in ("metric", "minimise", "alpha", "margin")}
+
 
 def with_analysis_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the analysis options to a command, which takes them as one `analysis`."""
@@ -214,12 +220,19 @@ def with_analysis_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
+def store_at(tracking_uri: str | None) -> Store:
+    """Return the store of a tracking URI."""
+    from tracker.recording.stores import find_store
+
+    return find_store(tracking_uri)
+
+
 def read_runs(experiment: str, tracking_uri: str | None, *, by_epoch: bool = False) -> ExperimentRuns:
     """Read an experiment's runs, with the predictions after each epoch or without; warn of what cannot be read."""
-    from tracker.recording.stores import find_store, load_runs
+    from tracker.recording.stores import load_runs
     from tracker.store import BY_EPOCH_RUNS
 
-    runs_read = load_runs(find_store(tracking_uri), experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
+    runs_read = load_runs(store_at(tracking_uri), experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
     for problem in runs_read.problems:
         warn(problem)
     return runs_read
@@ -229,10 +242,5 @@ def report_on(analysis: AnalysisOptions, *, by_epoch: bool = False) -> Report:
     """Read the runs, and conclude from them what the options ask for."""
     from tracker.recording.reports import build_report
 
-    return build_report(
-        read_runs(analysis.experiment, analysis.tracking_uri, by_epoch=by_epoch),
-        metric=analysis.metric,
-        minimise=analysis.minimise,
-        alpha=analysis.alpha,
-        margin=analysis.margin,
-    )
+    experiment_runs = read_runs(analysis.experiment, analysis.tracking_uri, by_epoch=by_epoch)
+    return build_report(experiment_runs, **analysis.question)

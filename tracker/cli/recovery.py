@@ -9,7 +9,7 @@ import typer
 
 from tracker.cli.app import Command, app, examples
 from tracker.cli.console import ConsoleReporter, log, print_error, print_result
-from tracker.cli.options import RunName, TrackingUri
+from tracker.cli.options import RunName, TrackingUri, store_at
 from tracker.runs import RunStatus, is_resumable
 
 _Gone = Annotated[
@@ -41,9 +41,8 @@ def resume(
 ) -> None:
     """Continue an interrupted run after its last finished epoch, with the same result; prints the run's id."""
     from tracker.recording.resume import resume_run
-    from tracker.recording.stores import find_store
 
-    store = find_store(tracking_uri)
+    store = store_at(tracking_uri)
     print_result(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
 
 
@@ -51,9 +50,8 @@ def resume(
 def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None) -> None:
     """Mark an interrupted run as killed, keeping the epochs it has; prints the run's id."""
     from tracker.recording.resume import close_run
-    from tracker.recording.stores import find_store
 
-    print_result(close_run(run, find_store(tracking_uri), ConsoleReporter(), gone=gone))
+    print_result(close_run(run, store_at(tracking_uri), ConsoleReporter(), gone=gone))
 
 
 @app.command(
@@ -66,11 +64,11 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
 
     It can be interrupted and repeated: the next call continues where this one stopped.
     """
-    from tracker.recording.stores import find_store, interrupted_message
+    from tracker.recording.stores import interrupted_message
     from tracker.recording.uploader import JournalProblem, sync_runs
 
     results = failures = 0
-    store = find_store(tracking_uri)
+    store = store_at(tracking_uri)
     for result in sync_runs(store):
         results += 1
         if isinstance(result, JournalProblem):
@@ -103,11 +101,10 @@ def repair(*, tracking_uri: TrackingUri = None) -> int:
     was moved or copied, the paths of its artifacts are rewritten, so that MLflow finds them too, and a copy of the old
     store is kept. Nothing is deleted, and a healthy store is left alone. A tracking server only receives what it lacks.
     """
-    from tracker.recording.stores import find_store
     from tracker.recording.uploader import JournalProblem, MovedArtifacts, repair_store
 
     failures = 0
-    for done in repair_store(find_store(tracking_uri), ConsoleReporter()):
+    for done in repair_store(store_at(tracking_uri), ConsoleReporter()):
         match done:
             case MovedArtifacts(place):
                 print_result(place)

@@ -14,7 +14,7 @@ from tracker.cli.console import log, plain, print_result
 from tracker.cli.options import AnalysisOptions, report_on, whole_number, with_analysis_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tracker.report import NextStep
 
@@ -64,7 +64,7 @@ def report(
     analysis: AnalysisOptions,
 ) -> int:
     """Write the comparison of an experiment's runs."""
-    from tracker.recording.reports import render_report
+    from tracker.recording.reports import render_report, write_file
 
     if max_bytes is not None and form != "summary":
         context.fail("--max-bytes is for --format summary only")
@@ -74,7 +74,12 @@ def report(
     text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
     if check:
         return _difference(check, text)
-    _write(text, files, output)
+    for path, picture in files.items():  # first, so that a report never links to a missing figure
+        write_file(path, picture, "give another --assets")
+    if output:
+        write_file(output, text.encode(), "give another --output")
+    else:
+        print_result(text, end="")
     return 0
 
 
@@ -86,18 +91,6 @@ def _difference(file: Path, text: str) -> int:
     if lines:
         log(f"{file} is out of date; to update it, give --output {shlex.quote(str(file))} instead of --check")
     return 1 if lines else 0
-
-
-def _write(text: str, files: Mapping[Path, bytes], output: Path | None) -> None:
-    """Write the figures first, then the text: a report never links to a missing figure."""
-    from tracker.recording.reports import write_file
-
-    for path, content in files.items():
-        write_file(path, content, "give another --assets")
-    if output:
-        write_file(output, text.encode(), "give another --output")
-    else:
-        print_result(text, end="")
 
 
 @app.command(

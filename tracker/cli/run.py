@@ -1,7 +1,7 @@
-"""``tracker run``: train one configuration under one seed or several, each a run of its own.
+"""``tracker run``: train one configuration under one seed or several; ``tracker data``: write data to train on.
 
-Its options are made from the table of options (`tracker.runs.RUN_OPTIONS`) and from the signature of the network that
-the command line names, so they are made when `run` is called, not when the program starts.
+The options of `run` are made from the table of options (`tracker.runs.RUN_OPTIONS`) and from the signature of the
+network that the command line names, so they are made when `run` is called, not when the program starts.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.main
 
-from tracker.cli.app import Command, app, examples
+from tracker.cli.app import SETTINGS, Command, Group, app, examples
 from tracker.cli.console import ConsoleReporter, print_result
-from tracker.cli.options import from_table, parsed_by
+from tracker.cli.options import from_table, length, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
 from tracker.runs import RUN_OPTIONS, Panel, plan_with
 
@@ -35,11 +35,8 @@ _EXAMPLES = examples(
     "tracker run --lr 1e-2 --offline --keep-going",
 )
 
-_LONGEST_NOTE = 7_000
-"""Characters: MLflow keeps 8,000 of a description, and the note is followed by a summary of the run."""
-
-_NETWORK = "network_"
-"""Prefix of the parameters of a network's options, so that none can hide one of `run`."""
+_LONGEST_NOTE = 7_000  # characters: MLflow keeps 8,000 of a description, and the note is followed by a summary
+_NETWORK = "network_"  # prefix of the parameters of a network's options, so that none can hide one of `run`
 
 
 class RunCommand(Command):
@@ -140,19 +137,10 @@ def _parameter(entry: RunOption) -> inspect.Parameter:
 
 
 def _network_parameter(model: str | None, option: NetworkOption) -> inspect.Parameter:
-    shown = typer.Option(
-        _flag(option),
-        parser=parsed_by(option.parse),
-        metavar=_metavar(option),
-        help=option.help,
-        rich_help_panel=_title(model),
-    )
-    return inspect.Parameter(
-        _NETWORK + option.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=option.default,
-        annotation=Annotated[Any, shown],
-    )
+    names = {"metavar": _metavar(option), "help": option.help, "rich_help_panel": _title(model)}
+    shown = Annotated[Any, typer.Option(_flag(option), parser=parsed_by(option.parse), **names)]
+    name, default = _NETWORK + option.name, option.default
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=shown)
 
 
 def _flag(option: NetworkOption) -> str:
@@ -177,11 +165,10 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     except ValueError as error:
         context.fail(str(error))
 
-    from tracker.recording.stores import LogTarget, find_store
+    from tracker.recording.stores import LogTarget
     from tracker.recording.train import train_plans
 
-    store = find_store(values["tracking_uri"])
-    target = LogTarget(store, values["experiment"], offline=values["offline"])
+    target = LogTarget(store_at(values["tracking_uri"]), values["experiment"], values["offline"])
     run_ids = train_plans(
         [replace(plan, seed=plan.seed + i) for i in range(values["seeds"])],
         None if values["data"] is None else Path(values["data"]),
@@ -194,3 +181,33 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     )
     for run_id in run_ids:
         print_result(run_id)
+
+
+_DATA_EXAMPLES = examples("tracker data demo genres", "tracker run --data genres/manifest.csv")
+
+data_app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+
+@data_app.callback(invoke_without_command=True, epilog=_DATA_EXAMPLES)
+def data(context: typer.Context) -> None:
+    """Write the demo set."""
+    if context.invoked_subcommand is None:
+        print_result(context.get_help())
+
+
+@data_app.command(cls=Command, epilog=_DATA_EXAMPLES, short_help="Write the built-in demo set as audio files.")
+def demo(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to.")],
+    artists: Annotated[int, whole_number("Artists per genre", 2)] = 10,
+    clips: Annotated[int, whole_number("Clips per artist", 1)] = 3,
+    seconds: Annotated[float, length("Length of a clip", 1, 600)] = 30.0,
+    seed: Annotated[int, whole_number("Seed of the whole set", 0)] = 0,
+) -> None:
+    """Write the built-in, synthetic demo set to a folder as audio files; prints the path of its manifest."""
+    from tracker.data.demo import DemoSettings, write_demo
+
+    with ConsoleReporter().progress("making the demo set", None) as progress:
+        manifest = write_demo(folder, DemoSettings(artists, clips, seconds, seed), progress)
+    print_result(str(manifest))

@@ -11,13 +11,11 @@ import typer
 
 from tracker.cli.app import Command, app, examples
 from tracker.cli.console import log, print_result, print_tables, table
-from tracker.cli.options import Experiment, TrackingUri, read_runs, whole_number
+from tracker.cli.options import Experiment, TrackingUri, read_runs, store_at, whole_number
 from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, RunStatus, is_resumable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from rich.table import Table
 
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
@@ -41,7 +39,11 @@ def runs(
     if form == "json":
         print_result(json.dumps([_record(study, run) for run in range(len(experiment_runs.runs))], indent=2))
     else:
-        print_tables(_table(study, now=time.time_ns() // 1_000_000))
+        columns = [(heading, cells) for heading, cells in _columns(study) if any(cells)]
+        left = {"run", "name", "status", *study.design.options}
+        numeric = {place for place, (heading, _) in enumerate(columns) if heading not in left}
+        rows = zip(*(cells for _, cells in columns), strict=True)
+        print_tables(table([heading for heading, _ in columns], rows, numeric))
     for run in experiment_runs.runs:
         host, resumable = run.tags.get(HOST_TAG), is_resumable(run.tags)
         if run.status is RunStatus.INTERRUPTED or host:
@@ -72,19 +74,12 @@ def _record(study: Study, position: int) -> dict[str, object]:
     }
 
 
-def _table(study: Study, now: int) -> Table:
-    """Return the table, without the columns that are empty."""
-    columns = [(heading, cells) for heading, cells in _columns(study, now) if any(cells)]
-    left = {"run", "name", "status", *study.design.options}
-    numeric = {place for place, (heading, _) in enumerate(columns) if heading not in left}
-    return table([heading for heading, _ in columns], zip(*(cells for _, cells in columns), strict=True), numeric)
-
-
-def _columns(study: Study, now: int) -> Iterator[tuple[str, list[str]]]:
+def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
+    """Yield each column's heading and cells; what is unknown is empty."""
     from tracker.runs.logged import SHORT_ID
     from tracker.wording import age
 
-    results, design = study.results, study.design
+    now, results, design = time.time_ns() // 1_000_000, study.results, study.design
     runs = [result.run for result in results]
     yield "run", [run.run_id[:SHORT_ID] for run in runs]
     yield "name", [run.name for run in runs]
@@ -118,14 +113,10 @@ def _text(value: int | None) -> str:
 
 @app.command(cls=Command, epilog=examples("tracker ui"), short_help="Start MLflow's UI on the runs.")
 def ui(
-    *,
-    port: Annotated[int, whole_number("Port on 127.0.0.1", 1, 65_535)] = 5000,
-    tracking_uri: TrackingUri = None,
+    *, port: Annotated[int, whole_number("Port on 127.0.0.1", 1, 65_535)] = 5000, tracking_uri: TrackingUri = None
 ) -> int:
     """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
-    from tracker.recording.stores import find_store
-
-    with suppress(KeyboardInterrupt), find_store(tracking_uri).serve_ui(port) as server:
+    with suppress(KeyboardInterrupt), store_at(tracking_uri).serve_ui(port) as server:
         if server.port != port:
             log(f"port {port} is taken")
         print_result(server.address)

@@ -34,13 +34,7 @@ if TYPE_CHECKING:
 
 
 def resume_run(
-    run: str,
-    store: Store,
-    reporter: Reporter,
-    *,
-    data: Path | None = None,
-    offline: bool = False,
-    gone: bool = False,
+    run: str, store: Store, reporter: Reporter, *, data: Path | None = None, offline: bool = False, gone: bool = False
 ) -> str:
     """Continue an interrupted run after its last finished epoch, to the same end, and return its id.
 

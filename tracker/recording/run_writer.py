@@ -19,17 +19,7 @@ from tracker.journal.writer import JournalWriter
 from tracker.recording.stores import journals_folder
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import RunStatus
-from tracker.runs.events import (
-    COMMIT_TAG,
-    NOTE_TAG,
-    PROGRAM_TAG,
-    USER_TAG,
-    Ended,
-    EpochDone,
-    Resumed,
-    Started,
-    Tagged,
-)
+from tracker.runs.events import COMMIT_TAG, NOTE_TAG, PROGRAM_TAG, USER_TAG, Ended, EpochDone, Resumed, Started, Tagged
 from tracker.runs.logged import DEFAULT_METRIC, NOTE_END
 from tracker.store import TAG_LENGTH, now_ms, run_of_journal
 from tracker.wording import counted
