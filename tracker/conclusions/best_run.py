@@ -152,14 +152,14 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
 def _least_p(study: Study, ranked: Sequence[int]) -> float | None:
     """Return the smallest p-value that counts alone allow between the best and any other; None with predictions."""
     best, *others = (study.results[run] for run in ranked)
-    if best.correct is None or not best.n or _method(study, ranked) != COUNTS or not study.clip_set_of[ranked[0]].known:
+    if best.correct is None or not best.n or _method(study, ranked) != COUNTS or not best.clip_set.known:
         return None
     counts = {other.correct for other in others if other.correct is not None}
     return min((from_aggregates(best.correct, count, best.n).p_range[0] for count in counts), default=None)
 
 
 def _method(study: Study, runs: Sequence[int]) -> Method:
-    clips = study.clip_set_of[runs[0]]
+    clips = study.results[runs[0]].clip_set
     if any(run not in clips.row_of for run in runs):
         return COUNTS
     return SIGN_FLIP if clips.groups else MCNEMAR
@@ -167,7 +167,7 @@ def _method(study: Study, runs: Sequence[int]) -> Method:
 
 def _probability(study: Study, best: int) -> float | None:
     """Estimate the probability that the best run is the best on other clips, among the runs with predictions."""
-    clips = study.clip_set_of[best]
+    clips = study.results[best].clip_set
     comparable = best in clips.row_of and len(clips.with_predictions) > 1 and study.metric.is_accuracy
     if not comparable or (clips.n_groups or len(clips.clips)) < FEWEST_COLUMNS:
         return None

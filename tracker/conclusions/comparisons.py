@@ -208,7 +208,7 @@ def _joined(study: Study, *, splits: bool) -> CrossValidation | None:
     """Join configurations over folds, or over splits if at least two configurations, and all of them, share these."""
     part, fold_of = "split_seed" if splits else "fold", {}
     for run, result in enumerate(study.results):
-        if study.clip_set_of[run].known and result.correct is not None and part in dict(study.design.terms[run].split):
+        if result.clip_set.known and result.correct is not None and part in dict(study.design.terms[run].split):
             fold_of[run] = study.clip_set_index[run]
     folds = tuple(sorted(set(fold_of.values())))
     if len(folds) < FEWEST_FOLDS or not one_dataset(study, folds):
@@ -323,14 +323,14 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
         return Analysis(inner, CROSSED, len(clips.clips), len(pairs))
     # repetitions that share too few seeds, in the setting with most of them
     settings = [
-        [[run for run in runs if run in study.clip_set_of[run].row_of] for runs in setting]
+        [[run for run in runs if run in study.results[run].clip_set.row_of] for runs in setting]
         for setting in contrast.repetitions
     ]
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
     fewer = min(len(start), len(end))
     if fewer < FEWEST_PAIRS:
         return None
-    clips = study.clip_set_of[start[0]]
+    clips = study.results[start[0]].clip_set
     if (clips.n_groups or len(clips.clips)) < 2:
         return None
     effect = nested(*(_by_column(clips, _correct(clips, runs)) for runs in (end, start)))
@@ -371,7 +371,7 @@ def chance_of_better(study: Study, contrast: Contrast) -> float | None:
 
 def largest_set(study: Study, contrast: Contrast) -> tuple[ClipSet, list[Pair]]:
     """Return the clip set with most matched pairs whose predictions were logged, and these pairs; maybe none."""
-    first = study.clip_set_of[contrast.repetitions[0][0][0]]
+    first = study.results[contrast.repetitions[0][0][0]].clip_set
     return max(_pairs_by_set(study, contrast).values(), key=lambda of_set: len(of_set[1]), default=(first, []))
 
 

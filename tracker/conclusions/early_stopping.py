@@ -12,7 +12,8 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Verdict
 from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
-from tracker.study.run_results import RunResult, every_epoch, keeps_last, keeps_numbers, whole_param
+from tracker.study.options import as_whole
+from tracker.study.run_results import RunResult, every_epoch, keeps_last, keeps_numbers
 from tracker.wording import count, duration, loss_cell, whole_cell
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class EarlyStopping(Details):
 def early_stopping(study: Study) -> Iterator[Conclusion]:
     """Conclude on each run; `unknown` if a validation loss is missing, or the run is too short for every patience."""
     for result in study.results:
-        own, values = whole_param(result.run, "early_stopping_patience"), every_epoch(result.curves.val_loss)
+        own, values = as_whole(result.run.params.get("early_stopping_patience")), every_epoch(result.curves.val_loss)
         stop = result.stop_epoch if values is None else len(values)
         details = EarlyStopping((), own, stop, result.kept_epoch, result.epoch_seconds, keeps_last(result.run))
         verdict: Verdict = "unknown"

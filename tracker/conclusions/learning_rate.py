@@ -16,8 +16,8 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Ver
 from tracker.replay import Drop, early_stoppings, plateau
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.metrics import same_until
-from tracker.study.options import PLATEAU, as_number
-from tracker.study.run_results import SAME_RATE, every_epoch, whole_param
+from tracker.study.options import PLATEAU, as_number, as_whole
+from tracker.study.run_results import SAME_RATE, every_epoch
 from tracker.wording import capitalised, count, level_words, loss_cell, losses, rate_cell, rate_text
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _is_own_plateau(result: RunResult, drops: Sequence[Drop]) -> bool:
     """Return whether the run's own plateau, replayed on its validation loss, drops the rate at the same epochs."""
     losses = every_epoch(result.curves.val_loss)
     factor = as_number(result.run.params.get("plateau_factor", ""))
-    patience = whole_param(result.run, "plateau_patience")
+    patience = as_whole(result.run.params.get("plateau_patience"))
     if losses is None or patience is None or factor is None or not 0 < factor < 1:
         return False
     replayed = plateau(losses, factor, patience, learning_rate=drops[0].before, min_delta=PLATEAU_MIN_DELTA)

@@ -199,7 +199,7 @@ def _effect(
         verdict=verdict,
         repetitions=(len(start), len(end)),
         method=analysis.method if analysis else None,
-        n=analysis.n if analysis else study.clip_set_of[start[0]].n,
+        n=analysis.n if analysis else study.results[start[0]].clip_set.n,
         folds=analysis.repetitions if analysis and analysis.method in (FOLDS, SPLITS) else 0,
         within_margin=within,
         detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,

@@ -172,7 +172,7 @@ def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
 
     Counts alone are not enough if clips share groups.
     """
-    clips, other = study.clip_set_of[pair[0]], study.clip_set_of[pair[1]]
+    clips, other = study.results[pair[0]].clip_set, study.results[pair[1]].clip_set
     if clips is not other:
         return Obstacle.OTHER_CLIPS if clips.known and other.known else Obstacle.UNLOGGED_CLIPS
     if not study.metric.is_accuracy:
@@ -185,7 +185,7 @@ def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
 
 def _estimated(study: Study, pair: Pair, details: RunDifference) -> tuple[float, Interval, Method, RunDifference]:
     """Return the difference, its 95 % interval, the method of its test, and the evidence by clip."""
-    clips, (first, second) = study.clip_set_of[pair[0]], [study.results[run] for run in pair]
+    clips, (first, second) = study.results[pair[0]].clip_set, [study.results[run] for run in pair]
     if pair[0] not in clips.row_of or pair[1] not in clips.row_of:
         test = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
         details = replace(details, p_range=test.p_range, interval_90=test.interval_90)
@@ -224,7 +224,7 @@ def _log_loss(study: Study, pair: Pair) -> LossDifference | None:
         if not np.isfinite(chances).all():
             return None
         losses.append(log_losses(chances))
-    groups = study.clip_set_of[pair[0]].groups or None
+    groups = study.results[pair[0]].clip_set.groups or None
     return log_loss_difference(losses[0], losses[1], study.random_seed(pair), groups)
 
 
@@ -311,7 +311,7 @@ def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[C
         return []
     first, second = (study.index_of[run_id] for run_id in conclusion.runs)
     seeds, asked = seeds_of(study, [second]), [(terms.levels, terms.seed) for terms in study.design.terms]
-    done = any(asked[run] == asked[second] for run in study.clip_set_of[first].members)
+    done = any(asked[run] == asked[second] for run in study.results[first].clip_set.members)
     if not seeds or done or "tracker.data" not in study.results[first].run.tags:
         return []
     why = f"the configuration of run {second + 1} on the clips of run {first + 1}"

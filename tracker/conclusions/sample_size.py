@@ -65,7 +65,7 @@ def sample_sizes(study: Study) -> Iterator[Conclusion]:
         n = detectable.n
         details = SampleSize(
             one_clip=1 / n,
-            n_groups=study.clip_set_of[runs[0]].n_groups,
+            n_groups=study.results[runs[0]].clip_set.n_groups,
             design_effect=detectable.design_effect,
             discordance=detectable.discordance,
             detectable=detectable.detectable(),

@@ -103,7 +103,7 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
     if known or not study.results:
         return known
     repeated = (run for runs in study.design.configurations if len(runs) > 1 for run in runs)
-    unlogged = any(not study.clip_set_of[run].known or study.results[run].correct is None for run in repeated)
+    unlogged = any(not study.results[run].clip_set.known or study.results[run].correct is None for run in repeated)
     return (Conclusion("stability", "unknown", study.run_ids, Spread(unlogged=unlogged)),)
 
 
@@ -112,10 +112,10 @@ def _spreads(study: Study) -> Iterator[Conclusion]:
     by_set: dict[tuple[int, int], list[int]] = defaultdict(list)
     for configuration, runs in enumerate(study.design.configurations):
         for run in runs:
-            if study.clip_set_of[run].known and study.results[run].correct is not None:
+            if study.results[run].clip_set.known and study.results[run].correct is not None:
                 by_set[configuration, study.clip_set_index[run]].append(run)
     for members in (members for _, members in sorted(by_set.items()) if len(members) > 1):
-        results, clips = [study.results[run] for run in members], study.clip_set_of[members[0]]
+        results, clips = [study.results[run] for run in members], study.results[members[0]].clip_set
         accuracies = np.array([run.correct / run.n for run in results if run.correct is not None and run.n])
         interval = None
         if all(run in clips.row_of for run in members):

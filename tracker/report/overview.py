@@ -81,10 +81,10 @@ def _limits_of_metric(study: Study) -> Iterator[str]:
 def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     if not study.metric.is_accuracy or not study.ranking:
         return
-    silent = [run for run in range(len(study.results)) if run not in study.clip_set_of[run].row_of]
-    nowhere = [run for run in silent if not study.clip_set_of[run].known]
-    counted = [run for run in silent if study.clip_set_of[run].known and study.results[run].correct is not None]
-    countless = [run for run in silent if study.clip_set_of[run].known and study.results[run].correct is None]
+    silent = [run for run in range(len(study.results)) if run not in study.results[run].clip_set.row_of]
+    nowhere = [run for run in silent if not study.results[run].clip_set.known]
+    counted = [run for run in silent if study.results[run].clip_set.known and study.results[run].correct is not None]
+    countless = [run for run in silent if study.results[run].clip_set.known and study.results[run].correct is None]
     if nowhere and len(study.results) > 1:
         yield f"{_who(study, nowhere, wording)} did not log on which validation clips they were judged: not compared."
     if counted:

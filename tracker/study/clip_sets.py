@@ -16,7 +16,7 @@ import numpy as np
 
 from tracker.statistics.error_rates import approximate_clips, clips_needed, detectable_difference
 from tracker.statistics.proportions import group_codes, group_sums
-from tracker.study.options import as_number
+from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -88,12 +88,11 @@ def _clip_set(key: Hashable, members: tuple[int, ...], runs: Sequence[Run], name
     known = max((runs[run].groups for run in members), key=len, default={})
     groups = tuple(f"group {known[clip]}" if clip in known else f"clip {clip}" for clip in clips)
     groups = groups if len(set(groups)) < len(groups) else ()
-    correct = np.zeros((len(judged), len(clips)), dtype=bool)
-    for row, run in enumerate(judged):
-        predictions = runs[run].validation
-        if predictions is not None:
-            correct[row] = predictions.correct[by_clip(predictions)]
-    n = len(clips) or next((n for run in members if (n := count_tag(runs[run], "tracker.validation_clips"))), None)
+    predictions = (runs[run].validation for run in judged)
+    rows = [of_run.correct[by_clip(of_run)] for of_run in predictions if of_run is not None]
+    correct = np.array(rows, dtype=bool).reshape(len(judged), len(clips))
+    counts = (as_whole(runs[run].tags.get("tracker.validation_clips"), least=1) for run in members)
+    n = len(clips) or next((count for count in counts if count is not None), None)
     return ClipSet(members, n, not isinstance(key, int), clips, labels, groups, judged, correct)
 
 
@@ -109,12 +108,6 @@ def _named(predictions: Predictions | None) -> _Named | None:
 def _tags(run: Run) -> Hashable | None:
     dataset, split = run.tags.get("tracker.dataset"), run.tags.get("tracker.split")
     return (dataset, split) if dataset and split else None
-
-
-def count_tag(run: Run, name: str) -> int | None:
-    """Return a tag that is a whole number of at least 1, else None."""
-    number = as_number(run.tags.get(name, ""))
-    return int(number) if number is not None and number == int(number) and number >= 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ import numpy as np
 
 from tracker.runs import Curve
 from tracker.runs.logged import DEFAULT_METRIC
-from tracker.study.options import as_number
+from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -145,7 +145,12 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
     """
     logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
     judged = any(run.validation for run in runs)
-    chosen = name or _default_metric(logged, judged=judged)
+    chosen = name or named(logged, ACCURACY, "validation")
+    if chosen is None:
+        directed = [m for m in sorted(logged) if role_of(m)[1] == "validation" and lower_is_better(m) is not None]
+        others = [] if judged else directed
+        first = min(others, key=lambda other: (bool(lower_is_better(other)), other), default=DEFAULT_METRIC)
+        chosen = named(others, *role_of(first)) or first
     lower = lower_is_better(chosen) if minimise is None else minimise
     accuracies = (v for run in runs for name, v in run.metrics.items() if role_of(name) == (ACCURACY, "validation"))
     above_one = any(value > 1 + _ROUNDING for value in accuracies)
@@ -157,23 +162,10 @@ def is_fraction(value: float | None) -> bool:
     return value is not None and -_ROUNDING <= value <= 1 + _ROUNDING
 
 
-def _default_metric(logged: set[str], *, judged: bool) -> str:
-    """Return the validation accuracy's name, else another validation metric of known direction, else the usual name."""
-    accuracy = named(logged, ACCURACY, "validation")
-    if accuracy is not None or judged or not logged:
-        return accuracy or DEFAULT_METRIC
-    others = [name for name in sorted(logged) if role_of(name)[1] == "validation" and lower_is_better(name) is not None]
-    first = min(others, key=lambda name: (bool(lower_is_better(name)), name), default=DEFAULT_METRIC)
-    return named(others, *role_of(first)) or first
-
-
 def epoch_limit(run: Run) -> int | None:
     """Return the most epochs that a run was asked for, None if that was not logged as a whole number."""
-    for name in _LIMITS:
-        number = as_number(run.params.get(name, ""))
-        if number is not None and number == int(number) and number > 0:
-            return int(number)
-    return None
+    limits = (as_whole(run.params.get(name), least=1) for name in _LIMITS)
+    return next((limit for limit in limits if limit is not None), None)
 
 
 def by_epoch(run: Run, name: str) -> Curve | None:
@@ -188,6 +180,15 @@ def by_epoch(run: Run, name: str) -> Curve | None:
         history = Curve(history.steps[trained], history.values[trained])
     translated = _translated(run.curves[_EPOCH], history) if _EPOCH in run.curves and name != _EPOCH else None
     return translated or _plain(run, history, validated=role_of(name)[1] == "validation")
+
+
+def history_of(run: Run, quantity: str, part: Part) -> Curve | None:
+    """Return the history of a quantity; None if it has none: a single value is one only if one epoch was asked for."""
+    for name in all_named(run.curves, quantity, part):
+        curve = by_epoch(run, name)
+        if curve is not None and (len(curve.values) > 1 or epoch_limit(run) == 1):
+            return curve
+    return None
 
 
 def _translated(epochs: Curve, history: Curve) -> Curve | None:

@@ -61,21 +61,26 @@ def level_text(value: str) -> str:
 
 def level_order(level: str) -> tuple[int, tuple[float, ...], str]:
     """Return the key that sorts levels: ``off``, then numbers (a plateau by factor, then patience), then text."""
-    numbers = [as_number(part) for part in level.split("x")]
+    parts = level.split("x")
+    numbers = tuple(number for part in parts if (number := as_number(part)) is not None)
     if level == OFF:
         return 0, (), ""
-    if all(number is not None for number in numbers):
-        return 1, tuple(number for number in numbers if number is not None), ""
-    return 2, (), level
+    return (1, numbers, "") if len(numbers) == len(parts) else (2, (), level)
 
 
-def as_number(text: str) -> float | None:
+def as_number(text: str | float) -> float | None:
     """Return the finite number that `text` says, or None."""
     try:
         number = float(text)
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def as_whole(text: str | float | None, least: int = 0) -> int | None:
+    """Return the whole number of at least `least` that `text` says, or None."""
+    number = None if text is None else as_number(text)
+    return int(number) if number is not None and number == int(number) and number >= least else None
 
 
 _SPLIT = frozenset(entry.name for entry in LOGGED_OPTIONS.values() if entry.role is Role.SPLIT)

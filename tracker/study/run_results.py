@@ -15,20 +15,9 @@ import numpy as np
 
 from tracker.replay import Drop
 from tracker.statistics.proportions import grouped_wilson, wilson
-from tracker.study.clip_sets import ClipSet, by_clip, clip_sets, count_tag
-from tracker.study.metrics import (
-    ACCURACY,
-    LOSS,
-    RATE,
-    Metric,
-    Part,
-    all_named,
-    by_epoch,
-    epoch_limit,
-    is_fraction,
-    named,
-)
-from tracker.study.options import as_number
+from tracker.study.clip_sets import ClipSet, by_clip, clip_sets
+from tracker.study.metrics import ACCURACY, LOSS, RATE, Metric, by_epoch, epoch_limit, history_of, is_fraction, named
+from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +128,7 @@ class RunResult:
     @property
     def training_clips(self) -> int | None:
         """How many clips it was trained on, as logged."""
-        return count_tag(self.run, "tracker.training_clips")
+        return as_whole(self.run.tags.get("tracker.training_clips"), least=1)
 
     @property
     def fit_correct(self) -> int | None:
@@ -176,23 +165,27 @@ def run_results(runs: Sequence[Run], metric: Metric) -> tuple[RunResult, ...]:
 
 def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
     curves = Curves(
-        loss=_curve(run, LOSS, "training"),
-        val_loss=_curve(run, LOSS, "validation"),
-        accuracy=_curve(run, ACCURACY, "training"),
-        val_accuracy=_curve(run, ACCURACY, "validation"),
-        learning_rate=_curve(run, RATE, "training"),
+        loss=history_of(run, LOSS, "training"),
+        val_loss=history_of(run, LOSS, "validation"),
+        accuracy=history_of(run, ACCURACY, "training"),
+        val_accuracy=history_of(run, ACCURACY, "validation"),
+        learning_rate=history_of(run, RATE, "training"),
     )
     best, stop = _best_epoch(run, curves.val_loss), _stop_epoch(run, curves)
-    restored = _whole(run.metrics.get("restored_epoch"))  # by Keras' autologging, which counts from 0
+    restored = as_whole(run.metrics.get("restored_epoch"))  # by Keras' autologging, which counts from 0
     kept = _last_kept(run, curves.val_loss, stop) if keeps_last(run) else best if restored is None else restored + 1
     val_loss = _with_kept_weights(run, LOSS, curves.val_loss, kept, stop)
     val_accuracy = _with_kept_weights(run, ACCURACY, curves.val_accuracy, kept, stop)
     row = clips.row_of.get(index)
     correct = count_correct(val_accuracy, clips.n) if row is None else int(clips.correct[row].sum())
-    score = _score(run, metric, kept, val_loss, val_accuracy)
+    score = val_loss if metric.is_loss else val_accuracy
     if metric.is_accuracy and correct is not None and clips.n:
         score = correct / clips.n
-    seconds = _epoch_seconds(run)
+    elif not metric.is_standard:
+        own = by_epoch(run, metric.name)
+        score = _value(run, metric.name, own if own is not None and len(own.values) > 1 else None, kept)
+    timed = run.curves.get("epoch_seconds")
+    seconds = timed.values if timed is not None and np.isfinite(timed.values).all() else np.empty(0)
     return RunResult(
         index=index,
         run=run,
@@ -205,18 +198,9 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         val_accuracy=val_accuracy,
         correct=correct,
         score=score,
-        seconds=None if seconds is None else float(seconds.sum()),
-        epoch_seconds=None if seconds is None else float(seconds.mean()),
+        seconds=float(seconds.sum()) if len(seconds) else None,
+        epoch_seconds=float(seconds.mean()) if len(seconds) else None,
     )
-
-
-def _curve(run: Run, quantity: str, part: Part) -> Curve | None:
-    """Return the history of a quantity; None if it has none: a single value is one only if one epoch was asked for."""
-    for name in all_named(run.curves, quantity, part):
-        curve = by_epoch(run, name)
-        if curve is not None and (len(curve.values) > 1 or epoch_limit(run) == 1):
-            return curve
-    return None
 
 
 def every_epoch(curve: Curve | None) -> NDArray[np.float64] | None:
@@ -248,11 +232,6 @@ def in_format(run: Run) -> bool:
     return any(tag.startswith("tracker.") for tag in run.tags) or not _FINAL.isdisjoint(run.metrics)
 
 
-def whole_param(run: Run, name: str) -> int | None:
-    """Return a param that is a whole number of at least 0, else None."""
-    return _whole(as_number(run.params.get(name, "")))
-
-
 def count_correct(accuracy: float | None, n: int | None) -> int | None:
     """Return how many of `n` clips an accuracy stands for, None if accuracy × n isn't whole to float32 precision."""
     if accuracy is None or not n or not is_fraction(accuracy):
@@ -263,7 +242,7 @@ def count_correct(accuracy: float | None, n: int | None) -> int | None:
 
 def _best_epoch(run: Run, losses: Curve | None) -> int | None:
     """Return the epoch of the lowest validation loss: as logged, if the curve has it, else from the curve."""
-    logged = _whole(run.metrics.get("best_epoch"), least=1)
+    logged = as_whole(run.metrics.get("best_epoch"), least=1)
     if losses is None or logged in losses.epochs:
         return logged
     good = np.isfinite(losses.values)
@@ -272,7 +251,7 @@ def _best_epoch(run: Run, losses: Curve | None) -> int | None:
 
 def _stop_epoch(run: Run, curves: Curves) -> int | None:
     """Return the last epoch trained, as logged or from the curves."""
-    logged = _whole(run.metrics.get("stop_epoch"), least=1)
+    logged = as_whole(run.metrics.get("stop_epoch"), least=1)
     ends = (int(curve.epochs[-1]) for curve in (*curves.losses, *curves.accuracies) if curve is not None)
     return logged if logged is not None else max(ends, default=None)
 
@@ -297,16 +276,6 @@ def _with_kept_weights(
     return _value(run, named((*run.curves, *run.metrics), quantity, "validation"), history, kept)
 
 
-def _score(
-    run: Run, metric: Metric, kept: int | None, val_loss: float | None, val_accuracy: float | None
-) -> float | None:
-    """Return the primary metric with the kept weights."""
-    if metric.is_standard:
-        return val_loss if metric.is_loss else val_accuracy
-    history = by_epoch(run, metric.name)
-    return _value(run, metric.name, history if history is not None and len(history.values) > 1 else None, kept)
-
-
 def _value(run: Run, name: str | None, history: Curve | None, epoch: int | None) -> float | None:
     """Return the value of a metric at an epoch of its history; without a history, or an epoch, its last one."""
     if history is not None:
@@ -316,17 +285,5 @@ def _value(run: Run, name: str | None, history: Curve | None, epoch: int | None)
     return _finite(run.metrics.get(name or "", last))
 
 
-def _epoch_seconds(run: Run) -> NDArray[np.float64] | None:
-    logged = run.curves.get("epoch_seconds")
-    if logged is None or not len(logged.values) or not np.isfinite(logged.values).all():
-        return None
-    return logged.values
-
-
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def _whole(value: float | None, least: int = 0) -> int | None:
-    whole = value is not None and math.isfinite(value) and value == int(value) and value >= least
-    return int(value) if value is not None and whole else None

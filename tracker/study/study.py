@@ -160,11 +160,6 @@ class Study:
         return {run: index for index, clips in enumerate(self.clip_sets) for run in clips.members}
 
     @cached_property
-    def clip_set_of(self) -> Mapping[int, ClipSet]:
-        """The clip set of each run."""
-        return {result.index: result.clip_set for result in self.results}
-
-    @cached_property
     def ranking(self) -> tuple[int, ...]:
         """Runs that have the primary metric, the best first; ties by validation loss, then by id."""
         sign = 1 if self.metric.lower_is_better else -1
@@ -209,7 +204,8 @@ class Study:
         runs = {run for at_start, at_end in repetitions for run in (*at_start, *at_end)}
         if not runs:
             return None
-        return Obstacle.OTHER_CLIPS if all(self.clip_set_of[run].known for run in runs) else Obstacle.UNLOGGED_CLIPS
+        known = all(self.results[run].clip_set.known for run in runs)
+        return Obstacle.OTHER_CLIPS if known else Obstacle.UNLOGGED_CLIPS
 
     def most_correct(self, runs: Iterable[int]) -> int | None:
         """Return the most clips that any of `runs` classifies correctly."""
@@ -240,6 +236,5 @@ def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float
     """Prepare runs to conclude from: in the report's order, without those that are left out."""
     results = run_results(runs, metric)
     clip_sets = tuple(dict.fromkeys(result.clip_set for result in results))
-    index_of = {clips: index for index, clips in enumerate(clip_sets)}
-    design = design_of([run.settings for run in runs], [index_of[result.clip_set] for result in results])
+    design = design_of([run.settings for run in runs], [result.clip_set for result in results])
     return Study(results, metric, alpha, margin, clip_sets, design)
