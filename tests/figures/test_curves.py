@@ -11,7 +11,6 @@ from tracker.figures.curves import (
     draw_overview,
     finding,
     finding_of_all,
-    finite,
     is_drawable,
     loss_limits,
     overview,
@@ -71,8 +70,8 @@ class TestDrawOverview:
         assert (mark.get_xdata()[0], mark.get_ydata()[0]) == point
 
     def test_a_value_that_is_not_finite_is_a_gap(self, of) -> None:
-        losses = panel(of(*[{"val_loss": [1.0, np.inf, 0.5]}] * 2), "loss")
-        assert np.isnan(drawn_line(losses, BLUE).get_ydata()).tolist() == [False, True, False]
+        losses = panel(of(*[{"val_loss": [1.0, np.inf, -np.inf, np.nan, 0.5]}] * 2), "loss")
+        assert np.isnan(drawn_line(losses, BLUE).get_ydata()).tolist() == [False, True, True, True, False]
 
     def test_all_runs_share_their_axes(self, of) -> None:
         axes = draw_overview(of({"val_loss": [1.0, 0.5]}, {"val_loss": [4.0, 0.5, 0.4]})).axes
@@ -145,15 +144,6 @@ class TestIsDrawable:
     def test_is_drawable_needs_something_by_epoch(self, result) -> None:
         assert is_drawable(result({"val_loss": [1, 0.5]}))
         assert not is_drawable(result({}))
-
-
-class TestFinite:
-    def test_infinite_values_are_gaps(self, result) -> None:
-        curve = result({"val_loss": [1, np.inf, -np.inf, np.nan]}).curves.val_loss
-        assert np.isnan(finite(curve)).tolist() == [False, True, True, True]
-
-    def test_no_curve_is_empty(self) -> None:
-        assert len(finite(None)) == 0
 
 
 class TestLossLimits:

@@ -1,6 +1,6 @@
 """Runs and conclusions drawn with matplotlib, by its object interface: the same runs give the same bytes."""
 
-from tracker.figures.confusion import run_confusion
+from tracker.figures.clips import run_confusion
 from tracker.figures.curves import run_curves
 from tracker.figures.pictures import report_pictures
 

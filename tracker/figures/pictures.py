@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import kinds, of_kind
-from tracker.figures.clip_grid import clip_grid
-from tracker.figures.confusion import confusion
+from tracker.figures.clips import clip_grid, confusion
 from tracker.figures.curves import is_drawable, overview, section_curves
 from tracker.figures.intervals import accuracies, differences
 

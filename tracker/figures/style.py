@@ -24,15 +24,17 @@ from matplotlib.font_manager import FontProperties, findfont, fontManager, get_f
 from PIL import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 WIDTH = 8.0  # of every figure, in inches
 DPI = 150
 
 INK, MUTED, RULE = "#1f2328", "#59636e", "#dfe3e8"
-BLUE, VERMILION, GREEN, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
+BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 
 TITLE, SMALL, TINY = 9.0, 7.5, 6.5  # text sizes in points
 
@@ -82,7 +84,7 @@ def families() -> tuple[str, ...]:
     return ("DejaVu Sans", *(name for name in _SCRIPTS if name in installed))
 
 
-def style() -> AbstractContextManager[None]:
+def applied() -> AbstractContextManager[None]:
     """Return a context in which drawing follows this module, whatever a matplotlibrc file says."""
     usual: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
     return mpl.rc_context(usual | _STYLE | {"font.family": list(families())})
@@ -105,6 +107,11 @@ def write(figure: Figure, x: float, y: float, text: str, **properties: Any) -> N
     """Write a text at inches from the figure's lower left corner."""
     across, up = figure.get_size_inches()
     figure.text(x / across, y / up, text, **properties)
+
+
+def legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Explain lines, signs and areas in a row below the axes."""
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=SMALL, borderaxespad=0.3)
 
 
 def png(figure: Figure, *, redraw: bool = True) -> bytes:
@@ -148,9 +155,5 @@ def wrapped(text: str, width: int, lines: int) -> str:
 
 @cache
 def _has_glyph(sign: str) -> bool:
-    return any(get_font(path).get_char_index(ord(sign)) for path in _font_files())
-
-
-@cache
-def _font_files() -> tuple[str, ...]:
-    return tuple(findfont(FontProperties(family=name)) for name in families())
+    files = (findfont(FontProperties(family=name)) for name in families())
+    return any(get_font(file).get_char_index(ord(sign)) for file in files)
