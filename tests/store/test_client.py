@@ -18,7 +18,7 @@ from tracker.errors import StoreError
 from tracker.store import BusyError, GoneError, StoreState, UnreachableError
 from tracker.store import database as database_module
 from tracker.store.client import one_line_errors, open_store
-from tracker.store.database import make, newest_revision, reading, state_of
+from tracker.store.database import make, reading, state_of, supported_revisions
 from tracker.store.location import Location, locate
 
 if TYPE_CHECKING:
@@ -179,16 +179,12 @@ class TestOpenStore:
 @pytest.fixture
 def another_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the installed MLflow another one than schema.sql is taken from, and its last schema but one supported."""
-    head = newest_revision()
-    before = database_module._migrations()[head]
+    before = database_module._migrations()[supported_revisions()[0]]
     monkeypatch.setattr(database_module, "SCHEMA_VERSION", "3.0.0")
     monkeypatch.setattr(database_module, "SCHEMA_REVISION", before)
-    cached = (newest_revision, database_module._supported_revisions)
-    for function in cached:
-        function.cache_clear()
+    supported_revisions.cache_clear()
     yield
-    for function in cached:
-        function.cache_clear()
+    supported_revisions.cache_clear()
 
 
 def made_before_the_last_migration(database: Path) -> None:

@@ -14,13 +14,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from tracker.errors import StoreError
-from tracker.store.run_files import (
-    DATASET,
-    VALIDATION,
-    VALIDATION_BY_EPOCH,
-    epoch_predictions_npz,
-    predictions_csv,
-)
+from tracker.store.run_files import DATASET as DATASET
+from tracker.store.run_files import VALIDATION as VALIDATION
+from tracker.store.run_files import VALIDATION_BY_EPOCH as VALIDATION_BY_EPOCH
+from tracker.store.run_files import epoch_predictions_npz as epoch_predictions_npz
+from tracker.store.run_files import predictions_csv as predictions_csv
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,36 +31,6 @@ if TYPE_CHECKING:
 
     from tracker.runs import Run, RunStatus
     from tracker.runs.events import Event, Started, UploadState
-
-__all__ = [
-    "BY_EPOCH_RUNS",
-    "DATASET",
-    "TAG_LENGTH",
-    "VALIDATION",
-    "VALIDATION_BY_EPOCH",
-    "ArtifactPath",
-    "BrokenError",
-    "BusyError",
-    "Condition",
-    "Experiment",
-    "GoneError",
-    "Model",
-    "RunName",
-    "Store",
-    "StoreError",
-    "StoreState",
-    "UiServer",
-    "UnreachableError",
-    "UnreadableArtifact",
-    "Upload",
-    "epoch_predictions_npz",
-    "note_of",
-    "now_ms",
-    "predictions_csv",
-    "run_of_journal",
-    "store_at",
-    "store_beside",
-]
 
 # Default number of runs whose by-epoch predictions are read: with a few hundred clips each, 50 MB together.
 BY_EPOCH_RUNS = 50
@@ -119,15 +87,12 @@ class RunName:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experiment:
-    """An experiment as a store holds it.
-
-    `runs` are ordered by start time, then by id, without deleted ones; `unreadable` lists the artifacts they lack.
-    """
+    """An experiment as a store holds it."""
 
     name: str
     tags: Mapping[str, str]
-    runs: tuple[Run, ...]
-    unreadable: tuple[UnreadableArtifact, ...] = ()
+    runs: tuple[Run, ...]  # by start time, then by id, without deleted ones
+    unreadable: tuple[UnreadableArtifact, ...] = ()  # what the runs logged and lack here
 
     @property
     def metric(self) -> str | None:
@@ -150,35 +115,19 @@ class ArtifactPath:
 class Condition:
     """What is wrong with a store, if anything.
 
-    Parameters
-    ----------
-    state : StoreState or None
-        None if the file can't be read at all.
-    damage : str or None
-        What is damaged or missing, in one line.
-    moved : tuple of ArtifactPath
-        Artifacts that are gone from where the store looks for them, or belong to the project that this one was copied
-        from, and were found below the store's folder.
-    refusal : str or None
-        Why the store can't be used as it is, and what to do, in one line.
+    `moved` are artifacts that are gone from where the store looks for them, or belong to the project that this one was
+    copied from, and were found below the store's folder.
     """
 
-    state: StoreState | None
-    damage: str | None = None
+    state: StoreState | None  # None if the file can't be read at all
+    damage: str | None = None  # what is damaged or missing, in one line
     moved: tuple[ArtifactPath, ...] = ()
-    refusal: str | None = None
+    refusal: str | None = None  # why the store can't be used as it is, and what to do, in one line
 
     @property
     def is_broken(self) -> bool:
         """Whether the store can only be set aside; one made by another version of MLflow isn't broken."""
         return self.damage is not None or self.state is StoreState.HALF_MADE
-
-
-class Model(Protocol):
-    """The part of a Keras model that a store calls."""
-
-    def __call__(self, inputs: NDArray[np.float32], *, training: bool) -> ArrayLike:
-        """Return the class probabilities of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,16 +209,10 @@ class Store(Protocol):
     def open_upload(
         self, journal: str, known: UploadState | None, on_uploaded: Callable[[UploadState], None]
     ) -> Upload:
-        """Return the upload of one journal.
+        """Return the upload of one journal, whose id must be letters, digits, ``.``, ``_`` and ``-``.
 
-        Parameters
-        ----------
-        journal : str
-            The journal's id: letters, digits, ``.``, ``_`` and ``-``.
-        known : UploadState or None
-            What the store is known to have; None if nothing is known.
-        on_uploaded : callable
-            Called after each step with what the store has then, to be saved for the next time.
+        `known` is what the store is known to have, if anything; `on_uploaded` is called after each step with what it
+        has then, to be saved for the next time.
         """
 
     def has_run(self, run_id: str) -> bool:
@@ -278,7 +221,7 @@ class Store(Protocol):
         Raises `StoreError` if the store can't be opened, or was moved and still has the old paths of its artifacts.
         """
 
-    def save_model(self, folder: Path, model: Model, example: NDArray[np.float32]) -> None:
+    def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
         """Save a Keras model as a new folder that the store's own tools can load.
 
         `example` is an input of the model, shape (n, ...) with n at least 1.
@@ -305,10 +248,8 @@ class Store(Protocol):
             `UploadState.artifacts`; None if nothing was uploaded.
         paths : iterable of str
             The attached files and folders; those that are still in the journal stay as they are.
-        into : Path
-            The journal's folder of attached files.
-        folder : Path
-            Searched if the artifacts aren't where they were.
+        into, folder : Path
+            The journal's folder of attached files; searched if the artifacts aren't where they were.
         """
 
     def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:

@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlflow.entities import Experiment
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-    from tracker.store import Model
     from tracker.store.location import Location
 
 # Environment that MLflow reads, some of it when it is imported; what the user has set goes before.
@@ -272,7 +271,7 @@ def _settled_state(database: Path) -> StoreState:
 REQUIREMENTS = ("keras", "tensorflow", "numpy")
 
 
-def save_keras_model(folder: Path, model: Model, example: NDArray[np.float32]) -> None:
+def save_keras_model(folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
     """Save a model as a new folder that MLflow and Keras load, with signature and requirements.
 
     It is uploaded as files of the run, rather than by ``mlflow.keras.log_model``, which puts it elsewhere

@@ -89,11 +89,11 @@ def _state_within(connection: sqlite3.Connection) -> StoreState:
     if tables and not tables & {"alembic_version", "experiments"}:
         return StoreState.FOREIGN
     revision = _revision(connection, tables)
-    if revision == newest_revision():
+    if revision == supported_revisions()[0]:
         return StoreState.READY
     if "experiments" not in tables or not connection.execute("SELECT count(*) FROM experiments").fetchone()[0]:
         return StoreState.HALF_MADE  # making a store ends with its first experiment
-    if revision in _supported_revisions():
+    if revision in supported_revisions():
         return StoreState.UPGRADABLE
     return StoreState.OLDER if revision is None or revision in _migrations() else StoreState.NEWER
 
@@ -173,24 +173,19 @@ def has_own_schema() -> bool:
 
 
 @cache
-def newest_revision() -> str:
-    """Return Alembic's name for the schema of the installed MLflow."""
+def supported_revisions() -> tuple[str, ...]:
+    """Return Alembic's names for the schemas that the installed MLflow uses or migrates: its own, then ever older ones.
+
+    The last is `SCHEMA_REVISION`; if that isn't among its migrations, there is its own alone.
+    """
     if has_own_schema():
-        return SCHEMA_REVISION
+        return (SCHEMA_REVISION,)
     migrations = _migrations()
     newest = migrations.keys() - set(migrations.values())
-    return newest.pop() if len(newest) == 1 else SCHEMA_REVISION
-
-
-@cache
-def _supported_revisions() -> frozenset[str]:
-    """Return the schemas from `SCHEMA_REVISION` up to the one before the installed MLflow's."""
-    migrations, revision = _migrations(), newest_revision()
-    supported = set()
-    while revision != SCHEMA_REVISION and (earlier := migrations.get(revision)):
-        supported.add(earlier)
-        revision = earlier
-    return frozenset(supported) if revision == SCHEMA_REVISION else frozenset()
+    supported = [newest.pop() if len(newest) == 1 else SCHEMA_REVISION]
+    while supported[-1] != SCHEMA_REVISION and (earlier := migrations.get(supported[-1])):
+        supported.append(earlier)
+    return tuple(supported if supported[-1] == SCHEMA_REVISION else supported[:1])
 
 
 @cache

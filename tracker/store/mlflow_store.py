@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from tracker.runs.events import Started, UploadState
-    from tracker.store import ArtifactPath, Model, RunName, Store, Upload
+    from tracker.store import ArtifactPath, RunName, Store, Upload
     from tracker.store.location import Location
 
 _UNUSABLE = {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}
@@ -110,7 +110,7 @@ class _MlflowStore:
             return False
         return True
 
-    def save_model(self, folder: Path, model: Model, example: NDArray[np.float32]) -> None:
+    def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
         from tracker.store.client import save_keras_model
 
         save_keras_model(folder, model, example)
