@@ -78,16 +78,6 @@ def description(tags: Mapping[str, str]) -> str | None:
     return tags.get(NOTE_TAG, tags.get(_MLFLOW_NAMES[NOTE_TAG]))
 
 
-def note(tags: Mapping[str, str]) -> str | None:
-    """Return the person's own words: the description up to where tracker's part begins."""
-    return (description(tags) or "").split(NOTE_END)[0].strip() or None
-
-
-def commit(tags: Mapping[str, str]) -> str | None:
-    """Return the commit that a run was trained at."""
-    return tags.get(_MLFLOW_NAMES[COMMIT_TAG])
-
-
 EXPERIMENT_LENGTH = 500
 KEY_LENGTH = 250
 _LENGTHS = {"param": 6_000, "tag": TAG_LENGTH}  # characters of a value
@@ -153,14 +143,9 @@ def started(events: Sequence[Event]) -> Started:
 
 
 def values_of(events: Sequence[Event], sent: int = 0) -> list[tuple[Value, ...]]:
-    """Return the values of each event, in the order of the events; none for those that measured nothing.
+    """Return the values of each event but the first `sent`, in their order; none for those that measured nothing.
 
-    Parameters
-    ----------
-    events : sequence of Event
-        From the first on: what time a value gets depends on those before it.
-    sent : int
-        How many to leave out, from the first.
+    All events are needed, from the first on: what time a value gets depends on those before it.
     """
     latest: dict[tuple[str, int], int] = {}
     steps = {_step(event) for event in events[sent:]}
@@ -213,8 +198,7 @@ _CHUNK = 10_000  # rows turned into arrays at once: with more, Python's garbage 
 def curves_by_run(rows: Iterable[MetricRow]) -> dict[str, dict[str, Curve]]:
     """Sort rows, in any order, into curves by run id and key.
 
-    Steps ascend; of several values at one step the last written counts. Infinite values, which MLflow keeps as the
-    largest finite ones, are infinite again.
+    Steps ascend; of several values at one step the last written counts. Infinite values are infinite again.
     """
     numbers: dict[tuple[str, str], int] = {}
     rows = iter(rows)
@@ -242,10 +226,8 @@ def _columns(rows: list[MetricRow], numbers: dict[tuple[str, str], int]) -> tupl
     """Return the number of the curve, step, time, order and value of each row; new curves get the next number."""
     runs, keys, steps, values, times, order = zip(*rows, strict=True)
     which = [numbers.setdefault(pair, len(numbers)) for pair in zip(runs, keys, strict=True)]
-    return (
-        *(np.array(column, dtype=np.int64) for column in (which, steps, times, order)),
-        np.array(values, dtype=float),
-    )
+    whole = (np.array(column, dtype=np.int64) for column in (which, steps, times, order))
+    return (*whole, np.array(values, dtype=float))
 
 
 @dataclass(slots=True)
@@ -330,8 +312,8 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation else {},
         started=record.started,
         ended=None if status is RunStatus.RUNNING else record.ended,  # MLflow keeps the end of a run that was resumed
-        note=note(record.tags),
-        commit=commit(record.tags),
+        note=(description(record.tags) or "").split(NOTE_END)[0].strip() or None,  # what follows is tracker's own
+        commit=record.tags.get(_MLFLOW_NAMES[COMMIT_TAG]),
         parent_id=record.tags.get(PARENT_TAG),
         journal_id=record.tags.get(JOURNAL_TAG),
     )
@@ -346,11 +328,6 @@ def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status:
     """Return the experiment that one journal makes; `run_id` is the store's id of the run, or any other before that.
 
     The tag ``tracker.journal`` is missing, which only a store has.
-
-    Raises
-    ------
-    ValueError
-        If the journal doesn't begin with how the run was started.
     """
     first = started(events)
     rows = enumerate(value for values in values_of(events) for value in values)

@@ -60,13 +60,7 @@ _METRICS = """
 
 
 def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
-    """Read an experiment with everything its runs logged; see `tracker.store.Store.read`.
-
-    Raises
-    ------
-    StoreError
-        If the store can't be read, has no such experiment, or that has no runs.
-    """
+    """Read an experiment with everything its runs logged; see `tracker.store.Store.read`."""
     if location.database:
         experiment = _read_database(location, location.database, name, by_epoch)
     else:
@@ -131,13 +125,7 @@ class Limits:
 
 
 def read_server(location: Location, name: str, by_epoch: int, limits: Limits = Limits()) -> Experiment:
-    """Read an experiment from a tracking server.
-
-    Raises
-    ------
-    StoreError
-        If the server can't be reached or refuses, or has no such experiment.
-    """
+    """Read an experiment from a tracking server; raises `StoreError` if it can't be reached or refuses."""
     return _Server(location, limits).experiment(name, by_epoch)
 
 
@@ -211,15 +199,6 @@ def _all_pages(search: Callable[..., PagedList[Any]]) -> Iterator[Any]:
 
 
 def _record(run: Run) -> Record:
-    info, data = run.info, run.data
-    return Record(
-        info.run_id,
-        info.run_name or "",
-        info.status,
-        info.start_time,
-        info.end_time,
-        info.artifact_uri or "",
-        dict(data.params),
-        dict(data.tags),
-        dict(data.metrics),
-    )
+    info, rows = run.info, (dict(run.data.params), dict(run.data.tags), dict(run.data.metrics))
+    name, uri = info.run_name or "", info.artifact_uri or ""
+    return Record(info.run_id, name, info.status, info.start_time, info.end_time, uri, *rows)

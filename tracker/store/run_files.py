@@ -12,7 +12,7 @@ import csv
 import io
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,10 +39,7 @@ _LARGEST_NPZ = 2**28  # bytes that an archive may unpack to: 10,000 clips × 50 
 def predictions_csv(predictions: Predictions) -> str:
     """Write predictions; numbers that float32 holds exactly are written in float32's shortest form.
 
-    Returns
-    -------
-    str
-        CSV that reads back to the same classes and, in float32, the same probabilities.
+    The CSV reads back to the same classes and, in float32, the same probabilities.
     """
     exact = predictions.probabilities
     single = exact.astype(np.float32)
@@ -61,11 +58,8 @@ def predictions_csv(predictions: Predictions) -> str:
 def parse_predictions(text: str) -> Predictions:
     """Read predictions.
 
-    Raises
-    ------
-    ValueError
-        If the columns are others, a row is incomplete, a clip is listed twice, a label isn't a class, a row's numbers
-        aren't probabilities, or ``predicted`` isn't the most probable class.
+    Raises ValueError if the columns are others, a row is incomplete, a clip is listed twice, a label isn't a class, a
+    row's numbers aren't probabilities, or ``predicted`` isn't the most probable class.
     """
     header, rows = _table(text)
     classes = tuple(header[3:])
@@ -85,15 +79,9 @@ def parse_predictions(text: str) -> Predictions:
 
 def epoch_predictions_npz(predictions: EpochPredictions) -> bytes:
     """Return the predictions of every epoch as an archive: the same predictions give the same bytes."""
+    texts = {name: np.array(getattr(predictions, name), dtype=str) for name in _ARRAYS[1:]}
     out = io.BytesIO()
-    np.savez_compressed(
-        out,
-        allow_pickle=False,
-        probabilities=predictions.probabilities.astype(np.float32),
-        clips=np.array(predictions.clips, dtype=str),
-        labels=np.array(predictions.labels, dtype=str),
-        classes=np.array(predictions.classes, dtype=str),
-    )
+    np.savez_compressed(out, allow_pickle=False, probabilities=predictions.probabilities.astype(np.float32), **texts)
     return out.getvalue()
 
 
@@ -101,18 +89,19 @@ def parse_epoch_predictions(data: bytes) -> EpochPredictions:
     """Read the predictions of every epoch.
 
     A clip's may all be NaN, as they are once training diverged and continued; such an epoch's weights are never kept.
-
-    Raises
-    ------
-    ValueError
-        If it isn't such an archive, the shapes don't fit, or the numbers aren't probabilities, or NaN in every epoch.
+    Raises ValueError if it isn't such an archive, the shapes don't fit, or the numbers aren't probabilities, or NaN in
+    every epoch.
     """
     try:
-        arrays = _unpacked(data)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > _LARGEST_NPZ:
+            raise ValueError(f"an archive may unpack to at most {_LARGEST_NPZ:,} bytes, got {size:,}")
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            probabilities, *texts = (archive[name] for name in _ARRAYS)
     except (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"no readable archive of {', '.join(_ARRAYS)}: {error}") from error
-    probabilities = arrays["probabilities"]
-    clips, labels, classes = (tuple(arrays[name].astype(str).tolist()) for name in _ARRAYS[1:])
+    clips, labels, classes = (tuple(text.astype(str).tolist()) for text in texts)
     if probabilities.ndim != 3 or probabilities.dtype.kind != "f" or not len(probabilities):
         raise ValueError(
             "probabilities must be floats, at least one epoch × clips × classes, got "
@@ -122,21 +111,14 @@ def parse_epoch_predictions(data: bytes) -> EpochPredictions:
     lost = np.isnan(probabilities).all(axis=-1)
     _check_probabilities(probabilities if lost.any(axis=-1).all() else probabilities[~lost])
     order = sorted(range(len(clips)), key=clips.__getitem__)
-    return EpochPredictions(
-        tuple(clips[i] for i in order),
-        tuple(labels[i] for i in order),
-        classes,
-        probabilities[:, order].astype(np.float32),
-    )
+    clips, labels = (tuple(names[i] for i in order) for names in (clips, labels))
+    return EpochPredictions(clips, labels, classes, probabilities[:, order].astype(np.float32))
 
 
 def groups_of(text: str) -> dict[str, str]:
     """Return the group of each clip that has one, from ``dataset.csv``.
 
-    Raises
-    ------
-    ValueError
-        If the column ``path`` or ``group`` is missing or a row is incomplete.
+    Raises ValueError if the column ``path`` or ``group`` is missing or a row is incomplete.
     """
     header, rows = _table(text)
     if not {"path", "group"} <= set(header):
@@ -156,15 +138,6 @@ def _table(text: str) -> tuple[list[str], list[list[str]]]:
     if short is not None:
         raise ValueError(f"a row must have {len(header)} fields, got {len(short)}: {','.join(short)[:200]!r}")
     return header, rows
-
-
-def _unpacked(data: bytes) -> dict[str, NDArray[Any]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-    if size > _LARGEST_NPZ:
-        raise ValueError(f"an archive may unpack to at most {_LARGEST_NPZ:,} bytes, got {size:,}")
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in _ARRAYS}
 
 
 def _check(
