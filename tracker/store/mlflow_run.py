@@ -33,15 +33,7 @@ from tracker.runs.events import (
     Started,
     Tagged,
 )
-from tracker.store import TAG_LENGTH, Experiment, GoneError, UnreadableArtifact
-from tracker.store.run_files import (
-    DATASET,
-    VALIDATION,
-    VALIDATION_BY_EPOCH,
-    groups_of,
-    parse_epoch_predictions,
-    parse_predictions,
-)
+from tracker.store import TAG_LENGTH, Experiment, GoneError, UnreadableArtifact, run_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -286,7 +278,7 @@ class _Files:
         """Return the groups of the clips, read once for all runs with the same fingerprint of the dataset."""
         dataset = record.tags.get(DATASET_TAG, record.run_id)
         if dataset not in self._groups:
-            groups = self.read(record, DATASET, lambda data: groups_of(_text(data)))
+            groups = self.read(record, run_files.DATASET, lambda data: run_files.groups_of(_text(data)))
             if groups is None:
                 return {}
             self._groups[dataset] = groups
@@ -294,9 +286,11 @@ class _Files:
 
 
 def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
-    validation = files.read(record, VALIDATION, lambda data: parse_predictions(_text(data)))
+    validation = files.read(record, run_files.VALIDATION, lambda data: run_files.parse_predictions(_text(data)))
     groups = files.groups(record) if validation else {}
-    epochs = files.read(record, VALIDATION_BY_EPOCH, parse_epoch_predictions) if with_epochs else None
+    epochs = (
+        files.read(record, run_files.VALIDATION_BY_EPOCH, run_files.parse_epoch_predictions) if with_epochs else None
+    )
     status = RunStatus(record.status) if record.status in RunStatus.__members__ else RunStatus.UNKNOWN
     latest = as_logged(np.array(list(record.metrics.values()), dtype=np.float64)).tolist()
     return Run(

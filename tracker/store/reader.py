@@ -37,26 +37,6 @@ _RUN_NAMES = """
     FROM runs JOIN experiments USING (experiment_id)
     WHERE runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active' ORDER BY start_time DESC
 """
-_RUNS = """
-    SELECT run_uuid, coalesce(name, ''), status, start_time, end_time, coalesce(artifact_uri, '')
-    FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'active'
-"""
-_PARAMS = """
-    SELECT run_uuid, key, value
-    FROM params JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'
-"""
-_TAGS = """
-    SELECT run_uuid, key, coalesce(value, '')
-    FROM tags JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'
-"""
-_LATEST = """
-    SELECT run_uuid, key, CASE WHEN is_nan THEN NULL ELSE value END
-    FROM latest_metrics JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'
-"""
-_METRICS = """
-    SELECT run_uuid, key, step, CASE WHEN is_nan THEN NULL ELSE value END, timestamp, metrics.rowid
-    FROM metrics JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'
-"""
 
 
 def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
@@ -98,19 +78,23 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: int)
 
 
 def _records(connection: sqlite3.Connection, experiment_id: int) -> tuple[Record, ...]:
-    """Read every row of an experiment's runs; all are fetched at once, as an open cursor blocks writers."""
+    """Read every row of an experiment's runs, statement by statement to the end: an open cursor blocks writers."""
 
-    def rows(statement: str) -> list[Any]:
-        return connection.execute(statement, (experiment_id,)).fetchall()
+    def rows(columns: str, tables: str) -> sqlite3.Cursor:
+        runs = "WHERE experiment_id = ? AND lifecycle_stage = 'active'"
+        return connection.execute(f"SELECT run_uuid, {columns} FROM {tables} {runs}", (experiment_id,))  # noqa: S608 -- ours
 
-    records = {row[0]: Record(*row) for row in rows(_RUNS)}
-    for run_id, key, value in rows(_PARAMS):
-        records[run_id].params[key] = value
-    for run_id, key, value in rows(_TAGS):
-        records[run_id].tags[key] = value
-    for run_id, key, value in rows(_LATEST):
-        records[run_id].metrics[key] = math.nan if value is None else value
-    for run_id, curves in curves_by_run(connection.execute(_METRICS, (experiment_id,))).items():
+    of_runs, value = "JOIN runs USING (run_uuid)", "CASE WHEN is_nan THEN NULL ELSE value END"
+    runs = rows("coalesce(name, ''), status, start_time, end_time, coalesce(artifact_uri, '')", "runs")
+    records = {row[0]: Record(*row) for row in runs}
+    for run_id, key, text in rows("key, value", f"params {of_runs}"):
+        records[run_id].params[key] = text
+    for run_id, key, text in rows("key, coalesce(value, '')", f"tags {of_runs}"):
+        records[run_id].tags[key] = text
+    for run_id, key, latest in rows(f"key, {value}", f"latest_metrics {of_runs}"):
+        records[run_id].metrics[key] = math.nan if latest is None else latest
+    metrics = rows(f"key, step, {value}, timestamp, metrics.rowid", f"metrics {of_runs}")
+    for run_id, curves in curves_by_run(metrics).items():
         records[run_id].curves.update(curves)
     return tuple(records.values())
 
