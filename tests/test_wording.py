@@ -26,7 +26,6 @@ from tracker.wording import (
     points_cell,
     points_interval,
     points_interval_cell,
-    rate_cell,
     rate_text,
     round_number,
     seconds_cell,
@@ -168,9 +167,9 @@ class TestLossCell:
         assert loss_cell(value) == text
 
 
-class TestRateCell:
-    def test_rate_cell_writes_no_exponent_and_no_float32_noise(self) -> None:
-        assert rate_cell(2.9999999242136255e-05) == "0.00003"
+class TestRateText:
+    def test_rate_text_of_six_digits_has_no_exponent_and_no_float32_noise(self) -> None:
+        assert rate_text(2.9999999242136255e-05, 6) == "0.00003"
 
 
 class TestLoggedCell:

@@ -1,8 +1,10 @@
 """What early stopping and a plateau would have done to a curve that was logged, as Keras 3 does it.
 
-Conventions: epochs are counted from 1, the first value is epoch 1. Keras compares the floats of its logs as float32,
-so a value that is lower only beyond float32's precision is no improvement. NaN never improves and is never improved
-upon: a first monitored value of NaN locks the best at NaN. Learning rates are float32, as the optimizer keeps them.
+Conventions: `values` are the monitored metric by epoch, shape (n_epochs,); NaN and infinities are allowed. Epochs are
+counted from 1, the first value is epoch 1. A value improves if it is better, by `mode` lower or higher, by more than
+`min_delta`, whose sign is ignored. Keras compares the floats of its logs as float32, so a value that is lower only
+beyond float32's precision is no improvement. NaN never improves and is never improved upon: a first monitored value of
+NaN locks the best at NaN. Learning rates are float32, as the optimizer keeps them.
 """
 
 from __future__ import annotations
@@ -53,17 +55,7 @@ def early_stopping(
 ) -> Stop:
     """Replay Keras' EarlyStopping with the best weights restored.
 
-    Parameters
-    ----------
-    values : ndarray, shape (n_epochs,)
-        The monitored metric by epoch; NaN and infinities are allowed.
-    patience : int, epochs, at least 0
-    min_delta : float
-        What an improvement must exceed; its sign is ignored.
-    start_from_epoch : int, at least 0
-        Epochs at the beginning that are not looked at.
-    mode : {"min", "max"}
-        Whether lower or higher is better.
+    `patience` is in epochs, at least 0; the first `start_from_epoch` epochs are not looked at.
 
     Raises
     ------
@@ -85,10 +77,7 @@ def early_stoppings(
     start_from_epoch: int = 0,
     mode: Mode = "min",
 ) -> tuple[Stop, ...]:
-    """Replay Keras' EarlyStopping for many patiences in one pass over the curve.
-
-    Parameters are those of `early_stopping`; the answers are in the order of `patiences`.
-    """
+    """Replay `early_stopping` for many patiences in one pass over the curve; the answers are in their order."""
     if min([start_from_epoch, *patiences]) < 0:
         raise ValueError(f"patience and start_from_epoch must be at least 0, got {patiences} and {start_from_epoch}")
     improves = list(_improvements(values[start_from_epoch:], min_delta, mode))
@@ -114,21 +103,15 @@ def plateau(
 
     Parameters
     ----------
-    values : ndarray, shape (n_epochs,)
-        The monitored metric by epoch; NaN and infinities are allowed.
     factor : float, below 1
         What the rate is multiplied by.
     patience : int, epochs
     learning_rate : float
         At the first epoch.
-    min_delta : float
-        What an improvement must exceed; its sign is ignored.
     cooldown : int, epochs
         How long nothing is counted after a drop.
     min_lr : float
         Below which the rate does not fall.
-    mode : {"min", "max"}
-        Whether lower or higher is better.
 
     Raises
     ------

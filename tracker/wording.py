@@ -34,20 +34,10 @@ NONE = "–"  # what stands in a table for a number that was not logged or does 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What a sentence has to know beside its conclusion.
+    """What a sentence has to know beside its conclusion."""
 
-    Parameters
-    ----------
-    numbers : mapping of run id to int
-        Runs as the report numbers them.
-    metric : Metric
-        The primary one.
-    alpha, margin : float
-        As in `Study`.
-    """
-
-    numbers: Mapping[str, int]
-    metric: Metric
+    numbers: Mapping[str, int]  # of runs by their id, as the report numbers them
+    metric: Metric  # the primary one; `alpha` and `margin` as in `Study`
     alpha: float
     margin: float
 
@@ -68,8 +58,7 @@ class Wording:
 
     def p_again(self, p_value: float) -> str:
         """Return a p-value that follows another: ``0.070``, or ``p < 0.001`` with its sign."""
-        text = p_number(p_value, self.alpha)
-        return text if text[0].isdigit() else f"p {text}"
+        return self.p(p_value).removeprefix("p = ")
 
     def corrected(self, p_value: float, p_adjusted: float | None, of_what: str) -> str:
         """Return a p-value, and what it becomes in its family if that differs."""
@@ -91,10 +80,11 @@ def p_number(p_value: float, alpha: float, sign: str = "=") -> str:
         return "< 0.001" if alpha >= 0.001 else f"{front}{p_value:.1e}"
     if p_value == 1:
         return "1.0"
-    digits = 3
-    while digits < 12 and not _on_its_side(_rounded(p_value, digits, sign), p_value, alpha):
-        digits += 1
-    return f"{front}{_rounded(p_value, digits, sign):.{digits}f}"
+    for digits in range(3, 13):
+        shown = _rounded(p_value, digits, sign)
+        if (shown <= alpha) == (p_value <= alpha) and 0 < shown < 1:  # not a false 0 or 1, and on its side of alpha
+            break
+    return f"{front}{shown:.{digits}f}"
 
 
 def points(difference: float) -> str:
@@ -114,7 +104,8 @@ def points_number(difference: float) -> str:
 
 def points_interval(interval: Interval) -> str:
     """Return ``−12 to +18``."""
-    return " to ".join(_signed(end) for end in interval)
+    sizes = [(end, points_number(end)) for end in interval]
+    return " to ".join(size if size == "0" else f"{MINUS if end < 0 else '+'}{size}" for end, size in sizes)
 
 
 def percent(fraction: float) -> str:
@@ -164,11 +155,6 @@ def loss_cell(value: float | None) -> str:
         return "not finite"
     usual = value == 0 or 0.001 <= abs(value) < 10_000
     return (f"{value:.4f}" if usual else f"{value:.3g}").replace("-", MINUS)
-
-
-def rate_cell(value: float) -> str:
-    """Return a learning rate, which may have gone through float32, without an exponent."""
-    return number_text(float(f"{value:.6g}"))
 
 
 def logged_cell(value: float | None) -> str:
@@ -295,9 +281,9 @@ def losses(*values: float) -> tuple[str, ...]:
     return tuple(f"{value:.6g}" for value in values)
 
 
-def rate_text(rate: float) -> str:
-    """Return a learning rate, which is a float32, in its shortest form: ``0.00003``."""
-    return number_text(float(f"{rate:.3g}"))
+def rate_text(rate: float, digits: int = 3) -> str:
+    """Return a learning rate, which may be a float32, in its shortest form without an exponent: ``0.00003``."""
+    return number_text(float(f"{rate:.{digits}g}"))
 
 
 def duration(seconds: float) -> str:
@@ -351,16 +337,6 @@ def _rounded(p_value: float, digits: int, sign: str) -> float:
     scaled = p_value * 10**digits
     whole = {"≥": math.floor(scaled + 1e-9), "≤": math.ceil(scaled - 1e-9)}.get(sign, math.floor(scaled + 0.5))
     return float(whole / 10**digits)
-
-
-def _on_its_side(shown: float, p_value: float, alpha: float) -> bool:
-    """Return whether a rounded p-value says the same of `alpha` as the whole one, and is not a false 0 or 1."""
-    return (shown <= alpha) == (p_value <= alpha) and 0 < shown < 1
-
-
-def _signed(difference: float) -> str:
-    text = points_number(difference)
-    return text if text == "0" else f"{MINUS if difference < 0 else '+'}{text}"
 
 
 def wording_of(study: Study) -> Wording:

@@ -18,7 +18,7 @@ from tracker.runs import LOGGED_OPTIONS
 from tracker.study.metrics import same_until
 from tracker.study.options import PLATEAU, as_number, as_whole
 from tracker.study.run_results import SAME_RATE, every_epoch
-from tracker.wording import capitalised, count, level_words, loss_cell, losses, rate_cell, rate_text
+from tracker.wording import capitalised, count, level_words, loss_cell, losses, rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -111,7 +111,13 @@ class LearningRate(Details):
         del in_points
         header = ("after epoch", "from", "to", "lowest loss before", "lowest loss after")
         rows = tuple(
-            (str(d.epoch), rate_cell(d.before), rate_cell(d.after), loss_cell(d.best_before), loss_cell(d.best_after))
+            (
+                str(d.epoch),
+                rate_text(d.before, 6),
+                rate_text(d.after, 6),
+                loss_cell(d.best_before),
+                loss_cell(d.best_after),
+            )
             for d in self.drops
         )
         return (Table("Drops of the learning rate", header, rows),) if rows else ()

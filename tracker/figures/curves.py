@@ -19,7 +19,7 @@ from tracker.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, TINY, TITLE, 
 from tracker.report import Picture
 from tracker.study.metrics import is_fraction, primary_metric
 from tracker.study.run_results import run_results
-from tracker.wording import NONE, curve_cell, percent, rate_cell, short_loss
+from tracker.wording import NONE, curve_cell, percent, rate_text, short_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -303,7 +303,7 @@ def table(result: RunResult) -> Table:
         marks = {"best": epoch == best, "rate drops after it": epoch in drops, "last": epoch == result.stop_epoch}
         mark = ", ".join(word for word, holds in marks.items() if holds)
         cells = (_cell(curve, epoch, digits=4) for curve in curves)
-        rows.append((str(epoch), *cells, NONE if rate is None else rate_cell(rate), mark))
+        rows.append((str(epoch), *cells, NONE if rate is None else rate_text(rate, 6), mark))
     return _with_something(header, rows)
 
 
