@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
@@ -18,9 +18,11 @@ from tracker import __version__
 from tracker.cli.console import print_result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from typer._click import Context, HelpFormatter
+
+CommandFunction = TypeVar("CommandFunction", bound="Callable[..., Any]")
 
 _NEAR = 0.75  # similarity, 0 to 1, from which a word may stand for another: 0.83 for ``kernal`` and ``kernel``
 _PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")  # which Typer puts around a default given in words
@@ -116,20 +118,14 @@ class Group(_Answering, TyperGroup):
 
 def did_you_mean(word: str, known: Mapping[str, Sequence[str]]) -> str:
     """Return ``; did you mean --kernel?`` for a mistyped word, given what each known name stands for."""
-    near = _near(word, {_plain(name): meant for name, meant in known.items()})
+    plain, names = _plain(word), {_plain(name): meant for name, meant in known.items()}
+    within = [name for name in names if set(plain.split("-")) <= set(name.split("-"))]
+    begun = [name for name in names if len(plain) > 2 and name.startswith(plain)]
+    swapped = [name for name in names if sorted(name) == sorted(plain)]
+    close = difflib.get_close_matches(plain, names, n=1, cutoff=_NEAR)
+    like = [plain] if plain in names else within or begun or swapped or close
+    near = dict.fromkeys(meant for name in like for meant in names[name])
     return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
-def _near(word: str, known: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """Return what a word may mean: a known name, words of one, its beginning, or one that is spelt much alike."""
-    plain = _plain(word)
-    if plain in known:
-        return known[plain]
-    within = [name for name in known if set(plain.split("-")) <= set(name.split("-"))]
-    begun = [name for name in known if len(plain) > 2 and name.startswith(plain)]
-    swapped = [name for name in known if sorted(name) == sorted(plain)]
-    like = within or begun or swapped or difflib.get_close_matches(plain, known, n=1, cutoff=_NEAR)
-    return tuple(dict.fromkeys(meant for name in like for meant in known[name]))
 
 
 def _plain(name: str) -> str:
@@ -142,6 +138,11 @@ def examples(*lines: str) -> str:
 
 
 app = typer.Typer(cls=Group, context_settings=SETTINGS, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def command(name: str, short_help: str, *lines: str) -> Callable[[CommandFunction], CommandFunction]:
+    """Return a decorator that makes a function a command, whose help ends with examples."""
+    return app.command(name, cls=Command, epilog=examples(*lines), short_help=short_help)
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001  (Typer passes it by position)

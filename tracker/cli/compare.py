@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.cli.app import Command, app, examples
+from tracker.cli.app import command
 from tracker.cli.console import print_result, print_tables, table
 from tracker.cli.options import AnalysisOptions, RunName, read_runs, with_analysis_options
 
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from tracker.report import Comparison
 
 
-@app.command(
-    cls=Command,
-    epilog=examples(
-        "tracker compare k7-lr0.001-s0 k3-lr0.001-s0", "tracker compare 8b7e7d8f 45fb32b8 --format markdown"
-    ),
-    short_help="Compare two runs clip by clip.",
+@command(
+    "compare",
+    "Compare two runs clip by clip.",
+    "tracker compare k7-lr0.001-s0 k3-lr0.001-s0",
+    "tracker compare 8b7e7d8f 45fb32b8 --format markdown",
 )
 @with_analysis_options
 def compare(

@@ -126,24 +126,17 @@ RunName = Annotated[
 ]
 
 
-def whole_number(help_text: str, least: int, most: int | None = None, *, default: str | None = None) -> Any:
+def whole_number(help_text: str, least: int, most: float = math.inf, *, default: str | None = None) -> Any:
     """Return an option that takes a whole number in a range, which help and errors name."""
-    bounds = f"at least {least}" if most is None else f"{least} to {most}"
-    greatest = math.inf if most is None else most
-    return _number(help_text, bounds, lambda number: least <= number <= greatest, "INT", kind=int, default=default)
+    bounds = f"at least {least}" if most == math.inf else f"{least} to {most}"
+    return number(help_text, bounds, lambda number: least <= number <= most, "INT", kind=int, default=default)
 
 
-def fraction(help_text: str) -> Any:
-    """Return an option of an analysis that takes a number above 0 and below 1."""
-    return _number(help_text, "above 0 and below 1", lambda number: 0 < number < 1, "FLOAT", panel=_ANALYSIS)
+def _fraction(help_text: str) -> Any:
+    return number(help_text, "above 0 and below 1", lambda number: 0 < number < 1, "FLOAT", panel=_ANALYSIS)
 
 
-def length(help_text: str, least: int, most: int) -> Any:
-    """Return an option that takes a length of time in a range, which help and errors name."""
-    return _number(help_text, f"{least} to {most}", lambda number: least <= number <= most, "SECONDS")
-
-
-def _number(
+def number(
     help_text: str,
     bounds: str,
     is_within: Callable[[float], bool],
@@ -153,6 +146,8 @@ def _number(
     panel: str | None = None,
     default: str | None = None,
 ) -> Any:
+    """Return an option that takes a number within bounds, which help and errors name."""
+
     def parse(value: str | float) -> float:
         try:
             number = kind(value)
@@ -189,8 +184,8 @@ class AnalysisOptions:
             rich_help_panel=_ANALYSIS,
         ),
     ] = None
-    alpha: Annotated[float, fraction("Significance level: accepted false-positive rate")] = 0.05
-    margin: Annotated[float, fraction("Equivalence margin: smallest accuracy difference that matters")] = 0.05
+    alpha: Annotated[float, _fraction("Significance level: accepted false-positive rate")] = 0.05
+    margin: Annotated[float, _fraction("Equivalence margin: smallest accuracy difference that matters")] = 0.05
     experiment: Experiment = DEFAULT_EXPERIMENT
     tracking_uri: TrackingUri = None
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli.app import Command, app, examples
+from tracker.cli.app import command
 from tracker.cli.console import ConsoleReporter, log, print_error, print_result
 from tracker.cli.options import RunName, TrackingUri, store_at
 from tracker.runs import RunStatus, is_resumable
@@ -17,12 +17,12 @@ _Gone = Annotated[
 ]
 
 
-@app.command(
-    cls=Command,
-    epilog=examples(
-        "tracker resume 3f2a9c41", "tracker resume k7-lr0.0001-s0", "tracker resume 3f2a9c41 --data /mnt/music"
-    ),
-    short_help="Continue an interrupted run.",
+@command(
+    "resume",
+    "Continue an interrupted run.",
+    "tracker resume 3f2a9c41",
+    "tracker resume k7-lr0.0001-s0",
+    "tracker resume 3f2a9c41 --data /mnt/music",
 )
 def resume(
     *,
@@ -46,7 +46,7 @@ def resume(
     print_result(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
 
 
-@app.command(cls=Command, epilog=examples("tracker close 3f2a9c41"), short_help="End an interrupted run as it is.")
+@command("close", "End an interrupted run as it is.", "tracker close 3f2a9c41")
 def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None) -> None:
     """Mark an interrupted run as killed, keeping the epochs it has; prints the run's id."""
     from tracker.recording.resume import close_run
@@ -54,10 +54,11 @@ def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None
     print_result(close_run(run, store_at(tracking_uri), ConsoleReporter(), gone=gone))
 
 
-@app.command(
-    cls=Command,
-    epilog=examples("tracker sync", "tracker sync --tracking-uri http://127.0.0.1:5000"),
-    short_help="Send runs logged while the store was away.",
+@command(
+    "sync",
+    "Send runs logged while the store was away.",
+    "tracker sync",
+    "tracker sync --tracking-uri http://127.0.0.1:5000",
 )
 def sync(*, tracking_uri: TrackingUri = None) -> int:
     """Send the runs of this folder that are not in their store yet; prints their ids.
@@ -89,10 +90,11 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
     return 1 if failures else 0
 
 
-@app.command(
-    cls=Command,
-    epilog=examples("tracker repair", "tracker repair --tracking-uri sqlite:///runs/mlflow.db"),
-    short_help="Repair a damaged or moved store.",
+@command(
+    "repair",
+    "Repair a damaged or moved store.",
+    "tracker repair",
+    "tracker repair --tracking-uri sqlite:///runs/mlflow.db",
 )
 def repair(*, tracking_uri: TrackingUri = None) -> int:
     """Repair a store that is damaged, missing, moved or lacks runs; prints the ids of rebuilt runs and the new paths.

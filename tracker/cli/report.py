@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.cli.app import Command, app, examples
+from tracker.cli.app import command
 from tracker.cli.console import log, plain, print_result
 from tracker.cli.options import AnalysisOptions, report_on, whole_number, with_analysis_options
 
@@ -19,14 +19,12 @@ if TYPE_CHECKING:
     from tracker.report import NextStep
 
 
-@app.command(
-    cls=Command,
-    epilog=examples(
-        "tracker report > REPORT.md",
-        "tracker report --format html --output report.html",
-        "tracker report --check REPORT.md",
-    ),
-    short_help="Write the comparison of an experiment's runs.",
+@command(
+    "report",
+    "Write the comparison of an experiment's runs.",
+    "tracker report > REPORT.md",
+    "tracker report --format html --output report.html",
+    "tracker report --check REPORT.md",
 )
 @with_analysis_options
 def report(
@@ -93,12 +91,7 @@ def _difference(file: Path, text: str) -> int:
     return 1 if lines else 0
 
 
-@app.command(
-    "next",
-    cls=Command,
-    epilog=examples("tracker next", "tracker next | sh"),
-    short_help="Print the runs that would resolve the open questions.",
-)
+@command("next", "Print the runs that would resolve the open questions.", "tracker next", "tracker next | sh")
 @with_analysis_options
 def next_command(
     *,
@@ -119,11 +112,8 @@ def next_command(
     report = report_on(analysis)
     steps = report.next_steps
     if not steps:
-        log(
-            why_no_step(report.conclusions)
-            if report.entries
-            else "No run has finished yet, so no further run is suggested."
-        )
+        unfinished = "No run has finished yet, so no further run is suggested."
+        log(why_no_step(report.conclusions) if report.entries else unfinished)
     if form == "json":
         from tracker.render import render_next_json
 

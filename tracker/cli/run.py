@@ -16,7 +16,7 @@ import typer.main
 
 from tracker.cli.app import SETTINGS, Command, Group, app, examples
 from tracker.cli.console import ConsoleReporter, print_result
-from tracker.cli.options import from_table, length, parsed_by, store_at, whole_number
+from tracker.cli.options import from_table, number, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
 from tracker.runs import RUN_OPTIONS, Panel, plan_with
 
@@ -94,12 +94,11 @@ class _CommandOfNetwork(Command):
         super().format_options(ctx, formatter)
         for name in sorted(set(network_names()) - {self.model}):
             with formatter.section(_title(name)):
-                formatter.write_dl(
-                    [
-                        (f"{_flag(option)} {_metavar(option)}", f"{option.help}  [default: {option.default}]")
-                        for option in network_options(name)
-                    ]
-                )
+                options = {
+                    f"{_flag(option)} {_metavar(option)}": f"{option.help}  [default: {option.default}]"
+                    for option in network_options(name)
+                }
+                formatter.write_dl([*options.items()])
 
 
 def _command(model: str | None, network_options: Sequence[NetworkOption] = ()) -> _CommandOfNetwork:
@@ -168,18 +167,11 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     from tracker.recording.stores import LogTarget
     from tracker.recording.train import train_plans
 
+    plans = [replace(plan, seed=plan.seed + i) for i in range(values["seeds"])]
+    data = None if values["data"] is None else Path(values["data"])
     target = LogTarget(store_at(values["tracking_uri"]), values["experiment"], values["offline"])
-    run_ids = train_plans(
-        [replace(plan, seed=plan.seed + i) for i in range(values["seeds"])],
-        None if values["data"] is None else Path(values["data"]),
-        target,
-        ConsoleReporter(),
-        name=values["name"],
-        note=note,
-        reuse=values["reuse"],
-        keep_going=values["keep_going"],
-    )
-    for run_id in run_ids:
+    rest = {name: values[name] for name in ("name", "note", "reuse", "keep_going")}
+    for run_id in train_plans(plans, data, target, ConsoleReporter(), **rest):
         print_result(run_id)
 
 
@@ -202,7 +194,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to.")],
     artists: Annotated[int, whole_number("Artists per genre", 2)] = 10,
     clips: Annotated[int, whole_number("Clips per artist", 1)] = 3,
-    seconds: Annotated[float, length("Length of a clip", 1, 600)] = 30.0,
+    seconds: Annotated[float, number("Length of a clip", "1 to 600", lambda s: 1 <= s <= 600, "SECONDS")] = 30.0,
     seed: Annotated[int, whole_number("Seed of the whole set", 0)] = 0,
 ) -> None:
     """Write the built-in, synthetic demo set to a folder as audio files; prints the path of its manifest."""

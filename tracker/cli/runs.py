@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tracker.cli.app import Command, app, examples
+from tracker.cli.app import command
 from tracker.cli.console import log, print_result, print_tables, table
 from tracker.cli.options import Experiment, TrackingUri, read_runs, store_at, whole_number
 from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, RunStatus, is_resumable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
 
 
-@app.command(cls=Command, epilog=examples("tracker runs", "tracker runs --format json"), short_help="List the runs.")
+@command("runs", "List the runs.", "tracker runs", "tracker runs --format json")
 def runs(
     *,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
@@ -77,7 +76,7 @@ def _record(study: Study, position: int) -> dict[str, object]:
 def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
     """Yield each column's heading and cells; what is unknown is empty."""
     from tracker.runs.logged import SHORT_ID
-    from tracker.wording import age
+    from tracker.wording import age, digits_apart
 
     now, results, design = time.time_ns() // 1_000_000, study.results, study.design
     runs = [result.run for result in results]
@@ -85,33 +84,22 @@ def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
     yield "name", [run.name for run in runs]
     for option in design.options:
         yield option, [design.level(position, option) for position in range(len(runs))]
-    yield "correct", [_correct(result) for result in results]
-    if not study.metric.is_accuracy or not any(map(_correct, results)):
-        yield study.metric.name, _scores(results)
+    correct = ["" if result.correct is None else f"{result.correct}/{result.n}" for result in results]
+    yield "correct", correct
+    if not study.metric.is_accuracy or not any(correct):
+        digits = digits_apart([result.score for result in results if result.score is not None])
+        yield study.metric.name, ["" if result.score is None else f"{result.score:.{digits}f}" for result in results]
     yield "best", [_text(result.best_epoch) for result in results]
     yield "stop", [_text(result.stop_epoch) for result in results]
     yield "status", [f"{run.status}, not sent" if UNSENT_TAG in run.tags else run.status for run in runs]
     yield "age", [age(now - run.started) if run.started is not None else "" for run in runs]
 
 
-def _correct(result: RunResult) -> str:
-    return "" if result.correct is None else f"{result.correct}/{result.n}"
-
-
-def _scores(results: Sequence[RunResult]) -> list[str]:
-    """Return the primary metric with as many digits as distinguish the runs."""
-    from tracker.wording import digits_apart
-
-    scores = [result.score for result in results]
-    digits = digits_apart([score for score in scores if score is not None])
-    return ["" if score is None else f"{score:.{digits}f}" for score in scores]
-
-
 def _text(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-@app.command(cls=Command, epilog=examples("tracker ui"), short_help="Start MLflow's UI on the runs.")
+@command("ui", "Start MLflow's UI on the runs.", "tracker ui")
 def ui(
     *, port: Annotated[int, whole_number("Port on 127.0.0.1", 1, 65_535)] = 5000, tracking_uri: TrackingUri = None
 ) -> int:
