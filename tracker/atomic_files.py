@@ -93,6 +93,14 @@ def write_new(path: Path, data: bytes | memoryview, *, durable: bool = True) -> 
             os.fsync(file.fileno())
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, and sync their names."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync_folder(folder.parent)
+
+
 @contextmanager
 def folder_when_complete(folder: Path) -> Iterator[Path]:
     """Yield a folder to write to; its content moves to `folder`, new or empty, if the context ends without error."""

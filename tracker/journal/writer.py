@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from tracker.atomic_files import (
     disk_errors,
+    make_folder,
     remove_unfinished,
     replace_file,
     replace_path,
@@ -166,10 +167,7 @@ def write_upload_state(folder: Path, state: UploadState) -> None:
 
 
 def _make_parent(journals: Path) -> None:
-    missing = [folder for folder in (journals, *journals.parents) if not folder.exists()]
-    journals.mkdir(parents=True, exist_ok=True)
-    for folder in missing:
-        sync_folder(folder.parent)
+    make_folder(journals)
     ignore = journals / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="ascii")

@@ -19,7 +19,7 @@ import numpy as np
 from tracker.errors import TrainingError
 from tracker.runs import FLOOR_DB
 from tracker.training.backend import keras
-from tracker.training.networks import find_network
+from tracker.training.networks import find_network, read_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,9 @@ def build_network(configuration: Configuration, input_shape: tuple[int, int, int
     try:
         network = find_network(configuration.model)
         options = {"kernel_size": configuration.kernel_size, **dict(configuration.options)}
-        unknown = options.keys() - {option.name for option in network.options} - {"kernel_size"}
+        unknown = (
+            options.keys() - {option.name for option in read_options(network.shown, network.source)} - {"kernel_size"}
+        )
         if unknown:
             raise ValueError(f"it has no option {', '.join(sorted(unknown))}")
     except ValueError as error:

@@ -27,18 +27,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracker.atomic_files import remove_unfinished, replace_file, sync_folder
+from tracker.atomic_files import make_folder, remove_unfinished, replace_file
 from tracker.errors import TrainingError
 from tracker.training.result import Arrays, Epoch, History
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.lib.npyio import NpzFile
     from numpy.typing import NDArray
-
-    Counters = Mapping[str, Mapping[str, float | None]]
 
 FORMAT = b"tracker checkpoint 1\n"  # part of the digest in a file's name; another layout needs another number
 COUNT = 2  # checkpoints kept: the newest, and the one before in case it is damaged
@@ -48,24 +46,17 @@ _NAME = re.compile(r"epoch-(\d+)-[0-9a-f]{16}\.npz")
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """The state of training after an epoch.
+    """The state of training after an epoch."""
 
-    It has the history of at least one epoch, all variables of the network (its weights and the states of its random
-    generators) and of the optimizer, and what each callback has counted, by the name of its class. It is `ended` if a
-    callback ended the training with this epoch.
-    """
-
-    history: History
-    model: Arrays
+    history: History  # of at least one epoch
+    model: Arrays  # all variables of the network: its weights and the states of its random generators
     optimizer: Arrays
-    counters: Counters
-    ended: bool
+    counters: Mapping[str, Mapping[str, float | None]]  # what each callback has counted, by the name of its class
+    ended: bool  # whether a callback ended the training with this epoch
 
 
 def finished_epochs(folder: Path) -> tuple[Epoch, ...]:
-    """Return the epochs that are safe in a folder of checkpoints: training would continue after the last one.
-
-    The folder may be missing.
+    """Return the epochs that are safe in a folder of checkpoints, which may be missing; training continues after them.
 
     Raises
     ------
@@ -92,7 +83,7 @@ class CheckpointFolder:
             If it cannot be written.
         """
         try:
-            self._make()
+            make_folder(self.path)
             self._add_probabilities(checkpoint.history)
             content = _content(checkpoint)
             name = f"epoch-{len(checkpoint.history.epochs):06}-{_digest(content)}.npz"
@@ -113,11 +104,6 @@ class CheckpointFolder:
             If the folder cannot be read.
         """
         return next(filter(None, map(self._read, self._names())), None)
-
-    def _make(self) -> None:
-        if not self.path.is_dir():
-            self.path.mkdir(parents=True)
-            sync_folder(self.path.parent)
 
     def _add_probabilities(self, history: History) -> None:
         """Write the latest epoch's probabilities, over whatever a kill has left there."""
@@ -158,18 +144,14 @@ class CheckpointFolder:
             if not name.endswith(f"-{_digest(content)}.npz"):
                 return None
             with np.load(io.BytesIO(content)) as entries:
-                about = json.loads(str(entries["about"]))
-                probabilities = self._read_probabilities(len(entries["metrics"]), tuple(about["judged"]))
-                return None if probabilities is None else _checkpoint(about, entries, probabilities)
+                about, count = json.loads(str(entries["about"])), len(entries["metrics"])
+                record = np.dtype([("values", "<f4", tuple(about["judged"])), ("crc", "<u4")])
+                records = np.fromfile(self._probabilities, record, count)
+                if len(records) < count or any(zlib.crc32(one["values"].tobytes()) != one["crc"] for one in records):
+                    return None
+                return _checkpoint(about, entries, tuple(records["values"]))
         except OSError:
             return None
-
-    def _read_probabilities(self, epochs: int, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], ...] | None:
-        """Return the probabilities after each epoch, None if any are damaged."""
-        record = np.dtype([("values", "<f4", shape), ("crc", "<u4")])
-        records = np.fromfile(self._probabilities, record, epochs)
-        whole = len(records) == epochs and all(zlib.crc32(one["values"].tobytes()) == one["crc"] for one in records)
-        return tuple(records["values"]) if whole else None
 
 
 def _epoch(name: str) -> int:
@@ -186,7 +168,7 @@ def _content(checkpoint: Checkpoint) -> memoryview:
     """Return a checkpoint's file. Each part is one entry, as a zip file is slow with many small ones."""
     history, names = checkpoint.history, list(checkpoint.history.epochs[0].metrics)
     is_last_kept = history.kept == len(history.epochs) - 1
-    kept = () if is_last_kept else history.weights  # else they are among the model's variables
+    kept = () if is_last_kept else history.weights  # those of the last are among the model's variables
     parts = {"model": checkpoint.model, "optimizer": checkpoint.optimizer, "kept": kept}
     about = {
         "keep": history.keep,
@@ -210,7 +192,13 @@ def _checkpoint(
     """Return the checkpoint in a file."""
     values = entries["metrics"].tolist()
     epochs = (Epoch(i, dict(zip(about["metrics"], row, strict=True))) for i, row in enumerate(values, start=1))
-    parts = {part: tuple(_arrays(entries[part].tobytes(), kinds)) for part, kinds in about["parts"].items()}
+    parts: dict[str, Arrays] = {}
+    for part, kinds in about["parts"].items():
+        content, start, arrays = entries[part].tobytes(), 0, []
+        for type_, shape in kinds:
+            arrays.append(np.frombuffer(content, type_, math.prod(shape), start).reshape(shape))
+            start += arrays[-1].nbytes
+        parts[part] = tuple(arrays)
     return Checkpoint(
         History(about["keep"], tuple(epochs), probabilities, parts["kept"]),
         model=parts["model"],
@@ -218,12 +206,3 @@ def _checkpoint(
         counters=about["counters"],
         ended=about["ended"],
     )
-
-
-def _arrays(content: bytes, kinds: Sequence[tuple[str, Sequence[int]]]) -> Iterator[NDArray[np.generic]]:
-    """Yield the arrays of a part, each with its type and shape."""
-    start = 0
-    for type_, shape in kinds:
-        array = np.frombuffer(content, type_, math.prod(shape), start).reshape(shape)
-        start += array.nbytes
-        yield array

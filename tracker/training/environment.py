@@ -25,28 +25,23 @@ PACKAGE = Path(tracker.__file__).parent
 # What of tracker turns clips into numbers. Reading and dividing a dataset does not: its outcome has a fingerprint.
 _OWN = ("features", "runs", "training")
 
-_DIGITS = 16
-
-THREADS_VARIABLE = "TRACKER_THREADS"
-
-# Threads within one operation. Their number changes the last digits of every weight, so it must not follow the
-# machine's cores; on the default network one is about as fast as two.
-DEFAULT_THREADS = 1
-
 PACKAGES = ("keras", "tensorflow", "librosa", "numpy")
 
 
 def threads(variables: Mapping[str, str] = os.environ) -> int:
     """Return the number of threads within one operation: ``TRACKER_THREADS``, or 1.
 
+    Their number changes the last digits of every weight, so it must not follow the machine's cores; on the default
+    network one is about as fast as two.
+
     Raises
     ------
     TrainingError
         If the variable isn't a whole number of at least 1.
     """
-    text = variables.get(THREADS_VARIABLE, str(DEFAULT_THREADS))
+    text = variables.get("TRACKER_THREADS", "1")
     if not text.isdecimal() or int(text) < 1:
-        raise TrainingError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {text!r}")
+        raise TrainingError(f"TRACKER_THREADS must be a whole number of at least 1, got {text!r}")
     return int(text)
 
 
@@ -70,7 +65,7 @@ def folder_digest(folder: Path) -> str:
     for source in sorted(folder.rglob("*.py")):
         content = source.read_bytes()
         digest.update(f"{source.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
-    return digest.hexdigest()[:_DIGITS]
+    return digest.hexdigest()[:16]
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

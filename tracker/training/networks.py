@@ -36,24 +36,18 @@ TYPES: dict[str, type[OptionValue]] = {"int": int, "float": float, "str": str, "
 
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
-_DIGITS = 16
-
 _ANY = Range()
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkOption:
-    """One option of a network.
-
-    Its help is its entry in the docstring of `build`, ending in its type and range in brackets; it may be empty. The
-    range is checked if the docstring gives it in the words of `Range`, as in ``float, at least 0 and below 1``.
-    """
+    """One option of a network."""
 
     name: str
     type: type[OptionValue]
     default: OptionValue
-    help: str = ""
-    range: Range = _ANY
+    help: str = ""  # its entry in the docstring of `build`, ending in its type and range in brackets
+    range: Range = _ANY  # if the docstring gives it in the words of `Range`, as in ``float, at least 0 and below 1``
 
     def __str__(self) -> str:
         return f"{self.name} ({self.type.__name__}, default {value_text(self.default)})"
@@ -80,32 +74,11 @@ class NetworkOption:
 
 @dataclass(frozen=True)
 class Network:
-    """The source of a network, as it was when it was looked up.
+    """The source of a network, as it was when it was looked up."""
 
-    Parameters
-    ----------
-    shown : str
-        Its file as messages name it: ``models/cnn.py``.
-    file : Path
-        Absolute.
-    sources : mapping of str to bytes
-        Its file and, in turn, the modules of the same folder that it imports, by POSIX path relative to that folder.
-    """
-
-    shown: str
-    file: Path
-    sources: Mapping[str, bytes]
-
-    @property
-    def options(self) -> tuple[NetworkOption, ...]:
-        """Its options, sorted by name.
-
-        Raises
-        ------
-        TrainingError
-            If `build` is missing or an option is declared in a way that can't be used.
-        """
-        return read_options(self.shown, self.source)
+    shown: str  # its file as messages name it: ``models/cnn.py``
+    file: Path  # absolute
+    sources: Mapping[str, bytes]  # its file and what it imports of the same folder, by POSIX path relative to that
 
     @property
     def source(self) -> bytes:
@@ -229,12 +202,20 @@ def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
     TrainingError
         If `build` is missing or isn't as it must be.
     """
-    build = _build_of(shown, source)
-    words = ast.get_docstring(build) or ""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise TrainingError(f"{shown}, line {error.lineno}: {error.msg}") from error
+    except ValueError as error:
+        raise TrainingError(f"{shown} isn't Python source: {error}") from error
+    build = next((node for node in body if isinstance(node, ast.FunctionDef) and node.name == "build"), None)
+    if build is None:
+        raise TrainingError(f"{shown} has no function `build(input_shape, n_classes, *, kernel_size, ...)`")
     pairs = zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
     parameters = {parameter.arg: (parameter, default) for parameter, default in pairs}
     if not parameters.pop("kernel_size", None):
         raise TrainingError(f"{shown}, line {build.lineno}: `build` must have the keyword-only parameter kernel_size")
+    words = ast.get_docstring(build) or ""
     return tuple(_option(shown, *parameters[name], words) for name in sorted(parameters))
 
 
@@ -274,7 +255,7 @@ def _read(file: Path) -> bytes:
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:_DIGITS]
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _imported(source: bytes, folder: Path) -> list[Path]:
@@ -295,34 +276,23 @@ def _imported(source: bytes, folder: Path) -> list[Path]:
     return [*filter(Path.is_file, files), *(file for package in packages for file in sorted(package))]
 
 
-def _build_of(shown: str, source: bytes | str) -> ast.FunctionDef:
-    try:
-        body = ast.parse(source).body
-    except SyntaxError as error:
-        raise TrainingError(f"{shown}, line {error.lineno}: {error.msg}") from error
-    except ValueError as error:
-        raise TrainingError(f"{shown} isn't Python source: {error}") from error
-    for node in body:
-        if isinstance(node, ast.FunctionDef) and node.name == "build":
-            return node
-    raise TrainingError(f"{shown} has no function `build(input_shape, n_classes, *, kernel_size, ...)`")
-
-
 def _option(shown: str, parameter: ast.arg, default: ast.expr | None, words: str) -> NetworkOption:
-    name = parameter.arg
+    name, place = parameter.arg, f"{shown}, line {parameter.lineno}: option {parameter.arg} of `build`"
     kind = TYPES.get(ast.unparse(parameter.annotation)) if parameter.annotation else None
     value = _default(default, kind)
     if kind is None or value is None:
         raise TrainingError(
-            f"{shown}, line {parameter.lineno}: option {name} of `build` must have an annotation "
-            "(int, float, str or bool) and a plain default of that type"
+            f"{place} must have an annotation (int, float, str or bool) and a plain default of that type"
         )
     if taken := reserved_for(name):
-        place = f"{shown}, line {parameter.lineno}"
-        raise TrainingError(f"{place}: option {name} of `build` clashes with {taken} of `tracker run`; rename it")
-    declared, text = _entry(name, words)
-    shown_help = f"{text} ({declared})".strip() if declared else text
-    return NetworkOption(name, kind, value, shown_help, _range(declared) if kind in (int, float) else _ANY)
+        raise TrainingError(f"{place} clashes with {taken} of `tracker run`; rename it")
+    entry = re.search(rf"^{name} : (.*)((?:\n    .*)*)", words, re.MULTILINE)  # of a numpydoc docstring
+    if not entry:
+        return NetworkOption(name, kind, value)
+    declared, text = entry[1], " ".join(entry[2].split()).rstrip(".")
+    text = f"{text} ({declared})".strip() if declared else text
+    ranges = filter(None, (Range.parse(part.strip()) for part in declared.split(",")))
+    return NetworkOption(name, kind, value, text, next(ranges, _ANY) if kind in (int, float) else _ANY)
 
 
 def _default(node: ast.expr | None, kind: type[OptionValue] | None) -> OptionValue | None:
@@ -334,15 +304,3 @@ def _default(node: ast.expr | None, kind: type[OptionValue] | None) -> OptionVal
     if kind is float and type(value) is int:
         return float(value)
     return value if type(value) is kind else None
-
-
-def _entry(name: str, words: str) -> tuple[str, str]:
-    """Return the type and the description of a parameter in a numpydoc docstring; empty if it has none."""
-    entry = re.search(rf"^{name} : (.*)((?:\n    .*)*)", words, re.MULTILINE)
-    return (entry[1], " ".join(entry[2].split()).rstrip(".")) if entry else ("", "")
-
-
-def _range(declared: str) -> Range:
-    """Return the range in a parameter's type, such as ``int, at least 1``; one without bounds if it gives none."""
-    ranges = (Range.parse(part.strip()) for part in declared.split(","))
-    return next(filter(None, ranges), _ANY)
