@@ -140,6 +140,15 @@ def test_an_error_in_a_network_is_one_line_and_no_run(tracker: Tracker, genres: 
     assert not list(Path.cwd().glob(".tracker/*/*"))
 
 
+def test_an_error_in_a_network_is_found_before_audio_is_read(tracker: Tracker, models: Path) -> None:
+    (models / "mine.py").write_text(f"{NETWORK}\n\nraise RuntimeError('not today')\n")
+    for clip in ("a/1.wav", "a/2.wav", "b/1.wav", "b/2.wav"):
+        Path("data", clip).parent.mkdir(parents=True, exist_ok=True)
+        Path("data", clip).write_text("not audio")
+    result = tracker("run", "--data", "data", *QUICK, "--model", "mine")
+    assert "the network cannot be built: RuntimeError: not today" in result.err.splitlines()[-1]
+
+
 def test_help_lists_the_options_of_networks_in_the_working_folder_without_running_them(
     tracker: Tracker, models: Path
 ) -> None:

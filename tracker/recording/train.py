@@ -59,9 +59,16 @@ class Prepared:
     identity: Mapping[str, str]  # the tags that, with the params, decide a run's result: version and fingerprints
 
 
-def prepare(data: Path | None, plan: RunPlan, reporter: Reporter) -> Prepared:
-    """Read, check and divide a dataset, the built-in demo set if `data` is None; nothing but the cache is written."""
+def prepare(data: Path | None, plan: RunPlan, reporter: Reporter, *, build_first: bool = False) -> Prepared:
+    """Read, check and divide a dataset, the built-in demo set if `data` is None; nothing but the cache is written.
+
+    With `build_first`, a network that cannot be built is refused before all audio is read.
+    """
     dataset = read_dataset(data) if data else _demo_set(reporter)
+    if build_first:
+        from tracker.training.fit import build_compiled
+
+        build_compiled(plan, len(dataset.classes))
     with reporter.progress("reading", len(dataset.clips)) as progress:
         hashes = hash_clips(dataset, progress)
     images = _images(dataset, hashes, plan.spectrogram, reporter)
@@ -141,7 +148,7 @@ def train_plans(
     """
     target.store.check_usable()
     _warn_of_idle_plateau(plans[0], reporter)
-    prepared = prepare(data, plans[0], reporter)
+    prepared = prepare(data, plans[0], reporter, build_first=not reuse)  # a run to reuse may need no network
     _warn_of_short_clips(prepared, plans[0], reporter)
     source = data_tag(data, target.store, Path.cwd())
     finished = _finished_runs(target) if reuse else []

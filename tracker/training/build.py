@@ -43,16 +43,14 @@ def build_network(configuration: Configuration, input_shape: tuple[int, int, int
     """
     try:
         network = find_network(configuration.model)
-        options = {"kernel_size": configuration.kernel_size, **dict(configuration.options)}
-        unknown = (
-            options.keys() - {option.name for option in read_options(network.shown, network.source)} - {"kernel_size"}
-        )
+        options = dict(configuration.options)
+        unknown = options.keys() - {option.name for option in read_options(network.shown, network.source)}
         if unknown:
             raise ValueError(f"it has no option {', '.join(sorted(unknown))}")
     except ValueError as error:
         raise TrainingError(f"the network {configuration.model} cannot be built: {error}") from error
     with _errors_named(network):
-        model = _module(network).build(input_shape, n_classes, **options)
+        model = _module(network).build(input_shape, n_classes, kernel_size=configuration.kernel_size, **options)
         if not isinstance(model, keras.Model):
             returned = type(model).__name__
             raise TrainingError(f"{network.shown}: `build` returned {returned}, it must return a keras.Model")
