@@ -150,12 +150,13 @@ class TestWhere:
 
 
 @pytest.mark.xdist_group("keras-1")
-def test_piped_into_a_shell_every_command_trains_into_the_same_store(log_run: LogRun, genres: Path) -> None:
+def test_piped_into_a_shell_a_command_trains_into_the_same_store(log_run: LogRun, genres: Path) -> None:
     where = {"uri": "sqlite:///my runs.db", "experiment": "it's mine"}
     usual = {"data": str(genres), "epochs": "2", "segment_s": "0.5"}
-    for seed in "01":  # the third is what is asked for
+    for seed in "012":  # the third of the other kernel size is what is asked for
         log_run("1101", kernel_size="3", seed=seed, **usual, **where)
-        log_run("1011", kernel_size="5", seed=seed, **usual, **where)
+        if seed != "2":
+            log_run("1011", kernel_size="5", seed=seed, **usual, **where)
     folder = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     line = "tracker next --experiment \"it's mine\" --tracking-uri 'sqlite:///my runs.db' | sh"
@@ -165,7 +166,7 @@ def test_piped_into_a_shell_every_command_trains_into_the_same_store(log_run: Lo
     assert sorted((run.params["kernel_size"], run.params["seed"], run.status) for run in runs) == [
         (kernel, seed, "FINISHED") for kernel in "35" for seed in "012"
     ]
-    assert result.stdout.split() == [run.run_id for run in runs[4:]]
+    assert result.stdout.split() == [run.run_id for run in runs[5:]]
 
 
 @pytest.mark.xdist_group("keras-1")

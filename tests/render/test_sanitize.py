@@ -26,7 +26,7 @@ PIECES = st.sampled_from(
      "&amp;", "[x](y)", "![i](u)", "[^1]", "|-|", "1.", "GH-12", "deadbeef1"]
 )  # fmt: skip
 TEXT = st.lists(PIECES | st.sampled_from(SIGNS) | st.characters(), max_size=12).map("".join)
-fuzzed = settings(derandomize=True, max_examples=200, deadline=None)
+fuzzed = settings(derandomize=True, max_examples=100, deadline=None)
 
 
 class TestPrintable:

@@ -383,6 +383,6 @@ class TestBehrensFisherP:
 def critical_values(level: float, df: int) -> tuple[np.ndarray, np.ndarray]:
     """Return shares of the variance, and where the p-value is `level` at each of them."""
     shares_of_it = np.linspace(0, 1, 40)
-    values = np.linspace(1.9, student.ppf(1 - level / 2, df) * 1.001, 150)
+    values = np.geomspace(1.9, student.ppf(1 - level / 2, df) * 1.001, 40)
     p_values = behrens_fisher_p(values, shares_of_it[:, np.newaxis], df, 1e9)
     return shares_of_it, np.array([np.interp(-level, -row, values) for row in p_values])

@@ -70,7 +70,7 @@ def we_take(key: str) -> bool:
 
 
 class TestCheckKeys:
-    @settings(derandomize=True, max_examples=500)
+    @settings(derandomize=True, max_examples=100)
     @given(st.text(st.sampled_from("aZ_0é.-/: |\t"), min_size=1, max_size=6))
     def test_check_keys_takes_what_mlflow_takes(self, key: str) -> None:
         assert we_take(key) == mlflow_takes(key)
@@ -292,7 +292,7 @@ class TestCurvesByRun:
         assert curves["run 3"]["loss"].steps.tolist() == list(range(3_571))
         assert curves["run 3"]["loss"].values.tolist() == [float(i) for i in range(3, 25_000, 7)]
 
-    @settings(derandomize=True, max_examples=200)
+    @settings(derandomize=True, max_examples=100)
     @given(ROWS)
     def test_curves_by_run_agrees_with_the_plain_way(self, rows: list[MetricRow]) -> None:
         plain: dict[tuple[str, str], dict[int, float | None]] = {}

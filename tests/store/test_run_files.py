@@ -39,7 +39,7 @@ class TestPredictionsCsv:
         said = Predictions(("a/1.wav",), ("jazz",), ("blues", "jazz"), np.float32([[0.1, 0.9]]).astype(np.float64))
         assert predictions_csv(said) == csv_of("a/1.wav,jazz,jazz,0.1,0.9")
 
-    @settings(derandomize=True, max_examples=200)
+    @settings(derandomize=True, max_examples=100)
     @given(any_predictions())
     def test_predictions_csv_reads_back_as_it_was(self, said: Predictions) -> None:
         read = parse_predictions(predictions_csv(said))
@@ -100,7 +100,7 @@ class TestParsePredictions:
     def test_parse_predictions_takes_either_of_two_equal_ones_for_predicted_and_says_the_first(self) -> None:
         assert parse_predictions(csv_of("a,blues,jazz,0.5,0.5")).predicted == ("blues",)
 
-    @settings(derandomize=True, max_examples=300)
+    @settings(derandomize=True, max_examples=100)
     @given(st.text(st.sampled_from('clip,label,predicted,ab01."\n\r\0'), max_size=80))
     def test_parse_predictions_reads_or_refuses_any_text(self, text: str) -> None:
         with contextlib.suppress(ValueError):

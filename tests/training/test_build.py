@@ -47,10 +47,14 @@ UNSAVEABLE = """class Unsaveable(layers.Dense):
 """
 
 LOAD = """import sys
+from importlib.util import module_from_spec, spec_from_file_location
 import mlflow, numpy as np
-import network
-model = mlflow.keras.load_model(sys.argv[1], custom_objects=vars(network))
-np.save(sys.argv[2], model.predict_on_batch(np.load(sys.argv[3])))
+for folder in sys.argv[1:]:
+    spec = spec_from_file_location("network", f"{folder}/network.py")
+    network = module_from_spec(spec)
+    spec.loader.exec_module(network)
+    model = mlflow.keras.load_model(f"{folder}/model", custom_objects=vars(network))
+    np.save(f"{folder}/outputs.npy", model.predict_on_batch(np.load(f"{folder}/example.npy")))
 """
 
 
@@ -175,19 +179,23 @@ class TestBuildNetwork:
         with pytest.raises(TrainingError, match=r"nets/net.py.*the network cannot be built"):
             build(write(nets, f"features = Unsaveable(2)(features)\n    {SOFTMAX}", UNSAVEABLE))
 
-    @pytest.mark.parametrize("decorator", ["", '@keras.saving.register_keras_serializable("mine")\n'])
-    def test_a_saved_model_with_layers_of_its_own_is_loaded_elsewhere_with_its_source(
-        self, nets: Path, tmp_path: Path, decorator: str
+    def test_saved_models_with_layers_of_their_own_are_loaded_elsewhere_with_their_source(
+        self, nets: Path, tmp_path: Path
     ) -> None:
-        path = write(nets, f"features = Scale()(features)\n    {SOFTMAX}", decorator + SCALE)
-        options = {"model": path, "options": (("depth", 1),)}
-        result = train(plan(**options), data(), on_epoch=lambda _epoch: None)
-        save_keras_model(tmp_path / "model", result.model, result.example)
-        (tmp_path / "elsewhere").mkdir()
-        (tmp_path / "elsewhere/network.py").write_bytes(find_network(path).source)
+        expected = {}
+        for name, decorator in {
+            "plain": "",
+            "registered": '@keras.saving.register_keras_serializable("mine")\n',
+        }.items():
+            path = write(nets, f"features = Scale()(features)\n    {SOFTMAX}", decorator + SCALE)
+            result = train(plan(model=path, options=(("depth", 1),)), data(), on_epoch=lambda _epoch: None)
+            folder = tmp_path / name
+            folder.mkdir()
+            save_keras_model(folder / "model", result.model, result.example)
+            (folder / "network.py").write_bytes(find_network(path).source)
+            np.save(folder / "example.npy", result.example)
+            expected[folder] = result.model.predict_on_batch(result.example)
         nets.rename(tmp_path / "away")
-        np.save(tmp_path / "example.npy", result.example)
-        arguments = [str(tmp_path / name) for name in ("model", "outputs.npy", "example.npy")]
-        subprocess.run([sys.executable, "-c", LOAD, *arguments], cwd=tmp_path / "elsewhere", check=True)
-        expected = result.model.predict_on_batch(result.example)
-        np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, atol=1e-6)
+        subprocess.run([sys.executable, "-c", LOAD, *map(str, expected)], cwd=tmp_path, check=True)
+        for folder, outputs in expected.items():
+            np.testing.assert_allclose(np.load(folder / "outputs.npy"), outputs, atol=1e-6)

@@ -170,7 +170,7 @@ class TestTrainThatWasKilled:
         asked, _, expected_epochs = uninterrupted
         for batches in (3 * 2 + 1, 3 * 3 + 1):
             killed(asked, misleading(), tmp_path / "killed", batches=batches)
-        for limit in range(6, len(expected_epochs) + 1):
+        for limit in (6, len(expected_epochs)):
             shorter = watchful(epochs=limit)
             one, other = (tmp_path / name for name in ("whole", "killed"))
             whole(shorter, misleading(), checkpoints=one)
