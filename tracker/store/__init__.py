@@ -153,14 +153,9 @@ class Upload(Protocol):
 
         `events` is the whole journal, from its first event on; `artifacts` is the folder of the attached files.
 
-        Raises
-        ------
-        UnreachableError
-            If the store is away, locked or full; what was uploaded stays, and the rest may be sent later.
-        GoneError
-            If the run was uploaded before, but the store no longer has it.
-        StoreError
-            If the store can't be used or refuses an event: sending it again won't help.
+        Raises `UnreachableError` if the store is away, locked or full: what was uploaded stays, and the rest may be
+        sent later. Raises `GoneError` if the run was uploaded before, but the store no longer has it, and `StoreError`
+        if it can't be used or refuses an event: sending it again won't help.
         """
 
 
@@ -195,12 +190,7 @@ class Store(Protocol):
     def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
         """Read an experiment with everything its runs logged; by-epoch predictions only of the `by_epoch` latest runs.
 
-        Raises
-        ------
-        GoneError
-            If there is no such experiment.
-        StoreError
-            If the store can't be read, or the experiment has no runs.
+        Raises `GoneError` if there is no such experiment, and `StoreError` if it has no runs or can't be read.
         """
 
     def run_names(self) -> tuple[RunName, ...]:
@@ -242,14 +232,9 @@ class Store(Protocol):
     def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
         """Copy uploaded artifacts back into their journal, and return the paths that could not be found.
 
-        Parameters
-        ----------
-        uri : str or None
-            `UploadState.artifacts`; None if nothing was uploaded.
-        paths : iterable of str
-            The attached files and folders; those that are still in the journal stay as they are.
-        into, folder : Path
-            The journal's folder of attached files; searched if the artifacts aren't where they were.
+        `uri` is `UploadState.artifacts`, or None if nothing was uploaded. `paths` are the attached files and folders;
+        those that are still in the journal's folder of them, `into`, stay as they are. `folder` is searched if the
+        artifacts aren't where they were.
         """
 
     def serve_ui(self, port: int = 5000) -> AbstractContextManager[UiServer]:
@@ -262,18 +247,9 @@ class Store(Protocol):
 def store_at(tracking_uri: str | None, folder: Path) -> Store:
     """Return the store of a tracking URI, without opening it.
 
-    Parameters
-    ----------
-    tracking_uri : str or None
-        ``sqlite:///`` with a relative or absolute path, a path to a database or to its folder, or the address of a
-        tracking server; None or empty: MLflow's default, ``sqlite:///mlflow.db``.
-    folder : Path
-        What relative paths are relative to.
-
-    Raises
-    ------
-    StoreError
-        If it is one of MLflow's file stores, or of a kind that can't be used safely.
+    It is ``sqlite:///`` with a relative or absolute path, a path to a database or to its folder, or the address of a
+    tracking server; None or empty: MLflow's default, ``sqlite:///mlflow.db``. Relative paths are relative to `folder`.
+    Raises `StoreError` if it is one of MLflow's file stores, or of a kind that can't be used safely.
     """
     from tracker.store.location import locate
     from tracker.store.mlflow_store import store_of

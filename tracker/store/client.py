@@ -12,7 +12,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -29,7 +28,7 @@ from tracker.store.database import MAKING_S, copy_database, has_own_schema, make
 from tracker.store.location import folder_below, written_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mlflow.entities import Experiment
     from numpy.typing import ArrayLike, NDArray
@@ -135,8 +134,6 @@ def _one_line(error: Exception) -> str:
     return " ".join(text.split())[:500] or type(error).__name__
 
 
-Clock = Callable[[], int]
-
 # Tells MLflow's UI that these are trainings, not chats with a language model.
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 
@@ -210,7 +207,7 @@ class Store:
                 raise  # anything but another process that was faster
 
 
-def open_store(location: Location, clock: Clock = now_ms) -> Store:
+def open_store(location: Location, clock: Callable[[], int] = now_ms) -> Store:
     """Open a store to write to; a SQLite file is created first if it is missing, or migrated if it must be.
 
     Raises `StoreError` if it was made by another version of MLflow or only half, and `UnreachableError` if it is
@@ -225,7 +222,7 @@ def open_store(location: Location, clock: Clock = now_ms) -> Store:
     return Store(location, client_of(location))
 
 
-def _prepared(database: Path, artifacts: str, clock: Clock) -> StoreState:
+def _prepared(database: Path, artifacts: str, clock: Callable[[], int]) -> StoreState:
     """Create or migrate a store unless another process was faster, and return its state; two at once would break it."""
     lock = making_lock(database)
     try:

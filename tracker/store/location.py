@@ -98,12 +98,17 @@ def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
 
     def fetch(path: str) -> bytes | None:
         place = find(artifact_uri, folder)
-        try:
-            return (place / path).read_bytes() if place else None
-        except FileNotFoundError:
-            return None
+        return read_artifact(place, path) if place else None
 
     return fetch
+
+
+def read_artifact(folder: Path, path: str) -> bytes | None:
+    """Read a file from a folder of artifacts; None if it isn't there."""
+    try:
+        return (folder / path).read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def find_folder(artifact_uri: str, folder: Path) -> Path | None:

@@ -34,6 +34,7 @@ from tracker.runs.events import (
     Tagged,
 )
 from tracker.store import TAG_LENGTH, Experiment, GoneError, UnreadableArtifact, run_files
+from tracker.store.location import read_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -344,9 +345,6 @@ def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status:
     def fetch(path: str) -> bytes | None:
         if not any(path == each or path.startswith(f"{each}/") for each in attached):
             return None  # a file that isn't recorded as attached may be incomplete
-        try:
-            return (artifacts / path).read_bytes()
-        except FileNotFoundError:
-            return None
+        return read_artifact(artifacts, path)
 
     return assemble(first.experiment, {"tracker.metric": first.metric}, [record], lambda _record: fetch, by_epoch=1)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    from mlflow.entities import Run
     from mlflow.store.entities import PagedList
     from requests import Response
 
@@ -129,7 +128,11 @@ class _Server:
                 names = sorted(each.name for each in _all_pages(self._client.search_experiments))
                 raise unknown_experiment(self._location, name, tuple(names))
             search = partial(self._client.search_runs, [experiment.experiment_id], max_results=self._limits.page)
-            records = {run.info.run_id: _record(run) for run in _all_pages(search)}
+            records = {}
+            for run in _all_pages(search):
+                info, rows = run.info, (dict(run.data.params), dict(run.data.tags), dict(run.data.metrics))
+                run_name, uri, times = info.run_name or "", info.artifact_uri or "", (info.start_time, info.end_time)
+                records[info.run_id] = Record(info.run_id, run_name, info.status, *times, uri, *rows)
             for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
                 records[run_id].curves.update(curves)
             return assemble(name, experiment.tags, records.values(), self._fetch_from, by_epoch)
@@ -180,9 +183,3 @@ def _all_pages(search: Callable[..., PagedList[Any]]) -> Iterator[Any]:
         token = page.token
         if not token:
             return
-
-
-def _record(run: Run) -> Record:
-    info, rows = run.info, (dict(run.data.params), dict(run.data.tags), dict(run.data.metrics))
-    name, uri = info.run_name or "", info.artifact_uri or ""
-    return Record(info.run_id, name, info.status, info.start_time, info.end_time, uri, *rows)
