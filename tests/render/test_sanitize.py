@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tracker.render.sanitize import (
     alt,
     code,
+    escaped_start,
     fence,
-    held,
     html_block,
     html_code,
     html_prose,
@@ -127,10 +127,10 @@ class TestInside:
         assert inside("- x") == "- x"
 
 
-class TestHeld:
+class TestEscapedStart:
     @pytest.mark.parametrize("line", ["---", "===", "> x", "+ x", "12) x", ":-:"])
-    def test_held_begins_no_block(self, markdown, line: str) -> None:
-        page = markdown(f"a\n{held(line)}")
+    def test_escaped_start_begins_no_block(self, markdown, line: str) -> None:
+        page = markdown(f"a\n{escaped_start(line)}")
         assert page.tags == {"p": 1}
         assert page.text == f"a {line}"
 

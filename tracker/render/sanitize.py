@@ -26,6 +26,7 @@ what is written is still a note that a person can read in a terminal.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import nh3
@@ -35,7 +36,7 @@ from markdown_it.tree import SyntaxTreeNode
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator
 
 # Characters that are shown
 NAME_LENGTH = 80  # of a name or value: what fits a table on a screen
@@ -53,10 +54,8 @@ _ACTS = re.compile(
 )
 """What GitHub's later filters act on: mentions, issues, formulas, addresses, emoji names, commit hashes."""
 _OPENING, _CLOSING = "\"'([", "\"')].,;!?"
-_SPECIAL = re.compile(
-    r"(?P<escaped>[\\`*~#\[\]])|(?P<pipe>\|)|(?P<tag><(?=[A-Za-z/!?]))|(?P<entity>&(?=#|\w+;))"
-    r"|(?P<underscore>(?<![^\W_])_|_(?![^\W_]))"
-)
+_SPECIAL = re.compile(r"[\\`*~#\[\]|]|<(?=[A-Za-z/!?])|&(?=#|\w+;)|(?<![^\W_])_|_(?![^\W_])")
+_ENTITIES = {"|": "&#124;", "<": "&lt;", "&": "&amp;"}  # of those that a back-slash does not hold everywhere
 _ACTS_IN_ALT = re.compile(r"[\\`^*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 """Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
@@ -80,7 +79,9 @@ def plain(text: str) -> Markup:
 
 def code(text: str, length: int = NAME_LENGTH) -> Markup:
     """Return a name or value as ``<code>`` for Markdown, in which nothing of `text` can act, in a table or outside."""
-    return Markup(f"<code>{_entities(printable(text, length))}</code>")  # noqa: S704
+    shown = _ACTS_IN_CODE.sub(lambda sign: _entity(sign) if sign[0].isascii() else sign[0], printable(text, length))
+    shown = shown.replace("&#64;", "&#64;<!-- -->")  # GitHub finds addresses after unescaping, but across no tag
+    return Markup(f"<code>{shown}</code>")  # noqa: S704
 
 
 def inside(text: str, length: int | None = SENTENCE_LENGTH) -> Markup:
@@ -89,7 +90,7 @@ def inside(text: str, length: int | None = SENTENCE_LENGTH) -> Markup:
     return Markup(" ".join(_word(word) for word in words))  # noqa: S704
 
 
-def held(line: str) -> Markup:
+def escaped_start(line: str) -> Markup:
     """Return an escaped line such that its beginning is text, not a list, a quote, a heading, a rule or a table."""
     start = _BLOCK_START.match(line)
     return Markup(f"{line[: start.end()]}\\{line[start.end() :]}" if start else line)  # noqa: S704
@@ -97,7 +98,7 @@ def held(line: str) -> Markup:
 
 def prose(text: str) -> Markup:
     """Return a sentence for Markdown, on one line: a paragraph, a list item, a heading or a table cell of its own."""
-    return held(inside(text))
+    return escaped_start(inside(text))
 
 
 def alt(text: str) -> Markup:
@@ -134,12 +135,6 @@ def _entity(match: re.Match[str]) -> str:
     return f"&#{ord(match[0])};"
 
 
-def _entities(text: str) -> str:
-    """Write every ASCII sign that could act as a numeric entity."""
-    written = _ACTS_IN_CODE.sub(lambda sign: _entity(sign) if sign[0].isascii() else sign[0], text)
-    return written.replace("&#64;", "&#64;<!-- -->")  # GitHub finds addresses after unescaping, but across no tag
-
-
 def _word(word: str) -> str:
     if not _ACTS.search(word):
         return _escaped(printable(word, WORD_LENGTH))
@@ -150,13 +145,7 @@ def _word(word: str) -> str:
 
 def _escaped(word: str) -> str:
     """Escape what Markdown's parser would act on inside a word."""
-    return _SPECIAL.sub(_escape_sign, word)
-
-
-def _escape_sign(match: re.Match[str]) -> str:
-    if match["escaped"] or match["underscore"]:
-        return f"\\{match[0]}"
-    return {"|": "&#124;", "<": "&lt;", "&": "&amp;"}[match[0]]
+    return _SPECIAL.sub(lambda sign: _ENTITIES.get(sign[0], f"\\{sign[0]}"), word)
 
 
 _SCHEMES = ("http:", "https:", "mailto:")
@@ -164,19 +153,16 @@ _ELEMENTS = {
     "a", "blockquote", "br", "code", "em", "hr", "li", "ol", "p", "pre", "s", "strong", "table", "tbody", "td", "th",
     "thead", "tr", "ul",
 }  # fmt: skip
-_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
+_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}, "*": set()}  # no titles: they would hide words from a reader
 
 
 def note_html(note: str) -> Markup:
     """Return a note as sanitised HTML."""
-    parser = _parser()
-    rendered = parser.renderer.render(_tokens(parser, note), parser.options, {})
     return Markup(  # noqa: S704
         nh3.clean(
-            rendered,
+            _parser().renderer.render(_tokens(note), _parser().options, {}),
             tags=_ELEMENTS,
             attributes=_ATTRIBUTES,
-            attribute_filter=_without_titles,
             url_schemes={scheme.rstrip(":") for scheme in _SCHEMES},
             url_relative="deny",
             link_rel="noopener noreferrer nofollow",
@@ -186,53 +172,41 @@ def note_html(note: str) -> Markup:
 
 def note_markdown(note: str) -> Markup:
     """Return a note as a Markdown quotation in which nothing acts but emphasis, lists, tables, code and web links."""
-    tree = SyntaxTreeNode(_tokens(_parser(), note))
-    return Markup("\n".join(_prefixed(_blocks(tree.children), "> ")))  # noqa: S704
+    return Markup("\n".join(_prefixed(_blocks(SyntaxTreeNode(_tokens(note))), "> ")))  # noqa: S704
 
 
 def note_beginning(note: str) -> str:
     """Return the words of a note's beginning, without its Markdown: other people's text still."""
-    tree = SyntaxTreeNode(_tokens(_parser(), note))
-    blocks = (node for node in tree.walk() if node.type in {"inline", "fence", "code_block"})
-    words = " ".join("".join(map(_words, node.children)) if node.children else node.content for node in blocks)
-    return printable(" ".join(words.split()), _SHORT)
+    blocks = (node for node in SyntaxTreeNode(_tokens(note)).walk() if node.type in {"inline", "fence", "code_block"})
+    return printable(" ".join(" ".join(map(_words, blocks)).split()), _SHORT)
 
 
 def _words(node: SyntaxTreeNode) -> str:
-    """Return an inline node's text without its marks."""
+    """Return a node's text without its marks."""
     if node.children:
         return "".join(map(_words, node.children))
     return " " if node.type in {"softbreak", "hardbreak"} else node.content
 
 
-def _without_titles(_tag: str, name: str, value: str) -> str | None:
-    """Drop a link's title, which the sanitiser lets through by itself: it would hide words from a reader."""
-    return None if name == "title" else value
-
-
+@cache
 def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
-def _tokens(parser: MarkdownIt, note: str) -> list[Token]:
-    """Parse a note, with headings made bold and pictures made text."""
-    lines = (printable(line) for line in note.expandtabs(4).splitlines())
-    tokens = parser.parse("\n".join(lines))
-    for previous, token in zip([None, *tokens], tokens, strict=False):
-        children = [_without_picture(child) for child in token.children or []]
-        if previous is not None and previous.type == "heading_open":
-            children = [Token("strong_open", "strong", 1), *children, Token("strong_close", "strong", -1)]
-        token.children = children if token.children is not None else None
-    return [_without_heading(token) for token in tokens]
-
-
-def _without_picture(token: Token) -> Token:
-    return Token("text", "", 0, content=f"[picture: {token.content}]") if token.type == "image" else token
-
-
-def _without_heading(token: Token) -> Token:
-    kind = token.type.replace("heading", "paragraph")
-    return token if kind == token.type else Token(kind, "p", token.nesting, block=True)
+def _tokens(note: str) -> list[Token]:
+    """Parse a note, with headings made bold paragraphs and pictures made text."""
+    in_heading = False
+    tokens = _parser().parse("\n".join(printable(line) for line in note.expandtabs(4).splitlines()))
+    for token in tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            in_heading = token.type == "heading_open"
+            token.type, token.tag = token.type.replace("heading", "paragraph"), "p"
+        for child in token.children or []:
+            if child.type == "image":
+                child.type, child.content, child.children = "text", f"[picture: {child.content}]", None
+        if token.children is not None and in_heading:
+            token.children = [Token("strong_open", "strong", 1), *token.children, Token("strong_close", "strong", -1)]
+    return tokens
 
 
 def _prefixed(blocks: Iterable[str], prefix: str, first: str | None = None, *, tight: bool = False) -> list[str]:
@@ -242,12 +216,23 @@ def _prefixed(blocks: Iterable[str], prefix: str, first: str | None = None, *, t
     return [(front + line).rstrip() for front, line in zip(fronts, lines, strict=True)]
 
 
-def _blocks(nodes: Iterable[SyntaxTreeNode]) -> list[str]:
-    return [_BLOCKS[node.type](node) for node in nodes if node.type in _BLOCKS]
-
-
-def _paragraph(node: SyntaxTreeNode) -> str:
-    return "\n".join(held(line.strip()) for line in _cell(node).split("\n"))
+def _blocks(parent: SyntaxTreeNode) -> Iterator[str]:
+    for node in parent.children:
+        match node.type:
+            case "paragraph":
+                yield "\n".join(escaped_start(line.strip()) for line in _inline(node).split("\n"))
+            case "blockquote":
+                yield "\n".join(_prefixed(_blocks(node), "> "))
+            case "bullet_list" | "ordered_list":
+                yield _list(node)
+            case "table":
+                rows = [[_inline(cell) for cell in row.children] for part in node.children for row in part.children]
+                rows.insert(1, ["---"] * len(rows[0]))
+                yield "\n".join(f"| {' | '.join(row)} |" for row in rows)
+            case "fence" | "code_block":
+                yield fence(node.content.rstrip("\n"), "")
+            case "hr":
+                yield "***"
 
 
 def _list(node: SyntaxTreeNode) -> str:
@@ -256,60 +241,29 @@ def _list(node: SyntaxTreeNode) -> str:
     for position, item in enumerate(node.children):
         first = "- " if number is None else f"{number + position}. "
         tight = all(child.hidden for child in item.children if child.type == "paragraph")
-        items += _prefixed(_blocks(item.children), " " * len(first), first, tight=tight)
+        items += _prefixed(_blocks(item), " " * len(first), first, tight=tight)
     return "\n".join(items)
 
 
-def _table(node: SyntaxTreeNode) -> str:
-    rows = [[_cell(cell) for cell in row.children] for part in node.children for row in part.children]
-    rows.insert(1, ["---"] * len(rows[0]))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def _inline(parent: SyntaxTreeNode) -> str:
+    return "".join(map(_inline_node, parent.children))
 
 
-def _cell(node: SyntaxTreeNode) -> str:
-    return "".join(_inline(child) for child in node.children)
-
-
-def _inline(node: SyntaxTreeNode) -> str:
-    if node.type in _MARKS:
-        mark = _MARKS[node.type]
-        return f"{mark}{_cell(node)}{mark}"
-    return _INLINES.get(node.type, _cell)(node)
-
-
-def _text(node: SyntaxTreeNode) -> str:
-    """Escape a text, keeping the spaces at its ends: they part it from its neighbours."""
-    content = node.content
-    before, after = content[: len(content) - len(content.lstrip())], content[len(content.rstrip()) :]
-    return f"{before[:1]}{inside(content, None)}{after[:1] if content.strip() else ''}"
-
-
-def _code(node: SyntaxTreeNode) -> str:
-    return code(node.content, len(node.content) + 1) if set("`|") & set(node.content) else f"`{node.content}`"
-
-
-def _link(node: SyntaxTreeNode) -> str:
-    target = str(node.attrs.get("href", ""))
-    if not target.startswith(_SCHEMES):
-        return _cell(node)
-    return f"[{_cell(node)}](<{target.replace('&', '&amp;').replace('$', '%24')}>)"
+def _inline_node(node: SyntaxTreeNode) -> str:
+    content, mark = node.content if not node.children else _inline(node), _MARKS.get(node.type, "")
+    match node.type:
+        case "text":  # the spaces at its ends part it from its neighbours
+            before, after = (end if end.isspace() else "" for end in (content[:1], content[-1:]))
+            return f"{before}{inside(content, None)}{after if content.strip() else ''}"
+        case "softbreak":
+            return "\n"
+        case "hardbreak":
+            return "\\\n"
+        case "code_inline":
+            return code(content, len(content) + 1) if set("`|") & set(content) else f"`{content}`"
+        case "link" if str(node.attrs.get("href", "")).startswith(_SCHEMES):
+            return f"[{content}](<{str(node.attrs['href']).replace('&', '&amp;').replace('$', '%24')}>)"
+    return f"{mark}{content}{mark}"
 
 
 _MARKS = {"em": "*", "strong": "**", "s": "~~"}
-_INLINES: dict[str, Callable[[SyntaxTreeNode], str]] = {
-    "text": _text,
-    "softbreak": lambda _: "\n",
-    "hardbreak": lambda _: "\\\n",
-    "code_inline": _code,
-    "link": _link,
-}
-_BLOCKS: dict[str, Callable[[SyntaxTreeNode], str]] = {
-    "paragraph": _paragraph,
-    "blockquote": lambda node: "\n".join(_prefixed(_blocks(node.children), "> ")),
-    "bullet_list": _list,
-    "ordered_list": _list,
-    "table": _table,
-    "fence": lambda node: fence(node.content.rstrip("\n"), ""),
-    "code_block": lambda node: fence(node.content.rstrip("\n"), ""),
-    "hr": lambda _: "***",
-}
