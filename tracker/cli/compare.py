@@ -100,7 +100,7 @@ def _clips(runs: Sequence[str], view: ClipsView) -> Iterator[str | Table]:
     what = "clips that only {} gets correct, clearest first" if clips.n > 1 else "clip that only {} gets correct"
     yield f"{clips.n} {what.format(view.only.called)}; p is the probability of the label:"
     headings = ("clip", "label", *(f"p of {run}" for run in runs), f"{view.other.called} predicts")
-    rows = ((row.clip, row.label, *row.probabilities, row.predicted or "-") for row in clips.shown)
+    rows = ((*row[:4], row[4] or "-") for row in clips.shown)
     yield table(headings, rows, (2, 3))
     if clips.more:
         yield f"{clips.more} more: --format json has all of them."

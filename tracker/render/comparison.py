@@ -6,11 +6,11 @@ Text that came from other people is plain `str`; whoever writes it down escapes 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tracker import wording
 from tracker.render.sanitize import plain
-from tracker.render.tables import accuracy_interval, correct_of, facts, kept_epoch, percent_correct
+from tracker.render.tables import accuracy_interval, correct_of, facts, kept_epoch, percent_correct, score_writer, whole
 from tracker.render.view_model import MOST_OPTIONS, ConclusionView, Excerpt, excerpt, shell_line
 from tracker.wording import NONE, option_words
 
@@ -20,31 +20,20 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from tracker.conclusions.conclusion import Conclusion
-    from tracker.report import ClassCount, ComparedRun, Comparison
-
-T = TypeVar("T")
+    from tracker.report import ClassCount, ComparedRun, Comparison, RunEntry
 
 MOST_CLIPS = 15  # clips of each run that a person is shown: those of both fit a screen
 MOST_CLASSES = 50  # classes that a person is shown
 
 
-@dataclass(frozen=True, slots=True)
-class ClipRow:
-    """A clip that only one model classifies correctly."""
-
-    clip: str
-    label: str
-    probabilities: tuple[Markup, Markup]  # that each model gives the label
-    predicted: str | None  # by the other one
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipsView:
-    """The clips that of two runs only `only` classifies correctly."""
+    """The clips that of two runs only one classifies correctly."""
 
     only: ComparedRun
     other: ComparedRun
-    clips: Excerpt[ClipRow]
+    # path, label, the probability that each run gives the label, what the other run predicts
+    clips: Excerpt[tuple[str, str, Markup, Markup, str | None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,24 +69,21 @@ def _conclusion(conclusion: Conclusion, alpha: float) -> ConclusionView:
 def _results(comparison: Comparison) -> Iterator[tuple[str, Markup, Markup]]:
     """Yield the results of both runs, also those that neither logged."""
     entries = entry_a, entry_b = comparison.runs[0].entry, comparison.runs[1].entry
-    first, second = results = entry_a.result, entry_b.result
-    yield "right", correct_of(entry_a), correct_of(entry_b)
-    percents = percent_correct(entry_a), percent_correct(entry_b)
-    if any(not result.accuracy and percent != NONE for result, percent in zip(results, percents, strict=True)):
-        yield "validation accuracy, %", *percents
-    yield "95 % interval", accuracy_interval(entry_a), accuracy_interval(entry_b)
+
+    def row(name: str, cell: Callable[[RunEntry], Markup]) -> tuple[str, Markup, Markup]:
+        return name, cell(entry_a), cell(entry_b)
+
+    yield row("right", correct_of)
+    if any(not entry.result.accuracy and percent_correct(entry) != NONE for entry in entries):
+        yield row("validation accuracy, %", percent_correct)
+    yield row("95 % interval", accuracy_interval)
     if not comparison.metric.is_standard:
-        digits = wording.digits_apart([result.score for result in results if result.score is not None])
-        yield _row(comparison.metric.name, lambda score: wording.fixed_cell(score, digits), first.score, second.score)
-    yield _row("validation loss", wording.loss_cell, first.val_loss, second.val_loss)
-    yield _row("best epoch", wording.whole_cell, first.best_epoch, second.best_epoch)
-    if {kept_epoch(entry) for entry in entries} != {NONE}:
-        yield _row("kept epoch", wording.whole_cell, first.kept_epoch, second.kept_epoch)
-    yield _row("stop epoch", wording.whole_cell, first.stop_epoch, second.stop_epoch)
-
-
-def _row(name: str, write: Callable[[T | None], str], first: T | None, second: T | None) -> tuple[str, Markup, Markup]:
-    return name, plain(write(first)), plain(write(second))
+        yield row(comparison.metric.name, score_writer(entries))
+    yield row("validation loss", lambda entry: plain(wording.loss_cell(entry.result.val_loss)))
+    yield row("best epoch", lambda entry: whole(entry.result.best_epoch))
+    if any(kept_epoch(entry) != NONE for entry in entries):
+        yield row("kept epoch", lambda entry: whole(entry.result.kept_epoch))
+    yield row("stop epoch", lambda entry: whole(entry.result.stop_epoch))
 
 
 def _clips(comparison: Comparison, run: int) -> ClipsView:
@@ -106,5 +92,5 @@ def _clips(comparison: Comparison, run: int) -> ClipsView:
     rows = []
     for clip in clips.shown:
         first, second = (plain(wording.percent_cell(probability)) for probability in clip.probabilities)
-        rows.append(ClipRow(clip.clip, clip.label, (first, second), clip.predicted[1 - run]))
+        rows.append((clip.clip, clip.label, first, second, clip.predicted[1 - run]))
     return ClipsView(comparison.runs[run], comparison.runs[1 - run], Excerpt(tuple(rows), clips.more))

@@ -51,7 +51,7 @@ def markdown_environment() -> Environment:
         "note": sanitize.note_markdown,
         "commands": sanitize.fence,
         # indents the lines after the first so that they belong to a list item
-        "beside": lambda text, number: Markup(text.replace("\n", "\n" + " " * len(f"{number}. "))),  # noqa: S704
+        "beside": lambda text, number: sanitize.plain(text.replace("\n", "\n" + " " * len(f"{number}. "))),
     }
     return environment
 
@@ -115,11 +115,13 @@ def render_markdown(report: Report, pictures: Sequence[Picture], prefix: str = "
     `prefix` is the folder of the figures as seen from the report's own, with forward slashes.
     """
     folder = quote(prefix.rstrip("/"))
-
-    def link(picture: Picture) -> Markup:
-        return Markup(f"{folder}/{_file_name(picture)}" if folder else _file_name(picture))  # noqa: S704
-
-    return tidy(_markdown("report", report=report, view=arrange(report, pictures), link=link))
+    text = _markdown(
+        "report",
+        report=report,
+        view=arrange(report, pictures),
+        link=lambda picture: sanitize.plain(f"{folder}/{_file_name(picture)}" if folder else _file_name(picture)),
+    )
+    return tidy(text)
 
 
 def picture_files(pictures: Iterable[Picture]) -> dict[str, bytes]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
     from tracker.report import Comparison, NextStep, Report, RunEntry
 
+_CONCLUSION = ("id", "kind", "verdict", "option", "runs", "estimate", "interval", "p_value", "p_adjusted", "n",
+               "method", "sentence", "details")  # fmt: skip
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -101,22 +104,8 @@ def _run(entry: RunEntry) -> dict[str, object]:
 
 
 def _conclusion(conclusion: Conclusion) -> dict[str, object]:
-    return {
-        "id": conclusion.id,
-        "kind": conclusion.kind,
-        "verdict": conclusion.verdict,
-        "option": conclusion.option,
-        "runs": conclusion.runs,
-        "estimate": conclusion.estimate,
-        "interval": conclusion.interval,
-        "p_value": conclusion.p_value,
-        "p_adjusted": conclusion.p_adjusted,
-        "n": conclusion.n,
-        "method": conclusion.method,
-        "sentence": conclusion.sentence,
-        "details": conclusion.details,
-        "command": shell_line(conclusion.commands) or None,
-    }
+    as_they_are = {name: getattr(conclusion, name) for name in _CONCLUSION}
+    return as_they_are | {"command": shell_line(conclusion.commands) or None}
 
 
 def _text(document: object) -> str:

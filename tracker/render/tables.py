@@ -33,7 +33,7 @@ class Fact:
 
     title: str
     value: Markup
-    note: Markup
+    note: Markup = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def table_columns(report: Report) -> tuple[Column, ...]:
         Column("Right", ratio, primary=metric.is_accuracy),
         Column("%", percent_correct, primary=uncounted),
         _INTERVAL,
-        *(() if metric.is_accuracy else (Column(metric.name, score_writer(report), primary=True),)),
+        *(() if metric.is_accuracy else (Column(metric.name, score_writer(entries), primary=True),)),
         *(() if metric.is_loss else (Column("Loss", lambda entry: plain(wording.loss_cell(entry.result.val_loss))),)),
         *_epochs_and_time(entries),
     )
@@ -79,33 +79,30 @@ def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column
 
 def legend(report: Report) -> str:
     """Return what stands in the columns of the table of all runs."""
-    shown = {column.title for column in table_columns(report)}
-    loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
-    kept = ""
-    if "Best epoch" in shown:
-        known = all(says_kept(entry.result.run) for entry in report.entries)
-        kept = ", with the kept weights" if known else ", at the best epoch"
-    most = "; in bold the most" if report.metric.is_accuracy else ""
+    metric, shown = report.metric, {column.title for column in table_columns(report)}
+    kept = ", with the kept weights" if all(says_kept(entry.run) for entry in report.entries) else ", at the best epoch"
+    kept = kept if "Best epoch" in shown else ""
     sentences = []
     if "Right" in shown:
-        share = f"Then their share and its 95 % interval in percent{loss}."
-        sentences = [f"Right: validation clips classified as labelled, with the kept weights{most}. {share}"]
+        most = "; in bold the most" if metric.is_accuracy else ""
+        loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
+        sentences.append(f"Right: validation clips classified as labelled, with the kept weights{most}.")
+        sentences.append(f"Then their share and its 95 % interval in percent{loss}.")
     elif "%" in shown:
-        highest = "; in bold the highest" if report.metric.is_accuracy else ""
-        then = " Then the validation loss of the same weights." if loss else ""
-        sentences = [f"%: validation accuracy in percent{kept}{highest}.{then}"]
+        highest = "; in bold the highest" if metric.is_accuracy else ""
+        sentences.append(f"%: validation accuracy in percent{kept}{highest}.")
+        sentences += ["Then the validation loss of the same weights."] if "Loss" in shown else []
     elif "Loss" in shown:
-        sentences = [f"Loss: validation loss{kept}."]
-    metric = report.metric
+        sentences.append(f"Loss: validation loss{kept}.")
     if metric.name in shown:
         better, best = ("less", "lowest") if metric.lower_is_better else ("more", "highest")
         sentences.append(f"{metric.name}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
     return " ".join(sentences)
 
 
-def score_writer(report: Report) -> Callable[[RunEntry], Markup]:
+def score_writer(entries: Sequence[RunEntry]) -> Callable[[RunEntry], Markup]:
     """Return what writes a run's value of the primary metric, with the digits that set the runs' apart."""
-    digits = wording.digits_apart([entry.result.score for entry in report.entries if entry.result.score is not None])
+    digits = wording.digits_apart([entry.result.score for entry in entries if entry.result.score is not None])
     return lambda entry: plain(wording.fixed_cell(entry.result.score, digits))
 
 
@@ -174,12 +171,12 @@ def description(entry: RunEntry) -> tuple[Fact, ...]:
     result, interval = entry.result, accuracy_interval(entry)
     correct = Markup("{} validation clips, 95 % interval {}").format(correct_of(entry), interval)
     return (
-        Fact("Validation Loss", _logged(result.val_loss), NOTHING),
-        Fact("Validation Accuracy", _logged(result.val_accuracy), NOTHING),
-        Fact("Right", correct, NOTHING),
-        Fact("Best epoch", whole(result.best_epoch), NOTHING),
-        Fact("Stop epoch", whole(result.stop_epoch), NOTHING),
-        Fact("Time in epochs", plain(wording.seconds_cell(result.seconds)), NOTHING),
+        Fact("Validation Loss", _logged(result.val_loss)),
+        Fact("Validation Accuracy", _logged(result.val_accuracy)),
+        Fact("Right", correct),
+        Fact("Best epoch", whole(result.best_epoch)),
+        Fact("Stop epoch", whole(result.stop_epoch)),
+        Fact("Time in epochs", plain(wording.seconds_cell(result.seconds))),
     )
 
 

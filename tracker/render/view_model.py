@@ -278,7 +278,7 @@ def _score_range(report: Report, entries: Sequence[RunEntry]) -> Markup:
         if first != last and not low.result.accuracy:  # the sign of percent stands once
             first = plain(wording.percent_number_cell(low.result.score))
     else:
-        write = score_writer(report)
+        write = score_writer(report.entries)
         first, last = write(low), write(high)
     return first if first == last else plain(f"{first} to {last}")
 

@@ -35,22 +35,9 @@ def build_report(
     margin: float = 0.05,
     where: Where = HERE,
 ) -> Report:
-    """Conclude from an experiment's runs and put the report together.
+    """Conclude from all of an experiment's runs, in any order: the same runs give the same report.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        All of the experiment's, in any order: the same runs give the same report.
-    metric : str, optional
-        The primary metric; by default the validation accuracy of the kept weights.
-    minimise : bool, optional
-        Whether a lower metric is better; by default its name says so.
-    alpha : float, above 0 and below 1
-        The level that each family of tests is held to.
-    margin : float, above 0 and below 1
-        Differences of accuracy within ± this are too small to matter.
-    where : Where, optional
-        What commands have to name to reach the store and data.
+    Parameters are those of `tracker.build_report`, and what commands have to name to reach the store and data.
 
     Raises
     ------

@@ -117,14 +117,7 @@ def build_comparison(
 ) -> Comparison:
     """Set two of an experiment's runs side by side.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        All of the experiment's, in any order: the correction counts every pair of them.
-    run_ids : tuple of str, length 2
-        Those to compare.
-    metric, minimise, alpha, margin, where
-        As in `build_report`.
+    Parameters are those of `build_report`, and the ids of the two: the correction counts every pair of `runs`.
 
     Raises
     ------
@@ -245,7 +238,8 @@ def shared_clips(first: Run, second: Run) -> tuple[SharedClip, ...]:
 def on_other_data(first: Run, second: Run) -> bool:
     """Return whether two runs say that their data differ, and their clips do not say otherwise."""
     datasets = [run.tags.get("tracker.dataset") for run in (first, second)]
-    return None not in datasets and datasets[0] != datasets[1] and _labelled(first) != _labelled(second)
+    judged = [run.validation and _by_clip_and_label(run.validation).keys() for run in (first, second)]
+    return None not in datasets and datasets[0] != datasets[1] and judged[0] != judged[1]
 
 
 def discordant_clips(clips: Iterable[SharedClip]) -> tuple[SharedClip, ...]:
@@ -268,19 +262,12 @@ def class_counts(clips: Iterable[SharedClip]) -> tuple[ClassCount, ...]:
     )
 
 
-def _labelled(run: Run) -> frozenset[tuple[str, str]] | None:
-    """Return the clips of a run with their labels, None if they were not logged."""
-    predictions = run.validation
-    return None if predictions is None else frozenset(zip(predictions.clips, predictions.labels, strict=True))
-
-
 def _by_clip_and_label(predictions: Predictions) -> dict[tuple[str, str], tuple[str | None, float | None, bool]]:
     """Return the predicted class of each clip, the probability of its label, and whether it is correct."""
     columns = {name: column for column, name in enumerate(predictions.classes)}
-    keys = zip(predictions.clips, predictions.labels, strict=True)
-    rows = zip(keys, predictions.predicted, predictions.correct, predictions.probabilities, strict=True)
-    by_key = {}
-    for key, predicted, correct, row in rows:
-        known = predicted is not None and key[1] in columns
-        by_key[key] = predicted, float(row[columns[key[1]]]) if known else None, bool(correct)
-    return by_key
+    predicted = zip(predictions.predicted, predictions.correct, predictions.probabilities, strict=True)
+    found = {}
+    for clip, label, (name, correct, row) in zip(predictions.clips, predictions.labels, predicted, strict=True):
+        probability = None if name is None or label not in columns else float(row[columns[label]])
+        found[clip, label] = name, probability, bool(correct)
+    return found

@@ -25,7 +25,7 @@ class RunEntry:
     """One run as the report shows it."""
 
     result: RunResult
-    title: str  # the configuration in words, as in ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``
+    title: str  # the configuration in words: ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``
     levels: tuple[tuple[str, str], ...]  # each option that varies in the experiment, and this run's level of it
 
     @property

@@ -81,18 +81,18 @@ def _limits_of_metric(study: Study) -> Iterator[str]:
 def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     if not study.metric.is_accuracy or not study.ranking:
         return
-    silent = [run for run in range(len(study.results)) if run not in study.results[run].clip_set.row_of]
-    nowhere = [run for run in silent if not study.results[run].clip_set.known]
-    counted = [run for run in silent if study.results[run].clip_set.known and study.results[run].correct is not None]
-    countless = [run for run in silent if study.results[run].clip_set.known and study.results[run].correct is None]
-    if nowhere and len(study.results) > 1:
-        yield f"{_who(study, nowhere, wording)} did not log on which validation clips they were judged: not compared."
-    if counted:
-        who = _who(study, counted, wording)
-        yield f"{who} logged no predictions: only how many clips are right is known, not which."
-    if countless:
-        who = _who(study, countless, wording)
-        yield f"{who} logged neither predictions nor an accuracy that gives a count of clips."
+    silent = [run for run, result in enumerate(study.results) if run not in result.clip_set.row_of]
+    judged = [run for run in silent if study.results[run].clip_set.known]
+    nowhere = [run for run in silent if run not in judged and len(study.results) > 1]
+    counted = [run for run in judged if study.results[run].correct is not None]
+    countless = [run for run in judged if study.results[run].correct is None]
+    for runs, what in (
+        (nowhere, "did not log on which validation clips they were judged: not compared"),
+        (counted, "logged no predictions: only how many clips are right is known, not which"),
+        (countless, "logged neither predictions nor an accuracy that gives a count of clips"),
+    ):
+        if runs:
+            yield f"{_who(study, runs, wording)} {what}."
 
 
 def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
