@@ -6,7 +6,7 @@ UV := 0.13.9
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel truth faults faults-short lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short lock clean
 
 install: .venv/installed
 
@@ -55,6 +55,14 @@ faults: install
 # The same in little, in a minute or two; the tests of the store open it at once already.
 faults-short: install
 	$(BIN)/python -m bench.faults --kills 3 --server-deaths 1 --opens 0
+
+# What strangers' projects, journals, stores, artifacts, servers and surroundings may do; the table stands in docs/faults.md.
+hostile: install
+	$(BIN)/python -m bench.hostile --forked --write docs/faults.md
+
+# A fixed part of the same, each command started as a user starts it, in a minute.
+hostile-short: install
+	$(BIN)/python -m bench.hostile --short
 
 lock:
 	$(BIN)/uv --system-certs pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \

@@ -14,6 +14,7 @@ from bench.at_once import first_opens
 from bench.faults.document import Effort, Results, document
 from bench.faults.kills import kill_runs
 from bench.faults.server import Sent, server_deaths
+from bench.sections import write_section
 
 
 def main() -> int:
@@ -25,13 +26,13 @@ def main() -> int:
     parser.add_argument("--opens", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2, help="runs that are trained at the same time (default 2)")
-    parser.add_argument("--write", type=Path, help="the file to write rather than standard output")
+    parser.add_argument("--write", type=Path, help="the page whose section is replaced; default: standard output")
     asked = parser.parse_args()
     effort = Effort(asked.kills, asked.server_deaths, asked.opens, asked.seed)
     results = _results(effort, asked.processes)
     text = document(results, effort)
     if asked.write:
-        asked.write.write_text(text, encoding="utf-8")
+        write_section(asked.write, text)
     else:
         print(text, end="")
     print(f"{results.wrong} fault{'' if results.wrong == 1 else 's'}", file=sys.stderr)

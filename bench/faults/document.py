@@ -63,8 +63,8 @@ def _head(effort: Effort) -> str:
     return f"""\
 # Do runs survive?
 
-`make faults` writes this file, from 100 kills, 20 deaths of the server and 50 first opens; as it stands it was written
-by
+`make faults` writes this section, from 100 kills, 20 deaths of the server and 50 first opens; as it stands it was
+written by
 
     .venv/bin/python -m bench.faults --kills {effort.kills} --server-deaths {effort.server_deaths} \
 --opens {effort.opens} --seed {effort.seed} --write docs/faults.md
