@@ -148,7 +148,7 @@ def _difference(study: Study, pair: Pair, family: Family) -> Conclusion:
     clips_needed, within = None, details.interval_90 is not None and study.within_margin(details.interval_90)
     if details.only_first is not None and details.only_second is not None:
         discordance = (details.only_first + details.only_second) / n
-        clips_needed = study.detectable_difference(pair[0]).clips_for(estimate, discordance)
+        clips_needed = study.detectable_differences[first.clip_set].clips_for(estimate, discordance)
     verdict = "equivalent" if within else "inconclusive"
     if p_adjusted is not None and p_adjusted <= study.alpha:
         verdict = "supported"

@@ -61,11 +61,12 @@ def sample_sizes(study: Study) -> Iterator[Conclusion]:
         if clips.n:
             by_set[clips if clips.known else clips.n] += clips.members
     for runs in by_set.values():
-        detectable, best = study.detectable_difference(runs[0]), study.most_correct(runs)
+        clips, best = study.results[runs[0]].clip_set, study.most_correct(runs)
+        detectable = study.detectable_differences[clips]
         n = detectable.n
         details = SampleSize(
             one_clip=1 / n,
-            n_groups=study.results[runs[0]].clip_set.n_groups,
+            n_groups=clips.n_groups,
             design_effect=detectable.design_effect,
             discordance=detectable.discordance,
             detectable=detectable.detectable(),

@@ -57,17 +57,12 @@ class ClipSet:
 
 def clip_sets(runs: Sequence[Run]) -> tuple[ClipSet, ...]:
     """Sort runs by the clips that they were judged on, in the order of their first members; each run is in one set."""
-    named = [_named(run.validation) for run in runs]
-    by_tags: dict[Hashable, _Named] = {}
-    for run, clips in zip(runs, named, strict=True):
-        tags = _tags(run)
-        if clips is not None and tags is not None:
-            by_tags.setdefault(tags, clips)
+    tagged, named = [_tags(run) for run in runs], [_named(run.validation) for run in runs]
+    known = list(zip(tagged, named, strict=True))
+    by_tags = {tags: clips for tags, clips in reversed(known) if tags and clips}  # of several the first
     members: dict[Hashable, list[int]] = defaultdict(list)
-    for position, (run, clips) in enumerate(zip(runs, named, strict=True)):
-        tags = _tags(run)
-        by_tag = tags if tags is None else by_tags.get(tags, tags)
-        members[clips or by_tag or position].append(position)
+    for position, (tags, clips) in enumerate(known):
+        members[clips or by_tags.get(tags) or tags or position].append(position)
     return tuple(_clip_set(key, tuple(positions), runs, named) for key, positions in members.items())
 
 

@@ -258,11 +258,9 @@ def _stop_epoch(run: Run, curves: Curves) -> int | None:
 
 def _last_kept(run: Run, losses: Curve | None, stop: int | None) -> int | None:
     """Return the last epoch that could be kept; None if none could."""
-    if losses is None or not keeps_numbers(run):
+    if losses is None or not keeps_numbers(run) or math.isfinite(losses.values[-1]):
         return stop
     good = np.isfinite(losses.values)
-    if good[-1]:
-        return stop
     return int(losses.epochs[good][-1]) if good.any() else None
 
 

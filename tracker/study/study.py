@@ -118,12 +118,8 @@ def _matched(design: Design, start: Sequence[int], end: Sequence[int]) -> list[P
     by_seed: dict[object, list[int]] = defaultdict(list)
     for run in end:
         by_seed[design.terms[run].seed].append(run)
-    pairs = []
-    for run in start:
-        seed = design.terms[run].seed
-        if seed and by_seed[seed]:
-            pairs.append((run, by_seed[seed].pop(0)))
-    return pairs
+    seeds = [(run, design.terms[run].seed) for run in start]
+    return [(run, by_seed[seed].pop(0)) for run, seed in seeds if seed and by_seed[seed]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,15 +208,11 @@ class Study:
         counts = (self.results[run].correct for run in runs)
         return max((count for count in counts if count is not None), default=None)
 
-    def detectable_difference(self, run: int) -> DetectableDifference:
-        """Return which differences the clips of a run can show."""
-        return self._detectable_differences[self.clip_set_index[run]]
-
     @cached_property
-    def _detectable_differences(self) -> tuple[DetectableDifference, ...]:
-        return tuple(
-            detectable_difference_on(clips, self.most_correct(clips.members), self.alpha) for clips in self.clip_sets
-        )
+    def detectable_differences(self) -> Mapping[ClipSet, DetectableDifference]:
+        """Which differences each clip set can show."""
+        best = {clips: self.most_correct(clips.members) for clips in self.clip_sets}
+        return {clips: detectable_difference_on(clips, correct, self.alpha) for clips, correct in best.items()}
 
     def within_margin(self, interval_90: Interval) -> bool:
         """Return whether a 90 % interval lies strictly inside the margin."""
