@@ -11,15 +11,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing `typing` would take
 
 if TYPE_CHECKING:
     from tracker import replay, statistics
-    from tracker.api import (
-        close,
-        load_runs,
-        repair,
-        resume,
-        start_run,
-        sync,
-        train,
-    )
+    from tracker.api import close, load_runs, repair, resume, start_run, sync, train
     from tracker.errors import TrackerError
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
     from tracker.recording.reports import Comparison, Report, build_report, compare
@@ -56,23 +48,14 @@ __all__ = [
     "train",
 ]
 
-_MODULES = {
-    "Comparison": "tracker.recording.reports",
-    "ExperimentRuns": "tracker.recording.stores",
-    "Fold": "tracker.runs",
-    "LoggingReporter": "tracker.recording.reporter",
-    "Plateau": "tracker.runs",
-    "PrintReporter": "tracker.recording.reporter",
-    "Report": "tracker.recording.reports",
-    "Reporter": "tracker.recording.reporter",
-    "Run": "tracker.runs",
-    "ScriptRun": "tracker.recording.script_run",
-    "SilentReporter": "tracker.recording.reporter",
-    "TrackerError": "tracker.errors",
-    "build_report": "tracker.recording.reports",
-    "compare": "tracker.recording.reports",
+_NAMES = {  # where names are that `tracker.api` does not define
+    "tracker.errors": ("TrackerError",),
+    "tracker.recording.reporter": ("LoggingReporter", "PrintReporter", "Reporter", "SilentReporter"),
+    "tracker.recording.reports": ("Comparison", "Report", "build_report", "compare"),
+    "tracker.recording.script_run": ("ScriptRun",),
+    "tracker.recording.stores": ("ExperimentRuns",),
+    "tracker.runs": ("Fold", "Plateau", "Run"),
 }
-"""Where names are that `tracker.api` does not define."""
 
 
 def __getattr__(name: str) -> object:
@@ -80,7 +63,8 @@ def __getattr__(name: str) -> object:
         return import_module(f"tracker.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'tracker' has no attribute {name!r}")
-    value = getattr(import_module(_MODULES.get(name, "tracker.api")), name)
+    module = next((module for module, names in _NAMES.items() if name in names), "tracker.api")
+    value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

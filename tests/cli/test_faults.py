@@ -13,6 +13,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,11 +54,13 @@ LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10", "--epochs", "5
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """Let this process write no file larger than so many bytes."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limits, no_bytecode = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    sys.dont_write_bytecode = True  # it would be cut at that size, and whoever imports it next would fail
     try:
         yield
     finally:
+        sys.dont_write_bytecode = no_bytecode
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 

@@ -165,14 +165,16 @@ def checked_mapping(what: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def name_of(params: Mapping[str, str]) -> str:
     """Return a run's default name: its params in short, the seed last, as in ``k7-lr0.0001-s0``."""
-    parts, rest = [], dict(params)
-    for entry in sorted(LOGGED_OPTIONS.values(), key=lambda entry: entry.role is Role.SEED):
+    parts: list[str] = []
+    seed: list[str] = []
+    rest = dict(params)
+    for entry in LOGGED_OPTIONS.values():
         texts = [rest[name] for name in entry.params if name in rest]
         if entry.name_format.count("{}") == len(texts) > 0:
             rest = {name: text for name, text in rest.items() if name not in entry.params}
-            parts.append((entry.role is Role.SEED, entry.name_format.format(*texts)))
-    parts += [(False, f"{name}{text}") for name, text in rest.items() if len(text) <= _VALUE_LENGTH]
-    name = "-".join(text for _, text in sorted(parts, key=lambda part: part[0]))
+            (seed if entry.role is Role.SEED else parts).append(entry.name_format.format(*texts))
+    parts += [f"{name}{text}" for name, text in rest.items() if len(text) <= _VALUE_LENGTH]
+    name = "-".join([*parts, *seed])
     printable = "".join(sign if sign.isprintable() else " " for sign in name)
     return " ".join(printable.split())[:_NAME_LENGTH] or "run"
 

@@ -14,7 +14,7 @@ from tracker.atomic_files import replace_file
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import checked_line, checked_path
-from tracker.recording.stores import ExperimentRuns, here
+from tracker.recording.stores import ExperimentRuns, where_from
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Report as ReportContent
 from tracker.runs import Run
@@ -198,7 +198,7 @@ def _question(
             raise ValueError(f"{what} must be a number above 0 and below 1, got {value!r}")  # noqa: TRY004
     name, where = "runs", HERE
     if isinstance(runs, ExperimentRuns):
-        name, where, chosen = runs.name, here(runs.store), chosen or runs.tags.get("tracker.metric")
+        name, where, chosen = runs.name, where_from(runs.store), chosen or runs.tags.get("tracker.metric")
     else:
         runs = _checked_runs(runs)
     settings = {"metric": chosen, "minimise": minimise, "alpha": float(alpha), "margin": float(margin), "where": where}

@@ -148,7 +148,7 @@ def interrupted_message(
     name: str, run_id: str, store: Store, *, resumable: bool = True, host: str | None = None
 ) -> str:
     """Return that a run was interrupted, or may still be running on another host, and how to continue or close it."""
-    uri = here(store).tracking_uri
+    uri = where_from(store).tracking_uri
     run = run_id[:SHORT_ID] + (f" --tracking-uri {shlex.quote(uri)}" if uri else "")
     if host:
         return (
@@ -160,11 +160,12 @@ def interrupted_message(
     return f"run {name} was interrupted: continue it with `tracker resume {run}` or close it with `tracker close {run}`"
 
 
-def where_from(store: Store, folder: Path, environment: Mapping[str, str]) -> Where:
-    """Return what commands that are run in a folder have to name to reach a store and its data.
+def where_from(store: Store, folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> Where:
+    """Return what commands run in a folder, by default this one, must name to reach a store and its data.
 
     A server that the environment names with credentials is not named, for commands must not repeat them.
     """
+    folder = folder or Path.cwd()
     start = store.folder.resolve() if store.folder else None
     uri, named = _resolved_uri(store), environment.get(STORE_VARIABLE)
     if named:
@@ -185,11 +186,6 @@ def _resolved_uri(store: Store) -> str:
     if store.folder is None:
         return store.uri
     return store_at(str(store.folder.resolve() / Path(store.shown).name), store.folder).uri
-
-
-def here(store: Store) -> Where:
-    """Return the same for the working directory and this process's environment."""
-    return where_from(store, Path.cwd(), os.environ)
 
 
 def data_tag(data: Path | None, store: Store, folder: Path) -> str:

@@ -265,20 +265,20 @@ class Uploader:
     def _upload_unless_locked(self) -> bool:
         """Upload until the run ends; False if another process is sending the journal."""
         with _open_upload(self._store, self._folder, self._count_upload) as upload:
-            if upload:
-                self._upload_until_closed(upload)
-            return upload is not None
-
-    def _upload_until_closed(self, upload: Upload) -> None:
-        failures = 0
-        while not self._closing.is_set():
-            self._grown.wait()
-            self._grown.clear()
-            failures = 0 if self._try_send(upload) else failures + 1
-            if failures:
-                self._grown.set()
-            self._closing.wait(RETRY_PAUSES_S[min(failures, len(RETRY_PAUSES_S)) - 1] if failures else BATCH_INTERVAL_S)
-        self._try_send(upload)
+            if not upload:
+                return False
+            pauses = iter(RETRY_PAUSES_S)
+            while not self._closing.is_set():
+                self._grown.wait()
+                self._grown.clear()
+                if self._try_send(upload):
+                    pauses, pause = iter(RETRY_PAUSES_S), BATCH_INTERVAL_S
+                else:
+                    self._grown.set()
+                    pause = next(pauses, RETRY_PAUSES_S[-1])
+                self._closing.wait(pause)
+            self._try_send(upload)
+            return True
 
     def _try_send(self, upload: Upload) -> bool:
         try:
