@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tracker.conclusions.comparisons import FOLDS, SPLITS, CrossValidation, cross_validation, family_of, pooled
-from tracker.conclusions.conclusion import Conclusion, Details, Kind
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.conclusions.run_difference import (
     COUNTS,
     MCNEMAR,
@@ -49,8 +49,7 @@ class BestRun(Details):
     """The evidence."""
 
     indistinguishable: tuple[str, ...] = ()  # ids of the runs that are not significantly worse than the best
-    # the primary metric of both
-    score: float | None = None
+    score: float | None = None  # the primary metric
     runner_up_score: float | None = None
     # clips that the best classifies correctly, over all folds if there are any. None if the metric isn't accuracy
     correct: int | None = None
@@ -78,9 +77,8 @@ class BestRun(Details):
             return _configuration_text(conclusion, self, wording)
         parts = [_score_text(conclusion, self, wording), _tests_text(conclusion, self, wording)]
         if self.probability is not None and self.probability < 1 and conclusion.verdict != "supported":
-            parts.append(
-                f"On other clips like these it would be the best in {percent(self.probability)} of draws (bootstrap)."
-            )
+            best_in = f"it would be the best in {percent(self.probability)} of draws"
+            parts.append(f"On other clips like these {best_in} (bootstrap).")
         return " ".join(parts)
 
 
@@ -108,16 +106,10 @@ def _best(study: Study, ranked: Sequence[int], family: Family) -> Conclusion:
     if study.metric.is_accuracy and scores[0] is not None and scores[1] is not None:
         lead = scores[0] - scores[1]
     verified = complete and is_best(np.array(list(tests.values())), study.alpha)
-    return Conclusion(
-        kind="best_run",
-        verdict="supported" if verified else "inconclusive",
-        runs=study.ids([best]),
-        details=_details(study, ranked, family, tests),
-        estimate=lead,
-        p_value=max(tests.values()) if complete else None,
-        n=study.results[best].n,
-        method=_method(study, ranked) if complete else None,
-    )
+    verdict: Verdict = "supported" if verified else "inconclusive"
+    details, n = _details(study, ranked, family, tests), study.results[best].n
+    p_value, method = (max(tests.values()), _method(study, ranked)) if complete else (None, None)
+    return Conclusion("best_run", verdict, study.ids([best]), details, lead, p_value=p_value, n=n, method=method)
 
 
 def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping[int, float]) -> BestRun:
@@ -191,16 +183,10 @@ def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
         folds=len(folds.folds),
         splits=folds.splits,
     )
-    return Conclusion(
-        kind="best_run",
-        verdict="supported" if is_best(p_values, study.alpha) else "inconclusive",
-        runs=study.ids(best),
-        details=details,
-        estimate=correct / n - float(accuracy[others[0]]),
-        p_value=float(p_values.max()),
-        n=n,
-        method=SPLITS if folds.splits else FOLDS,
-    )
+    lead, method = correct / n - float(accuracy[others[0]]), SPLITS if folds.splits else FOLDS
+    verdict: Verdict = "supported" if is_best(p_values, study.alpha) else "inconclusive"
+    p_value = float(p_values.max())
+    return Conclusion("best_run", verdict, study.ids(best), details, lead, p_value=p_value, n=n, method=method)
 
 
 _UNLOGGED = {
@@ -267,12 +253,9 @@ def _clearest_text(conclusion: Conclusion, details: BestRun, wording: Wording) -
 def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
     lead = "as many as any other" if details.tied else "the most"
     what, test = "splits" if details.splits else "folds", conclusion.method
-    head = (
-        f"Over {details.folds} {what} the configuration of {wording.runs(conclusion.runs)} is right on "
-        f"{details.correct} of {conclusion.n} validation clips, {lead}."
-    )
-    if details.splits:
-        head = f"{head} A clip counts as often as it was judged."
+    who, clips = wording.runs(conclusion.runs), f"{details.correct} of {conclusion.n} validation clips"
+    counts = " A clip counts as often as it was judged." if details.splits else ""
+    head = f"Over {details.folds} {what} the configuration of {who} is right on {clips}, {lead}.{counts}"
     if conclusion.verdict == "supported" and conclusion.p_value is not None:
         others = "the other one" if details.others == 1 else f"each of the other {number_word(details.others)}"
         return f"{head} It is better than {others} ({test}, {wording.p(conclusion.p_value, '≤')})."

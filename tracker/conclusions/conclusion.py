@@ -78,8 +78,7 @@ class Details:
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what a person reads: one or more whole sentences of plain text."""
-        del conclusion, wording
-        return ""
+        raise NotImplementedError
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return the evidence as tables, differences of accuracy `in_points`; most kinds have none."""
@@ -105,7 +104,6 @@ class Conclusion:
     verdict: Verdict
     runs: tuple[str, ...]  # ids of the runs that it is about
     details: Details = field(default_factory=Details)  # the evidence of its kind
-    option: str | None = None  # the option that it is about, for an `option_effect`
     # as in the module's conventions; None if the kind has none or the runs do not give it
     estimate: float | None = None
     interval: Interval | None = None
@@ -113,6 +111,7 @@ class Conclusion:
     p_adjusted: float | None = None
     n: int | None = None
     method: Method | None = None
+    option: str | None = None  # the option that it is about, for an `option_effect`
     sentence: str = ""  # what a person reads; plain text
     # the commands that would settle it one after the other, each by its arguments; none if nothing is open
     commands: tuple[tuple[str, ...], ...] = ()
@@ -195,21 +194,17 @@ class Kind:
 
     name: KindName
     title: str  # the section's heading
-    # draws the conclusions, in a stable order; without sentences and commands
-    conclude: Callable[[Study], Iterable[Conclusion]]
+    conclude: Callable[[Study], Iterable[Conclusion]]  # in a stable order; without sentences and commands
     estimates: str = "estimate"  # what the estimate is
     in_metric_unit: bool = False  # whether the estimate is in the unit of the primary metric, if that isn't accuracy
     tests: tuple[Method, ...] = ()  # methods whose sources are cited when used
-    # further sentences for the report's methods
+    # sentences: further methods, what the data cannot show, what went wrong in the runs
     methods: Callable[[Study, Sequence[Conclusion]], Iterable[str]] = _none
-    # what the data cannot show, as sentences
     limits: Callable[[Study, Sequence[Conclusion], Wording], Iterable[str]] = _none
-    # what went wrong in the runs, as sentences
     challenges: Callable[[Sequence[Conclusion], Wording], Iterable[str]] = _none
     # the runs that would settle one conclusion, given all conclusions of every kind
     planned_runs: Callable[[Study, Conclusion, Sequence[Conclusion]], Iterable[PlannedRun]] = _none
-    # why no further run is planned, as sentences
-    why_no_run: Callable[[Sequence[Conclusion]], Iterable[str]] = _none
+    why_no_run: Callable[[Sequence[Conclusion]], Iterable[str]] = _none  # why no further one is planned, as sentences
     # the conclusions that the summary should have, given the id of the run that the summary is about
     headlines: Callable[[Sequence[Conclusion], str | None], Iterable[Conclusion]] = _none
     headline_rank: int = 0  # which kinds the summary takes first: the lowest number; 0 keeps the kind out of it

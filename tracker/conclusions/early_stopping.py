@@ -33,16 +33,14 @@ class Patience:
     """What one patience would have done; its epochs are None if the run is too short to know."""
 
     patience: int  # epochs
-    # `kept_epoch` is also None if no validation loss was finite before the stop
     stop_epoch: int | None
-    kept_epoch: int | None
+    kept_epoch: int | None  # also None if no validation loss was finite before the stop
     epochs_saved: int | None
     censored: bool
     val_loss: float | None = None  # of the weights it would have kept
-    # validation clips that these weights classify correctly, if predictions were logged by epoch
+    # validation clips that these weights classify correctly, and that they and the kept ones judge differently, if
+    # predictions were logged by epoch
     correct: int | None = None
-    # validation clips that are correct with these weights and wrong with the kept ones, or the reverse, if predictions
-    # were logged by epoch
     clips_changed: int | None = None
 
 
@@ -162,11 +160,9 @@ def _answer_text(run: str, answer: Patience, details: EarlyStopping) -> str:
     changed = ", which judge every validation clip the same" if answer.clips_changed == 0 else ""
     if answer.clips_changed:
         changed = f", which judge {count(answer.clips_changed, 'validation clip')} otherwise"
-    return (
-        f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}: patience "
-        f"{answer.patience}{instead} would have ended it at epoch {answer.stop_epoch} with those of epoch "
-        f"{answer.kept_epoch}{changed}."
-    )
+    earlier = f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}"
+    other = f"would have ended it at epoch {answer.stop_epoch} with those of epoch {answer.kept_epoch}{changed}"
+    return f"{earlier}: patience {answer.patience}{instead} {other}."
 
 
 def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:

@@ -110,17 +110,11 @@ class LearningRate(Details):
         """Return a row for each drop."""
         del in_points
         header = ("after epoch", "from", "to", "lowest loss before", "lowest loss after")
-        rows = tuple(
-            (
-                str(d.epoch),
-                rate_text(d.before, 6),
-                rate_text(d.after, 6),
-                loss_cell(d.best_before),
-                loss_cell(d.best_after),
-            )
-            for d in self.drops
-        )
-        return (Table("Drops of the learning rate", header, rows),) if rows else ()
+        rows = []
+        for d in self.drops:
+            before, after = (rate_text(rate, 6) for rate in (d.before, d.after))
+            rows.append((str(d.epoch), before, after, loss_cell(d.best_before), loss_cell(d.best_after)))
+        return (Table("Drops of the learning rate", header, tuple(rows)),) if rows else ()
 
 
 def learning_rates(study: Study) -> Iterator[Conclusion]:
@@ -223,11 +217,9 @@ def _steady_text(run: str, details: LearningRate) -> str:
     different = [other for other in details.others if other.differs_after is not None]
     if not different:
         return stayed
-    last = different[-1]
-    return (
-        f"{stayed} A plateau of patience {last.patience} would have lowered it after epoch {last.differs_after}; what "
-        "would have come of that, this curve cannot say."
-    )
+    lowered = f"would have lowered it after epoch {different[-1].differs_after}"
+    plateau = f"A plateau of patience {different[-1].patience} {lowered}"
+    return f"{stayed} {plateau}; what would have come of that, this curve cannot say."
 
 
 def _drop_text(drop: RateDrop) -> str:
@@ -244,39 +236,26 @@ def _same_seed_text(twin: IdenticalRun, wording: Wording) -> str:
     other = wording.run(twin.run_id)
     if twin.repeats_exactly:
         return f"Until epoch {twin.same_until} it is identical to {other}, as it must be under the same seed."
-    since = f"from epoch {twin.same_until + 1} on"
-    return (
-        f"It differs from {other} {since}, although both have the same seed and nothing had set them apart before "
-        f"epoch {twin.must_until}: these trainings do not repeat exactly."
-    )
+    differs = f"It differs from {other} from epoch {twin.same_until + 1} on"
+    apart = f"nothing had set them apart before epoch {twin.must_until}"
+    return f"{differs}, although both have the same seed and {apart}: these trainings do not repeat exactly."
 
 
 def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     """Yield which runs' drops did not help, whose plateau never fired, and which did not repeat."""
-    known = [
-        (c.runs[0], c.details) for c in conclusions if isinstance(c.details, LearningRate) and c.verdict == "exact"
-    ]
-    helped = {run: {drop.helped for drop in details.drops} for run, details in known}
+    known = {c.runs[0]: c.details for c in conclusions if isinstance(c.details, LearningRate) and c.verdict == "exact"}
+    helped = {run: {drop.helped for drop in details.drops} for run, details in known.items()}
     vain = [run for run, answers in helped.items() if False in answers and True not in answers]
+    never = [run for run, details in known.items() if details.plateau and not details.drops and not details.schedule]
+    unrepeated = [run for run, details in known.items() if details.twin and not details.twin.repeats_exactly]
     if vain:
-        yield (
-            f"Lowering the learning rate came to nothing in {wording.runs(vain)}: validation loss did not fall below "
-            "what it had been."
-        )
-    never = [run for run, details in known if details.plateau and not details.drops and not details.schedule]
+        nothing = f"Lowering the learning rate came to nothing in {wording.runs(vain)}"
+        yield f"{nothing}: validation loss did not fall below what it had been."
     if never:
         yield f"The plateau never fired in {wording.runs(never)}: it could not have changed anything."
-    unrepeated = [run for run, details in known if details.twin and not details.twin.repeats_exactly]
     if unrepeated:
-        yield (
-            f"Training did not repeat exactly under one seed: {wording.runs(unrepeated)} went another way than a run "
-            "that differs only in what had not yet acted."
-        )
+        way = "went another way than a run that differs only in what had not yet acted"
+        yield f"Training did not repeat exactly under one seed: {wording.runs(unrepeated)} {way}."
 
 
-KIND = Kind(
-    name="learning_rate",
-    title="Learning rate",
-    conclude=learning_rates,
-    challenges=_challenges,
-)
+KIND = Kind(name="learning_rate", title="Learning rate", conclude=learning_rates, challenges=_challenges)

@@ -88,8 +88,7 @@ class OptionEffect(Details):
             return f"What {option_words(option)} does cannot be said: {why}."
         if not self.contrasts:
             return _confounded_text(option, self, conclusion.commands)
-        clearest = min(self.contrasts, key=_by_p)
-        text = _contrast_text(option, clearest, wording)
+        text = _contrast_text(option, min(self.contrasts, key=_by_p), wording)
         if self.n_contrasts < 2:
             return text
         detected = sum(effect.verdict == "supported" for effect in self.contrasts)
@@ -109,18 +108,12 @@ class OptionEffect(Details):
     def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
         """Return a difference for each contrast that has an interval."""
         del numbers
-        return tuple(
-            Difference(
-                name=f"{option_words(conclusion.option or '')}: {part.from_} → {part.to}",
-                estimate=part.estimate,
-                interval=part.interval,
-                p_value=part.p_value if part.p_adjusted is None else part.p_adjusted,
-                verdict=part.verdict,
-                runs=conclusion.runs,
-            )
-            for part in self.contrasts
-            if part.estimate is not None and part.interval is not None
-        )
+        name, differences = option_words(conclusion.option or ""), []
+        for c in self.contrasts:
+            if c.estimate is not None and c.interval is not None:
+                what, p_value = f"{name}: {c.from_} → {c.to}", c.p_value if c.p_adjusted is None else c.p_adjusted
+                differences.append(Difference(what, c.estimate, c.interval, p_value, c.verdict, conclusion.runs))
+        return tuple(differences)
 
     @property
     def methods(self) -> tuple[Method, ...]:
@@ -149,29 +142,16 @@ def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEff
         verdict = "confounded" if alone is None else verdict
         return Conclusion("option_effect", verdict, study.run_ids, OptionEffect((), together, levels), option=option)
     by_p = sorted(range(len(effects)), key=lambda index: _by_p(effects[index]))
-    first, clearest = effects[by_p[0]], by_p[:MOST_RESAMPLED]
-    listed = [
-        replace(effects[i], probability=chance_of_better(study, study.contrasts[option][i]))
-        if i in clearest and effects[i].p_value is not None
-        else effects[i]
-        for i in sorted(by_p[:MOST_CONTRASTS])
-    ]
+    listed, first = {i: effects[i] for i in sorted(by_p[:MOST_CONTRASTS])}, effects[by_p[0]]
+    for i in by_p[:MOST_RESAMPLED]:
+        if effects[i].p_value is not None:
+            listed[i] = replace(effects[i], probability=chance_of_better(study, study.contrasts[option][i]))
     verdicts = {effect.verdict for effect in effects}
     verdict = verdicts.pop() if len(verdicts) == 1 else "supported" if "supported" in verdicts else "inconclusive"
     runs = {run for c in study.contrasts[option] for setting in c.repetitions for level in setting for run in level}
-    return Conclusion(
-        kind="option_effect",
-        verdict=verdict,
-        runs=study.ids(sorted(runs)),
-        details=OptionEffect(tuple(listed), (), levels, len(effects)),
-        option=option,
-        estimate=first.estimate,
-        interval=first.interval,
-        p_value=first.p_value,
-        p_adjusted=first.p_adjusted,
-        n=first.n,
-        method=first.method,
-    )
+    details = OptionEffect(tuple(listed.values()), (), levels, len(effects))
+    clearest = (first.estimate, first.interval, first.p_value, first.p_adjusted, first.n, first.method)
+    return Conclusion("option_effect", verdict, study.ids(sorted(runs)), details, *clearest, option)
 
 
 def _by_p(effect: ContrastEffect) -> float:
@@ -217,14 +197,12 @@ def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
 
 
 def _confounded_text(option: str, details: OptionEffect, commands: Sequence[Sequence[str]]) -> str:
-    changed = [option_words(alias) for alias in details.aliases]
-    name = capitalised(option_words(option))
-    ends = "; the runs under “Next steps” would." if commands else "."
-    if not changed:
-        nowhere = "changed, but never between runs on the same clips"
-        return f"{name} {nowhere}: this experiment cannot say what it does{ends}"
-    together = f"{name} never changed alone: {listing(changed)} changed with it."
-    return f"{together} This experiment cannot say which of them mattered{ends}"
+    name, changed = capitalised(option_words(option)), listing([option_words(alias) for alias in details.aliases])
+    cannot = f"{name} changed, but never between runs on the same clips: this experiment cannot say what it does"
+    if changed:
+        together = f"{name} never changed alone: {changed} changed with it."
+        cannot = f"{together} This experiment cannot say which of them mattered"
+    return f"{cannot}; the runs under “Next steps” would." if commands else f"{cannot}."
 
 
 def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
@@ -290,14 +268,11 @@ def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wor
         side = "higher" if effect.estimate > 0 else "lower"
         observed = f"{have}, {wording.metric.name} {losses(abs(effect.estimate))[0]} {side} on average"
     if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
-        why = f"{wording.metric.name} is not known clip by clip"
-        if by_clip:
-            why = "what each run says of each clip was not logged"
+        unlogged = "what each run says of each clip was not logged"
+        why = unlogged if by_clip else f"{wording.metric.name} is not known clip by clip"
         return f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: {why}."
-    return (
-        f"{capitalised(change)}: {observed}. So few trainings cannot tell {option_words(option)} from the luck of "
-        "training; three matched pairs are the least."
-    )
+    luck = f"So few trainings cannot tell {option_words(option)} from the luck of training"
+    return f"{capitalised(change)}: {observed}. {luck}; three matched pairs are the least."
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
@@ -392,7 +367,6 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
         )
 
 
-_MOST_HEADLINES = 2
 # verdicts, the most informative first
 _BY_INFORMATION: tuple[Verdict, ...] = ("supported", "equivalent", "exact", "inconclusive", "confounded",
                                         "not_comparable", "unknown")  # fmt: skip
@@ -400,11 +374,9 @@ _BY_INFORMATION: tuple[Verdict, ...] = ("supported", "equivalent", "exact", "inc
 
 def _headlines(conclusions: Sequence[Conclusion], _focus: str | None) -> list[Conclusion]:
     """Return the effects that are supported, else the first with the most informative verdict."""
-    ranked = sorted(
-        conclusions, key=lambda c: (_BY_INFORMATION.index(c.verdict), 1.0 if c.p_value is None else c.p_value)
-    )
-    detected = [conclusion for conclusion in ranked if conclusion.verdict == "supported"]
-    return detected[:_MOST_HEADLINES] if detected else ranked[:1]
+    by_p = sorted(conclusions, key=lambda c: 1.0 if c.p_value is None else c.p_value)
+    ranked = sorted(by_p, key=lambda c: _BY_INFORMATION.index(c.verdict))
+    return [c for c in ranked if c.verdict == "supported"][:2] or ranked[:1]
 
 
 KIND = Kind(

@@ -44,14 +44,11 @@ class Overfitting(Details):
     best_epoch: int | None = None
     last_epoch: int | None = None
     kept_epoch: int | None = None
-    # at the best and at the last epoch; None if not finite
-    best_val_loss: float | None = None
+    best_val_loss: float | None = None  # at the best epoch; None if not finite, as at the last
     last_val_loss: float | None = None
-    # the training loss at these epochs
-    best_loss: float | None = None
+    best_loss: float | None = None  # the training loss at these epochs
     last_loss: float | None = None
-    # whether validation loss was higher in the later half of the epochs after its minimum than in the earlier half, by
-    # more than it fluctuated from epoch to epoch. None for too few epochs
+    # whether validation loss was higher late after its minimum than early, by more than it fluctuates; None if unknown
     trend: bool | None = None
     gap: Gap | None = None
 
@@ -135,10 +132,8 @@ def _after_minimum(run: str, details: Overfitting) -> str:
     low, end = losses(best, last)
     if details.rises and details.best_loss is not None and details.last_loss is not None:
         before, after = losses(details.best_loss, details.last_loss)
-        return (
-            f"{head} rose from {low} at epoch {details.best_epoch} to {end} at epoch {details.last_epoch} while its "
-            f"training loss fell from {before} to {after}: from there on it overfits."
-        )
+        rose = f"{head} rose from {low} at epoch {details.best_epoch} to {end} at epoch {details.last_epoch}"
+        return f"{rose} while its training loss fell from {before} to {after}: from there on it overfits."
     if last > best:
         return f"{head} was lowest, {low}, at epoch {details.best_epoch} and {end} {at_last}"
     return f"{head} was lowest, {low}, at its last epoch, {details.last_epoch}."

@@ -105,15 +105,14 @@ class RunDifference(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return how two models differ on the same clips, or why they are not compared."""
         first, second = (wording.run(run_id) for run_id in conclusion.runs)
+        both = f"{capitalised(first)} and {second}"
         if self.why is Obstacle.OTHER_METRIC:
-            return (
-                f"{capitalised(first)} and {second} cannot be tested against each other on {wording.metric.name}: "
-                "only validation accuracy is known clip by clip."
-            )
+            tested = f"cannot be tested against each other on {wording.metric.name}"
+            return f"{both} {tested}: only validation accuracy is known clip by clip."
         if self.why is not None:
-            return f"{capitalised(first)} and {second} {_REASONS[self.why]}."
+            return f"{both} {_REASONS[self.why]}."
         if conclusion.verdict == "exact":
-            return f"{capitalised(first)} and {second} are the same, epoch by epoch and clip by clip."
+            return f"{both} are the same, epoch by epoch and clip by clip."
         return " ".join([_lead_text(first, second, conclusion, self), _meaning_text(conclusion, self, wording)])
 
     def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
@@ -152,26 +151,15 @@ def _difference(study: Study, pair: Pair, family: Family) -> Conclusion:
     verdict = "equivalent" if within else "inconclusive"
     if p_adjusted is not None and p_adjusted <= study.alpha:
         verdict = "supported"
-    same = first.correct == second.correct and not details.only_first
-    return Conclusion(
-        kind="run_difference",
-        verdict="exact" if same and identical(first.run, second.run) else verdict,
-        runs=study.ids(pair),
-        details=replace(details, family=family.size, within_margin=within, clips_needed=clips_needed),
-        estimate=estimate,
-        interval=interval,
-        p_value=family.p_value(*pair),
-        p_adjusted=p_adjusted,
-        n=n,
-        method=method,
-    )
+    if first.correct == second.correct and not details.only_first and identical(first.run, second.run):
+        verdict = "exact"
+    details = replace(details, family=family.size, within_margin=within, clips_needed=clips_needed)
+    evidence = (details, estimate, interval, family.p_value(*pair), p_adjusted, n, method)
+    return Conclusion("run_difference", verdict, study.ids(pair), *evidence)
 
 
 def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
-    """Return why two runs cannot be compared, None if they can.
-
-    Counts alone are not enough if clips share groups.
-    """
+    """Return why two runs cannot be compared; None if they can, by counts alone only if clips share no groups."""
     clips, other = study.results[pair[0]].clip_set, study.results[pair[1]].clip_set
     if clips is not other:
         return Obstacle.OTHER_CLIPS if clips.known and other.known else Obstacle.UNLOGGED_CLIPS
@@ -232,9 +220,8 @@ _REASONS = {
     Obstacle.OTHER_CLIPS: "were judged on different validation clips and are not compared",
     Obstacle.UNLOGGED_CLIPS: "cannot be compared: which validation clips they were judged on was not logged",
     Obstacle.UNLOGGED_COUNTS: "cannot be compared: how many validation clips they have right was not logged",
-    Obstacle.UNLOGGED_PREDICTIONS: (
-        "cannot be compared: clips share groups, and which of them each has right was not logged"
-    ),
+    Obstacle.UNLOGGED_PREDICTIONS: "cannot be compared: clips share groups, and which of them each has right was not "
+    "logged",
 }
 
 
@@ -245,12 +232,10 @@ def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDiff
     if details.only_first == details.only_second == 0:
         alone = ", on the same clips"
     elif details.only_first is not None and details.only_second is not None:
-        of_first, of_second = (number_word(n) if n else "none" for n in (details.only_first, details.only_second))
-        alone = f" ({of_first} that only {first} has right, {of_second} that only {second} has)"
-    return (
-        f"{capitalised(first)} is right on {details.correct[0]} of {conclusion.n} validation clips, {second} on "
-        f"{details.correct[1]}: {lead}{alone}."
-    )
+        only = [number_word(n) if n else "none" for n in (details.only_first, details.only_second)]
+        alone = f" ({only[0]} that only {first} has right, {only[1]} that only {second} has)"
+    of_first = f"{capitalised(first)} is right on {details.correct[0]} of {conclusion.n} validation clips"
+    return f"{of_first}, {second} on {details.correct[1]}: {lead}{alone}."
 
 
 def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
@@ -263,10 +248,8 @@ def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wordi
             cause = f"It holds for these two models: {cause}"
         return f"That is more than chance gives ({evidence}). {cause}"
     if conclusion.verdict == "equivalent" and details.interval_90 is not None:
-        return (
-            f"For practical purposes these two models are equally accurate: the 90 % interval, "
-            f"{points_interval(details.interval_90)} points, lies inside ±{points(wording.margin)}."
-        )
+        interval = f"the 90 % interval, {points_interval(details.interval_90)} points, lies inside"
+        return f"For practical purposes these two models are equally accurate: {interval} ±{points(wording.margin)}."
     chance = f"{_chance_text(conclusion, details, wording)} ({evidence})."
     if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
         return chance
@@ -280,10 +263,9 @@ def _evidence_text(conclusion: Conclusion, details: RunDifference, wording: Word
         return interval
     if details.p_range is not None:
         low, high = details.p_range
-        if low == high:
-            return f"{interval}; exact McNemar {wording.p(high)}, whichever clips it is"
-        p_values = f"{wording.p(low)} to {wording.p_again(high)}"
-        return f"{interval}; exact McNemar {p_values}, by which clips it is"
+        p_values = f"{wording.p(low)} to {wording.p_again(high)}, by which clips it is"
+        p_values = f"{wording.p(high)}, whichever clips it is" if low == high else p_values
+        return f"{interval}; exact McNemar {p_values}"
     corrected = wording.corrected(conclusion.p_value, conclusion.p_adjusted, f"the {details.family:,} pairs of runs")
     return f"{interval}; {conclusion.method} {corrected}"
 
@@ -301,11 +283,8 @@ def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wordin
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
-    """Bring two models onto enough clips, or onto the same ones.
-
-    Two models that are not significantly different are no reason to train again, unless one of them is the best.
-    """
-    if conclusion.verdict == "inconclusive":
+    """Bring two models onto enough clips, or onto the same ones."""
+    if conclusion.verdict == "inconclusive":  # no reason to train again, unless one of the two is the best run
         return [replace(run, in_plan=False) for run in on_enough_clips(study, conclusion)]
     if conclusion.verdict != "not_comparable":
         return []

@@ -45,12 +45,9 @@ class SampleSize(Details):
         if self.n_groups and round(self.design_effect, 1) > 1:
             groups += f", which count for about {round((conclusion.n or 0) / self.design_effect)} independent ones,"
         parts = [f"With {clips}{groups} one clip is {points(self.one_clip)}.", _detectable_text(self)]
-        shows = self.detectable[1] is not None and self.ceiling_p is not None
-        if shows and self.ceiling_p is not None and self.ceiling_p > wording.alpha:
-            parts.append(
-                f"Nothing can significantly beat {self.best_correct} of {conclusion.n}: even all {conclusion.n} right "
-                f"gives {wording.p(self.ceiling_p)} at best."
-            )
+        if self.detectable[1] is not None and self.ceiling_p is not None and self.ceiling_p > wording.alpha:
+            even_all = f"even all {conclusion.n} right gives {wording.p(self.ceiling_p)} at best"
+            parts.append(f"Nothing can significantly beat {self.best_correct} of {conclusion.n}: {even_all}.")
         return " ".join(parts)
 
 
@@ -83,32 +80,30 @@ def _detectable_text(details: SampleSize) -> str:
         return "So few show no difference reliably, however large."
     fewest, most = details.clips_for_one
     if details.discordance is not None:
-        return (
-            f"Two of these models disagree on {percent(details.discordance)} of clips; then a true difference of "
-            f"{points(high)} would be found about four times in five, smaller ones less often, and one of a single "
-            f"clip would take {round_number(most)} clips."
-        )
+        disagree = f"Two of these models disagree on {percent(details.discordance)} of clips"
+        found = f"a true difference of {points(high)} would be found about four times in five, smaller ones less often"
+        return f"{disagree}; then {found}, and one of a single clip would take {round_number(most)} clips."
     span = _points_span(high if low is None else low, high)
-    return (
-        f"A true difference of {span}, depending on how often two models disagree, would be found about four times in "
-        f"five, and one of a single clip would take {round_number(fewest)} to {round_up(most)} clips."
-    )
+    found = f"A true difference of {span}, depending on how often two models disagree, would be found"
+    single = f"one of a single clip would take {round_number(fewest)} to {round_up(most)} clips"
+    return f"{found} about four times in five, and {single}."
 
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
     """Yield what the clips can show, once for all sets of as many clips."""
-    by_size: dict[tuple[int | None, int], list[Conclusion]] = defaultdict(list)
+    runs: dict[tuple[int, int], list[str]] = defaultdict(list)
+    smallest: dict[tuple[int, int], list[float | None]] = defaultdict(list)
     for conclusion in conclusions:
         if isinstance(conclusion.details, SampleSize):
-            by_size[conclusion.n, conclusion.details.n_groups].append(conclusion)
-    for (n, groups), members in by_size.items():
-        clips = count(n or 0, "validation clip") + (f" from {count(groups, 'group')}" if groups else "")
-        runs = [run for conclusion in members for run in conclusion.runs]
-        which = f" ({wording.runs(runs)})" if len(by_size) > 1 else ""
-        smallest = [c.details.detectable[1] for c in members if isinstance(c.details, SampleSize)]
-        shown = sorted(difference for difference in smallest if difference is not None)
+            size = (conclusion.n or 0, conclusion.details.n_groups)
+            runs[size] += conclusion.runs
+            smallest[size].append(conclusion.details.detectable[1])
+    for (n, groups), differences in smallest.items():
+        clips = count(n, "validation clip") + (f" from {count(groups, 'group')}" if groups else "")
+        which = f" ({wording.runs(runs[n, groups])})" if len(smallest) > 1 else ""
+        shown = sorted(difference for difference in differences if difference is not None)
         what = "cannot show any difference between two models reliably"
-        if len(shown) == len(smallest):
+        if len(shown) == len(differences):
             by_set = ", set by set" if points(shown[0]) != points(shown[-1]) else ""
             below = f"{_points_span(shown[0], shown[-1])}{by_set}"
             what = f"cannot reliably show a difference between two models below {below}"

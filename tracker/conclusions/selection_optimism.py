@@ -75,23 +75,16 @@ def selection_optimism(study: Study) -> Iterator[Conclusion]:
     for clips in several:
         runs, groups = clips.with_predictions, clips.groups or None
         best = min(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
-        by_epoch = _by_epoch(study, clips) if len(runs) <= MOST_RUNS_BY_EPOCH else None
-        if by_epoch is not None:
-            optimism = optimism_of_best_epoch(*by_epoch, study.random_seed(runs), groups)
+        by_epoch, seed = _by_epoch(study, clips) if len(runs) <= MOST_RUNS_BY_EPOCH else None, study.random_seed(runs)
+        if by_epoch is None:
+            optimism = optimism_of_best(clips.correct, seed, groups)
         else:
-            optimism = optimism_of_best(clips.correct, study.random_seed(runs), groups)
+            optimism = optimism_of_best_epoch(*by_epoch, seed, groups)
         accuracy = float(clips.correct[clips.row_of[best]].mean())
         details = SelectionOptimism(study.results[best].run_id, len(runs), by_epoch is not None, accuracy)
-        yield Conclusion(
-            kind="selection_optimism",
-            verdict="exact",
-            runs=study.ids(runs),
-            details=details,
-            estimate=optimism.estimate,
-            interval=optimism.interval,
-            n=len(clips.clips),
-            method=METHOD_GROUPS if groups else METHOD,
-        )
+        estimate, interval, method = optimism.estimate, optimism.interval, METHOD_GROUPS if groups else METHOD
+        ids, n = study.ids(runs), len(clips.clips)
+        yield Conclusion("selection_optimism", "exact", ids, details, estimate, interval, n=n, method=method)
 
 
 def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.float64]]] | None:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-_TOGETHER = "diverged: their losses are no finite numbers."
+_MANY = "diverged: their losses are no finite numbers."
 METHOD = Method("Wilson interval over seeds and clips")
-
 _MOST_PAIRS = 20  # matched pairs above which no single one carries an effect; trying each would take long
 
 
@@ -30,8 +29,7 @@ _MOST_PAIRS = 20  # matched pairs above which no single one carries an effect; t
 class Spread(Details):
     """How one configuration's accuracy varies from seed to seed."""
 
-    # accuracies, as fractions
-    mean: float = 0.0
+    mean: float = 0.0  # accuracies, as fractions
     lowest: float = 0.0
     highest: float = 0.0
     deviation: float = 0.0  # standard deviation from run to run
@@ -64,17 +62,14 @@ class OneSeed(Details):
     from_: str = ""
     to: str = ""
     pairs: int = 0  # matched pairs in all
-    # with all pairs, and without that one
-    p_value: float = 1.0
-    p_without: float = 1.0
+    p_value: float = 1.0  # with all pairs
+    p_without: float = 1.0  # without that one
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return that an effect depends on one matched pair."""
-        change = change_words(self.changed, self.from_, self.to)
-        return (
-            f"The effect of {change} hangs on one seed: without {wording.runs(conclusion.runs)} it is no longer "
-            f"detected ({wording.p(self.p_without)} instead of {wording.p_again(self.p_value)})."
-        )
+        change, seed = change_words(self.changed, self.from_, self.to), f"without {wording.runs(conclusion.runs)}"
+        p_values = f"{wording.p(self.p_without)} instead of {wording.p_again(self.p_value)}"
+        return f"The effect of {change} hangs on one seed: {seed} it is no longer detected ({p_values})."
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +159,6 @@ KIND = Kind(
     title="Seeds",
     conclude=stability,
     limits=_limits,
-    challenges=lambda found, wording: challenges_of(
-        [c for c in found if isinstance(c.details, Diverged)], wording, _TOGETHER
-    ),
+    challenges=lambda found, words: challenges_of([c for c in found if isinstance(c.details, Diverged)], words, _MANY),
     planned_runs=lambda study, conclusion, _: [further_seeds(study)] if conclusion.verdict == "unknown" else [],
 )

@@ -17,7 +17,7 @@ from tracker.study.run_results import in_format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tracker.runs import Run, RunOption
+    from tracker.runs import Run
 
 Argv = tuple[str, ...]
 
@@ -34,24 +34,12 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What a command has to name so that it reaches the same store and data from the current folder.
+    """What a command has to name so that it reaches the same store and data from the current folder."""
 
-    Parameters
-    ----------
-    tracking_uri : str or None
-        The store's; None if it is the default one here.
-    folder : str or None
-        The absolute path that relative paths of data and networks start from; None if that is the current folder.
-    data_in_environment : bool
-        Whether the environment names data, which would replace the demo set.
-    networks : mapping of str to str
-        The networks that only `folder` has, with their paths from there.
-    """
-
-    tracking_uri: str | None = None
-    folder: str | None = None
-    data_in_environment: bool = False
-    networks: Mapping[str, str] = field(default_factory=dict)
+    tracking_uri: str | None = None  # the store's; None if it is the default one here
+    folder: str | None = None  # absolute, that relative paths of data and networks start from; None for the current one
+    data_in_environment: bool = False  # whether the environment names data, which would replace the demo set
+    networks: Mapping[str, str] = field(default_factory=dict)  # that only `folder` has, with their paths from there
 
 
 HERE = Where()  # the default store and data of the current folder
@@ -76,18 +64,11 @@ class CommandWriter:
     ) -> Argv | None:
         """Return the command that trains as a run was trained but for some changes; None if there is none.
 
-        Parameters
-        ----------
-        run : Run
-        changes : mapping of option or part of the split to level
-        seed, seeds : int
-            The first seed, at least 0, and how many consecutive ones, at least 1.
-        data : str, optional
-            The data, if not the run's own.
-        split : mapping of part of the split to level, optional
-            The split, if not the run's own.
+        Changes and the split are levels by option or part of the split; `data` and `split` are the run's own if not
+        given. Seeds are `seeds` consecutive ones from `seed` on, which is at least 0.
         """
-        if not in_format(run) or _turns_off_a_networks_option(changes):
+        own = (level for name, level in changes.items() if name not in LOGGED_OPTIONS)
+        if not in_format(run) or (NETWORK not in changes and OFF in own):  # off would be at its default in this network
             return None
         terms = terms_of(run.params)
         levels = {**dict(terms.levels), **(dict(terms.split) if split is None else split), **changes}
@@ -127,35 +108,22 @@ class CommandWriter:
         return "/".join([folder, *steps])
 
 
-def _turns_off_a_networks_option(changes: Mapping[str, str]) -> bool:
-    """Return whether an option of a network would be left out, and so be at its default, though the network has it."""
-    own = (level for name, level in changes.items() if name not in LOGGED_OPTIONS)
-    return NETWORK not in changes and OFF in own
-
-
 def _common(levels: Mapping[str, str], role: Role) -> Iterable[str]:
     """Yield the options that every network has, without those at their defaults; raise ValueError for a bad level."""
-    for entry in LOGGED_OPTIONS.values():
-        if entry.role is role:
-            yield from _option(entry, levels.get(entry.name, OFF))
-
-
-def _option(entry: RunOption, level: str) -> Argv:
-    if level == OFF:
-        if entry.always:
+    for entry in (entry for entry in LOGGED_OPTIONS.values() if entry.role is role):
+        level = levels.get(entry.name, OFF)
+        if level != OFF:
+            if entry.name == "model" and not (_MODEL.fullmatch(level) or _MODEL_FILE.fullmatch(level)):
+                raise ValueError(f"the {entry.words} must be a name, got {level!r}")
+            value = entry.from_level(level)
+            if entry.always or value != entry.default:
+                yield from _pair(entry.flag, entry.text(value))
+        elif entry.always:
             raise ValueError(f"the {entry.words} is missing")
-        return ()
-    if entry.name == "model" and not (_MODEL.fullmatch(level) or _MODEL_FILE.fullmatch(level)):
-        raise ValueError(f"the {entry.words} must be a name, got {level!r}")
-    value = entry.from_level(level)
-    return _pair(entry.flag, entry.text(value)) if entry.always or value != entry.default else ()
 
 
 def _of_network(levels: Mapping[str, str], run: Run) -> Iterable[str]:
-    """Yield the network's own options; raise ValueError for what can be none.
-
-    Params of the spectrogram, which no option sets, must be at their defaults.
-    """
+    """Yield the network's own options; raise ValueError for what can be none, as a spectrogram not at its defaults."""
     for name, level in sorted(levels.items()):
         if name in _SPECTROGRAM:
             if level != _SPECTROGRAM[name]:

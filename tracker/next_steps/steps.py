@@ -21,22 +21,11 @@ MOST_STEPS = 20  # configurations that are suggested at once
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """A command worth running.
+    """A command worth running."""
 
-    Parameters
-    ----------
-    command : tuple of str
-        Its arguments, the program's name first.
-    settles : tuple of str
-        Ids of the conclusions that it would settle.
-    why : str
-        The same as a phrase.
-    estimated_seconds : float or None
-    """
-
-    command: Argv
-    settles: tuple[str, ...]
-    why: str
+    command: Argv  # its arguments, the program's name first
+    settles: tuple[str, ...]  # ids of the conclusions that it would settle
+    why: str  # the same as a phrase
     estimated_seconds: float | None
 
 
@@ -55,10 +44,7 @@ class _Training:
 
 
 def next_steps(study: Study, conclusions: Sequence[Conclusion], writer: CommandWriter) -> tuple[NextStep, ...]:
-    """Plan the runs that would settle what is open.
-
-    In the order of the conclusions, for at most `MOST_STEPS` configurations.
-    """
+    """Plan the runs that would settle what is open, in order, for at most `MOST_STEPS` configurations."""
     plan: dict[RunSpec, _Training] = {}
     first_of: dict[Argv | None, RunSpec] = {}
     for conclusion in conclusions:
@@ -108,16 +94,16 @@ def _trainable(
 
 def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWriter) -> Iterator[NextStep]:
     """Yield a command for each run of consecutive seeds."""
-    for first, number in _consecutive(sorted(training.seeds)):
-        command = _command(study, spec, writer, first, number)
+    seeds, seconds = sorted(training.seeds), _seconds(study, spec)
+    start = 0
+    for end in range(1, len(seeds) + 1):
+        if end < len(seeds) and seeds[end] == seeds[end - 1] + 1:
+            continue
+        command = _command(study, spec, writer, seeds[start], end - start)
         if command is not None:
-            seconds = _seconds(study, spec)
-            yield NextStep(
-                command=command,
-                settles=training.settles,
-                why=listing(training.reasons),
-                estimated_seconds=None if seconds is None else round(seconds * number, 1),
-            )
+            estimated = None if seconds is None else round(seconds * (end - start), 1)
+            yield NextStep(command, training.settles, listing(training.reasons), estimated)
+        start = end
 
 
 def _command(study: Study, spec: RunSpec, writer: CommandWriter, seed: int, seeds: int) -> Argv | None:
@@ -141,12 +127,3 @@ def _seconds(study: Study, spec: RunSpec) -> float | None:
         if result.seconds and result.stop_epoch and epochs:
             return float(result.seconds / result.stop_epoch * epochs)
     return None
-
-
-def _consecutive(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first seed and the length of each run of consecutive seeds."""
-    start = 0
-    for end in range(1, len(seeds) + 1):
-        if end == len(seeds) or seeds[end] != seeds[end - 1] + 1:
-            yield seeds[start], end - start
-            start = end
