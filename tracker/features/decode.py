@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -31,20 +31,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Frames decoded at a time, so that a damaged header cannot decide how much memory is used.
-BLOCK_FRAMES = 1 << 20
+BLOCK_FRAMES = 1 << 20  # decoded at a time, so that a damaged header cannot decide how much memory is used
+UNKNOWN_FRAMES = 1 << 62  # libsndfile gives counts from here on if a file does not declare its length
+STREAMED_BYTES = 0x7FFF_0000  # sizes from here on are of programs that write to a pipe: nothing is missing
+OGG_PAGE_BYTES = 65_307  # the largest: header, 255 lengths and as many segments of 255 bytes
+SILENCE = 1e-4  # amplitude below which a clip is silent, of full scale: −80 dB, three steps of 16-bit audio
+LOUDEST = 1e12  # magnitude of a sample; beyond it, its power would exceed the range of float32
+LFS_POINTER = b"version https://git-lfs"  # the text that Git leaves for a file that Git LFS has not fetched
 
-# libsndfile gives counts from here on if a file does not declare its length.
-UNKNOWN_FRAMES = 1 << 62
-
-# Amplitude, as a fraction of full scale (−80 dB: three steps of 16-bit audio), below which a clip is silent.
-SILENCE = 1e-4
-
-# Largest magnitude of a sample; beyond it, its power would exceed the range of float32.
-LOUDEST = 1e12
-
-# Beginning of the text that Git leaves in place of a file that Git LFS has not fetched.
-LFS_POINTER = b"version https://git-lfs"
+_OGG_PAGE = b"OggS\0"
+_DECLARED = re.compile(r"^ *data(?: size)? *: (\d+) \(should be (\d+)\)", re.MULTILINE | re.IGNORECASE)
 
 
 class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value first)
@@ -56,14 +52,7 @@ class AudioFault(DataError):  # noqa: N818  (a fault is collected as a value fir
 
 
 def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
-    """Decode an audio file to mono samples at one rate, shape (n_samples,).
-
-    Parameters
-    ----------
-    file : Path
-        A wav, flac, mp3, ogg or au file of any rate and number of channels.
-    sr : int, Hz
-        The rate to convert to.
+    """Decode a wav, flac, mp3, ogg or au file to mono samples at a rate of `sr` Hz, shape (n_samples,).
 
     Raises
     ------
@@ -71,25 +60,24 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
         If the file is missing, not readable as audio, a Git LFS pointer, empty, truncated or silent, or contains NaN or
         infinite samples.
     """
-    samples, rate = _decode(file)
-    _check_finite(samples)
-    if rate != sr:
-        samples = soxr.resample(samples, rate, sr, quality="HQ")
-    _check_audible(samples)
-    return samples
-
-
-def _decode(file: Path) -> tuple[NDArray[np.float32], int]:
     _check_bytes(file)
     with _open(file) as sound:
-        missing = _missing_end(file, sound)
-        if missing:
+        if missing := _missing_end(file, sound):
             raise AudioFault(f"truncated: {missing}")
-        samples = _read_all(sound)
+        samples, rate = _read_all(sound), sound.samplerate
         declares_length = sound.format != "MP3" or _mp3_is_tagged(file)
         if len(samples) < sound.frames and declares_length:
             raise AudioFault(f"truncated or damaged: only {len(samples)} of {sound.frames} samples can be decoded")
-        return samples, sound.samplerate
+    if not len(samples):
+        raise AudioFault("contains no sound: 0 samples")
+    if not -LOUDEST < samples.min() <= samples.max() < LOUDEST:
+        raise AudioFault("contains samples that are NaN, infinite or above 1e12")
+    if rate != sr:
+        samples = soxr.resample(samples, rate, sr, quality="HQ")
+    # At any offset, and after resampling, which removes what is above half the rate.
+    if not len(samples) or np.ptp(samples) / 2 < SILENCE:
+        raise AudioFault(f"silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
+    return samples
 
 
 def _open(file: Path) -> soundfile.SoundFile:
@@ -133,30 +121,6 @@ def _read_all(sound: soundfile.SoundFile) -> NDArray[np.float32]:
     return np.concatenate(blocks)
 
 
-def _check_finite(samples: NDArray[np.float32]) -> None:
-    """Refuse a file without samples, and samples that are not finite or whose power would not be."""
-    if not len(samples):
-        raise AudioFault("contains no sound: 0 samples")
-    if not -LOUDEST < samples.min() <= samples.max() < LOUDEST:
-        raise AudioFault("contains samples that are NaN, infinite or above 1e12")
-
-
-def _check_audible(samples: NDArray[np.float32]) -> None:
-    """Refuse silence, at any offset; checked after resampling, which removes what is above half the rate."""
-    if not len(samples) or np.ptp(samples) / 2 < SILENCE:
-        raise AudioFault(f"silent: below −{-20 * np.log10(SILENCE):.0f} dB of full scale throughout")
-
-
-# Programs that write to a pipe, and cannot know the size, declare sizes from here on: nothing is missing.
-STREAMED_BYTES = 0x7FFF_0000
-
-# The largest page of an ogg stream: header, 255 lengths and as many segments of 255 bytes.
-OGG_PAGE_BYTES = 65_307
-
-_OGG_PAGE = b"OggS\0"
-_DECLARED = re.compile(r"^ *data(?: size)? *: (\d+) \(should be (\d+)\)", re.MULTILINE | re.IGNORECASE)
-
-
 def _missing_end(file: Path, sound: soundfile.SoundFile) -> str | None:
     """Return what is missing at the end of a file, as far as that shows before it is decoded; None if nothing is."""
     if sound.format == "OGG":
@@ -180,16 +144,11 @@ def _ogg_ends(file: Path) -> bool:
 
 
 def _mp3_is_tagged(file: Path) -> bool:
-    """Return whether the first frame of an mp3 file declares its length."""
+    """Return whether the first frame of an mp3 file, after an ID3v2 tag, declares its length."""
     with file.open("rb") as raw:
-        raw.seek(_id3_bytes(raw))
+        head, start = raw.read(10), 0
+        if head.startswith(b"ID3") and len(head) == 10:
+            start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        raw.seek(start)
         frame = raw.read(64)
     return b"Xing" in frame or b"Info" in frame
-
-
-def _id3_bytes(raw: BinaryIO) -> int:
-    """Return the length of the ID3v2 tag at the beginning of a file, or 0."""
-    head = raw.read(10)
-    if not head.startswith(b"ID3") or len(head) < 10:
-        return 0
-    return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
