@@ -32,8 +32,8 @@ from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import EpochDone, Started
 from tracker.store.location import locate
 from tracker.training.batches import LabelledImages, TrainingData, consecutive_segments, random_segments
-from tracker.training.environment import threads
 from tracker.training.fit import train
+from tracker.training.result import threads
 
 from tracker.training.backend import keras  # isort: skip  (after whatever sets it up)
 from tracker.training.build import build_network  # isort: skip

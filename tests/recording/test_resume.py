@@ -15,7 +15,7 @@ from tracker.recording.run_writer import versions_text
 from tracker.recording.train import Prepared, prepare
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
-from tracker.training.environment import environment
+from tracker.training.result import environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

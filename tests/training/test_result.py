@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import math
+import platform
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tracker.training.result import Epoch, History
+import tracker
+from tracker.errors import TrainingError
+from tracker.training.result import Epoch, History, differences, environment, folder_digest, threads
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def history(losses: list[float], keep: str = "best") -> History:
@@ -59,3 +66,77 @@ class TestKept:
         assert found.kept is None
         assert found.best is None
         assert found.weights == ()
+
+
+class TestThreads:
+    def test_there_is_one_thread_by_default(self):
+        assert threads({}) == 1
+
+    def test_the_variable_sets_the_number_of_threads(self):
+        assert threads({"TRACKER_THREADS": "4"}) == 4
+
+    @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", ""])
+    def test_a_number_of_threads_below_one_or_not_whole_is_refused(self, text):
+        with pytest.raises(TrainingError, match="TRACKER_THREADS must be a whole number of at least 1, got"):
+            threads({"TRACKER_THREADS": text})
+
+
+class TestEnvironment:
+    def test_environment_has_the_versions_threads_and_code_that_decide_a_result(self):
+        versions = environment("cnn")
+        assert list(versions) == [
+            *("tracker", "keras", "tensorflow", "librosa", "numpy", "python", "threads"),
+            *("tracker/features", "tracker/runs", "tracker/training", "models/cnn.py"),
+        ]
+        assert versions["tracker"] == tracker.__version__
+        assert versions["python"] == platform.python_version()
+
+    def test_environment_has_each_source_of_a_network_given_by_its_path(self, tmp_path: Path) -> None:
+        (tmp_path / "my nets").mkdir()
+        (tmp_path / "my nets/net.py").write_text("from ._norms import norm")
+        (tmp_path / "my nets/_norms.py").write_text("def norm(): ...")
+        names = list(environment(str(tmp_path / "my nets/net.py")))
+        assert names[-2:] == ["my%20nets/_norms.py", "my%20nets/net.py"]
+
+
+class TestFolderDigest:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        (tmp_path / "parts").mkdir()
+        (tmp_path / "parts/deep.py").write_text("x = 1")
+        return tmp_path
+
+    def test_digest_ignores_files_that_are_not_source(self, folder):
+        before = folder_digest(folder)
+        (folder / "notes.txt").write_text("other")
+        (folder / "__pycache__").mkdir()
+        (folder / "__pycache__/deep.pyc").touch()
+        assert folder_digest(folder) == before
+
+    def test_digest_changes_with_a_character_a_name_and_a_new_file(self, folder):
+        digests = {folder_digest(folder)}
+        (folder / "parts/deep.py").write_text("x = 2")
+        digests.add(folder_digest(folder))
+        (folder / "parts/deep.py").rename(folder / "parts/flat.py")
+        digests.add(folder_digest(folder))
+        (folder / "parts/new.py").touch()
+        digests.add(folder_digest(folder))
+        assert len(digests) == 4
+
+
+class TestDifferences:
+    def test_an_unchanged_environment_has_no_differences(self):
+        assert differences(environment("cnn"), environment("cnn")) == []
+
+    def test_differences_name_both_values_and_code_by_its_path(self):
+        then = {"keras": "3.1", "python": "3.11.1", "threads": "1", "tracker/training": "0f", "models/cnn.py": "1a"}
+        now = {"keras": "3.2", "python": "3.11.1", "tracker/training": "1f", "models/cnn.py": "1b"}
+        assert differences(then, now) == [
+            "keras 3.1 then, 3.2 now",
+            "threads 1 then, none now",
+            "the code in tracker/training",
+            "the code in models/cnn.py",
+        ]
+
+    def test_what_was_not_recorded_then_is_no_difference(self):
+        assert differences({"tracker": "1"}, {"tracker": "1", "scipy": "2", "tracker/training": "0f"}) == []

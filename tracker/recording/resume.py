@@ -20,8 +20,8 @@ from tracker.runs.events import Ended
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import DATASET, note_of
 from tracker.training.checkpoint import finished_epochs
-from tracker.training.environment import differences, environment
 from tracker.training.networks import parse_options
+from tracker.training.result import differences, environment
 from tracker.wording import some
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from tracker.runs import Run, RunPlan, RunStatus, number_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
 from tracker.training.checkpoint import finished_epochs
-from tracker.training.environment import environment
 from tracker.training.networks import find_network, network_options, short_name
+from tracker.training.result import environment
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:

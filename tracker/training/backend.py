@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracker.errors import TrainingError
-from tracker.training.environment import threads
+from tracker.training.result import threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -139,22 +139,23 @@ def consecutive_segments(images: Sequence[Image], frames: int) -> Segments:
     return Segments(clips, np.concatenate(starts), frames)
 
 
+@dataclass(frozen=True, eq=False)
 class Batches:
     """The batches of every epoch; they depend on the seed and its number alone, so training can continue after any."""
 
-    def __init__(
-        self, images: Sequence[Image], targets: NDArray[np.int64], *, frames: int, batch_size: int, seed: int
-    ) -> None:
-        self._images, self._targets = images, targets
-        self._frames, self._batch_size, self._seed = frames, batch_size, seed
+    images: Sequence[Image]
+    targets: NDArray[np.int64]
+    frames: int
+    batch_size: int
+    seed: int
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return math.ceil(SEGMENTS_PER_CLIP * len(self._images) / self._batch_size)
+        return math.ceil(SEGMENTS_PER_CLIP * len(self.images) / self.batch_size)
 
     def of_epoch(self, epoch: int) -> Iterator[tuple[Image, NDArray[np.int64]]]:
         """Yield the batches of an epoch, counted from 1: images of shape (n, n_mels, frames, 1) and their targets."""
-        segments = random_segments(self._images, self._frames, np.random.default_rng([self._seed, epoch]))
-        for start in range(0, len(segments), self._batch_size):
-            which = slice(start, start + self._batch_size)
-            yield segments.cut(self._images, which), self._targets[segments.clips[which]]
+        segments = random_segments(self.images, self.frames, np.random.default_rng([self.seed, epoch]))
+        for start in range(0, len(segments), self.batch_size):
+            which = slice(start, start + self.batch_size)
+            yield segments.cut(self.images, which), self.targets[segments.clips[which]]

@@ -93,26 +93,15 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     Comes last among the callbacks, so that what is saved includes the state that they leave behind, and that their own
     `on_train_begin` does not reset what is restored.
-
-    Parameters
-    ----------
-    keep : {"best", "last"}
-        Whose epoch's weights are kept.
-    watched : sequence of keras.callbacks.Callback
-        Those whose counts are saved.
-    folder : CheckpointFolder or None
-        None: nothing is saved, and training starts from the beginning.
-    on_epoch : callable
-        Called with each `Epoch` finished now, once its checkpoint is safe.
     """
 
     def __init__(
         self,
-        keep: Keep,
+        keep: Keep,  # whose epoch's weights are kept
         validation: Validation,
-        watched: Sequence[keras.callbacks.Callback],
-        folder: CheckpointFolder | None,
-        on_epoch: Callable[[Epoch], None],
+        watched: Sequence[keras.callbacks.Callback],  # those whose counts are saved
+        folder: CheckpointFolder | None,  # None: nothing is saved, and training starts from the beginning
+        on_epoch: Callable[[Epoch], None],  # called with each epoch finished now, once its checkpoint is safe
     ) -> None:
         super().__init__()
         self.history = History(keep)  # of the epochs that are safe, also of those trained before

@@ -132,16 +132,10 @@ def train_epochs(
     *,
     keep_going: bool = False,
 ) -> None:
-    """Train a compiled model until the limit, or until a callback sets its `stop_training`.
+    """Train a model that is compiled with the metric `accuracy`, until a callback sets its `stop_training`.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled with the metric `accuracy`.
-    epochs : range
-        Those to train, counted from 0 as Keras does.
-    callbacks : list of keras.callbacks.Callback
-        Called in this order for the training and its epochs, not for batches.
+    The epochs are counted from 0, as Keras does. Callbacks are called in this order for the training and its epochs,
+    not for batches.
 
     Raises
     ------

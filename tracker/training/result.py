@@ -1,17 +1,29 @@
-"""What training reports epoch by epoch, and what it returns.
+"""What decides the result of training, what is reported epoch by epoch, and what is returned. Imports nothing heavy.
 
-An epoch whose validation loss isn't finite is recorded as it is, but is never the best one or the one kept. Imports
-nothing heavy; a script that is logged has its Keras left as it has set it up.
+What decides it is versions, threads and code. A version stays the same while files are edited, so code is identified by
+a digest of its content, and named by its path, with forward slashes: ``models/cnn.py``, ``tracker/training``.
+
+An epoch whose validation loss isn't finite is recorded as it is, but is never the best one or the one kept. A script
+that is logged has its Keras left as it has set it up.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
+import platform
 from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+import tracker
+from tracker.errors import TrainingError
+from tracker.training.networks import find_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +33,60 @@ if TYPE_CHECKING:
     from tracker.runs import EpochPredictions, Keep, Predictions
 
 Arrays = tuple[NDArray[np.generic], ...]
+
+_PACKAGES = ("keras", "tensorflow", "librosa", "numpy")
+
+# What of tracker turns clips into numbers. Reading and dividing a dataset does not: its outcome has a fingerprint.
+_OWN = ("features", "runs", "training")
+
+
+def threads(variables: Mapping[str, str] = os.environ) -> int:
+    """Return the number of threads within one operation: ``TRACKER_THREADS``, or 1.
+
+    Their number changes the last digits of every weight, so it must not follow the machine's cores; on the default
+    network one is about as fast as two.
+
+    Raises
+    ------
+    TrainingError
+        If the variable isn't a whole number of at least 1.
+    """
+    text = variables.get("TRACKER_THREADS", "1")
+    if not text.isdecimal() or int(text) < 1:
+        raise TrainingError(f"TRACKER_THREADS must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def environment(network: str) -> dict[str, str]:
+    """Return the versions of what decides a run's result, its number of threads, and a digest of each piece of code.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+    """
+    versions = {"tracker": tracker.__version__} | {name: version(name) for name in _PACKAGES}
+    own = {f"tracker/{room}": folder_digest(Path(tracker.__file__).with_name(room)) for room in _OWN}
+    python = {"python": platform.python_version(), "threads": str(threads())}
+    return versions | python | own | find_network(network).digests
+
+
+def folder_digest(folder: Path) -> str:
+    """Return the beginning of a SHA-256 over the names and contents of all ``.py`` files below a folder."""
+    digest = hashlib.sha256()
+    for source in sorted(folder.rglob("*.py")):
+        content = source.read_bytes()
+        digest.update(f"{source.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Name what has changed in a run's environment since it was recorded; what only `now` has is ignored."""
+    return [
+        f"the code in {name}" if "/" in name else f"{name} {then} then, {now.get(name) or 'none'} now"
+        for name, then in before.items()
+        if then != now.get(name)
+    ]
 
 
 @dataclass(frozen=True)
@@ -65,14 +131,12 @@ class History:
     @property
     def best(self) -> int | None:
         """Index of the epoch of the lowest finite validation loss, of equals the first."""
-        finite = self._finite
-        return min(finite, key=lambda index: self.epochs[index].metrics["val_loss"]) if finite else None
+        return min(self._finite, key=lambda index: self.epochs[index].metrics["val_loss"], default=None)
 
     @property
     def kept(self) -> int | None:
         """Index of the epoch whose weights are kept: the best, or the last whose validation loss is finite."""
-        finite = self._finite
-        return self.best if self.keep == "best" or not finite else finite[-1]
+        return self.best if self.keep == "best" else max(self._finite, default=None)
 
     @property
     def _finite(self) -> list[int]:
