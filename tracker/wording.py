@@ -81,7 +81,9 @@ def p_number(p_value: float, alpha: float, sign: str = "=") -> str:
     if p_value == 1:
         return "1.0"
     for digits in range(3, 13):
-        shown = _rounded(p_value, digits, sign)
+        scaled = p_value * 10**digits
+        whole = {"≥": math.floor(scaled + 1e-9), "≤": math.ceil(scaled - 1e-9)}.get(sign, math.floor(scaled + 0.5))
+        shown = float(whole / 10**digits)
         if (shown <= alpha) == (p_value <= alpha) and 0 < shown < 1:  # not a false 0 or 1, and on its side of alpha
             break
     return f"{front}{shown:.{digits}f}"
@@ -331,12 +333,6 @@ def level_words(option: str, level: str) -> str:
 def capitalised(text: str) -> str:
     """Return `text` with its first letter in upper case and the rest as it is."""
     return text[:1].upper() + text[1:]
-
-
-def _rounded(p_value: float, digits: int, sign: str) -> float:
-    scaled = p_value * 10**digits
-    whole = {"≥": math.floor(scaled + 1e-9), "≤": math.ceil(scaled - 1e-9)}.get(sign, math.floor(scaled + 0.5))
-    return float(whole / 10**digits)
 
 
 def wording_of(study: Study) -> Wording:

@@ -171,9 +171,7 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         val_accuracy=history_of(run, ACCURACY, "validation"),
         learning_rate=history_of(run, RATE, "training"),
     )
-    best, stop = _best_epoch(run, curves.val_loss), _stop_epoch(run, curves)
-    restored = as_whole(run.metrics.get("restored_epoch"))  # by Keras' autologging, which counts from 0
-    kept = _last_kept(run, curves.val_loss, stop) if keeps_last(run) else best if restored is None else restored + 1
+    best, kept, stop = _epochs(run, curves)
     val_loss = _with_kept_weights(run, LOSS, curves.val_loss, kept, stop)
     val_accuracy = _with_kept_weights(run, ACCURACY, curves.val_accuracy, kept, stop)
     row = clips.row_of.get(index)
@@ -240,28 +238,22 @@ def count_correct(accuracy: float | None, n: int | None) -> int | None:
     return count if abs(accuracy * n - count) <= _COUNT_TOLERANCE * n else None
 
 
-def _best_epoch(run: Run, losses: Curve | None) -> int | None:
-    """Return the epoch of the lowest validation loss: as logged, if the curve has it, else from the curve."""
-    logged = as_whole(run.metrics.get("best_epoch"), least=1)
-    if losses is None or logged in losses.epochs:
-        return logged
-    good = np.isfinite(losses.values)
-    return int(losses.epochs[np.where(good, losses.values, np.inf).argmin()]) if good.any() else None
-
-
-def _stop_epoch(run: Run, curves: Curves) -> int | None:
-    """Return the last epoch trained, as logged or from the curves."""
-    logged = as_whole(run.metrics.get("stop_epoch"), least=1)
-    ends = (int(curve.epochs[-1]) for curve in (*curves.losses, *curves.accuracies) if curve is not None)
-    return logged if logged is not None else max(ends, default=None)
-
-
-def _last_kept(run: Run, losses: Curve | None, stop: int | None) -> int | None:
-    """Return the last epoch that could be kept; None if none could."""
+def _epochs(run: Run, curves: Curves) -> tuple[int | None, int | None, int | None]:
+    """Return the best epoch, the one whose weights were kept and the last, as logged or else from the curves."""
+    best, stop = (as_whole(run.metrics.get(name), least=1) for name in ("best_epoch", "stop_epoch"))
+    losses = curves.val_loss
+    finite = losses is None or np.isfinite(losses.values)
+    if losses is not None and best not in losses.epochs:
+        best = int(losses.epochs[np.where(finite, losses.values, np.inf).argmin()]) if np.any(finite) else None
+    if stop is None:
+        ends = (int(curve.epochs[-1]) for curve in (*curves.losses, *curves.accuracies) if curve is not None)
+        stop = max(ends, default=None)
+    restored = as_whole(run.metrics.get("restored_epoch"))  # by Keras' autologging, which counts from 0
+    if not keeps_last(run):
+        return best, best if restored is None else restored + 1, stop
     if losses is None or not keeps_numbers(run) or math.isfinite(losses.values[-1]):
-        return stop
-    good = np.isfinite(losses.values)
-    return int(losses.epochs[good][-1]) if good.any() else None
+        return best, stop, stop
+    return best, int(losses.epochs[finite][-1]) if np.any(finite) else None, stop
 
 
 def _with_kept_weights(
