@@ -99,50 +99,50 @@ class TestFetchFrom:
     def test_fetch_from_reads_a_file_uri_with_escapes(self, tmp_path: Path) -> None:
         root = tmp_path / "a b%#é/mlruns/1/run/artifacts"
         put(root / "predictions/validation.csv")
-        assert fetch_from(root.as_uri(), tmp_path)("predictions/validation.csv") == b"here"
+        assert fetch_from(root.as_uri(), tmp_path, "predictions/validation.csv") == b"here"
 
     def test_fetch_from_reads_a_plain_path_as_it_stands(self, tmp_path: Path) -> None:
         root = tmp_path / "a%20b/mlruns/1/run/artifacts"
         put(root / "a.txt")
-        assert fetch_from(str(root), tmp_path)("a.txt") == b"here"
+        assert fetch_from(str(root), tmp_path, "a.txt") == b"here"
 
     @pytest.mark.parametrize("uri", ["./mlruns/1/run/artifacts", "mlruns/1/run/artifacts"])
     def test_fetch_from_takes_a_relative_path_from_the_store(self, tmp_path: Path, uri: str) -> None:
         put(tmp_path / "mlruns/1/run/artifacts/a.txt")
-        assert fetch_from(uri, tmp_path)("a.txt") == b"here"
+        assert fetch_from(uri, tmp_path, "a.txt") == b"here"
 
     def test_fetch_from_finds_what_was_moved_with_the_store(self, tmp_path: Path) -> None:
         put(tmp_path / "mlruns/tracker/run/artifacts/a.txt")
-        fetch = fetch_from("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)
-        assert fetch("a.txt") == b"here"
+        uri = "file:///where/it/was/mlruns/tracker/run/artifacts"
+        assert fetch_from(uri, tmp_path, "a.txt") == b"here"
 
     def test_fetch_from_prefers_the_place_where_it_was_written(self, tmp_path: Path) -> None:
         put(tmp_path / "old/mlruns/run/artifacts/a.txt", b"old")
         put(tmp_path / "new/mlruns/run/artifacts/a.txt", b"new")
-        fetch = fetch_from((tmp_path / "old/mlruns/run/artifacts").as_uri(), tmp_path / "new")
-        assert fetch("a.txt") == b"old"
+        uri = (tmp_path / "old/mlruns/run/artifacts").as_uri()
+        assert fetch_from(uri, tmp_path / "new", "a.txt") == b"old"
 
     def test_fetch_from_never_takes_another_runs_folder(self, tmp_path: Path) -> None:
         put(tmp_path / "artifacts/a.txt", b"another's")
-        assert fetch_from("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)("a.txt") is None
+        assert fetch_from("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path, "a.txt") is None
 
     @pytest.mark.parametrize("folder", ["mlruns", "mlartifacts"])
     def test_fetch_from_finds_what_mlflows_server_was_sent(self, tmp_path: Path, folder: str) -> None:
         put(tmp_path / folder / "1/run/artifacts/a.txt")
-        assert fetch_from("mlflow-artifacts:/1/run/artifacts", tmp_path)("a.txt") == b"here"
+        assert fetch_from("mlflow-artifacts:/1/run/artifacts", tmp_path, "a.txt") == b"here"
 
     def test_fetch_from_has_nothing_where_nothing_is(self, tmp_path: Path) -> None:
         (tmp_path / "artifacts").mkdir()
-        assert fetch_from((tmp_path / "artifacts").as_uri(), tmp_path)("a.txt") is None
+        assert fetch_from((tmp_path / "artifacts").as_uri(), tmp_path, "a.txt") is None
 
     def test_fetch_from_says_that_other_places_are_not_read(self, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="s3://bucket/1/run/artifacts"):
-            fetch_from("s3://bucket/1/run/artifacts", tmp_path)("a.txt")
+            fetch_from("s3://bucket/1/run/artifacts", tmp_path, "a.txt")
 
     def test_fetch_from_says_that_a_folder_is_no_file(self, tmp_path: Path) -> None:
         (tmp_path / "artifacts/a.txt").mkdir(parents=True)
         with pytest.raises(OSError, match="directory"):
-            fetch_from((tmp_path / "artifacts").as_uri(), tmp_path)("a.txt")
+            fetch_from((tmp_path / "artifacts").as_uri(), tmp_path, "a.txt")
 
 
 class TestFindFolder:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from tracker.runs import Run
     from tracker.runs.events import Event
-    from tracker.store.location import Fetch, Location
+    from tracker.store.location import Location
 
 
 def mlflow_takes(key: str) -> bool:
@@ -189,7 +189,7 @@ WHOLE = {
 
 
 def assembled(records: list[Record], said: dict[str, bytes], by_epoch: int = 50) -> Experiment:
-    return assemble("tracker", {}, records, lambda _record: said.get, by_epoch=by_epoch)
+    return assemble("tracker", {}, records, lambda _record, path: said.get(path), by_epoch=by_epoch)
 
 
 class TestAssemble:
@@ -218,10 +218,10 @@ class TestAssemble:
         assert broken.reason.startswith("the columns must be")
 
     def test_assemble_leaves_a_file_out_that_cannot_be_read(self) -> None:
-        def fetch(path: str) -> bytes:
+        def fetch(_record: Record, path: str) -> bytes:
             raise PermissionError(13, "Permission denied", path)
 
-        held = assemble("tracker", {}, [record("a")], lambda _record: fetch, by_epoch=0)
+        held = assemble("tracker", {}, [record("a")], fetch, by_epoch=0)
         assert held.unreadable == (
             UnreadableArtifact("a", VALIDATION, f"[Errno 13] Permission denied: '{VALIDATION}'"),
         )
@@ -232,14 +232,11 @@ class TestAssemble:
             one.tags["tracker.dataset"] = "f" * 64
         asked: list[str] = []
 
-        def fetch_of(one: Record) -> Fetch:
-            def fetch(path: str) -> bytes | None:
-                asked.append(f"{one.run_id} {path}")
-                return WHOLE.get(path)
+        def fetch(one: Record, path: str) -> bytes | None:
+            asked.append(f"{one.run_id} {path}")
+            return WHOLE.get(path)
 
-            return fetch
-
-        held = assemble("tracker", {}, same, fetch_of, by_epoch=0)
+        held = assemble("tracker", {}, same, fetch, by_epoch=0)
         assert [run.groups for run in held.runs] == [{"blues/000.wav": "artist 1"}] * 3
         assert [what for what in asked if what.endswith(DATASET)] == [f"a {DATASET}", f"c {DATASET}"]
 

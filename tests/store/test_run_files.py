@@ -34,6 +34,10 @@ def csv_of(*rows: str, header: str = "clip,label,predicted,blues,jazz") -> str:
     return "\n".join([header, *rows]) + "\n"
 
 
+def as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
 class TestPredictionsCsv:
     def test_predictions_csv_has_a_column_per_class_and_short_numbers(self) -> None:
         said = Predictions(("a/1.wav",), ("jazz",), ("blues", "jazz"), np.float32([[0.1, 0.9]]).astype(np.float64))
@@ -42,7 +46,7 @@ class TestPredictionsCsv:
     @settings(derandomize=True, max_examples=100)
     @given(any_predictions())
     def test_predictions_csv_reads_back_as_it_was(self, said: Predictions) -> None:
-        read = parse_predictions(predictions_csv(said))
+        read = parse_predictions(as_bytes(predictions_csv(said)))
         assert (read.clips, read.labels, read.classes) == (said.clips, said.labels, said.classes)
         assert read.predicted == said.predicted
         assert np.array_equal(read.probabilities.astype(np.float32), said.probabilities.astype(np.float32))
@@ -50,19 +54,19 @@ class TestPredictionsCsv:
     @settings(derandomize=True, max_examples=50)
     @given(any_predictions(np.float64))
     def test_predictions_csv_keeps_every_digit_of_longer_numbers(self, said: Predictions) -> None:
-        assert np.array_equal(parse_predictions(predictions_csv(said)).probabilities, said.probabilities)
+        assert np.array_equal(parse_predictions(as_bytes(predictions_csv(said))).probabilities, said.probabilities)
 
     def test_predictions_csv_tells_two_neighbours_in_float32_apart(self) -> None:
         half = np.float32(0.5)
         said = Predictions(
             ("a",), ("x",), ("x", "y"), np.array([[half, np.nextafter(half, np.float32(1))]], np.float64)
         )
-        assert parse_predictions(predictions_csv(said)).predicted == ("y",)
+        assert parse_predictions(as_bytes(predictions_csv(said))).predicted == ("y",)
 
 
 class TestParsePredictions:
     def test_parse_predictions_sorts_the_clips(self) -> None:
-        read = parse_predictions(csv_of("b,jazz,jazz,0.2,0.8", "a,blues,jazz,0.4,0.6"))
+        read = parse_predictions(as_bytes(csv_of("b,jazz,jazz,0.2,0.8", "a,blues,jazz,0.4,0.6")))
         assert (read.clips, read.labels) == (("a", "b"), ("blues", "jazz"))
         assert read.probabilities.tolist() == [[0.4, 0.6], [0.2, 0.8]]
 
@@ -91,20 +95,20 @@ class TestParsePredictions:
     )
     def test_parse_predictions_says_what_is_wrong(self, text: str, said: str) -> None:
         with pytest.raises(ValueError, match=said):
-            parse_predictions(text)
+            parse_predictions(as_bytes(text))
 
     def test_parse_predictions_takes_rounded_probabilities_and_windows_line_ends(self) -> None:
-        read = parse_predictions(csv_of("a,blues,blues,0.667,0.334").replace("\n", "\r\n"))
+        read = parse_predictions(as_bytes(csv_of("a,blues,blues,0.667,0.334").replace("\n", "\r\n")))
         assert read.predicted == ("blues",)
 
     def test_parse_predictions_takes_either_of_two_equal_ones_for_predicted_and_says_the_first(self) -> None:
-        assert parse_predictions(csv_of("a,blues,jazz,0.5,0.5")).predicted == ("blues",)
+        assert parse_predictions(as_bytes(csv_of("a,blues,jazz,0.5,0.5"))).predicted == ("blues",)
 
     @settings(derandomize=True, max_examples=100)
     @given(st.text(st.sampled_from('clip,label,predicted,ab01."\n\r\0'), max_size=80))
     def test_parse_predictions_reads_or_refuses_any_text(self, text: str) -> None:
         with contextlib.suppress(ValueError):
-            assert parse_predictions(text).clips
+            assert parse_predictions(as_bytes(text)).clips
 
 
 class TestEpochPredictionsNpz:
@@ -199,7 +203,7 @@ class TestGroupsOf:
         text = (
             "path,label,group,split,fold\na,blues,artist 1,train,\nb,jazz,,validation,\nc,jazz,artist 2,validation,\n"
         )
-        assert groups_of(text) == {"a": "artist 1", "c": "artist 2"}
+        assert groups_of(as_bytes(text)) == {"a": "artist 1", "c": "artist 2"}
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -211,4 +215,4 @@ class TestGroupsOf:
     )
     def test_groups_of_says_what_is_wrong(self, text: str, said: str) -> None:
         with pytest.raises(ValueError, match=said):
-            groups_of(text)
+            groups_of(as_bytes(text))

@@ -8,9 +8,7 @@ if the folder of the store was moved.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -20,9 +18,6 @@ from tracker.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-# Returns an artifact by its path, None if it wasn't logged; raises `OSError` or `ValueError` with the reason.
-Fetch = Callable[[str], bytes | None]
 
 DATABASE_NAME = "mlflow.db"  # MLflow's own default, so that a plain `mlflow ui` in the same folder shows the same runs
 
@@ -92,15 +87,10 @@ def _without_password(uri: str) -> str:
 _SERVED = ("mlruns", "mlartifacts")
 
 
-def fetch_from(artifact_uri: str, folder: Path) -> Fetch:
-    """Return how to read a run's artifacts; the arguments are those of `find_folder`."""
-    find = cache(find_folder)
-
-    def fetch(path: str) -> bytes | None:
-        place = find(artifact_uri, folder)
-        return read_artifact(place, path) if place else None
-
-    return fetch
+def fetch_from(artifact_uri: str, folder: Path, path: str) -> bytes | None:
+    """Return a run's artifact, None if it isn't there; the first two arguments are those of `find_folder`."""
+    place = find_folder(artifact_uri, folder)
+    return read_artifact(place, path) if place else None
 
 
 def read_artifact(folder: Path, path: str) -> bytes | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -37,13 +38,13 @@ from tracker.store import TAG_LENGTH, Experiment, GoneError, UnreadableArtifact,
 from tracker.store.location import read_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from tracker.runs.events import Event
-    from tracker.store.location import Fetch, Location
+    from tracker.store.location import Location
 
 JOURNAL_TAG = "tracker.journal"  # which journal a run was uploaded from: each has at most one run in a store
 NAME_TAG = "mlflow.runName"  # before MLflow 2.0 the only place of a run's name
@@ -239,6 +240,10 @@ class Record:
     curves: dict[str, Curve] = field(default_factory=dict)
 
 
+# Returns an artifact of a run, None if it wasn't logged; raises `OSError` or `ValueError` with the reason.
+Fetch = Callable[[Record, str], bytes | None]
+
+
 def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) -> GoneError:
     """Return the error for an experiment that is not there: it names those that are."""
     if not names:
@@ -248,12 +253,10 @@ def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) ->
     return GoneError(f"no experiment {name!r} in {location.shown}; choose {choice} with --experiment")
 
 
-def assemble(
-    name: str, tags: Mapping[str, str], records: Iterable[Record], fetch_of: Callable[[Record], Fetch], by_epoch: int
-) -> Experiment:
+def assemble(name: str, tags: Mapping[str, str], records: Iterable[Record], fetch: Fetch, by_epoch: int) -> Experiment:
     """Put the runs of an experiment together; `by_epoch` as in `tracker.store.Store.read`."""
     ordered = sorted(records, key=lambda record: (record.started or 0, record.run_id))
-    files = _Files(fetch_of)
+    files = _Files(fetch)
     first = len(ordered) - by_epoch
     runs = tuple(_run(record, files, with_epochs=i >= first) for i, record in enumerate(ordered))
     return Experiment(name, tags, runs, tuple(files.unreadable))
@@ -262,14 +265,14 @@ def assemble(
 class _Files:
     """Reads the runs' files, and lists those that are broken."""
 
-    def __init__(self, fetch_of: Callable[[Record], Fetch]) -> None:
+    def __init__(self, fetch: Fetch) -> None:
         self.unreadable: list[UnreadableArtifact] = []
-        self._fetch_of = fetch_of
+        self._fetch = fetch
         self._groups: dict[str, Mapping[str, str]] = {}
 
     def read(self, record: Record, path: str, parse: Callable[[bytes], T]) -> T | None:
         try:
-            data = self._fetch_of(record)(path)
+            data = self._fetch(record, path)
             return None if data is None else parse(data)
         except (OSError, ValueError) as error:
             self.unreadable.append(UnreadableArtifact(record.run_id, path, " ".join(str(error).split())))
@@ -279,7 +282,7 @@ class _Files:
         """Return the groups of the clips, read once for all runs with the same fingerprint of the dataset."""
         dataset = record.tags.get(DATASET_TAG, record.run_id)
         if dataset not in self._groups:
-            groups = self.read(record, run_files.DATASET, lambda data: run_files.groups_of(_text(data)))
+            groups = self.read(record, run_files.DATASET, run_files.groups_of)
             if groups is None:
                 return {}
             self._groups[dataset] = groups
@@ -287,11 +290,9 @@ class _Files:
 
 
 def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
-    validation = files.read(record, run_files.VALIDATION, lambda data: run_files.parse_predictions(_text(data)))
+    validation = files.read(record, run_files.VALIDATION, run_files.parse_predictions)
     groups = files.groups(record) if validation else {}
-    epochs = (
-        files.read(record, run_files.VALIDATION_BY_EPOCH, run_files.parse_epoch_predictions) if with_epochs else None
-    )
+    by_epoch, parse = run_files.VALIDATION_BY_EPOCH, run_files.parse_epoch_predictions
     status = RunStatus(record.status) if record.status in RunStatus.__members__ else RunStatus.UNKNOWN
     latest = as_logged(np.array(list(record.metrics.values()), dtype=np.float64)).tolist()
     return Run(
@@ -303,7 +304,7 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         metrics=dict(zip(record.metrics, latest, strict=True)),
         curves=record.curves,
         validation=validation,
-        validation_by_epoch=epochs,
+        validation_by_epoch=files.read(record, by_epoch, parse) if with_epochs else None,
         groups={clip: groups[clip] for clip in validation.clips if clip in groups} if validation else {},
         started=record.started,
         ended=None if status is RunStatus.RUNNING else record.ended,  # MLflow keeps the end of a run that was resumed
@@ -312,11 +313,6 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         parent_id=record.tags.get(PARENT_TAG),
         journal_id=record.tags.get(JOURNAL_TAG),
     )
-
-
-def _text(data: bytes) -> str:
-    """Decode a text, with or without the mark that spreadsheets put first; file names may not be Unicode."""
-    return data.decode("utf-8-sig", "surrogateescape")
 
 
 def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status: RunStatus) -> Experiment:
@@ -328,23 +324,14 @@ def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status:
     rows = enumerate(value for values in values_of(events) for value in values)
     metric_rows = ((run_id, value.key, value.step, value.value, value.time, order) for order, value in rows)
     curves = curves_by_run(metric_rows).get(run_id, {})
-    record = Record(
-        run_id=run_id,
-        name=first.name,
-        status=status,
-        started=first.time,
-        ended=ended(events),
-        artifact_uri="",
-        params=dict(first.params),
-        tags=tags(events),
-        metrics={key: curve.values[-1].item() for key, curve in curves.items()},
-        curves=curves,
-    )
+    latest = {key: curve.values[-1].item() for key, curve in curves.items()}
+    texts = (dict(first.params), tags(events))
+    record = Record(run_id, first.name, status, first.time, ended(events), "", *texts, latest, curves)
     attached = {event.path for event in events if isinstance(event, Attached)}
 
-    def fetch(path: str) -> bytes | None:
+    def fetch(_record: Record, path: str) -> bytes | None:
         if not any(path == each or path.startswith(f"{each}/") for each in attached):
             return None  # a file that isn't recorded as attached may be incomplete
         return read_artifact(artifacts, path)
 
-    return assemble(first.experiment, {"tracker.metric": first.metric}, [record], lambda _record: fetch, by_epoch=1)
+    return assemble(first.experiment, {"tracker.metric": first.metric}, [record], fetch, by_epoch=1)

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName
 from tracker.store.database import reading, require_readable
-from tracker.store.location import Fetch, fetch_from
+from tracker.store.location import fetch_from
 from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
+    from mlflow import MlflowClient
     from mlflow.store.entities import PagedList
     from requests import Response
 
@@ -70,10 +71,10 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: int)
         tags = connection.execute("SELECT key, value FROM experiment_tags WHERE experiment_id = ?", row).fetchall()
         records = _records(connection, row[0])
 
-    def fetch_of(record: Record) -> Fetch:
-        return fetch_from(record.artifact_uri, database.parent)
+    def fetch(record: Record, path: str) -> bytes | None:
+        return fetch_from(record.artifact_uri, database.parent, path)
 
-    return assemble(name, dict(tags), records, fetch_of, by_epoch)
+    return assemble(name, dict(tags), records, fetch, by_epoch)
 
 
 def _records(connection: sqlite3.Connection, experiment_id: int) -> tuple[Record, ...]:
@@ -109,45 +110,45 @@ class Limits:
 
 def read_server(location: Location, name: str, by_epoch: int, limits: Limits = Limits()) -> Experiment:
     """Read an experiment from a tracking server; raises `StoreError` if it can't be reached or refuses."""
-    return _Server(location, limits).experiment(name, by_epoch)
+    from tracker.store.client import client_of, one_line_errors
+
+    server = _Server(location, limits, client_of(location))
+    with one_line_errors(f"cannot read from {location.shown}"):
+        return server.experiment(name, by_epoch)
 
 
+@dataclass(frozen=True, slots=True)
 class _Server:
-    def __init__(self, location: Location, limits: Limits) -> None:
-        from tracker.store.client import client_of, one_line_errors
-
-        self._location = location
-        self._limits = limits
-        self._client = client_of(location)
-        self._errors = partial(one_line_errors, f"cannot read from {location.shown}")
+    location: Location
+    limits: Limits
+    client: MlflowClient
 
     def experiment(self, name: str, by_epoch: int) -> Experiment:
-        with self._errors():
-            experiment = self._client.get_experiment_by_name(name)
-            if not experiment or experiment.lifecycle_stage != "active":
-                names = sorted(each.name for each in _all_pages(self._client.search_experiments))
-                raise unknown_experiment(self._location, name, tuple(names))
-            search = partial(self._client.search_runs, [experiment.experiment_id], max_results=self._limits.page)
-            records = {}
-            for run in _all_pages(search):
-                info, rows = run.info, (dict(run.data.params), dict(run.data.tags), dict(run.data.metrics))
-                run_name, uri, times = info.run_name or "", info.artifact_uri or "", (info.start_time, info.end_time)
-                records[info.run_id] = Record(info.run_id, run_name, info.status, *times, uri, *rows)
-            for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
-                records[run_id].curves.update(curves)
-            return assemble(name, experiment.tags, records.values(), self._fetch_from, by_epoch)
+        experiment = self.client.get_experiment_by_name(name)
+        if not experiment or experiment.lifecycle_stage != "active":
+            names = sorted(each.name for each in _all_pages(self.client.search_experiments))
+            raise unknown_experiment(self.location, name, tuple(names))
+        search = partial(self.client.search_runs, [experiment.experiment_id], max_results=self.limits.page)
+        records = {}
+        for run in _all_pages(search):
+            info, rows = run.info, (dict(run.data.params), dict(run.data.tags), dict(run.data.metrics))
+            run_name, uri, times = info.run_name or "", info.artifact_uri or "", (info.start_time, info.end_time)
+            records[info.run_id] = Record(info.run_id, run_name, info.status, *times, uri, *rows)
+        for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
+            records[run_id].curves.update(curves)
+        return assemble(name, experiment.tags, records.values(), self._fetch, by_epoch)
 
     def _history(self, records: Sequence[Record]) -> Iterator[MetricRow]:
-        for start in range(0, len(records), self._limits.runs):
-            some = records[start : start + self._limits.runs]
+        for start in range(0, len(records), self.limits.runs):
+            some = records[start : start + self.limits.runs]
             for key in sorted({key for record in some for key in record.metrics}):
                 yield from self._values([record.run_id for record in some if key in record.metrics], key)
 
     def _values(self, run_ids: Sequence[str], key: str) -> Iterator[MetricRow]:
         """Ask for one metric; an answer as long as the limit may have been cut and is asked for again in halves."""
-        query = {"run_id": run_ids, "metric_key": key, "max_results": self._limits.values}
+        query = {"run_id": run_ids, "metric_key": key, "max_results": self.limits.values}
         rows = self._get("/ajax-api/2.0/mlflow/metrics/get-history-bulk", query, {_OK}).json()["metrics"]
-        if len(rows) < self._limits.values:
+        if len(rows) < self.limits.values:
             for order, row in enumerate(rows):
                 yield row["run_id"], key, row["step"], float(row["value"]), row["timestamp"], order
         elif len(run_ids) > 1:
@@ -155,21 +156,18 @@ class _Server:
             yield from self._values(run_ids[:half], key)
             yield from self._values(run_ids[half:], key)
         else:
-            for order, metric in enumerate(self._client.get_metric_history(run_ids[0], key)):
+            for order, metric in enumerate(self.client.get_metric_history(run_ids[0], key)):
                 yield run_ids[0], key, metric.step, metric.value, metric.timestamp, order
 
-    def _fetch_from(self, record: Record) -> Fetch:
-        def fetch(path: str) -> bytes | None:
-            answer = self._get("/get-artifact", {"run_uuid": record.run_id, "path": path}, {_OK, _NOT_FOUND})
-            return answer.content if answer.status_code == _OK else None
-
-        return fetch
+    def _fetch(self, record: Record, path: str) -> bytes | None:
+        answer = self._get("/get-artifact", {"run_uuid": record.run_id, "path": path}, {_OK, _NOT_FOUND})
+        return answer.content if answer.status_code == _OK else None
 
     def _get(self, endpoint: str, query: dict[str, Any], expected: Collection[int]) -> Response:
         """Ask the server; raises `OSError` for any other status than those expected."""
         from tracker.store.client import get
 
-        answer = get(self._location, endpoint, params=query)
+        answer = get(self.location, endpoint, params=query)
         if answer.status_code not in expected:
             raise OSError(f"{endpoint} was answered with status {answer.status_code}")
         return answer

@@ -55,13 +55,13 @@ def predictions_csv(predictions: Predictions) -> str:
     return out.getvalue()
 
 
-def parse_predictions(text: str) -> Predictions:
+def parse_predictions(data: bytes) -> Predictions:
     """Read predictions.
 
     Raises ValueError if the columns are others, a row is incomplete, a clip is listed twice, a label isn't a class, a
     row's numbers aren't probabilities, or ``predicted`` isn't the most probable class.
     """
-    header, rows = _table(text)
+    header, rows = _table(data)
     classes = tuple(header[3:])
     if header[:3] != _LEADING or len(classes) < 2:
         raise ValueError(f"the columns must be clip,label,predicted and one per class, got {','.join(header)[:200]!r}")
@@ -115,20 +115,22 @@ def parse_epoch_predictions(data: bytes) -> EpochPredictions:
     return EpochPredictions(clips, labels, classes, probabilities[:, order].astype(np.float32))
 
 
-def groups_of(text: str) -> dict[str, str]:
+def groups_of(data: bytes) -> dict[str, str]:
     """Return the group of each clip that has one, from ``dataset.csv``.
 
     Raises ValueError if the column ``path`` or ``group`` is missing or a row is incomplete.
     """
-    header, rows = _table(text)
+    header, rows = _table(data)
     if not {"path", "group"} <= set(header):
         raise ValueError(f"the columns must have path and group among them, got {','.join(header)[:200]!r}")
     path, group = header.index("path"), header.index("group")
     return {row[path]: row[group] for row in rows if row[group]}
 
 
-def _table(text: str) -> tuple[list[str], list[list[str]]]:
+def _table(data: bytes) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a CSV, each as long as the header."""
+    # With or without the mark that spreadsheets put first; file names may not be Unicode.
+    text = data.decode("utf-8-sig", "surrogateescape")
     try:
         lines = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
