@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.builders import HOSTILE, make_curve, make_predictions
-from tracker.render.comparison import MOST_CLASSES, MOST_CLIPS, view_comparison
 from tracker.render.documents import render_comparison
 from tracker.render.json_document import render_comparison_json
+from tracker.render.view_model import MOST_CLASSES, MOST_CLIPS, view_comparison
 from tracker.report import Comparison, build_comparison
 from tracker.runs import Run
 

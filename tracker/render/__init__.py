@@ -1,6 +1,5 @@
 """Reports and comparisons in the forms that people and programs read: Markdown, HTML, JSON, in short, in MLflow."""
 
-from tracker.render.comparison import ClipsView, ComparisonView, view_comparison
 from tracker.render.documents import (
     Sound,
     picture_files,
@@ -11,7 +10,7 @@ from tracker.render.documents import (
     render_summary,
 )
 from tracker.render.json_document import render_comparison_json, render_json, render_next_json
-from tracker.render.view_model import shell_line
+from tracker.render.view_model import ClipsView, ComparisonView, shell_line, view_comparison
 
 __all__ = [
     "ClipsView",

@@ -21,9 +21,8 @@ from markupsafe import Markup, escape
 from tracker.bundled import TEMPLATES
 from tracker.errors import TrackerError
 from tracker.render import sanitize
-from tracker.render.comparison import view_comparison
 from tracker.render.tables import description
-from tracker.render.view_model import arrange
+from tracker.render.view_model import arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
 from tracker.wording import capitalised, whole_cell
 
@@ -60,11 +59,7 @@ def markdown_environment() -> Environment:
 def html_environment() -> Environment:
     """Return the environment of the HTML templates."""
     environment = _environment(sanitize.html_code)
-    environment.filters |= {
-        "prose": sanitize.html_prose,
-        "note": sanitize.note_html,
-        "commands": sanitize.html_block,
-    }
+    environment.filters |= {"prose": sanitize.html_prose, "note": sanitize.note_html, "commands": sanitize.html_block}
     return environment
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _CONCLUSION = ("id", "kind", "verdict", "option", "runs", "estimate", "interval", "p_value", "p_adjusted", "n",
                "method", "sentence", "details")  # fmt: skip
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-
 
 def render_json(report: Report) -> str:
     """Return the report as JSON, with every run and every conclusion, however many there are."""
@@ -112,7 +110,7 @@ def _text(document: object) -> str:
     return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
 
 
-def _plain(value: object) -> Json:
+def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str):

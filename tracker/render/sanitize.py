@@ -8,19 +8,14 @@ turn ``@name``, ``#12``, ``:tada:``, ``$x$`` and commit hashes of the finished p
 which no escaping holds, since they see the text after it is unescaped. They leave ``<code>`` alone. So names become
 ``<code>`` with numeric entities, and so does a word of a sentence that such a filter would act on.
 
+A note is a person's own Markdown, rendered as such and able to do nothing else. It is parsed with raw HTML off, so that
+a tag in it is text. Headings become bold paragraphs, since the outline is the report's; pictures become their
+alternative text, since a remote one tells its owner who reads the report; links keep to http, https and mailto. For
+HTML the tree is rendered and sanitised; for Markdown it is written again from the tree, every text escaped on the way.
+
 References
 ----------
 GitHub Flavored Markdown: https://github.github.com/gfm/; the filters: https://github.com/github/cmark-gfm/issues/181
-
-A person's note: that person's own Markdown, rendered as such, and able to do nothing else.
-
-A note is parsed once, by markdown-it with raw HTML off, so that a tag in it is text. Headings become bold paragraphs,
-since the outline is the report's; pictures become their alternative text, since a remote one tells its owner who reads
-the report; links keep to http, https and mailto.
-
-For HTML the tree is rendered and then sanitised by nh3. For Markdown it is written again from the tree, as Markdown:
-every text is escaped on the way, so that nothing acts but what the tree holds, whatever GitHub makes of the source; and
-what is written is still a note that a person can read in a terminal.
 """
 
 from __future__ import annotations
@@ -44,8 +39,6 @@ WORD_LENGTH = 160  # of one word of a sentence: a long path fits
 SENTENCE_LENGTH = 2_000
 _SHORT = 240  # of a note's beginning: three lines
 
-_CUT = "…"
-_HIDDEN = "\N{REPLACEMENT CHARACTER}"
 _JOINERS = "\u200c\u200d"  # Persian and emoji are written with them, and they reorder nothing
 
 _ACTS_IN_CODE = re.compile(r"[^\w ,.=/()%+-]|_(?![^\W_])|(?<![^\W_])_|(?<=www)\.", re.ASCII | re.IGNORECASE)
@@ -55,7 +48,7 @@ _ACTS = re.compile(
 """What GitHub's later filters act on: mentions, issues, formulas, addresses, emoji names, commit hashes."""
 _OPENING, _CLOSING = "\"'([", "\"')].,;!?"
 _SPECIAL = re.compile(r"[\\`*~#\[\]|]|<(?=[A-Za-z/!?])|&(?=#|\w+;)|(?<![^\W_])_|_(?![^\W_])")
-_ENTITIES = {"|": "&#124;", "<": "&lt;", "&": "&amp;"}  # of those that a back-slash does not hold everywhere
+_ENTITIES = {"|": "&#124;", "<": "&lt;", "&": "&amp;"}
 _ACTS_IN_ALT = re.compile(r"[\\`^*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 """Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
@@ -67,9 +60,10 @@ def printable(text: str, length: int | None = None) -> str:
     Control characters, ANSI escapes, bidirectional overrides and lone surrogates are replaced.
     """
     seen = "".join(
-        sign if sign.isprintable() or sign in _JOINERS else " " if sign.isspace() else _HIDDEN for sign in text
+        sign if sign.isprintable() or sign in _JOINERS else " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for sign in text
     )
-    return seen if length is None or len(seen) <= length else seen[: length - 1] + _CUT
+    return seen if length is None or len(seen) <= length else f"{seen[: length - 1]}…"
 
 
 def plain(text: str) -> Markup:

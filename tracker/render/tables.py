@@ -1,12 +1,9 @@
-"""The columns of a table of runs: those of which any run has something, and the primary metric among them.
-
-The evidence of a conclusion: its numbers in one line.
-"""
+"""Tables of runs, with the columns of which any run has something, and facts of runs and conclusions in numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
     from tracker.report import Report, RunEntry
     from tracker.statistics.proportions import Interval
+    from tracker.study.run_results import RunResult
 
 NOTHING = Markup()
 
@@ -47,6 +45,32 @@ class Column:
     tight: bool = False  # its cells stay on one line
 
 
+def _column(title: str, write: Callable[[Any], str], value: Callable[[RunResult], Any], **look: bool) -> Column:
+    return Column(title, lambda entry: plain(write(value(entry.result))), **look)
+
+
+def _interval(result: RunResult) -> Interval | None:
+    return result.accuracy.interval if result.accuracy else None
+
+
+LOSS = _column("Loss", wording.loss_cell, lambda result: result.val_loss)
+BEST = _column("Best epoch", wording.whole_cell, lambda result: result.best_epoch)
+KEPT = _column("Kept epoch", wording.whole_cell, lambda result: result.kept_epoch)
+STOP = _column("Stop epoch", wording.whole_cell, lambda result: result.stop_epoch)
+_SECONDS = _column("Seconds", wording.seconds_number_cell, lambda result: result.seconds)
+_INTERVAL = _column("95 % interval", wording.percent_bounds_cell, _interval, numeric=False, tight=True)
+_LOGGED_LOSS = _column("Validation Loss", wording.logged_cell, lambda result: result.val_loss, numeric=False)
+_LOGGED_ACCURACY = _column(
+    "Validation Accuracy", wording.logged_cell, lambda result: result.val_accuracy, numeric=False
+)
+
+
+def _logged_score(report: Report) -> tuple[Column, ...]:
+    """Return the column of the primary metric as logged, if it isn't the loss or the accuracy."""
+    column = _column(report.metric.name, wording.logged_cell, lambda result: result.score, primary=True)
+    return () if report.metric.is_standard else (column,)
+
+
 def table_columns(report: Report) -> tuple[Column, ...]:
     """Return the columns of the table of all runs, but for its number and its options."""
     metric, entries = report.metric, report.entries
@@ -56,25 +80,22 @@ def table_columns(report: Report) -> tuple[Column, ...]:
         Column("%", percent_correct, primary=uncounted),
         _INTERVAL,
         *(() if metric.is_accuracy else (Column(metric.name, score_writer(entries), primary=True),)),
-        *(() if metric.is_loss else (Column("Loss", lambda entry: plain(wording.loss_cell(entry.result.val_loss))),)),
-        *_epochs_and_time(entries),
+        *(() if metric.is_loss else (LOSS,)),
     )
     return _occurring(columns, entries)
 
 
 def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     """Return the columns of the table of one configuration's runs, but for number and seed; metrics as logged."""
-    metric = report.metric
-    own = Column(metric.name, lambda entry: _logged(entry.result.score), primary=True)
-    columns = (
-        Column("Validation Loss", lambda entry: _logged(entry.result.val_loss), numeric=False),
-        Column("Validation Accuracy", lambda entry: _logged(entry.result.val_accuracy), numeric=False),
-        *(() if metric.is_standard else (own,)),
-        Column("Right", ratio),
-        _INTERVAL,
-        *_epochs_and_time(entries),
-    )
+    columns = (_LOGGED_LOSS, _LOGGED_ACCURACY, *_logged_score(report), Column("Right", ratio), _INTERVAL)
     return _occurring(columns, entries)
+
+
+def _occurring(columns: Sequence[Column], entries: Sequence[RunEntry]) -> tuple[Column, ...]:
+    """Return the columns of which any run has something, those of epochs and time behind the others."""
+    kept = [KEPT] if any(kept_epoch(entry) != NONE for entry in entries) else []
+    every = (*columns, BEST, *kept, STOP, _SECONDS)
+    return tuple(column for column in every if any(column.cell(entry) != NONE for entry in entries))
 
 
 def legend(report: Report) -> str:
@@ -106,42 +127,6 @@ def score_writer(entries: Sequence[RunEntry]) -> Callable[[RunEntry], Markup]:
     return lambda entry: plain(wording.fixed_cell(entry.result.score, digits))
 
 
-def _logged(value: float | None) -> Markup:
-    return plain(wording.logged_cell(value))
-
-
-def whole(value: int | None) -> Markup:
-    """Return a count or an epoch."""
-    return plain(wording.whole_cell(value))
-
-
-def _interval_of(entry: RunEntry) -> Interval | None:
-    return entry.result.accuracy.interval if entry.result.accuracy else None
-
-
-_INTERVAL = Column(
-    "95 % interval",
-    lambda entry: plain(wording.percent_bounds_cell(_interval_of(entry))),
-    numeric=False,
-    tight=True,
-)
-
-
-def _epochs_and_time(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
-    apart = any(kept_epoch(entry) != NONE for entry in entries)
-    return (
-        Column("Best epoch", lambda entry: whole(entry.result.best_epoch)),
-        *((Column("Kept epoch", lambda entry: whole(entry.result.kept_epoch)),) if apart else ()),
-        Column("Stop epoch", lambda entry: whole(entry.result.stop_epoch)),
-        Column("Seconds", lambda entry: plain(wording.seconds_number_cell(entry.result.seconds))),
-    )
-
-
-def _occurring(columns: Sequence[Column], entries: Sequence[RunEntry]) -> tuple[Column, ...]:
-    """Return the columns of which any run has something."""
-    return tuple(column for column in columns if any(column.cell(entry) != NONE for entry in entries))
-
-
 def ratio(entry: RunEntry) -> Markup:
     """Return how many clips are correct, as ``25/30``."""
     accuracy = entry.result.accuracy
@@ -156,7 +141,7 @@ def correct_of(entry: RunEntry) -> Markup:
 
 def accuracy_interval(entry: RunEntry) -> Markup:
     """Return the 95 % interval of a run's accuracy."""
-    return plain(wording.percent_interval_cell(_interval_of(entry)))
+    return plain(wording.percent_interval_cell(_interval(entry.result)))
 
 
 def percent_correct(entry: RunEntry) -> Markup:
@@ -168,58 +153,41 @@ def percent_correct(entry: RunEntry) -> Markup:
 
 def description(entry: RunEntry) -> tuple[Fact, ...]:
     """Return what stands in a run's own description."""
-    result, interval = entry.result, accuracy_interval(entry)
-    correct = Markup("{} validation clips, 95 % interval {}").format(correct_of(entry), interval)
-    return (
-        Fact("Validation Loss", _logged(result.val_loss)),
-        Fact("Validation Accuracy", _logged(result.val_accuracy)),
-        Fact("Right", correct),
-        Fact("Best epoch", whole(result.best_epoch)),
-        Fact("Stop epoch", whole(result.stop_epoch)),
-        Fact("Time in epochs", plain(wording.seconds_cell(result.seconds))),
+    correct = Markup("{} validation clips, 95 % interval {}").format(correct_of(entry), accuracy_interval(entry))
+    loss, accuracy, best, stop = (
+        Fact(column.title, column.cell(entry)) for column in (_LOGGED_LOSS, _LOGGED_ACCURACY, BEST, STOP)
     )
+    time = Fact("Time in epochs", plain(wording.seconds_cell(entry.result.seconds)))
+    return loss, accuracy, Fact("Right", correct), best, stop, time
 
 
 def kept_epoch(entry: RunEntry) -> Markup:
     """Return whose epoch's weights were kept, if that isn't the best one's."""
-    result = entry.result
-    return whole(None if result.kept_epoch == result.best_epoch else result.kept_epoch)
+    return plain(NONE) if entry.result.kept_epoch == entry.result.best_epoch else KEPT.cell(entry)
 
 
 def results(report: Report, entry: RunEntry) -> tuple[Fact, ...]:
     """Return a run's results, as logged."""
-    result, counted = entry.result, NOTHING
-    if result.accuracy:
-        counted = Markup("{}, 95 % interval {}").format(correct_of(entry), accuracy_interval(entry))
-    return (
-        *_known("Validation Loss", _logged(result.val_loss)),
-        *_known("Validation Accuracy", _logged(result.val_accuracy), counted),
-        *(() if report.metric.is_standard else _known(report.metric.name, _logged(result.score))),
-    )
+    counted = Markup("{}, 95 % interval {}").format(correct_of(entry), accuracy_interval(entry))
+    accuracy = Fact(_LOGGED_ACCURACY.title, _LOGGED_ACCURACY.cell(entry), counted if entry.result.accuracy else NOTHING)
+    loss, *others = (Fact(column.title, column.cell(entry)) for column in (_LOGGED_LOSS, *_logged_score(report)))
+    return tuple(fact for fact in (loss, accuracy, *others) if fact.value != NONE or fact.note)
 
 
 def training_summary(entry: RunEntry) -> tuple[Fact, ...]:
     """Return how a run's training went."""
-    return (
-        *_known("Best epoch", whole(entry.result.best_epoch)),
-        *_known("Kept epoch", kept_epoch(entry)),
-        *_known("Stop epoch", whole(entry.result.stop_epoch)),
-        *_known("Time", plain(wording.seconds_cell(entry.result.seconds))),
-    )
+    time = plain(wording.seconds_cell(entry.result.seconds))
+    course = {BEST.title: BEST.cell(entry), KEPT.title: kept_epoch(entry), STOP.title: STOP.cell(entry), "Time": time}
+    return tuple(Fact(title, value) for title, value in course.items() if value != NONE)
 
 
 def training_line(entry: RunEntry) -> Markup:
     """Return the same in a line: ``Best epoch 24, stop epoch 44, 14 s``."""
-    parts = [
-        fact.value if fact.title == "Time" else Markup("{} {}").format(fact.title, fact.value)
-        for fact in training_summary(entry)
-    ]
-    line = Markup(", ").join([*parts[:1], *(text[:1].lower() + text[1:] for text in parts[1:])])
-    return line[:1].upper() + line[1:]
-
-
-def _known(title: str, value: Markup, note: Markup = NOTHING) -> tuple[Fact, ...]:
-    return () if value == NONE and not note else (Fact(title, value, note),)
+    parts: list[Markup] = []
+    for fact in training_summary(entry):
+        title = fact.title.lower() if parts else fact.title
+        parts.append(fact.value if fact.title == "Time" else Markup("{} {}").format(title, fact.value))
+    return Markup(", ").join(parts)
 
 
 def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tuple[str, ...]:

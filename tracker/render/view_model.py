@@ -1,4 +1,4 @@
-"""From a report to what is seen of it: in order, numbered, and of a size that a person can read.
+"""From a report or a comparison to what is seen of it: in order, numbered, of a size that a person can read.
 
 Numbers are text already (`Markup`, nothing in it to escape); text that came from other people is plain `str`, and the
 templates' filters escape it for their medium.
@@ -17,31 +17,29 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from tracker import wording
 from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.next_steps.steps import why_no_step
+from tracker.render import tables
 from tracker.render.sanitize import note_beginning, plain
-from tracker.render.tables import (
-    Column,
-    Fact,
-    facts,
-    legend,
-    ratio,
-    results,
-    score_writer,
-    section_columns,
-    table_columns,
-    training_line,
-    training_summary,
-)
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.options import terms_of
 from tracker.wording import NONE, capitalised, duration, listing, option_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from markupsafe import Markup
 
     from tracker.conclusions.conclusion import Conclusion, Kind, Table, Verdict
-    from tracker.report import Excluded, NextStep, Picture, Report, RunEntry, Section
+    from tracker.report import (
+        ClassCount,
+        ComparedRun,
+        Comparison,
+        Excluded,
+        NextStep,
+        Picture,
+        Report,
+        RunEntry,
+        Section,
+    )  # fmt: skip
 
 T = TypeVar("T")
 
@@ -51,6 +49,8 @@ MOST_OPTIONS = 8  # options that have a column in the table of runs
 MOST_IN_THE_OPEN = 12  # conclusions of one kind that are not folded
 MOST_OF_A_KIND = 60  # conclusions of one kind that are shown at all
 MOST_LINES = 50  # notes, challenges and excluded runs that are shown
+MOST_CLIPS = 15  # clips of each of two runs that are shown: those of both fit a screen
+MOST_CLASSES = 50  # classes that are shown of a comparison
 
 _WITH_THE_TABLE = ("accuracies", "curves")  # pictures that stand below the table of runs, not with the conclusions
 
@@ -89,8 +89,8 @@ class RunRow:
     cells: tuple[Markup, ...]
     best: bool  # whether no run is better
     linked: bool  # whether it has a section
-    results: tuple[Fact, ...]
-    training: tuple[Fact, ...]
+    results: tuple[tables.Fact, ...]
+    training: tuple[tables.Fact, ...]
     training_line: Markup
 
 
@@ -110,7 +110,7 @@ class SectionView:
     title: str
     who: str
     score_range: Markup
-    heads: tuple[Column, ...]
+    heads: tuple[tables.Column, ...]
     rows: Excerpt[RunRow]
     notes: tuple[NoteView, ...]
     pictures: tuple[Picture, ...]
@@ -148,7 +148,6 @@ class KindView:
 class StepView:
     """A command worth running: why, how long, and the numbers of the shown conclusions that it settles."""
 
-    number: int
     why: str
     command: str
     duration: str | None
@@ -159,11 +158,10 @@ class StepView:
 class ReportView:
     """The report in order, as far as it isn't shown as it is."""
 
-    runs: int
     folded: bool
     summary: tuple[ConclusionView, ...]
     options: Excerpt[str]
-    heads: tuple[Column, ...]
+    heads: tuple[tables.Column, ...]
     legend: str
     rows: Excerpt[RunRow]
     run_pictures: tuple[tuple[Picture, str], ...]  # with a remark, maybe empty
@@ -179,7 +177,7 @@ class ReportView:
 
 def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     """Prepare a report for a template; pictures of a single run go into its section."""
-    entries, columns = report.entries, table_columns(report)
+    entries, columns = report.entries, tables.table_columns(report)
     sections = tuple(_section(section, report, pictures) for section in _shown_sections(report))
     linked = {row.number for section in sections for row in section.rows.shown}
     carried = {id(picture) for section in sections for picture in section.pictures}
@@ -188,7 +186,6 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     numbered = (conclusion.id for of_one in by_kind.values() for conclusion in of_one[:MOST_OF_A_KIND])
     numbers_of = {conclusion_id: number for number, conclusion_id in enumerate(numbered, start=1)}
     return ReportView(
-        runs=len(entries),
         folded=len(entries) > FOLDED_ABOVE,
         summary=tuple(_conclusion(conclusion, report, numbers_of) for conclusion in report.summary),
         options=excerpt(
@@ -196,7 +193,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
             MOST_OPTIONS,
         ),
         heads=columns,
-        legend=legend(report),
+        legend=tables.legend(report),
         rows=_rows(report, columns, linked),
         run_pictures=tuple(
             (picture, _remark(picture, len(entries))) for picture in others if picture.name in _WITH_THE_TABLE
@@ -205,7 +202,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in by_kind.items()),
         conclusion_pictures=tuple(picture for picture in others if picture.name not in _WITH_THE_TABLE),
         why_no_step=why_no_step(report.conclusions),
-        steps=tuple(_step(number, step, numbers_of) for number, step in enumerate(report.next_steps, start=1)),
+        steps=tuple(_step(step, numbers_of) for step in report.next_steps),
         notes=excerpt(_notes(entries), MOST_LINES),
         challenges=excerpt(report.challenges, MOST_LINES),
         excluded=excerpt(report.excluded, MOST_LINES),
@@ -221,7 +218,7 @@ def _shown_sections(report: Report) -> tuple[Section, ...]:
     return tuple(spoken_of)[:FOLDED_ABOVE]
 
 
-def _rows(report: Report, columns: Sequence[Column], linked: set[int]) -> Excerpt[RunRow]:
+def _rows(report: Report, columns: Sequence[tables.Column], linked: set[int]) -> Excerpt[RunRow]:
     """Return the table of all runs, given the numbers of those that have a section."""
     entries = report.entries
     shown = report.best_first(entries)[:MOST_RUNS] if len(entries) > MOST_RUNS else entries
@@ -231,7 +228,7 @@ def _rows(report: Report, columns: Sequence[Column], linked: set[int]) -> Excerp
     return Excerpt(tuple(rows), len(entries) - len(shown))
 
 
-def _row(entry: RunEntry, report: Report, columns: Sequence[Column], *, best: bool, linked: bool) -> RunRow:
+def _row(entry: RunEntry, report: Report, columns: Sequence[tables.Column], *, best: bool, linked: bool) -> RunRow:
     seeds = terms_of(entry.run.params).seed  # whatever its param is called; of several each by its param's name
     seed = ", ".join(f"{name}={value}" if len(seeds) > 1 else value for name, value in seeds) if seeds else None
     return RunRow(
@@ -242,14 +239,14 @@ def _row(entry: RunEntry, report: Report, columns: Sequence[Column], *, best: bo
         cells=tuple(column.cell(entry) for column in columns),
         best=best,
         linked=linked,
-        results=results(report, entry),
-        training=training_summary(entry),
-        training_line=training_line(entry),
+        results=tables.results(report, entry),
+        training=tables.training_summary(entry),
+        training_line=tables.training_line(entry),
     )
 
 
 def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> SectionView:
-    entries, columns = section.entries, section_columns(report, section.entries)
+    entries, columns = section.entries, tables.section_columns(report, section.entries)
     ids = [entry.run.run_id for entry in entries]
     own = [picture for picture in pictures if len(picture.runs) == 1 and picture.runs[0] in ids]
     rows = (_row(entry, report, columns, best=False, linked=True) for entry in entries[:MOST_RUNS])
@@ -272,13 +269,13 @@ def _score_range(report: Report, entries: Sequence[RunEntry]) -> Markup:
     low, high = (known[0], known[-1]) if report.metric.lower_is_better else (known[-1], known[0])
     if report.metric.is_accuracy:
         first, last = (
-            ratio(entry) if entry.result.accuracy else plain(wording.percent_cell(entry.result.score))
+            tables.ratio(entry) if entry.result.accuracy else plain(wording.percent_cell(entry.result.score))
             for entry in (low, high)
         )
         if first != last and not low.result.accuracy:  # the sign of percent stands once
             first = plain(wording.percent_number_cell(low.result.score))
     else:
-        write = score_writer(report.entries)
+        write = tables.score_writer(report.entries)
         first, last = write(low), write(high)
     return first if first == last else plain(f"{first} to {last}")
 
@@ -319,7 +316,7 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
     return ConclusionView(
         verdict=conclusion.verdict,
         sentence=conclusion.sentence,
-        facts=facts(conclusion, report.alpha, in_points=in_points),
+        facts=tables.facts(conclusion, report.alpha, in_points=in_points),
         command=None if listed else shell_line(conclusion.commands) or None,
         number=numbers_of.get(conclusion.id),
         tables=conclusion.details.tables(in_points=report.metric.is_accuracy),
@@ -327,7 +324,80 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
     )
 
 
-def _step(number: int, step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
+def _step(step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
     takes = None if step.estimated_seconds is None else duration(step.estimated_seconds)
     settles = tuple(sorted(numbers_of[settled] for settled in step.settles if settled in numbers_of))
-    return StepView(number, capitalised(step.why), shell_line([step.command]), takes, settles)
+    return StepView(capitalised(step.why), shell_line([step.command]), takes, settles)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipsView:
+    """The clips that of two runs only one classifies correctly."""
+
+    only: ComparedRun
+    other: ComparedRun
+    # path, label, the probability that each run gives the label, what the other run predicts
+    clips: Excerpt[tuple[str, str, Markup, Markup, str | None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparisonView:
+    """A comparison in order, as far as it isn't shown as it is; a row has a name and what it is in each run."""
+
+    options: Excerpt[tuple[str, str, str]]
+    repetition: tuple[tuple[str, str, str], ...]
+    results: tuple[tuple[str, Markup, Markup], ...]
+    conclusion: ConclusionView | None
+    clips: tuple[ClipsView, ClipsView]
+    classes: Excerpt[ClassCount]
+
+
+def view_comparison(comparison: Comparison) -> ComparisonView:
+    """Prepare a comparison for a person."""
+    options = [(option_words(option.name), *option.levels) for option in comparison.options]
+    conclusion = comparison.conclusion
+    return ComparisonView(
+        options=excerpt(options, MOST_OPTIONS),
+        repetition=tuple((option_words(param.name), *param.levels) for param in comparison.repetition),
+        results=tuple(row for row in _results(comparison) if set(row[1:]) != {NONE}),
+        conclusion=None
+        if conclusion is None
+        else ConclusionView(
+            verdict=conclusion.verdict,
+            sentence=conclusion.sentence,
+            facts=tables.facts(conclusion, comparison.alpha),
+            command=shell_line(conclusion.commands) or None,
+        ),
+        clips=(_clips(comparison, 0), _clips(comparison, 1)),
+        classes=excerpt(comparison.classes, MOST_CLASSES),
+    )
+
+
+def _results(comparison: Comparison) -> Iterator[tuple[str, Markup, Markup]]:
+    """Yield the results of both runs, also those that neither logged."""
+    entries = entry_a, entry_b = comparison.runs[0].entry, comparison.runs[1].entry
+
+    def row(name: str, cell: Callable[[RunEntry], Markup]) -> tuple[str, Markup, Markup]:
+        return name, cell(entry_a), cell(entry_b)
+
+    yield row("right", tables.correct_of)
+    if any(not entry.result.accuracy and tables.percent_correct(entry) != NONE for entry in entries):
+        yield row("validation accuracy, %", tables.percent_correct)
+    yield row("95 % interval", tables.accuracy_interval)
+    if not comparison.metric.is_standard:
+        yield row(comparison.metric.name, tables.score_writer(entries))
+    yield row("validation loss", tables.LOSS.cell)
+    yield row("best epoch", tables.BEST.cell)
+    if any(tables.kept_epoch(entry) != NONE for entry in entries):
+        yield row("kept epoch", tables.KEPT.cell)
+    yield row("stop epoch", tables.STOP.cell)
+
+
+def _clips(comparison: Comparison, run: int) -> ClipsView:
+    """Return the clips that only the first (0) or the second (1) of the runs classifies correctly."""
+    clips = excerpt([clip for clip in comparison.clips if clip.correct[run]], MOST_CLIPS)
+    rows = []
+    for clip in clips.shown:
+        first, second = (plain(wording.percent_cell(probability)) for probability in clip.probabilities)
+        rows.append((clip.clip, clip.label, first, second, clip.predicted[1 - run]))
+    return ClipsView(comparison.runs[run], comparison.runs[1 - run], Excerpt(tuple(rows), clips.more))
