@@ -60,9 +60,9 @@ faults-short: install
 hostile: install
 	$(BIN)/python -m bench.hostile --forked --write docs/faults.md
 
-# A fixed part of the same, each command started as a user starts it, in a minute.
+# A fixed part of the same, in a minute.
 hostile-short: install
-	$(BIN)/python -m bench.hostile --short
+	$(BIN)/python -m bench.hostile --forked --short
 
 lock:
 	$(BIN)/uv --system-certs pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \

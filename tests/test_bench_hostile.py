@@ -178,6 +178,11 @@ class TestCommandsThatFail:
     def test_a_crash_another_status_and_a_silent_failure_are_seen(self, status: int, message: str) -> None:
         assert harms(Outcome(("sync",), status, "", message)) == {Harm.STATUS}
 
+    def test_an_error_is_seen_where_nothing_is_wrong(self) -> None:
+        refused = Outcome(("sync",), 1, "", "tracker: no")
+        assert not harms(refused)
+        assert harms(refused, case=replace(CASE, succeeds=True)) == {Harm.STATUS}
+
 
 class TestOtherRuns:
     def test_a_run_that_is_not_listed_is_lost(self) -> None:

@@ -53,6 +53,8 @@ class Case:
         Whether output goes to a terminal.
     at_once : int
         How many processes run each command at the same time.
+    succeeds : bool
+        Whether every command must end with status 0: nothing is wrong at all.
     skipped : str
         Why it cannot be tried on this machine; empty where it can.
     short : bool
@@ -71,6 +73,7 @@ class Case:
     shows: tuple[str, ...] = ()
     terminal: bool = False
     at_once: int = 1
+    succeeds: bool = False
     skipped: str = ""
     short: bool = False
     limit_s: float = LIMIT_S

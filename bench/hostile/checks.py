@@ -138,21 +138,33 @@ def _said(case: Case, outcome: Outcome) -> Iterator[tuple[Harm, str]]:
         yield (Harm.READ if secret == CANARY else Harm.CREDENTIALS), f"{_name_of(secret)} was printed"
     if raised := traceback(said):
         yield Harm.TRACEBACK, raised
+    if exit_ := _ended_wrong(case, outcome):
+        yield exit_
+    yield from _on_the_terminal(case, outcome)
+    if lost := lost_runs(case, outcome):
+        reason = outcome.err.strip().splitlines()
+        yield Harm.LOST, f"without {', '.join(lost)}{f' ({reason[-1][:160]})' if reason else ''}"
+
+
+def _ended_wrong(case: Case, outcome: Outcome) -> tuple[Harm, str] | None:
     if outcome.hung:
-        yield Harm.HANG, f"killed after {outcome.seconds:.0f} s"
-    elif outcome.status not in {0, 1, 2}:
-        yield Harm.STATUS, f"status {outcome.status}"
-    elif outcome.status and not outcome.err.strip() and not case.terminal:
-        yield Harm.STATUS, f"status {outcome.status} without a word"
+        return Harm.HANG, f"killed after {outcome.seconds:.0f} s"
+    if outcome.status not in {0, 1, 2}:
+        return Harm.STATUS, f"status {outcome.status}"
+    if outcome.status and not outcome.err.strip() and not case.terminal:
+        return Harm.STATUS, f"status {outcome.status} without a word"
+    if outcome.status and case.succeeds:
+        return Harm.STATUS, f"status {outcome.status}, though nothing is wrong: {outcome.err.strip()[-200:]}"
+    return None
+
+
+def _on_the_terminal(case: Case, outcome: Outcome) -> Iterator[tuple[Harm, str]]:
     if sign := steering(outcome.out, terminal=case.terminal) or steering(outcome.err):
         yield Harm.ESCAPE, f"U+{ord(sign):04X} was printed"
     if (longest := max(map(len, outcome.err.splitlines()), default=0)) > _LONGEST_LINE:
         yield Harm.ESCAPE, f"a line of {longest:,} characters on standard error"
-    if INJECTED in said and runs_something_else(outcome):
+    if INJECTED in outcome.out + outcome.err and runs_something_else(outcome):
         yield Harm.ESCAPE, "a suggested command runs something else"
-    if lost := lost_runs(case, outcome):
-        reason = outcome.err.strip().splitlines()
-        yield Harm.LOST, f"without {', '.join(lost)}{f' ({reason[-1][:160]})' if reason else ''}"
 
 
 def traceback(said: str) -> str | None:

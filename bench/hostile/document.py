@@ -46,8 +46,8 @@ the project lie a home with a private key, another project and a file that nobod
 and a password; and another port of this machine writes down whatever it is sent. Other runs are lost if a listing lacks
 a run that has nothing to do with the hostile one. Terminal escapes are control characters, marks that turn text around,
 names that are not shown as they are, and suggested commands that run something else. An exit is documented if its
-status is 0, 1 or 2, and if one that is not 0 comes with a message. Every number but those of cases and commands must be
-0.
+status is 0, 1 or 2, and if one that is not 0 comes with a message where something is wrong. Every number but those of
+cases and commands must be 0.
 """
 
 

@@ -28,6 +28,7 @@ SHORT = {"about-is-a-list"}
 
 
 def checkpoints(_rng: Random) -> Iterator[Case]:
+    yield Case("checkpoints/untouched", (RESUME, RUNS), succeeds=True)
     for name, change in ABOUT.items():
         yield _case(name, partial(_change_about, change))
     for name, replace in PARTS.items():
