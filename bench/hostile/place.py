@@ -61,6 +61,7 @@ class Base:
 def build_base(root: Path) -> Base:
     """Train three runs, the last of which is killed, and add one that no store has yet."""
     project = root / "as-written"
+    shutil.rmtree(project, ignore_errors=True)
     project.mkdir(parents=True)
     write_tones(project / "data")
     environment = plain_environment(root / "cache") | {"HOME": str(root)}
