@@ -41,6 +41,9 @@ def main() -> int:
     parser.add_argument(
         "--forked", action="store_true", help="fork commands from a process that has imported all: faster"
     )
+    parser.add_argument(
+        "--slow", type=float, default=1.0, metavar="FACTOR", help="give commands more time, on a busy machine"
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the cases")
     parser.add_argument("--write", type=Path, metavar="FILE", help="replace the section on this in a page of Markdown")
     asked = parser.parse_args()
@@ -72,13 +75,14 @@ def _chosen(cases: Sequence[Case], asked: argparse.Namespace) -> list[Case]:
 
 def _try_all(cases: Sequence[Case], asked: argparse.Namespace) -> list[Trial]:
     with tempfile.TemporaryDirectory(prefix="hostile-") as name, ThreadPoolExecutor(asked.jobs) as pool:
-        base = _base(asked.base or Path(name))
-        Path(name).chmod(0o755)  # some commands are run as another user
+        kept = asked.base or Path(name)
         forkers = SimpleQueue[Forker | None]()
         for _ in range(asked.jobs):
-            forkers.put(Forker(base.folder.parent / "cache") if asked.forked else None)
+            forkers.put(Forker(kept / "cache") if asked.forked else None)
+        base = _base(kept)
+        Path(name).chmod(0o755)  # some commands are run as another user
         trials = []
-        for trial in pool.map(lambda case: _attempt(case, base, Path(name), forkers), cases):
+        for trial in pool.map(lambda case: _attempt(case, base, Path(name), forkers, asked.slow), cases):
             trials.append(trial)
             _tell(trial, is_verbose=bool(asked.case))
         for _ in range(asked.jobs):
@@ -96,10 +100,10 @@ def _base(folder: Path) -> Base:
     return base
 
 
-def _attempt(case: Case, base: Base, folder: Path, forkers: SimpleQueue[Forker | None]) -> Trial:
+def _attempt(case: Case, base: Base, folder: Path, forkers: SimpleQueue[Forker | None], slow: float) -> Trial:
     forker = forkers.get()
     try:
-        return attempt(case, base, folder, forker)
+        return attempt(case, base, folder, forker, slow)
     except Exception as error:
         error.add_note(f"while {case.name} was tried")
         raise

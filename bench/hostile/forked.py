@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -42,48 +43,35 @@ HEAVY = (
 
 
 class Forker:
-    """A process that forks commands, one at a time; started with the first one."""
+    """A process that forks commands, one at a time."""
 
     def __init__(self, cache: Path) -> None:
-        self._cache = cache
-        self._process: subprocess.Popen[str] | None = None
+        command, pipe = [sys.executable, "-m", "bench.hostile.forked"], subprocess.PIPE
+        environment = plain_environment(cache)
+        self._process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True)
 
     def run(
         self, words: Sequence[str], folder: Path, environment: Mapping[str, str], output: Path, limit_s: float
     ) -> Outcome:
         """Run one command; see `bench.hostile.commands.run`."""
-        process = self._started()
-        assert process.stdin  # noqa: S101 -- it is started with pipes
+        into, outof = self._process.stdin, self._process.stdout
+        assert into and outof  # noqa: S101, PT018 -- it is started with pipes
         asked = {"words": list(words), "folder": str(folder), "environment": dict(environment)}
-        process.stdin.write(json.dumps(asked | {"out": str(output / "out"), "err": str(output / "err")}) + "\n")
-        process.stdin.flush()
-        child, began = int(self._line()), time.monotonic()
+        into.write(json.dumps(asked | {"out": str(output / "out"), "err": str(output / "err")}) + "\n")
+        into.flush()
+        child, began = int(outof.readline()), time.monotonic()
         late = threading.Event()
         timer = threading.Timer(limit_s, _kill, (child, late))
         timer.start()
-        status = int(self._line())
+        status = int(outof.readline())
         timer.cancel()
         out, err = read_output(output)
         return Outcome(tuple(words), status, out, err, time.monotonic() - began, late.is_set())
 
     def close(self) -> None:
         """End the process."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-
-    def _started(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            command = [sys.executable, "-m", "bench.hostile.forked"]
-            environment = plain_environment(self._cache)
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True)
-        return self._process
-
-    def _line(self) -> str:
-        assert self._process  # noqa: S101 -- it is started with pipes
-        assert self._process.stdout  # noqa: S101 -- it is started with pipes
-        return self._process.stdout.readline()
+        self._process.kill()
+        self._process.wait()
 
 
 def _kill(child: int, late: threading.Event) -> None:
@@ -128,16 +116,17 @@ def _be_a_command(asked: dict[str, Any], settings: Mapping[str, str]) -> None:
     sys.argv = ["tracker", *asked["words"]]
     from tracker.cli import main as tracker
 
+    status: object = 0
     try:
-        status: object = tracker()
+        tracker()
     except SystemExit as ended:
         status = ended.code
     except BaseException:  # noqa: BLE001 -- as the interpreter does
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        traceback.print_exc()
         status = 1
-    for stream in (sys.stdout, sys.stderr):
+    for printed in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
-            stream.flush()
+            printed.flush()
     os._exit(status if isinstance(status, int) else 1 if status else 0)
 
 

@@ -202,7 +202,7 @@ class Truth:
         """Answer one request."""
         name = exchange.path.rpartition("/mlflow/")[2]
         with self.lock:
-            answers = {
+            answers: dict[str, Callable[[], object]] = {
                 "experiments/get-by-name": lambda: {"experiment": experiment()},
                 "experiments/get": lambda: {"experiment": experiment()},
                 "experiments/search": lambda: {"experiments": [experiment()]},
@@ -239,7 +239,7 @@ class Truth:
         return run
 
     def _run(self, exchange: Exchange) -> dict[str, Any]:
-        asked = exchange.query.get("run_id") or [exchange.asked.get("run_id")]
+        asked = (*exchange.query.get("run_id", ()), exchange.asked.get("run_id"))
         return self.runs.get(str(asked[0])) or served_run(9)
 
     def _history(self, exchange: Exchange) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ class Trial:
     seconds: float
 
 
-def attempt(case: Case, base: Base, folder: Path, forker: Forker | None = None) -> Trial:
+def attempt(case: Case, base: Base, folder: Path, forker: Forker | None = None, slow: float = 1.0) -> Trial:
     """Try a case in a new folder, which is removed afterwards; a forker runs what needs no start of its own."""
     began = time.monotonic()
     root = Path(tempfile.mkdtemp(dir=folder))
@@ -65,7 +65,7 @@ def attempt(case: Case, base: Base, folder: Path, forker: Forker | None = None) 
         case.prepare(place)
         before, journals = _outside(case, place), _journals(case, place)
         planted = files_with_secrets([root / name for name in _INSIDE], root)
-        outcomes = _run_all(case, place, forker)
+        outcomes = _run_all(case, place, forker, slow)
         evidence = Evidence(
             outcomes=outcomes,
             before=before,
@@ -78,7 +78,7 @@ def attempt(case: Case, base: Base, folder: Path, forker: Forker | None = None) 
         return Trial(case, len(outcomes), findings(case, evidence), outcomes, time.monotonic() - began)
 
 
-def _run_all(case: Case, place: Place, forker: Forker | None) -> tuple[Outcome, ...]:
+def _run_all(case: Case, place: Place, forker: Forker | None, slow: float) -> tuple[Outcome, ...]:
     usual = plain_environment(place.base.folder.parent / "cache")
     own = {"HOME": str(place.home), "TMPDIR": str(place.root / "tmp")} | CREDENTIALS
     changed = {name: None if value is None else place.told(value) for name, value in case.environment.items()}
@@ -88,7 +88,7 @@ def _run_all(case: Case, place: Place, forker: Forker | None) -> tuple[Outcome, 
         output = place.root / "said" / str(number)
         output.mkdir(exist_ok=True)
         told = tuple(map(place.told, words))
-        limit_s = max(case.limit_s, TRAINING_LIMIT_S if words[0] in HEAVY else 0)
+        limit_s = slow * max(case.limit_s, TRAINING_LIMIT_S if words[0] in HEAVY else 0)
         if forker and case.may_be_forked:
             return forker.run(told, place.project, environment, output, limit_s)
         prelude = place.told(case.prelude)

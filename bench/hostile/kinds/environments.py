@@ -94,7 +94,7 @@ def _variables() -> Iterator[Case]:
 
 
 def _encodings() -> Iterator[Case]:
-    plain = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    plain: dict[str, str | None] = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     encodings: dict[str, dict[str, str | None]] = {
         "latin-1": {"PYTHONIOENCODING": "latin-1"},
         "ascii": {"PYTHONIOENCODING": "ascii"},

@@ -11,7 +11,7 @@ from bench.hostile.case import REPORT, RUNS, Case, without
 from bench.hostile.place import HOSTILE_ID, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from random import Random
 
     from bench.hostile.lines import Row
@@ -137,7 +137,7 @@ def _inside() -> Iterator[Case]:
         yield _case(name, partial(_with_changes, entry, changes), *commands)
 
 
-def _with_changes(entry: str, changes: Mapping[str, Any], place: Place) -> None:
+def _with_changes(entry: str, changes: dict[str, Any], place: Place) -> None:
     rows = place.hostile_rows()
     place.add_journal([row | changes if row["entry"] == entry else row for row in rows])
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from bench.hostile.case import Prepare
 
+Commands = tuple[tuple[str, ...], ...]
+
 SYNC, REPAIR, NEXT = ("sync",), ("repair",), ("next",)
 PAGE = ("report", "--output", "REPORT.md")
 HTML = ("report", "--format", "html", "--output", "report.html")
@@ -36,7 +38,7 @@ LINKS = ("links-to-a-key", "links-to-a-new-file", "is-a-pipe")
 READ = ("links-to-a-key", "is-a-pipe", "is-endless")
 ALL = tuple(THINGS)
 
-FILES: dict[str, tuple[str, tuple[tuple[str, ...], ...], tuple[str, ...], tuple[str, ...]]] = {
+FILES: dict[str, tuple[str, tuple[str, ...], Commands, tuple[str, ...]]] = {
     "journal": (".tracker/<waiting>/journal.jsonl", ALL, (RUNS, SYNC), without("waiting")),
     "delivery": (".tracker/<waiting>/delivery.json", ALL, (RUNS, SYNC), without("waiting")),
     "delivery-of-sent": (".tracker/<first>/delivery.json", READ, (RUNS, REPAIR), without("first")),
@@ -57,9 +59,9 @@ FILES: dict[str, tuple[str, tuple[tuple[str, ...], ...], tuple[str, ...], tuple[
     "report": ("REPORT.md", (*LINKS, "is-a-folder"), (PAGE,), without()),
     "html-partial": ("report.html.partial", LINKS, (HTML,), without()),
 }
-"""Files of a project, the commands that meet them, and the runs that must stay."""
+"""Files of a project, what each is replaced by, the commands that meet them, and the runs that must stay."""
 
-FOLDERS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
+FOLDERS: dict[str, tuple[str, Commands]] = {
     "journals": (".tracker", (RUNS, SYNC, ("close", "halted"))),
     "journal-folder": (".tracker/<waiting>", (RUNS, SYNC)),
     "halted-folder": (".tracker/<halted>", (("close", "halted"), RUNS)),
@@ -84,11 +86,11 @@ def projects(_rng: Random) -> Iterator[Case]:
     for file, (path, things, commands, keeps) in FILES.items():
         for thing in things:
             yield _case(f"{file}-{thing}", commands, partial(_put, THINGS[thing], path), keeps=keeps)
-    for name, (path, commands) in FOLDERS.items():
+    for name, (path, own_commands) in FOLDERS.items():
         lost = ("waiting",) if "waiting" in path else ("halted",) if "halted" in path else ()
         keeps = without(*lost) if path.startswith((".tracker/", "reports", "mlruns")) else ()
-        yield _case(f"{name}-leads-to-another-project", commands, partial(_to_victim, path), keeps=keeps)
-        yield _case(f"{name}-leads-home", commands, partial(_to_home, path), keeps=keeps)
+        yield _case(f"{name}-leads-to-another-project", own_commands, partial(_to_victim, path), keeps=keeps)
+        yield _case(f"{name}-leads-home", own_commands, partial(_to_home, path), keeps=keeps)
     yield from _attached()
     yield from _deliveries()
     yield from _owners()
@@ -96,7 +98,7 @@ def projects(_rng: Random) -> Iterator[Case]:
     yield from _resumed()
 
 
-def _case(name: str, commands: tuple[tuple[str, ...], ...], prepare: Prepare, **rest: Any) -> Case:
+def _case(name: str, commands: Commands, prepare: Prepare, **rest: Any) -> Case:
     return Case(f"projects/{name}", commands, prepare, short=name in SHORT, **rest)
 
 

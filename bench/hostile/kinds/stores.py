@@ -53,7 +53,10 @@ def _tables(*statements: str) -> Callable[[Path], None]:
 
 
 def _bytes(data: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(data) and None
+    def write(path: Path) -> None:
+        path.write_bytes(data)
+
+    return write
 
 
 FOREIGN: dict[str, Callable[[Path], None]] = {
