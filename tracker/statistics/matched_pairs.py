@@ -91,9 +91,7 @@ class Effect:
     df: float  # degrees of freedom of `t`
     t: float  # estimate over standard error; infinite if all entries are equal and not 0
     p_value: float  # two-sided
-    strict_p_value: (
-        float  # valid at every level, so that a family of tests can be corrected with it; at least `p_value`
-    )
+    strict_p_value: float  # keeps every level, as correcting a family of tests needs; at least `p_value`
     interval: Interval  # at 95 % confidence
     interval_90: Interval
 
@@ -114,7 +112,7 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
     (r - 1) V / MS_P for three pairs or fewer: three that happen to differ little would otherwise get both too small a
     standard error and too many degrees of freedom, and reject in up to 8 % of null experiments. If the pairs do not
     differ in their means, the residual replaces their variance, with n - 1 degrees of freedom. If all entries are
-    equal, the effect is that of `constant_effect` over the columns.
+    equal, the effect is that of `constant_effect` over the columns. `strict_p_value` is the Behrens-Fisher one.
 
     References
     ----------
