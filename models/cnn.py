@@ -9,8 +9,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-BLOCKS = 4
-"""Convolution blocks; each halves the image and doubles the channels."""
+BLOCKS = 4  # of convolution; each halves the image and doubles the channels
 
 
 def build(
@@ -46,7 +45,11 @@ def build(
     ValueError
         If an option is out of range.
     """
-    _check(n_classes=n_classes, kernel_size=kernel_size, dropout=dropout, width=width)
+    for name, count, least in (("n_classes", n_classes, 2), ("kernel_size", kernel_size, 1), ("width", width, 1)):
+        if count < least:
+            raise ValueError(f"{name} must be at least {least}, got {count}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
     inputs = keras.Input(input_shape)
     features = layers.Rescaling(scale=1 / 20, offset=2.0)(inputs)
     for block in range(BLOCKS):
@@ -63,14 +66,3 @@ def _convolve(features: keras.KerasTensor, channels: int, kernel_size: int, stri
     features = layers.BatchNormalization(momentum=0.9)(features)  # 0.99 lags behind at some 20 steps an epoch
     features = layers.ReLU()(features)
     return layers.MaxPooling2D(2, padding="same")(features)
-
-
-def _check(*, n_classes: int, kernel_size: int, dropout: float, width: int) -> None:
-    if n_classes < 2:
-        raise ValueError(f"n_classes must be at least 2, got {n_classes}")
-    if kernel_size < 1:
-        raise ValueError(f"kernel_size must be at least 1, got {kernel_size}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
-    if width < 1:
-        raise ValueError(f"width must be at least 1, got {width}")

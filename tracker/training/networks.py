@@ -6,9 +6,8 @@ folder, or else it is the path of a file (``nets/mine.py``). A built-in name alw
 
 An option is a keyword-only parameter of `build` with an annotation (``int``, ``float``, ``str`` or ``bool``), a plain
 default and an entry in the docstring's "Parameters", which may give a range. `kernel_size`, which every network has, is
-not one of them.
-Names and options are read from the source text: help answers in milliseconds, and a file's code runs only when its
-network is trained.
+not one of them. Names and options are read from the source text: help answers in milliseconds, and a file's code runs
+only when its network is trained.
 """
 
 from __future__ import annotations

@@ -36,9 +36,7 @@ VERSION = 1  # of the sound: another one makes another set, in the cache too
 ARTISTS_BORROW = 0.10  # how likely each part of a style is borrowed from another genre, by an artist for good
 CLIPS_BORROW = 0.30  # and for a single clip
 
-_FULL_SCALE = 32_767
-_WAV_HEADER = 44
-_BYTES_PER_SAMPLE = 2
+_WAV_HEADER, _BYTES_PER_SAMPLE = 44, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +178,7 @@ def _write_artist(folder: Path, settings: DemoSettings, genre: str, number: int)
             opened.setnchannels(1)
             opened.setsampwidth(_BYTES_PER_SAMPLE)
             opened.setframerate(SAMPLE_RATE)
-            opened.writeframes(np.round(sound * _FULL_SCALE).astype("<i2").tobytes())
+            opened.writeframes(np.round(sound * 32_767).astype("<i2").tobytes())
 
 
 def _group(genre: str, artist: int) -> str:
