@@ -1,0 +1,333 @@
+"""The commands that look at results: ``tracker report``, ``next``, ``compare``, ``runs`` and ``ui``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shlex
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tracker.cli.app import command
+from tracker.cli.console import log, plain, print_result, print_tables, table
+from tracker.cli.options import (
+    AnalysisOptions,
+    Experiment,
+    RunName,
+    TrackingUri,
+    read_runs,
+    report_on,
+    store_at,
+    whole_number,
+    with_analysis_options,
+)
+from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, RunStatus, is_resumable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from tracker.render import ClipsView, ComparisonView
+    from tracker.report import Comparison, NextStep
+    from tracker.study.study import Study
+
+
+@command(
+    "report",
+    "Write the comparison of an experiment's runs.",
+    "tracker report > REPORT.md",
+    "tracker report --format html --output report.html",
+    "tracker report --check REPORT.md",
+)
+@with_analysis_options
+def report(
+    context: typer.Context,
+    *,
+    form: Annotated[
+        Literal["markdown", "html", "json", "summary"],
+        typer.Option(
+            "--format",
+            help="Markdown with figures as files, one HTML file, JSON for programs, or tables and sentences only.",
+        ),
+    ] = "markdown",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE",
+            show_default="standard output",
+            help="Write to FILE; links to figures are then relative to it.",
+        ),
+    ] = None,
+    assets: Annotated[
+        Path, typer.Option(file_okay=False, metavar="FOLDER", help="Where Markdown's figures are written.")
+    ] = Path("reports/figures"),
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Compare with FILE instead of writing; print a diff and exit 1 if they differ.",
+        ),
+    ] = None,
+    max_bytes: Annotated[int | None, whole_number("Maximum size of a summary", 1, default="no limit")] = None,
+    analysis: AnalysisOptions,
+) -> int:
+    """Write the comparison of an experiment's runs."""
+    from tracker.recording.reports import render_report, write_file
+
+    if max_bytes is not None and form != "summary":
+        context.fail("--max-bytes is for --format summary only")
+    content = report_on(analysis, by_epoch=True)
+    target = check or output
+    base = target.parent if target else Path()
+    text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
+    if check:
+        return _difference(check, text)
+    for path, picture in files.items():  # first, so that a report never links to a missing figure
+        write_file(path, picture, "give another --assets")
+    if output:
+        write_file(output, text.encode(), "give another --output")
+    else:
+        print_result(text, end="")
+    return 0
+
+
+def _difference(file: Path, text: str) -> int:
+    there = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    lines = list(difflib.unified_diff(there, text.splitlines(keepends=True), str(file), "now"))
+    for line in lines:
+        print_result(plain(line.rstrip("\n")))
+    if lines:
+        log(f"{file} is out of date; to update it, give --output {shlex.quote(str(file))} instead of --check")
+    return 1 if lines else 0
+
+
+@command("next", "Print the runs that would resolve the open questions.", "tracker next", "tracker next | sh")
+@with_analysis_options
+def next_command(
+    *,
+    form: Annotated[
+        Literal["sh", "json"],
+        typer.Option(
+            "--format", help="Commands for a shell, one per line, or JSON with the question that each resolves."
+        ),
+    ] = "sh",
+    analysis: AnalysisOptions,
+) -> None:
+    """Print the fewest runs that would resolve the report's open questions, one command per line, for sh.
+
+    Standard error says what each is for and about how long it takes.
+    """
+    from tracker.next_steps.steps import why_no_step
+
+    report = report_on(analysis)
+    steps = report.next_steps
+    if not steps:
+        unfinished = "No run has finished yet, so no further run is suggested."
+        log(why_no_step(report.conclusions) if report.entries else unfinished)
+    if form == "json":
+        from tracker.render import render_next_json
+
+        print_result(render_next_json(steps), end="")
+    else:
+        _print_steps(steps)
+
+
+def _print_steps(steps: Sequence[NextStep]) -> None:
+    from tracker.render import shell_line
+    from tracker.wording import capitalised, duration
+
+    for number, step in enumerate(steps, start=1):
+        takes = "" if step.estimated_seconds is None else f" ({duration(step.estimated_seconds)})"
+        log(f"{number}. {capitalised(step.why)}{takes}")
+        print_result(shell_line([step.command]))
+    known = [step.estimated_seconds for step in steps if step.estimated_seconds is not None]
+    if len(steps) > 1 and len(known) == len(steps):
+        log(f"{len(steps)} commands, {duration(sum(known))} in all")
+
+
+@command(
+    "compare",
+    "Compare two runs clip by clip.",
+    "tracker compare k7-lr0.001-s0 k3-lr0.001-s0",
+    "tracker compare 8b7e7d8f 45fb32b8 --format markdown",
+)
+@with_analysis_options
+def compare(
+    context: typer.Context,
+    *,
+    first: RunName,
+    second: RunName,
+    form: Annotated[
+        Literal["table", "json", "markdown"],
+        typer.Option("--format", help="For a terminal, for programs (every clip), or for GitHub."),
+    ] = "table",
+    analysis: AnalysisOptions,
+) -> None:
+    """Compare two runs: how they differ, what can be concluded, and the clips that only one gets correct."""
+    from tracker import render
+    from tracker.recording.reports import compare as compare_runs
+
+    try:
+        runs = read_runs(analysis.experiment, analysis.tracking_uri)
+        comparison = compare_runs(runs, first, second, **analysis.question)
+    except ValueError as error:  # both are the same run
+        context.fail(str(error))
+    if form == "table":
+        print_tables(*_parts(comparison, render.view_comparison(comparison)))
+    else:
+        print_result(comparison.to_json() if form == "json" else comparison.to_markdown(), end="")
+
+
+def _parts(comparison: Comparison, view: ComparisonView) -> Iterator[str | Table]:
+    """Yield what a terminal shows, line by line and table by table."""
+    from tracker.wording import whole_cell
+
+    runs = [run.called for run in comparison.runs]
+    yield table(("", *runs), _rows(comparison, view))
+    if view.options.more:
+        yield f"{view.options.more} more options differ: --format json has all of them."
+    yield ""
+    yield from _concluded(comparison, view)
+    if comparison.clips_in_common and not comparison.clips:
+        yield "No clip is correct in one run only."
+    for clips in view.clips:
+        yield from _clips(runs, clips)
+    if view.classes.shown:
+        yield ""
+        rows = ((row.name, *map(whole_cell, (row.n, *row.correct))) for row in view.classes.shown)
+        yield table(("class", "clips", *(f"correct: {run}" for run in runs)), rows, (1, 2, 3))
+    if view.classes.more:
+        yield f"{view.classes.more} more classes: --format json has all of them."
+
+
+def _rows(comparison: Comparison, view: ComparisonView) -> Iterator[tuple[str, ...]]:
+    from tracker.runs.logged import SHORT_ID
+
+    yield "name", *(run.entry.run.name for run in comparison.runs)
+    yield "id", *(run.run_id[:SHORT_ID] for run in comparison.runs)
+    yield from (*view.options.shown, *view.repetition, *view.results)
+
+
+def _concluded(comparison: Comparison, view: ComparisonView) -> Iterator[str]:
+    conclusion = view.conclusion
+    if conclusion:
+        yield f"{conclusion.verdict_words}. {conclusion.sentence}"
+    yield from comparison.remarks
+    if conclusion and conclusion.command:
+        yield "This would settle it:"
+        yield f"  {conclusion.command}"
+
+
+def _clips(runs: Sequence[str], view: ClipsView) -> Iterator[str | Table]:
+    clips = view.clips
+    if not clips.n:
+        return
+    yield ""
+    what = "clips that only {} gets correct, clearest first" if clips.n > 1 else "clip that only {} gets correct"
+    yield f"{clips.n} {what.format(view.only.called)}; p is the probability of the label:"
+    headings = ("clip", "label", *(f"p of {run}" for run in runs), f"{view.other.called} predicts")
+    rows = ((*row[:4], row[4] or "-") for row in clips.shown)
+    yield table(headings, rows, (2, 3))
+    if clips.more:
+        yield f"{clips.more} more: --format json has all of them."
+
+
+@command("runs", "List the runs.", "tracker runs", "tracker runs --format json")
+def runs(
+    *,
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
+    experiment: Experiment = DEFAULT_EXPERIMENT,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
+    from tracker.recording.stores import HOST_TAG, interrupted_message
+    from tracker.study.metrics import primary_metric
+    from tracker.study.study import study_of
+
+    experiment_runs = read_runs(experiment, tracking_uri)
+    metric = primary_metric(experiment_runs.runs, experiment_runs.tags.get("tracker.metric"))
+    study = study_of(experiment_runs.runs, metric, alpha=0.05, margin=0.05)
+    if form == "json":
+        print_result(json.dumps([_record(study, run) for run in range(len(experiment_runs.runs))], indent=2))
+    else:
+        columns = [(heading, cells) for heading, cells in _columns(study) if any(cells)]
+        left = {"run", "name", "status", *study.design.options}
+        numeric = {place for place, (heading, _) in enumerate(columns) if heading not in left}
+        rows = zip(*(cells for _, cells in columns), strict=True)
+        print_tables(table([heading for heading, _ in columns], rows, numeric))
+    for run in experiment_runs.runs:
+        host, resumable = run.tags.get(HOST_TAG), is_resumable(run.tags)
+        if run.status is RunStatus.INTERRUPTED or host:
+            log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=resumable, host=host))
+
+
+def _record(study: Study, position: int) -> dict[str, object]:
+    """Return a run as JSON; what is unknown is null."""
+    result = study.results[position]
+    run = result.run
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "status": run.status,
+        "reason": run.tags.get(REASON_TAG),
+        "sent": UNSENT_TAG not in run.tags,
+        "options": {
+            option: study.design.level(position, option) if study.design.has(position, option) else None
+            for option in study.design.options
+        },
+        "validation": {"correct": result.correct, "n": result.n} if result.correct is not None else None,
+        "metric": {"name": study.metric.name, "value": result.score},
+        "val_loss": result.val_loss,
+        "best_epoch": result.best_epoch,
+        "stop_epoch": result.stop_epoch,
+        "started": run.started,
+        "ended": run.ended,
+    }
+
+
+def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
+    """Yield each column's heading and cells; what is unknown is empty."""
+    from tracker.runs.logged import SHORT_ID
+    from tracker.wording import age, digits_apart
+
+    now, results, design = time.time_ns() // 1_000_000, study.results, study.design
+    runs = [result.run for result in results]
+    yield "run", [run.run_id[:SHORT_ID] for run in runs]
+    yield "name", [run.name for run in runs]
+    for option in design.options:
+        yield option, [design.level(position, option) for position in range(len(runs))]
+    correct = ["" if result.correct is None else f"{result.correct}/{result.n}" for result in results]
+    yield "correct", correct
+    if not study.metric.is_accuracy or not any(correct):
+        digits = digits_apart([result.score for result in results if result.score is not None])
+        yield study.metric.name, ["" if result.score is None else f"{result.score:.{digits}f}" for result in results]
+    yield "best", [_text(result.best_epoch) for result in results]
+    yield "stop", [_text(result.stop_epoch) for result in results]
+    yield "status", [f"{run.status}, not sent" if UNSENT_TAG in run.tags else run.status for run in runs]
+    yield "age", [age(now - run.started) if run.started is not None else "" for run in runs]
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+@command("ui", "Start MLflow's UI on the runs.", "tracker ui")
+def ui(
+    *, port: Annotated[int, whole_number("Port on 127.0.0.1", 1, 65_535)] = 5000, tracking_uri: TrackingUri = None
+) -> int:
+    """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
+    with suppress(KeyboardInterrupt), store_at(tracking_uri).serve_ui(port) as server:
+        if server.port != port:
+            log(f"port {port} is taken")
+        print_result(server.address)
+        log("MLflow's UI is ready; Ctrl-C ends it")
+        return server.wait()
+    return 0
