@@ -26,19 +26,9 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-KINDS: tuple[Kind, ...] = (
-    best_run.KIND,
-    option_effect.KIND,
-    run_difference.KIND,
-    overfitting.KIND,
-    early_stopping.KIND,
-    learning_rate.KIND,
-    under_training.KIND,
-    stability.KIND,
-    classes.KIND,
-    selection_optimism.KIND,
-    sample_size.KIND,
-)
+KINDS: tuple[Kind, ...] = (best_run.KIND, option_effect.KIND, run_difference.KIND, overfitting.KIND,
+                           early_stopping.KIND, learning_rate.KIND, under_training.KIND, stability.KIND,
+                           classes.KIND, selection_optimism.KIND, sample_size.KIND)  # fmt: skip
 
 
 def conclude(study: Study) -> tuple[Conclusion, ...]:

@@ -122,6 +122,10 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
     if tied:
         loss, other_loss = result.val_loss, study.results[tied[0]].val_loss
         tie_break = "loss" if loss is not None and (other_loss is None or loss < other_loss) else "id"
+    least = []  # with counts alone: the smallest p-value that they allow against each of the others
+    if result.correct is not None and result.n and result.clip_set.known and _method(study, ranked) == COUNTS:
+        counts = {count for count in (study.results[run].correct for run in others) if count is not None}
+        least = [from_aggregates(result.correct, count, result.n).p_range[0] for count in counts]
     obstacles = [why for run in others if run not in tests and (why := why_not_comparable(study, (best, run)))]
     return BestRun(
         indistinguishable=study.ids(run for run in others if run not in worse),
@@ -133,21 +137,12 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
         tied=study.ids(tied),
         clearest_gap=None if clearest is None else (result.correct or 0) - (study.results[clearest].correct or 0),
         lowest_p=min(tests.values(), default=None),
-        least_p=_least_p(study, ranked),
+        least_p=min(least, default=None),
         tie_break=tie_break,
         probability=_probability(study, best),
         elsewhere=len(ranked) < len(study.ranking),
         why=obstacles[0] if obstacles else None,
     )
-
-
-def _least_p(study: Study, ranked: Sequence[int]) -> float | None:
-    """Return the smallest p-value that counts alone allow between the best and any other; None with predictions."""
-    best, *others = (study.results[run] for run in ranked)
-    if best.correct is None or not best.n or _method(study, ranked) != COUNTS or not best.clip_set.known:
-        return None
-    counts = {other.correct for other in others if other.correct is not None}
-    return min((from_aggregates(best.correct, count, best.n).p_range[0] for count in counts), default=None)
 
 
 def _method(study: Study, runs: Sequence[int]) -> Method:
@@ -159,12 +154,11 @@ def _method(study: Study, runs: Sequence[int]) -> Method:
 
 def _probability(study: Study, best: int) -> float | None:
     """Estimate the probability that the best run is the best on other clips, among the runs with predictions."""
-    clips = study.results[best].clip_set
-    comparable = best in clips.row_of and len(clips.with_predictions) > 1 and study.metric.is_accuracy
+    clips, runs = study.results[best].clip_set, study.results[best].clip_set.with_predictions
+    comparable = best in runs and len(runs) > 1 and study.metric.is_accuracy
     if not comparable or (clips.n_groups or len(clips.clips)) < FEWEST_COLUMNS:
         return None
-    seed = study.random_seed(clips.with_predictions)
-    return float(probability_best(clips.correct, seed, clips.groups or None)[clips.row_of[best]])
+    return float(probability_best(clips.correct, study.random_seed(runs), clips.groups or None)[clips.row_of[best]])
 
 
 def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:

@@ -195,10 +195,7 @@ class CrossValidation:
 
 
 def cross_validation(study: Study) -> CrossValidation | None:
-    """Return the configurations that were run on every fold, or on every split, of one dataset.
-
-    None if there are fewer than three folds or splits, or the metric isn't accuracy.
-    """
+    """Return the configurations that were run on every fold or split of one dataset; None for fewer than three."""
     if not study.metric.is_accuracy:
         return None
     return _joined(study, splits=False) or _joined(study, splits=True)
@@ -235,10 +232,7 @@ def one_dataset(study: Study, indices: Iterable[int]) -> bool:
 
 
 def fold_effect(study: Study, differences: Mapping[int, float]) -> Effect | None:
-    """Test a mean difference over folds or splits of one dataset, given the difference on each clip set by its index.
-
-    None for fewer than three clip sets, or if they are not known to come from one dataset.
-    """
+    """Test a mean difference over folds or splits, by clip set; None for fewer than three, or not of one dataset."""
     if len(differences) < FEWEST_FOLDS or not one_dataset(study, differences):
         return None
     sets = [study.clip_sets[index] for index in differences]
@@ -266,7 +260,7 @@ class Analysis:
     effect: Effect  # from the first level to the second
     method: Method
     n: int
-    repetitions: int  # matched pairs, runs of the level with fewer runs, folds or splits
+    folds: int = 0  # folds or splits, if it was estimated over them
     inner: InnerEffect | None = None
 
 
@@ -305,10 +299,7 @@ class ContrastEffect:
 
 
 def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
-    """Estimate an effect over folds or splits if possible, else over matched pairs, else over repetitions.
-
-    None with fewer than three repetitions whose predictions were logged.
-    """
+    """Estimate an effect over folds or splits if possible, else over matched pairs, else over three repetitions."""
     by_set = _pairs_by_set(study, contrast)
     clips, pairs = largest_set(study, contrast)
     inner = crossed_effect(clips, pairs)
@@ -320,48 +311,34 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
         n = sum(len(of_set.clips) for of_set in sets)
         return Analysis(over_folds, SPLITS if OFF in folds else FOLDS, n, len(sets), on_largest)
     if inner is not None:
-        return Analysis(inner, CROSSED, len(clips.clips), len(pairs))
+        return Analysis(inner, CROSSED, len(clips.clips))
     # repetitions that share too few seeds, in the setting with most of them
     settings = [
         [[run for run in runs if run in study.results[run].clip_set.row_of] for runs in setting]
         for setting in contrast.repetitions
     ]
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
-    fewer = min(len(start), len(end))
-    if fewer < FEWEST_PAIRS:
-        return None
-    clips = study.results[start[0]].clip_set
-    if (clips.n_groups or len(clips.clips)) < 2:
+    if min(len(start), len(end)) < FEWEST_PAIRS or not _several(clips := study.results[start[0]].clip_set):
         return None
     effect = nested(*(_by_column(clips, _correct(clips, runs)) for runs in (end, start)))
-    return Analysis(effect, NESTED, len(clips.clips), fewer)
+    return Analysis(effect, NESTED, len(clips.clips))
 
 
 def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
-    """Analyse matched pairs, all with predictions of these clips, crossed with clips or with groups of clips.
-
-    None for fewer than three pairs, or fewer than two clips or groups.
-    """
-    if len(pairs) < FEWEST_PAIRS or (clips.n_groups or len(clips.clips)) < 2:
+    """Analyse matched pairs on these clips, crossed with clips or groups of them; None for too few of either."""
+    if len(pairs) < FEWEST_PAIRS or not _several(clips):
         return None
     return crossed(_by_column(clips, _entries(clips, pairs)))
 
 
 def adjusted_p_values(family: Sequence[Effect]) -> list[float]:
-    """Correct the p-values of the contrasts of all options.
-
-    A single test keeps its own p-value. Several are compared with smaller levels: Holm's method corrects their strict
-    p-values.
-    """
+    """Correct the p-values of all contrasts by Holm's method; of several the strict ones, which hold at every level."""
     p_values = [effect.p_value if len(family) == 1 else effect.strict_p_value for effect in family]
     return [float(p) for p in holm(np.array(p_values))]
 
 
 def chance_of_better(study: Study, contrast: Contrast) -> float | None:
-    """Estimate by the bootstrap the chance that the second level beats the first on other clips and seeds.
-
-    None for fewer than three matched pairs on one set of clips.
-    """
+    """Estimate the chance that the second level beats the first on other clips and seeds; None for too few pairs."""
     clips, pairs = largest_set(study, contrast)
     if len(pairs) < FEWEST_PAIRS:
         return None
@@ -398,6 +375,10 @@ def sample_size_for(study: Study, contrast: Contrast, analysis: Analysis) -> Nee
         return Need(effect, max(pairs, len(entries) + 1))
     columns = columns_needed(entries, effect, alpha=study.alpha)
     return Need(effect, None, math.ceil(columns * len(clips.clips) / entries.shape[1]))
+
+
+def _several(clips: ClipSet) -> bool:
+    return (clips.n_groups or len(clips.clips)) > 1
 
 
 def _by_column(clips: ClipSet, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -87,7 +87,13 @@ class OptionEffect(Details):
             why = "it changed alone, but which validation clips the runs were judged on was not logged"
             return f"What {option_words(option)} does cannot be said: {why}."
         if not self.contrasts:
-            return _confounded_text(option, self, conclusion.commands)
+            name, changed = capitalised(option_words(option)), listing([option_words(alias) for alias in self.aliases])
+            nowhere = "but never between runs on the same clips: this experiment cannot say what it does"
+            cannot = f"{name} changed, {nowhere}"
+            if changed:
+                together = f"{name} never changed alone: {changed} changed with it."
+                cannot = f"{together} This experiment cannot say which of them mattered"
+            return f"{cannot}; the runs under “Next steps” would." if conclusion.commands else f"{cannot}."
         text = _contrast_text(option, min(self.contrasts, key=_by_p), wording)
         if self.n_contrasts < 2:
             return text
@@ -180,7 +186,7 @@ def _effect(
         repetitions=(len(start), len(end)),
         method=analysis.method if analysis else None,
         n=analysis.n if analysis else study.results[start[0]].clip_set.n,
-        folds=analysis.repetitions if analysis and analysis.method in (FOLDS, SPLITS) else 0,
+        folds=analysis.folds if analysis else 0,
         within_margin=within,
         detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,
         crossed=analysis.inner if analysis else None,
@@ -194,15 +200,6 @@ def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
     scores = [(study.results[a].score, study.results[b].score) for a, b in sides]
     differences = [b - a for a, b in scores if a is not None and b is not None]
     return float(np.mean(differences)) if differences else None
-
-
-def _confounded_text(option: str, details: OptionEffect, commands: Sequence[Sequence[str]]) -> str:
-    name, changed = capitalised(option_words(option)), listing([option_words(alias) for alias in details.aliases])
-    cannot = f"{name} changed, but never between runs on the same clips: this experiment cannot say what it does"
-    if changed:
-        together = f"{name} never changed alone: {changed} changed with it."
-        cannot = f"{together} This experiment cannot say which of them mattered"
-    return f"{cannot}; the runs under “Next steps” would." if commands else f"{cannot}."
 
 
 def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
@@ -219,23 +216,17 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     observed = f"{_more_or_less(effect.estimate or 0.0)} {evidence}"
     if effect.verdict == "equivalent":
         return f"{capitalised(change)} makes no difference of {points(wording.margin)} or more: on average {observed}."
-    unknown = f"Whether {change} helps these runs cannot tell: on average {observed}."
-    return " ".join([unknown, *_detectable_text(effect)])
-
-
-def _detectable_text(effect: ContrastEffect) -> Iterator[str]:
-    """Yield which effect would have been detected, and what it takes to detect a smaller one."""
+    text, need = f"Whether {change} helps these runs cannot tell: on average {observed}.", effect.need
     if effect.detectable:
-        yield f"An effect below {points(effect.detectable)} would mostly go unnoticed."
-    need = effect.need
-    if need is None:
-        return
-    sought = f"{'one' if effect.detectable else 'an effect'} of {points(need.effect)}"
-    if need.pairs is not None:
-        yield f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."
-    else:
-        takes = f"{round_number(need.clips or 0)} clips"
-        yield f"{capitalised(sought)} no number of trainings would show on these clips: it takes {takes} at least."
+        text += f" An effect below {points(effect.detectable)} would mostly go unnoticed."
+    if need is not None:
+        sought = f"{'one' if effect.detectable else 'an effect'} of {points(need.effect)}"
+        takes = f"it takes {round_number(need.clips or 0)} clips at least"
+        more = f"{capitalised(sought)} no number of trainings would show on these clips: {takes}."
+        if need.pairs is not None:
+            more = f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."
+        text = f"{text} {more}"
+    return text
 
 
 def _more_or_less(estimate: float) -> str:
