@@ -157,9 +157,8 @@ def further_seeds(study: Study, option: str | None = None) -> PlannedRun:
 
 def best_with_seeds(study: Study, option: str | None) -> tuple[int, frozenset[int]]:
     """Return the best run, the first if none has the primary metric, and the seeds that it was repeated with."""
-    runs = (*study.ranking, *range(len(study.results)))
+    runs, repeats = (*study.ranking, *range(len(study.results))), study.design.repeats
     best = next(run for run in runs if option is None or study.design.has(run, option))
-    repeats = study.design.repeats
     configuration = next(runs for runs in study.design.configurations if best in runs)
     return best, seeds_of(study, [run for run in configuration if repeats[run] == repeats[best]])
 

@@ -165,17 +165,14 @@ def _answer_text(run: str, answer: Patience, details: EarlyStopping) -> str:
     return f"{earlier}: patience {answer.patience}{instead} {other}."
 
 
-def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
-    """Return what a shorter patience would have saved the run in focus."""
-    own = [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"]
-    return [c for c in own if isinstance(c.details, EarlyStopping) and c.details.enough][:1]
-
-
 KIND = Kind(
     name="early_stopping",
     title="Early stopping",
     conclude=early_stopping,
     methods=lambda _, found: {_METHOD for conclusion in found if conclusion.verdict == "exact"},
-    headlines=_headlines,
+    # what a shorter patience would have saved the run in focus
+    headlines=lambda found, focus: [
+        c for c in found if c.runs == (focus,) and isinstance(c.details, EarlyStopping) and c.details.enough
+    ][:1],
     headline_rank=4,
 )

@@ -130,7 +130,7 @@ def learning_rates(study: Study) -> Iterator[Conclusion]:
                 details,
                 first=float(rates.values[0]),
                 last=float(rates.values[-1]),
-                drops=() if schedule else _with_losses(result, drops),
+                drops=() if schedule else _with_losses(result.curves.val_loss, drops),
                 schedule=schedule,
                 others=() if schedule else _others(result, own, drops),
             )
@@ -152,22 +152,17 @@ def _is_own_plateau(result: RunResult, drops: Sequence[Drop]) -> bool:
     )
 
 
-def _with_losses(result: RunResult, drops: Sequence[Drop]) -> tuple[RateDrop, ...]:
-    losses = result.curves.val_loss
-    last = int(losses.epochs[-1]) if losses is not None else 0
-    borders = [*[drop.epoch for drop in drops], last]
-    return tuple(
-        RateDrop(d.epoch, d.before, d.after, _lowest(losses, 0, d.epoch), _lowest(losses, d.epoch, end))
-        for d, end in zip(drops, borders[1:], strict=True)
-    )
-
-
-def _lowest(losses: Curve | None, after: int, until: int) -> float | None:
-    """Return the lowest finite value of the epochs in (after, until]."""
-    if losses is None:
-        return None
-    there = (losses.epochs > after) & (losses.epochs <= until) & np.isfinite(losses.values)
-    return float(losses.values[there].min()) if there.any() else None
+def _with_losses(losses: Curve | None, drops: Sequence[Drop]) -> tuple[RateDrop, ...]:
+    """Return drops with the lowest validation loss before each, and from there to the next one or the end."""
+    if losses is None or not drops:
+        return tuple(RateDrop(d.epoch, d.before, d.after, None, None) for d in drops)
+    finite, found = np.isfinite(losses.values), []
+    for d, end in zip(drops, [*[drop.epoch for drop in drops[1:]], int(losses.epochs[-1])], strict=True):
+        before = losses.values[finite & (losses.epochs <= d.epoch)]
+        after = losses.values[finite & (losses.epochs > d.epoch) & (losses.epochs <= end)]
+        lowest = [float(values.min()) if len(values) else None for values in (before, after)]
+        found.append(RateDrop(d.epoch, d.before, d.after, *lowest))
+    return tuple(found)
 
 
 def _others(result: RunResult, own: str | None, drops: Sequence[Drop]) -> tuple[OtherPlateau, ...]:
@@ -179,13 +174,11 @@ def _others(result: RunResult, own: str | None, drops: Sequence[Drop]) -> tuple[
     if losses is None:
         return ()
     own_patience = as_number(own.partition("x")[2]) if own is not None else None
-    others = [patience for patience in PATIENCES if patience != own_patience]
-    first_drops = [stop.stop_epoch for stop in early_stoppings(losses, others, min_delta=PLATEAU_MIN_DELTA)]
-    own_first = drops[0].epoch if drops else None
-    return tuple(
-        OtherPlateau(patience, min((e for e in (epoch, own_first) if e is not None and e < len(losses)), default=None))
-        for patience, epoch in zip(others, first_drops, strict=True)
-    )
+    patiences, found = [patience for patience in PATIENCES if patience != own_patience], []
+    for patience, stop in zip(patiences, early_stoppings(losses, patiences, min_delta=PLATEAU_MIN_DELTA), strict=True):
+        first = [epoch for epoch in (stop.stop_epoch, drops[0].epoch if drops else None) if epoch is not None]
+        found.append(OtherPlateau(patience, min((epoch for epoch in first if epoch < len(losses)), default=None)))
+    return tuple(found)
 
 
 def _identical_runs(study: Study) -> dict[int, IdenticalRun]:

@@ -21,17 +21,7 @@ from tracker.conclusions.conclusion import (
     seeds_of,
 )
 from tracker.runs import number_text
-from tracker.statistics.paired import (
-    discordant,
-    from_aggregates,
-    grouped_difference,
-    informative_groups,
-    log_loss_difference,
-    log_losses,
-    mcnemar,
-    mcnemar_mid_p,
-    tango,
-)
+from tracker.statistics import paired
 from tracker.statistics.proportions import group_codes, group_sums
 from tracker.study.clip_sets import by_clip
 from tracker.study.metrics import identical
@@ -53,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.conclusions.comparisons import Family
-    from tracker.statistics.paired import LossDifference
     from tracker.statistics.proportions import Interval
     from tracker.study.study import Pair, Study
     from tracker.wording import Wording
@@ -99,7 +88,7 @@ class RunDifference(Details):
     # if clips share groups: those in which one model has more correct clips than the other
     informative_groups: int | None = None
     p_if_independent: float | None = None  # if clips share groups: exact McNemar's p-value as if they did not
-    log_loss: LossDifference | None = None
+    log_loss: paired.LossDifference | None = None
     why: Obstacle | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
@@ -175,23 +164,23 @@ def _estimated(study: Study, pair: Pair, details: RunDifference) -> tuple[float,
     """Return the difference, its 95 % interval, the method of its test, and the evidence by clip."""
     clips, (first, second) = study.results[pair[0]].clip_set, [study.results[run] for run in pair]
     if pair[0] not in clips.row_of or pair[1] not in clips.row_of:
-        test = from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
+        test = paired.from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
         details = replace(details, p_range=test.p_range, interval_90=test.interval_90)
         return test.estimate, test.interval, COUNTS, details
     a, b = (clips.correct[clips.row_of[run]] for run in pair)
-    only = discordant(a, b)
+    only = paired.discordant(a, b)
     details = replace(details, only_first=only[0], only_second=only[1], log_loss=_log_loss(study, pair))
-    interval, interval_90 = tango(*only, len(a)), tango(*only, len(a), 0.90)
+    interval, interval_90 = paired.tango(*only, len(a)), paired.tango(*only, len(a), 0.90)
     if not clips.groups:
-        details = replace(details, interval_90=interval_90, mid_p=mcnemar_mid_p(*only))
+        details = replace(details, interval_90=interval_90, mid_p=paired.mcnemar_mid_p(*only))
         return (only[0] - only[1]) / len(a), interval, MCNEMAR, details
     difference, codes = a.astype(float) - b, group_codes(clips.groups, len(a))
-    effect = grouped_difference(difference, codes)
+    effect = paired.grouped_difference(difference, codes)
     details = replace(
         details,
         interval_90=_wider(effect.interval_90, interval_90),
-        informative_groups=informative_groups(group_sums(difference, codes).astype(np.int64)),
-        p_if_independent=mcnemar(*only),
+        informative_groups=paired.informative_groups(group_sums(difference, codes).astype(np.int64)),
+        p_if_independent=paired.mcnemar(*only),
     )
     return effect.estimate, _wider(effect.interval, interval), SIGN_FLIP, details
 
@@ -201,7 +190,7 @@ def _wider(of_groups: Interval, of_clips: Interval) -> Interval:
     return max(-1.0, min(of_groups[0], of_clips[0])), min(1.0, max(of_groups[1], of_clips[1]))
 
 
-def _log_loss(study: Study, pair: Pair) -> LossDifference | None:
+def _log_loss(study: Study, pair: Pair) -> paired.LossDifference | None:
     """Compare the log-losses of two runs; None if a label isn't one of their classes or a probability isn't finite."""
     losses = []
     for predictions in (study.results[run].run.validation for run in pair):
@@ -211,9 +200,9 @@ def _log_loss(study: Study, pair: Pair) -> LossDifference | None:
         chances = predictions.probabilities[np.arange(len(columns)), columns][by_clip(predictions)]
         if not np.isfinite(chances).all():
             return None
-        losses.append(log_losses(chances))
+        losses.append(paired.log_losses(chances))
     groups = study.results[pair[0]].clip_set.groups or None
-    return log_loss_difference(losses[0], losses[1], study.random_seed(pair), groups)
+    return paired.log_loss_difference(losses[0], losses[1], study.random_seed(pair), groups)
 
 
 _REASONS = {

@@ -89,16 +89,13 @@ def stability(study: Study) -> tuple[Conclusion, ...]:
 
     One `unknown` conclusion if there is nothing else to say.
     """
-    diverged = [
-        Conclusion("stability", "exact", (result.run_id,), Diverged(result.first_diverged_epoch))
-        for result in study.results
-        if result.first_diverged_epoch is not None
-    ]
+    epochs = {result.run_id: result.first_diverged_epoch for result in study.results}
+    diverged = [Conclusion("stability", "exact", (run,), Diverged(epoch)) for run, epoch in epochs.items() if epoch]
     known = (*_spreads(study), *_one_seed_effects(study), *diverged)
     if known or not study.results:
         return known
-    repeated = (run for runs in study.design.configurations if len(runs) > 1 for run in runs)
-    unlogged = any(not study.results[run].clip_set.known or study.results[run].correct is None for run in repeated)
+    repeated = (study.results[run] for runs in study.design.configurations if len(runs) > 1 for run in runs)
+    unlogged = any(not result.clip_set.known or result.correct is None for result in repeated)
     return (Conclusion("stability", "unknown", study.run_ids, Spread(unlogged=unlogged)),)
 
 
