@@ -10,7 +10,7 @@ from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
 from tracker.report.model import Excluded, Report, RunEntry, Section
-from tracker.report.overview import challenges, limits, methods, summary, versions
+from tracker.report.overview import ENDS, challenges, limits, methods, summary, versions
 from tracker.runs import LOGGED_OPTIONS, REASON_TAG, RunStatus, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
@@ -48,8 +48,7 @@ def build_report(
     configurations = (tuple(run_entry(study, run) for run in members) for members in study.design.configurations)
     wording = wording_of(study)
     writer = CommandWriter(experiment, where)
-    settled = with_commands(study, conclude(study), writer)
-    conclusions = tuple(with_sentence(conclusion, wording) for conclusion in settled)
+    conclusions = tuple(with_sentence(found, wording) for found in with_commands(study, conclude(study), writer))
     return Report(
         experiment=experiment,
         metric=study.metric,
@@ -91,13 +90,6 @@ def report_study(
     return study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin), excluded
 
 
-_REASONS = {
-    RunStatus.FAILED: "failed",
-    RunStatus.KILLED: "was killed",
-    RunStatus.RUNNING: "is still running or was interrupted",
-    RunStatus.INTERRUPTED: "was interrupted",
-    RunStatus.SCHEDULED: "has not begun",
-}
 # before a reason: tracker's own errors need no name before their words
 _OWN_ERROR = re.compile(r"^(?:Data|Journal|Store|Training)Error: ")
 _LONGEST_WHY = 200  # of a reason's characters that are shown: one line, not all of a stranger's error
@@ -129,7 +121,9 @@ def _unfinished(run: Run) -> str | None:
     """Return on one line that a run did not finish, and why as far as it says so; None if it did."""
     if run.status == RunStatus.FINISHED:
         return None
-    reason, run_id = _REASONS.get(run.status, "did not finish"), run.run_id[:SHORT_ID]
+    if run.status not in ENDS:
+        return "has not begun" if run.status == RunStatus.SCHEDULED else "did not finish"
+    reason, run_id = ENDS[run.status][0], run.run_id[:SHORT_ID]
     if run.status == RunStatus.INTERRUPTED:
         resume = f"tracker resume {run_id} goes on with it, " if is_resumable(run.tags) else ""
         return f"{reason}: {resume}tracker close {run_id} ends it"

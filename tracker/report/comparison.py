@@ -133,8 +133,8 @@ def build_comparison(
     reasons = {run.run_id: run.reason for run in excluded}
     left_out = [run for run in runs if run.run_id in run_ids and run.run_id in reasons]
     if left_out:  # known to a study that nothing is concluded from, behind the runs that count
-        counting = [result.run for result in study.results]
-        study = study_of([*counting, *left_out], study.metric, alpha=alpha, margin=margin)
+        known = [*(result.run for result in study.results), *left_out]
+        study = study_of(known, study.metric, alpha=alpha, margin=margin)
     pair, conclusion = (study.index_of[run_ids[0]], study.index_of[run_ids[1]]), None
     if not left_out:
         pair, conclusion = _conclude_on_pair(study, pair, CommandWriter(experiment, where))
@@ -149,7 +149,7 @@ def build_comparison(
         metric=study.metric,
         runs=(first, second),
         options=options,
-        repetition=_repetition(study, pair),
+        repetition=tuple(_repetition(study, pair)),
         conclusion=conclusion,
         remarks=tuple(_remarks((first, second), conclusion, options, clips)),
         clips_in_common=len(clips),
@@ -169,17 +169,15 @@ def _conclude_on_pair(study: Study, pair: Pair, writer: CommandWriter) -> tuple[
     return pair, with_sentence(settled, wording_of(study))
 
 
-def _repetition(study: Study, pair: Pair) -> tuple[Differing, ...]:
-    """Return the seeds, then the parts of the split, in which the two differ."""
+def _repetition(study: Study, pair: Pair) -> Iterator[Differing]:
+    """Yield the seeds, then the parts of the split, in which the two differ."""
     first, second = (study.design.terms[run] for run in pair)
-    differing = []
     for of_first, of_second in ((dict(first.seed), dict(second.seed)), (dict(first.split), dict(second.split))):
         for name in sorted(of_first.keys() | of_second.keys()):
             unlogged = OFF if name == "fold" else "not logged"
             levels = of_first.get(name, unlogged), of_second.get(name, unlogged)
             if levels[0] != levels[1]:
-                differing.append(Differing(name, levels))
-    return tuple(differing)
+                yield Differing(name, levels)
 
 
 def _remarks(
@@ -200,7 +198,6 @@ def _remarks(
 
 
 def _about_clips(runs: tuple[ComparedRun, ComparedRun], clips: Sequence[SharedClip]) -> Iterator[str]:
-    """Say what keeps the two from being compared clip by clip, or lets it be done on a part of the clips alone."""
     first, second = (run.entry.run for run in runs)
     silent = [run.called for run in runs if run.entry.run.validation is None]
     if silent:

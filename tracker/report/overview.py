@@ -99,12 +99,13 @@ def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
     return capitalised(wording.runs(study.ids(runs)))
 
 
-_ENDS = (
-    (RunStatus.FAILED, "failed", "failed"),
-    (RunStatus.KILLED, "was killed", "were killed"),
-    (RunStatus.RUNNING, "is still running or was interrupted", "are still running or were interrupted"),
-    (RunStatus.INTERRUPTED, "was interrupted", "were interrupted"),
-)
+# how runs end that are left out for it, said of one and of several
+ENDS: dict[str, tuple[str, str]] = {
+    RunStatus.FAILED: ("failed", "failed"),
+    RunStatus.KILLED: ("was killed", "were killed"),
+    RunStatus.RUNNING: ("is still running or was interrupted", "are still running or were interrupted"),
+    RunStatus.INTERRUPTED: ("was interrupted", "were interrupted"),
+}
 
 
 def challenges(
@@ -112,7 +113,7 @@ def challenges(
 ) -> Iterator[str]:
     """Yield what went wrong in the runs, as sentences, given the excluded ones and all of them."""
     status = {run.run_id: run.status for run in runs}
-    for state, singular, plural in _ENDS:
+    for state, (singular, plural) in ENDS.items():
         number = sum(status[run.run_id] == state for run in excluded)
         if number:
             ended = f"{singular} and is" if number == 1 else f"{plural} and are"
@@ -152,10 +153,7 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
 
 def versions(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
     """Return the versions that wrote the report and logged its runs, each with what it is a version of."""
-    logged = sorted({run.tags[tag] for run in runs if (tag := "tracker.version") in run.tags})
+    logged = sorted({run.tags["tracker.version"] for run in runs if "tracker.version" in run.tags})
     commits = sorted({run.commit[:12] for run in runs if run.commit})
-    return (
-        ("tracker, this report", __version__),
-        *([("tracker, the runs", ", ".join(logged))] if logged else []),
-        *([("git commits of the runs", ", ".join(commits))] if commits else []),
-    )
+    of_runs = {"tracker, the runs": ", ".join(logged), "git commits of the runs": ", ".join(commits)}
+    return ("tracker, this report", __version__), *((what, text) for what, text in of_runs.items() if text)
