@@ -151,6 +151,15 @@ class TestSentence:
             "weights (epoch 6): three epochs, about 21 s, saved, and not one clip changed."
         )
 
+    def test_sentence_of_a_run_without_any_finite_loss_names_no_epoch(self, made: MakeRun, studied: MakeStudy) -> None:
+        study = studied(made(1, val_loss=[np.nan] * 7))
+        (conclusion,) = (c for c in early_stopping(study))
+        assert conclusion.details.enough is None
+        assert sentence_of(study, "early_stopping") == (
+            "Stopping with patience 1 would have ended run 1 at epoch 2 instead of 7, with nothing to keep: no "
+            "validation loss was a finite number until then."
+        )
+
     def test_sentence_says_that_there_would_be_nothing_to_keep(self, made: MakeRun, studied: MakeStudy) -> None:
         assert sentence_of(studied(made(1, val_loss=[np.nan, np.nan, 0.6])), "early_stopping") == (
             "Stopping with patience 1 would have ended run 1 at epoch 2 instead of 3, with nothing to keep: no "

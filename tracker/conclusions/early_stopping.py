@@ -96,8 +96,10 @@ def early_stopping(study: Study) -> Iterator[Conclusion]:
             every = sorted({*listed, *range(1, len(values))})
             stops = dict(zip(every, _stops(result, values, every), strict=True))
             answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
-            kept = (p for p, s in stops.items() if s.kept_epoch == result.kept_epoch and (s.stop_epoch or stop) < stop)
-            enough = next((_answer(result, values, patience, stops[patience]) for patience in kept), None)
+            same = [p for p, s in stops.items() if s.kept_epoch == result.kept_epoch and (s.stop_epoch or stop) < stop]
+            enough = None
+            if same and result.kept_epoch is not None:
+                enough = _answer(result, values, same[0], stops[same[0]])
             details = replace(details, patiences=answers, enough=enough)
             verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
         n = result.n if details.patiences else None
@@ -148,13 +150,13 @@ def _answer_text(run: str, answer: Patience, details: EarlyStopping) -> str:
     instead = f" instead of {details.own}" if details.own is not None else ""
     ended = f"would have ended {run} at epoch {answer.stop_epoch} instead of {details.stop_epoch}"
     stopping = f"Stopping with patience {answer.patience}{instead} {ended}"
+    if answer.kept_epoch is None:
+        return f"{stopping}, with nothing to keep: no validation loss was a finite number until then."
     if answer.kept_epoch == details.kept_epoch:
         saved = answer.epochs_saved or 0
         time = f", {duration(saved * details.epoch_seconds)}," if details.epoch_seconds is not None else ""
         same = f"the same weights (epoch {answer.kept_epoch})"
         return f"{stopping} and kept {same}: {count(saved, 'epoch')}{time} saved, and not one clip changed."
-    if answer.kept_epoch is None:
-        return f"{stopping}, with nothing to keep: no validation loss was a finite number until then."
     if details.kept_epoch is None:
         return f"{stopping}, with the weights of epoch {answer.kept_epoch}."
     changed = ", which judge every validation clip the same" if answer.clips_changed == 0 else ""
