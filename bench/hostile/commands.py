@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ TRAINING_LIMIT_S = 60.0
 _LARGEST = 8 << 20
 """Bytes that are read of what a command prints."""
 
+_SHELL = shutil.which("sh") or "/bin/sh"
 MEMORY_BYTES = 6 << 30
 FILE_BYTES = 1 << 30
 """What fills the memory or the disk is stopped there."""
@@ -100,7 +102,7 @@ def run(
     limits = (
         f"ulimit -f {FILE_BYTES // 512}; ulimit -c 0; {'' if words[0] in HEAVY else f'ulimit -v {MEMORY_BYTES >> 10};'}"
     )
-    shell = ["sh", "-c", f'{limits} {prelude}\nexec "$@"', "sh", *TRACKER, *words]
+    shell = [_SHELL, "-c", f'{limits} {prelude}\nexec "$@"', "sh", *TRACKER, *words]
     began = time.monotonic()
     if terminal:
         status, out, err, hung = _on_a_terminal(shell, folder, environment, limit_s)

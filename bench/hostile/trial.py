@@ -64,7 +64,7 @@ def attempt(case: Case, base: Base, folder: Path, forker: Forker | None = None, 
         (root / "said").mkdir()
         case.prepare(place)
         before, journals = _outside(case, place), _journals(case, place)
-        planted = files_with_secrets([root / name for name in _INSIDE], root)
+        planted = _with_secrets(place)
         outcomes = _run_all(case, place, forker, slow)
         evidence = Evidence(
             outcomes=outcomes,
@@ -118,20 +118,15 @@ def _begins_with(place: Place, name: str, text: bytes) -> bool:
     return path.is_file() and path.read_bytes().startswith(text)
 
 
+def _with_secrets(place: Place) -> dict[str, frozenset[str]]:
+    folders = [place.root / name for name in (*_INSIDE, "home", "victim") if name != "said"]
+    return files_with_secrets(folders, place.root)
+
+
 def _new_secrets(planted: dict[str, frozenset[str]], place: Place) -> dict[str, frozenset[str]]:
-    found = files_with_secrets([place.root / name for name in (*_INSIDE, "home", "victim")], place.root)
-    decoys = set(_decoys(place))
-    new = {
-        path: secrets - planted.get(path, frozenset())
-        for path, secrets in found.items()
-        if path not in decoys and not path.startswith("said/")
-    }
+    """Return which files hold secrets that they did not hold before."""
+    new = {path: secrets - planted.get(path, frozenset()) for path, secrets in _with_secrets(place).items()}
     return {path: secrets for path, secrets in new.items() if secrets}
-
-
-def _decoys(place: Place) -> list[str]:
-    paths = (place.key, place.home / ".bashrc", place.home / ".profile", place.victim / "notes.txt")
-    return [path.relative_to(place.root).as_posix() for path in paths]
 
 
 def _remove(root: Path) -> None:

@@ -69,7 +69,6 @@ def options(rng: Random) -> Iterator[Case]:
     yield _case("note-of-two-megabytes", (*RUN, "--offline", "--note", "[/x]\x1b" + "n" * 100_000), RUNS)
     yield _case("output-is-a-folder", ("report", "--output", "data"))
     yield _case("output-is-nowhere", ("report", "--output", "nowhere/at/all/x.md"))
-    yield _case("output-is-the-store", ("report", "--output", "mlflow.db"), RUNS, intact=("mlflow.db",))
     yield _case("check-is-endless", ("report", "--check", "/dev/zero"))
     yield _case("check-is-binary", ("report", "--check", "mlflow.db"))
 
