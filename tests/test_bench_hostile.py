@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import socket
+import sqlite3
+import sys
 import urllib.request
+from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -28,9 +31,9 @@ from bench.hostile.checks import (
 from bench.hostile.commands import Outcome, plain_environment, run
 from bench.hostile.document import failures, section
 from bench.hostile.kinds import KINDS, all_cases
-from bench.hostile.place import CANARY
+from bench.hostile.place import CANARY, Base, Place
 from bench.hostile.strangers import Lie, Request, other_host, tracking_server
-from bench.hostile.trial import Trial
+from bench.hostile.trial import Trial, attempt
 from bench.sections import with_section, write_section
 from tracker.journal.format import from_lines
 
@@ -219,6 +222,52 @@ class TestTerminal:
 
     def test_an_error_as_long_as_a_book_is_seen(self) -> None:
         assert harms(Outcome(("sync",), 1, "", "x" * 10_000)) == {Harm.ESCAPE}
+
+
+class TestAttempt:
+    """Whole attempts at a project of one run, with commands that do harm before they do what they are for."""
+
+    SABOTAGE: ClassVar = {
+        "nothing": ("", set()),
+        "a changed decoy": ("echo evil >> '<root>/home/.bashrc';", {Harm.CHANGED}),
+        "a new file in a home": ("touch '<root>/home/.ssh/authorized_keys';", {Harm.CHANGED}),
+        "another project changed": ("rm '<root>/victim/mlflow.db';", {Harm.CHANGED}),
+        "a key copied into the project": ("cat '<root>/home/.ssh/id_rsa' > copy;", {Harm.READ}),
+        "a key printed": ("cat '<root>/home/.ssh/id_rsa';", {Harm.READ}),
+        "a written password": ('echo "$MLFLOW_TRACKING_PASSWORD" > "$TMPDIR/x";', {Harm.CREDENTIALS}),
+        "a lost journal": ("rm .tracker/*a0/journal.jsonl;", {Harm.LOST}),
+        "a title set": ("printf '\\033]0;x\\007';", {Harm.ESCAPE}),
+        "a crash": ("kill -SEGV $$;", {Harm.STATUS}),
+    }
+
+    @pytest.fixture
+    def base(self, tmp_path: Path) -> Base:
+        folder = tmp_path / "base"
+        journal = folder / ".tracker" / f"{0xA0:032x}" / "journal.jsonl"
+        journal.parent.mkdir(parents=True)
+        journal.write_bytes(lines.line({"entry": "tagged", "line": 1, "tags": {}}))
+        with closing(sqlite3.connect(folder / "mlflow.db")) as store:
+            store.execute("CREATE TABLE experiments (artifact_location)")
+            store.execute("CREATE TABLE runs (artifact_uri)")
+        return Base(folder, "/as/written", {"first": "e" * 32})
+
+    @pytest.mark.parametrize("what", SABOTAGE)
+    def test_each_sabotage_is_seen(self, what: str, base: Base, tmp_path: Path) -> None:
+        prelude, seen = self.SABOTAGE[what]
+        trial = attempt(Case("projects/odd", (("--help",),), prelude=prelude), base, tmp_path)
+        assert {finding.harm for finding in trial.findings} == seen
+
+    def test_a_request_to_the_other_host_is_seen(self, base: Base, tmp_path: Path) -> None:
+        fetch = "import urllib.request; urllib.request.urlopen('<other>/x')"
+        case = Case("projects/odd", (("--help",),), prelude=f'{sys.executable} -c "{fetch}";')
+        assert {finding.harm for finding in attempt(case, base, tmp_path).findings} == {Harm.SENT}
+
+    def test_what_a_case_itself_puts_there_is_no_harm(self, base: Base, tmp_path: Path) -> None:
+        def prepare(place: Place) -> None:
+            (place.project / "journal").write_text(f"http://somebody:{PASSWORD}@host")
+            (place.home / "notes").write_text(place.key.read_text())
+
+        assert not attempt(Case("projects/odd", (("--help",),), prepare), base, tmp_path).findings
 
 
 class TestLines:
