@@ -20,6 +20,7 @@ from tracker.journal.process_lock import sending
 from tracker.journal.reader import read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.reporter import SilentReporter
+from tracker.recording.stores import load_runs, run_names
 from tracker.recording.uploader import JournalProblem, Uploader, UploadResult, sync_runs
 from tracker.runs.events import Ended
 from tracker.store import store_at
@@ -144,6 +145,21 @@ class TestSyncRuns:
         ids = {result.run_id for result in results if isinstance(result, UploadResult)}
         assert ids == {run.run_id for run in store.read("tracker").runs}
         assert not [result for result in sync_runs(store) if isinstance(result, UploadResult)]
+
+    @pytest.mark.parametrize("uri", ["foo://h", "file:///x", "sqlite:///:memory:", "databricks://profile"])
+    def test_a_journal_for_a_store_of_a_foreign_kind_is_named_once_and_costs_no_other_run(self, uri: str) -> None:
+        store = store_at(None, Path.cwd())
+        for each in (uri, store.uri):
+            with begin(each) as writer:
+                writer.append(epochs(1.0)[0])
+        found = load_runs(store, "tracker")
+        assert [run.run_id for run in found] == [run.run_id for run in run_names(store)] == [writer.folder.name]
+        (problem,) = found.problems
+        assert "is left out: " in problem
+        failed, *sent = sorted(sync_runs(store), key=lambda result: getattr(result, "run_id", "") or "")
+        assert isinstance(failed, UploadResult)
+        assert failed.error
+        assert len(sent) == 1
 
     def test_sync_refuses_a_store_that_is_gone(self) -> None:
         store = store_at(None, Path.cwd())

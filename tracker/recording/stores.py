@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from tracker.errors import StoreError
-from tracker.journal.reader import ARTIFACTS, journals, unsettled
+from tracker.journal.reader import ARTIFACTS, Journals, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.runs import UNSENT_TAG, Run, RunStatus, option_named
 from tracker.runs.logged import SHORT_ID, find_run
@@ -26,7 +26,7 @@ from tracker.wording import counted, some
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tracker.journal.reader import Journal, Journals
+    from tracker.journal.reader import Journal
     from tracker.store import Store
 
 HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
@@ -50,8 +50,19 @@ def store_of(journal: Journal) -> Store:
 
 
 def journals_for(store: Store, read: Callable[[Path], Journals] = journals) -> Journals:
-    """Return the journals of a store's runs, all of them or those that another reader of a folder finds."""
-    return read(journals_folder(store)).where(lambda journal: store_of(journal).uri == store.uri)
+    """Return the journals of a store's runs, all of them or those that another reader of a folder finds.
+
+    One whose store can't be used is among the problems.
+    """
+    found = read(journals_folder(store))
+    problems, own = [*found.problems], []
+    for journal in found:
+        try:
+            if store_of(journal).uri == store.uri:
+                own.append(journal)
+        except StoreError as error:
+            problems.append(f"run {journal.name} in {journal.folder} is left out: {error}")
+    return Journals(tuple(own), tuple(problems))
 
 
 def check_not_gone(store: Store) -> None:

@@ -79,7 +79,10 @@ def sync_runs(store: Store) -> Iterator[UploadResult | JournalProblem]:
     if not waiting and not waiting.problems:
         check_not_gone(store)
     for journal in waiting:
-        yield _result(store_of(journal), journal)
+        try:
+            yield _result(store_of(journal), journal)
+        except StoreError as error:  # its address is of a kind that can't be used
+            yield UploadResult(journal, error=str(error))
 
 
 def _result(store: Store, journal: Journal, events: Callable[[], Sequence[Event]] | None = None) -> UploadResult:
