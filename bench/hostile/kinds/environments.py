@@ -26,11 +26,9 @@ RUN = ("run", "--data", "data", "--epochs", "1", "--segment", "0.5", "--width", 
 NOBODY = 54_321
 SHORT = {
     "latin-1",
-    "no-home",
     "no-passwd-entry",
     "deleted-folder",
     "clock-in-1975-report",
-    "output-is-full",
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ ANALYSIS: dict[str, tuple[str, ...]] = {
 PER_OPTION = 2
 """How many of those that no option takes each is tried with, besides its own."""
 
-SHORT = {"--seed-4294967296", "--seeds-999999999", "report---alpha-nan", "--kernel-100000", "name-markup"}
+SHORT = {"--seed-4294967296", "--seeds-999999999", "report---alpha-nan", "--kernel-100000"}
 
 
 def options(rng: Random) -> Iterator[Case]:
