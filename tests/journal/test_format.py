@@ -13,14 +13,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.errors import JournalError
-from tracker.journal.format import UNREADABLE, from_lines, to_line
+from tracker.journal.format import MOST_LOST, UNREADABLE, check_artifact_path, from_lines, last_event, to_line
 from tracker.runs.events import Attached, Ended, EpochDone, Measured, Started, Tagged
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tracker.runs.events import Event
 
 exactly = settings(derandomize=True, deadline=None)
 TEXT = st.text(st.characters() | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=("Cs",)))
+
+
+ROWS: list[dict[str, object]] = [
+    {
+        "entry": "started", "line": 1, "version": 1, "time": 5, "uri": "sqlite:///mlflow.db", "experiment": "tracker",
+        "name": "k7-s0", "metric": "val_accuracy", "params": {"kernel_size": "7"}, "tags": {"tracker.host": "here"},
+        "datasets": [
+            {"name": "demo", "digest": "a", "source": "demo", "context": "training", "classes": ["b"], "clips": 24}
+        ],
+    },
+    {"entry": "epoch", "line": 2, "time": 6, "number": 1, "metrics": {"loss": 0.5, "val_loss": "NaN"}},
+    {"entry": "resumed", "line": 3, "time": 7, "epoch": 1},
+    {"entry": "measured", "line": 4, "time": 8, "metrics": {"best_epoch": 1}},
+    {"entry": "tagged", "line": 5, "tags": {"tracker.note": "\udcff"}},
+    {"entry": "attached", "line": 6, "path": "predictions/validation.csv"},
+    {"entry": "ended", "line": 7, "time": 9, "status": "FAILED", "reason": "why"},
+]  # fmt: skip
+WRONG = [True, 0.5, ["x", 1], {"x": {"y": [1]}}, 10**400, -(10**400), "x" * 1_000_000]
 
 
 def written(events: list[Event]) -> bytes:
@@ -143,13 +163,168 @@ class TestFromLines:
     def test_from_lines_refuses_what_a_newer_version_wrote(self, events: list[Event], old: bytes, new: bytes) -> None:
         rows = [row.replace(old, new) for row in written(events).splitlines(keepends=True)]
         data = b"".join(signed(row) for row in rows)
-        with pytest.raises(JournalError, match="this version of tracker does not understand it: use the newest"):
+        with pytest.raises(
+            JournalError, match=r"does not understand line \d of it \(.*\): if a newer version wrote it"
+        ):
             from_lines(data)
+
+    @pytest.mark.parametrize("number", [-3, 0, MOST_LOST + 12, 10**8, 10**30, "2", True, 2.5, None])
+    def test_from_lines_refuses_a_number_that_no_line_has(self, events: list[Event], number: object) -> None:
+        data = written(events) + sealed({"entry": "tagged", "line": number, "tags": {}})
+        with pytest.raises(JournalError, match="line 11 "):
+            from_lines(data)
+
+    def test_from_lines_takes_no_more_lost_lines_than_damage_leaves(self, started: Started) -> None:
+        rows = [to_line(started, 1), to_line(Tagged({}), MOST_LOST), to_line(Tagged({}), MOST_LOST + 3)]
+        assert len(from_lines(b"".join(rows)).lost) == MOST_LOST
+        with pytest.raises(JournalError, match="line 4 says that it is line 10,005, and more than 10,000 others are"):
+            from_lines(b"".join([*rows, to_line(Tagged({}), MOST_LOST + 5)]))
+
+    def test_from_lines_reads_on_where_it_was_read_to(self, events: list[Event]) -> None:
+        lines = from_lines(written(events)[len(written(events[:4])) :], before=4)
+        assert (list(lines.events), lines.lost) == (events[4:], ())
+
+    @pytest.mark.parametrize(
+        ("entry", "field"),
+        [(row["entry"], field) for row in ROWS for field in row if field != "entry"],
+        ids=str,
+    )
+    def test_from_lines_refuses_any_field_of_a_wrong_type_length_or_range(self, entry: str, field: str) -> None:
+        for value in WRONG:
+            rows = [row | {field: value} if row["entry"] == entry else row for row in ROWS]
+            with pytest.raises(JournalError, match=r"does not understand line \d of it .{1,400}$"):
+                from_lines(b"".join(map(sealed, rows)))
+
+    @pytest.mark.parametrize(
+        ("entry", "changes"),
+        [
+            ("started", {"params": {"kernel_size": 7}}),
+            ("started", {"params": {"kernel_size": None}}),
+            ("started", {"params": {f"p{number}": "1" for number in range(10_001)}}),
+            ("started", {"params": {"x": "x" * 8_001}}),
+            ("started", {"tags": {"x" * 1_001: "1"}}),
+            ("started", {"uri": "sqlite:///a\0b"}),
+            ("started", {"datasets": [{}]}),
+            ("started", {"time": 10**18}),
+            ("epoch", {"metrics": {"loss": {"a": 1}}}),
+            ("epoch", {"metrics": {"loss": None}}),
+            ("epoch", {"metrics": {"loss": "low"}}),
+            ("epoch", {"metrics": {"loss": True}}),
+            ("epoch", {"metrics": {"loss": 10**400}}),
+            ("epoch", {"number": 2**31}),
+            ("ended", {"status": "RUNNING"}),
+            ("attached", {"path": "../../home/.bashrc"}),
+            ("attached", {"path": "/etc/passwd"}),
+            ("attached", {"path": "a\0b"}),
+            ("attached", {"path": "a/" + "b" * 256}),
+            ("attached", {"path": "\ud800"}),
+            ("tagged", {"more": 1}),
+        ],
+    )
+    def test_from_lines_refuses_wrong_things_inside_a_field(self, entry: str, changes: dict[str, object]) -> None:
+        rows = [row | changes if row["entry"] == entry else row for row in ROWS]
+        with pytest.raises(JournalError, match="does not understand line"):
+            from_lines(b"".join(map(sealed, rows)))
+
+    @pytest.mark.parametrize("opening", ['{"x":', "["])
+    def test_from_lines_refuses_json_that_is_too_deep(self, opening: str) -> None:
+        closing = "}" if opening == '{"x":' else "]"
+        for field in ("tags", "more"):
+            value = opening * 100_000 + ("1" if closing == "}" else "") + closing * 100_000
+            with pytest.raises(JournalError, match="does not understand line 1 "):
+                from_lines(sealed_text(f'{{"entry":"tagged","line":1,"{field}":{value}'))
+
+    def test_from_lines_shows_nothing_of_a_line_that_could_steer_a_terminal(self) -> None:
+        for name in ("\x1b]0;x\x07", "\u202e", "\ud800"):
+            with pytest.raises(JournalError) as error:
+                from_lines(sealed({"entry": name, "line": 1}))
+            assert str(error.value).isprintable()
+            assert str(error.value).isascii()
 
     @pytest.mark.parametrize("body", [b"[1", b'{"line":1', b"\xff"])
     def test_from_lines_refuses_a_whole_line_that_is_none_of_its_own(self, body: bytes) -> None:
         with pytest.raises(JournalError, match="does not understand"):
             from_lines(signed(body + b',"crc":"01234567"}\n'))
+
+
+class TestLastEvent:
+    def test_last_event_says_its_number(self, events: list[Event]) -> None:
+        assert last_event(written(events)) == (10, events[-1])
+
+    @pytest.mark.parametrize("tail", [b"\0" * 4096, b"\n", b"{}\n", b'{"entry":"ended"', b'{"line":1,"crc":"f00d"}\n'])
+    def test_last_event_is_none_if_that_line_is_torn(self, events: list[Event], tail: bytes) -> None:
+        assert last_event(written(events) + tail) is None
+
+
+class TestCheckArtifactPath:
+    @pytest.mark.parametrize("path", ["model", "predictions/validation.csv", "a b", "\udcff.wav", "..a/b..", "x" * 255])
+    def test_check_artifact_path_takes_a_path_within(self, path: str) -> None:
+        check_artifact_path(path)
+
+    @pytest.mark.parametrize(
+        "path", ["", ".", "..", "../x", "a/../../x", "/x", "a//b", "./a", "C:x", "C:/x", "a\\..\\..\\b", "x" * 256]
+    )
+    def test_check_artifact_path_refuses_one_that_leads_out_or_is_not_the_shortest(self, path: str) -> None:
+        with pytest.raises(ValueError, match="an artifact's path must lead from the run's artifacts"):
+            check_artifact_path(path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def check_understood(data: bytes) -> None:
+    """Read a journal, if it isn't refused; what is read of it can be written again."""
+    try:
+        events = from_lines(data).events
+    except JournalError as error:
+        refusal = str(error)
+    else:
+        assert repr(from_lines(written(list(events))).events) == repr(events)
+        return
+    assert refusal.isprintable()
+    assert len(refusal) < 1_000
+
+
+class TestFuzz:
+    """Whatever a file holds, it is read as events of the right types, or refused in one line."""
+
+    @exactly
+    @given(st.data())
+    def test_bytes_changed_in_a_journal(self, data: st.DataObject) -> None:
+        changed = bytearray(b"".join(map(sealed, ROWS)))
+        for _ in range(data.draw(st.integers(1, 5))):
+            start = data.draw(st.integers(0, len(changed)))
+            changed[start : start + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
+        rows = bytes(changed).split(b"\n")
+        check_understood(b"\n".join(rows))
+        check_understood(b"".join(signed(row + b"\n") for row in rows))
+
+    @exactly
+    @given(st.data())
+    def test_fields_changed_in_lines_with_right_checksums(self, data: st.DataObject) -> None:
+        rows = []
+        for row in ROWS:
+            fields = data.draw(st.lists(st.sampled_from(list(row)), max_size=2) | st.lists(TEXT, max_size=1))
+            rows.append(row | {name: data.draw(JSON) for name in fields})
+        check_understood(b"".join(map(sealed, rows)))
+
+    @exactly
+    @given(st.sampled_from(ROWS), st.sampled_from(["params", "tags", "metrics", "datasets", "path"]), JSON)
+    def test_anything_inside_a_field(self, row: dict[str, object], field: str, value: object) -> None:
+        check_understood(sealed(row | {"line": 1, field: value}))
+
+
+def sealed(row: Mapping[str, object]) -> bytes:
+    """Return a line of any JSON object, with the checksum that it should have."""
+    return sealed_text(json.dumps(row)[:-1])
+
+
+def sealed_text(text: str) -> bytes:
+    return signed(text.encode() + b',"crc":"01234567"}\n')
 
 
 def signed(line: bytes) -> bytes:

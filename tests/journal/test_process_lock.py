@@ -162,6 +162,27 @@ class TestReadOwner:
         (folder / "owner.json").write_bytes(text.encode("latin-1"))
         assert read_owner(folder) is None
 
+    @pytest.mark.parametrize(
+        "row",
+        [
+            {"host": "h" * 256, "pid": 1},
+            {"host": 7, "pid": 1},
+            {"host": "h", "pid": "/etc/passwd"},
+            {"host": "h", "pid": 0},
+            {"host": "h", "pid": 1e400},
+            {"host": "h", "pid": True},
+            {"host": "h", "pid": 10**400},
+        ],
+        ids=str,
+    )
+    def test_read_owner_names_a_wrong_record(self, folder: Path, row: dict[str, object]) -> None:
+        (folder / "owner.json").write_text(json.dumps(row))
+        problems: list[str] = []
+        assert read_owner(folder, problems.append) is None
+        (problem,) = problems
+        assert problem.startswith(f"{folder / 'owner.json'} is damaged (")
+        assert len(problem) < 1_000
+
     def test_read_owner_reads_the_owner_that_earlier_versions_wrote(self, folder: Path) -> None:
         (folder / "owner.json").write_text('{"host": "a", "pid": 7, "start": 1234, "boot": "4f0c"}')
         assert read_owner(folder) == Owner("a", 7)

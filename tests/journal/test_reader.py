@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.errors import JournalError
+from tracker.journal.format import to_line
 from tracker.journal.reader import Journal, Journals, is_id, journals, read, read_upload_state, unsettled
 from tracker.journal.writer import JournalWriter, write_upload_state
 from tracker.runs.events import Ended, EpochDone, Event, Resumed, Started, Tagged, UploadState
@@ -200,6 +201,22 @@ class TestJournals:
         assert [list(journal.epochs) for journal in found] == [[2]]
         assert found.problems == (f"{file} is damaged: what line 2, 6 of it said is lost, all else is there",)
 
+    def test_journals_name_some_of_many_lost_lines(self, folder: Path, started: Started) -> None:
+        folder.mkdir(parents=True)
+        (folder / "journal.jsonl").write_bytes(to_line(started, 1) + to_line(Tagged({}), 5_000))
+        (problem,) = journals(folder.parent).problems
+        assert "what line 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 4988 more of it said is lost" in problem
+
+    def test_journals_name_a_damaged_record_beside_one(self, folder: Path, events: list[Event]) -> None:
+        written(folder, events)
+        for name in ("delivery.json", "owner.json"):
+            (folder / name).write_text("[")
+        found = journals(folder.parent)
+        assert [journal.id for journal in found] == [folder.name]
+        assert [problem.partition(" (")[0] for problem in found.problems] == [
+            f"{folder / name} is damaged" for name in ("delivery.json", "owner.json")
+        ]
+
     def test_name_a_folder_that_cannot_be_read_among_the_problems(self, tmp_path: Path) -> None:
         (tmp_path / ".tracker").touch()
         found = journals(tmp_path / ".tracker")
@@ -289,11 +306,24 @@ class TestReadUploadState:
             '{"run_id": "a", "artifacts": "b", "entries": -1}',
             '{"run_id": "a", "artifacts": "b", "entries": "7"}',
             '{"run_id": 1, "artifacts": "b", "entries": 7}',
+            '{"run_id": "a", "artifacts": "b", "entries": true}',
+            '{"run_id": "a", "artifacts": "b", "entries": 1' + "0" * 400 + "}",
+            '{"run_id": "../a", "artifacts": "b", "entries": 7}',
+            '{"run_id": "$(touch x)", "artifacts": "b", "entries": 7}',
+            '{"run_id": "' + "a" * 5_000 + '", "artifacts": "b", "entries": 7}',
+            '{"run_id": "\\ud800", "artifacts": "b", "entries": 7}',
+            '{"run_id": "a", "artifacts": "b\\u0000", "entries": 7}',
+            '{"more": ' + "[" * 100_000 + "]" * 100_000 + "}",
         ],
     )
     def test_read_upload_state_is_none_if_the_file_is_damaged(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "delivery.json").write_text(text)
-        assert read_upload_state(tmp_path) is None
+        problems: list[str] = []
+        assert read_upload_state(tmp_path, problems.append) is None
+        (problem,) = problems
+        assert problem.startswith(f"{tmp_path / 'delivery.json'} is damaged (")
+        assert problem.isprintable()
+        assert len(problem) < 1_000
 
     def test_read_upload_state_says_that_the_file_cannot_be_read(self, tmp_path: Path) -> None:
         (tmp_path / "delivery.json").mkdir()

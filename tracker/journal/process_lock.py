@@ -12,15 +12,18 @@ import os
 import socket
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from filelock import FileLock, Timeout
+from msgspec import Meta, MsgspecError
 
 from tracker.atomic_files import disk_errors, replace_file
 from tracker.errors import JournalError
+from tracker.journal.format import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -34,8 +37,8 @@ _PROBE_S = 0.1  # to ask for a lock: longer than another process that only asks 
 class Owner:
     """A process that writes a journal."""
 
-    host: str
-    pid: int
+    host: Annotated[str, Meta(max_length=255)]
+    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -108,12 +111,17 @@ def release(folder: Path, lock: FileLock) -> None:
     lock.release()
 
 
-def read_owner(folder: Path) -> Owner | None:
-    """Return the process that writes the journal in a folder, or died while it did; None after `release`."""
+def read_owner(folder: Path, warn: Callable[[str], None] = lambda _problem: None) -> Owner | None:
+    """Return the process that writes the journal in a folder, or died while it did; None after `release`.
+
+    Also None if the file is damaged, of which `warn` is told.
+    """
     try:
-        row = json.loads((folder / _OWNER).read_bytes())
-        return Owner(str(row["host"]), int(row["pid"]))
-    except (KeyError, OSError, TypeError, ValueError):
+        return msgspec.json.decode((folder / _OWNER).read_bytes(), type=Owner)
+    except OSError:
+        return None
+    except (MsgspecError, ValueError, RecursionError) as error:
+        warn(f"{folder / _OWNER} is damaged ({one_line(error)}): which process wrote the run isn't known")
         return None
 
 

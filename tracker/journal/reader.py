@@ -6,15 +6,17 @@ among whole ones costs that event alone: those after it are read, and `Journal.l
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Annotated, overload
+
+import msgspec
+from msgspec import Meta, MsgspecError, Struct
 
 from tracker.atomic_files import disk_errors
 from tracker.errors import JournalError
-from tracker.journal.format import Lines, from_lines
+from tracker.journal.format import MOST_LINES, Lines, Place, from_lines, last_event, one_line
 from tracker.journal.process_lock import Owner, is_running, read_owner
 from tracker.runs.events import Ended, EpochDone, Event, Resumed, RunStatus, Started, UploadState
 
@@ -27,6 +29,15 @@ ARTIFACTS = "artifacts"
 UPLOAD_STATE = "delivery.json"
 
 _ID = re.compile("[0-9a-f]{32}")
+_SHOWN = 10  # numbers of lost lines that are named
+
+
+class _UploadState(Struct):
+    """What `UPLOAD_STATE` holds."""
+
+    run_id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,255}\Z")]  # as MLflow has it
+    artifacts: Place
+    entries: Annotated[int, Meta(ge=0, le=MOST_LINES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class Journal:
     torn: bool  # whether an incomplete line follows the last event
     lost: tuple[int, ...]  # numbers, from 1, of events before the last that can't be read
     alive: bool | None  # whether a process trains the run; None if another machine did and can't be asked
+    problems: tuple[str, ...] = ()  # what of it can't be read, each in one line
 
     @property
     def started(self) -> Started:
@@ -96,8 +108,9 @@ def read(folder: Path) -> Journal:
         data = read_bytes(folder)
         lines = parse(folder, data)
         torn, alive = lines.size < len(data), not _end(lines.events) and is_running(folder)
-        state, owner = read_upload_state(folder), read_owner(folder)
-        return Journal(folder.name, folder, lines.events, state, owner, torn, lines.lost, alive)
+        problems: list[str] = [_losses(folder, lines.lost)] if lines.lost else []
+        state, owner = read_upload_state(folder, problems.append), read_owner(folder, problems.append)
+        return Journal(folder.name, folder, lines.events, state, owner, torn, lines.lost, alive, tuple(problems))
 
     journal = read_once()
     # Its process may have ended the run just before it was gone.
@@ -142,11 +155,10 @@ def unsettled(folder: Path) -> Journals:
 
     def may_be_unsettled(folder: Path) -> bool:
         try:
-            state, data = read_upload_state(folder), read_bytes(folder)
-            last = from_lines(data[data.rfind(b"\n", 0, -1) + 1 :])
+            state, last = read_upload_state(folder), last_event(read_bytes(folder))
         except JournalError:
             return True
-        return not (state and last.size and _end(last.events) and state.events >= len(last.events))
+        return not (state and last and isinstance(last[1], Ended) and state.events >= last[0])
 
     return _read_folder(folder, may_be_unsettled).where(lambda journal: bool(journal.unsent or not journal.ended))
 
@@ -156,22 +168,25 @@ def is_id(text: str) -> bool:
     return bool(_ID.fullmatch(text))
 
 
-def read_upload_state(folder: Path) -> UploadState | None:
+def read_upload_state(folder: Path, warn: Callable[[str], None] = lambda _problem: None) -> UploadState | None:
     """Return how much of the journal in a folder a store is known to have; raise `JournalError` if that can't be read.
 
-    None if nothing was uploaded, or the file is damaged: an upload looks for the run in the store before it makes one.
+    None if nothing was uploaded, or the file is damaged, of which `warn` is told: an upload looks for the run in the
+    store before it makes one.
     """
     path = folder / UPLOAD_STATE
+    with disk_errors("read", path):
+        if not path.exists():
+            return None
+        data = path.read_bytes()
     try:
-        with disk_errors("read", path):
-            if not path.exists():
-                return None
-            row = json.loads(path.read_bytes())
-        state = UploadState(row["run_id"], row["artifacts"], row["entries"])
-    except (KeyError, TypeError, ValueError):
+        state = msgspec.json.decode(data, type=_UploadState)
+    except (MsgspecError, ValueError, RecursionError) as error:
+        warn(
+            f"{path} is damaged ({one_line(error)}): `tracker sync` looks for the run in the store and writes it again"
+        )
         return None
-    texts = isinstance(state.run_id, str) and isinstance(state.artifacts, str)
-    return state if texts and type(state.events) is int and state.events >= 0 else None
+    return UploadState(state.run_id, state.artifacts, state.entries)
 
 
 def read_bytes(folder: Path) -> bytes:
@@ -219,10 +234,13 @@ def _read_folder(folder: Path, is_wanted: Callable[[Path], bool]) -> Journals:
             problems += _problem(error)
             continue
         readable.append(journal)
-        if journal.lost:
-            lines = ", ".join(map(str, journal.lost))
-            problems.append(f"{path / JOURNAL} is damaged: what line {lines} of it said is lost, all else is there")
+        problems += journal.problems
     return Journals(tuple(sorted(readable, key=lambda journal: (journal.started.time, journal.id))), tuple(problems))
+
+
+def _losses(folder: Path, lost: Sequence[int]) -> str:
+    lines = ", ".join(map(str, lost[:_SHOWN])) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
+    return f"{folder / JOURNAL} is damaged: what line {lines} of it said is lost, all else is there"
 
 
 def _problem(error: JournalError) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ import os
 import shutil
 import threading
 from dataclasses import replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Self
 
 from tracker.atomic_files import (
@@ -20,13 +19,14 @@ from tracker.atomic_files import (
     sync_tree,
     write_new,
 )
-from tracker.journal.format import from_lines, to_line
+from tracker.journal.format import check_artifact_path, from_lines, to_line
 from tracker.journal.process_lock import acquire, release
 from tracker.journal.reader import ARTIFACTS, JOURNAL, UPLOAD_STATE, is_id, parse, read_bytes, read_upload_state
 from tracker.runs.events import Attached, Event, Started, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from filelock import FileLock
@@ -147,9 +147,7 @@ class JournalWriter:
         self._count, self._size = len(lines.events), lines.size
 
     def _attach(self, path: str, write: Callable[[Path], None]) -> None:
-        portable = PureWindowsPath(path)  # which knows the roots and separators of all systems
-        if portable.anchor or ".." in portable.parts or PurePosixPath(path).as_posix() != path or path == ".":
-            raise ValueError(f"an artifact's path must lead from the run's artifacts to a file in them, got {path!r}")
+        check_artifact_path(path)
         target = self.folder / ARTIFACTS / path
         with disk_errors("keep the artifact", target):
             replace_path(target, write, folder=self.folder)

@@ -295,8 +295,8 @@ class Uploader:
         path = self._folder / JOURNAL
         with disk_errors("read the journal", path), path.open("rb") as file:
             file.seek(self._size)
-            lines = from_lines(file.read())
-        self._events += lines.events[len(self._events) :]  # those read before appear in it as lost
+            lines = from_lines(file.read(), before=len(self._events))
+        self._events += lines.events
         self._size += lines.size
         return self._events
 
