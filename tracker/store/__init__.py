@@ -164,11 +164,15 @@ class Store(Protocol):
 
     @property
     def uri(self) -> str:
-        """Absolute tracking URI."""
+        """Absolute tracking URI, without credentials: what is written and suggested, and what names the same store."""
+
+    @property
+    def has_login(self) -> bool:
+        """Whether the store was given with credentials, which `uri` lacks."""
 
     @property
     def shown(self) -> str:
-        """Path or address as a person would write it, without a password."""
+        """Path or address as a person would write it, without credentials."""
 
     @property
     def folder(self) -> Path | None:

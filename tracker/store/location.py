@@ -3,10 +3,14 @@
 A store is either one SQLite database, with its artifacts under ``mlruns/`` beside it, or a tracking server. URIs are
 absolute, so that a change of the working directory changes nothing. A run's artifacts on this machine are found even
 if the folder of the store was moved.
+
+What is a secret is decided here alone: `public_uri` is what may be written and printed of a URI, `without_secrets` of
+any other text. The credentials that a person gives with a URI reach MLflow and nothing else.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +21,7 @@ from tracker.atomic_files import copy_path
 from tracker.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 DATABASE_NAME = "mlflow.db"  # MLflow's own default, so that a plain `mlflow ui` in the same folder shows the same runs
 
@@ -29,14 +33,19 @@ _DATABASE_SUFFIXES = {".db", ".sqlite", ".sqlite3"}
 class Location:
     """Where a store is."""
 
-    uri: str  # absolute, as MLflow takes it
+    uri: str  # absolute, as MLflow takes it, with the credentials that a server's was given with
     database: Path | None  # the SQLite file; None for a tracking server
     artifacts: str  # URI that new experiments keep their artifacts under; empty for a server, which decides itself
 
     @property
     def shown(self) -> str:
-        """Path or address as a person would write it, without a password."""
-        return str(self.database) if self.database else _without_password(self.uri)
+        """Path or address as a person would write it, without credentials."""
+        return without_secrets(str(self.database)) if self.database else public_uri(self.uri)
+
+    @property
+    def public(self) -> str:
+        """The URI without credentials, which names the same store."""
+        return self.uri if self.database else public_uri(self.uri)
 
 
 def locate(tracking_uri: str | None, folder: Path) -> Location:
@@ -50,14 +59,14 @@ def locate(tracking_uri: str | None, folder: Path) -> Location:
         return _beside(_sqlite_path(text), folder)
     if scheme not in {"", "file"}:
         raise StoreError(
-            f"cannot use the store {_without_password(text)}: tracker takes a SQLite file or a tracking server; "
+            f"cannot use the store {public_uri(text)}: tracker takes a SQLite file or a tracking server; "
             "start `mlflow server` on that database and give its http address"
         )
     path, there = Path(text), folder / text
     is_database = there.is_file() or (path.suffix in _DATABASE_SUFFIXES and not there.is_dir())
     if scheme or (not is_database and any(there.glob("*/meta.yaml"))):
         raise StoreError(
-            f"{text if scheme else path} is one of MLflow's file stores, which MLflow itself no longer opens: convert "
+            f"{public_uri(text)} is one of MLflow's file stores, which MLflow itself no longer opens: convert "
             "it with `mlflow migrate-filestore` and give the SQLite store that it writes, as sqlite:///PATH"
         )
     return _beside(path if is_database else path / DATABASE_NAME, folder)
@@ -67,7 +76,8 @@ def _sqlite_path(uri: str) -> Path:
     """Return the path in a SQLite URI as SQLAlchemy reads it: after three slashes, percent-decoded."""
     path = unquote(uri.partition("://")[2].partition("?")[0])
     if not path.startswith("/") or path in {"/", "/:memory:"}:
-        raise StoreError(f"{uri} names no file: a SQLite store is sqlite:///PATH, such as sqlite:///{DATABASE_NAME}")
+        shown = public_uri(uri)
+        raise StoreError(f"{shown} names no file: a SQLite store is sqlite:///PATH, such as sqlite:///{DATABASE_NAME}")
     return Path(path[1:])
 
 
@@ -79,8 +89,90 @@ def _beside(path: Path, folder: Path) -> Location:
     return Location(f"sqlite:///{quoted}", database, (database.parent / _ARTIFACTS).as_uri())
 
 
-def _without_password(uri: str) -> str:
-    return re.sub("(?<=://)[^/]*@", "", uri)
+_START = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*:)(/*)")
+_HOST = re.compile(r"(\[[^\]]*\]?|[^:]*)(:\d*(?!\d))?")
+_QUERY = re.compile(r"[?#]|%3F|%23", re.IGNORECASE)
+_AT = re.compile("@|%40", re.IGNORECASE)
+_COLON = re.compile(":|%3A", re.IGNORECASE)
+
+
+def public_uri(uri: str) -> str:
+    """Return a URI without user info, query and fragment, also if they are misspelt or percent-encoded.
+
+    A path is returned as it is but for its query, as is a URI without a host.
+    """
+    start = _START.match(uri)
+    if not start:
+        return without_secrets(uri)
+    scheme, slashes = start.groups()
+    rest = uri[start.end() :].strip()
+    if len(slashes) > 2 and scheme.lower() not in {"http:", "https:"}:
+        return without_secrets(f"{scheme}{slashes}{rest.partition('?')[0]}")
+    authority = _host_and_port(rest)
+    if _AT.search(authority) is None and _AT.search(rest) and not _is_host(authority):
+        rest = _AT.split(rest)[-1]  # a password with a slash or a question mark that isn't encoded
+    authority, slash, path = _QUERY.split(rest)[0].partition("/")
+    host = _HOST.match(_AT.split(authority)[-1])
+    named = host[0] if host else ""
+    is_misspelt = not slashes and bool(_AT.search(authority))  # user:password@host: the scheme is the user's name
+    return without_secrets(f"{'' if is_misspelt else scheme + slashes}{named}{slash}{path}")
+
+
+def _host_and_port(rest: str) -> str:
+    return _QUERY.split(rest)[0].partition("/")[0]
+
+
+def _is_host(authority: str) -> bool:
+    """Return whether a text is a host with or without a port, rather than the beginning of a login."""
+    match = _HOST.match(authority)
+    return len(_COLON.split(authority)) == 1 or bool(match and match[0] == authority)
+
+
+_NAMES = r"(?:[a-z]+[_-])?(?:token|password|passwd|pwd|secret|credentials?|signature|api_?key|access_?key)"
+_HIDDEN = "[hidden]"
+_LOGIN = re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?)(?:\w+\s+)?[^\s,;'\"]+", re.IGNORECASE)
+_SCHEME = re.compile(r"\b((?i:basic|bearer))\s+(?=\S*[A-Z\d=+/.])[\w+/=.~-]{8,}")
+_PART = re.compile(rf"((?<![a-z]){_NAMES}['\"]?\s*(?:=|:|%3D)\s*['\"]?)[^\s&,;'\"]+", re.IGNORECASE)
+_ENCODED_PART = re.compile(r"(?<=[?&#;])([^=&\s]*%[0-9a-f]{2}[^=&\s]*)=[^\s&]*", re.IGNORECASE)
+_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{1,2}(?=[^/\s])[^\s'\"<>`|]+")
+_SHORTEST = 3  # characters of a user's name that are worth hiding
+
+
+def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a text without what looks like a credential, and without `secrets`, as `secrets_of` returns them."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    text = _LOGIN.sub(rf"\1{_HIDDEN}", text)
+    text = _SCHEME.sub(rf"\1 {_HIDDEN}", text)
+    text = _ENCODED_PART.sub(lambda part: f"{unquote(part[1])}={_HIDDEN}", text)
+    return _PART.sub(rf"\1{_HIDDEN}", text)
+
+
+def public_text(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a text from elsewhere, such as a server's error, with its URIs and all else free of credentials."""
+    return without_secrets(_IN_TEXT.sub(lambda found: public_uri(found[0]), without_secrets(text, secrets)))
+
+
+def secrets_of(environment: Mapping[str, str], uri: str = "") -> set[str]:
+    """Return the credentials that the environment, or a URI, has for a tracking server, in every form they are sent in.
+
+    Those are the user, the password and the token as they are and in Base64.
+    """
+    user, password, token = (
+        environment.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD", "TOKEN")
+    )
+    logins = [(user, password), *map(_login_in, (uri, environment.get("MLFLOW_TRACKING_URI", "")))]
+    encoded = {base64.b64encode(f"{name}:{word}".encode()).decode() for name, word in logins if name or word}
+    plain = {token, base64.b64encode(token.encode()).decode(), *(part for login in logins for part in login)}
+    return {secret for secret in plain | encoded if len(secret) >= _SHORTEST}
+
+
+def _login_in(uri: str) -> tuple[str, str]:
+    """Return the user and the password in a URI; empty ones if it has none."""
+    start = _START.match(uri)
+    login, at, _ = uri[start.end() :].rpartition("@") if start else ("", "", "")
+    name, _, password = login.partition(":")
+    return (unquote(name), unquote(password)) if at else ("", "")
 
 
 # Folders beside the database where MLflow's own server keeps what it is sent, by default.
@@ -118,7 +210,7 @@ def find_folder(artifact_uri: str, folder: Path) -> Path | None:
         written = Path(unquote(parts.path) if parts.scheme else artifact_uri)
         places = [folder / written, *places_below(folder, written)]
     else:
-        raise OSError(f"the run's artifacts are at {artifact_uri}, and only those on this machine are read")
+        raise OSError(f"the run's artifacts are at {public_uri(artifact_uri)}, and only those on this machine are read")
     return next((place for place in places if place.is_dir()), None)
 
 

@@ -60,7 +60,11 @@ class _MlflowStore:
 
     @property
     def uri(self) -> str:
-        return self.location.uri
+        return self.location.public
+
+    @property
+    def has_login(self) -> bool:
+        return self.location.uri != self.location.public
 
     @property
     def shown(self) -> str:
