@@ -25,7 +25,15 @@ from tracker.recording.arguments import (
     tag_texts,
 )
 from tracker.recording.reports import id_of
-from tracker.recording.stores import STORE_VARIABLE, ExperimentRuns, LogTarget, find_store, journals_folder
+from tracker.recording.stores import (
+    STORE_VARIABLE,
+    ExperimentRuns,
+    LogTarget,
+    find_store,
+    journals_folder,
+    run_from_journal,
+    store_of,
+)
 from tracker.recording.stores import load_runs as read_experiment_runs
 from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, RUN_OPTIONS, Configuration, Run, plan_with, value_text
 from tracker.runs.logged import DEFAULT_METRIC, find_run
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
 
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
-    from tracker.recording.uploader import JournalProblem, Repaired, UploadResult
+    from tracker.recording.uploader import JournalProblem, OtherStore, Repaired, UploadResult
     from tracker.runs import RunPlan
     from tracker.store import Store
 
@@ -260,8 +268,10 @@ def close(
 
 
 @names_for_flags()
-def sync(tracking_uri: str | Path | None = None) -> tuple[UploadResult | JournalProblem, ...]:
+def sync(tracking_uri: str | Path | None = None) -> tuple[UploadResult | OtherStore | JournalProblem, ...]:
     """Upload every run that is not, or not wholly, in its store yet; nothing is returned if there is none.
+
+    A run that is logged to another store than this one isn't sent: its `OtherStore` says what uploads it there.
 
     Raises
     ------
@@ -295,5 +305,8 @@ def _store(tracking_uri: str | Path | None) -> Store:
 def _logged_run(store: Store, run_id: str, experiment: str | None = None) -> Run:
     """Return a run that was just logged; its journal knows its experiment."""
     if experiment is None:
-        experiment = find_run(journals(journals_folder(store)), run_id).started.experiment
+        journal = find_run(journals(journals_folder(store)), run_id)
+        if store_of(journal).uri != store.uri:
+            return run_from_journal(journal)
+        experiment = journal.started.experiment
     return find_run(read_experiment_runs(store, experiment), run_id)

@@ -154,12 +154,15 @@ class TestSync:
         assert (again.status, again.out, again.err) == (0, "", "Nothing to upload.\n")
         assert len(read_experiment(locate(None, Path.cwd()), "tracker").runs) == 2
 
-    def test_sync_says_what_is_not_sent_and_sends_the_rest(self, tracker: Tracker) -> None:
+    def test_sync_says_what_would_send_the_runs_of_another_store_and_sends_the_rest(self, tracker: Tracker) -> None:
         journalled("away", "FINISHED", uri=NOBODY)
         journalled("done", "FINISHED", start=1_700_000_100_000)
         result = tracker("sync")
         assert result.status == 1
-        assert result.err.startswith(f"tracker: run away is not sent: no tracking server answers at {NOBODY}")
+        assert result.err == (
+            f"tracker: run away is not sent: it is logged to {NOBODY}, not to {Path.cwd()}/mlflow.db; "
+            f"`tracker sync --tracking-uri {NOBODY}` sends it there\n"
+        )
         assert [run.name for run in read_experiment(locate(None, Path.cwd()), "tracker").runs] == ["done"]
 
     def test_sync_says_what_cannot_be_read_and_sends_the_rest(self, tracker: Tracker) -> None:

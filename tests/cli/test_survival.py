@@ -254,11 +254,11 @@ def test_a_run_begun_on_another_host_is_left_alone_until_it_is_said_to_be_gone(i
 
 def test_a_run_is_closed_while_its_store_is_away(folder: Folder, genres: Path) -> None:
     folder.killed_in_epoch(1, "--data", genres, *SHORT, "--tracking-uri", NOBODY)
-    status, out, err = folder.call("close", NAME)
+    status, out, err = folder.call("close", NAME, "--tracking-uri", NOBODY)
     assert (status, out.strip()) == (0, folder.journal.id)
     assert folder.journal.status == "KILLED"
     assert err.startswith(f"warning: run {NAME} is closed, but not uploaded: no tracking server answers")
-    assert err.endswith("; upload it with `tracker sync`\n")
+    assert err.endswith(f"; upload it with `tracker sync --tracking-uri {NOBODY}`\n")
     status, _, err = folder.call("close", NAME)
     assert (status, err) == (1, f"tracker: run {NAME} has already ended (KILLED)\n")
 

@@ -1,25 +1,30 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.builders import write_tone
+from tests.running import Collected
 from tracker.data.splits import manifest_text
+from tracker.errors import TrackerError
 from tracker.journal.reader import Journal, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.reporter import SilentReporter
-from tracker.recording.resume import changes
+from tracker.recording.resume import changes, close_run, resume_run
 from tracker.recording.run_writer import versions_text
 from tracker.recording.train import Prepared, prepare
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
+from tracker.store import store_at
 from tracker.training.result import environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 PLAN = RunPlan(Configuration())
 
@@ -57,6 +62,34 @@ def begun(
 
 def edit(labels: Path, old: str, new: str) -> None:
     labels.write_text(labels.read_text().replace(old, new))
+
+
+class TestOtherStores:
+    def kept(self, uri: str) -> Journal:
+        folder = Path(".tracker").absolute() / ("0" * 32)
+        start = Started(1, uri, "tracker", "a run", "val_accuracy", PLAN.params(), {"tracker.data": "demo"})
+        JournalWriter.create(folder, start).close()
+        (folder / "owner.json").write_text(json.dumps({"host": gethostname(), "pid": 1 << 30, "start": 1}))
+        return read(folder)
+
+    def test_resume_contacts_no_store_that_only_the_journal_names(self, work: Path) -> None:
+        self.kept("http://me:s3cret@there:5000")
+        with pytest.raises(TrackerError) as error:
+            resume_run("a run", store_at(None, work), SilentReporter())
+        assert str(error.value) == (
+            f"run a run is logged to http://there:5000, not to {work}/mlflow.db: to continue it there, type "
+            "`tracker resume 00000000 --tracking-uri http://there:5000`"
+        )
+
+    def test_close_ends_a_run_of_another_store_and_says_what_uploads_it(self, work: Path) -> None:
+        journal, reporter = self.kept("http://127.0.0.1:9"), Collected()
+        assert close_run("a run", store_at(None, work), reporter) == journal.id
+        assert read(journal.folder).status == "KILLED"
+        (warning,) = reporter.warnings
+        assert warning == (
+            "run a run is closed, but not uploaded: it is logged to http://127.0.0.1:9; upload it with "
+            "`tracker sync --tracking-uri http://127.0.0.1:9`"
+        )
 
 
 class TestChanges:

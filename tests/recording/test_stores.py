@@ -47,6 +47,11 @@ class TestWhereFrom:
         by_environment = where_from(store_at(uri, tmp_path), tmp_path, {"MLFLOW_TRACKING_URI": uri})
         assert (by_option.tracking_uri, by_environment.tracking_uri) == ("http://there:5000", None)
 
+    def test_where_from_says_nothing_of_a_server_that_the_environment_has_the_login_for(self, tmp_path: Path) -> None:
+        environment = {"MLFLOW_TRACKING_URI": "http://me:secret@there:5000"}
+        assert where_from(store_at("http://there:5000", tmp_path), tmp_path, environment).tracking_uri is None
+        assert where_from(store_at("http://here:5000", tmp_path), tmp_path, environment).tracking_uri is not None
+
     def test_where_from_notices_data_in_the_environment(self, tmp_path: Path) -> None:
         assert where_from(store_at(None, tmp_path), tmp_path, {"TRACKER_DATA": "genres"}).data_in_environment
 

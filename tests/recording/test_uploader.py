@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import shlex
 import socket
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -21,7 +23,7 @@ from tracker.journal.reader import read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.stores import load_runs, run_names
-from tracker.recording.uploader import JournalProblem, Uploader, UploadResult, sync_runs
+from tracker.recording.uploader import JournalProblem, OtherStore, Uploader, UploadResult, sync_runs
 from tracker.runs.events import Ended
 from tracker.store import store_at
 from tracker.store.location import locate
@@ -30,6 +32,7 @@ from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from email.message import Message
 
 
 def begin(uri: str) -> JournalWriter:
@@ -58,6 +61,26 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         Thread(target=ill.serve_forever, daemon=True).start()
         yield f"http://{HOST}:{ill.server_port}"
         ill.shutdown()
+
+
+@contextmanager
+def overheard() -> Iterator[tuple[str, list[Message]]]:
+    """A server that refuses everything, and the headers of each request to it."""
+    requests: list[Message] = []
+
+    class Deaf(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            requests.append(self.headers)
+            self.send_response(200 if self.path == "/health" else 403)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Deaf) as deaf:
+        Thread(target=deaf.serve_forever, daemon=True).start()
+        yield f"http://{HOST}:{deaf.server_port}", requests
+        deaf.shutdown()
 
 
 @pytest.mark.usefixtures("work")
@@ -89,7 +112,7 @@ class TestUploader:
             uploader.finish()
             (warning,) = reporter.warnings
             assert warning.startswith(f"{said.format(uri=uri)}")
-            remedy = " until `tracker sync` uploads it" if status != 403 else ""
+            remedy = f" until `tracker sync --tracking-uri {uri}` uploads it" if status != 403 else ""
             assert warning.endswith(f"; the run is kept in {writer.folder}{remedy}")
             assert len(read(writer.folder).epochs) == 2
             (result,) = sync_runs(store)
@@ -157,9 +180,44 @@ class TestSyncRuns:
         (problem,) = found.problems
         assert "is left out: " in problem
         failed, *sent = sorted(sync_runs(store), key=lambda result: getattr(result, "run_id", "") or "")
-        assert isinstance(failed, UploadResult)
-        assert failed.error
+        assert isinstance(failed, JournalProblem)
         assert len(sent) == 1
+
+    def test_sync_sends_nothing_to_a_server_that_only_a_journal_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken-of-somebody")
+        store = store_at(None, Path.cwd())
+        with overheard() as (uri, requests):
+            begin(f"{uri.replace('//', '//me:pass-w0rd@')}/?token=s3cret").close()
+            begin(store.uri).close()
+            other, sent = sync_runs(store)
+        assert requests == []
+        assert isinstance(other, OtherStore)
+        assert (other.shown, other.command) == (f"{uri}/", f"tracker sync --tracking-uri {uri}/")
+        assert isinstance(sent, UploadResult)
+        assert [run.run_id for run in store.read("tracker").runs] == [sent.run_id]
+
+    def test_sync_leaves_the_runs_of_another_database_in_the_folder_to_the_command_for_it(self) -> None:
+        begin(store_at("it's.db", Path.cwd()).uri).close()
+        begin("sqlite:////etc/elsewhere.db").close()
+        listed = [one for one in sync_runs(store_at(None, Path.cwd())) if isinstance(one, OtherStore)]
+        named = {shlex.split(one.command)[-1] for one in listed}
+        assert named == {f"sqlite:///{Path.cwd()}/{name}" for name in ("it's.db", "elsewhere.db")}
+        assert not [path.name for path in Path.cwd().iterdir() if path.suffix == ".db"]
+        for one in listed:
+            (result,) = [
+                done
+                for done in sync_runs(store_at(shlex.split(one.command)[-1], Path.cwd()))
+                if isinstance(done, UploadResult)
+            ]
+            assert result.run_id is not None
+
+    def test_sync_finds_the_runs_of_a_server_that_is_given_with_another_login(self) -> None:
+        with overheard() as (uri, requests):
+            begin(uri).close()
+            (result,) = sync_runs(store_at(uri.replace("//", "//me:pass-w0rd@"), Path.cwd()))
+        assert isinstance(result, UploadResult)
+        login = base64.b64encode(b"me:pass-w0rd").decode()
+        assert {request.get("Authorization") for request in requests} == {f"Basic {login}"}
 
     def test_sync_refuses_a_store_that_is_gone(self) -> None:
         store = store_at(None, Path.cwd())

@@ -1,12 +1,24 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 
 from tests.builders import send_run
 from tracker.errors import StoreError
-from tracker.store.location import Location, fetch_from, find_folder, locate, places_below, resolve_inside, written_to
+from tracker.store.location import (
+    Location,
+    fetch_from,
+    find_folder,
+    locate,
+    places_below,
+    public_text,
+    public_uri,
+    resolve_inside,
+    secrets_of,
+    written_to,
+)
 from tracker.store.reader import read_experiment
 
 FOLDER = Path("/somewhere/work")
@@ -53,6 +65,10 @@ class TestLocate:
     def test_locate_shows_no_password(self) -> None:
         assert locate("https://me:secret@host/mlflow", FOLDER).shown == "https://host/mlflow"
 
+    def test_locate_keeps_the_credentials_of_a_server_for_mlflow_alone(self) -> None:
+        at = locate("HTTPS://me:secret@Host/mlflow", FOLDER)
+        assert (at.uri, at.public) == ("HTTPS://me:secret@Host/mlflow", "https://host/mlflow")
+
     def test_locate_is_the_same_store_to_mlflow_whatever_the_folder_is_called(self, tmp_path: Path) -> None:
         folder = tmp_path / "a b%20c?d#é"
         folder.mkdir()
@@ -73,9 +89,13 @@ class TestLocate:
         with pytest.raises(StoreError, match="mlflow migrate-filestore"):
             locate("mlruns", tmp_path)
 
-    def test_locate_refuses_other_databases_without_repeating_a_password(self) -> None:
-        with pytest.raises(StoreError, match="start `mlflow server`") as error:
-            locate("postgresql://me:secret@host/db", FOLDER)
+    @pytest.mark.parametrize(
+        "uri",
+        ["postgresql://me:secret@host/db", "me:secret@host", "file://me:secret@host/x", "sqlite://me:secret@host/x"],
+    )
+    def test_locate_refuses_what_is_no_store_without_repeating_a_password(self, uri: str) -> None:
+        with pytest.raises(StoreError) as error:
+            locate(uri, FOLDER)
         assert "secret" not in str(error.value)
 
     @pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:mlflow.db"])
@@ -87,6 +107,81 @@ class TestLocate:
 def put(path: Path, data: bytes = b"here") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+
+
+SECRETIVE = [
+    ("http://me:S@host:5000/x", "http://host:5000/x"),
+    ("http://:S@host", "http://host"),
+    ("http://S@host", "http://host"),
+    (" https://me:S@host ", "https://host"),
+    ("http://me:S@[::1]:5000", "http://[::1]:5000"),
+    ("http://me:S@[", "http://["),
+    ("http://me:a@S@host", "http://host"),
+    ("http://me:S@host:port", "http://host:"),
+    ("http:/me:S@host:1", "http:/host:1"),
+    ("https:///me:S@host:1", "https:///host:1"),
+    ("http:me:S@host", "host"),
+    ("me:S@host", "host"),
+    ("sqlite://me:S@host/x", "sqlite://host/x"),
+    ("postgresql+psycopg://me:S@host/db", "postgresql+psycopg://host/db"),
+    ("http://me%3AS%40host:1/x", "http://host:1/x"),
+    ("http://me:S/x@host/y", "http://host/y"),
+    ("http://me:S?x@host/y", "http://host/y"),
+    ("http://me:S#x@host/y", "http://host/y"),
+    ("http://host/?token=S", "http://host/"),
+    ("http://host/x?a=1&password=S&y=1", "http://host/x"),
+    ("http://host/x?t%6Fken=S", "http://host/x"),
+    ("http://host/x%3Ftoken=S", "http://host/x"),
+    ("http://host/x#access_token=S", "http://host/x"),
+    ("host/?token=S", "host/?token=[hidden]"),
+    ("sqlite:///a.db?password=S", "sqlite:///a.db"),
+]
+
+
+class TestPublicUri:
+    @pytest.mark.parametrize(("uri", "public"), SECRETIVE)
+    def test_public_uri_has_no_credentials_however_a_uri_is_spelt(self, uri: str, public: str) -> None:
+        assert public_uri(uri.replace("S", "s3cret")) == public
+        assert public_uri(public) == public
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "http://host/a@b", "http://127.0.0.1:5000", "localhost:5000", "mlflow-artifacts:/1/run/artifacts",
+            "file:///a/b@c", "sqlite:////a/b@c:d.db", "s3://bucket/x@y", "./a:b@c/d", "a b/c#d.db", "",
+        ],
+    )  # fmt: skip
+    def test_public_uri_leaves_other_uris_and_paths_as_they_are(self, uri: str) -> None:
+        assert public_uri(uri) == uri
+
+
+ENVIRONMENT = {
+    "MLFLOW_TRACKING_USERNAME": "somebody",
+    "MLFLOW_TRACKING_PASSWORD": "pass-w0rd",
+    "MLFLOW_TRACKING_TOKEN": "t0ken",
+    "MLFLOW_TRACKING_URI": "http://me:s3cret@host",
+}
+
+
+class TestPublicText:
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "pass-w0rd", "t0ken", "s3cret", base64.b64encode(b"somebody:pass-w0rd").decode(),
+            base64.b64encode(b"me:s3cret").decode(), "see http://you:0ther@host/x: no", "Authorization: Basic 0ther",
+            "{'Authorization': 'Bearer 0ther'}", "Bearer eyJ0ther.abc", "Basic MDo0dGhlcg==", "token=0ther&x=1",
+            '{"password": "0ther"}', "at http://host/?access%5Ftoken=0ther", "my api_key: 0ther",
+        ],
+    )  # fmt: skip
+    def test_public_text_hides_what_looks_like_a_credential(self, said: str) -> None:
+        hidden = public_text(f"it said {said}", secrets_of(ENVIRONMENT))
+        assert hidden.startswith("it said ")
+        for secret in ("0ther", "MDo0", *secrets_of(ENVIRONMENT)):
+            assert secret not in hidden
+
+    def test_public_text_leaves_other_texts_as_they_are(self) -> None:
+        said = "the param kernel_size=7 of http://127.0.0.1:5000/x is wrong: basic needs, a token is missing"
+        assert public_text(said) == said
 
 
 class TestShown:

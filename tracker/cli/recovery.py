@@ -61,12 +61,13 @@ def close(*, run: RunName, gone: _Gone = False, tracking_uri: TrackingUri = None
     "tracker sync --tracking-uri http://127.0.0.1:5000",
 )
 def sync(*, tracking_uri: TrackingUri = None) -> int:
-    """Send the runs of this folder that are not in their store yet; prints their ids.
+    """Send the store's runs that are not in it yet; prints their ids.
 
+    Runs of this folder that are logged to another store are only listed, with the command that sends them there.
     It can be interrupted and repeated: the next call continues where this one stopped.
     """
     from tracker.recording.stores import interrupted_message
-    from tracker.recording.uploader import JournalProblem, sync_runs
+    from tracker.recording.uploader import JournalProblem, OtherStore, sync_runs
 
     results = failures = 0
     store = store_at(tracking_uri)
@@ -75,6 +76,12 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
         if isinstance(result, JournalProblem):
             failures += 1
             print_error(result.message)
+        elif isinstance(result, OtherStore):
+            failures += 1
+            print_error(
+                f"run {result.name} is not sent: it is logged to {result.shown}, not to {store.shown}; "
+                f"`{result.command}` sends it there"
+            )
         elif result.error:
             failures += 1
             print_error(f"run {result.name} is not sent: {result.error}")

@@ -12,7 +12,7 @@ from tracker.journal.process_lock import resuming
 from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter
-from tracker.recording.stores import LogTarget, data_path, journals_folder, model_path, store_of
+from tracker.recording.stores import LogTarget, command_on, data_path, journals_folder, model_path, store_of
 from tracker.recording.train import CHECKPOINTS, KEEP_GOING_TAG, Recorder, prepare
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
@@ -38,9 +38,15 @@ def resume_run(
 ) -> str:
     """Continue an interrupted run after its last finished epoch, to the same end, and return its id.
 
-    The arguments are those of `tracker.resume`; the run's journal lies beside the store.
+    The arguments are those of `tracker.resume`; the run's journal lies beside the store, and must name it: what a
+    journal names isn't contacted unless the user gives it.
     """
     found = _find(run, store, reporter)
+    if (other := store_of(found)).uri != store.uri:
+        remedy = command_on(other, found.folder.parent.parent, "resume", found.id[:SHORT_ID])
+        raise TrackerError(
+            f"run {found.name} is logged to {other.shown}, not to {store.shown}: to continue it there, type `{remedy}`"
+        )
     with resuming(found.folder) as is_ours:
         if not is_ours:
             raise TrackerError(f"run {found.started.name} is being resumed by another process: wait until it ends")
@@ -51,13 +57,16 @@ def resume_run(
         if not is_resumable(journal.started.tags):
             raise TrackerError(
                 f"run {journal.started.name} was logged by a script with tracker.start_run: run the script again, and "
-                f"end this run with `tracker close {journal.id[:SHORT_ID]}`"
+                f"end this run with `{command_on(store, journal.folder.parent.parent, 'close', journal.id[:SHORT_ID])}`"
             )
-        return _continue(journal, data, reporter, offline=offline)
+        return _continue(journal, LogTarget(store, journal.started.experiment, offline), data, reporter)
 
 
 def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False) -> str:
-    """End a run whose process is gone as KILLED, with the epochs that it has, and return its id."""
+    """End a run whose process is gone as KILLED, with the epochs that it has, and return its id.
+
+    It is uploaded if it is logged to this store.
+    """
     journal = _find(run, store, reporter)
     _refuse_alive(journal, gone=gone)
     with JournalWriter.reopen(journal.folder) as writer:
@@ -67,11 +76,17 @@ def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False)
             raise TrackerError(f"run {journal.started.name} has already {how}")
         last = max(getattr(event, "time", 0) for event in journal.events)  # ms
         writer.append(Ended(last, RunStatus.KILLED, "its process was gone"))
+    remedy = "upload it with `tracker sync`"
     try:
-        delivery = send(store_of(journal), journal.folder)
+        other = store_of(journal)
+        remedy = f"upload it with `{command_on(other, journal.folder.parent.parent, 'sync')}`"
+        if other.uri != store.uri:
+            reporter.warn(f"run {journal.name} is closed, but not uploaded: it is logged to {other.shown}; {remedy}")
+            return journal.id
+        delivery = send(store, journal.folder)
     except TrackerError as error:
         delivery = None
-        reporter.warn(f"run {journal.started.name} is closed, but not uploaded: {error}; upload it with `tracker sync`")
+        reporter.warn(f"run {journal.name} is closed, but not uploaded: {error}; {remedy}")
     return delivery.run_id if delivery else journal.id
 
 
@@ -95,9 +110,8 @@ def _refuse_alive(journal: Journal, *, gone: bool) -> None:
         )
 
 
-def _continue(journal: Journal, data: Path | None, reporter: Reporter, *, offline: bool) -> str:
+def _continue(journal: Journal, target: LogTarget, data: Path | None, reporter: Reporter) -> str:
     start, folder = journal.started, journal.folder.parent.parent
-    target = LogTarget(store_of(journal), start.experiment, offline)
     plan, before = _plan(journal), data_path(start.tags["tracker.data"], folder)
     target.store.check_usable()
     try:

@@ -16,7 +16,7 @@ from uuid import uuid4
 from tracker.errors import JournalError, TrackerError
 from tracker.journal.reader import ARTIFACTS, read, read_upload_state
 from tracker.journal.writer import JournalWriter
-from tracker.recording.stores import journals_folder
+from tracker.recording.stores import command_on, journals_folder
 from tracker.recording.uploader import Uploader, drop_uploaded_artifacts
 from tracker.runs import RunStatus
 from tracker.runs.events import COMMIT_TAG, NOTE_TAG, PROGRAM_TAG, USER_TAG, Ended, EpochDone, Resumed, Started, Tagged
@@ -53,7 +53,7 @@ class RunWriter:
         note: str | None,
         reporter: Reporter,
         folder: Path | None = None,
-        continued_by: str = "Continue with `tracker resume {run_id}`",
+        continued_by: str | None = None,
     ) -> None:
         self.target = target
         self.name = name
@@ -186,8 +186,9 @@ class RunWriter:
             self._log_failure(ending, error)
         if not drop_uploaded_artifacts(self.folder):
             why = " (--offline)" if self.target.offline else ""
+            remedy = self._command("sync")
             self._reporter.log(
-                f"run {self.name} is not in the store yet{why}: `tracker sync` uploads it from {self.folder}"
+                f"run {self.name} is not in the store yet{why}: `{remedy}` uploads it from {self.folder}"
             )
 
     def __enter__(self) -> Self:
@@ -198,11 +199,15 @@ class RunWriter:
     ) -> None:
         self.close(error)
 
+    def _command(self, *words: str) -> str:
+        return command_on(self.target.store, self.folder.parent.parent, *words)
+
     def _log_failure(self, ending: Ended, error: BaseException | None) -> None:
         ended = "failed" if ending.status is RunStatus.FAILED else "was interrupted"
+        remedy = self._continued_by or f"Continue with `{self._command('resume', self.run_id)}`"
         notice = (
             f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}. "
-            f"Its finished epochs are saved. {self._continued_by.format(run_id=self.run_id)}"
+            f"Its finished epochs are saved. {remedy}"
         )
         self._reporter.log(notice)
         if isinstance(error, KeyboardInterrupt):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -54,15 +55,28 @@ def journals_for(store: Store, read: Callable[[Path], Journals] = journals) -> J
 
     One whose store can't be used is among the problems.
     """
-    found = read(journals_folder(store))
-    problems, own = [*found.problems], []
+    return divide_journals(read(journals_folder(store)), store)[0]
+
+
+def divide_journals(found: Journals, store: Store) -> tuple[Journals, tuple[tuple[Journal, Store], ...]]:
+    """Return the journals of a store's runs, and those of other stores with these.
+
+    One whose store can't be used is among the problems of the former.
+    """
+    own: list[Journal] = []
+    others: list[tuple[Journal, Store]] = []
+    problems = [*found.problems]
     for journal in found:
         try:
-            if store_of(journal).uri == store.uri:
-                own.append(journal)
+            named = store_of(journal)
         except StoreError as error:
             problems.append(f"run {journal.name} in {journal.folder} is left out: {error}")
-    return Journals(tuple(own), tuple(problems))
+            continue
+        if named.uri == store.uri:
+            own.append(journal)
+        else:
+            others.append((journal, named))
+    return Journals(tuple(own), tuple(problems)), tuple(others)
 
 
 def check_not_gone(store: Store) -> None:
@@ -123,7 +137,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -
     """
     found = journals_for(store, unsettled)
     waiting = [journal for journal in found if journal.started.experiment == experiment]
-    from_journals = {run.run_id: run for run in map(_run_of_journal, waiting)}
+    from_journals = {run.run_id: run for run in map(run_from_journal, waiting)}
     problems = list(found.problems)
     try:
         stored = store.read(experiment, by_epoch=by_epoch)
@@ -145,7 +159,8 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -
     return ExperimentRuns(stored.name, stored.tags, tuple(runs), tuple(problems), store)
 
 
-def _run_of_journal(journal: Journal) -> Run:
+def run_from_journal(journal: Journal) -> Run:
+    """Return a run as its journal has it, with tags that say what is particular to that."""
     run_id = journal.upload_state.run_id if journal.upload_state else journal.id
     is_elsewhere = journal.status is RunStatus.UNKNOWN
     status = RunStatus.RUNNING if is_elsewhere else journal.status
@@ -171,6 +186,17 @@ def interrupted_message(
     return f"run {name} was interrupted: continue it with `tracker resume {run}` or close it with `tracker close {run}`"
 
 
+def command_on(store: Store, folder: Path, *words: str) -> str:
+    """Return what to type here for a `tracker` command on a store whose journals are beside a folder's other files.
+
+    Credentials are left out: they are the user's to give.
+    """
+    uri = where_from(store).tracking_uri
+    line = shlex.join(["tracker", *words, *(["--tracking-uri", uri] if uri else [])])
+    is_here = store.folder is not None or folder.resolve() == Path.cwd().resolve()
+    return line if is_here else f"cd {shlex.quote(str(folder))} && {line}"
+
+
 def where_from(store: Store, folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> Where:
     """Return what commands run in a folder, by default this one, must name to reach a store and its data.
 
@@ -180,16 +206,23 @@ def where_from(store: Store, folder: Path | None = None, environment: Mapping[st
     start = store.folder.resolve() if store.folder else None
     uri, named = _resolved_uri(store), environment.get(STORE_VARIABLE)
     if named:
-        has_credentials = not start and store.shown != uri
-        is_known = has_credentials and store_at(named, folder).uri == uri
+        is_known = not start and _is_login_for(named, uri, folder)
     else:
         is_known = _resolved_uri(store_at(None, folder)) == uri
     return Where(
-        tracking_uri=None if is_known else uri if start else store.shown,
+        tracking_uri=None if is_known else uri,
         folder=str(start) if start and start != folder.resolve() else None,
         networks={name: f"{USER_FOLDER}/{name}.py" for name in user_networks(start)} if start else {},
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),
     )
+
+
+def _is_login_for(named: str, uri: str, folder: Path) -> bool:
+    """Return whether a tracking URI names a server with credentials, and is that of another URI, which has none."""
+    with suppress(StoreError):
+        store = store_at(named, folder)
+        return store.has_login and store.uri == uri
+    return False
 
 
 def _resolved_uri(store: Store) -> str:

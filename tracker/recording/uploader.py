@@ -16,7 +16,7 @@ from tracker.journal.format import from_lines
 from tracker.journal.process_lock import sending
 from tracker.journal.reader import ARTIFACTS, JOURNAL, read, read_upload_state, unsettled
 from tracker.journal.writer import write_upload_state
-from tracker.recording.stores import check_not_gone, journals_folder, journals_for, store_of
+from tracker.recording.stores import check_not_gone, command_on, divide_journals, journals_folder, journals_for
 from tracker.runs import RunStatus
 from tracker.runs.events import Attached, Tagged
 from tracker.store import StoreState, UnreachableError
@@ -53,6 +53,20 @@ class UploadResult:
 
 
 @dataclass(frozen=True)
+class OtherStore:
+    """A run that wasn't sent, because it is logged to another store than the one that was given."""
+
+    journal: Journal
+    shown: str  # path or address of that store
+    command: str  # what uploads it there
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.journal.name
+
+
+@dataclass(frozen=True)
 class JournalProblem:
     """Something that cannot be read in the folder of the journals, in one line."""
 
@@ -69,20 +83,21 @@ class MovedArtifacts:
 Repaired = MovedArtifacts | UploadResult | JournalProblem
 
 
-def sync_runs(store: Store) -> Iterator[UploadResult | JournalProblem]:
-    """Send every run that is kept beside a store and not, or not wholly, in it; yields each as soon as it is done.
+def sync_runs(store: Store) -> Iterator[UploadResult | OtherStore | JournalProblem]:
+    """Send every run of a store that is kept beside it and not, or not wholly, in it; yield each as soon as it is done.
 
-    It may be called at any time and stopped at any moment; the next call continues.
+    A journal may be anybody's: one that names another store is only listed, and nothing is sent to that. It may be
+    called at any time and stopped at any moment; the next call continues.
     """
     waiting = unsettled(journals_folder(store)).where(lambda journal: bool(journal.unsent))
-    yield from map(JournalProblem, waiting.problems)
-    if not waiting and not waiting.problems:
+    own, others = divide_journals(waiting, store)
+    yield from map(JournalProblem, own.problems)
+    for journal, other in others:
+        yield OtherStore(journal, other.shown, command_on(other, journal.folder.parent.parent, "sync"))
+    if not own and not own.problems:
         check_not_gone(store)
-    for journal in waiting:
-        try:
-            yield _result(store_of(journal), journal)
-        except StoreError as error:  # its address is of a kind that can't be used
-            yield UploadResult(journal, error=str(error))
+    for journal in own:
+        yield _result(store, journal)
 
 
 def _result(store: Store, journal: Journal, events: Callable[[], Sequence[Event]] | None = None) -> UploadResult:
@@ -223,6 +238,7 @@ class Uploader:
         self._store = store
         self._folder = folder
         self._reporter = reporter
+        self._remedy = command_on(store, folder.parent.parent, "sync")
         self._drain_timeout_s = drain_timeout_s
         self._events: list[Event] = []  # the journal as far as it was read; whole lines never change
         self._size = 0  # bytes of that
@@ -304,7 +320,7 @@ class Uploader:
         self._uploads += 1
 
     def _warn_of_absence(self, why: object) -> None:
-        self._warn(f"{why}; the run is kept in {self._folder} until `tracker sync` uploads it")
+        self._warn(f"{why}; the run is kept in {self._folder} until `{self._remedy}` uploads it")
 
     def _warn(self, message: str) -> None:
         if not self._warned:

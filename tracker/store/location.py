@@ -114,6 +114,8 @@ def public_uri(uri: str) -> str:
     authority, slash, path = _QUERY.split(rest)[0].partition("/")
     host = _HOST.match(_AT.split(authority)[-1])
     named = host[0] if host else ""
+    if scheme.lower() in {"http:", "https:"}:
+        scheme, named = scheme.lower(), named.lower()
     is_misspelt = not slashes and bool(_AT.search(authority))  # user:password@host: the scheme is the user's name
     return without_secrets(f"{'' if is_misspelt else scheme + slashes}{named}{slash}{path}")
 
