@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import random
+import shutil
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,11 +23,13 @@ from tracker.training.batches import LabelledImages, TrainingData, random_segmen
 from tracker.training.callbacks import COUNTED, check_finite
 from tracker.training.checkpoint import Checkpoint, CheckpointFolder, finished_epochs
 from tracker.training.fit import train
+from tracker.training.result import Epoch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tracker.training.result import Epoch, TrainingResult
+    from tracker.training.result import TrainingResult
 
 in_keras_group = pytest.mark.xdist_group("keras-1")
 
@@ -92,6 +96,11 @@ def assert_same_state(state: Checkpoint | None, expected: Checkpoint | None) -> 
     for arrays, others in ((state.model, expected.model), (state.optimizer, expected.optimizer)):
         for array, other in zip(arrays, others, strict=True):
             np.testing.assert_array_equal(array, other, strict=True)
+
+
+def counting(counters: dict[str, object]) -> Callable[[Checkpoint], dict[str, object]]:
+    """Return what replaces that early stopping has counted in a checkpoint."""
+    return lambda one: {"counters": one.counters | {"EarlyStopping": counters}}
 
 
 @pytest.fixture(scope="module", params=["best", "last"])
@@ -275,6 +284,32 @@ class TestResume:
             TrainingError, match=r"number of validation clips and classes is \(4, 2\) now, but \(8, 2\)"
         ):
             train(plan(), fewer, on_epoch=lambda _: None, checkpoints=tmp_path)
+
+    @pytest.mark.parametrize(
+        ("changes", "difference"),
+        [
+            (counting({"__class__": 1}), "the list of what EarlyStopping counts is"),
+            (counting({"best": 0.5, "wait": None, "best_epoch": 1, "stopped_epoch": 0}), "wait of EarlyStopping must"),
+            (lambda one: {"history": replace(one.history, epochs=(Epoch(1, {"val_loss": 1.0}),))}, "list of metrics"),
+            (lambda one: {"history": replace(one.history, weights=one.history.weights[:1])}, "of the kept network"),
+            (lambda one: {"model": tuple(array.astype("<f8") for array in one.model)}, "type of .* now, but float64"),
+            (lambda _one: {"optimizer": ()}, "the number of the optimizer's variables"),
+        ],
+        ids=["attributes", "counts", "metrics", "weights", "types", "optimizer"],
+    )  # fmt: skip
+    def test_resume_refuses_a_checkpoint_that_no_training_has_saved(self, tmp_path, changes, difference):
+        train(watchful(), misleading(), on_epoch=lambda _: None, checkpoints=tmp_path)
+        before = CheckpointFolder(tmp_path).load()
+        assert before
+        shutil.rmtree(tmp_path)
+        history = before.history  # save wants all epochs one by one
+        for n in range(1, len(history.epochs)):
+            shorter = replace(history, epochs=history.epochs[:n], probabilities=history.probabilities[:n])
+            CheckpointFolder(tmp_path).save(replace(before, history=shorter))
+        CheckpointFolder(tmp_path).save(replace(before, **changes(before)))
+        with pytest.raises(TrainingError, match=difference) as caught:
+            train(watchful(), misleading(), on_epoch=lambda _: None, checkpoints=tmp_path)
+        assert "\n" not in str(caught.value)
 
     def test_resume_puts_back_variables_of_two_bytes(self, tmp_path):
         before = keras.config.dtype_policy()

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -235,6 +236,114 @@ class TestLoadOfDamaged:
         (tmp_path / "file").touch()
         with pytest.raises(TrainingError, match=r"the checkpoints in .*file cannot be read \(Not a directory\); "):
             CheckpointFolder(tmp_path / "file").load()
+
+
+def seal(file: Path, content: bytes) -> None:
+    """Replace a checkpoint's content, and its name by the one that has the right digest."""
+    file.unlink()
+    digest = hashlib.sha256(b"tracker checkpoint 1\n" + content).hexdigest()[:16]
+    file.with_name(f"{file.name[:12]}-{digest}.npz").write_bytes(content)
+
+
+def rewritten(content: bytes, about: Callable[[dict], object] | None = None, **entries: object) -> bytes:
+    """Return a checkpoint with other entries, or with other words about them; None leaves an entry out."""
+    with np.load(io.BytesIO(content)) as archive:
+        arrays = {name: archive[name] for name in archive.files} | entries
+    if about:
+        arrays["about"] = np.array(json.dumps(about(json.loads(str(arrays["about"])))))
+    file = io.BytesIO()
+    np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
+    return file.getvalue()
+
+
+def header(text: str) -> bytes:
+    """Return the beginning of an array's entry as NumPy would write it, whatever it says."""
+    line = f"{text}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(line).to_bytes(2, "little") + line
+
+
+def with_entry(content: bytes, name: str, data: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
+    """Return a checkpoint with other bytes for an entry."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(file, "w") as new:
+        for member in old.namelist():
+            new.writestr(member, data if member == name else old.read(member), compression)
+    return file.getvalue()
+
+
+def encrypted(content: bytes) -> bytes:
+    """Return a checkpoint of which one bit says that its first entry is encrypted."""
+    place = content.index(b"PK\x01\x02") + 8
+    return content[:place] + bytes([content[place] | 1]) + content[place + 1 :]
+
+
+def with_parts(about: dict, type_: str, *shape: int) -> dict:
+    return about | {"parts": {part: [[type_, shape]] for part in about["parts"]}}
+
+
+ABOUT = {
+    "a list": lambda about: [about],
+    "empty": lambda _about: {},
+    "deep": lambda about: about | {"counters": json.loads("[" * 900 + "]" * 900)},
+    "another keep": lambda about: about | {"keep": "worst"},
+    "no metrics": lambda about: about | {"metrics": []},
+    "a number for the metrics": lambda about: about | {"metrics": 7},
+    "other metrics": lambda about: about | {"metrics": ["a", "b", "c"]},
+    "texts for counters": lambda about: about | {"counters": {"EarlyStopping": {"wait": "x"}}},
+    "a huge number of clips": lambda about: about | {"judged": [10**12, 10**12]},
+    "a negative number of clips": lambda about: about | {"judged": [-1, 2]},
+    "a text for the number of clips": lambda about: about | {"judged": "ab"},
+    "no parts": lambda about: about | {"parts": {}},
+    "parts of huge shapes": lambda about: with_parts(about, "<f4", 10**15),
+    "parts of negative shapes": lambda about: with_parts(about, "<f4", -4, -1),
+    "parts of objects": lambda about: with_parts(about, "|O", 1),
+    "parts of no type": lambda about: with_parts(about, "evil", 1),
+    "parts of a type of many bytes": lambda about: with_parts(about, "|V999999999", 1),
+    "a text for the end": lambda about: about | {"ended": "perhaps"},
+    "more": lambda about: about | {"more": 1},
+}
+CONTENT = {
+    "nothing": lambda _content: b"",
+    "no archive": lambda _content: b"x",
+    "half": lambda content: content[: len(content) // 2],
+    "encrypted": encrypted,
+    "no optimizer": lambda content: rewritten(content, optimizer=None),
+    "another entry": lambda content: rewritten(content, more=np.zeros(1, np.uint8)),
+    "weights of another size": lambda content: rewritten(content, model=np.zeros(8, np.uint8)),
+    "no epochs": lambda content: rewritten(content, metrics=np.zeros((0, 3))),
+    "more epochs": lambda content: rewritten(content, metrics=np.ones((1_000, 3))),
+    "texts for metrics": lambda content: rewritten(content, metrics=np.array([["x"]])),
+    "objects for metrics": lambda content: rewritten(content, metrics=np.array([[{}]], object)),
+    "a pickle": lambda content: rewritten(content, kept=np.array([pathlib.Path()], object)),
+    "compressed": lambda content: with_entry(content, "", b"", zipfile.ZIP_DEFLATED),
+    "a bomb": lambda content: with_entry(content, "kept.npy", bytes(10_000_000), zipfile.ZIP_DEFLATED),
+    "no array": lambda content: with_entry(content, "about.npy", b"not an array"),
+    "a huge array": lambda content: with_entry(
+        content, "kept.npy", header("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000000,), }")
+    ),
+    "code for a header": lambda content: with_entry(content, "kept.npy", header("[" * 10_000)),
+}
+
+
+class TestLoadOfWrongContent:
+    """A right digest doesn't make a checkpoint: whoever can write the file can compute it."""
+
+    @pytest.mark.parametrize("change", ABOUT.values(), ids=ABOUT)
+    def test_load_takes_the_one_before_if_the_newest_says_something_wrong_about_itself(self, tmp_path, change):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        seal(newest, rewritten(newest.read_bytes(), change))
+        assert_equal(checkpoints.load(), checkpoint(3))
+
+    @pytest.mark.parametrize("change", CONTENT.values(), ids=CONTENT)
+    def test_load_takes_the_one_before_if_the_newest_holds_something_else(self, tmp_path, change):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        seal(newest, change(newest.read_bytes()))
+        assert_equal(checkpoints.load(), checkpoint(3))
+
+    def test_load_reads_a_checkpoint_that_was_written_again_as_it_was(self, tmp_path):
+        checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
+        seal(newest, with_entry(newest.read_bytes(), "", b""))
+        assert_equal(checkpoints.load(), checkpoint(4))
 
 
 class TestSaveThatIsInterrupted:

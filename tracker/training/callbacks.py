@@ -27,7 +27,7 @@ from tracker.training.checkpoint import Checkpoint, CheckpointFolder
 from tracker.training.result import Epoch, History, accuracy, learning_rate, log_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 Logs = dict[str, float]
 
 BATCH = 64  # segments predicted at once; it changes the result by rounding alone
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "epoch_seconds")  # of each epoch
 
 # The attributes that a callback changes. Not EarlyStopping's `best_weights`: they are in `History`.
 COUNTED = {
@@ -124,12 +126,15 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
             return
         saved, shape = checkpoint.history, (len(self._validation.targets), n_classes)
         _check_fit("the number of validation clips and classes", shape, saved.probabilities[-1].shape)
+        _check_fit("the list of metrics", METRICS, tuple(saved.epochs[-1].metrics))
         _check_fit("the list of callbacks", [*self._watched], [*checkpoint.counters])
+        for name, counters in checkpoint.counters.items():
+            _check_counters(name, COUNTED[type(self._watched[name])], counters)
         _restore(model.variables, checkpoint.model, "network")
         _restore(model.optimizer.variables, checkpoint.optimizer, "optimizer")
         weights = tuple(model.get_weights())
         if saved.kept != len(saved.epochs) - 1:  # otherwise they are saved as the model's only
-            weights = tuple(map(_as_type_of, saved.weights, weights))
+            weights = _like(saved.weights, weights, [f"weight {i}" for i in range(len(weights))], "kept network")
         self.history = replace(saved, weights=weights)
 
     def epochs_left(self, limit: int) -> range:
@@ -151,8 +156,8 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Record the epoch's metrics, probabilities and, if they are to be kept, weights."""
-        metrics = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        metrics |= {"learning_rate": self._rate, "epoch_seconds": time.perf_counter() - self._began}
+        more = {"learning_rate": self._rate, "epoch_seconds": time.perf_counter() - self._began}
+        metrics = {name: float(more[name] if name in more else logs[name]) for name in METRICS}
         finished = Epoch(epoch + 1, metrics)
         longer = self.history.after(finished, self._validation.probabilities, self.model.get_weights)
         if self._folder:
@@ -177,16 +182,30 @@ def _values(variables: Sequence[keras.Variable]) -> Arrays:
 
 
 def _restore(variables: Sequence[keras.Variable], arrays: Arrays, whose: str) -> None:
-    _check_fit(f"the number of the {whose}'s variables", len(variables), len(arrays))
-    for variable, array in zip(variables, arrays, strict=True):
-        _check_fit(f"the shape of {variable.path}", tuple(variable.shape), array.shape)
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(_as_type_of(array, variable.numpy()))
+    now, paths = [np.asarray(variable.numpy()) for variable in variables], [variable.path for variable in variables]
+    for variable, array in zip(variables, _like(arrays, now, paths, whose), strict=True):
+        variable.assign(array)
 
 
-def _as_type_of(array: NDArray[np.generic], example: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return a saved array in the type of another: bfloat16 comes back from a file as plain bytes."""
-    return array.view(example.dtype)
+def _like(arrays: Arrays, examples: Sequence[NDArray[np.generic]], names: Sequence[str], whose: str) -> Arrays:
+    """Return saved arrays in the types of others: bfloat16 comes back from a file as plain bytes.
+
+    Raises a TrainingError unless they have the same shapes and types.
+    """
+    _check_fit(f"the number of the {whose}'s variables", len(examples), len(arrays))
+    for name, example, array in zip(names, examples, arrays, strict=True):
+        _check_fit(f"the shape of {name}", example.shape, array.shape)
+        saved = example.dtype if array.dtype == f"V{example.dtype.itemsize}" else array.dtype
+        _check_fit(f"the type of {name}", str(example.dtype), str(saved))
+    return tuple(array.view(example.dtype) for array, example in zip(arrays, examples, strict=True))
+
+
+def _check_counters(callback: str, names: Sequence[str], counters: Mapping[str, float | None]) -> None:
+    """Refuse what a callback can't have counted; the best value so far may be missing or a fraction."""
+    _check_fit(f"the list of what {callback} counts", [*names], [*counters])
+    for name, value in counters.items():
+        if name != "best" and not isinstance(value, int):
+            raise TrainingError(f"the checkpoint is damaged: {name} of {callback} must be a whole number, got {value}")
 
 
 def _check_fit(what: str, here: object, saved: object) -> None:

@@ -4,7 +4,8 @@ A folder of them contains
 
 - ``epoch-000012-9f86d081884c7d65.npz``: the state after epoch 12, as arrays without pickles; the newest two are kept.
   The name ends in the first 16 digits of the SHA-256 of the format's name and the content. So a file that is truncated,
-  changed, foreign or of another version is recognised, and the one before is used.
+  changed, foreign or of another version is recognised, and the one before is used. So it is if the digest is right and
+  the content isn't: entries are read only as `save` writes them, uncompressed, with sizes that fit the file.
 - ``probabilities.bin``: the class probabilities of the validation clips after each epoch, too many to write again every
   time: one record an epoch, float32 of shape (n_clips, n_classes) and their CRC-32, little-endian. Records after the
   checkpoint's epoch were left by a kill and are overwritten.
@@ -21,27 +22,69 @@ import json
 import math
 import os
 import re
+import struct
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
+import msgspec
 import numpy as np
+from msgspec import Meta, MsgspecError, Struct
 
 from tracker.atomic_files import make_folder, remove_unfinished, replace_file
 from tracker.errors import TrainingError
 from tracker.training.result import Arrays, Epoch, History
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from numpy.lib.npyio import NpzFile
     from numpy.typing import NDArray
 
 FORMAT = b"tracker checkpoint 1\n"  # part of the digest in a file's name; another layout needs another number
 COUNT = 2  # checkpoints kept: the newest, and the one before in case it is damaged
 
-_NAME = re.compile(r"epoch-(\d+)-[0-9a-f]{16}\.npz")
+_NAME = re.compile(r"epoch-(\d{6,12})-[0-9a-f]{16}\.npz")
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|][a-zA-Z]\d{1,9})', "
+    rb"'fortran_order': False, 'shape': \(([\d, ]{0,99})\), \} *\n",
+    re.DOTALL,
+)  # that NumPy writes before an array; its own reader takes others, of any size
+_ENTRIES = ("about", "kept", "metrics", "model", "optimizer")
+_LARGEST = 4 << 30  # bytes of the probabilities that are read
+
+# What reading a file with a right digest and a wrong content may raise.
+_WRONG = (
+    ArithmeticError, BadZipFile, EOFError, LookupError, MemoryError, MsgspecError, OSError, RuntimeError, struct.error,
+    TypeError, ValueError,
+)  # fmt: skip
+
+_Name = Annotated[str, Meta(max_length=100)]
+_Size = Annotated[int, Meta(ge=0, le=2**40)]
+_Type = Annotated[str, Meta(pattern=r"\A[<>|][biufcV]\d{1,2}\Z")]  # no Python objects
+_Arrays = Annotated[tuple[tuple[_Type, Annotated[tuple[_Size, ...], Meta(max_length=16)]], ...], Meta(max_length=10**5)]
+
+
+class _Parts(Struct, forbid_unknown_fields=True):
+    """Type and shape of each array of an entry."""
+
+    model: _Arrays
+    optimizer: _Arrays
+    kept: _Arrays
+
+
+class _About(Struct, forbid_unknown_fields=True):
+    """What an entry of the file says of the others."""
+
+    keep: Literal["best", "last"]
+    metrics: Annotated[tuple[_Name, ...], Meta(max_length=100)]
+    judged: tuple[_Size, _Size]
+    counters: Annotated[
+        dict[_Name, Annotated[dict[_Name, int | float | None], Meta(max_length=20)]], Meta(max_length=20)
+    ]
+    ended: bool
+    parts: _Parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,17 +184,41 @@ class CheckpointFolder:
         """Return a checkpoint, None if it or its part of the probabilities is damaged."""
         try:
             content = (self.path / name).read_bytes()
-            if not name.endswith(f"-{_digest(content)}.npz"):
-                return None
-            with np.load(io.BytesIO(content)) as entries:
-                about, count = json.loads(str(entries["about"])), len(entries["metrics"])
-                record = np.dtype([("values", "<f4", tuple(about["judged"])), ("crc", "<u4")])
-                records = np.fromfile(self._probabilities, record, count)
-                if len(records) < count or any(zlib.crc32(one["values"].tobytes()) != one["crc"] for one in records):
-                    return None
-                return _checkpoint(about, entries, tuple(records["values"]))
-        except OSError:
+            return self._checkpoint(name, content) if name.endswith(f"-{_digest(content)}.npz") else None
+        except _WRONG:
             return None
+
+    def _checkpoint(self, name: str, content: bytes) -> Checkpoint:
+        """Return the checkpoint that a file's content is; raise `ValueError` or another of `_WRONG` if it is none."""
+        entries = _entries(content)
+        about = msgspec.convert(json.loads(str(entries["about"])), _About)  # msgspec's own JSON has no infinity
+        values = entries["metrics"].tolist()
+        if len(values) != _epoch(name) or "val_loss" not in about.metrics:
+            raise ValueError("metrics of other epochs")
+        epochs = (Epoch(i, dict(zip(about.metrics, row, strict=True))) for i, row in enumerate(values, start=1))
+        return Checkpoint(
+            History(
+                about.keep,
+                tuple(epochs),
+                self._read_probabilities(len(values), about.judged),
+                _arrays(entries["kept"], about.parts.kept),
+            ),
+            model=_arrays(entries["model"], about.parts.model),
+            optimizer=_arrays(entries["optimizer"], about.parts.optimizer),
+            counters=about.counters,
+            ended=about.ended,
+        )
+
+    def _read_probabilities(self, count: int, shape: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
+        """Return the probabilities after each of the first `count` epochs; raise `ValueError` if any are damaged."""
+        size = 4 * math.prod(shape)
+        with self._probabilities.open("rb") as file:
+            if count * (size + 4) > min(os.fstat(file.fileno()).st_size, _LARGEST):
+                raise ValueError("fewer probabilities")
+            records = [(file.read(size), file.read(4)) for _ in range(count)]
+        if any(zlib.crc32(values).to_bytes(4, "little") != crc for values, crc in records):
+            raise ValueError("damaged probabilities")
+        return tuple(np.frombuffer(values, "<f4").reshape(shape) for values, _ in records)
 
 
 def _epoch(name: str) -> int:
@@ -186,23 +253,34 @@ def _content(checkpoint: Checkpoint) -> memoryview:
     return file.getbuffer()
 
 
-def _checkpoint(
-    about: Mapping[str, Any], entries: NpzFile, probabilities: tuple[NDArray[np.float32], ...]
-) -> Checkpoint:
-    """Return the checkpoint in a file."""
-    values = entries["metrics"].tolist()
-    epochs = (Epoch(i, dict(zip(about["metrics"], row, strict=True))) for i, row in enumerate(values, start=1))
-    parts: dict[str, Arrays] = {}
-    for part, kinds in about["parts"].items():
-        content, start, arrays = entries[part].tobytes(), 0, []
-        for type_, shape in kinds:
-            arrays.append(np.frombuffer(content, type_, math.prod(shape), start).reshape(shape))
-            start += arrays[-1].nbytes
-        parts[part] = tuple(arrays)
-    return Checkpoint(
-        History(about["keep"], tuple(epochs), probabilities, parts["kept"]),
-        model=parts["model"],
-        optimizer=parts["optimizer"],
-        counters=about["counters"],
-        ended=about["ended"],
-    )
+def _entries(content: bytes) -> dict[str, NDArray[np.generic]]:
+    """Return the entries of a file by name."""
+    with ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        if sorted(member.filename for member in members) != [f"{name}.npy" for name in _ENTRIES]:
+            raise ValueError("other entries")
+        if any(member.compress_type != ZIP_STORED or member.file_size > len(content) for member in members):
+            raise ValueError("entries larger than the file")
+        entries = {member.filename.removesuffix(".npy"): _entry(archive.read(member)) for member in members}
+    kinds = {name: (entry.dtype.kind, entry.ndim) for name, entry in entries.items()}
+    if kinds != dict.fromkeys(_ENTRIES, ("u", 1)) | {"about": ("U", 0), "metrics": ("f", 2)}:
+        raise ValueError("entries of other types")
+    return entries
+
+
+def _entry(data: bytes) -> NDArray[np.generic]:
+    header = _HEADER.match(data)
+    if not header:
+        raise ValueError("not an array")
+    shape = tuple(int(size) for size in header[2].decode().split(",") if size.strip())
+    (array,) = _arrays(np.frombuffer(data, np.uint8, offset=header.end()), [(header[1].decode(), shape)])
+    return array
+
+
+def _arrays(entry: NDArray[np.generic], kinds: Sequence[tuple[str, tuple[int, ...]]]) -> Arrays:
+    """Return the arrays that follow each other in an entry; raise `ValueError` unless they are all of it."""
+    sizes = [np.dtype(type_).itemsize * math.prod(shape) for type_, shape in kinds]
+    if sum(sizes) != entry.nbytes:
+        raise ValueError("arrays of another size")
+    data, ends = entry.tobytes(), np.cumsum([0, *sizes]).tolist()
+    return tuple(np.ndarray(shape, type_, data, start) for (type_, shape), start in zip(kinds, ends[:-1], strict=True))
