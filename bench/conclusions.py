@@ -1,10 +1,13 @@
 """How long the conclusions of many runs take, and how much memory.
 
     .venv/bin/python bench/conclusions.py [--clips 300] [--rounds 3] [--runs 1000 10000]
+    .venv/bin/python bench/conclusions.py --params 250 1000 2000 4000
 
 The runs are a grid of options under several seeds, with predictions of every clip and curves of 20 epochs. Each round
 is a process of its own, so that its peak of memory is its own; the runs are made before the clock starts. The goals, on
-one core: 1,000 runs in 2 s, 10,000 in 20 s, and memory that grows no faster than the runs.
+one core: 1,000 runs in 2 s, 10,000 in 20 s, and memory that grows no faster than the runs. With `--params` it is told
+instead how long three runs take of which two have so many params that tracker doesn't know, each at another level: time
+that grows no faster than the params.
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import CommandWriter
 from tracker.next_steps.steps import next_steps, with_commands
+from tracker.report import build_report
 from tracker.runs import Curve, Predictions, Run, RunStatus
 from tracker.study.metrics import primary_metric
 from tracker.study.study import study_of
@@ -99,6 +104,21 @@ def one_round(count: int, clips: int) -> dict[str, float]:
     }
 
 
+def params_round(params: int) -> dict[str, float]:
+    """Conclude once from few runs of many params, and say how many seconds it took."""
+    plain, *others = made_runs(3, 30)
+    runs = [
+        plain,
+        *(
+            replace(run, params={**run.params, **{f"option{i}": str(i + shift) for i in range(params)}})
+            for shift, run in enumerate(others)
+        ),
+    ]
+    began, began_cpu = time.perf_counter(), time.process_time()
+    build_report("bench", runs)
+    return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - began_cpu}
+
+
 def rounds(count: int, clips: int, times: int) -> dict[str, list[float]]:
     command = [sys.executable, __file__, "--one-round", str(count), "--clips", str(clips)]
     found = [
@@ -123,7 +143,15 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one-round", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--params", type=int, nargs="+", help="how many params, instead of how many runs")
     arguments = parser.parse_args()
+    if arguments.params:
+        params_round(1)  # what is imported at the first call
+        print(f"{'params':>7} {'seconds':>8} {'CPU s':>8}")
+        for params in arguments.params:
+            taken = params_round(params)
+            print(f"{params:>7,} {taken['seconds']:>8.2f} {taken['cpu']:>8.2f}", flush=True)
+        return
     if arguments.one_round:
         print(json.dumps(one_round(arguments.one_round, arguments.clips)))
         return

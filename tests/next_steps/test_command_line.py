@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.next_steps.command_line import Argv, CommandWriter, Where
+from tracker.next_steps.command_line import MOST_PARAMS, Argv, CommandWriter, Where
 from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class TestTrainAgain:
         assert line(made(1, params=BASE), changes, 1, 2) == (
             "tracker run --kernel 7 --lr 0.001 --plateau 0.3,10 --validation-fraction 0.4 --seed 1 --seeds 2"
         )
+
+    def test_train_again_gives_no_command_of_hundreds_of_params(self, made: MakeRun) -> None:
+        params = {f"option{i}": "1" for i in range(MOST_PARAMS)}
+        assert again(made(1, params=BASE | dict(list(params.items())[:-3]), tags=BY_TRACKER)) is not None
+        assert again(made(1, params=BASE | params, tags=BY_TRACKER)) is None
 
     def test_train_again_turns_an_option_off(self, made: MakeRun) -> None:
         run = made(1, params=BASE | {"early_stopping_patience": "15"})

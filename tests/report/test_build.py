@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import WRITEUP, WRITEUP_TITLES, make_predictions
-from tracker.report import build_report
+from tests.builders import WRITEUP, WRITEUP_TITLES, make_predictions, make_run
+from tracker.report import build_comparison, build_report
 from tracker.runs import Curve, Run
 from tracker.statistics.proportions import grouped_wilson, wilson
+from tracker.study.options import MOST_ALIASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
     from tracker.report import Report, RunEntry
 
 TAGS = {"tracker.dataset": "d", "tracker.split": "s", "tracker.data": "demo", "tracker.version": "0.1.0"}
+
+
+PARAMS = (
+    "epochs", "learning_rate", "kernel_size", "plateau_factor", "plateau_patience", "early_stopping_patience", "model",
+    "keep", "restore_best_weights", "batch_size", "optimizer_name", "estimator_name", "split_seed", "fold",
+    "max_epochs", "seed", "dropout", "a/b", "",
+)  # fmt: skip
+LEVELS = (
+    "off", "", "None", "nan", "inf", "1e400", "-1", "0", "0.3x10", "x", "9" * 400, "9" * 5_000, "\u0663", "\u00bd",
+    "1_000", "0x10", "1e308", "true", "\0", "\x1b[31m", "\ud800", "a" * 6_000, "1.5", "[1,2]", "1000000", "99999999999",
+    "best", "5",
+)  # fmt: skip
+TAGGED = (
+    "tracker.validation_clips", "tracker.training_clips", "tracker.classes", "tracker.deterministic", "tracker.data",
+    "tracker.dataset", "tracker.split", "tracker.version", "estimator_name",
+)  # fmt: skip
+METRICS = (
+    "best_epoch", "stop_epoch", "best_val_loss", "best_val_accuracy", "last_val_loss", "last_val_accuracy", "val_loss",
+    "stopped_epoch", "restored_epoch", "fit_accuracy", "val_accuracy", "accuracy", "loss", "epoch", "learning_rate",
+)  # fmt: skip
+VALUES = (0.0, -1.0, 1.0, 2.0, 0.5, 1e308, -1e308, float("nan"), float("inf"), -float("inf"), 1e18, 87.5, 3.0)
 
 
 def params_of(kernel: str, rate: str) -> dict[str, str]:
@@ -286,6 +308,59 @@ class TestBuildReport:
         ]
         report = build_report("tracker", runs)
         assert len([c for c in report.conclusions if c.kind == "run_difference"]) == 50
+
+
+class TestRunsOfOtherPrograms:
+    """What another program logs into the same experiment costs no report, comparison or next step."""
+
+    @pytest.mark.parametrize(
+        ("params", "metrics"),
+        [
+            ({"lr": "1"}, {}),
+            ({"epochs": "off"}, {"val_accuracy": 0.5}),
+            ({"epochs": "20", "optimizer": "adam"}, {"val_accuracy": 0.5}),
+            ({"learning_rate": "small", "seed": "lucky", "plateau_factor": "x"}, {"val_accuracy": 0.5}),
+        ],
+    )
+    def test_next_steps_of_the_writeup_do_not_end_at_a_run_of_another_program(
+        self, params: dict[str, str], metrics: dict[str, float]
+    ) -> None:
+        another = replace(make_run(9, params=params, seed=None, metrics=metrics, tags={"tracker.dataset": ""}), tags={})
+        report = build_report("tracker", [*writeup(), another])
+        assert len(report.entries) == 5
+        assert report.next_steps
+
+    @settings(derandomize=True, max_examples=60, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(
+                st.dictionaries(st.sampled_from(PARAMS), st.sampled_from(LEVELS), max_size=6),
+                st.dictionaries(st.sampled_from(TAGGED), st.sampled_from(LEVELS), max_size=3),
+                st.dictionaries(st.sampled_from(METRICS), st.sampled_from(VALUES), max_size=5),
+                st.dictionaries(st.sampled_from(METRICS), st.lists(st.sampled_from(VALUES), max_size=3), max_size=3),
+                st.sampled_from([None, "1101", "x0x1"]),
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    def test_build_report_takes_params_tags_and_metrics_of_any_value(self, others: list[tuple[Any, ...]]) -> None:
+        odd = [
+            make_run(9 + number, correct, params, seed=None, tags=tags, metrics=metrics, **curves)
+            for number, (params, tags, metrics, curves, correct) in enumerate(others)
+        ]
+        runs = [*writeup(), *odd]
+        report = build_report("tracker", runs)
+        assert len(report.entries) + len(report.excluded) == len(runs)
+        build_comparison("tracker", runs, (runs[0].run_id, odd[0].run_id))
+
+    def test_build_report_of_thousands_of_params_names_few_of_those_that_changed_together(self) -> None:
+        params = {f"option{i}": str(i) for i in range(2_000)}
+        report = build_report("tracker", [*writeup(), make_run(9, "11110000", params)])
+        effects = [conclusion for conclusion in report.conclusions if conclusion.kind == "option_effect"]
+        assert len(effects) >= 2_000
+        assert max(len(conclusion.details.aliases) for conclusion in effects) == MOST_ALIASES
+        assert max(len(conclusion.sentence) for conclusion in effects) < 400
 
 
 class TestTitles:

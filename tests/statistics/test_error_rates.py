@@ -166,6 +166,12 @@ class TestDetectableDifference:
         else:
             assert mcnemar_power(n, found, discordance) >= power > mcnemar_power(n, found - 2e-5, discordance)
 
+    @pytest.mark.parametrize("discordance", [0.0, 0.01, 0.4])
+    def test_detectable_difference_above_the_most_exact_clips_follows_the_exact_one(self, discordance):
+        exact, approximate = (detectable_difference(MOST_EXACT + more, discordance) for more in (0, 1))
+        assert approximate == pytest.approx(exact, rel=0.02)
+        assert detectable_difference(10**9, discordance) <= exact / 10
+
     def test_under_six_clips_does_not_exist(self):
         assert detectable_difference(5, 0.2) is None
 

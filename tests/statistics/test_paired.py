@@ -263,6 +263,12 @@ class TestFromAggregates:
         widest = max(tango(b, b - 1, 1_000, 0.90)[1] for b in range(1, 12))
         assert found.interval_90[1] == widest
 
+    def test_from_aggregates_of_a_billion_clips_tries_the_fewest_and_the_most_pairings(self):
+        n = 10**9
+        found = from_aggregates(n // 2 + 50_000, n // 2, n)
+        assert found.p_range == (pytest.approx(mcnemar(50_000, 0)), pytest.approx(mcnemar(n // 2, n // 2 - 50_000)))
+        assert found.interval == pytest.approx(tango(n // 2, n // 2 - 50_000, n))
+
     @pytest.mark.parametrize("counts", [(0, 0, 0), (4, 1, 3), (1, -1, 3)])
     def test_from_aggregates_refuses_counts_that_cannot_be(self, counts):
         with pytest.raises(ValueError, match="counts must be"):

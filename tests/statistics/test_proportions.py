@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +86,12 @@ class TestGroupedWilson:
     def test_grouped_wilson_with_groups_of_one_is_wilsons(self):
         right = np.arange(30) < 25
         assert grouped_wilson(right, list(range(30))) == wilson(25, 30)
+
+    @pytest.mark.parametrize("groups", [[0, 0, 0, 0], [0, 0, 1, 1], [0, 1, 2, 3]])
+    @pytest.mark.parametrize("confidence", [0.0, 1.0, -0.5, 95, math.nan])
+    def test_grouped_wilson_refuses_a_confidence_out_of_its_range(self, groups, confidence):
+        with pytest.raises(ValueError, match="confidence must be above 0 and below 1"):
+            grouped_wilson(np.array([True, False, True, True]), groups, confidence)
 
     def test_grouped_wilson_of_unrelated_clips_keeps_every_clip_and_takes_students_quantile(self):
         right, groups = table(*[(2, 3)] * 10)

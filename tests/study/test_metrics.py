@@ -176,6 +176,13 @@ class TestByEpoch:
         run = run_of(metrics={"stopped_epoch": 3.0, "restored_epoch": 1.0}, val_loss=at(range(5), [4, 1, 2, 3, 1]))
         assert epochs(run) == [1, 2, 3, 4]
 
+    def test_by_epoch_keeps_a_history_that_begins_after_the_epoch_it_is_said_to_have_stopped_at(self) -> None:
+        run = run_of(metrics={"stopped_epoch": 0.0, "restored_epoch": 0.0}, val_loss=at([1, 2, 3]))
+        assert epochs(run) == [1, 2, 3]
+
+    def test_by_epoch_of_epochs_beyond_any_number_is_none(self) -> None:
+        assert epochs(run_of(epoch=at([1, 2], [1e308, 1.7e308]), val_loss=at([1, 2]))) == [1, 2]
+
     def test_by_epoch_of_what_has_no_history_is_none(self) -> None:
         assert epochs(run_of(), "val_loss") is None
 

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.study.options import NOT_APPLICABLE, OFF, design_of, level_order, level_text, terms_of
+from tracker.study.options import (
+    MOST_ALIASES,
+    NOT_APPLICABLE,
+    OFF,
+    as_whole,
+    design_of,
+    level_order,
+    level_text,
+    terms_of,
+)
 
 if TYPE_CHECKING:
     from tests.builders import Grid, Params
@@ -158,6 +167,22 @@ class TestAliases:
     def test_aliases_of_a_search_over_a_thousand_values_are_all_that_changed(self) -> None:
         params = [{"a": str(i * 0.37 % 1), "b": str(i * 0.71 % 1), "c": str(i % 7)} for i in range(1000)]
         assert design_of(params).aliases("a") == ("b", "c")
+
+    def test_aliases_of_thousands_of_params_are_the_first_hundred(self) -> None:
+        names = [f"option{i:04}" for i in range(3_000)]
+        design = design_of([dict.fromkeys(names, level) for level in "12"])
+        assert design.aliases("option0002") == ("option0000", "option0001", *names[3 : MOST_ALIASES + 1])
+        assert design.aliases("option2999") == tuple(names[:MOST_ALIASES])
+
+
+class TestAsWhole:
+    @pytest.mark.parametrize("text", ["off", "1.5", "-1", "inf", "nan", "", "x", "1e10", "9" * 400, "9" * 5_000])
+    def test_as_whole_of_what_counts_nothing_is_none(self, text: str) -> None:
+        assert as_whole(text) is None
+
+    @pytest.mark.parametrize(("text", "number"), [("0", 0), ("12", 12), ("3.0", 3), ("1e9", 10**9), (7.0, 7)])
+    def test_as_whole_takes_a_number_however_it_is_written(self, text: str | float, number: int) -> None:
+        assert as_whole(text) == number
 
 
 class TestOptionsOfNetworks:

@@ -40,7 +40,7 @@ from tracker.conclusions.conclusion import (
 from tracker.runs import LOGGED_OPTIONS
 from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect
 from tracker.study.metrics import identical
-from tracker.study.options import NETWORK, OFF
+from tracker.study.options import MOST_ALIASES, NETWORK, OFF
 from tracker.study.study import Obstacle
 from tracker.wording import (
     capitalised,
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 MOST_PAIRS = 20  # matched pairs that the next steps ask for at most; the command beside a conclusion may ask for more
 _MOST_PAIRS_BESIDE = 1_000  # matched pairs beyond which no command is given
 MOST_CONTRASTS = 50  # contrasts of one option that are listed: those with the smallest p-values
+_MOST_NAMED = 5  # options that are named as having changed with another, if very many did
 MOST_RESAMPLED = 3  # contrasts of one option, the clearest ones, whose probability of being better is resampled
 
 
@@ -76,7 +77,7 @@ class OptionEffect(Details):
     """The evidence of an option's effect."""
 
     contrasts: tuple[ContrastEffect, ...] = ()  # by level; at most `MOST_CONTRASTS`
-    aliases: tuple[str, ...] = ()  # the options that changed with it, if it never changed alone
+    aliases: tuple[str, ...] = ()  # at most `MOST_ALIASES` options that changed with it, if it never changed alone
     levels: tuple[str, ...] = ()  # every level that it had
     n_contrasts: int = 0  # contrasts in all, listed or not
 
@@ -87,7 +88,7 @@ class OptionEffect(Details):
             why = "it changed alone, but which validation clips the runs were judged on was not logged"
             return f"What {option_words(option)} does cannot be said: {why}."
         if not self.contrasts:
-            name, changed = capitalised(option_words(option)), listing([option_words(alias) for alias in self.aliases])
+            name, changed = capitalised(option_words(option)), _aliases_text(self.aliases)
             nowhere = "but never between runs on the same clips: this experiment cannot say what it does"
             cannot = f"{name} changed, {nowhere}"
             if changed:
@@ -200,6 +201,13 @@ def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
     scores = [(study.results[a].score, study.results[b].score) for a, b in sides]
     differences = [b - a for a, b in scores if a is not None and b is not None]
     return float(np.mean(differences)) if differences else None
+
+
+def _aliases_text(aliases: Sequence[str]) -> str:
+    """Return the options that changed with another; of very many, the first."""
+    many = len(aliases) >= MOST_ALIASES
+    words = [option_words(alias) for alias in (aliases[:_MOST_NAMED] if many else aliases)]
+    return listing([*words, "many other options"] if many else words)
 
 
 def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
@@ -332,15 +340,20 @@ def _why_no_run(conclusions: Sequence[Conclusion]) -> Iterator[str]:
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], _wording: Wording) -> Iterator[str]:
     """Yield which options changed together, overlapping groups in one sentence."""
-    groups: list[set[str]] = []
+    group_of: dict[str, dict[str, None]] = {}
     for conclusion in conclusions:
         details = conclusion.details
         if isinstance(details, OptionEffect) and conclusion.option is not None and details.aliases:
-            together = {conclusion.option, *details.aliases}
-            joined = [other for other in groups if other & together]
-            groups = [other for other in groups if not other & together] + [together.union(*joined)]
-    for group in groups:
-        names = [option_words(option) for option in study.design.options if option in group]
+            together = group_of.setdefault(conclusion.option, {conclusion.option: None})
+            for alias in details.aliases:
+                other = group_of.setdefault(alias, {alias: None})
+                if other is not together:
+                    small, together = sorted((other, together), key=len)
+                    together |= small
+                    group_of |= dict.fromkeys(small, together)
+    groups = {id(group): group for option in study.design.options if (group := group_of.get(option))}
+    for group in groups.values():
+        names = [option_words(option) for option in sorted(group, key=study.design.column_of.__getitem__)]
         yield f"{capitalised(listing(names))} changed together: which of them mattered is not known."
 
 

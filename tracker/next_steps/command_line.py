@@ -1,7 +1,7 @@
 """Commands that train further runs, as lists of arguments; whoever prints one quotes it for a shell.
 
 A run of another program has no command, nor has one with a param that isn't an option of ``tracker run`` or a value
-that its option doesn't take: ``tracker run`` would train something else.
+that its option doesn't take: ``tracker run`` would train something else. Nor has one of more than `MOST_PARAMS` params.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Argv = tuple[str, ...]
 
 DEMO = "demo"  # the tag ``tracker.data`` of a run on the built-in demo set
+
+MOST_PARAMS = 200  # of a run that has a command: nobody reads, and few shells take, a longer one
 
 _DATA_VARIABLE = option_named("data").environment
 _SPECTROGRAM = Spectrogram().params()
@@ -67,6 +69,8 @@ class CommandWriter:
         Changes and the split are levels by option or part of the split; `data` and `split` are the run's own if not
         given. Seeds are `seeds` consecutive ones from `seed` on, which is at least 0.
         """
+        if len(run.params) > MOST_PARAMS:
+            return None
         own = (level for name, level in changes.items() if name not in LOGGED_OPTIONS)
         if not in_format(run) or (NETWORK not in changes and OFF in own):  # off would be at its default in this network
             return None

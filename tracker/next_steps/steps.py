@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.conclusions.conclusion import OPEN
+from tracker.study.options import as_number
 from tracker.wording import listing
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _seconds(study: Study, spec: RunSpec) -> float | None:
     kernel = changes.get("kernel_size", kernels[spec.like])
     nearest = [spec.like, *range(len(study.results))]
     candidates = [*(run for run in nearest if kernels[run] == kernel), *nearest]
-    epochs = float(changes.get("epochs", study.results[spec.like].stop_epoch or 0))
+    epochs = as_number(changes.get("epochs", study.results[spec.like].stop_epoch or 0))  # some run's may be off
     for result in (study.results[run] for run in candidates):
         if result.seconds and result.stop_epoch and epochs:
             return float(result.seconds / result.stop_epoch * epochs)

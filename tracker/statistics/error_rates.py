@@ -97,18 +97,25 @@ def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 
 def detectable_difference(n: int, discordance: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
     """Return the smallest true difference that the test detects with the given power.
 
-    None if not even a difference of 1 is detected that often. `discordance` is the observed one.
+    None if not even a difference of 1 is detected that often. `discordance` is the observed one. Above `MOST_EXACT`
+    clips it is that of the normal approximation.
     """
     check_open("the power", power)
-    if mcnemar_power(n, 1.0, discordance, alpha) < power:
+
+    def is_detected(difference: float) -> bool:
+        if n > MOST_EXACT:
+            return approximate_clips(difference, discordance, power, alpha) <= n
+        return mcnemar_power(n, difference, discordance, alpha) >= power
+
+    if not is_detected(1.0):
         return None
     too_small, enough = 0.0, 1.0
     while enough - too_small > RESOLUTION:
         middle = (too_small + enough) / 2
-        if mcnemar_power(n, middle, discordance, alpha) < power:
-            too_small = middle
-        else:
+        if is_detected(middle):
             enough = middle
+        else:
+            too_small = middle
     return enough
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PROBABILITY_FLOOR = 1e-7  # as in Keras, so that one confident mistake cannot outweigh the rest of a log-loss
 LARGEST_TABLE = 2**26  # entries of the largest look-up table of p-values: half a gigabyte
+MOST_TRIED = 10_000  # numbers of discordant clips that two counts of correct clips allow and that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +160,15 @@ def informative_groups(net: NDArray[np.int64]) -> int:
 
 
 def from_aggregates(correct_a: int, correct_b: int, n: int) -> Aggregates:
-    """Compare two models on the same `n` clips if only the counts of clips that each has correct are known."""
+    """Compare two models on the same `n` clips if only the counts of clips that each has correct are known.
+
+    All numbers of clips that only the first has correct are tried, of more than `MOST_TRIED` so many, at equal steps.
+    """
     if n < 1 or not (0 <= correct_a <= n and 0 <= correct_b <= n):
         raise ValueError(f"counts must be of the same clips, at least 1, got {correct_a} and {correct_b} of {n}")
     net = correct_a - correct_b
-    b = np.arange(max(0, net), min(correct_a, n - correct_b) + 1)
+    fewest, most = max(0, net), min(correct_a, n - correct_b)
+    b = np.linspace(fewest, most, min(most - fewest + 1, MOST_TRIED)).round().astype(np.int64)
     p_values = mcnemar_many(b, b - net)
     low, high = score_intervals(b, b - net, n, two_sided_z(0.95))
     low_90, high_90 = score_intervals(b, b - net, n, two_sided_z(0.90))

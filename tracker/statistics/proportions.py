@@ -109,14 +109,17 @@ def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float
     it cannot be estimated and is taken as 1. Groups of one clip each count as no groups. A single group says nothing
     about others, so the interval is then 0 to 1.
 
-    References ---------- Dean, N. and Pagano, M. (2015). Evaluating confidence interval methods for binomial
-    proportions in clustered surveys. Journal of Survey Statistics and Methodology 3, 484-503. doi:10.1093/jssam/smv024
+    References
+    ----------
+    Dean, N. and Pagano, M. (2015). Evaluating confidence interval methods for binomial proportions in clustered
+    surveys. Journal of Survey Statistics and Methodology 3, 484-503. doi:10.1093/jssam/smv024
 
     Donner, A. (1986). A review of inference procedures for the intraclass correlation coefficient in the one-way random
     effects model. International Statistical Review 54, 67-82. doi:10.2307/1403259
     """
     n = len(correct)
     _check_counts(int(correct.sum()), n)
+    check_open("the confidence", confidence)
     sizes, counts = group_sums(np.stack([np.ones(n), correct]), group_codes(groups, n))
     if len(sizes) == n:
         return wilson(int(correct.sum()), n, confidence)

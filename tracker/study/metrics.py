@@ -22,7 +22,7 @@ import numpy as np
 
 from tracker.runs import Curve
 from tracker.runs.logged import DEFAULT_METRIC
-from tracker.study.options import as_whole
+from tracker.study.options import LARGEST, as_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -177,7 +177,8 @@ def by_epoch(run: Run, name: str) -> Curve | None:
     if stopped is not None and "restored_epoch" in run.metrics and len(history.steps) > 1:
         # Keras' autologging writes the restored epoch's values past the end, as one epoch more.
         trained = history.steps <= stopped
-        history = Curve(history.steps[trained], history.values[trained])
+        if trained.any():  # another program may mean something else by these names
+            history = Curve(history.steps[trained], history.values[trained])
     translated = _translated(run.curves[_EPOCH], history) if _EPOCH in run.curves and name != _EPOCH else None
     return translated or _plain(run, history, validated=role_of(name)[1] == "validation")
 
@@ -193,7 +194,7 @@ def history_of(run: Run, quantity: str, part: Part) -> Curve | None:
 
 def _translated(epochs: Curve, history: Curve) -> Curve | None:
     """Return a history with its epochs for steps, None if they are not all known or one has several values."""
-    if not np.isfinite(epochs.values).all() or not np.isin(history.steps, epochs.steps).all():
+    if not (np.abs(epochs.values) < LARGEST).all() or not np.isin(history.steps, epochs.steps).all():
         return None
     logged = epochs.values[np.searchsorted(epochs.steps, history.steps)]
     whole = np.rint(logged)

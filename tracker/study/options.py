@@ -34,7 +34,8 @@ PLATEAU = "plateau"
 _NO_LEVEL = ""  # `level_text` never returns it
 
 _UNSET = ("", "none", "null", OFF)
-_SMALLEST, _LARGEST = 1e-12, 1e15  # numbers beyond are kept as they were logged rather than written digit by digit
+_SMALLEST, LARGEST = 1e-12, 1e15  # numbers beyond are kept as they were logged rather than written digit by digit
+MOST_COUNTED = 10**9  # clips, epochs or anything else of a run: more is a mistake, and takes for ever to analyse
 _FLOAT32_DIGITS = 7  # decimal digits that a float32 has: more are of its binary form
 
 
@@ -51,9 +52,9 @@ def level_text(value: str) -> str:
     number = as_number(text)
     if number is None:
         return text.lower() if text.lower() in ("true", "false") else text
-    if number == int(number) and abs(number) < _LARGEST:
+    if number == int(number) and abs(number) < LARGEST:
         return str(int(number))
-    if not _SMALLEST < abs(number) < _LARGEST:
+    if not _SMALLEST < abs(number) < LARGEST:
         return repr(number)
     short = float(f"{number:.{_FLOAT32_DIGITS}g}")  # what a float32 of many digits stands for
     return number_text(short if float(np.float32(short)) == number else number)
@@ -78,9 +79,9 @@ def as_number(text: str | float) -> float | None:
 
 
 def as_whole(text: str | float | None, least: int = 0) -> int | None:
-    """Return the whole number of at least `least` that `text` says, or None."""
+    """Return the whole number of at least `least`, and at most `MOST_COUNTED`, that `text` says, or None."""
     number = None if text is None else as_number(text)
-    return int(number) if number is not None and number == int(number) and number >= least else None
+    return int(number) if number is not None and number == int(number) and least <= number <= MOST_COUNTED else None
 
 
 _SPLIT = frozenset(entry.name for entry in LOGGED_OPTIONS.values() if entry.role is Role.SPLIT)
@@ -96,6 +97,7 @@ _COUNTER = re.compile(r"_\d+$")  # Keras numbers the optimizers that one program
 _ESTIMATOR = "estimator_name"  # what scikit-learn's autologging calls it; all its params are the estimator's own
 _ALIASED = 1e-8  # entries of the projection below this are rounding of zero
 _MOST_COLUMNS = 300  # a design matrix with more codes an option by its level's position, not by a column a level
+MOST_ALIASES = 100  # options that are named as aliased with one
 _ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
 
@@ -136,14 +138,19 @@ class Design:
     codes: NDArray[np.int64]  # (n_runs, n_options): place of the run's level in `levels`, -1 if its network has none
     blocks: tuple[object, ...]  # the validation clips: runs can only be compared if this is equal
 
+    @cached_property
+    def column_of(self) -> Mapping[str, int]:
+        """The column of each option that varies in `codes`."""
+        return {option: column for column, option in enumerate(self.options)}
+
     def level(self, run: int, option: str) -> str:
         """Return the level of `option` in `run`, `NOT_APPLICABLE` if its network does not have it."""
-        code = int(self.codes[run, self.options.index(option)])
+        code = int(self.codes[run, self.column_of[option]])
         return self.levels[option][code] if code >= 0 else NOT_APPLICABLE
 
     def has(self, run: int, option: str) -> bool:
         """Return whether an option that varies is one of the run's network."""
-        return bool(self.codes[run, self.options.index(option)] >= 0)
+        return bool(self.codes[run, self.column_of[option]] >= 0)
 
     def differing(self, a: int, b: int) -> tuple[str, ...]:
         """Return the options in which two runs differ, of those that the networks of both have."""
@@ -167,21 +174,34 @@ class Design:
         """Return the options, in the design's order, whose effects cannot be separated from that of one that varies.
 
         If effects simply add up, those that share the option's part of the null space of the design matrix. If none
-        does, the option was still never varied alone if it has no contrast: then every other option that varies.
+        does, the option was still never varied alone if it has no contrast: then every other option that varies. Of
+        more than `MOST_ALIASES`, the first.
         """
-        others = tuple(name for name in self.options if name != option)
-        mixed_by, owners = self._alias_matrix
-        mine = owners == self.options.index(option)
-        mixed = mixed_by[mine].max(axis=0) > _ALIASED
-        aliased = {self.options[owner] for owner in owners[mixed & ~mine] if owner >= 0}
-        return tuple(name for name in others if name in aliased) or others
+        column = self.column_of[option]
+        aliased = [other for other in self._aliased_with(self.codes[:, column].tobytes(), column) if other != column]
+        if not aliased:
+            aliased = [other for other in range(min(len(self.options), MOST_ALIASES + 1)) if other != column]
+        return tuple(self.options[other] for other in aliased[:MOST_ALIASES])
+
+    def _aliased_with(self, codes: bytes, column: int) -> Sequence[int]:
+        """Return the first columns aliased with one, maybe itself: the same for all of equal codes."""
+        row_space, owners = self._row_space
+        if codes not in self._aliased:
+            mixed = np.abs(row_space[owners == column] @ row_space.T).max(axis=0) > _ALIASED
+            mixed &= owners >= 0
+            self._aliased[codes] = np.unique(owners[mixed])[: MOST_ALIASES + 1].tolist()
+        return self._aliased[codes]
 
     @cached_property
-    def _alias_matrix(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """How strongly each column of the design matrix is aliased with each other one, and the option of each column.
+    def _aliased(self) -> dict[bytes, list[int]]:
+        return {}
 
-        That is how far the projection on the row space is from leaving the column fixed; 0 if it can be estimated
-        apart. An option is given by its place, the constant by -1.
+    @cached_property
+    def _row_space(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """A basis of the design matrix's row space, shape (n_columns, rank), and the option of each column.
+
+        Columns whose rows in it are not orthogonal cannot be estimated apart. An option is given by its place, the
+        constant by -1.
         """
         codes = np.unique(np.maximum(self.codes, 0), axis=0)  # an option of some networks adds nothing in the others
         sizes = [len(self.levels[option]) for option in self.options]
@@ -190,7 +210,22 @@ class Design:
             columns = [np.equal(codes[:, [i]], np.arange(1, size)).astype(float) for i, size in enumerate(sizes)]
         matrix = np.hstack([np.ones((len(codes), 1)), *columns])
         owners = np.repeat(np.arange(-1, len(columns)), [1, *(column.shape[1] for column in columns)])
-        return np.abs(np.linalg.pinv(matrix) @ matrix - np.eye(matrix.shape[1])), owners
+        _, sizes_of, rows = np.linalg.svd(matrix, full_matrices=False)
+        rank = int((sizes_of > sizes_of[0] * max(matrix.shape) * np.finfo(float).eps).sum())
+        return rows[:rank].T, owners
+
+    @cached_property
+    def ranks_without(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The settings on either side of each option, by which runs are sorted that differ in nothing else.
+
+        Two arrays of the shape (n_options + 1, n_runs): the rank of each run by `repeats` and the options before a
+        place, and by those from it on. They make the time that all options take linear in their number.
+        """
+        before, after = [_ranks(self.repeats)], [np.zeros(len(self.terms), dtype=np.int64)]
+        for column in range(len(self.options)):
+            before.append(_ranks(before[-1], self.codes[:, column]))
+            after.append(_ranks(self.codes[:, -1 - column], after[-1]))
+        return np.array(before), np.array(after[::-1])
 
     @cached_property
     def repeats(self) -> NDArray[np.int64]:
@@ -198,6 +233,13 @@ class Design:
         numbers: dict[object, int] = {}
         keys = [(term.split, block) for term, block in zip(self.terms, self.blocks, strict=True)]
         return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each run's rank by one key, or by two, the first before the second; equal runs have equal ranks."""
+    joined = keys[0] if len(keys) == 1 else keys[0] * (int(keys[1].max(initial=0)) + 2) + keys[1] + 1
+    ranks: NDArray[np.int64] = np.unique(joined, return_inverse=True)[1].astype(np.int64)
+    return ranks
 
 
 def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | None = None) -> Design:

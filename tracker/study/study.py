@@ -76,10 +76,12 @@ def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
 
 def _settings(design: Design, option: str) -> list[dict[int, list[int]]]:
     """Return, for each setting of all else but the seed in which the option varies, its runs by level."""
-    column = design.options.index(option)
-    others = np.delete(design.codes, [column, *(design.nested if option == NETWORK else ())], axis=1)
-    keys = np.column_stack([design.repeats, others])
-    _, inverse = np.unique(keys, axis=0, return_inverse=True)
+    column = design.column_of[option]
+    before, after = design.ranks_without
+    keys = [before[column], after[column + 1]]
+    if option == NETWORK and len(design.nested):
+        keys = [design.repeats, *np.delete(design.codes, [column, *design.nested], axis=1).T]
+    _, inverse = np.unique(np.column_stack(keys), axis=0, return_inverse=True)
     settings: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for run, setting in enumerate(inverse.ravel().tolist()):
         if design.has(run, option):
@@ -192,11 +194,15 @@ class Study:
         """All matched pairs, each in the order of its levels."""
         return frozenset(pair for of in self.contrasts.values() for contrast in of for pair in contrast.pairs)
 
+    @cached_property
+    def _on_any_clips(self) -> Design:
+        """The design as if all runs were judged on the same clips."""
+        terms = tuple(replace(term, split=()) for term in self.design.terms)
+        return replace(self.design, terms=terms, blocks=(None,) * len(terms))
+
     def alone_elsewhere(self, option: str) -> Obstacle | None:
         """Return why an option that changed alone has no contrast; None if it never changed alone."""
-        terms = tuple(replace(term, split=()) for term in self.design.terms)
-        on_any_clips = replace(self.design, terms=terms, blocks=(None,) * len(terms))
-        repetitions = (pair for contrast in contrasts(on_any_clips, option) for pair in contrast.repetitions)
+        repetitions = (pair for contrast in contrasts(self._on_any_clips, option) for pair in contrast.repetitions)
         runs = {run for at_start, at_end in repetitions for run in (*at_start, *at_end)}
         if not runs:
             return None
