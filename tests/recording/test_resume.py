@@ -21,6 +21,7 @@ from tracker.recording.train import Prepared, prepare
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
 from tracker.store import store_at
+from tracker.training.networks import parse_options
 from tracker.training.result import environment
 
 if TYPE_CHECKING:
@@ -90,6 +91,39 @@ class TestOtherStores:
             "run a run is closed, but not uploaded: it is logged to http://127.0.0.1:9; upload it with "
             "`tracker sync --tracking-uri http://127.0.0.1:9`"
         )
+
+
+class TestWrongJournals:
+    """What a journal says was asked for is read as the command line is."""
+
+    @pytest.mark.parametrize(
+        ("params", "tags", "reason"),
+        [
+            ({"hop_length": "0"}, {}, "hop_length must be from 1 to 1,048,576, got 0"),
+            ({"n_fft": "0"}, {}, "n_fft must be from 1 to 1,048,576, got 0"),
+            ({"n_mels": "-1"}, {}, "n_mels must be from 1 to 4,096, got -1"),
+            ({"sr": "9" * 30}, {}, "sr must be from 1 to 1,000,000, got 999,"),
+            ({"epochs": "9" * 5_000}, {}, "the param epochs cannot be read"),
+            ({"learning_rate": "nan"}, {}, "learning rate|learning_rate"),
+            ({"model": "x/" * 2_500 + "net.py"}, {}, "File name too long"),
+            ({"model": "net.py\0"}, {}, "model"),
+            ({}, {"tracker.data": "x" * 5_000}, "File name too long"),
+            ({}, {"tracker.data": "a\0b"}, "there is no folder or manifest"),
+            ({}, {"tracker.data": None}, "was logged by a script with tracker.start_run"),
+        ],
+    )  # fmt: skip
+    def test_resume_refuses_what_no_run_can_be_asked_for_in_one_line(
+        self, work: Path, params: Mapping[str, str], tags: Mapping[str, str | None], reason: str
+    ) -> None:
+        store = store_at(None, work)
+        plan = RunPlan(Configuration(options=parse_options("cnn", {"dropout": "0.3", "width": "8"})))
+        asked = {name: text for name, text in ({"tracker.data": "demo"} | tags).items() if text is not None}
+        start = Started(1, store.uri, "tracker", "a run", "val_accuracy", plan.params() | params, asked)
+        JournalWriter.create(work / ".tracker" / ("0" * 32), start).close()
+        with pytest.raises(TrackerError, match=reason) as error:
+            resume_run("a run", store, SilentReporter())
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 1_000
 
 
 class TestChanges:

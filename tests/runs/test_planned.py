@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.runs import Configuration, Fold, Plateau, RunPlan, SplitPlan, plan_of
+from tracker.runs import Configuration, Fold, Plateau, RunPlan, Spectrogram, SplitPlan, plan_of
 from tracker.training.networks import parse_options
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
@@ -55,6 +55,14 @@ class TestPlanOf:
         del params["dropout"]
         with pytest.raises(ValueError, match=r"the param dropout would be [\d.]+ now, got none"):
             plan_of(params, parse_options)
+
+
+class TestSpectrogram:
+    @pytest.mark.parametrize("name", ["sr", "n_fft", "hop_length", "n_mels"])
+    @pytest.mark.parametrize("value", [-1, 0, 2**21])
+    def test_spectrogram_refuses_what_makes_no_image(self, name: str, value: int) -> None:
+        with pytest.raises(ValueError, match=f"{name} must be from 1 to [\\d,]+, got "):
+            Spectrogram(**{name: value})
 
 
 def usual() -> dict[str, str]:

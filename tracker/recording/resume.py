@@ -112,7 +112,11 @@ def _refuse_alive(journal: Journal, *, gone: bool) -> None:
 
 def _continue(journal: Journal, target: LogTarget, data: Path | None, reporter: Reporter) -> str:
     start, folder = journal.started, journal.folder.parent.parent
-    plan, before = _plan(journal), data_path(start.tags["tracker.data"], folder)
+    try:
+        plan, before = _plan(journal), data_path(start.tags["tracker.data"], folder)
+    except (OSError, ValueError) as error:  # a journal may name a path that no system has
+        reason = getattr(error, "strerror", None) or str(error)[:500]
+        raise TrackerError(f"run {start.name} cannot be resumed: {reason}; train it again") from error
     target.store.check_usable()
     try:
         prepared = prepare(data or before, plan, reporter)
@@ -136,10 +140,7 @@ def _plan(journal: Journal) -> RunPlan:
     params = dict(journal.started.params)
     if "model" in params:
         params["model"] = model_path(params["model"], journal.folder.parent.parent)
-    try:
-        return plan_of(params, parse_options)
-    except ValueError as error:
-        raise TrackerError(f"run {journal.started.name} cannot be resumed: {error}; train it again") from error
+    return plan_of(params, parse_options)
 
 
 def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:

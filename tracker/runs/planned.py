@@ -115,6 +115,12 @@ class Spectrogram:
     hop_length: int = 512  # samples: its step
     n_mels: int = 128  # mel bands (Slaney's scale and normalisation, 0 Hz to sr / 2)
 
+    def __post_init__(self) -> None:
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if not 1 <= value <= most:
+                raise ValueError(f"{name} must be from 1 to {most:,}, got {value:,}")
+
     def frames(self, seconds: float) -> int:
         """Return how many frames a stretch of `seconds` spans, at least 1."""
         return max(1, round(seconds * self.sr / self.hop_length))
@@ -123,6 +129,8 @@ class Spectrogram:
         """Return the settings as they are logged."""
         return {name: str(getattr(self, name)) for name in self.__dataclass_fields__}
 
+
+_MOST = {"sr": 1_000_000, "n_fft": 2**20, "hop_length": 2**20, "n_mels": 4_096}  # of a spectrogram's settings
 
 FLOOR_DB = -80.0  # decibels below a clip's maximum where its log-mel image is cut off: librosa's own `top_db`
 
