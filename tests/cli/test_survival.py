@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,6 +144,23 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder
 
     status, _, err = interrupted.call("resume", resumed.run_id)
     assert (status, err) == (1, f"tracker: run {NAME} has finished: there is nothing to continue\n")
+
+
+def test_a_run_killed_between_its_metrics_and_its_end_has_each_of_them_once_in_its_store(
+    interrupted: Folder, whole: Run
+) -> None:
+    assert interrupted.call("resume", NAME)[0] == 0
+    file = interrupted.journal.folder / "journal.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    measured = next(number for number, line in enumerate(lines, 1) if line.startswith(b'{"entry":"measured"'))
+    file.write_bytes(b"".join(lines[:measured]))
+    status, _, err = interrupted.call("resume", NAME)
+    assert status == 0, err
+    assert same(interrupted.runs[0], whole)
+    with closing(sqlite3.connect(interrupted.path / "mlflow.db")) as store:
+        rows = store.execute("SELECT key, count(*) FROM metrics WHERE step = 0 GROUP BY key").fetchall()
+    assert {"best_epoch", "best_val_loss", "stop_epoch", "fit_loss", "fit_accuracy"} <= {key for key, _ in rows}
+    assert {count for _, count in rows} == {1}
 
 
 @pytest.mark.parametrize("whole_ones", [0, 1])

@@ -326,7 +326,7 @@ class Recorder:
             self.writer.attach_file(path, files[path])
 
     def _log_outcome(self, outcome: TrainingResult) -> None:
-        self.writer.append(Measured(now_ms(), outcome.metrics))
+        self._measure(outcome.metrics)
         self.writer.attach_file(VALIDATION, predictions_csv(outcome.validation))
         self.writer.attach_file(VALIDATION_BY_EPOCH, epoch_predictions_npz(outcome.validation_by_epoch))
         self.writer.attach_description(*self.writer.describe())
@@ -334,3 +334,13 @@ class Recorder:
         self.writer.attach_folder(MODEL, lambda folder: save(folder, outcome.model, outcome.example))
         if outcome.interrupted:  # now that everything there is has been written
             raise KeyboardInterrupt
+
+    def _measure(self, metrics: Mapping[str, float]) -> None:
+        """Write metrics, but those that a run that is continued has with the same values: a store would have both."""
+        before: dict[str, str] = {}  # as texts, of which NaN is one
+        for event in self.interrupted.events if self.interrupted else ():
+            if isinstance(event, Measured):
+                before |= {name: repr(float(value)) for name, value in event.metrics.items()}
+        new = {name: value for name, value in metrics.items() if before.get(name) != repr(float(value))}
+        if new:
+            self.writer.append(Measured(now_ms(), new))
