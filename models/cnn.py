@@ -6,10 +6,14 @@ cores, and averaging over time and frequency lets the network take segments of a
 
 from __future__ import annotations
 
+import operator
+
 import keras
 from keras import layers
 
 BLOCKS = 4  # of convolution; each halves the image and doubles the channels
+MOST_WIDTH = 1_024
+MOST_WEIGHTS = 500_000_000  # 8 GB while it is trained, with their gradients and Adam's two moments
 
 
 def build(
@@ -28,11 +32,11 @@ def build(
         Shape of one image, in decibels from −80 to 0.
     n_classes : int, at least 2
         Width of the softmax at the end.
-    kernel_size : int, at least 1
+    kernel_size : int, 1 to 255
         Height and width of every convolution.
     dropout : float, at least 0 and below 1
         Fraction of features dropped before the last layer during training.
-    width : int, at least 1
+    width : int, 1 to 1024
         Channels of the first block; each following block has twice as many.
 
     Returns
@@ -43,13 +47,22 @@ def build(
     Raises
     ------
     ValueError
-        If an option is out of range.
+        If an option is out of range, or there would be more than 500 million weights.
     """
-    for name, count, least in (("n_classes", n_classes, 2), ("kernel_size", kernel_size, 1), ("width", width, 1)):
-        if count < least:
-            raise ValueError(f"{name} must be at least {least}, got {count}")
+    if n_classes < 2:
+        raise ValueError(f"n_classes must be at least 2, got {n_classes}")
+    for name, count, most in (("kernel_size", kernel_size, 255), ("width", width, MOST_WIDTH)):
+        if not 1 <= count <= most:
+            raise ValueError(f"{name} must be 1 to {most}, got {count}")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+    channels = [1, *(width * 2**block for block in range(BLOCKS))]
+    weights = kernel_size**2 * sum(map(operator.mul, channels, channels[1:]))
+    if weights > MOST_WEIGHTS:
+        raise ValueError(
+            f"a kernel size of {kernel_size} and a width of {width} make {weights:,} weights, at most {MOST_WEIGHTS:,} "
+            "can be trained; lower one of them"
+        )
     inputs = keras.Input(input_shape)
     features = layers.Rescaling(scale=1 / 20, offset=2.0)(inputs)
     for block in range(BLOCKS):

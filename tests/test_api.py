@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -278,7 +279,16 @@ class TestTrain:
         ("options", "message"),
         [
             ({"kernel": 7}, "has no option 'kernel'"),
-            ({"kernel_size": 0}, "the kernel size must be at least 1, got 0"),
+            ({"kernel_size": 0}, "kernel_size: the kernel size must be 1 to 255, got 0"),
+            ({"kernel_size": 10**6}, "kernel_size: the kernel size must be 1 to 255, got 1000000"),
+            ({"seed": 2**32}, "seed: the seed must be 0 to 4294967295, got 4294967296"),
+            ({"segment_s": math.nan}, "segment_s: the segment length must be above 0 and at most 3600, got nan"),
+            (
+                {"width": 10**5_000},
+                "option width must be a number, a text or a truth value, got a number of about 5000",
+            ),
+            ({"name": "n" * 251}, "name must be at most 250 characters, got 251"),
+            ({"experiment": "\u202e"}, "experiment must be a text of one line"),
             ({"model": "none"}, "no model 'none'"),
             ({"model": None}, "the network must be text, got None"),
             ({"model": Path("none.py")}, "check the path given to model"),

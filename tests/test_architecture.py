@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LEVELS = (
-    ("errors",),
+    ("errors", "printable"),
     ("runs", "statistics", "replay"),
     ("study",),
     ("wording",),
@@ -24,12 +24,12 @@ PURE = {room for level in LEVELS for room in level}
 EDGES = {"data", "features", "training", "journal", "store", "figures", "render"}
 BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in enumerate(LEVELS) for room in level} | {
     "atomic_files": {"errors"},
-    "data": {"runs", "errors", "atomic_files"},
-    "features": {"runs", "errors", "atomic_files"},
+    "data": {"runs", "errors", "printable", "atomic_files"},
+    "features": {"runs", "errors", "printable", "atomic_files"},
     "bundled": set(),
-    "training": {"features", "data", "runs", "statistics", "errors", "atomic_files", "bundled"},
-    "journal": {"runs", "errors", "atomic_files"},
-    "store": {"runs", "errors", "atomic_files"},
+    "training": {"features", "data", "runs", "statistics", "errors", "printable", "atomic_files", "bundled"},
+    "journal": {"runs", "errors", "printable", "atomic_files"},
+    "store": {"runs", "errors", "printable", "atomic_files"},
     "figures": PURE,
     "render": PURE | {"bundled"},
     "__init__": {"api", "errors", "recording", "replay", "runs", "statistics"},
@@ -53,6 +53,7 @@ ONLY_IN = {
 PURE_MAY_IMPORT = {
     "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "importlib", "itertools",
     "json", "math", "numpy", "operator", "re", "scipy", "shlex", "statistics", "string", "typing",
+    "unicodedata",
 }  # fmt: skip
 
 

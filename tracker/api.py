@@ -35,7 +35,16 @@ from tracker.recording.stores import (
     store_of,
 )
 from tracker.recording.stores import load_runs as read_experiment_runs
-from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, RUN_OPTIONS, Configuration, Run, plan_with, value_text
+from tracker.runs import (
+    DEFAULT_EXPERIMENT,
+    LOGGED_OPTIONS,
+    RUN_OPTIONS,
+    Configuration,
+    Run,
+    plan_with,
+    shown,
+    value_text,
+)
 from tracker.runs.logged import DEFAULT_METRIC, find_run
 
 if TYPE_CHECKING:
@@ -138,8 +147,8 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
             if name in option.spellings:
                 remedy = f"give it as {option.name}" if option.params else "call tracker.train once for each seed"
                 raise ValueError(f"tracker.train has no option {name!r}: {remedy}")
-        if not isinstance(value, int | float | str | bool):
-            raise ValueError(f"option {name} must be a number, a text or a truth value, got {value!r}")  # noqa: TRY004
+        if not isinstance(value, int | float | str | bool) or (isinstance(value, int) and value.bit_length() > 64):
+            raise ValueError(f"option {name} must be a number, a text or a truth value, got {shown(value)}")
     model = values.get("model", Configuration().model)
     LOGGED_OPTIONS["model"].check(model)
     return plan_with(values, parse_options(model, {name: value_text(value) for name, value in own.items()}))

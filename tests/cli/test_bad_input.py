@@ -36,19 +36,19 @@ class TestWrongUsage:
         [
             ("--plateau 1.3,10", "factor must be above 0 and below 1, got 1.3"),
             ("--plateau 0.3", "expected FACTOR,PATIENCE, for example 0.3,10, got '0.3'"),
-            ("--plateau 0.3,0", "a plateau's patience must be at least 1, got 0"),
+            ("--plateau 0.3,0", "a plateau's patience must be 1 to 100000, got 0"),
             ("--plateau 0.3,1.5", "the patience must be a whole number, got '1.5'"),
-            ("--kernel 0", "kernel size must be at least 1, got 0"),
+            ("--kernel 0", "kernel size must be 1 to 255, got 0"),
             ("--kernel seven", "'--kernel': the kernel size must be a whole number, got 'seven'"),
-            ("--lr -1", "learning rate must be a finite number above 0, got -1"),
-            ("--lr nan", "learning rate must be a finite number above 0, got nan"),
-            ("--early-stop 0", "early-stopping patience must be at least 1, got 0"),
-            ("--epochs 0", "epoch limit must be at least 1, got 0"),
-            ("--batch-size 0", "batch size must be at least 1, got 0"),
-            ("--segment 0", "segment length must be a finite number above 0, got 0"),
-            ("--seed -1", "seed must be at least 0, got -1"),
-            ("--seeds 0", "the number of seeds must be at least 1, got 0"),
-            ("--fold 6/5", "a fold must be one of 1 to 5, got 6"),
+            ("--lr -1", "learning rate must be above 0 and at most 1e38, got -1"),
+            ("--lr nan", "learning rate must be above 0 and at most 1e38, got nan"),
+            ("--early-stop 0", "early-stopping patience must be 1 to 100000, got 0"),
+            ("--epochs 0", "epoch limit must be 1 to 100000, got 0"),
+            ("--batch-size 0", "batch size must be 1 to 65536, got 0"),
+            ("--segment 0", "segment length must be above 0 and at most 3600, got 0"),
+            ("--seed -1", "seed must be 0 to 4294967295, got -1"),
+            ("--seeds 0", "the number of seeds must be 1 to 10000, got 0"),
+            ("--fold 6/5", "a fold must be 1 to 5, got 6"),
             ("--fold 1", "expected K/N, for example 1/5, got '1'"),
             ("--validation-fraction 1", "validation fraction must be above 0 and below 1, got 1"),
             ("--validation-fraction 0.6 --test-fraction 0.4", "must leave clips to train on"),
@@ -59,6 +59,17 @@ class TestWrongUsage:
             ("--dropout 1", "Invalid value for '--dropout': option dropout must be at least 0 and below 1, got 1"),
             ("--dropout", "'--dropout' requires an argument"),
             ("--model vgg", "there is no model 'vgg'; the models: cnn"),
+            ("--seed 4294967296", "'--seed': the seed must be 0 to 4294967295, got 4294967296"),
+            ("--seed 4294967295 --seeds 2", "the last of 2 seeds that start at 4294967295 must be 0 to 4294967295"),
+            ("--seeds 999999999", "the number of seeds must be 1 to 10000, got 999999999"),
+            ("--kernel 100000", "the kernel size must be 1 to 255, got 100000"),
+            ("--width 1000000", "option width must be 1 to 1024, got 1000000"),
+            ("--segment 1e300", "segment length must be above 0 and at most 3600, got "),
+            ("--segment 100000", "segment length must be above 0 and at most 3600, got 100000"),
+            ("--epochs 1000000000000", "epoch limit must be 1 to 100000, got 1000000000000"),
+            ("--batch-size 1000000000000", "batch size must be 1 to 65536, got 1000000000000"),
+            ("--fold 1/1000000000", "the number of folds must be 2 to 10000, got 1000000000"),
+            ("--experiment \x1b[31m", r"'--experiment': the --experiment must be a text of one line, got '\x1b[31m'"),
             ("genres/", "unexpected extra argument(s) (genres/)"),
             ("--experiment a --lr 1 --experiment b", "--experiment was given twice"),
             ("--data=", "--data is empty"),
@@ -69,6 +80,27 @@ class TestWrongUsage:
         result = tracker("run", *words.split())
         assert result.status == 2
         assert said in one_line(result)
+
+    @pytest.mark.parametrize(
+        ("option", "value", "said"),
+        [
+            ("--kernel", "1" * 4_000, "the kernel size must be 1 to 255, got a number of about 3999 digits"),
+            ("--kernel", "1" * 5_000, "the kernel size must be a whole number, got '1111111111"),
+            ("--width", "1" * 4_000, "option width must be 1 to 1024, got a number of about 3999 digits"),
+            ("--lr", "x" * 100_000, "the learning rate must be a number, got 'xxxxxxxxxx"),
+            ("--name", "n" * 100_000, "'--name': the --name must be at most 250 characters, got 100000"),
+            ("--n" + "m" * 100_000, "x", "there is no option --nmmmmmmmmmm"),
+        ],
+        ids=lambda value: value[:20],
+    )
+    def test_wrong_usage_with_a_value_that_is_too_long_is_told_in_a_line_to_read(
+        self, tracker: Tracker, option: str, value: str, said: str
+    ) -> None:
+        result = tracker("run", option, value)
+        assert result.status == 2
+        line = one_line(result)
+        assert said in line
+        assert len(line) < 4_000
 
     def test_wrong_usage_of_an_unknown_command_is_told_in_one_line(self, tracker: Tracker) -> None:
         result = tracker("rnu")

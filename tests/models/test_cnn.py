@@ -51,10 +51,17 @@ class TestBuild:
     @pytest.mark.parametrize(
         ("option", "message"),
         [
-            ({"kernel_size": 0}, "kernel_size must be at least 1, got 0"),
+            ({"kernel_size": 0}, "kernel_size must be 1 to 255, got 0"),
             ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
             ({"dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
-            ({"width": 0}, "width must be at least 1, got 0"),
+            (
+                {"width": 1_024, "kernel_size": 255},
+                (
+                    "a kernel size of 255 and a width of 1024 make 2,863,780,070,400 weights, at most 500,000,000 can "
+                    "be trained; lower one of them"
+                ),
+            ),
+            ({"width": 0}, "width must be 1 to 1024, got 0"),
         ],
     )
     def test_build_refuses_options_out_of_range(self, option, message):

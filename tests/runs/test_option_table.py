@@ -96,7 +96,7 @@ class TestAnOptionAddedToTheTable:
         assert found["title"].startswith("Conv=3, lr=0.001, decay=0.01, ")
 
     def test_an_option_added_to_the_table_is_checked_by_its_range(self, found: dict[str, Any]) -> None:
-        assert found["refused"] == "the weight decay must be a finite number at least 0, got -1"
+        assert found["refused"] == "weight_decay: the weight decay must be a finite number at least 0, got -1"
 
     def test_an_option_added_to_the_table_stands_in_suggested_commands(self, found: dict[str, Any]) -> None:
         start = "tracker run --kernel 3 --lr 0.001 --epochs 30 --weight-decay"

@@ -37,7 +37,13 @@ class TestTheTable:
 class TestRange:
     @pytest.mark.parametrize(
         ("bounds", "words"),
-        [(Range(least=1), "at least 1"), (Range(above=0, below=1), "above 0 and below 1"), (Range(), "")],
+        [
+            (Range(least=1), "at least 1"),
+            (Range(above=0, below=1), "above 0 and below 1"),
+            (Range(), ""),
+            (Range(least=1, most=9), "1 to 9"),
+            (Range(above=0, most=1e38), "above 0 and at most 1e38"),
+        ],
     )
     def test_range_is_written_in_words(self, bounds: Range, words: str) -> None:
         assert str(bounds) == words
@@ -65,13 +71,13 @@ class TestParse:
         ("name", "text", "error"),
         [
             ("kernel_size", "2.5", "the kernel size must be a whole number, got '2.5'"),
-            ("kernel_size", "0", "the kernel size must be at least 1, got 0"),
-            ("learning_rate", "nan", "the learning rate must be a finite number above 0, got nan"),
-            ("early_stopping_patience", "0", "the early-stopping patience must be at least 1, got 0"),
+            ("kernel_size", "0", "the kernel size must be 1 to 255, got 0"),
+            ("learning_rate", "nan", "the learning rate must be above 0 and at most 1e38, got nan"),
+            ("early_stopping_patience", "0", "the early-stopping patience must be 1 to 100000, got 0"),
             ("keep", "worst", "the kept epoch must be best or last, got 'worst'"),
             ("plateau", "0.3", "expected FACTOR,PATIENCE, for example 0.3,10, got '0.3'"),
             ("plateau", "0.3,1.5", "'0.3,1.5': the patience must be a whole number, got '1.5'"),
-            ("fold", "6/5", "'6/5': a fold must be one of 1 to 5, got 6"),
+            ("fold", "6/5", "'6/5': a fold must be 1 to 5, got 6"),
         ],
     )
     def test_parse_says_what_is_wrong(self, name: str, text: str, error: str) -> None:
@@ -103,13 +109,18 @@ class TestPlanWith:
     @pytest.mark.parametrize(
         ("values", "error"),
         [
-            ({"kernel_size": 2.5}, "the kernel size must be a whole number, got 2.5"),
-            ({"kernel_size": True}, "the kernel size must be a whole number, got True"),
-            ({"learning_rate": "fast"}, "the learning rate must be a number, got 'fast'"),
-            ({"plateau": (0.3,)}, r"Plateau must be made of factor and patience, got \(0.3,\)"),
-            ({"plateau": ("a", 1)}, r"Plateau must be made of factor and patience, got \('a', 1\)"),
-            ({"plateau": 0.3}, "the plateau must be a Plateau, got 0.3"),
-            ({"seed": -1}, "the seed must be at least 0, got -1"),
+            ({"kernel_size": 2.5}, "kernel_size: the kernel size must be a whole number, got 2.5"),
+            ({"kernel_size": True}, "kernel_size: the kernel size must be a whole number, got True"),
+            ({"learning_rate": "fast"}, "learning_rate: the learning rate must be a number, got 'fast'"),
+            ({"plateau": (0.3,)}, r"plateau: Plateau must be made of factor and patience, got \(0.3,\)"),
+            ({"plateau": ("a", 1)}, r"plateau: Plateau must be made of factor and patience, got \('a', 1\)"),
+            ({"plateau": 0.3}, "plateau: the plateau must be a Plateau, got 0.3"),
+            ({"seed": -1}, "seed: the seed must be 0 to 4294967295, got -1"),
+            ({"kernel_size": 10**6}, "kernel_size: the kernel size must be 1 to 255, got 1000000"),
+            ({"seed": 10**5_000}, "seed: the seed must be 0 to 4294967295, got a number of about 5000 digits"),
+            ({"plateau": (0.3, 10**5_000)}, "plateau: a plateau's patience must be 1 to 100000, got a number .*"),
+            ({"fold": (1, 10**9)}, "fold: the number of folds must be 2 to 10000, got 1000000000"),
+            ({"segment_s": float("inf")}, "segment_s: the segment length must be above 0 and at most 3600, got inf"),
         ],
     )
     def test_plan_with_refuses_values_of_another_type_or_range(self, values: dict[str, object], error: str) -> None:

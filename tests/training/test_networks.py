@@ -116,6 +116,7 @@ class TestRanges:
         [
             ("float, at least 0 and below 1", "0", "1"),
             ("float, above 0 and at most 1", "1", "0"),
+            ("float, 0.5 to 2", "2", "2.01"),
             ("float, above -1e-3", "0", "-0.001"),
             ("float, optional, at least 0.5", "0.5", "0.4"),
         ],

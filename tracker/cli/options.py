@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from tracker.cli.console import warn
-from tracker.runs import DEFAULT_EXPERIMENT, option_named
+from tracker.runs import DEFAULT_EXPERIMENT, Range, check_line, option_named, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,6 +81,7 @@ def _is_plain(text: str) -> bool:
 
 
 _ANALYSIS, _RUNS = "Analysis", "Runs"
+_LONGEST_METRIC = 250  # characters of a metric's name
 
 
 def parsed_by(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -126,40 +127,43 @@ RunName = Annotated[
 ]
 
 
-def whole_number(help_text: str, least: int, most: float = math.inf, *, default: str | None = None) -> Any:
+def whole_number(help_text: str, within: Range, *, default: str | None = None) -> Any:
     """Return an option that takes a whole number in a range, which help and errors name."""
-    bounds = f"at least {least}" if most == math.inf else f"{least} to {most}"
-    return number(help_text, bounds, lambda number: least <= number <= most, "INT", kind=int, default=default)
+    return number(help_text, within, "INT", kind=int, default=default)
 
 
 def _fraction(help_text: str) -> Any:
-    return number(help_text, "above 0 and below 1", lambda number: 0 < number < 1, "FLOAT", panel=_ANALYSIS)
+    return number(help_text, Range(above=0, below=1), "FLOAT", panel=_ANALYSIS)
 
 
 def number(
     help_text: str,
-    bounds: str,
-    is_within: Callable[[float], bool],
+    within: Range,
     metavar: str,
     *,
     kind: type[int | float] = float,
     panel: str | None = None,
     default: str | None = None,
 ) -> Any:
-    """Return an option that takes a number within bounds, which help and errors name."""
+    """Return an option that takes a number in a range, which help and errors name."""
 
     def parse(value: str | float) -> float:
         try:
             number = kind(value)
         except ValueError:
             number = math.nan
-        if not is_within(number):
+        if number not in within:
             what = "a whole number" if kind is int else "a number"
-            raise typer.BadParameter(f"must be {what}, {bounds}, got {value!r}")
+            raise typer.BadParameter(f"must be {what}, {within}, got {shown(value)}")
         return number
 
-    shown = f"{help_text} ({bounds})."
-    return typer.Option(parser=parse, metavar=metavar, show_default=default or True, help=shown, rich_help_panel=panel)
+    words = f"{help_text} ({within})."
+    return typer.Option(parser=parse, metavar=metavar, show_default=default or True, help=words, rich_help_panel=panel)
+
+
+def _metric(text: str) -> str:
+    check_line("the metric", text, _LONGEST_METRIC)
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +174,7 @@ class AnalysisOptions:
         str | None,
         typer.Option(
             metavar="NAME",
+            parser=parsed_by(_metric),
             show_default="the experiment's, or val_accuracy",
             help="The metric to compare.",
             rich_help_panel=_ANALYSIS,

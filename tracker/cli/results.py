@@ -25,7 +25,7 @@ from tracker.cli.options import (
     whole_number,
     with_analysis_options,
 )
-from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, RunStatus, is_resumable
+from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from tracker.render import ClipsView, ComparisonView
     from tracker.report import Comparison, NextStep
     from tracker.study.study import Study
+
+_BYTES = Range(least=1, most=10**9)
 
 
 @command(
@@ -76,7 +78,7 @@ def report(
             help="Compare with FILE instead of writing; print a diff and exit 1 if they differ.",
         ),
     ] = None,
-    max_bytes: Annotated[int | None, whole_number("Maximum size of a summary", 1, default="no limit")] = None,
+    max_bytes: Annotated[int | None, whole_number("Maximum size of a summary", _BYTES, default="no limit")] = None,
     analysis: AnalysisOptions,
 ) -> int:
     """Write the comparison of an experiment's runs."""
@@ -321,7 +323,9 @@ def _text(value: int | None) -> str:
 
 @command("ui", "Start MLflow's UI on the runs.", "tracker ui")
 def ui(
-    *, port: Annotated[int, whole_number("Port on 127.0.0.1", 1, 65_535)] = 5000, tracking_uri: TrackingUri = None
+    *,
+    port: Annotated[int, whole_number("Port on 127.0.0.1", Range(least=1, most=65_535))] = 5000,
+    tracking_uri: TrackingUri = None,
 ) -> int:
     """Start MLflow's UI on this store, on 127.0.0.1, and print its address; Ctrl-C ends it."""
     with suppress(KeyboardInterrupt), store_at(tracking_uri).serve_ui(port) as server:

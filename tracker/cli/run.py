@@ -7,7 +7,6 @@ network that the command line names, so they are made when `run` is called, not 
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +17,7 @@ from tracker.cli.app import SETTINGS, Command, Group, app, examples
 from tracker.cli.console import ConsoleReporter, print_result
 from tracker.cli.options import from_table, number, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
-from tracker.runs import RUN_OPTIONS, Panel, plan_with
+from tracker.runs import RUN_OPTIONS, SEEDS, Panel, Range, plan_with, plans_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,14 +159,13 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     if note and len(note) > _LONGEST_NOTE:
         context.fail(f"--note must be at most {_LONGEST_NOTE} characters, got {len(note)}")
     try:
-        plan = plan_with(values, own)
+        plans = plans_under(plan_with(values, own), values["seeds"])
     except ValueError as error:
         context.fail(str(error))
 
     from tracker.recording.stores import LogTarget
     from tracker.recording.train import train_plans
 
-    plans = [replace(plan, seed=plan.seed + i) for i in range(values["seeds"])]
     data = None if values["data"] is None else Path(values["data"])
     target = LogTarget(store_at(values["tracking_uri"]), values["experiment"], values["offline"])
     rest = {name: values[name] for name in ("name", "note", "reuse", "keep_going")}
@@ -192,10 +190,10 @@ def data(context: typer.Context) -> None:
 def demo(
     *,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write to.")],
-    artists: Annotated[int, whole_number("Artists per genre", 2)] = 10,
-    clips: Annotated[int, whole_number("Clips per artist", 1)] = 3,
-    seconds: Annotated[float, number("Length of a clip", "1 to 600", lambda s: 1 <= s <= 600, "SECONDS")] = 30.0,
-    seed: Annotated[int, whole_number("Seed of the whole set", 0)] = 0,
+    artists: Annotated[int, whole_number("Artists per genre", Range(least=2, most=1_000))] = 10,
+    clips: Annotated[int, whole_number("Clips per artist", Range(least=1, most=1_000))] = 3,
+    seconds: Annotated[float, number("Length of a clip", Range(least=1, most=600), "SECONDS")] = 30.0,
+    seed: Annotated[int, whole_number("Seed of the whole set", SEEDS)] = 0,
 ) -> None:
     """Write the built-in, synthetic demo set to a folder as audio files; prints the path of its manifest."""
     from tracker.data.demo import DemoSettings, write_demo

@@ -19,7 +19,7 @@ import numpy as np
 
 from tracker.errors import TrackerError
 from tracker.recording.reporter import LoggingReporter
-from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Compound, Predictions, Role, value_text
+from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Compound, Predictions, Role, check_line, value_text
 from tracker.wording import some
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _NAME_LENGTH, _VALUE_LENGTH = 80, 20  # characters of a run's default name, and 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # in the text of an object that has no text of its own
 _NOT_UNICODE = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")  # surrogates, but for bytes of a file's name
 _FLAG = re.compile(r"`[^`]*`|--[a-z-]+")
+_LONGEST = {entry.name: entry.longest for entry in RUN_OPTIONS if entry.longest}  # characters of a text
+_LONGEST_LINE = 250  # of any other
 _NAMES = {entry.flag: entry.name for entry in RUN_OPTIONS} | {"--gone": "gone=True"}
 
 
@@ -49,9 +51,10 @@ def names_for_flags() -> Iterator[None]:
 
 
 def checked_line(what: str, value: object) -> str:
-    """Return a text that must be one printable line."""
-    if not isinstance(value, str) or not value.isprintable() or not value.strip():
-        raise ValueError(f"{what} must be a text of one line, got {_shown(value)}")
+    """Return a text that must be one printable line, not longer than an option of that name may be."""
+    if not isinstance(value, str):
+        raise ValueError(f"{what} must be a text of one line, got {_shown(value)}")  # noqa: TRY004  (one kind of error)
+    check_line(what, value, _LONGEST.get(what, _LONGEST_LINE))
     return value
 
 

@@ -30,6 +30,8 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 from markupsafe import Markup, escape
 
+from tracker.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -38,8 +40,6 @@ NAME_LENGTH = 80  # of a name or value: what fits a table on a screen
 WORD_LENGTH = 160  # of one word of a sentence: a long path fits
 SENTENCE_LENGTH = 2_000
 _SHORT = 240  # of a note's beginning: three lines
-
-_JOINERS = "\u200c\u200d"  # Persian and emoji are written with them, and they reorder nothing
 
 _ACTS_IN_CODE = re.compile(r"[^\w ,.=/()%+-]|_(?![^\W_])|(?<![^\W_])_|(?<=www)\.", re.ASCII | re.IGNORECASE)
 _ACTS = re.compile(
@@ -52,18 +52,6 @@ _ENTITIES = {"|": "&#124;", "<": "&lt;", "&": "&amp;"}
 _ACTS_IN_ALT = re.compile(r"[\\`^*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 """Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
-
-
-def printable(text: str, length: int | None = None) -> str:
-    """Return `text` on one line and cut to `length` characters with a mark; None: whole.
-
-    Control characters, ANSI escapes, bidirectional overrides and lone surrogates are replaced.
-    """
-    seen = "".join(
-        sign if sign.isprintable() or sign in _JOINERS else " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for sign in text
-    )
-    return seen if length is None or len(seen) <= length else f"{seen[: length - 1]}…"
 
 
 def plain(text: str) -> Markup:

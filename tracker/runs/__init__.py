@@ -21,7 +21,10 @@ from tracker.runs.options import (
     Role,
     RunOption,
     Value,
+    check_line,
+    check_range,
     number_text,
+    shown,
     value_text,
 )
 from tracker.runs.planned import (
@@ -29,6 +32,7 @@ from tracker.runs.planned import (
     FLOOR_DB,
     LOGGED_OPTIONS,
     RUN_OPTIONS,
+    SEEDS,
     Configuration,
     Fold,
     Keep,
@@ -39,12 +43,14 @@ from tracker.runs.planned import (
     option_named,
     plan_of,
     plan_with,
+    plans_under,
     reserved_for,
 )
 
 __all__ = [
-    "DEFAULT_EXPERIMENT", "FLOOR_DB", "LOGGED_OPTIONS", "NOTE_END", "REASON_TAG", "RUN_OPTIONS", "UNSENT_TAG",
-    "Compound", "Configuration", "Curve", "EpochPredictions", "Fold", "Keep", "OptionValue", "Panel", "Plateau",
-    "Predictions", "Range", "Role", "Run", "RunOption", "RunPlan", "RunStatus", "Spectrogram", "SplitPlan", "Value",
-    "is_resumable", "number_text", "option_named", "plan_of", "plan_with", "reserved_for", "value_text",
+    "DEFAULT_EXPERIMENT", "FLOOR_DB", "LOGGED_OPTIONS", "NOTE_END", "REASON_TAG", "RUN_OPTIONS", "SEEDS",
+    "UNSENT_TAG", "Compound", "Configuration", "Curve", "EpochPredictions", "Fold", "Keep", "OptionValue", "Panel",
+    "Plateau", "Predictions", "Range", "Role", "Run", "RunOption", "RunPlan", "RunStatus", "Spectrogram", "SplitPlan",
+    "Value", "check_line", "check_range", "is_resumable", "number_text", "option_named", "plan_of", "plan_with",
+    "plans_under", "reserved_for", "shown", "value_text",
 ]  # fmt: skip

@@ -15,6 +15,8 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
+from tracker.printable import is_printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -22,7 +24,11 @@ OptionValue = int | float | str | bool  # What an option of a network may be set
 
 _ENTRY = "option"
 _BOUNDS = {"at least": "least", "above": "above", "below": "below", "at most": "most"}
-_BOUND = re.compile(rf"({'|'.join(_BOUNDS)}) (-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)")
+_NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+_BOUND = re.compile(rf"({'|'.join(_BOUNDS)}) ({_NUMBER})")
+_FROM_TO = re.compile(rf"({_NUMBER}) to ({_NUMBER})")
+_LONGEST_NUMBER = 10**20  # beyond it, a bound is written with an exponent and a value as its number of digits
+_SHOWN = 60  # characters of a value in an error
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -63,12 +69,16 @@ class Range:
         )
 
     def __str__(self) -> str:
+        if self.least is not None and self.most is not None:
+            return f"{_bound_text(self.least)} to {_bound_text(self.most)}"
         bounds = (("at least", self.least), ("above", self.above), ("below", self.below), ("at most", self.most))
-        return " and ".join(f"{words} {number_text(bound)}" for words, bound in bounds if bound is not None)
+        return " and ".join(f"{words} {_bound_text(bound)}" for words, bound in bounds if bound is not None)
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the range that `str` writes as this text, as in ``at least 0 and below 1``; None for other text."""
+        """Return the range that `str` writes so, as ``at least 0 and below 1`` or ``1 to 9``; None for other text."""
+        if both := _FROM_TO.fullmatch(text):
+            return cls(least=float(both[1]), most=float(both[2]))
         clauses = [_BOUND.fullmatch(clause) for clause in text.split(" and ")]
         bounds = {_BOUNDS[bound[1]]: float(bound[2]) for bound in clauses if bound}
         return cls(**bounds) if len(bounds) == len(clauses) else None
@@ -89,11 +99,11 @@ class Compound:
         """Return the value that a person typed; raise ValueError if it has too few or too many parts, or bad ones."""
         parts = text.split(cls.separator)
         if len(parts) != len(cls.part_types):
-            raise ValueError(f"expected {cls.metavar}, for example {cls.example}, got {text!r}")
+            raise ValueError(f"expected {cls.metavar}, for example {cls.example}, got {shown(text)}")
         try:
             return cls.from_parts(parts)
         except ValueError as error:
-            raise ValueError(f"{text!r}: {error}") from error
+            raise ValueError(f"{shown(text)}: {error}") from error
 
     @classmethod
     def from_parts(cls, parts: list[str]) -> Self:
@@ -101,14 +111,16 @@ class Compound:
         numbers = [_scalar(kind, part) for kind, part in zip(cls.part_types, parts, strict=True)]
         for name, kind, part, number in zip(cls.part_names, cls.part_types, parts, numbers, strict=True):
             if number is None:
-                raise ValueError(f"the {name} must be {_KINDS[kind]}, got {part!r}")
+                raise ValueError(f"the {name} must be {_KINDS[kind]}, got {shown(part)}")
         return cls(*numbers)
 
     @classmethod
     def from_numbers(cls, numbers: Sequence[object]) -> Self:
         """Return the value of as many numbers as it has fields; raise ValueError if they are not."""
         if len(numbers) != len(cls.part_types) or not all(map(_is_a, numbers, cls.part_types)):
-            raise ValueError(f"{cls.__name__} must be made of {' and '.join(cls.part_names)}, got {tuple(numbers)!r}")
+            raise ValueError(
+                f"{cls.__name__} must be made of {' and '.join(cls.part_names)}, got {shown(tuple(numbers))}"
+            )
         return cls(*numbers)
 
     @property
@@ -133,6 +145,7 @@ class RunOption:
     role: Role = Role.CONFIGURATION
     metavar: str = ""  # what stands for the value in help; empty: the type's name
     range: Range = Range()  # of a number
+    longest: int = 0  # characters of a text that must be one printable line; 0: any text
     choices: tuple[str, ...] = ()  # the only values, if not empty
     environment: str = ""  # the environment variable that sets it
     default_words: str = ""  # the default in help, if the value itself does not say it
@@ -176,7 +189,7 @@ class RunOption:
             return self.type.parse(text)
         value = _scalar(self.type, text)
         if value is None:
-            raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {text!r}")
+            raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {shown(text)}")
         self.check(value)
         return value
 
@@ -186,14 +199,15 @@ class RunOption:
             return
         if issubclass(self.type, Compound):
             if not isinstance(value, self.type):
-                raise ValueError(f"the {self.words} must be a {self.type.__name__}, got {value!r}")  # noqa: TRY004
+                raise ValueError(f"the {self.words} must be a {self.type.__name__}, got {shown(value)}")  # noqa: TRY004
         elif self.choices and value not in self.choices:
-            raise ValueError(f"{self.the_quantity} must be {' or '.join(self.choices)}, got {value!r}")
+            raise ValueError(f"{self.the_quantity} must be {' or '.join(self.choices)}, got {shown(value)}")
         elif not _is_a(value, self.type):
-            raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {value!r}")
-        elif isinstance(value, int | float) and value not in self.range:
-            sort = "a finite number " if self.type is float and self.range.below is None else ""
-            raise ValueError(f"{self.the_quantity} must be {sort}{self.range}, got {number_text(value)}")
+            raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {shown(value)}")
+        elif isinstance(value, int | float):
+            check_range(self.the_quantity, value, self.range)
+        elif self.longest and isinstance(value, str):
+            check_line(self.the_quantity, value, self.longest)
 
     def text(self, value: Value) -> str:
         """Return a value as the command line takes it; ``off`` for None."""
@@ -280,6 +294,40 @@ def params_of(plan: object) -> dict[str, str]:
     for entry in options_of(plan.__class__):
         params |= entry.to_params(getattr(plan, entry.name))
     return params
+
+
+def check_range(what: str, value: float, within: Range) -> None:
+    """Raise ValueError if a number is out of a range; `what` begins the error."""
+    if value not in within:
+        is_bounded = within.below is not None or within.most is not None
+        sort = "a finite number " if isinstance(value, float) and not is_bounded else ""
+        raise ValueError(f"{what} must be {sort}{within}, got {shown(value)}")
+
+
+def check_line(what: str, text: str, longest: int) -> None:
+    """Raise ValueError if a text isn't one printable line of at most `longest` characters; `what` begins the error."""
+    if not is_printable(text) or not text.strip():
+        raise ValueError(f"{what} must be a text of one line, got {shown(text)}")
+    if len(text) > longest:
+        raise ValueError(f"{what} must be at most {longest} characters, got {len(text)}")
+
+
+def shown(value: object) -> str:
+    """Return a value as errors show it, in one line and cut: numbers by `number_text`, others by their `repr`."""
+    if isinstance(value, int) and abs(value) > _LONGEST_NUMBER:  # Python writes none of more than 4,300 digits
+        return f"a number of about {round(value.bit_length() * math.log10(2))} digits"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        text = number_text(value)
+        return text if len(text) <= _SHOWN else f"{value:g}"
+    try:
+        text = repr(value)
+    except ValueError:  # for such a number within it
+        return f"an object of the type {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _bound_text(bound: float) -> str:
+    return number_text(bound) if abs(bound) < _LONGEST_NUMBER else f"{bound:g}".replace("e+", "e")
 
 
 def number_text(value: float) -> str:

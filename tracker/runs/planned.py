@@ -6,7 +6,7 @@ With the data and the version, a plan decides the result. `RUN_OPTIONS` is the o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from tracker.runs.options import (
@@ -17,6 +17,7 @@ from tracker.runs.options import (
     Role,
     RunOption,
     check_options,
+    check_range,
     number_text,
     option,
     options_of,
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 Keep = Literal["best", "last"]
 
+SEEDS = Range(least=0, most=2**32 - 1)  # what NumPy and TensorFlow take
+_EPOCHS = Range(least=1, most=100_000)
+_FRACTION = Range(above=0, below=1)
+_FOLDS = Range(least=2, most=10_000)
+_NAME_LENGTH, _EXPERIMENT_LENGTH = 250, 500  # characters, as MLflow's tables have them
+
 
 @dataclass(frozen=True, slots=True)
 class Plateau(Compound):
@@ -43,18 +50,16 @@ class Plateau(Compound):
     part_names: ClassVar = ("factor", "patience")
 
     factor: float  # what the learning rate is multiplied by, above 0 and below 1
-    patience: int  # epochs without improvement before it drops, at least 1
+    patience: int  # epochs without improvement before it drops, 1 to 100,000
 
     def __post_init__(self) -> None:
-        if self.factor not in Range(above=0, below=1):
-            raise ValueError(f"a plateau's factor must be above 0 and below 1, got {number_text(self.factor)}")
-        if self.patience < 1:
-            raise ValueError(f"a plateau's patience must be at least 1, got {self.patience}")
+        check_range("a plateau's factor", self.factor, _FRACTION)
+        check_range("a plateau's patience", self.patience, _EPOCHS)
 
 
 @dataclass(frozen=True, slots=True)
 class Fold(Compound):
-    """Part `number` (counted from 1) of `count`, at least 2, in a cross-validation: the part that is validated on."""
+    """Part `number` (counted from 1) of `count`, 2 to 10,000, in a cross-validation: the part that is validated on."""
 
     separator: ClassVar[str] = "/"
     metavar: ClassVar[str] = "K/N"
@@ -66,10 +71,8 @@ class Fold(Compound):
     count: int
 
     def __post_init__(self) -> None:
-        if self.count < 2:
-            raise ValueError(f"the number of folds must be at least 2, got {self.count}")
-        if not 1 <= self.number <= self.count:
-            raise ValueError(f"a fold must be one of 1 to {self.count}, got {self.number}")
+        check_range("the number of folds", self.count, _FOLDS)
+        check_range("a fold", self.number, Range(least=1, most=self.count))
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
@@ -80,11 +83,11 @@ class SplitPlan:
     """How clips are divided; with the data it decides which are held out, whatever the training seed."""
 
     split_seed: int = field(default=0, metadata=option(
-        flag="--split-seed", panel=Panel.DATA, role=Role.SPLIT, range=Range(least=0),
+        flag="--split-seed", panel=Panel.DATA, role=Role.SPLIT, range=SEEDS,
         help="Seed of the split", words="split seed",
     ))  # fmt: skip
     validation_fraction: float = field(default=0.2, metadata=option(
-        flag="--validation-fraction", panel=Panel.DATA, role=Role.SPLIT, range=Range(above=0, below=1),
+        flag="--validation-fraction", panel=Panel.DATA, role=Role.SPLIT, range=_FRACTION,
         help="Fraction of the clips to validate on", words="validation fraction",
     ))  # fmt: skip
     test_fraction: float = field(default=0.0, metadata=option(
@@ -117,9 +120,7 @@ class Spectrogram:
 
     def __post_init__(self) -> None:
         for name, most in _MOST.items():
-            value = getattr(self, name)
-            if not 1 <= value <= most:
-                raise ValueError(f"{name} must be from 1 to {most:,}, got {value:,}")
+            check_range(name, getattr(self, name), Range(least=1, most=most))
 
     def frames(self, seconds: float) -> int:
         """Return how many frames a stretch of `seconds` spans, at least 1."""
@@ -148,11 +149,11 @@ class Configuration:
         help="Name of a network, or the path of its file: path/to/net.py", name_format="{}",
     ))  # fmt: skip
     kernel_size: int = field(default=3, metadata=option(
-        flag="--kernel", panel=Panel.NETWORK, range=Range(least=1), words="kernel size", always=True,
+        flag="--kernel", panel=Panel.NETWORK, range=Range(least=1, most=255), words="kernel size", always=True,
         help="Height and width of the kernels, in mel bands and frames", title_format="Conv={}", name_format="k{}",
     ))  # fmt: skip
     learning_rate: float = field(default=1e-3, metadata=option(
-        flag="--lr", panel=Panel.TRAINING, range=Range(above=0), words="learning rate", always=True,
+        flag="--lr", panel=Panel.TRAINING, range=Range(above=0, most=1e38), words="learning rate", always=True,
         help="Learning rate of Adam", title_format="lr={}", name_format="lr{}",
     ))  # fmt: skip
     plateau: Plateau | None = field(default=None, metadata=option(
@@ -164,17 +165,17 @@ class Configuration:
         name_format="plateau{}x{}", acts_late=True,
     ))  # fmt: skip
     early_stopping_patience: int | None = field(default=None, metadata=option(
-        flag="--early-stop", type=int, panel=Panel.TRAINING, metavar="PATIENCE", range=Range(least=1),
+        flag="--early-stop", type=int, panel=Panel.TRAINING, metavar="PATIENCE", range=_EPOCHS,
         words="early stopping", quantity="early-stopping patience",
         help="Stop after PATIENCE epochs without a lower validation loss",
         title_format="EarlyStopping(patience={})", name_format="stop{}", acts_late=True,
     ))  # fmt: skip
     epochs: int = field(default=60, metadata=option(
-        flag="--epochs", panel=Panel.TRAINING, range=Range(least=1), words="epoch limit", acts_late=True,
+        flag="--epochs", panel=Panel.TRAINING, range=_EPOCHS, words="epoch limit", acts_late=True,
         help="Maximum number of epochs",
     ))  # fmt: skip
     batch_size: int = field(default=32, metadata=option(
-        flag="--batch-size", panel=Panel.TRAINING, range=Range(least=1), words="batch size",
+        flag="--batch-size", panel=Panel.TRAINING, range=Range(least=1, most=65_536), words="batch size",
         help="Segments per batch",
     ))  # fmt: skip
     keep: Keep = field(default="best", metadata=option(
@@ -182,7 +183,7 @@ class Configuration:
         help="Which epoch's weights to keep: the one with the lowest validation loss, or the last",
     ))  # fmt: skip
     segment_s: float = field(default=3.0, metadata=option(
-        flag="--segment", panel=Panel.DATA, metavar="SECONDS", range=Range(above=0), words="segment length",
+        flag="--segment", panel=Panel.DATA, metavar="SECONDS", range=Range(above=0, most=3_600), words="segment length",
         help="Length of the windows that clips are cut into",
     ))  # fmt: skip
     options: tuple[tuple[str, OptionValue], ...] = ()
@@ -201,7 +202,7 @@ class RunPlan:
 
     configuration: Configuration
     seed: int = field(default=0, metadata=option(
-        flag="--seed", panel=Panel.TRAINING, role=Role.SEED, range=Range(least=0), words="seed",
+        flag="--seed", panel=Panel.TRAINING, role=Role.SEED, range=SEEDS, words="seed",
         help="Seed of the training", name_format="s{}", always=True,
     ))  # fmt: skip
     split: SplitPlan = field(default_factory=SplitPlan)
@@ -231,12 +232,12 @@ _COMMAND_OPTIONS = (
     ),
     RunOption(
         name="seeds", flag="--seeds", type=int, default=1, panel=Panel.TRAINING, role=Role.COMMAND, metavar="N",
-        range=Range(least=1), words="number of seeds",
+        range=Range(least=1, most=10_000), words="number of seeds",
         help="Train with N consecutive seeds, starting at --seed; each is a run of its own",
     ),
     RunOption(
         name="name", flag="--name", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="TEXT",
-        default_words="its configuration in short", help="Name of the run",
+        default_words="its configuration in short", help="Name of the run", longest=_NAME_LENGTH,
     ),
     RunOption(
         name="note", flag="--note", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="TEXT",
@@ -257,7 +258,7 @@ _COMMAND_OPTIONS = (
     ),
     RunOption(
         name="experiment", flag="--experiment", type=str, default=DEFAULT_EXPERIMENT, panel=Panel.LOGGING,
-        role=Role.COMMAND, metavar="NAME", help="The MLflow experiment",
+        role=Role.COMMAND, metavar="NAME", help="The MLflow experiment", longest=_EXPERIMENT_LENGTH,
     ),
     RunOption(
         name="tracking_uri", flag="--tracking-uri", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="URI",
@@ -297,12 +298,19 @@ def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, Op
     Raises
     ------
     ValueError
-        If a value isn't of its option's type or is out of its range.
+        If a value isn't of its option's type or is out of its range; the error begins with the option's name.
     """
-    typed = {name: _typed(entry, values[name]) for name, entry in LOGGED_OPTIONS.items() if name in values}
+    typed = {name: _checked(entry, values[name]) for name, entry in LOGGED_OPTIONS.items() if name in values}
     return RunPlan(
         _made(Configuration, typed, options=network_options), **_among(RunPlan, typed), split=_made(SplitPlan, typed)
     )
+
+
+def plans_under(plan: RunPlan, seeds: int) -> tuple[RunPlan, ...]:
+    """Return a plan under as many consecutive seeds, the first its own; raise ValueError if there are not so many."""
+    last = plan.seed + seeds - 1
+    check_range(f"the last of {seeds} seeds that start at {plan.seed}", last, SEEDS)
+    return tuple(replace(plan, seed=seed) for seed in range(plan.seed, last + 1))
 
 
 def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
@@ -349,9 +357,13 @@ def _named(plan: object) -> list[str]:
     ]
 
 
-def _typed(entry: RunOption, value: object) -> object:
-    if issubclass(entry.type, Compound) and isinstance(value, tuple | list):
-        return entry.type.from_numbers(value)
+def _checked(entry: RunOption, value: object) -> object:
+    try:
+        if issubclass(entry.type, Compound) and isinstance(value, tuple | list):
+            return entry.type.from_numbers(value)
+        entry.check(value)
+    except ValueError as error:
+        raise ValueError(f"{entry.name}: {error}") from error
     return value
 
 

@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from tracker.bundled import NETWORKS
 from tracker.errors import TrainingError
-from tracker.runs import OptionValue, Range, reserved_for, value_text
+from tracker.runs import OptionValue, Range, check_line, check_range, reserved_for, shown, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,8 @@ TYPES: dict[str, type[OptionValue]] = {"int": int, "float": float, "str": str, "
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 _ANY = Range()
+_INT = Range(least=-(2**63), most=2**63 - 1)  # what TensorFlow can hold, if the docstring gives no range
+_LONGEST_TEXT = 250  # characters of a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,11 @@ class NetworkOption:
             value = math.nan
         if isinstance(value, float) and not math.isfinite(value):
             kinds = {int: "a whole number", float: "a finite number", bool: "true or false"}
-            raise ValueError(f"option {self.name} must be {kinds.get(self.type, 'text')}, got {text!r}")
-        if isinstance(value, int | float) and value != self.default and value not in self.range:
-            raise ValueError(f"option {self.name} must be {self.range}, got {text}")
+            raise ValueError(f"option {self.name} must be {kinds.get(self.type, 'text')}, got {shown(text)}")
+        if isinstance(value, int | float) and value != self.default:
+            check_range(f"option {self.name}", value, _INT if self.range == _ANY and self.type is int else self.range)
+        elif isinstance(value, str):
+            check_line(f"option {self.name}", value, _LONGEST_TEXT)
         return value
 
 

@@ -1,0 +1,46 @@
+"""Text of strangers, made fit for a line of a terminal, a log or a page.
+
+Names, ids, folders and what servers answer may hold control characters and escapes, which steer a terminal, and
+bidirectional marks, which make a line read other than it is.
+"""
+
+from __future__ import annotations
+
+import shlex
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LINE = 3_000  # characters of a message; more is a body or a file that somebody passed on
+
+_JOINERS = "\u200c\u200d"  # Persian and emoji are written with them, and they reorder nothing
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str, length: int | None = None) -> str:
+    """Return `text` on one line and cut to `length` characters with a mark; None: whole.
+
+    Control characters, ANSI escapes, bidirectional overrides and lone surrogates are replaced.
+    """
+    seen = "".join(
+        sign if sign.isprintable() or sign in _JOINERS else " " if sign.isspace() else _REPLACED for sign in text
+    )
+    return seen if length is None or len(seen) <= length else f"{seen[: length - 1]}…"
+
+
+def is_printable(text: str) -> bool:
+    """Return whether `printable` leaves `text` as it is, but for spaces of other widths."""
+    return all(sign.isprintable() or sign in _JOINERS or unicodedata.category(sign) == "Zs" for sign in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a document whose lines and tabs stay, and in which `printable` replaces the rest."""
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
+def command_text(words: Iterable[str]) -> str | None:
+    """Return a command for a POSIX shell, each word quoted; None if no shell is to be given one of them."""
+    given = list(words)
+    return shlex.join(given) if all(map(is_printable, given)) else None
