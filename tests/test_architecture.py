@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LEVELS = (
-    ("errors", "printable"),
+    ("printable",),
+    ("errors",),
     ("runs", "statistics", "replay"),
     ("study",),
     ("wording",),
@@ -23,7 +24,7 @@ LEVELS = (
 PURE = {room for level in LEVELS for room in level}
 EDGES = {"data", "features", "training", "journal", "store", "figures", "render"}
 BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in enumerate(LEVELS) for room in level} | {
-    "atomic_files": {"errors"},
+    "atomic_files": {"errors", "printable"},
     "data": {"runs", "errors", "printable", "atomic_files"},
     "features": {"runs", "errors", "printable", "atomic_files"},
     "bundled": set(),

@@ -40,7 +40,21 @@ def printable_lines(text: str) -> str:
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
+def decoded(word: str) -> str:
+    """Return a word of the command line as UTF-8 where the locale, such as ``LANG=C``, could not decode it."""
+    try:
+        return word.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError:
+        return word
+
+
 def command_text(words: Iterable[str]) -> str | None:
-    """Return a command for a POSIX shell, each word quoted; None if no shell is to be given one of them."""
+    """Return a command for a POSIX shell, each word quoted; None if nobody could copy it as it is."""
     given = list(words)
-    return shlex.join(given) if all(map(is_printable, given)) else None
+    return shlex.join(given) if all(word and is_printable(word) for word in given) else None
+
+
+def with_command(words: Iterable[str]) -> str:
+    """Return " with `COMMAND`", to be added to what the command does; nothing if there is no `command_text` of it."""
+    command = command_text(words)
+    return f" with `{command}`" if command else ""

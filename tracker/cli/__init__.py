@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,7 +15,7 @@ import typer.main
 
 from tracker.cli import recovery, results, run  # noqa: F401  (each adds its commands to the app)
 from tracker.cli.app import app
-from tracker.cli.console import describe_os_error, print_error
+from tracker.cli.console import describe_os_error, prepare_streams, print_error
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -27,9 +26,7 @@ DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every error is one line on standard error."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller (``>&-``)
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (it stays open to the end)
+    prepare_streams()
     sys.exit(_status(arguments))
 
 
@@ -43,8 +40,11 @@ def _status(arguments: Sequence[str] | None) -> int:
         message = error.format_message().replace("Value error, ", "").removesuffix(".")  # as pydantic begins it
         print_error(f"{message} (see {words} --help)", who=words)
         return WRONG_USAGE
-    except TrackerError as error:
-        print_error(str(error))
+    except (TrackerError, MemoryError) as error:
+        is_full = isinstance(error, MemoryError)
+        print_error(
+            "there is not enough memory for this: free some, or give it less at once" if is_full else str(error)
+        )
         return FAILED
     except (typer.Abort, KeyboardInterrupt) as error:
         if not getattr(error.__cause__, "__notes__", ()):  # the notice of a run that was cut short says it better

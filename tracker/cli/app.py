@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from tracker import __version__
-from tracker.cli.console import print_result
+from tracker.cli.console import print_document, print_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -164,4 +164,4 @@ def tracker(
 ) -> None:
     """Train audio classifiers, log every run to MLflow, and write the comparison."""
     if context.invoked_subcommand is None:
-        print_result(context.get_help())
+        print_document(f"{context.get_help()}\n")

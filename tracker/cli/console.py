@@ -1,25 +1,32 @@
 """Output: results on standard output, messages and progress on standard error.
 
-Results are printed as they are; messages and tables are free of control characters, which could steer a terminal. If
-standard error takes nothing more, because its disk is full or its reader is gone, the work goes on; if standard output
-does not, that is one line of error.
+Nothing printed here steers a terminal: names, ids and folders of strangers pass through `tracker.printable`, and none
+of it is read as Rich's markup. Documents, such as reports, are UTF-8 in a pipe or a file whatever the locale; whatever
+else a stream's encoding lacks is written in plain letters. If standard error takes nothing more, because its disk is
+full or its reader is gone, the work goes on; if standard output does not, that is one line of error.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
+import threading
+import traceback
 import unicodedata
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from tracker.errors import TrackerError
+from tracker.printable import LINE, printable, printable_lines
 from tracker.recording.reporter import EpochLines, epoch_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from types import TracebackType
     from typing import TextIO
 
     from rich.progress import Progress, ProgressColumn
@@ -28,13 +35,44 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import EpochProgress
     from tracker.training.result import Epoch
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode categories that can move a cursor, hide or reorder text
 _WIDE = 200  # columns of a table that isn't printed to a terminal
+_CELL = 160  # characters of a cell
+_NAME = 80  # characters of a name beside a bar
+
+_LETTERS = {"−": "-", "–": "-", "—": "-", "×": "x", "·": "*", "±": "+-", "≤": "<=", "≥": ">=", "≈": "~", "→": "->",
+            "‘": "'", "’": "'", "“": '"', "”": '"'}  # fmt: skip
+_IN_LETTERS = "tracker.in_letters"  # the name of `_in_letters` as a handler of errors
 
 
-def plain(text: object) -> str:
-    """Return `text` with everything that could steer a terminal replaced by ``?``."""
-    return "".join("?" if unicodedata.category(character) in _HIDDEN else character for character in str(text))
+def _in_letters(error: UnicodeError) -> tuple[str, int]:
+    """Write what an encoding lacks in letters that every encoding has: ``-`` for a minus sign, ``e`` for an accent."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(map(_letters, lacking)), error.end
+
+
+def _letters(sign: str) -> str:
+    plain = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+    return _LETTERS.get(sign) or plain or ("" if unicodedata.combining(sign) else "?")
+
+
+def prepare_streams() -> None:
+    """Give a closed stream a place to go, and every stream a way to write what its encoding lacks."""
+    codecs.register_error(_IN_LETTERS, _in_letters)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller (``>&-``)
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (it stays open to the end)
+        elif hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors=_IN_LETTERS)
+    sys.excepthook = _print_traceback
+    threading.excepthook = lambda thread: _print_traceback(thread.exc_type, thread.exc_value, thread.exc_traceback)
+
+
+def _print_traceback(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """Print what should never be raised; its message may quote a stranger."""
+    for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
+        log(line)
 
 
 def print_error(message: str, who: str = "tracker") -> None:
@@ -50,15 +88,21 @@ def warn(message: str) -> None:
 def log(message: str) -> None:
     """Print in one line what is being done; if standard error can't be written to, nothing."""
     try:
-        typer.echo(plain(message), err=True)
+        typer.echo(printable(message, LINE), err=True)
     except OSError:
         _discard(sys.stderr)
 
 
-def print_result(result: str, end: str = "\n") -> None:
-    """Print a result, as it is; raise `TrackerError` if standard output can't be written to."""
+def print_result(result: str) -> None:
+    """Print a line of results, such as an id; raise `TrackerError` if standard output can't be written to."""
     with _results():
-        typer.echo(result + end, nl=False)
+        typer.echo(printable(result))
+
+
+def print_document(text: str) -> None:
+    """Print lines, such as a report: as they are unless to a terminal, then in UTF-8; raises as `print_result`."""
+    with _results():
+        typer.echo(printable_lines(text) if sys.stdout.isatty() else text.encode("utf-8", "replace"), nl=False)
 
 
 def print_tables(*parts: str | Table) -> None:
@@ -70,7 +114,7 @@ def print_tables(*parts: str | Table) -> None:
     with _results():
         for part in parts:
             if isinstance(part, str):
-                console.print(Text(plain(part)), soft_wrap=not console.is_terminal)
+                console.print(Text(printable(part, LINE)), soft_wrap=not console.is_terminal)
             else:
                 console.print(part)
 
@@ -91,7 +135,7 @@ def _results() -> Iterator[None]:
 def describe_os_error(error: OSError) -> str:
     """Return in one line what failed: standard output if it takes nothing more, else what the error names."""
     try:
-        print_result("", end="")
+        print_document("")
     except TrackerError as full:
         return str(full)
     if error.filename is None:
@@ -113,9 +157,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], flush_right: C
 
     built = Table(box=None, header_style="bold", pad_edge=False)
     for column, heading in enumerate(headings):
-        built.add_column(Text(plain(heading)), justify="right" if column in flush_right else "left")
+        built.add_column(Text(printable(heading, _CELL)), justify="right" if column in flush_right else "left")
     for row in rows:
-        built.add_row(*(Text(plain(cell)) for cell in row))
+        built.add_row(*(Text(printable(cell, _CELL)) for cell in row))
     return built
 
 
@@ -136,10 +180,10 @@ class ConsoleReporter:
         if not sys.stderr.isatty():
             yield _TaskLine(what)
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-        with _bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
-            task = bar.add_task(what, total=total)
+        with _bar(_words("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
+            task = bar.add_task(printable(what, _NAME), total=total)
             yield lambda done, of: bar.update(task, completed=done, total=of)
 
     @contextmanager
@@ -148,14 +192,14 @@ class ConsoleReporter:
         if not sys.stderr.isatty():
             yield EpochLines(log, limit, time_left=True)
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            _words("{task.description}"),
             BarColumn(bar_width=20),
-            TextColumn("epoch"),
+            _words("epoch"),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[losses]}"),
+            _words("{task.fields[losses]}"),
             TimeRemainingColumn(compact=True),
         )
         with _bar(*columns) as bar:
@@ -180,7 +224,7 @@ class _EpochBar:
 
     def __init__(self, bar: Progress, name: str, limit: int) -> None:
         self._bar = bar
-        self._task = bar.add_task(name, total=limit, losses="")
+        self._task = bar.add_task(printable(name, _NAME), total=limit, losses="")
         self._finished = 0
 
     def on_batch(self, done: int, total: int) -> None:
@@ -189,6 +233,13 @@ class _EpochBar:
     def on_epoch(self, epoch: Epoch) -> None:
         self._finished = epoch.number
         self._bar.update(self._task, completed=epoch.number, losses=epoch_summary(epoch))
+
+
+def _words(text: str) -> ProgressColumn:
+    """Return a column of words as they are: in a run's name ``[/x]`` is no markup."""
+    from rich.progress import TextColumn
+
+    return TextColumn(text, markup=False)
 
 
 def _bar(*columns: ProgressColumn) -> Progress:

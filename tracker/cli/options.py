@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from tracker.cli.console import warn
+from tracker.printable import decoded, printable
 from tracker.runs import DEFAULT_EXPERIMENT, Range, check_line, option_named, shown
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def runs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     ]
     times = Counter(run.name for run in candidates)
     by_name = [(run.name, run.run_id[:SHORT_ID]) for run in candidates if times[run.name] == 1 and _is_plain(run.name)]
-    by_id = [(run.run_id[:SHORT_ID], run.name) for run in candidates]
+    by_id = [(run.run_id[:SHORT_ID], printable(run.name)) for run in candidates if _is_plain(run.run_id[:SHORT_ID])]
     named = {run_id for _, run_id in by_name}
     return [*by_name, *(item for item in by_id if incomplete or item[0] not in named)]
 
@@ -121,6 +122,7 @@ RunName = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
+        parser=decoded,
         help="A run's name, its id, or a unique prefix of its id (a name cannot be shortened); see `tracker runs`.",
         autocompletion=runs,
     ),
@@ -162,8 +164,8 @@ def number(
 
 
 def _metric(text: str) -> str:
-    check_line("the metric", text, _LONGEST_METRIC)
-    return text
+    check_line("the metric", decoded(text), _LONGEST_METRIC)
+    return decoded(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import shlex
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.cli.app import command
-from tracker.cli.console import log, plain, print_result, print_tables, table
+from tracker.cli.console import log, print_document, print_result, print_tables, table
 from tracker.cli.options import (
     AnalysisOptions,
     Experiment,
@@ -25,6 +24,7 @@ from tracker.cli.options import (
     whole_number,
     with_analysis_options,
 )
+from tracker.printable import command_text
 from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def report(
     if output:
         write_file(output, text.encode(), "give another --output")
     else:
-        print_result(text, end="")
+        print_document(text)
     return 0
 
 
@@ -105,9 +105,10 @@ def _difference(file: Path, text: str) -> int:
     there = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     lines = list(difflib.unified_diff(there, text.splitlines(keepends=True), str(file), "now"))
     for line in lines:
-        print_result(plain(line.rstrip("\n")))
+        print_result(line.rstrip("\n"))
     if lines:
-        log(f"{file} is out of date; to update it, give --output {shlex.quote(str(file))} instead of --check")
+        given = command_text(("--output", str(file))) or "--output with the same path"
+        log(f"{file} is out of date; to update it, give {given} instead of --check")
     return 1 if lines else 0
 
 
@@ -137,7 +138,7 @@ def next_command(
     if form == "json":
         from tracker.render import render_next_json
 
-        print_result(render_next_json(steps), end="")
+        print_document(render_next_json(steps))
     else:
         _print_steps(steps)
 
@@ -185,7 +186,7 @@ def compare(
     if form == "table":
         print_tables(*_parts(comparison, render.view_comparison(comparison)))
     else:
-        print_result(comparison.to_json() if form == "json" else comparison.to_markdown(), end="")
+        print_document(comparison.to_json() if form == "json" else comparison.to_markdown())
 
 
 def _parts(comparison: Comparison, view: ComparisonView) -> Iterator[str | Table]:
@@ -258,7 +259,8 @@ def runs(
     metric = primary_metric(experiment_runs.runs, experiment_runs.tags.get("tracker.metric"))
     study = study_of(experiment_runs.runs, metric, alpha=0.05, margin=0.05)
     if form == "json":
-        print_result(json.dumps([_record(study, run) for run in range(len(experiment_runs.runs))], indent=2))
+        records = [_record(study, run) for run in range(len(experiment_runs.runs))]
+        print_document(f"{json.dumps(records, indent=2)}\n")
     else:
         columns = [(heading, cells) for heading, cells in _columns(study) if any(cells)]
         left = {"run", "name", "status", *study.design.options}

@@ -14,7 +14,7 @@ import typer
 import typer.main
 
 from tracker.cli.app import SETTINGS, Command, Group, app, examples
-from tracker.cli.console import ConsoleReporter, print_result
+from tracker.cli.console import ConsoleReporter, print_document, print_result
 from tracker.cli.options import from_table, number, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
 from tracker.runs import RUN_OPTIONS, SEEDS, Panel, Range, plan_with, plans_under
@@ -183,7 +183,7 @@ app.add_typer(data_app, name="data")
 def data(context: typer.Context) -> None:
     """Write the demo set."""
     if context.invoked_subcommand is None:
-        print_result(context.get_help())
+        print_document(f"{context.get_help()}\n")
 
 
 @data_app.command(cls=Command, epilog=_DATA_EXAMPLES, short_help="Write the built-in demo set as audio files.")

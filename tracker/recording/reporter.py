@@ -11,6 +11,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from tracker.printable import LINE, printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -73,11 +75,11 @@ class LoggingReporter(SilentReporter):
 
     def log(self, message: str) -> None:
         """Log a message."""
-        self._logger.info("%s", message)
+        self._logger.info("%s", printable(message, LINE))
 
     def warn(self, message: str) -> None:
         """Log a warning."""
-        self._logger.warning("%s", message)
+        self._logger.warning("%s", printable(message, LINE))
 
 
 class PrintReporter(SilentReporter):
@@ -88,7 +90,7 @@ class PrintReporter(SilentReporter):
 
     def log(self, message: str) -> None:
         """Print a message."""
-        print(message, file=self._file or sys.stdout, flush=True)
+        print(printable(message, LINE), file=self._file or sys.stdout, flush=True)
 
     def warn(self, message: str) -> None:
         """Print a warning."""

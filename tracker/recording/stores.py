@@ -8,7 +8,6 @@ folder's own.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, overload
 from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, Journals, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
+from tracker.printable import command_text, with_command
 from tracker.runs import UNSENT_TAG, Run, RunStatus, option_named
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, run_of_journal, store_at, store_beside
@@ -175,26 +175,30 @@ def interrupted_message(
 ) -> str:
     """Return that a run was interrupted, or may still be running on another host, and how to continue or close it."""
     uri = where_from(store).tracking_uri
-    run = run_id[:SHORT_ID] + (f" --tracking-uri {shlex.quote(uri)}" if uri else "")
+    further = [*(["--tracking-uri", uri] if uri else []), *(["--gone"] if host else [])]
+    resume, close = (with_command(("tracker", verb, run_id[:SHORT_ID], *further)) for verb in ("resume", "close"))
     if host:
         return (
-            f"run {name} was started on {host} and may still be running there. If it isn't, continue it with "
-            f"`tracker resume {run} --gone` or close it with `tracker close {run} --gone`"
+            f"run {name} was started on {host} and may still be running there. If it isn't, continue it{resume} or "
+            f"close it{close}"
         )
     if not resumable:
-        return f"run {name} was interrupted: start its script again, and close this run with `tracker close {run}`"
-    return f"run {name} was interrupted: continue it with `tracker resume {run}` or close it with `tracker close {run}`"
+        return f"run {name} was interrupted: start its script again, and close this run{close}"
+    return f"run {name} was interrupted: continue it{resume} or close it{close}"
 
 
 def command_on(store: Store, folder: Path, *words: str) -> str:
     """Return what to type here for a `tracker` command on a store whose journals are beside a folder's other files.
 
-    Credentials are left out: they are the user's to give.
+    Credentials are left out: they are the user's to give. So is all but the command if nobody could copy the rest.
     """
     uri = where_from(store).tracking_uri
-    line = shlex.join(["tracker", *words, *(["--tracking-uri", uri] if uri else [])])
+    line = command_text(["tracker", *words, *(["--tracking-uri", uri] if uri else [])])
     is_here = store.folder is not None or folder.resolve() == Path.cwd().resolve()
-    return line if is_here else f"cd {shlex.quote(str(folder))} && {line}"
+    there = command_text(["cd", str(folder)])
+    if line and (is_here or there):
+        return line if is_here else f"{there} && {line}"
+    return f"tracker {words[0]}"
 
 
 def where_from(store: Store, folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> Where:

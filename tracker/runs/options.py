@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-from tracker.printable import is_printable
+from tracker.printable import decoded, is_printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -187,7 +187,7 @@ class RunOption:
         """Return the value that a text means; raise ValueError if it isn't of the option's type or in its range."""
         if issubclass(self.type, Compound):
             return self.type.parse(text)
-        value = _scalar(self.type, text)
+        value = _scalar(self.type, decoded(text) if self.longest else text)
         if value is None:
             raise ValueError(f"{self.the_quantity} must be {_KINDS[self.type]}, got {shown(text)}")
         self.check(value)

@@ -22,6 +22,7 @@ import numpy as np
 
 from tracker.atomic_files import replace_path
 from tracker.errors import StoreError
+from tracker.printable import with_command
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import BusyError, GoneError, StoreState, UnreachableError, now_ms
 from tracker.store.database import MAKING_S, copy_database, has_own_schema, make, making_lock, refusal, state_of
@@ -165,9 +166,10 @@ class Store:
                 self._make_experiment(name, metric)
                 experiment = self.client.get_experiment_by_name(name)
         if experiment.lifecycle_stage != "active":
+            restore = ("mlflow", "experiments", "restore", "--experiment-id", str(experiment.experiment_id))
             raise StoreError(
-                f"the experiment {name!r} was deleted: bring it back with `mlflow experiments restore "
-                f"--experiment-id {experiment.experiment_id}`, or give another --experiment"
+                f"the experiment {name!r} was deleted: bring it back{with_command(restore)}, or give another "
+                "--experiment"
             )
         if self.location.database and experiment.artifact_location.startswith("mlflow-artifacts:"):
             raise StoreError(

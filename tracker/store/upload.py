@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.errors import StoreError
+from tracker.printable import with_command
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Ended, Event, Resumed, Started, Tagged, UploadState
 from tracker.store import BusyError, GoneError, UnreachableError
@@ -212,8 +213,9 @@ class JournalUpload:
 
     def _deleted(self, run_id: str) -> StoreError:
         return StoreError(
-            f"run {run_id} was deleted in {self._location.shown}: bring it back with `mlflow runs restore --run-id "
-            f"{run_id}`, or delete its journal {self._journal} too"
+            f"run {run_id} was deleted in {self._location.shown}: bring it "
+            f"back{with_command(('mlflow', 'runs', 'restore', '--run-id', run_id))}, or delete its journal "
+            f"{self._journal} too"
         )
 
     def _opened(self) -> Store:

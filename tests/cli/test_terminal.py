@@ -1,0 +1,198 @@
+"""Nothing that strangers name steers a terminal or a log, is read as markup, or fails for want of a letter."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import pty
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.running import TRACKER
+from tracker.cli import console
+from tracker.cli.console import ConsoleReporter, log, print_document, print_result, warn
+from tracker.recording.reporter import LoggingReporter, PrintReporter
+from tracker.training.result import Epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.running import LogRun, Tracker
+
+HOSTILE = "\x1b]0;x\x07\x9b31m\u202e[/x][link=http://a][bold]"
+SHOWN = "\N{REPLACEMENT CHARACTER}[/x][link=http://a][bold]"
+EPOCH = Epoch(1, {"loss": 0.5, "val_loss": 0.25, "val_accuracy": 1.0, "learning_rate": 1e-4, "epoch_seconds": 2.0})
+
+
+def steers(text: str, *allowed: str) -> bool:
+    """Return whether a text has what HOSTILE sends to a terminal."""
+    return any(sign in text for sign in {"\x1b]", "\x07", "\x9b", "\u202e"} - {*allowed})
+
+
+@contextmanager
+def a_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Both streams as one terminal; what it shows is there once the context is left."""
+    ours, theirs = pty.openpty()
+    chunks: list[bytes] = []
+    shown: list[str] = []
+
+    def read() -> None:
+        with suppress(OSError):  # the other end is closed
+            while chunk := os.read(ours, 1 << 16):
+                chunks.append(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    monkeypatch.setenv("TERM", "xterm")
+    with monkeypatch.context() as patched, os.fdopen(theirs, "w", encoding="utf-8") as stream:
+        patched.setattr(sys, "stdout", stream)
+        patched.setattr(sys, "stderr", stream)
+        yield shown
+    reader.join(10)
+    os.close(ours)
+    shown.append(b"".join(chunks).decode())
+
+
+class TestOnATerminal:
+    def test_bars_show_a_name_as_it_is_and_steer_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with a_terminal(monkeypatch) as shown:
+            with ConsoleReporter().progress(HOSTILE, 2) as progress:
+                progress(1, 2)
+            with ConsoleReporter().epochs(HOSTILE, 2) as epochs:
+                epochs.on_batch(1, 2)
+                epochs.on_epoch(EPOCH)
+        assert shown[0].count(SHOWN) >= 2
+        assert not steers(shown[0])
+
+    def test_messages_ids_and_documents_steer_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with a_terminal(monkeypatch) as shown:
+            log(HOSTILE)
+            warn(HOSTILE)
+            print_result(HOSTILE)
+            print_document(f"# {HOSTILE}\n\tx\n")
+        assert shown[0].count(SHOWN) == 4
+        assert not steers(shown[0])
+        assert "\tx" in shown[0]
+
+
+class TestStreams:
+    def test_ids_steer_nothing_in_a_pipe_either(self, capfd: pytest.CaptureFixture[str]) -> None:
+        print_result(HOSTILE)
+        assert capfd.readouterr().out.endswith(f"{SHOWN}\n")
+
+    def test_documents_are_written_as_they_are(self, capfd: pytest.CaptureFixture[str]) -> None:
+        print_document("a\u00a0×\n")
+        assert capfd.readouterr().out == "a\u00a0×\n"
+
+    def test_a_long_message_is_cut(self, capfd: pytest.CaptureFixture[str]) -> None:
+        log("n" * 100_000)
+        assert len(capfd.readouterr().err) < 4_000
+
+    def test_what_should_never_be_raised_steers_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
+        try:
+            raise KeyError(HOSTILE + "\n")
+        except KeyError as error:
+            console._print_traceback(type(error), error, error.__traceback__)
+        said = capfd.readouterr().err
+        assert said.startswith("Traceback")
+        assert not steers(said)
+
+    def test_reporters_write_lines_that_steer_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
+        stream = io.StringIO()
+        with caplog.at_level(logging.INFO):
+            for reporter in (LoggingReporter(), PrintReporter(stream)):
+                reporter.log(f"a\n{HOSTILE}")
+                reporter.warn(f"a\n{HOSTILE}")
+        said = [*(record.getMessage() for record in caplog.records), *stream.getvalue().splitlines()]
+        assert len(said) == 4
+        assert all(line.endswith(SHOWN) and not steers(line) for line in said)
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("run", HOSTILE),
+            ("runs", "--experiment", HOSTILE),
+            (HOSTILE,),
+            ("resume", HOSTILE),
+            ("compare", HOSTILE, "x"),
+            ("report", "--metric", HOSTILE),
+            ("report", "--check", HOSTILE),
+            ("runs", f"--{HOSTILE}"),
+            ("run", "--model", HOSTILE),
+            ("run", "--data", HOSTILE),
+            ("runs", "--tracking-uri", HOSTILE),
+            ("data", "demo", "x", "--seed", HOSTILE),
+        ],
+    )
+    def test_errors_that_quote_a_word_steer_nothing(self, tracker: Tracker, words: tuple[str, ...]) -> None:
+        result = tracker(*words)
+        assert result.status in {1, 2}
+        assert result.err
+        assert not steers(result.err)
+        assert "\x1b" not in result.err
+
+    def test_rich_markup_in_a_name_is_a_name(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("11", name="[/x]")
+        log_run("10", name="[bold]y[/bold]")
+        said = tracker("runs").out
+        assert "[/x]" in said
+        assert "[bold]y[/bold]" in said
+        assert "[/x]" in tracker("compare", "[/x]", "[bold]y[/bold]").out
+
+    def test_a_long_name_is_cut_in_a_table(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run(name="n" * 100_000)
+        result = tracker("runs")
+        assert max(map(len, [*result.out.splitlines(), *result.err.splitlines()])) < 1_000
+
+
+COMMANDS = (
+    "runs", "compare é−×日 second", "report --format summary", "next", "report --format html", "run --help",
+    "report --help", "data --help", "runs --experiment é−×日",
+)  # fmt: skip
+SCRIPT = """
+import sys
+from contextlib import suppress
+from tracker.cli import main
+
+for line in sys.argv[1].splitlines():
+    with suppress(SystemExit):
+        main(line.split())
+"""
+ENCODINGS = {
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "cp1252": {"PYTHONIOENCODING": "cp1252:strict"},
+    "language C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+}
+
+
+class TestEncodings:
+    @pytest.mark.parametrize("variables", ENCODINGS.values(), ids=ENCODINGS)
+    def test_every_command_writes_what_an_encoding_lacks_in_letters(
+        self, log_run: LogRun, variables: dict[str, str]
+    ) -> None:
+        log_run("1101", name="é−×日", kernel_size="3")
+        log_run("1000", name="second", kernel_size="5")
+        words = [sys.executable, "-X", "utf8=0", "-c", SCRIPT, "\n".join(COMMANDS)]
+        done = subprocess.run(words, env=os.environ | variables, capture_output=True, check=False)
+        said = done.stderr.decode("ascii", "replace")
+        assert done.returncode == 0
+        assert "Traceback" not in said
+        if variables != ENCODINGS["latin-1"]:  # which decodes every word, whatever it is
+            assert "there is no run" not in said
+        assert any(name in done.stdout for name in (b"e-x?", "é-×?".encode("latin-1")))
+        assert "choose 'Default' or 'tracker' with --experiment" in said
+
+    def test_documents_are_utf_8_in_a_pipe_whatever_the_locale(self, log_run: LogRun) -> None:
+        log_run("1101", name="é−×日", kernel_size="3")
+        words = [TRACKER, "report", "--format", "html"]
+        done = subprocess.run(words, env=os.environ | ENCODINGS["latin-1"], capture_output=True, check=True)
+        assert "é−×日" in done.stdout.decode()
