@@ -99,10 +99,10 @@ class TestWrongJournals:
     @pytest.mark.parametrize(
         ("params", "tags", "reason"),
         [
-            ({"hop_length": "0"}, {}, "hop_length must be from 1 to 1,048,576, got 0"),
-            ({"n_fft": "0"}, {}, "n_fft must be from 1 to 1,048,576, got 0"),
-            ({"n_mels": "-1"}, {}, "n_mels must be from 1 to 4,096, got -1"),
-            ({"sr": "9" * 30}, {}, "sr must be from 1 to 1,000,000, got 999,"),
+            ({"hop_length": "0"}, {}, "hop_length must be 1 to 1048576, got 0"),
+            ({"n_fft": "0"}, {}, "n_fft must be 1 to 1048576, got 0"),
+            ({"n_mels": "-1"}, {}, "n_mels must be 1 to 4096, got -1"),
+            ({"sr": "9" * 30}, {}, "sr must be 1 to 1000000, got a number of about 30 digits"),
             ({"epochs": "9" * 5_000}, {}, "the param epochs cannot be read"),
             ({"learning_rate": "nan"}, {}, "learning rate|learning_rate"),
             ({"model": "x/" * 2_500 + "net.py"}, {}, "File name too long"),

@@ -61,7 +61,7 @@ class TestSpectrogram:
     @pytest.mark.parametrize("name", ["sr", "n_fft", "hop_length", "n_mels"])
     @pytest.mark.parametrize("value", [-1, 0, 2**21])
     def test_spectrogram_refuses_what_makes_no_image(self, name: str, value: int) -> None:
-        with pytest.raises(ValueError, match=f"{name} must be from 1 to [\\d,]+, got "):
+        with pytest.raises(ValueError, match=f"{name} must be 1 to \\d+, got "):
             Spectrogram(**{name: value})
 
 
