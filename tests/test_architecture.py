@@ -22,22 +22,24 @@ LEVELS = (
 )
 """The pure core, from the bottom up: each room imports what stands before it."""
 PURE = {room for level in LEVELS for room in level}
+FILES = {"atomic_files", "contained_files", "errors", "printable"}
 EDGES = {"data", "features", "training", "journal", "store", "figures", "render"}
 BELOW = {room: {name for level in LEVELS[:i] for name in level} for i, level in enumerate(LEVELS) for room in level} | {
-    "atomic_files": {"errors", "printable"},
-    "data": {"runs", "errors", "printable", "atomic_files"},
-    "features": {"runs", "errors", "printable", "atomic_files"},
+    "contained_files": set(),
+    "atomic_files": FILES,
+    "data": {"runs"} | FILES,
+    "features": {"runs"} | FILES,
     "bundled": set(),
-    "training": {"features", "data", "runs", "statistics", "errors", "printable", "atomic_files", "bundled"},
-    "journal": {"runs", "errors", "printable", "atomic_files"},
-    "store": {"runs", "errors", "printable", "atomic_files"},
+    "training": {"features", "data", "runs", "statistics", "bundled"} | FILES,
+    "journal": {"runs"} | FILES,
+    "store": {"runs"} | FILES,
     "figures": PURE,
     "render": PURE | {"bundled"},
     "__init__": {"api", "errors", "recording", "replay", "runs", "statistics"},
-    "api": EDGES | PURE | {"recording", "atomic_files"},
-    "recording": EDGES | PURE | {"atomic_files"},
+    "api": EDGES | PURE | {"recording", "atomic_files", "contained_files"},
+    "recording": EDGES | PURE | {"atomic_files", "contained_files"},
     "__main__": {"cli"},
-    "cli": EDGES | PURE | {"api", "recording", "atomic_files"},
+    "cli": EDGES | PURE | {"api", "recording", "atomic_files", "contained_files"},
 }
 ONLY_IN = {
     "librosa": {"features"},

@@ -121,7 +121,7 @@ class TestCopyPath:
     def test_copy_path_copies_files_and_whole_folders_to_folders_that_exist(self, tmp_path: Path) -> None:
         (tmp_path / "a/sub").mkdir(parents=True)
         (tmp_path / "a/sub/file").write_bytes(b"1")
-        copy_path(tmp_path / "a", tmp_path / "b")
-        copy_path(tmp_path / "a/sub/file", tmp_path / "c")
+        for source, target in (("a", "b"), ("a/sub/file", "c")):
+            copy_path(tmp_path / source, tmp_path / target, source_root=tmp_path, target_root=tmp_path)
         assert (tmp_path / "b/sub/file").read_bytes() == (tmp_path / "c").read_bytes() == b"1"
         assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "c"}

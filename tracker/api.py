@@ -293,8 +293,12 @@ def sync(tracking_uri: str | Path | None = None) -> tuple[UploadResult | OtherSt
 
 
 @names_for_flags()
-def repair(tracking_uri: str | None = None, *, reporter: Reporter | None = None) -> tuple[Repaired, ...]:
+def repair(
+    tracking_uri: str | None = None, *, dry_run: bool = False, reporter: Reporter | None = None
+) -> tuple[Repaired, ...]:
     """Repair a store that is broken, gone, was moved or lacks runs; nothing is deleted.
+
+    The reporter is first told what will be done; with `dry_run` it isn't done.
 
     Raises
     ------
@@ -303,7 +307,7 @@ def repair(tracking_uri: str | None = None, *, reporter: Reporter | None = None)
     """
     from tracker.recording.uploader import repair_store
 
-    return tuple(repair_store(_store(tracking_uri), checked_reporter(reporter)))
+    return tuple(repair_store(_store(tracking_uri), checked_reporter(reporter), dry_run=dry_run))
 
 
 def _store(tracking_uri: str | Path | None) -> Store:

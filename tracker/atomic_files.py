@@ -9,11 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from tracker.contained_files import Folder, UnsafePathError, is_folder, list_tree, open_file, open_folder
 from tracker.errors import JournalError
 
 if TYPE_CHECKING:
@@ -42,12 +44,34 @@ def disk_errors(action: str, path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
         remedy = _REMEDIES.get(error.errno or 0, "check that the disk works and the folder exists")
+        remedy = error.remedy if isinstance(error, UnsafePathError) else remedy
         raise JournalError(f"cannot {action} {path}: {reason}; {remedy}") from error
 
 
-def replace_file(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
-    """Write a file, or replace it, so that a reader, an error and a power cut leave the old content or the new."""
-    replace_path(path, lambda temporary: write_new(temporary, data, durable=durable), durable=durable)
+def replace_file(
+    path: Path,
+    data: bytes | memoryview,
+    *,
+    root: Path | None = None,
+    durable: bool = True,
+    access: int = 0o666,
+) -> None:
+    """Write a file, or replace it, so that a reader, an error and a power cut leave the old content or the new.
+
+    A link in its place is replaced, not followed; neither is any between `root`, by default the folder that the file
+    is in, and it. `access` is the mode before the umask.
+    """
+    with open_folder(path.parent, root or path.parent) as folder:
+        temporary = _temporary_name()
+        try:
+            _write(folder, temporary, data, durable=durable, access=access)
+            _move(folder, temporary, folder, path.name)
+        except BaseException:
+            with suppress(OSError):
+                folder.remove(temporary)
+            raise
+        if durable:
+            folder.sync()
 
 
 def replace_path(
@@ -58,7 +82,7 @@ def replace_path(
     Parameters
     ----------
     target : Path
-        Replaced if it exists; the folders between `folder` and it are created.
+        Replaced if it exists; the folders between `folder` and it are created, and must not be links.
     write : callable
         Writes to the path it is given, where nothing is; it syncs what it writes if that must be durable.
     folder : Path, optional
@@ -67,17 +91,18 @@ def replace_path(
         Whether to sync the folders too, up to `folder`.
     """
     folder = folder or target.parent
-    temporary, old = (folder / f".{uuid4().hex}.tmp" for _ in range(2))
-    try:
-        write(temporary)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir() and temporary.is_dir():  # the system replaces no folder that has something in it
-            target.replace(old)
-        temporary.replace(target)
-        _remove(old)
-    except BaseException:
-        _remove(temporary)
-        raise
+    temporary, old = (folder / _temporary_name() for _ in range(2))
+    with open_folder(folder, folder) as outer:
+        try:
+            write(temporary)
+            with open_folder(target.parent, folder, make=True) as inner:
+                if _is_folder(inner, target.name) and _is_folder(outer, temporary.name):
+                    _move(inner, target.name, outer, old.name)  # the system replaces no folder that has something in it
+                _move(outer, temporary.name, inner, target.name)
+            _remove(old)
+        except BaseException:
+            _remove(temporary)
+            raise
     for parent in target.parents if durable else ():
         sync_folder(parent)
         if parent == folder:
@@ -86,11 +111,29 @@ def replace_path(
 
 def write_new(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
     """Write a file that must not exist yet, and sync it."""
-    with path.open("xb") as file:
+    with open_folder(path.parent, path.parent) as folder:
+        _write(folder, path.name, data, durable=durable, access=0o666)
+
+
+def _write(folder: Folder, name: str, data: bytes | memoryview, *, durable: bool, access: int) -> None:
+    with folder.open(name, "xb", access=access) as file:
         file.write(data)
         if durable:
             file.flush()
             os.fsync(file.fileno())
+
+
+def _move(source: Folder, old: str, target: Folder, new: str) -> None:
+    os.replace(source.at(old), target.at(new), src_dir_fd=source.descriptor, dst_dir_fd=target.descriptor)
+
+
+def _is_folder(folder: Folder, name: str) -> bool:
+    status = folder.status(name)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def _temporary_name() -> str:
+    return f".{uuid4().hex}.tmp"
 
 
 def make_folder(path: Path) -> None:
@@ -118,18 +161,35 @@ def folder_when_complete(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def copy_path(source: Path, target: Path) -> None:
-    """Copy a file or a folder so that it is complete or not there."""
+def copy_path(source: Path, target: Path, *, source_root: Path, target_root: Path, durable: bool = True) -> None:
+    """Copy a file or a folder so that it is complete or not there.
+
+    Nothing between the roots and what is copied, and nothing in a folder that is copied, may be a link or anything but
+    a regular file or a folder. What is at the target is replaced.
+    """
 
     def copy(temporary: Path) -> None:
-        if source.is_dir():
-            shutil.copytree(source, temporary)
+        if not is_folder(source, source_root):
+            _copy_file(source, source_root, temporary, durable=durable)
+            return
+        temporary.mkdir()
+        for file in list_tree(source, source_root):
+            copied = temporary / file.relative_to(source)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            _copy_file(file, source_root, copied, durable=False)
+        if durable:
             sync_tree(temporary)
-        else:
-            write_new(temporary, source.read_bytes())
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    replace_path(target, copy)
+    with open_folder(target.parent, target_root, make=True):
+        replace_path(target, copy, durable=durable)
+
+
+def _copy_file(source: Path, root: Path, target: Path, *, durable: bool) -> None:
+    with open_file(source, root) as file, target.open("xb") as copied:
+        shutil.copyfileobj(file, copied)
+        if durable:
+            copied.flush()
+            os.fsync(copied.fileno())
 
 
 def sync_tree(path: Path) -> None:
@@ -160,7 +220,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

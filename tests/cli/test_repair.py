@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
+from zlib import crc32
 
 import pytest
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 BEGUN = 1_700_000_000_000
 DATABASE = Path("mlflow.db")
+RECOGNISED = "`tracker repair` sets it aside and creates it again from the journals"
+NOT_RECOGNISED = "give another --tracking-uri or, if runs were uploaded to this one, run `tracker repair`"
 
 
 def journalled(name: str, *, artifact: str = "notes/said.txt", ended: bool = True) -> Path:
@@ -82,6 +86,7 @@ class TestABrokenStore:
         assert (result.status, result.out.strip()) == (0, run.run_id)
         assert result.err.splitlines() == [
             f"the store {DATABASE.absolute()} is broken: it was only partly created",
+            "to do: move it aside; rebuild from the journals: done",
             f"it was moved aside to {DATABASE.absolute()}.broken-1, with everything that only it holds",
             "run done was rebuilt with 3 epochs",
         ]
@@ -99,32 +104,30 @@ class TestABrokenStore:
         (after,) = stored()
         assert (result.status, result.out.strip()) == (0, after.run_id)
         assert result.err.startswith(
-            f"the store {DATABASE.absolute()} is broken: file is not a database\nit was moved aside to "
+            f"the store {DATABASE.absolute()} is broken: file is not a database\n"
+            "to do: move it aside; rebuild from the journals: done\nit was moved aside to "
         )
         assert after.run_id != before.run_id
         assert (after.tags, str(after.metrics), after.ended) == (before.tags, str(before.metrics), before.ended)
         assert said_in(after) == "done"
 
     @pytest.mark.parametrize(
-        ("damage", "said"),
+        ("damage", "said", "remedy"),
         [
-            (lambda: DATABASE.write_bytes(b"no database"), "file is not a database"),
-            (lambda: os.truncate(DATABASE, 300_000), "database disk image is malformed"),
-            (lambda: execute("DROP TABLE metrics"), "no such table: metrics"),
+            (lambda: DATABASE.write_bytes(b"no database"), "file is not a database", NOT_RECOGNISED),
+            (lambda: os.truncate(DATABASE, 300_000), "database disk image is malformed", RECOGNISED),
+            (lambda: execute("DROP TABLE metrics"), "no such table: metrics", RECOGNISED),
         ],
     )
     def test_a_broken_store_is_reported_in_one_line_with_the_remedy(
-        self, tracker: Tracker, damage: Callable[[], None], said: str
+        self, tracker: Tracker, damage: Callable[[], None], said: str, remedy: str
     ) -> None:
         journalled("done")
         tracker("sync")
         damage()
         result = tracker("runs")
         assert (result.status, result.out) == (1, "")
-        assert result.err == (
-            f"tracker: cannot read the store {DATABASE.absolute()}: {said}: `tracker repair` sets it aside and "
-            "creates it again from the journals\n"
-        )
+        assert result.err == f"tracker: cannot read the store {DATABASE.absolute()}: {said}: {remedy}\n"
         assert tracker("repair").status == 0
         assert [run.status for run in stored()] == ["FINISHED"]
 
@@ -242,6 +245,7 @@ class TestARunThatIsStuck:
         assert result.status == 0
         assert result.err.splitlines() == [
             "runs that cannot be uploaded completely, because files are missing: stuck",
+            "to do: rebuild from the journals: stuck",
             "warning: run stuck was rebuilt, but these artifacts could not be found: notes/said.txt",
             "run stuck was rebuilt with 3 epochs",
         ]
@@ -268,7 +272,8 @@ class TestAMovedStore:
             f"{moved.as_uri()}/mlruns/tracker/{run.run_id}/artifacts",
         ]
         assert result.err.splitlines() == [
-            f"the store {moved / DATABASE} was moved or copied: 3 artifact paths updated",
+            f"the store {moved / DATABASE} was moved or copied",
+            "to do: keep a copy of it and update 3 artifact paths",
             f"a copy of the store as it was is kept in {moved / DATABASE}.before-repair-1",
         ]
         assert said_in(run) == "done"
@@ -276,16 +281,115 @@ class TestAMovedStore:
         assert (again.out, again.err) == ("", f"nothing is wrong with the store {moved / DATABASE}\n")
 
 
+def everything() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+class TestDryRun:
+    @pytest.mark.parametrize(
+        ("damage", "work"),
+        [
+            (lambda: DATABASE.write_bytes(b"no database"), "move it aside; rebuild from the journals: done"),
+            (lambda: execute("DELETE FROM metrics"), None),
+            (lambda: os.truncate(DATABASE, 300_000), "move it aside; rebuild from the journals: done"),
+            (DATABASE.unlink, "rebuild from the journals: done"),
+            (
+                lambda: execute("UPDATE runs SET artifact_uri = replace(artifact_uri, '/work/', '/gone/')"),
+                "keep a copy of it and update 1 artifact path",
+            ),
+            (
+                lambda: execute("UPDATE runs SET run_uuid = 'another'"),
+                "rebuild from the journals: done",
+            ),
+        ],
+    )
+    def test_it_says_what_would_be_done_and_does_nothing(
+        self, tracker: Tracker, damage: Callable[[], object], work: str | None
+    ) -> None:
+        journalled("done")
+        tracker("sync")
+        damage()
+        before = everything()
+        result = tracker("repair", "--dry-run")
+        assert (result.status, result.out) == (0, "")
+        last = result.err.splitlines()[-1]
+        assert last == (f"to do: {work}" if work else f"nothing is wrong with the store {DATABASE.absolute()}")
+        assert everything() == before
+        assert f"{last}\n" in tracker("repair").err
+
+    def test_python_may_ask_for_it_too(self, tracker: Tracker) -> None:
+        import tracker as package
+
+        journalled("done")
+        tracker("sync")
+        DATABASE.unlink()
+        assert package.repair(dry_run=True) == ()
+        assert not DATABASE.exists()
+
+
+class TestAnotherProgramsFile:
+    @pytest.mark.parametrize(
+        "content", [b"x\n", b"\xff\xd8\xff\xe0", b"SQLite format 3\0" + bytes(2_000), b"#!/bin/sh\n"], ids=range(4)
+    )
+    @pytest.mark.parametrize("options", [(), ("--dry-run",)])
+    def test_it_is_left_alone(self, tracker: Tracker, content: bytes, options: tuple[str, ...]) -> None:
+        journalled("of another store")
+        tracker("sync")
+        Path("mine.db").write_bytes(content)
+        before = everything()
+        result = tracker("repair", "--tracking-uri", "mine.db", *options)
+        assert (result.status, result.out) == (1, "")
+        assert "mine.db is another program's file, not an MLflow store: give another --tracking-uri\n" in result.err
+        assert everything() == before
+
+    def test_nothing_is_made_or_moved_for_a_mistyped_path(self, tracker: Tracker) -> None:
+        journalled("done")
+        tracker("sync")
+        before = everything()
+        result = tracker("repair", "--tracking-uri", "mlfow.db")
+        assert (result.status, result.out) == (1, "")
+        assert "mlfow.db does not exist" in result.err
+        assert everything() == before
+
+
+class TestAStrangersProject:
+    def test_nothing_is_copied_from_or_written_to_elsewhere(self, tracker: Tracker) -> None:
+        home = Path("../home")
+        home.mkdir()
+        for name in (".bashrc", "id_rsa"):
+            (home / name).write_text(f"my {name}")
+        stored_at = Path("mlruns/tracker/run/artifacts").absolute()
+        deep = stored_at / "a/b/c/d/e/f/g/h/i/j/k/l"
+        deep.mkdir(parents=True)
+        (stored_at / "l").symlink_to("a/b/c/d/e/f/g/h/i/j/k/l")
+        (stored_at / "a/b/c/d/e/home").mkdir()
+        (stored_at / "a/b/c/d/e/home/.bashrc").write_text("hostile")
+        up = "../" * 7
+        for uri, path in ((stored_at.as_uri(), f"l/{up}home/.bashrc"), (home.resolve().as_uri(), "id_rsa")):
+            folder = journalled("hostile")
+            file = folder / "journal.jsonl"
+            first, attached, *rest = file.read_bytes().splitlines()
+            row = json.loads(attached) | {"path": path}
+            del row["crc"]
+            body = json.dumps(row, separators=(",", ":"))[:-1].encode()
+            line = body + b',"crc":"%08x"}' % crc32(body)
+            file.write_bytes(b"\n".join([first, line, *rest, b""]))
+            (folder / "delivery.json").write_text(json.dumps({"run_id": "e" * 32, "artifacts": uri, "entries": 6}))
+        tracker("repair")
+        assert (home / ".bashrc").read_text() == "my .bashrc"
+        assert not [path for path in Path().rglob("*") if path.is_file() and b"my id_rsa" in path.read_bytes()]
+
+
 class TestAStoreThatIsWell:
     def test_a_store_that_is_well_stays_as_it_is(self, tracker: Tracker) -> None:
         journalled("done")
         tracker("sync")
-        before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+        before = everything()
         for _ in range(2):
             result = tracker("repair")
             assert (result.status, result.out) == (0, "")
             assert result.err == f"nothing is wrong with the store {DATABASE.absolute()}\n"
-        assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+        assert everything() == before
 
     def test_a_store_that_is_well_gets_no_run_back_that_was_deleted_in_it(self, tracker: Tracker) -> None:
         journalled("unwanted")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.builders import WRITEUP_TITLES
+from tracker.recording.reports import write_file
 
 if TYPE_CHECKING:
     from tests.running import Result, Tracker
@@ -83,6 +85,58 @@ class TestOutput:
         writeup("report", "--output", "REPORT.md")
         assert Path("REPORT.md").is_symlink()
         assert Path("real.md").read_text().startswith("#")
+
+    @pytest.mark.parametrize(("place", "link"), [("REPORT.md", "REPORT.md"), ("docs/REPORT.md", "docs")])
+    @pytest.mark.parametrize("target", ["../home", "../home/new"])
+    def test_a_link_that_leaves_the_folder_is_not_written_through(
+        self, writeup: Tracker, place: str, link: str, target: str
+    ) -> None:
+        home = Path("../home")
+        home.mkdir()
+        Path(link).symlink_to(Path(target, ".bashrc") if link == place else target)
+        (home / ".bashrc").write_text("mine")
+        result = writeup("report", "--output", place)
+        assert (result.status, result.out) == (1, "")
+        assert f"tracker: cannot write {place}: a link leads from there to " in result.err
+        assert {path.name: path.read_text() for path in home.iterdir()} == {".bashrc": "mine"}
+
+    def test_figures_are_not_written_through_a_link_that_leaves_the_folder(self, writeup: Tracker) -> None:
+        home = Path("../home")
+        home.mkdir()
+        Path("reports").mkdir()
+        Path("reports/figures").symlink_to(home.absolute())
+        result = writeup("report", "--output", "REPORT.md")
+        assert (result.status, result.out, list(home.iterdir())) == (1, "", [])
+        assert "a link leads from there to" in result.err
+        assert not Path("REPORT.md").exists()
+
+    def test_a_link_planted_in_the_place_of_a_temporary_file_is_not_followed(self, writeup: Tracker) -> None:
+        Path("../precious").write_text("mine")
+        Path("REPORT.md.partial").symlink_to("../precious")
+        assert writeup("report", "--output", "REPORT.md").status == 0
+        assert Path("../precious").read_text() == "mine"
+
+    def test_a_pipe_that_nobody_reads_is_refused(self, writeup: Tracker) -> None:
+        os.mkfifo("REPORT.md")
+        result = writeup("report", "--output", "REPORT.md")
+        assert (result.status, result.out) == (1, "")
+        assert "cannot write REPORT.md: no process reads from that pipe; remove it, or start its reader" in result.err
+
+    def test_a_pipe_with_a_reader_takes_the_report(self, writeup: Tracker) -> None:
+        os.mkfifo("pipe")
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(Path("pipe").read_text)
+            while (result := writeup("report", "--output", "pipe", "--format", "summary")).status:
+                assert "no process reads" in result.err  # yet
+            assert read.result() == writeup("report", "--format", "summary").out
+
+    def test_reports_written_at_once_into_one_file_are_whole(self, writeup: Tracker) -> None:
+        text = writeup("report", "--format", "html").out
+        with ThreadPoolExecutor(16) as pool:
+            jobs = [pool.submit(write_file, Path("R.html"), text.encode()) for _ in range(64)]
+        assert [job.result() for job in jobs] == [None] * 64
+        assert Path("R.html").read_text() == text
+        assert not list(Path().glob(".*.tmp"))
 
     def test_a_folder_is_refused(self, writeup: Tracker) -> None:
         result = writeup("report", "--output", ".")

@@ -329,8 +329,8 @@ class TestFaults:
         assert image_cache.read(CLIP) is None
         (fault,) = image_cache.faults
         assert fault == (
-            f"features are not cached: {tmp_path / 'file' / settings_key(Spectrogram())} cannot be written to (Not a "
-            "directory); make room there or set TRACKER_CACHE to another folder"
+            f"features are not cached: {tmp_path / 'file' / settings_key(Spectrogram())} cannot be written to (File "
+            "exists); make room there or set TRACKER_CACHE to another folder"
         )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from dataclasses import replace
 from threading import Thread
@@ -236,14 +237,35 @@ class TestJournals:
 
     def test_journals_have_no_problem_with_what_is_not_there(self, tmp_path: Path) -> None:
         (tmp_path / f"{1:032x}").mkdir()  # a kill may leave it before the journal is begun
-        (tmp_path / f"{2:032x}").symlink_to(tmp_path / "gone")
         assert journals(tmp_path) == journals(tmp_path / "gone") == Journals((), ())
 
-    def test_journals_follow_a_link(self, tmp_path: Path, started: Started) -> None:
+    @pytest.mark.parametrize("link", [".tracker", f".tracker/{1:032x}", f".tracker/{1:032x}/journal.jsonl"])
+    def test_no_link_is_followed_to_a_journal(self, tmp_path: Path, started: Started, link: str) -> None:
+        written(tmp_path / f"there/.tracker/{1:032x}", [started])
+        place = tmp_path / "here" / link
+        place.parent.mkdir(parents=True)
+        place.symlink_to(tmp_path / "there" / link)
+        found = journals(tmp_path / "here/.tracker")
+        assert not found
+        (problem,) = found.problems
+        assert f": {place.name} is a symbolic link; put a " in problem
+
+    @pytest.mark.parametrize("file", ["journal.jsonl", "delivery.json", "owner.json"])
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path, started: Started, file: str) -> None:
+        for n in (1, 2):
+            written(tmp_path / f"{n:032x}", [started])
+        (tmp_path / f"{1:032x}" / file).unlink(missing_ok=True)
+        os.mkfifo(tmp_path / f"{1:032x}" / file)
+        found = journals(tmp_path)
+        left = [1, 2] if file == "owner.json" else [2]  # nobody is known to write it, and all else is there
+        assert [journal.id for journal in found] == [f"{n:032x}" for n in left]
+        assert f"{file} is a named pipe; put a file itself in its place, or remove it" in found.problems[0]
+
+    def test_a_file_beyond_the_limit_is_not_read(self, tmp_path: Path, started: Started) -> None:
         written(tmp_path / f"{1:032x}", [started])
-        (tmp_path / ".tracker").mkdir()
-        (tmp_path / f".tracker/{1:032x}").symlink_to(tmp_path / f"{1:032x}")
-        assert [journal.id for journal in journals(tmp_path / ".tracker")] == [f"{1:032x}"]
+        os.truncate(tmp_path / f"{1:032x}/journal.jsonl", 2**30 + 1)
+        (problem,) = journals(tmp_path).problems
+        assert "it has 1,073,741,825 bytes, and at most 1,073,741,824 are read" in problem
 
 
 class TestUnsettled:

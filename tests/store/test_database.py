@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,12 +39,21 @@ from tracker.store.reader import read_experiment
 from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tracker.runs.events import Event, UploadState
 
 TO_OLDER = "UPDATE alembic_version SET version_num = '181f10493468'"
 """A migration of the pinned MLflow before its last."""
+
+VERSION_TABLE = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"
+
+FOREIGN = [
+    ("CREATE TABLE songs (title)",),
+    (VERSION_TABLE,),
+    (VERSION_TABLE, "INSERT INTO alembic_version VALUES ('1975ea83b712')", "CREATE TABLE users (id, name)"),
+    ("CREATE TABLE experiments (id, title)",),
+    ("CREATE TABLE experiments (id, title)", "CREATE TABLE runs (id)", VERSION_TABLE),
+]
+"""Databases of other programs; Alembic is used by many."""
 
 TO_NEWER = "UPDATE alembic_version SET version_num = 'ffffffffffff'"
 
@@ -153,13 +163,36 @@ class TestStateOf:
         change(database, *statements)
         assert state_of(database) is StoreState.HALF_MADE
 
-    def test_state_of_of_nothing_but_a_version_table_is_half_made(self, tmp_path: Path) -> None:
-        change(tmp_path / "a.db", "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-        assert state_of(tmp_path / "a.db") is StoreState.HALF_MADE
+    @pytest.mark.parametrize(
+        ("revision", "state"), [("451aebb31d03", StoreState.HALF_MADE), ("1975ea83b712", StoreState.FOREIGN)]
+    )
+    def test_state_of_of_nothing_but_a_version_table_depends_on_whose_revision_it_is(
+        self, tmp_path: Path, revision: str, state: StoreState
+    ) -> None:
+        change(tmp_path / "a.db", VERSION_TABLE, f"INSERT INTO alembic_version VALUES ('{revision}')")  # noqa: S608
+        assert state_of(tmp_path / "a.db") is state
 
-    def test_state_of_of_another_programs_database_is_foreign(self, tmp_path: Path) -> None:
-        change(tmp_path / "a.db", "CREATE TABLE songs (title)")
-        assert state_of(tmp_path / "a.db") is StoreState.FOREIGN
+    @pytest.mark.parametrize("statements", FOREIGN)
+    def test_another_programs_database_is_foreign_and_never_broken(
+        self, location: Location, tmp_path: Path, statements: tuple[str, ...]
+    ) -> None:
+        change(tmp_path / "mlflow.db", *statements)
+        before = (tmp_path / "mlflow.db").read_bytes()
+        assert state_of(tmp_path / "mlflow.db") is StoreState.FOREIGN
+        for has_uploads in (False, True):
+            condition = examine(location, has_uploads=has_uploads)
+            assert (condition.state, condition.is_broken) == (StoreState.FOREIGN, False)
+            assert "is another program's file, not an MLflow store" in str(condition.refusal)
+            with pytest.raises(StoreError, match="isn't broken"):
+                set_aside(location, has_uploads=has_uploads)
+        assert (tmp_path / "mlflow.db").read_bytes() == before
+
+    @pytest.mark.parametrize("ending", ["", "-journal", "-wal", "-shm"])
+    def test_state_of_waits_for_no_pipe(self, database: Path, ending: str) -> None:
+        Path(f"{database}{ending}").unlink(missing_ok=True)
+        os.mkfifo(f"{database}{ending}")
+        with pytest.raises(UnreachableError, match=f"mlflow.db{ending} is (a named pipe|not a regular file)"):
+            state_of(database)
 
     def test_state_of_changes_nothing(self, database: Path) -> None:
         change(database, TO_OLDER)
@@ -292,9 +325,31 @@ class TestExamine:
 
     def test_examine_finds_what_is_no_database(self, location: Location, tmp_path: Path) -> None:
         (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
-        condition = examine(location)
+        condition = examine(location, has_uploads=True)
         assert condition.is_broken
         assert condition.damage == "file is not a database"
+
+    @pytest.mark.parametrize("content", [b"a text", b"\xff\xd8\xff\xe0" * 99, b"SQLite format 3\0" + bytes(9_999)])
+    def test_examine_takes_what_was_never_a_store_for_another_programs(
+        self, location: Location, tmp_path: Path, content: bytes
+    ) -> None:
+        (tmp_path / "mlflow.db").write_bytes(content)
+        condition = examine(location)
+        assert (condition.state, condition.is_broken) == (StoreState.FOREIGN, False)
+
+    def test_examine_recognises_a_store_by_what_is_left_of_its_schema(self, project: Path) -> None:
+        with (project / "mlflow.db").open("r+b") as file:
+            file.write(b"\xff" * 100)
+        condition = examine(locate(None, project))
+        assert (condition.is_broken, condition.damage) == (True, "file is not a database")
+
+    def test_set_aside_and_relocate_leave_a_link_alone(self, project: Path, tmp_path: Path) -> None:
+        (tmp_path / "mlflow.db").symlink_to(project / "mlflow.db")
+        for change_it in (set_aside, relocate, open_store):
+            with pytest.raises(
+                StoreError, match=r"is a link to .*old/mlflow\.db, and nothing is written through links"
+            ):
+                change_it(locate(None, tmp_path))
 
     def test_examine_finds_a_damaged_page(self, project: Path) -> None:
         with (project / "mlflow.db").open("r+b") as file:
@@ -353,7 +408,7 @@ class TestSetAside:
             (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
             for ending in ("-journal", "-wal", "-shm"):
                 (tmp_path / f"mlflow.db{ending}").write_bytes(b"half a transaction")
-            set_aside(location)
+            set_aside(location, has_uploads=True)
         assert (tmp_path / "mlflow.db.broken-2").exists()
         assert not list(tmp_path.glob("mlflow.db-*"))
 
@@ -430,12 +485,17 @@ class TestRelocate:
     def test_relocate_leaves_an_experiment_that_goes_on_elsewhere(self, project: Path, tmp_path: Path) -> None:
         elsewhere = tmp_path / "disk/mlruns/tracker"
         (elsewhere / ("ab" * 16)).mkdir(parents=True)
-        with closing(sqlite3.connect(project / "mlflow.db")) as connection:
-            connection.execute("UPDATE experiments SET artifact_location = ? WHERE name = 'tracker'", (str(elsewhere),))
-            connection.commit()
+        moved_to = f"UPDATE experiments SET artifact_location = '{elsewhere}' WHERE name = 'tracker'"  # noqa: S608
+        change(project / "mlflow.db", moved_to)
         assert relocate(locate(None, project)) == ((), None)
-        delivery = send(locate(None, project), [STARTED], tmp_path, "another")
+        (tmp_path / "a.txt").touch()
+        with pytest.raises(StoreError, match=r"disk/mlruns/tracker, which is not below the store's folder"):
+            send(locate(None, project), [STARTED, Attached("a.txt")], tmp_path, "another")
+        (own,) = (project / "mlruns/tracker").iterdir()
+        own.rename(elsewhere / own.name)  # where MLflow put one of its runs, it may put others
+        delivery = send(locate(None, project), [STARTED, Attached("a.txt")], tmp_path, "another")
         assert delivery.artifacts.startswith(str(elsewhere))
+        assert Path(delivery.artifacts, "a.txt").exists()
 
     def test_relocate_leaves_what_is_not_found(self, project: Path, tmp_path: Path) -> None:
         (tmp_path / "new").mkdir()
@@ -521,7 +581,7 @@ class TestRebuilding:
         (before,) = read_experiment(location, "tracker").runs
         shutil.rmtree(tmp_path / "journal")
         (tmp_path / "mlflow.db").write_bytes(b"no longer a database" * 1_000)
-        set_aside(location)
+        set_aside(location, has_uploads=True)
         attached = [event.path for event in events if isinstance(event, Attached)]
         assert not restore_artifacts(old.artifacts, attached, tmp_path / "journal", tmp_path)
         send(location, events, tmp_path / "journal")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,14 +12,13 @@ from tests.builders import send_run
 from tracker.errors import StoreError
 from tracker.store.location import (
     Location,
-    fetch_from,
-    find_folder,
+    find_artifacts,
     locate,
     places_below,
     public_text,
     public_uri,
-    resolve_inside,
     secrets_of,
+    sqlite_uri,
     written_to,
 )
 from tracker.store.reader import read_experiment
@@ -190,85 +192,121 @@ class TestShown:
         assert locate("../there/mlflow.db", tmp_path / "here").shown == str(tmp_path / "there/mlflow.db")
 
 
-class TestFetchFrom:
-    def test_fetch_from_reads_a_file_uri_with_escapes(self, tmp_path: Path) -> None:
+RUN = "5e" * 16
+
+
+def fetch(uri: str, folder: Path, path: str, run_id: str = RUN) -> bytes | None:
+    found = find_artifacts(uri, folder, run_id)
+    return found.read(path) if found else None
+
+
+class TestFindArtifacts:
+    def test_a_file_uri_with_escapes_is_read(self, tmp_path: Path) -> None:
         root = tmp_path / "a b%#é/mlruns/1/run/artifacts"
         put(root / "predictions/validation.csv")
-        assert fetch_from(root.as_uri(), tmp_path, "predictions/validation.csv") == b"here"
+        assert fetch(root.as_uri(), tmp_path, "predictions/validation.csv") == b"here"
 
-    def test_fetch_from_reads_a_plain_path_as_it_stands(self, tmp_path: Path) -> None:
+    def test_a_plain_path_is_read_as_it_stands(self, tmp_path: Path) -> None:
         root = tmp_path / "a%20b/mlruns/1/run/artifacts"
         put(root / "a.txt")
-        assert fetch_from(str(root), tmp_path, "a.txt") == b"here"
+        assert fetch(str(root), tmp_path, "a.txt") == b"here"
 
     @pytest.mark.parametrize("uri", ["./mlruns/1/run/artifacts", "mlruns/1/run/artifacts"])
-    def test_fetch_from_takes_a_relative_path_from_the_store(self, tmp_path: Path, uri: str) -> None:
+    def test_a_relative_path_is_taken_from_the_store(self, tmp_path: Path, uri: str) -> None:
         put(tmp_path / "mlruns/1/run/artifacts/a.txt")
-        assert fetch_from(uri, tmp_path, "a.txt") == b"here"
+        assert fetch(uri, tmp_path, "a.txt") == b"here"
 
-    def test_fetch_from_finds_what_was_moved_with_the_store(self, tmp_path: Path) -> None:
+    def test_what_was_moved_with_the_store_is_found(self, tmp_path: Path) -> None:
         put(tmp_path / "mlruns/tracker/run/artifacts/a.txt")
         uri = "file:///where/it/was/mlruns/tracker/run/artifacts"
-        assert fetch_from(uri, tmp_path, "a.txt") == b"here"
+        assert fetch(uri, tmp_path, "a.txt") == b"here"
 
-    def test_fetch_from_prefers_the_place_where_it_was_written(self, tmp_path: Path) -> None:
-        put(tmp_path / "old/mlruns/run/artifacts/a.txt", b"old")
-        put(tmp_path / "new/mlruns/run/artifacts/a.txt", b"new")
-        uri = (tmp_path / "old/mlruns/run/artifacts").as_uri()
-        assert fetch_from(uri, tmp_path / "new", "a.txt") == b"old"
+    def test_the_place_where_it_was_written_is_preferred(self, tmp_path: Path) -> None:
+        for name in ("old", "new"):
+            put(tmp_path / name / "mlruns" / RUN / "artifacts/a.txt", name.encode())
+        uri = (tmp_path / "old/mlruns" / RUN / "artifacts").as_uri()
+        assert fetch(uri, tmp_path / "new", "a.txt") == b"old"
 
-    def test_fetch_from_never_takes_another_runs_folder(self, tmp_path: Path) -> None:
+    def test_outside_the_store_only_a_folder_named_by_the_run_is_read(self, tmp_path: Path) -> None:
+        put(tmp_path / "home/.ssh/a.txt", b"a key")
+        put(tmp_path / "another" / RUN / "artifacts/a.txt", b"another's")
+        (tmp_path / "project").mkdir()
+        for place in ("home/.ssh", f"another/{RUN}", f"another/{RUN}/artifacts"):
+            assert fetch((tmp_path / place).as_uri(), tmp_path / "project", "a.txt", "d0" * 16) is None
+        assert fetch("../home/.ssh", tmp_path / "project", "a.txt") is None
+        assert fetch("mlflow-artifacts:/../../home/.ssh", tmp_path / "project", "a.txt") is None
+
+    def test_another_runs_folder_is_never_taken(self, tmp_path: Path) -> None:
         put(tmp_path / "artifacts/a.txt", b"another's")
-        assert fetch_from("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path, "a.txt") is None
+        assert fetch("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path, "a.txt") is None
 
     @pytest.mark.parametrize("folder", ["mlruns", "mlartifacts"])
-    def test_fetch_from_finds_what_mlflows_server_was_sent(self, tmp_path: Path, folder: str) -> None:
+    def test_what_mlflows_server_was_sent_is_found(self, tmp_path: Path, folder: str) -> None:
         put(tmp_path / folder / "1/run/artifacts/a.txt")
-        assert fetch_from("mlflow-artifacts:/1/run/artifacts", tmp_path, "a.txt") == b"here"
+        assert fetch("mlflow-artifacts:/1/run/artifacts", tmp_path, "a.txt") == b"here"
 
-    def test_fetch_from_has_nothing_where_nothing_is(self, tmp_path: Path) -> None:
+    def test_nothing_is_found_where_nothing_is(self, tmp_path: Path) -> None:
         (tmp_path / "artifacts").mkdir()
-        assert fetch_from((tmp_path / "artifacts").as_uri(), tmp_path, "a.txt") is None
+        assert fetch((tmp_path / "artifacts").as_uri(), tmp_path, "a.txt") is None
+        assert find_artifacts("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path, RUN) is None
 
-    def test_fetch_from_says_that_other_places_are_not_read(self, tmp_path: Path) -> None:
-        with pytest.raises(OSError, match="s3://bucket/1/run/artifacts"):
-            fetch_from("s3://bucket/1/run/artifacts", tmp_path, "a.txt")
+    @pytest.mark.parametrize("uri", ["s3://bucket/1/run/artifacts", "http://[", "file://server/share"])
+    def test_other_places_are_named_and_not_read(self, tmp_path: Path, uri: str) -> None:
+        with pytest.raises(OSError, match=re.escape(uri)):
+            fetch(uri, tmp_path, "a.txt")
 
-    def test_fetch_from_says_that_a_folder_is_no_file(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("uri", ["", "file:///a%00b", f"file:///{'x' * 100_000}", "file:///%00%ff%2e%2e"])
+    def test_what_is_no_path_is_nowhere(self, tmp_path: Path, uri: str) -> None:
+        with suppress(OSError):
+            assert fetch(uri, tmp_path, "a.txt") is None
+
+    def test_a_folder_in_the_place_of_a_file_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "artifacts/a.txt").mkdir(parents=True)
         with pytest.raises(OSError, match="directory"):
-            fetch_from((tmp_path / "artifacts").as_uri(), tmp_path, "a.txt")
+            fetch((tmp_path / "artifacts").as_uri(), tmp_path, "a.txt")
+
+    def test_artifacts_are_read_where_mlruns_is_a_link(self, tmp_path: Path) -> None:
+        put(tmp_path / f"large disk/tracker/{RUN}/artifacts/a.txt")
+        (tmp_path / "project").mkdir()
+        (tmp_path / "project/mlruns").symlink_to(tmp_path / "large disk")
+        uri = (tmp_path / f"project/mlruns/tracker/{RUN}/artifacts").as_uri()
+        assert fetch(uri, tmp_path / "project", "a.txt") == b"here"
+
+    @pytest.mark.parametrize("link", ["mlruns/tracker", f"mlruns/tracker/{RUN}", f"mlruns/tracker/{RUN}/artifacts"])
+    def test_no_link_below_mlruns_is_followed(self, tmp_path: Path, link: str) -> None:
+        put(tmp_path / f"there/mlruns/tracker/{RUN}/artifacts/a.txt")
+        place = tmp_path / "here" / link
+        place.parent.mkdir(parents=True)
+        place.symlink_to(tmp_path / "there" / link)
+        assert fetch(f"mlruns/tracker/{RUN}/artifacts", tmp_path / "here", "a.txt") is None
+
+    def test_a_link_or_pipe_in_the_place_of_an_artifact_is_named(self, tmp_path: Path) -> None:
+        put(tmp_path / "secret.txt", b"secret")
+        artifacts = tmp_path / "project/mlruns/1/run/artifacts"
+        artifacts.mkdir(parents=True)
+        (artifacts / "a.txt").symlink_to(tmp_path / "secret.txt")
+        os.mkfifo(artifacts / "b.txt")
+        for name, kind in (("a.txt", "a symbolic link"), ("b.txt", "a named pipe")):
+            with pytest.raises(OSError, match=f"{name} is {kind}"):
+                fetch("mlruns/1/run/artifacts", tmp_path / "project", name)
+
+    def test_an_artifact_beyond_the_limit_is_not_read(self, tmp_path: Path) -> None:
+        put(tmp_path / "mlruns/1/run/artifacts/a.txt")
+        os.truncate(tmp_path / "mlruns/1/run/artifacts/a.txt", 2**28 + 1)
+        with pytest.raises(OSError, match="at most 268,435,456 are read"):
+            fetch("mlruns/1/run/artifacts", tmp_path, "a.txt")
 
 
-class TestFindFolder:
-    def test_find_folder_is_where_the_artifacts_are_now(self, tmp_path: Path) -> None:
-        put(tmp_path / "mlruns/tracker/run/artifacts/a.txt")
-        found = find_folder("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path)
-        assert found == tmp_path / "mlruns/tracker/run/artifacts"
-
-    def test_find_folder_is_nowhere_where_nothing_is(self, tmp_path: Path) -> None:
-        assert find_folder("file:///where/it/was/mlruns/tracker/run/artifacts", tmp_path) is None
+class TestSqliteUri:
+    def test_signs_of_a_query_and_of_escapes_are_quoted(self, tmp_path: Path) -> None:
+        path = tmp_path / "100%? sure/mlflow.db"
+        assert locate(sqlite_uri(path), tmp_path).database == path
 
 
 class TestPlacesBelow:
     def test_places_below_have_ever_fewer_of_the_last_folders_and_at_least_two(self) -> None:
         places = places_below(Path("/new"), Path("/old/mlruns/tracker"))
         assert [str(place) for place in places] == ["/new/old/mlruns/tracker", "/new/mlruns/tracker"]
-
-
-class TestWithin:
-    def test_within_is_a_file_or_folder_that_is_there(self, tmp_path: Path) -> None:
-        put(tmp_path / "model/data/weights")
-        assert resolve_inside(tmp_path, "model") == tmp_path / "model"
-        assert resolve_inside(tmp_path, "model/data/weights") == tmp_path / "model/data/weights"
-        assert resolve_inside(tmp_path, "model/gone") is None
-
-    def test_within_never_leads_out_of_the_folder(self, tmp_path: Path) -> None:
-        put(tmp_path / "secret.txt")
-        (tmp_path / "inside").mkdir()
-        (tmp_path / "inside/link.txt").symlink_to(tmp_path / "secret.txt")
-        for path in ("../secret.txt", str(tmp_path / "secret.txt"), "link.txt"):
-            assert resolve_inside(tmp_path / "inside", path) is None
 
 
 class TestWrittenTo:

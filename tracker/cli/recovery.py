@@ -101,19 +101,25 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
     "repair",
     "Repair a damaged or moved store.",
     "tracker repair",
+    "tracker repair --dry-run",
     "tracker repair --tracking-uri sqlite:///runs/mlflow.db",
 )
-def repair(*, tracking_uri: TrackingUri = None) -> int:
+def repair(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    tracking_uri: TrackingUri = None,
+) -> int:
     """Repair a store that is damaged, missing, moved or lacks runs; prints the ids of rebuilt runs and the new paths.
 
     A damaged store is moved aside and rebuilt from the journals in .tracker/; a rebuilt run has a new id. If the store
     was moved or copied, the paths of its artifacts are rewritten, so that MLflow finds them too, and a copy of the old
-    store is kept. Nothing is deleted, and a healthy store is left alone. A tracking server only receives what it lacks.
+    store is kept. Nothing is deleted, and a healthy store or another program's file is left alone. A tracking server
+    only receives what it lacks. What will be done is printed first.
     """
     from tracker.recording.uploader import JournalProblem, MovedArtifacts, repair_store
 
     failures = 0
-    for done in repair_store(store_at(tracking_uri), ConsoleReporter()):
+    for done in repair_store(store_at(tracking_uri), ConsoleReporter(), dry_run=dry_run):
         match done:
             case MovedArtifacts(place):
                 print_result(place)

@@ -24,6 +24,8 @@ from tracker.cli.options import (
     whole_number,
     with_analysis_options,
 )
+from tracker.contained_files import read_regular
+from tracker.errors import TrackerError
 from tracker.printable import command_text
 from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
 
@@ -102,7 +104,10 @@ def report(
 
 
 def _difference(file: Path, text: str) -> int:
-    there = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    try:
+        there = read_regular(file).decode("utf-8", "replace").splitlines(keepends=True)
+    except OSError as error:
+        raise TrackerError(f"cannot read {file}: {error.strerror}; give another --check") from error
     lines = list(difflib.unified_diff(there, text.splitlines(keepends=True), str(file), "now"))
     for line in lines:
         print_result(line.rstrip("\n"))

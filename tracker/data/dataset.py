@@ -28,6 +28,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tracker.contained_files import open_regular, read_regular
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def hash_clips(dataset: Dataset, progress: Callable[[int, int], None] | None = N
 
 def _content_hash(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise DataError(
@@ -293,7 +294,7 @@ def read_manifest(manifest: Path) -> list[Clip]:
 def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the fields of each line below the header that is not blank, and the number of the line they begin in."""
     try:
-        text = manifest.read_bytes().decode("utf-8-sig")
+        text = read_regular(manifest).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{manifest} is not UTF-8 text (byte {error.start}), so not a CSV manifest; save it as CSV in UTF-8"
@@ -326,10 +327,9 @@ def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
 def _header(fields: list[str], manifest: Path) -> list[str]:
     header = [field.strip().lower() for field in fields]
     lacking = [column for column in ("path", "label") if column not in header]
-    if lacking:
-        first_line = ",".join(fields)[:80]
+    if lacking:  # what the file says is not shown, since it may be another one, such as a key
         raise DataError(
-            f"{manifest} has no {' or '.join(map(repr, lacking))} column (first line: {first_line!r}); "
+            f"{manifest} has no {' or '.join(map(repr, lacking))} column in its first line; "
             "a manifest begins with the header path,label and optionally group,split,fold"
         )
     twice = [column for column in COLUMNS if header.count(column) > 1]

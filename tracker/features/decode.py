@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from tracker.contained_files import open_regular
 from tracker.errors import DataError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _open(file: Path) -> soundfile.SoundFile:
 def _check_bytes(file: Path) -> None:
     """Refuse a file that is missing, empty or a Git LFS pointer."""
     try:
-        with file.open("rb") as raw:
+        with open_regular(file) as raw:
             start = raw.read(len(LFS_POINTER))
     except OSError as error:
         raise AudioFault(f"cannot be read: {error.strerror}") from error

@@ -20,6 +20,7 @@ name, counts as damaged, and the image is computed again.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import zlib
@@ -27,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
@@ -35,7 +36,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tracker.atomic_files import replace_path
+from tracker.atomic_files import replace_file
+from tracker.contained_files import open_file, open_folder, open_regular
 from tracker.features.decode import AudioFault, read_audio
 from tracker.runs import FLOOR_DB, Spectrogram
 
@@ -140,7 +142,7 @@ def _image(path: Path, clip: str, settings: Spectrogram, images: ImageCache, *, 
     except AudioFault as fault:
         return fault
     try:
-        with path.open("rb") as opened:
+        with open_regular(path) as opened:
             now = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         return AudioFault(f"cannot be read: {error.strerror}")
@@ -164,6 +166,7 @@ class ImageCache:
     """The images under one set of feature settings, in a sub-folder that the first image creates."""
 
     def __init__(self, folder: Path, settings: Spectrogram) -> None:
+        self._root = folder  # no link in it is followed
         self._folder = folder / settings_key(settings)
         self._n_mels = settings.n_mels
         self._damaged: list[str] = []
@@ -185,8 +188,10 @@ class ImageCache:
         Mapped, the file is not read whole, but stays open.
         """
         try:
-            image = np.lib.format.open_memmap(self._file(clip), mode="r")
-            whole = self._is_whole(clip, image)
+            with open_file(self._file(clip), self._root) as opened:
+                image = _mapped(opened)
+                opened.seek(-_CRC_BYTES, os.SEEK_END)
+                whole = self._is_whole(clip, image, opened.read())
         except OSError:  # it isn't there, or not any more
             return None
         except Exception:  # noqa: BLE001  (numpy raises five kinds of errors for damaged headers)
@@ -196,21 +201,21 @@ class ImageCache:
             return None
         return image if mapped else np.array(image)
 
-    def _is_whole(self, clip: str, image: NDArray[np.generic]) -> bool:
+    def _is_whole(self, clip: str, image: NDArray[np.generic], checksum: bytes) -> bool:
         """Return whether a file contains exactly what was written for this clip."""
-        if image.dtype != np.float16 or image.ndim != 2 or image.shape[0] != self._n_mels:
+        if image.ndim != 2 or image.shape[0] != self._n_mels:
             return False
-        with self._file(clip).open("rb") as opened:
-            opened.seek(-_CRC_BYTES, os.SEEK_END)
-            return image.flags.c_contiguous and opened.read() == _crc(clip, image)
+        return image.flags.c_contiguous and checksum == _crc(clip, image)
 
     def write(self, clip: str, image: NDArray[np.float16]) -> None:
         """Store the image of a clip; a folder that cannot be written to becomes a fault and is not tried again."""
         if self._unwritable:
             return
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            replace_path(self._file(clip), lambda file: _write(file, clip, np.ascontiguousarray(image)), durable=False)
+            self._root.mkdir(parents=True, exist_ok=True)
+            with open_folder(self._folder, self._root, make=True):
+                content = _content(clip, np.ascontiguousarray(image))
+            replace_file(self._file(clip), content, root=self._root, durable=False)
         except OSError as error:
             self._unwritable = (
                 f"features are not cached: {self._folder} cannot be written to ({error.strerror or error}); make room "
@@ -236,7 +241,18 @@ def _crc(clip: str, image: NDArray[np.generic]) -> bytes:
     return zlib.crc32(image.data, zlib.crc32(clip.encode())).to_bytes(_CRC_BYTES, "little")
 
 
-def _write(file: Path, clip: str, image: NDArray[np.float16]) -> None:
-    with file.open("xb") as opened:
-        np.save(opened, image, allow_pickle=False)
-        opened.write(_crc(clip, image))
+def _content(clip: str, image: NDArray[np.float16]) -> memoryview:
+    file = io.BytesIO()
+    np.save(file, image, allow_pickle=False)
+    file.write(_crc(clip, image))
+    return file.getbuffer()
+
+
+def _mapped(file: IO[bytes]) -> NDArray[np.float16]:
+    """Return the array in an open ``.npy`` file, mapped, not read; raise any error if that isn't one of numbers."""
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("of another version")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype != np.float16:
+        raise ValueError("of another type")
+    return np.memmap(file, dtype, "r", file.tell(), shape, "F" if is_fortran else "C")

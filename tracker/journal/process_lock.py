@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from msgspec import Meta, MsgspecError
 
 from tracker.atomic_files import disk_errors, replace_file
+from tracker.contained_files import LARGEST_RECORD, UnsafePathError, read_file
 from tracker.errors import JournalError
 from tracker.journal.format import one_line
 
@@ -97,7 +98,8 @@ def acquire(folder: Path) -> FileLock:
         raise JournalError(f"{folder} is being written by {read_owner(folder) or 'another process'}: let it end first")
     try:
         with disk_errors("write", folder / _OWNER):
-            replace_file(folder / _OWNER, json.dumps(asdict(Owner(socket.gethostname(), os.getpid()))).encode())
+            owner = json.dumps(asdict(Owner(socket.gethostname(), os.getpid()))).encode()
+            replace_file(folder / _OWNER, owner, access=0o600)
     except BaseException:
         lock.release()
         raise
@@ -117,7 +119,10 @@ def read_owner(folder: Path, warn: Callable[[str], None] = lambda _problem: None
     Also None if the file is damaged, of which `warn` is told.
     """
     try:
-        return msgspec.json.decode((folder / _OWNER).read_bytes(), type=Owner)
+        return msgspec.json.decode(read_file(folder / _OWNER, folder, LARGEST_RECORD), type=Owner)
+    except UnsafePathError as error:
+        warn(str(error))
+        return None
     except OSError:
         return None
     except (MsgspecError, ValueError, RecursionError) as error:

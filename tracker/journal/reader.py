@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, MsgspecError, Struct
 
 from tracker.atomic_files import disk_errors
+from tracker.contained_files import LARGEST_JOURNAL, LARGEST_RECORD, open_folder, read_file
 from tracker.errors import JournalError
 from tracker.journal.format import MOST_LINES, Lines, Place, from_lines, last_event, one_line
 from tracker.journal.process_lock import Owner, is_running, read_owner
@@ -175,10 +176,13 @@ def read_upload_state(folder: Path, warn: Callable[[str], None] = lambda _proble
     store before it makes one.
     """
     path = folder / UPLOAD_STATE
-    with disk_errors("read", path):
-        if not path.exists():
+    try:
+        with disk_errors("read", path):
+            data = read_file(path, folder, LARGEST_RECORD)
+    except JournalError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
             return None
-        data = path.read_bytes()
+        raise
     try:
         state = msgspec.json.decode(data, type=_UploadState)
     except (MsgspecError, ValueError, RecursionError) as error:
@@ -190,10 +194,10 @@ def read_upload_state(folder: Path, warn: Callable[[str], None] = lambda _proble
 
 
 def read_bytes(folder: Path) -> bytes:
-    """Return a journal's file."""
+    """Return a journal's file; neither its folder nor the one above that may be a link, nor may it be one."""
     path = folder / JOURNAL
     with disk_errors("read the journal", path):
-        return path.read_bytes()
+        return read_file(path, folder.parent.parent, LARGEST_JOURNAL)
 
 
 def parse(folder: Path, data: bytes) -> Lines:
@@ -223,11 +227,11 @@ def _read_folder(folder: Path, is_wanted: Callable[[Path], bool]) -> Journals:
     readable: list[Journal] = []
     problems: list[str] = []
     try:
-        with disk_errors("read the journals in", folder):
-            paths = [path for path in folder.iterdir() if is_id(path.name)]
+        with disk_errors("read the journals in", folder), open_folder(folder, folder.parent) as opened:
+            paths = [folder / name for name in opened.names() if is_id(name)]
     except JournalError as error:
         return Journals((), _problem(error))
-    for path in sorted(filter(is_wanted, paths)):
+    for path in filter(is_wanted, paths):
         try:
             journal = read(path)
         except JournalError as error:

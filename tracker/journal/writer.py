@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +20,7 @@ from tracker.atomic_files import (
     sync_tree,
     write_new,
 )
+from tracker.contained_files import open_folder
 from tracker.journal.format import check_artifact_path, from_lines, to_line
 from tracker.journal.process_lock import acquire, release
 from tracker.journal.reader import ARTIFACTS, JOURNAL, UPLOAD_STATE, is_id, parse, read_bytes, read_upload_state
@@ -40,7 +42,8 @@ class JournalWriter:
         self._lock = lock
         self._on_append = on_append
         self._one_at_a_time = threading.Lock()
-        self._file = (folder / JOURNAL).open("ab", buffering=0)
+        with open_folder(folder, folder.parent.parent) as opened:
+            self._file = opened.open(JOURNAL, "ab")
         self._count = self._size = 0
         self._mend()
 
@@ -55,11 +58,11 @@ class JournalWriter:
             raise ValueError(f"a journal's folder must be named by 32 lower-case hex digits, got {folder.name!r}")
         with disk_errors("begin a journal at", folder):
             _make_parent(folder.parent)
-            folder.mkdir()
+            folder.mkdir(0o700)  # a run's data and names are its owner's alone
             lock = None
             try:
                 lock = acquire(folder)
-                replace_file(folder / JOURNAL, to_line(started, 1))
+                replace_file(folder / JOURNAL, to_line(started, 1), access=0o600)
                 sync_folder(folder.parent)
                 return cls(folder, lock, on_append)
             except BaseException:
@@ -161,11 +164,14 @@ def write_upload_state(folder: Path, state: UploadState) -> None:
     """
     row = {"run_id": state.run_id, "artifacts": state.artifacts, "entries": state.events}
     with disk_errors("write", folder / UPLOAD_STATE):
-        replace_file(folder / UPLOAD_STATE, json.dumps(row).encode())
+        replace_file(folder / UPLOAD_STATE, json.dumps(row).encode(), access=0o600)
 
 
 def _make_parent(journals: Path) -> None:
     make_folder(journals)
-    ignore = journals / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="ascii")
+    with (
+        open_folder(journals, journals.parent) as folder,
+        suppress(FileExistsError),
+        folder.open(".gitignore", "xb") as ignore,
+    ):
+        ignore.write(b"*\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracker.atomic_files import replace_file
+from tracker.contained_files import UnsafePathError, resolve_output, write_stream
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import checked_line, checked_path
@@ -53,14 +54,19 @@ def render_report(
 
 
 def write_file(path: Path, content: bytes, remedy: str = "give another path") -> None:
-    """Write a file, whole or not at all; a device or a pipe takes what it is given. An error ends in `remedy`."""
+    """Write a file, whole or not at all; a device or a pipe takes what it is given. An error ends in `remedy`.
+
+    A link is followed if it stays in the working folder, or its own; see `resolve_output`.
+    """
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)
+        target = resolve_output(path)
+        if target.exists() and not target.is_file():
+            write_stream(target, content)
         else:
-            target = path.resolve()
             target.parent.mkdir(parents=True, exist_ok=True)
             replace_file(target, content, durable=False)
+    except UnsafePathError as error:
+        raise TrackerError(f"cannot write {path}: {error.strerror}; {error.remedy}") from error
     except OSError as error:
         raise TrackerError(
             f"cannot write {path}: {error.strerror or error}; free some space, check the permissions, or {remedy}"

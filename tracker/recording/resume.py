@@ -6,8 +6,10 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from tracker.atomic_files import disk_errors
+from tracker.contained_files import LARGEST_ARTIFACT, read_file
 from tracker.data.splits import manifest_text
-from tracker.errors import DataError, TrackerError
+from tracker.errors import DataError, JournalError, TrackerError
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
@@ -183,7 +185,13 @@ def _clips(manifest: str) -> dict[str, list[str]]:
 def _artifact(journal: Journal, path: str) -> str:
     """Return an artifact from the start of a run; empty if the run was killed before it was written."""
     file = journal.folder / ARTIFACTS / path
-    return file.read_text("utf-8", "surrogateescape") if file.exists() else ""
+    try:
+        with disk_errors("read", file):
+            return read_file(file, journal.folder, LARGEST_ARTIFACT).decode("utf-8", "surrogateescape")
+    except JournalError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return ""
+        raise
 
 
 def _log_start(journal: Journal, reporter: Reporter) -> None:

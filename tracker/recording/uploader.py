@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.atomic_files import disk_errors
+from tracker.contained_files import contains, open_file
 from tracker.errors import StoreError, TrackerError
 from tracker.journal.format import from_lines
 from tracker.journal.process_lock import sending
@@ -144,59 +145,90 @@ def drop_uploaded_artifacts(folder: Path) -> bool:
     return not journal.unsent
 
 
-def repair_store(store: Store, reporter: Reporter) -> Iterator[Repaired]:
+def repair_store(store: Store, reporter: Reporter, *, dry_run: bool = False) -> Iterator[Repaired]:
     """Do what a store is in need of; nothing is deleted, and a store that is well stays as it is.
 
     A broken store is moved aside and made again from the journals; a run that is rebuilt has a new id. In one that was
     moved or copied the places of the artifacts are rewritten, and a copy of the store as it was is kept. A tracking
-    server is only sent again what it lacks.
+    server is only sent again what it lacks. What will be done is logged first; with `dry_run` it isn't done.
     """
     kept = journals_for(store)
     yield from map(JournalProblem, kept.problems)
-    if store.folder is None and kept:
-        yield from _complete(store, kept, reporter, moved=False)
+    plan = _planned(store, kept)
+    for line in plan.lines:
+        reporter.log(line)
+    if dry_run:
         return
-    condition = store.examine()
-    if condition.is_broken:
-        reporter.log(f"the store {store.shown} is broken: {condition.damage or 'it was only partly created'}")
-        reporter.log(f"it was moved aside to {store.set_aside()}, with everything that only it holds")
-        yield from _rebuild(store, kept, reporter)
-    elif condition.state in {StoreState.READY, StoreState.UPGRADABLE}:
-        yield from _complete(store, kept, reporter, moved=bool(condition.moved))
-    elif condition.state in {StoreState.ABSENT, StoreState.EMPTY} and any(journal.upload_state for journal in kept):
-        reporter.log(f"the store {store.shown} is gone")
-        yield from _rebuild(store, kept, reporter)
-    else:
-        raise StoreError(condition.refusal or f"the store {store.shown} cannot be used")
-
-
-def _complete(store: Store, kept: Sequence[Journal], reporter: Reporter, *, moved: bool) -> Iterator[Repaired]:
-    """Rewrite what was moved, and send again what is lost or stuck."""
-    if moved:
+    if plan.is_broken:
+        aside = store.set_aside(has_uploads=_has_uploads(kept))
+        reporter.log(f"it was moved aside to {aside}, with everything that only it holds")
+    if plan.is_moved:
         places, copy = store.relocate()
-        updated = counted(len(places), "artifact path")
-        reporter.log(f"the store {store.shown} was moved or copied: {updated} updated")
         if copy:
             reporter.log(f"a copy of the store as it was is kept in {copy}")
         yield from (MovedArtifacts(place.new) for place in places)
+    yield from _rebuild(store, plan.rebuilt, reporter)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a store is in need of."""
+
+    lines: Sequence[str]  # what is wrong, and what is to be done
+    rebuilt: Sequence[Journal] = ()
+    is_broken: bool = False
+    is_moved: bool = False
+
+
+def _planned(store: Store, kept: Sequence[Journal]) -> _Plan:
+    """Return what a store is in need of; raise `StoreError` if it can't be helped, or is another program's file."""
+    if store.folder is None and kept:
+        return _completion(store, kept, 0)
+    condition = store.examine(has_uploads=_has_uploads(kept))
+    rebuilding = f"rebuild from the journals: {_names(kept)}"
+    if condition.is_broken:
+        damage = condition.damage or "it was only partly created"
+        nothing = "no journal beside it has a run to rebuild; the next `tracker run` creates a new store"
+        lines = [
+            f"the store {store.shown} is broken: {damage}",
+            f"to do: move it aside; {rebuilding if kept else nothing}",
+        ]
+        return _Plan(lines, kept, is_broken=True)
+    if condition.state in {StoreState.READY, StoreState.UPGRADABLE}:
+        return _completion(store, kept, len(condition.moved))
+    if condition.state in {StoreState.ABSENT, StoreState.EMPTY} and _has_uploads(kept):
+        return _Plan([f"the store {store.shown} is gone", f"to do: {rebuilding}"], kept)
+    raise StoreError(condition.refusal or f"the store {store.shown} cannot be used")
+
+
+def _completion(store: Store, kept: Sequence[Journal], moved: int) -> _Plan:
+    """Return how to rewrite what was moved, and to send again what is lost or stuck."""
+    lines, work = [], []
+    if moved:
+        lines.append(f"the store {store.shown} was moved or copied")
+        work.append(f"keep a copy of it and update {counted(moved, 'artifact path')}")
     # A run that was deleted in the store is still there, so it isn't lost.
     lost = [journal for journal in kept if journal.upload_state and not store.has_run(journal.upload_state.run_id)]
     if lost:
-        reporter.log(f"the store {store.shown} lacks runs that were uploaded to it: {_names(lost)}")
+        lines.append(f"the store {store.shown} lacks runs that were uploaded to it: {_names(lost)}")
     stuck = [journal for journal in kept if journal not in lost and _lacks_file(journal)]
     if stuck:
-        reporter.log(f"runs that cannot be uploaded completely, because files are missing: {_names(stuck)}")
+        lines.append(f"runs that cannot be uploaded completely, because files are missing: {_names(stuck)}")
     if lost or stuck:
-        yield from _rebuild(store, [*lost, *stuck], reporter)
-    elif not moved:
-        reporter.log(f"nothing is wrong with the store {store.shown}")
+        work.append(f"rebuild from the journals: {_names([*lost, *stuck])}")
+    if not work:
+        return _Plan([f"nothing is wrong with the store {store.shown}"])
+    return _Plan([*lines, f"to do: {'; '.join(work)}"], [*lost, *stuck], is_moved=bool(moved))
+
+
+def _has_uploads(journals: Sequence[Journal]) -> bool:
+    return any(journal.upload_state for journal in journals)
 
 
 def _lacks_file(journal: Journal) -> bool:
     """Return whether a journal lacks a file that is still to be sent."""
-    folder = (journal.folder / ARTIFACTS).resolve()
-    waiting = [(folder / event.path).resolve() for event in journal.unsent if isinstance(event, Attached)]
-    return not all(file.is_relative_to(folder) and file.exists() for file in waiting)
+    waiting = (f"{ARTIFACTS}/{event.path}" for event in journal.unsent if isinstance(event, Attached))
+    return not all(contains(journal.folder, path) for path in waiting)
 
 
 def _names(journals: Sequence[Journal]) -> str:
@@ -205,8 +237,6 @@ def _names(journals: Sequence[Journal]) -> str:
 
 def _rebuild(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterator[UploadResult]:
     """Send journals from their first event on, each as far as it goes."""
-    if not kept:
-        reporter.log("no journal beside it has a run to rebuild; the next `tracker run` creates a new store")
     for journal in kept:
         result = _result(store, journal, partial(_with_artifacts, store, journal, reporter))
         if result.run_id:
@@ -309,7 +339,7 @@ class Uploader:
 
     def _read_on(self) -> Sequence[Event]:
         path = self._folder / JOURNAL
-        with disk_errors("read the journal", path), path.open("rb") as file:
+        with disk_errors("read the journal", path), open_file(path, self._folder) as file:
             file.seek(self._size)
             lines = from_lines(file.read(), before=len(self._events))
         self._events += lines.events

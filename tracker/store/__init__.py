@@ -210,10 +210,7 @@ class Store(Protocol):
         """
 
     def has_run(self, run_id: str) -> bool:
-        """Return whether a run is there, deleted ones included.
-
-        Raises `StoreError` if the store can't be opened, or was moved and still has the old paths of its artifacts.
-        """
+        """Return whether a run is there, deleted ones included; raise `StoreError` if the store can't be read."""
 
     def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
         """Save a Keras model as a new folder that the store's own tools can load.
@@ -221,10 +218,13 @@ class Store(Protocol):
         `example` is an input of the model, shape (n, ...) with n at least 1.
         """
 
-    def examine(self) -> Condition:
-        """Return what is wrong with the store, once no other program is making it."""
+    def examine(self, *, has_uploads: bool = False) -> Condition:
+        """Return what is wrong with the store, once no other program is making it; nothing is changed.
 
-    def set_aside(self) -> Path:
+        A damaged file that no longer shows whose it was counts as a store only if runs were uploaded to it.
+        """
+
+    def set_aside(self, *, has_uploads: bool = False) -> Path:
         """Move a broken store out of the way and return where it is now; raise `StoreError` if it isn't broken."""
 
     def relocate(self) -> tuple[tuple[ArtifactPath, ...], Path | None]:

@@ -11,8 +11,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,12 +20,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.atomic_files import replace_path
+from tracker.contained_files import UnsafePathError, check_place, open_folder
 from tracker.errors import StoreError
 from tracker.printable import with_command
 from tracker.runs.logged import DEFAULT_METRIC
 from tracker.store import BusyError, GoneError, StoreState, UnreachableError, now_ms
-from tracker.store.database import MAKING_S, copy_database, has_own_schema, make, making_lock, refusal, state_of
-from tracker.store.location import folder_below, written_to
+from tracker.store.database import (
+    check_own,
+    copy_database,
+    has_own_schema,
+    has_run,
+    make,
+    making_lock,
+    refusal,
+    settled_state,
+    state_of,
+)
+from tracker.store.location import folder_below, path_of, public_uri, root_above, sqlite_uri, written_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +130,7 @@ def _kind(error: MlflowException | OSError) -> type[StoreError]:
     elif isinstance(error, HTTPError) and error.response is not None:
         status = error.response.status_code
     else:
-        return UnreachableError
+        return StoreError if isinstance(error, UnsafePathError) else UnreachableError
     return UnreachableError if status == _TOO_MANY or status >= _SERVERS_FAULT else StoreError
 
 
@@ -141,11 +151,6 @@ _KIND = {"mlflow.experimentKind": "custom_model_development"}
 _RUN = re.compile("[0-9a-f]{32}")  # a run's id, by which its folder is called
 
 _NOTHING = {StoreState.ABSENT, StoreState.EMPTY}
-# What a store looks like while MLflow makes it, version by version.
-_UNFINISHED = {StoreState.EMPTY, StoreState.HALF_MADE, StoreState.OLDER}
-
-# Seconds without a change after which such a store is taken for what it is: MLflow commits several times a second.
-_QUIET_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -185,9 +190,27 @@ class Store:
             experiment = self.client.get_experiment(self.client.get_run(run_id).info.experiment_id)
         self._check_in_place(experiment)
 
+    def artifact_folder(self, run_id: str) -> tuple[Path, Path] | None:
+        """Return the folder that a run's artifacts are written to, and the one that it is beneath; None of a server.
+
+        Raises `StoreError` if that isn't the store's own or is behind a link: the store may be a stranger's.
+        """
+        if not self.location.database:
+            return None
+        with one_line_errors(f"cannot continue run {run_id} in {self.location.shown}"):
+            uri = self.client.get_run(run_id).info.artifact_uri
+        return _own_place(uri, self.location.database, f"run {run_id}")
+
     def _check_in_place(self, experiment: Experiment) -> None:
         database, place = self.location.database, written_to(experiment.artifact_location)
-        if not (database and place) or (place.is_relative_to(database.parent) and place.exists()):
+        if not database:
+            return
+        if place:
+            self._check_not_moved(experiment, database, place)
+        _own_place(experiment.artifact_location, database, f"the experiment {experiment.name!r}")
+
+    def _check_not_moved(self, experiment: Experiment, database: Path, place: Path) -> None:
+        if place.is_relative_to(database.parent) and place.exists():
             return
         here, is_copy = folder_below(database.parent, place), place.exists()
         runs = [run.name for run in here.iterdir() if _RUN.fullmatch(run.name)] if here else []
@@ -209,6 +232,38 @@ class Store:
                 raise  # anything but another process that was faster
 
 
+def _own_place(uri: str, database: Path, whose: str) -> tuple[Path, Path]:
+    """Return the folder that a store says artifacts are written to, and the one that it is beneath.
+
+    That is the store's own, or one in which runs of the store already are: only MLflow can have put them there.
+    """
+    path = path_of(uri)
+    place = path.absolute() if path else None  # MLflow writes relative ones to the working folder
+    root = place and (root_above(place, database.parent) or _known_root(place, database))
+    if not place or not root:
+        raise StoreError(
+            f"the artifacts of {whose} would be written to {public_uri(uri)[:200]}, which is not below the store's "
+            f"folder {database.parent}: give another --experiment"
+        )
+    try:
+        check_place(place, root)
+    except UnsafePathError as error:
+        raise StoreError(
+            f"the artifacts of {whose} would be written to {place}, and {error.strerror}: nothing is written through "
+            "links; put the store itself on that disk and give it as --tracking-uri"
+        ) from error
+    return place, root
+
+
+def _known_root(place: Path, database: Path) -> Path | None:
+    """Return the folder outside of a store's own in which its runs are, for the place of an experiment or a run."""
+    for above in (place, place.parent.parent):
+        with suppress(OSError), open_folder(above, above) as folder:
+            if has_run(database, *filter(_RUN.fullmatch, folder.names())):
+                return above
+    return None
+
+
 def open_store(location: Location, clock: Callable[[], int] = now_ms) -> Store:
     """Open a store to write to; a SQLite file is created first if it is missing, or migrated if it must be.
 
@@ -216,7 +271,8 @@ def open_store(location: Location, clock: Callable[[], int] = now_ms) -> Store:
     locked, can't be created or doesn't answer.
     """
     if location.database:
-        state = _settled_state(location.database)
+        check_own(location.database)
+        state = settled_state(location.database)
         if state in _NOTHING | {StoreState.UPGRADABLE}:
             state = _prepared(location.database, location.artifacts, clock)
         if state is not StoreState.READY:
@@ -236,7 +292,7 @@ def _prepared(database: Path, artifacts: str, clock: Callable[[], int]) -> Store
             elif state in _NOTHING:  # MLflow makes a store of its own schema in 4 s
                 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-                replace_path(database, lambda path: SqlAlchemyStore(f"sqlite:///{path}", artifacts))
+                replace_path(database, lambda path: SqlAlchemyStore(sqlite_uri(path), artifacts))
             elif state is StoreState.UPGRADABLE:
                 _migrate(database)
             state = state_of(database)
@@ -249,21 +305,11 @@ def _prepared(database: Path, artifacts: str, clock: Callable[[], int]) -> Store
 def _migrate(database: Path) -> None:
     """Have MLflow migrate a store to its own schema, and keep a copy of the store as it was."""
     copy_database(database, "before-migration")
-    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{database}"]
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", sqlite_uri(database)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         last_line = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise StoreError(f"MLflow {version('mlflow')} cannot migrate the store {database}: {last_line}")
-
-
-def _settled_state(database: Path) -> StoreState:
-    """Return the state of a store once no other program, such as a UI just started, is creating it."""
-    deadline = time.monotonic() + MAKING_S
-    while (state := state_of(database)) in _UNFINISHED and time.monotonic() < deadline:
-        if time.time() - database.stat().st_mtime > _QUIET_S:
-            break
-        time.sleep(0.1)
-    return state
 
 
 # What loading needs, pinned to what is installed; MLflow's own inference of it takes 15 s.

@@ -13,8 +13,10 @@ of the original, and are rewritten to the copy's own. Nothing here imports MLflo
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cache
@@ -28,6 +30,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from tracker.atomic_files import replace_path
+from tracker.contained_files import open_regular
 from tracker.errors import StoreError
 from tracker.store import ArtifactPath, BrokenError, BusyError, Condition, StoreState, UnreachableError
 from tracker.store.location import folder_below, written_to
@@ -53,6 +56,22 @@ _REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *["\'](\w+)["\']', re
 
 MAKING_S = 60.0  # longest wait for another program that is making the store
 
+# What a store looks like while MLflow makes it, version by version.
+_UNFINISHED = {StoreState.EMPTY, StoreState.HALF_MADE, StoreState.OLDER}
+
+# Seconds without a change after which such a store is taken for what it is: MLflow commits several times a second.
+_QUIET_S = 3.0
+
+# Columns that these tables have had in every version of MLflow.
+_OWN_COLUMNS = {
+    "experiments": {"experiment_id", "name", "artifact_location", "lifecycle_stage"},
+    "runs": {"run_uuid", "experiment_id", "artifact_uri", "lifecycle_stage"},
+}
+# Tables of which half must be named in what is left of a damaged file: MLflow has had them since 1.8.
+_TABLES = {b"experiments", b"runs", b"metrics", b"params", b"latest_metrics", b"experiment_tags", b"model_versions"}
+_CREATED = re.compile(rb"CREATE TABLE \"?(\w+)")
+_SCHEMA_BYTES = 1 << 20  # of a file's beginning, where SQLite keeps the schema
+
 _READABLE = {StoreState.READY, StoreState.UPGRADABLE}
 
 # Where MLflow keeps places.
@@ -74,21 +93,54 @@ def state_of(database: Path) -> StoreState:
     try:
         if not database.exists():
             return StoreState.ABSENT
-        if database.is_file() and not database.stat().st_size:
-            return StoreState.EMPTY
         if database.is_dir():
             raise UnreachableError(f"the store {database} is a folder: move it away, or give another --tracking-uri")
+        with open_regular(database):  # nothing is waited for
+            pass
+        for beside in (Path(f"{database}{ending}") for ending in _BESIDE if ending):
+            if os.path.lexists(beside) and (beside.is_symlink() or not beside.is_file()):
+                raise UnreachableError(f"{beside} is not a regular file, and SQLite would open it: remove it")
+        if not database.stat().st_size:
+            return StoreState.EMPTY
     except OSError as error:
         raise UnreachableError(f"cannot read the store {database}: {error}") from error
     with reading(database) as connection:
         return _state_within(connection)
 
 
+def settled_state(database: Path) -> StoreState:
+    """Return the state of a store once no other program, such as a UI just started, is creating it."""
+    deadline = time.monotonic() + MAKING_S
+    while (state := state_of(database)) in _UNFINISHED and time.monotonic() < deadline:
+        if time.time() - database.stat().st_mtime > _QUIET_S:
+            break
+        time.sleep(0.1)
+    return state
+
+
+def check_own(database: Path) -> None:
+    """Raise `StoreError` if a store that is to be written to is a link: it may lead into another project."""
+    if database.is_symlink():
+        target = os.path.realpath(database)
+        raise StoreError(
+            f"the store {database} is a link to {target}, and nothing is written through links: give that path as "
+            "--tracking-uri"
+        )
+
+
+def has_run(database: Path, *run_ids: str) -> bool:
+    """Return whether a store has any of some runs, deleted ones included, without changing anything."""
+    require_readable(database)
+    with reading(database) as connection:
+        rows = (connection.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)) for run_id in run_ids)
+        return any(row.fetchone() for row in rows)
+
+
 def _state_within(connection: sqlite3.Connection) -> StoreState:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if tables and not tables & {"alembic_version", "experiments"}:
-        return StoreState.FOREIGN
     revision = _revision(connection, tables)
+    if tables and not _is_of_mlflow(connection, tables, revision):
+        return StoreState.FOREIGN
     if revision == supported_revisions()[0]:
         return StoreState.READY
     if "experiments" not in tables or not connection.execute("SELECT count(*) FROM experiments").fetchone()[0]:
@@ -96,6 +148,27 @@ def _state_within(connection: sqlite3.Connection) -> StoreState:
     if revision in supported_revisions():
         return StoreState.UPGRADABLE
     return StoreState.OLDER if revision is None or revision in _migrations() else StoreState.NEWER
+
+
+def _is_of_mlflow(connection: sqlite3.Connection, tables: set[str], revision: str | None) -> bool:
+    """Return whether a database has tables with MLflow's columns, or nothing but one of its revisions."""
+    if revision is not None and not re.fullmatch("[0-9a-f]{12}", revision):
+        return False
+    for table, expected in _OWN_COLUMNS.items():
+        columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+        if columns >= expected:
+            return True
+    return tables == {"alembic_version"} and revision in _migrations()
+
+
+def _shows_schema(database: Path) -> bool:
+    """Return whether a file that SQLite can't read has the statements in it that made MLflow's tables."""
+    try:
+        with open_regular(database) as file:
+            start = file.read(_SCHEMA_BYTES)
+    except OSError:
+        return False
+    return len({table for table in _CREATED.findall(start) if table in _TABLES}) >= len(_TABLES) // 2
 
 
 def require_readable(database: Path) -> None:
@@ -123,7 +196,8 @@ def refusal(database: Path, state: StoreState) -> str:
             "another program is creating it now"
         ),
     }
-    return f"the store {database} {reasons.get(state, f'is a SQLite file but not an MLflow store: {another}')}"
+    foreign = f"is another program's file, not an MLflow store: {another}"
+    return f"the store {database} {reasons.get(state, foreign)}"
 
 
 @contextmanager
@@ -139,8 +213,11 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.DatabaseError as error:
         message, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
         if code in _DAMAGED:
-            remedy = "`tracker repair` sets it aside and creates it again from the journals"
-            raise BrokenError(f"{message}: {remedy}") from error
+            known, unknown = (
+                "`tracker repair` sets it aside and creates it again from the journals",
+                "give another --tracking-uri or, if runs were uploaded to this one, run `tracker repair`",
+            )
+            raise BrokenError(f"{message}: {known if _shows_schema(database) else unknown}") from error
         raise (BusyError if code == sqlite3.SQLITE_BUSY else UnreachableError)(message) from error
 
 
@@ -257,8 +334,11 @@ def _statements() -> str:
     return files("tracker.store").joinpath("schema.sql").read_text("utf-8")
 
 
-def examine(location: Location) -> Condition:
-    """Return what is wrong with a store, without changing it; raises `UnreachableError` if it stays locked."""
+def examine(location: Location, *, has_uploads: bool = False) -> Condition:
+    """Return what is wrong with a store, without changing it; raises `UnreachableError` if it stays locked.
+
+    See `tracker.store.Store.examine`.
+    """
     database = _database(location)
     try:
         state = state_of(database)
@@ -273,15 +353,18 @@ def examine(location: Location) -> Condition:
                 return Condition(state, f"it lacks {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''}")
             return Condition(state, moved=tuple(_moved(connection, database.parent)))
     except BrokenError as error:
-        return Condition(None, str(error.__cause__))
+        if has_uploads or _shows_schema(database):
+            return Condition(None, str(error.__cause__))
+        return Condition(StoreState.FOREIGN, refusal=refusal(database, StoreState.FOREIGN))
 
 
-def set_aside(location: Location) -> Path:
+def set_aside(location: Location, *, has_uploads: bool = False) -> Path:
     """Move a broken store out of the way, so that another can be created in its place, and return where it is now."""
     database = _database(location)
+    check_own(database)
     try:
         with making_lock(database):
-            if not examine(location).is_broken:
+            if not examine(location, has_uploads=has_uploads).is_broken:
                 raise StoreError(f"the store {database} isn't broken: it stays where it is")
             aside = free_path(database, "broken")
             for ending in _BESIDE:
@@ -295,6 +378,7 @@ def set_aside(location: Location) -> Path:
 def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]:
     """Update the artifact paths of a moved or copied store; see `tracker.store.Store.relocate`."""
     database = _database(location)
+    check_own(database)
     require_readable(database)
     try:
         with closing(sqlite3.connect(database, timeout=BUSY_S, isolation_level=None)) as store:

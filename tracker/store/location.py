@@ -6,18 +6,23 @@ if the folder of the store was moved.
 
 What is a secret is decided here alone: `public_uri` is what may be written and printed of a URI, `without_secrets` of
 any other text. The credentials that a person gives with a URI reach MLflow and nothing else.
+
+A store may be a stranger's, and so the places that it names: artifacts are looked for below the store's own folder, and
+elsewhere only in a folder that MLflow made for that very run. `tracker.contained_files` says which links are followed.
 """
 
 from __future__ import annotations
 
 import base64
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from tracker.atomic_files import copy_path
+from tracker.contained_files import LARGEST_ARTIFACT, contains, is_folder, read_file
 from tracker.errors import StoreError
 
 if TYPE_CHECKING:
@@ -85,8 +90,12 @@ def _beside(path: Path, folder: Path) -> Location:
     database = (folder / path).absolute()
     if ".." in database.parts:
         database = database.parent.resolve() / database.name
-    quoted = str(database).replace("%", "%25").replace("?", "%3F")
-    return Location(f"sqlite:///{quoted}", database, (database.parent / _ARTIFACTS).as_uri())
+    return Location(sqlite_uri(database), database, (database.parent / _ARTIFACTS).as_uri())
+
+
+def sqlite_uri(database: Path) -> str:
+    """Return the URI of a SQLite file as SQLAlchemy reads it."""
+    return "sqlite:///" + str(database).replace("%", "%25").replace("?", "%3F")
 
 
 _START = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*:)(/*)")
@@ -177,25 +186,28 @@ def _login_in(uri: str) -> tuple[str, str]:
     return (unquote(name), unquote(password)) if at else ("", "")
 
 
+_RUN_ID = re.compile("[0-9a-f]{32}")
+
 # Folders beside the database where MLflow's own server keeps what it is sent, by default.
 _SERVED = ("mlruns", "mlartifacts")
 
 
-def fetch_from(artifact_uri: str, folder: Path, path: str) -> bytes | None:
-    """Return a run's artifact, None if it isn't there; the first two arguments are those of `find_folder`."""
-    place = find_folder(artifact_uri, folder)
-    return read_artifact(place, path) if place else None
+@dataclass(frozen=True, slots=True)
+class ArtifactFolder:
+    """A run's artifacts on this machine."""
+
+    path: Path
+    root: Path  # below it no link is followed
+
+    def read(self, path: str) -> bytes | None:
+        """Return an artifact, None if it isn't there; raise `OSError` if it can't be read."""
+        try:
+            return read_file(self.path / path, self.root, LARGEST_ARTIFACT)
+        except FileNotFoundError:
+            return None
 
 
-def read_artifact(folder: Path, path: str) -> bytes | None:
-    """Read a file from a folder of artifacts; None if it isn't there."""
-    try:
-        return (folder / path).read_bytes()
-    except FileNotFoundError:
-        return None
-
-
-def find_folder(artifact_uri: str, folder: Path) -> Path | None:
+def find_artifacts(artifact_uri: str, folder: Path, run_id: str) -> ArtifactFolder | None:
     """Return where a run's artifacts are, None if nowhere; raise `OSError` if they aren't on this machine.
 
     Parameters
@@ -204,47 +216,87 @@ def find_folder(artifact_uri: str, folder: Path) -> Path | None:
         As the store has it: a path, a ``file:`` or an ``mlflow-artifacts:`` URI that ends in the run's own folders.
     folder : Path
         The folder of the store, searched for artifacts that aren't where they were written.
+    run_id : str
+        Outside of `folder`, artifacts must be in a folder named by it.
     """
-    parts = urlsplit(artifact_uri)
-    if parts.scheme == "mlflow-artifacts":
+    parts = _split(artifact_uri)
+    if parts and parts.scheme == "mlflow-artifacts":
         places = [folder / served / unquote(parts.path).lstrip("/") for served in _SERVED]
-    elif parts.scheme in {"", "file"}:
-        written = Path(unquote(parts.path) if parts.scheme else artifact_uri)
+    elif written := path_of(artifact_uri):
         places = [folder / written, *places_below(folder, written)]
     else:
-        raise OSError(f"the run's artifacts are at {public_uri(artifact_uri)}, and only those on this machine are read")
-    return next((place for place in places if place.is_dir()), None)
+        place = public_uri(artifact_uri)[:200]
+        raise OSError(f"the run's artifacts are at {place}, and only those on this machine are read")
+    found = (ArtifactFolder(place, root) for place in places if (root := _root_of(place, folder, run_id)))
+    return next((each for each in found if is_folder(each.path, each.root)), None)
+
+
+def _root_of(place: Path, folder: Path, run_id: str) -> Path | None:
+    """Return the folder below which artifacts are read: the store's, or that of its artifacts, which may be a link."""
+    root = root_above(place, folder)
+    if root:
+        first = place.relative_to(root).parts[:1]
+        return root.joinpath(*first) if first and first[0] in _SERVED else root
+    is_of_run = _RUN_ID.fullmatch(run_id) and place.parts[-2:] == (run_id, "artifacts")
+    return place.parent.parent if is_of_run else None
+
+
+def root_above(place: Path, folder: Path) -> Path | None:
+    """Return the part of a path that is a folder, however it is spelt; None if the path isn't below that folder."""
+    if place.is_relative_to(folder):
+        return folder
+    with suppress(OSError):
+        return next((above for above in (place, *place.parents) if above.exists() and above.samefile(folder)), None)
+    return None
 
 
 def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, folder: Path) -> tuple[str, ...]:
-    """Copy uploaded artifacts back into their journal; see `tracker.store.Store.restore_artifacts`."""
-    try:
-        uploaded = find_folder(uri, folder) if uri else None
-    except OSError:  # not on this machine
-        uploaded = None
-    missing = [path for path in paths if not resolve_inside(artifacts, path)]
-    located = {path: source for path in missing if uploaded and (source := resolve_inside(uploaded, path))}
+    """Copy uploaded artifacts back into their journal; see `tracker.store.Store.restore_artifacts`.
+
+    They are copied only from below `folder`, and from behind no link: `uri` may be a stranger's.
+    """
+    uploaded = _below(uri, folder) if uri else None
+    missing = [path for path in paths if not contains(artifacts.parent, f"{artifacts.name}/{path}")]
+    has_folder = uploaded is not None and is_folder(uploaded, folder)
+    located = {path: uploaded / path for path in missing if uploaded and has_folder and contains(uploaded, path)}
     try:
         for path, source in located.items():
-            copy_path(source, artifacts / path)
+            copy_path(source, artifacts / path, source_root=folder, target_root=artifacts.parent)
     except OSError as error:
         raise StoreError(f"cannot bring artifacts back from {uploaded}: {error}") from error
     return tuple(path for path in missing if path not in located)
 
 
-def resolve_inside(folder: Path, path: str) -> Path | None:
-    """Return the path of something in a folder; None if nothing is there, or the path leads out of the folder."""
-    resolved = (folder / path).resolve()
-    return resolved if resolved.is_relative_to(folder.resolve()) and resolved.exists() else None
+def _below(artifact_uri: str, folder: Path) -> Path | None:
+    """Return the folder below a store's own that artifacts are in; None if there isn't any."""
+    try:
+        found = find_artifacts(artifact_uri, folder, "")
+    except OSError:  # not on this machine
+        return None
+    root = root_above(found.path, folder) if found else None
+    return folder / found.path.relative_to(root) if found and root else None
 
 
 def written_to(artifact_uri: str) -> Path | None:
     """Return the absolute path on this machine that a URI means; None if it means none."""
-    parts = urlsplit(artifact_uri)
-    if parts.scheme not in {"", "file"}:
+    path = path_of(artifact_uri)
+    return path if path and path.is_absolute() else None
+
+
+def path_of(artifact_uri: str) -> Path | None:
+    """Return the path on this machine, relative or absolute, that a URI means; None if it means none."""
+    parts = _split(artifact_uri)
+    if not parts or parts.scheme not in {"", "file"} or (parts.scheme and parts.netloc not in {"", "localhost"}):
         return None
-    path = Path(unquote(parts.path) if parts.scheme else artifact_uri)
-    return path if path.is_absolute() else None
+    text = unquote(parts.path) if parts.scheme else artifact_uri
+    return Path(text) if text and "\0" not in text else None
+
+
+def _split(uri: str) -> SplitResult | None:
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return None
 
 
 def places_below(folder: Path, written: Path) -> Iterator[Path]:

@@ -35,7 +35,7 @@ from tracker.runs.events import (
     Tagged,
 )
 from tracker.store import TAG_LENGTH, Experiment, GoneError, UnreadableArtifact, run_files
-from tracker.store.location import read_artifact
+from tracker.store.location import ArtifactFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -332,6 +332,6 @@ def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status:
     def fetch(_record: Record, path: str) -> bytes | None:
         if not any(path == each or path.startswith(f"{each}/") for each in attached):
             return None  # a file that isn't recorded as attached may be incomplete
-        return read_artifact(artifacts, path)
+        return ArtifactFolder(artifacts, artifacts.parent).read(path)
 
     return assemble(first.experiment, {"tracker.metric": first.metric}, [record], fetch, by_epoch=1)

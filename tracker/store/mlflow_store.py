@@ -106,6 +106,8 @@ class _MlflowStore:
         return JournalUpload(self.location, journal, known, on_uploaded)
 
     def has_run(self, run_id: str) -> bool:
+        if self.location.database:
+            return database_file.has_run(self.location.database, run_id)
         from tracker.store.client import open_store
 
         try:
@@ -119,18 +121,15 @@ class _MlflowStore:
 
         save_keras_model(folder, model, example)
 
-    def examine(self) -> Condition:
-        condition = database_file.examine(self.location)
-        if condition.state is StoreState.HALF_MADE:
-            from tracker.store.client import open_store
+    def examine(self, *, has_uploads: bool = False) -> Condition:
+        condition = database_file.examine(self.location, has_uploads=has_uploads)
+        if condition.state is not StoreState.HALF_MADE or not self.location.database:
+            return condition
+        database_file.settled_state(self.location.database)
+        return database_file.examine(self.location, has_uploads=has_uploads)
 
-            with suppress(StoreError):
-                open_store(self.location)  # waits while another program makes it
-                return database_file.examine(self.location)
-        return condition
-
-    def set_aside(self) -> Path:
-        return database_file.set_aside(self.location)
+    def set_aside(self, *, has_uploads: bool = False) -> Path:
+        return database_file.set_aside(self.location, has_uploads=has_uploads)
 
     def relocate(self) -> tuple[tuple[ArtifactPath, ...], Path | None]:
         return database_file.relocate(self.location)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName
 from tracker.store.database import reading, require_readable
-from tracker.store.location import fetch_from
+from tracker.store.location import find_artifacts
 from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: int)
         records = _records(connection, row[0])
 
     def fetch(record: Record, path: str) -> bytes | None:
-        return fetch_from(record.artifact_uri, database.parent, path)
+        found = find_artifacts(record.artifact_uri, database.parent, record.run_id)
+        return found.read(path) if found else None
 
     return assemble(name, dict(tags), records, fetch, by_epoch)
 

@@ -14,13 +14,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from tracker.atomic_files import copy_path
+from tracker.contained_files import contains, is_folder, list_tree
 from tracker.errors import StoreError
 from tracker.printable import with_command
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Ended, Event, Resumed, Started, Tagged, UploadState
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowException, entities, one_line_errors, open_store
-from tracker.store.location import resolve_inside
 from tracker.store.mlflow_run import JOURNAL_TAG, check_keys, check_start, check_texts, mlflow_tags, started, values_of
 
 if TYPE_CHECKING:
@@ -85,14 +86,19 @@ class RunWriter:
         self._log("tags", tags=[entities.RunTag(*tag) for tag in named.items()])
 
     def _attach(self, artifacts: Path, path: str) -> None:
-        local = resolve_inside(artifacts, path)  # a journal from elsewhere must not have others uploaded
-        if local is None:
+        local, root = artifacts / path, artifacts.parent  # a journal from elsewhere must not have others uploaded
+        if not contains(root, f"{artifacts.name}/{path}"):
             raise StoreError(
-                f"{path} is listed in the journal but missing from {artifacts}: bring it back, or let "
+                f"{path[:200]} is listed in the journal but missing from {artifacts}: bring it back, or let "
                 "`tracker repair` send the run without it"
             )
+        if place := self._store.artifact_folder(self.run_id):
+            with self._errors(path):
+                copy_path(local, place[0] / path, source_root=root, target_root=place[1], durable=False)
+            return
         with self._errors(path):
-            if local.is_dir():
+            if is_folder(local, root):
+                list(list_tree(local, root))  # refuses links in it
                 self._client.log_artifacts(self.run_id, str(local), path)
             else:
                 self._client.log_artifact(self.run_id, str(local), path.rpartition("/")[0] or None)

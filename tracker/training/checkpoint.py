@@ -33,6 +33,7 @@ import numpy as np
 from msgspec import Meta, MsgspecError, Struct
 
 from tracker.atomic_files import make_folder, remove_unfinished, replace_file
+from tracker.contained_files import LARGEST_CHECKPOINT, open_file, open_folder, read_file
 from tracker.errors import TrainingError
 from tracker.training.result import Arrays, Epoch, History
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 FORMAT = b"tracker checkpoint 1\n"  # part of the digest in a file's name; another layout needs another number
 COUNT = 2  # checkpoints kept: the newest, and the one before in case it is damaged
 
+_PROBABILITIES = "probabilities.bin"
 _NAME = re.compile(r"epoch-(\d{6,12})-[0-9a-f]{16}\.npz")
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '([<>|][a-zA-Z]\d{1,9})', "
@@ -52,7 +54,6 @@ _HEADER = re.compile(
     re.DOTALL,
 )  # that NumPy writes before an array; its own reader takes others, of any size
 _ENTRIES = ("about", "kept", "metrics", "model", "optimizer")
-_LARGEST = 4 << 30  # bytes of the probabilities that are read
 
 # What reading a file with a right digest and a wrong content may raise.
 _WRONG = (
@@ -115,7 +116,7 @@ class CheckpointFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._probabilities = path / "probabilities.bin"
+        self._root = path.parent  # the folder must not be a link, nor what is in it
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint. Once this returns, it is on disk; until then, the one before counts.
@@ -130,7 +131,7 @@ class CheckpointFolder:
             self._add_probabilities(checkpoint.history)
             content = _content(checkpoint)
             name = f"epoch-{len(checkpoint.history.epochs):06}-{_digest(content)}.npz"
-            replace_file(self.path / name, content)
+            replace_file(self.path / name, content, root=self._root)
             self._prune(name)
         except OSError as error:
             raise TrainingError(
@@ -152,8 +153,7 @@ class CheckpointFolder:
         """Write the latest epoch's probabilities, over whatever a kill has left there."""
         values = np.ascontiguousarray(history.probabilities[-1], "<f4").tobytes()
         record = values + zlib.crc32(values).to_bytes(4, "little")
-        self._probabilities.touch()
-        with self._probabilities.open("r+b") as file:
+        with open_folder(self.path, self._root) as folder, folder.open(_PROBABILITIES, "r+b") as file:
             file.seek((len(history.epochs) - 1) * len(record))
             file.write(record)
             file.truncate()
@@ -164,14 +164,16 @@ class CheckpointFolder:
         """Remove all but the newest and the one before; one of a later epoch must be damaged, or training used it."""
         names = self._names()
         before = [name for name in names if _epoch(name) < _epoch(newest)]
-        for name in {*names} - {newest, *before[: COUNT - 1]}:
-            (self.path / name).unlink()
+        with open_folder(self.path, self._root) as folder:
+            for name in {*names} - {newest, *before[: COUNT - 1]}:
+                folder.remove(name)
         remove_unfinished(self.path)
 
     def _names(self) -> list[str]:
         """Return the names of the checkpoints, newest first."""
         try:
-            names = [path.name for path in self.path.iterdir() if _NAME.fullmatch(path.name)]
+            with open_folder(self.path, self._root) as folder:
+                names = list(filter(_NAME.fullmatch, folder.names()))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -183,7 +185,7 @@ class CheckpointFolder:
     def _read(self, name: str) -> Checkpoint | None:
         """Return a checkpoint, None if it or its part of the probabilities is damaged."""
         try:
-            content = (self.path / name).read_bytes()
+            content = read_file(self.path / name, self._root, LARGEST_CHECKPOINT)
             return self._checkpoint(name, content) if name.endswith(f"-{_digest(content)}.npz") else None
         except _WRONG:
             return None
@@ -212,8 +214,8 @@ class CheckpointFolder:
     def _read_probabilities(self, count: int, shape: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
         """Return the probabilities after each of the first `count` epochs; raise `ValueError` if any are damaged."""
         size = 4 * math.prod(shape)
-        with self._probabilities.open("rb") as file:
-            if count * (size + 4) > min(os.fstat(file.fileno()).st_size, _LARGEST):
+        with open_file(self.path / _PROBABILITIES, self._root) as file:
+            if count * (size + 4) > min(os.fstat(file.fileno()).st_size, LARGEST_CHECKPOINT):
                 raise ValueError("fewer probabilities")
             records = [(file.read(size), file.read(4)) for _ in range(count)]
         if any(zlib.crc32(values).to_bytes(4, "little") != crc for values, crc in records):

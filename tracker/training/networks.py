@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tracker.bundled import NETWORKS
+from tracker.contained_files import read_regular
 from tracker.errors import TrainingError
 from tracker.runs import OptionValue, Range, check_line, check_range, reserved_for, shown, value_text
 
@@ -252,7 +253,7 @@ def _modules(folder: Path) -> list[str]:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_regular(file)
     except OSError as error:
         raise TrainingError(f"{file} cannot be read ({error.strerror}); check its permissions") from error
 

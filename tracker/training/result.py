@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tracker
+from tracker.contained_files import read_regular
 from tracker.errors import TrainingError
 from tracker.training.networks import find_network
 
@@ -75,7 +76,7 @@ def folder_digest(folder: Path) -> str:
     """Return the beginning of a SHA-256 over the names and contents of all ``.py`` files below a folder."""
     digest = hashlib.sha256()
     for source in sorted(folder.rglob("*.py")):
-        content = source.read_bytes()
+        content = read_regular(source)
         digest.update(f"{source.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import wave
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -21,6 +22,7 @@ import numpy as np
 from filelock import FileLock
 
 from tracker.atomic_files import folder_when_complete
+from tracker.contained_files import LARGEST_SOURCE, open_folder, read_file
 from tracker.data.dataset import MANIFEST, Dataset, read_dataset
 from tracker.data.demo.genres import GENRES
 from tracker.data.demo.song import make_artist, render
@@ -128,12 +130,14 @@ def demo_dataset(cache: Path, progress: Progress | None = None, settings: DemoSe
     """
     settings = settings or DemoSettings()
     folder = cache / "demo" / settings.key
-    if _is_whole(folder, settings):
+    if _is_whole(folder, settings, cache):
         return read_dataset(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not _is_whole(folder, settings):  # another process may have made it meanwhile
+        cache.mkdir(parents=True, exist_ok=True)
+        with open_folder(folder.parent, cache, make=True) as demo, FileLock(folder.with_suffix(".lock")):
+            if not _is_whole(folder, settings, cache):  # another process may have made it meanwhile
+                if folder.is_symlink():
+                    demo.remove(folder.name)
                 shutil.rmtree(folder, ignore_errors=True)
                 write_demo(folder, settings, progress)
     except OSError as error:
@@ -143,13 +147,17 @@ def demo_dataset(cache: Path, progress: Progress | None = None, settings: DemoSe
     return read_dataset(folder)
 
 
-def _is_whole(folder: Path, settings: DemoSettings) -> bool:
+def _is_whole(folder: Path, settings: DemoSettings, cache: Path) -> bool:
+    """Return whether a cache has all of the set, as files and behind no link."""
     files = [folder / path for path, _, _ in settings.rows]
     try:
-        manifest = (folder / MANIFEST).read_text(encoding="utf-8")
-        return manifest == settings.manifest and all(file.stat().st_size == settings.clip_bytes for file in files)
+        manifest = read_file(folder / MANIFEST, cache, LARGEST_SOURCE).decode()
+        if manifest != settings.manifest:
+            return False
+        states = [file.lstat() for file in files]
     except (OSError, UnicodeDecodeError):
         return False
+    return all(stat.S_ISREG(state.st_mode) and state.st_size == settings.clip_bytes for state in states)
 
 
 def _write(folder: Path, settings: DemoSettings, progress: Progress | None) -> None:
