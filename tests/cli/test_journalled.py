@@ -68,6 +68,33 @@ class TestRuns:
         found = json.loads(tracker("runs", "--format", "json").out)
         assert [(run["run_id"], run["status"]) for run in found] == [(cut, "INTERRUPTED")]
 
+    def test_a_run_is_neither_hidden_nor_overwritten_by_a_journal_that_claims_to_be_it(self, tracker: Tracker) -> None:
+        journalled("first", "FINISHED")
+        first = tracker("sync").out.strip()
+        claims = [journalled(name, epochs=4, start=1_700_000_100_000 + n) for n, name in enumerate(("one", "two"))]
+        for journal in claims:
+            state = json.dumps({"run_id": first, "artifacts": "x", "entries": 1})
+            Path(".tracker", journal, "delivery.json").write_text(state)
+        result = tracker("runs", "--format", "json")
+        assert [run["run_id"] for run in json.loads(result.out)] == [first, *claims]
+        named = Path(".tracker", claims[0], "delivery.json").absolute()
+        assert (
+            f"warning: {named} names a run of the store that isn't this journal's: `tracker repair` uploads run one as "
+            "a run of its own"
+        ) in result.err.splitlines()
+        sent = tracker("sync")
+        assert (sent.status, sent.out) == (1, "")
+        assert f"run {first} in {Path.cwd()}/mlflow.db wasn't uploaded from journal {claims[0]}, though" in sent.err
+        repaired = tracker("repair")
+        assert (repaired.status, len(repaired.out.split())) == (0, 2), repaired.err
+        runs = {run.name: run for run in read_experiment(locate(None, Path.cwd()), "tracker").runs}
+        assert {name: len(run.curves["val_loss"].values) for name, run in runs.items()} == {
+            "first": 3,
+            "one": 4,
+            "two": 4,
+        }
+        assert runs["first"].run_id == first
+
     def test_runs_names_the_experiments_of_unsent_runs_where_the_one_asked_for_has_none(self, tracker: Tracker) -> None:
         journalled("done", "FINISHED")
         journalled("cut", experiment="it's")

@@ -20,6 +20,7 @@ from tracker.store import database as database_module
 from tracker.store.client import one_line_errors, open_store
 from tracker.store.database import make, reading, state_of, supported_revisions
 from tracker.store.location import Location, locate
+from tracker.store.mlflow_run import JOURNAL_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -271,10 +272,14 @@ class TestEnsureExperiment:
 
 
 class TestCheckRun:
-    def test_check_run_takes_a_run_that_is_there(self, location: Location) -> None:
+    @pytest.mark.parametrize("journal", [None, "a1-b2"])
+    def test_check_run_returns_the_journal_that_a_run_was_uploaded_from(
+        self, location: Location, journal: str | None
+    ) -> None:
         store = open_store(location)
-        run = store.client.create_run(store.ensure_experiment("tracker"))
-        store.check_run(run.info.run_id)
+        tags = {JOURNAL_TAG: journal} if journal else {}
+        run = store.client.create_run(store.ensure_experiment("tracker"), tags=tags)
+        assert store.check_run(run.info.run_id) == journal
 
     def test_check_run_says_that_a_run_is_not_there(self, location: Location) -> None:
         with pytest.raises(GoneError, match="cannot continue run abab"):

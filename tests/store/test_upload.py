@@ -444,6 +444,26 @@ class TestSender:
             journal.send([STARTED, Attached(path)])
         assert not isinstance(error.value, UnreachableError)
 
+    @pytest.mark.parametrize("tags", [{}, {JOURNAL_TAG: "another"}])
+    def test_sender_writes_nothing_to_a_run_that_another_journal_or_program_logged(
+        self, journal: Journal, location: Location, tmp_path: Path, tags: dict[str, str]
+    ) -> None:
+        store = open_store(location)
+        theirs = store.client.create_run(store.ensure_experiment("tracker"), tags=tags, run_name="theirs").info.run_id
+        before, known = dump(tmp_path / "mlflow.db"), UploadState(theirs, "", 1)
+        sender = JournalUpload(location, JOURNAL, known, journal.saved.append)
+        for _ in range(2):
+            with pytest.raises(StoreError, match=f"run {theirs} in .* wasn't uploaded from journal {JOURNAL}, though"):
+                sender.send([STARTED, *epochs(1.0), Tagged({"note": "ours"})], journal.artifacts)
+        assert dump(tmp_path / "mlflow.db") == before
+        assert not journal.saved
+
+    def test_sender_never_gives_a_run_the_id_of_another_journal(self, journal: Journal) -> None:
+        started = replace(STARTED, tags={JOURNAL_TAG: "another"})
+        journal.send([started, Tagged({JOURNAL_TAG: "another", "note": "ours"})])
+        (run,) = journal.runs()
+        assert (run.data.tags[JOURNAL_TAG], run.data.tags["note"]) == (JOURNAL, "ours")
+
     def test_sender_refuses_events_that_begin_elsewhere(self, journal: Journal) -> None:
         with pytest.raises(ValueError, match="must begin with how the run was started"):
             journal.send(epochs(1.0))
@@ -492,6 +512,16 @@ class TestSenderToAServer:
         known = UploadState("ab" * 16, "mlflow-artifacts:/elsewhere", 1)
         with pytest.raises(GoneError, match=r"run (ab)+ is not in http.*, though it was sent there: `tracker repair`"):
             JournalUpload(served.http, "gone", known, keep).send([STARTED, *epochs(1.0)], tmp_path)
+
+    def test_sender_to_a_server_writes_nothing_to_a_run_of_another_journal(
+        self, served: Served, tmp_path: Path
+    ) -> None:
+        theirs = JournalUpload(served.http, "theirs", None, keep).send([STARTED, *epochs(1.0)], tmp_path)
+        known = UploadState(theirs.run_id, theirs.artifacts, 1)
+        with pytest.raises(StoreError, match=f"run {theirs.run_id} in http.* wasn't uploaded from journal ours"):
+            JournalUpload(served.http, "ours", known, keep).send([STARTED, *epochs(0.5, 0.25)], tmp_path)
+        (run,) = (run for run in read_experiment(served.http, "tracker").runs if run.run_id == theirs.run_id)
+        assert run.curves["val_loss"].values.tolist() == [1.0]
 
     def test_sender_to_a_server_goes_on_once_a_server_that_ended_is_back(
         self, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ folder's own.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from tracker.errors import StoreError
-from tracker.journal.reader import ARTIFACTS, Journals, journals, unsettled
+from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, Journals, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.printable import command_text, with_command
 from tracker.runs import UNSENT_TAG, Run, RunStatus, option_named
@@ -137,7 +138,6 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -
     """
     found = journals_for(store, unsettled)
     waiting = [journal for journal in found if journal.started.experiment == experiment]
-    from_journals = {run.run_id: run for run in map(run_from_journal, waiting)}
     problems = list(found.problems)
     try:
         stored = store.read(experiment, by_epoch=by_epoch)
@@ -154,9 +154,31 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -
         names = [f"{one.path} of run {one.run_id[:SHORT_ID]} ({one.reason})" for one in stored.unreadable]
         what = f"{counted(len(names), 'artifact')} cannot be read and {'is' if len(names) == 1 else 'are'}"
         problems.append(f"{what} left out: {some(names)}")
-    others = [run for run in stored.runs if not {run.run_id, run.journal_id} & from_journals.keys()]
-    runs = sorted((*others, *from_journals.values()), key=lambda run: (run.started or 0, run.run_id))
+    strange = _with_strange_state(waiting, stored.runs)
+    problems += [
+        f"{journal.folder / UPLOAD_STATE} names a run of the store that isn't this journal's: `tracker repair` uploads "
+        f"run {journal.name} as a run of its own"
+        for journal in strange
+    ]
+    from_journals = [
+        run_from_journal(replace(journal, upload_state=None) if journal in strange else journal) for journal in waiting
+    ]
+    ids = {run.run_id for run in from_journals}
+    others = [run for run in stored.runs if not {run.run_id, run.journal_id} & ids]
+    runs = sorted((*others, *from_journals), key=lambda run: (run.started or 0, run.run_id))
     return ExperimentRuns(stored.name, stored.tags, tuple(runs), tuple(problems), store)
+
+
+def _with_strange_state(waiting: Sequence[Journal], stored: Sequence[Run]) -> list[Journal]:
+    """Return the journals whose upload state names a run of another one, or of another program."""
+    owners = {run.run_id: run.journal_id for run in stored}
+    named = [(journal, journal.upload_state.run_id) for journal in waiting if journal.upload_state]
+    counts = Counter(run_id for _, run_id in named)
+    return [
+        journal
+        for journal, run_id in named
+        if (owners[run_id] != journal.id if run_id in owners else counts[run_id] > 1)
+    ]
 
 
 def run_from_journal(journal: Journal) -> Run:

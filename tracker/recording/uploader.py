@@ -208,7 +208,11 @@ def _completion(store: Store, kept: Sequence[Journal], moved: int) -> _Plan:
         lines.append(f"the store {store.shown} was moved or copied")
         work.append(f"keep a copy of it and update {counted(moved, 'artifact path')}")
     # A run that was deleted in the store is still there, so it isn't lost.
-    lost = [journal for journal in kept if journal.upload_state and not store.has_run(journal.upload_state.run_id)]
+    lost = [
+        journal
+        for journal in kept
+        if journal.upload_state and not store.has_run(journal.upload_state.run_id, journal.id)
+    ]
     if lost:
         lines.append(f"the store {store.shown} lacks runs that were uploaded to it: {_names(lost)}")
     stuck = [journal for journal in kept if journal not in lost and _lacks_file(journal)]

@@ -209,8 +209,11 @@ class Store(Protocol):
         has then, to be saved for the next time.
         """
 
-    def has_run(self, run_id: str) -> bool:
-        """Return whether a run is there, deleted ones included; raise `StoreError` if the store can't be read."""
+    def has_run(self, run_id: str, journal: str) -> bool:
+        """Return whether a run is there, a deleted one included, and was uploaded from a journal.
+
+        Raises `StoreError` if the store can't be read.
+        """
 
     def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
         """Save a Keras model as a new folder that the store's own tools can load.

@@ -37,6 +37,7 @@ from tracker.store.database import (
     state_of,
 )
 from tracker.store.location import folder_below, path_of, public_uri, root_above, sqlite_uri, written_to
+from tracker.store.mlflow_run import JOURNAL_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,11 +185,17 @@ class Store:
         self._check_in_place(experiment)
         return str(experiment.experiment_id)
 
-    def check_run(self, run_id: str) -> None:
-        """Raise `GoneError` if a run is missing, `StoreError` if its artifacts would go to where the store was."""
+    def check_run(self, run_id: str) -> str | None:
+        """Return the id of the journal that a run was uploaded from, if it was uploaded from one.
+
+        Raises `GoneError` if the run is missing, `StoreError` if its artifacts would go to where the store was.
+        """
         with one_line_errors(f"cannot continue run {run_id} in {self.location.shown}"):
-            experiment = self.client.get_experiment(self.client.get_run(run_id).info.experiment_id)
+            run = self.client.get_run(run_id)
+            experiment = self.client.get_experiment(run.info.experiment_id)
         self._check_in_place(experiment)
+        journal: str | None = run.data.tags.get(JOURNAL_TAG)
+        return journal
 
     def artifact_folder(self, run_id: str) -> tuple[Path, Path] | None:
         """Return the folder that a run's artifacts are written to, and the one that it is beneath; None of a server.

@@ -34,6 +34,7 @@ from tracker.contained_files import open_regular
 from tracker.errors import StoreError
 from tracker.store import ArtifactPath, BrokenError, BusyError, Condition, StoreState, UnreachableError
 from tracker.store.location import folder_below, written_to
+from tracker.store.mlflow_run import JOURNAL_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +135,14 @@ def has_run(database: Path, *run_ids: str) -> bool:
     with reading(database) as connection:
         rows = (connection.execute("SELECT 1 FROM runs WHERE run_uuid = ?", (run_id,)) for run_id in run_ids)
         return any(row.fetchone() for row in rows)
+
+
+def has_run_of(database: Path, run_id: str, journal: str) -> bool:
+    """Return whether a store has a run, a deleted one included, that was uploaded from a journal."""
+    require_readable(database)
+    query = "SELECT 1 FROM runs JOIN tags USING (run_uuid) WHERE run_uuid = ? AND key = ? AND value = ?"
+    with reading(database) as connection:
+        return connection.execute(query, (run_id, JOURNAL_TAG, journal)).fetchone() is not None
 
 
 def _state_within(connection: sqlite3.Connection) -> StoreState:

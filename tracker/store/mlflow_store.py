@@ -105,16 +105,15 @@ class _MlflowStore:
 
         return JournalUpload(self.location, journal, known, on_uploaded)
 
-    def has_run(self, run_id: str) -> bool:
+    def has_run(self, run_id: str, journal: str) -> bool:
         if self.location.database:
-            return database_file.has_run(self.location.database, run_id)
+            return database_file.has_run_of(self.location.database, run_id, journal)
         from tracker.store.client import open_store
 
         try:
-            open_store(self.location).check_run(run_id)
+            return open_store(self.location).check_run(run_id) == journal
         except GoneError:
             return False
-        return True
 
     def save_model(self, folder: Path, model: Callable[..., ArrayLike], example: NDArray[np.float32]) -> None:
         from tracker.store.client import save_keras_model

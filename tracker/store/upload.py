@@ -82,6 +82,7 @@ class RunWriter:
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
         named = mlflow_tags(tags)
+        named.pop(JOURNAL_TAG, None)  # which is only set with the id under which the journal is kept
         check_texts("tag", named)
         self._log("tags", tags=[entities.RunTag(*tag) for tag in named.items()])
 
@@ -231,10 +232,13 @@ class JournalUpload:
         if database and self._state and not file:
             raise UnreachableError(f"the store {database} is no longer there: bring it back, or run `tracker repair`")
         if self._store is None or file != self._file:
-            self._store = open_store(self._location)
-            self._file = _identity(database)
-            if self._state:
-                self._store.check_run(self._state.run_id)
+            store, file = open_store(self._location), _identity(database)
+            if self._state and store.check_run(self._state.run_id) != self._journal:  # it is anybody's to overwrite
+                raise StoreError(
+                    f"run {self._state.run_id} in {self._location.shown} wasn't uploaded from journal {self._journal}, "
+                    "though its delivery.json names it: `tracker repair` uploads the journal as a run of its own"
+                )
+            self._store, self._file = store, file
         return self._store
 
 
