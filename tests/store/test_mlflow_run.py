@@ -217,6 +217,11 @@ class TestAssemble:
         assert (broken.run_id, broken.path) == ("a", VALIDATION)
         assert broken.reason.startswith("the columns must be")
 
+    def test_assemble_quotes_no_more_of_a_broken_file_than_a_line_takes(self) -> None:
+        csv = f"clip,label,predicted,a,b\nx,a,a,{'9x' * 50_000},0.5\n".encode()
+        (broken,) = assembled([record("a")], {VALIDATION: csv}).unreadable
+        assert len(broken.reason) == 300
+
     def test_assemble_leaves_a_file_out_that_cannot_be_read(self) -> None:
         def fetch(_record: Record, path: str) -> bytes:
             raise PermissionError(13, "Permission denied", path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.builders import CLASSES, random_epoch_predictions
 from tracker.runs import EpochPredictions, Predictions
-from tracker.store import epoch_predictions_npz, predictions_csv
+from tracker.store import epoch_predictions_npz, predictions_csv, run_files
 from tracker.store.run_files import groups_of, parse_epoch_predictions, parse_predictions
 
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=8)
@@ -36,6 +36,31 @@ def csv_of(*rows: str, header: str = "clip,label,predicted,blues,jazz") -> str:
 
 def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, data: bytes) -> bytes:
+    """A file with some bytes changed, cut out or put in: often still almost what it was."""
+    held = bytearray(data)
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(held)))
+        held[at : at + draw(st.sampled_from([0, 1, 1, 1, 20]))] = draw(st.binary(max_size=4))
+    return bytes(held)
+
+
+def check(read: Predictions | EpochPredictions) -> None:
+    """Check that predictions are what the rest of the program relies on."""
+    shape = (len(read.clips), len(read.classes))
+    assert read.probabilities.shape[-2:] == shape
+    assert min(shape) > 0
+    assert len(read.labels) == len(read.clips)
+    assert list(read.clips) == sorted(set(read.clips))
+    assert set(read.labels) <= set(read.classes)
+    assert len(set(read.classes)) == len(read.classes)
+    assert all(isinstance(text, str) for text in (*read.clips, *read.labels, *read.classes))
+    known = read.probabilities[~np.isnan(read.probabilities).all(axis=-1)]
+    assert (known >= 0).all()
+    assert np.allclose(known.sum(axis=-1, dtype=np.float64), 1, atol=0.02)
 
 
 class TestPredictionsCsv:
@@ -104,11 +129,43 @@ class TestParsePredictions:
     def test_parse_predictions_takes_either_of_two_equal_ones_for_predicted_and_says_the_first(self) -> None:
         assert parse_predictions(as_bytes(csv_of("a,blues,jazz,0.5,0.5"))).predicted == ("blues",)
 
+    @pytest.mark.parametrize(
+        ("part", "times", "said"),
+        [
+            (b"c,", 2_001, "at most 2,000 classes"),
+            (b'"\n",', 300_000, "at most 1,048,576 characters in a row"),
+            (b",", 2_000_000, "at most 1,048,576 characters in a row"),
+            (b"c", 200_000, "no readable CSV"),
+        ],
+    )
+    def test_parse_predictions_refuses_a_longer_row_than_any_has(self, part: bytes, times: int, said: str) -> None:
+        with pytest.raises(ValueError, match=said):
+            parse_predictions(b"clip,label,predicted," + part * times + b"c\n")
+
+    def test_parse_predictions_refuses_more_lines_than_any_validation_set_has(self) -> None:
+        with pytest.raises(ValueError, match="at most 250,000 clips, got more"):
+            parse_predictions(csv_of(*["a,blues,blues,1,0"] * 250_001).encode())
+        with pytest.raises(ValueError, match="at most 2,000,000 lines"):
+            parse_predictions(b"\n" * 2_000_001)
+
+    def test_parse_predictions_refuses_more_probabilities_than_memory_should_hold(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(run_files, "MOST_PROBABILITIES", 5)
+        with pytest.raises(ValueError, match="at most 5 probabilities"):
+            parse_predictions(as_bytes(csv_of("a,blues,blues,1,0", "b,blues,blues,1,0", "c,blues,blues,1,0")))
+
     @settings(derandomize=True, max_examples=100)
     @given(st.text(st.sampled_from('clip,label,predicted,ab01."\n\r\0'), max_size=80))
     def test_parse_predictions_reads_or_refuses_any_text(self, text: str) -> None:
         with contextlib.suppress(ValueError):
             assert parse_predictions(as_bytes(text)).clips
+
+    @settings(derandomize=True, max_examples=100)
+    @given(spoilt(csv_of("a,blues,blues,0.7,0.3", '"b\r",jazz,jazz,0.1,0.9', "c,jazz,blues,5e-1,0.5").encode()))
+    def test_parse_predictions_reads_or_refuses_any_bytes(self, data: bytes) -> None:
+        with contextlib.suppress(ValueError):
+            check(parse_predictions(data))
 
 
 class TestEpochPredictionsNpz:
@@ -134,6 +191,21 @@ def npz_of(**arrays: object) -> bytes:
     out = io.BytesIO()
     np.savez(out, **{name: array for name, array in (whole | arrays).items() if array is not None})
     return out.getvalue()
+
+
+def with_entry(name: str, content: bytes) -> bytes:
+    """An archive in which another entry stands in the place of one."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(npz_of())) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.namelist():
+            new.writestr(entry, content if entry == name else old.read(entry))
+    return out.getvalue()
+
+
+def npz_with(name: str, header: str) -> bytes:
+    """An archive in which one array has this header, and 64 bytes."""
+    text = header.encode("latin-1")
+    return with_entry(f"{name}.npy", b"\x93NUMPY\x01\0" + len(text).to_bytes(2, "little") + text + bytes(64))
 
 
 def one_epoch_of(probabilities: list[list[float]]) -> np.ndarray:
@@ -180,8 +252,90 @@ class TestParseEpochPredictions:
         with pytest.raises(ValueError, match=said):
             parse_epoch_predictions(data)
 
+    @pytest.mark.parametrize("shape", [f"({2**45}, 2, 2)", f"({10**30}, 2, 2)", f"({2**32}, {2**32}, 2)", "(9, 2, 2)"])
+    def test_parse_epoch_predictions_makes_nothing_of_the_size_that_a_header_claims(self, shape: str) -> None:
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n"
+        with pytest.raises(ValueError, match=r"probabilities must be (as long as its header says|an array of numbers)"):
+            parse_epoch_predictions(npz_with("probabilities", header))
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "__import__('os').system('true')\n",
+            "  {\n      'descr': 1,\n   }\n",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1,\n",
+            "(" * 9_000 + "\n",
+            "{'descr': '<f3', 'fortran_order': False, 'shape': (), }\n",
+            "{'descr': '<f0', 'fortran_order': False, 'shape': (0,), }\n",
+            "{'descr': '|O', 'fortran_order': False, 'shape': (1, 2, 2), }\n",
+            "{'descr': '<U999999999', 'fortran_order': False, 'shape': (1, 2, 2), }\n",
+            "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 2, 2), }\n",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 2, 2), }\n",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': 'x', }\n",
+        ],
+    )
+    def test_parse_epoch_predictions_refuses_a_header_that_describes_no_array(self, header: str) -> None:
+        with pytest.raises(ValueError, match=r"^probabilities must be"):
+            parse_epoch_predictions(npz_with("probabilities", header))
+
+    def test_parse_epoch_predictions_refuses_an_archive_with_a_password(self) -> None:
+        data = bytearray(npz_of())
+        for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            data[data.find(mark) + at] |= 1
+        with pytest.raises(ValueError, match=r"no readable archive of .*: .*encrypted"):
+            parse_epoch_predictions(bytes(data))
+
+    @pytest.mark.parametrize(
+        ("arrays", "said"),
+        [
+            ({"clips": np.array([["a"]] * 4)}, "clips must be a row of texts"),
+            ({"labels": np.array([["blues"] * 4])}, "labels must be a row of texts"),
+            ({"classes": np.array("x")}, "classes must be a row of texts"),
+            ({"clips": np.zeros(4, dtype=[("a", "<i4"), ("b", "<U3")])}, "clips must be an array of numbers or texts"),
+            ({"clips": np.array([b"\xff"] * 4)}, "can't decode"),
+            ({"clips": np.array(["a"] * 250_001)}, "at most 250,000 clips"),
+            ({"classes": np.zeros(3, dtype="<M8[s]")}, "classes must be an array of numbers or texts"),
+            ({"probabilities": np.zeros((1, 250_001, 1), dtype=np.float16)}, "at most 250,000 clips"),
+            ({"probabilities": np.zeros((1, 1, 2_001))}, "at most 2,000 classes"),
+        ],
+    )
+    def test_parse_epoch_predictions_refuses_arrays_of_another_kind_or_size(
+        self, arrays: dict[str, np.ndarray], said: str
+    ) -> None:
+        with pytest.raises(ValueError, match=said):
+            parse_epoch_predictions(npz_of(**arrays))
+
+    @pytest.mark.parametrize("dtype", [">f8", "<f2", np.longdouble])
+    @pytest.mark.parametrize("order", ["C", "F"])
+    def test_parse_epoch_predictions_takes_any_floats_in_any_order(self, dtype: str, order: str) -> None:
+        said = random_epoch_predictions().probabilities
+        read = parse_epoch_predictions(npz_of(probabilities=np.array(said.astype(dtype), order=order)))
+        assert np.allclose(read.probabilities, said, atol=1e-3)
+
+    def test_parse_epoch_predictions_refuses_an_archive_of_very_many_entries(self) -> None:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for number in range(1_001):
+                archive.writestr(f"{number}", b"")
+        with pytest.raises(ValueError, match="at most 1,000 entries"):
+            parse_epoch_predictions(out.getvalue())
+
+    @settings(derandomize=True, max_examples=100)
+    @given(spoilt(npz_of()))
+    def test_parse_epoch_predictions_reads_or_refuses_any_bytes(self, data: bytes) -> None:
+        with contextlib.suppress(ValueError):
+            check(parse_epoch_predictions(data))
+
+    @settings(derandomize=True, max_examples=100)
+    @given(st.sampled_from(["probabilities", "clips", "labels", "classes"]), st.data())
+    def test_parse_epoch_predictions_reads_or_refuses_arrays_of_any_bytes(self, name: str, data: st.DataObject) -> None:
+        with zipfile.ZipFile(io.BytesIO(npz_of())) as archive:
+            array = archive.read(f"{name}.npy")
+        with contextlib.suppress(ValueError):
+            check(parse_epoch_predictions(with_entry(f"{name}.npy", data.draw(spoilt(array)))))
+
     def test_unpickles_nothing(self) -> None:
-        with pytest.raises(ValueError, match="allow_pickle=False"):
+        with pytest.raises(ValueError, match="clips must be an array of numbers or texts, got the header"):
             parse_epoch_predictions(npz_of(clips=np.array([print] * 4)))
         with pytest.raises(ValueError, match="no readable archive"):
             parse_epoch_predictions(pickle.dumps([1]))
@@ -199,6 +353,17 @@ class TestParseEpochPredictions:
 
 
 class TestGroupsOf:
+    @settings(derandomize=True, max_examples=100)
+    @given(spoilt(b'path,label,group\na,blues,artist 1\nb,jazz,\n"c",jazz,artist 2\n'))
+    def test_groups_of_reads_or_refuses_any_bytes(self, data: bytes) -> None:
+        with contextlib.suppress(ValueError):
+            assert all(groups_of(data).values())
+
+    def test_groups_of_refuses_more_rows_than_any_dataset_has(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(run_files, "MOST_ROWS", 3)
+        with pytest.raises(ValueError, match="at most 3 rows, got more"):
+            groups_of(b"path,group\na,1\nb,1\nc,1\nd,1\n")
+
     def test_groups_of_has_the_clips_with_a_group(self) -> None:
         text = (
             "path,label,group,split,fold\na,blues,artist 1,train,\nb,jazz,,validation,\nc,jazz,artist 2,validation,\n"

@@ -74,6 +74,7 @@ def description(tags: Mapping[str, str]) -> str | None:
 
 EXPERIMENT_LENGTH = 500
 KEY_LENGTH = 250
+_LONGEST_REASON = 300
 _LENGTHS = {"param": 6_000, "tag": TAG_LENGTH}  # characters of a value
 
 _KEY = re.compile(r"[\w.\- :/]+")
@@ -262,6 +263,12 @@ def assemble(name: str, tags: Mapping[str, str], records: Iterable[Record], fetc
     return Experiment(name, tags, runs, tuple(files.unreadable))
 
 
+def _shortened(reason: str) -> str:
+    """Return a reason on one line of at most `_LONGEST_REASON` characters: it may quote all of a stranger's file."""
+    reason = " ".join(reason.split())
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
+
+
 class _Files:
     """Reads the runs' files, and lists those that are broken."""
 
@@ -275,7 +282,7 @@ class _Files:
             data = self._fetch(record, path)
             return None if data is None else parse(data)
         except (OSError, ValueError) as error:
-            self.unreadable.append(UnreadableArtifact(record.run_id, path, " ".join(str(error).split())))
+            self.unreadable.append(UnreadableArtifact(record.run_id, path, _shortened(str(error))))
             return None
 
     def groups(self, record: Record) -> Mapping[str, str]:

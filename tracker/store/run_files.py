@@ -3,23 +3,29 @@
 Conventions: ``predictions/validation.csv`` has the columns ``clip,label,predicted`` and then one per class with its
 probability; ``predictions/validation_by_epoch.npz`` the arrays ``probabilities``, ``clips``, ``labels``, ``classes``;
 ``dataset.csv`` the columns ``path,label,group,split,fold``. Clips come back sorted. Files may be anybody's: whatever
-is wrong with one is a `ValueError` that says so, and nothing is guessed or corrected.
+is wrong with one is a `ValueError` that says so, and nothing is guessed or corrected. Sizes have limits, which are
+checked before anything of that size is made.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import lzma
+import math
+import re
+import struct
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from array import array
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracker.runs import EpochPredictions, Predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,7 +39,21 @@ _ARRAYS = ("probabilities", "clips", "labels", "classes")
 # How far from 1 a row of probabilities may add up to: ten classes rounded to three digits stay within it.
 _SUM_TOLERANCE = 0.01
 
-_LARGEST_NPZ = 2**28  # bytes that an archive may unpack to: 10,000 clips × 50 classes × 130 epochs
+# What a file may hold at most: more than validation sets have, and less than a computer's memory.
+MOST_CLIPS = 250_000
+MOST_CLASSES = 2_000
+MOST_PROBABILITIES = 2**25  # of a CSV: 250,000 clips × 134 classes, or 16,777 clips × 2,000 classes
+MOST_ROWS = 1_000_000  # of a dataset
+LONGEST_ROW = 2**20  # characters
+LARGEST_NPZ = 2**28  # bytes that an archive may unpack to: 10,000 clips × 50 classes × 130 epochs
+_MOST_ENTRIES = 1_000  # of an archive, which needs four
+
+# The header of an array, as every program that writes one has it, in any order.
+_DTYPE = re.compile(rb"['\"]descr['\"]: *['\"]([<>|=]?)([a-zA-Z])(\d{1,9})['\"]")
+_ORDER = re.compile(rb"['\"]fortran_order['\"]: *(True|False)")
+_SHAPE = re.compile(rb"['\"]shape['\"]: *\(((?:\d{1,18}, *)*(?:\d{1,18})?)\)")
+_LENGTHS = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}  # of that header, by the version of the format
+_LONGEST_HEADER = 10_000
 
 
 def predictions_csv(predictions: Predictions) -> str:
@@ -64,14 +84,21 @@ def parse_predictions(data: bytes) -> Predictions:
     header, rows = _table(data)
     classes = tuple(header[3:])
     if header[:3] != _LEADING or len(classes) < 2:
-        raise ValueError(f"the columns must be clip,label,predicted and one per class, got {','.join(header)[:200]!r}")
-    rows.sort()
-    probabilities = np.array([row[3:] for row in rows], dtype=np.float64).reshape(len(rows), len(classes))
-    clips, labels, predicted = (tuple(row[i] for row in rows) for i in range(3))
+        raise ValueError(f"the columns must be clip,label,predicted and one per class, got {_shown(header)}")
+    _check_number("classes", len(classes), MOST_CLASSES)
+    names, numbers = [], array("d")
+    for row in rows:
+        names.append(row[:3])
+        numbers.extend(map(float, row[3:]))
+        _check_number("clips", len(names), MOST_CLIPS)
+        _check_number("probabilities", len(numbers), MOST_PROBABILITIES)
+    order = sorted(range(len(names)), key=names.__getitem__)
+    probabilities: NDArray[np.float64] = np.array(numbers).reshape(len(names), len(classes))[order]
+    clips, labels, predicted = (tuple(names[i][column] for i in order) for column in range(3))
     _check(clips, labels, classes, probabilities)
     _check_probabilities(probabilities)
     index = {name: i for i, name in enumerate(classes)}
-    chosen = probabilities[np.arange(len(rows)), [index.get(name, 0) for name in predicted]]
+    chosen = probabilities[np.arange(len(clips)), [index.get(name, 0) for name in predicted]]
     if not set(predicted) <= set(classes) or (chosen < probabilities.max(axis=1)).any():
         raise ValueError("predicted must be the most probable class in every row")
     return Predictions(clips, labels, classes, probabilities)
@@ -92,21 +119,20 @@ def parse_epoch_predictions(data: bytes) -> EpochPredictions:
     Raises ValueError if it isn't such an archive, the shapes don't fit, or the numbers aren't probabilities, or NaN in
     every epoch.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > _LARGEST_NPZ:
-            raise ValueError(f"an archive may unpack to at most {_LARGEST_NPZ:,} bytes, got {size:,}")
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            probabilities, *texts = (archive[name] for name in _ARRAYS)
-    except (OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"no readable archive of {', '.join(_ARRAYS)}: {error}") from error
-    clips, labels, classes = (tuple(text.astype(str).tolist()) for text in texts)
-    if probabilities.ndim != 3 or probabilities.dtype.kind != "f" or not len(probabilities):
+    numbers, *texts = _arrays(data)
+    if numbers.ndim != 3 or numbers.dtype.kind != "f" or not len(numbers):
         raise ValueError(
             "probabilities must be floats, at least one epoch × clips × classes, got "
-            f"{probabilities.dtype} of the shape {probabilities.shape}"
+            f"{numbers.dtype} of the shape {numbers.shape}"
         )
+    probabilities: NDArray[np.floating] = numbers
+    _check_number("clips", probabilities.shape[1], MOST_CLIPS)
+    _check_number("classes", probabilities.shape[2], MOST_CLASSES)
+    for name, text in zip(_ARRAYS[1:], texts, strict=True):
+        if text.ndim != 1 or text.dtype.kind not in "USbiu":
+            raise ValueError(f"{name} must be a row of texts, got {text.dtype} of the shape {text.shape}")
+        _check_number(name, len(text), MOST_CLIPS)
+    clips, labels, classes = (tuple(text.astype(str).tolist()) for text in texts)
     _check(clips, labels, classes, probabilities)
     lost = np.isnan(probabilities).all(axis=-1)
     _check_probabilities(probabilities if lost.any(axis=-1).all() else probabilities[~lost])
@@ -115,31 +141,120 @@ def parse_epoch_predictions(data: bytes) -> EpochPredictions:
     return EpochPredictions(clips, labels, classes, probabilities[:, order].astype(np.float32))
 
 
+def _arrays(data: bytes) -> list[NDArray[Any]]:
+    """Return the arrays of an archive; raise ValueError if it isn't one, or they would be too large."""
+    if data.count(b"PK\x01\x02") > _MOST_ENTRIES:
+        raise ValueError(f"an archive may have at most {_MOST_ENTRIES:,} entries")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > LARGEST_NPZ:
+                raise ValueError(f"an archive may unpack to at most {LARGEST_NPZ:,} bytes, got {size:,}")
+            return [_array(name, archive.read(f"{name}.npy")) for name in _ARRAYS]
+    except _BROKEN_ARCHIVE as error:
+        raise ValueError(f"no readable archive of {', '.join(_ARRAYS)}: {error}") from error
+
+
+# What the standard library raises of archives that aren't any; a RuntimeError is one with a password.
+_BROKEN_ARCHIVE = (
+    OSError, EOFError, LookupError, ArithmeticError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
+    lzma.LZMAError, struct.error,
+)  # fmt: skip
+
+
+def _array(name: str, entry: bytes) -> NDArray[Any]:
+    """Return the array of an entry, as a view of its bytes: nothing is made of the size that its header claims.
+
+    numpy's own reader parses the header as Python, and allocates before it reads.
+
+    References
+    ----------
+    https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    """
+    length = _LENGTHS.get((entry[6], entry[7])) if entry.startswith(b"\x93NUMPY") and len(entry) >= 12 else None
+    if length is None:
+        raise ValueError(f"{name} must be an array as numpy writes it")
+    start = 8 + struct.calcsize(length)
+    end = start + struct.unpack_from(length, entry, 8)[0]
+    header = entry[start : min(end, start + _LONGEST_HEADER)]
+    dtype, order, shape = (pattern.search(header) for pattern in (_DTYPE, _ORDER, _SHAPE))
+    if not (dtype and order and shape) or dtype[2] not in b"fUSbiu":
+        raise ValueError(
+            f"{name} must be an array of numbers or texts, got the header {header[:100].decode('latin-1').strip()!r}"
+        )
+    sizes = tuple(int(size) for size in re.findall(rb"\d+", shape[1]))
+    of_one = int(dtype[3]) * (4 if dtype[2] == b"U" else 1)
+    if not of_one or math.prod(sizes) * of_one != len(entry) - end:
+        raise ValueError(f"{name} must be as long as its header says, got {len(entry) - end:,} bytes for {sizes}")
+    try:
+        values = np.frombuffer(entry, np.dtype(b"".join(dtype.groups()).decode()), offset=end)
+    except TypeError as error:
+        raise ValueError(f"{name} must be an array of numbers or texts: {error}") from error
+    return values.reshape(sizes, order="F" if order[1] == b"True" else "C")
+
+
 def groups_of(data: bytes) -> dict[str, str]:
     """Return the group of each clip that has one, from ``dataset.csv``.
 
-    Raises ValueError if the column ``path`` or ``group`` is missing or a row is incomplete.
+    Raises ValueError if the column ``path`` or ``group`` is missing, a row is incomplete, or there are too many.
     """
     header, rows = _table(data)
     if not {"path", "group"} <= set(header):
-        raise ValueError(f"the columns must have path and group among them, got {','.join(header)[:200]!r}")
+        raise ValueError(f"the columns must have path and group among them, got {_shown(header)}")
     path, group = header.index("path"), header.index("group")
-    return {row[path]: row[group] for row in rows if row[group]}
+    groups = {}
+    for number, row in enumerate(rows, 1):
+        _check_number("rows", number, MOST_ROWS)
+        if row[group]:
+            groups[row[path]] = row[group]
+    return groups
 
 
-def _table(data: bytes) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a CSV, each as long as the header."""
+def _table(data: bytes) -> tuple[list[str], Iterator[list[str]]]:
+    """Return the header and the rows of a CSV, each as long as the header and read when it is asked for."""
+    rows = _rows(data)
+    header = next(rows, [])
+
+    def whole() -> Iterator[list[str]]:
+        for row in rows:
+            if len(row) != len(header):
+                raise ValueError(f"a row must have {len(header)} fields, got {len(row)}: {_shown(row)}")
+            yield row
+
+    return header, whole()
+
+
+def _rows(data: bytes) -> Iterator[list[str]]:
     # With or without the mark that spreadsheets put first; file names may not be Unicode.
-    text = data.decode("utf-8-sig", "surrogateescape")
+    text = io.StringIO(data.decode("utf-8-sig", "surrogateescape"), newline="")
+    length = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        for number, line in enumerate(text, 1):
+            length += len(line)
+            _check_number("characters in a row", length, LONGEST_ROW)
+            _check_number("lines", number, 2 * MOST_ROWS)  # a name may have line breaks in it
+            yield line
+
     try:
-        lines = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+        for row in csv.reader(lines(), strict=True):
+            length = 0
+            if row:
+                yield row
     except csv.Error as error:
         raise ValueError(f"no readable CSV: {error}") from error
-    header, rows = (lines[0], lines[1:]) if lines else ([], [])
-    short = next((row for row in rows if len(row) != len(header)), None)
-    if short is not None:
-        raise ValueError(f"a row must have {len(header)} fields, got {len(short)}: {','.join(short)[:200]!r}")
-    return header, rows
+
+
+def _shown(row: Sequence[str]) -> str:
+    return repr(",".join(row)[:200])
+
+
+def _check_number(what: str, number: int, most: int) -> None:
+    if number > most:
+        raise ValueError(
+            f"a file may have at most {most:,} {what}, got {'more' if number == most + 1 else f'{number:,}'}"
+        )
 
 
 def _check(
@@ -160,6 +275,7 @@ def _check(
 
 def _check_probabilities(probabilities: NDArray[np.floating]) -> None:
     """Refuse numbers that aren't probabilities; the last axis is the classes."""
-    sums = probabilities.sum(axis=-1, dtype=np.float64)
+    with np.errstate(all="ignore"):  # infinite ones
+        sums = probabilities.sum(axis=-1, dtype=np.float64)
     if not ((probabilities >= 0).all() and (abs(sums - 1) <= _SUM_TOLERANCE).all()):
         raise ValueError("the probabilities of a clip must be at least 0 and add up to 1")
