@@ -91,16 +91,18 @@ class TestUploader:
     @pytest.mark.parametrize(
         ("status", "body", "said"),
         [
-            (500, b"", "cannot open the experiment 'tracker' in {uri}: too many 500 error responses"),
-            (403, b"Forbidden", "cannot open the experiment 'tracker' in {uri}: API request to endpoint "),
-            (200, b"<html>\n<h1>hello", "cannot open the experiment 'tracker' in {uri}: API request to endpoint was "),
+            (500, b"", "{path} was answered with status 500"),
+            (403, b"Forbidden", "the server refused access (403): Forbidden; check MLFLOW_TRACKING_USERNAME and "),
+            (200, b"<html>\n<h1>hello", "{path} was answered with an HTML page: check that {uri} is a tracking server"),
         ],
     )
     def test_uploader_warns_once_of_a_server_that_is_ill(
         self, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, said: str
     ) -> None:
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        path = "/api/2.0/mlflow/experiments/get-by-name"
         with answering(status, body) as uri:
+            said = f"cannot open the experiment 'tracker' in {uri}: {said.format(uri=uri, path=path)}"
             writer = begin(uri)
             store, reporter = store_at(uri, Path.cwd()), Collected()
             uploader = Uploader(store, writer.folder, reporter)
@@ -111,14 +113,14 @@ class TestUploader:
             writer.close()
             uploader.finish()
             (warning,) = reporter.warnings
-            assert warning.startswith(f"{said.format(uri=uri)}")
+            assert warning.startswith(said)
             remedy = f" until `tracker sync --tracking-uri {uri}` uploads it" if status != 403 else ""
             assert warning.endswith(f"; the run is kept in {writer.folder}{remedy}")
             assert len(read(writer.folder).epochs) == 2
             (result,) = sync_runs(store)
         assert isinstance(result, UploadResult)
         assert (result.name, result.run_id) == ("a run", None)
-        assert (result.error or "").startswith(said.format(uri=uri))
+        assert (result.error or "").startswith(said)
 
     def test_uploader_leaves_a_server_that_never_answers(self) -> None:
         with closing(socket.create_server((HOST, 0))) as silent:

@@ -504,7 +504,7 @@ class TestSenderToAServer:
             assert (run.status, run.started, run.ended) == ("FAILED", expected.started, 2)
             assert run.curves["loss"].steps.tolist() == [1, 2, 3, 4]
             assert run.validation is not None
-        paths = [found.path for found in client_of(served.http).list_artifacts(first.run_id, "model")]
+        paths = [found.path for found in MlflowClient(served.http.uri).list_artifacts(first.run_id, "model")]
         assert paths == ["model/MLmodel", "model/data"]
         assert capfd.readouterr().out == ""
 

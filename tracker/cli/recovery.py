@@ -77,11 +77,8 @@ def sync(*, tracking_uri: TrackingUri = None) -> int:
             failures += 1
             print_error(result.message)
         elif isinstance(result, OtherStore):
-            failures += 1
-            print_error(
-                f"run {result.name} is not sent: it is logged to {result.shown}, not to {store.shown}; "
-                f"`{result.command}` sends it there"
-            )
+            where = f"it is logged to {result.shown}, not to {store.shown}"
+            log(f"run {result.name} is not sent: {where}; `{result.command}` sends it there")
         elif result.error:
             failures += 1
             print_error(f"run {result.name} is not sent: {result.error}")

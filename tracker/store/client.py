@@ -36,7 +36,16 @@ from tracker.store.database import (
     settled_state,
     state_of,
 )
-from tracker.store.location import folder_below, path_of, public_uri, root_above, sqlite_uri, written_to
+from tracker.store.location import (
+    folder_below,
+    path_of,
+    public_text,
+    public_uri,
+    root_above,
+    secrets_of,
+    sqlite_uri,
+    written_to,
+)
 from tracker.store.mlflow_run import JOURNAL_TAG
 
 if TYPE_CHECKING:
@@ -46,6 +55,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from tracker.store.location import Location
+    from tracker.store.server import ServedExperiment
 
 # Environment that MLflow reads, some of it when it is imported; what the user has set goes before.
 SETTINGS = {
@@ -53,7 +63,8 @@ SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # which is for results
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # the default, 7, blocks each call to a dead server for four minutes
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "12",  # seconds that one call may take with its retries
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a database moved aside is never written to any more
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -70,30 +81,36 @@ for _name, _value in SETTINGS.items():
 
 from mlflow import MlflowClient, entities  # noqa: E402 -- after its settings
 from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.utils.credentials import get_default_host_creds  # noqa: E402
-from mlflow.utils.rest_utils import http_request  # noqa: E402
-from requests import HTTPError, RequestException, Response  # noqa: E402
+from requests import HTTPError, RequestException  # noqa: E402
+
+from tracker.store.server import ServerClient, ServerError, TooLongError  # noqa: E402
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # errors are raised, and printed once
 
-__all__ = ["MlflowException", "Store", "client_of", "entities", "get", "one_line_errors", "open_store"]
+__all__ = [
+    "MlflowException",
+    "ServerClient",
+    "ServerError",
+    "Store",
+    "TooLongError",
+    "client_of",
+    "entities",
+    "in_one_line",
+    "one_line_errors",
+    "open_store",
+]
 
 
-def client_of(location: Location) -> MlflowClient:
-    """Return a client of a store; a SQLite file must be ready, or MLflow would create or migrate it.
+def client_of(location: Location) -> MlflowClient | ServerClient:
+    """Return a client of a store: MLflow's, or ours of a server, which has the same methods as far as they are needed.
 
-    Raises `StoreError` if the store can't be opened, `UnreachableError` if the server doesn't answer.
+    A SQLite file must be ready, or MLflow would create or migrate it. Raises `StoreError` if the store can't be opened,
+    `UnreachableError` if the server doesn't answer.
     """
     with one_line_errors(f"cannot open the store {location.shown}"):
         if not location.database:
-            try:  # whatever it answers: the first real call would be tried for 13 s
-                get(location, "/health", max_retries=0, timeout=_GREETING_S)
-            except MlflowException as error:
-                raise UnreachableError(
-                    f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
-                ) from error
-            return MlflowClient(location.uri)
+            return server_client(location)
         from sqlalchemy.exc import OperationalError  # which a client of a server does without
 
         try:
@@ -102,10 +119,19 @@ def client_of(location: Location) -> MlflowClient:
             raise OSError(str(error)) from error
 
 
-def get(location: Location, endpoint: str, **options: object) -> Response:
-    """Ask a server by HTTP; `options` are those of MLflow's own `http_request`."""
-    response: Response = http_request(get_default_host_creds(location.uri), endpoint, "GET", **options)
-    return response
+def server_client(location: Location) -> ServerClient:
+    """Return a client of a server that answers; raises as `client_of`."""
+    client = ServerClient(location)
+    with one_line_errors(f"cannot open the store {location.shown}"):
+        try:  # whatever it answers: the first real call would be tried several times
+            client.ask("GET", "/health", max_retries=0, within_s=_GREETING_S)
+        except ServerError:
+            raise
+        except (MlflowException, OSError) as error:
+            raise UnreachableError(
+                f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
+            ) from error
+    return client
 
 
 @contextmanager
@@ -118,7 +144,7 @@ def one_line_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise _kind(error)(f"{what}: {_one_line(error)}") from error
+        raise _kind(error)(f"{what}: {in_one_line(error)}") from error
 
 
 def _kind(error: MlflowException | OSError) -> type[StoreError]:
@@ -135,7 +161,7 @@ def _kind(error: MlflowException | OSError) -> type[StoreError]:
     return UnreachableError if status == _TOO_MANY or status >= _SERVERS_FAULT else StoreError
 
 
-def _one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
     """Return the part of an error that says something: not SQLAlchemy's statement, background, advice and classes."""
     text = str(error)
     wrapped = error if isinstance(error, RequestException) else error.__context__
@@ -143,6 +169,7 @@ def _one_line(error: Exception) -> str:
         text = str(getattr(wrapped.args[0], "reason", wrapped)).rpartition("): ")[2] or text
     text = re.split(r"\n\[SQL|\(Background on", text)[0]
     text = re.sub(r"\((raised as a result of [^)]*|sqlite3\.\w+)\)", "", text)
+    text = public_text(text[:10_000], secrets_of(os.environ))
     return " ".join(text.split())[:500] or type(error).__name__
 
 
@@ -159,7 +186,7 @@ class Store:
     """An open store."""
 
     location: Location
-    client: MlflowClient
+    client: MlflowClient | ServerClient
 
     def ensure_experiment(self, name: str, metric: str = DEFAULT_METRIC) -> str:
         """Return the id of an experiment, created if it is missing and tagged with its primary metric.
@@ -171,6 +198,10 @@ class Store:
             if not experiment:
                 self._make_experiment(name, metric)
                 experiment = self.client.get_experiment_by_name(name)
+        if not experiment:
+            raise StoreError(
+                f"{self.location.shown} has made no experiment {name!r}: check that it is a tracking server"
+            )
         if experiment.lifecycle_stage != "active":
             restore = ("mlflow", "experiments", "restore", "--experiment-id", str(experiment.experiment_id))
             raise StoreError(
@@ -206,9 +237,9 @@ class Store:
             return None
         with one_line_errors(f"cannot continue run {run_id} in {self.location.shown}"):
             uri = self.client.get_run(run_id).info.artifact_uri
-        return _own_place(uri, self.location.database, f"run {run_id}")
+        return _own_place(str(uri), self.location.database, f"run {run_id}")
 
-    def _check_in_place(self, experiment: Experiment) -> None:
+    def _check_in_place(self, experiment: Experiment | ServedExperiment) -> None:
         database, place = self.location.database, written_to(experiment.artifact_location)
         if not database:
             return
@@ -216,7 +247,7 @@ class Store:
             self._check_not_moved(experiment, database, place)
         _own_place(experiment.artifact_location, database, f"the experiment {experiment.name!r}")
 
-    def _check_not_moved(self, experiment: Experiment, database: Path, place: Path) -> None:
+    def _check_not_moved(self, experiment: Experiment | ServedExperiment, database: Path, place: Path) -> None:
         if place.is_relative_to(database.parent) and place.exists():
             return
         here, is_copy = folder_below(database.parent, place), place.exists()

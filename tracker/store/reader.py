@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName
@@ -20,17 +19,12 @@ from tracker.store.location import find_artifacts
 from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from mlflow import MlflowClient
-    from mlflow.store.entities import PagedList
-    from requests import Response
 
     from tracker.store.location import Location
     from tracker.store.mlflow_run import MetricRow
-
-_OK, _NOT_FOUND = 200, 404
+    from tracker.store.server import ServerClient
 
 _RUN_NAMES = """
     SELECT experiments.name, run_uuid, coalesce(runs.name, '')
@@ -111,30 +105,30 @@ class Limits:
 
 def read_server(location: Location, name: str, by_epoch: int, limits: Limits = Limits()) -> Experiment:
     """Read an experiment from a tracking server; raises `StoreError` if it can't be reached or refuses."""
-    from tracker.store.client import client_of, one_line_errors
+    from tracker.store.client import one_line_errors, server_client
 
-    server = _Server(location, limits, client_of(location))
+    server = _Server(location, limits, server_client(location))
     with one_line_errors(f"cannot read from {location.shown}"):
         return server.experiment(name, by_epoch)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Server:
     location: Location
     limits: Limits
-    client: MlflowClient
+    client: ServerClient
+    faults: dict[str, str] = field(default_factory=dict)  # why a path isn't asked for any more; "": why none is
 
     def experiment(self, name: str, by_epoch: int) -> Experiment:
         experiment = self.client.get_experiment_by_name(name)
         if not experiment or experiment.lifecycle_stage != "active":
-            names = sorted(each.name for each in _all_pages(self.client.search_experiments))
-            raise unknown_experiment(self.location, name, tuple(names))
-        search = partial(self.client.search_runs, [experiment.experiment_id], max_results=self.limits.page)
+            raise unknown_experiment(self.location, name, tuple(self.client.experiment_names()))
         records = {}
-        for run in _all_pages(search):
-            info, rows = run.info, (dict(run.data.params), dict(run.data.tags), dict(run.data.metrics))
-            run_name, uri, times = info.run_name or "", info.artifact_uri or "", (info.start_time, info.end_time)
-            records[info.run_id] = Record(info.run_id, run_name, info.status, *times, uri, *rows)
+        for run in self.client.search_runs([experiment.experiment_id], max_results=self.limits.page):
+            info, data, uri = run.info, run.data, run.info.artifact_uri or ""
+            record = Record(info.run_id, info.run_name or "", info.status, info.start_time, info.end_time, uri)
+            record.params, record.tags, record.metrics = data.params, data.tags, data.metrics
+            records[info.run_id] = record
         for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
             records[run_id].curves.update(curves)
         return assemble(name, experiment.tags, records.values(), self._fetch, by_epoch)
@@ -147,38 +141,34 @@ class _Server:
 
     def _values(self, run_ids: Sequence[str], key: str) -> Iterator[MetricRow]:
         """Ask for one metric; an answer as long as the limit may have been cut and is asked for again in halves."""
-        query = {"run_id": run_ids, "metric_key": key, "max_results": self.limits.values}
-        rows = self._get("/ajax-api/2.0/mlflow/metrics/get-history-bulk", query, {_OK}).json()["metrics"]
+        rows = self.client.get_metric_histories(run_ids, key, self.limits.values)
         if len(rows) < self.limits.values:
             for order, row in enumerate(rows):
-                yield row["run_id"], key, row["step"], float(row["value"]), row["timestamp"], order
+                yield row.run_id, key, row.step, row.value, row.timestamp, order
         elif len(run_ids) > 1:
             half = len(run_ids) // 2
             yield from self._values(run_ids[:half], key)
             yield from self._values(run_ids[half:], key)
         else:
-            for order, metric in enumerate(self.client.get_metric_history(run_ids[0], key)):
-                yield run_ids[0], key, metric.step, metric.value, metric.timestamp, order
+            for order, row in enumerate(self.client.get_metric_history(run_ids[0], key)):
+                yield run_ids[0], key, row.step, row.value, row.timestamp, order
 
     def _fetch(self, record: Record, path: str) -> bytes | None:
-        answer = self._get("/get-artifact", {"run_uuid": record.run_id, "path": path}, {_OK, _NOT_FOUND})
-        return answer.content if answer.status_code == _OK else None
+        """Return an artifact.
 
-    def _get(self, endpoint: str, query: dict[str, Any], expected: Collection[int]) -> Response:
-        """Ask the server; raises `OSError` for any other status than those expected."""
-        from tracker.store.client import get
+        None is asked for after one that the server didn't bring in time, nor any of a path that was too long once.
+        """
+        from tracker.store.client import MlflowException, ServerError, TooLongError, in_one_line
 
-        answer = get(self.location, endpoint, params=query)
-        if answer.status_code not in expected:
-            raise OSError(f"{endpoint} was answered with status {answer.status_code}")
-        return answer
-
-
-def _all_pages(search: Callable[..., PagedList[Any]]) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+        if fault := self.faults.get("") or self.faults.get(path):
+            raise OSError(fault)
+        try:
+            return self.client.fetch(record.run_id, path)
+        except ServerError as error:
+            fault = in_one_line(error)
+            if isinstance(error, TooLongError):
+                self.faults[path] = fault
+            raise OSError(fault) from error
+        except (MlflowException, OSError) as error:
+            self.faults[""] = in_one_line(error)
+            raise OSError(self.faults[""]) from error

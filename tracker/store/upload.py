@@ -15,13 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.atomic_files import copy_path
-from tracker.contained_files import contains, is_folder, list_tree
+from tracker.contained_files import contains, is_folder, list_tree, open_file
 from tracker.errors import StoreError
 from tracker.printable import with_command
 from tracker.runs import REASON_TAG
 from tracker.runs.events import Attached, Ended, Event, Resumed, Started, Tagged, UploadState
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowException, entities, one_line_errors, open_store
+from tracker.store.location import public_uri
 from tracker.store.mlflow_run import JOURNAL_TAG, check_keys, check_start, check_texts, mlflow_tags, started, values_of
 
 if TYPE_CHECKING:
@@ -98,11 +99,9 @@ class RunWriter:
                 copy_path(local, place[0] / path, source_root=root, target_root=place[1], durable=False)
             return
         with self._errors(path):
-            if is_folder(local, root):
-                list(list_tree(local, root))  # refuses links in it
-                self._client.log_artifacts(self.run_id, str(local), path)
-            else:
-                self._client.log_artifact(self.run_id, str(local), path.rpartition("/")[0] or None)
+            for file in [*list_tree(local, root)] if is_folder(local, root) else [local]:
+                with open_file(file, root) as content:
+                    self._client.send_artifact(self.run_id, content, file.relative_to(artifacts).as_posix())
 
     def _resume(self) -> None:
         """Set the run back to RUNNING and remove the failure reason. MLflow can't clear the end time."""
@@ -198,7 +197,7 @@ class JournalUpload:
                 raise self._deleted(infos[0].run_id)
             for duplicate in active[1:]:  # MLflow asks a server again whose answer was lost, which then has made two
                 store.client.delete_run(duplicate.run_id)
-        return UploadState(active[0].run_id, active[0].artifact_uri, 0)
+        return UploadState(active[0].run_id, public_uri(active[0].artifact_uri or ""), 0)
 
     def _write(self, run_id: str, event: Event, rows: Sequence[Value], artifacts: Path) -> None:
         """Write values, of one event or several, or an event that has none."""

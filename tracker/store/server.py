@@ -1,0 +1,625 @@
+"""A tracking server's REST interface, as far as runs are written and read: nothing that it answers is believed.
+
+MLflow's own client follows redirects with the login, reads answers that never end, and writes artifacts to whatever
+place the server names. Here login, certificates, proxies and retries are MLflow's (`http_request`), and all else is
+checked: no redirect is followed, an answer has a largest size and a time in which it must be whole, what it says is
+converted into the types below, and artifacts go through the server alone. Whatever is wrong is a `ServerError` of one
+line. Methods have the names and arguments of MLflow's client, as far as they are used.
+
+Only `tracker.store.client` imports this module, after it has set what MLflow reads when it is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+import msgspec
+from mlflow.entities import ViewType
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
+from mlflow.exceptions import MlflowException
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+from msgspec import Meta, Struct
+
+from tracker.store.location import public_text, public_uri, secrets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from mlflow.entities import DatasetInput, Metric, Param, RunTag
+
+    from tracker.store.location import Location
+
+LONGEST_ANSWER = 64 << 20  # bytes of JSON: 1,000 runs with 100 params, 100 metrics and a long note each take 30 MB
+LARGEST_TABLE = 64 << 20  # bytes of a CSV: 100,000 clips × 50 classes
+LARGEST_ARCHIVE = 1 << 28  # bytes of an npz; `run_files` unpacks no more
+MOST_PAGES = 1_000
+MOST_RUNS = 100_000  # of one experiment
+_FRUITLESS_PAGES = 10  # in a row that bring nothing new
+_LONGEST_MESSAGE = 300  # characters of what a server says of an error
+_SLOWEST = 100_000  # bytes a second below which a long answer is given up
+_CHUNK = 16_384  # a compressed one may unpack to a thousand times that
+_LARGEST_UPLOAD = 10_000_000  # bytes that a server takes for artifacts that it keeps elsewhere
+_BATCH = 100  # params or tags in one call
+
+_API, _AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
+_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+_OK, _NOT_FOUND, _LOGIN_FAILED = 200, 404, {401, 403}
+
+
+class ServerError(MlflowException):  # type: ignore[misc]
+    """A server that refuses, or doesn't answer as a tracking server does."""
+
+    def __init__(self, message: str, status: int = 500, code: str = "INTERNAL_ERROR") -> None:
+        super().__init__(message)
+        self.error_code, self._status = code, status
+
+    def get_http_status_code(self) -> int:
+        """Return the status of the answer; 500 if that was fine and its content wasn't."""
+        return self._status
+
+
+class TooLongError(ServerError):
+    """A server whose answer has no end, or might as well have none."""
+
+
+_Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.\-]*\Z", max_length=256)]
+_Whole = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+
+
+class _Pair(Struct):
+    key: str
+    value: str | None = ""
+
+
+class _Latest(Struct):
+    key: str
+    value: float
+
+
+class MetricValue(Struct):
+    """One value of a metric."""
+
+    value: float
+    timestamp: _Whole = 0
+    step: _Whole = 0
+    run_id: str = ""
+
+
+class _History(Struct):
+    metrics: list[MetricValue] | None = None
+    next_page_token: str | None = None
+
+
+class _Bulk(Struct):
+    metrics: list[MetricValue]
+
+
+class RunInfo(Struct):
+    """What a server says of a run itself."""
+
+    run_id: _Id
+    run_name: str | None = None
+    status: str = ""
+    start_time: _Whole | None = None
+    end_time: _Whole | None = None
+    artifact_uri: str | None = None
+    lifecycle_stage: str = "active"
+    experiment_id: str = ""
+
+
+class _Data(Struct):
+    params: list[_Pair] | None = None
+    tags: list[_Pair] | None = None
+    metrics: list[_Latest] | None = None
+
+
+class _RunRow(Struct):
+    info: RunInfo
+    data: _Data | None = None
+
+
+class _RunAnswer(Struct):
+    run: _RunRow
+
+
+class _Runs(Struct):
+    runs: list[_RunRow] | None = None
+    next_page_token: str | None = None
+
+
+class _ExperimentRow(Struct):
+    experiment_id: _Id
+    name: str
+    artifact_location: str = ""
+    lifecycle_stage: str = "active"
+    tags: list[_Pair] | None = None
+
+
+class _ExperimentAnswer(Struct):
+    experiment: _ExperimentRow
+
+
+class _Experiments(Struct):
+    experiments: list[_ExperimentRow] | None = None
+    next_page_token: str | None = None
+
+
+class _Nothing(Struct):
+    """An answer of which nothing is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """What a run logged: its params, tags and the latest value of each metric."""
+
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedRun:
+    """A run as a server has it."""
+
+    info: RunInfo
+    data: RunData
+
+
+@dataclass(frozen=True, slots=True)
+class ServedExperiment:
+    """An experiment as a server has it."""
+
+    experiment_id: str
+    name: str
+    artifact_location: str
+    lifecycle_stage: str
+    tags: dict[str, str]
+
+
+T = TypeVar("T")
+Page = TypeVar("Page", _Runs, _Experiments, _History)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of a server, whole."""
+
+    status: int
+    kind: str  # its content type
+    content: bytes
+    target: str = ""  # where a redirect leads
+
+
+class ServerClient:
+    """Writes to a tracking server and reads from it.
+
+    Every method raises `ServerError`, or `OSError` and MLflow's own errors if the server is away.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._places: dict[str, str] = {}
+
+    def ask(
+        self,
+        method: str,
+        endpoint: str,
+        *,
+        longest: int = LONGEST_ANSWER,
+        within_s: float | None = None,
+        **options: Any,
+    ) -> Answer:
+        """Ask the server, and return its answer, whatever its status; `options` are those of MLflow's `http_request`.
+
+        The answer must be whole within `within_s` seconds, by default MLFLOW_HTTP_REQUEST_TIMEOUT, and longer only as
+        it brings `_SLOWEST` bytes a second.
+        """
+        patience = _patience() if within_s is None else within_s
+        received = [0]
+
+        def work() -> Answer:
+            usual: dict[str, Any] = {"stream": True, "allow_redirects": False, "raise_on_status": False}
+            usual |= {"respect_retry_after_header": False, "timeout": patience}
+            host = get_default_host_creds(self._location.uri)
+            with http_request(host, endpoint, method, **usual | options) as response:
+                content = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    content += chunk
+                    received[0] = len(content)
+                    if len(content) > longest:
+                        raise TooLongError(f"the answer to {endpoint} is longer than {longest:,} bytes")
+                kind, target = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
+                return Answer(response.status_code, kind, bytes(content), target)
+
+        answer = _in_time(work, lambda: patience + received[0] / _SLOWEST, endpoint)
+        if 300 <= answer.status < 400:
+            raise self._redirected(endpoint, answer)
+        return answer
+
+    def call(self, method: str, endpoint: str, kind: type[T], **query: Any) -> T:
+        """Call the interface, and return what it answers as the type that it must be of."""
+        given = {key: value for key, value in query.items() if value is not None}
+        sent: dict[str, Any] = {"params" if method == "GET" else "json": given}
+        answer = self.ask(method, endpoint, **sent)
+        if answer.status != _OK:
+            raise self.refusal(endpoint, answer)
+        return self._decoded(endpoint, answer, kind)
+
+    def _decoded(self, endpoint: str, answer: Answer, kind: type[T]) -> T:
+        try:  # by the standard library, for MLflow writes NaN as no JSON has it
+            return msgspec.convert(json.loads(answer.content or b"{}"), kind, strict=False)
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+            what = "an HTML page" if _is_html(answer) else f"something else ({self._shown(str(error))})"
+            raise ServerError(
+                f"{endpoint} was answered with {what}: check that {self._location.shown} is a tracking server"
+            ) from error
+
+    def refusal(self, endpoint: str, answer: Answer) -> ServerError:
+        """Return an answer of another status than 200 as an error, with what the server says of it in one line."""
+        code, said = "", ""
+        try:
+            row = json.loads(answer.content)
+            code, said = row["error_code"], row["message"]
+        except (ValueError, RecursionError, TypeError, KeyError):
+            said = "" if _is_html(answer) else answer.content[:10_000].decode("utf-8", "replace")
+        shown = self._shown(said) if isinstance(said, str) else ""
+        reason = f": {shown}" if shown else ""
+        if answer.status in _LOGIN_FAILED:
+            what = f"the server refused access ({answer.status}){reason}; check MLFLOW_TRACKING_USERNAME and "
+            reason, what = "", f"{what}MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        else:
+            what = f"{endpoint} was answered with status {answer.status}"
+        known = code if isinstance(code, str) and code.isidentifier() else "INTERNAL_ERROR"
+        return ServerError(what + reason, answer.status, known)
+
+    def _shown(self, said: str) -> str:
+        """Return what a server says as a part of a line: no credentials, nothing that looks like a command of ours."""
+        host = get_default_host_creds(self._location.uri)
+        sent = {each for each in (host.username, host.password, host.token) if each}
+        text = public_text(said[:10_000], secrets_of(os.environ, self._location.uri) | sent)
+        line = "".join(sign if sign.isprintable() else " " for sign in text.replace("`", "'"))
+        line = " ".join(line.split())
+        return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]} …"
+
+    def _redirected(self, endpoint: str, answer: Answer) -> ServerError:
+        target = self._shown(public_uri(urljoin(self._location.public + "/", answer.target))) or "nowhere"
+        return ServerError(
+            f"{endpoint} was answered with a redirect to {target}, which isn't followed: if that is the tracking "
+            "server, give its address as --tracking-uri"
+        )
+
+    def _pages(self, ask: Callable[[str | None], Page], new_in: Callable[[Page], int]) -> Iterator[Page]:
+        """Ask for page after page; `new_in` returns how much a page brings that none before it had."""
+        tokens: set[str | None] = set()
+        token, fruitless = None, 0
+        while token not in tokens:
+            if len(tokens) == MOST_PAGES or fruitless == _FRUITLESS_PAGES:
+                raise ServerError(f"the answer has no end: {len(tokens):,} pages, and a token for another")
+            tokens.add(token)
+            page = ask(token)
+            fruitless = 0 if new_in(page) else fruitless + 1
+            yield page
+            token = page.next_page_token or None
+            if token is None:
+                return
+        raise ServerError("the answer has no end: the server repeats a page's token")
+
+    # ---- experiments ----
+
+    def get_experiment_by_name(self, name: str) -> ServedExperiment | None:
+        """Return an experiment, None if there isn't any of that name."""
+        try:
+            answer = self.call("GET", f"{_API}/experiments/get-by-name", _ExperimentAnswer, experiment_name=name)
+        except ServerError as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        return _experiment(answer.experiment)
+
+    def get_experiment(self, experiment_id: str) -> ServedExperiment:
+        """Return an experiment by its id."""
+        answer = self.call("GET", f"{_API}/experiments/get", _ExperimentAnswer, experiment_id=experiment_id)
+        return _experiment(answer.experiment)
+
+    def create_experiment(
+        self, name: str, artifact_location: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Create an experiment."""
+        named = _rows(tags or {})
+        place = artifact_location or None
+        self.call("POST", f"{_API}/experiments/create", _Nothing, name=name, artifact_location=place, tags=named)
+
+    def experiment_names(self) -> list[str]:
+        """Return the names of all experiments, in order."""
+        names: set[str] = set()
+
+        def new_in(page: _Experiments) -> int:
+            before = len(names)
+            names.update(each.name for each in page.experiments or ())
+            return len(names) - before
+
+        def ask(token: str | None) -> _Experiments:
+            return self.call("POST", f"{_API}/experiments/search", _Experiments, max_results=1_000, page_token=token)
+
+        for _ in self._pages(ask, new_in):
+            pass
+        return sorted(names)
+
+    # ---- runs ----
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1_000,
+    ) -> list[ServedRun]:
+        """Return all runs of some experiments, asked for in pages of `max_results`."""
+        runs: dict[str, ServedRun] = {}
+        view = "ALL" if run_view_type == ViewType.ALL else "ACTIVE_ONLY"
+
+        def ask(token: str | None) -> _Runs:
+            return self.call(
+                "POST",
+                f"{_API}/runs/search",
+                _Runs,
+                experiment_ids=[*experiment_ids],
+                filter=filter_string,
+                run_view_type=view,
+                max_results=max_results,
+                page_token=token,
+            )
+
+        def new_in(page: _Runs) -> int:
+            before = len(runs)
+            runs.update((row.info.run_id, _run(row)) for row in page.runs or ())
+            return len(runs) - before
+
+        for _ in self._pages(ask, new_in):
+            if len(runs) > MOST_RUNS:
+                raise ServerError(f"the answer has no end: more than {MOST_RUNS:,} runs")
+        return [*runs.values()]
+
+    def get_run(self, run_id: str) -> ServedRun:
+        """Return a run."""
+        return _run(self.call("GET", f"{_API}/runs/get", _RunAnswer, run_id=run_id, run_uuid=run_id).run)
+
+    def create_run(self, experiment_id: str, start_time: int, tags: Mapping[str, str], run_name: str) -> ServedRun:
+        """Create a run."""
+        answer = self.call(
+            "POST",
+            f"{_API}/runs/create",
+            _RunAnswer,
+            experiment_id=experiment_id,
+            user_id=tags.get("mlflow.user", "unknown"),
+            start_time=start_time,
+            tags=_rows(tags),
+            run_name=run_name,
+        )
+        return _run(answer.run)
+
+    def update_run(self, run_id: str, status: str, end_time: int | None = None) -> None:
+        """Set a run's status and, if it is given, when it ended."""
+        ids = {"run_id": run_id, "run_uuid": run_id}
+        self.call("POST", f"{_API}/runs/update", _Nothing, **ids, status=status, end_time=end_time)
+
+    def set_terminated(self, run_id: str, status: str, end_time: int) -> None:
+        """End a run."""
+        self.update_run(run_id, status, end_time)
+
+    def delete_run(self, run_id: str) -> None:
+        """Mark a run as deleted."""
+        self.call("POST", f"{_API}/runs/delete", _Nothing, run_id=run_id)
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove a tag from a run."""
+        self.call("POST", f"{_API}/runs/delete-tag", _Nothing, run_id=run_id, key=key)
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+        *,
+        synchronous: bool = True,
+    ) -> None:
+        """Write metrics, in one call if they are at most 1,000, params or tags; always `synchronous`."""
+        assert synchronous  # noqa: S101
+        values = [
+            {"key": row.key, "value": _number(row.value), "timestamp": row.timestamp, "step": row.step}
+            for row in metrics
+        ]
+        for kind, rows, most in (
+            ("metrics", values, 1_000),
+            ("params", [{"key": row.key, "value": row.value} for row in params], _BATCH),
+            ("tags", [{"key": row.key, "value": row.value} for row in tags], _BATCH),
+        ):
+            for start in range(0, len(rows), most):
+                batch = {kind: rows[start : start + most]}
+                self.call("POST", f"{_API}/runs/log-batch", _Nothing, run_id=run_id, **batch)
+
+    def log_inputs(self, run_id: str, datasets: Iterable[DatasetInput]) -> None:
+        """Write which datasets a run used."""
+        fields = ("name", "digest", "source_type", "source", "schema", "profile")
+        rows = [
+            {
+                "dataset": {field: getattr(each.dataset, field) for field in fields},
+                "tags": [{"key": tag.key, "value": tag.value} for tag in each.tags],
+            }
+            for each in datasets
+        ]
+        self.call("POST", f"{_API}/runs/log-inputs", _Nothing, run_id=run_id, datasets=rows)
+
+    # ---- metrics ----
+
+    def get_metric_history(self, run_id: str, key: str) -> list[MetricValue]:
+        """Return all values of a metric of a run."""
+        values: list[MetricValue] = []
+
+        def ask(token: str | None) -> _History:
+            ids = {"run_id": run_id, "run_uuid": run_id}
+            return self.call("GET", f"{_API}/metrics/get-history", _History, **ids, metric_key=key, page_token=token)
+
+        def new_in(page: _History) -> int:
+            values.extend(page.metrics or ())
+            return len(page.metrics or ())
+
+        for _ in self._pages(ask, new_in):
+            pass
+        return values
+
+    def get_metric_histories(self, run_ids: Sequence[str], key: str, most: int) -> list[MetricValue]:
+        """Return the values of a metric of several runs, in one call; a server silently cuts them at `most`."""
+        query = {"run_id": [*run_ids], "metric_key": key, "max_results": most}
+        rows = self.call("GET", f"{_AJAX}/metrics/get-history-bulk", _Bulk, **query).metrics
+        if unasked := {row.run_id for row in rows}.difference(run_ids):
+            raise ServerError(f"a metric was answered for run {self._shown(min(unasked))!r}, which wasn't asked for")
+        return rows
+
+    # ---- artifacts ----
+
+    def fetch(self, run_id: str, path: str) -> bytes | None:
+        """Return a run's artifact, None if it isn't there.
+
+        Some servers answer with status 500 if it isn't, so that isn't tried again.
+        """
+        query = {"run_uuid": run_id, "path": path}
+        longest = LARGEST_ARCHIVE if path.endswith(".npz") else LARGEST_TABLE
+        answer = self.ask("GET", "/get-artifact", params=query, longest=longest, retry_codes=())
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            raise self.refusal("/get-artifact", answer)
+        return answer.content
+
+    def send_artifact(self, run_id: str, content: IO[bytes], path: str) -> None:
+        """Send an open file to the server, which keeps it; nothing is written to a place that the server names."""
+        uri, size = self._place(run_id), os.fstat(content.fileno()).st_size
+        served = _served_path(uri, self._location.uri)
+        within_s = _patience() + size / _SLOWEST
+        options: dict[str, Any] = {"data": content if size else b"", "within_s": within_s}
+        options["extra_headers"] = {"Content-Type": "application/octet-stream"}
+        if served is not None:
+            endpoint = quote(f"{_ARTIFACTS}/{served}/{path}")
+            answer = self.ask("PUT", endpoint, **options)
+        elif not size:
+            return  # this way no server takes a file of no bytes
+        else:
+            endpoint = f"{_AJAX}/upload-artifact"
+            self._check_size(uri, path, size)
+            answer = self.ask("POST", endpoint, params={"run_uuid": run_id, "path": path}, **options)
+        if answer.status != _OK:
+            error = self.refusal(endpoint, answer)
+            if served is None and answer.status == _NOT_FOUND:
+                raise ServerError(f"{_kept_at(uri)}, and it takes none itself; {_REMEDY}", _NOT_FOUND) from error
+            raise error
+
+    def _check_size(self, uri: str, path: str, size: int) -> None:
+        if size > _LARGEST_UPLOAD:
+            raise ServerError(
+                f"{_kept_at(uri)}, and of those it takes at most {_LARGEST_UPLOAD:,} bytes, got {size:,} for {path}; "
+                f"{_REMEDY}",
+                status=400,
+            )
+
+    def _place(self, run_id: str) -> str:
+        if run_id not in self._places:
+            self._places[run_id] = self.get_run(run_id).info.artifact_uri or ""
+        return self._places[run_id]
+
+
+_REMEDY = "start it with `--serve-artifacts --default-artifact-root mlflow-artifacts:/`"
+
+
+def _kept_at(uri: str) -> str:
+    return f"the server keeps artifacts at {public_uri(uri)}, where nothing but the server is let write"
+
+
+def _served_path(uri: str, server: str) -> str | None:
+    """Return the path below which a server itself takes artifacts that it keeps at a URI; None if it takes none there.
+
+    A place is the server's own if it is ``mlflow-artifacts:`` without another host, or below its interface for them.
+    """
+    try:
+        parts, own = urlsplit(uri), urlsplit(server)
+        is_own = (parts.hostname, parts.port) == (own.hostname, own.port)
+    except ValueError:
+        return None
+    path = unquote(parts.path)
+    if parts.scheme == "mlflow-artifacts" and (is_own or not parts.netloc):
+        return path.strip("/")
+    start = unquote(own.path).rstrip("/") + _ARTIFACTS + "/"
+    if parts.scheme == own.scheme and is_own and path.startswith(start):
+        return path.removeprefix(start).strip("/")
+    return None
+
+
+def _patience() -> float:
+    """Return how many seconds an answer may take."""
+    try:
+        return float(MLFLOW_HTTP_REQUEST_TIMEOUT.get())
+    except (TypeError, ValueError) as error:
+        raise ServerError(f"{MLFLOW_HTTP_REQUEST_TIMEOUT.name} must be a number of seconds: {error}") from error
+
+
+def _in_time(work: Callable[[], Answer], patience_s: Callable[[], float], endpoint: str) -> Answer:
+    """Return what a call returns, unless it takes longer: no timeout of a socket ends one that drips."""
+    outcome: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001  (it is raised by who waits)
+            outcome.set_exception(error)
+
+    began = time.monotonic()
+    threading.Thread(target=run, name="request", daemon=True).start()
+    while not outcome.done():
+        left = patience_s() - (time.monotonic() - began)
+        if left <= 0:
+            raise TimeoutError(f"{endpoint} was not answered within {patience_s():.0f} s")
+        try:
+            return outcome.result(left)
+        except TimeoutError:
+            continue  # unless more was received meanwhile; the call's own is raised below
+    return outcome.result()
+
+
+def _is_html(answer: Answer) -> bool:
+    return "html" in answer.kind.lower() or answer.content.lstrip()[:1] == b"<"
+
+
+def _rows(texts: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in texts.items()]
+
+
+def _number(value: float) -> float | str:
+    """Return a number as protobuf's JSON has it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _texts(pairs: Iterable[_Pair] | None) -> dict[str, str]:
+    return {pair.key: pair.value or "" for pair in pairs or ()}
+
+
+def _run(row: _RunRow) -> ServedRun:
+    data = row.data or _Data()
+    latest = {metric.key: metric.value for metric in data.metrics or ()}
+    return ServedRun(row.info, RunData(_texts(data.params), _texts(data.tags), latest))
+
+
+def _experiment(row: _ExperimentRow) -> ServedExperiment:
+    stage, tags = row.lifecycle_stage, _texts(row.tags)
+    return ServedExperiment(row.experiment_id, row.name, row.artifact_location, stage, tags)
