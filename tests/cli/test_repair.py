@@ -244,7 +244,7 @@ class TestARunThatIsStuck:
         result = tracker("repair")
         assert result.status == 0
         assert result.err.splitlines() == [
-            "runs that cannot be uploaded completely, because files are missing: stuck",
+            "files of these runs are missing here, and not known to be in the store: stuck",
             "to do: rebuild from the journals: stuck",
             "warning: run stuck was rebuilt, but these artifacts could not be found: notes/said.txt",
             "run stuck was rebuilt with 3 epochs",

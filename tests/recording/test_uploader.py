@@ -15,17 +15,17 @@ from uuid import uuid4
 
 import pytest
 
-from tests.builders import START, STARTED, epochs
+from tests.builders import START, STARTED, epochs, random_predictions
 from tests.running import Collected
 from tracker.errors import StoreError
 from tracker.journal.process_lock import sending
-from tracker.journal.reader import read
+from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.reporter import SilentReporter
 from tracker.recording.stores import load_runs, run_names
-from tracker.recording.uploader import JournalProblem, OtherStore, Uploader, UploadResult, sync_runs
+from tracker.recording.uploader import JournalProblem, OtherStore, Uploader, UploadResult, repair_store, sync_runs
 from tracker.runs.events import Ended
-from tracker.store import store_at
+from tracker.store import VALIDATION, predictions_csv, store_at
 from tracker.store.location import locate
 from tracker.store.mlflow_store import HOST
 from tracker.store.reader import read_experiment
@@ -33,6 +33,8 @@ from tracker.store.reader import read_experiment
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import Message
+
+    from tracker.store import Store
 
 
 def begin(uri: str) -> JournalWriter:
@@ -229,3 +231,61 @@ class TestSyncRuns:
         Path("mlflow.db").unlink()
         with pytest.raises(StoreError, match="is gone, and runs were uploaded to it"):
             next(sync_runs(store))
+
+
+@pytest.mark.usefixtures("work")
+class TestLostUploadState:
+    """What a journal's folder knows of the upload of a finished run is lost, and its files are in the store alone."""
+
+    @pytest.fixture
+    def sent(self) -> tuple[Store, Path, str]:
+        """A store, the folder of a journal that it has all of, and what it calls the run."""
+        store = store_at(None, Path.cwd())
+        with begin(store.uri) as writer:
+            writer.append(epochs(1.0)[0])
+            writer.attach_bytes(VALIDATION, predictions_csv(random_predictions()).encode())
+            writer.attach_bytes("notes/a/b.txt", b"b")
+            writer.append(Ended(START + 9_000, "FINISHED"))
+        (result,) = sync_runs(store)
+        assert isinstance(result, UploadResult)
+        assert result.run_id
+        assert not (writer.folder / ARTIFACTS).exists()
+        (writer.folder / UPLOAD_STATE).unlink()
+        return store, writer.folder, result.run_id
+
+    def test_load_runs_has_the_predictions_of_the_store(self, sent: tuple[Store, Path, str]) -> None:
+        store, folder, _ = sent
+        (run,) = load_runs(store, "tracker")
+        assert run.run_id == folder.name
+        assert run.validation is not None
+        assert run.validation.clips == random_predictions().clips
+
+    def test_sync_finds_the_run_in_the_store_and_goes_on(self, sent: tuple[Store, Path, str]) -> None:
+        store, folder, run_id = sent
+        (result,) = sync_runs(store)
+        assert isinstance(result, UploadResult)
+        assert (result.run_id, result.error) == (run_id, None)
+        assert not read(folder).unsent
+        (run,) = store.read("tracker").runs
+        assert (run.run_id, run.status) == (run_id, "FINISHED")
+        assert run.curves["val_loss"].values.tolist() == [1.0]
+        assert run.validation is not None
+
+    def test_sync_still_names_a_file_that_is_nowhere(self, sent: tuple[Store, Path, str]) -> None:
+        store, _, run_id = sent
+        (file,) = Path("mlruns").rglob(f"{run_id}/artifacts/notes/a/b.txt")
+        file.unlink()
+        (result,) = sync_runs(store)
+        assert isinstance(result, UploadResult)
+        assert result.error
+        assert result.error.startswith("notes/a/b.txt is listed in the journal but missing from ")
+
+    def test_repair_finds_the_run_and_warns_of_nothing(self, sent: tuple[Store, Path, str]) -> None:
+        store, folder, run_id = sent
+        reporter = Collected()
+        (result,) = repair_store(store, reporter)
+        assert isinstance(result, UploadResult)
+        assert result.run_id == run_id
+        assert reporter.warnings == []
+        assert not read(folder).unsent
+        assert [run.run_id for run in store.read("tracker").runs] == [run_id]

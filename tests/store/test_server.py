@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from mlflow import MlflowClient
@@ -300,6 +301,22 @@ def write(liar: tuple[Liar, Location], folder: Path, content: bytes = b"hello") 
     (folder / "a b.txt").write_bytes(content)
     JournalUpload(liar[1], "j", None, lambda _: None).send([STARTED, Attached("a b.txt")], folder)
     return [(method, path) for method, path, _ in liar[0].requests if "artifact" in path]
+
+
+class TestHasArtifact:
+    @pytest.mark.parametrize(
+        ("path", "folder", "has"), [("a/b/c.txt", "a/b", True), ("a/b/d.txt", "a/b", False), ("model", None, False)]
+    )
+    def test_has_artifact_looks_for_it_in_its_folder(
+        self, liar: tuple[Liar, Location], path: str, folder: str | None, *, has: bool
+    ) -> None:
+        liar[0].lies["artifacts/list"] = says({"root_uri": "x", "files": [{"path": "a/b/c.txt", "is_dir": False}]})
+        assert server_client(liar[1]).has_artifact(RUN, path) is has
+        query = urlencode({"run_id": RUN, **({"path": folder} if folder else {})})
+        assert [path for _, path, _ in liar[0].requests][1:] == [f"/api/2.0/mlflow/artifacts/list?{query}"]
+
+    def test_has_artifact_is_false_of_a_run_without_any(self, liar: tuple[Liar, Location]) -> None:
+        assert not server_client(liar[1]).has_artifact(RUN, "a")
 
 
 class TestPlacesOfArtifacts:

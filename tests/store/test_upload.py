@@ -497,6 +497,7 @@ class TestSenderToAServer:
         for known in (None, first, UploadState(first.run_id, first.artifacts, 0)):
             assert JournalUpload(served.http, "sent", known, keep).send(resumed, tmp_path).run_id == first.run_id
         expected = run_of_journal(resumed, tmp_path, first.run_id, "FAILED")
+        assert JournalUpload(served.http, "sent", None, keep).send(resumed, tmp_path / "gone").run_id == first.run_id
         for location in served:
             (run,) = read_experiment(location, "sent").runs
             assert run.tags == {**expected.tags, JOURNAL_TAG: "sent"}

@@ -160,8 +160,13 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -
         f"run {journal.name} as a run of its own"
         for journal in strange
     ]
+    by_journal = {run.journal_id: run for run in stored.runs}
     from_journals = [
-        run_from_journal(replace(journal, upload_state=None) if journal in strange else journal) for journal in waiting
+        _with_predictions_of(
+            by_journal.get(journal.id),
+            run_from_journal(replace(journal, upload_state=None) if journal in strange else journal),
+        )
+        for journal in waiting
     ]
     ids = {run.run_id for run in from_journals}
     others = [run for run in stored.runs if not {run.run_id, run.journal_id} & ids]
@@ -179,6 +184,14 @@ def _with_strange_state(waiting: Sequence[Journal], stored: Sequence[Run]) -> li
         for journal, run_id in named
         if (owners[run_id] != journal.id if run_id in owners else counts[run_id] > 1)
     ]
+
+
+def _with_predictions_of(stored: Run | None, run: Run) -> Run:
+    """Return a run of a journal with the predictions that only its store has: here they are deleted once uploaded."""
+    if stored is None or run.validation:
+        return run
+    by_epoch = stored.validation_by_epoch
+    return replace(run, validation=stored.validation, validation_by_epoch=by_epoch, groups=stored.groups)
 
 
 def run_from_journal(journal: Journal) -> Run:

@@ -217,7 +217,7 @@ def _completion(store: Store, kept: Sequence[Journal], moved: int) -> _Plan:
         lines.append(f"the store {store.shown} lacks runs that were uploaded to it: {_names(lost)}")
     stuck = [journal for journal in kept if journal not in lost and _lacks_file(journal)]
     if stuck:
-        lines.append(f"runs that cannot be uploaded completely, because files are missing: {_names(stuck)}")
+        lines.append(f"files of these runs are missing here, and not known to be in the store: {_names(stuck)}")
     if lost or stuck:
         work.append(f"rebuild from the journals: {_names([*lost, *stuck])}")
     if not work:
@@ -242,6 +242,12 @@ def _names(journals: Sequence[Journal]) -> str:
 def _rebuild(store: Store, kept: Sequence[Journal], reporter: Reporter) -> Iterator[UploadResult]:
     """Send journals from their first event on, each as far as it goes."""
     for journal in kept:
+        if journal.upload_state is None and _lacks_file(journal):  # the store may have it all, and nobody here knows
+            result = _result(store, journal)
+            if result.run_id:
+                reporter.log(f"run {journal.name} was found in the store, with all of its files")
+                yield result
+                continue
         result = _result(store, journal, partial(_with_artifacts, store, journal, reporter))
         if result.run_id:
             reporter.log(f"run {journal.name} was rebuilt with {counted(len(journal.epochs), 'epoch')}")

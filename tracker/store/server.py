@@ -153,6 +153,14 @@ class _Experiments(Struct):
     next_page_token: str | None = None
 
 
+class _File(Struct):
+    path: str
+
+
+class _Files(Struct):
+    files: list[_File] | None = None
+
+
 class _Nothing(Struct):
     """An answer of which nothing is needed."""
 
@@ -501,6 +509,12 @@ class ServerClient:
         if answer.status != _OK:
             raise self.refusal("/get-artifact", answer)
         return answer.content
+
+    def has_artifact(self, run_id: str, path: str) -> bool:
+        """Return whether a run has an artifact, a file or a folder."""
+        folder = path.rpartition("/")[0] or None
+        listed = self.call("GET", f"{_API}/artifacts/list", _Files, run_id=run_id, path=folder)
+        return any(file.path == path for file in listed.files or ())
 
     def send_artifact(self, run_id: str, content: IO[bytes], path: str) -> None:
         """Send an open file to the server, which keeps it; nothing is written to a place that the server names."""

@@ -90,6 +90,8 @@ class RunWriter:
     def _attach(self, artifacts: Path, path: str) -> None:
         local, root = artifacts / path, artifacts.parent  # a journal from elsewhere must not have others uploaded
         if not contains(root, f"{artifacts.name}/{path}"):
+            if self._has(path):
+                return  # it was uploaded before, and what the journal's folder knew of that is lost
             raise StoreError(
                 f"{path[:200]} is listed in the journal but missing from {artifacts}: bring it back, or let "
                 "`tracker repair` send the run without it"
@@ -102,6 +104,13 @@ class RunWriter:
             for file in [*list_tree(local, root)] if is_folder(local, root) else [local]:
                 with open_file(file, root) as content:
                     self._client.send_artifact(self.run_id, content, file.relative_to(artifacts).as_posix())
+
+    def _has(self, path: str) -> bool:
+        if place := self._store.artifact_folder(self.run_id):
+            folder, root = place
+            return contains(root, (folder / path).relative_to(root).as_posix())
+        with self._errors(path):
+            return bool(self._client.has_artifact(self.run_id, path))
 
     def _resume(self) -> None:
         """Set the run back to RUNNING and remove the failure reason. MLflow can't clear the end time."""
