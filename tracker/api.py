@@ -230,6 +230,7 @@ def resume(
     tracking_uri: str | Path | None = None,
     *,
     data: str | Path | None = None,
+    model: str | Path | None = None,
     offline: bool = False,
     gone: bool = False,
     reporter: Reporter | None = None,
@@ -242,6 +243,8 @@ def resume(
         A run, its id, a unique prefix of one, or its name.
     data : str or Path, optional
         Where the data is now, if it was moved.
+    model : str or Path, optional
+        Its network, if that was moved or lies outside the project: code from elsewhere is only run if you name it.
     gone : bool
         Whether to treat the run as dead. Needed if it was started on another machine.
 
@@ -255,7 +258,8 @@ def resume(
     store = _store(tracking_uri)
     moved = None if data is None else checked_path("data", data)
     reporter = checked_reporter(reporter)
-    run_id = resume_run(id_of(run), store, reporter, data=moved, offline=offline, gone=gone)
+    network = None if model is None else str(checked_path("model", model))
+    run_id = resume_run(id_of(run), store, reporter, data=moved, model=network, offline=offline, gone=gone)
     return _logged_run(store, run_id)
 
 

@@ -116,18 +116,37 @@ def test_an_interrupted_run_is_resumed_unless_its_network_was_edited(
     assert (again.status, again.metrics["val_loss"]) == ("FINISHED", whole.metrics["val_loss"])
 
 
-def test_an_interrupted_run_of_a_file_is_resumed_from_the_folder_of_a_store_elsewhere(
+def test_an_interrupted_run_of_a_file_outside_the_folder_of_its_store_is_resumed_if_the_file_is_named(
     tracker: Tracker, genres: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = (models / "mine.py").absolute()
+    moved = Path("nets/mine.py").absolute()
     Path("interrupt").touch()
     Path("store").mkdir()
     tracker("run", "--data", genres, *QUICK, "--model", "models/mine.py", "--tracking-uri", "store/mlflow.db")
     monkeypatch.chdir("store")
     (run,) = runs()
     assert (run.status, run.params["model"], run.name) == ("KILLED", str(file), "mine-k3-lr0.001-s0")
-    resumed = tracker("resume", run.name)
+    refused = tracker("resume", run.name)
+    assert (refused.status, runs()[0].status) == (1, "KILLED")
+    assert f"{file} isn't one of the project's own files in {Path.cwd()}" in refused.err
+    file.parent.rename(moved.parent)
+    resumed = tracker("resume", run.name, "--model", moved)
     assert (resumed.status, runs()[0].status) == (0, "FINISHED"), resumed.err
+
+
+def test_what_looks_at_runs_never_runs_the_code_that_they_name(tracker: Tracker, genres: Path, models: Path) -> None:
+    Path("interrupt").touch()
+    tracker("run", "--data", genres, *QUICK, "--model", "mine", "--name", "first")
+    Path("interrupt").unlink()
+    (models / "mine.py").write_text(f"from pathlib import Path\n\nPath('ran').touch()\n{NETWORK}")
+    for words in (("runs",), ("report",), ("next",), ("sync",), ("repair",)):
+        assert tracker(*words).status == 0, words
+    tracker("close", "first")
+    ids = tracker("run", "--data", genres, *QUICK, "--reuse"), tracker("run", "--data", genres, *QUICK, "--reuse")
+    assert (ids[0].status, ids[0].out) == (0, ids[1].out), ids[0].err
+    assert tracker("compare", "first", ids[0].out.strip()).status == 0
+    assert not Path("ran").exists()
 
 
 def test_an_error_in_a_network_is_one_line_and_no_run(tracker: Tracker, genres: Path, models: Path) -> None:

@@ -21,7 +21,7 @@ from tracker.recording.train import Prepared, prepare
 from tracker.runs import Configuration, RunPlan
 from tracker.runs.events import Started
 from tracker.store import store_at
-from tracker.training.networks import parse_options
+from tracker.training.networks import Network, parse_options
 from tracker.training.result import environment
 
 if TYPE_CHECKING:
@@ -124,6 +124,84 @@ class TestWrongJournals:
             resume_run("a run", store, SilentReporter())
         assert "\n" not in str(error.value)
         assert len(str(error.value)) < 1_000
+
+
+SOURCE = "def build(input_shape, n_classes, *, kernel_size: int = 3): ...\n"
+
+
+@pytest.mark.usefixtures("work")
+class TestNetworks:
+    def halted(self, model: str, digest: str | None = None) -> Journal:
+        folder = Path(".tracker").absolute() / ("0" * 32)
+        tags = {"tracker.data": "demo"} | ({} if digest is None else {"tracker.code": digest})
+        start = Started(1, "", "tracker", "a run", "val_accuracy", {**PLAN.params(), "model": model}, tags)
+        with JournalWriter.create(folder, start) as writer:
+            writer.attach_bytes("network.py", SOURCE.encode())
+        (folder / "owner.json").write_text(json.dumps({"host": gethostname(), "pid": 1 << 30, "start": 1}))
+        return read(folder)
+
+    def refusal(self, model: str | None = None) -> str:
+        with pytest.raises(TrackerError) as error:
+            resume_run("a run", store_at(None, Path.cwd()), SilentReporter(), model=model)
+        return str(error.value)
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            "{outside}/net.py",
+            "../net.py",
+            "models/link.py",
+            "link",
+            "folder/net.py",
+            ".tracker/{id}/artifacts/network.py",
+            "mlruns/tracker/{id}/artifacts/network.py",
+        ],
+    )
+    def test_resume_runs_no_code_that_only_a_journal_names(self, work: Path, model: str) -> None:
+        outside, kept = work.parent, work / "mlruns/tracker" / ("0" * 32) / "artifacts"
+        kept.mkdir(parents=True)
+        (work / "models").mkdir()
+        for file in (outside / "net.py", kept / "network.py"):
+            file.write_text(SOURCE)
+        (work / "models/link.py").symlink_to(outside / "net.py")
+        (work / "folder").symlink_to(outside)
+        model = model.format(outside=outside, id="0" * 32)
+        self.halted(model, Network("", outside / "net.py", {"net.py": SOURCE.encode()}).digest)
+        message = self.refusal()
+        assert f"isn't one of the project's own files in {work}, and code from elsewhere is only run if you" in message
+        assert "read it, then type `tracker resume 00000000 --model " in message
+
+    def test_resume_reads_no_code_elsewhere_that_a_network_of_the_project_imports(self, work: Path) -> None:
+        (work / "net.py").write_text(f"from . import parts\n{SOURCE}")
+        (work.parent / "parts.py").write_text("a secret")
+        (work / "parts.py").symlink_to(work.parent / "parts.py")
+        self.halted("net.py", "0" * 16)
+        message = self.refusal()
+        assert message.startswith(f"run a run cannot be resumed: {work}/parts.py isn't one of the project's own files")
+        assert message.endswith(f"read it, then type `tracker resume 00000000 --model {work}/net.py`")
+
+    @pytest.mark.parametrize("is_given", [False, True])
+    def test_resume_refuses_a_network_whose_digest_was_not_logged(self, work: Path, is_given: bool) -> None:
+        (work / "net.py").write_text(SOURCE)
+        self.halted("net.py")
+        assert self.refusal("net.py" if is_given else None).endswith(
+            "because it logged no digest of its network's code, and {} may be another: train again with "
+            "`tracker run --model PATH`".format("net.py" if is_given else work / "net.py")
+        )
+
+    @pytest.mark.parametrize("is_given", [False, True])
+    def test_resume_refuses_a_network_of_another_digest_before_its_source_is_parsed(
+        self, work: Path, is_given: bool
+    ) -> None:
+        (work / "net.py").write_text("a secret")
+        self.halted("net.py", "0" * 16)
+        message = self.refusal("net.py" if is_given else None)
+        assert "because this has changed: the code in " in message
+        assert message.endswith("net.py; restore it, or train again with `tracker run`")
+
+    def test_resume_takes_a_network_of_a_user_that_is_not_there_for_missing(self) -> None:
+        self.halted("~nobody-of-that-name/net.py", "0" * 16)
+        assert "cannot be resumed: model file ~nobody-of-that-name/net.py cannot be found" in self.refusal()
 
 
 class TestChanges:

@@ -23,6 +23,7 @@ _Gone = Annotated[
     "tracker resume 3f2a9c41",
     "tracker resume k7-lr0.0001-s0",
     "tracker resume 3f2a9c41 --data /mnt/music",
+    "tracker resume 3f2a9c41 --model ~/nets/mine.py",
 )
 def resume(
     *,
@@ -35,6 +36,14 @@ def resume(
             help="Where the data is now, if it was moved; it must be unchanged.",
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            show_default="where it was",
+            help="Its network, if that was moved or lies outside the project; its code must be unchanged.",
+        ),
+    ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Don't contact the store until `tracker sync`.")] = False,
     gone: _Gone = False,
     tracking_uri: TrackingUri = None,
@@ -43,7 +52,7 @@ def resume(
     from tracker.recording.resume import resume_run
 
     store = store_at(tracking_uri)
-    print_result(resume_run(run, store, ConsoleReporter(), data=data, offline=offline, gone=gone))
+    print_result(resume_run(run, store, ConsoleReporter(), data=data, model=model, offline=offline, gone=gone))
 
 
 @command("close", "End an interrupted run as it is.", "tracker close 3f2a9c41")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.atomic_files import disk_errors
@@ -15,19 +17,26 @@ from tracker.journal.reader import ARTIFACTS, journals, read
 from tracker.journal.writer import JournalWriter
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter
 from tracker.recording.stores import LogTarget, command_on, data_path, journals_folder, model_path, store_of
-from tracker.recording.train import CHECKPOINTS, KEEP_GOING_TAG, Recorder, prepare
+from tracker.recording.train import CHECKPOINTS, CODE_TAG, KEEP_GOING_TAG, Recorder, prepare
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
 from tracker.runs.events import Ended
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import DATASET, note_of
 from tracker.training.checkpoint import finished_epochs
-from tracker.training.networks import parse_options
+from tracker.training.networks import (
+    USER_FOLDER,
+    ForbiddenSourceError,
+    find_network,
+    is_built_in,
+    is_path,
+    parse_options,
+)
 from tracker.training.result import differences, environment
 from tracker.wording import some
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from tracker.journal.reader import Journal
     from tracker.recording.reporter import Reporter
@@ -36,12 +45,19 @@ if TYPE_CHECKING:
 
 
 def resume_run(
-    run: str, store: Store, reporter: Reporter, *, data: Path | None = None, offline: bool = False, gone: bool = False
+    run: str,
+    store: Store,
+    reporter: Reporter,
+    *,
+    data: Path | None = None,
+    model: str | None = None,
+    offline: bool = False,
+    gone: bool = False,
 ) -> str:
     """Continue an interrupted run after its last finished epoch, to the same end, and return its id.
 
     The arguments are those of `tracker.resume`; the run's journal lies beside the store, and must name it: what a
-    journal names isn't contacted unless the user gives it.
+    journal names isn't contacted or run unless the user gives it, or it is the project's own network, unchanged.
     """
     found = _find(run, store, reporter)
     if (other := store_of(found)).uri != store.uri:
@@ -61,7 +77,7 @@ def resume_run(
                 f"run {journal.started.name} was logged by a script with tracker.start_run: run the script again, and "
                 f"end this run with `{command_on(store, journal.folder.parent.parent, 'close', journal.id[:SHORT_ID])}`"
             )
-        return _continue(journal, LogTarget(store, journal.started.experiment, offline), data, reporter)
+        return _continue(journal, LogTarget(store, journal.started.experiment, offline), data, model, reporter)
 
 
 def close_run(run: str, store: Store, reporter: Reporter, *, gone: bool = False) -> str:
@@ -112,10 +128,10 @@ def _refuse_alive(journal: Journal, *, gone: bool) -> None:
         )
 
 
-def _continue(journal: Journal, target: LogTarget, data: Path | None, reporter: Reporter) -> str:
+def _continue(journal: Journal, target: LogTarget, data: Path | None, model: str | None, reporter: Reporter) -> str:
     start, folder = journal.started, journal.folder.parent.parent
     try:
-        plan, before = _plan(journal), data_path(start.tags["tracker.data"], folder)
+        plan, before = _plan(journal, target.store, model), data_path(start.tags["tracker.data"], folder)
     except (OSError, ValueError) as error:  # a journal may name a path that no system has
         reason = getattr(error, "strerror", None) or str(error)[:500]
         raise TrackerError(f"run {start.name} cannot be resumed: {reason}; train it again") from error
@@ -128,21 +144,64 @@ def _continue(journal: Journal, target: LogTarget, data: Path | None, reporter: 
         raise DataError(f"{error}; if the data was moved, give its new path with --data") from error
     changed = changes(journal, plan, prepared)
     if changed:
-        raise TrackerError(
-            f"run {start.name} cannot be resumed, because this has changed: {'; '.join(changed)}; restore it, or train "
-            "again with `tracker run`"
-        )
+        raise _changed_error(journal, changed)
     _log_start(journal, reporter)
     writer = RunWriter(target, start.name, note_of(start), reporter, journal.folder)
     recorder = Recorder(writer, plan, prepared, start.tags["tracker.data"], KEEP_GOING_TAG in start.tags, journal)
     return recorder.train(reporter)
 
 
-def _plan(journal: Journal) -> RunPlan:
+def _changed_error(journal: Journal, changed: Sequence[str]) -> TrackerError:
+    return TrackerError(
+        f"run {journal.name} cannot be resumed, because this has changed: {'; '.join(changed)}; restore it, or train "
+        "again with `tracker run`"
+    )
+
+
+def _plan(journal: Journal, store: Store, model: str | None) -> RunPlan:
     params = dict(journal.started.params)
-    if "model" in params:
-        params["model"] = model_path(params["model"], journal.folder.parent.parent)
+    if model or "model" in params:
+        params["model"] = _network(journal, store, model)
     return plan_of(params, parse_options)
+
+
+def _network(journal: Journal, store: Store, given: str | None) -> str:
+    """Return the network that continues a run, by its name or path.
+
+    Its code will be run, and the journal may be a stranger's. So it is a built-in one, or its code has the digest that
+    the run logged and it is the one that the user gives or lies in the project. Nothing is read of any other.
+    """
+    folder, logged = journal.folder.parent.parent, journal.started.tags.get(CODE_TAG)
+    named = journal.started.params.get("model", "")
+    if not given and is_built_in(named):
+        return named
+    model = given or model_path(named, folder)
+    try:
+        network = find_network(model) if given else find_network(model, partial(_is_of_project, journal))
+    except ForbiddenSourceError as error:
+        word = str(Path(model).expanduser().absolute()) if is_path(model) else model
+        command = command_on(store, folder, "resume", journal.id[:SHORT_ID], "--model", word)
+        raise TrackerError(
+            f"run {journal.name} cannot be resumed: {error.file} isn't one of the project's own files in {folder}, and "
+            f"code from elsewhere is only run if you name it: read it, then type `{command}`"
+        ) from error
+    if not logged:
+        raise TrackerError(
+            f"run {journal.name} cannot be resumed, because it logged no digest of its network's code, and {model} may "
+            "be another: train again with `tracker run --model PATH`"
+        )
+    if logged != network.digest:
+        before = {name: digest for name, digest in _environment(journal).items() if name.endswith(".py")}
+        raise _changed_error(journal, differences(before, network.digests) or [f"the code in {network.shown}"])
+    return model
+
+
+def _is_of_project(journal: Journal, file: Path) -> bool:
+    """Return whether a file is one of a project's own, links followed, and not one that a run brings."""
+    journals_there, place = journal.folder.parent.resolve(), file.resolve()
+    roots = (journals_there.parent, (Path.cwd() / USER_FOLDER).resolve())
+    below = [place.relative_to(root) for root in roots if place.is_relative_to(root)]
+    return bool(below) and not place.is_relative_to(journals_there) and ARTIFACTS not in below[0].parts
 
 
 def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:
@@ -158,9 +217,16 @@ def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:
         changed.append(f"the data{_clips_changed(_artifact(journal, DATASET), manifest)}")
     if then.get("tracker.split") != now["tracker.split"]:
         changed.append("the split")
-    versions = [line.partition(" ") for line in _artifact(journal, ENVIRONMENT).splitlines()]
-    before = {"tracker": then.get("tracker.version", "none")} | {name: version for name, _, version in versions}
+    before = {"tracker": then.get("tracker.version", "none")} | _environment(journal)
+    if then.get(CODE_TAG) == find_network(plan.configuration.model).digest:  # whatever its folder is called now
+        before = {name: version for name, version in before.items() if not name.endswith(".py")}
     return changed + differences(before, environment(plan.configuration.model))
+
+
+def _environment(journal: Journal) -> dict[str, str]:
+    """Return what was logged of a run's environment: versions, threads, and a digest of each piece of code."""
+    lines = (line.partition(" ") for line in _artifact(journal, ENVIRONMENT).splitlines())
+    return {name: version for name, _, version in lines}
 
 
 def _clips_changed(manifest_then: str, manifest: str) -> str:

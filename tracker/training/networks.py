@@ -28,7 +28,7 @@ from tracker.errors import TrainingError
 from tracker.runs import OptionValue, Range, check_line, check_range, reserved_for, shown, value_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 USER_FOLDER = Path("models")  # in the working folder: its modules are networks beside the built-in ones
 
@@ -101,6 +101,14 @@ class Network:
         return _digest("".join(f"{name} {_digest(content)}\n" for name, content in self.sources.items()).encode())
 
 
+class ForbiddenSourceError(TrainingError):
+    """A source of a network that isn't to be read, let alone run."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(f"{file} is not to be read")
+        self.file = file
+
+
 def network_names() -> tuple[str, ...]:
     """Return the names of the networks whose options can be read: the built-in ones, then those of ``./models``."""
     usable = []
@@ -143,13 +151,17 @@ def parse_options(name: str, given: Mapping[str, str]) -> tuple[tuple[str, Optio
     return tuple((o.name, o.parse(given[o.name]) if o.name in given else o.default) for o in options)
 
 
-def find_network(name: str) -> Network:
+def find_network(name: str, allowed: Callable[[Path], bool] = lambda _file: True) -> Network:
     """Read the source of a network, given by its name or the path of its file.
+
+    A file for which `allowed` is false isn't read.
 
     Raises
     ------
     ValueError
         If there is no such network.
+    ForbiddenSourceError
+        If a source isn't allowed.
     TrainingError
         If a source can't be read.
     """
@@ -160,9 +172,16 @@ def find_network(name: str) -> Network:
         source = waiting.pop()
         relative = source.relative_to(file.parent).as_posix()
         if relative not in sources:
+            if not allowed(source):
+                raise ForbiddenSourceError(source)
             sources[relative] = _read(source)
             waiting += _imported(sources[relative], file.parent)
     return Network(shown, file, dict(sorted(sources.items())))
+
+
+def is_built_in(name: str) -> bool:
+    """Return whether a network is one of tracker's own."""
+    return not is_path(name) and name in _modules(NETWORKS)
 
 
 def is_path(name: str) -> bool:
@@ -226,7 +245,10 @@ def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
 def _locate(name: str) -> tuple[Path, str]:
     """Return the absolute path of a network's file, and the path that messages name it by."""
     if is_path(name):
-        file = Path(name).expanduser()
+        try:
+            file = Path(name).expanduser()
+        except RuntimeError as error:  # there is no such user
+            raise ValueError(f"model file {name} cannot be found: {error}") from error
         if not file.is_file():
             raise ValueError(f"model file {name} does not exist; check the path given to --model")
         if not file.stem.isidentifier() or file.suffix != ".py":
