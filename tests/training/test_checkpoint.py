@@ -340,6 +340,15 @@ class TestLoadOfWrongContent:
         seal(newest, change(newest.read_bytes()))
         assert_equal(checkpoints.load(), checkpoint(3))
 
+    def test_load_is_none_of_a_checkpoint_without_any_epoch(self, tmp_path):
+        checkpoints = saved(tmp_path, 1)
+        (only,) = files(tmp_path)
+        content = rewritten(only.read_bytes(), metrics=np.zeros((0, 3)))
+        only.unlink()
+        digest = hashlib.sha256(b"tracker checkpoint 1\n" + content).hexdigest()[:16]
+        (tmp_path / f"epoch-000000-{digest}.npz").write_bytes(content)
+        assert checkpoints.load() is None
+
     def test_load_reads_a_checkpoint_that_was_written_again_as_it_was(self, tmp_path):
         checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]
         seal(newest, with_entry(newest.read_bytes(), "", b""))

@@ -195,7 +195,7 @@ class CheckpointFolder:
         entries = _entries(content)
         about = msgspec.convert(json.loads(str(entries["about"])), _About)  # msgspec's own JSON has no infinity
         values = entries["metrics"].tolist()
-        if len(values) != _epoch(name) or "val_loss" not in about.metrics:
+        if not values or len(values) != _epoch(name) or "val_loss" not in about.metrics:
             raise ValueError("metrics of other epochs")
         epochs = (Epoch(i, dict(zip(about.metrics, row, strict=True))) for i, row in enumerate(values, start=1))
         return Checkpoint(
