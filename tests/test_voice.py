@@ -22,7 +22,7 @@ DIALECT = re.compile(
 )
 REPORT = ("conclusions", "report", "render", "wording.py", "figures", "study")
 """Rooms whose sentences are the report's; its own wording is rewritten with it."""
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 
 
 def modules() -> list[Path]:
