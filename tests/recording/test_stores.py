@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.recording.stores import data_path, data_tag, model_param, model_path, where_from
+from tests.builders import STARTED, send_run
+from tracker.recording.stores import data_path, data_tag, load_runs, model_param, model_path, where_from
 from tracker.store import store_at
+
+if TYPE_CHECKING:
+    from tracker.store.location import Location
 
 
 class TestWhereFrom:
@@ -131,3 +139,20 @@ class TestModelPath:
     @pytest.mark.parametrize("param", ["cnn", "mine.py"])
     def test_model_path_leaves_names_and_missing_files_as_they_are(self, tmp_path: Path, param: str) -> None:
         assert model_path(param, tmp_path) == param
+
+
+class TestLoadRuns:
+    def test_load_runs_names_the_rows_of_each_run_that_are_left_out_once(self, location: Location) -> None:
+        runs = [send_run(location, started=replace(STARTED, name=name)) for name in ("good", "odd", "lost")]
+        with closing(sqlite3.connect(location.database)) as connection:
+            connection.execute("UPDATE params SET value = x'ff00' WHERE run_uuid = ?", (runs[1],))
+            connection.execute(
+                "UPDATE tags SET value = x'ff00' WHERE run_uuid = ? AND key = 'tracker.data'", (runs[1],)
+            )
+            connection.execute("UPDATE runs SET name = x'ff' WHERE run_uuid = ?", (runs[2],))
+            connection.commit()
+        held = load_runs(store_at(location.uri, location.database.parent), "tracker")
+        assert {run.name for run in held} == {"good", "odd"}
+        (problem,) = held.problems
+        assert f"run {runs[1][:8]} (2 in params, 1 in tags)" in problem
+        assert f"run {runs[2][:8]}, all of it (1 in runs)" in problem

@@ -20,7 +20,7 @@ from tests.builders import STARTED, epochs, whole_journal
 from tests.store.make_schema import SCHEMA, dump
 from tracker.errors import StoreError
 from tracker.runs.events import Attached
-from tracker.store import DATASET, VALIDATION, Condition, StoreState, UnreachableError
+from tracker.store import DATASET, VALIDATION, BrokenError, Condition, StoreState, UnreachableError
 from tracker.store.client import open_store
 from tracker.store.database import (
     SCHEMA_REVISION,
@@ -236,6 +236,20 @@ class TestReading:
         database.write_bytes(data)
         with pytest.raises(StoreError, match=r"cannot read the store .*mlflow.db: "):
             state_of(database)
+
+    @pytest.mark.parametrize("sign", [b"\xff", b"\xc3", b"\x80"])
+    @pytest.mark.parametrize("at", [0, 3, 5])
+    def test_reading_says_that_a_schema_is_damaged_that_is_no_text_any_more(
+        self, database: Path, at: int, sign: bytes
+    ) -> None:
+        word = b"CREATE TABLE"
+        database.write_bytes(database.read_bytes().replace(word, word[:at] + sign + word[at + 1 :]))
+        with pytest.raises(BrokenError, match=r"cannot read the store .*mlflow.db: "):
+            state_of(database)
+        condition = examine(locate(str(database), database.parent), has_uploads=True)
+        assert condition.is_broken
+        assert "codec" not in str(condition.damage)
+        assert set_aside(locate(str(database), database.parent), has_uploads=True).exists()
 
     def test_reading_says_that_a_text_is_no_database(self, tmp_path: Path) -> None:
         (tmp_path / "a.db").write_text("a text as long as this one is no database\n" * 100)

@@ -18,11 +18,12 @@ from mlflow import MlflowClient
 
 from tests.builders import MANIFEST, START, STARTED, epochs, random_epoch_predictions, random_predictions, send_run
 from tracker.errors import StoreError
+from tracker.report import build_report
 from tracker.runs.events import Ended, EpochDone, Measured, Started
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.store.client import client_of, open_store
 from tracker.store.location import Location, locate
-from tracker.store.reader import Limits, read_experiment, read_server
+from tracker.store.reader import Limits, read_experiment, read_server, run_names
 from tracker.store.upload import JournalUpload
 
 if TYPE_CHECKING:
@@ -198,6 +199,123 @@ print(*{"mlflow", "sqlalchemy", "alembic", "pandas", "tensorflow", "keras", "sci
 """
         told = subprocess.run([sys.executable, "-c", reading, location.uri], capture_output=True, text=True, check=True)
         assert told.stdout.strip() == ""
+
+
+def with_value(database: Path, table: str, column: str, value: str, where: str) -> None:
+    """Write a value, given as SQL, into a table made again without its types, which another program need not have."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(f"CREATE TABLE loose AS SELECT * FROM {table}")  # noqa: S608 -- of the names below
+        changed = connection.execute(f"UPDATE loose SET {column} = {value} WHERE {where}").rowcount  # noqa: S608 -- likewise
+        connection.execute(f"DROP TABLE {table}")
+        connection.execute(f"ALTER TABLE loose RENAME TO {table}")
+        connection.commit()
+    assert changed
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two runs, of which the second is the one that is changed."""
+    location = locate(None, tmp_path_factory.mktemp("two"))
+    for name in ("good", "odd"):
+        events = [*epochs(1.0, 0.5), Ended(START + 5_000, "FINISHED")]
+        send_run(location, *events, started=replace(STARTED, name=name), files=FILES)
+    assert location.database is not None
+    return location.database
+
+
+VALUES = (
+    "x'ff00fe'", "7", "0.5", "NULL", "9e999", "-9223372036854775808", "9223372036854775807", "'x'", "''",
+    "CAST(x'c328ff' AS TEXT)", "char(27) || ']0;x' || char(7) || char(8238)", "printf('%.100000c', 'x')",
+)  # fmt: skip
+COLUMNS = {
+    "runs": ("run_uuid", "name", "status", "start_time", "end_time", "artifact_uri", "lifecycle_stage", "user_id"),
+    "params": ("key", "value", "run_uuid"),
+    "tags": ("key", "value", "run_uuid"),
+    "metrics": ("key", "value", "step", "timestamp", "is_nan", "run_uuid"),
+    "latest_metrics": ("key", "value", "step", "timestamp", "is_nan", "run_uuid"),
+    "experiment_tags": ("key", "value"),
+    "experiments": ("artifact_location", "last_update_time"),
+}
+
+
+class TestRowsOfOtherTypes:
+    """A row that MLflow would never write costs itself, not the other rows and runs."""
+
+    @pytest.mark.parametrize(
+        ("table", "column"), [(table, column) for table, columns in COLUMNS.items() for column in columns]
+    )
+    def test_read_experiment_reads_the_other_rows_and_runs(
+        self, two_runs: Path, tmp_path: Path, table: str, column: str
+    ) -> None:
+        where = "run_uuid = (SELECT run_uuid FROM runs WHERE name = 'odd')"
+        where = "name = 'odd'" if table == "runs" else "1" if table.startswith("experiment") else where
+        good = curves_of(two_runs)["good"]
+        for number, value in enumerate(VALUES):
+            database = tmp_path / f"{number}.db"
+            shutil.copy(two_runs, database)
+            with_value(database, table, column, value, where)
+            held = read_experiment(locate(str(database), tmp_path), "tracker")
+            named = {run.name: run for run in held.runs}
+            assert same_curves(named["good"].curves, good)
+            assert named["good"].params == STARTED.params
+            assert all(
+                isinstance(text, str) for run in held.runs for text in (*run.params.values(), *run.tags.values())
+            )
+            assert table != "runs" or build_report("tracker", held.runs).entries
+            assert run_names(database) or table in {"runs", "experiments"}
+
+    @pytest.mark.parametrize(
+        ("table", "column", "value", "lost"),
+        [
+            ("params", "value", "x'ff00'", (("params", 2),)),
+            ("params", "value", "CAST(x'c328ff' AS TEXT)", (("params", 2),)),
+            ("metrics", "value", "'x'", (("metrics", 4),)),
+            ("metrics", "step", "0.5", (("metrics", 4),)),
+            ("latest_metrics", "value", "NULL", (("latest_metrics", 2),)),
+            ("runs", "name", "x'ff'", (("runs", 1),)),
+            ("runs", "start_time", "9223372036854775807", (("runs", 1),)),
+        ],
+    )
+    def test_read_experiment_counts_the_rows_that_it_leaves_out(
+        self, two_runs: Path, tmp_path: Path, table: str, column: str, value: str, lost: tuple[tuple[str, int], ...]
+    ) -> None:
+        database = tmp_path / "mlflow.db"
+        shutil.copy(two_runs, database)
+        where = "name = 'odd'" if table == "runs" else "run_uuid = (SELECT run_uuid FROM runs WHERE name = 'odd')"
+        with_value(database, table, column, value, where)
+        held = read_experiment(locate(str(database), tmp_path), "tracker")
+        (wrong,) = held.unreadable_rows
+        assert (wrong.tables, wrong.loses_run) == (lost, table == "runs")
+        assert (wrong.run_id in {run.run_id for run in held.runs}) == (table != "runs")
+
+    def test_read_experiment_of_runs_that_are_all_of_wrong_types_says_so(self, two_runs: Path, tmp_path: Path) -> None:
+        database = tmp_path / "mlflow.db"
+        shutil.copy(two_runs, database)
+        with_value(database, "runs", "status", "x'ff'", "1")
+        with pytest.raises(StoreError, match="are all of wrong types or no UTF-8"):
+            read_experiment(locate(str(database), tmp_path), "tracker")
+
+    @pytest.mark.parametrize("table", ["runs", "metrics", "params"])
+    def test_read_experiment_computes_no_view_in_the_place_of_a_table(
+        self, two_runs: Path, tmp_path: Path, table: str
+    ) -> None:
+        database = tmp_path / "mlflow.db"
+        shutil.copy(two_runs, database)
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT held.* FROM n, held"
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA legacy_alter_table = ON")
+            connection.execute(f"ALTER TABLE {table} RENAME TO held")
+            connection.execute(f"CREATE VIEW {table} AS {endless}")
+            connection.commit()
+        with pytest.raises(StoreError, match="not an MLflow store"):
+            read_experiment(locate(str(database), tmp_path), "tracker")
+
+
+def curves_of(database: Path) -> dict[str, dict[str, Curve]]:
+    return {
+        run.name: dict(run.curves) for run in read_experiment(locate(str(database), database.parent), "tracker").runs
+    }
 
 
 SERVER_FILES = {

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tracker.journal.reader import Journal
-    from tracker.store import Store
+    from tracker.store import Store, UnreadableRows
 
 HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
 STORE_VARIABLE = option_named("tracking_uri").environment
@@ -154,6 +154,9 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -
         names = [f"{one.path} of run {one.run_id[:SHORT_ID]} ({one.reason})" for one in stored.unreadable]
         what = f"{counted(len(names), 'artifact')} cannot be read and {'is' if len(names) == 1 else 'are'}"
         problems.append(f"{what} left out: {some(names)}")
+    if stored.unreadable_rows:
+        rows = [_named_rows(of_run) for of_run in stored.unreadable_rows]
+        problems.append(f"rows of a wrong type, no UTF-8 or out of range are left out: {some(rows)}")
     strange = _with_strange_state(waiting, stored.runs)
     problems += [
         f"{journal.folder / UPLOAD_STATE} names a run of the store that isn't this journal's: `tracker repair` uploads "
@@ -172,6 +175,13 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -
     others = [run for run in stored.runs if not {run.run_id, run.journal_id} & ids]
     runs = sorted((*others, *from_journals), key=lambda run: (run.started or 0, run.run_id))
     return ExperimentRuns(stored.name, stored.tags, tuple(runs), tuple(problems), store)
+
+
+def _named_rows(rows: UnreadableRows) -> str:
+    """Return ``run 1234abcd (2 in params, 1 in tags)``."""
+    tables = ", ".join(f"{number:,} in {table}" for table, number in rows.tables)
+    whose = "the experiment" if rows.run_id is None else f"run {rows.run_id[:SHORT_ID]}"
+    return f"{whose}, all of it ({tables})" if rows.loses_run else f"{whose} ({tables})"
 
 
 def _with_strange_state(waiting: Sequence[Journal], stored: Sequence[Run]) -> list[Journal]:

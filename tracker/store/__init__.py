@@ -77,6 +77,19 @@ class UnreadableArtifact:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableRows:
+    """Rows of a run whose values are of a wrong type, no UTF-8 or out of range; they are left out."""
+
+    run_id: str | None  # None: the experiment's own
+    tables: tuple[tuple[str, int], ...]  # how many rows of each table
+
+    @property
+    def loses_run(self) -> bool:
+        """Whether the whole run is left out."""
+        return any(table == "runs" for table, _ in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
 class RunName:
     """How a person may refer to a run: by its id or its name, in an experiment."""
 
@@ -93,6 +106,7 @@ class Experiment:
     tags: Mapping[str, str]
     runs: tuple[Run, ...]  # by start time, then by id, without deleted ones
     unreadable: tuple[UnreadableArtifact, ...] = ()  # what the runs logged and lack here
+    unreadable_rows: tuple[UnreadableRows, ...] = ()
 
     @property
     def metric(self) -> str | None:

@@ -68,6 +68,8 @@ _OWN_COLUMNS = {
     "experiments": {"experiment_id", "name", "artifact_location", "lifecycle_stage"},
     "runs": {"run_uuid", "experiment_id", "artifact_uri", "lifecycle_stage"},
 }
+# Tables that runs are read from. A view in the place of one would compute what is read, for ever if it likes.
+_READ = {"experiments", "experiment_tags", "runs", "params", "tags", "latest_metrics", "metrics"}
 # Tables of which half must be named in what is left of a damaged file: MLflow has had them since 1.8.
 _TABLES = {b"experiments", b"runs", b"metrics", b"params", b"latest_metrics", b"experiment_tags", b"model_versions"}
 _CREATED = re.compile(rb"CREATE TABLE \"?(\w+)")
@@ -147,8 +149,9 @@ def has_run_of(database: Path, run_id: str, journal: str) -> bool:
 
 def _state_within(connection: sqlite3.Connection) -> StoreState:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    views = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'")}
     revision = _revision(connection, tables)
-    if tables and not _is_of_mlflow(connection, tables, revision):
+    if tables and (views & _READ or not _is_of_mlflow(connection, tables, revision)):
         return StoreState.FOREIGN
     if revision == supported_revisions()[0]:
         return StoreState.READY
@@ -219,8 +222,8 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(_begun(database)) as connection:
             yield connection
-    except sqlite3.DatabaseError as error:
-        message, code = f"cannot read the store {database}: {error}", getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        message, code = f"cannot read the store {database}: {damage_of(error)}", _code_of(error)
         if code in _DAMAGED:
             known, unknown = (
                 "`tracker repair` sets it aside and creates it again from the journals",
@@ -230,14 +233,34 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
         raise (BusyError if code == sqlite3.SQLITE_BUSY else UnreachableError)(message) from error
 
 
+def damage_of(error: BaseException | None) -> str:
+    """Return what SQLite says is wrong; it quotes what it read, which may be no text at all."""
+    return "its schema is damaged" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def _code_of(error: Exception) -> int:
+    if isinstance(error, UnicodeDecodeError):
+        return sqlite3.SQLITE_CORRUPT
+    return int(getattr(error, "sqlite_errorcode", 0)) & _PRIMARY
+
+
+def text_or_bytes(data: bytes) -> str | bytes:
+    """Return a text of a database; its bytes if they are no UTF-8, as they may be if another program wrote them."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
 def _begun(database: Path, mode: str = "ro") -> sqlite3.Connection:
     """Open and begin a transaction: all that is read in it is of one moment."""
     uri = f"{database.as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+    connection.text_factory = text_or_bytes
     try:
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
         if mode != "ro" or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_READONLY_ROLLBACK:
             raise
@@ -250,7 +273,7 @@ def _revision(connection: sqlite3.Connection, tables: set[str]) -> str | None:
     if "alembic_version" not in tables:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return row[0] if row else None
+    return str(row[0]) if row else None  # another program's may be of any type
 
 
 def has_own_schema() -> bool:
@@ -356,14 +379,14 @@ def examine(location: Location, *, has_uploads: bool = False) -> Condition:
         with reading(database) as connection:
             (checked,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if checked != "ok":
-                return Condition(state, " ".join(checked.split()))
+                return Condition(state, " ".join(str(checked).split()))
             lacking = lacks(connection)
             if lacking:
                 return Condition(state, f"it lacks {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''}")
             return Condition(state, moved=tuple(_moved(connection, database.parent)))
     except BrokenError as error:
         if has_uploads or _shows_schema(database):
-            return Condition(None, str(error.__cause__))
+            return Condition(None, damage_of(error.__cause__))
         return Condition(StoreState.FOREIGN, refusal=refusal(database, StoreState.FOREIGN))
 
 
@@ -438,7 +461,7 @@ def _astray(connection: sqlite3.Connection, folder: Path) -> list[tuple[Artifact
         ArtifactPath(table, column, row, old, old)
         for table, column in _COLUMNS
         for row, old in connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall()  # noqa: S608 -- _COLUMNS only
-        if old
+        if isinstance(old, str) and old
     ]
     paths = ((place, written_to(place.old)) for place in places)
     return [(place, path) for place, path in paths if path and not (path.is_relative_to(folder) and path.exists())]

@@ -6,20 +6,22 @@ MLflow's client, which is imported only then, and in bulk where its interface ca
 
 from __future__ import annotations
 
-import math
 import sqlite3
+from collections import Counter, defaultdict
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from itertools import product
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Self
 
 from tracker.errors import StoreError
-from tracker.store import BY_EPOCH_RUNS, Experiment, RunName
-from tracker.store.database import reading, require_readable
+from tracker.store import BY_EPOCH_RUNS, Experiment, RunName, UnreadableRows
+from tracker.store.database import reading, require_readable, text_or_bytes
 from tracker.store.location import find_artifacts
 from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
     from tracker.store.location import Location
@@ -39,6 +41,11 @@ def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_R
         experiment = _read_database(location, location.database, name, by_epoch)
     else:
         experiment = read_server(location, name, by_epoch)
+    if not experiment.runs and experiment.unreadable_rows:
+        raise StoreError(
+            f"the runs of the experiment {name!r} in {location.shown} are all of wrong types or no UTF-8, which MLflow "
+            "never writes: give another --experiment or --tracking-uri"
+        )
     if not experiment.runs:
         raise StoreError(f"the experiment {name!r} in {location.shown} has no runs yet: `tracker run` adds one")
     return experiment
@@ -48,9 +55,11 @@ def run_names(database: Path) -> tuple[RunName, ...]:
     """Return the experiment, id and name of every run, most recent first; none if the file can't be read at once."""
     try:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)) as connection:
-            return tuple(RunName(*row) for row in connection.execute(_RUN_NAMES))
-    except sqlite3.Error:
+            connection.text_factory = text_or_bytes
+            rows = connection.execute(_RUN_NAMES).fetchall()
+    except (sqlite3.Error, UnicodeDecodeError):
         return ()
+    return tuple(RunName(*row) for row in rows if all(isinstance(text, str) for text in row))
 
 
 def _read_database(location: Location, database: Path, name: str, by_epoch: int) -> Experiment:
@@ -61,37 +70,88 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: int)
         ).fetchone()
         if not row:
             names = connection.execute("SELECT name FROM experiments WHERE lifecycle_stage = 'active' ORDER BY name")
-            raise unknown_experiment(location, name, tuple(name for (name,) in names))
-        tags = connection.execute("SELECT key, value FROM experiment_tags WHERE experiment_id = ?", row).fetchall()
-        records = _records(connection, row[0])
+            raise unknown_experiment(location, name, tuple(name for (name,) in names if isinstance(name, str)))
+        connection.text_factory = str  # the fastest
+        try:
+            rows = _Rows(connection, row[0]).read()
+        except sqlite3.OperationalError as error:
+            if "UTF-8" not in str(error):
+                raise
+            connection.text_factory = text_or_bytes
+            rows = _Rows(connection, row[0]).read()
 
     def fetch(record: Record, path: str) -> bytes | None:
         found = find_artifacts(record.artifact_uri, database.parent, record.run_id)
         return found.read(path) if found else None
 
-    return assemble(name, dict(tags), records, fetch, by_epoch)
+    experiment = assemble(name, rows.tags, rows.records.values(), fetch, by_epoch)
+    wrong = tuple(UnreadableRows(run_id, tuple(tables.items())) for run_id, tables in rows.wrong.items())
+    return replace(experiment, unreadable_rows=wrong)
 
 
-def _records(connection: sqlite3.Connection, experiment_id: int) -> tuple[Record, ...]:
-    """Read every row of an experiment's runs, statement by statement to the end: an open cursor blocks writers."""
+# What columns hold if MLflow wrote them. A metric's NaN is selected as a text, and what is no number as NULL.
+_VALUE = "CASE WHEN is_nan THEN 'nan' WHEN typeof(value) IN ('real', 'integer') THEN value END"
+_RUNS = set(product([str], [str], [str], [int, NoneType], [int, NoneType], [str]))
+_TEXTS = {(str, str)}
+_LATEST = {(str, kind) for kind in (float, int, str)}
+_METRICS = {(str, kind, int, int, int) for kind in (float, int, str)}
 
-    def rows(columns: str, tables: str) -> sqlite3.Cursor:
-        runs = "WHERE experiment_id = ? AND lifecycle_stage = 'active'"
-        return connection.execute(f"SELECT run_uuid, {columns} FROM {tables} {runs}", (experiment_id,))  # noqa: S608 -- ours
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999
 
-    of_runs, value = "JOIN runs USING (run_uuid)", "CASE WHEN is_nan THEN NULL ELSE value END"
-    runs = rows("coalesce(name, ''), status, start_time, end_time, coalesce(artifact_uri, '')", "runs")
-    records = {row[0]: Record(*row) for row in runs}
-    for run_id, key, text in rows("key, value", f"params {of_runs}"):
-        records[run_id].params[key] = text
-    for run_id, key, text in rows("key, coalesce(value, '')", f"tags {of_runs}"):
-        records[run_id].tags[key] = text
-    for run_id, key, latest in rows(f"key, {value}", f"latest_metrics {of_runs}"):
-        records[run_id].metrics[key] = math.nan if latest is None else latest
-    metrics = rows(f"key, step, {value}, timestamp, metrics.rowid", f"metrics {of_runs}")
-    for run_id, curves in curves_by_run(metrics).items():
-        records[run_id].curves.update(curves)
-    return tuple(records.values())
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of an experiment, read statement by statement to the end: an open cursor blocks writers.
+
+    This is the door to what anybody may have written: behind it every value is of its type.
+    """
+
+    connection: sqlite3.Connection
+    experiment_id: int
+    tags: dict[str, str] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
+    wrong: dict[str | None, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def read(self) -> Self:
+        """Read everything."""
+        self._read_runs()
+        for run_id, key, text in self._of_runs("params", "key, value", _TEXTS):
+            self.records[run_id].params[key] = text
+        for run_id, key, text in self._of_runs("tags", "key, coalesce(value, '')", _TEXTS):
+            self.records[run_id].tags[key] = text
+        for run_id, key, latest in self._of_runs("latest_metrics", f"key, {_VALUE}", _LATEST):
+            self.records[run_id].metrics[key] = float(latest)
+        metrics = self._of_runs("metrics", f"key, {_VALUE}, step, timestamp, metrics.rowid", _METRICS)
+        ordered = ((run_id, key, step, float(value), *order) for run_id, key, value, step, *order in metrics)
+        for run_id, curves in curves_by_run(ordered).items():
+            self.records[run_id].curves.update(curves)
+        for key, text in self._select("key, value FROM experiment_tags WHERE experiment_id = ?"):
+            if (type(key), type(text)) in _TEXTS:
+                self.tags[key] = text
+            else:
+                self.wrong[None]["experiment_tags"] += 1
+        return self
+
+    def _read_runs(self) -> None:
+        columns = "run_uuid, coalesce(name, ''), coalesce(status, ''), start_time, end_time, coalesce(artifact_uri, '')"
+        for row in self._select(f"{columns} FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'active'"):
+            if tuple(map(type, row)) in _RUNS and all(_FIRST_MS <= (time or 0) <= _LAST_MS for time in row[3:5]):
+                self.records[row[0]] = Record(*row)
+            else:
+                self.wrong[row[0] if isinstance(row[0], str) else repr(row[0])]["runs"] += 1
+
+    def _of_runs(self, table: str, columns: str, types: Container[tuple[type, ...]]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of the runs that were read."""
+        active = "JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'"
+        for row in self._select(f"run_uuid, {columns} FROM {table} {active}"):
+            if row[0] in self.records:
+                if tuple(map(type, row[1:])) in types:
+                    yield row
+                else:
+                    self.wrong[row[0]][table] += 1
+
+    def _select(self, rest: str) -> sqlite3.Cursor:
+        return self.connection.execute(f"SELECT {rest}", (self.experiment_id,))
 
 
 @dataclass(frozen=True, slots=True)
