@@ -14,12 +14,13 @@ import pytest
 from tests.processes import command
 from tests.running import SMALL_NETWORK, TRACKER
 from tracker.journal.reader import journals
+from tracker.recording.run_writer import signals_raise
 from tracker.runs.events import Attached, Measured
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -33,7 +34,7 @@ def _heeding_ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals, genres: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -94,3 +95,71 @@ def test_ctrl_c_ends_the_ui_quietly(is_ready: bool, writeup_store: Path) -> None
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
         assert "interrupted" not in process.stderr.read()
+
+
+def descendants(pid: int) -> set[int]:
+    try:
+        children = {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    except FileNotFoundError:
+        return set()
+    return children.union(*map(descendants, children))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("sent", [signal.SIGHUP, signal.SIGKILL])
+def test_the_ui_takes_its_server_with_it_and_runs_no_module_of_the_folder(
+    sent: signal.Signals, writeup_store: Path, tmp_path: Path
+) -> None:
+    for name in ("mlflow", "uvicorn", "tracker"):
+        (tmp_path / f"{name}.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    words = [TRACKER, "ui", "--tracking-uri", f"sqlite:///{writeup_store}"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        servers = descendants(process.pid)
+        assert len(servers) >= 2
+        process.send_signal(sent)
+        process.wait(60)
+    deadline = time.monotonic() + 60
+    while any(map(is_running, servers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not (tmp_path / "ran").exists()
+
+
+class TestSignalsRaise:
+    def signalled(self, number: int, error_of: Callable[[int], BaseException], times: int = 1) -> None:
+        with signals_raise(error_of):
+            try:
+                os.kill(os.getpid(), number)
+                time.sleep(10)
+            finally:
+                for _ in range(times - 1):
+                    os.kill(os.getpid(), number)
+
+    def test_signals_raise_ends_a_block_by_the_exception_of_its_signal(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            before = signal.getsignal(number)
+            with pytest.raises(SystemExit) as ended:
+                self.signalled(number, lambda number: SystemExit(128 + number))
+            assert ended.value.code == 128 + number
+            assert signal.getsignal(number) is before
+
+    def test_a_second_hang_up_does_not_cut_what_the_first_began(self) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            self.signalled(signal.SIGHUP, lambda _number: KeyboardInterrupt(), times=2)
+
+    def test_a_signal_that_is_ignored_stays_so(self) -> None:
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            with signals_raise(lambda _number: KeyboardInterrupt()):
+                os.kill(os.getpid(), signal.SIGHUP)
+                assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        finally:
+            signal.signal(signal.SIGHUP, before)

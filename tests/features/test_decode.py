@@ -8,6 +8,7 @@ import librosa
 import numpy as np
 import pytest
 
+from tracker.features import decode
 from tracker.features.decode import SILENCE, AudioFault, read_audio
 
 if TYPE_CHECKING:
@@ -46,6 +47,19 @@ class TestReadAudio:
         samples = read_audio(write(f"a.{name}", sound), SR)
         assert samples.shape == sound.shape
         assert np.corrcoef(samples, sound)[0, 1] > 0.98
+
+    @pytest.mark.parametrize("rate", [1, 999, 1_000_001, 2**31 - 1])
+    def test_read_audio_refuses_a_rate_that_would_make_gigabytes_or_nothing_of_a_file(self, write, sound, rate):
+        wav = write("a.wav", sound)
+        content = bytearray(wav.read_bytes())
+        content[24:28] = struct.pack("<I", rate)
+        wav.write_bytes(content)
+        assert fault(wav) == f"its sample rate must be 1000 to 1000000 Hz, got {rate}"
+
+    def test_read_audio_refuses_what_is_longer_than_memory_should_be_asked_for(self, write, sound, monkeypatch):
+        monkeypatch.setattr(decode, "MOST_SAMPLES", len(sound) - 1)
+        monkeypatch.setattr(decode, "BLOCK_FRAMES", 1_000)
+        assert fault(write("a.wav", sound)) == f"longer than {len(sound) - 1:,} samples; cut it into shorter files"
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning:audioread")
     @pytest.mark.parametrize("name", FORMATS)

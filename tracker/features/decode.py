@@ -26,6 +26,7 @@ import soxr
 
 from tracker.contained_files import open_regular
 from tracker.errors import DataError
+from tracker.runs import Range
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,8 @@ STREAMED_BYTES = 0x7FFF_0000  # sizes from here on are of programs that write to
 OGG_PAGE_BYTES = 65_307  # the largest: header, 255 lengths and as many segments of 255 bytes
 SILENCE = 1e-4  # amplitude below which a clip is silent, of full scale: −80 dB, three steps of 16-bit audio
 LOUDEST = 1e12  # magnitude of a sample; beyond it, its power would exceed the range of float32
+RATES = Range(least=1_000, most=1_000_000)  # Hz: a header that says less makes gigabytes of a small file
+MOST_SAMPLES = 1_000_000_000  # of a clip, as it is and resampled: 12 hours at 22,050 Hz
 LFS_POINTER = b"version https://git-lfs"  # the text that Git leaves for a file that Git LFS has not fetched
 
 _OGG_PAGE = b"OggS\0"
@@ -65,7 +68,10 @@ def read_audio(file: Path, sr: int) -> NDArray[np.float32]:
     with _open(file) as sound:
         if missing := _missing_end(file, sound):
             raise AudioFault(f"truncated: {missing}")
-        samples, rate = _read_all(sound), sound.samplerate
+        rate = sound.samplerate
+        if rate not in RATES:
+            raise AudioFault(f"its sample rate must be {RATES} Hz, got {rate}")
+        samples = _read_all(sound, int(MOST_SAMPLES * min(1.0, rate / sr)))
         declares_length = sound.format != "MP3" or _mp3_is_tagged(file)
         if len(samples) < sound.frames and declares_length:
             raise AudioFault(f"truncated or damaged: only {len(samples)} of {sound.frames} samples can be decoded")
@@ -109,14 +115,17 @@ def _check_bytes(file: Path) -> None:
         raise AudioFault("a Git LFS pointer instead of the audio; fetch it with `git lfs pull`")
 
 
-def _read_all(sound: soundfile.SoundFile) -> NDArray[np.float32]:
+def _read_all(sound: soundfile.SoundFile, most: int) -> NDArray[np.float32]:
     if sound.frames >= UNKNOWN_FRAMES:
         raise AudioFault("does not declare its length; encode it again")
     blocks: list[NDArray[np.float32]] = []
+    size = max(1, BLOCK_FRAMES // sound.channels)
     try:
-        while not blocks or len(blocks[-1]) == BLOCK_FRAMES:  # after a short block, ogg would continue behind a hole
-            block = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+        while not blocks or len(blocks[-1]) == size:  # after a short block, ogg would continue behind a hole
+            block = sound.read(size, dtype="float32", always_2d=True)
             blocks.append(block.mean(axis=1) if sound.channels > 1 else block[:, 0])
+            if sum(map(len, blocks)) > most:
+                raise AudioFault(f"longer than {most:,} samples; cut it into shorter files")
     except soundfile.LibsndfileError as error:
         raise AudioFault("truncated or damaged: decoding stops before its end") from error
     return np.concatenate(blocks)

@@ -19,15 +19,21 @@ name, counts as damaged, and the image is computed again.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import json
 import os
+import shutil
+import tempfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -38,12 +44,12 @@ from scipy.sparse import csr_array
 
 from tracker.atomic_files import replace_file
 from tracker.contained_files import open_file, open_folder, open_regular
+from tracker.errors import DataError
 from tracker.features.decode import AudioFault, read_audio
 from tracker.runs import FLOOR_DB, Spectrogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 Image = NDArray[np.float16]
 
@@ -77,9 +83,38 @@ def log_mel(samples: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.f
 @lru_cache(maxsize=8)
 def _bands(settings: Spectrogram) -> csr_array:
     """Return the mel filters, shape (n_mels, 1 + n_fft // 2)."""
-    from librosa.filters import mel  # takes 1.6 s, and cached images do without it
-
+    try:
+        from librosa.filters import mel  # takes 1.6 s, and cached images do without it
+    except RuntimeError as error:  # of Numba, which compiles parts of it
+        raise DataError(
+            f"librosa cannot be loaded: {error}; set HOME and NUMBA_CACHE_DIR to folders of yours"
+        ) from error
     return csr_array(mel(sr=settings.sr, n_fft=settings.n_fft, n_mels=settings.n_mels, dtype=np.float32))
+
+
+@lru_cache(maxsize=1)
+def _give_librosa_a_folder(cache: Path) -> None:
+    """Name a folder for what Numba compiles of librosa, unless it may write beside it, and for librosa without a home.
+
+    Without one, neither can be imported.
+    """
+    librosa = find_spec("librosa")
+    try:
+        has_home = Path.home().is_absolute()
+    except RuntimeError:  # an account without a name
+        has_home = False
+    is_own = librosa and os.access(Path(librosa.origin or "").parent, os.W_OK)
+    if has_home and (is_own or "NUMBA_CACHE_DIR" in os.environ):
+        return
+    folder = cache / "numba"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        folder = Path(tempfile.mkdtemp(prefix="tracker-numba-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
+    if not has_home:
+        os.environ["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME") or str(folder)
 
 
 @lru_cache(maxsize=8)
@@ -115,6 +150,7 @@ def extract(
         In the order given. Cached images are mapped, not read, unless there are more of them than half the files that
         this process may open.
     """
+    _give_librosa_a_folder(cache)
     images, mapped = ImageCache(cache, settings), _may_map(len(files))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     pool = ThreadPoolExecutor(cores)

@@ -234,28 +234,32 @@ def one_line(error: BaseException) -> str:
 
 
 @contextmanager
-def sigterm_raises(error: BaseException) -> Iterator[None]:
-    """Let SIGTERM end the training by an exception, so that its run is closed, unless the program handles it itself.
+def signals_raise(error_of: Callable[[int], BaseException]) -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the training by an exception: its run is then closed.
 
-    A process that was forked meanwhile, such as a loader of data, dies of it as usual.
+    A signal that the program handles itself, or ignores as under nohup, is left to it. A process that was forked
+    meanwhile, such as a loader of data, dies of it as usual.
     """
     process = os.getpid()
 
     def leave(number: int, _frame: FrameType | None) -> None:
         if os.getpid() == process:
-            raise error
+            if number != signal.SIGTERM:  # a terminal that goes may send it twice: closing the run must not be cut
+                signal.signal(number, signal.SIG_IGN)
+            raise error_of(number)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # the latter of Unix
     is_main = threading.current_thread() is threading.main_thread()  # which alone can set a handler
-    is_ours = is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if is_ours:
-        signal.signal(signal.SIGTERM, leave)
+    ours = [number for number in numbers if is_main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, leave)
     try:
         yield
     finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def classes_tag(classes: Sequence[str]) -> dict[str, str]:
@@ -269,13 +273,21 @@ def versions_text(versions: Mapping[str, str]) -> str:
     return "".join(f"{name} {version}\n" for name, version in versions.items())
 
 
+def account() -> str:
+    """Return the account that runs this process; its number where, as in containers, it has no name."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
 def _process_tags() -> dict[str, str]:
     return {"tracker.host": socket.gethostname(), "tracker.pid": str(os.getpid())}
 
 
 def _origin_tags(program: str, note: str | None) -> dict[str, str]:
     """Return the tags that say who trains with what: account, program, git commit, process, the person's note."""
-    tags = {USER_TAG: getpass.getuser(), PROGRAM_TAG: program}
+    tags = {USER_TAG: account(), PROGRAM_TAG: program}
     try:
         git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
     except OSError:

@@ -11,7 +11,6 @@ import io
 import math
 import platform
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -40,7 +39,7 @@ from tracker.recording.run_writer import (
     classes_tag,
     is_clean_exit,
     one_line,
-    sigterm_raises,
+    signals_raise,
     versions_text,
 )
 from tracker.runs.events import Measured, Tagged
@@ -74,8 +73,8 @@ _PACKAGES = {name: name for name in ("numpy", "keras", "tensorflow", "torch", "j
 class ScriptRun:
     """A run that a training script logs; a context, made by `tracker.start_run`.
 
-    It ends as FINISHED, as FAILED if an exception leaves the context, or as KILLED if Ctrl-C or SIGTERM does. What a
-    method logs is on the disk once it returns; each raises `JournalError` if the disk is full or not writable.
+    It ends as FINISHED, as FAILED if an exception leaves the context, or as KILLED if Ctrl-C, SIGTERM or SIGHUP does.
+    What a method logs is on the disk once it returns; each raises `JournalError` if the disk is full or not writable.
     """
 
     def __init__(
@@ -107,9 +106,9 @@ class ScriptRun:
         program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
         with names_for_flags():
             self._writer.start(self.params, self._tags, program, self._metric)
-        self._sigterm = sigterm_raises(SystemExit(128 + signal.SIGTERM))
+        self._signals = signals_raise(lambda number: SystemExit(128 + number))
         try:
-            self._sigterm.__enter__()
+            self._signals.__enter__()
             self._writer.attach_file(ENVIRONMENT, versions_text(_versions()))
             self._writer.begin_upload()
         except BaseException as error:
@@ -131,7 +130,7 @@ class ScriptRun:
         else:
             self._writer.close(error)
         finally:
-            self._sigterm.__exit__(None, None, None)
+            self._signals.__exit__(None, None, None)
 
     def log_epoch(self, metrics: Mapping[str, Any], epoch: int | None = None) -> None:
         """Log the metrics of one epoch.

@@ -22,7 +22,7 @@ from tracker.printable import command_text, with_command
 from tracker.runs import UNSENT_TAG, Run, RunStatus, option_named
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, run_of_journal, store_at, store_beside
-from tracker.training.networks import USER_FOLDER, canonical_name, is_path, user_networks
+from tracker.training.networks import USER_FOLDER, canonical_name, expanded, is_path, user_networks
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ def model_param(model: str, store: Store, folder: Path) -> str:
         return str((folder / USER_FOLDER / f"{name}.py").absolute())
     if not is_path(name) or not (name.startswith("~") or _is_elsewhere(store, folder)):
         return name
-    return str((folder / Path(name).expanduser()).absolute())
+    return str((folder / expanded(name)).absolute())
 
 
 def model_path(param: str, folder: Path) -> str:

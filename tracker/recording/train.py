@@ -5,10 +5,14 @@ Preparing means: read, hashed, turned into images, checked and divided.
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import shutil
+import tempfile
+import time
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +20,11 @@ from tracker import __version__
 from tracker.data.dataset import Dataset, duplicates, fingerprint, hash_clips, read_dataset
 from tracker.data.splits import Split, cut_groups, divide, manifest_text
 from tracker.data.splits import fingerprint as split_fingerprint
-from tracker.errors import DataError, StoreError
+from tracker.errors import DataError, StoreError, TrainingError
 from tracker.features.decode import AudioFault
 from tracker.features.extract import extract
 from tracker.journal.reader import Journal, unsettled
-from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, sigterm_raises, versions_text
+from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, signals_raise, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
 from tracker.runs import Run, RunPlan, RunStatus, number_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
@@ -64,6 +68,7 @@ def prepare(data: Path | None, plan: RunPlan, reporter: Reporter, *, build_first
 
     With `build_first`, a network that cannot be built is refused before all audio is read.
     """
+    _check_clock(time.localtime().tm_year)
     dataset = read_dataset(data) if data else _demo_set(reporter)
     if build_first:
         from tracker.training.fit import build_compiled
@@ -83,11 +88,32 @@ def prepare(data: Path | None, plan: RunPlan, reporter: Reporter, *, build_first
     return Prepared(usable, split, images, identity)
 
 
+def _check_clock(year: int) -> None:
+    """Refuse to train for hours what could not be saved then: a model is kept as a ZIP file."""
+    if not 1980 <= year <= 2107:
+        raise TrainingError(f"this machine's clock says it is {year}, and no model can be saved with that date: set it")
+
+
 def cache_folder() -> Path:
-    """Return where features and the demo set are cached: ``TRACKER_CACHE`` or the system's own place."""
+    """Return where features and the demo set are cached: ``TRACKER_CACHE`` or the system's own place.
+
+    Without a home, as containers may be, that is a folder for this process alone.
+    """
     import platformdirs
 
-    return Path(os.environ.get("TRACKER_CACHE") or platformdirs.user_cache_dir("tracker"))
+    given = os.environ.get("TRACKER_CACHE")
+    try:
+        place = Path(given or platformdirs.user_cache_dir("tracker"))
+    except RuntimeError:  # there is no home
+        return _folder_of_process()
+    return place if given or place.is_absolute() else _folder_of_process()
+
+
+@cache
+def _folder_of_process() -> Path:
+    folder = tempfile.mkdtemp(prefix="tracker-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _demo_set(reporter: Reporter) -> Dataset:
@@ -254,7 +280,7 @@ class Recorder:
         name, checkpoints = self.writer.name, self.writer.folder / CHECKPOINTS
         diverged: list[str] = []
         with (
-            sigterm_raises(KeyboardInterrupt()),
+            signals_raise(lambda _number: KeyboardInterrupt()),
             self.writer,
             reporter.epochs(name, self.plan.configuration.epochs) as progress,
         ):

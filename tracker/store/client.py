@@ -344,7 +344,8 @@ def _migrate(database: Path) -> None:
     """Have MLflow migrate a store to its own schema, and keep a copy of the store as it was."""
     copy_database(database, "before-migration")
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", sqlite_uri(database)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}  # no module of the working folder stands in for MLflow's
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         last_line = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise StoreError(f"MLflow {version('mlflow')} cannot migrate the store {database}: {last_line}")

@@ -7,6 +7,7 @@ rather than 2.5.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,10 +17,11 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from tracker.errors import StoreError
-from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneError, StoreState, UiServer
+from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneError, StoreState, UiServer, ui_process
 from tracker.store import database as database_file
 from tracker.store.location import restore_artifacts
 from tracker.store.mlflow_run import check_keys, check_start
@@ -28,7 +30,6 @@ from tracker.store.reader import read_experiment, run_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
     from types import FrameType
 
     import numpy as np
@@ -41,7 +42,11 @@ if TYPE_CHECKING:
 _UNUSABLE = {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}
 
 HOST = "127.0.0.1"
-_ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_ENVIRONMENT = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PYTHONSAFEPATH": "1",  # or a module of the working folder could take the place of MLflow's own
+}
 _STARTING_S = 120.0  # longest wait for the UI's first answer: 7 to 9 s on two cores, more on a busy machine
 _ANSWER_S = 2.0
 _ENDING_S = 10.0
@@ -156,7 +161,8 @@ def ui_command(location: Location, port: int) -> tuple[list[str], dict[str, str]
     database_file.require_readable(location.database)
     argv = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
     argv += ["--default-artifact-root", location.artifacts, "--artifacts-destination", location.artifacts]
-    argv += ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level warning"]
+    options = shlex.join(["--log-level", "warning", "--app-dir", str(Path(sys.executable).parent)])  # not this folder
+    argv += ["--host", HOST, "--port", str(port), "--workers", "1", "--uvicorn-opts", options]
     return argv, dict(_ENVIRONMENT)
 
 
@@ -203,12 +209,17 @@ def await_answer(address: str, process: subprocess.Popen[bytes], patience_s: flo
 
 @contextmanager
 def _process(argv: list[str], environment: dict[str, str], output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command; it has ended when the block is left, which a SIGTERM does too.
+    """Run a command of MLflow; it has ended when the block is left, which a SIGTERM or a SIGHUP does too.
 
-    It stays in this process's group, so that what ends all of that, such as Ctrl-C, ends it as well.
+    It stays in this process's group, so that what ends all of that, such as Ctrl-C, ends it as well. If this process is
+    killed, it ends too.
     """
-    with _sigterm_leaves():
-        process = subprocess.Popen(argv, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+    command = [sys.executable, ui_process.__file__, *argv[3:]]
+    environment = os.environ | environment
+    with _signals_leave():
+        process = subprocess.Popen(  # noqa: S603
+            command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+        )
         try:
             yield process
         finally:
@@ -221,8 +232,8 @@ def _process(argv: list[str], environment: dict[str, str], output: IO[bytes]) ->
 
 
 @contextmanager
-def _sigterm_leaves() -> Iterator[None]:
-    """Let SIGTERM leave the block in order, rather than end Python at once and leave the server running."""
+def _signals_leave() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP leave the block in order, rather than end Python at once, unless they are ignored."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -230,8 +241,13 @@ def _sigterm_leaves() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # where alone signals can be handled
         yield
         return
-    before = signal.signal(signal.SIGTERM, leave)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # the latter of Unix
+    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}  # as by nohup
+    for number in before:
+        signal.signal(number, leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

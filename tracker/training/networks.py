@@ -189,6 +189,14 @@ def is_path(name: str) -> bool:
     return name.endswith(".py") or "/" in name or "\\" in name
 
 
+def expanded(path: str) -> Path:
+    """Return a path whose ``~`` is replaced by the home; as it is if there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def canonical_name(name: str, folder: Path) -> str:
     """Return the one name of a network of a working folder: ``mine`` for ``./models/mine.py``, else the path as given.
 
@@ -196,7 +204,7 @@ def canonical_name(name: str, folder: Path) -> str:
     """
     if not is_path(name):
         return name
-    file = folder / Path(name).expanduser()
+    file = folder / expanded(name)
     is_module = file.suffix == ".py" and file.stem in user_networks(folder)
     return file.stem if is_module and file.parent.resolve() == (folder / USER_FOLDER).resolve() else str(Path(name))
 

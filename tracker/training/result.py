@@ -13,6 +13,7 @@ import hashlib
 import math
 import os
 import platform
+import re
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 import tracker
 from tracker.contained_files import read_regular
 from tracker.errors import TrainingError
+from tracker.runs import shown
 from tracker.training.networks import find_network
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from tracker.runs import EpochPredictions, Keep, Predictions
 
 Arrays = tuple[NDArray[np.generic], ...]
+
+MOST_THREADS = 1_024
 
 _PACKAGES = ("keras", "tensorflow", "librosa", "numpy")
 
@@ -50,11 +54,11 @@ def threads(variables: Mapping[str, str] = os.environ) -> int:
     Raises
     ------
     TrainingError
-        If the variable isn't a whole number of at least 1.
+        If the variable isn't a whole number 1 to 1,024.
     """
     text = variables.get("TRACKER_THREADS", "1")
-    if not text.isdecimal() or int(text) < 1:
-        raise TrainingError(f"TRACKER_THREADS must be a whole number of at least 1, got {text!r}")
+    if not re.fullmatch("0*[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_THREADS:
+        raise TrainingError(f"TRACKER_THREADS must be a whole number, 1 to {MOST_THREADS}, got {shown(text)}")
     return int(text)
 
 
