@@ -27,8 +27,9 @@ from tracker.store.reader import read_experiment
 if TYPE_CHECKING:
     from tracker.runs import Run
 
-SHORT = ("--segment", "0.5", "--epochs", "6", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3",
-         "--model", SMALL_NETWORK)  # fmt: skip
+OWN = ("--model", SMALL_NETWORK)
+"""The network, which lies outside the working folder: resume runs it only if it is named."""
+SHORT = ("--segment", "0.5", "--epochs", "6", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3", *OWN)
 NAME = "networks-small-k3-lr0.001-plateau0.5x1-stop4-s3"
 NOBODY = "http://127.0.0.1:9"
 """An address at which nothing answers: the port of a protocol that discards."""
@@ -132,7 +133,7 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder
         again.kill()
     cut = journals(interrupted.path / ".tracker")[0]
 
-    status, out, err = interrupted.call("resume", cut.id)
+    status, out, err = interrupted.call("resume", cut.id, *OWN)
     assert status == 0, err
     assert "continues after epoch 3" in err or "continues after epoch 4" in err
     assert "warning" not in err
@@ -149,12 +150,12 @@ def test_a_killed_run_is_told_of_and_resumed_to_the_same_end(interrupted: Folder
 def test_a_run_killed_between_its_metrics_and_its_end_has_each_of_them_once_in_its_store(
     interrupted: Folder, whole: Run
 ) -> None:
-    assert interrupted.call("resume", NAME)[0] == 0
+    assert interrupted.call("resume", NAME, *OWN)[0] == 0
     file = interrupted.journal.folder / "journal.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     measured = next(number for number, line in enumerate(lines, 1) if line.startswith(b'{"entry":"measured"'))
     file.write_bytes(b"".join(lines[:measured]))
-    status, _, err = interrupted.call("resume", NAME)
+    status, _, err = interrupted.call("resume", NAME, *OWN)
     assert status == 0, err
     assert same(interrupted.runs[0], whole)
     with closing(sqlite3.connect(interrupted.path / "mlflow.db")) as store:
@@ -172,7 +173,7 @@ def test_a_run_whose_checkpoints_are_damaged_says_so_and_comes_to_the_same(
         path.write_bytes(path.read_bytes()[:1_000])
     done = max(interrupted.journal.epochs)
     safe = int(kept.name.split("-")[1]) if whole_ones else 0
-    status, _, err = interrupted.call("resume", NAME)
+    status, _, err = interrupted.call("resume", NAME, *OWN)
     assert status == 0, err
     (warning,) = (line for line in err.splitlines() if line.startswith("warning"))
     again = f"the epochs after {safe}" if safe else "all epochs"
@@ -192,7 +193,7 @@ def test_a_run_killed_before_it_kept_what_it_is_trained_on_keeps_it_when_resumed
     (folder / "journal.jsonl").write_bytes(first)
     for part in ("artifacts", "checkpoints"):
         shutil.rmtree(folder / part)
-    status, _, err = interrupted.call("resume", NAME)
+    status, _, err = interrupted.call("resume", NAME, *OWN)
     assert status == 0, err
     attached = [event.path for event in interrupted.journal.events if isinstance(event, Attached)]
     assert attached[:2] == ["dataset.csv", "environment.txt"]
@@ -203,7 +204,7 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     genres, artifacts = interrupted.path / "genres", interrupted.journal.folder / "artifacts"
 
     def refused() -> str:
-        status, out, err = interrupted.call("resume", NAME)
+        status, out, err = interrupted.call("resume", NAME, *OWN)
         assert (status, out) == (1, "")
         assert err.endswith("; restore it, or train again with `tracker run`\n")
         return err.rpartition("cannot be resumed, because this has changed: ")[2].removesuffix(
@@ -215,20 +216,17 @@ def test_what_differs_from_what_a_run_began_with_is_named(interrupted: Folder) -
     (genres / "low/0.wav").rename(genres / "low/new.wav")
     (genres / "low/1.wav").unlink()
     environment = artifacts / "environment.txt"
-    noted = environment.read_text()
-    code = next(line for line in noted.splitlines() if line.startswith("networks/small.py "))
-    environment.write_text(noted.replace("keras ", "keras 2.").replace(code, "networks/small.py 0123456789abcdef"))
-    data, split, keras, network = refused().split("; ")
+    environment.write_text(environment.read_text().replace("keras ", "keras 2."))
+    data, split, keras = refused().split("; ")
     assert data == "the data (2 gone: low/0.wav, low/1.wav, 1 new: low/new.wav)"
     assert split == "the split"
     assert keras.startswith("keras 2.")
-    assert network == "the code in networks/small.py"
     assert interrupted.journal.status == "INTERRUPTED"
 
 
 @needs_full
 def test_a_run_that_is_resumed_ends_though_standard_output_takes_nothing(interrupted: Folder, whole: Run) -> None:
-    with FULL.open("w") as full, interrupted.popen("resume", NAME, stdout=full.fileno()) as process:
+    with FULL.open("w") as full, interrupted.popen("resume", NAME, *OWN, stdout=full.fileno()) as process:
         _, err = process.communicate()
     assert process.returncode == 1
     assert err.splitlines()[-1] == (
@@ -239,19 +237,19 @@ def test_a_run_that_is_resumed_ends_though_standard_output_takes_nothing(interru
 
 def test_data_that_is_gone_is_told_of_with_what_says_where_it_is(interrupted: Folder) -> None:
     (interrupted.path / "genres").rename(interrupted.path / "music")
-    status, out, err = interrupted.call("resume", NAME)
+    status, out, err = interrupted.call("resume", NAME, *OWN)
     assert (status, out) == (1, "")
     assert err == (
         "tracker: there is no folder or manifest genres; check the path given; if the data was moved, give its "
         "new path with --data\n"
     )
-    status, _, err = interrupted.call("resume", NAME, "--data", "elsewhere")
+    status, _, err = interrupted.call("resume", NAME, *OWN, "--data", "elsewhere")
     assert (status, err) == (1, "tracker: there is no folder or manifest elsewhere; check the path given\n")
 
 
 def test_a_run_is_resumed_by_one_at_a_time(interrupted: Folder) -> None:
     with resuming(interrupted.journal.folder):
-        status, out, err = interrupted.call("resume", NAME)
+        status, out, err = interrupted.call("resume", NAME, *OWN)
     assert (status, out) == (1, "")
     assert err == f"tracker: run {NAME} is being resumed by another process: wait until it ends\n"
 
