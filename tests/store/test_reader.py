@@ -205,6 +205,7 @@ def with_value(database: Path, table: str, column: str, value: str, where: str) 
     """Write a value, given as SQL, into a table made again without its types, which another program need not have."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
         connection.execute(f"CREATE TABLE loose AS SELECT * FROM {table}")  # noqa: S608 -- of the names below
         changed = connection.execute(f"UPDATE loose SET {column} = {value} WHERE {where}").rowcount  # noqa: S608 -- likewise
         connection.execute(f"DROP TABLE {table}")

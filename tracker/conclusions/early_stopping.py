@@ -139,7 +139,7 @@ def _stops(result: RunResult, values: NDArray[np.float64], patiences: Sequence[i
 
 def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
     """Return which clips an epoch's weights classify correctly, None if its predictions were not logged."""
-    by_epoch = result.run.validation_by_epoch
+    by_epoch = result.by_epoch
     if by_epoch is None or epoch is None or epoch > len(by_epoch.probabilities):
         return None
     return correct(by_epoch.probabilities[epoch - 1], by_epoch.labels, by_epoch.classes)

@@ -92,7 +92,7 @@ def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], li
     correctness, losses = [], []
     for run in clips.with_predictions:
         result = study.results[run]
-        predictions = result.run.validation_by_epoch
+        predictions = result.by_epoch
         if predictions is None or keeps_last(result.run):
             return None
         same_clips = (predictions.clips, predictions.labels) == (clips.clips, clips.labels)

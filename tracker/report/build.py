@@ -58,7 +58,7 @@ def build_report(
         sections=tuple(Section(entries[0].title, entries) for entries in configurations),
         conclusions=conclusions,
         next_steps=next_steps(study, conclusions, writer),
-        challenges=tuple(challenges(conclusions, excluded, runs, wording)),
+        challenges=tuple(challenges(study, conclusions, excluded, runs, wording)),
         excluded=excluded,
         methods=tuple(methods(study, conclusions)) if study.results else (),
         versions=versions([result.run for result in study.results]),

@@ -13,8 +13,10 @@ from tracker.conclusions import kinds, of_kind
 from tracker.conclusions.best_run import BestRun
 from tracker.conclusions.overfitting import Overfitting
 from tracker.runs import UNSENT_TAG, RunStatus
+from tracker.study.contradictions import Contradiction
 from tracker.study.metrics import lower_is_better
-from tracker.wording import capitalised, count, listing, points
+from tracker.study.options import as_whole
+from tracker.wording import capitalised, count, listing, percent, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion, KindName
     from tracker.report.model import Excluded
     from tracker.runs import Run
+    from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -109,7 +112,11 @@ ENDS: dict[str, tuple[str, str]] = {
 
 
 def challenges(
-    conclusions: Sequence[Conclusion], excluded: Sequence[Excluded], runs: Sequence[Run], wording: Wording
+    study: Study,
+    conclusions: Sequence[Conclusion],
+    excluded: Sequence[Excluded],
+    runs: Sequence[Run],
+    wording: Wording,
 ) -> Iterator[str]:
     """Yield what went wrong in the runs, as sentences, given the excluded ones and all of them."""
     status = {run.run_id: run.status for run in runs}
@@ -122,8 +129,39 @@ def challenges(
     if waiting:
         who = f"{capitalised(wording.runs(waiting))} {'is' if len(waiting) == 1 else 'are'}"
         yield f"{who} not yet in the store, or not whole: tracker sync sends what is not."
+    for what in Contradiction:
+        contradicted = [result for result in study.results if what in result.contradictions]
+        if contradicted:
+            yield _contradiction_text(what, contradicted, wording)
     for kind in kinds("stability"):
         yield from kind.challenges(of_kind(conclusions, kind), wording)
+
+
+_PLURAL = {
+    Contradiction.ACCURACY: "the validation accuracies that they logged",
+    Contradiction.CLIPS: "the numbers of validation clips that they logged",
+}
+
+
+def _contradiction_text(what: Contradiction, results: Sequence[RunResult], wording: Wording) -> str:
+    """Return what contradicts the predictions of some runs, and which of the two is used."""
+    who, first = capitalised(wording.runs([result.run_id for result in results])), results[0]
+    if what is Contradiction.BY_EPOCH:
+        its = "its" if len(results) == 1 else "their"
+        return (
+            f"{who} logged predictions by epoch that don't fit {its} predictions with the kept weights (other clips, "
+            "labels, epochs or errors): those by epoch are not used."
+        )
+    if len(results) > 1:
+        of_runs = wording.runs([result.run_id for result in results])
+        return f"The predictions of {of_runs} contradict {_PLURAL[what]}: the predictions are used."
+    if what is Contradiction.CLIPS:
+        number = as_whole(first.run.tags["tracker.validation_clips"])
+        logged = f"says that it was judged on {number} validation clips"
+        return f"{who} {logged}, but its predictions are of {first.n}: the predictions are used."
+    logged = f"logged a validation accuracy of {percent(first.val_accuracy or 0.0)}"
+    correct = f"correct on {first.correct} of {first.n} clips"
+    return f"{who} {logged}, but its predictions are {correct}: the predictions are used."
 
 
 # kinds whose tests are corrected for multiple comparisons: their methods come first

@@ -16,6 +16,7 @@ import numpy as np
 from tracker.replay import Drop
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, by_clip, clip_sets
+from tracker.study.contradictions import Contradiction, contradictions
 from tracker.study.metrics import ACCURACY, LOSS, RATE, Metric, by_epoch, epoch_limit, history_of, is_fraction, named
 from tracker.study.options import as_whole
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.runs import Curve, Run
+    from tracker.runs import Curve, EpochPredictions, Run
     from tracker.statistics.proportions import Interval
 
 SAME_RATE = 1e-6  # relative difference up to which two learning rates are the same: they went through float32
@@ -84,6 +85,7 @@ class RunResult:
     score: float | None  # the primary metric
     seconds: float | None  # spent in training epochs
     epoch_seconds: float | None  # the same for one epoch, on average
+    contradictions: tuple[Contradiction, ...] = ()  # what contradicts its predictions, which are used
 
     @property
     def run_id(self) -> str:
@@ -105,6 +107,11 @@ class RunResult:
         """Which clips, sorted, are classified correctly; None without predictions."""
         row = self.clip_set.row_of.get(self.index)
         return None if row is None else self.clip_set.correct[row]
+
+    @property
+    def by_epoch(self) -> EpochPredictions | None:
+        """Its predictions by epoch; None if there are none, or they contradict those of the kept weights."""
+        return None if Contradiction.BY_EPOCH in self.contradictions else self.run.validation_by_epoch
 
     @property
     def predicted_names(self) -> tuple[str, ...]:
@@ -183,6 +190,10 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         own = by_epoch(run, metric.name)
         score = _value(run, metric.name, own if own is not None and len(own.values) > 1 else None, kept)
     timed = run.curves.get("epoch_seconds")
+    contradicting: tuple[Contradiction, ...] = ()
+    if row is not None:
+        logged = _accuracies(run, curves.val_accuracy, val_accuracy)
+        contradicting = tuple(contradictions(run, clips.correct[row], logged, kept if says_kept(run) else None, stop))
     seconds = timed.values if timed is not None and np.isfinite(timed.values).all() else np.empty(0)
     return RunResult(
         index=index,
@@ -198,7 +209,18 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         score=score,
         seconds=float(seconds.sum()) if len(seconds) else None,
         epoch_seconds=float(seconds.mean()) if len(seconds) else None,
+        contradictions=contradicting,
     )
+
+
+def _accuracies(run: Run, curve: Curve | None, kept: float | None) -> list[float | None]:
+    """Return the logged accuracies that may be of a run's predictions: of the kept weights if it is known which.
+
+    A script may have predicted with other weights than those of its best epoch, whatever the format says.
+    """
+    if "tracker.data" in run.tags or "keep" in run.params or curve is None:
+        return [kept]
+    return [kept, *map(_finite, curve.values.tolist())]
 
 
 def every_epoch(curve: Curve | None) -> NDArray[np.float64] | None:
