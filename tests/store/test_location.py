@@ -69,6 +69,7 @@ class TestLocate:
 
     def test_locate_keeps_the_credentials_of_a_server_for_mlflow_alone(self) -> None:
         at = locate("HTTPS://me:secret@Host/mlflow", FOLDER)
+        assert "secret" not in f"{at} {at!r}"
         assert (at.uri, at.public) == ("HTTPS://me:secret@Host/mlflow", "https://host/mlflow")
 
     def test_locate_is_the_same_store_to_mlflow_whatever_the_folder_is_called(self, tmp_path: Path) -> None:

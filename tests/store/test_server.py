@@ -288,6 +288,12 @@ class TestRedirects:
         assert f"a redirect to {uri}/x, which isn't followed" in str(error.value)
         assert other.requests == []
 
+    def test_a_page_in_the_place_of_an_artifact_costs_that_alone(self, liar: tuple[Liar, Location]) -> None:
+        liar[0].lies["get-artifact"] = lambda handler: send(handler, "<html>Log in", Content_Type="text/html")
+        experiment = read_experiment(liar[1], "tracker")
+        assert [run.run_id for run in experiment.runs] == [RUN]
+        assert all("an HTML page instead of" in one.reason for one in experiment.unreadable)
+
     def test_a_redirect_costs_an_artifact_alone(self, liar: tuple[Liar, Location]) -> None:
         liar[0].lies["get-artifact"] = lambda handler: send(handler, "", 302, Location="http://192.0.2.1/x")
         experiment = read_experiment(liar[1], "tracker")

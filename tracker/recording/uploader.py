@@ -20,7 +20,7 @@ from tracker.journal.writer import write_upload_state
 from tracker.recording.stores import check_not_gone, command_on, divide_journals, journals_folder, journals_for
 from tracker.runs import RunStatus
 from tracker.runs.events import Attached, Tagged
-from tracker.store import StoreState, UnreachableError
+from tracker.store import StoreState, UnreachableError, public_text
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
@@ -319,7 +319,8 @@ class Uploader:
         except TrackerError as error:  # refused for good: another try would not help, and the error says what would
             self._warn(f"{error}; the run is kept in {self._folder}")
         except Exception as error:  # noqa: BLE001  (nothing may end silently in a thread, whatever a library raises)
-            self._warn_of_absence(f"cannot upload the run to {self._store.shown}: {type(error).__name__}: {error}")
+            reason = public_text(f"{type(error).__name__}: {error}")
+            self._warn_of_absence(f"cannot upload the run to {self._store.shown}: {reason}")
 
     def _upload_unless_locked(self) -> bool:
         """Upload until the run ends; False if another process is sending the journal."""

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from tracker.errors import StoreError
+from tracker.store.location import public_text as public_text
 from tracker.store.run_files import DATASET as DATASET
 from tracker.store.run_files import VALIDATION as VALIDATION
 from tracker.store.run_files import VALIDATION_BY_EPOCH as VALIDATION_BY_EPOCH

@@ -166,7 +166,9 @@ def in_one_line(error: Exception) -> str:
     text = str(error)
     wrapped = error if isinstance(error, RequestException) else error.__context__
     if isinstance(wrapped, RequestException) and wrapped.args:  # twice, in the address and in the request
-        text = str(getattr(wrapped.args[0], "reason", wrapped)).rpartition("): ")[2] or text
+        reason = getattr(wrapped.args[0], "reason", wrapped.args[0])
+        inner = reason.args[-1] if isinstance(reason, Exception) and reason.args else reason
+        text = str(inner if isinstance(inner, Exception) else reason).rpartition("): ")[2] or str(inner) or text
     text = re.split(r"\n\[SQL|\(Background on", text)[0]
     text = re.sub(r"\((raised as a result of [^)]*|sqlite3\.\w+)\)", "", text)
     text = public_text(text[:10_000], secrets_of(os.environ))

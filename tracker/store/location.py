@@ -16,7 +16,7 @@ from __future__ import annotations
 import base64
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -38,7 +38,7 @@ _DATABASE_SUFFIXES = {".db", ".sqlite", ".sqlite3"}
 class Location:
     """Where a store is."""
 
-    uri: str  # absolute, as MLflow takes it, with the credentials that a server's was given with
+    uri: str = field(repr=False)  # absolute, as MLflow takes it, with the credentials that a server's was given with
     database: Path | None  # the SQLite file; None for a tracking server
     artifacts: str  # URI that new experiments keep their artifacts under; empty for a server, which decides itself
 
@@ -225,7 +225,7 @@ def find_artifacts(artifact_uri: str, folder: Path, run_id: str) -> ArtifactFold
     elif written := path_of(artifact_uri):
         places = [folder / written, *places_below(folder, written)]
     else:
-        place = public_uri(artifact_uri)[:200]
+        place = public_uri(artifact_uri)[:200] or "no place that the store names"
         raise OSError(f"the run's artifacts are at {place}, and only those on this machine are read")
     found = (ArtifactFolder(place, root) for place in places if (root := _root_of(place, folder, run_id)))
     return next((each for each in found if is_folder(each.path, each.root)), None)

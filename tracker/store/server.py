@@ -508,6 +508,8 @@ class ServerClient:
             return None
         if answer.status != _OK:
             raise self.refusal("/get-artifact", answer)
+        if "html" in answer.kind.lower():  # a page to log in at, for example
+            raise ServerError(f"/get-artifact was answered with an HTML page instead of {path}")
         return answer.content
 
     def has_artifact(self, run_id: str, path: str) -> bool:
