@@ -52,6 +52,7 @@ FOREIGN = [
     (VERSION_TABLE, "INSERT INTO alembic_version VALUES ('1975ea83b712')", "CREATE TABLE users (id, name)"),
     ("CREATE TABLE experiments (id, title)",),
     ("CREATE TABLE experiments (id, title)", "CREATE TABLE runs (id)", VERSION_TABLE),
+    (VERSION_TABLE, "INSERT INTO alembic_version VALUES (x'ff00')"),
 ]
 """Databases of other programs; Alembic is used by many."""
 

@@ -164,7 +164,7 @@ def _state_within(connection: sqlite3.Connection) -> StoreState:
 
 def _is_of_mlflow(connection: sqlite3.Connection, tables: set[str], revision: str | None) -> bool:
     """Return whether a database has tables with MLflow's columns, or nothing but one of its revisions."""
-    if revision is not None and not re.fullmatch("[0-9a-f]{12}", revision):
+    if revision is not None and not (isinstance(revision, str) and re.fullmatch("[0-9a-f]{12}", revision)):
         return False
     for table, expected in _OWN_COLUMNS.items():
         columns = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
