@@ -144,7 +144,14 @@ class TestContains:
         (project / "a/link").symlink_to("b")
         os.mkfifo(project / "a/pipe")
         paths = ("a", "a/b", "a/b/file", "a/link", "a/link/file", "a/pipe", "a/gone", "../home/key", "", ".", "a\0b")
-        assert [path for path in paths if contains(project, path)] == ["a", "a/b", "a/b/file"]
+        assert [path for path in paths if contains(project, path, project)] == ["a", "a/b", "a/b/file"]
+        assert not contains(project / "a", str(project.parent / "home/key"), project)
+        assert not contains(project / "a", "..", project)
+
+    def test_nothing_is_contained_behind_a_link_below_the_root(self, project: Path) -> None:
+        (project / "link").symlink_to("a")
+        assert contains(project / "a", "b", project)
+        assert not contains(project / "link", "b", project)
 
 
 class TestCheckPlace:

@@ -95,6 +95,8 @@ class Folder:
         """Return a name as the system's calls take it together with `descriptor`."""
         if "\0" in name:
             raise UnsafePathError(self.path / name.replace("\0", "\\0"), "the name has a NUL in it", "give another")
+        if name in {"", ".", ".."}:
+            raise UnsafePathError(self.path / name, f"{name!r} is no name in a folder", "give another")
         return self.path / name if self.descriptor is None else name
 
     def status(self, name: str) -> os.stat_result | None:
@@ -192,12 +194,14 @@ def read_regular(path: Path, largest: int = LARGEST_SOURCE) -> bytes:
         return read_all(file, path, largest)
 
 
-def contains(root: Path, path: str) -> bool:
-    """Return whether a path leads from a root to a regular file or folder, without links on the way."""
-    place = root / path
+def contains(folder: Path, path: str, root: Path) -> bool:
+    """Return whether a path leads from a folder to a regular file or folder in it, without links below a root."""
+    place = folder / path
+    if place == folder or not place.is_relative_to(folder):
+        return False
     try:
-        with open_folder(place.parent, root) as folder:
-            status = folder.status(place.name)
+        with open_folder(place.parent, root) as opened:
+            status = opened.status(place.name)
     except OSError:
         return False
     return status is not None and (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))

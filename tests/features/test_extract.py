@@ -266,6 +266,30 @@ class TestRead:
         np.save(file, IMAGE)
         assert image_cache.read(CLIP) is None
 
+    def test_read_follows_no_link_and_waits_for_no_pipe(self, image_cache, file, tmp_path):
+        file.rename(tmp_path / "image")
+        file.symlink_to(tmp_path / "image")
+        assert image_cache.read(CLIP) is None
+        file.unlink()
+        os.mkfifo(file)
+        assert image_cache.read(CLIP) is None
+
+    def test_write_replaces_a_link_and_leaves_what_it_led_to(self, image_cache, file, tmp_path):
+        (tmp_path / "precious").write_text("mine")
+        file.unlink()
+        file.symlink_to(tmp_path / "precious")
+        image_cache.write(CLIP, IMAGE)
+        assert (tmp_path / "precious").read_text() == "mine"
+        np.testing.assert_array_equal(image_cache.read(CLIP), IMAGE)
+
+    def test_write_makes_nothing_behind_a_link(self, image_cache, tmp_path):
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "cache" / settings_key(Spectrogram())).symlink_to(tmp_path / "elsewhere")
+        image_cache.write(CLIP, IMAGE)
+        assert list((tmp_path / "elsewhere").iterdir()) == []
+        assert "is a symbolic link" in image_cache.faults[0]
+
     @pytest.mark.parametrize(
         "foreign", [IMAGE.astype(np.float32), IMAGE[:64], IMAGE.ravel(), np.array({"a": 1}, dtype=object)]
     )

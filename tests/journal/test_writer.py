@@ -115,6 +115,27 @@ class TestCreate:
         JournalWriter.create(folder, started).close()
         assert (folder.parent / ".gitignore").read_text() == "mine\n"
 
+    def test_create_leaves_a_run_to_its_owner_alone(self, folder: Path, started: Started) -> None:
+        with JournalWriter.create(folder, started) as writer:
+            writer.attach_bytes("notes/a.txt", b"1")
+            write_upload_state(folder, UploadState("run", "there", 1))
+            assert folder.stat().st_mode & 0o777 == 0o700
+            for name in ("journal.jsonl", "owner.json", "delivery.json"):
+                assert (folder / name).stat().st_mode & 0o777 == 0o600
+
+    def test_create_writes_no_gitignore_through_a_link(self, tmp_path: Path, folder: Path, started: Started) -> None:
+        folder.parent.mkdir()
+        (folder.parent / ".gitignore").symlink_to(tmp_path / "new")
+        JournalWriter.create(folder, started).close()
+        assert not (tmp_path / "new").exists()
+
+    def test_create_begins_no_journal_behind_a_link(self, tmp_path: Path, folder: Path, started: Started) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        folder.parent.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(JournalError, match=f"{folder.parent.name} is a symbolic link; put a folder itself in its"):
+            JournalWriter.create(folder, started)
+        assert list((tmp_path / "elsewhere").iterdir()) == []
+
     def test_create_refuses_one_that_is_there(self, folder: Path, started: Started) -> None:
         JournalWriter.create(folder, started).close()
         with pytest.raises(JournalError, match=r"cannot begin a journal at .*: File exists; "):
@@ -365,6 +386,14 @@ class TestAttachBytes:
             words = (folder / "artifacts" / path).read_bytes().split()
             assert len(words) == 5000
             assert len(set(words)) == 1
+
+    def test_attach_bytes_writes_nothing_behind_a_link(self, tmp_path: Path, folder: Path, started: Started) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        with JournalWriter.create(folder, started) as writer:
+            (folder / "artifacts").symlink_to(tmp_path / "elsewhere")
+            with pytest.raises(JournalError, match="artifacts is a symbolic link"):
+                writer.attach_bytes("a.txt", b"1")
+        assert list((tmp_path / "elsewhere").iterdir()) == []
 
     def test_attach_bytes_says_nothing_of_one_that_it_could_not_keep(self, folder: Path, started: Started) -> None:
         def test() -> None:

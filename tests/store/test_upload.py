@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -127,6 +128,64 @@ class TestWriteAttached:
         with pytest.raises(StoreError, match=rf"cannot write the a.txt of run {run.run_id} to .*mlflow.db: ") as error:
             run.write(Attached("a.txt"), tmp_path)
         assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize("link", ["journal", "journal/model", "journal/model/weights"])
+    def test_write_sends_nothing_from_behind_a_link(self, run: RunWriter, tmp_path: Path, link: str) -> None:
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home/weights").write_text("secret")
+        place = tmp_path / link
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(tmp_path / ("home/weights" if place.name == "weights" else "home"))
+        path = "weights" if link == "journal" else "model"
+        with pytest.raises(StoreError, match=r"is a symbolic link|is listed in the journal but missing from"):
+            run.write(Attached(path), tmp_path / "journal")
+        assert not [file for file in (tmp_path / "mlruns").rglob("*") if file.is_file()]
+
+    @pytest.mark.parametrize("path", ["../home/key", "/etc/hostname", "pipe", "a/../../home/key", ".", ""])
+    def test_write_sends_nothing_but_files_and_folders_of_the_run(
+        self, run: RunWriter, tmp_path: Path, path: str
+    ) -> None:
+        (tmp_path / "journal/a").mkdir(parents=True)
+        os.mkfifo(tmp_path / "journal/pipe")
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home/key").write_text("secret")
+        with pytest.raises(StoreError, match="is listed in the journal but missing from"):
+            run.write(Attached(path), tmp_path / "journal")
+
+    @pytest.mark.parametrize("link", ["mlruns", "mlruns/tracker", "run", "artifacts", "artifacts/figures"])
+    def test_write_writes_nothing_behind_a_link(self, run: RunWriter, tmp_path: Path, link: str) -> None:
+        (tmp_path / "journal/figures").mkdir(parents=True)
+        (tmp_path / "journal/figures/curves.png").write_bytes(b"\x89PNG")
+        (tmp_path / "home").mkdir()
+        of_run = tmp_path / "mlruns/tracker" / run.run_id
+        known = {"run": of_run, "artifacts": of_run / "artifacts", "artifacts/figures": of_run / "artifacts/figures"}
+        place = known.get(link, tmp_path / link)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(tmp_path / "home")
+        with pytest.raises(StoreError, match=f"{place.name} is a symbolic link"):
+            run.write(Attached("figures/curves.png"), tmp_path / "journal")
+        assert list((tmp_path / "home").iterdir()) == []
+
+    def test_write_replaces_a_link_in_the_place_of_a_file(self, run: RunWriter, tmp_path: Path) -> None:
+        (tmp_path / "journal").mkdir()
+        (tmp_path / "journal/a.txt").write_text("ours")
+        (tmp_path / "precious").write_text("mine")
+        place = tmp_path / "mlruns/tracker" / run.run_id / "artifacts/a.txt"
+        place.parent.mkdir(parents=True)
+        place.symlink_to(tmp_path / "precious")
+        run.write(Attached("a.txt"), tmp_path / "journal")
+        assert ((tmp_path / "precious").read_text(), place.read_text()) == ("mine", "ours")
+
+    @pytest.mark.parametrize("uri", ["file:///home", "s3://bucket/x", "http://127.0.0.1:1/x", "http://[", "../home"])
+    def test_write_writes_to_no_other_place_that_a_store_names(self, run: RunWriter, tmp_path: Path, uri: str) -> None:
+        (tmp_path / "journal").mkdir()
+        (tmp_path / "journal/a.txt").write_text("ours")
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+            store.execute("UPDATE runs SET artifact_uri = ?", (uri.replace("///home", f"//{tmp_path.parent}/home"),))
+            store.commit()
+        with pytest.raises(StoreError, match=r"which is not below the store's folder|it leads out of"):
+            run.write(Attached("a.txt"), tmp_path / "journal")
+        assert not (tmp_path.parent / "home").exists()
 
 
 class TestWriteEnded:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import pathlib
 import shutil
 import subprocess
@@ -160,6 +161,31 @@ class TestLoadOfDamaged:
         digest = hashlib.sha256(b"tracker checkpoint 2\n" + newest.read_bytes()).hexdigest()[:16]
         newest.rename(tmp_path / f"epoch-000004-{digest}.npz")
         assert len(checkpoints.load().history.epochs) == 3
+
+    @pytest.mark.parametrize("name", ["epoch", "probabilities"])
+    def test_no_link_is_followed_and_no_pipe_is_waited_for(self, tmp_path, name):
+        folder = tmp_path / "checkpoints"
+        checkpoints = saved(folder, 4)
+        file = files(folder)[-1] if name == "epoch" else folder / "probabilities.bin"
+        left = 3 if name == "epoch" else 0
+        file.rename(tmp_path / "elsewhere")
+        file.symlink_to(tmp_path / "elsewhere")
+        assert epochs_of(folder) == left
+        file.unlink()
+        os.mkfifo(file)
+        assert epochs_of(folder) == left
+        if name == "probabilities":
+            with pytest.raises(TrainingError, match=r"probabilities\.bin is a named pipe"):
+                checkpoints.save(checkpoint(5))
+
+    def test_no_checkpoint_is_read_or_written_behind_a_link(self, tmp_path):
+        saved(tmp_path / "elsewhere", 4)
+        before = {path: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()}
+        (tmp_path / "checkpoints").symlink_to(tmp_path / "elsewhere")
+        for use in (CheckpointFolder.load, lambda folder: folder.save(checkpoint(5))):
+            with pytest.raises(TrainingError, match="checkpoints is a symbolic link"):
+                use(CheckpointFolder(tmp_path / "checkpoints"))
+        assert {path: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()} == before
 
     def test_load_of_damaged_takes_the_one_before_where_the_newest_is_no_checkpoint(self, tmp_path):
         checkpoints, newest = saved(tmp_path, 4), files(tmp_path)[-1]

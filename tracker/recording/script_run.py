@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from tracker import __version__
+from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
 from tracker.recording.arguments import (
     checked_groups,
@@ -264,7 +265,7 @@ class ScriptRun:
         if self._writer.folder.resolve().is_relative_to(source.resolve()):
             raise ValueError(f"a folder to keep must not contain the run itself, got {source}: give the files in it")
         try:
-            data = None if source.is_dir() else source.read_bytes()
+            data = None if source.is_dir() else read_regular(source, sys.maxsize)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise TrackerError(

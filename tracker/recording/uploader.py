@@ -231,8 +231,8 @@ def _has_uploads(journals: Sequence[Journal]) -> bool:
 
 def _lacks_file(journal: Journal) -> bool:
     """Return whether a journal lacks a file that is still to be sent."""
-    waiting = (f"{ARTIFACTS}/{event.path}" for event in journal.unsent if isinstance(event, Attached))
-    return not all(contains(journal.folder, path) for path in waiting)
+    waiting = (event.path for event in journal.unsent if isinstance(event, Attached))
+    return not all(contains(journal.folder / ARTIFACTS, path, journal.folder) for path in waiting)
 
 
 def _names(journals: Sequence[Journal]) -> str:

@@ -256,9 +256,8 @@ def restore_artifacts(uri: str | None, paths: Iterable[str], artifacts: Path, fo
     They are copied only from below `folder`, and from behind no link: `uri` may be a stranger's.
     """
     uploaded = _below(uri, folder) if uri else None
-    missing = [path for path in paths if not contains(artifacts.parent, f"{artifacts.name}/{path}")]
-    has_folder = uploaded is not None and is_folder(uploaded, folder)
-    located = {path: uploaded / path for path in missing if uploaded and has_folder and contains(uploaded, path)}
+    missing = [path for path in paths if not contains(artifacts, path, artifacts.parent)]
+    located = {path: uploaded / path for path in missing if uploaded and contains(uploaded, path, folder)}
     try:
         for path, source in located.items():
             copy_path(source, artifacts / path, source_root=folder, target_root=artifacts.parent)

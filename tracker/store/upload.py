@@ -89,7 +89,7 @@ class RunWriter:
 
     def _attach(self, artifacts: Path, path: str) -> None:
         local, root = artifacts / path, artifacts.parent  # a journal from elsewhere must not have others uploaded
-        if not contains(root, f"{artifacts.name}/{path}"):
+        if not contains(artifacts, path, root):
             if self._has(path):
                 return  # it was uploaded before, and what the journal's folder knew of that is lost
             raise StoreError(
@@ -107,8 +107,7 @@ class RunWriter:
 
     def _has(self, path: str) -> bool:
         if place := self._store.artifact_folder(self.run_id):
-            folder, root = place
-            return contains(root, (folder / path).relative_to(root).as_posix())
+            return contains(place[0], path, place[1])
         with self._errors(path):
             return bool(self._client.has_artifact(self.run_id, path))
 

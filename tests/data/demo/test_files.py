@@ -137,6 +137,19 @@ class TestDemoDataset:
         assert demo_dataset(tmp_path, None, TINY) == dataset
         assert contents(dataset.clips[0].file.parent.parent) == before
 
+    def test_demo_dataset_is_neither_read_nor_made_behind_a_link(self, tmp_path):
+        place = demo_dataset(tmp_path / "cache", None, TINY).clips[0].file.parent.parent
+        place.rename(tmp_path / "elsewhere")
+        before = contents(tmp_path / "elsewhere")
+        place.symlink_to(tmp_path / "elsewhere")
+        demo_dataset(tmp_path / "cache", None, TINY)
+        assert not place.is_symlink()
+        assert contents(place) == contents(tmp_path / "elsewhere") == before
+        place.parent.rename(tmp_path / "demo")
+        place.parent.symlink_to(tmp_path / "demo")
+        with pytest.raises(DataError, match=r"cannot be written to \(demo is a symbolic link\); set TRACKER_CACHE"):
+            demo_dataset(tmp_path / "cache", None, TINY)
+
     def test_demo_dataset_is_made_by_one_of_two_processes_that_ask_at_once(self, tmp_path):
         program = (
             "import pathlib, sys\n"
