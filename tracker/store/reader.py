@@ -6,13 +6,14 @@ MLflow's client, which is imported only then, and in bulk where its interface ca
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import product
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName, UnreadableRows
@@ -89,12 +90,12 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: int)
     return replace(experiment, unreadable_rows=wrong)
 
 
-# What columns hold if MLflow wrote them. A metric's NaN is selected as a text, and what is no number as NULL.
-_VALUE = "CASE WHEN is_nan THEN 'nan' WHEN typeof(value) IN ('real', 'integer') THEN value END"
+# What columns hold if MLflow wrote them, the run's id first. A metric's NaN is selected as NULL, no number as text.
+_VALUE = "CASE WHEN is_nan THEN NULL WHEN typeof(value) IN ('real', 'integer') THEN value ELSE '' END"
 _RUNS = set(product([str], [str], [str], [int, NoneType], [int, NoneType], [str]))
-_TEXTS = {(str, str)}
-_LATEST = {(str, kind) for kind in (float, int, str)}
-_METRICS = {(str, kind, int, int, int) for kind in (float, int, str)}
+_TEXTS = {(str, str, str)}
+_LATEST = {(str, str, kind) for kind in (float, int, NoneType)}
+_METRICS = {(str, str, int, kind, int, int) for kind in (float, int, NoneType)}
 
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999
 
@@ -120,13 +121,12 @@ class _Rows:
         for run_id, key, text in self._of_runs("tags", "key, coalesce(value, '')", _TEXTS):
             self.records[run_id].tags[key] = text
         for run_id, key, latest in self._of_runs("latest_metrics", f"key, {_VALUE}", _LATEST):
-            self.records[run_id].metrics[key] = float(latest)
-        metrics = self._of_runs("metrics", f"key, {_VALUE}, step, timestamp, metrics.rowid", _METRICS)
-        ordered = ((run_id, key, step, float(value), *order) for run_id, key, value, step, *order in metrics)
-        for run_id, curves in curves_by_run(ordered).items():
+            self.records[run_id].metrics[key] = math.nan if latest is None else float(latest)
+        metrics = self._of_runs("metrics", f"key, step, {_VALUE}, timestamp, metrics.rowid", _METRICS)
+        for run_id, curves in curves_by_run(cast("Iterator[MetricRow]", metrics)).items():
             self.records[run_id].curves.update(curves)
         for key, text in self._select("key, value FROM experiment_tags WHERE experiment_id = ?"):
-            if (type(key), type(text)) in _TEXTS:
+            if isinstance(key, str) and isinstance(text, str):
                 self.tags[key] = text
             else:
                 self.wrong[None]["experiment_tags"] += 1
@@ -143,9 +143,10 @@ class _Rows:
     def _of_runs(self, table: str, columns: str, types: Container[tuple[type, ...]]) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the runs that were read."""
         active = "JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'"
+        records = self.records
         for row in self._select(f"run_uuid, {columns} FROM {table} {active}"):
-            if row[0] in self.records:
-                if tuple(map(type, row[1:])) in types:
+            if row[0] in records:
+                if (*map(type, row),) in types:
                     yield row
                 else:
                     self.wrong[row[0]][table] += 1
