@@ -44,9 +44,7 @@ DAY = 86_400_000
 NOT_WRITABLE = Path("/sys")
 """Which takes no folder from anybody, not even root."""
 
-OWN = ("--model", SMALL_NETWORK)
-"""The network, which lies outside the working folder: resume runs it only if it is named."""
-QUICK = ("--epochs", "2", "--segment", "0.5", *OWN)
+QUICK = ("--epochs", "2", "--segment", "0.5", "--model", SMALL_NETWORK)
 NAME = "small"
 SMALL = ("--segment", "0.5", "--kernel", "1", "--width", "1", "--name", NAME, "--offline")
 LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10", "--epochs", "5")
@@ -237,7 +235,7 @@ class TestARunOnAFullDisk:
         assert reason.startswith("tracker: the checkpoint of epoch 1 cannot be saved in ")
         assert reason.endswith("File too large; free some space or fix the permissions, then resume the run")
         assert [status for status, _ in listed(tracker)] == ["FAILED"]
-        assert tracker("resume", NAME, *OWN).status == 0
+        assert tracker("resume", NAME).status == 0
         (journal,) = journals(Path(".tracker"))
         assert (journal.status, list(journal.epochs)) == ("FINISHED", [1, 2])
 
@@ -255,7 +253,7 @@ class TestARunOnAFullDisk:
         assert list(cut.epochs) == told
         assert 1 <= len(told) < 12
         assert listed(tracker) == [("INTERRUPTED", None)]
-        resumed = tracker("resume", NAME, *OWN)
+        resumed = tracker("resume", NAME)
         assert resumed.status == 0, resumed.err
         assert f"epoch {len(told)}/" not in resumed.err
         (journal,) = journals(Path(".tracker"))
@@ -269,7 +267,7 @@ class TestARunOnAFullDisk:
         (cut,) = journals(Path(".tracker"))
         assert 1 <= len(cut.epochs) < 8
         set_forward(cut, DAY)
-        assert tracker("resume", NAME, *OWN).status == 0
+        assert tracker("resume", NAME).status == 0
         assert tracker("sync").status == 0
         (run,) = stored()
         (journal,) = journals(Path(".tracker"))
@@ -287,7 +285,7 @@ class TestARunOnAFullDisk:
         assert (result.status, result.out) == (1, "")
         assert result.err.splitlines()[-1].startswith("tracker: cannot keep the artifact ")
         assert [status for status, _ in listed(tracker)] == ["FAILED"]
-        resumed = tracker("resume", NAME, *OWN)
+        resumed = tracker("resume", NAME)
         assert resumed.status == 0, resumed.err
         assert "epoch 2/" not in resumed.err
         assert [status for status, _ in listed(tracker)] == ["FINISHED"]
@@ -365,7 +363,7 @@ class TestARun:
         assert tracker("run", "--data", genres, *LATE, "--offline").status == 1
         (cut,) = journals(Path(".tracker"))
         shutil.rmtree(genres)
-        result = tracker("resume", cut.id, *OWN)
+        result = tracker("resume", cut.id)
         assert (result.status, result.out) == (1, "")
         (line,) = result.err.splitlines()
         assert f"there is no folder or manifest {genres}" in line
