@@ -201,7 +201,7 @@ class TestNetworks:
 
     def test_resume_takes_a_network_of_a_user_that_is_not_there_for_missing(self) -> None:
         self.halted("~nobody-of-that-name/net.py", "0" * 16)
-        assert "cannot be resumed: model file ~nobody-of-that-name/net.py cannot be found" in self.refusal()
+        assert "cannot be resumed: model file ~nobody-of-that-name/net.py does not exist" in self.refusal()
 
 
 class TestChanges:

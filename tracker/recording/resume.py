@@ -27,6 +27,7 @@ from tracker.training.checkpoint import finished_epochs
 from tracker.training.networks import (
     USER_FOLDER,
     ForbiddenSourceError,
+    expanded,
     find_network,
     is_built_in,
     is_path,
@@ -179,7 +180,7 @@ def _network(journal: Journal, store: Store, given: str | None) -> str:
     try:
         network = find_network(model) if given else find_network(model, partial(_is_of_project, journal))
     except ForbiddenSourceError as error:
-        word = str(Path(model).expanduser().absolute()) if is_path(model) else model
+        word = str(expanded(model).absolute()) if is_path(model) else model
         command = command_on(store, folder, "resume", journal.id[:SHORT_ID], "--model", word)
         raise TrackerError(
             f"run {journal.name} cannot be resumed: {error.file} isn't one of the project's own files in {folder}, and "

@@ -253,10 +253,7 @@ def read_options(shown: str, source: bytes | str) -> tuple[NetworkOption, ...]:
 def _locate(name: str) -> tuple[Path, str]:
     """Return the absolute path of a network's file, and the path that messages name it by."""
     if is_path(name):
-        try:
-            file = Path(name).expanduser()
-        except RuntimeError as error:  # there is no such user
-            raise ValueError(f"model file {name} cannot be found: {error}") from error
+        file = expanded(name)
         if not file.is_file():
             raise ValueError(f"model file {name} does not exist; check the path given to --model")
         if not file.stem.isidentifier() or file.suffix != ".py":
