@@ -29,7 +29,7 @@ from tracker.journal.writer import JournalWriter, write_upload_state
 from tracker.runs import Predictions
 from tracker.runs.events import Ended, EpochDone, Started
 from tracker.store import DATASET, VALIDATION, predictions_csv
-from tracker.store.client import client_of, open_store
+from tracker.store.client import open_store
 from tracker.store.location import Location, locate
 from tracker.store.mlflow_store import serving
 from tracker.store.reader import read_experiment, read_server
@@ -84,7 +84,7 @@ def writing(location: Location, folder: Path) -> None:
         sender = JournalUpload(
             location, journal.folder.name, None, lambda state: write_upload_state(journal.folder, state)
         )
-        run_id, client = sender.send([begun], folder).run_id, client_of(location)
+        run_id, client = sender.send([begun], folder).run_id, MlflowClient(location.uri)
 
         def journalled() -> None:
             journal.append(an_epoch(next(steps)))
@@ -152,7 +152,7 @@ def add_files(location: Location) -> None:
 
 
 def reading_rows(location: Location, runs: int) -> None:
-    client = client_of(location)
+    client = MlflowClient(location.uri)
     store = SqlAlchemyStore(location.uri, location.artifacts)
     experiment_id = client.get_experiment_by_name("many").experiment_id
 

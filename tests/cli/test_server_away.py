@@ -79,8 +79,9 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
     (warning,) = (line for line in err.splitlines() if line.startswith("warning: "))
     assert warning.startswith("warning: cannot write the ")
     assert f" to {server.uri}: " in warning
-    assert warning.endswith(" until `tracker sync` uploads it")
-    assert err.splitlines()[-1].startswith("run k3-lr0.001-s0 is not in the store yet: `tracker sync` uploads it from ")
+    sync = f"`tracker sync --tracking-uri {server.uri}` uploads it"
+    assert warning.endswith(f" until {sync}")
+    assert err.splitlines()[-1].startswith(f"run k3-lr0.001-s0 is not in the store yet: {sync} from ")
 
     (journal,) = journals(Path(".tracker").absolute())
     assert (journal.status, list(journal.epochs)) == ("FINISHED", list(range(1, 101)))
@@ -91,13 +92,14 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
 
     server.start()
     kept = {path: path.stat().st_size for path in journal.folder.glob("artifacts/**/*") if path.is_file()}
-    assert tracker("sync").out.strip() == delivery.run_id
+    assert tracker("sync").out == ""  # to the folder's own store
+    assert tracker("sync", "--tracking-uri", server.uri).out.strip() == delivery.run_id
     assert_sent_as_told(server, read(journal.folder))
     assert server.files(delivery.run_id) == {
         str(path.relative_to(journal.folder / "artifacts")): size for path, size in kept.items()
     }
     before = server.rows()
-    assert tracker("sync").err == "Nothing to upload.\n"
+    assert tracker("sync", "--tracking-uri", server.uri).err == "Nothing to upload.\n"
     assert server.rows() == before
 
 
@@ -119,20 +121,20 @@ def test_sync_that_is_killed_is_gone_on_with_by_two_at_once(tracker: Tracker, se
                 writer.append(epoch)
             writer.append(Ended(START + 9_000, "FINISHED"))
         folders.append(writer.folder)
-    with process("sync") as killed:
+    with process("sync", "--tracking-uri", server.uri) as killed:
         while not any(delivery and delivery.events > 5 for delivery in map(read_upload_state, folders)):
             assert killed.poll() is None
             time.sleep(0.001)
         killed.kill()
     assert any(read(folder).unsent for folder in folders)
-    both = [process("sync"), process("sync")]
+    both = [process("sync", "--tracking-uri", server.uri), process("sync", "--tracking-uri", server.uri)]
     said = [one.communicate() for one in both]
     assert [one.returncode for one in both] == [0, 0], said
     assert not any(read(folder).unsent for folder in folders)
     runs = read_experiment(server.store, "killed").runs
     assert [run.status for run in runs] == ["FINISHED", "FINISHED"]
     assert [len(server.files(run.run_id)) for run in runs] == [50, 50]
-    assert tracker("sync").err == "Nothing to upload.\n"
+    assert tracker("sync", "--tracking-uri", server.uri).err == "Nothing to upload.\n"
 
 
 def test_a_server_that_lost_its_store_is_sent_again_what_it_lacks(tracker: Tracker, server: Server) -> None:
@@ -140,7 +142,7 @@ def test_a_server_that_lost_its_store_is_sent_again_what_it_lacks(tracker: Track
         writer.attach_bytes("a.txt", b"a")
         writer.append(epochs(1.0)[0])
         writer.append(Ended(START + 9_000, "FINISHED"))
-    tracker("sync")
+    tracker("sync", "--tracking-uri", server.uri)
     delivery = read_upload_state(writer.folder)
     assert delivery
     well = tracker("repair", "--tracking-uri", server.uri)
