@@ -57,8 +57,8 @@ _REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *["\'](\w+)["\']', re
 
 MAKING_S = 60.0  # longest wait for another program that is making the store
 
-# What a store looks like while MLflow makes it, version by version.
-_UNFINISHED = {StoreState.EMPTY, StoreState.HALF_MADE, StoreState.OLDER}
+# What a store looks like while MLflow makes it, version by version; at first it might be any program's.
+_UNFINISHED = {StoreState.EMPTY, StoreState.HALF_MADE, StoreState.OLDER, StoreState.FOREIGN}
 
 # Seconds without a change after which such a store is taken for what it is: MLflow commits several times a second.
 _QUIET_S = 3.0
