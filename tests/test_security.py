@@ -13,7 +13,7 @@ from tracker.contained_files import (
     LARGEST_SOURCE,
 )
 from tracker.store.client import SETTINGS
-from tracker.store.run_files import LARGEST_NPZ
+from tracker.store.run_files import LARGEST_NPZ, MOST_CLASSES, MOST_CLIPS, MOST_PROBABILITIES, MOST_ROWS
 from tracker.store.server import LARGEST_ARCHIVE, LARGEST_TABLE, LONGEST_ANSWER, MOST_PAGES, MOST_RUNS
 
 PAGE = Path(__file__).parents[1] / "SECURITY.md"
@@ -22,10 +22,12 @@ PAGE = Path(__file__).parents[1] / "SECURITY.md"
 def test_limits_are_those_of_the_code() -> None:
     section = PAGE.read_text(encoding="utf-8").partition("\n## Limits\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+) \| (.+) \|$", section, re.MULTILINE)
-    sizes = (LARGEST_RECORD, LARGEST_ARTIFACT, LARGEST_JOURNAL, LARGEST_CHECKPOINT, LARGEST_NPZ, LONGEST_ANSWER)
+    sizes = (LARGEST_RECORD, LARGEST_ARTIFACT, LARGEST_JOURNAL, LARGEST_CHECKPOINT, LARGEST_NPZ)
     stated = [f"{size >> 30} GiB" if size >= 1 << 30 else f"{size >> 20} MiB" for size in sizes]
     assert [limit for _, limit in rows][2:] == [
         *stated,
+        f"{MOST_CLIPS:,}; {MOST_CLASSES:,}; {MOST_PROBABILITIES:,}; {MOST_ROWS:,}",
+        f"{LONGEST_ANSWER >> 20} MiB",
         f"{MOST_PAGES:,}; {MOST_RUNS:,}",
         SETTINGS["MLFLOW_HTTP_REQUEST_TIMEOUT"],
     ]
