@@ -22,7 +22,11 @@ class TestUiCommand:
         words = " ".join(argv[1:])
         assert words.startswith(f"-m mlflow server --backend-store-uri {location.uri} ")
         assert "--host 127.0.0.1 --port 5050 --workers 1" in words
-        assert environment == {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        assert environment == {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "PYTHONSAFEPATH": "1",
+        }
 
     def test_ui_command_never_makes_a_store(self, location: Location) -> None:
         with pytest.raises(StoreError, match="does not exist: `tracker run`"):

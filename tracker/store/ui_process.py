@@ -13,7 +13,8 @@ import threading
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not by sys.stdin, whose lock the interpreter asks for when it ends
+        pass
     os.kill(os.getpid(), signal.SIGTERM)  # which MLflow passes on to its server
 
 
