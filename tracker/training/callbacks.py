@@ -133,7 +133,9 @@ class EpochRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         _restore(model.variables, checkpoint.model, "network")
         _restore(model.optimizer.variables, checkpoint.optimizer, "optimizer")
         weights = tuple(model.get_weights())
-        if saved.kept != len(saved.epochs) - 1:  # otherwise they are saved as the model's only
+        if saved.kept is None:  # no epoch's validation loss was a number yet
+            weights = ()
+        elif saved.kept != len(saved.epochs) - 1:  # otherwise they are saved as the model's only
             weights = _like(saved.weights, weights, [f"weight {i}" for i in range(len(weights))], "kept network")
         self.history = replace(saved, weights=weights)
 
