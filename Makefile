@@ -29,7 +29,7 @@ demo: install
 	@echo "The report is in REPORT.md. Browse the runs with: $(BIN)/tracker ui"
 
 test: install
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 lint: install
 	$(BIN)/ruff check

@@ -329,7 +329,7 @@ class TestARun:
         assert result.status == 0, result.err
         (warning,) = [line for line in result.err.splitlines() if line.startswith("warning: ")]
         assert warning.startswith(f"warning: features are not cached: {genres.parent / 'taken'}/")
-        assert warning.endswith("(Not a directory); make room there or set TRACKER_CACHE to another folder")
+        assert warning.endswith("; make room there or set TRACKER_CACHE to another folder")
 
     def test_a_run_makes_damaged_features_anew_and_comes_to_the_same(
         self, tracker: Tracker, genres: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,14 +15,14 @@ class TestRecorder:
     @pytest.mark.parametrize(
         ("option", "text", "said"),
         [
-            ("--experiment", "x" * 501, "the name of an experiment must be 1 to 500 characters, got 501"),
-            ("--name", "caf\udce9", r"the name of the run must be Unicode, got 'caf\udce9'"),
+            ("--experiment", "x" * 501, "the --experiment must be at most 500 characters, got 501"),
+            ("--name", "caf\udce9", r"the --name must be a text of one line, got 'caf\udce9'"),
         ],
     )
     def test_recorder_begins_no_journal_that_mlflow_would_never_take(
         self, tracker: Tracker, genres: Path, option: str, text: str, said: str
     ) -> None:
         result = tracker("run", "--data", genres, "--epochs", 1, "--segment", 0.5, option, text)
-        assert result.status == 1
+        assert result.status == 2
         assert said in result.err
         assert not list(Path.cwd().iterdir())

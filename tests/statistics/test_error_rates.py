@@ -20,7 +20,7 @@ from tracker.statistics.paired import mcnemar, mcnemar_many
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
 many = settings(derandomize=True, deadline=None, max_examples=100)
-few = settings(derandomize=True, deadline=None, max_examples=20)  # statsmodels collects garbage at every call
+few = settings(derandomize=True, deadline=None, max_examples=5)  # statsmodels collects garbage at every call
 families = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 truths = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(lambda pair: (min(pair), max(pair)))
 
