@@ -16,6 +16,7 @@ import pytest
 
 import tracker
 from tests.builders import write_tone
+from tests.processes import Forked
 from tests.running import Collected
 from tracker.cli import main
 from tracker.runs import LOGGED_OPTIONS
@@ -188,6 +189,12 @@ class TestCompare:
 
 
 @pytest.mark.usefixtures("work")
+def log_five_epochs(seed: int) -> None:
+    with tracker.start_run({"seed": seed}) as run:
+        for epoch in range(5):
+            run.log_epoch({"val_loss": 1.0 + epoch})
+
+
 class TestStores:
     def test_an_empty_folder_has_no_runs_and_stays_empty(self, work: Path) -> None:
         assert tracker.sync() == ()
@@ -240,14 +247,11 @@ class TestStores:
         (found,) = tracker.load_runs(uri, reporter=Collected())
         assert (found.run_id, found.metrics["val_loss"]) == (run.run_id, 1.0)
 
+    @pytest.mark.xdist_group("processes")
     def test_two_processes_log_to_a_new_store_at_once(self, work: Path) -> None:
-        code = (
-            "import sys, tracker\n"
-            "with tracker.start_run({'seed': int(sys.argv[1])}) as run:\n"
-            "    for epoch in range(5): run.log_epoch({'val_loss': 1.0 + epoch})\n"
-        )
-        both = [subprocess.Popen([sys.executable, "-c", code, str(seed)], cwd=work) for seed in range(2)]
-        assert [process.wait() for process in both] == [0, 0]
+        with Forked(log_five_epochs, 0, folder=work) as one, Forked(log_five_epochs, 1, folder=work) as other:
+            said = [process.communicate() for process in (one, other)]
+        assert (one.returncode, other.returncode) == (0, 0), said
         runs = tracker.load_runs()
         assert sorted((run.params["seed"], run.status, len(run.curves["val_loss"].values)) for run in runs) == [
             ("0", "FINISHED", 5),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from tests.processes import command
 from tests.running import SMALL_NETWORK, TRACKER
@@ -112,19 +114,28 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_the_ui_that_is_killed_takes_its_server_with_it_and_runs_no_module_of_the_folder(
+def test_the_ui_answers_on_a_free_port_runs_no_module_of_the_folder_and_takes_its_server_with_it_if_killed(
     writeup_store: Path, tmp_path: Path
 ) -> None:
     for name in ("mlflow", "uvicorn", "tracker"):
         (tmp_path / f"{name}.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
-    words = [TRACKER, "ui", "--tracking-uri", f"sqlite:///{writeup_store}"]
-    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("http://127.0.0.1:")
-        servers = descendants(process.pid)
-        assert len(servers) >= 2
-        process.kill()
-        process.wait(60)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        asked = taken.getsockname()[1]
+        words = [TRACKER, "ui", "--tracking-uri", f"sqlite:///{writeup_store}", "--port", str(asked)]
+        with subprocess.Popen(
+            words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            address = process.stdout.readline().split()[0]
+            assert address.startswith("http://127.0.0.1:")
+            assert address != f"http://127.0.0.1:{asked}"
+            assert requests.get(f"{address}/health", timeout=30).text == "OK"
+            servers = descendants(process.pid)
+            assert len(servers) >= 2
+            process.kill()
+            process.wait(60)
     deadline = time.monotonic() + 60
     while any(map(is_running, servers)):
         assert time.monotonic() < deadline

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import requests
 
 from tracker.errors import StoreError
 from tracker.store import mlflow_store
@@ -70,38 +69,7 @@ class TestAwaitAnswer:
             process.kill()
 
 
-def children(pid: str) -> set[Path]:
-    return {Path("/proc", child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
 class TestServing:
-    def test_answers_on_a_free_port_and_ends_with_all_its_processes(self, location: Location) -> None:
-        open_store(location)
-        serve = """
-import sys
-from pathlib import Path
-from tracker.store.location import locate
-from tracker.store.mlflow_store import serving
-with serving(locate(sys.argv[1], Path()), int(sys.argv[2])) as server:
-    print(server.address, server.port, server.process.pid, flush=True)
-    server.wait()
-"""
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            taken.listen()
-            asked = str(taken.getsockname()[1])
-            words = [sys.executable, "-c", serve, location.uri, asked]
-            with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as served:
-                address, port, server = served.stdout.readline().split()
-                assert asked != port
-                assert address == f"http://127.0.0.1:{port}"
-                assert requests.get(f"{address}/health", timeout=30).text == "OK"
-                workers = children(server)
-                assert len(workers) == 1
-                served.terminate()
-                assert served.wait(60) == 143
-        assert not any(process.exists() for process in {Path("/proc", server), *workers})
-
     def test_serving_says_why_a_server_does_not_start(
         self, location: Location, monkeypatch: pytest.MonkeyPatch
     ) -> None:
