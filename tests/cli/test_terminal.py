@@ -169,7 +169,6 @@ for line in sys.argv[1].splitlines():
 ENCODINGS = {
     "ascii": {"PYTHONIOENCODING": "ascii"},
     "latin-1": {"PYTHONIOENCODING": "latin-1"},
-    "cp1252": {"PYTHONIOENCODING": "cp1252:strict"},
     "language C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
 }
 

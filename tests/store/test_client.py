@@ -172,8 +172,7 @@ class TestOpenStore:
         with pytest.raises(StoreError, match=r"no tracking server answers at http://127\.0\.0\.1:9"):
             open_store(Location("http://127.0.0.1:9", None, ""))
 
-    @pytest.mark.parametrize("_attempt", range(2))
-    def test_open_store_lets_eight_processes_make_it_at_the_same_time(self, tmp_path: Path, _attempt: int) -> None:
+    def test_open_store_lets_eight_processes_make_it_at_the_same_time(self, tmp_path: Path) -> None:
         assert first_opens(tmp_path, openers=8) == []
 
 
