@@ -93,13 +93,3 @@ class Case:
 def without(*names: str) -> tuple[str, ...]:
     """Return the good runs but for some."""
     return tuple(name for name in GOOD if name not in names)
-
-
-def all_of(*steps: Prepare) -> Prepare:
-    """Return what does several things, one after another."""
-
-    def prepare(place: Place) -> None:
-        for step in steps:
-            step(place)
-
-    return prepare
