@@ -15,9 +15,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import isfinite, isnan
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -35,6 +34,7 @@ from tracker.runs.events import (
     RunStatus,
     Started,
     Tagged,
+    json_number,
 )
 
 VERSION: Literal[1] = 1  # of the format; raised when a reader of the one before would misread it
@@ -56,6 +56,8 @@ _NAMES: dict[type[Event], str] = {
 _END_LENGTH = len(',"crc":"01234567"}')
 
 UNREADABLE = Tagged({})  # stands for a line that can't be read, so that those after it keep their numbers
+
+T = TypeVar("T")
 
 Name = Annotated[str, Meta(max_length=1_000)]
 Place = Annotated[str, Meta(max_length=2_000, pattern=r"\A[^\x00]*\Z")]  # a path or an address
@@ -153,6 +155,8 @@ class _Ended(_Line, tag=_NAMES[Ended], kw_only=True):
         return Ended(self.time, RunStatus(self.status), self.reason)
 
 
+_UNFIT = (MsgspecError, ValueError, RecursionError)  # what reading JSON as a type may raise
+
 _AnyLine = _Started | _EpochDone | _Measured | _Tagged | _Attached | _Resumed | _Ended
 _DECODER = msgspec.json.Decoder(_AnyLine)
 
@@ -178,7 +182,7 @@ def to_line(event: Event, number: int) -> bytes:
         row["version"] = VERSION
     row |= _plain(event)
     if "metrics" in row:
-        row["metrics"] = {name: _as_json(float(value)) for name, value in row["metrics"].items()}
+        row["metrics"] = {name: json_number(float(value)) for name, value in row["metrics"].items()}
     body = json.dumps(row, separators=(",", ":"), allow_nan=False, default=_plain)[:-1].encode("ascii")
     try:
         _numbered(body)
@@ -240,7 +244,15 @@ def check_artifact_path(path: str) -> None:
         raise ValueError(f"an artifact's path must lead from the run's artifacts to a file in them, got {path!r}")
 
 
-def one_line(error: Exception) -> str:
+def decoded(data: bytes, kind: type[T]) -> T:
+    """Return the JSON of a small file as the type that it must be of; raise `ValueError`, in one line, if it isn't."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except _UNFIT as error:
+        raise ValueError(_one_line(error)) from error
+
+
+def _one_line(error: Exception) -> str:
     """Return what is wrong with data from a file, in one line that shows what steers a terminal as an escape."""
     return str(error).encode("unicode_escape").decode("ascii").replace("`", "'")[:300]
 
@@ -263,8 +275,8 @@ def _numbered(body: bytes) -> tuple[int, Event]:
         else:
             line = _DECODER.decode(body + b"}")
         event = line.event
-    except (MsgspecError, ValueError, RecursionError) as error:
-        raise ValueError(one_line(error)) from error
+    except _UNFIT as error:
+        raise ValueError(_one_line(error)) from error
     return line.line, event
 
 
@@ -279,9 +291,3 @@ def _plain(value: object) -> dict[str, Any]:
     if isinstance(value, DatasetUsed | Event):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"a journal cannot hold {value!r}")
-
-
-def _as_json(value: float) -> float | str:
-    if isfinite(value):
-        return value
-    return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"

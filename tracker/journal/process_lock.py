@@ -14,14 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from filelock import FileLock, Timeout
-from msgspec import Meta, MsgspecError
+from msgspec import Meta
 
 from tracker.atomic_files import disk_errors, replace_file
 from tracker.contained_files import LARGEST_RECORD, UnsafePathError, read_file
 from tracker.errors import JournalError
-from tracker.journal.format import one_line
+from tracker.journal.format import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,14 +118,14 @@ def read_owner(folder: Path, warn: Callable[[str], None] = lambda _problem: None
     Also None if the file is damaged, of which `warn` is told.
     """
     try:
-        return msgspec.json.decode(read_file(folder / _OWNER, folder, LARGEST_RECORD), type=Owner)
+        return decoded(read_file(folder / _OWNER, folder, LARGEST_RECORD), Owner)
     except UnsafePathError as error:
         warn(str(error))
         return None
     except OSError:
         return None
-    except (MsgspecError, ValueError, RecursionError) as error:
-        warn(f"{folder / _OWNER} is damaged ({one_line(error)}): which process wrote the run isn't known")
+    except ValueError as error:
+        warn(f"{folder / _OWNER} is damaged ({error}): which process wrote the run isn't known")
         return None
 
 

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, overload
 
-import msgspec
-from msgspec import Meta, MsgspecError, Struct
+from msgspec import Meta, Struct
 
 from tracker.atomic_files import disk_errors
 from tracker.contained_files import LARGEST_JOURNAL, LARGEST_RECORD, open_folder, read_file
 from tracker.errors import JournalError
-from tracker.journal.format import MOST_LINES, Lines, Place, from_lines, last_event, one_line
+from tracker.journal.format import MOST_LINES, Lines, Place, decoded, from_lines, last_event
 from tracker.journal.process_lock import Owner, is_running, read_owner
 from tracker.runs.events import Ended, EpochDone, Event, Resumed, RunStatus, Started, UploadState
 
@@ -184,11 +183,9 @@ def read_upload_state(folder: Path, warn: Callable[[str], None] = lambda _proble
             return None
         raise
     try:
-        state = msgspec.json.decode(data, type=_UploadState)
-    except (MsgspecError, ValueError, RecursionError) as error:
-        warn(
-            f"{path} is damaged ({one_line(error)}): `tracker sync` looks for the run in the store and writes it again"
-        )
+        state = decoded(data, _UploadState)
+    except ValueError as error:
+        warn(f"{path} is damaged ({error}): `tracker sync` looks for the run in the store and writes it again")
         return None
     return UploadState(state.run_id, state.artifacts, state.entries)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -117,3 +118,10 @@ class UploadState:
     run_id: str  # what the store calls the run
     artifacts: str  # URI of the run's artifacts there
     events: int  # entries of the journal that it has, counted from the first
+
+
+def json_number(value: float) -> float | str:
+    """Return a number as journals and MLflow write it in JSON, which has none for NaN and infinities."""
+    if isfinite(value):
+        return value
+    return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"

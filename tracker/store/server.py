@@ -12,7 +12,6 @@ Only `tracker.store.client` imports this module, after it has set what MLflow re
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
 import time
@@ -29,6 +28,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from msgspec import Meta, Struct
 
+from tracker.runs.events import json_number
 from tracker.store.location import public_text, public_uri, secrets_of
 
 if TYPE_CHECKING:
@@ -342,7 +342,7 @@ class ServerClient:
         self, name: str, artifact_location: str | None = None, tags: Mapping[str, str] | None = None
     ) -> None:
         """Create an experiment."""
-        named = _rows(tags or {})
+        named = _rows((tags or {}).items())
         place = artifact_location or None
         self.call("POST", f"{_API}/experiments/create", _Nothing, name=name, artifact_location=place, tags=named)
 
@@ -410,7 +410,7 @@ class ServerClient:
             experiment_id=experiment_id,
             user_id=tags.get("mlflow.user", "unknown"),
             start_time=start_time,
-            tags=_rows(tags),
+            tags=_rows(tags.items()),
             run_name=run_name,
         )
         return _run(answer.run)
@@ -444,13 +444,13 @@ class ServerClient:
         """Write metrics, in one call if they are at most 1,000, params or tags; always `synchronous`."""
         assert synchronous  # noqa: S101
         values = [
-            {"key": row.key, "value": _number(row.value), "timestamp": row.timestamp, "step": row.step}
+            {"key": row.key, "value": json_number(row.value), "timestamp": row.timestamp, "step": row.step}
             for row in metrics
         ]
         for kind, rows, most in (
             ("metrics", values, 1_000),
-            ("params", [{"key": row.key, "value": row.value} for row in params], _BATCH),
-            ("tags", [{"key": row.key, "value": row.value} for row in tags], _BATCH),
+            ("params", _rows((row.key, row.value) for row in params), _BATCH),
+            ("tags", _rows((row.key, row.value) for row in tags), _BATCH),
         ):
             for start in range(0, len(rows), most):
                 batch = {kind: rows[start : start + most]}
@@ -462,7 +462,7 @@ class ServerClient:
         rows = [
             {
                 "dataset": {field: getattr(each.dataset, field) for field in fields},
-                "tags": [{"key": tag.key, "value": tag.value} for tag in each.tags],
+                "tags": _rows((tag.key, tag.value) for tag in each.tags),
             }
             for each in datasets
         ]
@@ -615,15 +615,8 @@ def _is_html(answer: Answer) -> bool:
     return "html" in answer.kind.lower() or answer.content.lstrip()[:1] == b"<"
 
 
-def _rows(texts: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"key": key, "value": value} for key, value in texts.items()]
-
-
-def _number(value: float) -> float | str:
-    """Return a number as protobuf's JSON has it."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+def _rows(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in pairs]
 
 
 def _texts(pairs: Iterable[_Pair] | None) -> dict[str, str]:
