@@ -17,8 +17,6 @@ from tracker.conclusions.run_difference import (
     COUNTS,
     MCNEMAR,
     SIGN_FLIP,
-    RunDifference,
-    on_enough_clips,
     why_not_comparable,
 )
 from tracker.runs import number_text
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.conclusions.comparisons import Family
-    from tracker.conclusions.conclusion import Method, PlannedRun
+    from tracker.conclusions.conclusion import Method
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -259,23 +257,12 @@ def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wordi
     return f"{head} Not all of the others can be told from it ({test}, {lowest} against the clearest)."
 
 
-def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
-    """Train the best and the runner-up again on more validation clips."""
-    details = conclusion.details
-    if conclusion.verdict != "inconclusive" or not isinstance(details, BestRun) or details.runner_up is None:
-        return []
-    pair = (conclusion.runs[0], details.runner_up)
-    difference = next((c for c in conclusions if isinstance(c.details, RunDifference) and c.runs == pair), None)
-    return [] if difference is None else on_enough_clips(study, difference)
-
-
 KIND = Kind(
     name="best_run",
     title="Which run is best",
     conclude=lambda study: best_runs(study, family_of(study)),
     estimates="difference",
     methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.p_value is not None},
-    planned_runs=_planned_runs,
     headlines=lambda conclusions, _: conclusions[:1],
     headline_rank=1,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ from tracker.conclusions.conclusion import (
     Verdict,
     seeds_of,
 )
-from tracker.runs import number_text
 from tracker.statistics import paired
 from tracker.statistics.proportions import group_codes, group_sums
 from tracker.study.clip_sets import by_clip
@@ -63,7 +61,6 @@ COUNTS = Method(
     "With counts alone, every pairing of the clips that they allow is tried; the largest p-value decides.",
 )
 
-_LARGEST_FRACTION = 0.5  # of the clips, to validate on: more would leave too few to train on
 FEWEST_GROUPS = 6  # informative groups below which no sign-flip test reaches 0.05
 
 
@@ -272,9 +269,7 @@ def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wordin
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
-    """Bring two models onto enough clips, or onto the same ones."""
-    if conclusion.verdict == "inconclusive":  # no reason to train again, unless one of the two is the best run
-        return [replace(run, in_plan=False) for run in on_enough_clips(study, conclusion)]
+    """Bring two models onto the same clips."""
     if conclusion.verdict != "not_comparable":
         return []
     first, second = (study.index_of[run_id] for run_id in conclusion.runs)
@@ -284,22 +279,6 @@ def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[C
         return []
     why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
     return [PlannedRun(RunSpec(second, (), first), seeds, why)]
-
-
-def on_enough_clips(study: Study, conclusion: Conclusion) -> list[PlannedRun]:
-    """Train two runs' configurations again with so many validation clips that their difference would be found."""
-    details, pair = conclusion.details, [study.index_of[run_id] for run_id in conclusion.runs]
-    training, n = study.results[pair[0]].training_clips, study.results[pair[0]].n
-    seeds = [seeds_of(study, [run]) for run in pair]
-    if not isinstance(details, RunDifference) or details.clips_needed is None or not training or not n:
-        return []
-    fraction = math.ceil(20 * details.clips_needed / (training + n)) / 20
-    possible = n / (training + n) < fraction <= _LARGEST_FRACTION
-    if not possible or "fold" in dict(study.design.terms[pair[0]].split) or not all(seeds):
-        return []
-    why = f"the same two on enough clips to show a difference of {points(conclusion.estimate or 0.0)}"
-    changes = (("validation_fraction", number_text(fraction)),)
-    return [PlannedRun(RunSpec(run, changes), of_run, why) for run, of_run in zip(pair, seeds, strict=True)]
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
