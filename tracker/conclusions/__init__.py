@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import (
+    best_configuration,
     best_run,
     classes,
     early_stopping,
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-KINDS: tuple[Kind, ...] = (best_run.KIND, option_effect.KIND, run_difference.KIND, overfitting.KIND,
-                           early_stopping.KIND, learning_rate.KIND, under_training.KIND, stability.KIND,
-                           classes.KIND, selection_optimism.KIND, sample_size.KIND)  # fmt: skip
+KINDS: tuple[Kind, ...] = (best_run.KIND, best_configuration.KIND, option_effect.KIND, run_difference.KIND,
+                           overfitting.KIND, early_stopping.KIND, learning_rate.KIND, under_training.KIND,
+                           stability.KIND, classes.KIND, selection_optimism.KIND, sample_size.KIND)  # fmt: skip
 
 
 def conclude(study: Study) -> tuple[Conclusion, ...]:

@@ -318,10 +318,9 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
         for setting in contrast.repetitions
     ]
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
-    if min(len(start), len(end)) < FEWEST_PAIRS or not _several(clips := study.results[start[0]].clip_set):
-        return None
-    effect = nested(*(_by_column(clips, _correct(clips, runs)) for runs in (end, start)))
-    return Analysis(effect, NESTED, len(clips.clips))
+    clips = study.results[(start or contrast.repetitions[0][0])[0]].clip_set
+    effect = nested_effect(clips, start, end)
+    return Analysis(effect, NESTED, len(clips.clips)) if effect else None
 
 
 def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
@@ -329,6 +328,13 @@ def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
     if len(pairs) < FEWEST_PAIRS or not _several(clips):
         return None
     return crossed(_by_column(clips, _entries(clips, pairs)))
+
+
+def nested_effect(clips: ClipSet, start: Sequence[int], end: Sequence[int]) -> Effect | None:
+    """Analyse repetitions that share too few seeds, from `start` to `end`; None for too few of them, or of clips."""
+    if min(len(start), len(end)) < FEWEST_PAIRS or not _several(clips):
+        return None
+    return nested(*(_by_column(clips, _correct(clips, runs)) for runs in (end, start)))
 
 
 def adjusted_p_values(family: Sequence[Effect]) -> list[float]:

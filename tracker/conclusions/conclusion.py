@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 # the kinds that the schema ``tracker.report/1`` knows
-KindName = Literal["best_run", "run_difference", "option_effect", "overfitting", "early_stopping", "learning_rate",
-                   "under_training", "stability", "classes", "selection_optimism", "sample_size"]  # fmt: skip
+KindName = Literal["best_run", "best_configuration", "run_difference", "option_effect", "overfitting",
+                   "early_stopping", "learning_rate", "under_training", "stability", "classes",
+                   "selection_optimism", "sample_size"]  # fmt: skip
 
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "unknown"]
 

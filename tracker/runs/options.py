@@ -157,6 +157,7 @@ class RunOption:
     level_format: str = ""
     title_format: str = ""
     name_format: str = ""
+    phrase_format: str = ""  # a level where a sentence names a whole configuration: ``{0}×{0} kernel``
     always: bool = False  # whether commands and run names give it even at its default; all that tracker trained have it
     acts_late: bool = False  # whether two runs that differ in it alone are identical until it first acts
 

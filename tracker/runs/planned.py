@@ -151,10 +151,11 @@ class Configuration:
     kernel_size: int = field(default=3, metadata=option(
         flag="--kernel", panel=Panel.NETWORK, range=Range(least=1, most=255), words="kernel size", always=True,
         help="Height and width of the kernels, in mel bands and frames", title_format="Conv={}", name_format="k{}",
+        phrase_format="{0}×{0} kernel",
     ))  # fmt: skip
     learning_rate: float = field(default=1e-3, metadata=option(
         flag="--lr", panel=Panel.TRAINING, range=Range(above=0, most=1e38), words="learning rate", always=True,
-        help="Learning rate of Adam", title_format="lr={}", name_format="lr{}",
+        help="Learning rate of Adam", title_format="lr={}", name_format="lr{}", phrase_format="lr {}",
     ))  # fmt: skip
     plateau: Plateau | None = field(default=None, metadata=option(
         flag="--plateau", type=Plateau, panel=Panel.TRAINING, metavar=Plateau.metavar,
@@ -162,20 +163,22 @@ class Configuration:
         help="Multiply the learning rate by FACTOR (above 0 and below 1) after PATIENCE epochs without a lower "
         "validation loss",
         level_format="factor {} and patience {}", title_format="ReduceLROnPlateau(factor={}, patience={})",
-        name_format="plateau{}x{}", acts_late=True,
+        name_format="plateau{}x{}", phrase_format="plateau ×{} after {} epochs", acts_late=True,
     ))  # fmt: skip
     early_stopping_patience: int | None = field(default=None, metadata=option(
         flag="--early-stop", type=int, panel=Panel.TRAINING, metavar="PATIENCE", range=_EPOCHS,
         words="early stopping", quantity="early-stopping patience",
         help="Stop after PATIENCE epochs without a lower validation loss",
-        title_format="EarlyStopping(patience={})", name_format="stop{}", acts_late=True,
+        title_format="EarlyStopping(patience={})", name_format="stop{}",
+        phrase_format="early stopping after {} epochs", acts_late=True,
     ))  # fmt: skip
     epochs: int = field(default=60, metadata=option(
         flag="--epochs", panel=Panel.TRAINING, range=_EPOCHS, words="epoch limit", acts_late=True,
-        help="Maximum number of epochs",
+        help="Maximum number of epochs", phrase_format="{} epochs",
     ))  # fmt: skip
     batch_size: int = field(default=32, metadata=option(
         flag="--batch-size", panel=Panel.TRAINING, range=Range(least=1, most=65_536), words="batch size",
+        phrase_format="batches of {}",
         help="Segments per batch",
     ))  # fmt: skip
     keep: Keep = field(default="best", metadata=option(
@@ -184,6 +187,7 @@ class Configuration:
     ))  # fmt: skip
     segment_s: float = field(default=3.0, metadata=option(
         flag="--segment", panel=Panel.DATA, metavar="SECONDS", range=Range(above=0, most=3_600), words="segment length",
+        phrase_format="{} s segments",
         help="Length of the windows that clips are cut into",
     ))  # fmt: skip
     options: tuple[tuple[str, OptionValue], ...] = ()

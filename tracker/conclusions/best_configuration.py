@@ -1,0 +1,225 @@
+"""Which configuration is best, over all its trainings, and which others are not significantly worse.
+
+A configuration trained under several seeds is a row of its own here: its mean, how far it varies, and whether the best
+one is better than chance explains. Configurations are compared if each was trained three times or more on the same
+clips: by matched pairs of equal seeds where three are there, else as nested in their level. If every configuration was
+trained once, `best_run` has said it all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.conclusions.comparisons import cross_validation, crossed_effect, family_of, nested_effect
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
+from tracker.statistics.error_rates import holm, is_best
+from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
+from tracker.wording import capitalised, counted, percent, points
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.conclusions.comparisons import Configuration
+    from tracker.statistics.matched_pairs import Effect
+    from tracker.statistics.proportions import Interval
+    from tracker.study.study import Study
+    from tracker.wording import Wording
+
+MOST_COMPARED = 60  # configurations up to which every pair is tested; above, only pairs with the best one
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One configuration among the others; accuracies and their differences are fractions."""
+
+    runs: tuple[str, ...]  # ids of its runs, the best first
+    mean: float | None  # of the primary metric over its runs; None if none of them has it
+    deviation: float | None = None  # standard deviation from run to run; None for a single one
+    interval: Interval | None = None  # at 95 % confidence, of an accuracy alone
+    correct: int | None = None  # clips classified correctly, all runs together
+    n: int | None = None  # clips, all runs together
+    # the best configuration against this one, raw and adjusted for all pairs; None if they cannot be tested
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    # whether it is not significantly worse than the best, which is itself; None if it was judged on other clips
+    tied: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BestConfiguration(Details):
+    """The evidence."""
+
+    standings: tuple[Standing, ...] = ()  # the best first
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return which configuration is best, and whether its lead is more than chance explains."""
+        best, *others = self.standings
+        who = f"the configuration of {wording.runs(best.runs)}"
+        score = f"{percent(best.mean or 0.0)} on average over {counted(len(best.runs), 'seed')}"
+        lead = f"{points(conclusion.estimate or 0.0)} ahead of the next"
+        if conclusion.verdict == "supported":
+            return f"{capitalised(who)} is best: {score}, {lead}, which is more than chance explains."
+        tied = sum(other.tied is not False for other in others)
+        which = "the next" if tied == 1 else f"{tied} others"
+        return f"{capitalised(who)} has the highest mean, {score}, but {which} could be as good."
+
+
+def best_configuration(study: Study) -> tuple[Conclusion, ...]:
+    """Conclude on the configurations if one of them was trained more than once; over folds, `best_run` has done so."""
+    table = standings(study)
+    ranked = [standing for standing in table if standing.tied is not None]
+    repeated = any(len(standing.runs) > 1 for standing in ranked)
+    if len(ranked) < 2 or not repeated or not study.metric.is_accuracy or cross_validation(study) is not None:
+        return ()
+    best, *others = ranked
+    p_values = [standing.p_value for standing in others]
+    tested = [p for p in p_values if p is not None]
+    complete = len(tested) == len(others)
+    verified = complete and is_best(np.array(tested), study.alpha)
+    verdict: Verdict = "supported" if verified else "inconclusive"
+    lead = None if best.mean is None or others[0].mean is None else best.mean - others[0].mean
+    n = study.results[study.index_of[best.runs[0]]].n
+    details, p_value = BestConfiguration(tuple(ranked)), max(tested) if complete else None
+    return (Conclusion("best_configuration", verdict, best.runs, details, lead, p_value=p_value, n=n),)
+
+
+def standings(study: Study) -> tuple[Standing, ...]:
+    """Return every configuration with its mean, the best first; those judged on other clips, or without a score, last.
+
+    The clips are those that most runs were judged on. Over folds, all folds of a configuration count together.
+    """
+    folds = cross_validation(study)
+    if folds is not None:
+        tests = {runs: folds.tests[folds.configurations[0], runs] for runs in folds.configurations[1:]}
+        return _ranked(study, folds.configurations, tests, _rest(study, folds.configurations))
+    group = max(study.rankable_groups, key=lambda runs: len(study.ranked(runs)), default=())
+    among = set(study.ranked(group))
+    configurations = [tuple(run for run in runs if run in among) for runs in study.design.configurations]
+    ranked = sorted(filter(None, configurations), key=lambda runs: _rank(study, runs))
+    return _ranked(study, ranked, _tests(study, ranked), _rest(study, ranked))
+
+
+def _ranked(
+    study: Study,
+    ranked: Sequence[Configuration],
+    tests: Mapping[Configuration, tuple[float, float]],
+    rest: Sequence[Configuration],
+) -> tuple[Standing, ...]:
+    found = []
+    for position, runs in enumerate(ranked):
+        p_value, p_adjusted = tests.get(runs, (None, None))
+        tied = position == 0 or p_adjusted is None or p_adjusted > study.alpha
+        found.append(_standing(study, runs, p_value, p_adjusted, tied=tied))
+    return (*found, *(_standing(study, runs) for runs in rest))
+
+
+def _rest(study: Study, ranked: Sequence[Configuration]) -> list[Configuration]:
+    """Return the runs that are not ranked, by configuration, in the report's order."""
+    there = {run for runs in ranked for run in runs}
+    rest = (tuple(run for run in runs if run not in there) for runs in study.design.configurations)
+    return [runs for runs in rest if runs]
+
+
+def _rank(study: Study, runs: Configuration) -> tuple[float, float, str]:
+    mean, losses = _mean(study, runs), [study.results[run].val_loss for run in runs]
+    known = [loss for loss in losses if loss is not None]
+    sign = 1.0 if study.metric.lower_is_better else -1.0
+    return sign * (mean or 0.0), float(np.mean(known)) if known else np.inf, min(study.ids(runs))
+
+
+def _mean(study: Study, runs: Configuration) -> float | None:
+    scores = [score for run in runs if (score := study.results[run].score) is not None]
+    return float(np.mean(scores)) if scores else None
+
+
+def _standing(
+    study: Study,
+    runs: Configuration,
+    p_value: float | None = None,
+    p_adjusted: float | None = None,
+    *,
+    tied: bool | None = None,
+) -> Standing:
+    results = [study.results[run] for run in runs]
+    scores = [result.score for result in results if result.score is not None]
+    counts = [(result.correct, result.n) for result in results if result.correct is not None and result.n]
+    counted_all = len(counts) == len(runs) and study.metric.is_accuracy
+    ranked = sorted(runs, key=lambda run: study.rank_of.get(run, len(study.results)))
+    return Standing(
+        runs=study.ids(ranked),
+        mean=_mean(study, runs),
+        deviation=float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
+        interval=_interval(study, runs) if counted_all else None,
+        correct=sum(correct for correct, _ in counts) if counted_all else None,
+        n=sum(n for _, n in counts) if counted_all else None,
+        p_value=p_value,
+        p_adjusted=p_adjusted,
+        tied=tied,
+    )
+
+
+def _interval(study: Study, runs: Configuration) -> Interval | None:
+    """Return the interval of a configuration's accuracy on other clips under other seeds; None without predictions."""
+    if len(runs) == 1:
+        accuracy = study.results[runs[0]].accuracy
+        return accuracy.interval if accuracy else None
+    by_set: dict[int, list[int]] = defaultdict(list)
+    for run in runs:
+        by_set[study.clip_set_index[run]].append(run)
+    sets = [(study.clip_sets[index], members) for index, members in sorted(by_set.items())]
+    seeds = {len(members) for _, members in sets}
+    if len(seeds) > 1 or any(run not in clips.row_of for clips, members in sets for run in members):
+        return None
+    correct = np.hstack([clips.correct[[clips.row_of[run] for run in members]] for clips, members in sets])
+    groups = [group for clips, _ in sets for group in clips.groups or clips.clips]
+    if len(set(groups)) == len(groups):
+        groups = []
+    return accuracy_over_seeds(correct, groups or None) if seeds != {1} else None
+
+
+def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration, tuple[float, float]]:
+    """Return the p-values of the best configuration against each other one that it can be tested against."""
+    if len(ranked) < 2 or not study.metric.is_accuracy:
+        return {}
+    best, *others = ranked
+    tests: dict[Configuration, tuple[float, float]] = {}
+    if all(len(runs) == 1 for runs in ranked):
+        family = family_of(study)
+        for runs in others:
+            raw, adjusted = family.p_value(best[0], runs[0]), family.p_adjusted(best[0], runs[0])
+            if raw is not None and adjusted is not None:
+                tests[runs] = raw, adjusted
+        return tests
+    pairs = combinations(ranked, 2) if len(ranked) <= MOST_COMPARED else ((best, other) for other in others)
+    effects = {pair: effect for pair in pairs if (effect := _effect(study, *pair)) is not None}
+    strict = np.array([effect.strict_p_value for effect in effects.values()])
+    for (first, runs), adjusted in zip(effects, holm(strict, len(ranked) * (len(ranked) - 1) // 2), strict=True):
+        if first == best:
+            tests[runs] = effects[best, runs].p_value, float(adjusted)
+    return tests
+
+
+def _effect(study: Study, a: Configuration, b: Configuration) -> Effect | None:
+    """Return the effect of training as `a` rather than as `b`; None for fewer than three trainings of either."""
+    clips = study.results[a[0]].clip_set
+    judged = [[run for run in runs if run in clips.row_of] for runs in (a, b)]
+    if min(map(len, judged)) < FEWEST_PAIRS:
+        return None
+    by_seed = [{study.design.terms[run].seed: run for run in runs} for runs in judged]
+    shared = sorted(seed for seed in by_seed[0].keys() & by_seed[1].keys() if seed)
+    if len(shared) >= FEWEST_PAIRS:
+        return crossed_effect(clips, [(by_seed[1][seed], by_seed[0][seed]) for seed in shared])
+    return nested_effect(clips, judged[1], judged[0])
+
+
+KIND = Kind(
+    name="best_configuration",
+    title="Configurations",
+    conclude=best_configuration,
+    estimates="difference",
+)
