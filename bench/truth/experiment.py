@@ -11,7 +11,8 @@ import scipy
 
 from bench.truth.world import World, group_numbers
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.comparisons import Family, adjusted_p_values, analyse_contrast, run_family
+from tracker.conclusions.comparisons import Family, run_family
+from tracker.conclusions.contrasts import adjusted_p_values, analyse_contrast
 from tracker.runs import Predictions, Run, RunStatus
 from tracker.study.metrics import primary_metric
 from tracker.study.study import Study, study_of

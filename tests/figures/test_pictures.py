@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.builders import ACCURACY, entries_of
-from tracker.conclusions.comparisons import ContrastEffect
 from tracker.conclusions.conclusion import Conclusion
+from tracker.conclusions.contrasts import ContrastEffect
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.run_difference import RunDifference
 from tracker.figures import report_pictures

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.builders import concluded
-from tracker.conclusions.comparisons import CROSSED, ContrastEffect, Need
 from tracker.conclusions.conclusion import Conclusion
+from tracker.conclusions.contrasts import CROSSED, ContrastEffect, Need
 from tracker.conclusions.option_effect import MOST_PAIRS, OptionEffect
 from tracker.next_steps.steps import why_no_step
 from tracker.render import shell_line

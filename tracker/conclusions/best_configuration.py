@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.comparisons import cross_validation, crossed_effect, family_of, nested_effect
+from tracker.conclusions.comparisons import cross_validation, family_of
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
+from tracker.conclusions.contrasts import crossed_effect, nested_effect
 from tracker.statistics.error_rates import holm, is_best
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.wording import capitalised, counted, percent, points

@@ -10,18 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.comparisons import (
-    CROSSED,
-    FOLDS,
-    NESTED,
-    SPLITS,
-    Analysis,
-    ContrastEffect,
-    adjusted_p_values,
-    analyse_contrast,
-    chance_of_better,
-    sample_size_for,
-)
+from tracker.conclusions.comparisons import FOLDS, SPLITS
 from tracker.conclusions.conclusion import (
     Conclusion,
     Details,
@@ -36,6 +25,16 @@ from tracker.conclusions.conclusion import (
     filled_up,
     further_seeds,
     seeds_of,
+)
+from tracker.conclusions.contrasts import (
+    CROSSED,
+    NESTED,
+    Analysis,
+    ContrastEffect,
+    adjusted_p_values,
+    analyse_contrast,
+    chance_of_better,
+    sample_size_for,
 )
 from tracker.runs import LOGGED_OPTIONS
 from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.comparisons import crossed_effect, largest_set
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, challenges_of, further_seeds
+from tracker.conclusions.contrasts import crossed_effect, largest_set
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, percent_number, points
 
