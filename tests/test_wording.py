@@ -66,8 +66,11 @@ class TestPText:
 class TestPoints:
     @pytest.mark.parametrize(
         ("difference", "text"),
-        [(1 / 30, "3.3 points"), (0.2, "20 points"), (0.01, "1 point"), (0.0, "0 points"), (-0.125, "12 points"),
-         (0.0004, "0.04 points"), (0.09996, "10 points"), (0.08, "8 points")],
+        [
+            (1 / 30, "3.3 points"), (0.2, "20 points"), (0.01, "1 point"), (0.0, "0 points"), (0.0004, "0.04 points"),
+            (0.09996, "10 points"), (0.08, "8 points"), (-0.125, "13 points"), (0.0625, "6.3 points"),
+            (0.575, "58 points"),
+        ],
     )  # fmt: skip
     def test_points_rounds_to_what_matters(self, difference: float, text: str) -> None:
         assert points(difference) == text
@@ -86,19 +89,21 @@ class TestPercent:
     @pytest.mark.parametrize(
         ("share", "text"),
         [
-            (0.8333, "83 %"),
-            (0.0, "0 %"),
-            (1.0, "100 %"),
-            (0.0002, "under 0.1 %"),
-            (0.9999, "over 99.9 %"),
-            (0.996, "99.6 %"),
+            (0.8333, "83%"),
+            (0.0, "0%"),
+            (1.0, "100%"),
+            (0.0002, "under 0.1%"),
+            (0.9999, "over 99.9%"),
+            (0.996, "99.6%"),
+            (0.865, "87%"),
+            (0.785, "79%"),
         ],
     )
     def test_percent_is_never_a_false_zero_or_hundred(self, share: float, text: str) -> None:
         assert percent(share) == text
 
     def test_percent_of_an_interval_has_one_sign(self) -> None:
-        assert percent_interval((0.664, 0.927)) == "66 to 93 %"
+        assert percent_interval((0.664, 0.927)) == "66–93%"
 
 
 class TestLosses:
@@ -181,11 +186,11 @@ class TestPercentCell:
     @pytest.mark.parametrize(
         ("share", "text"),
         [
-            (0.0, "0.0 %"),
-            (1.0, "100.0 %"),
-            (25 / 30, "83.3 %"),
-            (0.9999, "over 99.9 %"),
-            (0.0001, "under 0.1 %"),
+            (0.0, "0.0%"),
+            (1.0, "100.0%"),
+            (25 / 30, "83.3%"),
+            (0.9999, "over 99.9%"),
+            (0.0001, "under 0.1%"),
             (None, "–"),
         ],
     )
@@ -195,18 +200,18 @@ class TestPercentCell:
     @settings(derandomize=True, max_examples=100)
     @given(st.floats(0, 1, exclude_min=True, exclude_max=True))
     def test_percent_cell_is_never_a_false_nothing_or_all(self, share: float) -> None:
-        assert percent_cell(share) not in {"0.0 %", "100.0 %"}
+        assert percent_cell(share) not in {"0.0%", "100.0%"}
 
 
 class TestPercentIntervalCell:
     def test_percent_interval_cell_gives_the_unit_once(self) -> None:
-        assert percent_interval_cell((0.6644, 0.9266)) == "66.4 to 92.7 %"
+        assert percent_interval_cell((0.6644, 0.9266)) == "66.4–92.7%"
 
 
 class TestColumnCells:
     def test_column_cells_have_their_unit_in_the_head(self) -> None:
         assert percent_number_cell(0.8333) == "83.3"
-        assert percent_bounds_cell((0.6644, 0.9999)) == "66.4–over 99.9"
+        assert percent_bounds_cell((0.6644, 0.9999)) == "66.4 to over 99.9"
 
     @pytest.mark.parametrize(
         ("value", "text"), [(0.01, "under 0.1"), (4.23, "4.2"), (78.4, "78"), (7_512.0, "7,512"), (None, "–")]

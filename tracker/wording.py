@@ -2,8 +2,8 @@
 
 Sentences round for reading (`percent`, `points`); cells of tables keep the digits that set two runs apart
 (`percent_cell`, `loss_cell`). Where a unit is written once for two numbers, or stands in a column's head, the number
-alone comes from `percent_number`, `points_number` or `p_number`. Nothing is rounded to a false 0 or 100 %, nor a
-p-value across its significance level.
+alone comes from `percent_number`, `points_number` or `p_number`. Half is rounded up (`fixed`).
+Nothing is rounded to a false 0 or 100%, nor a p-value across its significance level.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 _LONGEST_NUMBER = 8
 _FEW = 5
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
+_EXACT = 1e15  # beyond this a float has no decimals that could be rounded
+_FUZZ = 1e-12  # what arithmetic leaves of rounding
 _MOST_NAMED = 12  # runs that are named one by one
 NONE = "–"  # what stands in a table for a number that was not logged or does not exist
 
@@ -89,6 +91,17 @@ def p_number(p_value: float, alpha: float, sign: str = "=") -> str:
     return f"{front}{shown:.{digits}f}"
 
 
+def fixed(value: float, digits: int) -> str:
+    """Return a finite number with so many decimals, half rounded away from 0: ``13`` for 12.5, which `format` makes 12.
+
+    What floating point leaves just short of a half counts as one: 100 × 0.575 is 57.49999999999999.
+    """
+    scaled = abs(value) * 10**digits
+    if scaled > _EXACT:
+        return f"{value:,.{digits}f}"
+    return f"{math.copysign(math.floor(scaled * (1 + _FUZZ) + 0.5) / 10**digits, value):,.{digits}f}"
+
+
 def points(difference: float) -> str:
     """Return the size of a difference of accuracies as ``3.3 points``; never a false 0."""
     text = points_number(difference)
@@ -100,8 +113,8 @@ def points_number(difference: float) -> str:
     size = abs(100 * difference)
     if size < 0.095:
         return number_text(float(f"{size:.1g}"))
-    whole = round(size, 1) >= 10 or abs(size - round(size)) < 1e-9
-    return f"{size:.0f}" if whole else f"{size:.1f}"
+    whole = size >= 9.95 - _FUZZ or abs(size - round(size)) < 1e-9
+    return fixed(size, 0 if whole else 1)
 
 
 def points_interval(interval: Interval) -> str:
@@ -111,8 +124,8 @@ def points_interval(interval: Interval) -> str:
 
 
 def percent(fraction: float) -> str:
-    """Return a fraction as ``83 %``; never a false 0 or 100 %."""
-    return f"{percent_number(fraction)} %"
+    """Return a fraction as ``83%``; never a false 0 or 100%."""
+    return f"{percent_number(fraction)}%"
 
 
 def percent_number(fraction: float, digits: int | None = None) -> str:
@@ -123,13 +136,17 @@ def percent_number(fraction: float, digits: int | None = None) -> str:
         return "over 99.9"
     if digits is None:
         digits = 1 if (0 < fraction < 0.01 or 0.99 < fraction < 1) else 0
-    return f"{100 * fraction:.{digits}f}"
+    return fixed(100 * fraction, digits)
 
 
 def percent_interval(interval: Interval) -> str:
-    """Return ``66 to 93 %``."""
-    low, high = interval
-    return f"{percent_number(low)} to {percent(high)}"
+    """Return ``66–93%``."""
+    return f"{_span(percent_number(interval[0]), percent_number(interval[1]))}%"
+
+
+def _span(low: str, high: str) -> str:
+    """Return ``66–93``; with a word at an end, ``over 99.9``, joined by a word too."""
+    return f"{low}{'–' if low[0].isdigit() and high[0].isdigit() else ' to '}{high}"
 
 
 def whole_cell(value: int | None) -> str:
@@ -141,12 +158,12 @@ def short_loss(value: float | None) -> str:
     """Return a loss for a figure: three decimals, or three significant digits if it is very large or small."""
     if value is None or not math.isfinite(value):
         return NONE if value is None else str(value)
-    return f"{value:.3f}" if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
+    return fixed(value, 3) if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
 
 
 def curve_cell(value: float | None, digits: int) -> str:
     """Return a curve's value at an epoch: so many decimals, or as many significant digits if it is very small."""
-    return "not finite" if value is None else f"{value:.{digits}g}" if abs(value) < 1e-3 else f"{value:.{digits}f}"
+    return "not finite" if value is None else f"{value:.{digits}g}" if abs(value) < 1e-3 else fixed(value, digits)
 
 
 def loss_cell(value: float | None) -> str:
@@ -156,7 +173,7 @@ def loss_cell(value: float | None) -> str:
     if not math.isfinite(value):
         return "not finite"
     usual = value == 0 or 0.001 <= abs(value) < 10_000
-    return (f"{value:.4f}" if usual else f"{value:.3g}").replace("-", MINUS)
+    return (fixed(value, 4).replace(",", "") if usual else f"{value:.3g}").replace("-", MINUS)
 
 
 def logged_cell(value: float | None) -> str:
@@ -166,23 +183,23 @@ def logged_cell(value: float | None) -> str:
 
 def fixed_cell(value: float | None, digits: int) -> str:
     """Return a number with so many decimals."""
-    return NONE if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+    return NONE if value is None else fixed(value, digits).replace("-", MINUS)
 
 
 def digits_apart(values: Sequence[float]) -> int:
     """Return how many decimals set values apart that differ: four at least, fewer if all of them end in 0."""
     different = len(set(values))
-    apart = (digits for digits in range(4, 9) if len({f"{value:.{digits}f}" for value in values}) == different)
+    apart = (digits for digits in range(4, 9) if len({fixed(value, digits) for value in values}) == different)
     digits = next(apart, 9)
-    while digits and all(f"{value:.{digits}f}".endswith("0") for value in values):
+    while digits and all(fixed(value, digits).endswith("0") for value in values):
         digits -= 1
     return digits
 
 
 def percent_cell(fraction: float | None) -> str:
-    """Return a fraction for a table, as ``83.3 %``."""
+    """Return a fraction for a table, as ``83.3%``."""
     number = percent_number_cell(fraction)
-    return number if number == NONE else f"{number} %"
+    return number if number == NONE else f"{number}%"
 
 
 def percent_number_cell(fraction: float | None) -> str:
@@ -191,13 +208,13 @@ def percent_number_cell(fraction: float | None) -> str:
 
 
 def percent_interval_cell(interval: Interval | None) -> str:
-    """Return the interval of a fraction for a table, as ``66.4 to 92.7 %``."""
-    return NONE if interval is None else f"{percent_number_cell(interval[0])} to {percent_cell(interval[1])}"
+    """Return the interval of a fraction for a table, as ``66.4–92.7%``."""
+    return NONE if interval is None else f"{percent_bounds_cell(interval)}%"
 
 
 def percent_bounds_cell(interval: Interval | None) -> str:
     """Return the same for a column with the unit in its head, as ``66.4–92.7``."""
-    return NONE if interval is None else "–".join(percent_number_cell(end) for end in interval)
+    return NONE if interval is None else _span(percent_number_cell(interval[0]), percent_number_cell(interval[1]))
 
 
 def seconds_cell(value: float | None) -> str:
@@ -206,10 +223,10 @@ def seconds_cell(value: float | None) -> str:
         return NONE
     if value < 99.5:
         return f"{seconds_number_cell(value)} s"
-    minutes, rest = divmod(round(value), 60)
+    minutes, rest = divmod(math.floor(value + 0.5), 60)
     if minutes < 100:
         return f"{minutes} min {rest} s"
-    hours, minutes = divmod(round(value / 60), 60)
+    hours, minutes = divmod(math.floor(value / 60 + 0.5), 60)
     return f"{hours:,} h {minutes} min"
 
 
@@ -217,7 +234,7 @@ def seconds_number_cell(value: float | None) -> str:
     """Return a duration in seconds for a column with the unit in its head."""
     if value is None or not math.isfinite(value):
         return NONE
-    return "under 0.1" if value < 0.1 else f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
+    return "under 0.1" if value < 0.1 else fixed(value, 1 if value < 9.95 else 0)
 
 
 def points_cell(difference: float | None) -> str:
@@ -277,7 +294,7 @@ def round_up(number: int) -> str:
 def losses(*values: float) -> tuple[str, ...]:
     """Return losses with as many digits, at least two, as tell those apart that differ, and from 0."""
     for digits in range(2, 9):
-        texts = tuple(f"{value:.{digits}f}" for value in (*values, 0.0))
+        texts = tuple(fixed(value, digits) for value in (*values, 0.0))
         if len(set(texts)) == len({*values, 0.0}):
             return texts[:-1]
     return tuple(f"{value:.6g}" for value in values)
@@ -293,8 +310,8 @@ def duration(seconds: float) -> str:
     if seconds < 1:
         return "under 1 s"
     if seconds < 100:
-        return f"about {seconds:.0f} s"
-    return f"about {seconds / 60:.0f} min" if seconds < 100 * 60 else f"about {seconds / 3600:.1f} h"
+        return f"about {fixed(seconds, 0)} s"
+    return f"about {fixed(seconds / 60, 0)} min" if seconds < 100 * 60 else f"about {fixed(seconds / 3600, 1)} h"
 
 
 def age(milliseconds: int) -> str:

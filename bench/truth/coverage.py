@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.truth.shares import Share
 
 MEAN = (0.93, 0.97)
-"""Where the mean coverage of intervals at nominally 95 % should lie."""
+"""Where the mean coverage of intervals at nominally 95% should lie."""
 
 LOWEST = 0.90
 """No point of the grid should lie below it."""

@@ -81,10 +81,10 @@ gives the same figures.
 
 A simulated model is right on a clip where its margin is above 0. Half of a margin's variance is how hard the clip is
 for every model, so that errors are correlated; a tenth is how well the configuration suits the clip; the rest is what
-one training makes of it. Mean accuracy is 70 %. *Noise* is the standard deviation, in points, of a configuration's
+one training makes of it. Mean accuracy is 70%. *Noise* is the standard deviation, in points, of a configuration's
 accuracy from seed to seed (cut off at two of them). Each model becomes a run with params, tags, metrics and
-predictions, and the verdicts are those of the functions that write the report. Behind each share stands its 99 %
-interval, in per cent; a share that is held to at most 5 % is **bold** where even the lower end is above 5 %."""
+predictions, and the verdicts are those of the functions that write the report. Behind each share stands its 99%
+interval, in per cent; a share that is held to at most 5% is **bold** where even the lower end is above 5%."""
 
 
 def _goals(results: Results) -> str:
@@ -145,16 +145,16 @@ def _why_three() -> str:
     for pairs in (3, 4, 5, 10):
         ends = (false_claims(pairs, rule, level) for rule, level in rules)
         rows.append([str(pairs), *(f"{percent(low)} – {percent(high)}" for low, high in ends)])
-    heads = [f"{name}, at {level}" for level in ("5 %", "0.83 %") for name in ("Hillis", "fewer", "B.–F.")]
+    heads = [f"{name}, at {level}" for level in ("5%", "0.83%") for name in ("Hillis", "fewer", "B.–F.")]
     return f"""With one seed an option is never supported. From three on the crossed analysis rests on how much the
 pairs differ, which three pairs tell with two degrees of freedom. Where they differ too little by chance, the standard
 error is too small and Hillis' degrees of freedom (r − 1) (V / MS_P)² are too many, both at once. Were the clips
 endlessly many, this alone would give the following shares, from the best to the worst proportion of the two variances;
 beside them those with the fewer degrees of freedom (r − 1) V / MS_P and those of Behrens' and Fisher's solution. A
-single contrast is tested at 5 %: from three pairs with the fewer degrees of freedom, from four on with Hillis'. Of a
-family of contrasts each is held to a smaller level, 0.83 % if there are six, where both claim up to four times too
+single contrast is tested at 5%: from three pairs with the fewer degrees of freedom, from four on with Hillis'. Of a
+family of contrasts each is held to a smaller level, 0.83% if there are six, where both claim up to four times too
 often; there the p-values of Behrens and Fisher are corrected, which hold at every level. Four pairs tested by Hillis'
-own rule, as published, may claim a little more than 5 %.
+own rule, as published, may claim a little more than 5%.
 
 {table(["pairs", *heads], rows)}"""
 
@@ -197,7 +197,7 @@ def _detection(results: Results) -> str:
 
 Share of experiments in which the effect is found, and its ratio to that of the best valid test on the same data: of a
 t-test over seeds, over clips, the larger p-value of both, Cochran's critical value for two variances, and the crossed
-analysis with Hillis' or with fewer degrees of freedom, the one that finds most among those that hold 5 % at this number
+analysis with Hillis' or with fewer degrees of freedom, the one that finds most among those that hold 5% at this number
 of clips and seeds whatever the noise. The goal is a ratio of 0.95, where the best finds an effect at least one time in
 five; below it is **bold**.
 
@@ -214,7 +214,7 @@ def _two_models(results: Results) -> str:
     return f"""## Two trained models, a planned comparison
 
 Share of experiments in which their `run_difference` is `supported`, without training noise. It is decided by exact
-McNemar. The exact unconditional test of Suissa and Shuster (1991), which holds 5 % too, takes the worst case over how
+McNemar. The exact unconditional test of Suissa and Shuster (1991), which holds 5% too, takes the worst case over how
 often two models disagree instead of the disagreement at hand, and finds somewhat more where clips are few.
 
 {table(["clips", "effect", *names], rows)}"""
@@ -228,7 +228,7 @@ def _confounded(results: Results) -> str:
     ]
     return f"""## Options that never change alone
 
-Models differ widely (55 % to 85 %). Share of designs in which every such option is called `confounded`, and in which no
+Models differ widely (55% to 85%). Share of designs in which every such option is called `confounded`, and in which no
 other is.
 
 {table(["design", "all called so", "no other called so"], rows)}"""
@@ -307,8 +307,8 @@ def _coverage(results: Results) -> str:
     rows = [_coverage_row(found) for found in coverages(results)]
     return f"""## Intervals
 
-How often intervals at 95 % hold the truth: the mean over the grid of truths should be 93 % to 97 %, and no point below
-90 %. Sizes, accuracies (50 % to 90 %), effects and noises vary over the grid; **bold** is what misses it.
+How often intervals at 95% hold the truth: the mean over the grid of truths should be 93% to 97%, and no point below
+90%. Sizes, accuracies (50% to 90%), effects and noises vary over the grid; **bold** is what misses it.
 
 {table(["interval", "points", "mean", "lowest", "at"], rows)}
 
@@ -335,7 +335,7 @@ def _gap(results: Results) -> str:
     return f"""## "A gap above max(.03, .10 · train) is overfitting"
 
 Share of models flagged that are exactly as good on other clips as on their training clips (four times as many). The
-report gives the gap's interval instead, which lies wholly above 0 in about 2.5 % of them, and calls nothing by it.
+report gives the gap's interval instead, which lies wholly above 0 in about 2.5% of them, and calls nothing by it.
 
 {table(["validation clips", "accuracy", "flagged by the rule", "interval above 0"], rows)}"""
 

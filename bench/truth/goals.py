@@ -106,7 +106,7 @@ def _two_models(results: Results) -> Goal:
 def _confounded(results: Results) -> Goal:
     every = [share for one in results["confounded"] for share in one.tally.values()]
     total = Share(sum(share.count for share in every), sum(share.total for share in every))
-    return Goal("confounded options called so, and no others", "100 %", percent(total.rate), total.count == total.total)
+    return Goal("confounded options called so, and no others", "100%", percent(total.rate), total.count == total.total)
 
 
 def _coverage(results: Results) -> Iterator[Goal]:
@@ -115,11 +115,11 @@ def _coverage(results: Results) -> Iterator[Goal]:
     wide = [one.kind for one in found if one.mean > 0.97]
     yield Goal(
         "intervals that hold the truth often enough",
-        "mean ≥ 93 %, no point < 90 %",
+        "mean ≥ 93%, no point < 90%",
         _named(narrow, len(found)),
         not narrow,
     )
-    yield Goal("intervals that are not too wide", "mean ≤ 97 %", _named(wide, len(found)), not wide)
+    yield Goal("intervals that are not too wide", "mean ≤ 97%", _named(wide, len(found)), not wide)
 
 
 def _named(missed: Sequence[str], kinds: int) -> str:

@@ -44,7 +44,7 @@ def linear(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.f
 def behrens_fisher(share: NDArray[np.float64], pairs: int, level: float) -> NDArray[np.float64]:
     """Return the critical values of Behrens and Fisher, interpolated."""
     shares, most = np.linspace(0, 1, 41), scipy.special.stdtrit(pairs - 1, 1 - level / 2)
-    values = np.geomspace(1.9, 1.001 * most, 40)  # a level of at most 5 % is reached beyond the first
+    values = np.geomspace(1.9, 1.001 * most, 40)  # a level of at most 5% is reached beyond the first
     p_values = np.log(behrens_fisher_p(values, shares[:, np.newaxis], pairs - 1, _ENDLESS))
     found: NDArray[np.float64] = np.interp(share, shares, [np.interp(-np.log(level), -row, values) for row in p_values])
     return found

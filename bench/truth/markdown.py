@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 def percent(fraction: float) -> str:
     """Write a fraction as a percentage: with a digit after the point where it is small, never a false 0 or 100."""
     if 0 < fraction < 0.0005:
-        return "< 0.1 %"
+        return "< 0.1%"
     if 0.9995 <= fraction < 1:
-        return "> 99.9 %"
-    return f"{100 * fraction:.1f} %" if fraction not in {0.0, 1.0} else f"{100 * fraction:.0f} %"
+        return "> 99.9%"
+    return f"{100 * fraction:.1f}%" if fraction not in {0.0, 1.0} else f"{100 * fraction:.0f}%"
 
 
 def points(fraction: float) -> str:

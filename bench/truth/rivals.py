@@ -26,7 +26,7 @@ _NUISANCE = np.linspace(0.01, 0.99, 99)
 
 
 def over_seeds(entries: NDArray[np.float64]) -> dict[str, bool]:
-    """Say which tests of an option call its effect significant at 5 %.
+    """Say which tests of an option call its effect significant at 5%.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's interval at 99 %."""
+        """Wilson's interval at 99%."""
         return wilson(self.count, self.total, 0.99)
 
     def meets(self, goal: float = GOAL) -> bool:

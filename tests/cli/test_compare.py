@@ -34,7 +34,7 @@ class TestTheTable:
         assert any(line.startswith("Inconclusive. Run 1 ") for line in lines)
         assert "It is about these two models: what kernel size does, one training each cannot tell from luck." in lines
         assert "2 clips that only run 1 gets correct, clearest first; p is the probability of the label:" in lines
-        assert "018.wav high 75.0 % 25.0 % low" in lines
+        assert "018.wav high 75.0% 25.0% low" in lines
         assert lines[-2:] == ["high 10 10 9", "low 10 9 9"]
 
     @pytest.mark.usefixtures("four")
@@ -95,7 +95,7 @@ class TestMarkdown:
     def test_markdown_is_for_github(self, tracker: Tracker) -> None:
         said = tracker("compare", "k3", "k5", "--format", "markdown").out
         assert said.startswith("# Run 1 against run 2\n")
-        assert "| <code>018.wav</code> | high | 75.0 % | 25.0 % | low |" in said
+        assert "| <code>018.wav</code> | high | 75.0% | 25.0% | low |" in said
 
 
 class TestARunThatIsLeftOut:

@@ -36,7 +36,7 @@ class TestSentence:
     def test_sentence_counts_errors_by_class(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, right, seed=str(i)) for i, right in enumerate(["0011", "0101", "0110"])]
         assert sentence_of(studied(*runs), "classes") == (
-            "Run 1 gets two validation clips wrong: 2 of 4 in a (95 % interval 15 to 85 %; taken for b). One clip is "
+            "Run 1 gets two validation clips wrong: 2 of 4 in a (95% interval 15–85%; taken for b). One clip is "
             "wrong in all three runs: clip0000 (a, taken for b by all); its label is worth checking."
         )
 
@@ -46,5 +46,5 @@ class TestTables:
         errors = ClassErrors("metal", 6, 2, (0.097, 0.7), 0.25, "blues", 2)
         details = Classes("a", 4, (errors,), (WrongClip("metal/1.wav", "metal", "blues", 4),), 1)
         classes, clips = details.tables(in_points=True)
-        assert classes.rows == (("metal", "2 of 6", "9.7 to 70.0 %", "25.0 %", "blues"),)
+        assert classes.rows == (("metal", "2 of 6", "9.7–70.0%", "25.0%", "blues"),)
         assert clips.rows == (("metal/1.wav", "metal", "blues", "4"),)

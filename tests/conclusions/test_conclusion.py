@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.conclusions.conclusion import seeds_of
+from tracker.conclusions.conclusion import Conclusion, seeds_of
+from tracker.conclusions.early_stopping import EarlyStopping
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
@@ -22,3 +23,13 @@ class TestSeedsOf:
         self, made: MakeRun, studied: MakeStudy, params: dict[str, str]
     ) -> None:
         assert seeds_of(studied(made(1, params=params, seed=None)), [0]) == frozenset()
+
+
+class TestLabel:
+    def test_label_is_the_verdict_in_words(self) -> None:
+        assert Conclusion("run_difference", "not_comparable", ("a", "b")).label == "Not comparable"
+        assert Conclusion("sample_size", "estimate", ("a",)).label == "Estimate"
+
+    def test_label_of_what_was_logged_is_observed_and_of_a_replay_replay(self) -> None:
+        assert Conclusion("under_training", "exact", ("a",)).label == "Observed"
+        assert Conclusion("early_stopping", "exact", ("a",), EarlyStopping()).label == "Replay"

@@ -286,7 +286,7 @@ class TestSentence:
         make: MakeRuns = request.getfixturevalue(f"on_{what}s")
         runs = make({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
         assert sentence_of(studied(*runs), "option_effect").startswith(
-            "Whether kernel size 7 instead of 3 helps these runs cannot tell: on average 17 points more (95 % interval "
+            "Whether kernel size 7 instead of 3 helps these runs cannot tell: on average 17 points more (95% interval "
             f"−40 to +73 points; corrected resampled t-test over {what}s, three {what}s, p = 0.333)."
         )
 

@@ -92,5 +92,5 @@ class TestSentence:
         assert sentence_of(studied(gone_on), "overfitting") == (
             "Run 1's validation loss was lowest, 0.50, at epoch 3 and no finite number at its last, epoch 7. With the "
             "kept weights, those of epoch 4, it is 25 points more accurate on its 12 training clips than on the 4 "
-            "validation clips (95 % interval −6.7 to +70 points), a gap that cannot be told from none."
+            "validation clips (95% interval −6.7 to +70 points), a gap that cannot be told from none."
         )

@@ -77,14 +77,14 @@ class TestSentence:
             studied(*(made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110"]))), "stability"
         )
         assert sentence == (
-            "Runs 1 and 2 repeat one configuration: 50 to 75 % of clips right, 62 % on average (95 % interval 6 to "
-            "98 % over seeds and clips), with a standard deviation of 18 points from seed to seed."
+            "Runs 1 and 2 repeat one configuration: 50 to 75% of clips right, 63% on average (95% interval 6–98% "
+            "over seeds and clips), with a standard deviation of 18 points from seed to seed."
         )
 
     def test_sentence_says_that_seeds_do_equally_well(self, made: MakeRun, studied: MakeStudy) -> None:
         (sentence,) = sentences_of(studied(*(made(i, "1110" * 10, seed=str(i)) for i in range(3))), "stability")
         assert sentence == (
-            "Runs 1, 2 and 3 repeat one configuration: each has 75 % of clips right (95 % interval 59 to 86 % over "
+            "Runs 1, 2 and 3 repeat one configuration: each has 75% of clips right (95% interval 59–86% over "
             "seeds and clips)."
         )
 

@@ -99,7 +99,7 @@ class TestRunConfusion:
         picture = run_confusion(entries[2].run)
         drawn(picture)
         assert (picture.name, picture.runs) == ("confusion", (entries[2].run.run_id,))
-        assert ("this run", "metal", "blues", "2", "33 %") in picture.rows
+        assert ("this run", "metal", "blues", "2", "33%") in picture.rows
 
     def test_a_run_without_predictions_is_an_error(self, entries) -> None:
         with pytest.raises(ValueError, match="needs predictions on validation clips"):
@@ -130,14 +130,14 @@ class TestConfusion:
         made = clips(4, ("a", "b"), wrong=0)
         lost = replace(made, probabilities=np.where(np.arange(4)[:, None] == 0, np.nan, made.probabilities))
         picture = confusion(of(lost))
-        assert ("Run 1", made.labels[0], "no class", "1", "50 %") in picture.rows
+        assert ("Run 1", made.labels[0], "no class", "1", "50%") in picture.rows
         assert picture.alt.startswith("Of 1 wrong classifications")
 
     def test_a_class_called_no_class_is_not_mixed_with_clips_whose_probabilities_are_nan(self, clips, of) -> None:
         made = clips(4, ("no class", "b"), wrong=0)
         lost = replace(made, probabilities=np.where(np.arange(4)[:, None] == 0, np.nan, made.probabilities))
         picture = confusion(of(lost))
-        assert ("Run 1", made.labels[0], "no class (NaN)", "1", "50 %") in picture.rows
+        assert ("Run 1", made.labels[0], "no class (NaN)", "1", "50%") in picture.rows
         assert picture.alt.startswith("Of 1 wrong classifications")
 
     def test_a_label_that_no_column_stands_for_has_a_row(self, clips, of) -> None:

@@ -221,4 +221,4 @@ class TestTableOfAll:
 
     def test_table_of_all_has_a_row_a_run(self, entries) -> None:
         _, rows = table_of_all(entries)
-        assert rows[3] == ("Run 4", "37", "0.457", "80 %", "47", "0.538", "21, 42")
+        assert rows[3] == ("Run 4", "37", "0.457", "80%", "47", "0.538", "21, 42")

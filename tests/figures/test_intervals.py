@@ -37,10 +37,8 @@ class TestAccuracies:
     def test_alt_text_says_which_run_has_most_correct_clips(self, entries, drawn) -> None:
         picture = accuracies(entries)
         drawn(picture)
-        assert picture.alt == (
-            "Run 3 is right on the most validation clips, 26 of 30; its 95 % interval reaches from 70 to 95 %."
-        )
-        assert picture.rows[2][0::2] == ("Run 3", "26 of 30", "70 to 95 %")
+        assert picture.alt == ("Run 3 is right on the most validation clips, 26 of 30; its 95% interval is 70–95%.")
+        assert picture.rows[2][0::2] == ("Run 3", "26 of 30", "70–95%")
 
     def test_alt_text_says_which_runs_are_as_good(self, entries) -> None:
         equal = [changed(entry, correct=26) for entry in entries]

@@ -64,7 +64,7 @@ class TestRenderMarkdown:
         assert (
             "Run 3, <code>k3-lr0.001-s0</code>, seed 0.\n\n"
             "- Validation Loss: 0.37062695622444153\n"
-            "- Validation Accuracy: 0.8666666746139526 (26 of 30, 95 % interval 70.3 to 94.7 %)\n"
+            "- Validation Accuracy: 0.8666666746139526 (26 of 30, 95% interval 70.3–94.7%)\n"
             "- Best epoch 24, stop epoch 44, 62 s\n"
         ) in render_markdown(report, pictures)
 
@@ -83,9 +83,13 @@ class TestRenderMarkdown:
     def test_a_conclusion_has_its_verdict_in_words_and_its_evidence(self, report, pictures) -> None:
         assert (
             "3. **Inconclusive.** Run 3 is right on two clips more than run 4: well within chance.\n\n"
-            "   *Evidence:* difference +6.7 points · 95 % interval −5.1 to +22 points · p = 0.500 · adjusted p = 1.0 · "
+            "   *Evidence:* difference +6.7 points · 95% interval −5.1 to +22 points · p = 0.500 · adjusted p = 1.0 · "
             "n = 30 · exact McNemar\n"
-        ) in render_markdown(report, pictures)
+        ) in render_markdown(report, pictures).replace("\N{NO-BREAK SPACE}", " ")
+
+    def test_no_line_ends_between_a_number_and_its_unit(self, report, pictures) -> None:
+        assert "+6.7\N{NO-BREAK SPACE}points" in render_markdown(report, pictures)
+        assert "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.500" in render_html(report, pictures)
 
     def test_a_table_in_a_fold_has_an_empty_line_before_it(self, report, pictures) -> None:
         text = render_markdown(report, pictures)
@@ -96,7 +100,7 @@ class TestRenderMarkdown:
 
     def test_next_steps_are_words_then_commands_to_copy(self, report, pictures) -> None:
         assert (
-            "1. The missing partner (about 62 s) — settles conclusion 2\n\n"
+            "1. The missing partner (about 62\N{NO-BREAK SPACE}s) — settles conclusion 2\n\n"
             "```sh\ntracker run --kernel 7 --lr 0.001\n```\n"
         ) in render_markdown(report, pictures)
 
@@ -134,7 +138,7 @@ class TestRenderMarkdown:
 
     def test_no_control_character_comes_through(self, hostile, pictures) -> None:
         text = render_markdown(hostile, pictures)
-        assert all(sign.isprintable() or sign == "\n" for sign in text)
+        assert all(sign.isprintable() or sign in "\n\N{NO-BREAK SPACE}" for sign in text)
         assert text.encode()
 
     def test_ten_thousand_runs_stay_readable(self, large) -> None:
@@ -262,7 +266,7 @@ class TestRenderHtml:
 
     def test_no_control_character_comes_through(self, hostile, pictures) -> None:
         text = render_html(hostile, pictures)
-        assert all(sign.isprintable() or sign == "\n" for sign in text)
+        assert all(sign.isprintable() or sign in "\n\N{NO-BREAK SPACE}" for sign in text)
         assert text.encode()
 
     def test_ten_thousand_runs_stay_readable(self, large) -> None:
@@ -285,7 +289,7 @@ class TestRenderDescription:
             "|---|---|\n"
             "| Validation Loss | 0.37062695622444153 |\n"
             "| Validation Accuracy | 0.8666666746139526 |\n"
-            "| Right | 26 of 30 validation clips, 95 % interval 70.3 to 94.7 % |\n"
+            "| Right | 26 of 30 validation clips, 95% interval 70.3–94.7% |\n"
             "| Best epoch | 24 |\n"
             "| Stop epoch | 44 |\n"
         )
@@ -311,7 +315,7 @@ LEFT_OUT = "*Left out to stay within {} bytes: {}. `tracker report` has them.*\n
 class TestRenderSummary:
     def test_render_summary_is_whole_without_a_limit(self, report) -> None:
         text = render_summary(report)
-        assert "4. **Exact.** Stopping with patience 10 instead of 20 would have saved ten epochs." in text
+        assert "4. **Replay.** Stopping with patience 10 instead of 20 would have saved ten epochs." in text
         assert "Left out to stay" not in text
 
     def test_render_summary_has_neither_pictures_nor_folds(self, report, markdown) -> None:

@@ -78,7 +78,7 @@ class TestProse:
         "sentence",
         [
             "Run 3 (3×3 kernel) is right on 26 of 30 validation clips, the most (exact McNemar, p ≥ 0.5).",
-            "p < 0.001; early_stopping_patience = 15, −12 to +18 points, R&B 5 %",
+            "p < 0.001; early_stopping_patience = 15, −12 to +18 points, R&B 5%",
             "Conv=7, lr=0.0001, ReduceLROnPlateau(factor=0.3, patience=10), EarlyStopping(patience=15)",
             "3.5 points of 100, run 1's loss: 0.40 → 0.45",
         ],

@@ -38,7 +38,7 @@ MAE = [0.51, 0.4, 0.5123, None]
 class TestTableColumns:
     def test_table_columns_are_those_of_accuracy(self, report: Report) -> None:
         titles = [column.title for column in table_columns(report)]
-        assert titles == ["Right", "%", "95 % interval", "Loss", "Best epoch", "Stop epoch", "Seconds"]
+        assert titles == ["Right", "%", "95% interval", "Loss", "Best epoch", "Stop epoch", "Seconds"]
 
     def test_table_columns_have_another_metric_by_its_name(self, report: Report) -> None:
         columns = table_columns(by_metric(report, "val_mae", MAE))
@@ -84,7 +84,7 @@ class TestLegend:
     def test_legend_of_accuracy_says_what_is_counted(self, report: Report) -> None:
         assert legend(report) == (
             "Right: validation clips classified as labelled, with the kept weights; in bold the most. Then their share "
-            "and its 95 % interval in percent, and the validation loss of the same weights."
+            "and its 95% interval in percent, and the validation loss of the same weights."
         )
 
     def test_legend_of_accuracies_without_clips_says_so(self, report: Report) -> None:
@@ -99,7 +99,7 @@ class TestResults:
     def test_results_are_the_logged_loss_and_accuracy(self, report: Report) -> None:
         loss, accuracy = results(report, report.entries[2])
         assert (loss.title, loss.value) == ("Validation Loss", "0.37062695622444153")
-        assert accuracy.note == "26 of 30, 95 % interval 70.3 to 94.7 %"
+        assert accuracy.note == "26 of 30, 95% interval 70.3–94.7%"
 
     def test_results_leave_out_what_was_not_logged(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
@@ -132,7 +132,7 @@ class TestFacts:
         )  # fmt: skip
         assert facts(conclusion, alpha=0.05) == (
             "difference +6.7 points",
-            "95 % interval −5.1 to +22 points",
+            "95% interval −5.1 to +22 points",
             "p = 0.500",
             "adjusted p = 1.0",
             "n = 30",

@@ -94,7 +94,7 @@ class TestArrange:
     def test_a_section_says_its_accuracy_in_percent_where_clips_were_not_counted(self, report) -> None:
         shares = tuple(changed(entry, correct=None, score=0.5 + 0.1 * i) for i, entry in enumerate(report.entries))
         (section,) = arrange(replace(report, sections=(Section("Conv=3", shares),))).sections.shown
-        assert section.score_range == "50.0 to 80.0 %"
+        assert section.score_range == "50.0–80.0%"
 
     def test_a_picture_of_some_runs_says_of_which(self, report, large, pictures) -> None:
         some = replace(pictures[0], name="curves", runs=("1", "2", "3"))

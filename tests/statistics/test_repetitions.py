@@ -172,7 +172,7 @@ answers = st.tuples(st.integers(2, 6), st.integers(1, 30)).flatmap(lambda shape:
 
 
 def trained(rng: np.random.Generator, seeds: int, clips: int, noise: float, groups: int = 0) -> np.ndarray:
-    """Answers of a configuration that is right on 70 % of clips in the mean over seeds and clips."""
+    """Answers of a configuration that is right on 70% of clips in the mean over seeds and clips."""
     reached = norm.ppf(0.7 + noise * np.clip(rng.standard_normal((seeds, 1)), -2, 2))
     hard, own = rng.standard_normal((1, clips)), rng.standard_normal((seeds, clips))
     if groups:

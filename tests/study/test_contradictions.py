@@ -106,7 +106,7 @@ class TestReport:
             "correct on 5 of 5 clips: the predictions are used.",
             "of 4: the predictions are used.",
         ]
-        assert "logged a validation accuracy of 20 %" in said[0]
+        assert "logged a validation accuracy of 20%" in said[0]
         assert "says that it was judged on 5 validation clips" in said[1]
         assert any("those by epoch are not used" in sentence for sentence in said)
 

@@ -227,7 +227,7 @@ def _rows(comparison: Comparison, view: ComparisonView) -> Iterator[tuple[str, .
 def _concluded(comparison: Comparison, view: ComparisonView) -> Iterator[str]:
     conclusion = view.conclusion
     if conclusion:
-        yield f"{conclusion.verdict_words}. {conclusion.sentence}"
+        yield f"{conclusion.label}. {conclusion.sentence}"
     yield from comparison.remarks
     if conclusion and conclusion.command:
         yield "This would settle it:"

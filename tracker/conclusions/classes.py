@@ -44,7 +44,7 @@ class ClassErrors:
     # its clips, and how many the best run gets wrong
     n: int
     wrong: int
-    interval: Interval  # of the fraction that is wrong, at 95 %
+    interval: Interval  # of the fraction that is wrong, at 95%
     mean_wrong: float  # the fraction that is wrong, on average over all runs
     # the class that the best run predicts for most of the wrong clips, the first by name of several
     taken_for: str | None
@@ -84,7 +84,7 @@ class Classes(Details):
         for c in self.classes:
             wrong, interval = f"{c.wrong} of {c.n}", percent_interval_cell(c.interval)
             classes.append((c.name, wrong, interval, percent_cell(c.mean_wrong), c.taken_for or NONE))
-        of_classes = ("class", "wrong in the best run", "95 % interval", "wrong on average", "mostly taken for")
+        of_classes = ("class", "wrong in the best run", "95% interval", "wrong on average", "mostly taken for")
         of_clips = ("clip", "label", "mostly taken for", "by runs")
         tables = (
             Table("Errors by class", of_classes, tuple(classes)),
@@ -143,7 +143,7 @@ def _errors_text(details: Classes, best: str) -> str:
         return f"{capitalised(best)} gets no validation clip wrong."
     named: list[str] = []
     for errors in wrong[:_MOST_CLASSES]:
-        remarks = [] if named else [f"95 % interval {percent_interval(errors.interval)}"]
+        remarks = [] if named else [f"95% interval {percent_interval(errors.interval)}"]
         if errors.taken_for is not None:
             some = "" if errors.taken == errors.wrong else f"{number_word(errors.taken)} "
             remarks.append(f"{some}taken for {errors.taken_for}")

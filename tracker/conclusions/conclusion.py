@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.study.options import as_number
@@ -29,7 +29,8 @@ KindName = Literal["best_run", "best_configuration", "run_difference", "option_e
                    "early_stopping", "learning_rate", "under_training", "stability", "classes",
                    "selection_optimism", "sample_size"]  # fmt: skip
 
-Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "unknown"]
+Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "estimate",
+                  "unknown"]  # fmt: skip
 
 # verdicts that leave something to settle
 OPEN: tuple[Verdict, ...] = ("inconclusive", "confounded", "not_comparable", "unknown")
@@ -77,6 +78,8 @@ class Details:
     without the trailing underscore that keeps a Python keyword away (``from_``).
     """
 
+    exact_label: ClassVar[str] = "Observed"  # what an exact conclusion of this kind is called
+
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what a person reads: one or more whole sentences of plain text."""
         raise NotImplementedError
@@ -121,6 +124,11 @@ class Conclusion:
     def id(self) -> str:
         """``kind:option`` or ``kind:run-ids``: the same from report to report."""
         return f"{self.kind}:{self.option or ','.join(self.runs)}"
+
+    @property
+    def label(self) -> str:
+        """The verdict as it is printed: ``Not comparable``; an exact one is ``Observed`` or ``Replay``."""
+        return self.details.exact_label if self.verdict == "exact" else capitalised(self.verdict.replace("_", " "))
 
 
 def challenges_of(conclusions: Sequence[Conclusion], wording: Wording, together: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -47,6 +47,8 @@ class Patience:
 @dataclass(frozen=True, slots=True)
 class EarlyStopping(Details):
     """The evidence: every patience, ascending."""
+
+    exact_label: ClassVar[str] = "Replay"
 
     patiences: tuple[Patience, ...] = ()
     own: int | None = None  # the run's own patience

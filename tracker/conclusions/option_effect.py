@@ -103,7 +103,7 @@ class OptionEffect(Details):
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each contrast."""
-        header = ("from", "to", "matched pairs", "difference", "95 % interval", "verdict")
+        header = ("from", "to", "matched pairs", "difference", "95% interval", "verdict")
         cell = points_cell if in_points else change_cell
         rows = []
         for c in self.contrasts:
@@ -216,7 +216,7 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
         return f"{capitalised(change)} changed nothing: {pairs} both runs are the same, epoch by epoch."
     if effect.p_value is None or effect.interval is None:
         return _too_few_text(option, change, effect, wording)
-    evidence = f"(95 % interval {points_interval(effect.interval)} points; {_test_text(effect, wording)})"
+    evidence = f"(95% interval {points_interval(effect.interval)} points; {_test_text(effect, wording)})"
     if effect.verdict == "supported":
         does = "raises" if (effect.estimate or 0.0) > 0 else "lowers"
         return f"{capitalised(change)} {does} validation accuracy by {points(effect.estimate or 0.0)} {evidence}."

@@ -70,7 +70,7 @@ class Overfitting(Details):
         weights = "the kept weights" if epoch is None else f"the kept weights, those of epoch {epoch},"
         side = "more" if gap.estimate >= 0 else "less"
         verb = "can" if gap.interval[0] > 0 or gap.interval[1] < 0 else "cannot"
-        evidence = f"95 % interval {points_interval(gap.interval)} points"
+        evidence = f"95% interval {points_interval(gap.interval)} points"
         than = f"on its {gap.n_train} training clips than on the {gap.n_val} validation clips ({evidence})"
         with_them = f"With {weights} it is {points(gap.estimate)} {side} accurate {than}"
         return f"{first} {with_them}, a gap that {verb} be told from none."
@@ -96,7 +96,9 @@ def overfitting(study: Study) -> Iterator[Conclusion]:
             trend=_trend(validation, best),
             gap=gap,
         )
-        yield Conclusion("overfitting", "exact", (result.run_id,), details, n=result.n)
+        yield Conclusion(
+            "overfitting", "exact" if details.gap is None else "estimate", (result.run_id,), details, n=result.n
+        )
 
 
 def _trend(losses: Curve, best: int) -> bool | None:
@@ -141,7 +143,7 @@ def _after_minimum(run: str, details: Overfitting) -> str:
 
 def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
     """Return the curve of the run in focus if it rises, else the first that does, else that of the run in focus."""
-    of_focus = [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"]
+    of_focus = [c for c in conclusions if c.runs == (focus,) and c.verdict != "unknown"]
     rising = [c for c in conclusions if isinstance(c.details, Overfitting) and c.details.rises]
     return [*(c for c in of_focus if c in rising), *rising, *of_focus][:1]
 

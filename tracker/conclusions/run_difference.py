@@ -158,7 +158,7 @@ def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
 
 
 def _estimated(study: Study, pair: Pair, details: RunDifference) -> tuple[float, Interval, Method, RunDifference]:
-    """Return the difference, its 95 % interval, the method of its test, and the evidence by clip."""
+    """Return the difference, its 95% interval, the method of its test, and the evidence by clip."""
     clips, (first, second) = study.results[pair[0]].clip_set, [study.results[run] for run in pair]
     if pair[0] not in clips.row_of or pair[1] not in clips.row_of:
         test = paired.from_aggregates(first.correct or 0, second.correct or 0, first.n or 1)
@@ -234,7 +234,7 @@ def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wordi
             cause = f"It holds for these two models: {cause}"
         return f"That is more than chance gives ({evidence}). {cause}"
     if conclusion.verdict == "equivalent" and details.interval_90 is not None:
-        interval = f"the 90 % interval, {points_interval(details.interval_90)} points, lies inside"
+        interval = f"the 90% interval, {points_interval(details.interval_90)} points, lies inside"
         return f"For practical purposes these two models are equally accurate: {interval} ±{points(wording.margin)}."
     chance = f"{_chance_text(conclusion, details, wording)} ({evidence})."
     if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
@@ -244,7 +244,7 @@ def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wordi
 
 
 def _evidence_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
-    interval = f"95 % interval {points_interval(conclusion.interval)} points" if conclusion.interval else ""
+    interval = f"95% interval {points_interval(conclusion.interval)} points" if conclusion.interval else ""
     if conclusion.p_value is None:
         return interval
     if details.p_range is not None:

@@ -29,7 +29,7 @@ class SampleSize(Details):
     design_effect: float = 1.0  # at least 1; how many clips are worth one independent clip, if they share groups
     # the mean fraction of clips that exactly one of two runs classifies correctly; None without predictions of two runs
     discordance: float | None = None
-    # the smallest true difference with 80 % power: if one model is never worse on any clip, and if the two disagree as
+    # the smallest true difference with 80% power: if one model is never worse on any clip, and if the two disagree as
     # observed, or often. None if not even a difference of 1 has it
     detectable: tuple[float | None, float | None] = (None, None)
     # clips that give a true difference of `one_clip` the same power, under the same two assumptions
@@ -71,7 +71,7 @@ def sample_sizes(study: Study) -> Iterator[Conclusion]:
             best_correct=best,
             ceiling_p=None if best is None or best == n else min(1.0, 2.0 ** (1 - (n - best))),  # exact McNemar's
         )
-        yield Conclusion("sample_size", "exact", study.ids(runs), details, n=n)
+        yield Conclusion("sample_size", "estimate", study.ids(runs), details, n=n)
 
 
 def _detectable_text(details: SampleSize) -> str:

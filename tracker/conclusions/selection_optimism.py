@@ -53,7 +53,7 @@ class SelectionOptimism(Details):
         best, among = capitalised(wording.run(self.best)), count(self.runs, "run")
         epochs = ", and its epoch among its own," if self.over_epochs else ""
         nearer, here = percent(max(0.0, self.accuracy - conclusion.estimate)), percent(self.accuracy)
-        evidence = f"bootstrap, 95 % interval {points_interval(conclusion.interval)} points"
+        evidence = f"bootstrap, 95% interval {points_interval(conclusion.interval)} points"
         expect = f": on new clips expect nearer to {nearer} than to {here}" if nearer != here else ""
         return (
             f"{best} was chosen among {among}{epochs} on the clips that its accuracy is said of. That flatters it by "
@@ -84,7 +84,7 @@ def selection_optimism(study: Study) -> Iterator[Conclusion]:
         details = SelectionOptimism(study.results[best].run_id, len(runs), by_epoch is not None, accuracy)
         estimate, interval, method = optimism.estimate, optimism.interval, METHOD_GROUPS if groups else METHOD
         ids, n = study.ids(runs), len(clips.clips)
-        yield Conclusion("selection_optimism", "exact", ids, details, estimate, interval, n=n, method=method)
+        yield Conclusion("selection_optimism", "estimate", ids, details, estimate, interval, n=n, method=method)
 
 
 def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.float64]]] | None:
@@ -113,5 +113,5 @@ KIND = Kind(
     name="selection_optimism",
     title="What choosing the best costs",
     conclude=selection_optimism,
-    methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.verdict == "exact"},
+    methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.verdict == "estimate"},
 )

@@ -45,7 +45,7 @@ class Spread(Details):
                 repeats = "runs that repeat a configuration"
                 why = f"{repeats} did not log which clips they were judged on, or how many they have right"
             return f"How much results depend on the seed cannot be said: {why}."
-        interval = f" (95 % interval {percent_interval(self.interval)} over seeds and clips)" if self.interval else ""
+        interval = f" (95% interval {percent_interval(self.interval)} over seeds and clips)" if self.interval else ""
         mean, runs = percent(self.mean), f"{capitalised(wording.runs(conclusion.runs))} repeat one configuration"
         if not self.deviation:
             return f"{runs}: each has {mean} of clips right{interval}."
@@ -116,7 +116,7 @@ def _spreads(study: Study) -> Iterator[Conclusion]:
         mean, deviation = float(accuracies.mean()), float(accuracies.std(ddof=1))
         details = Spread(mean, float(accuracies.min()), float(accuracies.max()), deviation, interval)
         method = METHOD if interval else None
-        yield Conclusion("stability", "exact", study.ids(members), details, n=results[0].n, method=method)
+        yield Conclusion("stability", "estimate", study.ids(members), details, n=results[0].n, method=method)
 
 
 def _one_seed_effects(study: Study) -> Iterator[Conclusion]:

@@ -169,7 +169,7 @@ def _frame(axes: tuple[Axes, ...], results: Sequence[RunResult]) -> None:
         panel.yaxis.set_major_locator(MaxNLocator(4))
     if len(axes) > 1 and accuracies[1] < 1.1:
         axes[1].set_yticks((0, 0.25, 0.5, 0.75, 1))
-        axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
 
 
 def loss_limits(results: Sequence[RunResult]) -> Limits:

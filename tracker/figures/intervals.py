@@ -1,4 +1,4 @@
-"""Dots with 95 % intervals as whiskers: accuracies of runs, and differences against zero and the margin."""
+"""Dots with 95% intervals as whiskers: accuracies of runs, and differences against zero and the margin."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def accuracies(entries: Sequence[RunEntry]) -> Picture:
     known = [(entry, accuracy) for entry in entries if (accuracy := entry.result.accuracy) is not None]
     if not known:
         raise ValueError("a figure of accuracies needs a run with its count of clips classified right")
-    header = ("run", "title", "right", "share", "95 % interval")
+    header = ("run", "title", "right", "share", "95% interval")
     rows = []
     for entry, accuracy in known:
         share, interval = wording.percent(accuracy.fraction), wording.percent_interval(accuracy.interval)
@@ -63,8 +63,8 @@ def draw_accuracies(known: Sequence[tuple[RunEntry, Accuracy]]) -> Figure:
     figure = style.paper(below + above + pitch * len(known))
     axes = style.place(figure, left, below, WIDTH - left - right, pitch * len(known))
     axes.set_xlim(max(0.0, min(accuracy.interval[0] for _, accuracy in known) - 0.04), 1.005)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    _frame(axes, len(known), "validation clips classified right, with the 95 % interval")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+    _frame(axes, len(known), "validation clips classified right, with the 95% interval")
     most = max(accuracy.fraction for _, accuracy in known)
     for row, (entry, accuracy) in enumerate(known):
         is_best = accuracy.fraction == most
@@ -97,10 +97,9 @@ def _finding_of_accuracies(known: Sequence[tuple[RunEntry, Accuracy]]) -> str:
     entry, most = max(known, key=lambda pair: pair[1].fraction)
     equal = [other.number for other, accuracy in known if accuracy.fraction == most.fraction and other is not entry]
     also = f", as is run {equal[0]}" if len(equal) == 1 else f", as are {len(equal)} others" if equal else ""
-    low, high = most.interval
     return (
         f"{entry.name} is right on the most validation clips, {most.correct} of {most.n}{also}; "
-        f"its 95 % interval reaches from {wording.percent_number(low)} to {wording.percent(high)}."
+        f"its 95% interval is {wording.percent_interval(most.interval)}."
     )
 
 
@@ -121,7 +120,7 @@ def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.0
     """
     if not rows:
         raise ValueError("a figure of differences needs at least one difference with an interval")
-    header = ("difference", "estimate", "95 % interval", "adjusted p", "verdict")
+    header = ("difference", "estimate", "95% interval", "adjusted p", "verdict")
     table = []
     for row in rows:
         p_value = wording.NONE if row.p_value is None else wording.p_number(row.p_value, alpha)
@@ -146,7 +145,7 @@ def draw_differences(rows: Sequence[Difference], margin: float, alpha: float) ->
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{100 * value:+.3g}".replace("-", wording.MINUS) if value else "0")
     )
-    _frame(axes, len(rows), "difference in validation accuracy, points, with the 95 % interval")
+    _frame(axes, len(rows), "difference in validation accuracy, points, with the 95% interval")
     for position, row in enumerate(rows):
         _whisker(axes, position, row.interval, MUTED)
         axes.add_line(_sign(row.verdict, [row.estimate], [position]))

@@ -50,6 +50,11 @@ _OPENING, _CLOSING = "\"'([", "\"')].,;!?"
 _SPECIAL = re.compile(r"[\\`*~#\[\]|]|<(?=[A-Za-z/!?])|&(?=#|\w+;)|(?<![^\W_])_|_(?![^\W_])")
 _ENTITIES = {"|": "&#124;", "<": "&lt;", "&": "&amp;"}
 _ACTS_IN_ALT = re.compile(r"[\\`^*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")
+_UNBROKEN = re.compile(
+    r"(?<=\d) (?=(?:points?|clips?|epochs?|runs?|seeds?|groups?|s|min|h|kB|MB)\b)"
+    r"|(?<=\bp) (?=[=<≤≥])|(?<=[=<≤≥]) (?=\d)"
+)
+"""Spaces at which no line may end: between a number and its unit, and within ``p = 0.07``."""
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 """Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
 
@@ -80,7 +85,7 @@ def escaped_start(line: str) -> Markup:
 
 def prose(text: str) -> Markup:
     """Return a sentence for Markdown, on one line: a paragraph, a list item, a heading or a table cell of its own."""
-    return escaped_start(inside(text))
+    return _unbroken(escaped_start(inside(text)))
 
 
 def alt(text: str) -> Markup:
@@ -110,7 +115,11 @@ def html_block(text: str) -> Markup:
 
 def html_prose(text: str) -> Markup:
     """Return a sentence for HTML."""
-    return escape(printable(text, SENTENCE_LENGTH))
+    return _unbroken(escape(printable(text, SENTENCE_LENGTH)))
+
+
+def _unbroken(text: Markup) -> Markup:
+    return Markup(_UNBROKEN.sub("\N{NO-BREAK SPACE}", text))  # noqa: S704
 
 
 def _entity(match: re.Match[str]) -> str:

@@ -58,7 +58,7 @@ BEST = _column("Best epoch", wording.whole_cell, lambda result: result.best_epoc
 KEPT = _column("Kept epoch", wording.whole_cell, lambda result: result.kept_epoch)
 STOP = _column("Stop epoch", wording.whole_cell, lambda result: result.stop_epoch)
 _SECONDS = _column("Seconds", wording.seconds_number_cell, lambda result: result.seconds)
-_INTERVAL = _column("95 % interval", wording.percent_bounds_cell, _interval, numeric=False, tight=True)
+_INTERVAL = _column("95% interval", wording.percent_bounds_cell, _interval, numeric=False, tight=True)
 _LOGGED_LOSS = _column("Validation Loss", wording.logged_cell, lambda result: result.val_loss, numeric=False)
 _LOGGED_ACCURACY = _column(
     "Validation Accuracy", wording.logged_cell, lambda result: result.val_accuracy, numeric=False
@@ -108,7 +108,7 @@ def legend(report: Report) -> str:
         most = "; in bold the most" if metric.is_accuracy else ""
         loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
         sentences.append(f"Right: validation clips classified as labelled, with the kept weights{most}.")
-        sentences.append(f"Then their share and its 95 % interval in percent{loss}.")
+        sentences.append(f"Then their share and its 95% interval in percent{loss}.")
     elif "%" in shown:
         highest = "; in bold the highest" if metric.is_accuracy else ""
         sentences.append(f"%: validation accuracy in percent{kept}{highest}.")
@@ -140,7 +140,7 @@ def correct_of(entry: RunEntry) -> Markup:
 
 
 def accuracy_interval(entry: RunEntry) -> Markup:
-    """Return the 95 % interval of a run's accuracy."""
+    """Return the 95% interval of a run's accuracy."""
     return plain(wording.percent_interval_cell(_interval(entry.result)))
 
 
@@ -153,7 +153,7 @@ def percent_correct(entry: RunEntry) -> Markup:
 
 def description(entry: RunEntry) -> tuple[Fact, ...]:
     """Return what stands in a run's own description."""
-    correct = Markup("{} validation clips, 95 % interval {}").format(correct_of(entry), accuracy_interval(entry))
+    correct = Markup("{} validation clips, 95% interval {}").format(correct_of(entry), accuracy_interval(entry))
     loss, accuracy, best, stop = (
         Fact(column.title, column.cell(entry)) for column in (_LOGGED_LOSS, _LOGGED_ACCURACY, BEST, STOP)
     )
@@ -168,7 +168,7 @@ def kept_epoch(entry: RunEntry) -> Markup:
 
 def results(report: Report, entry: RunEntry) -> tuple[Fact, ...]:
     """Return a run's results, as logged."""
-    counted = Markup("{}, 95 % interval {}").format(correct_of(entry), accuracy_interval(entry))
+    counted = Markup("{}, 95% interval {}").format(correct_of(entry), accuracy_interval(entry))
     accuracy = Fact(_LOGGED_ACCURACY.title, _LOGGED_ACCURACY.cell(entry), counted if entry.result.accuracy else NOTHING)
     loss, *others = (Fact(column.title, column.cell(entry)) for column in (_LOGGED_LOSS, *_logged_score(report)))
     return tuple(fact for fact in (loss, accuracy, *others) if fact.value != NONE or fact.note)
@@ -202,7 +202,7 @@ def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tu
     size = wording.points_cell(conclusion.estimate) if in_points else wording.change_cell(conclusion.estimate)
     phrases = (
         conclusion.estimate is not None and f"{estimates} {size}",
-        conclusion.interval is not None and f"95 % interval {wording.points_interval_cell(conclusion.interval)}",
+        conclusion.interval is not None and f"95% interval {wording.points_interval_cell(conclusion.interval)}",
         raw is not None and wording.p_text(raw, alpha),
         adjusted is not None and f"adjusted {wording.p_text(adjusted, alpha)}",
         conclusion.n is not None and f"n = {conclusion.n}",

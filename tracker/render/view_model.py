@@ -121,17 +121,13 @@ class ConclusionView:
     """A conclusion with its number, if it is among those shown, and the numbers of the steps that would settle it."""
 
     verdict: Verdict
+    label: str  # the verdict as it is read
     sentence: str
     facts: tuple[str, ...]
     command: str | None
     number: int | None = None
     tables: tuple[Table, ...] = ()
     steps: tuple[int, ...] = ()
-
-    @property
-    def verdict_words(self) -> str:
-        """The verdict as it is read: ``Not comparable``."""
-        return capitalised(self.verdict.replace("_", " "))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,7 +258,7 @@ def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> S
 
 
 def _score_range(report: Report, entries: Sequence[RunEntry]) -> Markup:
-    """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, ``83.3 %``, or the primary metric."""
+    """Return what the runs of a section come to: ``25/30``, ``24/30 to 26/30``, ``83.3%``, or the primary metric."""
     known = [entry for entry in report.best_first(entries) if report.rank_score(entry) is not None]
     if not known:
         return plain(NONE)
@@ -315,6 +311,7 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
     in_points = report.metric.is_accuracy or not kind_of(conclusion).in_metric_unit
     return ConclusionView(
         verdict=conclusion.verdict,
+        label=conclusion.label,
         sentence=conclusion.sentence,
         facts=tables.facts(conclusion, report.alpha, in_points=in_points),
         command=None if listed else shell_line(conclusion.commands) or None,
@@ -364,6 +361,7 @@ def view_comparison(comparison: Comparison) -> ComparisonView:
         if conclusion is None
         else ConclusionView(
             verdict=conclusion.verdict,
+            label=conclusion.label,
             sentence=conclusion.sentence,
             facts=tables.facts(conclusion, comparison.alpha),
             command=shell_line(conclusion.commands) or None,
@@ -383,7 +381,7 @@ def _results(comparison: Comparison) -> Iterator[tuple[str, Markup, Markup]]:
     yield row("right", tables.correct_of)
     if any(not entry.result.accuracy and tables.percent_correct(entry) != NONE for entry in entries):
         yield row("validation accuracy, %", tables.percent_correct)
-    yield row("95 % interval", tables.accuracy_interval)
+    yield row("95% interval", tables.accuracy_interval)
     if not comparison.metric.is_standard:
         yield row(comparison.metric.name, tables.score_writer(entries))
     yield row("validation loss", tables.LOSS.cell)

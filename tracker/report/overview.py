@@ -171,7 +171,7 @@ _CORRECTED: tuple[KindName, ...] = ("run_difference", "option_effect", "best_run
 def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     """Yield how the conclusions were computed, in sentences with their sources; only what was used."""
     if any(result.correct is not None for result in study.results):
-        yield "Accuracies have Wilson's 95 % interval (doi:10.1080/01621459.1927.10502953)."
+        yield "Accuracies have Wilson's 95% interval (doi:10.1080/01621459.1927.10502953)."
     if any(clips.groups for clips in study.clip_sets):
         yield (
             "Where clips share groups, it is Wilson's at the number of clips over the design effect, with Student's "
@@ -183,8 +183,8 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     for position, kind in enumerate(ordered):
         if position == len(_CORRECTED):
             yield (
-                f"Equivalent means that the 90 % interval lies strictly inside ±{points(study.margin)}: each time a "
-                "5 % statement of its own, not corrected."
+                f"Equivalent means that the 90% interval lies strictly inside ±{points(study.margin)}: each time a "
+                "5% statement of its own, not corrected."
             )
         yield from kind.methods(study, of_kind(conclusions, kind))
 

@@ -2,7 +2,7 @@
 
 The effect is one of the configuration, not of two trained models, so both pairs and clips are samples, and the variance
 of the mean has two parts that are estimated separately. Student's t with approximate degrees of freedom keeps about the
-level that it was made for, 5 %, but rejects several times too often at the small levels that a family of tests asks of
+level that it was made for, 5%, but rejects several times too often at the small levels that a family of tests asks of
 each; the Behrens-Fisher test keeps every level.
 
 Conventions: entries are 1 where the model of level *to* is correct and that of level *from* is wrong, -1 the other way
@@ -92,7 +92,7 @@ class Effect:
     t: float  # estimate over standard error; infinite if all entries are equal and not 0
     p_value: float  # two-sided
     strict_p_value: float  # keeps every level, as correcting a family of tests needs; at least `p_value`
-    interval: Interval  # at 95 % confidence
+    interval: Interval  # at 95% confidence
     interval_90: Interval
 
 
@@ -110,7 +110,7 @@ def crossed(entries: NDArray[np.float64]) -> Effect:
 
     With the variance V, of which the pairs' part is MS_P, the degrees of freedom are Hillis', (r - 1) (V / MS_P)², but
     (r - 1) V / MS_P for three pairs or fewer: three that happen to differ little would otherwise get both too small a
-    standard error and too many degrees of freedom, and reject in up to 8 % of null experiments. If the pairs do not
+    standard error and too many degrees of freedom, and reject in up to 8% of null experiments. If the pairs do not
     differ in their means, the residual replaces their variance, with n - 1 degrees of freedom. If all entries are
     equal, the effect is that of `constant_effect` over the columns. `strict_p_value` is the Behrens-Fisher one.
 

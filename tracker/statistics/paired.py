@@ -42,7 +42,7 @@ class Aggregates:
     estimate: float
     p_value: float  # the largest over all pairings: the safe one
     p_range: Interval  # the smallest and the largest
-    interval: Interval  # the union of Tango's intervals, at 95 % confidence
+    interval: Interval  # the union of Tango's intervals, at 95% confidence
     interval_90: Interval
 
 
@@ -235,8 +235,8 @@ def grouped_difference(difference: NDArray[np.float64], codes: NDArray[np.int64]
     """Estimate a mean difference over clips that come in groups.
 
     It is the ratio of group sums to group sizes with its linearised standard error, and one degree of freedom fewer
-    than the effective number of groups. (Simulated coverage with very unequal groups: 94 %; with one degree of freedom
-    fewer than the plain number of groups 92 %, and 88 % at worst.) If all groups agree, the interval is that of as many
+    than the effective number of groups. (Simulated coverage with very unequal groups: 94%; with one degree of freedom
+    fewer than the plain number of groups 92%, and 88% at worst.) If all groups agree, the interval is that of as many
     independent clips as there are groups.
 
     Parameters

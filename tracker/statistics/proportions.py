@@ -104,8 +104,8 @@ def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float
 
     The number of clips is divided by the design effect 1 + (m - 1) ICC, at least 1, and the normal quantile is replaced
     by Student's with one degree of freedom fewer than groups. m is the size of a clip's group, averaged over clips: the
-    average over groups makes the interval too short if one large group stands beside many small ones (85 % coverage
-    instead of 95 % in simulations). The intraclass correlation is estimated by analysis of variance; if nothing varies
+    average over groups makes the interval too short if one large group stands beside many small ones (85% coverage
+    instead of 95% in simulations). The intraclass correlation is estimated by analysis of variance; if nothing varies
     it cannot be estimated and is taken as 1. Groups of one clip each count as no groups. A single group says nothing
     about others, so the interval is then 0 to 1.
 

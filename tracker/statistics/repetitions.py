@@ -140,7 +140,7 @@ def nadeau_bengio(differences: NDArray[np.float64], n_train: float, n_validation
 
 
 def accuracy_over_seeds(correct: NDArray[np.bool_], groups: Groups | None = None) -> Interval:
-    """Return the 95 % interval of a configuration's mean accuracy on other clips under other seeds.
+    """Return the 95% interval of a configuration's mean accuracy on other clips under other seeds.
 
     This is Wilson's score interval for the effective number of clips: as many independent ones, evaluated once each, as
     would leave the mean equally uncertain. The variance is that of the crossed analysis, MS_R + max(MS_C - MS_E, 0)
@@ -148,10 +148,10 @@ def accuracy_over_seeds(correct: NDArray[np.bool_], groups: Groups | None = None
     that the quantile lies between Student's with r - 1 and with n - 1 degrees of freedom: their geometric mean,
     weighted by w and 1 - w. If the repetitions do not differ in their means, MS_E replaces MS_R.
 
-    Simulated coverage (30 to 1,000 clips, training noise of 0 to 8 points, accuracies of 50 to 90 %): 91 % to 99 % with
-    2 seeds, 96 % on average; 94 % to 98 % with 3 to 10 seeds; 91 % to 99 % with clips in 10 to 100 groups, equal or
-    very unequal. With 2 seeds, Satterthwaite's degrees of freedom cover 84 % at worst, a bootstrap over seeds and clips
-    76 %, and Cochran's weights (the arithmetic mean of the quantiles) 97.5 % on average.
+    Simulated coverage (30 to 1,000 clips, training noise of 0 to 8 points, accuracies of 50 to 90%): 91% to 99% with
+    2 seeds, 96% on average; 94% to 98% with 3 to 10 seeds; 91% to 99% with clips in 10 to 100 groups, equal or
+    very unequal. With 2 seeds, Satterthwaite's degrees of freedom cover 84% at worst, a bootstrap over seeds and clips
+    76%, and Cochran's weights (the arithmetic mean of the quantiles) 97.5% on average.
 
     Parameters
     ----------

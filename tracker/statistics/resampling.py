@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.float32]
 
-RESAMPLES = 2_000  # a percentile at 2.5 % rests on 50 of them
+RESAMPLES = 2_000  # a percentile at 2.5% rests on 50 of them
 T_RESAMPLES = 999  # the interval reaches the 950th smallest distance, so 50 lie beyond it
 PERMUTATIONS = 4_999  # random sign patterns if all are too many; with the observed one, p is a multiple of 1/5000
 TIE = 1e-12  # relative difference below which two sums of the same numbers in different order count as equal
@@ -49,7 +49,7 @@ class Optimism:
     """Optimism of the best of several runs on the clips that it was selected on."""
 
     estimate: float  # mean over resamples of the accuracy there minus that on all clips, of the run selected there
-    interval: Interval  # at 95 %: how much better the best run is on these clips than on new ones
+    interval: Interval  # at 95%: how much better the best run is on these clips than on new ones
 
 
 def optimism_of_best(
@@ -64,9 +64,9 @@ def optimism_of_best(
     accuracy in the resample of the run selected there and p its accuracy on all clips. They are widened as Student's
     quantiles are for as many clips or groups, and the lower end is at most Wilson's own.
 
-    Simulated coverage with 2 to 12 models on 30 to 300 clips, 50 % to 90 % of them correct: 94.7 % on average and 91 %
-    at worst if all models are equally good, 94 % and 90 % if they are up to ten points apart, and no less with clips in
-    groups. Plain percentiles of the optimism cover 85 % to 93 % on average and 75 % at worst.
+    Simulated coverage with 2 to 12 models on 30 to 300 clips, 50% to 90% of them correct: 94.7% on average and 91%
+    at worst if all models are equally good, 94% and 90% if they are up to ten points apart, and no less with clips in
+    groups. Plain percentiles of the optimism cover 85% to 93% on average and 75% at worst.
 
     References
     ----------
@@ -233,17 +233,17 @@ def sign_flip_p(net: NDArray[np.float64], rng: np.random.Generator) -> float:
 def bootstrap_t_interval(
     net: NDArray[np.float64], sizes: NDArray[np.float64], rng: np.random.Generator
 ) -> Interval | None:
-    """Return the symmetric bootstrap-t interval of Σ net / Σ sizes, at 95 %.
+    """Return the symmetric bootstrap-t interval of Σ net / Σ sizes, at 95%.
 
     The half width is a number of standard errors: the 95th percentile of how far resampled estimates lie from this one,
     each in standard errors of its own. Standard errors are those of the linearised ratio. None if all groups have the
     same mean difference, or if so few differ that one resample in twenty contains none of them: then there is no
     variation to resample.
 
-    Simulated coverage with the log-loss of two models on 30 to 300 clips: 95 % on average, 92 % at worst; with clips in
-    10 to 30 groups 96 % and 94 %; if one model is sure of its mistakes, so that few clips make the difference, 94 % and
-    91 %, in groups 92 % and 90 %. The bias-corrected and accelerated interval, 6 % shorter (20 % in groups), covers
-    92.5 %, 89 %, 92.5 % and 88 % on average, and 82 % at worst.
+    Simulated coverage with the log-loss of two models on 30 to 300 clips: 95% on average, 92% at worst; with clips in
+    10 to 30 groups 96% and 94%; if one model is sure of its mistakes, so that few clips make the difference, 94% and
+    91%, in groups 92% and 90%. The bias-corrected and accelerated interval, 6% shorter (20% in groups), covers
+    92.5%, 89%, 92.5% and 88% on average, and 82% at worst.
 
     References
     ----------

@@ -56,7 +56,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How many clips are classified correctly: `correct` of `n`, with the 95 % interval of the fraction."""
+    """How many clips are classified correctly: `correct` of `n`, with the 95% interval of the fraction."""
 
     correct: int
     n: int

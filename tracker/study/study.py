@@ -221,7 +221,7 @@ class Study:
         return {clips: detectable_difference_on(clips, correct, self.alpha) for clips, correct in best.items()}
 
     def within_margin(self, interval_90: Interval) -> bool:
-        """Return whether a 90 % interval lies strictly inside the margin."""
+        """Return whether a 90% interval lies strictly inside the margin."""
         return -self.margin < interval_90[0] and interval_90[1] < self.margin
 
     def random_seed(self, runs: Iterable[int]) -> int:
