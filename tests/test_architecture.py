@@ -17,7 +17,7 @@ LEVELS = (
     ("study",),
     ("wording",),
     ("conclusions",),
-    ("next_steps",),
+    ("answers", "next_steps"),
     ("report",),
 )
 """The pure core, from the bottom up: each room imports what stands before it."""

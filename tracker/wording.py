@@ -9,6 +9,7 @@ Nothing is rounded to a false 0 or 100%, nor a p-value across its significance l
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tracker.statistics.proportions import Interval
     from tracker.study.metrics import Metric
+    from tracker.study.options import Design
     from tracker.study.study import Study
 
 MINUS = "−"
@@ -337,6 +339,54 @@ def change_words(option: str, start: str, end: str) -> str:
     name = entry.quantity or entry.words if entry else option
     before = "none" if start == OFF else level_words(option, start)
     return f"{name} {level_words(option, end)} instead of {before}"
+
+
+_MOST_OPTIONS = 6  # options that name a configuration in a sentence
+_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+/-]{0,38}[A-Za-z0-9])?", re.ASCII)
+
+
+def configuration_phrases(design: Design, run: int) -> tuple[str, ...]:
+    """Return what sentences call a run's configuration: ``7×7 kernel``, ``lr 1e-4``, ``no plateau``.
+
+    It names what every title has and the options that vary, the first of very many; empty if there is none. A level
+    that isn't a plain word is named by its place among the option's levels.
+    """
+    levels = dict(design.terms[run].levels)
+    phrases = []
+    for name in dict.fromkeys([*(name for name, entry in LOGGED_OPTIONS.items() if entry.always), *design.options]):
+        if name in design.column_of and not design.has(run, name):
+            continue
+        level = levels.get(name, OFF)
+        if level == OFF:
+            phrases += [f"no {option_words(name)}"] if name in design.column_of else []
+        else:
+            phrases.append(_level_phrase(design, name, level))
+    return tuple(phrases[:_MOST_OPTIONS])
+
+
+def _level_phrase(design: Design, option: str, level: str) -> str:
+    entry = LOGGED_OPTIONS.get(option)
+    if entry is not None and entry.phrase_format:
+        parts = [_short_number(part) for part in entry.parts_of_level(level)]
+        if len(parts) == len(entry.params) and None not in parts:
+            return entry.phrase_format.format(*parts)
+    text = _short_number(level) or (level if _PLAIN_LEVEL.fullmatch(level) else "")
+    if not text:
+        place = design.levels[option].index(level) + 1 if option in design.levels else 1
+        text = f"level {place}"
+    name = option_words(option)
+    return f"{name if _PLAIN_LEVEL.fullmatch(name.replace(' ', '')) else 'option'} {text}"
+
+
+def _short_number(level: str) -> str | None:
+    """Return a number in few digits, a small one with an exponent: ``1e-4``; None for other text."""
+    number = as_number(level)
+    if number is None:
+        return None
+    if 0 < abs(number) < 0.01:
+        mantissa, _, exponent = f"{number:.2e}".partition("e")
+        return f"{number_text(float(mantissa))}e{int(exponent)}"
+    return number_text(float(f"{number:.3g}")) if len(level) > _LONGEST_NUMBER else level
 
 
 def level_words(option: str, level: str) -> str:

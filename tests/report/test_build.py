@@ -117,7 +117,7 @@ def told(report: Report) -> tuple[object, ...]:
 class TestBuildReport:
     def test_build_report_of_the_writeup_has_its_sections(self) -> None:
         report = build_report("tracker", writeup())
-        assert [section.title for section in report.sections] == WRITEUP_TITLES
+        assert [section.title for section in report.sections] == [WRITEUP_TITLES[run] for run in (2, 0, 1, 3)]
         assert report.options == ("kernel_size", "learning_rate", "plateau", "early_stopping_patience")
 
     def test_build_report_of_the_writeup_supports_nothing(self) -> None:
@@ -390,13 +390,13 @@ class TestTitles:
     def test_titles_name_a_network_by_its_file(self, networks: tuple[str, str], titles: tuple[str, str]) -> None:
         params = params_of("3", "0.001")
         report = build_report("x", [run_of(i, params | {"model": name}) for i, name in enumerate(networks)])
-        assert [part.title for part in report.sections] == [f"Conv=3, lr=0.001, model={title}" for title in titles]
+        assert [entry.title for entry in report.entries] == [f"Conv=3, lr=0.001, model={title}" for title in titles]
 
     def test_titles_leave_out_options_that_the_network_does_not_have(self) -> None:
         params = params_of("3", "0.001")
         own = ({"model": "cnn", "width": "8"}, {"model": "cnn", "width": "4"}, {"model": "mine"})
         report = build_report("x", [run_of(i, params | options) for i, options in enumerate(own)])
-        assert [part.title.removeprefix("Conv=3, lr=0.001, ") for part in report.sections] == [
+        assert [entry.title.removeprefix("Conv=3, lr=0.001, ") for entry in report.entries] == [
             "model=cnn, width=8", "model=cnn, width=4", "model=mine",
         ]  # fmt: skip
 

@@ -6,9 +6,11 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from tracker.answers import Findings, answer_all
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
+from tracker.report import headline
 from tracker.report.model import Excluded, Report, RunEntry, Section
 from tracker.report.overview import ENDS, challenges, limits, methods, summary, versions
 from tracker.runs import LOGGED_OPTIONS, REASON_TAG, RunStatus, is_resumable
@@ -22,6 +24,7 @@ from tracker.wording import wording_of
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
+    from tracker.conclusions.best_configuration import Standing
     from tracker.runs import Run
 
 
@@ -45,17 +48,23 @@ def build_report(
         If `alpha` or `margin` is out of its range.
     """
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
-    configurations = (tuple(run_entry(study, run) for run in members) for members in study.design.configurations)
     wording = wording_of(study)
     writer = CommandWriter(experiment, where)
     conclusions = tuple(with_sentence(found, wording) for found in with_commands(study, conclude(study), writer))
+    findings = Findings(study, conclusions, wording)
+    answers = answer_all(findings, tuple(limits(study, conclusions, wording)))
     return Report(
         experiment=experiment,
         metric=study.metric,
+        title=headline.title(findings),
+        lead=headline.lead(findings, answers),
+        facts=headline.facts(findings, experiment),
+        key_figures=headline.key_figures(findings),
+        answers=answers,
         summary=summary(conclusions),
         limits=tuple(limits(study, conclusions, wording)),
         options=study.design.options,
-        sections=tuple(Section(entries[0].title, entries) for entries in configurations),
+        sections=tuple(_section(findings, standing) for standing in findings.standings),
         conclusions=conclusions,
         next_steps=next_steps(study, conclusions, writer),
         challenges=tuple(challenges(study, conclusions, excluded, runs, wording)),
@@ -65,6 +74,12 @@ def build_report(
         alpha=alpha,
         margin=margin,
     )
+
+
+def _section(findings: Findings, standing: Standing) -> Section:
+    runs = sorted(findings.study.index_of[run_id] for run_id in standing.runs)
+    entries = tuple(run_entry(findings.study, run) for run in runs)
+    return Section(entries[0].title, entries, findings.short(standing), standing)
 
 
 def report_study(

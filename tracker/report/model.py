@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tracker.answers import Answer
+    from tracker.conclusions.best_configuration import Standing
     from tracker.conclusions.conclusion import Conclusion
     from tracker.next_steps.steps import NextStep
+    from tracker.report.headline import KeyFigure
     from tracker.runs import Run
     from tracker.study.metrics import Metric
     from tracker.study.run_results import RunResult
@@ -46,10 +49,12 @@ class RunEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Section:
-    """The runs of one configuration: a heading, and a row a seed."""
+    """One configuration: a heading, what it is called in a table, how it ranks, and a row a seed."""
 
     title: str
     entries: tuple[RunEntry, ...]
+    words: str = ""
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Report:
     summary: tuple[Conclusion, ...]  # "What came out": at most five
     limits: tuple[str, ...]  # "What this data cannot tell", in sentences
     options: tuple[str, ...]  # options that vary, in the order of the table's columns
-    sections: tuple[Section, ...]
+    sections: tuple[Section, ...]  # the best configuration first
     conclusions: tuple[Conclusion, ...]
     next_steps: tuple[NextStep, ...]
     challenges: tuple[str, ...]  # what the runs show went wrong, in sentences
@@ -91,6 +96,11 @@ class Report:
     versions: tuple[tuple[str, str], ...]
     alpha: float = 0.05  # the level that each family of tests is held to
     margin: float = 0.05  # differences of accuracy within ± this are too small to matter
+    title: str = ""  # the finding
+    lead: str = ""  # two sentences: the best configuration, and what the runs show
+    facts: tuple[tuple[str, str], ...] = ()  # what the report is about, each with its name
+    key_figures: tuple[KeyFigure, ...] = ()
+    answers: tuple[Answer, ...] = ()  # at most seven, whatever the number of runs
 
     def rank_score(self, entry: RunEntry) -> float | None:
         """Return what a run is ranked by, higher being better; None if it has no rank."""

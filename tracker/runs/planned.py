@@ -163,14 +163,14 @@ class Configuration:
         help="Multiply the learning rate by FACTOR (above 0 and below 1) after PATIENCE epochs without a lower "
         "validation loss",
         level_format="factor {} and patience {}", title_format="ReduceLROnPlateau(factor={}, patience={})",
-        name_format="plateau{}x{}", phrase_format="plateau ×{} after {} epochs", acts_late=True,
+        name_format="plateau{}x{}", phrase_format="plateau ×{} after {}", acts_late=True,
     ))  # fmt: skip
     early_stopping_patience: int | None = field(default=None, metadata=option(
         flag="--early-stop", type=int, panel=Panel.TRAINING, metavar="PATIENCE", range=_EPOCHS,
         words="early stopping", quantity="early-stopping patience",
         help="Stop after PATIENCE epochs without a lower validation loss",
         title_format="EarlyStopping(patience={})", name_format="stop{}",
-        phrase_format="early stopping after {} epochs", acts_late=True,
+        phrase_format="early stopping after {}", acts_late=True,
     ))  # fmt: skip
     epochs: int = field(default=60, metadata=option(
         flag="--epochs", panel=Panel.TRAINING, range=_EPOCHS, words="epoch limit", acts_late=True,

@@ -1,0 +1,159 @@
+"""What the answers say: which question is raised, with which verdict, and the numbers of the right runs in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests.builders import make_run, writeup_runs
+from tracker.report import build_report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.answers import Answer, AnswerId
+    from tracker.report import Report
+    from tracker.runs import Run
+
+FALLING = [1.0, 0.8, 0.7, 0.65, 0.66, 0.64, 0.67, 0.70, 0.72, 0.75, 0.80]
+TRAINING = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05]
+
+
+def seeds(by_kernel: dict[str, Sequence[str]]) -> list[Run]:
+    """A run for each kernel and seed, from what it has correct."""
+    runs: list[Run] = []
+    for kernel, of_seeds in by_kernel.items():
+        for seed, correct in enumerate(of_seeds):
+            runs.append(make_run(len(runs) + 1, correct, {"kernel_size": kernel, "seed": str(seed)}))
+    return runs
+
+
+STRONG = ["1111111111", "1111111110", "1111111101", "1111111111"]
+WEAK = ["1110000000", "1101000000", "1010000001", "0111000000"]
+
+
+def answer(report: Report, question: AnswerId) -> Answer:
+    return next(answer for answer in report.answers if answer.id == question)
+
+
+class TestQuestions:
+    def test_a_single_run_is_not_asked_which_is_best(self) -> None:
+        assert {a.id for a in build_report("e", [make_run(1, "1101")]).answers} == {"errors", "limits"}
+
+    def test_no_run_raises_no_question(self) -> None:
+        assert build_report("e", []).answers == ()
+
+    def test_sixty_runs_raise_no_more_questions_than_four(self) -> None:
+        rng = np.random.default_rng(0)
+        runs = [
+            make_run(
+                i + 1,
+                "".join(rng.choice(["0", "1"], 20)),
+                {"kernel_size": str(3 + 2 * (i % 3)), "learning_rate": f"{10 ** -(2 + i % 2)}", "seed": str(i // 6)},
+                val_loss=FALLING, loss=TRAINING, learning_rate=[0.1] * 6 + [0.05] * 5,
+            )
+            for i in range(60)
+        ]  # fmt: skip
+        report = build_report("e", runs)
+        assert [a.id for a in report.answers] == [
+            "best", "options", "overfitting", "patience", "learning_rate", "errors", "limits",
+        ]  # fmt: skip
+
+    def test_every_answer_rests_on_conclusions_of_the_report(self) -> None:
+        report = build_report("e", seeds({"3": WEAK, "7": STRONG}))
+        ids = {conclusion.id for conclusion in report.conclusions}
+        assert all(set(a.conclusions) <= ids for a in report.answers)
+
+
+class TestBest:
+    def test_configurations_are_asked_for_if_one_was_trained_twice(self) -> None:
+        found = answer(build_report("e", seeds({"3": WEAK, "7": STRONG})), "best")
+        assert (found.question, found.label) == ("Which configuration is best?", "Supported")
+        assert "the 7×7 kernel" in found.sentence.lower()
+        assert "95% over 4 seeds" in found.sentence.replace(" %", "%")
+
+    def test_the_writeups_runs_have_no_winner(self) -> None:
+        found = answer(build_report("e", writeup_runs()), "best")
+        assert found.label == "Inconclusive"
+        assert "26 of 30 clips correct, 1 clip more than the next. Chance easily explains that" in found.sentence
+
+    def test_the_table_sets_every_other_one_against_the_best(self) -> None:
+        (table,) = answer(build_report("e", writeup_runs()), "best").tables
+        assert [row[1] for row in table.rows] == ["25 of 30", "25 of 30", "24 of 30"]
+        assert {row[-1] for row in table.rows} == {"could be as good"}
+
+    def test_equal_counts_are_called_equal(self) -> None:
+        runs = [make_run(1, "1101", {"kernel_size": "3"}), make_run(2, "1110", {"kernel_size": "7"})]
+        assert "3 of 4 clips correct, as many as run" in answer(build_report("e", runs), "best").sentence
+
+
+class TestOptions:
+    def test_options_that_changed_together_are_said_once(self) -> None:
+        found = answer(build_report("e", writeup_runs()), "options")
+        assert found.label == "Confounded"
+        assert found.points == ()
+        assert "none of the four changed on its own" in found.sentence
+        assert "The closest pair, runs 1 and 2, differs in plateau and early stopping at once." in found.sentence
+
+    def test_an_option_that_was_tested_has_its_effect_in_the_table(self) -> None:
+        found = answer(build_report("e", seeds({"3": WEAK, "7": STRONG})), "options")
+        assert found.label == "Supported"
+        assert found.tables[0].rows[0][:4] == ("kernel size", "3 → 7", "4", "+65 points")
+
+
+def curved(number: int, kernel: str, **curves: Sequence[float]) -> Run:
+    stopping = {"early_stopping_patience": "5"} if "learning_rate" in curves else {}
+    tags = {"tracker.training_clips": "40"}
+    return make_run(number, "1101", {"kernel_size": kernel, **stopping}, tags=tags, **curves)
+
+
+class TestCurves:
+    def test_a_run_whose_validation_loss_rises_while_training_loss_falls_overfits(self) -> None:
+        found = answer(build_report("e", [curved(1, "3", loss=TRAINING, val_loss=FALLING)]), "overfitting")
+        assert found.sentence.startswith("Yes. After epoch 6, the best of run 1, training loss went from 0.50 to 0.05")
+        assert found.tables[0].rows[0][-1] == "yes"
+
+    def test_the_smallest_sufficient_patience_is_told_run_by_run(self) -> None:
+        found = answer(build_report("e", [curved(1, "3", loss=TRAINING, val_loss=FALLING)]), "patience")
+        assert (found.label, found.sentence) == ("Replay", "Run 1: 2, saving 3 epochs.")
+
+    def test_a_cut_without_a_lower_loss_did_not_help_and_the_stop_after_it_is_told(self) -> None:
+        rates = [0.1] * 8 + [0.01] * 3
+        report = build_report("e", [curved(1, "3", loss=TRAINING, val_loss=FALLING, learning_rate=rates)])
+        found = answer(report, "learning_rate")
+        assert found.sentence.startswith("No. The one cut was not followed by a lower validation loss than before.")
+        assert found.sentence.endswith("In run 1, early stopping ended training 3 epochs after the last cut.")
+
+    def test_a_run_without_curves_raises_no_question_about_them(self) -> None:
+        report = build_report("e", [make_run(1, "1101")])
+        assert not {"overfitting", "patience", "learning_rate"} & {a.id for a in report.answers}
+
+
+class TestHeadline:
+    def test_the_title_is_the_finding(self) -> None:
+        assert build_report("e", seeds({"3": WEAK, "7": STRONG})).title.startswith("The 7×7 kernel is best: 95")
+        assert build_report("e", writeup_runs()).title.startswith("No winner yet: the four models are within two clips")
+        assert build_report("e", []).title == "No finished run to report on"
+        assert build_report("e", [make_run(1, "1101")]).title.startswith("One run: 3 of 4 validation clips correct")
+
+    def test_the_lead_names_the_configuration_and_what_the_runs_show(self) -> None:
+        lead = build_report("e", writeup_runs()).lead
+        assert lead.startswith("Run 3 (3×3 kernel, lr 1e-3, plateau ×0.5 after 15, early stopping after 20) classifies")
+        assert lead.count(". ") == 1
+
+    def test_the_key_figures_are_best_lead_and_detectable_difference(self) -> None:
+        figures = build_report("e", writeup_runs()).key_figures
+        assert [figure.value for figure in figures][:2] == ["26 / 30", "1 clip"]
+
+    def test_facts_count_runs_configurations_and_seeds(self) -> None:
+        facts = dict(build_report("e", seeds({"3": WEAK, "7": STRONG})).facts)
+        assert facts["Runs"] == "8 runs of 2 configurations, 4 seeds"
+        assert facts["Clips"] == "10 validation clips"
+
+
+@pytest.mark.parametrize("runs", [writeup_runs(), seeds({"3": WEAK, "7": STRONG})], ids=["writeup", "seeds"])
+def test_sections_stand_best_first(runs: list[Run]) -> None:
+    means = [section.standing.mean for section in build_report("e", runs).sections]
+    assert means == sorted(means, reverse=True)  # type: ignore[type-var]

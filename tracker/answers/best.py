@@ -1,0 +1,144 @@
+"""Which is best? The configuration with the highest mean, or the run if each was trained once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.answers.answer import Answer
+from tracker.conclusions.best_configuration import BestConfiguration
+from tracker.conclusions.best_run import BestRun
+from tracker.conclusions.conclusion import Table
+from tracker.wording import (
+    NONE,
+    capitalised,
+    counted,
+    listing,
+    losses,
+    number_word,
+    p_number,
+    percent,
+    points,
+    points_cell,
+)
+
+if TYPE_CHECKING:
+    from tracker.answers.answer import Findings
+    from tracker.conclusions.best_configuration import Standing
+    from tracker.conclusions.conclusion import Conclusion
+
+_MOST_ROWS = 12  # configurations that the table sets against the best
+_MOST_NAMED = 4  # configurations that the sentence names as not significantly worse
+_EASILY = 0.3  # a p-value above which chance easily explains a lead
+
+
+def best(findings: Findings) -> Answer | None:
+    """Return which run or configuration is best; None for fewer than two that finished."""
+    if len(findings.study.results) < 2:
+        return None
+    what = "configuration" if findings.repeated else "run"
+    question = f"Which {what} is best?"
+    found = next(iter([*findings.of_kind("best_configuration"), *findings.of_kind("best_run")]), None)
+    if found is None or len(findings.ranked) < 2:
+        why = found.sentence if found else f"No two runs can be ranked by {findings.study.metric.name}."
+        return Answer("best", question, "Unknown", why, conclusions=(found.id,) if found else ())
+    pairs = findings.of_kind("run_difference") if not findings.repeated else ()
+    return Answer(
+        "best",
+        question,
+        found.label,
+        _sentence(findings, found),
+        conclusions=(found.id, *(pair.id for pair in pairs if pair.runs[0] == findings.best_run)),
+        tables=_table(findings),
+    )
+
+
+def _sentence(findings: Findings, found: Conclusion) -> str:
+    if isinstance(found.details, BestRun) and (found.details.folds or found.details.why is not None):
+        return found.sentence
+    if isinstance(found.details, BestConfiguration):
+        return _of_configurations(findings, supported=found.verdict == "supported")
+    return _of_runs(findings, found)
+
+
+def score_words(findings: Findings, standing: Standing) -> str:
+    """Return what a configuration scores: ``26 of 30 clips correct``, ``82% over 5 seeds``, ``val_loss 0.31``."""
+    metric, mean = findings.study.metric, standing.mean or 0.0
+    if len(standing.runs) == 1 and standing.correct is not None:
+        return f"{standing.correct} of {standing.n}"
+    value = percent(mean) if metric.is_fraction and metric.is_accuracy else f"{metric.name} {losses(mean)[0]}"
+    return value if len(standing.runs) == 1 else f"{value} over {counted(len(standing.runs), 'seed')}"
+
+
+def _of_configurations(findings: Findings, *, supported: bool) -> str:
+    first, *others = findings.ranked
+    lead = points((first.mean or 0.0) - (others[0].mean or 0.0))
+    who, score = capitalised(findings.called(first)), score_words(findings, first)
+    if supported:
+        each = "the other one" if len(others) == 1 else f"each of the other {number_word(len(others))}"
+        return f"{who} is best with {score}, {lead} ahead of the next. It is significantly better than {each}."
+    tied = [standing for standing in others if standing.tied]
+    return f"{who} has the highest mean, {score}, {lead} ahead of the next. {_not_worse(findings, tied, len(others))}"
+
+
+def _of_runs(findings: Findings, found: Conclusion) -> str:
+    first, *others = findings.ranked
+    who, metric = capitalised(findings.named(first.runs[0])), findings.study.metric
+    if first.correct is None or others[0].correct is None:
+        extreme = "lowest" if metric.lower_is_better else "highest"
+        value = losses(*(s.mean for s in findings.ranked[:2] if s.mean is not None))[0]
+        head = f"{who} has the {extreme} {metric.name}, {value}."
+    else:
+        head = f"{who} has {first.correct} of {first.n} clips correct, {_lead(findings)}."
+    if found.verdict == "supported":
+        each = "the other run" if len(others) == 1 else f"each of the other {number_word(len(others))} runs"
+        return f"{head} It is significantly better than {each}."
+    tied = [standing for standing in others if standing.tied]
+    return f"{head} {_not_worse(findings, tied, len(others))}"
+
+
+def _lead(findings: Findings) -> str:
+    """Return by how much the best run leads: ``1 clip more than the next``."""
+    first, *others = findings.ranked
+    same = [standing for standing in others if standing.correct == first.correct]
+    if same:
+        who = findings.wording.runs([run for standing in same for run in standing.runs])
+        return f"as many as {who}"
+    return f"{counted((first.correct or 0) - (others[0].correct or 0), 'clip')} more than the next"
+
+
+def _not_worse(findings: Findings, tied: list[Standing], others: int) -> str:
+    """Return which configurations are not significantly worse than the best one."""
+    what = "configuration" if findings.repeated else "run"
+    p_values = [standing.p_value for standing in tied if standing.p_value is not None]
+    if len(tied) < others:
+        worse = others - len(tied)
+        count = f"{capitalised(number_word(worse))} of the other {number_word(others)} {what}s"
+        rest = "the rest could be as good" if tied else "yet not by the test that guards against picking the best"
+        names = listing([findings.called(standing) for standing in tied]) if 0 < len(tied) <= _MOST_NAMED else ""
+        verb = "is" if worse == 1 else "are"
+        return f"{count} {verb} significantly worse; {f'{names} could be as good' if names else rest}."
+    if len(p_values) < len(tied):
+        few = "too few seeds were trained to test it" if findings.repeated else "which clips are correct was not logged"
+        return f"Whether any other is worse is open: {few}."
+    easily = "easily " if min(p_values) > _EASILY else ""
+    none = f"the other {what} is" if others == 1 else f"none of the other {number_word(others)} {what}s is"
+    not_worse = "not significantly worse" if others == 1 else "significantly worse"
+    return f"Chance {easily}explains that: {none} {not_worse}."
+
+
+def _table(findings: Findings) -> tuple[Table, ...]:
+    """Return the best against each other one: difference, p-values, and whether the other could be as good."""
+    first, *others = findings.ranked
+    alpha, rows = findings.study.alpha, []
+    by_clip = findings.study.metric.is_accuracy
+    for standing in others[:_MOST_ROWS]:
+        behind = None if first.mean is None or standing.mean is None else standing.mean - first.mean
+        p_values = [NONE if p is None else p_number(p, alpha) for p in (standing.p_value, standing.p_adjusted)]
+        verdict = "could be as good" if standing.tied else "significantly worse"
+        if standing.p_value is None:
+            verdict = "not tested"
+        difference = points_cell(behind) if by_clip else NONE if behind is None else f"{behind:+.3g}"
+        rows.append((findings.short(standing), score_words(findings, standing), difference, *p_values, verdict))
+    more = "" if len(others) <= _MOST_ROWS else f" ({_MOST_ROWS} of {len(others)})"
+    header = ("", "score", "behind the best", "p", "p, corrected for all pairs", "verdict")
+    return (Table(f"The best against the others{more}", header, tuple(rows)),)

@@ -1,0 +1,72 @@
+"""Where are the errors? Clips that every run gets wrong, and the hardest class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.answers.answer import Answer
+from tracker.conclusions.classes import Classes
+from tracker.wording import capitalised, counted, listing, number_word, percent
+
+if TYPE_CHECKING:
+    from tracker.answers.answer import Findings
+    from tracker.conclusions.classes import ClassErrors
+
+_MOST_CLIPS = 3  # clips that are named
+_HARD = 1.25  # times the mean error of all classes from which a class is called the hardest
+
+
+def errors(findings: Findings) -> Answer | None:
+    """Return which clips and classes carry the errors; None if no run's predictions were logged."""
+    found = [pair for pair in findings.with_details("classes", Classes) if pair[1].best is not None]
+    if not found:
+        return None
+    conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
+    sentences = [_clips_text(details) or _count_text(findings, details), _class_text(findings, details)]
+    return Answer(
+        "errors",
+        "Where are the errors?",
+        "Observed",
+        " ".join(filter(None, sentences)),
+        conclusions=(conclusion.id,),
+        tables=details.tables(in_points=True),
+        pictures=("confusion", "clip-grid"),
+    )
+
+
+def _clips_text(details: Classes) -> str:
+    if not details.n_always_wrong:
+        return ""
+    named = [clip.clip for clip in details.always_wrong[:_MOST_CLIPS]]
+    rest = details.n_always_wrong - len(named)
+    listed = listing([*named, *([f"{rest} more"] if rest else [])])
+    verb = "is" if details.n_always_wrong == 1 else "are"
+    every = f"all {number_word(details.runs)} runs"
+    return f"{capitalised(counted(details.n_always_wrong, 'clip'))} {verb} wrong in {every}: {listed}."
+
+
+def _count_text(findings: Findings, details: Classes) -> str:
+    """Return how many clips the best run gets wrong."""
+    wrong, n = (sum(getattr(errors, name) for errors in details.classes) for name in ("wrong", "n"))
+    best = capitalised(findings.wording.run(details.best or ""))
+    return f"{best} gets {wrong or 'none'} of {n} validation clips wrong."
+
+
+def _class_text(findings: Findings, details: Classes) -> str:
+    """Return the class with the largest share of errors over all runs, if it stands out."""
+    if len(details.classes) < 2:
+        return ""
+    hardest = max(details.classes, key=lambda errors: (errors.mean_wrong, errors.name))
+    mean = sum(errors.mean_wrong * errors.n for errors in details.classes) / sum(e.n for e in details.classes)
+    if hardest.mean_wrong == 0 or hardest.mean_wrong < _HARD * mean:
+        return "No class stands out." if mean else ""
+    what = "" if details.runs == 1 else " on average"
+    wrong = f"{percent(hardest.mean_wrong)} of its {hardest.n} clips are wrong{what}"
+    return f"{capitalised(hardest.name)} is the hardest class: {wrong}{_taken_text(findings, details, hardest)}."
+
+
+def _taken_text(findings: Findings, details: Classes, hardest: ClassErrors) -> str:
+    if hardest.taken_for is None or not hardest.wrong or details.best is None:
+        return ""
+    best = findings.wording.run(details.best)
+    return f"; {best} mistakes {number_word(hardest.taken)} of them for {hardest.taken_for}"

@@ -1,0 +1,86 @@
+"""Did lowering the learning rate help? What validation loss did after each cut, and what ended training after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.answers.answer import Answer
+from tracker.conclusions.conclusion import Table
+from tracker.conclusions.learning_rate import LearningRate
+from tracker.wording import NONE, capitalised, counted, losses, number_word, rate_text, short_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.answers.answer import Findings
+    from tracker.conclusions.conclusion import Conclusion
+
+_MOST_ROWS = 24  # cuts in the table
+_Found = tuple["Conclusion", LearningRate]
+
+
+def learning_rate(findings: Findings) -> Answer | None:
+    """Return whether cuts of the learning rate were followed by a lower validation loss; None if no run has a cut."""
+    cut = [pair for pair in findings.with_details("learning_rate", LearningRate) if pair[1].drops]
+    if not cut:
+        return None
+    return Answer(
+        "learning_rate",
+        "Did lowering the learning rate help?",
+        "Observed",
+        f"{_helped_text(findings, cut)}{_ended_text(findings, cut)}",
+        conclusions=tuple(conclusion.id for conclusion, _ in cut),
+        tables=_table(findings, cut),
+    )
+
+
+def _helped_text(findings: Findings, cut: Sequence[_Found]) -> str:
+    drops = [(conclusion.runs[0], drop) for conclusion, details in cut for drop in details.drops]
+    known = [(run, drop) for run, drop in drops if drop.helped is not None]
+    helped = [(run, drop) for run, drop in known if drop.helped]
+    if not known:
+        return f"{counted(len(drops), 'cut')} were made, but validation loss was not logged around them."
+    if not helped:
+        cuts = "The one cut was" if len(known) == 1 else f"None of the {number_word(len(known))} cuts was"
+        negated = " not" if len(known) == 1 else ""
+        return f"No. {cuts}{negated} followed by a lower validation loss than before."
+    runs = dict.fromkeys(run for run, _ in helped)
+    verb = "was" if len(helped) == 1 else "were"
+    some = f"{capitalised(number_word(len(helped)))} of {counted(len(known), 'cut')} {verb} followed by a lower loss"
+    where = f"in {findings.wording.runs(list(runs))}"
+    best = max(helped, key=lambda pair: (pair[1].best_before or 0.0) - (pair[1].best_after or 0.0))[1]
+    before, after = losses(best.best_before or 0.0, best.best_after or 0.0)
+    amount = f"from {before} to {after}" if len(helped) == 1 else f"at most from {before} to {after}"
+    word = "Yes" if 2 * len(helped) > len(known) else "Hardly"
+    return f"{word}. {some}, {where}, {amount}."
+
+
+def _ended_text(findings: Findings, cut: Sequence[_Found]) -> str:
+    """Return in which runs early stopping ended training before the last cut could show what it does."""
+    ended: list[tuple[str, int]] = []
+    for conclusion, details in cut:
+        result = findings.study.results[findings.study.index_of[conclusion.runs[0]]]
+        patience, last = result.run.params.get("early_stopping_patience"), details.drops[-1]
+        stopped = result.stop_epoch is not None and (result.limit is None or result.stop_epoch < result.limit)
+        if patience is not None and stopped and not last.helped and result.stop_epoch is not None:
+            ended.append((conclusion.runs[0], result.stop_epoch - last.epoch))
+    if not ended:
+        return ""
+    after = {epochs for _, epochs in ended}
+    span = counted(min(after), "epoch") if len(after) == 1 else f"{min(after)} to {counted(max(after), 'epoch')}"
+    who = findings.wording.runs([run for run, _ in ended])
+    return f" In {who}, early stopping ended training {span} after the last cut."
+
+
+def _table(findings: Findings, cut: Sequence[_Found]) -> tuple[Table, ...]:
+    rows = []
+    for conclusion, details in cut:
+        for drop in details.drops:
+            run = capitalised(findings.wording.run(conclusion.runs[0]))
+            change = f"{rate_text(drop.before)} → {rate_text(drop.after)}"
+            lowest = [NONE if loss is None else short_loss(loss) for loss in (drop.best_before, drop.best_after)]
+            helped = {True: "yes", False: "no", None: NONE}[drop.helped]
+            rows.append((run, str(drop.epoch), change, *lowest, helped))
+    header = ("run", "after epoch", "learning rate", "lowest loss before", "lowest loss after", "helped")
+    more = "" if len(rows) <= _MOST_ROWS else f" ({_MOST_ROWS} of {len(rows)})"
+    return (Table(f"Cuts of the learning rate{more}", header, tuple(rows[:_MOST_ROWS])),)

@@ -1,0 +1,81 @@
+"""What can this data not show? The smallest difference, selection, seeds, groups, a missing test set, the baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.answers.answer import Answer
+from tracker.conclusions.sample_size import SampleSize
+from tracker.conclusions.selection_optimism import SelectionOptimism
+from tracker.wording import capitalised, counted, percent, percent_interval, points
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.answers.answer import Findings
+
+
+def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
+    """Return what the clips cannot show and what the best score owes to selection, with `sentences` on the rest."""
+    if not findings.study.results:
+        return None
+    first, more = detectable_text(findings), selection_text(findings)
+    listed = [text for text in (more, *sentences) if text]
+    sentence = first or (listed.pop(0) if listed else "Nothing beyond what the other answers say.")
+    sizes, bias = findings.of_kind("sample_size"), findings.of_kind("selection_optimism")
+    return Answer(
+        "limits",
+        "What can this data not show?",
+        "Estimate" if first else "Observed",
+        sentence,
+        tuple(listed),
+        tuple(conclusion.id for conclusion in (*bias, *sizes)),
+    )
+
+
+def detectable_text(findings: Findings) -> str:
+    """Return the smallest difference between two models that the clips reliably show."""
+    found = findings.with_details("sample_size", SampleSize)
+    if not found or len(findings.study.results) < 2:
+        return ""
+    conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
+    groups = f" of {counted(details.n_groups, 'group')}" if details.n_groups else ""
+    clips = f"{counted(conclusion.n or 0, 'validation clip')}{groups}"
+    smallest = details.detectable[1]
+    if smallest is None:
+        return f"{clips} reliably show no difference between two models, however large."
+    return f"{clips} reliably show only differences of about {points(smallest)} or more between two models."
+
+
+def selection_text(findings: Findings) -> str:
+    """Return what to expect on new clips of the run that was picked as the best."""
+    estimate = expected(findings)
+    if estimate is None:
+        return ""
+    run_id, accuracy, expectation, interval, over_epochs = estimate
+    picked = (
+        f"{capitalised(findings.wording.run(run_id))}{' and its best epoch were' if over_epochs else ' was'} picked"
+    )
+    here, there = percent(accuracy), percent(expectation)
+    if here == there:
+        return f"{picked} using these same clips, which hardly changes what to expect on new ones: about {there}."
+    return (
+        f"{picked} using these same clips, so {here} is optimistic. On new clips, expect about {there} "
+        f"(95% interval {percent_interval(interval)})."
+    )
+
+
+def expected(findings: Findings) -> tuple[str, float, float, tuple[float, float], bool] | None:
+    """Return the best run's id, its accuracy, that expected on new clips with its interval, and whether epochs count.
+
+    None without predictions to estimate the selection bias from.
+    """
+    for conclusion, details in findings.with_details("selection_optimism", SelectionOptimism):
+        known = conclusion.estimate is not None and conclusion.interval is not None and details.accuracy is not None
+        if known and details.best == findings.best_run and details.best is not None:
+            low, high = conclusion.interval or (0.0, 0.0)
+            accuracy = details.accuracy or 0.0
+            ends = (min(1.0, max(0.0, accuracy - high)), min(1.0, max(0.0, accuracy - low)))
+            expectation = min(1.0, max(0.0, accuracy - (conclusion.estimate or 0.0)))
+            return details.best, accuracy, expectation, ends, details.over_epochs
+    return None

@@ -1,0 +1,219 @@
+"""The report's first lines: its title, which is the finding, a lead of two sentences, facts, and four key figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.answers.best import score_words
+from tracker.answers.limits import expected
+from tracker.conclusions.sample_size import SampleSize
+from tracker.wording import (
+    NONE,
+    capitalised,
+    counted,
+    listing,
+    losses,
+    number_word,
+    p_text,
+    percent,
+    percent_interval,
+    points,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.answers import Answer, Findings
+    from tracker.conclusions.best_configuration import Standing
+
+_MOST_NAMED = 3  # options that the lead names
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """A number that a reader looks for first, and what it is."""
+
+    value: str
+    caption: str
+
+
+def title(findings: Findings) -> str:
+    """Return the finding in one line."""
+    n = len(findings.study.results)
+    if not n:
+        return "No finished run to report on"
+    if n == 1:
+        return _single_title(findings)
+    if len(findings.ranked) < 2:
+        return f"{capitalised(counted(n, 'run'))} that cannot be ranked by {findings.study.metric.name}"
+    if _is_supported(findings):
+        first = findings.ranked[0]
+        return f"{capitalised(findings.called(first))} is best: {score_words(findings, first)}"
+    return _open_title(findings)
+
+
+def _open_title(findings: Findings) -> str:
+    """Return the title if no single configuration is significantly better than every other one."""
+    ranked = findings.ranked
+    first, *others = ranked
+    tied = [standing for standing in others if standing.tied]
+    what = "configuration" if findings.repeated else "model"
+    many = number_word(len(ranked))
+    if len(tied) < len(others):
+        return f"No single winner: {number_word(len(tied) + 1)} of {many} {what}s could be the best"
+    if findings.repeated and any(standing.p_value is None for standing in others):
+        return f"No winner yet: too few seeds to compare the {many} {what}s"
+    if first.correct is None or findings.repeated or any(standing.correct is None for standing in ranked):
+        return f"No winner yet: the {many} {what}s are not significantly different"
+    spread = first.correct - min(standing.correct or 0 for standing in ranked)
+    differ = f"differ by {counted_words(spread, 'clip')}" if spread else f"get the same {first.correct} clips right"
+    if len(ranked) > 2 and spread > 1:
+        differ = f"are within {counted_words(spread, 'clip')}, and chance may explain it"
+    return f"No winner yet: the {many} {what}s {differ}"
+
+
+def counted_words(number: int, what: str) -> str:
+    """Return ``one clip``, ``12 clips``."""
+    return f"{number_word(number)} {what}{'' if number == 1 else 's'}"
+
+
+def _single_title(findings: Findings) -> str:
+    standing = findings.standings[0]
+    if standing.mean is None:
+        return f"One run, without a number for {findings.study.metric.name}"
+    if standing.correct is None:
+        return f"One run: {score_words(findings, standing)}"
+    return f"One run: {standing.correct} of {standing.n} validation clips correct ({percent(standing.mean)})"
+
+
+def _is_supported(findings: Findings) -> bool:
+    found = [*findings.of_kind("best_configuration"), *findings.of_kind("best_run")]
+    return bool(found) and found[0].verdict == "supported"
+
+
+def lead(findings: Findings, answers: Sequence[Answer]) -> str:
+    """Return two sentences: which configuration scores what, and what the runs show of the options."""
+    study, ranked = findings.study, findings.ranked
+    if not study.results or not ranked:
+        return ""
+    first, *others = ranked
+    who = capitalised(findings.called(first))
+    if first.mean is None:
+        return ""
+    if first.correct is not None and len(first.runs) == 1:
+        scores = f"{who} classifies {first.correct} of {first.n} validation clips correctly"
+    else:
+        scores = f"{who} scores {score_words(findings, first)}"
+    if not others:
+        return f"{scores}. A single run cannot be compared with anything: train another, with another seed or option."
+    return f"{scores}, {_rest_text(findings, others)}. {_options_text(findings, answers)}"
+
+
+def _rest_text(findings: Findings, others: Sequence[Standing]) -> str:
+    """Return what the others score: ``the other three 25``, ``the next 79%``."""
+    first = others[0]
+    if first.correct is not None and len(first.runs) == 1 and not findings.repeated:
+        low, high = min(o.correct or 0 for o in others), max(o.correct or 0 for o in others)
+        which = "the other" if len(others) == 1 else f"the other {number_word(len(others))}"
+        return f"{which} {high}" if low == high else f"{which} {low} to {high}"
+    return f"the next {score_words(findings, first)}"
+
+
+def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
+    """Return the lead's second sentence: whether the difference is more than chance, and what the options do."""
+    of_options = next((answer for answer in answers if answer.id == "options"), None)
+    chance = "" if _is_supported(findings) else "The difference is within chance"
+    effects = [c for c in findings.of_kind("option_effect") if c.verdict == "supported"]
+    if effects:
+        best = min(effects, key=lambda c: 1.0 if c.p_value is None else c.p_value)
+        return best.sentence
+    if of_options is None:
+        return f"{chance}." if chance else "The lead is more than chance explains."
+    what = {
+        "Confounded": "every option changed together with others, so the runs do not show what any of them does",
+        "Equivalent": "no option makes a difference that matters",
+    }.get(of_options.label, "no option has an effect that these runs can separate from chance")
+    return f"{chance}, and {what}." if chance else f"{capitalised(what)}."
+
+
+def facts(findings: Findings, experiment: str) -> tuple[tuple[str, str], ...]:
+    """Return what the report is about: experiment, runs, seeds, clips, groups and metric, each with its name."""
+    study = findings.study
+    if not study.results:
+        return (("Experiment", experiment),)
+    seeds = {seed for term in study.design.terms for seed in term.seed}
+    configurations = len(study.design.configurations)
+    runs = counted(len(study.results), "run")
+    if configurations < len(study.results):
+        runs = f"{runs} of {counted(configurations, 'configuration')}, {counted(len(seeds), 'seed')}"
+    elif len(study.results) > 1:
+        runs = f"{runs}, one seed each"
+    clips = study.results[study.ranking[0] if study.ranking else 0]
+    training, n = clips.training_clips, clips.n
+    counts = [f"{training:,} training" if training else "", f"{n:,} validation" if n else ""]
+    judged = f"{listing([count for count in counts if count])} clips" if any(counts) else ""
+    groups = f" ({counted(clips.clip_set.n_groups, 'validation group')})" if clips.clip_set.n_groups else ""
+    metric = "validation accuracy" if study.metric.is_accuracy else study.metric.name
+    named = (
+        ("Experiment", experiment),
+        ("Runs", runs),
+        ("Clips", f"{judged}{groups}" if judged else ""),
+        ("Metric", metric),
+    )
+    return tuple((name, text) for name, text in named if text)
+
+
+def key_figures(findings: Findings) -> tuple[KeyFigure, ...]:
+    """Return the best score, what to expect on new clips, the lead over the next, and the smallest difference shown."""
+    return tuple(
+        figure
+        for figure in (_best(findings), _expected(findings), _lead(findings), _detectable(findings))
+        if figure is not None
+    )
+
+
+def _best(findings: Findings) -> KeyFigure | None:
+    first = next(iter(findings.ranked or findings.standings), None)
+    if first is None or first.mean is None:
+        return None
+    interval = f", 95% interval {percent_interval(first.interval)}" if first.interval else ""
+    if first.correct is not None and len(first.runs) == 1:
+        return KeyFigure(f"{first.correct} / {first.n}", f"best run ({percent(first.mean)}{interval})")
+    if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
+        over = f" over {counted(len(first.runs), 'seed')}" if len(first.runs) > 1 else ""
+        return KeyFigure(percent(first.mean), f"best {'configuration' if over else 'run'}{over}{interval}")
+    return KeyFigure(losses(first.mean)[0], f"best {findings.study.metric.name}")
+
+
+def _expected(findings: Findings) -> KeyFigure | None:
+    estimate = expected(findings)
+    if estimate is None:
+        return None
+    interval = percent_interval(estimate[3])
+    return KeyFigure(f"≈ {percent(estimate[2])}", f"expected on new clips, corrected for picking the best ({interval})")
+
+
+def _lead(findings: Findings) -> KeyFigure | None:
+    if len(findings.ranked) < 2:
+        return None
+    first, second = findings.ranked[:2]
+    if first.mean is None or second.mean is None:
+        return None
+    behind = "lead over the next configuration" if findings.repeated else "lead over the next run"
+    test = "" if second.p_value is None else f" ({p_text(second.p_value, findings.study.alpha)})"
+    if first.correct is not None and second.correct is not None and len(first.runs) == len(second.runs) == 1:
+        return KeyFigure(counted(first.correct - second.correct, "clip"), f"{behind}{test}")
+    if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
+        return KeyFigure(points(first.mean - second.mean), f"{behind}{test}")
+    return KeyFigure(losses(abs(first.mean - second.mean))[0], f"{behind}{test}")
+
+
+def _detectable(findings: Findings) -> KeyFigure | None:
+    found = findings.with_details("sample_size", SampleSize)
+    if not found or len(findings.study.results) < 2:
+        return None
+    conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
+    smallest = details.detectable[1]
+    caption = f"roughly the smallest difference that {counted(conclusion.n or 0, 'clip')} reliably show"
+    return KeyFigure(NONE if smallest is None else points(smallest), caption)
