@@ -118,9 +118,9 @@ class TestLosses:
 
 
 class TestOthers:
-    def test_others_counts_are_words_up_to_ten(self) -> None:
+    def test_others_counts_are_figures(self) -> None:
         assert (count(1, "clip"), count(2, "clip"), count(0, "clip"), count(1200, "clip")) == (
-            "one clip", "two clips", "no clips", "1,200 clips",
+            "1 clip", "2 clips", "no clips", "1,200 clips",
         )  # fmt: skip
 
     def test_listings_end_with_and(self) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MINUS = "−"
 
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _LONGEST_NUMBER = 8
 _FEW = 5
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -260,8 +260,13 @@ def sign(difference: float) -> str:
 
 
 def count(number: int, what: str, plural: str | None = None) -> str:
-    """Return ``one clip``, ``two clips``, ``30 clips``."""
-    return f"{number_word(number)} {what if number == 1 else plural or what + 's'}"
+    """Return ``1 clip``, ``30 clips``, ``no clips``: counts of something are in figures."""
+    return f"{f'{number:,}' if number else 'no'} {what if number == 1 else plural or what + 's'}"
+
+
+def count_words(number: int, what: str) -> str:
+    """Return ``one clip``, ``30 clips``: a count that begins a sentence."""
+    return f"{number_word(number)} {what}{'' if number == 1 else 's'}"
 
 
 def counted(number: int, what: str) -> str:
@@ -276,19 +281,19 @@ def some(names: Sequence[str]) -> str:
 
 
 def number_word(number: int) -> str:
-    """Return ``two`` for 2; figures above ten."""
+    """Return ``two`` for 2, for what is counted without its unit; figures from ten on."""
     return _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
 
 
 def round_number(number: int) -> str:
     """Return a large number to two digits: ``about 2,200``; up to 20 as it is."""
-    return number_word(number) if number <= 20 else f"about {round_up(number)}"
+    return str(number) if number <= 20 else f"about {round_up(number)}"
 
 
 def round_up(number: int) -> str:
     """Return a large number rounded up to two digits: ``2,200``; up to 20 as it is."""
     if number <= 20:
-        return number_word(number)
+        return str(number)
     unit = 10 ** (len(str(number)) - 2)
     return f"{math.ceil(number / unit) * unit:,}"
 

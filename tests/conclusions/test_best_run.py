@@ -115,7 +115,7 @@ class TestSentence:
     ) -> None:
         assert sentence_of(studied(*writeup), "best_run") == (
             "Run 3 is right on 26 of 30 validation clips, the most. None of the other three can be told from it: the "
-            "clearest gap is two clips, and whichever clips these are, exact McNemar gives p ≥ 0.500."
+            "clearest gap is 2 clips, and whichever clips these are, exact McNemar gives p ≥ 0.500."
         )
 
     def test_sentence_says_that_the_best_run_is_better_than_every_other(

@@ -36,7 +36,7 @@ class TestSentence:
     def test_sentence_counts_errors_by_class(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, right, seed=str(i)) for i, right in enumerate(["0011", "0101", "0110"])]
         assert sentence_of(studied(*runs), "classes") == (
-            "Run 1 gets two validation clips wrong: 2 of 4 in a (95% interval 15–85%; taken for b). One clip is "
+            "Run 1 gets 2 validation clips wrong: 2 of 4 in a (95% interval 15–85%; taken for b). One clip is "
             "wrong in all three runs: clip0000 (a, taken for b by all); its label is worth checking."
         )
 

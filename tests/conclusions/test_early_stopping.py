@@ -148,7 +148,7 @@ class TestSentence:
         run = made(1, params={"early_stopping_patience": "5"}, val_loss=losses, epoch_seconds=[7.0] * 11)
         assert sentence_of(studied(run), "early_stopping") == (
             "Stopping with patience 2 instead of 5 would have ended run 1 at epoch 8 instead of 11 and kept the same "
-            "weights (epoch 6): three epochs, about 21 s, saved, and not one clip changed."
+            "weights (epoch 6): 3 epochs, about 21 s, saved, and not one clip changed."
         )
 
     def test_sentence_of_a_run_without_any_finite_loss_names_no_epoch(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -169,7 +169,7 @@ class TestSentence:
     def test_sentence_keeps_to_the_epochs_before_the_loss_was_lost(self, gone_on: Run, studied: MakeStudy) -> None:
         assert sentence_of(studied(gone_on), "early_stopping") == (
             "Stopping with patience 1 would have ended run 1 at epoch 4 instead of 7 and kept the same weights (epoch "
-            "4): three epochs, about 6 s, saved, and not one clip changed."
+            "4): 3 epochs, about 6 s, saved, and not one clip changed."
         )
 
 

@@ -246,7 +246,7 @@ class TestSentence:
     def test_sentence_says_that_one_pair_is_too_few(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1110", {"kernel_size": "3"}), made(2, "1000", {"kernel_size": "7"})
         assert sentence_of(studied(*runs), "option_effect") == (
-            "Kernel size 7 instead of 3: one matched pair, 50 points less. So few trainings cannot tell kernel size "
+            "Kernel size 7 instead of 3: 1 matched pair, 50 points less. So few trainings cannot tell kernel size "
             "from the luck of training; three matched pairs are the least."
         )
 
@@ -256,7 +256,7 @@ class TestSentence:
         runs = [made(i, draw(0.5 + 0.4 * (i % 2)), {"kernel_size": "37"[i % 2]}, seed=str(i // 2)) for i in range(10)]
         (sentence,) = sentences_of(studied(*runs), "option_effect")
         assert sentence.startswith("Kernel size 7 instead of 3 raises validation accuracy by ")
-        assert sentence.endswith("five matched pairs crossed with 100 clips, p < 0.001).")
+        assert sentence.endswith("5 matched pairs crossed with 100 clips, p < 0.001).")
 
     def test_sentence_says_how_many_pairs_would_find_an_effect(self, by_kernel: MakeRuns, studied: MakeStudy) -> None:
         rights = {"3": ["1" * 50 + "0" * 50, "1" * 60 + "0" * 40, "1" * 40 + "0" * 60],
@@ -287,7 +287,7 @@ class TestSentence:
         runs = make({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
         assert sentence_of(studied(*runs), "option_effect").startswith(
             "Whether kernel size 7 instead of 3 helps these runs cannot tell: on average 17 points more (95% interval "
-            f"−40 to +73 points; corrected resampled t-test over {what}s, three {what}s, p = 0.333)."
+            f"−40 to +73 points; corrected resampled t-test over {what}s, 3 {what}s, p = 0.333)."
         )
 
     def test_sentence_says_that_an_option_changed_nothing(self, made: MakeRun, studied: MakeStudy) -> None:

@@ -110,7 +110,7 @@ class TestSentence:
     def test_sentence_says_that_a_lead_is_within_chance(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1" * 26 + "0000"), made(2, "00" + "1" * 23 + "00110", seed="1")
         assert sentence_of(studied(*runs), "run_difference") == (
-            "Run 1 is right on 26 of 30 validation clips, run 2 on 25: a lead of one clip, 3.3 points (three that only "
+            "Run 1 is right on 26 of 30 validation clips, run 2 on 25: a lead of 1 clip, 3.3 points (three that only "
             "run 1 has right, two that only run 2 has). That is well within chance (95% interval −14 to +21 points; "
             "exact McNemar p = 1.0). To show a difference of 3.3 points takes about 1,200 clips."
         )
@@ -118,7 +118,7 @@ class TestSentence:
     def test_sentence_says_that_a_lead_is_beyond_chance(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1" * 20, {"k": "3"}), made(2, "1" * 13 + "0" * 7, {"k": "7"})
         assert sentence_of(studied(*runs), "run_difference") == (
-            "Run 1 is right on 20 of 20 validation clips, run 2 on 13: a lead of seven clips, 35 points (seven that "
+            "Run 1 is right on 20 of 20 validation clips, run 2 on 13: a lead of 7 clips, 35 points (seven that "
             "only run 1 has right, none that only run 2 has). That is more than chance gives (95% interval +13 to +57 "
             "points; exact McNemar p = 0.016). It holds for these two models: whether k or the luck of one training "
             "did it, one training each cannot say."
@@ -126,7 +126,7 @@ class TestSentence:
 
     def test_sentence_gives_the_p_values_that_counts_allow(self, writeup: list[Run], studied: MakeStudy) -> None:
         assert sentences_of(studied(*writeup), "run_difference")[-1] == (
-            "Run 3 is right on 26 of 30 validation clips, run 4 on 24: a lead of two clips, 6.7 points. That is well "
+            "Run 3 is right on 26 of 30 validation clips, run 4 on 24: a lead of 2 clips, 6.7 points. That is well "
             "within chance (95% interval −15 to +28 points; exact McNemar p = 0.500 to 0.754, by which clips it is)."
         )
 

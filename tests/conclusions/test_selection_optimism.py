@@ -78,14 +78,13 @@ class TestSentence:
         runs = [made(i, "".join(rng.choice(["0", "1"], size=40)), seed=str(i)) for i in range(6)]
         (sentence,) = sentences_of(studied(*runs), "selection_optimism")
         assert sentence.startswith(
-            "Run 1 was chosen among six runs on the clips that its accuracy is said of. That flatters it by an "
-            "estimated "
+            "Run 1 was chosen among 6 runs on the clips that its accuracy is said of. That flatters it by an estimated "
         )
         assert "points (bootstrap, 95% interval " in sentence
 
     def test_sentence_says_that_another_metric_is_not_resampled(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (made(i, "110", seed=str(i), val_loss=[0.9, 0.8]) for i in range(2))
         assert sentence_of(studied(*runs, metric="val_loss"), "selection_optimism") == (
-            "By how much the best of two runs flatters itself cannot be estimated: that is done for accuracy, and the "
+            "By how much the best of 2 runs flatters itself cannot be estimated: that is done for accuracy, and the "
             "runs are ranked by val_loss."
         )

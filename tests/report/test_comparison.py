@@ -146,7 +146,7 @@ class TestWhatItSays:
         assert found.conclusion.verdict == "not_comparable"
         assert [clip.clip for clip in found.clips] == ["clip0002.wav"]
         assert found.remarks == (
-            "Of 4 validation clips of run 1 and 4 of run 2, two clips are the same: only these are compared.",
+            "Of 4 validation clips of run 1 and 4 of run 2, 2 clips are the same: only these are compared.",
         )
 
     def test_no_clip_in_common_is_said(self, made: MakeRun) -> None:

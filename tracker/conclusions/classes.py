@@ -14,6 +14,7 @@ from tracker.wording import (
     NONE,
     capitalised,
     count,
+    count_words,
     listing,
     number_word,
     percent_cell,
@@ -165,7 +166,7 @@ def _always_wrong_text(details: Classes) -> list[str]:
         shown.append(f"{clip.clip} ({clip.label}, taken for {clip.taken_for} {agreed})")
     rest = f" and {number_word(n - len(shown))} more" if n > len(shown) else ""
     verb, which = ("is", "its label is") if n == 1 else ("are", "their labels are")
-    head = f"{capitalised(count(n, 'clip'))} {verb} wrong in all {number_word(details.runs)} runs"
+    head = f"{capitalised(count_words(n, 'clip'))} {verb} wrong in all {number_word(details.runs)} runs"
     return [f"{head}: {', '.join(shown)}{rest}; {which} worth checking."]
 
 

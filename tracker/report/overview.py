@@ -16,7 +16,7 @@ from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
 from tracker.study.metrics import lower_is_better
 from tracker.study.options import as_whole
-from tracker.wording import capitalised, count, listing, percent, points
+from tracker.wording import capitalised, count_words, listing, percent, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,7 +124,7 @@ def challenges(
         number = sum(status[run.run_id] == state for run in excluded)
         if number:
             ended = f"{singular} and is" if number == 1 else f"{plural} and are"
-            yield f"{capitalised(count(number, 'run'))} {ended} left out of all comparisons."
+            yield f"{capitalised(count_words(number, 'run'))} {ended} left out of all comparisons."
     waiting = [run.run_id for run in runs if UNSENT_TAG in run.tags and run.run_id in wording.numbers]
     if waiting:
         who = f"{capitalised(wording.runs(waiting))} {'is' if len(waiting) == 1 else 'are'}"
