@@ -128,9 +128,29 @@ class TestEarlyStopping:
         (found,) = early_stopping(studied(run))
         assert (found.verdict, found.details.patiences) == ("unknown", ())
 
-    def test_early_stopping_is_unknown_where_all_is_censored(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_early_stopping_is_known_where_no_patience_could_stop_the_run(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         (found,) = early_stopping(studied(made(1, val_loss=[1.0, 0.9, 0.8])))
-        assert found.verdict == "unknown"
+        assert found.verdict == "exact"
+        assert all(answer.censored for answer in found.details.patiences)
+
+    def test_early_stopping_saves_the_seconds_of_the_very_epochs_that_are_not_trained(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        seconds = [30.0, *[2.0] * 7, 1.5, 1.5, 1.5]  # the first epoch compiles
+        (found,) = early_stopping(studied(made(1, val_loss=SERIES, epoch_seconds=seconds)))
+        assert [answer.seconds_saved for answer in found.details.patiences[:4]] == [10.5, 4.5, 3.0, 0.0]
+
+    def test_early_stopping_knows_no_seconds_where_an_epoch_was_not_timed(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        (found,) = early_stopping(studied(made(1, val_loss=SERIES, epoch_seconds=[2.0] * 10)))
+        assert {answer.seconds_saved for answer in found.details.patiences} == {None}
+
+    def test_early_stopping_has_the_usual_patiences_and_the_runs_own(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = early_stopping(studied(made(1, params={"early_stopping_patience": "7"}, val_loss=SERIES)))
+        assert [answer.patience for answer in found.details.usual] == [5, 7, 10, 15, 20]
 
     @pytest.mark.parametrize("first", [0, 1])
     def test_early_stopping_counts_from_one_whatever_the_first_step(
@@ -144,42 +164,65 @@ class TestEarlyStopping:
 
 class TestSentence:
     def test_sentence_says_which_patience_keeps_the_same_weights(self, made: MakeRun, studied: MakeStudy) -> None:
-        losses = [1, 0.8, 0.7, 0.65, 0.66, 0.64, 0.67, 0.70, 0.72, 0.75, 0.8]
-        run = made(1, params={"early_stopping_patience": "5"}, val_loss=losses, epoch_seconds=[7.0] * 11)
+        run = made(1, params={"early_stopping_patience": "5"}, val_loss=SERIES, epoch_seconds=[7.0] * 11)
         assert sentence_of(studied(run), "early_stopping") == (
-            "Stopping with patience 2 instead of 5 would have ended run 1 at epoch 8 instead of 11 and kept the same "
-            "weights (epoch 6): 3 epochs, about 21 s, saved, and not one clip changed."
+            "Patience 2 instead of 5 would have kept run 1's weights (epoch 6) and ended training at epoch 8 instead "
+            "of 11, saving 3 epochs (21 s). Patience 1 would have kept epoch 4."
         )
 
-    def test_sentence_of_a_run_without_any_finite_loss_names_no_epoch(self, made: MakeRun, studied: MakeStudy) -> None:
-        study = studied(made(1, val_loss=[np.nan] * 7))
-        (conclusion,) = (c for c in early_stopping(study))
+    def test_sentence_prefers_a_usual_patience_and_says_what_the_next_shorter_one_costs(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        losses = [0.9, 0.5, *[0.6] * 6, 0.4, *[0.7] * 20]
+        by_epoch = ["0001", "0011", *["0101"] * 6, "0111", *["0001"] * 20]
+        run = made(1, "0111", {"early_stopping_patience": "20"}, val_loss=losses, by_epoch=by_epoch)
+        assert sentence_of(studied(run), "early_stopping") == (
+            "Patience 10 instead of 20 would have kept run 1's weights (epoch 9) and ended training at epoch 19 "
+            "instead of 29, saving 10 epochs. Patience 5 would have kept epoch 2, with 2 clips correct instead of 3."
+        )
+
+    def test_sentence_says_what_other_weights_a_patience_keeps(self, made: MakeRun, studied: MakeStudy) -> None:
+        run = made(1, val_loss=[0.9, 0.5, *[0.6] * 6, 0.4])
+        assert sentence_of(studied(run), "early_stopping") == (
+            "With patience 5, run 1 would have ended at epoch 7 with the weights of epoch 2."
+        )
+
+    def test_sentence_says_that_no_patience_could_stop_a_run(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert sentence_of(studied(made(1, val_loss=[1.0, 0.9, 0.8])), "early_stopping") == (
+            "Early stopping would never have triggered in run 1: its validation loss improved in every epoch."
+        )
+
+    def test_sentence_says_that_no_patience_would_end_a_run_earlier(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert sentence_of(studied(made(1, val_loss=[1.0, 0.9, 0.95])), "early_stopping") == (
+            "No patience would have ended run 1 any earlier."
+        )
+
+    @pytest.mark.parametrize(("losses", "patience", "end"), [([np.nan] * 7, 5, 6), ([np.nan, np.nan, 0.6], 1, 2)])
+    def test_sentence_says_that_there_would_be_nothing_to_keep(
+        self, made: MakeRun, studied: MakeStudy, losses: list[float], patience: int, end: int
+    ) -> None:
+        study = studied(made(1, val_loss=losses))
+        (conclusion,) = early_stopping(study)
         assert conclusion.details.enough is None
         assert sentence_of(study, "early_stopping") == (
-            "Stopping with patience 1 would have ended run 1 at epoch 2 instead of 7, with nothing to keep: no "
-            "validation loss was a finite number until then."
-        )
-
-    def test_sentence_says_that_there_would_be_nothing_to_keep(self, made: MakeRun, studied: MakeStudy) -> None:
-        assert sentence_of(studied(made(1, val_loss=[np.nan, np.nan, 0.6])), "early_stopping") == (
-            "Stopping with patience 1 would have ended run 1 at epoch 2 instead of 3, with nothing to keep: no "
-            "validation loss was a finite number until then."
+            f"With patience {patience}, run 1 would have ended at epoch {end} with nothing to keep: no validation loss "
+            "was a finite number until then."
         )
 
     def test_sentence_keeps_to_the_epochs_before_the_loss_was_lost(self, gone_on: Run, studied: MakeStudy) -> None:
         assert sentence_of(studied(gone_on), "early_stopping") == (
-            "Stopping with patience 1 would have ended run 1 at epoch 4 instead of 7 and kept the same weights (epoch "
-            "4): 3 epochs, about 6 s, saved, and not one clip changed."
+            "Early stopping with patience 1 would have kept run 1's weights (epoch 4) and ended training at epoch 4 "
+            "instead of 7, saving 3 epochs (6.0 s)."
         )
 
 
 class TestTables:
     def test_table_has_a_row_for_each_patience(self) -> None:
-        own = Patience(10, 34, 24, 10, censored=False, val_loss=0.5, correct=26)
+        own = Patience(10, 34, 24, 10, censored=False, seconds_saved=4.2, val_loss=0.5, correct=26)
         (table,) = EarlyStopping((own, Patience(30, None, None, None, censored=True)), own=10).tables(in_points=True)
         assert table.rows == (
-            ("10 (its own)", "34", "10", "24", "0.5000", "26"),
-            ("30", "beyond what was run", "–", "–", "–", "–"),
+            ("10 (its own)", "34", "10", "4.2 s", "24", "0.5000", "26"),
+            ("30", "beyond what was run", "–", "–", "–", "–", "–"),
         )
 
     def test_table_has_a_row_for_the_shortest_patience_that_is_enough(self) -> None:

@@ -14,7 +14,7 @@ from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
 from tracker.study.options import as_whole
 from tracker.study.run_results import RunResult, every_epoch, keeps_last, keeps_numbers
-from tracker.wording import count, duration, loss_cell, whole_cell
+from tracker.wording import count, loss_cell, seconds_cell, whole_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _METHOD = "Patiences are replayed on the logged validation loss as Keras' EarlyStopping counts them."
 PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)  # patiences that are always replayed, in epochs, in addition to the run's own
+USUAL = (5, 10, 15, 20)  # the ones that people use, and sentences prefer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Patience:
     kept_epoch: int | None  # also None if no validation loss was finite before the stop
     epochs_saved: int | None
     censored: bool
+    seconds_saved: float | None = None  # what training those epochs took; None if that was not logged
     val_loss: float | None = None  # of the weights it would have kept
     # validation clips that these weights classify correctly, and that they and the kept ones judge differently, if
     # predictions were logged by epoch
@@ -55,55 +57,74 @@ class EarlyStopping(Details):
     # of the run itself
     stop_epoch: int | None = None
     kept_epoch: int | None = None
+    correct: int | None = None  # validation clips that the kept weights classify correctly
     epoch_seconds: float | None = None  # on average
     keeps_last: bool = False  # whether the run keeps its last weights
     enough: Patience | None = None  # the shortest of all patiences that keeps the same weights in fewer epochs
 
+    @property
+    def usual(self) -> tuple[Patience, ...]:
+        """The answers that people ask for: patiences 5, 10, 15 and 20, and the run's own."""
+        return tuple(answer for answer in self.patiences if answer.patience in {*USUAL, self.own})
+
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
-        """Return what other patiences would have done to the run."""
+        """Return which patience would have kept the same weights, and which weights the next shorter one keeps."""
         run = wording.run(conclusion.runs[0])
-        earlier = [answer for answer in self.patiences if answer.epochs_saved and answer.patience != self.own]
         if not self.patiences:
-            why = "its validation loss was not logged for every epoch"
-            return f"What another patience would have done to {run} cannot be said: {why}."
-        if not earlier and self.enough is None:
-            if all(answer.censored for answer in self.patiences):
-                return f"No patience asked about would have stopped {run} within its {self.stop_epoch} epochs."
-            return f"No patience asked about would have ended {run} before epoch {self.stop_epoch}."
-        same = [answer for answer in earlier if answer.kept_epoch == self.kept_epoch]
-        return _answer_text(run, same[0] if same else self.enough or earlier[-1], self)
+            return f"Early stopping can't be replayed for {run}: its validation loss was not logged for every epoch."
+        if all(answer.censored for answer in self.patiences):
+            return f"Early stopping would never have triggered in {run}: its validation loss improved in every epoch."
+        earlier = [answer for answer in self.patiences if answer.epochs_saved and answer.patience != self.own]
+        usual = [answer for answer in earlier if answer.patience in USUAL]
+        same = [answer for answer in usual if answer.kept_epoch is not None and answer.kept_epoch == self.kept_epoch]
+        enough = same[0] if same else self.enough
+        others = [a for a in usual or earlier if a.kept_epoch is None or a.kept_epoch != self.kept_epoch]
+        if enough is None:
+            return _other_text(run, others[-1], self) if others else f"No patience would have ended {run} any earlier."
+        text, shorter = _enough_text(run, enough, self), [a for a in others if a.patience < enough.patience]
+        return f"{text} {_shorter_text(shorter[-1], self)}" if shorter else text
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each patience."""
         del in_points
-        header = ("patience", "stops at epoch", "epochs saved", "keeps epoch", "its loss", "its clips right")
+        header = (
+            "patience",
+            "stops at epoch",
+            "epochs saved",
+            "time saved",
+            "keeps epoch",
+            "its loss",
+            "its clips correct",
+        )
         rows = []
         for p in sorted({*self.patiences, *filter(None, [self.enough])}, key=attrgetter("patience")):
             name = f"{p.patience} (its own)" if p.patience == self.own else str(p.patience)
             stop = "beyond what was run" if p.censored else whole_cell(p.stop_epoch)
-            saved, kept, right = map(whole_cell, (p.epochs_saved, p.kept_epoch, p.correct))
-            rows.append((name, stop, saved, kept, loss_cell(p.val_loss), right))
+            saved, kept, correct_clips = map(whole_cell, (p.epochs_saved, p.kept_epoch, p.correct))
+            time = seconds_cell(p.seconds_saved)
+            rows.append((name, stop, saved, time, kept, loss_cell(p.val_loss), correct_clips))
         return (Table("What other patiences would have done", header, tuple(rows)),) if rows else ()
 
 
 def early_stopping(study: Study) -> Iterator[Conclusion]:
-    """Conclude on each run; `unknown` if a validation loss is missing, or the run is too short for every patience."""
+    """Conclude on each run; `unknown` if a validation loss is missing."""
     for result in study.results:
         own, values = as_whole(result.run.params.get("early_stopping_patience")), every_epoch(result.curves.val_loss)
         stop = result.stop_epoch if values is None else len(values)
-        details = EarlyStopping((), own, stop, result.kept_epoch, result.epoch_seconds, keeps_last(result.run))
+        kept, is_last = result.kept_epoch, keeps_last(result.run)
+        details = EarlyStopping((), own, stop, kept, result.correct, result.epoch_seconds, is_last)
         verdict: Verdict = "unknown"
         if values is not None and stop is not None:
             listed = sorted({*PATIENCES, *([own] if own is not None else [])})
             every = sorted({*listed, *range(1, len(values))})
             stops = dict(zip(every, _stops(result, values, every), strict=True))
             answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
-            same = [p for p, s in stops.items() if s.kept_epoch == result.kept_epoch and (s.stop_epoch or stop) < stop]
+            same = [p for p, s in stops.items() if s.kept_epoch == kept and (s.stop_epoch or stop) < stop]
             enough = None
-            if same and result.kept_epoch is not None:
+            if same and kept is not None:
                 enough = _answer(result, values, same[0], stops[same[0]])
             details = replace(details, patiences=answers, enough=enough)
-            verdict = "unknown" if all(answer.censored for answer in answers) else "exact"
+            verdict = "exact"
         n = result.n if details.patiences else None
         yield Conclusion("early_stopping", verdict, (result.run_id,), details, n=n)
 
@@ -114,12 +135,16 @@ def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop:
     kept = stop.kept_epoch
     loss = math.nan if kept is None else float(values[kept - 1])
     before, after = (_correct(result, epoch) for epoch in (result.kept_epoch, kept))
+    seconds = result.seconds_by_epoch
     return Patience(
         patience,
         stop.stop_epoch,
         kept,
         len(values) - stop.stop_epoch,
         censored=False,
+        seconds_saved=float(seconds[stop.stop_epoch :].sum())
+        if seconds is not None and len(seconds) == len(values)
+        else None,
         val_loss=loss if math.isfinite(loss) else None,
         correct=None if after is None else int(after.sum()),
         clips_changed=None if before is None or after is None else int((before != after).sum()),
@@ -147,26 +172,40 @@ def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:
     return correct(by_epoch.probabilities[epoch - 1], by_epoch.labels, by_epoch.classes)
 
 
-def _answer_text(run: str, answer: Patience, details: EarlyStopping) -> str:
-    """Return what a patience that stops earlier would have done to the run."""
-    instead = f" instead of {details.own}" if details.own is not None else ""
-    ended = f"would have ended {run} at epoch {answer.stop_epoch} instead of {details.stop_epoch}"
-    stopping = f"Stopping with patience {answer.patience}{instead} {ended}"
+def _enough_text(run: str, answer: Patience, details: EarlyStopping) -> str:
+    """Return that a patience keeps the same weights, and the training that it saves."""
+    who = f"Early stopping with patience {answer.patience}"
+    if details.own is not None:
+        who = f"Patience {answer.patience} instead of {details.own}"
+    seconds = "" if answer.seconds_saved is None else f" ({seconds_cell(answer.seconds_saved)})"
+    kept = f"would have kept {run}'s weights (epoch {answer.kept_epoch})"
+    ended = f"ended training at epoch {answer.stop_epoch} instead of {details.stop_epoch}"
+    return f"{who} {kept} and {ended}, saving {count(answer.epochs_saved or 0, 'epoch')}{seconds}."
+
+
+def _shorter_text(answer: Patience, details: EarlyStopping) -> str:
+    """Return which weights a patience that is not enough keeps."""
     if answer.kept_epoch is None:
-        return f"{stopping}, with nothing to keep: no validation loss was a finite number until then."
-    if answer.kept_epoch == details.kept_epoch:
-        saved = answer.epochs_saved or 0
-        time = f", {duration(saved * details.epoch_seconds)}," if details.epoch_seconds is not None else ""
-        same = f"the same weights (epoch {answer.kept_epoch})"
-        return f"{stopping} and kept {same}: {count(saved, 'epoch')}{time} saved, and not one clip changed."
-    if details.kept_epoch is None:
-        return f"{stopping}, with the weights of epoch {answer.kept_epoch}."
-    changed = ", which judge every validation clip the same" if answer.clips_changed == 0 else ""
-    if answer.clips_changed:
-        changed = f", which judge {count(answer.clips_changed, 'validation clip')} otherwise"
-    earlier = f"No patience would have ended {run} earlier and kept its weights of epoch {details.kept_epoch}"
-    other = f"would have ended it at epoch {answer.stop_epoch} with those of epoch {answer.kept_epoch}{changed}"
-    return f"{earlier}: patience {answer.patience}{instead} {other}."
+        return f"Patience {answer.patience} would have kept none."
+    return f"Patience {answer.patience} would have kept epoch {answer.kept_epoch}{_result_text(answer, details)}."
+
+
+def _other_text(run: str, answer: Patience, details: EarlyStopping) -> str:
+    """Return where a patience would have ended the run and with which weights."""
+    head = f"With patience {answer.patience}, {run} would have ended at epoch {answer.stop_epoch}"
+    if answer.kept_epoch is None:
+        return f"{head} with nothing to keep: no validation loss was a finite number until then."
+    return f"{head} with the weights of epoch {answer.kept_epoch}{_result_text(answer, details)}."
+
+
+def _result_text(answer: Patience, details: EarlyStopping) -> str:
+    """Return how good other weights than the kept ones are, by clips if these are known."""
+    if answer.clips_changed == 0:
+        return ", which classifies every clip the same way"
+    if answer.correct is not None and details.correct is not None:
+        correct = f"{answer.correct} {'clip' if answer.correct == 1 else 'clips'} correct"
+        return f", with {correct} {'as well' if answer.correct == details.correct else f'instead of {details.correct}'}"
+    return ""
 
 
 KIND = Kind(

@@ -143,6 +143,12 @@ class RunResult:
         return count_correct(self.run.metrics.get("fit_accuracy"), self.training_clips)
 
     @property
+    def seconds_by_epoch(self) -> NDArray[np.float64] | None:
+        """How long each epoch took, from the first on; None if that was not logged for all."""
+        seconds = every_epoch(self.run.curves.get("epoch_seconds"))
+        return seconds if seconds is not None and np.isfinite(seconds).all() else None
+
+    @property
     def limit(self) -> int | None:
         """The most epochs that were asked for."""
         return epoch_limit(self.run)
