@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tracker.wording import (
     age,
     change_words,
+    correct_of,
     count,
     counted,
     duration,
@@ -285,3 +286,10 @@ class TestPNumber:
     )
     def test_p_number_leaves_out_an_equals_sign_only(self, p_value: float, sign: str, text: str) -> None:
         assert p_number(p_value, 0.05, sign) == text
+
+
+@pytest.mark.parametrize(
+    ("correct", "n", "text"), [(26, 30, "26/30 (86.7%)"), (30, 30, "30/30 (100%)"), (0, 30, "0/30 (0%)")]
+)
+def test_correct_of_has_a_count_and_its_percentage(correct: int, n: int, text: str) -> None:
+    assert correct_of(correct, n) == text

@@ -141,6 +141,11 @@ def percent_number(fraction: float, digits: int | None = None) -> str:
     return fixed(100 * fraction, digits)
 
 
+def correct_of(correct: int, n: int) -> str:
+    """Return ``26/30 (86.7%)``; all or none as ``30/30 (100%)``."""
+    return f"{correct}/{n} ({percent(correct / n) if correct in (0, n) else percent_cell(correct / n)})"
+
+
 def percent_interval(interval: Interval) -> str:
     """Return ``66–93%``."""
     return f"{_span(percent_number(interval[0]), percent_number(interval[1]))}%"

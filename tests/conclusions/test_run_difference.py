@@ -7,8 +7,8 @@ import pytest
 
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.comparisons import printed_pairs, run_family
-from tracker.conclusions.run_difference import COUNTS, MCNEMAR, SIGN_FLIP, run_differences
-from tracker.statistics.paired import tango
+from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP, UNCONDITIONAL, run_differences
+from tracker.statistics.paired import mcnemar, tango, unconditional
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeStudy
@@ -27,14 +27,16 @@ class TestRunDifferences:
         (found,) = differences(studied(made(1, "0111100000"), made(2, "1110011111", seed="1")))
         assert found.runs == (f"{2:032x}", f"{1:032x}")
         assert (found.details.correct, found.details.only_first, found.details.only_second) == ((8, 4), 6, 2)
-        assert (found.estimate, found.interval, found.method) == (0.4, tango(6, 2, 10), MCNEMAR)
+        assert (found.estimate, found.interval, found.method) == (0.4, tango(6, 2, 10), UNCONDITIONAL)
+        assert found.p_value == unconditional(6, 2, 10)
+        assert found.details.mcnemar_p == mcnemar(6, 2)
 
     def test_run_differences_are_supported_only_after_correction(self, made: MakeRun, studied: MakeStudy) -> None:
         right = ["1" * 20, "1" * 13 + "0" * 7, *["1" * 19 + "0"] * 6]
         found = differences(studied(*(made(i, signs, seed=str(i)) for i, signs in enumerate(right))))
         (clearest,) = [c for c in found if c.details.correct == (20, 13)]
-        assert clearest.p_value == pytest.approx(0.015625)
-        assert (clearest.verdict, clearest.p_adjusted) == ("inconclusive", pytest.approx(28 * 0.015625))
+        assert clearest.p_value == pytest.approx(unconditional(7, 0, 20))
+        assert (clearest.verdict, clearest.p_adjusted) == ("inconclusive", pytest.approx(28 * clearest.p_value))
 
     def test_run_differences_of_two_runs_need_no_correction(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = differences(studied(made(1, "1" * 20), made(2, "1" * 13 + "0" * 7, seed="1")))
@@ -75,7 +77,7 @@ class TestRunDifferences:
         found = differences(studied(*writeup))
         (widest,) = [c for c in found if c.details.correct == (26, 24)]
         assert (widest.verdict, widest.method) == ("inconclusive", COUNTS)
-        assert widest.details.p_range == (0.5, widest.p_value)
+        assert widest.details.p_range == (pytest.approx(unconditional(2, 0, 30)), widest.p_value)
 
     def test_on_grouped_clips_flip_groups_and_show_mcnemar(self, made: MakeRun, studied: MakeStudy) -> None:
         groups = [str(i // 3) for i in range(30)]
@@ -83,6 +85,38 @@ class TestRunDifferences:
         assert (found.method, found.details.informative_groups, found.p_value) == (SIGN_FLIP, 4, 0.125)
         assert found.details.p_if_independent == pytest.approx(2 / 2**12)
         assert found.verdict == "inconclusive"
+
+    def test_run_differences_need_as_many_groups_as_alpha_asks_for(self, made: MakeRun, studied: MakeStudy) -> None:
+        groups = [str(i // 3) for i in range(30)]
+        runs = made(1, "1" * 30, groups=groups), made(2, "1" * 15 + "0" * 15, seed="1")
+        (strict,), (lenient,) = differences(studied(*runs)), differences(studied(*runs, alpha=0.1))
+        assert (strict.verdict, strict.details.informative_groups, strict.details.fewest_groups) == (
+            "inconclusive",
+            5,
+            6,
+        )
+        assert (lenient.verdict, lenient.details.fewest_groups) == ("supported", 5)
+
+    @pytest.mark.parametrize("size", [1, 2])
+    def test_run_differences_never_have_an_interval_that_disagrees_with_the_test_about_0(
+        self, made: MakeRun, studied: MakeStudy, size: int
+    ) -> None:
+        rng, groups = np.random.default_rng(size), [str(i // size) for i in range(24)]
+        for _ in range(40):
+            right = ["".join("01"[int(x)] for x in rng.random(24) < share) for share in (0.95, 0.6)]
+            (found,) = differences(studied(made(1, right[0], groups=groups), made(2, right[1], seed="1")))
+            low, high = found.interval
+            assert (low < 0 < high) <= (found.p_value > 0.05) <= (low <= 0 <= high)
+
+    def test_run_differences_do_not_depend_on_other_runs(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng, groups = np.random.default_rng(5), [str(i // 3) for i in range(30)]
+        rights = ["".join("01"[int(x)] for x in rng.random(30) < 0.8) for _ in range(5)]
+        runs = [made(i, signs, seed=str(i), groups=groups) for i, signs in enumerate(rights)]
+        found = {c.runs: c for c in differences(studied(*runs))}
+        for pair, among in found.items():
+            (alone,) = differences(studied(*(run for run in runs if run.run_id in pair)))
+            assert alone.details.clips_needed == among.details.clips_needed
+            assert (alone.interval, alone.p_value) == (among.interval, among.p_value)
 
     def test_run_differences_say_which_option_differs_in_a_matched_pair(
         self, made: MakeRun, studied: MakeStudy
@@ -96,54 +130,79 @@ class TestRunDifferences:
 
     def test_run_differences_say_how_many_clips_would_show_it(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = differences(studied(made(1, "1" * 20 + "0" * 10), made(2, "0" + "1" * 18 + "0" * 11, seed="1")))
-        assert 100 < found.details.clips_needed < 1000
+        assert found.details.clips_needed == 90
 
 
 class TestIntervalsOfGroups:
-    def test_intervals_of_groups_stay_within_what_can_be(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_intervals_of_two_groups_say_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
         groups = [*"a" * 18, "b", "b"]
         (found,) = differences(studied(made(1, "1" * 20, groups=groups), made(2, "1" * 9 + "0" * 11, seed="1")))
-        assert -1 < found.interval[0] < found.estimate < found.interval[1] == 1
+        assert (found.interval, found.details.interval_90) == ((-1, 1), (-1, 1))
 
 
 class TestSentence:
-    def test_sentence_says_that_a_lead_is_within_chance(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sentence_says_that_chance_explains_a_lead(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1" * 26 + "0000"), made(2, "00" + "1" * 23 + "00110", seed="1")
         assert sentence_of(studied(*runs), "run_difference") == (
-            "Run 1 is right on 26 of 30 validation clips, run 2 on 25: a lead of 1 clip, 3.3 points (three that only "
-            "run 1 has right, two that only run 2 has). That is well within chance (95% interval −14 to +21 points; "
-            "exact McNemar p = 1.0). To show a difference of 3.3 points takes about 1,200 clips."
+            "Run 1 has 26/30 validation clips correct and run 2 25/30, 1 clip fewer (3.3 points). On 3 clips only run "
+            "1 is correct, on 2 only run 2. Chance easily explains that (95% interval −14 to +21 points). Detecting a "
+            "difference of 3.3 points would take about 1,200 clips."
         )
 
-    def test_sentence_says_that_a_lead_is_beyond_chance(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sentence_says_that_chance_does_not_explain_a_lead(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1" * 20, {"k": "3"}), made(2, "1" * 13 + "0" * 7, {"k": "7"})
         assert sentence_of(studied(*runs), "run_difference") == (
-            "Run 1 is right on 20 of 20 validation clips, run 2 on 13: a lead of 7 clips, 35 points (seven that "
-            "only run 1 has right, none that only run 2 has). That is more than chance gives (95% interval +13 to +57 "
-            "points; exact McNemar p = 0.016). It holds for these two models: whether k or the luck of one training "
-            "did it, one training each cannot say."
+            "Run 1 has 20/20 validation clips correct and run 2 13/20, 7 clips fewer (35 points). Run 1 has every clip "
+            "correct that run 2 has. Chance does not explain that (95% interval +13 to +57 points). It holds for these "
+            "two models: one training each cannot separate k from training noise."
         )
 
-    def test_sentence_gives_the_p_values_that_counts_allow(self, writeup: list[Run], studied: MakeStudy) -> None:
+    def test_sentence_says_that_a_lead_does_not_survive_the_correction(self, made: MakeRun, studied: MakeStudy) -> None:
+        rights = ["1" * 20, "1" * 13 + "0" * 7, *["1" * 19 + "0"] * 6]
+        found = sentences_of(
+            studied(*(made(i, signs, seed=str(i)) for i, signs in enumerate(rights))), "run_difference"
+        )
+        assert "significant on its own (p = 0.012), but not after correcting for 28 pairs." in found[-1]
+
+    def test_sentence_of_equal_runs_says_that_they_are_not_different(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1" * 25 + "00000"), made(2, "0" + "1" * 24 + "00001", seed="1")
+        assert sentence_of(studied(*runs), "run_difference") == (
+            "Run 1 and run 2 both have 25/30 validation clips correct. On 1 clip only run 1 is correct, on 1 only run "
+            "2. They are not statistically different (95% interval −14 to +14 points)."
+        )
+
+    def test_sentence_leaves_out_what_chance_explains_whatever_the_clips(
+        self, writeup: list[Run], studied: MakeStudy
+    ) -> None:
         assert sentences_of(studied(*writeup), "run_difference")[-1] == (
-            "Run 3 is right on 26 of 30 validation clips, run 4 on 24: a lead of 2 clips, 6.7 points. That is well "
-            "within chance (95% interval −15 to +28 points; exact McNemar p = 0.500 to 0.754, by which clips it is)."
+            "Run 3 has 26/30 validation clips correct and run 4 24/30, 2 clips fewer (6.7 points). Chance easily "
+            "explains that (95% interval −15 to +28 points)."
         )
 
-    def test_sentence_gives_one_p_value_if_counts_leave_no_doubt(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sentence_gives_the_p_values_that_counts_allow_if_they_differ_in_significance(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
         runs = (
-            made(i, seed=str(i), tags={"tracker.validation_clips": "4"}, metrics={"best_val_accuracy": accuracy})
-            for i, accuracy in enumerate([0.75, 0.5])
+            made(i, seed=str(i), tags={"tracker.validation_clips": "30"}, metrics={"best_val_accuracy": accuracy})
+            for i, accuracy in enumerate([24 / 30, 18 / 30])
         )
-        assert "exact McNemar p = 1.0, whichever clips it is" in sentence_of(studied(*runs), "run_difference")
+        assert sentence_of(studied(*runs), "run_difference") == (
+            "Run 1 has 24/30 validation clips correct and run 2 18/30, 6 clips fewer (20 points). Whether that could "
+            "be chance depends on which clips these are (p = 0.016 to 0.218); predictions would tell."
+        )
 
     def test_sentence_says_that_few_groups_cannot_decide(self, made: MakeRun, studied: MakeStudy) -> None:
         groups = [str(i // 3) for i in range(30)]
         runs = made(1, "1" * 30, groups=groups), made(2, "1" * 27 + "000", seed="1")
         (sentence,) = sentences_of(studied(*runs), "run_difference")
-        assert "Clips share groups, and only one group tells the two apart: below six no test can decide" in sentence
+        assert "They differ on the clips of a single group; significance at 5% takes at least 6." in sentence
+
+    def test_sentence_leaves_out_an_interval_that_says_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
+        assert sentence_of(studied(made(1, "1100"), made(2, "1010", seed="1")), "run_difference").endswith(
+            "They are not statistically different."
+        )
 
     def test_sentence_says_that_runs_on_other_clips_are_not_compared(self, made: MakeRun, studied: MakeStudy) -> None:
         assert sentence_of(studied(made(1, "110"), made(2, "111", prefix="other")), "run_difference") == (
-            "Run 1 and run 2 were judged on different validation clips and are not compared."
+            "Run 1 and run 2 were evaluated on different validation clips, so they are not compared."
         )

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.selection_optimism import METHOD_GROUPS, selection_optimism
@@ -72,19 +73,41 @@ class TestSelectionOptimism:
         assert not list(selection_optimism(studied(made(1, "110"))))
 
 
+class TestExpected:
+    def test_expected_accuracy_is_what_it_is_here_less_the_bias(self, made: MakeRun, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(4)
+        (found,) = selection_optimism(studied(*(made(i, right(rng), seed=str(i)) for i in range(4))))
+        details, (low, high) = found.details, found.interval
+        assert found.verdict == "estimate"
+        assert details.expected == pytest.approx(details.accuracy - found.estimate)
+        assert details.expected_interval == pytest.approx((details.accuracy - high, details.accuracy - low))
+
+    def test_selection_optimism_says_that_no_two_runs_share_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = selection_optimism(studied(made(1, "110"), made(2, "111", prefix="other")))
+        assert (found.verdict, found.details.why) == ("unknown", "clips")
+
+
 class TestSentence:
-    def test_sentence_estimates_the_selection_bias(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sentence_says_what_to_expect_on_new_clips(self, made: MakeRun, studied: MakeStudy) -> None:
         rng = np.random.default_rng(0)
         runs = [made(i, "".join(rng.choice(["0", "1"], size=40)), seed=str(i)) for i in range(6)]
         (sentence,) = sentences_of(studied(*runs), "selection_optimism")
         assert sentence.startswith(
-            "Run 1 was chosen among 6 runs on the clips that its accuracy is said of. That flatters it by an estimated "
+            "Run 1 was picked using these same clips, so 58% is optimistic. On new clips, expect"
         )
-        assert "points (bootstrap, 95% interval " in sentence
+        assert "about 48% (95% interval 37–60%)" in sentence
+
+    def test_sentence_counts_the_choice_of_the_epoch(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "1100", seed=str(i), by_epoch=["0110", "1100"], val_loss=[0.9, 0.8]) for i in range(2)]
+        assert sentence_of(studied(*runs), "selection_optimism").startswith("Run 1 and its best epoch were picked")
 
     def test_sentence_says_that_another_metric_is_not_resampled(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = (made(i, "110", seed=str(i), val_loss=[0.9, 0.8]) for i in range(2))
         assert sentence_of(studied(*runs, metric="val_loss"), "selection_optimism") == (
-            "By how much the best of 2 runs flatters itself cannot be estimated: that is done for accuracy, and the "
-            "runs are ranked by val_loss."
+            "How much picking the best of 2 runs flatters its score is unknown: it is estimated for accuracy, but runs "
+            "are ranked by val_loss."
         )
+
+    def test_sentence_says_that_no_two_runs_share_clips(self, made: MakeRun, studied: MakeStudy) -> None:
+        found = sentence_of(studied(made(1, "110"), made(2, "111", prefix="other")), "selection_optimism")
+        assert found.endswith("is unknown: no two were evaluated on the same clips.")

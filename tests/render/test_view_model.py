@@ -12,7 +12,7 @@ class TestArrange:
     def test_arrange_numbers_conclusions_as_they_stand_in_the_report(self, report) -> None:
         view = arrange(report)
         assert [kind.title for kind in view.kinds] == [
-            "Which run is best", "What the options do", "Run against run", "Early stopping",
+            "Which run is best", "What the options do", "Pairwise comparisons", "Early stopping",
         ]  # fmt: skip
         assert [conclusion.number for kind in view.kinds for conclusion in kind.open] == [1, 2, 3, 4]
 

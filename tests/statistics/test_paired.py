@@ -1,27 +1,27 @@
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, multinomial
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from tracker.statistics import paired
 from tracker.statistics.paired import (
+    MOST_EXPECTED,
+    agreeing,
+    critical_score,
     discordant,
     from_aggregates,
-    grouped_difference,
-    grouped_sign_flip,
-    informative_groups,
     log_loss_difference,
     log_losses,
     mcnemar,
-    mcnemar_many,
     mcnemar_mid_p,
+    paired_interval,
     tango,
+    unconditional,
+    unconditional_many,
 )
 from tracker.statistics.proportions import two_sided_z
 
@@ -29,7 +29,7 @@ fixed = settings(derandomize=True, deadline=None, max_examples=100)
 few = settings(derandomize=True, deadline=None, max_examples=25)
 numbers = st.integers(0, 200)
 answers = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
-nets = st.lists(st.integers(-4, 4), max_size=12)
+tables = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60)).filter(sum)
 
 
 def both(pairs: list[tuple[bool, bool]]) -> tuple[np.ndarray, np.ndarray]:
@@ -112,29 +112,6 @@ class TestMcnemarMidP:
             mcnemar_mid_p(3, -1)
 
 
-class TestMcnemarMany:
-    def test_mcnemar_many_is_that_of_each_pair(self):
-        b, c = np.array(list(product(range(25), repeat=2))).T
-        expected = [mcnemar(int(i), int(j)) for i, j in zip(b, c, strict=True)]
-        assert mcnemar_many(b, c).tolist() == expected
-
-    def test_mcnemar_many_keeps_the_shape(self):
-        b = np.arange(6).reshape(2, 3)
-        assert mcnemar_many(b, b).tolist() == [[1.0] * 3] * 2
-
-    def test_mcnemar_many_of_a_few_large_counts_is_the_same_as_of_many(self):
-        b, c = np.array([400, 3]), np.array([420, 900])
-        padded = mcnemar_many(np.tile(b, 100_000), np.tile(c, 100_000))
-        assert np.array_equal(padded[:2], mcnemar_many(b, c))
-
-    def test_mcnemar_many_of_nothing_is_nothing(self):
-        assert mcnemar_many(np.array([], dtype=int), np.array([], dtype=int)).shape == (0,)
-
-    def test_mcnemar_many_refuses_counts_that_do_not_pair(self):
-        with pytest.raises(ValueError, match="in pairs"):
-            mcnemar_many(np.array([1]), np.array([1, 2]))
-
-
 class TestTango:
     def test_tango_agrees_with_published_values(self, oracles):
         for case in oracles["tango"]:
@@ -176,58 +153,117 @@ class TestTango:
             tango(b, c, n)
 
 
-class TestGroupedSignFlip:
-    @fixed
-    @given(nets)
-    def test_grouped_sign_flip_is_the_share_of_all_sign_patterns_that_are_as_extreme(self, net):
-        sums = [sum(s * d for s, d in zip(signs, net, strict=True)) for signs in product((1, -1), repeat=len(net))]
-        expected = np.mean([abs(total) >= abs(sum(net)) for total in sums])
-        assert grouped_sign_flip(np.array(net, dtype=int)) == pytest.approx(expected, rel=1e-12)
+class TestUnconditional:
+    def test_unconditional_agrees_with_a_published_value(self):
+        # 8 of 21 children: Bentur et al. as in Fagerland, Lydersen and Laake (2013), doi:10.1186/1471-2288-13-91
+        assert unconditional(1, 7, 21) == pytest.approx(0.0353, abs=5e-5)
+
+    @pytest.mark.parametrize("n", [1, 5, 8, 13])
+    def test_unconditional_agrees_with_every_table_counted_one_by_one(self, n):
+        b, c = np.array([(b, c) for b in range(n + 1) for c in range(n + 1 - b)]).T
+        frequencies = np.linspace(0, 1, 2_001)
+        shares = np.stack([frequencies / 2, frequencies / 2, 1 - frequencies], axis=1)
+        chances = multinomial.pmf(np.stack([b, c, n - b - c], axis=1)[np.newaxis], n, shares[:, np.newaxis])
+        scores = np.abs(b - c) / np.sqrt(np.maximum(b + c, 1))
+        for i in range(len(b)):
+            expected = chances[:, scores >= scores[i] - 1e-9].sum(axis=1).max()
+            assert unconditional(int(b[i]), int(c[i]), n) == pytest.approx(expected, rel=2e-4)
+
+    @pytest.mark.parametrize("n", [20, 30, 100, 300])
+    def test_unconditional_holds_its_level_for_any_share_of_discordant_clips(self, n):
+        b, c = np.array([(b, c) for b in range(n + 1) for c in range(n + 1 - b)]).T
+        rejected = unconditional_many(b, c, n) <= 0.05
+        for frequency in np.linspace(0.013, 0.991, 40):
+            chances = multinomial.pmf(np.stack([b, c, n - b - c], axis=1), n, [frequency / 2] * 2 + [1 - frequency])
+            assert chances[rejected].sum() <= 0.05 + 1e-5
+
+    def test_unconditional_finds_more_than_mcnemar(self):
+        assert unconditional(5, 0, 30) == pytest.approx(0.0262, abs=1e-4) < 0.05 < mcnemar(5, 0)
+
+    def test_unconditional_of_no_discordant_clip_or_as_many_either_way_is_one(self):
+        assert (unconditional(0, 0, 30), unconditional(4, 4, 30)) == (1.0, 1.0)
 
     @fixed
-    @given(answers)
-    def test_grouped_sign_flip_with_groups_of_one_is_exact_mcnemar(self, pairs):
-        a, b = both(pairs)
-        net = a.astype(np.int64) - b
-        assert grouped_sign_flip(net) == pytest.approx(mcnemar(*discordant(a, b)), rel=1e-12)
+    @given(tables)
+    def test_unconditional_does_not_depend_on_the_direction(self, table):
+        b, c, concordant = table
+        assert unconditional(b, c, b + c + concordant) == unconditional(c, b, b + c + concordant)
 
     @fixed
-    @given(nets, st.randoms())
-    def test_grouped_sign_flip_does_not_depend_on_the_order_or_the_direction(self, net, random):
-        shuffled = [-d for d in random.sample(net, len(net))]
-        p_values = [grouped_sign_flip(np.array(values, dtype=int)) for values in (net, shuffled)]
-        assert p_values[0] == pytest.approx(p_values[1], rel=1e-12)
+    @given(tables)
+    def test_unconditional_of_all_clips_discordant_is_at_least_mcnemar(self, table):
+        b, c, _ = table
+        assert b + c == 0 or unconditional(b, c, b + c) >= mcnemar(b, c) - 1e-12
 
+    def test_unconditional_hardly_changes_where_its_normal_limit_begins(self):
+        exact, limit = (unconditional(70, 40, MOST_EXPECTED + more) for more in (0, 1))
+        assert limit == pytest.approx(exact, rel=0.01)
+        assert unconditional(70, 40, 10**6) == pytest.approx(exact, rel=0.01)
+
+    def test_unconditional_of_very_many_clips_stays_a_probability(self):
+        assert 0 <= unconditional(0, 100_000, 200_000) < 1e-300
+
+    def test_unconditional_many_is_that_of_each_pair(self):
+        b, c = np.array([0, 3, 3, 12, 0, 7]), np.array([0, 5, 1, 2, 9, 7])
+        expected = [unconditional(int(i), int(j), 40) for i, j in zip(b, c, strict=True)]
+        assert unconditional_many(b, c, 40).tolist() == pytest.approx(expected, rel=1e-12)
+
+    def test_unconditional_many_of_nothing_is_nothing(self):
+        assert unconditional_many(np.array([], dtype=int), np.array([], dtype=int), 3).shape == (0,)
+
+    @pytest.mark.parametrize("counts", [(-1, 3, 10), (3, 4, 6), (0, 0, 0)])
+    def test_unconditional_refuses_counts_that_cannot_be(self, counts):
+        with pytest.raises(ValueError, match="discordant clips must be"):
+            unconditional(*counts)
+
+
+class TestCriticalScore:
+    @pytest.mark.parametrize("n", [6, 17, 30, 100])
+    @pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1])
+    def test_critical_score_parts_the_tables_that_the_test_rejects_from_the_others(self, n, alpha):
+        b, c = np.array([(b, c) for b in range(n + 1) for c in range(n + 1 - b) if b + c]).T
+        critical = critical_score(n, alpha)
+        beyond = np.zeros(len(b), bool) if critical is None else np.abs(b - c) / np.sqrt(b + c) >= critical - 1e-9
+        assert np.array_equal(unconditional_many(b, c, n) <= alpha, beyond)
+
+    def test_critical_score_of_five_clips_does_not_exist(self):
+        assert critical_score(5) is None
+
+
+class TestPairedInterval:
     @fixed
-    @given(nets)
-    def test_grouped_sign_flip_takes_no_notice_of_groups_without_a_difference(self, net):
-        assert grouped_sign_flip(np.array([*net, 0, 0], dtype=int)) == grouped_sign_flip(np.array(net, dtype=int))
+    @given(tables, st.sampled_from([0.90, 0.95]))
+    def test_paired_interval_excludes_0_only_if_the_test_does(self, table, confidence):
+        b, c, concordant = table
+        n = b + c + concordant
+        low, high = paired_interval(b, c, n, confidence)
+        assert (low < 0 < high) <= (unconditional(b, c, n) > 1 - confidence) <= (low <= 0 <= high)
 
-    def test_grouped_sign_flip_of_nothing_is_one(self):
-        assert grouped_sign_flip(np.array([], dtype=int)) == 1.0
+    def test_paired_interval_is_tangos_if_that_agrees_with_the_test(self):
+        assert paired_interval(3, 2, 30) == tango(3, 2, 30)
 
-    def test_grouped_sign_flip_of_many_groups_one_way_is_two_in_two_to_the_number(self):
-        assert grouped_sign_flip(np.full(40, 3)) == 2.0**-39
-
-    @fixed
-    @given(nets)
-    def test_grouped_sign_flip_decides_nothing_under_six_informative_groups(self, net):
-        values = np.array(net, dtype=int)
-        assert informative_groups(values) >= 6 or grouped_sign_flip(values) > 0.05
-
-    def test_grouped_sign_flip_is_weaker_than_mcnemar_where_the_differences_come_in_one_group(self):
-        assert grouped_sign_flip(np.array([10, 1, 1])) == 0.25 > mcnemar(12, 0)
+    def test_paired_interval_ends_at_0_if_tangos_lies_beside_it_and_the_test_is_not_significant(self):
+        assert tango(5, 0, 20, 0.99)[0] < 0 < tango(4, 0, 60)[0]
+        assert unconditional(4, 0, 60) > 0.05
+        assert paired_interval(4, 0, 60)[0] == 0
 
 
-class TestInformativeGroups:
-    def test_informative_groups_are_those_with_a_net_difference(self):
-        assert informative_groups(np.array([2, 0, -1, 0])) == 2
+class TestAgreeing:
+    def test_agreeing_moves_the_end_that_is_on_the_wrong_side_of_0(self):
+        assert agreeing((0.01, 0.3), 0.1, 0.06) == (0.0, 0.3)
+        assert agreeing((-0.3, -0.01), -0.1, 0.06) == (-0.3, 0.0)
+        assert agreeing((-0.01, 0.3), 0.1, 0.05) == (0.0, 0.3)
+        assert agreeing((-0.3, 0.01), -0.1, 0.04) == (-0.3, 0.0)
+
+    def test_agreeing_leaves_an_interval_that_agrees(self):
+        assert agreeing((0.01, 0.3), 0.1, 0.04) == (0.01, 0.3)
+        assert agreeing((-0.01, 0.3), 0.1, 0.06) == (-0.01, 0.3)
 
 
 class TestFromAggregates:
     def test_from_aggregates_of_26_and_24_of_30_says_what_the_writeup_could_have_said(self):
         found = from_aggregates(26, 24, 30)
-        assert found.p_range == (0.5, pytest.approx(0.75390625))
+        assert found.p_range == pytest.approx((unconditional(2, 0, 30), unconditional(6, 4, 30)))
         assert found.p_value == found.p_range[1]
         assert found.estimate == pytest.approx(2 / 30)
 
@@ -238,11 +274,12 @@ class TestFromAggregates:
         pairings = [(correct_a - both_right, correct_b - both_right) for both_right in range(n + 1)]
         pairings = [(b, c) for b, c in pairings if b >= 0 and c >= 0 and correct_a + c <= n]
         found = from_aggregates(correct_a, correct_b, n)
-        p_values = [mcnemar(b, c) for b, c in pairings]
-        assert found.p_range == (min(p_values), max(p_values))
+        p_values = [unconditional(b, c, n) for b, c in pairings]
+        assert found.p_range == pytest.approx((min(p_values), max(p_values)))
         for confidence, interval in ((0.95, found.interval), (0.90, found.interval_90)):
             ends = [tango(b, c, n, confidence) for b, c in pairings]
-            assert interval == (min(low for low, _ in ends), max(high for _, high in ends))
+            widest = min(low for low, _ in ends), max(high for _, high in ends)
+            assert interval == agreeing(widest, found.estimate, found.p_value, confidence)
 
     @few
     @given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.integers(0, n), st.just(n))))
@@ -266,7 +303,9 @@ class TestFromAggregates:
     def test_from_aggregates_of_a_billion_clips_tries_the_fewest_and_the_most_pairings(self):
         n = 10**9
         found = from_aggregates(n // 2 + 50_000, n // 2, n)
-        assert found.p_range == (pytest.approx(mcnemar(50_000, 0)), pytest.approx(mcnemar(n // 2, n // 2 - 50_000)))
+        least, largest = found.p_range
+        assert least == pytest.approx(0.0, abs=1e-300)
+        assert largest == pytest.approx(mcnemar(n // 2, n // 2 - 50_000), rel=0.01)
         assert found.interval == pytest.approx(tango(n // 2, n // 2 - 50_000, n))
 
     @pytest.mark.parametrize("counts", [(0, 0, 0), (4, 1, 3), (1, -1, 3)])
@@ -324,26 +363,3 @@ class TestLogLossDifference:
     def test_log_loss_difference_refuses_different_clips(self):
         with pytest.raises(ValueError, match="the same clips"):
             log_loss_difference(np.ones(2), np.ones(3), seed=0)
-
-
-class TestGroupedDifference:
-    def test_groups_of_one_give_the_mean_with_its_standard_error(self) -> None:
-        values = np.array([1.0, 0, 0, -1, 1, 1])
-        found = grouped_difference(values, np.arange(6))
-        assert found.estimate == pytest.approx(values.mean())
-        assert found.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(6))
-        assert found.df == 5
-
-    def test_clips_of_a_group_that_go_together_count_once(self) -> None:
-        values = np.array([1.0, 0, 0, -1, 1, 1])
-        once, thrice = (grouped_difference(np.repeat(values, k), np.repeat(np.arange(6), k)) for k in (1, 3))
-        assert thrice.standard_error == pytest.approx(once.standard_error)
-
-    def test_unequal_groups_count_as_fewer(self) -> None:
-        codes = np.repeat(np.arange(6), [10, 1, 1, 1, 1, 1])
-        found = grouped_difference(np.resize([1.0, 0, 0, -1], 15), codes)
-        assert found.df == pytest.approx(15**2 / 105 - 1)
-
-    def test_one_group_gives_a_wide_interval(self) -> None:
-        found = grouped_difference(np.array([1.0, 0, 1]), np.zeros(3, dtype=np.int64))
-        assert found.interval[1] - found.interval[0] > 1

@@ -132,19 +132,28 @@ class TestOptimismOfBestEpoch:
 class TestProbabilityBest:
     def test_probability_best_sums_to_one_however_many_clips_there_are(self):
         for n in (1, 30, 9_000):
-            assert probability_best(models(3, n), 0, resamples=1_500).sum() == pytest.approx(1.0)
+            assert probability_best(models(3, n), 0, resamples=1_500).shared.sum() == pytest.approx(1.0)
 
     def test_probability_best_is_shared_by_equals(self):
         right = np.repeat(models(1, 50), 4, axis=0)
-        assert probability_best(right, 0) == pytest.approx([0.25] * 4)
+        assert probability_best(right, 0).shared == pytest.approx([0.25] * 4)
 
     def test_probability_best_goes_to_the_one_that_is_always_right(self):
         right = np.vstack([models(2, 200, share=0.5), np.ones((1, 200), dtype=bool)])
-        assert probability_best(right, 0).tolist() == [0.0, 0.0, 1.0]
+        assert probability_best(right, 0).shared.tolist() == [0.0, 0.0, 1.0]
 
     def test_probability_best_follows_the_models_when_they_are_permuted(self):
         right = models(4, 60)
-        assert probability_best(right[::-1], 0) == pytest.approx(probability_best(right, 0)[::-1])
+        assert probability_best(right[::-1], 0).shared == pytest.approx(probability_best(right, 0).shared[::-1])
+
+    def test_probability_best_tells_a_win_from_a_tie(self):
+        right = np.array([[True, True, False], [True, False, True], [True, False, False]])
+        found = probability_best(right, 0)
+        assert np.all(found.alone < found.shared)
+        assert np.all(found.shared < found.alone_or_tied)
+        assert found.alone[2] == 0
+        # both win alone if their own clip is drawn more often than the other's
+        assert found.alone[:2] == pytest.approx([10 / 27] * 2, abs=0.03)
 
 
 class TestProbabilityBetter:

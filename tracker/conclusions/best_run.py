@@ -15,22 +15,25 @@ from tracker.conclusions.comparisons import FOLDS, SPLITS, CrossValidation, cros
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.conclusions.run_difference import (
     COUNTS,
-    MCNEMAR,
+    EASILY,
     SIGN_FLIP,
+    UNCONDITIONAL,
     why_not_comparable,
 )
 from tracker.runs import number_text
 from tracker.statistics.error_rates import is_best
+from tracker.statistics.grouped import fewest_groups
 from tracker.statistics.paired import from_aggregates
 from tracker.statistics.resampling import probability_best
 from tracker.study.study import Obstacle
-from tracker.wording import capitalised, count, losses, number_word, percent
+from tracker.wording import capitalised, correct_of, counted, losses, number_word, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.conclusions.comparisons import Family
     from tracker.conclusions.conclusion import Method
+    from tracker.statistics.resampling import Chances
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -52,14 +55,24 @@ class BestRun(Details):
     # clips that the best classifies correctly, over all folds if there are any. None if the metric isn't accuracy
     correct: int | None = None
     runner_up: str | None = None  # id of the second
+    runner_up_correct: int | None = None  # clips that it classifies correctly
+    runner_up_p: float | None = None  # the p-value of the best against it, uncorrected
+    worst_correct: int | None = None  # clips that the last of the others classifies correctly
     others: int = 0  # runs (or configurations) that it was compared with
     tied: tuple[str, ...] = ()  # ids of runs with the same score
+    family: int = 0  # pairs of runs that the correction counts
     clearest_gap: int | None = None  # difference in clips between the best and the run with the smallest p-value
     lowest_p: float | None = None  # the smallest p-value of the best against another
     # with counts alone: the smallest p-value that any pairing of the clips would give against any other
     least_p: float | None = None
     tie_break: Literal["loss", "id"] | None = None  # what puts the best before runs with the same score
-    probability: float | None = None  # estimated probability that it is the best on other clips of the same kind
+    # estimated probability that it is the best on other clips of the same kind: a tie of m counting 1/m, alone, and
+    # alone or tied
+    probability: float | None = None
+    probability_alone: float | None = None
+    probability_alone_or_tied: float | None = None
+    # groups that the clips come from and that no test can do without, if they are too few for any to be significant
+    groups: tuple[int, int] | None = None
     folds: int = 0  # folds, or splits, that configurations are compared over; 0 if runs are compared
     splits: bool = False  # whether these are splits under several split seeds
     elsewhere: bool = False  # whether further runs were judged on other clips
@@ -70,13 +83,13 @@ class BestRun(Details):
         if self.why == Obstacle.NO_METRIC:
             having = [run_id for run_id in conclusion.runs if run_id not in self.indistinguishable]
             who = f"only {wording.run(having[0])}" if having else "no run"
-            return f"Which run is best cannot be said: {who} logged a number for {wording.metric.name}."
+            return f"The best run is unknown: {who} logged a number for {wording.metric.name}."
         if self.folds:
             return _configuration_text(conclusion, self, wording)
         parts = [_score_text(conclusion, self, wording), _tests_text(conclusion, self, wording)]
-        if self.probability is not None and self.probability < 1 and conclusion.verdict != "supported":
-            best_in = f"it would be the best in {percent(self.probability)} of draws"
-            parts.append(f"On other clips like these {best_in} (bootstrap).")
+        alone = self.probability_alone
+        if alone is not None and 0 < alone < 1 and conclusion.verdict != "supported" and self.groups is None:
+            parts.append(f"On a new sample of clips it would be the sole winner about {percent(alone)} of the time.")
         return " ".join(parts)
 
 
@@ -116,6 +129,8 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
     clearest = min(tests, key=lambda run: (tests[run], ranked.index(run)), default=None)
     worse = {run for run in tests if (family.p_adjusted(best, run) or 0.0) <= study.alpha}
     tied = [run for run in others if study.results[run].score == result.score]
+    clips, chances = result.clip_set, _chances(study, best)
+    fewest = fewest_groups(study.alpha)
     tie_break: Literal["loss", "id"] | None = None
     if tied:
         loss, other_loss = result.val_loss, study.results[tied[0]].val_loss
@@ -131,13 +146,20 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
         runner_up_score=study.results[others[0]].score,
         correct=result.correct if study.metric.is_accuracy else None,
         runner_up=study.results[others[0]].run_id,
+        runner_up_correct=study.results[others[0]].correct if study.metric.is_accuracy else None,
+        runner_up_p=tests.get(others[0]),
+        worst_correct=study.results[others[-1]].correct if study.metric.is_accuracy else None,
         others=len(others),
         tied=study.ids(tied),
+        family=family.size,
         clearest_gap=None if clearest is None else (result.correct or 0) - (study.results[clearest].correct or 0),
         lowest_p=min(tests.values(), default=None),
         least_p=min(least, default=None),
         tie_break=tie_break,
-        probability=_probability(study, best),
+        probability=None if chances is None else float(chances.shared[clips.row_of[best]]),
+        probability_alone=None if chances is None else float(chances.alone[clips.row_of[best]]),
+        probability_alone_or_tied=None if chances is None else float(chances.alone_or_tied[clips.row_of[best]]),
+        groups=(clips.n_groups, fewest) if tests and 0 < clips.n_groups < fewest else None,
         elsewhere=len(ranked) < len(study.ranking),
         why=obstacles[0] if obstacles else None,
     )
@@ -147,16 +169,16 @@ def _method(study: Study, runs: Sequence[int]) -> Method:
     clips = study.results[runs[0]].clip_set
     if any(run not in clips.row_of for run in runs):
         return COUNTS
-    return SIGN_FLIP if clips.groups else MCNEMAR
+    return SIGN_FLIP if clips.groups else UNCONDITIONAL
 
 
-def _probability(study: Study, best: int) -> float | None:
-    """Estimate the probability that the best run is the best on other clips, among the runs with predictions."""
+def _chances(study: Study, best: int) -> Chances | None:
+    """Estimate the probability of each run with predictions to be the best on other clips like those of the best."""
     clips, runs = study.results[best].clip_set, study.results[best].clip_set.with_predictions
     comparable = best in runs and len(runs) > 1 and study.metric.is_accuracy
     if not comparable or (clips.n_groups or len(clips.clips)) < FEWEST_COLUMNS:
         return None
-    return float(probability_best(clips.correct, study.random_seed(runs), clips.groups or None)[clips.row_of[best]])
+    return probability_best(clips.correct, study.random_seed(runs), clips.groups or None)
 
 
 def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
@@ -182,10 +204,10 @@ def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
 
 
 _UNLOGGED = {
-    Obstacle.OTHER_CLIPS: "which validation clips the runs were judged on",
-    Obstacle.UNLOGGED_CLIPS: "which validation clips the runs were judged on",
-    Obstacle.UNLOGGED_COUNTS: "how many clips each run has right",
-    Obstacle.UNLOGGED_PREDICTIONS: "which clips each run has right",
+    Obstacle.OTHER_CLIPS: "the validation clips they were evaluated on were not logged for all",
+    Obstacle.UNLOGGED_CLIPS: "the validation clips they were evaluated on were not logged for all",
+    Obstacle.UNLOGGED_COUNTS: "how many clips each has correct was not logged for all",
+    Obstacle.UNLOGGED_PREDICTIONS: "which clips each has correct was not logged for all",
 }
 
 
@@ -193,7 +215,7 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
     best = capitalised(wording.run(conclusion.runs[0]))
     everyone = capitalised(wording.runs([conclusion.runs[0], *details.tied]))
     order = "for its lower validation loss" if details.tie_break == "loss" else "by its id alone"
-    first = f"; {wording.run(conclusion.runs[0])} goes first {order}" if details.tied else ""
+    first = f"; {wording.run(conclusion.runs[0])} is listed first {order}" if details.tied else ""
     among = ""
     if details.elsewhere:
         clips = "whose clips were not logged" if details.why == Obstacle.UNLOGGED_CLIPS else "on its clips"
@@ -202,66 +224,81 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
         scores = [score for score in (details.score, details.runner_up_score) if score is not None]
         value = losses(*scores)[0]  # with the digits that separate it from the runner-up's
         value = number_text(scores[0]) if float(value) == scores[0] else value
-        have = f"{everyone} have" if details.tied else f"{best} has"
+        have = f"{everyone} share" if details.tied else f"{best} has"
         extreme = "lowest" if wording.metric.lower_is_better else "highest"
         return f"{have} the {extreme} {wording.metric.name}{among}, {value}{first}."
-    are = f"{everyone} are" if details.tied else f"{best} is"
-    return f"{are} right on {details.correct} of {conclusion.n} validation clips, the most{among}{first}."
+    have = f"{everyone} share" if details.tied else f"{best} has"
+    score = correct_of(details.correct, conclusion.n or 1)
+    return f"{have} the most validation clips correct{among}, {score}{first}."
 
 
 def _tests_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
     """Return what the best run's tests against the others show."""
     if details.why == Obstacle.OTHER_METRIC:
-        return f"Whether another differs from it cannot be tested: {wording.metric.name} is not known clip by clip."
+        return f"Whether the others differ from it cannot be tested: {wording.metric.name} is not known clip by clip."
     if details.why is not None:
-        return f"Whether another differs from it is not known: {_UNLOGGED[details.why]} was not logged for all."
-    others = "the other" if details.others == 1 else f"the other {number_word(details.others)}"
-    if conclusion.verdict == "supported" and conclusion.p_value is not None:
-        return f"It is better than {others} ({conclusion.method}, {wording.p(conclusion.p_value, '≤')} against each)."
+        return f"Whether the others differ from it is unknown: {_UNLOGGED[details.why]}."
+    if conclusion.verdict == "supported":
+        others = "the other" if details.others == 1 else f"each of the other {number_word(details.others)}"
+        return f"It is significantly better than {others}."
     if len(details.indistinguishable) == details.others:
-        none = f"None of {others}"
-        if details.others == 1:
-            none = "Not even the other of these two" if details.elsewhere else "Not even the other run"
-        return f"{none} can be told from it: {_clearest_text(conclusion, details, wording)}."
+        return _chance_text(conclusion, details, wording)
     worse = details.others - len(details.indistinguishable)
-    are_worse = "one is" if worse == 1 else f"{number_word(worse)} are"
-    not_worse = wording.runs(details.indistinguishable) if details.indistinguishable else "none"
-    test = f"{conclusion.method}, corrected for all pairs"
-    return f"Of {others}, {are_worse} worse ({test}) and {not_worse} cannot be told from it."
+    are_worse = f"{capitalised(number_word(worse))} of the other {number_word(details.others)} "
+    are_worse += "is significantly worse" if worse == 1 else "are significantly worse"
+    rest = details.indistinguishable
+    if not rest:
+        return f"{are_worse}, but not every test is significant without the correction."
+    is_not = "is" if len(rest) == 1 else "are"
+    return f"{are_worse}; {wording.runs(rest)} {is_not} not statistically different from it."
 
 
-def _clearest_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
-    clips = abs(details.clearest_gap or 0)
-    gap = f"the clearest gap is {count(clips, 'clip')}" if clips else "even the clearest has as many right"
+def _chance_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
+    """Return by how much the others are behind, and whether that could be chance."""
+    gap, lowest = (details.correct or 0) - (details.runner_up_correct or 0), details.lowest_p
+    others = "The other run" if details.others == 1 else f"The other {number_word(details.others)}"
+    if not gap:
+        behind = "No other run is significantly worse"
+    elif details.runner_up_correct == details.worst_correct:
+        has = "has" if details.others == 1 else "have"
+        behind = f"{others} {has} {details.runner_up_correct}, {counted(gap, 'clip')} fewer"
+    else:
+        behind = f"The next best has {details.runner_up_correct}, {counted(gap, 'clip')} fewer"
+    if details.groups is not None:
+        have, need = details.groups
+        enough = f"significance at {percent(wording.alpha)} takes at least {need}"
+        return f"{behind}. The clips come from only {counted(have, 'group')}; {enough}."
+    largest = counted(abs(details.clearest_gap or 0), "clip")
+    if lowest is not None and lowest <= wording.alpha:
+        alone = f"would be significant on its own ({wording.p(lowest)})"
+        return f"{behind}. The clearest gap, {largest}, {alone}, but not after correcting for {details.family:,} pairs."
     if conclusion.method == COUNTS and details.least_p is not None:
-        return f"{gap}, and whichever clips these are, exact McNemar gives {wording.p(details.least_p, '≥')}"
-    lowest = details.lowest_p if details.lowest_p is not None else 1.0
-    if lowest > wording.alpha:
-        return f"{gap}, within chance ({conclusion.method}, {wording.p(lowest, '≥')})"
-    alone = f"{gap}, which alone would count ({conclusion.method}, {wording.p(lowest)})"
-    return f"{alone}, but not among all the pairs that could have been the clearest"
+        if details.least_p <= wording.alpha:
+            return f"{behind}. The counts alone do not show whether that is more than chance; predictions would."
+        return f"{behind}, which chance can explain whichever clips these are."
+    if not gap:
+        return f"{behind}."
+    return f"{behind}, which chance {'easily explains' if (lowest or 1.0) > EASILY else 'can explain'}."
 
 
 def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
-    lead = "as many as any other" if details.tied else "the most"
-    what, test = "splits" if details.splits else "folds", conclusion.method
-    who, clips = wording.runs(conclusion.runs), f"{details.correct} of {conclusion.n} validation clips"
-    counts = " A clip counts as often as it was judged." if details.splits else ""
-    head = f"Over {details.folds} {what} the configuration of {who} is right on {clips}, {lead}.{counts}"
-    if conclusion.verdict == "supported" and conclusion.p_value is not None:
+    what, best = "splits" if details.splits else "folds", "shares the lead" if details.tied else "is best"
+    score = f"{correct_of(details.correct or 0, conclusion.n or 1)} predictions correct"
+    head = f"Over {details.folds} {what}, the configuration of {wording.runs(conclusion.runs)} {best}: {score}."
+    if conclusion.verdict == "supported":
         others = "the other one" if details.others == 1 else f"each of the other {number_word(details.others)}"
-        return f"{head} It is better than {others} ({test}, {wording.p(conclusion.p_value, '≤')})."
-    lowest = wording.p(details.lowest_p, "≥") if details.lowest_p is not None else "untested"
+        return f"{head} It is significantly better than {others}."
     if details.others == 1:
-        return f"{head} The other one cannot be told from it ({test}, {lowest})."
-    return f"{head} Not all of the others can be told from it ({test}, {lowest} against the clearest)."
+        return f"{head} The other one is not statistically different."
+    return f"{head} Not all of the other {number_word(details.others)} are significantly worse."
 
 
 KIND = Kind(
     name="best_run",
     title="Which run is best",
     conclude=lambda study: best_runs(study, family_of(study)),
-    estimates="difference",
+    estimates="lead",
+    p_is="against the closest",
     methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.p_value is not None},
     headlines=lambda conclusions, _: conclusions[:1],
     headline_rank=1,

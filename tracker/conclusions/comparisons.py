@@ -1,7 +1,7 @@
 """What is compared with what, and how: pairs of runs, and configurations over folds.
 
-The test of two runs whose predictions were logged is exact McNemar's, or the sign-flip test over groups if clips share
-them. With counts alone it is the least favourable pairing of the clips, and nothing if clips share groups.
+The test of two runs whose predictions were logged is the exact unconditional one, or the sign-flip test over groups if
+clips share them. With counts alone it is the least favourable pairing of the clips, and nothing if clips share groups.
 
 Cross-validated configurations are runs on the folds of one dataset, joined by their options. Splits of one dataset
 under several split seeds are joined in the same way if every configuration was run on all of them: that is repeated
@@ -20,8 +20,9 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Method
 from tracker.statistics.error_rates import holm
-from tracker.statistics.paired import from_aggregates, grouped_sign_flip, mcnemar_many
-from tracker.statistics.proportions import group_codes, group_sums
+from tracker.statistics.grouped import grouped_sign_flip
+from tracker.statistics.paired import from_aggregates, unconditional_many
+from tracker.statistics.proportions import group_sums
 from tracker.statistics.repetitions import FEWEST_FOLDS, nadeau_bengio
 from tracker.study.options import as_number
 
@@ -137,13 +138,19 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
 def _p_values(clips: ClipSet, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> list[float]:
     """Return the p-value of each row of `a` against the same row of `b`, both of shape (pairs, clips)."""
     if not clips.groups:
-        return [float(p) for p in mcnemar_many((a & ~b).sum(axis=1), (b & ~a).sum(axis=1))]
-    net = group_sums(a.astype(np.float64) - b, group_codes(clips.groups, a.shape[1])).astype(np.int64)
+        found = unconditional_many((a & ~b).sum(axis=1), (b & ~a).sum(axis=1), a.shape[1])
+        return [float(p) for p in found]
+    net = net_by_group(clips, a, b)
     # the p-value is the same whichever run comes first, and in any order of the groups
     net *= np.where(net.sum(axis=1, keepdims=True) < 0, -1, 1)
     distinct, inverse = np.unique(np.sort(net), axis=0, return_inverse=True)
     p_values = [grouped_sign_flip(row) for row in distinct]
     return [p_values[row] for row in inverse.ravel()]
+
+
+def net_by_group(clips: ClipSet, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return how many more clips `a` has correct than `b` in each group, given which clips they have correct."""
+    return group_sums(a.astype(np.float64) - b, clips.group_codes).astype(np.int64)
 
 
 Configuration = tuple[int, ...]

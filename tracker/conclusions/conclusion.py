@@ -204,6 +204,7 @@ class Kind:
     title: str  # the section's heading
     conclude: Callable[[Study], Iterable[Conclusion]]  # in a stable order; without sentences and commands
     estimates: str = "estimate"  # what the estimate is
+    p_is: str = ""  # what the p-value is of, if not of the estimate
     in_metric_unit: bool = False  # whether the estimate is in the unit of the primary metric, if that isn't accuracy
     tests: tuple[Method, ...] = ()  # methods whose sources are cited when used
     # sentences: further methods, what the data cannot show, what went wrong in the runs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.comparisons import family_of, printed_pairs
+from tracker.conclusions.comparisons import family_of, net_by_group, printed_pairs
 from tracker.conclusions.conclusion import (
     Conclusion,
     Details,
@@ -20,14 +20,14 @@ from tracker.conclusions.conclusion import (
     seeds_of,
 )
 from tracker.statistics import paired
-from tracker.statistics.proportions import group_codes, group_sums
+from tracker.statistics.grouped import fewest_groups, grouped_sign_flip, informative_groups, sign_flip_interval
 from tracker.study.clip_sets import by_clip
 from tracker.study.metrics import identical
 from tracker.study.study import Obstacle
 from tracker.wording import (
     MINUS,
     capitalised,
-    count,
+    counted,
     listing,
     number_word,
     option_words,
@@ -45,23 +45,27 @@ if TYPE_CHECKING:
     from tracker.study.study import Pair, Study
     from tracker.wording import Wording
 
-MCNEMAR = Method(
-    "exact McNemar",
-    "Two models on the same clips are compared by McNemar's exact test, with Tango's score interval "
-    "(doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B).",
+UNCONDITIONAL = Method(
+    "exact unconditional test",
+    "Two models on the same clips are compared by the exact unconditional test (Suissa and Shuster 1991, "
+    "doi:10.2307/2532131). The interval is Tango's "
+    "(doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B), made to agree with the test about 0.",
 )
 SIGN_FLIP = Method(
-    "sign-flip over groups",
-    "Where clips share groups, two models are compared by an exact sign-flip test over the groups' net "
-    "differences (Fisher 1935; doi:10.1080/01621459.1983.10477990); the interval is the wider of that over groups and "
-    "Tango's.",
+    "sign-flip test over groups",
+    "If clips share groups, two models are compared by an exact sign-flip test over the groups' net differences "
+    "(Fisher 1935; doi:10.1080/01621459.1983.10477990). The interval is its inversion (Hartigan 1969, "
+    "doi:10.1080/01621459.1969.10501057), no narrower than Tango's.",
 )
 COUNTS = Method(
-    "exact McNemar over every pairing that the counts allow",
-    "With counts alone, every pairing of the clips that they allow is tried; the largest p-value decides.",
+    "exact unconditional test over every pairing that the counts allow",
+    "With counts alone, every pairing of the clips that they allow is tried, and the largest p-value decides.",
 )
 
-FEWEST_GROUPS = 6  # informative groups below which no sign-flip test reaches 0.05
+
+EASILY = 0.3  # p-values above are called easily explained by chance
+_SAYS_NOTHING = 0.6  # width above which the interval of a difference is not worth a sentence
+_MOST_SAID = 50  # more clips than so many times those at hand are no use to anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +84,13 @@ class RunDifference(Details):
     # roughly how many clips would show the observed difference four times in five; None if there is no difference, or
     # if it is not known how often the two disagree
     clips_needed: int | None = None
+    mcnemar_p: float | None = None  # of McNemar's exact test, which is better known and finds less
     mid_p: float | None = None  # McNemar's mid-p-value
     p_range: Interval | None = None  # with counts alone: the smallest and the largest p-value that they allow
     # if clips share groups: those in which one model has more correct clips than the other
     informative_groups: int | None = None
-    p_if_independent: float | None = None  # if clips share groups: exact McNemar's p-value as if they did not
+    fewest_groups: int | None = None  # of these, that the test needs at least to decide
+    p_if_independent: float | None = None  # if clips share groups: McNemar's exact p-value as if they did not
     log_loss: paired.LossDifference | None = None
     why: Obstacle | None = None
 
@@ -99,7 +105,7 @@ class RunDifference(Details):
             return f"{both} {_REASONS[self.why]}."
         if conclusion.verdict == "exact":
             return f"{both} are the same, epoch by epoch and clip by clip."
-        return " ".join([_lead_text(first, second, conclusion, self), _meaning_text(conclusion, self, wording)])
+        return " ".join([*_lead_text(first, second, conclusion, self), *_meaning_text(conclusion, self, wording)])
 
     def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
         """Return the difference if it has an interval."""
@@ -132,8 +138,7 @@ def _difference(study: Study, pair: Pair, family: Family) -> Conclusion:
     n, p_adjusted = first.n or 1, family.p_adjusted(*pair)
     clips_needed, within = None, details.interval_90 is not None and study.within_margin(details.interval_90)
     if details.only_first is not None and details.only_second is not None:
-        discordance = (details.only_first + details.only_second) / n
-        clips_needed = study.detectable_differences[first.clip_set].clips_for(estimate, discordance)
+        clips_needed = study.detectable_between(pair).clips_for(estimate)
     verdict = "equivalent" if within else "inconclusive"
     if p_adjusted is not None and p_adjusted <= study.alpha:
         verdict = "supported"
@@ -167,24 +172,22 @@ def _estimated(study: Study, pair: Pair, details: RunDifference) -> tuple[float,
     a, b = (clips.correct[clips.row_of[run]] for run in pair)
     only = paired.discordant(a, b)
     details = replace(details, only_first=only[0], only_second=only[1], log_loss=_log_loss(study, pair))
-    interval, interval_90 = paired.tango(*only, len(a)), paired.tango(*only, len(a), 0.90)
     if not clips.groups:
-        details = replace(details, interval_90=interval_90, mid_p=paired.mcnemar_mid_p(*only))
-        return (only[0] - only[1]) / len(a), interval, MCNEMAR, details
-    difference, codes = a.astype(float) - b, group_codes(clips.groups, len(a))
-    effect = paired.grouped_difference(difference, codes)
+        interval, interval_90 = (paired.paired_interval(*only, len(a), confidence) for confidence in (0.95, 0.90))
+        mcnemar_p, mid_p = paired.mcnemar(*only), paired.mcnemar_mid_p(*only)
+        details = replace(details, interval_90=interval_90, mcnemar_p=mcnemar_p, mid_p=mid_p)
+        return (only[0] - only[1]) / len(a), interval, UNCONDITIONAL, details
+    net = net_by_group(clips, a, b)
+    p_value = grouped_sign_flip(net)
+    interval, interval_90 = (sign_flip_interval(net, clips.group_sizes, p_value, level) for level in (0.95, 0.90))
     details = replace(
         details,
-        interval_90=_wider(effect.interval_90, interval_90),
-        informative_groups=paired.informative_groups(group_sums(difference, codes).astype(np.int64)),
+        interval_90=interval_90,
+        informative_groups=informative_groups(net),
+        fewest_groups=fewest_groups(study.alpha),
         p_if_independent=paired.mcnemar(*only),
     )
-    return effect.estimate, _wider(effect.interval, interval), SIGN_FLIP, details
-
-
-def _wider(of_groups: Interval, of_clips: Interval) -> Interval:
-    """Return the interval that holds both: grouping clips must not make it narrower."""
-    return max(-1.0, min(of_groups[0], of_clips[0])), min(1.0, max(of_groups[1], of_clips[1]))
+    return (only[0] - only[1]) / len(a), interval, SIGN_FLIP, details
 
 
 def _log_loss(study: Study, pair: Pair) -> paired.LossDifference | None:
@@ -203,69 +206,67 @@ def _log_loss(study: Study, pair: Pair) -> paired.LossDifference | None:
 
 
 _REASONS = {
-    Obstacle.OTHER_CLIPS: "were judged on different validation clips and are not compared",
-    Obstacle.UNLOGGED_CLIPS: "cannot be compared: which validation clips they were judged on was not logged",
-    Obstacle.UNLOGGED_COUNTS: "cannot be compared: how many validation clips they have right was not logged",
-    Obstacle.UNLOGGED_PREDICTIONS: "cannot be compared: clips share groups, and which of them each has right was not "
-    "logged",
+    Obstacle.OTHER_CLIPS: "were evaluated on different validation clips, so they are not compared",
+    Obstacle.UNLOGGED_CLIPS: "cannot be compared: their validation clips were not logged",
+    Obstacle.UNLOGGED_COUNTS: "cannot be compared: how many validation clips they have correct was not logged",
+    Obstacle.UNLOGGED_PREDICTIONS: "cannot be compared: clips share groups, and which of them each has correct was "
+    "not logged",
 }
 
 
-def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDifference) -> str:
-    gap = (details.correct[0] or 0) - (details.correct[1] or 0)
-    lead = f"a lead of {count(gap, 'clip')}, {points(conclusion.estimate or 0.0)}" if gap else "no difference"
-    alone = ""
-    if details.only_first == details.only_second == 0:
-        alone = ", on the same clips"
-    elif details.only_first is not None and details.only_second is not None:
-        only = [number_word(n) if n else "none" for n in (details.only_first, details.only_second)]
-        alone = f" ({only[0]} that only {first} has right, {only[1]} that only {second} has)"
-    of_first = f"{capitalised(first)} is right on {details.correct[0]} of {conclusion.n} validation clips"
-    return f"{of_first}, {second} on {details.correct[1]}: {lead}{alone}."
+def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDifference) -> Iterator[str]:
+    correct, other = details.correct
+    gap, n, only = (correct or 0) - (other or 0), conclusion.n, (details.only_first, details.only_second)
+    same = ", the same ones" if only == (0, 0) else ""
+    if gap:
+        behind = f"{counted(gap, 'clip')} fewer ({points(conclusion.estimate or 0.0)})"
+        yield f"{capitalised(first)} has {correct}/{n} validation clips correct and {second} {other}/{n}, {behind}."
+    else:
+        yield f"{capitalised(first)} and {second} both have {correct}/{n} validation clips correct{same}."
+    if only[0] is None or only[1] is None or only == (0, 0):
+        return
+    if only[1] == 0:
+        yield f"{capitalised(first)} has every clip correct that {second} has."
+    else:
+        yield f"On {counted(only[0], 'clip')} only {first} is correct, on {only[1]} only {second}."
 
 
-def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
-    evidence = _evidence_text(conclusion, details, wording)
+def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> Iterator[str]:
+    low, high = conclusion.interval or (-1.0, 1.0)
+    interval = f" (95% interval {points_interval((low, high))} points)" if high - low <= _SAYS_NOTHING else ""
     if conclusion.verdict == "supported":
-        cause = "The two were asked for the same: it is the luck of training, or of the split, that differs."
+        yield f"Chance does not explain that{interval}."
         if details.differs_in:
             options = listing([option_words(option) for option in details.differs_in], "or")
-            cause = f"whether {options} or the luck of one training did it, one training each cannot say."
-            cause = f"It holds for these two models: {cause}"
-        return f"That is more than chance gives ({evidence}). {cause}"
-    if conclusion.verdict == "equivalent" and details.interval_90 is not None:
-        interval = f"the 90% interval, {points_interval(details.interval_90)} points, lies inside"
-        return f"For practical purposes these two models are equally accurate: {interval} ±{points(wording.margin)}."
-    chance = f"{_chance_text(conclusion, details, wording)} ({evidence})."
-    if details.clips_needed is None or details.clips_needed <= (conclusion.n or 0):
-        return chance
-    clips = round_number(details.clips_needed)
-    return f"{chance} To show a difference of {points(conclusion.estimate or 0.0)} takes {clips} clips."
+            yield f"It holds for these two models: one training each cannot separate {options} from training noise."
+        else:
+            yield "Both have the same configuration, so the difference is training noise or another split."
+    elif conclusion.verdict == "equivalent" and details.interval_90 is not None:
+        inside = f"the 90% interval, {points_interval(details.interval_90)} points, lies inside"
+        yield f"In practice the two are equally accurate: {inside} ±{points(wording.margin)}."
+    else:
+        yield _chance_text(conclusion, details, wording, interval)
+        n = conclusion.n or 0
+        if details.clips_needed is not None and n < details.clips_needed <= _MOST_SAID * n:
+            clips = f"{round_number(details.clips_needed)} clips"
+            yield f"Detecting a difference of {points(conclusion.estimate or 0.0)} would take {clips}."
 
 
-def _evidence_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
-    interval = f"95% interval {points_interval(conclusion.interval)} points" if conclusion.interval else ""
-    if conclusion.p_value is None:
-        return interval
-    if details.p_range is not None:
-        low, high = details.p_range
-        p_values = f"{wording.p(low)} to {wording.p_again(high)}, by which clips it is"
-        p_values = f"{wording.p(high)}, whichever clips it is" if low == high else p_values
-        return f"{interval}; exact McNemar {p_values}"
-    corrected = wording.corrected(conclusion.p_value, conclusion.p_adjusted, f"the {details.family:,} pairs of runs")
-    return f"{interval}; {conclusion.method} {corrected}"
-
-
-def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> str:
+def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wording, interval: str) -> str:
+    p_value, informative = conclusion.p_value or 0.0, details.informative_groups
     if details.p_range is not None and details.p_range[0] <= wording.alpha < details.p_range[1]:
-        return "The counts alone do not decide it; the predictions would"
-    informative = details.informative_groups
-    if conclusion.method == SIGN_FLIP and informative is not None and 0 < informative < FEWEST_GROUPS:
-        only = "only one group tells" if informative == 1 else f"only {count(informative, 'group')} tell"
-        return f"Clips share groups, and {only} the two apart: below six no test can decide"
-    if conclusion.p_value is not None and conclusion.p_value <= wording.alpha:
-        return "Alone that would count, among all pairs of runs it does not"
-    return "That is well within chance" if (conclusion.p_value or 1.0) > 0.3 else "That is within chance"
+        spread = f"{wording.p(details.p_range[0])} to {wording.p_again(details.p_range[1])}"
+        return f"Whether that could be chance depends on which clips these are ({spread}); predictions would tell."
+    if informative and details.fewest_groups and informative < details.fewest_groups:
+        groups = "a single group" if informative == 1 else f"only {counted(informative, 'group')}"
+        enough = f"significance at {percent(wording.alpha)} takes at least {details.fewest_groups}"
+        return f"They differ on the clips of {groups}; {enough}."
+    if p_value <= wording.alpha:
+        pairs = f"{details.family:,} pairs"
+        return f"That is significant on its own ({wording.p(p_value)}), but not after correcting for {pairs}."
+    if not conclusion.estimate:
+        return f"They are not statistically different{interval}."
+    return f"Chance {'easily explains' if p_value > EASILY else 'can explain'} that{interval}."
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
@@ -291,10 +292,10 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
 
 KIND = Kind(
     name="run_difference",
-    title="Run against run",
+    title="Pairwise comparisons",
     conclude=lambda study: run_differences(study, printed_pairs(study), family_of(study)),
     estimates="difference",
-    tests=(MCNEMAR, SIGN_FLIP, COUNTS),
+    tests=(UNCONDITIONAL, SIGN_FLIP, COUNTS),
     methods=_methods,
     planned_runs=_planned_runs,
 )

@@ -6,18 +6,33 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.conclusions.comparisons import cross_validation
-from tracker.conclusions.conclusion import Conclusion, Details, Kind
-from tracker.wording import capitalised, count, percent, points, points_number, round_number, round_up
+import numpy as np
+
+from tracker.conclusions.comparisons import cross_validation, net_by_group
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
+from tracker.statistics.grouped import design_effect, fewest_groups, grouped_sign_flip
+from tracker.statistics.paired import unconditional
+from tracker.wording import counted, percent, points, points_number, round_number, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tracker.statistics.proportions import Interval
     from tracker.study.study import Study
     from tracker.wording import Wording
 
 
-_SOURCE = "What the clips can show is the power of McNemar's exact test (doi:10.2307/2531151)."
+MOST_SAID = 100  # more clips than so many times those at hand are no use to anybody
+_POWER = Method(
+    "power of the exact unconditional test",
+    "Which differences the clips can show is the exact power of the test that compares two runs, at 80% "
+    "(Suissa and Shuster 1991, doi:10.2307/2532131).",
+)
+_SIMULATED_POWER = Method(
+    "power of the sign-flip test over groups, simulated",
+    "Which differences clips in groups can show is the power of the sign-flip test, at 80%, simulated with the "
+    "intra-class correlation of the differences between these runs.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +41,10 @@ class SampleSize(Details):
 
     one_clip: float = 0.0  # one clip as a difference of accuracy
     n_groups: int = 0  # 0 if no clips share one
-    design_effect: float = 1.0  # at least 1; how many clips are worth one independent clip, if they share groups
+    # at most how many clips count for one independent clip: if all clips of a group go the same way
+    design_effect: float = 1.0
+    # intra-class correlation, within groups, of the differences between these runs; None if no clips share one
+    correlation: float | None = None
     # the mean fraction of clips that exactly one of two runs classifies correctly; None without predictions of two runs
     discordance: float | None = None
     # the smallest true difference with 80% power: if one model is never worse on any clip, and if the two disagree as
@@ -35,19 +53,19 @@ class SampleSize(Details):
     # clips that give a true difference of `one_clip` the same power, under the same two assumptions
     clips_for_one: tuple[int, int] = (0, 0)
     best_correct: int | None = None  # clips that the best run classifies correctly
-    # the smallest possible p-value of a run with every clip correct against the best; None if the best has them all
+    # the p-value, by the test that would decide, of a run with every clip correct against the best; None if the best
+    # has them all, or if clips share groups and it isn't known which of them the best has
     ceiling_p: float | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return which differences the validation set can show."""
-        clips = count(conclusion.n or 0, "validation clip")
-        groups = f" from {count(self.n_groups, 'group')}" if self.n_groups else ""
-        if self.n_groups and round(self.design_effect, 1) > 1:
-            groups += f", which count for about {round((conclusion.n or 0) / self.design_effect)} independent ones,"
-        parts = [f"With {clips}{groups} one clip is {points(self.one_clip)}.", _detectable_text(self)]
+        clips = counted(conclusion.n or 0, "validation clip")
+        groups = f", which come from {counted(self.n_groups, 'group')}," if self.n_groups else ""
+        one = f"One of the {clips}{groups} is {points(self.one_clip)}."
+        parts = [one, _detectable_text(conclusion, self, wording)]
         if self.detectable[1] is not None and self.ceiling_p is not None and self.ceiling_p > wording.alpha:
-            even_all = f"even all {conclusion.n} right gives {wording.p(self.ceiling_p)} at best"
-            parts.append(f"Nothing can significantly beat {self.best_correct} of {conclusion.n}: {even_all}.")
+            perfect = f"Even a perfect score of {conclusion.n} would not be significantly better than"
+            parts.append(f"{perfect} {self.best_correct} ({wording.p(self.ceiling_p)}).")
         return " ".join(parts)
 
 
@@ -59,34 +77,52 @@ def sample_sizes(study: Study) -> Iterator[Conclusion]:
             by_set[clips if clips.known else clips.n] += clips.members
     for runs in by_set.values():
         clips, best = study.results[runs[0]].clip_set, study.most_correct(runs)
-        detectable = study.detectable_differences[clips]
+        detectable = study.detectable_between(runs)
         n = detectable.n
         details = SampleSize(
             one_clip=1 / n,
             n_groups=clips.n_groups,
-            design_effect=detectable.design_effect,
+            design_effect=design_effect(clips.group_sizes, 1.0) if clips.groups else 1.0,
+            correlation=detectable.correlation if clips.groups else None,
             discordance=detectable.discordance,
             detectable=detectable.detectable(),
             clips_for_one=detectable.clips_for_one(),
             best_correct=best,
-            ceiling_p=None if best is None or best == n else min(1.0, 2.0 ** (1 - (n - best))),  # exact McNemar's
+            ceiling_p=None if best is None or best >= n else _ceiling_p(study, runs, best, n),
         )
-        yield Conclusion("sample_size", "estimate", study.ids(runs), details, n=n)
+        method = _SIMULATED_POWER if clips.groups else _POWER
+        yield Conclusion("sample_size", "estimate", study.ids(runs), details, n=n, method=method)
 
 
-def _detectable_text(details: SampleSize) -> str:
+def _ceiling_p(study: Study, runs: Sequence[int], best_correct: int, n: int) -> float | None:
+    """Return the p-value of a run with all `n` clips correct against the best, of equally good ones the largest."""
+    clips = study.results[runs[0]].clip_set
+    if not clips.groups:
+        return unconditional(n - best_correct, 0, n)
+    tied = [clips.correct[clips.row_of[run]] for run in runs if run in clips.row_of]
+    tied = [correct for correct in tied if correct.sum() == best_correct]
+    perfect = np.ones(n, dtype=bool)
+    return max((grouped_sign_flip(net_by_group(clips, perfect, correct)) for correct in tied), default=None)
+
+
+def _detectable_text(conclusion: Conclusion, details: SampleSize, wording: Wording) -> str:
     low, high = details.detectable
     if high is None:
-        return "So few show no difference reliably, however large."
-    fewest, most = details.clips_for_one
+        fewest = fewest_groups(wording.alpha)
+        reason = ": significance takes at least " + counted(fewest, "group") if 0 < details.n_groups < fewest else ""
+        return f"So few cannot reliably show any difference between two models, however large{reason}."
     if details.discordance is not None:
-        disagree = f"Two of these models disagree on {percent(details.discordance)} of clips"
-        found = f"a true difference of {points(high)} would be found about four times in five, smaller ones less often"
-        return f"{disagree}; then {found}, and one of a single clip would take {round_number(most)} clips."
+        who = "The two models" if len(conclusion.runs) == 2 else "On average, two of these models"
+        disagree = f"{who} disagree on {percent(details.discordance)} of the clips"
+        return f"{disagree}; only differences of about {points(high)} or more would be detected reliably."
     span = _points_span(high if low is None else low, high)
-    found = f"A true difference of {span}, depending on how often two models disagree, would be found"
-    single = f"one of a single clip would take {round_number(fewest)} to {round_up(most)} clips"
-    return f"{found} about four times in five, and {single}."
+    found = f"A difference of {span} between two models, depending on how often they disagree, would be detected"
+    fewest_clips, most = details.clips_for_one
+    if most > MOST_SAID * (conclusion.n or 0):
+        return f"{found} 4 times in 5."
+    return (
+        f"{found} 4 times in 5; one of a single clip would take {round_number(fewest_clips)} to {round_up(most)} clips."
+    )
 
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
@@ -99,7 +135,7 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
             runs[size] += conclusion.runs
             smallest[size].append(conclusion.details.detectable[1])
     for (n, groups), differences in smallest.items():
-        clips = count(n, "validation clip") + (f" from {count(groups, 'group')}" if groups else "")
+        clips = counted(n, "validation clip") + (f" from {counted(groups, 'group')}" if groups else "")
         which = f" ({wording.runs(runs[n, groups])})" if len(smallest) > 1 else ""
         shown = sorted(difference for difference in differences if difference is not None)
         what = "cannot show any difference between two models reliably"
@@ -107,11 +143,24 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
             by_set = ", set by set" if points(shown[0]) != points(shown[-1]) else ""
             below = f"{_points_span(shown[0], shown[-1])}{by_set}"
             what = f"cannot reliably show a difference between two models below {below}"
-        yield f"{capitalised(clips)} {what}{which}."
+        yield f"{clips} {what}{which}."
     joined = cross_validation(study)
     if sum(clips.known for clips in study.clip_sets) > 1 and (joined is None or joined.splits):
         over = f": configurations are, over all {len(joined.folds)} splits" if joined else ""
-        yield f"Runs judged on different validation clips are not compared with each other{over}."
+        yield f"Runs evaluated on different validation clips are not compared with each other{over}."
+
+
+def _methods(study: Study, _: Sequence[Conclusion]) -> Iterator[str]:
+    """Explain why equally many correct clips may have different intervals, if they have."""
+    intervals: dict[tuple[int, int], set[Interval]] = defaultdict(set)
+    for result in study.results:
+        if result.accuracy is not None and result.clip_set.groups:
+            intervals[result.accuracy.correct, result.accuracy.n].add(result.accuracy.interval)
+    if any(len(found) > 1 for found in intervals.values()):
+        yield (
+            "Runs with equally many correct clips can have different intervals: mistakes that come together, in few "
+            "groups, say less about other groups than mistakes spread over many."
+        )
 
 
 def _points_span(low: float, high: float) -> str:
@@ -121,9 +170,10 @@ def _points_span(low: float, high: float) -> str:
 
 KIND = Kind(
     name="sample_size",
-    title="What these clips can show",
+    title="What the clips can detect",
     conclude=sample_sizes,
-    methods=lambda _, found: {_SOURCE for _ in found},
+    tests=(_POWER, _SIMULATED_POWER),
+    methods=_methods,
     limits=_limits,
     headlines=lambda conclusions, _: conclusions[:1],
     headline_rank=3,

@@ -13,21 +13,23 @@ from tracker.statistics.paired import log_losses
 from tracker.statistics.resampling import optimism_of_best, optimism_of_best_epoch
 from tracker.study.run_results import keeps_last, keeps_numbers
 from tracker.study.study import Obstacle
-from tracker.wording import capitalised, count, percent, points, points_interval
+from tracker.wording import capitalised, counted, percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
     from tracker.study.study import Study
     from tracker.wording import Wording
 
 MOST_RUNS_BY_EPOCH = 50  # runs above which the selection of their best epochs is not resampled
+_SAYS_NOTHING = 0.6  # width above which an interval of an accuracy is not worth printing
 _SOURCE = (
-    "What the best owes to having been chosen is estimated by the bootstrap over clips "
-    "(Efron 1983, doi:10.1080/01621459.1983.10477973)."
+    "Selection bias is estimated by the bootstrap over clips, selecting again in each resample (Efron 1983, "
+    "doi:10.1080/01621459.1983.10477973); its interval is a studentised Wilson interval of the accuracy on new clips."
 )
 METHOD = Method("bootstrap over clips, selecting again in each resample")
 METHOD_GROUPS = Method("bootstrap over groups of clips, selecting again in each resample")
@@ -41,24 +43,27 @@ class SelectionOptimism(Details):
     runs: int = 0  # runs that it was picked from
     over_epochs: bool = False  # whether the selection of each run's best epoch on the same clips is included
     accuracy: float | None = None  # of the best run on these clips
+    # its accuracy on new clips, with its 95% interval: what it is here less the selection bias
+    expected: float | None = None
+    expected_interval: Interval | None = None
     why: Obstacle | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return by how much the best run's accuracy is inflated by its selection."""
-        if conclusion.estimate is None or conclusion.interval is None or self.accuracy is None or self.best is None:
-            why = "what each run says of each clip was not logged"
-            if self.why is Obstacle.OTHER_METRIC:
-                why = f"that is done for accuracy, and the runs are ranked by {wording.metric.name}"
-            return f"By how much the best of {count(self.runs, 'run')} flatters itself cannot be estimated: {why}."
-        best, among = capitalised(wording.run(self.best)), count(self.runs, "run")
-        epochs = ", and its epoch among its own," if self.over_epochs else ""
-        nearer, here = percent(max(0.0, self.accuracy - conclusion.estimate)), percent(self.accuracy)
-        evidence = f"bootstrap, 95% interval {points_interval(conclusion.interval)} points"
-        expect = f": on new clips expect nearer to {nearer} than to {here}" if nearer != here else ""
-        return (
-            f"{best} was chosen among {among}{epochs} on the clips that its accuracy is said of. That flatters it by "
-            f"an estimated {points(conclusion.estimate)} ({evidence}){expect}."
-        )
+        del conclusion
+        if self.accuracy is None or self.expected is None or self.expected_interval is None or self.best is None:
+            other_metric = f"it is estimated for accuracy, but runs are ranked by {wording.metric.name}"
+            why = _REASONS.get(self.why or Obstacle.UNLOGGED_PREDICTIONS, other_metric)
+            return f"How much picking the best of {counted(self.runs, 'run')} flatters its score is unknown: {why}."
+        best, epochs = capitalised(wording.run(self.best)), " and its best epoch were" if self.over_epochs else " was"
+        picked = f"{best}{epochs} picked using these same clips"
+        here, there = percent(self.accuracy), f"about {percent(self.expected)}".replace("about over", "over")
+        low, high = self.expected_interval
+        wide = high - low > _SAYS_NOTHING
+        interval = "" if wide else f" (95% interval {percent_interval(self.expected_interval)})"
+        if percent(self.expected) == here:
+            return f"{picked}, but that hardly flatters it: expect {there} on new clips{interval}."
+        return f"{picked}, so {here} is optimistic. On new clips, expect {there}{interval}."
 
 
 def selection_optimism(study: Study) -> Iterator[Conclusion]:
@@ -68,7 +73,7 @@ def selection_optimism(study: Study) -> Iterator[Conclusion]:
     """
     several = [clips for clips in study.clip_sets if len(clips.with_predictions) > 1]
     if len(study.results) > 1 and not (several and study.metric.is_accuracy):
-        why = Obstacle.UNLOGGED_PREDICTIONS if study.metric.is_accuracy else Obstacle.OTHER_METRIC
+        why = _obstacle(study) if study.metric.is_accuracy else Obstacle.OTHER_METRIC
         details = SelectionOptimism(runs=len(study.results), why=why)
         yield Conclusion("selection_optimism", "unknown", study.run_ids, details)
         return
@@ -81,10 +86,32 @@ def selection_optimism(study: Study) -> Iterator[Conclusion]:
         else:
             optimism = optimism_of_best_epoch(*by_epoch, seed, groups)
         accuracy = float(clips.correct[clips.row_of[best]].mean())
-        details = SelectionOptimism(study.results[best].run_id, len(runs), by_epoch is not None, accuracy)
+        low, high = optimism.interval
+        details = SelectionOptimism(
+            best=study.results[best].run_id,
+            runs=len(runs),
+            over_epochs=by_epoch is not None,
+            accuracy=accuracy,
+            expected=min(1.0, max(0.0, accuracy - optimism.estimate)),
+            expected_interval=(max(0.0, accuracy - high), min(1.0, accuracy - low)),
+        )
         estimate, interval, method = optimism.estimate, optimism.interval, METHOD_GROUPS if groups else METHOD
         ids, n = study.ids(runs), len(clips.clips)
         yield Conclusion("selection_optimism", "estimate", ids, details, estimate, interval, n=n, method=method)
+
+
+_REASONS = {
+    Obstacle.OTHER_CLIPS: "no two were evaluated on the same clips",
+    Obstacle.UNLOGGED_CLIPS: "which clips they were evaluated on was not logged",
+    Obstacle.UNLOGGED_PREDICTIONS: "their predictions clip by clip were not logged",
+}
+
+
+def _obstacle(study: Study) -> Obstacle:
+    """Return why there are no two runs whose predictions of the same clips are known."""
+    if any(len(clips.members) > 1 for clips in study.clip_sets):
+        return Obstacle.UNLOGGED_PREDICTIONS
+    return Obstacle.OTHER_CLIPS if all(clips.known for clips in study.clip_sets) else Obstacle.UNLOGGED_CLIPS
 
 
 def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.float64]]] | None:
@@ -111,7 +138,7 @@ def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], li
 
 KIND = Kind(
     name="selection_optimism",
-    title="What choosing the best costs",
+    title="Selection bias",
     conclude=selection_optimism,
     methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.verdict == "estimate"},
 )

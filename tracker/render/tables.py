@@ -198,12 +198,12 @@ def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tu
     if conclusion.estimate is None and conclusion.p_value is None:
         return ()
     adjusted, raw = conclusion.p_adjusted, conclusion.p_value
-    estimates = kind_of(conclusion).estimates
+    estimates, p_is = kind_of(conclusion).estimates, kind_of(conclusion).p_is
     size = wording.points_cell(conclusion.estimate) if in_points else wording.change_cell(conclusion.estimate)
     phrases = (
         conclusion.estimate is not None and f"{estimates} {size}",
         conclusion.interval is not None and f"95% interval {wording.points_interval_cell(conclusion.interval)}",
-        raw is not None and wording.p_text(raw, alpha),
+        raw is not None and f"{p_is} {wording.p_text(raw, alpha)}".lstrip(),
         adjusted is not None and f"adjusted {wording.p_text(adjusted, alpha)}",
         conclusion.n is not None and f"n = {conclusion.n}",
         conclusion.method,

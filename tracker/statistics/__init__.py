@@ -17,23 +17,36 @@ if TYPE_CHECKING:
         detectable_difference,
         holm,
         is_best,
-        mcnemar_power,
+        unconditional_power,
+    )  # fmt: skip
+    from tracker.statistics.grouped import (
+        approximate_grouped_clips,
+        design_effect,
+        detectable_grouped_difference,
+        difference_correlation,
+        fewest_groups,
+        grouped_sign_flip,
+        informative_groups,
+        sign_flip_interval,
+        sign_flip_many,
+        sign_flip_power,
     )  # fmt: skip
     from tracker.statistics.matched_pairs import Effect, behrens_fisher_p, by_group, crossed, nested
     from tracker.statistics.paired import (
         Aggregates,
         LossDifference,
+        agreeing,
+        critical_score,
         discordant,
         from_aggregates,
-        grouped_difference,
-        grouped_sign_flip,
-        informative_groups,
         log_loss_difference,
         log_losses,
         mcnemar,
-        mcnemar_many,
         mcnemar_mid_p,
+        paired_interval,
         tango,
+        unconditional,
+        unconditional_many,
     )  # fmt: skip
     from tracker.statistics.proportions import (
         Interval,
@@ -41,6 +54,7 @@ if TYPE_CHECKING:
         group_codes,
         group_sums,
         grouped_wilson,
+        intraclass_correlation,
         newcombe,
         score_interval,
         score_intervals,
@@ -54,6 +68,7 @@ if TYPE_CHECKING:
         pairs_needed,
     )  # fmt: skip
     from tracker.statistics.resampling import (
+        Chances,
         Optimism,
         bootstrap_t_interval,
         optimism_of_best,
@@ -63,17 +78,19 @@ if TYPE_CHECKING:
         sign_flip_p,
     )  # fmt: skip
 
-_MODULES = ("proportions", "error_rates", "matched_pairs", "paired", "repetitions", "resampling")
+_MODULES = ("proportions", "error_rates", "grouped", "matched_pairs", "paired", "repetitions", "resampling")
 
 __all__ = [
-    "Aggregates", "Effect", "Interval", "LossDifference", "Optimism", "accuracy_over_seeds", "approximate_clips",
-    "behrens_fisher_p", "bootstrap_t_interval", "by_group", "clips_needed", "columns_needed", "crossed",
-    "detectable_difference", "detectable_effect", "discordant", "effective_groups", "from_aggregates",
-    "group_codes", "group_sums", "grouped_difference", "grouped_sign_flip", "grouped_wilson", "holm",
-    "informative_groups", "is_best", "log_loss_difference", "log_losses", "mcnemar", "mcnemar_many",
-    "mcnemar_mid_p", "mcnemar_power", "nadeau_bengio", "nested", "newcombe", "optimism_of_best",
-    "optimism_of_best_epoch", "pairs_needed", "probability_best", "probability_better", "score_interval",
-    "score_intervals", "sign_flip_p", "tango", "wilson",
+    "Aggregates", "Chances", "Effect", "Interval", "LossDifference", "Optimism", "accuracy_over_seeds", "agreeing",
+    "approximate_clips", "approximate_grouped_clips", "behrens_fisher_p", "bootstrap_t_interval", "by_group",
+    "clips_needed", "columns_needed", "critical_score", "crossed", "design_effect", "detectable_difference",
+    "detectable_effect", "detectable_grouped_difference", "difference_correlation", "discordant", "effective_groups",
+    "fewest_groups", "from_aggregates", "group_codes", "group_sums", "grouped_sign_flip", "grouped_wilson", "holm",
+    "informative_groups", "intraclass_correlation", "is_best", "log_loss_difference", "log_losses", "mcnemar",
+    "mcnemar_mid_p", "nadeau_bengio", "nested", "newcombe", "optimism_of_best",
+    "optimism_of_best_epoch", "paired_interval", "pairs_needed", "probability_best", "probability_better",
+    "score_interval", "score_intervals", "sign_flip_interval", "sign_flip_many", "sign_flip_p", "sign_flip_power",
+    "tango", "unconditional", "unconditional_many", "unconditional_power", "wilson",
 ]  # fmt: skip
 
 

@@ -1,9 +1,11 @@
-"""Error rates of tests: corrections for testing many hypotheses at once, and what McNemar's exact test can detect.
+"""Error rates of tests: corrections for testing many hypotheses at once, and which differences two models can show.
 
-Conventions of the functions on power: `n` counts clips, at least 1; `difference` is the true difference of two models'
-accuracies, from -1 to 1; `discordance` is the fraction of clips that exactly one of them has correct, from 0 to 1, and
-is raised to the difference if it is smaller; `power` and the significance level `alpha` are above 0 and below 1. Any
-other value raises ValueError. Power counts both directions, as the test does.
+Power is that of the test that decides, the exact unconditional one (`paired.unconditional`). Conventions of these
+functions: `n` counts clips, at least 1; `difference` is the true difference of two models' accuracies, from -1 to 1;
+`discordance` is the fraction of clips that exactly one of them has correct, from 0 to 1, and is raised to the
+difference if it is smaller; `power` and the significance level `alpha` are above 0 and below 1. Any other value raises
+ValueError. Power counts both directions, as the test does. If clips share groups, `grouped` has the same functions for
+the sign-flip test.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.proportions import check_open, coin_cdf, pmf
+from tracker.statistics.paired import TIE, critical_score
+from tracker.statistics.proportions import check_open, pmf
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPREADS = 9  # standard deviations of discordant clips that are summed: leaves out a probability of 1e-18
-MOST_EXACT = 100_000  # clips above which the normal approximation is within half a percent
+MOST_EXACT = 1_000  # clips above which the normal approximation is within one percent
 RESOLUTION = 1e-5  # of a detectable difference: a thousandth of a point
 
 
@@ -72,26 +75,19 @@ def is_best(p_values: NDArray[np.float64], alpha: float = 0.05) -> bool:
     return bool(len(p_values) and p_values.max() <= alpha)
 
 
-def mcnemar_power(n: int, difference: float, discordance: float, alpha: float = 0.05) -> float:
-    """Return the power of McNemar's exact test: the probability that it detects a difference.
+def unconditional_power(n: int, difference: float, discordance: float, alpha: float = 0.05) -> float:
+    """Return the power of the exact unconditional test: the probability that it detects a difference.
 
-    It is averaged over the possible numbers of discordant clips.
+    It is summed over the possible numbers of discordant clips.
 
     References
     ----------
-    Duffy, S. W. (1984). Asymptotic and exact power for the McNemar test and its analogue with R controls per case.
-    Biometrics 40, 1005-1015. doi:10.2307/2531151
+    Suissa and Shuster (1991), doi:10.2307/2532131, as for `paired.unconditional`.
     """
     _check(difference, discordance, alpha)
     if n < 1:
         raise ValueError(f"power needs at least 1 clip, got {n}")
-    discordance = max(discordance, abs(difference))
-    if discordance == 0:
-        return 0.0
-    reach = SPREADS * math.sqrt(n * discordance * (1 - discordance)) + SPREADS**2 / 3
-    m = np.arange(max(0, math.floor(n * discordance - reach)), min(n, math.ceil(n * discordance + reach)) + 1)
-    favours = (discordance + abs(difference)) / (2 * discordance)
-    return min(1.0, float((pmf(m, n, discordance) * _rejection_chance(m, favours, alpha)).sum()))
+    return _power(n, abs(difference), max(discordance, abs(difference)), critical_score(n, alpha))
 
 
 def detectable_difference(n: int, discordance: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
@@ -105,7 +101,7 @@ def detectable_difference(n: int, discordance: float, power: float = 0.8, alpha:
     def is_detected(difference: float) -> bool:
         if n > MOST_EXACT:
             return approximate_clips(difference, discordance, power, alpha) <= n
-        return mcnemar_power(n, difference, discordance, alpha) >= power
+        return unconditional_power(n, difference, discordance, alpha) >= power
 
     if not is_detected(1.0):
         return None
@@ -123,14 +119,17 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
     """Return how many clips the test needs to detect a difference, which is not 0, with the given power.
 
     This many clips reach the power, one fewer does not; above `MOST_EXACT` by the normal approximation. (Exact power
-    doesn't rise with every clip, so that a smaller number may reach it as well.)
+    doesn't rise with every clip, so that a smaller number may reach it as well.) Above 100 clips the critical score,
+    which hardly changes any more, is that of the next smaller hundred.
     """
     guess = approximate_clips(difference, discordance, power, alpha)
     if guess > MOST_EXACT:
         return guess
+    size = abs(difference)
 
     def enough(n: int) -> bool:
-        return mcnemar_power(n, difference, discordance, alpha) >= power
+        critical = critical_score(n if n <= 100 else n // 100 * 100, alpha)
+        return _power(n, size, max(discordance, size), critical) >= power
 
     most = guess
     while not enough(most):
@@ -164,14 +163,13 @@ def _check(difference: float, discordance: float, alpha: float) -> None:
     check_open("alpha", alpha)
 
 
-def _rejection_chance(m: NDArray[np.int64], favours: float, alpha: float) -> NDArray[np.float64]:
-    """Return the probability that the test rejects, given `m` discordant clips; a fraction `favours` one model."""
-    bound = np.floor(m / 2 + float(scipy.special.ndtri(alpha / 2)) * np.sqrt(m) / 2).astype(np.int64) + 2
-    critical = np.minimum(np.maximum(bound, -1), (m - 1) // 2)  # largest minority count with p ≤ alpha; -1 if none has
-    while (too_many := 2 * coin_cdf(critical, m) > alpha).any():
-        critical = critical - too_many
-    rejects = critical >= 0
-    k, m = np.where(rejects, critical, 0), np.where(rejects, m, 1)
+def _power(n: int, difference: float, discordance: float, critical: float | None) -> float:
+    """Return the probability of a score of at least `critical`, summed over the likely numbers of discordant clips."""
+    if discordance == 0 or critical is None:
+        return 0.0
+    reach = SPREADS * math.sqrt(n * discordance * (1 - discordance)) + SPREADS**2 / 3
+    m = np.arange(max(1, math.floor(n * discordance - reach)), min(n, math.ceil(n * discordance + reach)) + 1)
+    fewer = np.floor((m - critical * np.sqrt(m)) / 2 + TIE)  # the most clips of the rarer kind that are significant
+    favours, k = (discordance + difference) / (2 * discordance), np.maximum(fewer, 0)
     either = scipy.special.bdtr(k, m, 1 - favours) + scipy.special.bdtr(k, m, favours)
-    chances: NDArray[np.float64] = np.where(rejects, either, 0.0)
-    return chances
+    return min(1.0, float((pmf(m, n, discordance) * np.where(fewer >= 0, either, 0.0)).sum()))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 Interval = tuple[float, float]
 Groups = Sequence[Hashable] | NDArray[np.int64]
 
+ROUNDING = 1e-12  # a mean square below is rounding: what is summed are whole numbers
 BISECTIONS = 48  # halvings of an interval of at most 2 down to 1e-14
 
 
@@ -126,7 +127,7 @@ def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float
     if len(sizes) == 1:
         return 0.0, 1.0
     size_of_a_clips_group = float((sizes**2).sum()) / n
-    effect = max(1.0, 1 + (size_of_a_clips_group - 1) * _intraclass_correlation(sizes, counts))
+    effect = max(1.0, 1 + (size_of_a_clips_group - 1) * intraclass_correlation(sizes, counts, float(counts.sum())))
     quantile = float(scipy.special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2))
     return score_interval(float(counts.sum()) / n, n / effect, quantile)
 
@@ -177,13 +178,24 @@ def _check_counts(correct: int, n: int) -> None:
         raise ValueError(f"the number of correct clips must be from 0 to {n}, got {correct}")
 
 
-def _intraclass_correlation(sizes: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
-    """Estimate by one-way analysis of variance; 1 if nothing varies."""
-    n, g = sizes.sum(), len(sizes)
-    fractions = counts / sizes
-    between = (sizes * (fractions - counts.sum() / n) ** 2).sum() / (g - 1)
-    within = (sizes * fractions * (1 - fractions)).sum() / (n - g)
-    if between + within == 0:
+def intraclass_correlation(sizes: NDArray[np.float64], sums: NDArray[np.float64], squares: float) -> float:
+    """Estimate by one-way analysis of variance how alike the clips of a group are; 1 if nothing varies.
+
+    Parameters
+    ----------
+    sizes : ndarray, shape (n_groups,)
+        Clips of each group, of which at least one has several and at least two groups are there.
+    sums : ndarray, shape (n_groups,) or (k, n_groups)
+        Sum over each group's clips; of several rows the estimate is pooled.
+    squares : float
+        Sum of squares over all clips, and rows.
+    """
+    sums = np.atleast_2d(sums)
+    n, g, rows = sizes.sum(), len(sizes), len(sums)
+    of_groups = float((sums**2 / sizes).sum())
+    between = (of_groups - float((sums.sum(axis=1) ** 2).sum()) / n) / (g - 1) / rows
+    within = max(0.0, squares - of_groups) / (n - g) / rows
+    if between + within <= ROUNDING:
         return 1.0
     typical_size = (n - (sizes**2).sum() / n) / (g - 1)
     return float((between - within) / (between + (typical_size - 1) * within))

@@ -52,6 +52,15 @@ class Optimism:
     interval: Interval  # at 95%: how much better the best run is on these clips than on new ones
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Chances:
+    """How likely each of several models is to be the best, shape (k,)."""
+
+    alone: NDArray[np.float64]  # better than every other
+    shared: NDArray[np.float64]  # a tie of m counting 1/m for each, so that they sum to 1
+    alone_or_tied: NDArray[np.float64]
+
+
 def optimism_of_best(
     correct: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
 ) -> Optimism:
@@ -128,18 +137,21 @@ def optimism_of_best_epoch(
 
 def probability_best(
     correct: NDArray[np.bool_], seed: int, groups: Groups | None = None, resamples: int = RESAMPLES
-) -> NDArray[np.float64]:
-    """Estimate how often each of several models would be the best on new clips of the same kind, shape (k,).
+) -> Chances:
+    """Estimate how often each of several models would be the best on new clips of the same kind.
 
-    These are fractions of resamples, and sum to 1: ties share one.
+    These are fractions of resamples.
     """
     counts, sizes = _counts(correct, groups)
-    wins = np.zeros(len(counts))
+    alone, shared, tied = np.zeros((3, len(counts)))
     for weights in _draws(sizes, resamples, np.random.default_rng(seed), per_draw=len(counts)):
         drawn = weights @ counts.T
         top = drawn == drawn.max(axis=1, keepdims=True)
-        wins += (top / top.sum(axis=1, keepdims=True)).sum(axis=0)
-    return wins / resamples
+        winners = top.sum(axis=1, keepdims=True)
+        alone += (top & (winners == 1)).sum(axis=0)
+        shared += (top / winners).sum(axis=0)
+        tied += top.sum(axis=0)
+    return Chances(alone / resamples, shared / resamples, tied / resamples)
 
 
 def probability_better(

@@ -1,8 +1,8 @@
 """Which runs were judged on the same clips, which clips each classifies correctly, and what these clips can show.
 
 Runs are given by their position. They share a clip set if their predictions name the same clips with the same labels,
-or if their tags say that dataset and split are the same. Clips that share groups count for fewer than they are: by the
-design effect of the differences between models.
+or if their tags say that dataset and split are the same. Clips that share groups count for fewer than they are: by how
+alike the differences between models are within a group.
 """
 
 from __future__ import annotations
@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.error_rates import approximate_clips, clips_needed, detectable_difference
-from tracker.statistics.proportions import group_codes, group_sums
+from tracker.statistics.error_rates import clips_needed, detectable_difference, unconditional_power
+from tracker.statistics.grouped import (
+    approximate_grouped_clips,
+    detectable_grouped_difference,
+    difference_correlation,
+    sign_flip_power,
+)
+from tracker.statistics.proportions import group_codes
 from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
     from tracker.runs import Predictions, Run
 
 MUCH_DISCORDANCE = 0.4  # of clips on which two models that disagree often differ; assumed if it cannot be counted
-_MOST_PAIRS = 50  # pairs of runs that the design effect is estimated from
 
 _Named = tuple[tuple[str, ...], tuple[str, ...]]  # clips and labels, sorted by clip
 
@@ -52,7 +57,17 @@ class ClipSet:
     @property
     def n_groups(self) -> int:
         """How many groups there are; 0 if clips are not grouped."""
-        return len(set(self.groups))
+        return len(self.group_sizes)
+
+    @cached_property
+    def group_codes(self) -> NDArray[np.int64]:
+        """The group of each clip, by number; empty if clips are not grouped."""
+        return group_codes(self.groups, len(self.groups))
+
+    @cached_property
+    def group_sizes(self) -> NDArray[np.int64]:
+        """How many clips each group has; empty if clips are not grouped."""
+        return np.bincount(self.group_codes)
 
 
 def clip_sets(runs: Sequence[Run]) -> tuple[ClipSet, ...]:
@@ -105,24 +120,43 @@ def _tags(run: Run) -> Hashable | None:
     return (dataset, split) if dataset and split else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DetectableDifference:
-    """What a set of clips can show of two models."""
+    """What a set of clips can show of two models that differ as some runs do, by the test that would decide.
+
+    That is the exact unconditional test, or the sign-flip test over groups if clips share them.
+    """
 
     n: int  # clips
-    design_effect: float  # how many clips count for one, if they share groups; at least 1
+    sizes: NDArray[np.int64]  # of the groups that clips share; empty if they share none
     discordance: float | None  # mean fraction of clips that exactly one of two runs has correct; None without two
+    correlation: float  # intra-class correlation, within groups, of the differences between these runs
     best_fraction: float | None  # accuracy of the best run: a limit to how often two good models can disagree
     alpha: float
+
+    def power(self, difference: float, discordance: float | None = None) -> float:
+        """Return the probability that the test detects a true difference; models disagree as observed, or so often."""
+        often = self._often if discordance is None else discordance
+        if len(self.sizes):
+            return sign_flip_power(self.sizes, difference, often, self.correlation, self.alpha)
+        return unconditional_power(self.n, difference, often, self.alpha)
 
     def detectable(self) -> tuple[float | None, float | None]:
         """Return the smallest true difference found four times in five; None if not even one of 1 is found so often.
 
         First if one model is never worse on any clip, then if they disagree as observed, or often.
         """
-        n = max(1, round(self.n / self.design_effect))
-        often = self.discordance if self.discordance is not None else MUCH_DISCORDANCE
-        return detectable_difference(n, 0.0, alpha=self.alpha), detectable_difference(n, often, alpha=self.alpha)
+        least, usual = self._detectable(0.0), self._detectable(self._often)
+        return least, usual
+
+    def _detectable(self, discordance: float) -> float | None:
+        if len(self.sizes):
+            return detectable_grouped_difference(self.sizes, discordance, self.correlation, alpha=self.alpha)
+        return detectable_difference(self.n, discordance, alpha=self.alpha)
+
+    @property
+    def _often(self) -> float:
+        return MUCH_DISCORDANCE if self.discordance is None else self.discordance
 
     def clips_for_one(self) -> tuple[int, int]:
         """Return how many clips would show a difference of one clip in `n`, under the same two assumptions."""
@@ -130,35 +164,30 @@ class DetectableDifference:
         if often is None:  # how often two models can disagree of which one is the best, the other a clip worse
             largest = MUCH_DISCORDANCE if self.best_fraction is None else 2 * (1 - self.best_fraction) + one
             often = min(MUCH_DISCORDANCE, largest)
-        fewest, most = (clips_needed(one, discordance, alpha=self.alpha) for discordance in (0.0, often))
-        return round(fewest * self.design_effect), round(most * self.design_effect)
+        return self._clips_for(one, 0.0), self._clips_for(one, often)
 
-    def clips_for(self, difference: float, discordance: float) -> int | None:
-        """Return about how many clips would show a difference; None for none."""
-        if not difference:
-            return None
-        return round(approximate_clips(abs(difference), discordance, alpha=self.alpha) * self.design_effect)
+    def clips_for(self, difference: float) -> int | None:
+        """Return about how many clips would show a difference four times in five; None for none."""
+        return self._clips_for(difference, self._often) if difference else None
 
-
-def detectable_difference_on(clips: ClipSet, best_correct: int | None, alpha: float) -> DetectableDifference:
-    """Return what clips can show at a level, the best run being correct on `best_correct` of them."""
-    n, runs, discordance = clips.n or 1, len(clips.correct), None
-    if runs > 1:
-        of_clip = clips.correct.mean(axis=0)
-        discordance = float(np.mean(2 * of_clip * (1 - of_clip)) * runs / (runs - 1))
-    fraction = None if best_correct is None else best_correct / n
-    return DetectableDifference(n, _design_effect(clips), discordance, fraction, alpha)
+    def _clips_for(self, difference: float, discordance: float) -> int:
+        size = abs(difference)
+        if len(self.sizes):
+            return approximate_grouped_clips(self.sizes, size, discordance, self.correlation, alpha=self.alpha)
+        return clips_needed(size, discordance, alpha=self.alpha)
 
 
-def _design_effect(clips: ClipSet) -> float:
-    """Return by how much grouping inflates the variance of a difference, over pairs of the first run with others."""
-    if not clips.groups or clips.n_groups < 2 or len(clips.with_predictions) < 2:
-        return 1.0
-    rows = clips.correct[: _MOST_PAIRS + 1].astype(np.float64)
-    differences = rows[1:] - rows[0]
-    centred = differences - differences.mean(axis=1, keepdims=True)
-    groups, n = clips.n_groups, differences.shape[1]
-    by_group = group_sums(centred, group_codes(clips.groups, n))
-    apart = float((centred**2).sum()) * n / (n - 1)
-    together = float((by_group**2).sum()) * groups / (groups - 1)
-    return max(1.0, together / apart) if apart > 0 else 1.0
+def detectable_difference_between(
+    clips: ClipSet, runs: Sequence[int], best_correct: int | None, alpha: float
+) -> DetectableDifference:
+    """Return what clips can show, at a level, of models that differ as `runs` do, and as no others.
+
+    The best of them is correct on `best_correct` clips.
+    """
+    n, correct = clips.n or 1, clips.correct[[clips.row_of[run] for run in runs if run in clips.row_of]]
+    discordance, fraction = None, None if best_correct is None else best_correct / n
+    if len(correct) > 1:
+        of_clip = correct.mean(axis=0)
+        discordance = float(np.mean(2 * of_clip * (1 - of_clip)) * len(correct) / (len(correct) - 1))
+    correlation = difference_correlation(correct, clips.group_codes) if clips.groups and len(correct) else 1.0
+    return DetectableDifference(n, clips.group_sizes, discordance, correlation, fraction, alpha)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.study.clip_sets import DetectableDifference, detectable_difference_on
+from tracker.study.clip_sets import DetectableDifference, detectable_difference_between
 from tracker.study.options import NETWORK, Design, design_of
 from tracker.study.run_results import RunResult, run_results
 
@@ -214,11 +214,10 @@ class Study:
         counts = (self.results[run].correct for run in runs)
         return max((count for count in counts if count is not None), default=None)
 
-    @cached_property
-    def detectable_differences(self) -> Mapping[ClipSet, DetectableDifference]:
-        """Which differences each clip set can show."""
-        best = {clips: self.most_correct(clips.members) for clips in self.clip_sets}
-        return {clips: detectable_difference_on(clips, correct, self.alpha) for clips, correct in best.items()}
+    def detectable_between(self, runs: Sequence[int]) -> DetectableDifference:
+        """Return which differences the clips that runs were judged on can show of models that differ as these do."""
+        clips = self.results[runs[0]].clip_set
+        return detectable_difference_between(clips, runs, self.most_correct(runs), self.alpha)
 
     def within_margin(self, interval_90: Interval) -> bool:
         """Return whether a 90% interval lies strictly inside the margin."""
