@@ -49,7 +49,7 @@ def overfitting(findings: Findings) -> Answer | None:
 
 def overfits(details: Overfitting) -> bool | None:
     """Return whether a run's curves show that it overfits; None if they don't tell."""
-    return True if details.rises else None if details.trend is None else False
+    return details.overfits
 
 
 def _first(findings: Findings, known: Sequence[tuple[Conclusion, Overfitting]]) -> tuple[Conclusion, Overfitting]:

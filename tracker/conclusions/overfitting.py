@@ -1,21 +1,26 @@
-"""Whether a run overfits: its validation loss after the minimum, its generalisation gap, and which weights it kept."""
+"""Whether a run overfits, by its losses after the minimum of validation loss, and its generalisation gap.
+
+A run overfits if training and validation loss move apart after that minimum by more than they fluctuate, while training
+loss falls. It doesn't if validation loss was still falling at the end, or if neither loss moves any more.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.statistics.proportions import Interval, newcombe, wilson
-from tracker.wording import capitalised, losses, points, points_interval
+from tracker.wording import capitalised, losses, percent_cell, points_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.runs import Curve
+    from numpy.typing import NDArray
+
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -24,6 +29,7 @@ _SOURCE = (
     "The gap between training and validation clips has Newcombe's interval "
     "(doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
 )
+WIDEST = 0.6  # width of an interval that says nothing
 FEWEST_AFTER = 4  # epochs after the minimum below which a rise cannot be separated from fluctuation
 
 
@@ -35,6 +41,8 @@ class Gap:
     interval: Interval
     n_train: int
     n_val: int
+    train_accuracy: float
+    val_accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +56,22 @@ class Overfitting(Details):
     last_val_loss: float | None = None
     best_loss: float | None = None  # the training loss at these epochs
     last_loss: float | None = None
-    # whether validation loss was higher late after its minimum than early, by more than it fluctuates; None if unknown
-    trend: bool | None = None
+    # after the minimum, whether losses rose or fell by more than they fluctuate; None if unknown
+    trend: bool | None = None  # validation loss rose
+    training_fell: bool | None = None
+    apart: bool | None = None  # validation minus training loss rose
+    still_falling: bool = False  # whether validation loss was falling until the end
+    overfits: bool | None = None  # None if the curves cannot tell
     gap: Gap | None = None
 
-    @property
-    def rises(self) -> bool:
-        """Whether validation loss kept rising after its minimum while training loss fell."""
-        if self.best_loss is None or self.last_loss is None or self.best_val_loss is None or self.last_val_loss is None:
-            return False
-        return bool(self.trend) and self.last_loss < self.best_loss and self.last_val_loss > self.best_val_loss
-
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
-        """Return what validation loss did after its minimum, whose weights were kept, and the gap."""
+        """Return whether the run overfits by its curves, and by how much it is better on its training clips."""
         run = wording.run(conclusion.runs[0])
-        unlogged = f"Whether {run} overfits cannot be said: its validation loss by epoch was not logged."
-        first = unlogged if conclusion.verdict == "unknown" else _after_minimum(run, self)
-        epoch, gap = self.kept_epoch, self.gap
-        if gap is None:
-            return first if epoch is None else f"{first} Its kept weights are those of epoch {epoch}."
-        weights = "the kept weights" if epoch is None else f"the kept weights, those of epoch {epoch},"
-        side = "more" if gap.estimate >= 0 else "less"
-        verb = "can" if gap.interval[0] > 0 or gap.interval[1] < 0 else "cannot"
-        evidence = f"95% interval {points_interval(gap.interval)} points"
-        than = f"on its {gap.n_train} training clips than on the {gap.n_val} validation clips ({evidence})"
-        with_them = f"With {weights} it is {points(gap.estimate)} {side} accurate {than}"
-        return f"{first} {with_them}, a gap that {verb} be told from none."
+        if conclusion.verdict == "unknown":
+            first = f"Whether {run} overfits is unknown: its validation loss was not logged by epoch."
+        else:
+            first = _curves_text(run, self)
+        return first if self.gap is None else f"{first} {_gap_text(self.gap, self)}"
 
 
 def overfitting(study: Study) -> Iterator[Conclusion]:
@@ -93,25 +91,38 @@ def overfitting(study: Study) -> Iterator[Conclusion]:
             last_val_loss=validation.at(last),
             best_loss=training.at(best) if training is not None else None,
             last_loss=training.at(last) if training is not None else None,
-            trend=_trend(validation, best),
+            trend=_rises(validation.values[validation.epochs > best]),
+            still_falling=_rises(-validation.values[len(validation.values) // 2 :]) is True,
             gap=gap,
         )
-        yield Conclusion(
-            "overfitting", "exact" if details.gap is None else "estimate", (result.run_id,), details, n=result.n
-        )
+        if training is not None and np.array_equal(training.epochs, validation.epochs):
+            after = validation.epochs > best
+            fit, judged = training.values[after], validation.values[after]
+            details = replace(details, training_fell=_rises(-fit), apart=_rises(judged - fit))
+        details = replace(details, overfits=_overfits(details))
+        verdict: Verdict = "exact" if gap is None else "estimate"
+        yield Conclusion("overfitting", verdict, (result.run_id,), details, n=result.n)
 
 
-def _trend(losses: Curve, best: int) -> bool | None:
-    """Return whether a loss rose after its minimum; None for too few epochs, or if one isn't finite.
+def _rises(values: NDArray[np.float64]) -> bool | None:
+    """Return whether values are higher late than early by more than they fluctuate; None for too few, or if not finite.
 
-    The minimum itself is left out, because it is partly low by chance.
+    The minimum of a curve is to be left out, because it is partly low by chance.
     """
-    after = losses.values[losses.epochs > best]
-    if len(after) < FEWEST_AFTER or not np.isfinite(losses.values[losses.epochs >= best]).all():
+    if len(values) < FEWEST_AFTER or not np.isfinite(values).all():
         return None
-    half = len(after) // 2
-    fluctuation = float(np.diff(after).std()) / math.sqrt(2)
-    return bool(after[-half:].mean() - after[:half].mean() > 2 * fluctuation * math.sqrt(2 / half))
+    half = len(values) // 2
+    fluctuation = float(np.diff(values).std()) / math.sqrt(2)
+    return bool(values[-half:].mean() - values[:half].mean() > 2 * fluctuation * math.sqrt(2 / half))
+
+
+def _overfits(details: Overfitting) -> bool | None:
+    if details.training_fell is None or details.trend is None or details.best_loss is None:
+        few = details.best_epoch is not None and (details.last_epoch or 0) - details.best_epoch < FEWEST_AFTER
+        return False if few and details.still_falling and details.last_val_loss is not None else None
+    if details.apart and details.training_fell:
+        return True
+    return None if details.apart or details.training_fell or details.trend else False
 
 
 def _gap(result: RunResult) -> Gap | None:
@@ -121,31 +132,60 @@ def _gap(result: RunResult) -> Gap | None:
         return None
     fit = correct / n_train  # groups of validation clips widen the interval of their accuracy, and with it Newcombe's
     interval = newcombe(fit, wilson(correct, n_train), validation.fraction, validation.interval)
-    return Gap(fit - validation.fraction, interval, n_train, validation.n)
+    return Gap(fit - validation.fraction, interval, n_train, validation.n, fit, validation.fraction)
 
 
-def _after_minimum(run: str, details: Overfitting) -> str:
-    head, at_last = f"{capitalised(run)}'s validation loss", f"at its last, epoch {details.last_epoch}."
-    best, last = details.best_val_loss, details.last_val_loss
-    if best is None:
-        return f"{head} is no finite number at its best epoch."
-    if last is None:
-        return f"{head} was lowest, {losses(best)[0]}, at epoch {details.best_epoch} and no finite number {at_last}"
-    low, end = losses(best, last)
-    if details.rises and details.best_loss is not None and details.last_loss is not None:
+def _curves_text(run: str, details: Overfitting) -> str:
+    """Return whether a run overfits by its curves, and what they show."""
+    best, last = details.best_epoch or 0, details.last_epoch or 0
+    if details.overfits and details.best_loss is not None and details.last_loss is not None:
         before, after = losses(details.best_loss, details.last_loss)
-        rose = f"{head} rose from {low} at epoch {details.best_epoch} to {end} at epoch {details.last_epoch}"
-        return f"{rose} while its training loss fell from {before} to {after}: from there on it overfits."
-    if last > best:
-        return f"{head} was lowest, {low}, at epoch {details.best_epoch} and {end} {at_last}"
-    return f"{head} was lowest, {low}, at its last epoch, {details.last_epoch}."
+        judged = "did not improve"
+        if details.trend and details.best_val_loss is not None and details.last_val_loss is not None:
+            judged = "rose from {} to {}".format(*losses(details.best_val_loss, details.last_val_loss))
+        fell = f"training loss fell from {before} to {after} while validation loss {judged}"
+        return f"{capitalised(run)} overfits: after epoch {best}, {fell}."
+    if details.overfits is False and details.still_falling:
+        lowest = f"lowest at epoch {best} of {last}"
+        return f"{capitalised(run)} does not overfit: validation loss was still falling when training ended ({lowest})."
+    if details.overfits is False:
+        return f"{capitalised(run)} shows no sign of overfitting: after epoch {best}, neither loss moves any more."
+    why = f"after epoch {best}, its losses move apart by no more than they fluctuate"
+    if details.best_val_loss is None or details.last_val_loss is None:
+        lost = best if details.best_val_loss is None else last
+        why = f"its validation loss is not a finite number at epoch {lost}"
+    elif details.best_loss is None:
+        why = "its training loss was not logged by epoch"
+    elif last - best < FEWEST_AFTER:
+        why = f"its validation loss was lowest at epoch {best} of {last}, too close to the end"
+    return f"Whether {run} overfits is unclear: {why}."
+
+
+def _gap_text(gap: Gap, details: Overfitting) -> str:
+    """Return a run's accuracy on its training and its validation clips, and whether the gap could be chance."""
+    weights = (
+        "With the kept weights" if details.kept_epoch is None else f"With the weights of epoch {details.kept_epoch}"
+    )
+    head = "At its best epoch" if details.kept_epoch == details.best_epoch is not None else weights
+    if not gap.estimate:
+        return f"{head}, accuracy is {percent_cell(gap.val_accuracy)} on training and validation clips alike."
+    both = (
+        f"accuracy is {percent_cell(gap.train_accuracy)} on training and {percent_cell(gap.val_accuracy)} on validation"
+    )
+    interval = f"95% interval {points_interval(gap.interval)} points"
+    low, high = gap.interval
+    if low > 0 or high < 0:
+        return f"{head}, {both} clips, a gap that is more than chance ({interval})."
+    if high - low > WIDEST:
+        return f"{head}, {both} clips: too few clips to tell whether that gap is chance."
+    return f"{head}, {both} clips; that gap could be chance ({interval})."
 
 
 def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
-    """Return the curve of the run in focus if it rises, else the first that does, else that of the run in focus."""
+    """Return the run in focus if it overfits, else the first that does, else the run in focus."""
     of_focus = [c for c in conclusions if c.runs == (focus,) and c.verdict != "unknown"]
-    rising = [c for c in conclusions if isinstance(c.details, Overfitting) and c.details.rises]
-    return [*(c for c in of_focus if c in rising), *rising, *of_focus][:1]
+    found = [c for c in conclusions if isinstance(c.details, Overfitting) and c.details.overfits]
+    return [*(c for c in of_focus if c in found), *found, *of_focus][:1]
 
 
 KIND = Kind(
