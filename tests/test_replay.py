@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.replay import Drop, Stop, early_stopping, early_stoppings, plateau
+from tracker.replay import Drop, Stop, can_act, early_stopping, early_stoppings, plateau
 
 CASES = json.loads((Path(__file__).parent / "statistics" / "oracles.json").read_text(encoding="utf-8"))
 NAN, INF = float("nan"), float("inf")
@@ -18,6 +18,18 @@ fixed = settings(derandomize=True, deadline=None, max_examples=100)
 values = st.one_of(st.sampled_from([0.5, 0.5, 0.4, 0.3, NAN, INF, -INF]), st.floats(-1, 1, width=32))
 curves = st.lists(values, max_size=25).map(lambda found: np.array(found, dtype=float))
 float32 = np.float32
+
+
+class TestCanAct:
+    @pytest.mark.parametrize("patience", [1, 2, 5])
+    def test_can_act_is_whether_the_worst_curve_would_be_cut_or_trained_at_a_lower_rate(self, patience):
+        for epochs in range(1, 10):
+            rising = np.arange(1.0, epochs + 1)
+            stop = early_stopping(rising, patience).stop_epoch
+            drops = plateau(rising, 0.5, patience, learning_rate=0.1)
+            acts = can_act(patience, epochs)
+            assert acts == (stop is not None and stop < epochs)
+            assert acts == any(drop.epoch < epochs for drop in drops)
 
 
 class TestEarlyStopping:

@@ -88,6 +88,15 @@ def early_stoppings(
     return tuple(Stop(epochs[at], best[at]) if at < len(best) else Stop(None, None) for at in stops)
 
 
+def can_act(patience: int, epochs: int) -> bool:
+    """Return whether early stopping or a plateau of this patience can change any of so many epochs.
+
+    The first epoch always improves: early stopping ends training after epoch 1 + patience at the earliest, and a
+    plateau's lower rate begins with the epoch after that.
+    """
+    return max(patience, 1) + 1 < epochs
+
+
 def plateau(
     values: NDArray[np.float64],
     factor: float,

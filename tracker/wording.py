@@ -416,3 +416,13 @@ def wording_of(study: Study) -> Wording:
     """Return what sentences have to know of a study."""
     numbers = {result.run_id: result.number for result in study.results}
     return Wording(numbers, study.metric, study.alpha, study.margin)
+
+
+def chance_words(probability: float) -> str:
+    """Return a probability in words: ``about 3 times in 10``."""
+    if probability < 0.05:
+        return "less than 1 time in 20"
+    if probability >= 0.95:
+        return "more than 19 times in 20"
+    times = min(9, max(1, math.floor(10 * probability + 0.5)))
+    return f"about {times} time{'' if times == 1 else 's'} in 10"

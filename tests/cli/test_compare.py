@@ -52,7 +52,7 @@ class TestTheTable:
         log_run("1111", name="a", kernel_size="3", clip="a{}.wav")
         log_run("1110", name="b", kernel_size="5", clip="b{}.wav")
         lines = tracker("compare", "a", "b").out.splitlines()
-        command = lines[lines.index("This would settle it:") + 1]
+        command = lines[lines.index("To find out more:") + 1]
         assert command == "  tracker run --kernel 5 --lr 0.001"
 
     def test_the_table_keeps_escape_sequences_from_the_terminal(self, tracker: Tracker, log_run: LogRun) -> None:

@@ -99,7 +99,7 @@ class TestNewKind:
         assert "The ear was a dog's." in report.methods
         assert "Cats were not recorded." in report.limits
         assert "The microphone was chewed." in report.challenges
-        assert barking.id in {settled for step in report.next_steps for settled in step.settles}
+        assert barking.id in {settled for step in report.next_steps for settled in step.answers}
         assert "41" in barking.commands[0]
 
     @pytest.mark.parametrize("render", [render_markdown, render_html])

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from tests.builders import HOSTILE, WRITEUP, changed, make_curve, writeup_entries
-from tracker.conclusions.conclusion import Conclusion
+from tracker.conclusions.conclusion import Chance, Conclusion
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
 from tracker.report import Excluded, NextStep, Picture, Report, Section
 from tracker.runs import Run
@@ -122,7 +122,16 @@ def report() -> Report:
         options=OPTIONS,
         sections=tuple(Section(entry.title, (entry,)) for entry in ENTRIES),
         conclusions=(BEST, KERNEL, AGAINST, STOPPING),
-        next_steps=(NextStep(KERNEL.commands[0], ("option_effect:kernel_size",), "the missing partner", 62.0),),
+        next_steps=(
+            NextStep(
+                KERNEL.commands[0],
+                ("option_effect:kernel_size",),
+                "the missing partner",
+                62.0,
+                Chance(0.1, 0.31),
+                "would detect a difference of 10 points about 3 times in 10",
+            ),
+        ),
         challenges=("Run 1's learning-rate drop came to nothing.",),
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),),
         methods=("One accuracy has Wilson's interval.",),

@@ -81,7 +81,10 @@ class TestRenderJson:
         assert found["next"] == [
             {
                 "command": "tracker run --kernel 7 --lr 0.001",
-                "settles": ["option_effect:kernel_size"],
+                "argv": ["tracker", "run", "--kernel", "7", "--lr", "0.001"],
+                "answers": ["option_effect:kernel_size"],
+                "chance": 0.31,
+                "effect": 0.1,
                 "estimated_seconds": 62.0,
             }
         ]

@@ -21,7 +21,7 @@ class TestArrange:
 
     def test_a_step_names_the_conclusions_that_it_settles_and_they_name_it(self, report) -> None:
         view = arrange(report)
-        assert view.steps[0].settles == (2,)
+        assert view.steps[0].answers == (2,)
         assert view.kinds[1].open[0].steps == (1,)
 
     def test_a_command_among_the_next_steps_is_not_repeated(self, report) -> None:

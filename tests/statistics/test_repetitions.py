@@ -13,8 +13,11 @@ from tracker.statistics.matched_pairs import crossed, degrees_of_freedom, mean_s
 from tracker.statistics.paired import tango
 from tracker.statistics.proportions import grouped_wilson, score_interval
 from tracker.statistics.repetitions import (
+    PairVariance,
     accuracy_over_seeds,
     columns_needed,
+    crossed_power,
+    detectable_by_pairs,
     detectable_effect,
     nadeau_bengio,
     pairs_needed,
@@ -45,6 +48,35 @@ class TestDetectableEffect:
     def test_detectable_effect_refuses_a_power_out_of_its_range(self):
         with pytest.raises(ValueError, match="power must be"):
             detectable_effect(t_effect(0.1, 0.1, 3), power=0.0)
+
+
+class TestCrossedPower:
+    @pytest.mark.parametrize("pairs", [3, 6])
+    @pytest.mark.parametrize("tests", [1, 4])
+    def test_crossed_power_is_how_often_the_test_detects_a_simulated_effect(self, pairs, tests):
+        rng, columns, trained, shared, rest = np.random.default_rng(0), 60, 0.04, 0.03, 0.07
+        found = 0
+        for _ in range(600):
+            noise = rng.normal(0, trained * 2**0.5, (pairs, 1)) + rng.normal(0, shared**0.5, (1, columns))
+            effect = crossed(0.15 + noise + rng.normal(0, rest**0.5, (pairs, columns)))
+            found += (effect.p_value if tests == 1 else effect.strict_p_value) <= 0.05 / tests
+        variance = PairVariance(columns * 2 * trained**2 + rest, shared, columns)
+        assert crossed_power(variance, pairs, 0.15, tests=tests) == pytest.approx(found / 600, abs=0.06)
+
+    def test_crossed_power_is_smaller_among_more_tests(self):
+        variance = PairVariance.of(some_pairs())
+        alone, among = crossed_power(variance, 5, 0.1), crossed_power(variance, 5, 0.1, tests=3)
+        assert among < alone
+
+    def test_crossed_power_is_that_of_the_smallest_difference_that_is_detectable(self):
+        variance = PairVariance.of(some_pairs())
+        for tests in (1, 3):
+            difference = detectable_by_pairs(variance, 4, tests=tests)
+            assert crossed_power(variance, 4, difference, tests=tests) == pytest.approx(0.8, abs=1e-6)
+
+    def test_crossed_power_of_pairs_that_never_varied_is_one(self):
+        assert crossed_power(PairVariance.of(np.zeros((3, 20))), 3, 0.1) == 1.0
+        assert detectable_by_pairs(PairVariance.of(np.zeros((3, 20))), 3) is None
 
 
 class TestPairsNeeded:

@@ -154,7 +154,7 @@ def _print_steps(steps: Sequence[NextStep]) -> None:
 
     for number, step in enumerate(steps, start=1):
         takes = "" if step.estimated_seconds is None else f" ({duration(step.estimated_seconds)})"
-        log(f"{number}. {capitalised(step.why)}{takes}")
+        log(f"{number}. {capitalised(step.why)}{takes}{': ' if step.outlook else ''}{step.outlook}")
         print_result(shell_line([step.command]))
     known = [step.estimated_seconds for step in steps if step.estimated_seconds is not None]
     if len(steps) > 1 and len(known) == len(steps):
@@ -230,7 +230,7 @@ def _concluded(comparison: Comparison, view: ComparisonView) -> Iterator[str]:
         yield f"{conclusion.label}. {conclusion.sentence}"
     yield from comparison.remarks
     if conclusion and conclusion.command:
-        yield "This would settle it:"
+        yield "To find out more:"
         yield f"  {conclusion.command}"
 
 

@@ -214,8 +214,8 @@ def _effect(study: Study, a: Configuration, b: Configuration) -> Effect | None:
     by_seed = [{study.design.terms[run].seed: run for run in runs} for runs in judged]
     shared = sorted(seed for seed in by_seed[0].keys() & by_seed[1].keys() if seed)
     if len(shared) >= FEWEST_PAIRS:
-        return crossed_effect(clips, [(by_seed[1][seed], by_seed[0][seed]) for seed in shared])
-    return nested_effect(clips, judged[1], judged[0])
+        return crossed_effect(study, clips, [(by_seed[1][seed], by_seed[0][seed]) for seed in shared])
+    return nested_effect(study, clips, judged[1], judged[0])
 
 
 KIND = Kind(

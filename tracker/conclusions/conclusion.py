@@ -1,9 +1,9 @@
-"""A conclusion as data, the evidence that words it, the runs that would settle it, and what a kind is made of.
+"""A conclusion as data, the evidence that words it, the runs that bear on it, and what a kind is made of.
 
 Conventions: differences are of accuracy, as fractions; `run_difference` is `runs[0]` minus `runs[1]`, the better
 first; an option's effect is level *to* minus level *from*. `p_value` is raw, `p_adjusted` within its family.
 
-An option is settled by three matched pairs: the same seeds at two levels, everything else being equal. Options that
+An option is tested from three matched pairs on: the same seeds at two levels, everything else being equal. Options that
 never changed alone all start from the best run, so that its further seeds serve each of them.
 """
 
@@ -32,7 +32,7 @@ KindName = Literal["best_run", "best_configuration", "run_difference", "option_e
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "estimate",
                   "unknown"]  # fmt: skip
 
-# verdicts that leave something to settle
+# verdicts that leave something open
 OPEN: tuple[Verdict, ...] = ("inconclusive", "confounded", "not_comparable", "unknown")
 
 
@@ -117,7 +117,7 @@ class Conclusion:
     method: Method | None = None
     option: str | None = None  # the option that it is about, for an `option_effect`
     sentence: str = ""  # what a person reads; plain text
-    # the commands that would settle it one after the other, each by its arguments; none if nothing is open
+    # the commands of the runs that bear on it, each by its arguments; none if nothing is open
     commands: tuple[tuple[str, ...], ...] = ()
 
     @property
@@ -148,28 +148,46 @@ class RunSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """How often the test that will decide detects an effect of some size."""
+
+    effect: float  # the true one, above 0, in the unit of the primary metric
+    power: float  # 0 to 1
+    detectable: float | None = None  # the smallest effect that it detects four times in five
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedRun:
     """A configuration to train under some seeds, and what for."""
 
     spec: RunSpec
     seeds: frozenset[int]
     why: str  # a phrase
-    in_plan: bool = True  # whether it is worth a place among the report's next steps, not only beside its conclusion
+    chance: Chance | None = None  # of the test once all runs planned for the conclusion are there; None without one
 
 
-def further_seeds(study: Study, option: str | None = None) -> PlannedRun:
-    """Bring the best run's configuration to three seeds; only runs that have `option` count, if it is given."""
-    best, have = best_with_seeds(study, option)
-    why = f"further seeds of run {study.results[best].number}"
-    return PlannedRun(RunSpec(best), filled_up(sorted(have), FEWEST_PAIRS) - have, why)
+def further_seeds(study: Study, run: int, *, by_clip: bool = False) -> PlannedRun:
+    """Bring a run's configuration to three seeds; repetitions whose clips are not known count only if not `by_clip`."""
+    have = seeds_of(study, repetitions_of(study, run, by_clip=by_clip))
+    taken = seeds_of(study, repetitions_of(study, run))
+    seeds = filled_up(sorted(have), FEWEST_PAIRS, taken) - have
+    return PlannedRun(RunSpec(run), seeds, f"more seeds of run {study.results[run].number}")
 
 
-def best_with_seeds(study: Study, option: str | None) -> tuple[int, frozenset[int]]:
-    """Return the best run, the first if none has the primary metric, and the seeds that it was repeated with."""
-    runs, repeats = (*study.ranking, *range(len(study.results))), study.design.repeats
-    best = next(run for run in runs if option is None or study.design.has(run, option))
-    configuration = next(runs for runs in study.design.configurations if best in runs)
-    return best, seeds_of(study, [run for run in configuration if repeats[run] == repeats[best]])
+def best_having(study: Study, option: str | None = None) -> int:
+    """Return the best run, the first if none has the primary metric; of those that have an option, if it is given."""
+    runs: tuple[int, ...] = (*study.ranking, *range(len(study.results)))
+    for run in runs:
+        if option is None or study.design.has(run, option):
+            return run
+    raise ValueError(f"no run has the option {option}")
+
+
+def repetitions_of(study: Study, run: int, *, by_clip: bool = False) -> list[int]:
+    """Return the runs of a run's configuration on its split; only those known clip by clip, if `by_clip`."""
+    configuration = next(runs for runs in study.design.configurations if run in runs)
+    same = [other for other in configuration if study.design.repeats[other] == study.design.repeats[run]]
+    return [other for other in same if study.by_clip(other) is not None] if by_clip else same
 
 
 def seeds_of(study: Study, runs: Iterable[int]) -> frozenset[int]:
@@ -182,9 +200,9 @@ def seeds_of(study: Study, runs: Iterable[int]) -> frozenset[int]:
     return frozenset(seeds)
 
 
-def filled_up(seeds: Sequence[int], number: int) -> frozenset[int]:
-    """Return the first of `seeds`, filled up to `number` with the next ones."""
-    fresh = count(max(seeds, default=-1) + 1)
+def filled_up(seeds: Sequence[int], number: int, taken: Iterable[int] = ()) -> frozenset[int]:
+    """Return the first of `seeds`, filled up to `number` with the ones after these and those `taken`."""
+    fresh = count(max([*seeds, *taken], default=-1) + 1)
     return frozenset([*seeds[:number], *(next(fresh) for _ in range(number - len(seeds)))])
 
 
@@ -211,7 +229,7 @@ class Kind:
     methods: Callable[[Study, Sequence[Conclusion]], Iterable[str]] = _none
     limits: Callable[[Study, Sequence[Conclusion], Wording], Iterable[str]] = _none
     challenges: Callable[[Sequence[Conclusion], Wording], Iterable[str]] = _none
-    # the runs that would settle one conclusion, given all conclusions of every kind
+    # the runs that bear on one conclusion, given all conclusions of every kind
     planned_runs: Callable[[Study, Conclusion, Sequence[Conclusion]], Iterable[PlannedRun]] = _none
     why_no_run: Callable[[Sequence[Conclusion]], Iterable[str]] = _none  # why no further one is planned, as sentences
     # the conclusions that the summary should have, given the id of the run that the summary is about

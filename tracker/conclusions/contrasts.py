@@ -1,7 +1,7 @@
 """The effect of going from one level of an option to another, and what further runs would show of it.
 
-It is estimated from a contrast's runs. Entries are correct (1 or 0) at the second level minus correct at the first: a
-row for each matched pair, a column for each clip.
+It is estimated from a contrast's runs. Entries are what a clip adds to the primary metric at the second level (1
+if it is correct, or its log-loss) minus what it adds at the first: a row for each matched pair, a column for each clip.
 """
 
 from __future__ import annotations
@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.comparisons import FOLDS, SPLITS, fold_effect
-from tracker.conclusions.conclusion import Method
+from tracker.conclusions.conclusion import Chance, Method
 from tracker.statistics.error_rates import holm
 from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested
-from tracker.statistics.repetitions import FEWEST_PAIRS, columns_needed, pairs_needed
+from tracker.statistics.repetitions import (
+    FEWEST_PAIRS,
+    PairVariance,
+    columns_needed,
+    crossed_power,
+    detectable_by_pairs,
+    detectable_effect,
+    pairs_needed,
+)
 from tracker.statistics.resampling import probability_better
 from tracker.study.options import OFF
 
@@ -42,6 +50,9 @@ NESTED = Method(
 )
 
 
+TRAINING_NOISE = 0.04  # standard deviation of accuracy over seeds, assumed until a configuration is repeated
+
+
 @dataclass(frozen=True, slots=True)
 class InnerEffect:
     """Over folds or splits: the crossed analysis on the one with most matched pairs."""
@@ -64,7 +75,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What it takes to find an effect as large as the observed one, or as the margin if that is larger."""
+    """What it takes to detect an effect as large as the observed one, or as the margin if that is larger."""
 
     effect: float  # above 0
     pairs: int | None  # matched pairs in all; None if no number of them is enough on these clips
@@ -93,15 +104,17 @@ class ContrastEffect:
     crossed: InnerEffect | None
     # estimated probability that *to* beats *from* on other clips and seeds, for the clearest contrasts
     probability: float | None = None
-    need: Need | None = None  # what would settle it, if matched pairs leave it open
+    need: Need | None = None  # what it takes to decide it, if matched pairs leave it open
 
 
 def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
     """Estimate an effect over folds or splits if possible, else over matched pairs, else over three repetitions."""
     by_set = _pairs_by_set(study, contrast)
     clips, pairs = largest_set(study, contrast)
-    inner = crossed_effect(clips, pairs)
-    over_folds = fold_effect(study, {index: float(_entries(*of_set).mean()) for index, of_set in by_set.items()})
+    inner = crossed_effect(study, clips, pairs)
+    over_folds = fold_effect(
+        study, {index: float(_entries(study, of_set).mean()) for index, (_, of_set) in by_set.items()}
+    )
     if over_folds is not None:
         sets = [of_set for of_set, _ in by_set.values()]
         folds = [dict(study.design.terms[of_set.members[0]].split).get("fold", OFF) for of_set in sets]
@@ -112,27 +125,32 @@ def analyse_contrast(study: Study, contrast: Contrast) -> Analysis | None:
         return Analysis(inner, CROSSED, len(clips.clips))
     # repetitions that share too few seeds, in the setting with most of them
     settings = [
-        [[run for run in runs if run in study.results[run].clip_set.row_of] for runs in setting]
+        [[run for run in runs if study.by_clip(run) is not None] for runs in setting]
         for setting in contrast.repetitions
     ]
     start, end = max(settings, key=lambda setting: min(map(len, setting)))
     clips = study.results[(start or contrast.repetitions[0][0])[0]].clip_set
-    effect = nested_effect(clips, start, end)
+    effect = nested_effect(study, clips, start, end)
     return Analysis(effect, NESTED, len(clips.clips)) if effect else None
 
 
-def crossed_effect(clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
+def crossed_effect(study: Study, clips: ClipSet, pairs: Sequence[Pair]) -> Effect | None:
     """Analyse matched pairs on these clips, crossed with clips or groups of them; None for too few of either."""
     if len(pairs) < FEWEST_PAIRS or not _several(clips):
         return None
-    return crossed(_by_column(clips, _entries(clips, pairs)))
+    return _varied(study, crossed(_by_column(clips, _entries(study, pairs))))
 
 
-def nested_effect(clips: ClipSet, start: Sequence[int], end: Sequence[int]) -> Effect | None:
+def nested_effect(study: Study, clips: ClipSet, start: Sequence[int], end: Sequence[int]) -> Effect | None:
     """Analyse repetitions that share too few seeds, from `start` to `end`; None for too few of them, or of clips."""
     if min(len(start), len(end)) < FEWEST_PAIRS or not _several(clips):
         return None
-    return nested(*(_by_column(clips, _correct(clips, runs)) for runs in (end, start)))
+    return _varied(study, nested(*(_by_column(clips, _values(study, runs)) for runs in (end, start))))
+
+
+def _varied(study: Study, effect: Effect) -> Effect | None:
+    """Return an effect, None for one of a loss that never varied: what is said of such is said of counts of clips."""
+    return effect if effect.standard_error or study.metric.is_accuracy else None
 
 
 def adjusted_p_values(family: Sequence[Effect]) -> list[float]:
@@ -147,7 +165,8 @@ def chance_of_better(study: Study, contrast: Contrast) -> float | None:
     if len(pairs) < FEWEST_PAIRS:
         return None
     seed = study.random_seed(run for pair in pairs for run in pair)
-    return probability_better(_entries(clips, pairs), seed, clips.groups or None)
+    better = _entries(study, pairs) * (-1 if study.metric.lower_is_better else 1)
+    return probability_better(better, seed, clips.groups or None)
 
 
 def largest_set(study: Study, contrast: Contrast) -> tuple[ClipSet, list[Pair]]:
@@ -160,25 +179,86 @@ def _pairs_by_set(study: Study, contrast: Contrast) -> dict[int, tuple[ClipSet, 
     """Return each clip set with its matched pairs whose predictions were logged, by its index."""
     by_set: dict[int, tuple[ClipSet, list[Pair]]] = {}
     for pair in contrast.pairs:
-        index = study.clip_set_index[pair[0]]
-        clips = study.clip_sets[index]
-        if all(run in clips.row_of for run in pair):
-            by_set.setdefault(index, (clips, []))[1].append(pair)
+        if all(study.by_clip(run) is not None for run in pair):
+            index = study.clip_set_index[pair[0]]
+            by_set.setdefault(index, (study.clip_sets[index], []))[1].append(pair)
     return by_set
 
 
-def sample_size_for(study: Study, contrast: Contrast, analysis: Analysis) -> Need | None:
-    """Return what it takes to settle a contrast with this analysis; None if it isn't of matched pairs."""
-    if analysis.method != CROSSED:
+def sample_size_for(study: Study, contrast: Contrast, analysis: Analysis, tests: int) -> Need | None:
+    """Return what it takes to decide a contrast, given how many are tested; None if it isn't one of matched pairs."""
+    effect = worthwhile(study, analysis.effect.estimate)
+    if analysis.method != CROSSED or not effect:
         return None
     clips, pairs_on_clips = largest_set(study, contrast)
-    entries = _by_column(clips, _entries(clips, pairs_on_clips))
-    effect = max(abs(analysis.effect.estimate), study.margin)
-    pairs = pairs_needed(entries, effect, alpha=study.alpha)
+    entries = _by_column(clips, _entries(study, pairs_on_clips))
+    pairs = pairs_needed(entries, effect, alpha=study.alpha, tests=tests)
     if pairs is not None:
         return Need(effect, max(pairs, len(entries) + 1))
-    columns = columns_needed(entries, effect, alpha=study.alpha)
+    columns = columns_needed(entries, effect, alpha=study.alpha / tests)
     return Need(effect, None, math.ceil(columns * len(clips.clips) / entries.shape[1]))
+
+
+def worthwhile(study: Study, estimate: float | None) -> float:
+    """Return the size of an effect worth looking for: the observed one; of accuracy the margin if that is larger."""
+    return max(abs(estimate or 0.0), study.margin if study.metric.is_accuracy else 0.0)
+
+
+def detectable_on(study: Study, contrast: Contrast, analysis: Analysis, tests: int) -> float | None:
+    """Return the smallest effect that an analysis as precise as this one detects four times in five."""
+    if analysis.method != CROSSED:
+        return detectable_effect(analysis.effect, alpha=study.alpha / tests)
+    clips, pairs = largest_set(study, contrast)
+    variance = PairVariance.of(_by_column(clips, _entries(study, pairs)))
+    return detectable_by_pairs(variance, len(pairs), alpha=study.alpha, tests=tests)
+
+
+def chance_with(study: Study, contrast: Contrast | None, run: int, pairs: int, tests: int) -> Chance | None:
+    """Return how often so many matched pairs, `run` in one of them, would detect an effect worth looking for.
+
+    Three existing pairs say how much pairs vary. Before there are so many, of accuracy, it is taken from the runs at
+    hand: how often two of them disagree on a clip, and how far repeated trainings of a configuration differ.
+    """
+    clips, on_clips = (study.results[run].clip_set, []) if contrast is None else largest_set(study, contrast)
+    entries = _by_column(clips, _entries(study, on_clips)) if on_clips else np.empty((0, 0))
+    effect = worthwhile(study, float(entries.mean()) if on_clips else None)
+    enough = len(on_clips) >= FEWEST_PAIRS and _several(clips)
+    variance = PairVariance.of(entries) if enough else _usual_variance(study, clips)
+    if not effect or variance is None:
+        return None
+    detectable = detectable_by_pairs(variance, pairs, alpha=study.alpha, tests=tests)
+    return Chance(effect, crossed_power(variance, pairs, effect, study.alpha, tests), detectable)
+
+
+def _usual_variance(study: Study, clips: ClipSet) -> PairVariance | None:
+    """Return how much matched pairs on some clips may vary; None for a loss, or if too little is known of the clips.
+
+    Half of what two models disagree on is taken to be the option's doing, the same in every pair.
+    """
+    columns = clips.n_groups or clips.n
+    if not study.metric.is_accuracy or not clips.n or not columns or columns < 2:
+        return None
+    shown = study.detectable_between(clips.members)
+    discordance = shown.discordance
+    if discordance is None:
+        accuracy = shown.best_fraction or 0.5
+        discordance = 2 * accuracy * (1 - accuracy)
+    together = max(1.0, 1 + (clips.n / columns - 1) * shown.correlation)  # the design effect of groups
+    by_column = discordance * columns / clips.n * together
+    if not by_column:
+        return None
+    noise = _training_noise(study, clips)
+    rows = 2 * columns * TRAINING_NOISE**2 + by_column / 2 if noise is None else max(2 * columns * noise, by_column / 2)
+    return PairVariance(rows, by_column / 2, columns)
+
+
+def _training_noise(study: Study, clips: ClipSet) -> float | None:
+    """Return the variance of accuracy over trainings of one configuration on these clips; None without repetitions."""
+    of_run = {run: score for run in clips.members if (score := study.results[run].score) is not None}
+    by_configuration = [[of_run[run] for run in runs if run in of_run] for runs in study.design.configurations]
+    repeated = [scores for scores in by_configuration if len(scores) > 1]
+    squares = sum(float(np.var(scores)) * len(scores) for scores in repeated)
+    return squares / sum(len(scores) - 1 for scores in repeated) if repeated else None
 
 
 def _several(clips: ClipSet) -> bool:
@@ -190,9 +270,9 @@ def _by_column(clips: ClipSet, values: NDArray[np.float64]) -> NDArray[np.float6
     return by_group(values, clips.groups) if clips.groups else values
 
 
-def _entries(clips: ClipSet, pairs: Sequence[Pair]) -> NDArray[np.float64]:
-    return _correct(clips, [b for _, b in pairs]) - _correct(clips, [a for a, _ in pairs])
+def _entries(study: Study, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    return _values(study, [b for _, b in pairs]) - _values(study, [a for a, _ in pairs])
 
 
-def _correct(clips: ClipSet, runs: Sequence[int]) -> NDArray[np.float64]:
-    return clips.correct[[clips.row_of[run] for run in runs]].astype(np.float64)
+def _values(study: Study, runs: Sequence[int]) -> NDArray[np.float64]:
+    return np.array([study.by_clip(run) for run in runs])

@@ -6,12 +6,13 @@ One training says nothing about a configuration, so nothing is claimed from fewe
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
-from tracker.conclusions.comparisons import FOLDS, SPLITS
+from tracker.conclusions.comparisons import FOLDS, SPLITS, cross_validation
 from tracker.conclusions.conclusion import (
+    OPEN,
     Conclusion,
     Details,
     Difference,
@@ -21,9 +22,10 @@ from tracker.conclusions.conclusion import (
     RunSpec,
     Table,
     Verdict,
-    best_with_seeds,
+    best_having,
     filled_up,
     further_seeds,
+    repetitions_of,
     seeds_of,
 )
 from tracker.conclusions.contrasts import (
@@ -34,12 +36,16 @@ from tracker.conclusions.contrasts import (
     adjusted_p_values,
     analyse_contrast,
     chance_of_better,
+    chance_with,
+    detectable_on,
+    largest_set,
     sample_size_for,
 )
+from tracker.replay import can_act
 from tracker.runs import LOGGED_OPTIONS
-from tracker.statistics.repetitions import FEWEST_PAIRS, detectable_effect
+from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.study.metrics import identical
-from tracker.study.options import MOST_ALIASES, NETWORK, OFF
+from tracker.study.options import MOST_ALIASES, NETWORK, OFF, PLATEAU, as_whole
 from tracker.study.study import Obstacle
 from tracker.wording import (
     capitalised,
@@ -64,8 +70,8 @@ if TYPE_CHECKING:
     from tracker.study.study import Contrast, Study
     from tracker.wording import Wording
 
-MOST_PAIRS = 20  # matched pairs that the next steps ask for at most; the command beside a conclusion may ask for more
-_MOST_PAIRS_BESIDE = 1_000  # matched pairs beyond which no command is given
+MOST_PAIRS = 20  # matched pairs of a contrast, in all, beyond which no command is suggested
+_MOST_AT_ONCE = 2  # options that become testable by the few commands that are suggested at once
 MOST_CONTRASTS = 50  # contrasts of one option that are listed: those with the smallest p-values
 _MOST_NAMED = 5  # options that are named as having changed with another, if very many did
 MOST_RESAMPLED = 3  # contrasts of one option, the clearest ones, whose probability of being better is resampled
@@ -79,6 +85,7 @@ class OptionEffect(Details):
     aliases: tuple[str, ...] = ()  # at most `MOST_ALIASES` options that changed with it, if it never changed alone
     levels: tuple[str, ...] = ()  # every level that it had
     n_contrasts: int = 0  # contrasts in all, listed or not
+    tests: int = 0  # contrasts of all options that are tested: what the correction counts
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what an option does, or why that is not known."""
@@ -94,7 +101,7 @@ class OptionEffect(Details):
                 together = f"{name} never changed alone: {changed} changed with it."
                 cannot = f"{together} This experiment cannot say which of them mattered"
             return f"{cannot}; the runs under “Next steps” would." if conclusion.commands else f"{cannot}."
-        text = _contrast_text(option, min(self.contrasts, key=_by_p), wording)
+        text = _contrast_text(option, leading(self.contrasts), wording)
         if self.n_contrasts < 2:
             return text
         detected = sum(effect.verdict == "supported" for effect in self.contrasts)
@@ -132,30 +139,41 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
     contrasts = [contrast for of_option in study.contrasts.values() for contrast in of_option]
     runs = [result.run for result in study.results]
     exact = {c for c in contrasts if c.pairs and all(identical(runs[a], runs[b]) for a, b in c.pairs)}
-    tested = set(contrasts) - exact if study.metric.is_accuracy else set()
+    tested = set(contrasts) - exact if study.metric.is_known_by_clip else set()
     analyses = {c: analyse_contrast(study, c) if c in tested else None for c in contrasts}
-    adjusted = iter(adjusted_p_values([analysis.effect for analysis in analyses.values() if analysis]))
-    effects = {c: _effect(study, c, a, next(adjusted) if a else None, exact=c in exact) for c, a in analyses.items()}
-    return tuple(_conclude_on_option(study, o, [effects[c] for c in of_o]) for o, of_o in study.contrasts.items())
+    family = [analysis.effect for analysis in analyses.values() if analysis]
+    adjusted, tests = iter(adjusted_p_values(family)), len(family)
+    effects = {
+        c: _effect(study, c, a, next(adjusted) if a else None, tests, exact=c in exact) for c, a in analyses.items()
+    }
+    by_option = ((option, [effects[c] for c in of_option]) for option, of_option in study.contrasts.items())
+    return tuple(_conclude_on_option(study, option, found, tests) for option, found in by_option)
 
 
-def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEffect]) -> Conclusion:
+def leading(effects: Sequence[ContrastEffect]) -> ContrastEffect:
+    """Return the contrast that an option's conclusion speaks of: the smallest p-value, else the most repetitions."""
+    return min(effects, key=lambda effect: (_by_p(effect), -min(effect.repetitions), -effect.pairs))
+
+
+def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEffect], tests: int) -> Conclusion:
     levels = study.design.levels[option]
     if not effects:  # it never changed alone, or only between runs not known to share their clips
         alone = study.alone_elsewhere(option)
         together = study.design.aliases(option) if alone is None else ()
         verdict: Verdict = "unknown" if alone is Obstacle.UNLOGGED_CLIPS else "not_comparable"
         verdict = "confounded" if alone is None else verdict
-        return Conclusion("option_effect", verdict, study.run_ids, OptionEffect((), together, levels), option=option)
-    by_p = sorted(range(len(effects)), key=lambda index: _by_p(effects[index]))
-    listed, first = {i: effects[i] for i in sorted(by_p[:MOST_CONTRASTS])}, effects[by_p[0]]
+        details = OptionEffect((), together, levels, tests=tests)
+        return Conclusion("option_effect", verdict, study.run_ids, details, option=option)
+    first = leading(effects)
+    by_p = sorted(range(len(effects)), key=lambda index: (effects[index] is not first, _by_p(effects[index])))
+    listed = {i: effects[i] for i in sorted(by_p[:MOST_CONTRASTS])}
     for i in by_p[:MOST_RESAMPLED]:
         if effects[i].p_value is not None:
             listed[i] = replace(effects[i], probability=chance_of_better(study, study.contrasts[option][i]))
     verdicts = {effect.verdict for effect in effects}
     verdict = verdicts.pop() if len(verdicts) == 1 else "supported" if "supported" in verdicts else "inconclusive"
     runs = {run for c in study.contrasts[option] for setting in c.repetitions for level in setting for run in level}
-    details = OptionEffect(tuple(listed.values()), (), levels, len(effects))
+    details = OptionEffect(tuple(listed.values()), (), levels, len(effects), tests)
     clearest = (first.estimate, first.interval, first.p_value, first.p_adjusted, first.n, first.method)
     return Conclusion("option_effect", verdict, study.ids(sorted(runs)), details, *clearest, option)
 
@@ -165,11 +183,11 @@ def _by_p(effect: ContrastEffect) -> float:
 
 
 def _effect(
-    study: Study, contrast: Contrast, analysis: Analysis | None, p_adjusted: float | None, *, exact: bool
+    study: Study, contrast: Contrast, analysis: Analysis | None, p_adjusted: float | None, tests: int, *, exact: bool
 ) -> ContrastEffect:
     effect = analysis.effect if analysis else None
     start, end = max(contrast.repetitions, key=lambda runs: min(len(runs[0]), len(runs[1])))
-    within = None if effect is None else study.within_margin(effect.interval_90)
+    within = None if effect is None or not study.metric.is_accuracy else study.within_margin(effect.interval_90)
     estimate = 0.0 if exact else effect.estimate if effect else _plain_estimate(study, contrast)
     verdict: Verdict = "exact" if exact else "equivalent" if within else "inconclusive"
     if p_adjusted is not None and p_adjusted <= study.alpha:
@@ -188,9 +206,9 @@ def _effect(
         n=analysis.n if analysis else study.results[start[0]].clip_set.n,
         folds=analysis.folds if analysis else 0,
         within_margin=within,
-        detectable=detectable_effect(effect, alpha=study.alpha) if effect else None,
+        detectable=detectable_on(study, contrast, analysis, tests) if analysis else None,
         crossed=analysis.inner if analysis else None,
-        need=sample_size_for(study, contrast, analysis) if analysis and verdict == "inconclusive" else None,
+        need=sample_size_for(study, contrast, analysis, tests) if analysis and verdict == "inconclusive" else None,
     )
 
 
@@ -273,34 +291,62 @@ def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wor
     return f"{capitalised(change)}: {observed}. {luck}; three matched pairs are the least."
 
 
-def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
-    """Vary the option alone, or complete the matched pairs of the contrast with most repetitions."""
-    option = conclusion.option
-    if not study.metric.is_accuracy or option is None or conclusion.verdict not in ("confounded", "inconclusive"):
+def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
+    """Vary the option alone, or complete the matched pairs of the contrast that the conclusion speaks of.
+
+    Nothing is planned over folds: one training is no repetition there, and more of them than anyone would type are.
+    """
+    option, details = conclusion.option, conclusion.details
+    if not study.metric.is_known_by_clip or option is None or not isinstance(details, OptionEffect):
         return []
+    if conclusion.verdict not in ("confounded", "inconclusive") or cross_validation(study) is not None:
+        return []
+    untested = sum(isinstance(c.details, OptionEffect) and c.p_value is None and c.verdict in OPEN for c in conclusions)
+    tests = details.tests + min(untested, _MOST_AT_ONCE)
     if conclusion.verdict == "confounded":
-        return _vary_alone(study, option)
-    contrast = max(study.contrasts[option], key=lambda c: max(min(map(len, setting)) for setting in c.repetitions))
+        return _vary_alone(study, option, tests)
+    effect = leading(details.contrasts)
+    contrast = next(c for c in study.contrasts[option] if (c.start, c.end) == (effect.from_, effect.to))
     if not contrast.pairs and all(min(map(len, setting)) == 1 for setting in contrast.repetitions):
-        return _vary_alone(study, option)
-    analysis = analyse_contrast(study, contrast)
-    need = sample_size_for(study, contrast, analysis) if analysis else None
-    pairs = need.pairs if need else None
-    if analysis is None and len(contrast.pairs) < FEWEST_PAIRS:
+        return _vary_alone(study, option, tests)
+    pairs = effect.need.pairs if effect.need else None
+    if effect.p_value is None and len(largest_set(study, contrast)[1]) < FEWEST_PAIRS:
         pairs = FEWEST_PAIRS
-    return [] if pairs is None or pairs > _MOST_PAIRS_BESIDE else _complete_pairs(study, contrast, pairs)
+    return [] if pairs is None or pairs > MOST_PAIRS else _complete_pairs(study, contrast, pairs, max(1, tests))
 
 
-def _vary_alone(study: Study, option: str) -> list[PlannedRun]:
-    """Change the option alone, starting from the best run that has it, under three seeds."""
-    best, have = best_with_seeds(study, option)
+def _vary_alone(study: Study, option: str, tests: int) -> list[PlannedRun]:
+    """Change the option alone, starting from the best run that has it, under three seeds; nothing if it cannot act."""
+    best = best_having(study, option)
     own = study.design.level(best, option)
     ranked = [study.design.level(run, option) for run in study.ranking if study.design.has(run, option)]
-    target = next(level for level in (*ranked, *study.design.levels[option]) if level != own)
+    others = (level for level in dict.fromkeys((*ranked, *study.design.levels[option])) if level != own)
+    target = next((level for level in others if _can_differ(study, best, option, level)), None)
+    if target is None:
+        return []
     changes = ((option, target), *(_network_options(study, best, target) if option == NETWORK else ()))
-    why = f"matched pairs for {option_words(option)}, with run {study.results[best].number}"
-    seeds = filled_up(sorted(have), FEWEST_PAIRS)
-    return [further_seeds(study, option), PlannedRun(RunSpec(best, changes), seeds, why)]
+    why = f"run {study.results[best].number} with {change_words(option, own, target)}"
+    chance = chance_with(study, None, best, FEWEST_PAIRS, tests)
+    base = further_seeds(study, best, by_clip=True)
+    have = seeds_of(study, repetitions_of(study, best, by_clip=True))
+    return [replace(base, chance=chance), PlannedRun(RunSpec(best, changes), have | base.seeds, why, chance)]
+
+
+def _can_differ(study: Study, run: int, option: str, level: str) -> bool:
+    """Return whether a run can come out otherwise at another level: a patience may be too long ever to act."""
+    levels = dict(study.design.terms[run].levels)
+    return _acting(levels) != _acting(levels | {option: level})
+
+
+def _acting(levels: Mapping[str, str]) -> dict[str, str]:
+    """Return levels without those that are off, or that cannot act within the limit of epochs."""
+    epochs = as_whole(levels.get("epochs"))
+    patiences = {
+        "early_stopping_patience": as_whole(levels.get("early_stopping_patience")),
+        PLATEAU: as_whole(levels.get(PLATEAU, "").rpartition("x")[2]),
+    }
+    idle = {name for name, patience in patiences.items() if epochs and patience and not can_act(patience, epochs)}
+    return {name: level for name, level in levels.items() if level != OFF and name not in idle}
 
 
 def _network_options(study: Study, run: int, network: str) -> list[tuple[str, str]]:
@@ -313,28 +359,39 @@ def _network_options(study: Study, run: int, network: str) -> list[tuple[str, st
     return sorted((dropped | {name: after[name] for name in after.keys() - before.keys()}).items())
 
 
-def _complete_pairs(study: Study, contrast: Contrast, pairs: int) -> list[PlannedRun]:
+def _complete_pairs(study: Study, contrast: Contrast, pairs: int, tests: int) -> list[PlannedRun]:
     """Bring a contrast to so many matched pairs, in the setting of everything else that has most repetitions."""
-    setting = max(contrast.repetitions, key=lambda runs: (min(map(len, runs)), sum(map(len, runs))))
-    seeds = [seeds_of(study, runs) for runs in setting]
+    clips, have_pairs = largest_set(study, contrast)
+    on_clips = [setting for setting in contrast.repetitions if study.results[setting[0][0]].clip_set is clips]
+    setting = max(on_clips, key=lambda runs: (min(map(len, runs)), sum(map(len, runs))))
+    seeds = [seeds_of(study, [run for run in runs if study.by_clip(run) is not None]) for runs in setting]
     both, either = seeds[0] & seeds[1], seeds[0] | seeds[1]
-    elsewhere = len(contrast.pairs) - len(both)
-    needed = filled_up([*sorted(both), *sorted(either - both)], pairs - elsewhere)
-    change = change_words(contrast.option, contrast.start, contrast.end)
-    why, in_plan = f"matched pairs for {option_words(contrast.option)}: {change}", pairs <= MOST_PAIRS
+    taken = seeds_of(study, (*setting[0], *setting[1]))
+    elsewhere = len(have_pairs) - len(both)
+    needed = filled_up([*sorted(both), *sorted(either - both)], pairs - elsewhere, taken)
+    why = f"matched pairs for {change_words(contrast.option, contrast.start, contrast.end)}"
+    chance = chance_with(study, contrast, setting[0][0], pairs, tests)
     both_levels = zip(setting, seeds, strict=True)
-    return [PlannedRun(RunSpec(runs[0]), needed - have, why, in_plan) for runs, have in both_levels]
+    return [PlannedRun(RunSpec(runs[0]), needed - have, why, chance) for runs, have in both_levels]
 
 
 def _why_no_run(conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    if any(conclusion.commands for conclusion in conclusions):
+    found = [(c.verdict, leading(c.details.contrasts)) for c in conclusions if _has_contrasts(c.details)]
+    still_open = [effect for verdict, effect in found if verdict == "inconclusive"]
+    needs = [effect.need for effect in still_open if effect.need]
+    if any(need.pairs is not None and need.pairs > MOST_PAIRS for need in needs):
         yield (
-            f"No few runs would settle what is open: it takes more than {MOST_PAIRS} matched pairs, by the commands "
-            "beside the conclusions on options."
+            "No small number of runs will answer the remaining questions: more than "
+            f"{MOST_PAIRS} matched pairs are needed."
         )
-    needs = (effect.need for c in conclusions if isinstance(c.details, OptionEffect) for effect in c.details.contrasts)
-    if any(need and need.pairs is None for need in needs):
-        yield "What is open takes more clips, not more runs: the conclusions on options say how many at least."
+    if any(need.pairs is None for need in needs):
+        yield "The remaining questions need more validation clips, not more runs."
+    if any(effect.folds for effect in still_open):
+        yield "The remaining questions need more clips or folds: further seeds on the same folds would not answer them."
+
+
+def _has_contrasts(details: Details) -> TypeGuard[OptionEffect]:
+    return isinstance(details, OptionEffect) and bool(details.contrasts)
 
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], _wording: Wording) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, challenges_of, further_seeds
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, best_having, challenges_of, further_seeds
 from tracker.conclusions.contrasts import crossed_effect, largest_set
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
 from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, percent_number, points
@@ -125,10 +125,10 @@ def _one_seed_effects(study: Study) -> Iterator[Conclusion]:
         clips, pairs = largest_set(study, contrast)
         if not study.metric.is_accuracy or len(pairs) <= FEWEST_PAIRS or len(pairs) > _MOST_PAIRS:
             continue
-        whole = crossed_effect(clips, pairs)
+        whole = crossed_effect(study, clips, pairs)
         if whole is None or whole.p_value > study.alpha:
             continue
-        without = [crossed_effect(clips, [*pairs[:i], *pairs[i + 1 :]]) for i in range(len(pairs))]
+        without = [crossed_effect(study, clips, [*pairs[:i], *pairs[i + 1 :]]) for i in range(len(pairs))]
         p_values = [effect.p_value if effect else 1.0 for effect in without]
         worst = int(np.argmax(p_values))
         if p_values[worst] > study.alpha:
@@ -157,5 +157,7 @@ KIND = Kind(
     conclude=stability,
     limits=_limits,
     challenges=lambda found, words: challenges_of([c for c in found if isinstance(c.details, Diverged)], words, _MANY),
-    planned_runs=lambda study, conclusion, _: [further_seeds(study)] if conclusion.verdict == "unknown" else [],
+    planned_runs=lambda study, conclusion, _: (
+        [further_seeds(study, best_having(study))] if conclusion.verdict == "unknown" else []
+    ),
 )

@@ -1,1 +1,1 @@
-"""Which runs would settle what is open, and the commands that train them."""
+"""Which runs bear most on what is open, and the commands that train them."""

@@ -1,4 +1,7 @@
-"""The fewest runs that would turn open conclusions into closed ones, as commands to run."""
+"""Which runs would tell most about what is open, as at most three commands to run.
+
+None of them is sure to decide anything: each comes with the chance that the test which will be used detects an effect.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,16 @@ from typing import TYPE_CHECKING
 from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.conclusions.conclusion import OPEN
 from tracker.study.options import as_number
-from tracker.wording import listing
+from tracker.wording import chance_words, listing, losses, points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from tracker.conclusions.conclusion import Conclusion, PlannedRun, RunSpec
+    from tracker.conclusions.conclusion import Chance, Conclusion, PlannedRun, RunSpec
     from tracker.next_steps.command_line import Argv, CommandWriter
     from tracker.study.study import Study
 
-MOST_STEPS = 20  # configurations that are suggested at once
+MOST_COMMANDS = 3  # that are suggested at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,12 @@ class NextStep:
     """A command worth running."""
 
     command: Argv  # its arguments, the program's name first
-    settles: tuple[str, ...]  # ids of the conclusions that it would settle
-    why: str  # the same as a phrase
+    answers: tuple[str, ...]  # ids of the conclusions that it bears on
+    why: str  # what it trains, and for what: a phrase
     estimated_seconds: float | None
+    # of the likeliest of them, once all commands that bear on it have been run; None if nothing is tested
+    chance: Chance | None = None
+    outlook: str = ""  # the chance in words: ``would detect a difference of 5 points about 3 times in 10``
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +41,73 @@ class _Training:
     """A configuration to train, with all that it serves."""
 
     seeds: frozenset[int] = frozenset()
-    settles: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    chances: tuple[Chance, ...] = ()
 
     def and_for(self, planned: PlannedRun, conclusion_id: str) -> _Training:
         """Return the training with one more conclusion that it serves."""
         reasons = self.reasons if planned.why in self.reasons else (*self.reasons, planned.why)
-        return _Training(self.seeds | planned.seeds, (*self.settles, conclusion_id), reasons)
+        chances = self.chances if planned.chance is None else (*self.chances, planned.chance)
+        return _Training(self.seeds | planned.seeds, (*self.answers, conclusion_id), reasons, chances)
+
+
+_Plan = dict["RunSpec", _Training]
 
 
 def next_steps(study: Study, conclusions: Sequence[Conclusion], writer: CommandWriter) -> tuple[NextStep, ...]:
-    """Plan the runs that would settle what is open, in order, for at most `MOST_STEPS` configurations."""
-    plan: dict[RunSpec, _Training] = {}
+    """Plan the runs that tell most for their time: at most `MOST_COMMANDS` commands.
+
+    What is open is taken up one by one, by the chance of its test for each second that it adds, or for each run if
+    it isn't known how long they take; what is not tested comes last, in the report's order.
+    """
     first_of: dict[Argv | None, RunSpec] = {}
+    still_open: dict[str, list[PlannedRun]] = {}
     for conclusion in conclusions:
-        runs = [planned for planned in _trainable(study, conclusion, conclusions, writer) if planned.in_plan]
-        if len(plan.keys() | {planned.spec for planned in runs}) > MOST_STEPS:
+        runs = _trainable(study, conclusion, conclusions, writer)
+        specs = [first_of.setdefault(_command(study, run.spec, writer, 0, 1), run.spec) for run in runs]
+        if runs:
+            still_open[conclusion.id] = [replace(run, spec=spec) for run, spec in zip(runs, specs, strict=True)]
+    timed = all(_seconds(study, run.spec) is not None for runs in still_open.values() for run in runs)
+
+    def cost(plan: _Plan) -> float:
+        of_one = {spec: _seconds(study, spec) if timed else 1.0 for spec in plan}
+        return sum(len(training.seeds) * (of_one[spec] or 0.0) for spec, training in plan.items())
+
+    plan: _Plan = {}
+    while still_open:
+        wider = {found: _with(plan, runs, found) for found, runs in still_open.items()}
+        fitting = [found for found, larger in wider.items() if sum(map(_stretches, larger.values())) <= MOST_COMMANDS]
+        if not fitting:
             break
-        for planned in runs:
-            spec = first_of.setdefault(_command(study, planned.spec, writer, 0, 1), planned.spec)
-            plan[spec] = plan.get(spec, _Training()).and_for(planned, conclusion.id)
+        added = {found: cost(wider[found]) - cost(plan) for found in fitting}
+        power = {found: _power(still_open[found]) for found in fitting}
+        chosen = max(fitting, key=lambda found: (not added[found], power[found] / (added[found] or 1.0)))
+        plan = wider[chosen]
+        del still_open[chosen]
     return tuple(step for spec, training in plan.items() for step in _steps(study, spec, training, writer))
 
 
+def _power(runs: Sequence[PlannedRun]) -> float:
+    return max((run.chance.power for run in runs if run.chance), default=0.0)
+
+
+def _with(plan: Mapping[RunSpec, _Training], runs: Sequence[PlannedRun], conclusion_id: str) -> _Plan:
+    """Return a plan with the runs for one more conclusion."""
+    wider = dict(plan)
+    for run in runs:
+        if run.seeds:
+            wider[run.spec] = wider.get(run.spec, _Training()).and_for(run, conclusion_id)
+    return wider
+
+
+def _stretches(training: _Training) -> int:
+    """Return how many commands a training takes: one for each run of consecutive seeds."""
+    return sum(seed - 1 not in training.seeds for seed in training.seeds)
+
+
 def with_commands(study: Study, conclusions: Sequence[Conclusion], writer: CommandWriter) -> tuple[Conclusion, ...]:
-    """Return the conclusions, the open ones each with the commands that would settle it."""
+    """Return the conclusions, the open ones each with the commands of the runs that bear on it."""
     return tuple(
         replace(conclusion, commands=commands(study, conclusion, conclusions, writer))
         if conclusion.verdict in OPEN
@@ -71,7 +119,7 @@ def with_commands(study: Study, conclusions: Sequence[Conclusion], writer: Comma
 def commands(
     study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], writer: CommandWriter
 ) -> tuple[Argv, ...]:
-    """Return the commands that would settle one of the conclusions, to be run in this order; maybe none."""
+    """Return the commands of the runs that bear on one of the conclusions, to be run in this order; maybe none."""
     return tuple(
         step.command
         for planned in _trainable(study, conclusion, conclusions, writer)
@@ -88,7 +136,7 @@ def why_no_step(conclusions: Sequence[Conclusion]) -> str:
 def _trainable(
     study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], writer: CommandWriter
 ) -> list[PlannedRun]:
-    """Return the runs that would settle a conclusion, none if any of them has no command."""
+    """Return the runs that bear on a conclusion, none if any of them has no command."""
     runs = list(kind_of(conclusion).planned_runs(study, conclusion, conclusions))
     return [] if any(_command(study, planned.spec, writer, 0, 1) is None for planned in runs) else runs
 
@@ -96,6 +144,7 @@ def _trainable(
 def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWriter) -> Iterator[NextStep]:
     """Yield a command for each run of consecutive seeds."""
     seeds, seconds = sorted(training.seeds), _seconds(study, spec)
+    chance = max(training.chances, key=lambda chance: chance.power, default=None)
     start = 0
     for end in range(1, len(seeds) + 1):
         if end < len(seeds) and seeds[end] == seeds[end - 1] + 1:
@@ -103,8 +152,26 @@ def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWrit
         command = _command(study, spec, writer, seeds[start], end - start)
         if command is not None:
             estimated = None if seconds is None else round(seconds * (end - start), 1)
-            yield NextStep(command, training.settles, listing(training.reasons), estimated)
+            why, outlook = listing(training.reasons), _outlook(study, chance)
+            yield NextStep(command, training.answers, why, estimated, chance, outlook)
         start = end
+
+
+def _outlook(study: Study, chance: Chance | None) -> str:
+    """Return the chance that a test detects an effect, in words; nothing without a test."""
+    if chance is None:
+        return ""
+    outlook = f"would detect a difference of {_size(study, chance.effect)} {chance_words(chance.power)}"
+    reliable = chance.detectable
+    if reliable is None or chance.power >= 0.75 or (study.metric.is_accuracy and reliable >= 1):
+        return outlook
+    return f"{outlook}, and one of {_size(study, reliable)} 4 times in 5"
+
+
+def _size(study: Study, difference: float) -> str:
+    if study.metric.is_accuracy:
+        return points(difference)
+    return f"{losses(difference)[0]} in {study.metric.name}"
 
 
 def _command(study: Study, spec: RunSpec, writer: CommandWriter, seed: int, seeds: int) -> Argv | None:

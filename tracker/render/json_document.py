@@ -86,7 +86,14 @@ def render_comparison_json(comparison: Comparison) -> str:
 
 
 def _step(step: NextStep) -> dict[str, object]:
-    return {"command": shell_line([step.command]), "settles": step.settles, "estimated_seconds": step.estimated_seconds}
+    return {
+        "command": shell_line([step.command]),
+        "argv": step.command,
+        "answers": step.answers,
+        "chance": step.chance and step.chance.power,
+        "effect": step.chance and step.chance.effect,
+        "estimated_seconds": step.estimated_seconds,
+    }
 
 
 def _run(entry: RunEntry) -> dict[str, object]:

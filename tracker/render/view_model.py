@@ -118,7 +118,7 @@ class SectionView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConclusionView:
-    """A conclusion with its number, if it is among those shown, and the numbers of the steps that would settle it."""
+    """A conclusion with its number, if it is among those shown, and the numbers of the steps that bear on it."""
 
     verdict: Verdict
     label: str  # the verdict as it is read
@@ -142,12 +142,13 @@ class KindView:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A command worth running: why, how long, and the numbers of the shown conclusions that it settles."""
+    """A command worth running: why, how long, what it may show, and the shown conclusions that it bears on."""
 
     why: str
     command: str
     duration: str | None
-    settles: tuple[int, ...]
+    outlook: str
+    answers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -317,14 +318,14 @@ def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str,
         command=None if listed else shell_line(conclusion.commands) or None,
         number=numbers_of.get(conclusion.id),
         tables=conclusion.details.tables(in_points=report.metric.is_accuracy),
-        steps=tuple(number for number, step in steps if conclusion.id in step.settles),
+        steps=tuple(number for number, step in steps if conclusion.id in step.answers),
     )
 
 
 def _step(step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
     takes = None if step.estimated_seconds is None else duration(step.estimated_seconds)
-    settles = tuple(sorted(numbers_of[settled] for settled in step.settles if settled in numbers_of))
-    return StepView(capitalised(step.why), shell_line([step.command]), takes, settles)
+    answers = tuple(sorted(numbers_of[found] for found in step.answers if found in numbers_of))
+    return StepView(capitalised(step.why), shell_line([step.command]), takes, step.outlook, answers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -165,8 +165,8 @@ def _conclude_on_pair(study: Study, pair: Pair, writer: CommandWriter) -> tuple[
     if pair not in printed:
         pair = pair[::-1] if pair[::-1] in printed else better_first(study, pair)
     difference = run_differences(study, (pair,), run_family(study, (*printed, pair)))
-    (settled,) = with_commands(study, difference, writer)
-    return pair, with_sentence(settled, wording_of(study))
+    (complete,) = with_commands(study, difference, writer)
+    return pair, with_sentence(complete, wording_of(study))
 
 
 def _repetition(study: Study, pair: Pair) -> Iterator[Differing]:

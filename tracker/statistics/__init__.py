@@ -61,8 +61,11 @@ if TYPE_CHECKING:
         wilson,
     )  # fmt: skip
     from tracker.statistics.repetitions import (
+        PairVariance,
         accuracy_over_seeds,
         columns_needed,
+        crossed_power,
+        detectable_by_pairs,
         detectable_effect,
         nadeau_bengio,
         pairs_needed,
@@ -81,16 +84,17 @@ if TYPE_CHECKING:
 _MODULES = ("proportions", "error_rates", "grouped", "matched_pairs", "paired", "repetitions", "resampling")
 
 __all__ = [
-    "Aggregates", "Chances", "Effect", "Interval", "LossDifference", "Optimism", "accuracy_over_seeds", "agreeing",
-    "approximate_clips", "approximate_grouped_clips", "behrens_fisher_p", "bootstrap_t_interval", "by_group",
-    "clips_needed", "columns_needed", "critical_score", "crossed", "design_effect", "detectable_difference",
-    "detectable_effect", "detectable_grouped_difference", "difference_correlation", "discordant", "effective_groups",
-    "fewest_groups", "from_aggregates", "group_codes", "group_sums", "grouped_sign_flip", "grouped_wilson", "holm",
+    "Aggregates", "Chances", "Effect", "Interval", "LossDifference", "Optimism", "PairVariance",
+    "accuracy_over_seeds", "agreeing", "approximate_clips", "approximate_grouped_clips", "behrens_fisher_p",
+    "bootstrap_t_interval", "by_group", "clips_needed", "columns_needed", "critical_score", "crossed",
+    "crossed_power", "design_effect", "detectable_by_pairs", "detectable_difference", "detectable_effect",
+    "detectable_grouped_difference", "difference_correlation", "discordant", "effective_groups", "fewest_groups",
+    "from_aggregates", "group_codes", "group_sums", "grouped_sign_flip", "grouped_wilson", "holm",
     "informative_groups", "intraclass_correlation", "is_best", "log_loss_difference", "log_losses", "mcnemar",
-    "mcnemar_mid_p", "nadeau_bengio", "nested", "newcombe", "optimism_of_best",
-    "optimism_of_best_epoch", "paired_interval", "pairs_needed", "probability_best", "probability_better",
-    "score_interval", "score_intervals", "sign_flip_interval", "sign_flip_many", "sign_flip_p", "sign_flip_power",
-    "tango", "unconditional", "unconditional_many", "unconditional_power", "wilson",
+    "mcnemar_mid_p", "nadeau_bengio", "nested", "newcombe", "optimism_of_best", "optimism_of_best_epoch",
+    "paired_interval", "pairs_needed", "probability_best", "probability_better", "score_interval",
+    "score_intervals", "sign_flip_interval", "sign_flip_many", "sign_flip_p", "sign_flip_power", "tango",
+    "unconditional", "unconditional_many", "unconditional_power", "wilson",
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,31 +57,87 @@ def detectable_effect(effect: Effect, power: float = 0.8, alpha: float = 0.05) -
     return effect.standard_error * float(scipy.special.nctdtrinc(effect.df, 1 - power, threshold))
 
 
-def pairs_needed(
-    entries: NDArray[np.float64], difference: float, power: float = 0.8, alpha: float = 0.05
-) -> int | None:
-    """Return how many matched pairs, at least 3, the crossed analysis needs on these clips to detect a difference.
+@dataclass(frozen=True, slots=True)
+class PairVariance:
+    """How much matched pairs on some clips vary: enough to say what any number of them would show."""
 
-    `entries`, shape (r, n), are the existing matched pairs. None if no number of pairs is enough: then there are too
-    few clips (`columns_needed`).
+    rows: float  # mean square of the pairs, or of the residual if they don't differ in their means
+    clips: float  # variance from clip to clip that all pairs share, at least 0: more pairs do not average it out
+    columns: int  # clips or groups, at least 2
+    steady: bool = False  # whether the pairs don't differ in their means
+
+    @classmethod
+    def of(cls, entries: NDArray[np.float64]) -> PairVariance:
+        """Return that of existing matched pairs: entries of shape (r, n)."""
+        squares, (r, n) = mean_squares(entries), entries.shape
+        steady = squares.rows <= NOTHING
+        shared = max(squares.columns - squares.residual, 0.0) / r
+        return cls(squares.residual if steady else squares.rows, shared, n, steady)
+
+
+def crossed_power(variance: PairVariance, pairs: int, difference: float, alpha: float = 0.05, tests: int = 1) -> float:
+    """Return the probability that the crossed analysis of so many matched pairs detects a difference in its direction.
+
+    Parameters
+    ----------
+    pairs : int, at least 2
+    difference : float, not 0
+        The true one.
+    tests : int, at least 1
+        How many tests share `alpha`. If there are several, the Behrens-Fisher p-value decides, at alpha / tests as in
+        Holm's first step; its critical value is Cochran's. (Simulated with 3 to 10 pairs and 30 to 100 clips: within 5
+        points of the power, 2 on average.)
 
     References
     ----------
     Hillis (2007), doi:10.1002/sim.2532, as for `crossed`.
+
+    Cochran, W. G. and Cox, G. M. (1957). Experimental Designs, 2nd ed., section 4.14. Wiley. (the critical value)
+    """
+    _check(difference, 0.5, alpha, "pairs")
+    test = _crossed_test(variance, pairs, alpha, tests)
+    if test is None:
+        return 1.0
+    standard_error, df, critical = test
+    shift = min(abs(difference) / standard_error, FARTHEST)  # of t's mean, in standard errors
+    return float(1 - scipy.special.nctdtr(df, shift, critical))
+
+
+def detectable_by_pairs(
+    variance: PairVariance, pairs: int, power: float = 0.8, alpha: float = 0.05, tests: int = 1
+) -> float | None:
+    """Return the smallest true difference that `crossed_power` gives this power; None if nothing varies."""
+    check_open("the power", power)
+    test = _crossed_test(variance, pairs, alpha, tests)
+    return None if test is None else test[0] * float(scipy.special.nctdtrinc(test[1], 1 - power, test[2]))
+
+
+def _crossed_test(variance: PairVariance, pairs: int, alpha: float, tests: int) -> tuple[float, float, float] | None:
+    """Return standard error, degrees of freedom and critical value of the crossed analysis; None if nothing varies."""
+    total = variance.rows + pairs * variance.clips
+    if total <= NOTHING:
+        return None
+    fraction, columns = variance.rows / total, variance.columns
+    df = columns - 1 if variance.steady else degrees_of_freedom(pairs, 1 / fraction)
+    critical, of_rows, of_columns = scipy.special.stdtrit([df, pairs - 1, columns - 1], 1 - alpha / tests / 2)
+    if tests > 1 and not variance.steady:
+        critical = max(critical, fraction * of_rows + (1 - fraction) * of_columns)
+    return math.sqrt(total / (pairs * columns)), float(df), float(critical)
+
+
+def pairs_needed(
+    entries: NDArray[np.float64], difference: float, power: float = 0.8, alpha: float = 0.05, tests: int = 1
+) -> int | None:
+    """Return how many matched pairs, at least 3, give `crossed_power` this power on these clips.
+
+    `entries`, shape (r, n), are the existing matched pairs. None if no number of pairs is enough: then there are too
+    few clips (`columns_needed`).
     """
     _check(difference, power, alpha, "pairs")
-    squares, (r, n) = mean_squares(entries), entries.shape
-    steady = squares.rows <= NOTHING
-    rows = squares.residual if steady else squares.rows
-    clips = max(squares.columns - squares.residual, 0.0) / r
+    variance = PairVariance.of(entries)
 
     def enough(pairs: int) -> bool:
-        variance = rows + pairs * clips
-        if variance <= NOTHING:
-            return True
-        df = n - 1 if steady else degrees_of_freedom(pairs, variance / rows)
-        shift = min(abs(difference) / math.sqrt(variance / (pairs * n)), FARTHEST)  # of t's mean, in standard errors
-        return float(1 - scipy.special.nctdtr(df, shift, scipy.special.stdtrit(df, 1 - alpha / 2))) >= power
+        return crossed_power(variance, pairs, difference, alpha, tests) >= power
 
     fewest = bisect_left(range(MOST_PAIRS + 1), x=True, lo=FEWEST_PAIRS, key=enough)
     return fewest if fewest <= MOST_PAIRS else None

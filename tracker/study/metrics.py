@@ -132,6 +132,11 @@ class Metric:
         return role_of(self.name) == (LOSS, "validation")
 
     @property
+    def is_known_by_clip(self) -> bool:
+        """Whether predictions say what each clip adds to it: one that is correct, or its log-loss."""
+        return self.is_accuracy or self.is_loss
+
+    @property
     def is_standard(self) -> bool:
         """Whether it is the validation loss or accuracy, in whatever unit: what every report shows in any case."""
         return self.is_loss or self.measures_accuracy

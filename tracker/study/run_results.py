@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.replay import Drop
+from tracker.statistics.paired import log_losses
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, by_clip, clip_sets
 from tracker.study.contradictions import Contradiction, contradictions
@@ -107,6 +108,17 @@ class RunResult:
         """Which clips, sorted, are classified correctly; None without predictions."""
         row = self.clip_set.row_of.get(self.index)
         return None if row is None else self.clip_set.correct[row]
+
+    @cached_property
+    def losses_by_clip(self) -> NDArray[np.float64] | None:
+        """The log-loss of each clip, sorted by clip, in nats; None if any is not known as a finite number."""
+        predictions = self.run.validation
+        if predictions is None or not set(predictions.labels) <= set(predictions.classes):
+            return None
+        column = {name: place for place, name in enumerate(predictions.classes)}
+        columns = [column[label] for label in predictions.labels]
+        probabilities = predictions.probabilities[np.arange(len(columns)), columns][by_clip(predictions)]
+        return log_losses(probabilities) if np.isfinite(probabilities).all() else None
 
     @property
     def by_epoch(self) -> EpochPredictions | None:

@@ -22,6 +22,8 @@ from tracker.study.run_results import RunResult, run_results
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from tracker.runs import Run
     from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
@@ -208,6 +210,13 @@ class Study:
             return None
         known = all(self.results[run].clip_set.known for run in runs)
         return Obstacle.OTHER_CLIPS if known else Obstacle.UNLOGGED_CLIPS
+
+    def by_clip(self, run: int) -> NDArray[np.float64] | None:
+        """Return what each clip, sorted, adds to the primary metric: 1 if correct, or its log-loss; None if unknown."""
+        if self.metric.is_loss:
+            return self.results[run].losses_by_clip
+        correct = self.results[run].correct_by_clip if self.metric.is_accuracy else None
+        return None if correct is None else correct.astype(np.float64)
 
     def most_correct(self, runs: Iterable[int]) -> int | None:
         """Return the most clips that any of `runs` classifies correctly."""
