@@ -22,7 +22,7 @@ class TestLearningRates:
     def test_learning_rates_say_each_drop_and_what_came_of_it(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = learning_rates(studied(made(1, val_loss=LOSSES, learning_rate=RATES)))
         assert found.verdict == "exact"
-        assert found.details.drops == (RateDrop(5, 0.01, 0.001, 0.7, 0.5), RateDrop(8, 0.001, 0.0001, 0.5, 0.65))
+        assert found.details.drops == (RateDrop(5, 0.01, 0.001, 0.7, 0.5, 3), RateDrop(8, 0.001, 0.0001, 0.5, 0.65, 1))
         assert [drop.helped for drop in found.details.drops] == [True, False]
 
     def test_learning_rates_are_unknown_where_the_rate_was_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -114,19 +114,39 @@ class TestLearningRates:
         runs = (made(i, "1", seed=str(i), val_loss=LOSSES, learning_rate=RATES) for i in (1, 2))
         assert all(found.details.twin is None for found in learning_rates(studied(*runs)))
 
+    @pytest.mark.parametrize(("patience", "stopped_early"), [("3", True), ("4", False), (None, False)])
+    def test_learning_rates_say_whether_early_stopping_ended_the_run(
+        self, made: MakeRun, studied: MakeStudy, patience: str | None, stopped_early: bool
+    ) -> None:
+        params = {} if patience is None else {"early_stopping_patience": patience}
+        (found,) = learning_rates(studied(made(1, params=params, val_loss=LOSSES, learning_rate=RATES)))
+        assert found.details.stopped_early is stopped_early
+
+    def test_learning_rates_cannot_say_so_without_validation_loss(self, made: MakeRun, studied: MakeStudy) -> None:
+        (found,) = learning_rates(studied(made(1, params={"early_stopping_patience": "3"}, learning_rate=RATES)))
+        assert found.details.stopped_early is None
+
 
 class TestSentence:
     def test_sentence_says_that_a_drop_did_not_help(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, val_loss=[0.9, 0.5, 0.6, 0.55], learning_rate=[0.01, 0.01, 0.01, 0.001])
         assert sentence_of(studied(run), "learning_rate") == (
-            "Run 1's learning rate fell from 0.01 to 0.001 after epoch 3, which came to nothing: validation loss had "
-            "been down to 0.50 and only came to 0.55."
+            "Run 1's learning rate fell from 0.01 to 0.001 after epoch 3, but validation loss did not improve (best "
+            "before 0.50, after 0.55)."
+        )
+
+    def test_sentence_says_how_soon_early_stopping_ended_the_run(self, made: MakeRun, studied: MakeStudy) -> None:
+        run = made(1, params={"early_stopping_patience": "3"}, val_loss=LOSSES, learning_rate=RATES)
+        assert sentence_of(studied(run), "learning_rate") == (
+            "Run 1's learning rate fell from 0.01 to 0.001 after epoch 5, and validation loss improved (best before "
+            "0.70, after 0.50). It fell from 0.001 to 0.0001 after epoch 8, but validation loss did not improve (best "
+            "before 0.50, after 0.65). Early stopping ended the run 1 epoch later."
         )
 
     def test_sentence_says_that_the_plateau_never_fired(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"plateau_factor": "0.5", "plateau_patience": "15"}
         assert sentence_of(studied(made(1, params=params, learning_rate=[0.001] * 3)), "learning_rate") == (
-            "Run 1's plateau of factor 0.5 and patience 15 never fired: the rate stayed at 0.001."
+            "Run 1's plateau (factor 0.5 and patience 15) never fired, so the learning rate stayed at 0.001."
         )
 
 
@@ -146,11 +166,11 @@ class TestChallenges:
         )
         study = studied(*runs)
         assert list(KIND.challenges(learning_rates(study), wording_of(study))) == [
-            "Lowering the learning rate came to nothing in run 3: validation loss did not fall below what it had been."
+            "Lowering the learning rate did not help in run 3: validation loss did not improve."
         ]
 
     def test_challenges_name_runs_whose_plateau_never_fired(self, made: MakeRun, studied: MakeStudy) -> None:
         study = studied(made(1, params=HALVED, learning_rate=[0.1] * 3), made(2, learning_rate=[0.1] * 3, seed="1"))
         assert list(KIND.challenges(learning_rates(study), wording_of(study))) == [
-            "The plateau never fired in run 1: it could not have changed anything."
+            "The plateau never fired in run 1, so it changed nothing."
         ]

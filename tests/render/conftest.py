@@ -132,7 +132,7 @@ def report() -> Report:
                 "would detect a difference of 10 points about 3 times in 10",
             ),
         ),
-        challenges=("Run 1's learning-rate drop came to nothing.",),
+        challenges=("Run 1's learning-rate drop did not help.",),
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),),
         methods=("One accuracy has Wilson's interval.",),
         versions=(("tracker", "0.1.0"),),
@@ -161,7 +161,7 @@ def large(report: Report) -> Report:
         report,
         sections=tuple(Section(entry.title, (entry,)) for entry in entries),
         conclusions=(BEST, KERNEL, *(replace(STOPPING, runs=(entry.run.run_id,)) for entry in entries)),
-        challenges=("Something came to nothing.",) * 10_000,
+        challenges=("Something did not help.",) * 10_000,
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),) * 10_000,
     )
 

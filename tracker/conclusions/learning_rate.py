@@ -18,7 +18,7 @@ from tracker.runs import LOGGED_OPTIONS
 from tracker.study.metrics import same_until
 from tracker.study.options import PLATEAU, as_number, as_whole
 from tracker.study.run_results import SAME_RATE, every_epoch
-from tracker.wording import capitalised, count, level_words, loss_cell, losses, rate_text
+from tracker.wording import capitalised, count, count_words, level_words, loss_cell, losses, rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +43,7 @@ class RateDrop(Drop):
     # the lowest validation loss until then, and from then to the next drop or the end; None if there is none
     best_before: float | None
     best_after: float | None
+    epochs_after: int | None = None  # trained from then to the next drop or the end
 
     @property
     def helped(self) -> bool | None:
@@ -83,6 +84,7 @@ class LearningRate(Details):
     last: float | None = None
     drops: tuple[RateDrop, ...] = ()
     schedule: bool = False  # whether the rate dropped in many epochs, and not as the run's own plateau does
+    stopped_early: bool | None = None  # whether early stopping ended the run; None if that cannot be replayed
     plateau: str | None = None  # the run's own, as factor and patience: ``0.3x10``
     others: tuple[OtherPlateau, ...] = ()  # other patiences, replayed up to the first differing drop
     twin: IdenticalRun | None = None
@@ -93,17 +95,14 @@ class LearningRate(Details):
         run = capitalised(name)
         twin = [_same_seed_text(self.twin, wording)] if self.twin else []
         if self.first is None or self.last is None:
-            rate = f"What {name}'s learning rate did cannot be said: it was not logged by epoch."
+            rate = f"{run}'s learning rate was not logged by epoch."
         elif self.schedule:
             ends = f"from {rate_text(self.first)} to {rate_text(self.last)}"
             rate = f"{run}'s learning rate followed a schedule, {ends}."
         elif not self.drops:
             rate = _steady_text(run, self)
         else:
-            listed = [_drop_text(drop) for drop in self.drops[:_MOST_DROPS]]
-            more = len(self.drops) - len(listed)
-            rest = f" {capitalised(count(more, 'further drop'))} followed." if more else ""
-            rate = f"{run}'s learning rate fell {'; it fell '.join(listed)}.{rest}"
+            rate = f"{run}'s learning rate fell {_drops_text(self)}"
         return " ".join([rate, *twin])
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
@@ -130,9 +129,10 @@ def learning_rates(study: Study) -> Iterator[Conclusion]:
                 details,
                 first=float(rates.values[0]),
                 last=float(rates.values[-1]),
-                drops=() if schedule else _with_losses(result.curves.val_loss, drops),
+                drops=() if schedule else _with_losses(result.curves.val_loss, drops, int(rates.epochs[-1])),
                 schedule=schedule,
                 others=() if schedule else _others(result, own, drops),
+                stopped_early=_stopped_early(result),
             )
         verdict: Verdict = "unknown" if details.first is None else "exact"
         yield Conclusion("learning_rate", verdict, (result.run_id,), details)
@@ -152,17 +152,24 @@ def _is_own_plateau(result: RunResult, drops: Sequence[Drop]) -> bool:
     )
 
 
-def _with_losses(losses: Curve | None, drops: Sequence[Drop]) -> tuple[RateDrop, ...]:
+def _with_losses(losses: Curve | None, drops: Sequence[Drop], last_epoch: int) -> tuple[RateDrop, ...]:
     """Return drops with the lowest validation loss before each, and from there to the next one or the end."""
-    if losses is None or not drops:
-        return tuple(RateDrop(d.epoch, d.before, d.after, None, None) for d in drops)
-    finite, found = np.isfinite(losses.values), []
-    for d, end in zip(drops, [*[drop.epoch for drop in drops[1:]], int(losses.epochs[-1])], strict=True):
-        before = losses.values[finite & (losses.epochs <= d.epoch)]
-        after = losses.values[finite & (losses.epochs > d.epoch) & (losses.epochs <= end)]
-        lowest = [float(values.min()) if len(values) else None for values in (before, after)]
-        found.append(RateDrop(d.epoch, d.before, d.after, *lowest))
+    found, values = [], np.empty(0) if losses is None else losses.values
+    epochs = np.empty(0) if losses is None else losses.epochs
+    for d, end in zip(drops, [*(drop.epoch for drop in drops[1:]), last_epoch][: len(drops)], strict=True):
+        before = values[np.isfinite(values) & (epochs <= d.epoch)]
+        after = values[np.isfinite(values) & (epochs > d.epoch) & (epochs <= end)]
+        best_before, best_after = (float(part.min()) if len(part) else None for part in (before, after))
+        found.append(RateDrop(d.epoch, d.before, d.after, best_before, best_after, end - d.epoch))
     return tuple(found)
+
+
+def _stopped_early(result: RunResult) -> bool | None:
+    """Return whether a run's own early stopping, replayed, ends it where it ended; False if it has none."""
+    losses, patience = every_epoch(result.curves.val_loss), as_whole(result.run.params.get("early_stopping_patience"))
+    if patience is None or losses is None:
+        return False if patience is None else None
+    return early_stoppings(losses, [patience])[0].stop_epoch == len(losses)
 
 
 def _others(result: RunResult, own: str | None, drops: Sequence[Drop]) -> tuple[OtherPlateau, ...]:
@@ -205,14 +212,19 @@ def _steady_text(run: str, details: LearningRate) -> str:
     if last_rate != rate:
         return f"{run}'s learning rate rose from {rate} to {last_rate} and never fell."
     if details.plateau is not None:
-        return f"{run}'s plateau of {level_words(PLATEAU, details.plateau)} never fired: the rate stayed at {rate}."
-    stayed = f"{run}'s learning rate stayed at {rate}."
-    different = [other for other in details.others if other.differs_after is not None]
-    if not different:
-        return stayed
-    lowered = f"would have lowered it after epoch {different[-1].differs_after}"
-    plateau = f"A plateau of patience {different[-1].patience} {lowered}"
-    return f"{stayed} {plateau}; what would have come of that, this curve cannot say."
+        plateau = level_words(PLATEAU, details.plateau)
+        return f"{run}'s plateau ({plateau}) never fired, so the learning rate stayed at {rate}."
+    return f"{run}'s learning rate stayed at {rate}."
+
+
+def _drops_text(details: LearningRate) -> str:
+    """Return each drop with its effect, and whether early stopping cut the last one short."""
+    listed = [_drop_text(drop) for drop in details.drops[:_MOST_DROPS]]
+    more, last = len(details.drops) - len(listed), details.drops[-1]
+    text = ". It fell ".join(listed)
+    if details.stopped_early and not last.helped and last.epochs_after is not None and not more:
+        text += f". Early stopping ended the run {count(last.epochs_after, 'epoch')} later"
+    return f"{text}." + (f" {capitalised(count_words(more, 'further drop'))} followed." if more else "")
 
 
 def _drop_text(drop: RateDrop) -> str:
@@ -220,18 +232,17 @@ def _drop_text(drop: RateDrop) -> str:
     if drop.best_before is None or drop.best_after is None:
         return head
     before, after = losses(drop.best_before, drop.best_after)
-    if drop.helped:
-        return f"{head}, and validation loss, {before} at its lowest until then, fell to {after}"
-    return f"{head}, which came to nothing: validation loss had been down to {before} and only came to {after}"
+    effect = "and validation loss improved" if drop.helped else "but validation loss did not improve"
+    return f"{head}, {effect} (best before {before}, after {after})"
 
 
 def _same_seed_text(twin: IdenticalRun, wording: Wording) -> str:
     other = wording.run(twin.run_id)
     if twin.repeats_exactly:
-        return f"Until epoch {twin.same_until} it is identical to {other}, as it must be under the same seed."
+        return f"Up to epoch {twin.same_until} it is identical to {other}, as the same seed requires."
     differs = f"It differs from {other} from epoch {twin.same_until + 1} on"
-    apart = f"nothing had set them apart before epoch {twin.must_until}"
-    return f"{differs}, although both have the same seed and {apart}: these trainings do not repeat exactly."
+    apart = f"their options make no difference before epoch {twin.must_until}"
+    return f"{differs}, although both have the same seed and {apart}: training is not reproducible here."
 
 
 def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
@@ -242,13 +253,14 @@ def _challenges(conclusions: Sequence[Conclusion], wording: Wording) -> Iterator
     never = [run for run, details in known.items() if details.plateau and not details.drops and not details.schedule]
     unrepeated = [run for run, details in known.items() if details.twin and not details.twin.repeats_exactly]
     if vain:
-        nothing = f"Lowering the learning rate came to nothing in {wording.runs(vain)}"
-        yield f"{nothing}: validation loss did not fall below what it had been."
+        yield f"Lowering the learning rate did not help in {wording.runs(vain)}: validation loss did not improve."
     if never:
-        yield f"The plateau never fired in {wording.runs(never)}: it could not have changed anything."
+        yield f"The plateau never fired in {wording.runs(never)}, so it changed nothing."
     if unrepeated:
-        way = "went another way than a run that differs only in what had not yet acted"
-        yield f"Training did not repeat exactly under one seed: {wording.runs(unrepeated)} {way}."
+        differ = (
+            "differs from a run with the same seed" if len(unrepeated) == 1 else "differ from runs with the same seed"
+        )
+        yield f"Training is not reproducible: {wording.runs(unrepeated)} {differ} before their options could matter."
 
 
 KIND = Kind(name="learning_rate", title="Learning rate", conclude=learning_rates, challenges=_challenges)
