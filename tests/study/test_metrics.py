@@ -214,5 +214,9 @@ class TestSameUntil:
         a = made(1, val_loss=[*LOSSES, 0.6], best_val_loss=[0.6])
         assert same_until(a, made(2, val_loss=[*LOSSES, 0.5], best_val_loss=[0.5])) == 3
 
+    def test_same_until_passes_over_final_values_of_a_run_of_one_epoch(self, made: MakeRun) -> None:
+        short, long = made(1, val_loss=[0.6], best_val_loss=[0.6]), made(2, val_loss=[0.6, 0.5], best_val_loss=[0.5])
+        assert (same_until(short, long), same_until(long, short)) == (1, 1)
+
     def test_same_until_is_unknown_without_curves(self, made: MakeRun) -> None:
         assert same_until(made(1), made(2, val_loss=LOSSES)) is None

@@ -261,11 +261,12 @@ def same_until(a: Run, b: Run) -> int | None:
 
 def _shared(a: Run, b: Run) -> list[tuple[Curve, Curve]]:
     """Return the curves of both that training determines and that every epoch has: a final value is not of an epoch."""
-    epochs = max((len(curve.values) for curve in a.curves.values()), default=0)
+    epochs, epochs_of_b = (max((len(curve.values) for curve in run.curves.values()), default=0) for run in (a, b))
     return [
         (curve, b.curves[name])
         for name, curve in sorted(a.curves.items())
         if (LOSS in name.lower() or ACCURACY in name.lower() or name.lower().endswith("acc"))
         and len(curve.values) == epochs
         and name in b.curves
+        and len(b.curves[name].values) == epochs_of_b
     ]
