@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,15 @@ def printed(capfd: pytest.CaptureFixture[str], *words: str) -> str:
 
 @pytest.mark.usefixtures("logged")
 class TestReport:
+    def test_results_are_short_to_print(self) -> None:
+        runs = tracker.load_runs()
+        assert repr(runs) == "<ExperimentRuns 'tracker', 4 runs: lr0.01-s0, lr0.01-s1, lr0.001-s0, lr0.001-s1>"
+        assert repr(runs[0]) == f"<Run 'lr0.01-s0' ({runs[0].run_id[:8]}), FINISHED>"
+        assert repr(runs[0].validation) == "<Predictions of 20 clips for 2 classes>"
+        assert re.fullmatch(r"<Report on 'tracker': \d+ conclusions>", repr(tracker.build_report(runs)))
+        compared = repr(tracker.compare(runs, runs[0], runs[1]))
+        assert re.fullmatch(r"<Comparison of 'lr0.01-s\d' and 'lr0.01-s\d': [a-z ]+>", compared)
+
     def test_report_sees_the_runs_of_the_commands_in_their_order(self, capfd: pytest.CaptureFixture[str]) -> None:
         runs = tracker.load_runs()
         listed = [line.split()[0] for line in printed(capfd, "runs").splitlines()[1:]]
@@ -283,6 +293,8 @@ class TestTrain:
         ("options", "message"),
         [
             ({"kernel": 7}, "has no option 'kernel'"),
+            ({"kernel_sze": 7}, r"has no option 'kernel_sze': did you mean kernel_size\?"),
+            ({"dropuot": 0.4}, r"has no option 'dropuot': did you mean dropout\?"),
             ({"kernel_size": 0}, "kernel_size: the kernel size must be 1 to 255, got 0"),
             ({"kernel_size": 10**6}, "kernel_size: the kernel size must be 1 to 255, got 1000000"),
             ({"seed": 2**32}, "seed: the seed must be 0 to 4294967295, got 4294967296"),

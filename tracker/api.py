@@ -7,6 +7,7 @@ argument that several functions have is documented at the first: `train`, then `
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ from tracker.runs import (
     value_text,
 )
 from tracker.runs.logged import DEFAULT_METRIC, find_run
+from tracker.wording import NEAR_WORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,7 +140,7 @@ train.__signature__ = _train_signature()  # type: ignore[attr-defined]
 
 
 def _plan(options: Mapping[str, Any]) -> RunPlan:
-    from tracker.training.networks import parse_options
+    from tracker.training.networks import network_options, parse_options
 
     values = {name: os.fspath(value) if isinstance(value, Path) else plain(value) for name, value in options.items()}
     own = {name: value for name, value in values.items() if name not in LOGGED_OPTIONS}
@@ -151,6 +153,10 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
             raise ValueError(f"option {name} must be a number, a text or a truth value, got {shown(value)}")
     model = values.get("model", Configuration().model)
     LOGGED_OPTIONS["model"].check(model)
+    of_network = {option.name for option in network_options(model)}
+    for name in own.keys() - of_network:
+        if near := get_close_matches(name, [*LOGGED_OPTIONS, *of_network], n=1, cutoff=NEAR_WORD):
+            raise ValueError(f"tracker.train has no option {name!r}: did you mean {near[0]}?")
     return plan_with(values, parse_options(model, {name: value_text(value) for name, value in own.items()}))
 
 

@@ -28,6 +28,7 @@ MINUS = "−"
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _LONGEST_NUMBER = 8
+NEAR_WORD = 0.75  # similarity, 0 to 1, from which a mistyped word may mean another: 0.83 for ``kernal`` and ``kernel``
 _FEW = 5
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _EXACT = 1e15  # beyond this a float has no decimals that could be rounded

@@ -59,6 +59,10 @@ class TestHelp:
         assert f"`tracker {words}`" in README.read_text()
 
 
+def test_an_argument_is_shown_as_other_programs_show_it(tracker: Tracker) -> None:
+    assert tracker("compare", "--help").out.startswith("Usage: tracker compare [OPTIONS] RUN RUN\n")
+
+
 @pytest.mark.parametrize(("words", "shown"), [("", "Usage: tracker [OPTIONS]"), ("data", "Usage: tracker data ")])
 def test_a_group_alone_prints_its_help_as_it_is(tracker: Tracker, words: str, shown: str) -> None:
     alone = tracker(*words.split())
@@ -199,6 +203,11 @@ class TestOptionsOfANetwork:
     def test_other_networks_are_in_the_help_too(self, mine: Tracker) -> None:
         out = mine("run", "--help").out
         assert out.index("Options of --model cnn:") < out.index("Options of --model mine:")
+
+    def test_a_file_that_is_not_there_is_answered_with_the_network_of_that_name(self, mine: Tracker) -> None:
+        Path("folder.py").mkdir()
+        for name, said in (("mine.py", "does not exist; did you mean --model mine?"), ("folder.py", "is a folder; ")):
+            assert f"model file {name} {said}" in mine("run", "--model", name).err
 
     def test_a_value_of_another_type_is_refused_by_the_name_of_the_option(self, mine: Tracker) -> None:
         result = mine("run", "--depth", "deep", "--model", "mine")

@@ -239,8 +239,8 @@ class TestReadOptions:
 
     def test_read_options_takes_help_from_the_docstring(self):
         words = {option.name: option.help for option in read_options("models/net.py", SOURCE)}
-        assert words["width"] == "Channels of the first block, doubled in each next one (int, at least 1)"
-        assert words["norm"] == "(bool)"
+        assert words["width"] == "Channels of the first block, doubled in each next one (at least 1)."
+        assert words["norm"] == ""
         assert words["act"] == ""
 
     def test_read_options_reads_a_build_without_docstring_and_options(self):

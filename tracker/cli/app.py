@@ -16,6 +16,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from tracker import __version__
 from tracker.cli.console import print_document, print_result
+from tracker.wording import NEAR_WORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 CommandFunction = TypeVar("CommandFunction", bound="Callable[..., Any]")
 
-_NEAR = 0.75  # similarity, 0 to 1, from which a word may stand for another: 0.83 for ``kernal`` and ``kernel``
 _PARENTHESES = re.compile(r"(?<=default: )\((.*?)\)(?=[];])")  # which Typer puts around a default given in words
 
 GROUPS = {  # the commands, in the order of the help
@@ -68,6 +68,10 @@ class _Answering(typer._click.core.Command):  # noqa: SLF001  (what both kinds o
                 if {*param.opts} & {*args} and {*param.secondary_opts} & {*args}:
                     context.fail(f"give {name} or {param.secondary_opts[0]}, not both")
                 context.fail(f"{name} was given {'twice' if times == 2 else f'{times} times'}")
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        """Return the parts of the usage line, with ``RUN`` for Typer's ``{RUN}``."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write a section for each panel of parameters, in the order of their first ones; "Options" is last."""
@@ -122,7 +126,7 @@ def did_you_mean(word: str, known: Mapping[str, Sequence[str]]) -> str:
     within = [name for name in names if set(plain.split("-")) <= set(name.split("-"))]
     begun = [name for name in names if len(plain) > 2 and name.startswith(plain)]
     swapped = [name for name in names if sorted(name) == sorted(plain)]
-    close = difflib.get_close_matches(plain, names, n=1, cutoff=_NEAR)
+    close = difflib.get_close_matches(plain, names, n=1, cutoff=NEAR_WORD)
     like = [plain] if plain in names else within or begun or swapped or close
     near = dict.fromkeys(meant for name in like for meant in names[name])
     return f"; did you mean {' or '.join(near)}?" if near else ""

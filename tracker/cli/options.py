@@ -102,10 +102,11 @@ def from_table(entry: RunOption, panel: str | None = None) -> Any:
     completions: dict[str, Callable[..., Any]] = {"model": networks, "experiment": experiments}
     if entry.choices:
         completions[entry.name] = lambda: list(entry.choices)
+    choices = f"<{'|'.join(entry.choices)}>" if entry.choices else ""
     return typer.Option(
         entry.flag,
         parser=None if entry.type is bool else parsed_by(entry.parse),
-        metavar=entry.metavar or "|".join(entry.choices) or entry.type.__name__.upper(),
+        metavar=entry.metavar or choices or entry.type.__name__.upper(),
         envvar=entry.environment or None,
         show_default=entry.default_text or False,
         help=entry.help_text,

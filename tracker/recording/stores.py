@@ -111,6 +111,10 @@ class ExperimentRuns(Sequence[Run]):
     def __len__(self) -> int:
         return len(self.runs)
 
+    def __repr__(self) -> str:
+        names = some([run.name for run in self.runs])
+        return f"<ExperimentRuns {self.name!r}, {counted(len(self), 'run')}{': ' if names else ''}{names}>"
+
     @overload
     def __getitem__(self, index: int) -> Run: ...
     @overload

@@ -103,6 +103,10 @@ class Comparison:
     classes: tuple[ClassCount, ...]  # all clips in common, by class
     alpha: float = 0.05  # the level that the family of tests is held to
 
+    def __repr__(self) -> str:
+        names = " and ".join(repr(of_run.entry.result.run.name) for of_run in self.runs)
+        return f"<Comparison of {names}: {self.conclusion.verdict if self.conclusion else 'no conclusion'}>"
+
 
 def build_comparison(
     experiment: str,

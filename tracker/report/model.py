@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -101,6 +103,9 @@ class Report:
     facts: tuple[tuple[str, str], ...] = ()  # what the report is about, each with its name
     key_figures: tuple[KeyFigure, ...] = ()
     answers: tuple[Answer, ...] = ()  # at most seven, whatever the number of runs
+
+    def __repr__(self) -> str:
+        return f"<Report on {self.experiment!r}: {counted(len(self.conclusions), 'conclusion')}>"
 
     def rank_score(self, entry: RunEntry) -> float | None:
         """Return what a run is ranked by, higher being better; None if it has no rank."""

@@ -62,6 +62,9 @@ class Predictions:
     classes: tuple[str, ...]  # the names of the columns of `probabilities`
     probabilities: NDArray[np.float64]  # shape (n_clips, n_classes); each row sums to 1
 
+    def __repr__(self) -> str:
+        return f"<Predictions of {len(self.clips)} clips for {len(self.classes)} classes>"
+
     @property
     def predicted(self) -> tuple[str | None, ...]:
         """The most probable class of each clip, the first of equals; None if a probability is not a number."""
@@ -132,6 +135,9 @@ class Run:
     commit: str | None = None  # git commit that it was trained at
     parent_id: str | None = None  # run that holds this one and others together, as in a sweep
     journal_id: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name!r} ({self.run_id[:SHORT_ID]}), {self.status}>"
 
     @property
     def settings(self) -> Mapping[str, str]:

@@ -48,7 +48,7 @@ class NetworkOption:
     name: str
     type: type[OptionValue]
     default: OptionValue
-    help: str = ""  # its entry in the docstring of `build`, ending in its type and range in brackets
+    help: str = ""  # its entry in the docstring of `build`, a sentence that ends in its range in brackets
     range: Range = _ANY  # if the docstring gives it in the words of `Range`, as in ``float, at least 0 and below 1``
 
     def __str__(self) -> str:
@@ -255,7 +255,10 @@ def _locate(name: str) -> tuple[Path, str]:
     if is_path(name):
         file = expanded(name)
         if not file.is_file():
-            raise ValueError(f"model file {name} does not exist; check the path given to --model")
+            problem = "is a folder" if file.is_dir() else "does not exist"
+            near = name.removesuffix(".py")
+            remedy = f"did you mean --model {near}?" if near in network_names() else "check the path given to --model"
+            raise ValueError(f"model file {name} {problem}; {remedy}")
         if not file.stem.isidentifier() or file.suffix != ".py":
             raise ValueError(
                 f"a model's file must end in .py, its name made of letters, digits and underscores, got {file.name!r}; "
@@ -321,8 +324,11 @@ def _option(shown: str, parameter: ast.arg, default: ast.expr | None, words: str
     if not entry:
         return NetworkOption(name, kind, value)
     declared, text = entry[1], " ".join(entry[2].split()).rstrip(".")
-    text = f"{text} ({declared})".strip() if declared else text
-    ranges = filter(None, (Range.parse(part.strip()) for part in declared.split(",")))
+    parts = [part.strip() for part in declared.split(",")]
+    limits = ", ".join(parts[1:] if parts[0] == kind.__name__ else parts)
+    text = f"{text}{f' ({limits})' if limits else ''}".strip()
+    text += "." if text else ""
+    ranges = filter(None, map(Range.parse, parts))
     return NetworkOption(name, kind, value, text, next(ranges, _ANY) if kind in (int, float) else _ANY)
 
 
