@@ -134,6 +134,14 @@ class TestUnsent:
         assert list(read(folder).unsent) == events[sent:]
 
 
+class TestIds:
+    def test_ids_begin_with_the_one_that_the_store_shows(self, folder: Path, events: list[Event]) -> None:
+        journal = written(folder, events)
+        assert journal.ids == (journal.id,)
+        write_upload_state(folder, UploadState("run", "there", 1))
+        assert read(folder).ids == ("run", journal.id)
+
+
 class TestState:
     def test_state_is_running_while_it_is_written(self, folder: Path, started: Started) -> None:
         with JournalWriter.create(folder, started):

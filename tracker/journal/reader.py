@@ -68,8 +68,8 @@ class Journal:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The journal's id, and the one that its run has in a store."""
-        return (self.id, self.upload_state.run_id) if self.upload_state else (self.id,)
+        """The id that its run has in a store, by which `tracker runs` shows it, and the journal's own."""
+        return (self.upload_state.run_id, self.id) if self.upload_state else (self.id,)
 
     @property
     def ended(self) -> Ended | None:
