@@ -49,6 +49,7 @@ def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals,
         said = process.communicate()[1].splitlines()
     assert process.returncode == 1
     assert [line for line in said if "interrupted" in line] == said[-1:]
+    assert any(line.startswith("interrupting: ") for line in said)
     (run,) = read_experiment(locate(None, work), "tracker").runs
     assert said[-1].endswith(f"Its finished epochs are saved. Continue with `tracker resume {run.run_id}`")
     assert run.status == "KILLED"

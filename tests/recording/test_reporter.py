@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
-from typing import TYPE_CHECKING
 
-from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
+import pytest
+
+from tracker.recording.reporter import EpochLines, LoggingReporter, PrintReporter, Reporter, SilentReporter
 from tracker.training.result import Epoch
-
-if TYPE_CHECKING:
-    import pytest
 
 EPOCH = Epoch(3, {"loss": 0.5, "val_loss": 0.25, "val_accuracy": 1.0, "learning_rate": 1e-4, "epoch_seconds": 2.0})
 
@@ -56,3 +54,12 @@ def test_a_print_reporter_prints_a_line_each() -> None:
 def test_a_print_reporter_prints_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     PrintReporter().log("hello")
     assert capsys.readouterr().out == "hello\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "ending"), [(4, "up to 2 s left"), (303, "up to 10 min left"), (3, "lr 0.0001")], ids=str
+)
+def test_the_time_left_is_in_readable_units_and_not_given_after_the_last_epoch(limit: int, ending: str) -> None:
+    lines: list[str] = []
+    EpochLines(lines.append, limit, time_left=True).on_epoch(EPOCH)
+    assert lines[0].endswith(f"  {ending}")

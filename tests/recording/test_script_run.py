@@ -281,6 +281,13 @@ class TestEnding:
         assert found.metrics["best_epoch"] == 1
         return found.status, found.tags.get("tracker.reason")
 
+    def test_a_run_that_ends_without_an_epoch_claims_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        reporter = tracker.PrintReporter()
+        with suppress(ZeroDivisionError), tracker.start_run({}, offline=True, reporter=reporter):
+            raise ZeroDivisionError
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if "failed" in line]
+        assert line.endswith(" failed before an epoch was finished. Start the script again for a new run")
+
     @pytest.mark.parametrize(
         ("error", "status", "reason"),
         [

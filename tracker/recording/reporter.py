@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from tracker.printable import LINE, printable
+from tracker.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,8 +111,9 @@ class EpochLines:
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Log an epoch."""
-        left = (self._limit - epoch.number) * epoch.metrics["epoch_seconds"]
-        time = f"  up to {left:.0f} s left" if self._time_left else ""
+        seconds = (self._limit - epoch.number) * epoch.metrics["epoch_seconds"]
+        left = duration(max(1, seconds)).removeprefix("about ")
+        time = f"  up to {left} left" if self._time_left and epoch.number < self._limit else ""
         self._log(f"epoch {epoch.number}/{self._limit}  {epoch_summary(epoch)}{time}")
 
 

@@ -205,10 +205,10 @@ class RunWriter:
     def _log_failure(self, ending: Ended, error: BaseException | None) -> None:
         ended = "failed" if ending.status is RunStatus.FAILED else "was interrupted"
         remedy = self._continued_by or f"Continue with `{self._command('resume', self.run_id)}`"
-        notice = (
-            f"run {self.run_id} ({self.name}) {ended} after {counted(len(self.epochs), 'epoch')}. "
-            f"Its finished epochs are saved. {remedy}"
-        )
+        when = "before an epoch was finished."
+        if self.epochs:
+            when = f"after {counted(len(self.epochs), 'epoch')}. Its finished epochs are saved."
+        notice = f"run {self.run_id} ({self.name}) {ended} {when} {remedy}"
         self._reporter.log(notice)
         if isinstance(error, KeyboardInterrupt):
             error.add_note(notice)  # the command line need not say so again

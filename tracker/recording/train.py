@@ -297,6 +297,9 @@ class Recorder:
                 on_start=self._start,
                 on_epoch=on_epoch,
                 on_batch=progress.on_batch,
+                on_interrupt=lambda: reporter.log(
+                    "interrupting: the finished epochs are being evaluated and saved; Ctrl-C again skips that"
+                ),
                 checkpoints=checkpoints,
                 keep_going=self.keep_going,
             )

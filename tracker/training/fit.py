@@ -40,6 +40,7 @@ def train(
     on_start: Callable[[], None] | None = None,
     on_epoch: Callable[[Epoch], None],
     on_batch: OnBatch | None = None,
+    on_interrupt: Callable[[], None] | None = None,
     checkpoints: Path | None = None,
     keep_going: bool = False,
 ) -> TrainingResult:
@@ -53,6 +54,8 @@ def train(
         Called with each finished `Epoch`, in order, once its checkpoint is safe.
     on_batch : callable or None
         Called with the number of batches done in this epoch and of all its batches.
+    on_interrupt : callable or None
+        Called when training was interrupted, before the finished epochs are evaluated.
     checkpoints : Path or None
         Folder for this run's checkpoints. If it has any, training continues after the newest undamaged one, with the
         same plan and data; otherwise it starts from the beginning. None: nothing is saved.
@@ -90,6 +93,8 @@ def train(
         if recorder.history.kept is None:
             raise
         interrupted = True
+        if on_interrupt:
+            on_interrupt()
     return _result(model, data, recorder.history, frames, interrupted=interrupted)
 
 
