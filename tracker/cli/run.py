@@ -48,6 +48,8 @@ class RunCommand(Command):
         lenient = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
         probe = _command(None).make_context(info_name, list(args), parent, **extra | lenient)
         model = probe.params["model"]
+        if model == "":
+            probe.fail("--model is empty")
         try:
             command = _command(model, network_options(model))
         except (ValueError, TrackerError) as error:

@@ -297,6 +297,11 @@ def _labels(labels: Iterable[object], classes: Sequence[str]) -> list[str]:
     if strangers and len(columns) == len(given):
         return [classes[column] for column in columns]
     if strangers:
+        numbers = range(len(classes))
+        wrong = [label for label in given if str(label) not in classes and label not in numbers]
+        if wrong and all(type(label) is int for label in given):
+            allowed = f"one of the classes {some(classes)}, or 0 to {numbers[-1]}"
+            raise ValueError(f"a label must be {allowed}, got {wrong[0]}")
         hint = "; one-hot rows become labels by argmax(axis=1)" if strangers[0].startswith("[") else ""
         raise ValueError(f"a label must be one of the classes {some(classes)}, got {strangers[0]!r}{hint}")
     return names
@@ -305,7 +310,7 @@ def _labels(labels: Iterable[object], classes: Sequence[str]) -> list[str]:
 def _check_once(what: str, names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(f"a {what} must be there once, got more than one of {some(twice)}")
+        raise ValueError(f"each {what} must be given once, got {some(twice)} more than once")
 
 
 def _check_probabilities(rows: NDArray[np.float64], names: Sequence[str]) -> None:

@@ -218,7 +218,7 @@ def _checked_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
         raise ValueError("runs must be those of tracker.load_runs, or a sequence of tracker.Run")
     twice = [run_id for run_id, count in ids.items() if count > 1]
     if twice:
-        raise ValueError(f"a run must be there once, got {twice[0]} more than once")
+        raise ValueError(f"each run must be given once, got {twice[0]} more than once")
     return given
 
 

@@ -164,7 +164,8 @@ class RunOption:
     @property
     def the_quantity(self) -> str:
         """What errors call the value."""
-        return f"the {self.quantity or self.words or self.flag}"
+        words = self.quantity or self.words
+        return f"the {words}" if words else self.flag
 
     @property
     def help_text(self) -> str:

@@ -305,6 +305,9 @@ def plan_with(values: Mapping[str, object], network_options: tuple[tuple[str, Op
         If a value isn't of its option's type or is out of its range; the error begins with the option's name.
     """
     typed = {name: _checked(entry, values[name]) for name, entry in LOGGED_OPTIONS.items() if name in values}
+    fraction = LOGGED_OPTIONS["validation_fraction"]
+    if typed.get("fold") and typed.get(fraction.name, fraction.default) != fraction.default:
+        raise ValueError("give --fold or --validation-fraction, not both: a fold is validated on as a whole")
     return RunPlan(
         _made(Configuration, typed, options=network_options), **_among(RunPlan, typed), split=_made(SplitPlan, typed)
     )
