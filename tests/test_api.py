@@ -147,6 +147,10 @@ class TestReport:
         with pytest.raises(tracker.TrackerError, match=r"cannot write file/R\.json"):
             tracker.build_report(tracker.load_runs()).to_json("file/R.json")
 
+    def test_report_refuses_a_metric_that_no_run_logged(self) -> None:
+        with pytest.raises(ValueError, match="no run logged the metric 'f1'; "):
+            tracker.build_report(tracker.load_runs(), metric="f1")
+
     def test_report_refuses_a_level_out_of_range(self) -> None:
         with pytest.raises(ValueError, match="alpha must be"):
             tracker.build_report(tracker.load_runs(), alpha=2)

@@ -54,8 +54,8 @@ ONLY_IN = {
     "rich": {"cli"},
 }
 PURE_MAY_IMPORT = {
-    "__future__", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "importlib", "itertools",
-    "json", "math", "numpy", "operator", "re", "scipy", "shlex", "statistics", "string", "typing",
+    "__future__", "bisect", "collections", "dataclasses", "difflib", "enum", "functools", "hashlib", "importlib",
+    "itertools", "json", "math", "numpy", "operator", "re", "scipy", "shlex", "statistics", "string", "typing",
     "unicodedata",
 }  # fmt: skip
 

@@ -75,7 +75,9 @@ class TestJson:
         assert found["conclusion"]["verdict"] == "supported"
 
     @pytest.mark.usefixtures("four")
-    @pytest.mark.parametrize("how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric mine --maximise"])
+    @pytest.mark.parametrize(
+        "how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric epoch_seconds --maximise"]
+    )
     def test_json_has_the_reports_conclusion_for_every_pair_that_the_report_prints(
         self, tracker: Tracker, how: str
     ) -> None:

@@ -47,7 +47,9 @@ class TestTheCommands:
         assert total == "2 commands, about 18 s in all"
 
     @pytest.mark.usefixtures("two")
-    @pytest.mark.parametrize("how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric mine --minimise"])
+    @pytest.mark.parametrize(
+        "how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric epoch_seconds --minimise"]
+    )
     def test_the_commands_in_json_are_the_reports_next_steps(self, tracker: Tracker, how: str) -> None:
         report = json.loads(tracker("report", "--format", "json", *how.split()).out)
         assert report["next"]

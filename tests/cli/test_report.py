@@ -54,6 +54,14 @@ class TestContent:
         assert "data:image/png;base64," in result.out
         assert not (tmp_path / "work" / "reports").exists()
 
+    @pytest.mark.parametrize("words", [("report",), ("next",), ("compare", "run 3", "run 7")])
+    def test_a_metric_that_no_run_logged_is_an_error_that_names_the_nearest(
+        self, writeup: Tracker, words: tuple[str, ...]
+    ) -> None:
+        result = writeup(*words, "--metric", "best_val_acuracy")
+        assert (result.status, result.out) == (2, "")
+        assert "no run logged the metric 'best_val_acuracy'; did you mean best_val_accuracy" in result.err
+
     def test_content_of_an_unknown_experiment_names_those_there_are(self, writeup: Tracker) -> None:
         result = writeup("report", "--experiment", "other")
         assert result.status == 1

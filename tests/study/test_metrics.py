@@ -9,7 +9,9 @@ import pytest
 from tracker.runs import Curve, Run
 from tracker.study.metrics import (
     Metric,
+    UnknownMetricError,
     by_epoch,
+    check_logged,
     epoch_limit,
     identical,
     lower_is_better,
@@ -127,6 +129,29 @@ class TestPrimaryMetric:
         assert primary_metric([], "quality").assumed
         assert not primary_metric([], "quality", minimise=False).assumed
         assert not primary_metric([], "val_mae").assumed
+
+
+class TestCheckLogged:
+    @pytest.mark.parametrize("name", ["val_f1", "f1", "val_accuracy", "val_acc", "eval/loss"])
+    def test_check_logged_takes_what_some_run_logged(self, made: MakeRun, name: str) -> None:
+        runs = [made(1, val_f1=[0.1]), made(2, "10", metrics={"f1": 0.5, "best_val_loss": 0.4})]
+        check_logged(runs, name)
+
+    def test_check_logged_takes_anything_where_nothing_was_logged(self, made: MakeRun) -> None:
+        check_logged([made(1)], "f1")
+
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("f1", "did you mean val_f1?"),
+            ("val_accurracy", "did you mean val_accuracy or accuracy?"),
+            ("quality", "logged are val_accuracy, val_f1, accuracy"),
+        ],
+    )
+    def test_check_logged_names_the_nearest_metrics(self, made: MakeRun, name: str, hint: str) -> None:
+        with pytest.raises(UnknownMetricError) as raised:
+            check_logged([made(1, val_f1=[0.1], val_accuracy=[0.5], accuracy=[0.6])], name)
+        assert str(raised.value) == f"no run logged the metric {name!r}; {hint}"
 
 
 class TestEpochLimit:

@@ -244,6 +244,10 @@ def read_runs(experiment: str, tracking_uri: str | None, *, by_epoch: bool = Fal
 def report_on(analysis: AnalysisOptions, *, by_epoch: bool = False) -> Report:
     """Read the runs, and conclude from them what the options ask for."""
     from tracker.recording.reports import build_report
+    from tracker.study.metrics import UnknownMetricError
 
     experiment_runs = read_runs(analysis.experiment, analysis.tracking_uri, by_epoch=by_epoch)
-    return build_report(experiment_runs, **analysis.question)
+    try:
+        return build_report(experiment_runs, **analysis.question)
+    except UnknownMetricError as error:
+        raise typer.BadParameter(str(error), param_hint="--metric") from error

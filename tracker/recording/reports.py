@@ -20,6 +20,7 @@ from tracker.report import Comparison as ComparisonContent
 from tracker.report import Report as ReportContent
 from tracker.runs import Run
 from tracker.runs.logged import find_run
+from tracker.study.metrics import check_logged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,7 +129,7 @@ def build_report(
     Raises
     ------
     ValueError
-        If `alpha` or `margin` is out of its range.
+        If `alpha` or `margin` is out of its range, or no run logged `metric`.
     """
     from tracker.report import build_report as build
 
@@ -178,7 +179,7 @@ def compare(
     TrackerError
         If no run or several runs match.
     ValueError
-        If both are the same run, or `alpha` or `margin` is out of its range.
+        If both are the same run, `alpha` or `margin` is out of its range, or no run logged `metric`.
     """
     from tracker.report import build_comparison
 
@@ -196,7 +197,7 @@ def _question(
     runs: Iterable[Run], metric: str | None, *, minimise: bool | None, alpha: float, margin: float
 ) -> tuple[str, Sequence[Run], dict[str, Any]]:
     """Return the name of the experiment, its runs and what is asked of them, checked."""
-    chosen = None if metric is None else checked_line("metric", metric)
+    asked = chosen = None if metric is None else checked_line("metric", metric)
     if minimise not in (True, False, None):
         raise ValueError(f"minimise must be True, False or None, got {minimise!r}")
     for what, value in (("alpha", alpha), ("margin", margin)):
@@ -207,6 +208,8 @@ def _question(
         name, where, chosen = runs.name, where_from(runs.store), chosen or runs.tags.get("tracker.metric")
     else:
         runs = _checked_runs(runs)
+    if asked is not None:
+        check_logged(runs, asked)
     settings = {"metric": chosen, "minimise": minimise, "alpha": float(alpha), "margin": float(margin), "where": where}
     return name, runs, settings
 

@@ -13,6 +13,7 @@ a value belongs to, a history isn't one by epoch, and nothing is said about its 
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,6 +52,8 @@ _ROUNDING = 1e-6
 _EPOCH = "epoch"  # the metric that says in which epoch a step was: from 0 if whole (Lightning), else how many are done
 # Params that ask for a number of epochs: tracker's and Keras', Lightning's, Hugging Face's, other people's.
 _LIMITS = ("epochs", "max_epochs", "num_train_epochs", "num_epochs", "n_epochs")
+_MOST_NAMED = 6  # metrics that a message names
+_NEAR = 0.6  # likeness from which a name may have been meant
 _NEARLY = 0.05  # epochs: Hugging Face logs 0.996 at an epoch's last batch if batches do not divide it
 
 
@@ -160,6 +163,36 @@ def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | No
     accuracies = (v for run in runs for name, v in run.metrics.items() if role_of(name) == (ACCURACY, "validation"))
     above_one = any(value > 1 + _ROUNDING for value in accuracies)
     return Metric(chosen, bool(lower), assumed=lower is None, is_fraction=judged or not above_one)
+
+
+class UnknownMetricError(ValueError):
+    """No run logged the metric that was asked for."""
+
+
+def check_logged(runs: Sequence[Run], name: str) -> None:
+    """Check that some run logged a metric; validation loss and accuracy count under any of their names.
+
+    Raises
+    ------
+    UnknownMetricError
+        If no run did, although some metric was logged; its message names the nearest ones.
+    """
+    logged, (quantity, part) = {metric for run in runs for metric in (*run.metrics, *run.curves)}, role_of(name)
+    if not logged or name in logged:
+        return
+    if part == "validation" and quantity in (LOSS, ACCURACY):
+        final = {f"best_val_{quantity}", f"last_val_{quantity}"}
+        predicted = quantity == ACCURACY and any(run.validation for run in runs)
+        if predicted or not final.isdisjoint(logged) or named(logged, quantity, part):
+            return
+    near = difflib.get_close_matches(name.lower(), sorted(logged, key=len), _MOST_NAMED, _NEAR)
+    within = [metric for metric in sorted(logged) if set(_words(name)) <= set(_words(metric))]
+    nearest = list(dict.fromkeys([*within, *near]))[:_MOST_NAMED]
+    others = sorted(
+        logged, key=lambda metric: (lower_is_better(metric) is None, role_of(metric)[1] == "training", metric)
+    )
+    hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"logged are {', '.join(others[:_MOST_NAMED])}"
+    raise UnknownMetricError(f"no run logged the metric {name!r}; {hint}")
 
 
 def is_fraction(value: float | None) -> bool:
