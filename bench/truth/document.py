@@ -213,9 +213,10 @@ def _two_models(results: Results) -> str:
     ]
     return f"""## Two trained models, a planned comparison
 
-Share of experiments in which their `run_difference` is `supported`, without training noise. It is decided by exact
-McNemar. The exact unconditional test of Suissa and Shuster (1991), which holds 5% too, takes the worst case over how
-often two models disagree instead of the disagreement at hand, and finds somewhat more where clips are few.
+Share of experiments in which their `run_difference` is `supported`, without training noise. The exact unconditional
+test of Suissa and Shuster (1991) decides it. McNemar's, which is better known, holds 5% for each number of clips on
+which two models disagree rather than over all of them, and finds less where clips are few. *Exact unconditional* is a
+second implementation, with the worst case over fewer frequencies.
 
 {table(["clips", "effect", *names], rows)}"""
 

@@ -94,7 +94,7 @@ def _detection(results: Results) -> Goal:
 
 
 def _two_models(results: Results) -> Goal:
-    """Hold exact McNemar against the exact unconditional test, for models that differ without training noise."""
+    """Hold the report's test against the exact unconditional one, for models that differ without training noise."""
     options = [one for one in results["one option"] if _effect(one) and "exact unconditional" in one.tally]
     shares = [(one.tally["run_difference"], one.tally["exact unconditional"]) for one in options if not _noise(one)]
     ratios = [share.count / best.count for share, best in shares if best.rate >= SELDOM]

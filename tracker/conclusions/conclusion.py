@@ -1,7 +1,8 @@
 """A conclusion as data, the evidence that words it, the runs that bear on it, and what a kind is made of.
 
 Conventions: differences are of accuracy, as fractions; `run_difference` is `runs[0]` minus `runs[1]`, the better
-first; an option's effect is level *to* minus level *from*. `p_value` is raw, `p_adjusted` within its family.
+first; an option's effect is level *to* minus level *from*. `p_value` is raw, `p_adjusted` within its family. Intervals
+are at 95% at any significance level, and exclude 0 only if the raw p-value is at most 0.05.
 
 An option is tested from three matched pairs on: the same seeds at two levels, everything else being equal. Options that
 never changed alone all start from the best run, so that its further seeds serve each of them.

@@ -120,7 +120,7 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
 
     This many clips reach the power, one fewer does not; above `MOST_EXACT` by the normal approximation. (Exact power
     doesn't rise with every clip, so that a smaller number may reach it as well.) Above 100 clips the critical score,
-    which hardly changes any more, is that of the next smaller hundred.
+    which hardly changes any more, is that of 100, 200 or 500 clips.
     """
     guess = approximate_clips(difference, discordance, power, alpha)
     if guess > MOST_EXACT:
@@ -128,7 +128,7 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
     size = abs(difference)
 
     def enough(n: int) -> bool:
-        critical = critical_score(n if n <= 100 else n // 100 * 100, alpha)
+        critical = critical_score(n if n <= 100 else max(m for m in (100, 200, 500) if m <= n), alpha)
         return _power(n, size, max(discordance, size), critical) >= power
 
     most = guess

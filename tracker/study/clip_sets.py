@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.error_rates import clips_needed, detectable_difference, unconditional_power
+from tracker.statistics.error_rates import clips_needed, detectable_difference
 from tracker.statistics.grouped import (
     approximate_grouped_clips,
     detectable_grouped_difference,
     difference_correlation,
-    sign_flip_power,
 )
 from tracker.statistics.proportions import group_codes
 from tracker.study.options import as_whole
@@ -134,20 +133,12 @@ class DetectableDifference:
     best_fraction: float | None  # accuracy of the best run: a limit to how often two good models can disagree
     alpha: float
 
-    def power(self, difference: float, discordance: float | None = None) -> float:
-        """Return the probability that the test detects a true difference; models disagree as observed, or so often."""
-        often = self._often if discordance is None else discordance
-        if len(self.sizes):
-            return sign_flip_power(self.sizes, difference, often, self.correlation, self.alpha)
-        return unconditional_power(self.n, difference, often, self.alpha)
-
     def detectable(self) -> tuple[float | None, float | None]:
         """Return the smallest true difference found four times in five; None if not even one of 1 is found so often.
 
         First if one model is never worse on any clip, then if they disagree as observed, or often.
         """
-        least, usual = self._detectable(0.0), self._detectable(self._often)
-        return least, usual
+        return self._detectable(0.0), self._detectable(self._often)
 
     def _detectable(self, discordance: float) -> float | None:
         if len(self.sizes):
