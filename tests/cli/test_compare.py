@@ -32,8 +32,14 @@ class TestTheTable:
         assert lines[:2] == ["run 1 run 2", "name k3 k5"]
         assert "kernel size 3 5" in lines
         assert any(line.startswith("Inconclusive. Run 1 ") for line in lines)
-        assert "It is about these two models: what kernel size does, one training each cannot tell from luck." in lines
-        assert "2 clips that only run 1 gets correct, clearest first; p is the probability of the label:" in lines
+        assert (
+            "This is about these two models: one training each cannot separate kernel size from training noise."
+            in lines
+        )
+        assert (
+            "2 clips that only run 1 gets correct, clearest first; confidence is the probability given to the label:"
+            in lines
+        )
         assert "018.wav high 75.0% 25.0% low" in lines
         assert lines[-2:] == ["high 10 10 9", "low 10 9 9"]
 
@@ -78,7 +84,7 @@ class TestJson:
     @pytest.mark.parametrize(
         "how", ["", "--alpha 0.5 --margin 0.4", "--metric val_loss", "--metric epoch_seconds --maximise"]
     )
-    def test_json_has_the_reports_conclusion_for_every_pair_that_the_report_prints(
+    def test_json_has_the_reports_conclusion_but_for_the_correction_for_every_pair_that_the_report_prints(
         self, tracker: Tracker, how: str
     ) -> None:
         report = json.loads(tracker("report", "--format", "json", *how.split()).out)
@@ -86,10 +92,39 @@ class TestJson:
         assert len(printed) >= 3
         for conclusion in printed:
             found = json.loads(tracker("compare", *conclusion["runs"], "--format", "json", *how.split()).out)
-            assert found["conclusion"] == conclusion
+            assert without_correction(found["conclusion"]) == without_correction(conclusion)
+            assert (found["corrected"] and found["corrected"]["p_value"]) == conclusion["p_adjusted"]
             assert found["runs"] == [
                 next(run for run in report["runs"] if run["run_id"] == run_id) for run_id in conclusion["runs"]
             ]
+
+
+def without_correction(conclusion: dict[str, object]) -> dict[str, object]:
+    return (
+        conclusion
+        | dict.fromkeys(("verdict", "p_adjusted", "sentence"))
+        | {"details": conclusion["details"] | {"family": 0}}
+    )
+
+
+class TestExitStatus:
+    @pytest.mark.usefixtures("four")
+    def test_exit_status_with_fail_if_worse_is_1_only_for_a_first_run_that_is_significantly_worse(
+        self, tracker: Tracker
+    ) -> None:
+        assert tracker("compare", "k7-hot", "k3").status == 0
+        assert tracker("compare", "k7-hot", "k3", "--fail-if-worse").status == 1
+        assert tracker("compare", "k3", "k7-hot", "--fail-if-worse").status == 0
+        assert tracker("compare", "k3", "k5", "--fail-if-worse").status == 0
+
+    def test_exit_status_with_fail_if_worse_is_1_for_runs_that_cannot_be_compared(
+        self, tracker: Tracker, log_run: LogRun
+    ) -> None:
+        log_run("1111", name="a", kernel_size="3", clip="a{}.wav")
+        log_run("1110", name="b", kernel_size="5", clip="b{}.wav")
+        assert tracker("compare", "a", "b").status == 0
+        result = tracker("compare", "a", "b", "--fail-if-worse")
+        assert (result.status, result.err) == (1, "the two cannot be compared\n")
 
 
 class TestMarkdown:

@@ -63,8 +63,8 @@ class TestRenderComparisonJson:
     def test_render_comparison_json_has_the_schemas_keys(self, pair: Comparison) -> None:
         found = document(pair)
         assert list(found) == [
-            "schema", "experiment", "metric", "runs", "options", "repetition", "conclusion", "remarks",
-            "clips_in_common", "clips", "classes", "excluded",
+            "schema", "experiment", "metric", "runs", "options", "repetition", "conclusion", "corrected", "worse",
+            "remarks", "clips_in_common", "clips", "classes", "excluded",
         ]  # fmt: skip
         assert (found["schema"], found["experiment"]) == ("tracker.comparison/1", "genres")
 
@@ -134,11 +134,11 @@ class TestRenderComparison:
         text = render_comparison(pair)
         assert text.startswith("# Run 1 against run 2\n")
         assert "| Kernel size | 3 | 7 |" in text
-        assert "| Right | 8 of 10 | 6 of 10 |" in text
+        assert "| Correct | 8 of 10 | 6 of 10 |" in text
         assert f"**Inconclusive.** {pair.conclusion.sentence}" in text.replace("\N{NO-BREAK SPACE}", " ")
-        assert "3 that only run 1 has right, the clearest first:" in text
+        assert "3 that only run 1 gets correct, the clearest first:" in text
         assert "| <code>000.wav</code> | blues | 90.0% | 10.0% | jazz |" in text
-        assert "1 that only run 2 has right:" in text
+        assert "1 that only run 2 gets correct:" in text
         assert "| blues | 5 | 5 | 3 |" in text
         assert markdown(text).tags["table"] == 4
 
@@ -146,7 +146,7 @@ class TestRenderComparison:
         text = render_comparison(compared(run_of(FIRST, "1" * 40), run_of(SECOND, "0" * 40, kernel_size="7")))
         assert f"{40 - MOST_CLIPS} more are not shown: `--format json` has all of them." in text
         assert text.count(".wav") == MOST_CLIPS
-        assert "None that only run 2 has right." in text
+        assert "None that only run 2 gets correct." in text
 
     def test_render_comparison_says_that_more_options_differ_or_that_none_does(self, pair: Comparison) -> None:
         same = "Options and seeds that are not listed are the same in both."
@@ -194,7 +194,7 @@ class TestViewComparison:
     def test_view_comparison_shows_an_accuracy_that_gives_no_count_as_a_share(self) -> None:
         counted, shared = run_of(FIRST, "10"), replace(run_of(SECOND, "10", kernel_size="7"), validation=None)
         rows = {name: values for name, *values in view_comparison(compared(counted, shared)).results}
-        assert rows["right"] == ["1 of 2", "–"]
+        assert rows["correct"] == ["1 of 2", "–"]
         assert "validation accuracy, %" not in rows
         shared = replace(shared, metrics={"best_val_accuracy": 0.712})
         rows = {name: values for name, *values in view_comparison(compared(counted, shared)).results}

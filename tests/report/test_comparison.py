@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.builders import MakeRun
+    from tracker.conclusions.conclusion import Conclusion
     from tracker.report import Comparison
     from tracker.runs import Run
 
@@ -46,23 +47,53 @@ def four(made: MakeRun) -> list[Run]:
     ]
 
 
+def uncorrected(found: Conclusion) -> Conclusion:
+    """A conclusion without what hangs on the correction for other pairs."""
+    return replace(found, verdict="exact", p_adjusted=None, sentence="", details=replace(found.details, family=0))
+
+
 class TestItsConclusion:
     @pytest.mark.parametrize("how", [{}, {"alpha": 0.2, "margin": 0.3}, {"metric": "val_loss"}])
-    def test_its_conclusion_is_the_reports_for_every_pair_that_the_report_prints(
+    def test_its_conclusion_is_the_reports_but_for_the_correction_for_every_pair_that_the_report_prints(
         self, four: list[Run], how: dict[str, object]
     ) -> None:
         printed = [c for c in build_report("tracker", four, **how).conclusions if c.kind == "run_difference"]
         assert printed
         for conclusion in printed:
             for ids in (conclusion.runs, conclusion.runs[::-1]):
-                assert build_comparison("tracker", four, ids, **how).conclusion == conclusion
+                found = build_comparison("tracker", four, ids, **how)
+                assert uncorrected(found.conclusion) == uncorrected(conclusion)
+                assert (found.corrected and found.corrected.p_value) == conclusion.p_adjusted
+
+    def test_its_verdict_goes_by_its_own_p_value(self, made: MakeRun) -> None:
+        runs = [
+            made(1, "1" * 13 + "0" * 7, kernel_size="3"),
+            made(2, "11" + "0" * 11 + "11" + "0" * 5, kernel_size="5"),
+        ]
+        runs += [made(number, "1" * 8 + "0" * 12, kernel_size=str(number)) for number in range(6, 10)]
+        report = build_report("tracker", runs)
+        pair = (runs[0].run_id, runs[1].run_id)
+        (in_report,) = [c for c in report.conclusions if c.kind == "run_difference" and c.runs == pair]
+        found = compared(runs)
+        assert (in_report.verdict, found.conclusion.verdict) == ("inconclusive", "supported")
+        assert found.conclusion.p_value == found.conclusion.p_adjusted < 0.05 < found.corrected.p_value
+        assert found.corrected.pairs == 15
+        assert found.worse == runs[1].run_id
+        assert found.remarks[0].startswith(
+            "If you picked these two after looking at all runs: corrected for all 15 pairs, p = 0."
+        )
+
+    def test_the_only_two_runs_need_no_correction(self, four: list[Run]) -> None:
+        assert compared(four[:2]).corrected is None
 
     def test_its_conclusion_is_the_reports_where_pairs_are_too_many_to_test_all(self, made: MakeRun) -> None:
         runs = [drawn(made, i, i / 75, 200, kernel_size=str(i % 9), seed=str(i // 9)) for i in range(1, 73)]
         printed = [c for c in build_report("tracker", runs).conclusions if c.kind == "run_difference"]
         assert {"supported", "inconclusive"} <= {c.verdict for c in printed}
         for conclusion in printed[::7]:
-            assert build_comparison("tracker", runs, conclusion.runs).conclusion == conclusion
+            found = build_comparison("tracker", runs, conclusion.runs)
+            assert uncorrected(found.conclusion) == uncorrected(conclusion)
+            assert found.corrected.p_value == conclusion.p_adjusted
 
     def test_its_conclusion_is_the_reports_where_clips_differ(self, made: MakeRun) -> None:
         runs = [drawn(made, i, 0.8, kernel_size=str(i)) for i in (1, 2, 3)]
@@ -72,10 +103,10 @@ class TestItsConclusion:
         assert found.conclusion == across
         assert across.commands
 
-    def test_its_conclusion_of_a_pair_that_is_not_printed_counts_every_pair(self, four: list[Run]) -> None:
-        found = compared(four, 2, 3).conclusion
-        assert found.details.family == 6
-        assert found.p_adjusted > found.p_value
+    def test_its_correction_of_a_pair_that_is_not_printed_counts_every_pair(self, four: list[Run]) -> None:
+        found = compared(four, 2, 3)
+        assert (found.conclusion.details.family, found.corrected.pairs) == (1, 6)
+        assert found.corrected.p_value > found.conclusion.p_value
 
     def test_its_conclusion_names_the_better_run_first_and_runs_by_the_reports_numbers(self, four: list[Run]) -> None:
         found = compared(four, 3, 1)
@@ -120,15 +151,15 @@ class TestWhatItSays:
             assert found.runs[place].entry.result.accuracy.correct == details.correct[place]
 
     def test_an_open_conclusion_is_said_to_be_about_the_models_and_not_the_option(self, four: list[Run]) -> None:
-        assert compared(four, 0, 1).remarks == (
-            "It is about these two models: what kernel size does, one training each cannot tell from luck.",
+        assert compared(four, 0, 1).remarks[1:] == (
+            "This is about these two models: one training each cannot separate kernel size from training noise.",
         )
 
     def test_a_supported_one_says_so_itself(self, four: list[Run]) -> None:
         found = compared(four, 0, 3)
         assert found.conclusion.verdict == "supported"
         assert found.conclusion.details.differs_in == ("dropout",)
-        assert found.remarks == ()
+        assert len(found.remarks) == 1  # the correction alone
 
     def test_runs_without_predictions_are_compared_by_their_counts(self, made: MakeRun) -> None:
         told = {"tracker.validation_clips": "30"}

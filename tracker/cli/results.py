@@ -166,6 +166,7 @@ def _print_steps(steps: Sequence[NextStep]) -> None:
     "Compare two runs clip by clip.",
     "tracker compare k7-lr0.001-s0 k3-lr0.001-s0",
     "tracker compare 8b7e7d8f 45fb32b8 --format markdown",
+    "tracker compare candidate baseline --fail-if-worse",
 )
 @with_analysis_options
 def compare(
@@ -177,9 +178,20 @@ def compare(
         Literal["table", "json", "markdown"],
         typer.Option("--format", help="For a terminal, for programs (every clip), or for GitHub."),
     ] = "table",
+    fail_if_worse: Annotated[
+        bool,
+        typer.Option(
+            "--fail-if-worse",
+            help="Exit with 1 if the first run is significantly worse than the second, or the two cannot be compared.",
+        ),
+    ] = False,
     analysis: AnalysisOptions,
-) -> None:
-    """Compare two runs: how they differ, what can be concluded, and the clips that only one gets correct."""
+) -> int:
+    """Compare two runs: how they differ, what can be concluded, and the clips that only one gets correct.
+
+    The verdict is that of a comparison planned beforehand. It does not change the exit status, which is 0, except with
+    --fail-if-worse.
+    """
     from tracker import render
     from tracker.recording.reports import compare as compare_runs
 
@@ -192,6 +204,16 @@ def compare(
         print_tables(*_parts(comparison, render.view_comparison(comparison)))
     else:
         print_document(comparison.to_json() if form == "json" else comparison.to_markdown())
+    return int(fail_if_worse and _is_worse(comparison, runs.find(first).run_id))
+
+
+def _is_worse(comparison: Comparison, run_id: str) -> bool:
+    """Return whether a run is significantly worse than the other, or nothing can be concluded, and say so."""
+    conclusion = comparison.conclusion
+    if conclusion is None or conclusion.verdict in ("not_comparable", "unknown"):
+        log("the two cannot be compared")
+        return True
+    return comparison.worse == run_id
 
 
 def _parts(comparison: Comparison, view: ComparisonView) -> Iterator[str | Table]:
@@ -228,6 +250,8 @@ def _concluded(comparison: Comparison, view: ComparisonView) -> Iterator[str]:
     conclusion = view.conclusion
     if conclusion:
         yield f"{conclusion.label}. {conclusion.sentence}"
+        if conclusion.facts:
+            yield f"({', '.join(conclusion.facts)})"
     yield from comparison.remarks
     if conclusion and conclusion.command:
         yield "To find out more:"
@@ -240,8 +264,8 @@ def _clips(runs: Sequence[str], view: ClipsView) -> Iterator[str | Table]:
         return
     yield ""
     what = "clips that only {} gets correct, clearest first" if clips.n > 1 else "clip that only {} gets correct"
-    yield f"{clips.n} {what.format(view.only.called)}; p is the probability of the label:"
-    headings = ("clip", "label", *(f"p of {run}" for run in runs), f"{view.other.called} predicts")
+    yield f"{clips.n} {what.format(view.only.called)}; confidence is the probability given to the label:"
+    headings = ("clip", "label", *(f"confidence of {run}" for run in runs), f"{view.other.called} predicts")
     rows = ((*row[:4], row[4] or "-") for row in clips.shown)
     yield table(headings, rows, (2, 3))
     if clips.more:

@@ -64,6 +64,8 @@ def render_comparison_json(comparison: Comparison) -> str:
             "options": [{"option": option.name, "levels": by_run(option.levels)} for option in comparison.options],
             "repetition": [{"param": param.name, "values": by_run(param.levels)} for param in comparison.repetition],
             "conclusion": None if conclusion is None else _conclusion(conclusion),
+            "corrected": comparison.corrected,
+            "worse": comparison.worse,
             "remarks": comparison.remarks,
             "clips_in_common": comparison.clips_in_common,
             "clips": [

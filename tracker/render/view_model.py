@@ -379,7 +379,7 @@ def _results(comparison: Comparison) -> Iterator[tuple[str, Markup, Markup]]:
     def row(name: str, cell: Callable[[RunEntry], Markup]) -> tuple[str, Markup, Markup]:
         return name, cell(entry_a), cell(entry_b)
 
-    yield row("right", tables.correct_of)
+    yield row("correct", tables.correct_of)
     if any(not entry.result.accuracy and tables.percent_correct(entry) != NONE for entry in entries):
         yield row("validation accuracy, %", tables.percent_correct)
     yield row("95% interval", tables.accuracy_interval)

@@ -1,8 +1,9 @@
 """Two runs side by side: their options, what each model predicts for the clips of both, and what can be concluded.
 
-The conclusion is the report's: drawn among all the runs that count, under the same numbers and the same correction. A
-run that a report leaves out is shown with what it logged, and nothing is concluded from it. Wherever there is one
-thing of each run, they come in the order of `Comparison.runs`.
+Naming two runs is a planned comparison: its verdict goes by its own p-value. Whoever picked the two after looking at
+all runs needs the corrected one, which stands beside it and decides in the report. A run that a report leaves out is
+shown with what it logged, and nothing is concluded from it. Wherever there is one thing of each run, they come in the
+order of `Comparison.runs`.
 
 A clip is the same in both runs if its path and its label are. If the runs say that their data differ, and their clips
 are not exactly the same, a path may mean another recording, and no clips are matched.
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import with_sentence
-from tracker.conclusions.comparisons import better_first, printed_pairs, run_family
+from tracker.conclusions.comparisons import Family, better_first, printed_pairs, run_family
 from tracker.conclusions.run_difference import run_differences
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
@@ -23,7 +24,7 @@ from tracker.report.build import report_study, run_entry
 from tracker.runs.logged import SHORT_ID
 from tracker.study.options import OFF
 from tracker.study.study import Study, study_of
-from tracker.wording import capitalised, count, listing, option_words, wording_of
+from tracker.wording import capitalised, count, listing, option_words, p_text, wording_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,6 +88,14 @@ class Differing:
     levels: tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The p-value of two runs among all pairs of runs on the same clips, by Holm's method."""
+
+    pairs: int
+    p_value: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """Two runs set side by side."""
@@ -96,12 +105,22 @@ class Comparison:
     runs: tuple[ComparedRun, ComparedRun]  # the better first if both count, as in the report; else as asked for
     options: tuple[Differing, ...]
     repetition: tuple[Differing, ...]  # seeds and parts of the split
-    conclusion: Conclusion | None  # of the kind `run_difference`; None if a report leaves one of the runs out
+    # of the kind `run_difference`, not corrected for other pairs; None if a report leaves one of the runs out
+    conclusion: Conclusion | None
     remarks: tuple[str, ...]  # what is to be known beside it, in sentences
     clips_in_common: int  # clips that both were judged on
     clips: tuple[SharedClip, ...]  # those that only one classifies correctly, as `discordant_clips` sorts them
     classes: tuple[ClassCount, ...]  # all clips in common, by class
-    alpha: float = 0.05  # the level that the family of tests is held to
+    alpha: float = 0.05  # the significance level
+    corrected: Corrected | None = None  # None if nothing is tested, or these are the only two runs
+
+    @property
+    def worse(self) -> str | None:
+        """The id of the run that is significantly worse on the primary metric; None if neither is."""
+        found = self.conclusion
+        if found is None or found.verdict != "supported" or not found.estimate:
+            return None
+        return found.runs[(found.estimate > 0) != self.metric.lower_is_better]
 
     def __repr__(self) -> str:
         names = " and ".join(repr(of_run.entry.result.run.name) for of_run in self.runs)
@@ -121,7 +140,7 @@ def build_comparison(
 ) -> Comparison:
     """Set two of an experiment's runs side by side.
 
-    Parameters are those of `build_report`, and the ids of the two: the correction counts every pair of `runs`.
+    Parameters are those of `build_report`, and the ids of the two.
 
     Raises
     ------
@@ -139,9 +158,9 @@ def build_comparison(
     if left_out:  # known to a study that nothing is concluded from, behind the runs that count
         known = [*(result.run for result in study.results), *left_out]
         study = study_of(known, study.metric, alpha=alpha, margin=margin)
-    pair, conclusion = (study.index_of[run_ids[0]], study.index_of[run_ids[1]]), None
+    pair, conclusion, corrected = (study.index_of[run_ids[0]], study.index_of[run_ids[1]]), None, None
     if not left_out:
-        pair, conclusion = _conclude_on_pair(study, pair, CommandWriter(experiment, where))
+        pair, conclusion, corrected = _conclude_on_pair(study, pair, CommandWriter(experiment, where))
     first, second = (ComparedRun(run_entry(study, run), reasons.get(study.results[run].run_id)) for run in pair)
     clips = shared_clips(first.entry.run, second.entry.run)
     options = tuple(
@@ -155,22 +174,26 @@ def build_comparison(
         options=options,
         repetition=tuple(_repetition(study, pair)),
         conclusion=conclusion,
-        remarks=tuple(_remarks((first, second), conclusion, options, clips)),
+        remarks=tuple(_remarks((first, second), conclusion, corrected, options, clips, alpha)),
         clips_in_common=len(clips),
         clips=discordant_clips(clips),
         classes=class_counts(clips),
         alpha=alpha,
+        corrected=corrected,
     )
 
 
-def _conclude_on_pair(study: Study, pair: Pair, writer: CommandWriter) -> tuple[Pair, Conclusion]:
-    """Return two runs, the better first, and what the report concludes, which tests its printed pairs in any case."""
+def _conclude_on_pair(study: Study, pair: Pair, writer: CommandWriter) -> tuple[Pair, Conclusion, Corrected | None]:
+    """Return two runs, the better first, what is concluded from them alone, and the p-value that the report goes by."""
     printed = printed_pairs(study)
     if pair not in printed:
         pair = pair[::-1] if pair[::-1] in printed else better_first(study, pair)
-    difference = run_differences(study, (pair,), run_family(study, (*printed, pair)))
-    (complete,) = with_commands(study, difference, writer)
-    return pair, with_sentence(complete, wording_of(study))
+    family = run_family(study, (*printed, pair))
+    own = {min(pair, pair[::-1]): p for p in [family.p_value(*pair)] if p is not None}
+    (complete,) = with_commands(study, run_differences(study, (pair,), Family(1, own, own)), writer)
+    adjusted = family.p_adjusted(*pair)
+    corrected = Corrected(family.size, adjusted) if adjusted is not None and family.size > 1 else None
+    return pair, with_sentence(complete, wording_of(study)), corrected
 
 
 def _repetition(study: Study, pair: Pair) -> Iterator[Differing]:
@@ -187,17 +210,22 @@ def _repetition(study: Study, pair: Pair) -> Iterator[Differing]:
 def _remarks(
     runs: tuple[ComparedRun, ComparedRun],
     conclusion: Conclusion | None,
+    corrected: Corrected | None,
     options: Sequence[Differing],
     clips: Sequence[SharedClip],
+    alpha: float,
 ) -> Iterator[str]:
     for run in runs:
         if run.left_out:
             reports = ". Reports" if ": " in run.left_out else ": reports"  # a reason may have a sentence of its own
             left_out = f"{capitalised(run.called)} {run.left_out}{reports} leave it out"
             yield f"{left_out}, and nothing is concluded from it; what it logged is shown."
+    if corrected and conclusion and conclusion.verdict != "exact":
+        by_all = f"corrected for all {corrected.pairs:,} pairs, {p_text(corrected.p_value, alpha)}"
+        yield f"If you picked these two after looking at all runs: {by_all}."
     if conclusion and conclusion.verdict in ("inconclusive", "equivalent") and options:
         names = listing([option_words(option.name) for option in options], "or")
-        yield f"It is about these two models: what {names} does, one training each cannot tell from luck."
+        yield f"This is about these two models: one training each cannot separate {names} from training noise."
     yield from _about_clips(runs, clips)
 
 
