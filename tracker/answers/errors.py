@@ -68,5 +68,7 @@ def _class_text(findings: Findings, details: Classes) -> str:
 def _taken_text(findings: Findings, details: Classes, hardest: ClassErrors) -> str:
     if hardest.taken_for is None or not hardest.wrong or details.best is None:
         return ""
-    best = findings.wording.run(details.best)
-    return f"; {best} mistakes {number_word(hardest.taken)} of them for {hardest.taken_for}"
+    best, each = findings.wording.run(details.best), number_word(hardest.taken)
+    if hardest.also_taken_for:
+        return f"; {best} mistakes {each} each for {listing([hardest.taken_for, *hardest.also_taken_for])}"
+    return f"; {best} mistakes {each} of them for {hardest.taken_for}"

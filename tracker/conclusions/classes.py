@@ -13,12 +13,9 @@ from tracker.statistics.proportions import Interval, grouped_wilson, wilson
 from tracker.wording import (
     NONE,
     capitalised,
-    count,
     count_words,
     listing,
-    number_word,
     percent_cell,
-    percent_interval,
     percent_interval_cell,
 )
 
@@ -35,6 +32,7 @@ FEWEST_RUNS = 3  # runs below which a clip that all of them get wrong says littl
 _MOST_CLASSES = 3
 _MOST_CLIPS = 3  # clips that the sentence names
 MOST_CLIPS = 50  # clips that the table names
+MOST_CONFUSIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,7 @@ class ClassErrors:
     # the class that the best run predicts for most of the wrong clips, the first by name of several
     taken_for: str | None
     taken: int  # the number of these clips
+    also_taken_for: tuple[str, ...] = ()  # the classes that it predicts for as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,16 @@ class WrongClip:
     label: str
     taken_for: str  # the class that most runs predict
     agreeing: int  # the number of these runs
+    also_taken_for: tuple[str, ...] = ()  # the classes that as many runs predict
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often runs take one class for another."""
+
+    label: str
+    predicted: str
+    errors: int  # clips, once for each run that does
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +80,24 @@ class Classes(Details):
     classes: tuple[ClassErrors, ...] = ()  # the class with the largest fraction of wrong clips first, then by name
     always_wrong: tuple[WrongClip, ...] = ()  # at most `MOST_CLIPS`, the clips on which most runs agree first
     n_always_wrong: int = 0  # such clips in all
+    errors: int = 0  # clips that runs get wrong, once for each run
+    confusions: tuple[Confusion, ...] = ()  # of all runs, at most `MOST_CONFUSIONS`, the most frequent first
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return where the best run's errors are, and which clips every run gets wrong."""
         if conclusion.verdict == "unknown" or self.best is None:
-            return "Which classes carry the errors cannot be said: no run's predictions were logged."
+            return "Errors by class are unknown: no run's predictions were logged."
         return " ".join([_errors_text(self, wording.run(self.best)), *_always_wrong_text(self)])
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return the errors by class, and the clips that every run gets wrong."""
         del in_points
-        classes, clips = [], [(c.clip, c.label, c.taken_for, str(c.agreeing)) for c in self.always_wrong]
+        classes, clips = [], [(c.clip, c.label, _taken_for(c), str(c.agreeing)) for c in self.always_wrong]
         for c in self.classes:
             wrong, interval = f"{c.wrong} of {c.n}", percent_interval_cell(c.interval)
-            classes.append((c.name, wrong, interval, percent_cell(c.mean_wrong), c.taken_for or NONE))
-        of_classes = ("class", "wrong in the best run", "95% interval", "wrong on average", "mostly taken for")
-        of_clips = ("clip", "label", "mostly taken for", "by runs")
+            classes.append((c.name, wrong, interval, percent_cell(c.mean_wrong), _taken_for(c) or NONE))
+        of_classes = ("class", "wrong in the best run", "95% interval", "wrong on average", "most often predicted")
+        of_clips = ("clip", "label", "most often predicted", "by runs")
         tables = (
             Table("Errors by class", of_classes, tuple(classes)),
             Table("Clips that every run gets wrong", of_clips, tuple(clips)),
@@ -108,14 +119,22 @@ def classes(study: Study) -> Iterator[Conclusion]:
         errors = [_class_errors(clips, name, of_class, row, predicted[row]) for name, of_class in members.items()]
         wrong: list[WrongClip] = []
         for clip in np.flatnonzero(~clips.correct.any(axis=0)) if len(runs) >= FEWEST_RUNS else ():
-            other, agreeing = _most_common(of_run[clip] for of_run in predicted)[0]
-            wrong.append(WrongClip(clips.clips[clip], clips.labels[clip], other, agreeing))
+            names, agreeing = _most_common(of_run[clip] for of_run in predicted)
+            wrong.append(WrongClip(clips.clips[clip], clips.labels[clip], names[0], agreeing, names[1:]))
+        pairs = Counter(
+            (clips.labels[clip], of_run[clip])
+            for of_run, is_correct in zip(predicted, clips.correct, strict=True)
+            for clip in np.flatnonzero(~is_correct)
+        )
+        frequent = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_CONFUSIONS]
         details = Classes(
             best=study.results[best].run_id,
             runs=len(runs),
             classes=tuple(sorted(errors, key=lambda part: (-part.wrong / part.n, -part.wrong, part.name))),
             always_wrong=tuple(sorted(wrong, key=lambda clip: (-clip.agreeing, clip.clip))[:MOST_CLIPS]),
             n_always_wrong=len(wrong),
+            errors=pairs.total(),
+            confusions=tuple(Confusion(label, name, number) for (label, name), number in frequent),
         )
         yield Conclusion("classes", "exact", study.ids(runs), details, n=len(clips.clips))
 
@@ -129,32 +148,43 @@ def _class_errors(
     groups = [clips.groups[clip] for clip in members] if clips.groups else []
     interval = grouped_wilson(wrong[row], groups) if groups else wilson(number, n)
     others = _most_common(predicted[clip] for clip in members[wrong[row]] if predicted[clip] != name)
-    taken_for, taken = others[0] if others else (None, 0)
-    return ClassErrors(name, n, number, interval, float(wrong.mean()), taken_for, taken)
+    names, taken = others
+    return ClassErrors(name, n, number, interval, float(wrong.mean()), names[0] if names else None, taken, names[1:])
 
 
-def _most_common(names: Iterable[str]) -> list[tuple[str, int]]:
-    """Return how often each name occurs, the most common first, then by name."""
-    return sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
+def _most_common(names: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """Return the names that occur most often, by alphabet, and how often each does."""
+    counts = Counter(names)
+    most = max(counts.values(), default=0)
+    return tuple(sorted(name for name, number in counts.items() if number == most)), most
+
+
+def _taken_for(errors: ClassErrors | WrongClip) -> str:
+    """Return ``jazz``, ``hiphop or jazz`` if both were predicted as often, nothing if none was."""
+    return "" if errors.taken_for is None else listing([errors.taken_for, *errors.also_taken_for], "or")
 
 
 def _errors_text(details: Classes, best: str) -> str:
     wrong = [errors for errors in details.classes if errors.wrong]
     if not wrong:
-        return f"{capitalised(best)} gets no validation clip wrong."
-    named: list[str] = []
-    for errors in wrong[:_MOST_CLASSES]:
-        remarks = [] if named else [f"95% interval {percent_interval(errors.interval)}"]
-        if errors.taken_for is not None:
-            some = "" if errors.taken == errors.wrong else f"{number_word(errors.taken)} "
-            remarks.append(f"{some}taken for {errors.taken_for}")
-        head = f"{errors.wrong} of {errors.n} in {errors.name}"
-        named.append(f"{head} ({'; '.join(remarks)})" if remarks else head)
+        return f"{capitalised(best)} gets every validation clip correct."
+    named = [f"{errors.wrong} of {errors.n} in {errors.name}{_remark(errors)}" for errors in wrong[:_MOST_CLASSES]]
     rest = sum(errors.wrong for errors in wrong[_MOST_CLASSES:])
     if rest:
-        named.append(f"{number_word(rest)} in other classes")
-    total = sum(errors.wrong for errors in wrong)
-    return f"{capitalised(best)} gets {count(total, 'validation clip')} wrong: {listing(named)}."
+        named.append(f"{rest} in other classes")
+    total, n = (sum(numbers) for numbers in zip(*((e.wrong, e.n) for e in details.classes), strict=True))
+    return f"{capitalised(best)} gets {total} of {n} validation clips wrong: {listing(named)}."
+
+
+def _remark(errors: ClassErrors) -> str:
+    """Return for which class most of the wrong clips were taken, or that several were predicted as often."""
+    if errors.taken_for is None:
+        return ""
+    if errors.also_taken_for:
+        also = [errors.taken_for, *errors.also_taken_for]
+        return f" (taken for {listing(also)} {'once' if errors.taken == 1 else f'{errors.taken} times'} each)"
+    some = "" if errors.taken == errors.wrong else f"{errors.taken} "
+    return f" ({some}taken for {errors.taken_for})"
 
 
 def _always_wrong_text(details: Classes) -> list[str]:
@@ -162,12 +192,13 @@ def _always_wrong_text(details: Classes) -> list[str]:
     if not n:
         return []
     for clip in details.always_wrong[:_MOST_CLIPS]:
-        agreed = "by all" if clip.agreeing == details.runs else f"by {number_word(clip.agreeing)}"
-        shown.append(f"{clip.clip} ({clip.label}, taken for {clip.taken_for} {agreed})")
-    rest = f" and {number_word(n - len(shown))} more" if n > len(shown) else ""
-    verb, which = ("is", "its label is") if n == 1 else ("are", "their labels are")
-    head = f"{capitalised(count_words(n, 'clip'))} {verb} wrong in all {number_word(details.runs)} runs"
-    return [f"{head}: {', '.join(shown)}{rest}; {which} worth checking."]
+        agreed = "by all" if clip.agreeing == details.runs else f"by {clip.agreeing}"
+        agreed += " each" if clip.also_taken_for else ""
+        shown.append(f"{clip.clip} ({clip.label}, taken for {_taken_for(clip)} {agreed})")
+    rest = f" and {n - len(shown)} more" if n > len(shown) else ""
+    verb, check = ("is", "its label") if n == 1 else ("are", "their labels")
+    head = f"{capitalised(count_words(n, 'clip'))} {verb} wrong in all {details.runs} runs"
+    return [f"{head}: {', '.join(shown)}{rest}. Check {check}."]
 
 
 KIND = Kind(
