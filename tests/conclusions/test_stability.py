@@ -77,42 +77,44 @@ class TestSentence:
             studied(*(made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110"]))), "stability"
         )
         assert sentence == (
-            "Runs 1 and 2 repeat one configuration: 50 to 75% of clips right, 63% on average (95% interval 6–98% "
-            "over seeds and clips), with a standard deviation of 18 points from seed to seed."
+            "Runs 1 and 2 (one configuration) are correct on 63% of the clips on average. Single runs get 50–75%, "
+            "with a standard deviation of 18 points."
         )
 
     def test_sentence_says_that_seeds_do_equally_well(self, made: MakeRun, studied: MakeStudy) -> None:
         (sentence,) = sentences_of(studied(*(made(i, "1110" * 10, seed=str(i)) for i in range(3))), "stability")
         assert sentence == (
-            "Runs 1, 2 and 3 repeat one configuration: each has 75% of clips right (95% interval 59–86% over "
-            "seeds and clips)."
+            "Runs 1, 2 and 3 (one configuration) are each correct on 75% of the clips (95% interval 59–86%)."
         )
 
     def test_sentence_says_that_clips_were_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:
         silent = {"tracker.dataset": "", "tracker.split": ""}
         runs = (made(i, seed=str(i), tags=silent, val_accuracy=[0.5, 0.6]) for i in range(2))
         assert sentence_of(studied(*runs), "stability") == (
-            "How much results depend on the seed cannot be said: runs that repeat a configuration did not log which "
-            "clips they were judged on, or how many they have right."
+            "How much results vary from seed to seed is unknown: runs of one configuration did not log their "
+            "validation clips, or how many are correct."
         )
 
     def test_sentence_says_when_a_run_diverged(self, made: MakeRun, studied: MakeStudy) -> None:
         assert sentence_of(studied(made(1, val_loss=[1.0, np.nan])), "stability") == (
-            "Run 1 diverged: its loss is no finite number at epoch 2."
+            "Run 1 diverged: its loss stopped being a finite number at epoch 2."
         )
 
     def test_sentence_says_when_a_run_lost_its_loss(self, gone_on: Run, studied: MakeStudy) -> None:
-        assert sentence_of(studied(gone_on), "stability") == "Run 1 diverged: its loss is no finite number at epoch 5."
+        assert (
+            sentence_of(studied(gone_on), "stability")
+            == "Run 1 diverged: its loss stopped being a finite number at epoch 5."
+        )
 
 
 class TestLimits:
     def test_limits_say_that_every_configuration_was_trained_once(self, made: MakeRun, studied: MakeStudy) -> None:
         study = studied(made(1, "10", {"k": "3"}), made(2, "10", {"k": "7"}))
         assert list(KIND.limits(study, (), wording_of(study))) == [
-            "Every configuration was trained once: what an option does cannot be told from the luck of one training."
+            "Each configuration was trained with one seed, so effects cannot be separated from training noise."
         ]
 
     def test_limits_count_configurations_with_too_few_seeds(self, made: MakeRun, studied: MakeStudy) -> None:
         study = studied(made(9, "10", {"k": "7"}), *(made(i, "10", {"k": "3"}, seed=str(i)) for i in range(3)))
         (limit,) = KIND.limits(study, (), wording_of(study))
-        assert limit.startswith("One of the two configurations was trained fewer than three times: too few to tell")
+        assert limit.startswith("One of the 2 configurations was trained with fewer than three seeds: too few to")

@@ -39,8 +39,7 @@ class TestUnderTraining:
 class TestSentence:
     def test_sentence_says_that_the_limit_was_reached_while_improving(self, made: MakeRun, studied: MakeStudy) -> None:
         assert sentence_of(studied(made(1, params={"epochs": "3"}, val_loss=[0.9, 0.8, 0.7])), "under_training") == (
-            "Run 1 reached its limit of 3 epochs while it was still improving: its validation loss was lowest at "
-            "epoch 3."
+            "Run 1 was still improving when it reached its limit of 3 epochs: validation loss was lowest at epoch 3."
         )
 
     def test_a_run_that_lost_its_loss_did_not_end_too_early(self, gone_on: Run, studied: MakeStudy) -> None:

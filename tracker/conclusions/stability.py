@@ -11,7 +11,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, best_having, challenges_of, further_seeds
 from tracker.conclusions.contrasts import crossed_effect, largest_set
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
-from tracker.wording import capitalised, change_words, number_word, percent, percent_interval, percent_number, points
+from tracker.wording import capitalised, change_words, count, number_word, percent, percent_interval, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-_MANY = "diverged: their losses are no finite numbers."
+_MANY = "diverged: their losses stopped being finite numbers."
+WIDEST = 0.6  # width of an interval of an accuracy that says nothing
 METHOD = Method("Wilson interval over seeds and clips")
 _MOST_PAIRS = 20  # matched pairs above which no single one carries an effect; trying each would take long
 
@@ -42,16 +43,17 @@ class Spread(Details):
         if conclusion.verdict == "unknown":
             why = "no configuration was trained twice on the same clips"
             if self.unlogged:
-                repeats = "runs that repeat a configuration"
-                why = f"{repeats} did not log which clips they were judged on, or how many they have right"
-            return f"How much results depend on the seed cannot be said: {why}."
-        interval = f" (95% interval {percent_interval(self.interval)} over seeds and clips)" if self.interval else ""
-        mean, runs = percent(self.mean), f"{capitalised(wording.runs(conclusion.runs))} repeat one configuration"
+                why = "runs of one configuration did not log their validation clips, or how many are correct"
+            return f"How much results vary from seed to seed is unknown: {why}."
+        useful = self.interval is not None and self.interval[1] - self.interval[0] <= WIDEST
+        interval = f" (95% interval {percent_interval(self.interval)})" if self.interval and useful else ""
+        runs, of_clips = f"{capitalised(wording.runs(conclusion.runs))} (one configuration) are", "of the clips"
         if not self.deviation:
-            return f"{runs}: each has {mean} of clips right{interval}."
-        low, high = percent_number(self.lowest), percent(self.highest)
-        scatter = f"a standard deviation of {points(self.deviation)} from seed to seed"
-        return f"{runs}: {low} to {high} of clips right, {mean} on average{interval}, with {scatter}."
+            return f"{runs} each correct on {percent(self.mean)} {of_clips}{interval}."
+        spread = (
+            f"{percent_interval((self.lowest, self.highest))}, with a standard deviation of {points(self.deviation)}"
+        )
+        return f"{runs} correct on {percent(self.mean)} {of_clips} on average{interval}. Single runs get {spread}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class OneSeed(Details):
         """Return that an effect depends on one matched pair."""
         change, seed = change_words(self.changed, self.from_, self.to), f"without {wording.runs(conclusion.runs)}"
         p_values = f"{wording.p(self.p_without)} instead of {wording.p_again(self.p_value)}"
-        return f"The effect of {change} hangs on one seed: {seed} it is no longer detected ({p_values})."
+        return f"The effect of {change} depends on one seed: {seed} it is no longer significant ({p_values})."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Diverged(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return that a run diverged, and when."""
         run = capitalised(wording.run(conclusion.runs[0]))
-        return f"{run} diverged: its loss is no finite number at epoch {self.epoch}."
+        return f"{run} diverged: its loss stopped being a finite number at epoch {self.epoch}."
 
 
 def stability(study: Study) -> tuple[Conclusion, ...]:
@@ -141,14 +143,14 @@ def _limits(study: Study, _conclusions: Sequence[Conclusion], _wording: Wording)
     if len(sizes) < 2:
         return
     if max(sizes) == 1:
-        yield "Every configuration was trained once: what an option does cannot be told from the luck of one training."
+        yield "Each configuration was trained with one seed, so effects cannot be separated from training noise."
     elif max(sizes) < FEWEST_PAIRS:
-        yield "No configuration was trained three times: too few to tell what an option does from the luck of training."
+        yield "No configuration was trained with three seeds: too few to separate effects from training noise."
     elif min(sizes) < FEWEST_PAIRS:
         few = sum(size < FEWEST_PAIRS for size in sizes)
-        of_all = f"{capitalised(number_word(few))} of the {number_word(len(sizes))} configurations"
+        of_all = f"{capitalised(number_word(few))} of the {count(len(sizes), 'configuration')}"
         trained = "was trained" if few == 1 else "were trained"
-        yield f"{of_all} {trained} fewer than three times: too few to tell what they do from the luck of training."
+        yield f"{of_all} {trained} with fewer than three seeds: too few to separate effects from training noise."
 
 
 KIND = Kind(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-_TOGETHER = "reached their limit of epochs while they were still improving."
+_TOGETHER = "were still improving when they reached their limit of epochs."
 # fraction of the epochs: a validation loss that is lowest in this last part was still falling at the end
 LAST_PART = 0.05
 
@@ -31,12 +31,13 @@ class UnderTraining(Details):
         """Return that a run ended at its limit while improving, or that it is not known."""
         if conclusion.verdict == "unknown":
             their = "its" if len(conclusion.runs) == 1 else "their"
-            what = f"{their} limit of epochs or {their} validation loss by epoch was not logged"
-            return f"Whether {wording.runs(conclusion.runs)} ended too early cannot be said: {what}."
+            were = "was" if their == "its" else "were"
+            what = f"{their} limit of epochs or validation loss by epoch was not logged"
+            return f"Whether {wording.runs(conclusion.runs)} {were} trained long enough is unknown: {what}."
         run = capitalised(wording.run(conclusion.runs[0]))
         return (
-            f"{run} reached its limit of {self.limit} epochs while it was still improving: its validation loss was "
-            f"lowest at epoch {self.best_epoch}."
+            f"{run} was still improving when it reached its limit of {self.limit} epochs: validation loss was lowest "
+            f"at epoch {self.best_epoch}."
         )
 
 
