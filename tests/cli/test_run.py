@@ -162,5 +162,11 @@ class TestAnEnding:
 
 class TestWarnings:
     def test_warnings_are_given_for_a_plateau_that_cannot_fire(self, tracker: Tracker, genres: Path) -> None:
-        result = tracker("run", "--data", genres, *SMALL, "--plateau", "0.3,10", "--early-stop", "5")
-        assert "warning: early stopping after 5 epochs is not later than the plateau's patience of 10" in result.err
+        few = ("--epochs", "4", *SMALL[2:])
+        result = tracker("run", "--data", genres, *few, "--plateau", "0.3,2", "--early-stop", "1")
+        assert "warning: early stopping after 1 epochs is not later than the plateau's patience of 2" in result.err
+
+    def test_warnings_are_given_for_a_patience_that_no_epoch_can_reach(self, tracker: Tracker, genres: Path) -> None:
+        result = tracker("run", "--data", genres, *SMALL, "--plateau", "0.3,10", "--early-stop", "15")
+        assert "warning: early stopping with a patience of 15 cannot end a run of at most 2 epochs early" in result.err
+        assert "warning: a plateau with a patience of 10 cannot act in a run of at most 2 epochs" in result.err

@@ -56,6 +56,17 @@ class TestMetric:
         assert run["metric"] == {"name": "val_f1", "value": 0.75}
 
 
+class TestFolds:
+    def test_folds_have_a_column(self, tracker: Tracker, log_run: LogRun) -> None:
+        for number in (1, 2):
+            log_run("1101", clip=f"{number}-{{}}.wav", fold=f"{number}/2")
+        head, *listed = rows(tracker("runs").out)
+        assert head == ["run", "name", "fold", "correct", "best", "stop", "status", "age"]
+        assert sorted(row[2] for row in listed) == ["1/2", "2/2"]
+        found = json.loads(tracker("runs", "--format", "json").out)
+        assert sorted(run["split"]["fold"] for run in found) == ["1/2", "2/2"]
+
+
 class TestSent:
     def test_sent_is_said_where_it_is_not_so(self, tracker: Tracker) -> None:
         measured("val_f1", 0.75)

@@ -40,6 +40,14 @@ class TestTableColumns:
         titles = [column.title for column in table_columns(report)]
         assert titles == ["Right", "%", "95% interval", "Loss", "Best epoch", "Stop epoch", "Seconds"]
 
+    def test_table_columns_have_the_fold_if_it_varies_and_nothing_that_could_act(self, report: Report) -> None:
+        first, second = (
+            replace(entry, split=(("fold", fold),)) for entry, fold in zip(report.entries, ["1/5", "<b>"], strict=False)
+        )
+        (fold, *_) = table_columns(replace(report, sections=(Section("Conv=3", (first, second)),)))
+        assert fold.title == "Fold"
+        assert [fold.cell(entry) for entry in (first, second)] == ["1/5", "–"]
+
     def test_table_columns_have_another_metric_by_its_name(self, report: Report) -> None:
         columns = table_columns(by_metric(report, "val_mae", MAE))
         assert [column.title for column in columns] == ["val_mae", "Loss", "Best epoch", "Stop epoch"]

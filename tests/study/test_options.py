@@ -97,6 +97,13 @@ class TestTermsOf:
         assert terms_of({"version": "0.1.0", "host": "a", "pid": "12"}).levels == ()
 
 
+class TestSplitParts:
+    def test_split_parts_are_those_that_vary(self) -> None:
+        design = design_of([{"fold": f"{k}/3", "split_seed": "0"} for k in (1, 2)])
+        assert design.split_parts == ("fold",)
+        assert [design.split_level(run, "fold") for run in (0, 1)] == ["1/3", "2/3"]
+
+
 class TestDesignOf:
     def test_design_of_finds_only_what_varies(self) -> None:
         design = design_of([{"kernel_size": "3", "sr": "22050"}, {"kernel_size": "5", "sr": "22050"}])

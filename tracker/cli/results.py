@@ -292,7 +292,7 @@ def runs(
         print_document(f"{json.dumps(records, indent=2)}\n")
     else:
         columns = [(heading, cells) for heading, cells in _columns(study) if any(cells)]
-        left = {"run", "name", "status", *study.design.options}
+        left = {"run", "name", "status", *study.design.options, *study.design.split_parts}
         numeric = {place for place, (heading, _) in enumerate(columns) if heading not in left}
         rows = zip(*(cells for _, cells in columns), strict=True)
         print_tables(table([heading for heading, _ in columns], rows, numeric))
@@ -316,6 +316,7 @@ def _record(study: Study, position: int) -> dict[str, object]:
             option: study.design.level(position, option) if study.design.has(position, option) else None
             for option in study.design.options
         },
+        "split": {part: study.design.split_level(position, part) for part in study.design.split_parts},
         "validation": {"correct": result.correct, "n": result.n} if result.correct is not None else None,
         "metric": {"name": study.metric.name, "value": result.score},
         "val_loss": result.val_loss,
@@ -337,6 +338,8 @@ def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
     yield "name", [run.name for run in runs]
     for option in design.options:
         yield option, [design.level(position, option) for position in range(len(runs))]
+    for part in design.split_parts:
+        yield part, [design.split_level(position, part) for position in range(len(runs))]
     correct = ["" if result.correct is None else f"{result.correct}/{result.n}" for result in results]
     yield "correct", correct
     if not study.metric.is_accuracy or not any(correct):

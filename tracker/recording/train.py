@@ -26,6 +26,7 @@ from tracker.features.extract import extract
 from tracker.journal.reader import Journal, unsettled
 from tracker.recording.run_writer import ENVIRONMENT, RunWriter, classes_tag, signals_raise, versions_text
 from tracker.recording.stores import data_tag, interrupted_message, journals_folder, load_runs, model_param
+from tracker.replay import can_act
 from tracker.runs import Run, RunPlan, RunStatus, number_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
@@ -173,7 +174,7 @@ def train_plans(
     The arguments are those of `tracker.train`.
     """
     target.store.check_usable()
-    _warn_of_idle_plateau(plans[0], reporter)
+    _warn_of_idle_options(plans[0], reporter)
     prepared = prepare(data, plans[0], reporter, build_first=not reuse)  # a run to reuse may need no network
     _warn_of_short_clips(prepared, plans[0], reporter)
     source = data_tag(data, target.store, Path.cwd())
@@ -194,14 +195,25 @@ def train_plans(
             yield Recorder(writer, plan, prepared, source, keep_going).train(reporter)
 
 
-def _warn_of_idle_plateau(plan: RunPlan, reporter: Reporter) -> None:
-    """Warn if early stopping ends the run before a plateau can take effect."""
-    plateau, patience = plan.configuration.plateau, plan.configuration.early_stopping_patience
-    if plateau and patience is not None and patience <= plateau.patience:
+def _warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
+    """Warn of a patience that is too long ever to act, and if early stopping ends the run before a plateau can act."""
+    configuration, epochs = plan.configuration, plan.configuration.epochs
+    plateau, patience = configuration.plateau, configuration.early_stopping_patience
+    if patience is not None and not can_act(patience, epochs):
+        reporter.warn(
+            f"early stopping with a patience of {patience} cannot end a run of at most {epochs} epochs early: give a "
+            "shorter --early-stop or more --epochs"
+        )
+    elif plateau and patience is not None and patience <= plateau.patience:
         reporter.warn(
             f"early stopping after {patience} epochs is not later than the plateau's patience of {plateau.patience}: "
             "the run ends before a lower learning rate can be used; try an early-stopping patience of "
             f"{plateau.patience + 5}"
+        )
+    if plateau and not can_act(plateau.patience, epochs):
+        reporter.warn(
+            f"a plateau with a patience of {plateau.patience} cannot act in a run of at most {epochs} epochs: give "
+            "it a shorter patience or more --epochs"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tracker.study.run_results import RunResult
 
 NOTHING = Markup()
+
+_NUMBER_OR_FOLD = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ def table_columns(report: Report) -> tuple[Column, ...]:
     metric, entries = report.metric, report.entries
     uncounted = metric.is_accuracy and not any(entry.result.accuracy for entry in entries)
     columns = (
+        *_split_columns(entries),
         Column("Right", ratio, primary=metric.is_accuracy),
         Column("%", percent_correct, primary=uncounted),
         _INTERVAL,
@@ -88,7 +92,26 @@ def table_columns(report: Report) -> tuple[Column, ...]:
 def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     """Return the columns of the table of one configuration's runs, but for number and seed; metrics as logged."""
     columns = (_LOGGED_LOSS, _LOGGED_ACCURACY, *_logged_score(report), Column("Right", ratio), _INTERVAL)
-    return _occurring(columns, entries)
+    return _occurring((*_split_columns(entries), *columns), entries)
+
+
+def _split_columns(entries: Sequence[RunEntry]) -> tuple[Column, ...]:
+    """Return a column for each part of the split that varies, such as the fold."""
+
+    def column(part: str) -> Column:
+        return Column(
+            wording.capitalised(wording.option_words(part)),
+            lambda entry: _number_or_fold(dict(entry.split).get(part, NONE)),
+            numeric=False,
+            tight=True,
+        )
+
+    return tuple(column(part) for part, _ in (entries[0].split if entries else ()))
+
+
+def _number_or_fold(text: str) -> Markup:
+    """Return ``0.2`` or ``3/5`` as it is; anything else, which may be other people's text, is not shown."""
+    return plain(text if _NUMBER_OR_FOLD.fullmatch(text) else NONE)
 
 
 def _occurring(columns: Sequence[Column], entries: Sequence[RunEntry]) -> tuple[Column, ...]:

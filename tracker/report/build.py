@@ -162,7 +162,8 @@ def _is_copy(run: Run, other: Run) -> bool:
 def run_entry(study: Study, run: int) -> RunEntry:
     """Return a run as the report shows it."""
     levels = tuple((option, study.design.level(run, option)) for option in study.design.options)
-    return RunEntry(study.results[run], title(study.design, run), levels)
+    split = tuple((part, study.design.split_level(run, part)) for part in study.design.split_parts)
+    return RunEntry(study.results[run], title(study.design, run), levels, split)
 
 
 _PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)

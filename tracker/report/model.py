@@ -32,6 +32,7 @@ class RunEntry:
     result: RunResult
     title: str  # the configuration in words: ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``
     levels: tuple[tuple[str, str], ...]  # each option that varies in the experiment, and this run's level of it
+    split: tuple[tuple[str, str], ...] = ()  # each part of the split that varies, such as the fold, and this run's
 
     @property
     def number(self) -> int:

@@ -84,7 +84,7 @@ def as_whole(text: str | float | None, least: int = 0) -> int | None:
     return int(number) if number is not None and number == int(number) and least <= number <= MOST_COUNTED else None
 
 
-_SPLIT = frozenset(entry.name for entry in LOGGED_OPTIONS.values() if entry.role is Role.SPLIT)
+_SPLIT = tuple(entry.name for entry in LOGGED_OPTIONS.values() if entry.role is Role.SPLIT)
 _SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "seed_everything")
 _SEED_ENDS = tuple(mark + name for mark in ("_", ".", "/") for name in ("seed", "random_state"))
 _MEASURED = ("version", "host", "hostname", "pid", "commit", "timestamp", "deterministic")
@@ -151,6 +151,17 @@ class Design:
     def has(self, run: int, option: str) -> bool:
         """Return whether an option that varies is one of the run's network."""
         return bool(self.codes[run, self.column_of[option]] >= 0)
+
+    @cached_property
+    def split_parts(self) -> tuple[str, ...]:
+        """The parts of the split that vary, such as the fold."""
+        return tuple(
+            part for part in _SPLIT if len({self.split_level(run, part) for run in range(len(self.terms))}) > 1
+        )
+
+    def split_level(self, run: int, part: str) -> str:
+        """Return what a run has of a part of the split, `OFF` if it was not logged."""
+        return dict(self.terms[run].split).get(part, OFF)
 
     def differing(self, a: int, b: int) -> tuple[str, ...]:
         """Return the options in which two runs differ, of those that the networks of both have."""
