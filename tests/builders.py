@@ -17,6 +17,7 @@ from uuid import uuid4
 import numpy as np
 import soundfile
 
+from tests.lazy import Lazy
 from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import CommandWriter
 from tracker.next_steps.steps import NextStep, next_steps, with_commands
@@ -24,7 +25,6 @@ from tracker.report import RunEntry
 from tracker.runs import Curve, EpochPredictions, Predictions, Run
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
-from tracker.store.upload import JournalUpload
 from tracker.study.metrics import Metric, primary_metric
 from tracker.study.run_results import run_results
 from tracker.study.study import Study, study_of
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
     from tracker.runs.events import Event
     from tracker.store.location import Location
+
+JournalUpload = Lazy("tracker.store.upload", "JournalUpload")
 
 ACCURACY = Metric("val_accuracy")
 

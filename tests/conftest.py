@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,10 +31,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(group))
 
 
-def pytest_collection_finish() -> None:
+COLLECTED = pytest.StashKey[frozenset[str]]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Spare the garbage collector what the modules of all tests have imported: going through it takes half a second."""
+    session.config.stash[COLLECTED] = frozenset(sys.modules)
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def modules_of_collection(pytestconfig: pytest.Config) -> frozenset[str]:
+    """What was imported once all tests were collected."""
+    return pytestconfig.stash[COLLECTED]
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+from tests.lazy import Lazy
 from tests.running import Served
-from tracker.store.client import open_store
 from tracker.store.location import locate
 from tracker.store.mlflow_store import HOST, await_answer, free_port, ui_command
+
+open_store = Lazy("tracker.store.client", "open_store")
 
 ROWS = ("params", "tags", "metrics", "latest_metrics")
 """Tables that hold what runs have."""

@@ -132,3 +132,8 @@ class TestStoreDoor:
             if re.search(r"\.replace\(\w+\)$|os\.replace|\.rename\(", path.read_text(), re.MULTILINE)
         }
         assert replacing == {"atomic_files.py", "store/database.py"}  # which sets a broken store aside
+
+
+class TestCollection:
+    def test_collection_imports_neither_keras_nor_tensorflow(self, modules_of_collection: frozenset[str]) -> None:
+        assert not modules_of_collection & {"keras", "tensorflow"}  # six seconds, for every worker

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import pytest
 
+from tests.lazy import Lazy
 from tracker.replay import Drop, Mode, Stop, early_stopping, plateau
+
+keras = Lazy("tracker.training.backend", "keras")
 
 pytestmark = pytest.mark.xdist_group("keras-1")
 

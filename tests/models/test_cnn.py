@@ -3,10 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.cnn import build
-from tracker.training.backend import keras
+from tests.lazy import Lazy
+
+build = Lazy("models.cnn", "build")
+keras = Lazy("tracker.training.backend", "keras")
 
 pytestmark = pytest.mark.xdist_group("keras-1")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _backend() -> None:
+    from tracker.training import backend  # noqa: F401 - before the network imports Keras by itself
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import mlflow
 import numpy as np
 import pytest
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
-import mlflow
 from mlflow import MlflowClient
 
 from tests.builders import STARTED
+from tests.lazy import Lazy
 from tracker.runs.events import Attached
 from tracker.store.client import save_keras_model
 from tracker.store.upload import JournalUpload
@@ -22,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.store.location import Location
+
+keras = Lazy("tracker.training.backend", "keras")
 
 
 @pytest.fixture

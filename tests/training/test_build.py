@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.lazy import Lazy
 from tests.training.sets import data, plan
 from tracker.errors import TrainingError
 from tracker.runs import Configuration
-from tracker.store.client import save_keras_model
-from tracker.training.backend import keras
-from tracker.training.build import build_network
-from tracker.training.fit import train
 from tracker.training.networks import find_network
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+keras = Lazy("tracker.training.backend", "keras")
+build_network = Lazy("tracker.training.build", "build_network")
+save_keras_model = Lazy("tracker.store.client", "save_keras_model")
+train = Lazy("tracker.training.fit", "train")
 
 pytestmark = pytest.mark.xdist_group("keras-2")
 

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.lazy import Lazy
 from tests.processes import Forked
 from tests.training.sets import DEFAULT_NETWORK, FRAMES, data, misleading, part, plan, watchful, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import early_stopping
 from tracker.runs import Plateau, RunPlan
-from tracker.training.backend import keras
 from tracker.training.batches import LabelledImages, TrainingData, random_segments
-from tracker.training.callbacks import COUNTED, check_finite
 from tracker.training.checkpoint import Checkpoint, CheckpointFolder, finished_epochs
-from tracker.training.fit import train
 from tracker.training.result import Epoch
 
 if TYPE_CHECKING:
@@ -30,6 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracker.training.result import TrainingResult
+
+keras = Lazy("tracker.training.backend", "keras")
+check_finite = Lazy("tracker.training.callbacks", "check_finite")
+train = Lazy("tracker.training.fit", "train")
 
 in_keras_group = pytest.mark.xdist_group("keras-1")
 
@@ -324,9 +326,12 @@ class TestResume:
 
 @in_keras_group
 class TestCounted:
-    @pytest.mark.parametrize("callback", [keras.callbacks.ReduceLROnPlateau, keras.callbacks.EarlyStopping])
+    @pytest.mark.parametrize("callback", ["ReduceLROnPlateau", "EarlyStopping"])
     def test_counted_is_all_that_a_callback_of_keras_changes_while_it_listens(self, callback):
-        listener = callback(patience=2)
+        from tracker.training.callbacks import COUNTED
+
+        kind = getattr(keras.callbacks, callback)
+        listener = kind(patience=2)
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         model.compile(loss="mse")
         listener.set_model(model)
@@ -338,7 +343,7 @@ class TestCounted:
             states.append(dict(vars(listener)))
         changing = {name for name in states[0] if any(state[name] != states[0][name] for state in states)}
         assert changing
-        assert changing <= {*COUNTED[callback]}
+        assert changing <= {*COUNTED[kind]}
 
 
 def poisoned() -> TrainingData:

@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.lazy import Lazy
 from tests.training.sets import DEFAULT_NETWORK, FRAMES, data, misleading, part, plan, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
 from tracker.runs import Plateau, RunPlan
-from tracker.training.backend import keras, without_notices
 from tracker.training.batches import Batches, LabelledImages, TrainingData, consecutive_segments
-from tracker.training.callbacks import clip_probabilities
-from tracker.training.fit import train, train_epochs
 from tracker.training.result import accuracy, log_loss
 
 if TYPE_CHECKING:
     from tracker.training.result import Epoch
+
+keras = Lazy("tracker.training.backend", "keras")
+without_notices = Lazy("tracker.training.backend", "without_notices")
+clip_probabilities = Lazy("tracker.training.callbacks", "clip_probabilities")
+train = Lazy("tracker.training.fit", "train")
+train_epochs = Lazy("tracker.training.fit", "train_epochs")
 
 pytestmark = pytest.mark.xdist_group("keras-2")
 
