@@ -6,13 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import (
+    baseline,
     best_configuration,
     best_run,
+    calibration,
     classes,
+    data_checks,
     early_stopping,
+    imbalance,
     learning_rate,
     option_effect,
     overfitting,
+    range_edge,
     run_difference,
     sample_size,
     selection_optimism,
@@ -29,7 +34,9 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = (best_run.KIND, best_configuration.KIND, option_effect.KIND, run_difference.KIND,
                            overfitting.KIND, early_stopping.KIND, learning_rate.KIND, under_training.KIND,
-                           stability.KIND, classes.KIND, selection_optimism.KIND, sample_size.KIND)  # fmt: skip
+                           stability.KIND, classes.KIND, selection_optimism.KIND, sample_size.KIND,
+                           baseline.KIND, imbalance.KIND, calibration.KIND, range_edge.KIND,
+                           data_checks.KIND)  # fmt: skip
 
 
 def conclude(study: Study) -> tuple[Conclusion, ...]:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 # the kinds that the schema ``tracker.report/1`` knows
 KindName = Literal["best_run", "best_configuration", "run_difference", "option_effect", "overfitting",
                    "early_stopping", "learning_rate", "under_training", "stability", "classes",
-                   "selection_optimism", "sample_size"]  # fmt: skip
+                   "selection_optimism", "sample_size", "baseline", "imbalance", "calibration", "range_edge",
+                   "data_checks"]  # fmt: skip
 
 Verdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "exact", "estimate",
                   "unknown"]  # fmt: skip

@@ -27,9 +27,9 @@ from tracker.study.study import Obstacle
 from tracker.wording import (
     MINUS,
     capitalised,
-    count,
     counted,
     listing,
+    number_word,
     option_words,
     percent,
     points,
@@ -283,10 +283,10 @@ def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[C
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    for size in sorted({c.details.family for c in conclusions if isinstance(c.details, RunDifference)} - {0, 1}):
+    for size in sorted({c.details.family for c in conclusions if isinstance(c.details, RunDifference)} - {0}):
         yield (
-            f"All {count(size, 'pair')} of runs on the same clips form one family, corrected by Holm's method at "
-            f"{percent(study.alpha)}, whether printed or not."
+            f"All pairs of runs on the same clips, {number_word(size)}, are one family, corrected by Holm's method at "
+            f"{percent(study.alpha)} whether printed or not."
         )
 
 

@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tracker.statistics.calibration import CalibrationError, ConfidenceBin, calibration_error, confidence_bins
+    from tracker.statistics.classification import balanced_accuracy, macro_f1, mean_interval
     from tracker.statistics.error_rates import (
         approximate_clips,
         clips_needed,
@@ -81,20 +83,22 @@ if TYPE_CHECKING:
         sign_flip_p,
     )  # fmt: skip
 
-_MODULES = ("proportions", "error_rates", "grouped", "matched_pairs", "paired", "repetitions", "resampling")
+_MODULES = ("proportions", "error_rates", "grouped", "matched_pairs", "paired", "repetitions", "resampling",
+            "calibration", "classification")  # fmt: skip
 
 __all__ = [
-    "Aggregates", "Chances", "Effect", "Interval", "LossDifference", "Optimism", "PairVariance",
-    "accuracy_over_seeds", "agreeing", "approximate_clips", "approximate_grouped_clips", "behrens_fisher_p",
-    "bootstrap_t_interval", "by_group", "clips_needed", "columns_needed", "critical_score", "crossed",
-    "crossed_power", "design_effect", "detectable_by_pairs", "detectable_difference", "detectable_effect",
+    "Aggregates", "CalibrationError", "Chances", "ConfidenceBin", "Effect", "Interval", "LossDifference",
+    "Optimism", "PairVariance", "accuracy_over_seeds", "agreeing", "approximate_clips", "approximate_grouped_clips",
+    "balanced_accuracy", "behrens_fisher_p", "bootstrap_t_interval", "by_group", "calibration_error",
+    "clips_needed", "columns_needed", "confidence_bins", "critical_score", "crossed", "crossed_power",
+    "design_effect", "detectable_by_pairs", "detectable_difference", "detectable_effect",
     "detectable_grouped_difference", "difference_correlation", "discordant", "effective_groups", "fewest_groups",
     "from_aggregates", "group_codes", "group_sums", "grouped_sign_flip", "grouped_wilson", "holm",
-    "informative_groups", "intraclass_correlation", "is_best", "log_loss_difference", "log_losses", "mcnemar",
-    "mcnemar_mid_p", "nadeau_bengio", "nested", "newcombe", "optimism_of_best", "optimism_of_best_epoch",
-    "paired_interval", "pairs_needed", "probability_best", "probability_better", "score_interval",
-    "score_intervals", "sign_flip_interval", "sign_flip_many", "sign_flip_p", "sign_flip_power", "tango",
-    "unconditional", "unconditional_many", "unconditional_power", "wilson",
+    "informative_groups", "intraclass_correlation", "is_best", "log_loss_difference", "log_losses", "macro_f1",
+    "mcnemar", "mcnemar_mid_p", "mean_interval", "nadeau_bengio", "nested", "newcombe", "optimism_of_best",
+    "optimism_of_best_epoch", "paired_interval", "pairs_needed", "probability_best", "probability_better",
+    "score_interval", "score_intervals", "sign_flip_interval", "sign_flip_many", "sign_flip_p", "sign_flip_power",
+    "tango", "unconditional", "unconditional_many", "unconditional_power", "wilson",
 ]  # fmt: skip
 
 

@@ -1,0 +1,92 @@
+"""What may make accuracy too optimistic: unknown groups, and recordings or groups on both sides of the split.
+
+`tracker run` compares the bytes of all clips and logs which are the same; other programs may log the same tags.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
+from tracker.runs.facts import Found, data_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.study.run_results import RunResult
+    from tracker.study.study import Study
+    from tracker.wording import Wording
+
+
+_IN_SEVERAL_PARTS = "in more than one part of the split, so validation accuracy is too high."
+_SEVERAL_LABELS = "more than one label, so no model can classify every copy correctly."
+_MAY_SHARE = (
+    "so clips of one artist, speaker or recording may be in both training and validation; accuracy would then be too "
+    "high."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DataChecks(Details):
+    """The evidence; None if it was not logged."""
+
+    groups: int | None = None  # how many the data names; 0 if none
+    shared_recordings: Found | None = None  # of equal bytes, in more than one part of the split
+    cut_groups: Found | None = None  # groups in more than one part of the split
+    relabelled_recordings: Found | None = None  # of equal bytes, under several labels
+
+    def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
+        """Return what makes the validation accuracy too optimistic, or may."""
+        del conclusion, wording
+        parts = []
+        for found, one, several, consequence in (
+            (self.shared_recordings, "recording is", "recordings are", _IN_SEVERAL_PARTS),
+            (self.cut_groups, "group is", "groups are", _IN_SEVERAL_PARTS),
+            (self.relabelled_recordings, "recording has", "recordings have", _SEVERAL_LABELS),
+        ):
+            if found and found.n:
+                parts.append(f"{found.n:,} {one if found.n == 1 else several} {consequence}")
+        if not self.groups:
+            why = "No groups were logged" if self.groups is None else "The data names no groups"
+            parts.append(f"{why}, {_MAY_SHARE}")
+        if parts:
+            return " ".join(parts)
+        if self.cut_groups is None:
+            return f"Validation clips are from {self.groups:,} groups. Whether training has others was not logged."
+        recording = " and no recording" if self.shared_recordings else ""
+        return f"Training and validation share none of the {self.groups:,} groups{recording}."
+
+    def tables(self, *, in_points: bool) -> tuple[Table, ...]:
+        """Return the examples."""
+        del in_points
+        return tuple(
+            Table(title, (column,), tuple((" = ".join(names),) for names in found.examples))
+            for title, column, found in (
+                ("The same recording in several parts of the split", "clips", self.shared_recordings),
+                ("Groups in several parts of the split", "group", self.cut_groups),
+                ("The same recording under several labels", "clips", self.relabelled_recordings),
+            )
+            if found and found.examples
+        )
+
+
+def data_checks(study: Study) -> Iterator[Conclusion]:
+    """Conclude on the data of the runs, once for all runs of which the same is known."""
+    runs: dict[DataChecks, list[str]] = defaultdict(list)
+    for result in study.results:
+        runs[_checks(result)].append(result.run_id)
+    for details, ids in runs.items():
+        yield Conclusion("data_checks", "unknown" if details == DataChecks() else "exact", tuple(ids), details)
+
+
+def _checks(result: RunResult) -> DataChecks:
+    facts, run = data_facts(result.run.tags), result.run
+    groups = facts.groups
+    if groups is None and run.validation is not None:
+        groups = len(set(run.groups.values()))
+    return DataChecks(groups, facts.shared_recordings, facts.cut_groups, facts.relabelled_recordings)
+
+
+KIND = Kind(name="data_checks", title="Data checks", conclude=data_checks)
