@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload(["tracker.training.fit", "tracker.store.client", "tracker.recording", "tracker.render"])
+FORKING.set_forkserver_preload(
+    [
+        *("tracker.training.fit", "tracker.store.client", "tracker.recording", "tracker.render", "tracker.figures"),
+        *("mlflow.keras", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "librosa.core.spectrum"),
+        *("librosa.filters", "scipy.signal"),  # what these import on their first use would take each process 2 s
+    ]
+)
 
 
 class Forked:
