@@ -18,7 +18,7 @@ import pytest
 import tracker
 from tests.builders import write_tone
 from tests.processes import Forked
-from tests.running import Collected
+from tests.running import SMALL_NETWORK, Collected
 from tracker.cli import main
 from tracker.runs import LOGGED_OPTIONS
 
@@ -47,6 +47,12 @@ def logged_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         _log_runs()
     return folder
+
+
+@pytest.fixture(scope="module")
+def built(logged_once: Path) -> tracker.Report:
+    """The report on those runs, for tests of what it refuses."""
+    return tracker.build_report(tracker.load_runs(logged_once))
 
 
 @pytest.fixture
@@ -170,13 +176,14 @@ class TestReport:
         assert "\n" not in str(raised.value)
 
     @pytest.mark.parametrize("path", ["", 3, b"x"])
-    def test_report_is_not_written_to_what_is_no_path(self, path: Any) -> None:
-        report = tracker.build_report(tracker.load_runs())
-        for write in (report.to_markdown, report.to_html, report.to_json, report.to_summary):
+    def test_report_is_not_written_to_what_is_no_path(self, built: tracker.Report, path: Any) -> None:
+        for write in (built.to_markdown, built.to_html, built.to_json, built.to_summary):
             with pytest.raises(ValueError, match="path must be a path, got"):
                 write(path)
+
+    def test_report_refuses_a_size_that_is_no_number(self, built: tracker.Report) -> None:
         with pytest.raises(ValueError, match="max_bytes must be a whole number"):
-            report.to_summary(max_bytes="x")  # type: ignore[arg-type]
+            built.to_summary(max_bytes="x")  # type: ignore[arg-type]
 
     def test_report_of_bare_runs_needs_no_experiment(self) -> None:
         assert len(tracker.build_report(list(tracker.load_runs())).entries) == 4
@@ -285,11 +292,12 @@ class TestTrain:
         return work / "genres"
 
     def test_train_logs_what_the_command_would_and_returns_the_run(self, genres: Path) -> None:
-        options = {"kernel_size": 5, "plateau": (0.3, 10), "segment_s": 0.5, "epochs": 2, "width": 4}
+        options = {"kernel_size": 5, "plateau": (0.3, 10), "segment_s": 0.5, "epochs": 2, "width": 4,
+                   "model": SMALL_NETWORK}  # fmt: skip
         run = tracker.train(genres, offline=True, **options)
         assert run.status == "FINISHED"
         assert (run.params["plateau_factor"], run.params["width"]) == ("0.3", "4")
-        assert run.name == "k5-lr0.001-plateau0.3x10-width4-s0"
+        assert run.name == "networks-small-k5-lr0.001-plateau0.3x10-width4-s0"
         again = tracker.train(genres, offline=True, reuse=True, **options)
         assert again.run_id == run.run_id
 

@@ -23,7 +23,7 @@ from tracker.runs.logged import find_run
 from tracker.study.metrics import check_logged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Form = Literal["markdown", "html", "json", "summary"]
 
@@ -86,21 +86,21 @@ class Report(ReportContent):
         text, files = render_report(self, "markdown", figures=checked_path("figures", figures), base=base)
         for file, content in files.items() if path is not None else ():
             write_file(file, content)
-        return _written(text, path)
+        return _written(lambda: text, path)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Return the report as one HTML page with its figures; write it to a file, if one is given."""
-        return _written(render_report(self, "html")[0], path)
+        return _written(lambda: render_report(self, "html")[0], path)
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the report as JSON; write it to a file, if one is given."""
-        return _written(render_report(self, "json")[0], path)
+        return _written(lambda: render_report(self, "json")[0], path)
 
     def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
         """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""
         if not isinstance(max_bytes, int | None):
             raise ValueError(f"max_bytes must be a whole number, got {max_bytes!r}")  # noqa: TRY004
-        return _written(render_report(self, "summary", max_bytes=max_bytes)[0], path)
+        return _written(lambda: render_report(self, "summary", max_bytes=max_bytes)[0], path)
 
 
 def build_report(
@@ -144,13 +144,13 @@ class Comparison(ComparisonContent):
         """Return the comparison as Markdown; write it to a file, if one is given."""
         from tracker.render import render_comparison
 
-        return _written(render_comparison(self), path)
+        return _written(lambda: render_comparison(self), path)
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the comparison as JSON, with every clip; write it to a file, if one is given."""
         from tracker.render import render_comparison_json
 
-        return _written(render_comparison_json(self), path)
+        return _written(lambda: render_comparison_json(self), path)
 
 
 def compare(
@@ -229,7 +229,10 @@ def _fields(content: Any) -> dict[str, Any]:
     return {field.name: getattr(content, field.name) for field in fields(content)}
 
 
-def _written(text: str, path: str | Path | None) -> str:
-    if path is not None:
-        write_file(checked_path("path", path), text.encode())
+def _written(render: Callable[[], str], path: str | Path | None) -> str:
+    """Return a text, and write it to a file, if one is given: what is no path is refused before anything is drawn."""
+    file = None if path is None else checked_path("path", path)
+    text = render()
+    if file is not None:
+        write_file(file, text.encode())
     return text
