@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 TRACKER = Path(sys.executable).with_name("tracker")
 """The installed command."""
 SMALL_NETWORK = Path(__file__).with_name("networks") / "small.py"
+"""A network to train where its layers may matter."""
+TINY_NETWORK = SMALL_NETWORK.with_name("tiny.py")
 """A network to train where it matters little which."""
+LATE_NETWORK = SMALL_NETWORK.with_name("late.py")
+"""A network whose training diverges in its third step."""
 FULL = Path("/dev/full")
 """A device that takes not one byte."""
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")

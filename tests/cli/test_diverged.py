@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.running import LATE_NETWORK
+
 if TYPE_CHECKING:
     from tests.running import Tracker
 
-LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10")
-"""One step an epoch, so large that the third meets numbers that are none."""
+LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10", "--model", LATE_NETWORK)
+"""One step an epoch, so large that the second makes nothing better; the third meets numbers that are none."""
 
 REASON = "failed: training diverged: loss became nan in epoch 3; try a lower learning rate"
 
@@ -33,7 +35,8 @@ class TestAReportOnDivergedRuns:
             "Run 1's learning rate fell from 10000000000 to 5000000000 after epoch 2; it fell "
         )
         for words in (("report", "--format", "markdown"), ("report", "--format", "html"), ("runs",)):
-            assert (tracker(*words).status, tracker(*words).err) == (0, "")
+            result = tracker(*words)
+            assert (result.status, result.err) == (0, "")
 
     def test_a_report_on_diverged_runs_says_why_another_failed(self, tracker: Tracker, genres: Path) -> None:
         assert tracker("run", "--data", genres, *LATE, "--epochs", "4").status == 1

@@ -25,7 +25,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from tests.running import FULL, SMALL_NETWORK, TRACKER, needs_full
+from tests.running import FULL, LATE_NETWORK, TINY_NETWORK, TRACKER, needs_full
 from tracker.journal.reader import journals
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone, Started
@@ -44,11 +44,12 @@ DAY = 86_400_000
 NOT_WRITABLE = Path("/sys")
 """Which takes no folder from anybody, not even root."""
 
-QUICK = ("--epochs", "2", "--segment", "0.5", "--model", SMALL_NETWORK)
+OWN = ("--model", TINY_NETWORK)
+QUICK = ("--epochs", "2", "--segment", "0.5", *OWN)
 NAME = "small"
-SMALL = ("--segment", "0.5", "--kernel", "1", "--width", "1", "--name", NAME, "--offline")
-LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10", "--epochs", "5")
-"""One step an epoch, so large that the third meets numbers that are none."""
+SMALL = ("--segment", "0.5", "--kernel", "16", *OWN, "--name", NAME, "--offline")
+LATE = ("--segment", "0.5", "--batch-size", "64", "--lr", "1e10", "--epochs", "5", "--model", LATE_NETWORK)
+"""One step an epoch, so large that the second makes nothing better; the third meets numbers that are none."""
 
 
 @contextmanager
@@ -229,13 +230,13 @@ class TestARunOnAFullDisk:
         self, tracker: Tracker, genres: Path
     ) -> None:
         with largest_file(5_000):
-            result = tracker("run", "--data", genres, *SMALL, "--epochs", "2")
+            result = tracker("run", "--data", genres, *QUICK, "--name", NAME, "--offline")
         assert (result.status, result.out) == (1, "")
         reason = result.err.splitlines()[-1]
         assert reason.startswith("tracker: the checkpoint of epoch 1 cannot be saved in ")
         assert reason.endswith("File too large; free some space or fix the permissions, then resume the run")
         assert [status for status, _ in listed(tracker)] == ["FAILED"]
-        assert tracker("resume", NAME).status == 0
+        assert tracker("resume", NAME, *OWN).status == 0
         (journal,) = journals(Path(".tracker"))
         assert (journal.status, list(journal.epochs)) == ("FINISHED", [1, 2])
 
@@ -253,7 +254,7 @@ class TestARunOnAFullDisk:
         assert list(cut.epochs) == told
         assert 1 <= len(told) < 12
         assert listed(tracker) == [("INTERRUPTED", None)]
-        resumed = tracker("resume", NAME)
+        resumed = tracker("resume", NAME, *OWN)
         assert resumed.status == 0, resumed.err
         assert f"epoch {len(told)}/" not in resumed.err
         (journal,) = journals(Path(".tracker"))
@@ -267,7 +268,7 @@ class TestARunOnAFullDisk:
         (cut,) = journals(Path(".tracker"))
         assert 1 <= len(cut.epochs) < 8
         set_forward(cut, DAY)
-        assert tracker("resume", NAME).status == 0
+        assert tracker("resume", NAME, *OWN).status == 0
         assert tracker("sync").status == 0
         (run,) = stored()
         (journal,) = journals(Path(".tracker"))
@@ -285,7 +286,7 @@ class TestARunOnAFullDisk:
         assert (result.status, result.out) == (1, "")
         assert result.err.splitlines()[-1].startswith("tracker: cannot keep the artifact ")
         assert [status for status, _ in listed(tracker)] == ["FAILED"]
-        resumed = tracker("resume", NAME)
+        resumed = tracker("resume", NAME, *OWN)
         assert resumed.status == 0, resumed.err
         assert "epoch 2/" not in resumed.err
         assert [status for status, _ in listed(tracker)] == ["FINISHED"]
@@ -363,7 +364,7 @@ class TestARun:
         assert tracker("run", "--data", genres, *LATE, "--offline").status == 1
         (cut,) = journals(Path(".tracker"))
         shutil.rmtree(genres)
-        result = tracker("resume", cut.id)
+        result = tracker("resume", cut.id, *LATE[-2:])
         assert (result.status, result.out) == (1, "")
         (line,) = result.err.splitlines()
         assert f"there is no folder or manifest {genres}" in line

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.processes import command
-from tests.running import SMALL_NETWORK, TRACKER
+from tests.running import TINY_NETWORK, TRACKER
 from tracker.journal.reader import journals
 from tracker.recording.run_writer import signals_raise
 from tracker.runs.events import Attached, Measured
@@ -40,7 +40,7 @@ def _heeding_ctrl_c() -> Iterator[None]:
 def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals, genres: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    words = ("run", "--data", genres, "--segment", "0.5", "--epochs", "3000", "--model", SMALL_NETWORK)
+    words = ("run", "--data", genres, "--segment", "0.5", "--epochs", "3000", "--model", TINY_NETWORK)
     environment = os.environ | {"TRACKER_CACHE": str(tmp_path / "cache")}
     with command(words, folder=work, environment=environment) as process:
         while not process.stderr.readline().startswith("epoch 3/"):
@@ -63,7 +63,7 @@ def test_an_interrupted_run_is_killed_and_keeps_its_epochs(sent: signal.Signals,
 def test_a_run_interrupted_again_leaves_out_what_is_not_written_yet(genres: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    words = ("run", "--data", genres, "--segment", "0.5", "--epochs", "3000", "--model", SMALL_NETWORK, "--offline")
+    words = ("run", "--data", genres, "--segment", "0.5", "--epochs", "3000", "--model", TINY_NETWORK, "--offline")
     environment = os.environ | {"TRACKER_CACHE": str(tmp_path / "cache")}
     with command(words, folder=work, environment=environment) as process:
         while not process.stderr.readline().startswith("epoch 3/"):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.running import TINY_NETWORK
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
 
@@ -152,23 +152,25 @@ class TestWhere:
 
 
 @pytest.mark.xdist_group("keras-1")
-def test_piped_into_a_shell_a_command_trains_into_the_same_store(log_run: LogRun, genres: Path) -> None:
+def test_piped_into_a_shell_a_command_trains_into_the_same_store(
+    tracker: Tracker, log_run: LogRun, genres: Path
+) -> None:
     where = {"uri": "sqlite:///my runs.db", "experiment": "it's mine"}
-    usual = {"data": str(genres), "epochs": "2", "segment_s": "0.5"}
+    usual = {"data": str(genres), "epochs": "2", "segment_s": "0.5", "model": str(TINY_NETWORK)}
     for seed in "012":  # the third of the other kernel size is what is asked for
         log_run("1101", kernel_size="3", seed=seed, **usual, **where)
         if seed != "2":
             log_run("1011", kernel_size="5", seed=seed, **usual, **where)
-    folder = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
-    line = "tracker next --experiment \"it's mine\" --tracking-uri 'sqlite:///my runs.db' | sh"
-    result = subprocess.run(["sh", "-c", line], env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+    line = tracker("next", "--experiment", "it's mine", "--tracking-uri", "sqlite:///my runs.db").out
+    print_words = "tracker() { printf '%s\\0' \"$@\"; }\n"  # how an installed command starts is for other tests
+    read = subprocess.run(["sh"], input=print_words + line, capture_output=True, text=True, check=True)
+    result = tracker(*read.stdout.split("\0")[:-1])
+    assert result.status == 0, result.err
     runs = read_experiment(locate(where["uri"], Path.cwd()), where["experiment"]).runs
     assert sorted((run.params["kernel_size"], run.params["seed"], run.status) for run in runs) == [
         (kernel, seed, "FINISHED") for kernel in "35" for seed in "012"
     ]
-    assert result.stdout.split() == [run.run_id for run in runs[5:]]
+    assert result.out.split() == [run.run_id for run in runs[5:]]
 
 
 @pytest.mark.xdist_group("keras-1")
@@ -179,7 +181,7 @@ def test_a_command_leaves_the_shell_its_standard_input(tracker: Tracker, genres:
     try:
         with script.open("rb", buffering=0) as stream:
             os.dup2(stream.fileno(), 0)
-            result = tracker("run", "--data", genres, "--epochs", "1", "--segment", "0.5")
+            result = tracker("run", "--data", genres, "--epochs", "1", "--segment", "0.5", "--model", TINY_NETWORK)
         assert result.status == 0, result.err
         assert os.read(0, 100) == b"the next command\n"
     finally:

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from tests.builders import SR, write_tone
-from tests.running import SMALL_NETWORK
+from tests.running import TINY_NETWORK
 from tracker.runs import NOTE_END, Run
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("keras-2")
 
 QUICK = ("--epochs", "2", "--segment", "0.5")
-SMALL = (*QUICK, "--model", SMALL_NETWORK)
+TINY = (*QUICK, "--model", TINY_NETWORK)
 
 
 def runs_in(folder: Path) -> tuple[Run, ...]:
@@ -79,7 +79,7 @@ class TestARun:
 
 class TestSeeds:
     def test_each_is_a_run_of_its_own_on_the_same_validation_clips(self, tracker: Tracker, genres: Path) -> None:
-        result = tracker("run", "--data", genres, *SMALL, "--seeds", 2, "--seed", 3)
+        result = tracker("run", "--data", genres, *TINY, "--seeds", 2, "--seed", 3)
         assert result.status == 0, result.err
         first, second = runs_in(genres.parent / "work")
         assert result.out.split() == [first.run_id, second.run_id]
@@ -92,17 +92,17 @@ class TestSeeds:
 
 class TestReuse:
     def test_reuse_prints_the_finished_run_and_trains_nothing(self, tracker: Tracker, genres: Path) -> None:
-        first = tracker("run", "--data", genres, *SMALL, "--reuse")
-        again = tracker("run", "--data", genres, *SMALL, "--reuse")
+        first = tracker("run", "--data", genres, *TINY, "--reuse")
+        again = tracker("run", "--data", genres, *TINY, "--reuse")
         assert again.out == first.out
-        assert "reusing run networks-small-k3-lr0.001-s0" in again.err
+        assert "reusing run networks-tiny-k3-lr0.001-s0" in again.err
         assert len(runs_in(genres.parent / "work")) == 1
 
     def test_reuse_trains_where_anything_differs(self, tracker: Tracker, genres: Path) -> None:
-        first = tracker("run", "--data", genres, *SMALL, "--reuse")
-        other_seed = tracker("run", "--data", genres, *SMALL, "--reuse", "--seed", 1)
+        first = tracker("run", "--data", genres, *TINY, "--reuse")
+        other_seed = tracker("run", "--data", genres, *TINY, "--reuse", "--seed", 1)
         write_tone(genres / "low" / "new.wav", 210)
-        other_data = tracker("run", "--data", genres, *SMALL, "--reuse")
+        other_data = tracker("run", "--data", genres, *TINY, "--reuse")
         assert len({first.out, other_seed.out, other_data.out}) == 3
 
 
@@ -111,7 +111,7 @@ class TestAudio:
         noise = np.random.default_rng(0).normal(0, 0.1, (44_100, 2))
         for ending, rate in (("flac", 44_100), ("mp3", 44_100), ("ogg", 48_000), ("au", 16_000)):
             soundfile.write(genres / "low" / f"other.{ending}", noise, rate)
-        result = tracker("run", "--data", genres, *SMALL)
+        result = tracker("run", "--data", genres, *TINY)
         assert result.status == 0, result.err
         (run,) = runs_in(genres.parent / "work")
         assert int(run.tags["tracker.training_clips"]) + int(run.tags["tracker.validation_clips"]) == 24
@@ -122,7 +122,7 @@ class TestAudio:
             "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
         )
         soundfile.write(genres / "low" / "silent.wav", np.zeros(SR), SR)
-        result = tracker("run", "--data", genres, *SMALL)
+        result = tracker("run", "--data", genres, *TINY)
         assert result.status == 0, result.err
         (warning,) = [line for line in result.err.splitlines() if "left out" in line]
         assert "left out 2 of 22 clips" in warning
@@ -131,7 +131,7 @@ class TestAudio:
 
     def test_shorter_than_a_segment_is_padded_and_named_once(self, tracker: Tracker, genres: Path) -> None:
         write_tone(genres / "low" / "short.wav", 220, seconds=0.2)
-        result = tracker("run", "--data", genres, *SMALL, "--seeds", 2)
+        result = tracker("run", "--data", genres, *TINY, "--seeds", 2)
         assert result.status == 0, result.err
         assert result.err.count("low/short.wav") == 1
         assert "warning: 1 clip is shorter than a segment of 0.5 s and padded with silence: low/short.wav" in result.err
@@ -139,13 +139,13 @@ class TestAudio:
     def test_that_is_in_two_parts_of_the_split_is_warned_of(self, tracker: Tracker, genres: Path) -> None:
         for number in range(10):
             (genres / "low" / f"copy{number}.wav").write_bytes((genres / "low" / f"{number}.wav").read_bytes())
-        result = tracker("run", "--data", genres, *SMALL)
+        result = tracker("run", "--data", genres, *TINY)
         assert "in more than one part of the split" in result.err
 
 
 class TestAnEnding:
     def test_by_a_diverged_loss_is_a_failed_run_with_the_reason(self, tracker: Tracker, genres: Path) -> None:
-        result = tracker("run", "--data", genres, *QUICK, "--lr", "1e38")
+        result = tracker("run", "--data", genres, *TINY, "--lr", "1e38")
         assert result.status == 1
         assert result.out == ""
         (run,) = runs_in(genres.parent / "work")
@@ -162,11 +162,11 @@ class TestAnEnding:
 
 class TestWarnings:
     def test_warnings_are_given_for_a_plateau_that_cannot_fire(self, tracker: Tracker, genres: Path) -> None:
-        few = ("--epochs", "4", *SMALL[2:])
+        few = ("--epochs", "4", *TINY[2:])
         result = tracker("run", "--data", genres, *few, "--plateau", "0.3,2", "--early-stop", "1")
         assert "warning: early stopping after 1 epochs is not later than the plateau's patience of 2" in result.err
 
     def test_warnings_are_given_for_a_patience_that_no_epoch_can_reach(self, tracker: Tracker, genres: Path) -> None:
-        result = tracker("run", "--data", genres, *SMALL, "--plateau", "0.3,10", "--early-stop", "15")
+        result = tracker("run", "--data", genres, *TINY, "--plateau", "0.3,10", "--early-stop", "15")
         assert "warning: early stopping with a patience of 15 cannot end a run of at most 2 epochs early" in result.err
         assert "warning: a plateau with a patience of 10 cannot act in a run of at most 2 epochs" in result.err

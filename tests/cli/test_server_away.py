@@ -14,6 +14,7 @@ import pytest
 
 from tests.builders import START, STARTED, epochs
 from tests.processes import Forked, command
+from tests.running import SMALL_NETWORK
 from tests.servers import ROWS
 from tracker.journal.reader import journals, read, read_upload_state
 from tracker.journal.writer import JournalWriter
@@ -66,8 +67,8 @@ def assert_sent_as_told(server: Server, journal: Journal) -> None:
 def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_back(
     tracker: Tracker, server: Server, genres: Path
 ) -> None:
-    quick = ("--data", genres, "--segment", 0.5, "--epochs", 100, "--tracking-uri", server.uri)
-    with process("run", *quick) as run:
+    quick = ("--data", genres, "--segment", 0.5, "--epochs", 100, "--model", SMALL_NETWORK)
+    with process("run", *quick, "--tracking-uri", server.uri) as run:
         while not (folders := list(Path(".tracker").glob("*/delivery.json"))):
             assert run.poll() is None
             time.sleep(0.01)
@@ -81,7 +82,7 @@ def test_a_run_whose_server_is_killed_is_reported_on_and_sent_whole_once_it_is_b
     assert f" to {server.uri}: " in warning
     sync = f"`tracker sync --tracking-uri {server.uri}` uploads it"
     assert warning.endswith(f" until {sync}")
-    assert err.splitlines()[-1].startswith(f"run k3-lr0.001-s0 is not in the store yet: {sync} from ")
+    assert err.splitlines()[-1].startswith(f"run networks-small-k3-lr0.001-s0 is not in the store yet: {sync} from ")
 
     (journal,) = journals(Path(".tracker").absolute())
     assert (journal.status, list(journal.epochs)) == ("FINISHED", list(range(1, 101)))

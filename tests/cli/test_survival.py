@@ -17,7 +17,7 @@ import pytest
 
 from tests.builders import write_tone
 from tests.processes import Forked, command
-from tests.running import FULL, SMALL_NETWORK, needs_full
+from tests.running import FULL, SMALL_NETWORK, TINY_NETWORK, needs_full
 from tracker.journal.process_lock import resuming
 from tracker.journal.reader import Journal, journals
 from tracker.runs.events import Attached
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 OWN = ("--model", SMALL_NETWORK)
 """The network, which lies outside the working folder: resume runs it only if it is named."""
-SHORT = ("--segment", "0.5", "--epochs", "6", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3", *OWN)
+SETTINGS = ("--segment", "0.5", "--epochs", "6", "--plateau", "0.5,1", "--early-stop", "4", "--seed", "3")
+SHORT = (*SETTINGS, *OWN)
 NAME = "networks-small-k3-lr0.001-plateau0.5x1-stop4-s3"
+TINY = (*SETTINGS, "--model", TINY_NETWORK, "--name", NAME)
+"""The same of another network, if its layers do not matter."""
 NOBODY = "http://127.0.0.1:9"
 """An address at which nothing answers: the port of a protocol that discards."""
 
@@ -270,7 +273,7 @@ def test_a_run_begun_on_another_host_is_left_alone_until_it_is_said_to_be_gone(i
 
 
 def test_a_run_is_closed_while_its_store_is_away(folder: Folder, genres: Path) -> None:
-    folder.killed_in_epoch(1, "--data", genres, *SHORT, "--tracking-uri", NOBODY)
+    folder.killed_in_epoch(1, "--data", genres, *TINY, "--tracking-uri", NOBODY)
     status, out, err = folder.call("close", NAME, "--tracking-uri", NOBODY)
     assert (status, out.strip()) == (0, folder.journal.id)
     assert folder.journal.status == "KILLED"
@@ -281,7 +284,7 @@ def test_a_run_is_closed_while_its_store_is_away(folder: Folder, genres: Path) -
 
 
 def test_offline_runs_are_reported_on_and_sent_later_once(folder: Folder, genres: Path) -> None:
-    status, out, err = folder.call("run", "--data", genres, *SHORT, "--offline")
+    status, out, err = folder.call("run", "--data", genres, *TINY, "--offline")
     (journal,) = journals(folder.path / ".tracker")
     assert (status, out.strip()) == (0, journal.id)
     assert "`tracker sync` uploads it" in err
@@ -301,7 +304,7 @@ def test_offline_runs_are_reported_on_and_sent_later_once(folder: Folder, genres
 
 
 def test_a_store_that_is_away_costs_one_warning_and_no_metric(folder: Folder, genres: Path) -> None:
-    status, out, err = folder.call("run", "--data", genres, *SHORT, "--tracking-uri", NOBODY)
+    status, out, err = folder.call("run", "--data", genres, *TINY, "--tracking-uri", NOBODY)
     (journal,) = journals(folder.path / ".tracker")
     assert (status, out.strip()) == (0, journal.id)
     assert err.count("no tracking server answers") == 1
