@@ -49,7 +49,9 @@ ONLY_IN = {
     "mlflow": {"store"},
     "jinja2": {"render"},
     "reports": set(),
-    "matplotlib": {"figures"},
+    "matplotlib": set(),  # its typeface is read, nothing else
+    "resvg_py": {"figures"},
+    "PIL": {"figures"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -83,7 +83,7 @@ def two_runs(log_run: LogRun) -> None:
 @pytest.mark.parametrize(
     ("words", "shown", "unwanted"),
     [
-        ("report", "Conv=3", tuple(name for name in ANALYSIS if name != "matplotlib")),
+        ("report", "Conv=3", ANALYSIS),
         ("compare k3 k5", "k3", ANALYSIS),
         ("next", "tracker run", ANALYSIS),
         ("runs", "k5", ANALYSIS),

@@ -78,14 +78,12 @@ class TestUsers:
 
 
 class TestSettings:
-    def test_a_backend_of_figures_that_there_is_not_is_told_in_one_line(self, log_run: LogRun) -> None:
+    def test_a_backend_of_matplotlib_that_there_is_not_changes_nothing(self, log_run: LogRun) -> None:
         log_run("1101", kernel_size="3")
         words = [sys.executable, "-m", "tracker", "report"]
         environment = os.environ | {"MPLBACKEND": "exploded"}
         done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (1, "")
-        (line,) = done.stderr.splitlines()
-        assert line.startswith("tracker: matplotlib refuses its settings: Key backend: 'exploded'")
+        assert (done.returncode, done.stderr) == (0, "")
 
     @pytest.mark.parametrize("mask", [0o077, 0o027])
     def test_files_are_written_whatever_the_mask(self, tracker: Tracker, log_run: LogRun, mask: int) -> None:

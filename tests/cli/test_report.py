@@ -51,7 +51,8 @@ class TestContent:
     def test_content_in_html_is_one_file_without_scripts(self, writeup: Tracker, tmp_path: Path) -> None:
         result = writeup("report", "--format", "html")
         assert "<script" not in result.out
-        assert "data:image/png;base64," in result.out
+        assert '<svg viewBox="0 0 ' in result.out
+        assert "<img" not in result.out
         assert not (tmp_path / "work" / "reports").exists()
 
     @pytest.mark.parametrize("words", [("report",), ("next",), ("compare", "run 3", "run 7")])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import io
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.builders import WRITEUP, Written, make_curve, make_predictions, writeup_entries
+from tracker.figures.style import LEAST_WIDTH, SMALL, stylesheet
 from tracker.runs import Curve, Predictions, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from xml.etree.ElementTree import Element
 
     from tracker.report import Picture, RunEntry
 
@@ -79,30 +82,74 @@ def made() -> Callable[[dict[str, list[float]]], Run]:
     return make
 
 
-def read_png(content: bytes) -> tuple[tuple[int, int], set[bytes], np.ndarray]:
-    """Return a PNG's size, the names of its chunks and its pixels, shape (height, width, 3)."""
-    image = Image.open(io.BytesIO(content))
-    names, place = set(), 8
-    while place < len(content):
-        length = int.from_bytes(content[place : place + 4], "big")
-        names.add(content[place + 4 : place + 8])
-        place += 12 + length
-    return image.size, names, np.asarray(image.convert("RGB"))
+@dataclass(frozen=True)
+class Drawing:
+    """A parsed drawing: what is drawn, and where."""
+
+    root: Element
+
+    def all(self, tag: str, class_: str | None = None) -> list[Element]:
+        return [e for e in self.root.iter(tag) if class_ is None or class_ in (e.get("class") or "").split()]
+
+    @property
+    def texts(self) -> list[str]:
+        return [text.text or "" for text in self.all("text")]
+
+    def places(self, words: str) -> list[tuple[float, float]]:
+        """Where a text stands."""
+        return [(float(t.get("x")), float(t.get("y"))) for t in self.all("text") if t.text == words]
+
+    @property
+    def hovers(self) -> list[str]:
+        return [title.text or "" for title in self.all("title")]
+
+    def circles(self, class_: str) -> list[tuple[float, float]]:
+        return [(float(c.get("cx")), float(c.get("cy"))) for c in self.all("circle", class_)]
+
+    def lines(self, class_: str) -> list[tuple[float, ...]]:
+        return [tuple(float(e.get(name)) for name in ("x1", "y1", "x2", "y2")) for e in self.all("line", class_)]
+
+    def path(self, class_: str) -> list[tuple[float, float]]:
+        """The points of the only path of a class."""
+        (found,) = self.all("path", class_)
+        return [(float(x), float(y)) for x, y in re.findall(r"[ML]([-\d.]+),([-\d.]+)", found.get("d") or "")]
+
+
+CLASSES = {"drawing", *re.findall(r"\.([a-z]+)", stylesheet())}
+ATTRIBUTES = {
+    "viewBox", "role", "aria-label", "class", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "d",
+    "text-anchor", "fill-opacity", "transform",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def drawn() -> Callable[[Picture], np.ndarray]:
-    """Check what every figure has to be, and return its pixels."""
+def parsed() -> Callable[[str], Drawing]:
+    return lambda svg: Drawing(ET.fromstring(svg))  # noqa: S314  (our own)
 
-    def check(picture: Picture) -> np.ndarray:
-        (width, height), chunks, pixels = read_png(picture.png)
-        assert (width, chunks) == (1200, {b"IHDR", b"PLTE", b"IDAT", b"IEND"})
-        assert 100 < height < 4_000
-        assert pixels[0, 0].tolist() == [255, 255, 255]
-        assert pixels.min() < 128
-        assert all(len(row) == len(picture.header) for row in picture.rows)
+
+@pytest.fixture(scope="session")
+def drawn(parsed) -> Callable[[Picture], Drawing]:
+    """Check what every figure has to be, and return its first panel."""
+
+    def check(picture: Picture) -> Drawing:
+        for svg in (svg for panel in picture.panels for svg in (panel.svg, panel.narrow) if svg):
+            drawing = parsed(svg)
+            width = float(drawing.root.get("viewBox").split()[2])
+            assert SMALL * LEAST_WIDTH[width] / width >= 11
+            assert {e.tag for e in drawing.root.iter()} <= {
+                "svg", "g", "text", "title", "line", "circle", "rect", "path"
+            }  # fmt: skip
+            assert {name for e in drawing.root.iter() for name in e.attrib} <= ATTRIBUTES
+            assert {c for e in drawing.root.iter() for c in (e.get("class") or "").split()} <= CLASSES
+            assert not re.search(r"nan|inf", " ".join(e.get("d") or "" for e in drawing.root.iter()))
+        assert picture.title
+        assert len(picture.title) < 300
+        assert not picture.title.endswith(".")
         assert picture.alt.endswith(".")
-        return pixels
+        assert all(len(row) == len(picture.header) for row in picture.rows)
+        alone = ET.fromstring(picture.drawing)  # noqa: S314
+        assert alone.get("width") == "760"
+        return parsed(picture.panels[0].svg)
 
     return check
 

@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.builders import entries_of
+from tests.builders import changed, entries_of
 from tracker.figures.curves import (
     accuracy_limits,
-    draw_overview,
     finding,
     finding_of_all,
     is_drawable,
@@ -16,10 +15,11 @@ from tracker.figures.curves import (
     overview,
     run_curves,
     section_curves,
+    short_title,
     table,
     table_of_all,
+    title_of_all,
 )
-from tracker.figures.style import BLUE, VERMILION
 
 
 @pytest.fixture
@@ -34,59 +34,72 @@ def result(of):
     return lambda curves: of(curves)[0].result
 
 
-def panel(entries, quantity: str):
-    """Return the first run's panel of small multiples."""
-    return next(axes for axes in draw_overview(entries).axes if axes.get_ylabel() == quantity)
-
-
-def drawn_line(axes, color: str):
-    """Return the line of a colour: validation is blue and solid, training is red and dashed."""
-    (line,) = (line for line in axes.get_lines() if line.get_color() == color and line.get_linestyle() != "None")
-    return line
-
-
 CURVES = {
     "loss": [1.0, 0.6, 0.4, 0.2],
-    "val_loss": [1.1, 0.7, 0.5, 0.8],
+    "val_loss": [1.0, 0.7, 0.5, 0.8],
     "val_accuracy": [0.4, 0.6, 0.9, 0.8],
     "learning_rate": [1e-3, 1e-3, 5e-4, 5e-4],
 }
 
 
-class TestDrawOverview:
-    def test_a_curve_goes_through_its_values(self, of) -> None:
-        for quantity, color, name in (
-            ("loss", BLUE, "val_loss"),
-            ("loss", VERMILION, "loss"),
-            ("accuracy", BLUE, "val_accuracy"),
-        ):
-            x, y = drawn_line(panel(of(CURVES, CURVES), quantity), color).get_data()
-            assert (list(x), list(y)) == ([1, 2, 3, 4], CURVES[name])
+class Axes:
+    """Where an epoch and a value stand in a panel, by the numbers of its axes."""
 
-    @pytest.mark.parametrize(("marker", "point"), [("*", (3, 0.5)), ("v", (2, 0.7)), ("s", (4, 0.8))])
-    def test_best_epoch_rate_drop_and_last_epoch_are_marked_on_the_validation_loss(self, of, marker, point) -> None:
-        losses = panel(of(CURVES, CURVES), "loss")
-        (mark,) = (line for line in losses.get_lines() if line.get_marker() == marker)
-        assert (mark.get_xdata()[0], mark.get_ydata()[0]) == point
-
-    def test_a_value_that_is_not_finite_is_a_gap(self, of) -> None:
-        losses = panel(of(*[{"val_loss": [1.0, np.inf, -np.inf, np.nan, 0.5]}] * 2), "loss")
-        assert np.isnan(drawn_line(losses, BLUE).get_ydata()).tolist() == [False, True, True, True, False]
-
-    def test_all_runs_share_their_axes(self, of) -> None:
-        axes = draw_overview(of({"val_loss": [1.0, 0.5]}, {"val_loss": [4.0, 0.5, 0.4]})).axes
-        assert axes[0].get_ylim() == axes[1].get_ylim()
-        assert axes[0].get_xlim() == axes[1].get_xlim()
+    def __init__(self, drawing, epochs: tuple[int, int], values: dict[str, float]) -> None:
+        (left, _), (right, _) = (drawing.places(str(epoch))[-1] for epoch in epochs)
+        (low, bottom), (high, top) = ((value, drawing.places(text)[0][1]) for text, value in values.items())
+        self.x = lambda epoch: left + (epoch - epochs[0]) / (epochs[1] - epochs[0]) * (right - left)
+        self.y = lambda value: bottom + (value - low) / (high - low) * (top - bottom) - 4
 
 
 class TestRunCurves:
-    def test_run_curves_is_a_figure_of_one_run(self, entries, drawn) -> None:
+    def test_run_curves_has_loss_beside_accuracy(self, entries, drawn) -> None:
         picture = run_curves(entries[0].run)
         drawn(picture)
-        assert (picture.name, picture.runs) == ("curves", (entries[0].run.run_id,))
+        assert (picture.name, picture.runs, picture.layout) == ("curves", (entries[0].run.run_id,), "pair")
+        assert [panel.caption for panel in picture.panels] == ["Loss", "Accuracy"]
 
-    def test_the_same_run_gives_the_same_bytes(self, entries) -> None:
-        assert run_curves(entries[0].run).png == run_curves(entries[0].run).png
+    def test_a_curve_goes_through_its_values(self, made, drawn) -> None:
+        drawing = drawn(run_curves(made(CURVES)))
+        axes = Axes(drawing, (1, 4), {"0": 0.0, "1": 1.0})
+        for class_, name in (("va", "val_loss"), ("tr", "loss")):
+            assert drawing.path(class_) == [
+                pytest.approx((axes.x(epoch), axes.y(value)), abs=0.2) for epoch, value in enumerate(CURVES[name], 1)
+            ]
+
+    def test_the_best_epoch_is_a_ring_with_its_number(self, made, drawn) -> None:
+        drawing = drawn(run_curves(made(CURVES)))
+        axes = Axes(drawing, (1, 4), {"0": 0.0, "1": 1.0})
+        assert drawing.circles("ring") == [pytest.approx((axes.x(3), axes.y(0.5)), abs=0.2)]
+        assert "best 3" in drawing.texts
+        assert "best epoch 3: loss 0.500" in drawing.hovers
+
+    def test_a_drop_of_the_rate_is_a_dashed_rule(self, made, drawn) -> None:
+        drawing = drawn(run_curves(made(CURVES)))
+        (rule,) = drawing.lines("cut")
+        assert rule[0] == pytest.approx(Axes(drawing, (1, 4), {"0": 0.0, "1": 1.0}).x(2), abs=0.1)
+        assert "learning rate lowered after epoch 2: 0.001 to 0.0005" in drawing.hovers
+
+    def test_both_lines_are_named_beside_them(self, made, drawn) -> None:
+        drawing = drawn(run_curves(made(CURVES)))
+        assert {"training", "validation"} <= set(drawing.texts)
+        assert "training" not in drawn(run_curves(made({"val_loss": [1.0, 0.5, 0.4]}))).texts
+
+    def test_a_value_that_is_not_finite_is_a_gap(self, made, drawn) -> None:
+        drawing = drawn(run_curves(made({"val_loss": [1.0, np.inf, -np.inf, np.nan, 0.5]})))
+        (path,) = drawing.all("path", "va")
+        assert (path.get("d").count("M"), path.get("d").count("L")) == (2, 0)
+        assert "not finite from 2" in drawing.texts
+
+    def test_the_same_run_gives_the_same_drawing(self, entries) -> None:
+        assert run_curves(entries[0].run) == run_curves(entries[0].run)
+
+    def test_a_long_run_is_thinned_without_its_extremes(self, made, drawn) -> None:
+        losses = [1.0, *np.linspace(0.9, 0.5, 5_000), 2.0]
+        drawing = drawn(run_curves(made({"val_loss": losses})))
+        points = drawing.path("va")
+        assert len(points) < 500
+        assert min(y for _, y in points) == points[-1][1]
 
     @pytest.mark.parametrize(
         "curves",
@@ -112,32 +125,80 @@ class TestRunCurves:
 
 
 class TestSectionCurves:
-    def test_each_run_has_its_own_figure_on_axes_that_all_share(self, entries, drawn) -> None:
+    def test_each_run_has_its_own_figure(self, entries, drawn) -> None:
         together = section_curves(entries)
         assert [picture.runs for picture in together] == [(entry.run.run_id,) for entry in entries]
+        assert together[1].title.startswith("Run 2's validation loss is lowest at epoch 31")
         for picture in together:
             drawn(picture)
-        alone = section_curves(entries[2:3])[0]
-        assert alone.png != together[2].png, "on axes of its own a shorter run is drawn wider"
-
-    def test_nothing_of_one_run_is_left_in_the_next(self, entries) -> None:
-        first, second = entries[:2]
-        assert section_curves([first, second])[1].png == section_curves([second, first])[0].png
 
 
 class TestOverview:
-    def test_overview_has_no_panels_for_what_no_run_logged(self, of, drawn) -> None:
-        both = of(*[{"val_loss": [1, 0.5], "val_accuracy": [0.5, 0.6]}] * 2)
-        losses = of(*[{"val_loss": [1, 0.5]}] * 2)
-        assert drawn(overview(losses)).shape[0] < drawn(overview(both)).shape[0]
+    def test_overview_has_a_panel_of_losses_a_run_in_order(self, entries, drawn) -> None:
+        picture = overview(entries[::-1])
+        drawn(picture)
+        assert [panel.caption for panel in picture.panels] == ["Run 4", "Run 3", "Run 2", "Run 1"]
+        assert picture.layout == "multiples"
+        assert picture.panels[0].detail == "kernel size 5, learning rate 0.0001, plateau 0.1x5, early stopping 10"
 
-    @pytest.mark.filterwarnings("error")
-    @pytest.mark.parametrize("count", [2, 4, 5])
-    def test_overview_has_all_runs_four_in_a_row(self, entries, drawn, count: int) -> None:
-        picture = overview([*entries, *entries][:count])
-        pixels = drawn(picture)
-        assert len(picture.runs) == len(picture.rows) == count
-        assert pixels.shape[0] == (510 if count <= 4 else 975)
+    def test_overview_has_one_scale_of_losses(self, of, parsed) -> None:
+        first, second = overview(of({"val_loss": [1.0, 0.5]}, {"val_loss": [4.0, 0.5, 0.4]})).panels
+        assert parsed(first.svg).places("2") == parsed(second.svg).places("2")
+
+    def test_overview_keeps_one_run_that_diverged_from_pressing_the_others_flat(self, of, drawn, parsed) -> None:
+        runs = of(*[{"val_loss": [1.5, 0.9, 0.8]}] * 3, {"val_loss": [1.5, 300.0, 525.0]})
+        picture = overview(runs)
+        assert "1.5" in drawn(picture).texts
+        diverged = parsed(picture.panels[3].svg)
+        assert "up to 525" in diverged.texts
+        assert len(diverged.all("svg")) == 2, "the line is cut off at the edge of the plot"
+
+    def test_overview_gives_runs_of_very_different_lengths_their_own_epochs(self, of, parsed) -> None:
+        short, long = {"val_loss": [1.0] * 6}, {"val_loss": [1.0] * 60}
+        picture = overview(of(short, long))
+        assert [max(x for x, _ in parsed(panel.svg).path("va")) for panel in picture.panels] == [
+            pytest.approx(138.1)
+        ] * 2
+        assert "each run on its own axis of epochs" in picture.note
+        similar = overview(of({"val_loss": [1.0] * 30}, long))
+        assert [max(x for x, _ in parsed(panel.svg).path("va")) for panel in similar.panels] == [
+            pytest.approx(138.1 * 29 / 59, abs=0.1), pytest.approx(138.1),
+        ]  # fmt: skip
+
+    def test_overview_names_the_lines_in_the_first_panel_alone(self, entries, parsed) -> None:
+        named = ["validation" in parsed(panel.svg).texts for panel in overview(entries).panels]
+        assert named == [True, False, False, False]
+
+    def test_overview_shows_accuracies_if_no_loss_was_logged(self, of, drawn) -> None:
+        picture = overview(of(*[{"val_accuracy": [0.5, 0.6]}] * 2))
+        assert "50%" in drawn(picture).texts
+        assert picture.note.startswith("Accuracy by epoch;")
+
+
+class TestShortTitle:
+    def test_short_title_has_the_options_that_vary_and_are_on(self, entries) -> None:
+        assert short_title(entries[1]) == "kernel size 7, learning rate 0.0001"
+
+    def test_short_title_without_options_is_the_title(self, entries) -> None:
+        assert short_title(changed(entries[1], levels=())) == "Conv=7, lr=0.0001"
+
+
+class TestTitleOfAll:
+    def test_title_of_all_says_that_training_goes_on_in_vain(self, entries, of) -> None:
+        assert title_of_all(entries) == "Validation loss stops improving while training loss keeps falling in all runs"
+        improving = of(CURVES, CURVES, {"loss": [2.0, 1.0], "val_loss": [2.0, 1.0]})
+        assert title_of_all(improving).endswith("in 2 of 3 runs")
+
+    def test_title_of_all_says_that_training_was_not_done(self, of) -> None:
+        improving = {"val_loss": [1.0, 0.5]}
+        assert (
+            title_of_all(of(improving, improving)) == "Validation loss was still falling at the last epoch of all runs"
+        )
+
+    def test_title_of_all_says_whose_loss_is_lowest_otherwise(self, of) -> None:
+        assert title_of_all(of({"val_loss": [1.0, 0.5, 0.6]}, {"val_loss": [1.0, 0.4, 0.5]})) == (
+            "The lowest validation loss is Run 2's, 0.400"
+        )
 
 
 class TestIsDrawable:
@@ -151,7 +212,9 @@ class TestLossLimits:
         assert loss_limits([result({"loss": [2.0, 1.0]}), result({"loss": [4.0, 1.0]})]) == (0.0, pytest.approx(4.2))
 
     def test_loss_limits_leave_out_what_would_press_the_rest_flat(self, result) -> None:
-        assert loss_limits([result({"loss": [5_000.0] + [1.0] * 59})])[1] == pytest.approx(1.575)
+        assert loss_limits([result({"loss": [5_000.0] + [1.0] * 59})])[1] == pytest.approx(1.05)
+        usual = [result({"loss": [2.0, 1.0, 0.5]})] * 2
+        assert loss_limits([*usual, result({"loss": [2.0] + [525.0] * 9})])[1] == pytest.approx(2.1)
 
     @pytest.mark.parametrize("losses", [[], [np.nan, np.nan], [0.0, 0.0]])
     def test_loss_limits_without_anything_to_show_are_still_limits(self, result, losses: list[float]) -> None:
@@ -185,13 +248,11 @@ class TestFinding:
 
 class TestFindingOfAll:
     def test_finding_of_all_says_whose_loss_is_lowest(self, entries) -> None:
-        assert finding_of_all(entries) == (
-            "Loss and accuracy by epoch of 4 runs: the lowest validation loss is Run 3's, 0.371."
-        )
+        assert finding_of_all(entries) == ("Loss by epoch of 4 runs: the lowest validation loss is Run 3's, 0.371.")
 
-    def test_finding_of_all_does_not_mention_accuracy_that_was_not_logged(self, of) -> None:
-        runs = of(*[{"val_loss": [1, 0.5]}] * 2)
-        assert finding_of_all(runs) == "Loss by epoch of 2 runs: the lowest validation loss is Run 1's, 0.500."
+    def test_finding_of_all_speaks_of_accuracy_if_no_loss_was_logged(self, of) -> None:
+        runs = of(*[{"val_accuracy": [0.2, 0.5]}] * 2)
+        assert finding_of_all(runs) == "Accuracy by epoch of 2 runs; no validation loss was logged."
 
 
 class TestTable:

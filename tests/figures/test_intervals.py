@@ -1,103 +1,173 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.builders import changed
 from tracker.conclusions.conclusion import Difference
-from tracker.figures.intervals import accuracies, differences, draw_accuracies, draw_differences
+from tracker.figures.intervals import Baseline, ConfigurationRow, differences, headline
+
+BEST = ConfigurationRow("Kernel 7", "no plateau", 0.9, (0.8, 0.95), (0.88, 0.92), True, False, "90.0%")
+TIED = ConfigurationRow("Kernel 5", "plateau 0.3x10", 0.8, (0.7, 0.9), (0.8, 0.8), False, True, "80.0%")
+WORSE = ConfigurationRow("Kernel 3", "", 0.6, (0.5, 0.7), (0.6,), False, False, "18/30")
+ROWS = (BEST, TIED, WORSE)
 
 OPEN = Difference("run 3 − run 1", 1 / 30, (-0.12, 0.18), 1.0, "inconclusive", ("a", "b"))
 SUPPORTED = Difference("run 3 − run 2", 0.3, (0.1, 0.5), 0.012, "supported", ("a", "c"))
+EQUIVALENT = Difference("run 3 − run 4", 0.0, (-0.01, 0.01), 0.9, "equivalent", ("a", "d"))
 
 
-def points_and_whiskers(axes) -> tuple[list[tuple[float, float]], list[tuple[float, float, float]]]:
-    """Return the dots, each as (x, y), and the whiskers, each as (low, high, y)."""
-    lines = [(line, *line.get_data()) for line in axes.get_lines()]
-    dots = [(float(x[0]), float(y[0])) for line, x, y in lines if len(x) == 1 and line.get_marker() not in ("None", "")]
-    whiskers = [(float(x[0]), float(x[1]), float(y[0])) for line, x, y in lines if line.get_solid_capstyle() == "butt"]
-    return dots, whiskers
+def axis_of(drawing, low: str, high: str, values: tuple[float, float]):
+    """Return where a value stands, by two numbers of the axis."""
+    (start, _), (end, _) = drawing.places(low)[0], drawing.places(high)[0]
+    return lambda value: start + (value - values[0]) / (values[1] - values[0]) * (end - start)
 
 
-class TestAccuracies:
-    def test_each_run_is_a_dot_on_its_interval(self, entries) -> None:
-        known = [(entry, entry.result.accuracy) for entry in entries]
-        dots, whiskers = points_and_whiskers(draw_accuracies(known).axes[0])
-        assert dots == [(accuracy.fraction, row) for row, (_, accuracy) in enumerate(known)]
-        assert whiskers == [(*accuracy.interval, row) for row, (_, accuracy) in enumerate(known)]
+class TestHeadline:
+    def test_each_configuration_is_a_dot_on_its_interval(self, drawn) -> None:
+        drawing = drawn(headline(ROWS, ("a",)))
+        at = axis_of(drawing, "50%", "100%", (0.5, 1.0))
+        whiskers = drawing.lines("w")
+        assert [(line[0], line[2]) for line in whiskers] == [
+            pytest.approx((at(low), at(high)), abs=0.2) for low, high in (row.interval for row in ROWS)
+        ]
+        dots = drawing.circles("d")[:1] + drawing.circles("o") + drawing.circles("d")[1:]
+        assert [x for x, _ in dots] == [pytest.approx(at(row.estimate), abs=0.2) for row in ROWS]
+        assert [y for _, y in dots] == [line[1] for line in whiskers]
 
-    def test_the_most_accurate_run_is_a_diamond(self, entries) -> None:
-        (axes,) = draw_accuracies([(entry, entry.result.accuracy) for entry in entries]).axes
-        assert [line.get_marker() for line in axes.get_lines() if len(line.get_xdata()) == 1] == ["o", "o", "D", "o"]
+    def test_the_best_stands_on_top_in_its_colour(self, drawn) -> None:
+        drawing = drawn(headline(ROWS, ("a",)))
+        (best,) = drawing.all("g", "best")
+        assert "Kernel 7" in "".join(best.itertext())
+        assert [drawing.places(row.title)[0][1] for row in ROWS] == sorted(drawing.places(r.title)[0][1] for r in ROWS)
 
-    def test_accuracies_counts_stand_beside_the_dots(self, entries) -> None:
-        figure = draw_accuracies([(entry, entry.result.accuracy) for entry in entries])
-        written = [text.get_text() for text in figure.texts]
-        assert [text for text in written if " of " in text] == ["25 of 30", "25 of 30", "26 of 30", "24 of 30"]
+    def test_those_tied_with_the_best_are_rings(self, drawn) -> None:
+        drawing = drawn(headline(ROWS, ("a",)))
+        assert (len(drawing.circles("o")), len(drawing.circles("d"))) == (1, 2)
+        assert "rings: not statistically different from the best" in headline(ROWS, ("a",)).note
 
-    def test_alt_text_says_which_run_has_most_correct_clips(self, entries, drawn) -> None:
-        picture = accuracies(entries)
-        drawn(picture)
-        assert picture.alt == ("Run 3 is right on the most validation clips, 26 of 30; its 95% interval is 70–95%.")
-        assert picture.rows[2][0::2] == ("Run 3", "26 of 30", "70–95%")
+    def test_single_seeds_are_small_dots_that_do_not_hide_each_other(self, drawn) -> None:
+        drawing = drawn(headline(ROWS, ("a",)))
+        at = axis_of(drawing, "50%", "100%", (0.5, 1.0))
+        seeds = drawing.circles("s")
+        assert [x for x, _ in seeds] == [pytest.approx(at(value), abs=0.2) for value in (0.88, 0.92, 0.8, 0.8)]
+        assert seeds[2][1] != seeds[3][1]
 
-    def test_alt_text_says_which_runs_are_as_good(self, entries) -> None:
-        equal = [changed(entry, correct=26) for entry in entries]
-        assert "26 of 30, as are 3 others;" in accuracies(equal).alt
-        assert "26 of 30, as is run 4;" in accuracies(equal[2:]).alt
+    def test_counts_stand_at_the_right(self, drawn) -> None:
+        drawing = drawn(headline(ROWS, ("a",)))
+        assert all(drawing.places(row.count)[0][0] == 760 for row in ROWS)
 
-    def test_runs_without_a_count_are_left_out(self, entries) -> None:
-        assert len(accuracies((changed(entries[0], correct=None), *entries[1:])).rows) == 3
+    def test_the_baseline_is_a_dashed_line_with_its_name(self, drawn) -> None:
+        picture = headline(ROWS, ("a",), baseline=Baseline(0.2, "always jazz: 20%"))
+        drawing = drawn(picture)
+        at = axis_of(drawing, "20%", "100%", (0.2, 1.0))
+        (line,) = drawing.lines("base")
+        assert line[0] == line[2] == pytest.approx(at(0.2), abs=0.2)
+        assert "always jazz: 20%" in drawing.texts
+        assert "dashed: always jazz: 20%" in picture.note
 
-    def test_no_counts_at_all_are_an_error(self, entries) -> None:
-        with pytest.raises(ValueError, match="needs a run with its count"):
-            accuracies([changed(entries[0], correct=None)])
+    def test_a_narrow_drawing_has_the_same_rows_with_names_above(self, parsed) -> None:
+        (panel,) = headline(ROWS, ("a",)).panels
+        narrow = parsed(panel.narrow)
+        assert len(narrow.lines("w")) == 3
+        assert all(narrow.places(row.title)[0][0] == 0 for row in ROWS)
+        assert narrow.places("Kernel 7")[0][1] < narrow.lines("w")[0][1]
 
-    @pytest.mark.filterwarnings("error")
-    def test_all_wrong_all_right_and_strange_titles_can_be_drawn(self, entries, drawn, strange) -> None:
-        runs = [changed(entries[i % 4], title=title, correct=(0, 30)[i % 2]) for i, title in enumerate(strange)]
-        drawn(accuracies(runs))
+    def test_a_loss_is_no_percentage(self, drawn) -> None:
+        rows = [replace(row, estimate=3 - row.estimate, interval=None, points=()) for row in ROWS]
+        drawing = drawn(headline(rows, ("a",), is_fraction=False))
+        assert not [text for text in drawing.texts if text.endswith("%") and text not in {"90.0%", "80.0%"}]
+        assert "2.2" in drawing.texts
 
-    def test_fifty_runs_fit(self, entries, drawn) -> None:
-        assert drawn(accuracies([entries[i % 4] for i in range(50)])).shape[0] < 1_600
+    def test_title_says_which_is_best_and_how_many_could_be_as_good(self) -> None:
+        assert (
+            headline(ROWS, ("a",)).title == "Kernel 7 leads (90.0%), but 1 of 2 others is not statistically different"
+        )
+        assert headline((BEST, WORSE), ("a",)).title == "Kernel 7 is best (90.0%)"
+        assert (
+            headline((BEST, TIED), ("a",)).title
+            == "Kernel 7 leads (90.0%), but the other is not statistically different"
+        )
+        assert headline(ROWS, ("a",), title="My finding", alt="It is so.").title == "My finding"
+
+    def test_the_table_has_every_row(self) -> None:
+        rows = headline(ROWS, ("a",)).rows
+        assert [row[:2] for row in rows] == [
+            ("Kernel 7, no plateau", "90.0%"), ("Kernel 5, plateau 0.3x10", "80.0%"), ("Kernel 3", "18/30"),
+        ]  # fmt: skip
+
+    def test_sixty_rows_are_compact_and_the_last_ten_are_counted(self, drawn) -> None:
+        rows = [replace(WORSE, title=f"Kernel {i}", is_best=i == 0) for i in range(60)]
+        picture = headline(rows, ("a",))
+        drawing = drawn(picture)
+        assert len(drawing.lines("w")) == 50
+        assert "10 more are not drawn" in picture.note
+        assert float(drawing.root.get("viewBox").split()[3]) < 1_200
+
+    def test_strange_names_can_be_drawn_and_stay_apart(self, drawn, strange) -> None:
+        names = [*strange, "long " * 40 + "a", "long " * 40 + "b"]
+        rows = [replace(WORSE, title=name, subtitle=name, count=name[:8]) for name in names]
+        drawing = drawn(headline(rows, ("a",)))
+        long = {text for text in drawing.texts if text.startswith("long") and text.endswith((" a", " b"))}
+        assert len(long) == 2
+
+    @pytest.mark.parametrize("fraction", [0.0, 1.0])
+    def test_all_wrong_and_all_right_can_be_drawn(self, drawn, fraction: float) -> None:
+        drawn(headline([replace(BEST, estimate=fraction, interval=(fraction, fraction), points=())], ("a",)))
+
+    def test_no_row_is_an_error(self) -> None:
+        with pytest.raises(ValueError, match="needs at least one"):
+            headline((), ())
 
 
 class TestDifferences:
-    def test_each_difference_is_a_dot_on_its_interval(self) -> None:
-        (axes,) = draw_differences([OPEN, SUPPORTED], 0.05, 0.05).axes
-        dots, whiskers = points_and_whiskers(axes)
-        assert dots == [(1 / 30, 0), (0.3, 1)]
-        assert whiskers == [(-0.12, 0.18, 0), (0.1, 0.5, 1)]
+    def test_each_difference_is_a_dot_on_its_interval(self, drawn) -> None:
+        drawing = drawn(differences([OPEN, SUPPORTED], margin=0.05))
+        at = axis_of(drawing, "0", "+40", (0.0, 0.4))
+        assert [(line[0], line[2]) for line in drawing.lines("w")] == [
+            pytest.approx((at(-0.12), at(0.18)), abs=0.2), pytest.approx((at(0.1), at(0.5)), abs=0.2),
+        ]  # fmt: skip
+        assert drawing.circles("o")[0][0] == pytest.approx(at(1 / 30), abs=0.2)
+        assert drawing.circles("d")[0][0] == pytest.approx(at(0.3), abs=0.2)
 
-    def test_the_margin_is_a_band_about_the_zero_line(self) -> None:
-        (axes,) = draw_differences([OPEN], 0.05, 0.05).axes
-        (band,) = axes.patches
-        assert band.get_extents().transformed(axes.transData.inverted()).intervalx == pytest.approx((-0.05, 0.05))
-        low, high = axes.get_xlim()
-        assert -low == high > 0.18
+    def test_the_margin_is_a_band_about_the_zero_line(self, drawn) -> None:
+        drawing = drawn(differences([OPEN], margin=0.05))
+        at = axis_of(drawing, "0", "+10", (0.0, 0.1))
+        (band,) = drawing.all("rect", "band")
+        start, width = float(band.get("x")), float(band.get("width"))
+        assert (start, start + width) == pytest.approx((at(-0.05), at(0.05)), abs=0.3)
+        (zero,) = drawing.lines("axis")
+        assert zero[0] == pytest.approx(at(0), abs=0.1)
 
-    def test_names_and_p_values_stand_in_the_order_of_the_rows(self) -> None:
-        figure = draw_differences([OPEN, SUPPORTED], 0.05, 0.05)
-        rows = sorted(((text.get_position()[1], text.get_text()) for text in figure.texts), reverse=True)
-        assert [text for _, text in rows] == ["run 3 − run 1", "p = 1.0", "run 3 − run 2", "p = 0.012"]
+    def test_supported_is_filled_equivalent_square_and_the_rest_open(self, drawn) -> None:
+        drawing = drawn(differences([OPEN, SUPPORTED, EQUIVALENT], margin=0.05))
+        assert (len(drawing.circles("o")), len(drawing.circles("d")), len(drawing.all("rect", "d"))) == (1, 1, 1)
+
+    def test_names_and_p_values_stand_in_the_order_of_the_rows(self, drawn) -> None:
+        drawing = drawn(differences([OPEN, SUPPORTED], margin=0.05))
+        rows = [text for text in drawing.texts if text.startswith(("run", "p ="))]
+        assert rows == ["run 3 − run 1", "p = 1.0", "run 3 − run 2", "p = 0.012"]
+
+    def test_title_and_alt_text_say_what_is_supported(self) -> None:
+        picture = differences([OPEN, SUPPORTED], margin=0.05)
+        assert picture.title == "1 of 2 differences is supported"
+        assert picture.alt == "1 of 2 differences is supported: run 3 − run 2 by +30 points."
+        assert picture.runs == ("a", "b", "c")
 
     def test_alt_text_says_that_nothing_is_supported_and_what_is_largest(self, drawn) -> None:
-        picture = differences([OPEN], margin=0.05)
+        picture = differences([OPEN, EQUIVALENT], margin=0.05)
         drawn(picture)
-        assert picture.alt == (
-            "None of 1 differences is supported; the largest, run 3 − run 1, is +3.3 points, "
-            "interval −12 to +18 points."
-        )
+        assert picture.title == "None of 2 differences is supported"
+        assert "the largest, run 3 − run 1, is +3.3 points" in picture.alt
 
-    def test_alt_text_says_what_is_supported(self) -> None:
-        picture = differences([OPEN, SUPPORTED], margin=0.05)
-        assert picture.alt == "1 of 2 differences are supported: run 3 − run 2 by +30 points."
-        assert picture.runs == ("a", "b", "c")
-        assert picture.rows[1] == ("run 3 − run 2", "+30 points", "+10 to +50 points", "0.012", "supported")
+    def test_of_many_the_first_twenty_four_are_drawn_and_all_are_in_the_table(self, drawn) -> None:
+        picture = differences([OPEN] * 30, margin=0.05)
+        assert len(drawn(picture).lines("w")) == 24
+        assert len(picture.rows) == 30
+        assert "6 more are not drawn" in picture.note
 
-    @pytest.mark.filterwarnings("error")
     def test_strange_names_and_no_width_can_be_drawn(self, drawn, strange) -> None:
-        rows = [Difference(name, 0.0, (0.0, 0.0), None, "exact", ()) for name in strange]
-        drawn(differences(rows, margin=0.0001))
+        drawn(differences([Difference(name, 0.0, (0.0, 0.0), None, "exact", ()) for name in strange], margin=0.0001))
 
     def test_no_differences_are_an_error(self) -> None:
         with pytest.raises(ValueError, match="at least one difference"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,12 +9,11 @@ from html.parser import HTMLParser
 
 import pytest
 from markdown_it import MarkdownIt
-from PIL import Image
 
 from tests.builders import HOSTILE, WRITEUP, changed, make_curve, writeup_entries
 from tracker.conclusions.conclusion import Chance, Conclusion
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
-from tracker.report import Excluded, NextStep, Picture, Report, Section
+from tracker.report import Excluded, NextStep, Panel, Picture, Report, Section
 from tracker.runs import Run
 from tracker.study.metrics import Metric
 
@@ -139,17 +137,19 @@ def report() -> Report:
     )
 
 
-def picture_of(name: str, runs: tuple[str, ...], shade: int = 255) -> Picture:
-    stream = io.BytesIO()
-    Image.new("RGB", (1200, 300), (shade, 255, 255)).save(stream, "PNG")
-    return Picture(name, stream.getvalue(), f"What {name} finds.", ("run", "loss"), (("Run 1", "0.4"),), runs)
+def picture_of(name: str, runs: tuple[str, ...]) -> Picture:
+    text = f'<text y="15">{len(runs)} {runs[0][-4:]}</text>'
+    drawing = f'<svg viewBox="0 0 40 20" class="drawing" role="img" aria-label="{name}">{text}</svg>'
+    words = f"What {name} finds", "How to read it.", f"What {name} finds, in a sentence."
+    table = ("run", "loss"), (("Run 1", "0.4"),)
+    return Picture(name, *words, (Panel(drawing, drawing),), f"{drawing}\n", *table, runs)
 
 
 @pytest.fixture(scope="session")
 def pictures() -> tuple[Picture, ...]:
     everyone = tuple(entry.run.run_id for entry in ENTRIES)
-    own = [picture_of("curves", (run_id,), shade) for shade, run_id in enumerate(everyone)]
-    return picture_of("accuracies", everyone, 9), picture_of("clip-grid", everyone, 10), *own
+    own = [picture_of("curves", (run_id,)) for run_id in everyone]
+    return picture_of("configurations", everyone), picture_of("clips", everyone), *own
 
 
 @pytest.fixture(scope="session")

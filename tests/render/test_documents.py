@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import replace
 
@@ -37,7 +36,7 @@ class TestPictureFiles:
     def test_picture_files_are_named_by_what_they_show_and_their_content(self, pictures) -> None:
         names = list(picture_files(pictures))
         assert all(re.fullmatch(r"[a-z-]+-[0-9a-f]{16}\.png", name) for name in names)
-        assert picture_files(pictures)[names[0]] == pictures[0].png
+        assert picture_files(pictures)[names[0]] == pictures[0].drawing
 
     def test_one_content_is_one_file(self, pictures) -> None:
         assert len(picture_files([pictures[0], replace(pictures[0], runs=())])) == 1
@@ -121,7 +120,7 @@ class TestRenderMarkdown:
     def test_render_markdown_links_are_relative_to_where_the_report_will_stand(
         self, report, pictures, prefix: str, link: str
     ) -> None:
-        assert f"]({link}accuracies-" in render_markdown(report, pictures, prefix)
+        assert f"]({link}configurations-" in render_markdown(report, pictures, prefix)
 
     def test_nothing_of_a_strangers_text_acts(self, hostile, pictures, markdown) -> None:
         page = markdown(render_markdown(hostile, pictures))
@@ -213,13 +212,13 @@ class TestRenderHtml:
         page = html(render_html(report, pictures))
         assert {"http-equiv": "Content-Security-Policy", "content": POLICY} in page.all("meta")
         assert not {"script", "link", "iframe", "object"} & set(page.tags)
-        assert all(str(image["src"]).startswith("data:image/png;base64,") for image in page.all("img"))
+        assert not page.all("img")
 
-    def test_images_are_those_that_were_drawn_with_their_finding_and_size(self, report, pictures, html) -> None:
-        image = html(render_html(report, pictures)).all("img")[0]
-        assert base64.b64decode(str(image["src"]).split(",")[1]) == pictures[0].png
-        assert image["alt"] == "What accuracies finds."
-        assert (image["width"], image["height"]) == ("800", "200")
+    def test_figures_are_the_drawings_themselves_below_their_findings(self, report, pictures) -> None:
+        text = render_html(report, pictures, ".fig text{fill:red}")
+        assert pictures[0].panels[0].svg in text
+        assert text.index("What configurations finds</p>") < text.index("How to read it.") < text.index("<svg")
+        assert ".fig text{fill:red}" in text
 
     def test_verdicts_are_said_in_words(self, report, pictures) -> None:
         assert '<span class="badge confounded">Confounded</span>' in render_html(report, pictures)
@@ -274,7 +273,7 @@ class TestRenderHtml:
 
     def test_misjudged_clips_can_be_listened_to(self, report, pictures, html) -> None:
         sound = Sound("blues/<1>.wav", "blues", "jazz", "audio/wav", b"RIFF")
-        page = html(render_html(report, pictures, [sound]))
+        page = html(render_html(report, pictures, sounds=[sound]))
         assert page.all("audio")[0]["src"] == "data:audio/wav;base64,UklGRg=="
         assert {"http-equiv": "Content-Security-Policy", "content": f"{POLICY}; media-src data:"} in page.all("meta")
         assert "blues/<1>.wav" in page.text

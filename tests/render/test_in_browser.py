@@ -48,11 +48,9 @@ def opened(
 
 
 class TestInBrowser:
-    def test_in_browser_opens_without_a_complaint_and_shows_every_image(
-        self, browser, report, pictures, tmp_path
-    ) -> None:
+    def test_in_browser_opens_without_a_complaint(self, browser, report, pictures, tmp_path) -> None:
         page, complaints = opened(browser, render_html(report, pictures), tmp_path)
-        assert page.evaluate("[...document.images].map(i => i.complete && i.naturalWidth)") == [1200] * 6
+        assert page.locator("figure svg").count() == 12
         assert complaints == []
 
     def test_its_headings_are_read_in_order(self, browser, report, pictures, tmp_path) -> None:
@@ -84,11 +82,6 @@ class TestInBrowser:
                 "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
             )
             assert contrast(ink, ground) >= 4.5
-
-    def test_figures_stay_on_a_light_ground_in_the_dark(self, browser, report, pictures, tmp_path) -> None:
-        page, _ = opened(browser, render_html(report, pictures), tmp_path, scheme="dark")
-        ground = page.locator(".sheet").first.evaluate("e => getComputedStyle(e).backgroundColor")
-        assert ground == "rgb(255, 255, 255)"
 
     def test_folds_are_open_on_paper(self, browser, report, pictures, tmp_path) -> None:
         page, _ = opened(browser, render_html(report, pictures), tmp_path)

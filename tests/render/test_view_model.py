@@ -35,8 +35,8 @@ class TestArrange:
     def test_a_picture_of_one_run_stands_in_its_section(self, report, pictures) -> None:
         view = arrange(report, pictures)
         assert [len(section.pictures) for section in view.sections.shown] == [1, 1, 1, 1]
-        assert [picture.name for picture, _ in view.run_pictures] == ["accuracies"]
-        assert [picture.name for picture in view.conclusion_pictures] == ["clip-grid"]
+        assert [picture.name for picture, _ in view.run_pictures] == ["configurations"]
+        assert [picture.name for picture in view.conclusion_pictures] == ["clips"]
 
     def test_a_picture_of_a_run_without_a_section_is_not_lost(self, large, pictures) -> None:
         stranger = replace(pictures[2], name="confusion", runs=("nobody",))
@@ -99,12 +99,8 @@ class TestArrange:
     def test_a_picture_of_some_runs_says_of_which(self, report, large, pictures) -> None:
         some = replace(pictures[0], name="curves", runs=("1", "2", "3"))
         whole = replace(some, runs=("1", "2", "3", "4"))
-        assert arrange(report, (some,)).run_pictures == (
-            (some, "Drawn are 3 of the 4 runs, the best of those that logged curves."),
-        )
-        assert arrange(large, (some,)).run_pictures == (
-            (some, "Drawn are 3 of the 10,000 runs, the best of those that “What came out” speaks of."),
-        )
+        assert arrange(report, (some,)).run_pictures == ((some, "The 3 best of 4 runs."),)
+        assert arrange(large, (some,)).run_pictures == ((some, "The 3 best of 10,000 runs."),)
         assert arrange(report, (whole, pictures[0])).run_pictures == ((whole, ""), (pictures[0], ""))
 
     def test_a_seed_is_shown_whatever_it_is_called(self, report) -> None:

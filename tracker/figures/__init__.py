@@ -1,8 +1,19 @@
-"""Runs and conclusions drawn with matplotlib, by its object interface: the same runs give the same bytes."""
+"""Runs and conclusions drawn once, as small SVG: inline in a page, alone in a PDF, as PNG beside Markdown."""
 
-from tracker.figures import backend
 from tracker.figures.clips import run_confusion
 from tracker.figures.curves import run_curves
+from tracker.figures.intervals import Baseline, ConfigurationRow, headline
 from tracker.figures.pictures import report_pictures
+from tracker.figures.raster import png
+from tracker.figures.style import stylesheet
 
-__all__ = ["backend", "report_pictures", "run_confusion", "run_curves"]
+__all__ = [
+    "Baseline",
+    "ConfigurationRow",
+    "headline",
+    "png",
+    "report_pictures",
+    "run_confusion",
+    "run_curves",
+    "stylesheet",
+]

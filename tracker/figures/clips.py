@@ -1,72 +1,77 @@
-"""Which clips each run gets right, and which classes it takes for which.
+"""The clips that not every run gets right, and which classes the best run takes for which.
 
-A grid has a column a clip, the hardest first, and a row a run. A confusion matrix has each row's shares as shades and
-its counts as numbers.
+A grid has a row a clip, the one that most runs get wrong first, and a column a run, the best first. A confusion matrix
+has each row's shares as shades and its counts as numbers; of many classes those that are mistaken most often.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import ListedColormap
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
-from tracker.figures import style
-from tracker.figures.style import INK, MUTED, SMALL, TINY, TITLE, VERMILION, WIDTH
-from tracker.report import Picture
-from tracker.wording import count, percent
+from tracker.figures import style, svg
+from tracker.figures.style import NARROW, SMALL, WIDE
+from tracker.report import Panel
+from tracker.wording import counted, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from tracker.report import RunEntry
+    from tracker.report import Picture, RunEntry
     from tracker.runs import Predictions, Run
 
-_MOST_CLIPS = 300  # columns that a screen can show; of more clips the hardest are shown
-_NAMED_CLIPS = 40  # up to so many clips have their names below and a cross on every wrong cell
-_TALLEST = 6.0  # inches that the rows of a grid may take
-_CORRECT = "#d3e5f2"
+MOST_RUNS = 12  # columns
+_MOST_CLIPS = 20  # rows
+_MOST_ROWS = 60  # of the table
+_ROW, _COLUMN = 24.0, 44.0  # of a cell, at most
 
-# In inches
-_ABOVE, _GAP = 0.28, 0.12  # room above each matrix, for its run, and between two
-_LARGEST = 5.6  # side of a matrix that stands alone
-_CELL = 0.6  # side of a cell beyond which a matrix of few classes does not grow
-_LEGIBLE = 0.16  # side of a cell from which on its count is written
-
-_COLUMNS = 4
-_NAME, _NAME_IN_WORDS = 16, 60  # characters of a class's name, in the figure and in its alternative text
+_MOST_CLASSES = 12  # rows and columns of a matrix; the rest is taken together
+_LARGEST_CELL = 46.0
+_NAME_IN_WORDS = 60  # characters of a class's name in the alternative text
 
 
 def clip_grid(entries: Sequence[RunEntry]) -> Picture:
-    """Draw a clip × run grid of right and wrong; its table has the clips that any run gets wrong.
+    """Draw the clips that not every run classifies correctly; there is at least one, and so many runs as are given.
 
-    There is at least one run, all with predictions on the same clips; the first is on top.
+    Parameters
+    ----------
+    entries : sequence of RunEntry
+        At least one, the best first, all with predictions on the same clips; the best 12 are drawn.
     """
     correct = np.array([entry.result.correct_by_clip for entry in entries])
-    order = np.lexsort((np.arange(correct.shape[1]), correct.sum(axis=0)))
-    predicted = [entry.result.predicted_names for entry in entries]
     clips = entries[0].result.clip_set
+    order = np.lexsort((np.arange(correct.shape[1]), correct.sum(axis=0)))
     wrong = [int(clip) for clip in order if not correct[:, clip].all()]
+    title, alt = finding_of_clips(correct)
+    predicted = [entry.result.predicted_names for entry in entries]
     rows = []
-    for clip in wrong[:60]:
+    for clip in wrong[:_MOST_ROWS]:
         others = Counter(of_run[clip] for of_run in predicted if of_run[clip] != clips.labels[clip])
-        mostly = max(sorted(others), key=lambda name: others[name])
-        rows.append((clips.clips[clip], clips.labels[clip], f"{correct[:, clip].sum()} of {len(entries)}", mostly))
-    with style.applied():
-        picture = style.png(draw_grid(entries, correct, order[:_MOST_CLIPS]))
-    header = ("clip", "label", "right in", "mostly taken for")
-    ids = tuple(entry.run.run_id for entry in entries)
-    return Picture("clip-grid", picture, _finding_of_grid(correct), header, _and_more(rows, len(wrong)), ids)
+        mostly = sorted(name for name in others if others[name] == max(others.values()))
+        right = f"{correct[:, clip].sum()} of {len(entries)}"
+        rows.append((clips.clips[clip], clips.labels[clip], right, " or ".join(mostly)))
+    drawn = [entry.name for entry in entries[:MOST_RUNS]]
+    shown = [
+        (clips.clips[clip], clips.labels[clip], correct[:MOST_RUNS, clip].tolist()) for clip in wrong[:_MOST_CLIPS]
+    ]
+    left_out = len(wrong) - len(shown)
+    note = ["crosses: wrong", "columns: runs, the best first"]
+    note += [f"the {MOST_RUNS} best of {len(entries)} runs"] if len(entries) > MOST_RUNS else []
+    note += [f"{left_out:,} more clips are not drawn"] if left_out > 0 else []
+    panel = Panel(_grid(drawn, shown, WIDE, alt), _grid(drawn, shown, NARROW, alt))
+    header, ids = ("clip", "label", "correct in", "mostly taken for"), tuple(entry.run.run_id for entry in entries)
+    table = _and_more(rows, len(wrong))
+    return svg.picture("clips", (title, note, alt), [panel], (header, table), ids)
+
+
+def has_differing_clips(entries: Sequence[RunEntry]) -> bool:
+    """Return whether any run gets any clip wrong."""
+    return not all(np.all(entry.result.correct_by_clip) for entry in entries)
 
 
 def _and_more(rows: Sequence[tuple[str, ...]], total: int) -> tuple[tuple[str, ...], ...]:
@@ -75,57 +80,67 @@ def _and_more(rows: Sequence[tuple[str, ...]], total: int) -> tuple[tuple[str, .
     return (*rows, *more)
 
 
-def draw_grid(entries: Sequence[RunEntry], correct: NDArray[np.bool_], shown: NDArray[np.intp]) -> Figure:
-    """Draw a row for each run, the first on top, and a column for each clip of `shown`."""
-    clips = entries[0].result.clip_set.clips
-    names = [style.label(clips[i].rsplit("/", 1)[-1], 20) for i in shown] if len(shown) <= _NAMED_CLIPS else []
-    below = 0.45 + 0.05 * max(map(len, names), default=0)
-    height = min(0.24, _TALLEST / len(entries)) * len(entries)
-    figure = style.paper(below + height + 0.1)
-    axes = style.place(figure, 0.75, below, WIDTH - 0.85, height)
-    _draw_cells(axes, correct[:, shown])
-    size = min(SMALL, 72 * _TALLEST / len(entries) * 0.9)
-    axes.set_yticks(range(len(entries)), [style.label(entry.name, 12) for entry in entries], fontsize=size)
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=TINY - 1, color=MUTED)
-    axes.tick_params(length=0)
-    cross: dict[str, Any] = {"marker": "x", "markeredgecolor": "white", "markersize": 4} if names else {}
-    wrong = Line2D([], [], color=VERMILION, linewidth=8, solid_capstyle="butt", label="wrong", **cross)
-    every = correct.shape[1]
-    which = count(every, "clip") if len(shown) == every else f"the {len(shown)} hardest of {every:,} clips"
-    order = Patch(facecolor="none", edgecolor="none", label=f"{which}, from the hardest to the easiest →")
-    style.legend(figure, [Patch(facecolor=_CORRECT, label="right"), wrong, order])
-    return figure
+def _grid(runs: Sequence[str], clips: Sequence[tuple[str, str, Sequence[bool]]], width: float, alt: str) -> str:
+    """Draw a row for each clip, with its path at the left, or above it in a narrow place."""
+    is_wide = width == WIDE
+    names = style.distinct_labels([path for path, _, _ in clips], 52 if is_wide else 38)
+    widest = max(style.text_width(name, SMALL) for name in names)
+    left = min(widest + 16, 430.0) if is_wide else 0.0
+    beside = style.text_width(f"wrong in {len(runs)} of {len(runs)}", SMALL) + 12 if is_wide else 0.0
+    column = min(_COLUMN, (width - left - beside) / len(runs))
+    cell, head = (_ROW, 0.0) if is_wide else (20.0, 17.0)
+    top = 20.0
+    numbers = [name.removeprefix("Run ") for name in runs]
+    prefix = "Run " if column > style.text_width(f"Run {max(numbers, key=len)}", SMALL) else ""
+    parts = [
+        svg.text(left + column * (i + 0.5), 12, f"{prefix}{name}", "mut", "middle") for i, name in enumerate(numbers)
+    ]
+    for row, ((path, class_, correct), name) in enumerate(zip(clips, names, strict=True)):
+        y = top + row * (cell + head)
+        wrong = sum(not is_correct for is_correct in correct)
+        hover = f"{path}: {class_}, wrong in {wrong} of {len(runs)} runs"
+        inside = [svg.text(0, y + (16 if is_wide else 13), name)]
+        inside += _cells(correct, left, y + head, column, cell)
+        if is_wide:
+            x = left + column * len(runs) + 10
+            inside.append(svg.text(x, y + 16, f"wrong in {wrong} of {len(runs)}", "mut"))
+        parts.append(svg.group(inside, hover=hover))
+    return svg.drawing(width, top + len(clips) * (cell + head) + 4, parts, alt)
 
 
-def _draw_cells(axes: Axes, correct: NDArray[np.bool_]) -> None:
-    """Fill the cells, with white lines between them while they are wide enough."""
-    colours = ListedColormap([_CORRECT, VERMILION])
-    axes.imshow(~correct, cmap=colours, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    runs, clips = correct.shape
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    if clips <= _NAMED_CLIPS:
-        axes.vlines(np.arange(1, clips) - 0.5, -0.5, runs - 0.5, color="white", linewidth=1.2)
-        rows, columns = np.nonzero(~correct)
-        axes.plot(columns, rows, linestyle="none", marker="x", color="white", markersize=4.5, markeredgewidth=1.3)
-    axes.hlines(np.arange(1, runs) - 0.5, -0.5, clips - 0.5, color="white", linewidth=1.2 if runs <= 25 else 0.4)
+def _cells(correct: Sequence[bool], left: float, y: float, column: float, height: float) -> Iterator[str]:
+    places = [(left + column * position + 1, y) for position in range(len(correct))]
+    side = height - 3
+    wrong = [place for place, is_correct in zip(places, correct, strict=True) if not is_correct]
+    yield svg.cells([place for place in places if place not in wrong], column - 2, side, "ok")
+    yield svg.cells(wrong, column - 2, side, "bad")
+    yield svg.crosses([(x + column / 2 - 1, y + side / 2) for x, y in wrong], 4, "x")
 
 
-def _finding_of_grid(correct: NDArray[np.bool_]) -> str:
+def finding_of_clips(correct: NDArray[np.bool_]) -> tuple[str, str]:
+    """Return in a line and in a sentence how many clips are wrong; `correct` has the shape (runs, clips)."""
     runs, clips = correct.shape
     per_clip = correct.sum(axis=0)
     if runs == 1:
-        return f"The run is right on {int(per_clip.sum())} of {clips} clips."
+        title = f"{clips - int(per_clip.sum())} of {counted(clips, 'clip')} are wrong"
+        return title, f"The run classifies {int(per_clip.sum())} of {counted(clips, 'clip')} correctly."
     always, never = int((per_clip == runs).sum()), int((per_clip == 0).sum())
-    return (
-        f"Of {clips} clips {always} are right in all {runs} runs, {never} are wrong in all of them, "
-        f"and {clips - always - never} are right in some."
+    all_runs = "both runs" if runs == 2 else f"all {runs} runs"
+    some = clips - always - never
+    alt = (
+        f"Of {counted(clips, 'clip')}, {always} {_are(always)} correct in {all_runs}, "
+        f"{never} {_are(never)} wrong in all of them, and {some} {_are(some)} correct in some."
     )
+    title = f"{never} of {counted(clips, 'clip')} {_are(never)} wrong in {all_runs}, {some} in some"
+    return title, alt
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Matrix:
+class Matrix:
     """A run's counts: row the true class, column the class it was taken for; shape (n_classes, n_classes)."""
 
     name: str
@@ -143,6 +158,20 @@ class _Matrix:
         """Row and column of each count that isn't zero, row by row."""
         return [(int(row), int(column)) for row, column in np.argwhere(self.counts)]
 
+    def of_most_mistaken(self, most: int) -> Matrix:
+        """Return the matrix of the `most` classes that take part in most mistakes, and the rest as one."""
+        if len(self.classes) <= most:
+            return self
+        errors = self.counts - np.diag(np.diag(self.counts))
+        mistakes = errors.sum(axis=0) + errors.sum(axis=1)
+        kept = np.sort(np.argsort(-mistakes, kind="stable")[: most - 1])
+        rest = np.setdiff1d(np.arange(len(self.classes)), kept)
+        gather = np.zeros((most, len(self.classes)), dtype=np.int64)
+        gather[np.arange(most - 1), kept] = 1
+        gather[most - 1, rest] = 1
+        names = (*(self.classes[i] for i in kept), f"{len(rest):,} others")
+        return Matrix(self.name, names, gather @ self.counts @ gather.T)
+
 
 def run_confusion(run: Run) -> Picture:
     """Draw the validation confusion matrix of one run.
@@ -154,29 +183,33 @@ def run_confusion(run: Run) -> Picture:
     """
     if run.validation is None or not run.validation.clips:
         raise ValueError(f"a confusion matrix needs predictions on validation clips, and run {run.run_id} has none")
-    return _picture([matrix_of("", run.validation)], (run.run_id,))
+    return _picture(matrix_of("", run.validation), run.run_id)
 
 
-def confusion(entries: Sequence[RunEntry]) -> Picture:
-    """Draw confusion matrices of at least one run with predictions; the table has the cells that are not zero."""
-    matrices = [matrix_of(entry.name, entry.run.validation) for entry in entries if entry.run.validation is not None]
-    return _picture(matrices, tuple(entry.run.run_id for entry in entries))
+def confusion(entry: RunEntry) -> Picture:
+    """Draw the confusion matrix of a run with predictions; the table has the cells that are not zero."""
+    if entry.run.validation is None:
+        raise ValueError(f"a confusion matrix needs predictions on validation clips, and {entry.name} has none")
+    return _picture(matrix_of(entry.name, entry.run.validation), entry.run.run_id)
 
 
-def _picture(matrices: Sequence[_Matrix], run_ids: tuple[str, ...]) -> Picture:
-    rows = []
-    for matrix in matrices:
-        name, classes, shares = matrix.name or "this run", matrix.classes, matrix.shares
-        for row, column in matrix.cells:
-            clips, share = str(matrix.counts[row, column]), percent(float(shares[row, column]))
-            rows.append((name, classes[row], classes[column], clips, share))
-    with style.applied():
-        picture = style.png(draw_matrices(matrices))
-    header, table = ("run", "true class", "taken for", "clips", "share of the class"), _and_more(rows[:80], len(rows))
-    return Picture("confusion", picture, _finding_of_matrices(matrices), header, table, run_ids)
+def _picture(matrix: Matrix, run_id: str) -> Picture:
+    rows, shares = [], matrix.shares
+    for row, column in matrix.cells:
+        clips, share = str(matrix.counts[row, column]), percent(float(shares[row, column]))
+        rows.append((matrix.classes[row], matrix.classes[column], clips, share))
+    title = finding_of_matrix(matrix)
+    drawn = matrix.of_most_mistaken(_MOST_CLASSES)
+    note = ["rows: true class", "columns: predicted class", "shade: share of the row"]
+    if drawn is not matrix:
+        note.append(f"the {_MOST_CLASSES - 1} classes with most mistakes of {len(matrix.classes):,}, the rest together")
+    header = ("true class", "taken for", "clips", "share of the class")
+    panel = Panel(_draw_matrix(drawn, f"{title}."))
+    table = _and_more(rows[:80], len(rows))
+    return svg.picture("confusion", (title, note, f"{title}."), [panel], (header, table), (run_id,))
 
 
-def matrix_of(name: str, predictions: Predictions) -> _Matrix:
+def matrix_of(name: str, predictions: Predictions) -> Matrix:
     """Count how often each class is predicted for the clips of each class."""
     predicted = predictions.predicted_names
     classes = tuple(dict.fromkeys((*predictions.classes, *predictions.labels, *predicted)))
@@ -184,66 +217,52 @@ def matrix_of(name: str, predictions: Predictions) -> _Matrix:
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     for label, prediction in zip(predictions.labels, predicted, strict=True):
         counts[index_of[label], index_of[prediction]] += 1
-    return _Matrix(name, classes, counts)
+    return Matrix(name, classes, counts)
 
 
-def draw_matrices(matrices: Sequence[_Matrix]) -> Figure:
-    """Draw confusion matrices side by side, four to a row, as large as the names leave room."""
-    longest = max(len(style.label(name, _NAME)) for matrix in matrices for name in matrix.classes)
-    left, below = 0.5 + 0.066 * longest, 0.4 + 0.066 * longest
-    columns = min(len(matrices), _COLUMNS)
-    lines = -(-len(matrices) // columns)
-    most = max(len(matrix.classes) for matrix in matrices)
-    side = min(_LARGEST, max(1.2, _CELL * most), (WIDTH - left - 0.1) / columns - _GAP)
-    left += (WIDTH - left - 0.1 - columns * (side + _GAP)) / 2
-    figure = style.paper(below + lines * (side + _ABOVE) + 0.05)
-    for position, matrix in enumerate(matrices):
-        line, column = divmod(position, columns)
-        x, y = left + column * (side + _GAP), below + (lines - 1 - line) * (side + _ABOVE)
-        axes = style.place(figure, x, y, side, side)
-        _draw_matrix(axes, matrix, side)
-        _name_classes(axes, matrix, side, rows=column == 0, columns=position + columns >= len(matrices))
-        style.write(figure, x, y + side + 0.07, style.label(matrix.name, 20), fontsize=TITLE, fontweight="bold")
-    key = "down: the true class and its clips · across: what they were taken for · shade: the share of the row"
-    style.write(figure, WIDTH / 2, 0.08, key, color=MUTED, ha="center")
-    return figure
+def _draw_matrix(matrix: Matrix, alt: str) -> str:
+    """Draw a matrix with the true classes and their clips at the left, and the predicted classes slanted above."""
+    names = style.distinct_labels(matrix.classes, 16)
+    sides = [f"{name} ({total})" for name, total in zip(names, matrix.counts.sum(axis=1), strict=True)]
+    left = min(130.0, max(style.text_width(side, SMALL) for side in sides)) + 8
+    above = min(110.0, 0.75 * max(style.text_width(name, SMALL) for name in names)) + 14
+    n = len(names)
+    cell = min(_LARGEST_CELL, (NARROW - left - 34) / n)
+    parts, shares = [], matrix.shares
+    for i, (name, side) in enumerate(zip(names, sides, strict=True)):
+        x, y = left + cell * (i + 0.5), above + cell * (i + 0.5)
+        parts.append(svg.text(left - 6, y + 4.5, side, anchor="end"))
+        turn = f"rotate(-45 {svg.number(x)} {svg.number(above - 6)})"
+        parts.append(svg.turned(x, above - 6, name, turn))
+        parts.append(svg.rect(left, above + cell * i, cell * n, cell, "frame"))
+        parts.append(svg.rect(left + cell * i, above, cell, cell * n, "frame"))
+    for row, column in matrix.cells:
+        share, number = float(shares[row, column]), int(matrix.counts[row, column])
+        x, y = left + cell * column, above + cell * row
+        hover = f"{matrix.classes[row]} taken for {matrix.classes[column]}: {counted(number, 'clip')}, {percent(share)}"
+        look = "inv" if share > 0.6 else None
+        words = str(number) if style.text_width(str(number), SMALL) <= cell + 4 else ""
+        inside = [svg.rect(x, y, cell, cell, "cell", opacity=0.12 + 0.88 * share)]
+        inside += [svg.text(x + cell / 2, y + cell / 2 + 4.5, words, look, "middle")] if words else []
+        parts.append(svg.group(inside, hover=hover))
+    return svg.drawing(NARROW, above + cell * n + 6, parts, alt)
 
 
-def _draw_matrix(axes: Axes, matrix: _Matrix, side: float) -> None:
-    shares = matrix.shares
-    axes.imshow(shares, cmap=mpl.colormaps["Blues"], vmin=0, vmax=1.15, interpolation="nearest", aspect="auto")
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-    cell = side / len(matrix.classes)
-    for row, column in matrix.cells if cell >= _LEGIBLE else ():
-        colour = "white" if shares[row, column] > 0.6 else INK
-        size = min(SMALL, 72 * cell * 0.36)
-        axes.text(column, row, str(matrix.counts[row, column]), ha="center", va="center", color=colour, fontsize=size)
-
-
-def _name_classes(axes: Axes, matrix: _Matrix, side: float, *, rows: bool, columns: bool) -> None:
-    """Name the classes at the side and below, as many as are legible."""
-    every = max(1, -(-len(matrix.classes) * 5 // int(72 * side)))
-    ticks = range(0, len(matrix.classes), every)
-    names = [style.label(matrix.classes[i], _NAME) for i in ticks]
-    counts = [f" ({matrix.counts[i].sum()})" for i in ticks]
-    axes.tick_params(length=0, labelcolor=INK)
-    axes.set_yticks(ticks if rows else [], [*map(add, names, counts)] if rows else [])
-    axes.set_xticks(ticks if columns else [], names if columns else [], rotation=90)
-    axes.tick_params(labelsize=min(TINY, 72 * side * every / len(matrix.classes) * 0.9))
-
-
-def _finding_of_matrices(matrices: Sequence[_Matrix]) -> str:
-    wrong: Counter[tuple[str, str]] = Counter()
-    for matrix in matrices:
-        for row, column in matrix.cells:
-            if row != column:
-                wrong[matrix.classes[row], matrix.classes[column]] += int(matrix.counts[row, column])
-    of_runs = "" if len(matrices) == 1 else f" of {len(matrices)} runs"
-    if not wrong:
-        return f"Every one of {sum(int(matrix.counts.sum()) for matrix in matrices)} classifications{of_runs} is right."
-    pair, most = max(sorted(wrong.items()), key=lambda item: item[1])
-    label, predicted = (name if len(name) <= _NAME_IN_WORDS else f"{name[: _NAME_IN_WORDS - 1]}…" for name in pair)
-    frequent = f"{label} taken for {predicted}: {most}"
-    return f"Of {wrong.total()} wrong classifications{of_runs} the most frequent is {frequent}."
+def finding_of_matrix(matrix: Matrix) -> str:
+    """Return in a line what is mistaken most often, with every mistake that is as frequent."""
+    errors = {
+        (matrix.classes[row], matrix.classes[column]): int(matrix.counts[row, column])
+        for row, column in matrix.cells
+        if row != column
+    }
+    who = matrix.name or "The run"
+    if not errors:
+        return f"{who} classifies all {counted(int(matrix.counts.sum()), 'clip')} correctly"
+    most = max(errors.values())
+    pairs = [pair for pair in errors if errors[pair] == most]
+    total = sum(errors.values())
+    if most == 1 or len(pairs) > 2:
+        return f"{who} classifies {counted(total, 'clip')} wrongly, with no mistake more frequent than the others"
+    named = " and ".join(" for ".join(style.label(name, _NAME_IN_WORDS) for name in pair) for pair in pairs)
+    each = " each" if len(pairs) > 1 else ""
+    return f"{who} takes {named} most often: {most}{each} of {counted(total, 'error')}"

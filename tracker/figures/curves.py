@@ -1,59 +1,52 @@
-"""Loss and accuracy by epoch: one figure a run, and all runs as small multiples on the same axes.
+"""Loss and accuracy by epoch: runs as small multiples on one scale, and one run's loss beside its accuracy.
 
-There are no panels for accuracy if none of the runs that are drawn together logged it. Training is a dashed line,
-validation a solid one. A star marks the best epoch (the lowest validation loss), a triangle every drop of the learning
-rate, a square the last epoch; they stand on the validation curve. The same in words, for those who cannot see it, and
-as a table is at the end.
+Training is a dashed line, validation a solid one. A ring marks the best epoch (the lowest validation loss), a dashed
+rule every drop of the learning rate. The same in words and as a table is at the end.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tracker.figures import style
-from tracker.figures.style import BLUE, GREEN, INK, MUTED, ORANGE, TINY, TITLE, VERMILION, WIDTH
-from tracker.report import Picture
+from tracker.figures import style, svg
+from tracker.figures.style import MEDIUM, SMALL_MULTIPLE
+from tracker.report import Panel
+from tracker.runs import number_text
 from tracker.study.metrics import is_fraction, primary_metric
+from tracker.study.options import NOT_APPLICABLE, OFF
 from tracker.study.run_results import run_results
-from tracker.wording import NONE, curve_cell, percent, rate_text, short_loss
+from tracker.wording import MINUS, NONE, curve_cell, option_words, percent, rate_text, short_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from tracker.report import RunEntry
+    from tracker.report import Picture, RunEntry
     from tracker.runs import Curve, Run
     from tracker.study.run_results import RunResult
 
-# In inches: a row of small multiples, the margin at its left, the gap between two; a panel with the gap below it
-_BLOCK, _SIDE, _GAP = 3.1, 0.58, 0.14
-_PANEL = 1.1
-_COLUMNS = 4
-_LETTERS = 23.5  # letters of a small multiple's title that fit an inch
 _ROWS = 20  # of one run's table, about
 _FEW = 12  # up to so many epochs each is a dot too: a line through one epoch cannot be seen
-_OUTLYING = 3.0  # a loss this many times the 95th percentile would squash all the rest, and is cut off
+_OUTLYING = 3.0  # losses above this many times what is usual would press all the rest flat, and are cut off
+_COMPARABLE = 0.5  # the shortest run has at least this fraction of the longest's epochs, or each has its own axis
 
-Pen = dict[str, Any]
-
-_TRAINING: Pen = {"color": VERMILION, "linestyle": (0, (4, 2)), "linewidth": 1.1, "markersize": 3}
-_VALIDATION: Pen = {"color": BLUE, "linestyle": "-", "linewidth": 1.4, "markersize": 3}
-_SIGN: Pen = {"linestyle": "none", "markeredgecolor": INK, "markeredgewidth": 0.7}
-_BEST = _SIGN | {"marker": "*", "markersize": 9.5, "markerfacecolor": GREEN}
-_DROP = _SIGN | {"marker": "v", "markersize": 5.5, "markerfacecolor": ORANGE}
-_STOP = _SIGN | {"marker": "s", "markersize": 5, "markerfacecolor": "white"}
+_HEIGHTS = {SMALL_MULTIPLE: 150.0, MEDIUM: 210.0}  # of a panel, by its width
+_TOP, _BELOW, _RIGHT = 8.0, 38.0, 10.0  # margins of a panel
 
 
-Limits = tuple[float, float]
 Table = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]  # a header and its rows
+
+
+class _Limits(NamedTuple):
+    """What the axes of a panel show."""
+
+    first: float  # epoch
+    last: float
+    low: float
+    high: float
 
 
 def run_curves(run: Run) -> Picture:
@@ -67,7 +60,7 @@ def run_curves(run: Run) -> Picture:
     (result,) = run_results([run], primary_metric([run], None))
     if not is_drawable(result):
         raise ValueError(f"curves need loss or accuracy by epoch, and run {run.run_id} logged neither")
-    return _one_figure_each([("", result)])[0]
+    return _of_one_run("", result)
 
 
 def is_drawable(result: RunResult) -> bool:
@@ -76,119 +69,107 @@ def is_drawable(result: RunResult) -> bool:
 
 
 def section_curves(entries: Sequence[RunEntry]) -> tuple[Picture, ...]:
-    """Draw each run's curves in a figure of its own, all of them on the same axes."""
-    return _one_figure_each([(entry.name, entry.result) for entry in entries])
+    """Draw each run's curves in a figure of its own."""
+    return tuple(_of_one_run(entry.name, entry.result) for entry in entries)
 
 
-def _one_figure_each(named: Sequence[tuple[str, RunResult]]) -> tuple[Picture, ...]:
-    """Draw the frame once, and each run's lines on a copy of it: that makes the second figure five times as fast."""
-    results, pictures = [result for _, result in named], []
-    with style.applied():
-        figure = style.paper(2.75)
-        columns = ((0.5, 3.3), (4.45, 3.3)) if _with_accuracy(results) else ((0.5, 7.25),)
-        axes = tuple(style.place(figure, left, 0.75, width, 1.65) for left, width in columns)
-        _frame(axes, results)
-        for panel in axes:
-            panel.set_xlabel("epoch", labelpad=1)
-        _legend(figure, results)
-        canvas: Any = figure.canvas
-        canvas.draw()
-        frame = canvas.copy_from_bbox(figure.bbox)
-        for name, result in named:
-            canvas.restore_region(frame)
-            drawn = [*_draw(axes, result), *_titles(axes, name), *_remarks(axes, result)]
-            for artist in drawn:
-                artist.draw(canvas.get_renderer())
-            header, rows = table(result)
-            png = style.png(figure, redraw=False)
-            for artist in drawn:
-                artist.remove()
-            pictures.append(Picture("curves", png, finding(result, name), header, rows, (result.run_id,)))
-    return tuple(pictures)
+def _of_one_run(name: str, result: RunResult) -> Picture:
+    panels = []
+    for quantity, curves in (("Loss", result.curves.losses), ("Accuracy", result.curves.accuracies)):
+        if any(curve is not None for curve in curves):
+            limits = loss_limits([result]) if quantity == "Loss" else accuracy_limits([result])
+            epochs = epoch_limits([result])
+            detail = _detail(result, quantity)
+            alt = f"{name or 'The run'}: {quantity.lower()} by epoch; {detail}." if detail else quantity
+            drawn = _panel(result, quantity, _Limits(*epochs, *limits), MEDIUM, alt, has_labels=True)
+            panels.append(Panel(drawn, caption=quantity, detail=detail))
+    alt = finding(result, name)
+    words = (alt.removesuffix("."), _note([result]), alt)
+    return svg.picture("curves", words, panels, table(result), (result.run_id,), "pair")
 
 
-def _with_accuracy(results: Sequence[RunResult]) -> bool:
-    """Return whether there are panels for accuracy: any was logged, or there is no loss either."""
-    accuracies = any(curve is not None for result in results for curve in result.curves.accuracies)
-    return accuracies or not any(curve is not None for result in results for curve in result.curves.losses)
+def _detail(result: RunResult, quantity: str) -> str:
+    """Return the value at the best epoch in words; empty if it isn't known."""
+    best, curves = result.best_epoch, result.curves
+    if quantity == "Loss":
+        loss = _at(curves.val_loss, best)
+        return "" if loss is None else f"lowest {short_loss(loss)} at epoch {best}"
+    accuracy = _at(curves.val_accuracy, best)
+    return "" if accuracy is None or not is_fraction(accuracy) else f"{percent(accuracy)} at epoch {best}"
 
 
 def overview(entries: Sequence[RunEntry]) -> Picture:
-    """Draw the curves of several runs as small multiples on shared axes, loss above accuracy."""
-    header, rows = table_of_all(entries)
-    with style.applied():
-        png = style.png(draw_overview(entries))
-    return Picture("curves", png, finding_of_all(entries), header, rows, tuple(entry.run.run_id for entry in entries))
-
-
-def draw_overview(entries: Sequence[RunEntry]) -> Figure:
-    """Draw a column of panels for each run, four to a row."""
+    """Draw the losses of several runs as small multiples on one scale, in order; accuracies if none logged a loss."""
     results = [entry.result for entry in entries]
-    columns = min(len(entries), _COLUMNS)
-    blocks = -(-len(entries) // columns)
-    height = _BLOCK if _with_accuracy(results) else _BLOCK - _PANEL
-    figure = style.paper(0.3 + blocks * height)
+    quantity = "Loss" if any(curve is not None for r in results for curve in r.curves.losses) else "Accuracy"
+    limits = loss_limits(results) if quantity == "Loss" else accuracy_limits(results)
+    is_shared, panels = _has_shared_epochs(results), []
     for position, entry in enumerate(entries):
-        block, column = divmod(position, columns)
-        width = (WIDTH - _SIDE) / columns
-        left, bottom = _SIDE + column * width, 0.3 + (blocks - 1 - block) * height
-        _small_multiple(figure, left, bottom, width - _GAP, entry, results)
-    _legend(figure, results)
-    return figure
+        epochs = epoch_limits(results if is_shared else [entry.result])
+        alt = finding(entry.result, entry.name)
+        small = _Limits(*epochs, *limits)
+        drawn = _panel(entry.result, quantity, small, SMALL_MULTIPLE, alt, has_labels=position == 0)
+        panels.append(Panel(drawn, caption=entry.name, detail=short_title(entry)))
+    runs = tuple(entry.run.run_id for entry in entries)
+    note = _note(results, quantity, is_shared=is_shared)
+    title, alt = title_of_all(entries), finding_of_all(entries)
+    return svg.picture("curves", (title, note, alt), panels, table_of_all(entries), runs, "multiples")
 
 
-def _small_multiple(
-    figure: Figure, left: float, bottom: float, width: float, entry: RunEntry, results: Sequence[RunResult]
-) -> None:
-    """Draw one of several runs into a column; only the first column has numbers at its side."""
-    panels = 2 if _with_accuracy(results) else 1
-    places = (bottom + 0.32 + _PANEL * above for above in range(panels))
-    axes = tuple(style.place(figure, left, place, width, 1.0) for place in places)[::-1]
-    _frame(axes, results)
-    for panel in axes[:-1]:
-        panel.tick_params(labelbottom=False)
-    axes[-1].set_xlabel("epoch", labelpad=1)
-    for panel, name in zip(axes, ("loss", "accuracy"), strict=False):
-        panel.tick_params(labelleft=left < 1)
-        panel.set_ylabel(name if left < 1 else "")
-    top = bottom + 0.6 + _PANEL * panels
-    style.write(figure, left, top, style.label(entry.name, 20), fontsize=TITLE, fontweight="bold")
-    title = style.wrapped(entry.title, int(_LETTERS * width), lines=3)
-    style.write(figure, left, top - 0.08, title, fontsize=TINY - 1, color=MUTED, va="top", linespacing=1.35)
-    _draw(axes, entry.result)
+def short_title(entry: RunEntry) -> str:
+    """Return the levels of the options that vary in words: ``kernel size 7, learning rate 0.0001``."""
+    levels = [(option, level) for option, level in entry.levels if level not in (OFF, NOT_APPLICABLE)]
+    return ", ".join(f"{option_words(option)} {level}" for option, level in levels) or entry.title
 
 
-def _frame(axes: tuple[Axes, ...], results: Sequence[RunResult]) -> None:
-    """Set the limits and ticks of a loss and an accuracy panel, the same for all runs that are drawn together."""
-    last = max((result.stop_epoch or 1 for result in results), default=1)
-    accuracies = accuracy_limits(results)
-    for panel, limits in zip(axes, (loss_limits(results), accuracies), strict=False):
-        panel.set_xlim((1 - min(0.9, 0.02 * last), 1.02 * last) if last > 1 else (0.5, 1.5))
-        panel.set_ylim(limits)
-        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-        panel.yaxis.set_major_locator(MaxNLocator(4))
-    if len(axes) > 1 and accuracies[1] < 1.1:
-        axes[1].set_yticks((0, 0.25, 0.5, 0.75, 1))
-        axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+def _note(results: Sequence[RunResult], quantity: str | None = None, *, is_shared: bool = True) -> list[str]:
+    """Explain the lines and marks that occur."""
+    curves = [result.curves for result in results]
+    parts = {
+        f"{quantity} by epoch": quantity is not None,
+        "solid: validation": any(c.val_loss is not None or c.val_accuracy is not None for c in curves),
+        "dashed: training": any(c.loss is not None or c.accuracy is not None for c in curves),
+        "ring: best epoch": any(result.best_epoch is not None for result in results),
+        "dashed rules: learning rate lowered": any(result.rate_drops for result in results),
+        "each run on its own axis of epochs": not is_shared,
+    }
+    return [part for part, occurs in parts.items() if occurs]
 
 
-def loss_limits(results: Sequence[RunResult]) -> Limits:
+def _has_shared_epochs(results: Sequence[RunResult]) -> bool:
+    lengths = [result.stop_epoch or 1 for result in results]
+    return min(lengths) >= _COMPARABLE * max(lengths)
+
+
+def epoch_limits(results: Sequence[RunResult]) -> tuple[float, float]:
+    """Return the first and the last epoch that the axis shows."""
+    curves = [c for result in results for c in (*result.curves.losses, *result.curves.accuracies) if c is not None]
+    first = min((int(curve.epochs[0]) for curve in curves if len(curve.epochs)), default=1)
+    last = max((int(curve.epochs[-1]) for curve in curves if len(curve.epochs)), default=1)
+    return (float(first), float(last)) if last > first else (first - 0.5, first + 0.5)
+
+
+def loss_limits(results: Sequence[RunResult]) -> tuple[float, float]:
     """Return the lowest and highest loss that the axes show, shared by all runs.
 
-    A loss that is several times the 95th percentile is beyond them: it would press every curve flat.
+    What is usual is the lower median over runs of each run's 95th percentile, so that neither an epoch nor a whole run
+    that diverged presses the others flat: losses above three times that are beyond the axes.
     """
-    values = _finite_values(curve for result in results for curve in result.curves.losses)
-    if not len(values):
+    of_runs = [values for result in results if len(values := _finite_values(result.curves.losses))]
+    if not of_runs:
         return 0.0, 1.0
-    usual = float(np.quantile(values, 0.95))
-    high = 1.5 * usual if values.max() > _OUTLYING * usual > 0 else float(values.max())
+    each = sorted(float(np.quantile(values, 0.95)) for values in of_runs)
+    usual, values = each[(len(each) - 1) // 2], np.concatenate(of_runs)
+    high = float(values.max())
+    if high > _OUTLYING * usual > 0:
+        high = float(values[values <= _OUTLYING * usual].max())
     low = min(0.0, 1.05 * float(values.min()))
     return (low, high + 0.05 * (high - low)) if high > low else (low, low + 1.0)
 
 
-def accuracy_limits(results: Sequence[RunResult]) -> Limits:
+def accuracy_limits(results: Sequence[RunResult]) -> tuple[float, float]:
     """Return the limits of the accuracy axes: 0 to 1, or further if accuracies were logged in other units."""
-    values = _finite_values(curve for result in results for curve in result.curves.accuracies)
+    values = np.concatenate([np.empty(0), *(_finite_values(result.curves.accuracies) for result in results)])
     return 0.0, 1.03 * float(values.max(initial=1.0))
 
 
@@ -198,21 +179,109 @@ def _finite_values(curves: Iterable[Curve | None]) -> NDArray[np.float64]:
     return finite
 
 
-def _draw(axes: tuple[Axes, ...], result: RunResult) -> list[Artist]:
-    """Draw a run's losses and accuracies with their marks."""
-    drawn: list[Artist] = []
-    for panel, curves in zip(axes, (result.curves.losses, result.curves.accuracies), strict=False):
-        for curve, pen in zip(curves, (_TRAINING, _VALIDATION), strict=True):
-            if curve is not None:
-                values = np.where(np.isfinite(curve.values), curve.values, np.nan)  # a gap
-                marker = "o" if np.isfinite(values).sum() <= _FEW else None
-                drawn += panel.plot(curve.epochs, values, marker=marker, **pen)
-        marked = curves[1] if curves[1] is not None else curves[0]
-        for epochs, sign in (((result.stop_epoch,), _STOP), (_drops(result), _DROP), ((result.best_epoch,), _BEST)):
-            points = [(epoch, value) for epoch in epochs if (value := _at(marked, epoch)) is not None]
-            seen = [(epoch, value) for epoch, value in points if value <= panel.get_ylim()[1]]
-            drawn += panel.plot(*zip(*seen, strict=True), clip_on=False, **sign) if seen else []
-    return drawn
+def _panel(result: RunResult, quantity: str, limits: _Limits, width: int, alt: str, *, has_labels: bool) -> str:
+    """Draw one quantity of one run: its grid, the rules of rate drops, both lines, and the ring of the best epoch."""
+    height = _HEIGHTS[width]
+    down = height - _TOP - _BELOW
+    y = svg.Scale(limits.low, limits.high, down, 0)
+    ticks = {value: _tick(value, quantity, limits) for value in y.ticks(4)}
+    left = max(style.text_width(words, style.SMALL) for words in ticks.values()) + 12
+    across = width - left - _RIGHT
+    x = svg.Scale(limits.first, limits.last, 0, across)
+    curves = result.curves.losses if quantity == "Loss" else result.curves.accuracies
+    parts = [svg.line(0, y(value), across, y(value), "grid") for value in ticks]
+    parts += [*_rate_drops(result, x, down), *_lines(curves, quantity, x, y)]
+    highest = max(_finite_values(curves), default=0.0)
+    if highest > limits.high:
+        parts = [svg.window(across, down, parts)]
+    parts += [svg.text(-5, y(value) + 4, words, "mut", "end") for value, words in ticks.items()]
+    parts += [*_epochs(x, down), *_best(result, curves, quantity, x, y)]
+    if quantity == "Loss" and result.first_diverged_epoch is not None:
+        parts.append(svg.text(across, 10, f"not finite from {result.first_diverged_epoch}", "wrm halo", "end"))
+    elif highest > limits.high:
+        parts.append(svg.text(across, 10, f"up to {highest:.3g}", "wrm halo", "end"))
+    if has_labels:
+        parts += _names(curves, x, y)
+    return svg.drawing(width, height, [svg.moved(left, _TOP, parts)], alt)
+
+
+def _tick(value: float, quantity: str, limits: _Limits) -> str:
+    if quantity == "Accuracy" and limits.high < 1.1:
+        return f"{100 * value:.0f}%"
+    return number_text(float(f"{value:.3g}")).replace("-", MINUS)
+
+
+def _epochs(x: svg.Scale, down: float) -> Iterator[str]:
+    """Write the numbers of the epochs; the first one stands for those close to it."""
+    first = x.low if x.low == int(x.low) else x.low + 0.5
+    for epoch in (first, *(tick for tick in x.ticks(4, whole=True) if x(tick) - x(first) > 22)):
+        yield svg.text(x(epoch), down + 16, f"{epoch:.0f}", "mut", "middle")
+
+
+def _rate_drops(result: RunResult, x: svg.Scale, down: float) -> Iterator[str]:
+    for drop in result.rate_drops or ():
+        words = f"learning rate lowered after epoch {drop.epoch}: {rate_text(drop.before)} to {rate_text(drop.after)}"
+        yield svg.line(x(drop.epoch), 0, x(drop.epoch), down, "cut", words)
+
+
+def _lines(curves: Sequence[Curve | None], quantity: str, x: svg.Scale, y: svg.Scale) -> Iterator[str]:
+    looks = (("tr", "dotw", "training"), ("va", "dot", "validation"))
+    for curve, (line, dot, which) in zip(curves, looks, strict=True):
+        if curve is None:
+            continue
+        epochs, values = svg.thinned(curve.epochs.astype(float), curve.values)
+        places = [(x(epoch), y(value)) for epoch, value in zip(epochs, values, strict=True)]
+        yield svg.path(places, line, f"{which} {quantity.lower()}")
+        few = [place for place in places if np.isfinite(place[1])]
+        if len(few) <= _FEW:
+            yield from (svg.circle(*place, 1.8, dot) for place in few)
+
+
+def _best(
+    result: RunResult, curves: Sequence[Curve | None], quantity: str, x: svg.Scale, y: svg.Scale
+) -> Iterator[str]:
+    """Draw the ring of the best epoch, and its number below the axis."""
+    best, marked = result.best_epoch, curves[1] if curves[1] is not None else curves[0]
+    value = _at(marked, best)
+    if best is None or value is None:
+        return
+    shown = percent(value) if quantity == "Accuracy" and is_fraction(value) else short_loss(value)
+    if y(value) >= 0:  # within the axes
+        yield svg.line(x(best), y(value), x(best), y.start, "down")
+        yield svg.circle(x(best), y(value), 3.2, "ring", f"best epoch {best}: {quantity.lower()} {shown}")
+    words = f"best {best}"
+    half = 1.15 * style.text_width(words, style.SMALL) / 2  # it is bold
+    place = min(max(x(best), half - 16), x.end + _RIGHT - half - 3)
+    yield svg.text(place, y.start + 32, words, "blu bld", "middle")
+
+
+def _names(curves: Sequence[Curve | None], x: svg.Scale, y: svg.Scale) -> Iterator[str]:
+    """Name both lines near their ends, where the words cover as little of either as possible."""
+    lines = [_places(curve, x, y) for curve in curves if curve is not None]
+    drawn = np.concatenate([np.empty((0, 2)), *lines])
+    for curve, which, look in zip(curves, ("training", "validation"), ("wrm halo", "blu halo"), strict=True):
+        if curve is None or not len(own := _places(curve, x, y)):
+            continue
+        width = style.text_width(which, style.SMALL)
+        best = (np.inf, 0.0, 0.0)
+        for end in np.linspace(x.end, width, 12):
+            near = own[(own[:, 0] > end - width) & (own[:, 0] < end + 3), 1]
+            for base in (near.min() - 5, near.max() + 15) if len(near) else ():
+                if 10 <= base <= y.start - 3:
+                    over = (abs(drawn[:, 0] - end + width / 2) < width / 2 + 3) & (abs(drawn[:, 1] - base + 4) < 9)
+                    best = min(best, (float(over.sum()), float(end), float(base)), key=lambda place: place[0])
+        if np.isfinite(best[0]):
+            _, end, base = best
+            yield svg.text(end, base, which, look, "end")
+            box = np.stack([np.linspace(end - width, end, 8), np.full(8, base - 4)], axis=1)
+            drawn = np.concatenate([drawn, box])  # the other name keeps away from this one
+
+
+def _places(curve: Curve, x: svg.Scale, y: svg.Scale) -> NDArray[np.float64]:
+    """Return where a line's points stand, shape (n, 2), without those that are not drawn."""
+    places = np.array([(x(epoch), y(value)) for epoch, value in zip(curve.epochs, curve.values, strict=True)])
+    seen: NDArray[np.float64] = places[np.isfinite(places[:, 1]) & (places[:, 1] >= 0)]
+    return seen
 
 
 def _drops(result: RunResult) -> tuple[int, ...]:
@@ -224,48 +293,6 @@ def _at(curve: Curve | None, epoch: int | None) -> float | None:
     return None if curve is None else curve.at(epoch)
 
 
-def _titles(axes: tuple[Axes, ...], name: str) -> Iterator[Artist]:
-    """Write above each panel what it shows, and of which run."""
-    for panel, quantity in zip(axes, ("Loss", "Accuracy"), strict=False):
-        title = f"{style.label(name, 20)} · {quantity}" if name else quantity
-        yield panel.text(0, 1.04, title, transform=panel.transAxes, fontsize=TITLE, fontweight="bold")
-
-
-def _remarks(axes: tuple[Axes, ...], result: RunResult) -> Iterator[Artist]:
-    """Write above each panel the value at the best epoch, and inside it what cannot be seen."""
-    best, curves = result.best_epoch, result.curves
-    loss, accuracy = _at(curves.val_loss, best), _at(curves.val_accuracy, best)
-    if loss is not None:
-        yield _remark(axes[0], f"lowest {short_loss(loss)} at epoch {best}")
-    highest = max(_finite_values(curves.losses), default=0.0)
-    if result.first_diverged_epoch is not None:
-        yield _remark(axes[0], f"not finite from epoch {result.first_diverged_epoch}", 0.93, va="top", color=VERMILION)
-    elif highest > axes[0].get_ylim()[1]:
-        yield _remark(axes[0], f"up to {short_loss(highest)}, cut off", 0.93, va="top", color=VERMILION)
-    if accuracy is not None and accuracy <= 1 and len(axes) > 1:
-        yield _remark(axes[1], f"{percent(accuracy)} at epoch {best}")
-    for panel, of_quantity in zip(axes, (curves.losses, curves.accuracies), strict=False):
-        if not any(of_quantity):
-            yield _remark(panel, "not logged by epoch", 0.5)
-
-
-def _remark(axes: Axes, text: str, y: float = 1.04, *, color: str = MUTED, va: str = "baseline") -> Artist:
-    return axes.text(0.99, y, text, transform=axes.transAxes, color=color, ha="right", va=va)
-
-
-def _legend(figure: Figure, results: Sequence[RunResult]) -> None:
-    """Explain below the panels the lines and marks that occur."""
-    curves = [result.curves for result in results]
-    known = {
-        "training": (_TRAINING, any(c.loss is not None or c.accuracy is not None for c in curves)),
-        "validation": (_VALIDATION, any(c.val_loss is not None or c.val_accuracy is not None for c in curves)),
-        "best epoch": (_BEST, any(result.best_epoch is not None for result in results)),
-        "learning rate drops": (_DROP, any(result.rate_drops for result in results)),
-        "last epoch": (_STOP, any(result.stop_epoch is not None for result in results)),
-    }
-    style.legend(figure, [Line2D([], [], label=name, **pen) for name, (pen, occurs) in known.items() if occurs])
-
-
 def finding(result: RunResult, name: str = "") -> str:
     """Return the finding of one run's curves in a sentence."""
     who, val_loss, stop = name or "The run", result.curves.val_loss, result.stop_epoch
@@ -274,22 +301,49 @@ def finding(result: RunResult, name: str = "") -> str:
     lowest = _at(val_loss, result.best_epoch)
     if lowest is None:
         return f"{who}'s curves over {stop} epochs; no validation loss was logged."
-    return (
-        f"{who}'s validation loss is lowest at epoch {result.best_epoch}, {short_loss(lowest)}, "
-        f"and {short_loss(_at(val_loss, stop))} at the last epoch, {stop}."
-    )
+    if result.best_epoch == stop:
+        return f"{who}'s validation loss is lowest at its last epoch, {stop}: {short_loss(lowest)}."
+    last = _at(val_loss, stop)
+    ending = "" if last is None else f", and {short_loss(last)} at the last epoch, {stop}"
+    return f"{who}'s validation loss is lowest at epoch {result.best_epoch}, {short_loss(lowest)}{ending}."
 
 
 def finding_of_all(entries: Sequence[RunEntry]) -> str:
     """Return the finding of several runs' curves in a sentence."""
-    at_best = {entry.name: _at(entry.result.curves.val_loss, entry.result.best_epoch) for entry in entries}
-    lowest = {name: value for name, value in at_best.items() if value is not None}
-    any_accuracy = any(curve is not None for entry in entries for curve in entry.result.curves.accuracies)
-    what = f"{'Loss and accuracy' if any_accuracy else 'Loss'} by epoch of {len(entries)} runs"
+    lowest = _lowest(entries)
+    any_loss = any(curve is not None for entry in entries for curve in entry.result.curves.losses)
+    what = f"{'Loss' if any_loss else 'Accuracy'} by epoch of {len(entries)} runs"
     if not lowest:
         return f"{what}; no validation loss was logged."
     best = min(lowest, key=lambda name: lowest[name])
     return f"{what}: the lowest validation loss is {best}'s, {short_loss(lowest[best])}."
+
+
+def _lowest(entries: Sequence[RunEntry]) -> dict[str, float]:
+    at_best = {entry.name: _at(entry.result.curves.val_loss, entry.result.best_epoch) for entry in entries}
+    return {name: value for name, value in at_best.items() if value is not None}
+
+
+def title_of_all(entries: Sequence[RunEntry]) -> str:
+    """Return the finding of several runs' curves in a line: what most of them do after their best epochs."""
+    known = [entry.result for entry in entries if entry.name in _lowest(entries)]
+    overfitting = sum(_fits_on(result) for result in known)
+    improving = sum(result.best_epoch == result.stop_epoch for result in known)
+    of_how_many = f"{{}} of {len(entries)} runs"
+    if 2 * overfitting > len(entries):
+        which = "all runs" if overfitting == len(entries) else of_how_many.format(overfitting)
+        return f"Validation loss stops improving while training loss keeps falling in {which}"
+    if 2 * improving > len(entries):
+        which = "all runs" if improving == len(entries) else of_how_many.format(improving)
+        return f"Validation loss was still falling at the last epoch of {which}"
+    return finding_of_all(entries).rpartition(": ")[2].removesuffix(".").replace("the lowest", "The lowest", 1)
+
+
+def _fits_on(result: RunResult) -> bool:
+    """Return whether training loss fell further after the best epoch."""
+    training, best, stop = result.curves.loss, result.best_epoch, result.stop_epoch
+    at_best, at_end = _at(training, best), _at(training, stop)
+    return at_best is not None and at_end is not None and best != stop and at_end < at_best
 
 
 def table(result: RunResult) -> Table:

@@ -1,106 +1,188 @@
-"""Dots with 95% intervals as whiskers: accuracies of runs, and differences against zero and the margin."""
+"""Estimates with their intervals as whiskers: configurations, best first, and effects against zero and the margin.
+
+Each figure is drawn for a wide place, with the names at the left, and for a narrow one, with the names above.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tracker import wording
-from tracker.figures import style
-from tracker.figures.style import BLUE, GREEN, INK, MUTED, RULE, SMALL, TINY, WIDTH
-from tracker.report import Picture
+from tracker.figures import style, svg
+from tracker.figures.style import LABEL, NARROW, SMALL, WIDE
+from tracker.report import Panel
+from tracker.runs import number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from collections.abc import Callable, Iterator, Sequence
 
     from tracker.conclusions.conclusion import Difference, Verdict
-    from tracker.report import RunEntry
+    from tracker.report import Picture
     from tracker.statistics.proportions import Interval
-    from tracker.study.run_results import Accuracy
 
-_MANY = 16  # runs above which rows are narrow, with titles on one line
+MOST_CONFIGURATIONS = 50
+MOST_DIFFERENCES = 24
+_MANY = 16  # rows above which they are compact, without subtitles
 
-_TITLE: dict[str, Any] = {"va": "center", "fontsize": TINY - 0.5, "color": MUTED, "linespacing": 1.3}
-_MARGIN: dict[str, Any] = {"facecolor": "#eef3f8", "hatch": "////"}
-_SIGNS: dict[Verdict, tuple[str, str]] = {"supported": ("D", BLUE), "equivalent": ("s", GREEN)}
-_OPEN = ("o", "white")  # marker and fill of any other verdict
+_AXIS = 24.0  # height below the rows for the numbers of the axis
+_BASELINE = 20.0  # height above the rows for the name of the baseline
+_RIGHT = 74.0  # width for counts and p-values
+_DOT, _SEED = 5.5, 2.4  # radii
 
 
-def accuracies(entries: Sequence[RunEntry]) -> Picture:
-    """Draw how many clips each run classifies right, with the interval of the share.
+@dataclass(frozen=True, slots=True)
+class ConfigurationRow:
+    """A configuration in the headline figure; values in the unit of the metric, accuracies as fractions."""
 
-    Runs are drawn in order, from above; those without an accuracy are left out.
+    title: str  # what it is called: ``Run 2 · 7×7 kernel, lr 1e-4``
+    subtitle: str  # the rest of it: ``no plateau, no early stopping``
+    estimate: float  # mean over its runs
+    interval: Interval | None
+    points: tuple[float, ...]  # its single runs
+    is_best: bool
+    is_tied: bool  # not the best, but not statistically different from it
+    count: str  # as it stands at the right: ``26/30``, or ``82.4%`` over several seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What needs no network: a line across the headline figure, and its name."""
+
+    value: float
+    name: str  # ``always the largest class: 20%``
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    label: str
+    sublabel: str
+    right: str
+    estimate: float
+    interval: Interval | None
+    points: tuple[float, ...]
+    mark: str  # class of its dot: ``d`` filled, ``o`` open
+    is_square: bool
+    class_: str | None
+    hover: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    low: float
+    high: float
+    words: Callable[[float], str]
+    baseline: Baseline | None = None
+    margin: float | None = None  # half the width of a band about zero
+
+
+def headline(
+    rows: Sequence[ConfigurationRow],
+    runs: Sequence[str],
+    *,
+    baseline: Baseline | None = None,
+    is_fraction: bool = True,
+    title: str | None = None,
+    alt: str | None = None,
+) -> Picture:
+    """Draw configurations in order, the best on top: mean and interval, single runs as small dots.
+
+    Parameters
+    ----------
+    rows : sequence of ConfigurationRow
+        At least one; at most 50 are drawn.
+    runs : sequence of str
+        Ids of the runs that are drawn.
+    is_fraction : bool
+        Whether values are fractions, to be written in percent.
+    title, alt : str, optional
+        The finding in a line and in a sentence; by default what the rows show.
 
     Raises
     ------
     ValueError
-        If no run has an accuracy.
+        If there is no row.
     """
-    known = [(entry, accuracy) for entry in entries if (accuracy := entry.result.accuracy) is not None]
-    if not known:
-        raise ValueError("a figure of accuracies needs a run with its count of clips classified right")
-    header = ("run", "title", "right", "share", "95% interval")
-    rows = []
-    for entry, accuracy in known:
-        share, interval = wording.percent(accuracy.fraction), wording.percent_interval(accuracy.interval)
-        rows.append((entry.name, entry.title, f"{accuracy.correct} of {accuracy.n}", share, interval))
-    with style.applied():
-        picture = style.png(draw_accuracies(known))
-    ids = tuple(entry.run.run_id for entry, _ in known)
-    return Picture("accuracies", picture, _finding_of_accuracies(known), header, tuple(rows), ids)
-
-
-def draw_accuracies(known: Sequence[tuple[RunEntry, Accuracy]]) -> Figure:
-    """Draw a row for each run, the first on top."""
-    left, right, below, above = 3.1, 0.75, 0.5, 0.15  # margins in inches: for titles, counts, numbers and nothing
-    pitch, lines = (0.34, 2) if len(known) <= _MANY else (0.18, 1)
-    figure = style.paper(below + above + pitch * len(known))
-    axes = style.place(figure, left, below, WIDTH - left - right, pitch * len(known))
-    axes.set_xlim(max(0.0, min(accuracy.interval[0] for _, accuracy in known) - 0.04), 1.005)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
-    _frame(axes, len(known), "validation clips classified right, with the 95% interval")
-    most = max(accuracy.fraction for _, accuracy in known)
-    for row, (entry, accuracy) in enumerate(known):
-        is_best = accuracy.fraction == most
-        _whisker(axes, row, accuracy.interval, INK if is_best else MUTED)
-        marker, fill = ("D", GREEN) if is_best else ("o", BLUE)
-        look: dict[str, Any] = {"color": fill, "markersize": 6, "markeredgecolor": INK, "markeredgewidth": 0.6}
-        axes.plot(accuracy.fraction, row, marker=marker, **look)
-        height = below + pitch * (len(known) - row - 0.5)
-        style.write(figure, 0.08, height, entry.name, va="center", fontsize=SMALL, fontweight="bold")
-        style.write(figure, 0.72, height, style.wrapped(entry.title, 50, lines), **_TITLE)
-        count = f"{accuracy.correct} of {accuracy.n}"
-        style.write(figure, WIDTH - right + 0.08, height, count, va="center", fontsize=SMALL)
-    return figure
-
-
-def _frame(axes: Axes, rows: int, name: str) -> None:
-    axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel(name, labelpad=2)
-
-
-def _whisker(axes: Axes, row: int, interval: Interval, color: str) -> None:
-    axes.plot(interval, (row, row), color=color, linewidth=1.4, solid_capstyle="butt")
-    axes.plot(interval, (row, row), color=color, linestyle="none", marker="|", markersize=5)
-
-
-def _finding_of_accuracies(known: Sequence[tuple[RunEntry, Accuracy]]) -> str:
-    entry, most = max(known, key=lambda pair: pair[1].fraction)
-    equal = [other.number for other, accuracy in known if accuracy.fraction == most.fraction and other is not entry]
-    also = f", as is run {equal[0]}" if len(equal) == 1 else f", as are {len(equal)} others" if equal else ""
-    return (
-        f"{entry.name} is right on the most validation clips, {most.correct} of {most.n}{also}; "
-        f"its 95% interval is {wording.percent_interval(most.interval)}."
+    if not rows:
+        raise ValueError("a figure of configurations needs at least one with a result")
+    shown = rows[:MOST_CONFIGURATIONS]
+    axis = _headline_axis(shown, baseline, is_fraction=is_fraction)
+    finding = finding_of_configurations(rows)
+    alt = alt or f"{finding}."
+    drawn = [_configuration(row, axis.words, is_fraction=is_fraction) for row in shown]
+    note = ["95% confidence intervals"] if any(row.interval for row in shown) else []
+    note += ["small dots: single seeds"] if any(len(row.points) > 1 for row in shown) else []
+    note += ["rings: not statistically different from the best"] if any(row.is_tied for row in shown) else []
+    note += [f"dashed: {baseline.name}"] if baseline else []
+    more = len(rows) - len(shown)
+    note += [f"{more:,} more are not drawn"] if more else []
+    number = wording.percent_cell if is_fraction else wording.loss_cell
+    table = tuple(
+        (
+            f"{row.title}{', ' if row.subtitle else ''}{row.subtitle}",
+            row.count,
+            number(row.estimate),
+            _interval_words(row.interval, is_fraction=is_fraction),
+        )
+        for row in shown
     )
+    header = ("configuration", "result", "mean", "95% interval")
+    words = (title or finding, note, alt)
+    return svg.picture("configurations", words, [_panel(drawn, axis, alt)], (header, table), runs)
+
+
+def _interval_words(interval: Interval | None, *, is_fraction: bool) -> str:
+    if is_fraction:
+        return wording.percent_interval_cell(interval)
+    return wording.NONE if interval is None else " to ".join(map(wording.loss_cell, interval))
+
+
+def _configuration(row: ConfigurationRow, words: Callable[[float], str], *, is_fraction: bool) -> _Row:
+    whole = f"{row.title}: {row.count}, mean {words(row.estimate)}"
+    interval = _interval_words(row.interval, is_fraction=is_fraction)
+    return _Row(
+        label=row.title,
+        sublabel=row.subtitle,
+        right=row.count,
+        estimate=row.estimate,
+        interval=row.interval,
+        points=row.points if len(row.points) > 1 else (),
+        mark="o" if row.is_tied else "d",
+        is_square=False,
+        class_="best" if row.is_best else None,
+        hover=whole if row.interval is None else f"{whole}, 95% interval {interval}",
+    )
+
+
+def _headline_axis(rows: Sequence[ConfigurationRow], baseline: Baseline | None, *, is_fraction: bool) -> _Axis:
+    values = [value for row in rows for value in (*(row.interval or ()), *row.points, row.estimate)]
+    values += [baseline.value] if baseline else []
+    low, high = min(values), max(values)
+    room = 0.04 * (high - low) or 0.05 * abs(high) or 0.5
+    if is_fraction and low >= 0 and high <= 1:
+        return _Axis(max(0.0, low - 0.03), 1.0, lambda value: f"{number_text(round(100 * value, 1))}%", baseline)
+    return _Axis(low - room, high + room, lambda value: f"{value:.3g}".replace("-", wording.MINUS), baseline)
+
+
+def finding_of_configurations(rows: Sequence[ConfigurationRow]) -> str:
+    """Return the finding of the headline figure in a line."""
+    best = next((row for row in rows if row.is_best), rows[0])
+    name, others = style.label(best.title, 60), len(rows) - 1
+    tied = sum(row.is_tied for row in rows)
+    if not others:
+        return f"{name}: {best.count}"
+    if not tied:
+        return f"{name} is best ({best.count})"
+    some = (
+        "the other"
+        if tied == others == 1
+        else f"the other {others}"
+        if tied == others
+        else f"{tied} of {others} others"
+    )
+    is_or_are = "is" if tied == 1 else "are"
+    return f"{name} leads ({best.count}), but {some} {is_or_are} not statistically different"
 
 
 def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.05) -> Picture:
@@ -120,61 +202,152 @@ def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.0
     """
     if not rows:
         raise ValueError("a figure of differences needs at least one difference with an interval")
+    shown = rows[:MOST_DIFFERENCES]
     header = ("difference", "estimate", "95% interval", "adjusted p", "verdict")
     table = []
     for row in rows:
         p_value = wording.NONE if row.p_value is None else wording.p_number(row.p_value, alpha)
         interval = f"{wording.points_interval(row.interval)} points"
         table.append((row.name, wording.points_cell(row.estimate), interval, p_value, row.verdict))
-    with style.applied():
-        picture = style.png(draw_differences(rows, margin, alpha))
+    reach = max(margin, *(abs(end) for row in shown for end in (*row.interval, row.estimate))) * 1.06
+    axis = _Axis(-reach, reach, _points, margin=margin)
+    alt, title = finding_of_differences(rows)
+    panel = _panel([_difference(row, alpha) for row in shown], axis, alt)
+    verdicts = {row.verdict for row in shown}
+    known = {"supported": "filled: supported", "equivalent": "square: equivalent", "inconclusive": "open: inconclusive"}
+    more = [f"{len(rows) - len(shown):,} more are not drawn"] if len(rows) > len(shown) else []
+    note = [
+        "difference in validation accuracy, in points, with 95% confidence intervals",
+        *(words for verdict, words in known.items() if verdict in verdicts),
+        f"band: within the margin of ±{wording.points(margin)}",
+        *more,
+    ]
     ids = tuple(dict.fromkeys(run for row in rows for run in row.runs))
-    return Picture("differences", picture, _finding_of_differences(rows), header, tuple(table), ids)
+    return svg.picture("differences", (title, note, alt), [panel], (header, table), ids)
 
 
-def draw_differences(rows: Sequence[Difference], margin: float, alpha: float) -> Figure:
-    """Draw a row for each difference, the first on top, on axes symmetric about zero."""
-    left, right, below, above = 2.6, 1.15, 0.85, 0.1  # margins in inches: for names, p-values, legend and nothing
-    pitch = 0.27
-    figure = style.paper(below + above + pitch * len(rows))
-    axes = style.place(figure, left, below, WIDTH - left - right, pitch * len(rows))
-    reach = max(margin, *(abs(end) for row in rows for end in (*row.interval, row.estimate))) * 1.06
-    axes.set_xlim(-reach, reach)
-    axes.axvspan(-margin, margin, edgecolor=RULE, linewidth=0, zorder=0, **_MARGIN)
-    axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{100 * value:+.3g}".replace("-", wording.MINUS) if value else "0")
+def _points(value: float) -> str:
+    return f"{wording.sign(value)}{number_text(round(abs(100 * value), 2))}" if value else "0"
+
+
+def _difference(row: Difference, alpha: float) -> _Row:
+    p_value = "" if row.p_value is None else wording.p_text(row.p_value, alpha)
+    interval = f"{wording.points_interval(row.interval)} points"
+    return _Row(
+        label=row.name,
+        sublabel="",
+        right=p_value,
+        estimate=row.estimate,
+        interval=row.interval,
+        points=(),
+        mark="d" if row.verdict in _DECIDED else "o",
+        is_square=row.verdict == "equivalent",
+        class_="best" if row.verdict in _DECIDED else None,
+        hover=f"{row.name}: {wording.points_cell(row.estimate)}, 95% interval {interval}; {row.verdict}",
     )
-    _frame(axes, len(rows), "difference in validation accuracy, points, with the 95% interval")
-    for position, row in enumerate(rows):
-        _whisker(axes, position, row.interval, MUTED)
-        axes.add_line(_sign(row.verdict, [row.estimate], [position]))
-        y = below + pitch * (len(rows) - position - 0.5)
-        style.write(figure, left - 0.12, y, style.label(row.name, 36), va="center", ha="right", fontsize=SMALL)
-        p_value = "" if row.p_value is None else wording.p_text(row.p_value, alpha)
-        style.write(figure, WIDTH - right + 0.12, y, p_value, va="center", fontsize=SMALL, color=MUTED)
-    verdicts = {row.verdict for row in rows}
-    known: dict[Verdict, str] = {"supported": "supported", "equivalent": "equivalent", "inconclusive": "cannot be told"}
-    handles = [_sign(verdict, [], [], name) for verdict, name in known.items() if verdict in verdicts]
-    band = Patch(edgecolor=MUTED, linewidth=0.4, label=f"within the margin of ±{wording.points(margin)}", **_MARGIN)
-    style.legend(figure, [*handles, band])
-    return figure
 
 
-def _sign(verdict: Verdict, x: list[float], y: list[float], name: str = "") -> Line2D:
-    marker, fill = _SIGNS.get(verdict, _OPEN)
-    look: dict[str, Any] = {"markerfacecolor": fill, "markeredgecolor": INK, "markeredgewidth": 0.8, "markersize": 5.5}
-    return Line2D(x, y, linestyle="none", marker=marker, label=name, zorder=3, **look)
+_DECIDED: frozenset[Verdict] = frozenset({"supported", "equivalent"})
 
 
-def _finding_of_differences(rows: Sequence[Difference]) -> str:
+def finding_of_differences(rows: Sequence[Difference]) -> tuple[str, str]:
+    """Return the finding of differences in a sentence and in a line."""
     supported = [row for row in rows if row.verdict == "supported"]
     if not supported:
         largest = max(rows, key=lambda row: abs(row.estimate))
-        return (
-            f"None of {len(rows)} differences is supported; the largest, {largest.name}, is "
-            f"{wording.points_cell(largest.estimate)}, interval {wording.points_interval(largest.interval)} points."
-        )
+        size = f"{wording.points_cell(largest.estimate)}, interval {wording.points_interval(largest.interval)} points"
+        which = "The only difference" if len(rows) == 1 else f"None of {len(rows)} differences"
+        title = f"{which} is {'not ' if len(rows) == 1 else ''}supported"
+        return f"{title}; the largest, {largest.name}, is {size}.", title
     names = ", ".join(f"{row.name} by {wording.points_cell(row.estimate)}" for row in supported[:3])
     more = f" and {len(supported) - 3} more" if len(supported) > 3 else ""
-    return f"{len(supported)} of {len(rows)} differences are supported: {names}{more}."
+    are = "is" if len(supported) == 1 else "are"
+    title = f"{len(supported)} of {wording.counted(len(rows), 'difference')} {are} supported"
+    return f"{title}: {names}{more}.", title
+
+
+def _panel(rows: Sequence[_Row], axis: _Axis, alt: str) -> Panel:
+    return Panel(_wide(rows, axis, alt), _narrow(rows, axis, alt))
+
+
+def _wide(rows: Sequence[_Row], axis: _Axis, alt: str) -> str:
+    """Draw rows with their names at the left."""
+    is_compact, has_sublabels = _look(rows)
+    pitch = 22.0 if is_compact else 46.0 if has_sublabels else 30.0
+    names = style.distinct_labels([row.label for row in rows], 40)
+    subs = [style.label(row.sublabel, 48) if has_sublabels else "" for row in rows]
+    size = SMALL if is_compact else LABEL
+    widest = max(
+        *(style.text_width(name, size) for name in names), *(style.text_width(sub, SMALL) for sub in subs), 120.0
+    )
+    left = min(widest + 18, 430.0)
+    scale = svg.Scale(axis.low, axis.high, left, WIDE - _RIGHT - 14)
+    top = _BASELINE if axis.baseline else 6.0
+    bottom = top + pitch * len(rows)
+    parts = [*_frame(scale, axis, top, bottom, ticks=7)]
+    for i, (row, name, sub) in enumerate(zip(rows, names, subs, strict=True)):
+        y = top + pitch * (i + 0.5)
+        base = y - 3 if sub else y + 0.36 * size
+        inside = [svg.text(0, base, name, None if is_compact else "lab")]
+        inside += [svg.text(0, base + 16.5, sub, "mut")] if sub else []
+        inside += [*_estimate(row, scale, y, room=pitch), svg.text(WIDE, y + 5, row.right, anchor="end")]
+        parts.append(svg.group(inside, row.class_, row.hover))
+    return svg.drawing(WIDE, bottom + _AXIS, parts, alt)
+
+
+def _narrow(rows: Sequence[_Row], axis: _Axis, alt: str) -> str:
+    """Draw rows with their names above."""
+    is_compact, has_sublabels = _look(rows)
+    head = 34.0 if has_sublabels else 18.0
+    pitch = head + (18.0 if is_compact else 26.0)
+    beside = max(style.text_width(row.right, SMALL) for row in rows) + 10
+    names = style.distinct_labels([row.label for row in rows], int((NARROW - beside) / (0.65 * SMALL)))
+    scale = svg.Scale(axis.low, axis.high, 18, NARROW - 20)
+    top = _BASELINE if axis.baseline else 2.0
+    bottom = top + pitch * len(rows)
+    parts = [*_frame(scale, axis, top, bottom, ticks=5)]
+    for i, (row, name) in enumerate(zip(rows, names, strict=True)):
+        y = top + pitch * i + 14
+        inside = [svg.text(0, y, name, "bld halo"), svg.text(NARROW, y, row.right, "halo", "end")]
+        if has_sublabels:
+            inside.append(svg.text(0, y + 16, style.label(row.sublabel, 46), "mut halo"))
+        inside += _estimate(row, scale, top + pitch * i + head + 8, room=pitch - head)
+        parts.append(svg.group(inside, row.class_, row.hover))
+    return svg.drawing(NARROW, bottom + _AXIS, parts, alt)
+
+
+def _look(rows: Sequence[_Row]) -> tuple[bool, bool]:
+    """Return whether rows are compact, and whether they have subtitles."""
+    is_compact = len(rows) > _MANY
+    return is_compact, not is_compact and any(row.sublabel for row in rows)
+
+
+def _frame(scale: svg.Scale, axis: _Axis, top: float, bottom: float, *, ticks: int) -> Iterator[str]:
+    """Draw what lies behind the rows: the grid with its numbers, the band of the margin, the baseline."""
+    if axis.margin is not None:
+        start, end = scale(-axis.margin), scale(axis.margin)
+        yield svg.rect(start, top, end - start, bottom - top, "band")
+    for value in scale.ticks(ticks):
+        yield svg.line(scale(value), top, scale(value), bottom, "axis" if axis.margin and value == 0 else "grid")
+        yield svg.text(scale(value), bottom + 17, axis.words(value), "mut", "middle")
+    if axis.baseline:
+        x, name = scale(axis.baseline.value), style.label(axis.baseline.name, 48)
+        yield svg.line(x, top - 4, x, bottom, "base", name)
+        is_left = x + style.text_width(name, SMALL) > scale.end + _RIGHT
+        yield svg.text(x, top - 7, name, "wrm", "end" if is_left else None)
+
+
+def _estimate(row: _Row, scale: svg.Scale, y: float, *, room: float) -> Iterator[str]:
+    """Draw a row's whisker, its dot and the small dots of its single runs."""
+    if row.interval is not None:
+        yield svg.line(scale(row.interval[0]), y, scale(row.interval[1]), y, "w")
+    x = scale(row.estimate)
+    if row.is_square:
+        yield svg.rect(x - _DOT, y - _DOT, 2 * _DOT, 2 * _DOT, row.mark)
+    else:
+        yield svg.circle(x, y, _DOT if row.mark == "d" else _DOT - 1, row.mark)
+    below: Counter[int] = Counter()
+    for point in sorted(row.points):
+        place = round(scale(point) / (2 * _SEED))
+        yield svg.circle(scale(point), y + min(9 + 5 * below[place], room / 2 - _SEED), _SEED, "s")
+        below[place] += 1

@@ -1,159 +1,179 @@
-"""The paper and the pens: one style for every figure, sizes in inches, and the same bytes for the same drawing.
+"""One table of colours and sizes for every figure, in the page and outside it, and names that can be drawn.
 
-Conventions: figures are 8 inches wide, which GitHub shows at about 110 pixels an inch, so that text of 8 points reads
-like the page's own small print. Axes are placed in inches from the lower left corner; no layout engine moves them
-afterwards, which costs a second drawing. Colours are Okabe and Ito's, which people with any common colour blindness
-tell apart, and nothing is said by colour alone. Other people's names are made drawable.
+A drawing has classes instead of colours. In a page the stylesheet gives them meaning: the text is the page's own and
+dark mode its own choice. A drawing that stands alone (PNG, PDF) carries the same rules with the light values.
 
-References
-----------
-Okabe and Ito, Color Universal Design (2008), https://jfly.uni-koeln.de/color/
+Sizes are in units of the drawing. No text is ever smaller than 11 pixels on a screen: `SMALL` is the smallest text, and
+each kind of drawing is shown at no less than ``11 / SMALL`` of its width (`LEAST_WIDTH`). In a wide figure text is set
+smaller, since the drawing is enlarged there.
+
+Colours are told apart by people with any common colour blindness, and nothing is said by colour alone.
 """
 
 from __future__ import annotations
 
-import io
-from functools import cache
-from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+import unicodedata
+from string import Template
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
-from PIL import Image
+from tracker.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
+LABEL, SMALL = 13.5, 12.5  # sizes of text
+_LABEL_WIDE, _SMALL_WIDE = 12.5, 10.5  # the same if the figure has at least `_WIDE` pixels
+_LABEL_TINY, _SMALL_TINY = 14, 14  # the same if it has fewer than `_TINY`
 
-WIDTH = 8.0  # of every figure, in inches
-DPI = 150
+# Width of each kind of drawing: a whole figure in a wide and in a narrow place, a small multiple, one of a pair
+WIDE, NARROW, SMALL_MULTIPLE, MEDIUM = 760, 320, 180, 320
+_WIDE = 800  # pixels of a figure from which on text is set smaller
+_TINY = 281  # pixels of a figure below which text is set larger: those of a card on the smallest phones
+_TURN = 672  # pixels of a figure below which the narrow drawing is shown
+LEAST_WIDTH = {WIDE: _TURN, NARROW: 282, SMALL_MULTIPLE: 160}  # in pixels, by the width of the drawing
 
-INK, MUTED, RULE = "#1f2328", "#59636e", "#dfe3e8"
-BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-
-TITLE, SMALL, TINY = 9.0, 7.5, 6.5  # text sizes in points
-
-_NEARLY_WHITE = 248  # the quantiser leaves white some levels short of 255; a colour above this is white again
-
-# Fonts that know scripts which DejaVu, matplotlib's own font, does not; those that are installed are used after it.
-_SCRIPTS = (
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "WenQuanYi Micro Hei", "Microsoft YaHei",
-    "PingFang SC", "Hiragino Sans", "Yu Gothic", "Malgun Gothic", "Noto Sans Devanagari", "Arial Unicode MS",
-)  # fmt: skip
-
-_STYLE: dict[Any, Any] = {
-    "font.size": SMALL,
-    "text.color": INK,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": MUTED,
-    "axes.labelsize": SMALL,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.unicode_minus": True,
-    "grid.color": RULE,
-    "grid.linewidth": 0.6,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelsize": TINY,
-    "ytick.labelsize": TINY,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.fontsize": SMALL,
-    "legend.frameon": False,
-    "hatch.linewidth": 0.6,
-    "lines.solid_capstyle": "round",
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
+# name: on light and on dark ground
+COLOURS = {
+    "ink": ("#15202b", "#e8ecef"),
+    "muted": ("#5b6770", "#9aa6b0"),
+    "rule": ("#dfe3e6", "#2c343b"),
+    "ground": ("#ffffff", "#1a1e23"),
+    "soft": ("#eef2f5", "#20272e"),
+    "best": ("#0b6e99", "#5bb8e0"),
+    "warm": ("#b5541c", "#f0915a"),
+    "shade": ("#0b6e99", "#2f86b3"),
 }
 
+# What each class looks like. ``text`` without a class is ink of the small size.
+_RULES = {
+    "text": "fill:$ink;font-size:$small",
+    ".lab": "font-size:$label;font-weight:600",
+    ".mut": "fill:$muted",
+    ".blu": "fill:$best",
+    ".wrm": "fill:$warm",
+    ".bld": "font-weight:600",
+    ".inv": "fill:$ground",
+    ".halo": "paint-order:stroke;stroke:$ground;stroke-width:3px;stroke-linejoin:round",
+    ".grid": "stroke:$rule",
+    ".axis": "stroke:$muted",
+    ".band": "fill:$soft",
+    ".base": "stroke:$warm;stroke-width:1.5;stroke-dasharray:5 4",
+    ".w": "stroke:$muted;stroke-width:2.5",
+    ".d": "fill:$muted",
+    ".o": "fill:$ground;stroke:$muted;stroke-width:2",
+    ".s": "fill:$ground;stroke:$muted",
+    ".best .w": "stroke:$best",
+    ".best .d": "fill:$best",
+    ".best .o": "stroke:$best",
+    ".best .s": "stroke:$best",
+    ".tr": "fill:none;stroke:$warm;stroke-width:1.3;stroke-dasharray:4 2",
+    ".va": "fill:none;stroke:$best;stroke-width:1.7;stroke-linejoin:round",
+    ".dot": "fill:$best",
+    ".dotw": "fill:$warm",
+    ".ring": "fill:$ground;stroke:$best;stroke-width:2",
+    ".down": "stroke:$best;stroke-dasharray:1 2",
+    ".cut": "stroke:$muted;stroke-dasharray:4 3",
+    ".ok": "fill:$soft",
+    ".bad": "fill:$warm",
+    ".x": "fill:none;stroke:$ground;stroke-width:1.8;stroke-linecap:round",
+    ".cell": "fill:$shade",
+    ".frame": "fill:none;stroke:$rule",
+}
 
-@cache
-def families() -> tuple[str, ...]:
-    """Return the font families to draw with, the first with a glyph for a sign winning."""
-    installed = set(fontManager.get_font_names())
-    return ("DejaVu Sans", *(name for name in _SCRIPTS if name in installed))
-
-
-def applied() -> AbstractContextManager[None]:
-    """Return a context in which drawing follows this module, whatever a matplotlibrc file says."""
-    usual: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
-    return mpl.rc_context(usual | _STYLE | {"font.family": list(families())})
-
-
-def paper(height: float) -> Figure:
-    """Return an empty figure of so many inches."""
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Return new axes, placed in inches from the figure's lower left corner."""
-    across, up = figure.get_size_inches()
-    return figure.add_axes((left / across, bottom / up, width / across, height / up))
-
-
-def write(figure: Figure, x: float, y: float, text: str, **properties: Any) -> None:
-    """Write a text at inches from the figure's lower left corner."""
-    across, up = figure.get_size_inches()
-    figure.text(x / across, y / up, text, **properties)
-
-
-def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Explain lines, signs and areas in a row below the axes."""
-    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=SMALL, borderaxespad=0.3)
-
-
-def png(figure: Figure, *, redraw: bool = True) -> bytes:
-    """Return a figure as PNG bytes without any metadata, in at most 256 colours, which is a third of the size.
-
-    Without `redraw` it is what the canvas has already.
-    """
-    canvas: Any = figure.canvas
-    if redraw:
-        canvas.draw()
-    width, height = canvas.get_width_height()
-    pixels = Image.frombuffer("RGBA", (width, height), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
-    few = pixels.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    palette = few.getpalette() or []
-    colours = (palette[i : i + 3] for i in range(0, len(palette), 3))
-    few.putpalette([level for rgb in colours for level in (rgb if min(rgb) <= _NEARLY_WHITE else (255, 255, 255))])
-    stream = io.BytesIO()
-    few.save(stream, format="PNG", compress_level=6)
-    return stream.getvalue()
+_FONT = "DejaVu Sans"  # of a drawing that stands alone: its files come with matplotlib
 
 
-_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-_CUT = "…"
+def _rules(prefix: str, values: dict[str, str]) -> str:
+    return "".join(f"{prefix}{selector}{{{Template(look).substitute(values)}}}\n" for selector, look in _RULES.items())
+
+
+def standalone_rules() -> str:
+    """Return the rules of a drawing that stands alone, on light ground."""
+    light = {name: light for name, (light, _) in COLOURS.items()}
+    return f"svg{{font-family:'{_FONT}',sans-serif}}\n" + _rules(
+        "", light | {"label": f"{LABEL}px", "small": f"{SMALL}px"}
+    )
+
+
+def stylesheet() -> str:
+    """Return the rules of figures in a page: light and dark, wide and narrow, on paper."""
+    light, dark = ("".join(f"--f-{name}:{pair[i]};" for name, pair in COLOURS.items() if name != "ink") for i in (0, 1))
+    values = {name: f"var(--f-{name})" for name in (*COLOURS, "label", "small")} | {"ink": "currentColor"}
+    least = LEAST_WIDTH[SMALL_MULTIPLE] / 16
+    return (
+        f":root{{{light}}}\n@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n@media print{{:root{{{light}}}}}\n"
+        f".fig{{container-type:inline-size;--f-label:{LABEL}px;--f-small:{SMALL}px}}\n"
+        ".fig .drawing{display:block;width:100%;height:auto;overflow:visible;font-family:inherit}\n"
+        f".fig .narrow,.fig .square{{max-width:{1.25 * NARROW:g}px}}\n.fig .wide{{display:none}}\n"
+        f".fig .multiples{{display:grid;gap:.9rem .5rem;"
+        f"grid-template-columns:repeat(auto-fill,minmax(max({least:g}rem,22%),1fr))}}\n"
+        ".fig .pair{display:grid;gap:.9rem 1rem;grid-template-columns:repeat(auto-fill,minmax(max(18rem,40%),1fr))}\n"
+        f".fig .pair .panel{{max-width:{1.5 * MEDIUM:g}px}}\n"
+        ".fig .panel{display:flex;flex-direction:column;justify-content:flex-end;margin:0}\n"
+        ".fig .panel p{margin:0 0 .2rem;font-size:.8125rem;line-height:1.35;color:var(--f-muted);"
+        "overflow-wrap:anywhere}\n"
+        ".fig .panel b{color:var(--ink,currentColor)}\n"
+        f"@container(max-width:{_TINY}px){{.fig .in{{--f-label:{_LABEL_TINY}px;--f-small:{_SMALL_TINY}px}}}}\n"
+        f"@container(min-width:{_TURN}px){{.fig .wide{{display:block}}.fig .wide+.narrow{{display:none}}}}\n"
+        f"@container(min-width:{_WIDE}px){{.fig .in{{--f-label:{_LABEL_WIDE}px;--f-small:{_SMALL_WIDE}px}}}}\n"
+        + _rules(".fig ", values)
+    )
 
 
 def label(text: str, length: int) -> str:
-    """Return a name as it can be drawn: one line, every sign with a glyph, no formula, cut to `length` with a mark.
+    """Return a name as it can be drawn: one line without control characters, cut to `length` with a mark."""
+    return printable(" ".join(text.split()), length)
 
-    Control characters and bidirectional overrides, and signs that no font at hand knows, become ``�``; a dollar is a
-    dollar, not the start of a formula.
+
+def distinct_labels(texts: Sequence[str], length: int) -> list[str]:
+    """Return names as they can be drawn, about `length` long, and different wherever the names are.
+
+    A long name is cut at its end, or in its middle, or at its beginning, whichever keeps all names apart; if none does,
+    names are longer.
     """
-    line = " ".join(text.split())
-    cut = line if len(line) <= length else line[: length - 1] + _CUT
-    return "".join(sign if sign.isprintable() and _has_glyph(sign) else _UNKNOWN for sign in cut).replace("$", r"\$")
+    lines = [label(text, _LONGEST) for text in texts]
+    apart = len(set(lines))
+    for most in range(length, _LONGEST, max(4, length // 4)):
+        for tail in (0, most // 2, most - 1):
+            cut = [line if len(line) <= most else _cut(line, most, tail) for line in lines]
+            if len(set(cut)) == apart:
+                return cut
+    return lines
 
 
-def wrapped(text: str, width: int, lines: int) -> str:
-    """Return a title on up to `lines` lines of `width` characters, cut with a mark."""
-    return "\n".join(label(line, width) for line in wrap(text, width, max_lines=lines, placeholder=_CUT))
+_LONGEST = 400  # characters of a name that are looked at
 
 
-@cache
-def _has_glyph(sign: str) -> bool:
-    files = (findfont(FontProperties(family=name)) for name in families())
-    return any(get_font(file).get_char_index(ord(sign)) for file in files)
+def _cut(line: str, length: int, tail: int) -> str:
+    return f"{line[: length - 1 - tail]}…{line[len(line) - tail :]}"
+
+
+def text_width(text: str, size: float) -> float:
+    """Return about how wide a text is, in the units of `size`; a little more than most typefaces need."""
+    ems = (1.0 if unicodedata.east_asian_width(sign) in "WF" else _EMS.get(sign, 0.63) for sign in text)
+    return size * sum(ems)
+
+
+_EMS = dict.fromkeys("iljI.,:;|!' ", 0.33) | dict.fromkeys("frt()[]-1/", 0.45) | dict.fromkeys("mwMW@%…", 0.97)
+
+
+def fitted(line: str, width: float, size: float) -> str:
+    """Return a line, cut with a mark if it is wider than `width`."""
+    if text_width(line, size) <= width:
+        return line
+    while line and text_width(f"{line}…", size) > width:
+        line = line[:-1]
+    return f"{line.rstrip()}…"
+
+
+def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:
+    """Break a text at spaces into up to `lines` lines of `width`; what doesn't fit is cut with a mark."""
+    broken = [""]
+    for word in label(text, _LONGEST).split(" "):
+        longer = f"{broken[-1]} {word}".strip()
+        if not broken[-1] or text_width(longer, size) <= width:
+            broken[-1] = longer
+        else:
+            broken.append(word)
+    shown = [*broken[: lines - 1], " ".join(broken[lines - 1 :])]
+    return [fitted(line, width, size) for line in shown if line]

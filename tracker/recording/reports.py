@@ -44,13 +44,13 @@ def render_report(
         return render.render_json(report), {}
     if form == "summary":
         return render.render_summary(report, max_bytes), {}
-    from tracker.figures import report_pictures
+    from tracker.figures import png, report_pictures, stylesheet
 
     pictures = report_pictures(report)
     if form == "html":
-        return render.render_html(report, pictures), {}
+        return render.render_html(report, pictures, stylesheet()), {}
     link = Path(os.path.relpath(figures, base)).as_posix()
-    files = {figures / name: png for name, png in render.picture_files(pictures).items()}
+    files = {figures / name: png(svg) for name, svg in render.picture_files(pictures).items()}
     return render.render_markdown(report, pictures, link), files
 
 

@@ -37,7 +37,6 @@ _PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}")
 _NUMBER = re.compile(r"[−+-]?[\d.,]*(?: ?%| points?)?|–")
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_PIXELS_AN_INCH = 1.5  # pixels of a figure for each one of the page: figures stay sharp on dense screens
 
 
 @cache
@@ -59,7 +58,12 @@ def markdown_environment() -> Environment:
 def html_environment() -> Environment:
     """Return the environment of the HTML templates."""
     environment = _environment(sanitize.html_code)
-    environment.filters |= {"prose": sanitize.html_prose, "note": sanitize.note_html, "commands": sanitize.html_block}
+    environment.filters |= {
+        "prose": sanitize.html_prose,
+        "note": sanitize.note_html,
+        "commands": sanitize.html_block,
+        "drawing": Markup,  # a figure's own markup, escaped where it was drawn
+    }
     return environment
 
 
@@ -114,22 +118,22 @@ def render_markdown(report: Report, pictures: Sequence[Picture], prefix: str = "
         "report",
         report=report,
         view=arrange(report, pictures),
-        link=lambda picture: sanitize.plain(f"{folder}/{_file_name(picture)}" if folder else _file_name(picture)),
+        link=lambda picture: sanitize.plain("/".join(filter(None, [folder, _file_name(picture)]))),
     )
     return tidy(text)
 
 
-def picture_files(pictures: Iterable[Picture]) -> dict[str, bytes]:
-    """Return the files that `render_markdown` links to: name to content.
+def picture_files(pictures: Iterable[Picture]) -> dict[str, str]:
+    """Return the files that `render_markdown` links to: name to the drawing that the PNG is made of.
 
-    A name says what the figure shows and ends in a hash of its content: the same figure is the same file, and nothing
+    A name says what the figure shows and ends in a hash of its drawing: the same figure is the same file, and nothing
     of it comes from a run's name.
     """
-    return {_file_name(picture): picture.png for picture in pictures}
+    return {_file_name(picture): picture.drawing for picture in pictures}
 
 
 def _file_name(picture: Picture) -> str:
-    return f"{picture.name}-{hashlib.sha256(picture.png).hexdigest()[:16]}.png"
+    return f"{picture.name}-{hashlib.sha256(picture.drawing.encode()).hexdigest()[:16]}.png"
 
 
 def render_comparison(comparison: Comparison) -> str:
@@ -189,8 +193,8 @@ class Sound:
     data: bytes  # the audio file
 
 
-def render_html(report: Report, pictures: Sequence[Picture], sounds: Sequence[Sound] = ()) -> str:
-    """Return the report as one HTML file, with clips to listen to in order."""
+def render_html(report: Report, pictures: Sequence[Picture], stylesheet: str = "", sounds: Sequence[Sound] = ()) -> str:
+    """Return the report as one HTML file, with the stylesheet of its pictures and clips to listen to in order."""
     return (
         html_environment()
         .get_template("html/report.html.j2")
@@ -199,8 +203,7 @@ def render_html(report: Report, pictures: Sequence[Picture], sounds: Sequence[So
             view=arrange(report, pictures),
             sounds=sounds,
             policy=f"{_POLICY}; media-src data:" if sounds else _POLICY,
-            source=lambda picture: _data_uri("image/png", picture.png),
-            size=_size,
+            stylesheet=Markup(stylesheet),  # noqa: S704  (our own)
             listen=lambda sound: _data_uri(sound.media_type, sound.data),
         )
     )
@@ -208,9 +211,3 @@ def render_html(report: Report, pictures: Sequence[Picture], sounds: Sequence[So
 
 def _data_uri(media_type: str, content: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _size(picture: Picture) -> Markup:
-    """Return the size of a PNG, as its header has it, in pixels of the page: nothing moves while the page loads."""
-    width, height = (int.from_bytes(picture.png[i : i + 4], "big") / _PIXELS_AN_INCH for i in (16, 20))
-    return Markup('width="{:.0f}" height="{:.0f}"').format(width, height)

@@ -52,7 +52,7 @@ MOST_LINES = 50  # notes, challenges and excluded runs that are shown
 MOST_CLIPS = 15  # clips of each of two runs that are shown: those of both fit a screen
 MOST_CLASSES = 50  # classes that are shown of a comparison
 
-_WITH_THE_TABLE = ("accuracies", "curves")  # pictures that stand below the table of runs, not with the conclusions
+_WITH_THE_TABLE = ("configurations", "curves")  # pictures that stand below the table of runs, not with the conclusions
 
 
 def shell_line(commands: Iterable[Sequence[str]]) -> str:
@@ -281,8 +281,7 @@ def _remark(picture: Picture, runs: int) -> str:
     """Return which runs a picture of curves shows that doesn't show all."""
     if picture.name != "curves" or len(picture.runs) >= runs:
         return ""
-    which = "“What came out” speaks of" if runs > MOST_RUNS else "logged curves"
-    return f"Drawn are {len(picture.runs)} of the {runs:,} runs, the best of those that {which}."
+    return f"The {len(picture.runs)} best of {runs:,} runs."
 
 
 def _notes(entries: Iterable[RunEntry]) -> tuple[NoteView, ...]:

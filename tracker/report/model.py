@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tracker.wording import counted
 
@@ -70,15 +70,32 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """One drawing of a figure: SVG with classes instead of colours, everything in it escaped."""
+
+    svg: str
+    narrow: str = ""  # the same for a narrow place; empty if `svg` suits both
+    caption: str = ""  # what it shows, if there are several: ``Run 3``
+    detail: str = ""  # more about that: the run's configuration
+
+
+Layout = Literal["single", "pair", "multiples"]  # how the panels of a figure stand in a page
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A figure, ready to be shown."""
 
     name: str  # letters, digits and hyphens; what it shows (``curves``), never anything from a run
-    png: bytes
-    alt: str  # its finding in a sentence
+    title: str  # its finding in a line, visible above it
+    note: str  # how to read it: what the axes, lines and marks are
+    alt: str  # its finding in a sentence, for those who cannot see it
+    panels: tuple[Panel, ...]  # of one size
+    drawing: str  # the whole figure as one SVG that carries its colours and sizes, for PNG and PDF
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]  # the figure's numbers as a table
     runs: tuple[str, ...]  # run ids that it shows; the section of a single one carries it
+    layout: Layout = "single"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,55 @@
+"""Drawings as PNG: the same bytes on every machine, since the typeface is that which matplotlib's wheel carries."""
+
+from __future__ import annotations
+
+import io
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import resvg_py
+from PIL import Image
+
+from tracker.errors import TrackerError
+
+_ZOOM = 2  # pixels for each unit of a drawing: sharp on dense screens
+
+# Signs of scripts and blocks that DejaVu Sans has completely. Of a text with others the system's fonts are asked too.
+_KNOWN = re.compile(
+    "[\u0000-\u02e9\u0300-\u034f\u0380-\u0525\u0530-\u055f\u1e00-\u1efb\u1f00-\u20b5\u210b-\u2149\u2150-\u2185"
+    "\u2190-\u2311\u2500-\u269c\ufffd]*"
+)
+_NEARLY_WHITE = 248  # the quantiser leaves white some levels short of 255; a colour above this is white again
+
+
+def png(svg: str) -> bytes:
+    """Return a drawing that stands alone as PNG without metadata, in at most 256 colours, a third of the size."""
+    drawn = resvg_py.svg_to_bytes(
+        svg_string=svg,
+        zoom=_ZOOM,
+        background="#ffffff",
+        font_files=[str(path) for path in _fonts()],
+        skip_system_fonts=_KNOWN.fullmatch(svg) is not None,
+    )
+    with Image.open(io.BytesIO(drawn)) as image:
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette = few.getpalette() or []
+    colours = (palette[i : i + 3] for i in range(0, len(palette), 3))
+    few.putpalette([level for rgb in colours for level in (rgb if min(rgb) <= _NEARLY_WHITE else (255, 255, 255))])
+    stream = io.BytesIO()
+    few.save(stream, format="PNG", compress_level=9)
+    return stream.getvalue()
+
+
+@cache
+def _fonts() -> tuple[Path, Path]:
+    """Return the files of DejaVu Sans and its bold: matplotlib is looked for, not imported."""
+    found = find_spec("matplotlib")
+    folder = Path(found.origin or "").parent / "mpl-data" / "fonts" / "ttf" if found else Path()
+    regular, bold = folder / "DejaVuSans.ttf", folder / "DejaVuSans-Bold.ttf"
+    if not (regular.is_file() and bold.is_file()):
+        raise TrackerError(
+            "the typeface of figures, DejaVu Sans, is not where matplotlib has it: install matplotlib again"
+        )
+    return regular, bold
