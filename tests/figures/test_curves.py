@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.builders import changed, entries_of
+from tests.builders import entries_of
 from tracker.figures.curves import (
     accuracy_limits,
     finding,
@@ -15,7 +15,6 @@ from tracker.figures.curves import (
     overview,
     run_curves,
     section_curves,
-    short_title,
     table,
     table_of_all,
     title_of_all,
@@ -40,6 +39,10 @@ CURVES = {
     "val_accuracy": [0.4, 0.6, 0.9, 0.8],
     "learning_rate": [1e-3, 1e-3, 5e-4, 5e-4],
 }
+
+
+def drawn_together(entries):
+    return overview(entries, [entry.title for entry in entries])
 
 
 class Axes:
@@ -135,19 +138,19 @@ class TestSectionCurves:
 
 class TestOverview:
     def test_overview_has_a_panel_of_losses_a_run_in_order(self, entries, drawn) -> None:
-        picture = overview(entries[::-1])
+        picture = drawn_together(entries[::-1])
         drawn(picture)
         assert [panel.caption for panel in picture.panels] == ["Run 4", "Run 3", "Run 2", "Run 1"]
         assert picture.layout == "multiples"
-        assert picture.panels[0].detail == "kernel size 5, learning rate 0.0001, plateau 0.1x5, early stopping 10"
+        assert picture.panels[0].detail.startswith("Conv=5, lr=0.0001")
 
     def test_overview_has_one_scale_of_losses(self, of, parsed) -> None:
-        first, second = overview(of({"val_loss": [1.0, 0.5]}, {"val_loss": [4.0, 0.5, 0.4]})).panels
+        first, second = drawn_together(of({"val_loss": [1.0, 0.5]}, {"val_loss": [4.0, 0.5, 0.4]})).panels
         assert parsed(first.svg).places("2") == parsed(second.svg).places("2")
 
     def test_overview_keeps_one_run_that_diverged_from_pressing_the_others_flat(self, of, drawn, parsed) -> None:
         runs = of(*[{"val_loss": [1.5, 0.9, 0.8]}] * 3, {"val_loss": [1.5, 300.0, 525.0]})
-        picture = overview(runs)
+        picture = drawn_together(runs)
         assert "1.5" in drawn(picture).texts
         diverged = parsed(picture.panels[3].svg)
         assert "up to 525" in diverged.texts
@@ -155,32 +158,24 @@ class TestOverview:
 
     def test_overview_gives_runs_of_very_different_lengths_their_own_epochs(self, of, parsed) -> None:
         short, long = {"val_loss": [1.0] * 6}, {"val_loss": [1.0] * 60}
-        picture = overview(of(short, long))
+        picture = drawn_together(of(short, long))
         assert [max(x for x, _ in parsed(panel.svg).path("va")) for panel in picture.panels] == [
             pytest.approx(138.1)
         ] * 2
         assert "each run on its own axis of epochs" in picture.note
-        similar = overview(of({"val_loss": [1.0] * 30}, long))
+        similar = drawn_together(of({"val_loss": [1.0] * 30}, long))
         assert [max(x for x, _ in parsed(panel.svg).path("va")) for panel in similar.panels] == [
             pytest.approx(138.1 * 29 / 59, abs=0.1), pytest.approx(138.1),
         ]  # fmt: skip
 
     def test_overview_names_the_lines_in_the_first_panel_alone(self, entries, parsed) -> None:
-        named = ["validation" in parsed(panel.svg).texts for panel in overview(entries).panels]
+        named = ["validation" in parsed(panel.svg).texts for panel in drawn_together(entries).panels]
         assert named == [True, False, False, False]
 
     def test_overview_shows_accuracies_if_no_loss_was_logged(self, of, drawn) -> None:
-        picture = overview(of(*[{"val_accuracy": [0.5, 0.6]}] * 2))
+        picture = drawn_together(of(*[{"val_accuracy": [0.5, 0.6]}] * 2))
         assert "50%" in drawn(picture).texts
         assert picture.note.startswith("Accuracy by epoch;")
-
-
-class TestShortTitle:
-    def test_short_title_has_the_options_that_vary_and_are_on(self, entries) -> None:
-        assert short_title(entries[1]) == "kernel size 7, learning rate 0.0001"
-
-    def test_short_title_without_options_is_the_title(self, entries) -> None:
-        assert short_title(changed(entries[1], levels=())) == "Conv=7, lr=0.0001"
 
 
 class TestTitleOfAll:

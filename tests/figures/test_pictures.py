@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.builders import ACCURACY, entries_of
-from tracker.conclusions.best_configuration import BestConfiguration, Standing
+from tracker.conclusions.best_configuration import Standing
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrasts import ContrastEffect
 from tracker.conclusions.option_effect import OptionEffect
@@ -15,8 +15,23 @@ from tracker.report import Report, RunEntry, Section
 
 
 def report_of(entries, conclusions=()) -> Report:
-    sections = tuple(Section(entry.title, (entry,)) for entry in entries)
-    return Report("e", ACCURACY, tuple(conclusions[:1]), (), (), sections, tuple(conclusions), (), (), (), (), ())
+    sections = [
+        Section(e.title, (e,), f"{e.name}: {e.title}", standing(e, tied=bool(n))) for n, e in enumerate(entries)
+    ]
+    return of_sections(sections, conclusions)
+
+
+def standing(*entries: RunEntry, tied: bool = False) -> Standing:
+    first = entries[0].result
+    interval = first.accuracy.interval if first.accuracy else None
+    ids = tuple(entry.run.run_id for entry in entries)
+    return Standing(ids, first.score, 0.1, interval, first.correct, first.n, tied=tied)
+
+
+def of_sections(sections, conclusions=()) -> Report:
+    return Report(
+        "e", ACCURACY, tuple(conclusions[:1]), (), (), tuple(sections), tuple(conclusions), (), (), (), (), ()
+    )
 
 
 def crowd_of(entries, count: int) -> list[RunEntry]:
@@ -50,7 +65,7 @@ class TestReportPictures:
     def test_figures_of_all_runs_come_before_those_of_each(self, entries, conclusions) -> None:
         found = report_pictures(report_of(entries, conclusions))
         assert [(picture.name, len(picture.runs)) for picture in found] == [
-            ("configurations", 4), ("curves", 4), ("differences", 2), ("clips", 4), ("confusion", 1),
+            ("configurations", 4), ("curves", 4), ("differences", 2), ("clip-grid", 4), ("confusion", 1),
             ("curves", 1), ("curves", 1), ("curves", 1), ("curves", 1),
         ]  # fmt: skip
 
@@ -65,22 +80,23 @@ class TestReportPictures:
 
     def test_runs_are_ranked(self, entries) -> None:
         pictures = report_pictures(report_of(entries))
-        assert [row[0][:5] for row in named(pictures, "configurations").rows] == ["Run 3", "Run 1", "Run 2", "Run 4"]
-        assert named(pictures, "curves").panels[0].caption == "Run 3"
+        panels = named(pictures, "curves").panels
+        assert [panel.caption for panel in panels] == ["Run 3", "Run 1", "Run 2", "Run 4"]
+        assert panels[2].detail == "Conv=7, lr=0.0001"
         assert named(pictures, "confusion").runs == (entries[2].run.run_id,)
 
-    def test_configurations_of_several_seeds_are_drawn_as_such(self, entries, drawn) -> None:
-        ids = [entry.run.run_id for entry in entries]
-        standings = (
-            Standing((ids[0], ids[1]), 25 / 30, 0.0, (0.7, 0.9), tied=True),
-            Standing((ids[2], ids[3]), 24 / 30, 0.1, (0.6, 0.9), tied=True),
-        )
-        best = Conclusion("best_configuration", "inconclusive", tuple(ids[:2]), BestConfiguration(standings))
-        picture = named(report_pictures(report_of(entries, (best,))), "configurations")
+    def test_configurations_are_drawn_in_the_order_of_their_sections(self, entries, drawn) -> None:
+        third = Section("Conv=3", entries[2:3], "Run 3: 3×3 kernel, lr 1e-3, no plateau", standing(entries[2]))
+        others = Section("Conv=7", entries[:2], "7×7 kernel, lr 1e-4", standing(*entries[:2], tied=True))
+        apart = Section("Conv=5", entries[3:], "5×5 kernel", replace(standing(entries[3]), tied=None))
+        picture = named(report_pictures(of_sections([third, others, apart])), "configurations")
         drawing = drawn(picture)
-        assert len(picture.rows) == 2
-        assert len(drawing.circles("s")) == 4
-        assert len(drawing.circles("o")) == 1
+        assert [row[:2] for row in picture.rows] == [
+            ("Run 3: 3×3 kernel, lr 1e-3, no plateau", "26/30"), ("7×7 kernel, lr 1e-4", "83%"),
+        ]  # fmt: skip
+        assert "Run 3: 3×3 kernel, lr 1e-3" in drawing.texts
+        assert (len(drawing.circles("s")), len(drawing.circles("o"))) == (2, 1)
+        assert picture.runs == tuple(entry.run.run_id for entry in (entries[2], *entries[:2]))
 
     def test_the_same_report_gives_the_same_drawings(self, entries, conclusions) -> None:
         report = report_of(entries, conclusions)
@@ -100,7 +116,7 @@ class TestReportPictures:
         others = [replace(entry.run, validation=clips(6, ("a", "b"), seed=i)) for i, entry in enumerate(entries[:2])]
         alone = replace(entries[3].run, validation=None)
         runs = [replace(run, run_id=str(i)) for i, run in enumerate([entries[0].run, *others, alone])]
-        assert set(named(report_pictures(report_of(entries_of(runs))), "clips").runs) == {"1", "2"}
+        assert set(named(report_pictures(report_of(entries_of(runs))), "clip-grid").runs) == {"1", "2"}
 
     def test_above_fifty_runs_the_best_twelve_have_curves(self, entries, conclusions) -> None:
         crowd = crowd_of(entries, 60)

@@ -51,7 +51,7 @@ class TestThinned:
 
 class TestStandalone:
     def test_small_multiples_stand_four_in_a_row_with_their_captions(self, entries, parsed) -> None:
-        picture = overview([*entries, entries[0]])
+        picture = overview([*entries, entries[0]], [entry.title for entry in (*entries, entries[0])])
         drawing = parsed(picture.drawing.replace(' xmlns="http://www.w3.org/2000/svg"', ""))
         captions = [drawing.places(name)[0] for name in ("Run 1", "Run 2", "Run 3", "Run 4")]
         assert [x for x, _ in captions] == sorted({x for x, _ in captions})

@@ -149,7 +149,7 @@ def picture_of(name: str, runs: tuple[str, ...]) -> Picture:
 def pictures() -> tuple[Picture, ...]:
     everyone = tuple(entry.run.run_id for entry in ENTRIES)
     own = [picture_of("curves", (run_id,)) for run_id in everyone]
-    return picture_of("configurations", everyone), picture_of("clips", everyone), *own
+    return picture_of("configurations", everyone), picture_of("clip-grid", everyone), *own
 
 
 @pytest.fixture(scope="session")

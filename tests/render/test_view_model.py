@@ -36,7 +36,7 @@ class TestArrange:
         view = arrange(report, pictures)
         assert [len(section.pictures) for section in view.sections.shown] == [1, 1, 1, 1]
         assert [picture.name for picture, _ in view.run_pictures] == ["configurations"]
-        assert [picture.name for picture in view.conclusion_pictures] == ["clips"]
+        assert [picture.name for picture in view.conclusion_pictures] == ["clip-grid"]
 
     def test_a_picture_of_a_run_without_a_section_is_not_lost(self, large, pictures) -> None:
         stranger = replace(pictures[2], name="confusion", runs=("nobody",))

@@ -15,9 +15,8 @@ from tracker.figures.style import MEDIUM, SMALL_MULTIPLE
 from tracker.report import Panel
 from tracker.runs import number_text
 from tracker.study.metrics import is_fraction, primary_metric
-from tracker.study.options import NOT_APPLICABLE, OFF
 from tracker.study.run_results import run_results
-from tracker.wording import MINUS, NONE, curve_cell, option_words, percent, rate_text, short_loss
+from tracker.wording import MINUS, NONE, curve_cell, percent, rate_text, short_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -98,28 +97,25 @@ def _detail(result: RunResult, quantity: str) -> str:
     return "" if accuracy is None or not is_fraction(accuracy) else f"{percent(accuracy)} at epoch {best}"
 
 
-def overview(entries: Sequence[RunEntry]) -> Picture:
-    """Draw the losses of several runs as small multiples on one scale, in order; accuracies if none logged a loss."""
+def overview(entries: Sequence[RunEntry], captions: Sequence[str]) -> Picture:
+    """Draw the losses of several runs as small multiples on one scale, in order; accuracies if none logged a loss.
+
+    A caption says the configuration of a run.
+    """
     results = [entry.result for entry in entries]
     quantity = "Loss" if any(curve is not None for r in results for curve in r.curves.losses) else "Accuracy"
     limits = loss_limits(results) if quantity == "Loss" else accuracy_limits(results)
     is_shared, panels = _has_shared_epochs(results), []
-    for position, entry in enumerate(entries):
+    for position, (entry, detail) in enumerate(zip(entries, captions, strict=True)):
         epochs = epoch_limits(results if is_shared else [entry.result])
         alt = finding(entry.result, entry.name)
         small = _Limits(*epochs, *limits)
         drawn = _panel(entry.result, quantity, small, SMALL_MULTIPLE, alt, has_labels=position == 0)
-        panels.append(Panel(drawn, caption=entry.name, detail=short_title(entry)))
+        panels.append(Panel(drawn, caption=entry.name, detail=detail))
     runs = tuple(entry.run.run_id for entry in entries)
     note = _note(results, quantity, is_shared=is_shared)
     title, alt = title_of_all(entries), finding_of_all(entries)
     return svg.picture("curves", (title, note, alt), panels, table_of_all(entries), runs, "multiples")
-
-
-def short_title(entry: RunEntry) -> str:
-    """Return the levels of the options that vary in words: ``kernel size 7, learning rate 0.0001``."""
-    levels = [(option, level) for option, level in entry.levels if level not in (OFF, NOT_APPLICABLE)]
-    return ", ".join(f"{option_words(option)} {level}" for option, level in levels) or entry.title
 
 
 def _note(results: Sequence[RunResult], quantity: str | None = None, *, is_shared: bool = True) -> list[str]:

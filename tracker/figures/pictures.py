@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from tracker import wording
 from tracker.conclusions import kinds, of_kind
-from tracker.conclusions.best_configuration import BestConfiguration
-from tracker.conclusions.best_run import BestRun
 from tracker.figures.clips import clip_grid, confusion, has_differing_clips
-from tracker.figures.curves import is_drawable, overview, section_curves, short_title
+from tracker.figures.curves import is_drawable, overview, section_curves
 from tracker.figures.intervals import ConfigurationRow, differences, headline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.report import Picture, Report, RunEntry
+    from tracker.conclusions.best_configuration import Standing
+    from tracker.report import Picture, Report, RunEntry, Section
     from tracker.study.clip_sets import ClipSet
 
 MOST_RUNS = 50  # runs up to which each has its own curves; above, only the best
@@ -26,72 +25,54 @@ _IN_THE_TITLE = 2  # parts of a configuration's title that stand in a row's own,
 def report_pictures(report: Report) -> tuple[Picture, ...]:
     """Draw the figures that stand in a report.
 
-    Those of several runs come first (``configurations``, ``curves``, ``differences``, ``clips``, ``confusion``, as far
-    as the runs bear them), then the curves of each run, in the report's order. Where not all runs are drawn, it is the
-    best by the primary metric.
+    Those of several runs come first (``configurations``, ``curves``, ``differences``, ``clip-grid``), then the
+    ``confusion`` of the best, then the ``curves`` of each run, in the report's order; as far as the runs bear them.
+    Where not all runs are drawn, it is the best by the primary metric.
     """
     ranked = report.best_first(report.entries)
     drawable = [entry for entry in ranked if is_drawable(entry.result)]
     together = drawable[:_MOST_MULTIPLES]
     alone = drawable if len(ranked) <= MOST_RUNS else together
+    words = {entry.run.run_id: section.words for section in report.sections for entry in section.entries}
+    captions = [words[entry.run.run_id].removeprefix(f"{entry.name}: ") or entry.title for entry in together]
     return (
-        *_configurations(report, ranked),
-        *([overview(together)] if len(together) > 1 else []),
+        *_configurations(report),
+        *([overview(together, captions)] if len(together) > 1 else []),
         *_differences(report),
         *_of_clips(ranked),
         *section_curves(sorted(alone, key=lambda entry: entry.number)),
     )
 
 
-def _configurations(report: Report, ranked: Sequence[RunEntry]) -> Iterator[Picture]:
-    """Draw configurations, as far as they were ranked over several seeds; else runs."""
-    of_run = {entry.run.run_id: entry for entry in ranked}
-    is_accuracy = report.metric.is_accuracy
-    standings = next((c.details.standings for c in report.conclusions if isinstance(c.details, BestConfiguration)), ())
+def _configurations(report: Report) -> Iterator[Picture]:
+    """Draw the configurations that were ranked, as far as there are two."""
     rows: list[ConfigurationRow] = []
     runs: list[str] = []
-    for place, standing in enumerate(standings):
-        if standing.mean is not None:
-            entries = [of_run[run_id] for run_id in standing.runs]
-            title, subtitle = _titles(entries[0])
-            scores = tuple(entry.result.score for entry in entries if entry.result.score is not None)
-            count = wording.percent_cell(standing.mean) if is_accuracy else wording.loss_cell(standing.mean)
-            is_tied = place > 0 and bool(standing.tied)
-            interval = standing.interval if is_accuracy else None
-            rows.append(ConfigurationRow(title, subtitle, standing.mean, interval, scores, not place, is_tied, count))
+    for section in report.sections:
+        standing = section.standing
+        if standing is not None and standing.mean is not None and standing.tied is not None:
+            rows.append(_row(report, section, standing, standing.mean, is_best=not rows))
             runs += standing.runs
-    if not rows:
-        tied = {i for c in report.conclusions if isinstance(c.details, BestRun) for i in c.details.indistinguishable}
-        rows = [row for entry in ranked if (row := _run(entry, tied, is_best=entry is ranked[0])) is not None]
-        runs = [entry.run.run_id for entry in ranked if entry.result.score is not None]
     if len(rows) > 1:
-        yield headline(rows, runs, is_fraction=is_accuracy)
+        yield headline(rows, runs, is_fraction=report.metric.is_accuracy)
 
 
-def _run(entry: RunEntry, tied: set[str], *, is_best: bool) -> ConfigurationRow | None:
-    """Return a run as a row; None if it has no score."""
-    accuracy, score = entry.result.accuracy, entry.result.score
-    if score is None:
-        return None
-    title, subtitle = _titles(entry)
-    count = f"{accuracy.correct}/{accuracy.n}" if accuracy else wording.loss_cell(score)
-    has_interval = accuracy is not None and score == accuracy.fraction
+def _row(report: Report, section: Section, standing: Standing, mean: float, *, is_best: bool) -> ConfigurationRow:
+    parts = (section.words or section.title).split(", ")
+    is_accuracy, is_single = report.metric.is_accuracy, len(standing.runs) == 1
+    count = wording.percent(mean) if is_accuracy else wording.short_loss(mean)
+    if is_single and standing.correct is not None:
+        count = f"{standing.correct}/{standing.n}"
     return ConfigurationRow(
-        title=f"{entry.name} · {title}",
-        subtitle=subtitle,
-        estimate=score,
-        interval=accuracy.interval if accuracy and has_interval else None,
-        points=(score,),
+        title=", ".join(parts[:_IN_THE_TITLE]),
+        subtitle=", ".join(parts[_IN_THE_TITLE:]),
+        estimate=mean,
+        interval=standing.interval if is_accuracy else None,
+        points=tuple(e.result.score for e in section.entries if e.result.score is not None),
         is_best=is_best,
-        is_tied=not is_best and entry.run.run_id in tied,
+        is_tied=not is_best and bool(standing.tied),
         count=count,
     )
-
-
-def _titles(entry: RunEntry) -> tuple[str, str]:
-    """Return the first parts of a configuration's short title, and the rest."""
-    parts = short_title(entry).split(", ")
-    return wording.capitalised(", ".join(parts[:_IN_THE_TITLE])), ", ".join(parts[_IN_THE_TITLE:])
 
 
 def _of_clips(ranked: Sequence[RunEntry]) -> Iterator[Picture]:
@@ -108,9 +89,10 @@ def _of_clips(ranked: Sequence[RunEntry]) -> Iterator[Picture]:
 
 
 def _differences(report: Report) -> Iterator[Picture]:
-    """Draw the contrasts of every option, those with an interval."""
+    """Draw the contrasts of every option, those with an interval; of two runs a sentence says enough."""
     numbers = {entry.run.run_id: entry.number for entry in report.entries}
-    contrasts = [c for kind in kinds("option_effect")[:1] for c in of_kind(report.conclusions, kind)]
-    rows = [row for conclusion in contrasts for row in conclusion.details.differences(conclusion, numbers)]
+    drawn = [kind for kind in kinds("option_effect") if kind.name != "run_difference"]
+    found = [conclusion for kind in drawn for conclusion in of_kind(report.conclusions, kind)]
+    rows = [row for conclusion in found for row in conclusion.details.differences(conclusion, numbers)]
     if rows:
         yield differences(rows, margin=report.margin, alpha=report.alpha)

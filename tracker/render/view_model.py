@@ -173,7 +173,7 @@ class ReportView:
 
 
 def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
-    """Prepare a report for a template; pictures of a single run go into its section."""
+    """Prepare a report for a template; the curves of a single run go into its section."""
     entries, columns = report.entries, tables.table_columns(report)
     sections = tuple(_section(section, report, pictures) for section in _shown_sections(report))
     linked = {row.number for section in sections for row in section.rows.shown}
@@ -245,7 +245,7 @@ def _row(entry: RunEntry, report: Report, columns: Sequence[tables.Column], *, b
 def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> SectionView:
     entries, columns = section.entries, tables.section_columns(report, section.entries)
     ids = [entry.run.run_id for entry in entries]
-    own = [picture for picture in pictures if len(picture.runs) == 1 and picture.runs[0] in ids]
+    own = [p for p in pictures if p.name == "curves" and len(p.runs) == 1 and p.runs[0] in ids]
     rows = (_row(entry, report, columns, best=False, linked=True) for entry in entries[:MOST_RUNS])
     return SectionView(
         title=section.title,
