@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import random
-import shutil
 import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -254,6 +253,22 @@ class TestTrainWithCheckpoints:
         assert states[0] == states[1] == states[2]
 
 
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    """The checkpoints of a training of one epoch."""
+    folder = tmp_path_factory.mktemp("one epoch")
+    train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def last_checkpoint(tmp_path_factory):
+    """The last checkpoint of a training that stopped early."""
+    folder = tmp_path_factory.mktemp("watchful")
+    train(watchful(), misleading(), on_epoch=lambda _: None, checkpoints=folder)
+    return CheckpointFolder(folder).load()
+
+
 @in_keras_group
 class TestResume:
     @pytest.mark.parametrize(
@@ -270,21 +285,19 @@ class TestResume:
             ),
         ],
     )
-    def test_resume_refuses_the_checkpoint_of_another_network(self, tmp_path, asked, difference):
-        train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=tmp_path)
+    def test_resume_refuses_the_checkpoint_of_another_network(self, one_epoch, asked, difference):
         started: list[bool] = []
         with pytest.raises(TrainingError, match=difference) as caught:
-            train(asked, data(), on_start=lambda: started.append(True), on_epoch=lambda _: None, checkpoints=tmp_path)
+            train(asked, data(), on_start=lambda: started.append(True), on_epoch=lambda _: None, checkpoints=one_epoch)
         assert str(caught.value).endswith("resume with the options and data that the run was started with")
         assert not started
 
-    def test_resume_refuses_the_checkpoint_of_other_clips(self, tmp_path):
-        train(plan(epochs=1), data(), on_epoch=lambda _: None, checkpoints=tmp_path)
+    def test_resume_refuses_the_checkpoint_of_other_clips(self, one_epoch):
         fewer = TrainingData(data().training, part("mnop", 1), data().classes)
         with pytest.raises(
             TrainingError, match=r"number of validation clips and classes is \(4, 2\) now, but \(8, 2\)"
         ):
-            train(plan(), fewer, on_epoch=lambda _: None, checkpoints=tmp_path)
+            train(plan(), fewer, on_epoch=lambda _: None, checkpoints=one_epoch)
 
     @pytest.mark.parametrize(
         ("changes", "difference"),
@@ -298,11 +311,11 @@ class TestResume:
         ],
         ids=["attributes", "counts", "metrics", "weights", "types", "optimizer"],
     )  # fmt: skip
-    def test_resume_refuses_a_checkpoint_that_no_training_has_saved(self, tmp_path, changes, difference):
-        train(watchful(), misleading(), on_epoch=lambda _: None, checkpoints=tmp_path)
-        before = CheckpointFolder(tmp_path).load()
+    def test_resume_refuses_a_checkpoint_that_no_training_has_saved(
+        self, last_checkpoint, tmp_path, changes, difference
+    ):
+        before = last_checkpoint
         assert before
-        shutil.rmtree(tmp_path)
         history = before.history  # save wants all epochs one by one
         for n in range(1, len(history.epochs)):
             shorter = replace(history, epochs=history.epochs[:n], probabilities=history.probabilities[:n])
