@@ -216,7 +216,7 @@ def _none(*_: object) -> tuple[()]:
 class Kind:
     """A question that is asked of every study, and everything that the report needs to know about its answers.
 
-    What one conclusion says stands in its `Details`. What is said of all conclusions of the kind together stands here;
+    The wording of one conclusion is in its `Details`; that of all conclusions of the kind together is here:
     each function is passed the conclusions of this kind alone, in the report's order.
     """
 

@@ -149,7 +149,7 @@ def nested_effect(study: Study, clips: ClipSet, start: Sequence[int], end: Seque
 
 
 def _varied(study: Study, effect: Effect) -> Effect | None:
-    """Return an effect, None for one of a loss that never varied: what is said of such is said of counts of clips."""
+    """Return an effect, None if it is of a loss that never varied: only counts of clips bound such an effect."""
     return effect if effect.standard_error or study.metric.is_accuracy else None
 
 
