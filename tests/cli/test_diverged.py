@@ -32,7 +32,7 @@ class TestAReportOnDivergedRuns:
         first = told["early_stopping"]["details"]["patiences"][0]
         assert (first["stop_epoch"], first["kept_epoch"], first["correct"], first["clips_changed"]) == (2, 1, 2, 0)
         assert told["learning_rate"]["sentence"].startswith(
-            "Run 1's learning rate fell from 10000000000 to 5000000000 after epoch 2; it fell "
+            "Run 1's learning rate fell from 10000000000 to 5000000000 after epoch 2"
         )
         for words in (("report", "--format", "markdown"), ("report", "--format", "html"), ("runs",)):
             result = tracker(*words)
