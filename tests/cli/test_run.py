@@ -12,6 +12,7 @@ import soundfile
 from tests.builders import SR, write_tone
 from tests.running import TINY_NETWORK
 from tracker.runs import NOTE_END, Run
+from tracker.runs.facts import environment_of, network_shape
 from tracker.store.location import locate
 from tracker.store.reader import read_experiment
 
@@ -115,6 +116,10 @@ class TestAudio:
         assert result.status == 0, result.err
         (run,) = runs_in(genres.parent / "work")
         assert int(run.tags["tracker.training_clips"]) + int(run.tags["tracker.validation_clips"]) == 24
+        shape = network_shape(run.tags)
+        assert shape is not None
+        assert shape.parameters == sum(layer.parameters for layer in shape.layers) > 0
+        assert {"keras", "python", "cores"} <= environment_of(run.tags).keys()
         assert "cannot be used" not in result.err
 
     def test_that_cannot_be_used_is_named_and_left_out(self, tracker: Tracker, genres: Path) -> None:

@@ -259,3 +259,7 @@ class TestChanges:
     def test_changes_are_not_of_code_where_an_older_version_noted_none(self, labels: Path) -> None:
         noted = "".join(line for line in versions_text(environment("cnn")).splitlines(keepends=True) if "/" not in line)
         assert changes(begun(labels, noted), PLAN, now(labels)) == []
+
+    def test_changes_are_not_of_the_machine(self, labels: Path) -> None:
+        noted = versions_text(environment("cnn") | {"processor": "another one", "cores": "3", "memory": "1 GiB"})
+        assert changes(begun(labels, noted), PLAN, now(labels)) == []

@@ -21,6 +21,7 @@ from tests.running import Collected
 from tracker.errors import StoreError
 from tracker.journal.reader import journals
 from tracker.recording.script_run import summary_metrics
+from tracker.runs.facts import environment_of
 
 if TYPE_CHECKING:
     from tracker.runs import Run
@@ -73,6 +74,7 @@ class TestScriptRun:
             "tracker.pid": str(os.getpid()),
         }
         assert expected.items() <= run.tags.items()
+        assert environment_of(run.tags)["cores"] == str(os.cpu_count())
 
     def test_script_run_keeps_figures_a_description_and_the_environment(self) -> None:
         run = logged()

@@ -10,6 +10,7 @@ from tests.builders import write_tone
 from tests.running import Collected
 from tracker.recording.train import prepare
 from tracker.runs import Configuration, RunPlan, Spectrogram
+from tracker.runs.facts import Found
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,3 +51,18 @@ class TestPrepare:
         reporter = Collected()
         prepare(manifest(tmp_path, *rows), PLAN, reporter)
         assert not reporter.warnings
+
+    def test_prepare_finds_what_is_on_both_sides_or_has_two_labels(self, tmp_path: Path) -> None:
+        rows = [("x", "train", "7"), ("y", "train", "8"), ("x", "validation", "7"), ("z", "validation", "8")]
+        rows += [("y", "train", "9"), ("y", "train", "9")]
+        facts = prepare(manifest(tmp_path, *rows), PLAN, Collected()).facts
+        assert facts.groups == 3
+        assert facts.shared_recordings == Found(2, (("0.wav", "2.wav"), ("1.wav", "3.wav")))
+        assert facts.cut_groups == Found(1, (("x",),))
+        assert facts.relabelled_recordings == Found(1, (("4.wav", "5.wav"),))
+
+    def test_prepare_warns_of_a_recording_with_two_labels(self, tmp_path: Path) -> None:
+        rows = [("", "train", "7"), ("", "train", "7"), ("", "validation", ""), ("", "validation", "")]
+        reporter = Collected()
+        prepare(manifest(tmp_path, *rows), PLAN, reporter)
+        assert reporter.warnings[-1] == "the same recording has more than one label: 0.wav, 1.wav"

@@ -34,7 +34,8 @@ LEVELS = (
 )  # fmt: skip
 TAGGED = (
     "tracker.validation_clips", "tracker.training_clips", "tracker.classes", "tracker.deterministic", "tracker.data",
-    "tracker.dataset", "tracker.split", "tracker.version", "estimator_name",
+    "tracker.dataset", "tracker.split", "tracker.version", "estimator_name", "tracker.groups", "tracker.network",
+    "tracker.shared_recordings", "tracker.environment",
 )  # fmt: skip
 METRICS = (
     "best_epoch", "stop_epoch", "best_val_loss", "best_val_accuracy", "last_val_loss", "last_val_accuracy", "val_loss",

@@ -33,7 +33,7 @@ from tracker.training.networks import (
     is_path,
     parse_options,
 )
-from tracker.training.result import differences, environment
+from tracker.training.result import MACHINE, differences, environment
 from tracker.wording import some
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def changes(journal: Journal, plan: RunPlan, prepared: Prepared) -> list[str]:
 def _environment(journal: Journal) -> dict[str, str]:
     """Return what was logged of a run's environment: versions, threads, and a digest of each piece of code."""
     lines = (line.partition(" ") for line in _artifact(journal, ENVIRONMENT).splitlines())
-    return {name: version for name, _, version in lines}
+    return {name: version for name, _, version in lines if name not in MACHINE}
 
 
 def _clips_changed(manifest_then: str, manifest: str) -> str:

@@ -44,8 +44,10 @@ from tracker.recording.run_writer import (
     versions_text,
 )
 from tracker.runs.events import Measured, Tagged
+from tracker.runs.facts import environment_tags
 from tracker.store import DATASET, VALIDATION, now_ms, predictions_csv
 from tracker.study.metrics import ACCURACY, LOSS, named
+from tracker.training.result import machine
 
 if TYPE_CHECKING:
     import os
@@ -106,7 +108,7 @@ class ScriptRun:
     def __enter__(self) -> Self:
         program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
         with names_for_flags():
-            self._writer.start(self.params, self._tags, program, self._metric)
+            self._writer.start(self.params, {**environment_tags(_versions()), **self._tags}, program, self._metric)
         self._signals = signals_raise(lambda number: SystemExit(128 + number))
         try:
             self._signals.__enter__()
@@ -368,10 +370,10 @@ def _scores(predictions: Predictions, prefix: str) -> dict[str, float]:
 
 
 def _versions() -> dict[str, str]:
-    """Return the versions of Python and of what the script has imported by now."""
+    """Return the versions of Python and of what the script has imported by now, and the machine."""
     versions = {"tracker": __version__, "python": platform.python_version()}
     for distribution, module in _PACKAGES.items():
         if module in sys.modules:
             with suppress(PackageNotFoundError):
                 versions[distribution] = version(distribution)
-    return versions
+    return versions | machine()

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,10 +29,11 @@ from tracker.recording.stores import data_tag, interrupted_message, journals_fol
 from tracker.replay import can_act
 from tracker.runs import Run, RunPlan, RunStatus, number_text
 from tracker.runs.events import Attached, DatasetUsed, Measured
+from tracker.runs.facts import DataFacts, environment_tags, examples_of
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, now_ms, predictions_csv
 from tracker.training.checkpoint import finished_epochs
 from tracker.training.networks import find_network, network_options, short_name
-from tracker.training.result import environment
+from tracker.training.result import environment, machine
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import Reporter
     from tracker.recording.stores import LogTarget
     from tracker.runs import Spectrogram
+    from tracker.runs.facts import NetworkShape
     from tracker.training.batches import Image, LabelledImages, TrainingData
     from tracker.training.result import Epoch, TrainingResult
 
@@ -62,6 +64,7 @@ class Prepared:
     split: Split
     images: Mapping[str, Image]  # of each clip by its path, shape (n_mels, n_frames), dB
     identity: Mapping[str, str]  # the tags that, with the params, decide a run's result: version and fingerprints
+    facts: DataFacts = field(default_factory=DataFacts)
 
 
 def prepare(data: Path | None, plan: RunPlan, reporter: Reporter, *, build_first: bool = False) -> Prepared:
@@ -80,13 +83,14 @@ def prepare(data: Path | None, plan: RunPlan, reporter: Reporter, *, build_first
     images = _images(dataset, hashes, plan.spectrogram, reporter)
     usable = dataset.without(clip.path for clip in dataset.clips if clip.path not in images)
     split = divide(usable, plan.split)
-    _warn_of_leaks(split, hashes, reporter)
+    facts = _facts(usable, split, hashes)
+    _warn_of_leaks(facts, reporter)
     identity = {
         "tracker.version": __version__,
         "tracker.dataset": fingerprint(usable, hashes),
         "tracker.split": split_fingerprint(split),
     }
-    return Prepared(usable, split, images, identity)
+    return Prepared(usable, split, images, identity, facts)
 
 
 def _check_clock(year: int) -> None:
@@ -144,17 +148,32 @@ def _images(
     return {path: result for path, result in by_path.items() if not isinstance(result, AudioFault)}
 
 
-def _warn_of_leaks(split: Split, hashes: Mapping[str, str], reporter: Reporter) -> None:
-    """Warn of what is on both sides of the split and makes the validation accuracy too optimistic."""
-    parts = split.parts
-    for same in duplicates({path: hashes[path] for path in parts}):
-        if len({parts[path] for path in same}) > 1:
-            reporter.warn(f"the same recording is in more than one part of the split: {some(same)}")
-    cut = cut_groups(split)  # which only a manifest's own split or folds can have
-    if cut:
+def _facts(dataset: Dataset, split: Split, hashes: Mapping[str, str]) -> DataFacts:
+    """Return what is on both sides of the split, or has several labels, by the contents of the clips."""
+    parts, labels = split.parts, {clip.path: clip.label for clip in dataset.clips}
+    same = duplicates({path: hashes[path] for path in parts})
+    return DataFacts(
+        groups=len({clip.group for clip in dataset.clips if clip.group is not None}),
+        shared_recordings=examples_of([paths for paths in same if len({parts[path] for path in paths}) > 1]),
+        cut_groups=examples_of([(group,) for group in cut_groups(split)]),  # which only a manifest's own split can have
+        relabelled_recordings=examples_of([paths for paths in same if len({labels[path] for path in paths}) > 1]),
+    )
+
+
+def _warn_of_leaks(facts: DataFacts, reporter: Reporter) -> None:
+    """Warn of what makes the validation accuracy too optimistic."""
+    shared, cut, relabelled = facts.shared_recordings, facts.cut_groups, facts.relabelled_recordings
+    for paths in relabelled.examples if relabelled else ():
+        reporter.warn(f"the same recording has more than one label: {some(paths)}")
+    for paths in shared.examples if shared else ():
+        reporter.warn(f"the same recording is in more than one part of the split: {some(paths)}")
+    if shared and shared.n > len(shared.examples):
+        reporter.warn(f"so are {shared.n - len(shared.examples)} other recordings")
+    if cut and cut.n:
+        names = some([name for names in cut.examples for name in names])
         reporter.warn(
             "clips of one group are in more than one part of the manifest's own split, so the validation accuracy "
-            f"is too optimistic: {some(cut)}"
+            f"is too optimistic: {names}{f' and {cut.n - len(cut.examples)} more' if cut.n > len(cut.examples) else ''}"
         )
 
 
@@ -284,6 +303,7 @@ class Recorder:
     data: str  # what the run's tags call its data
     keep_going: bool = False  # if the loss is NaN or infinite
     interrupted: Journal | None = None
+    _shape_tags: dict[str, str] = field(default_factory=dict)  # of the network, once it is built
 
     def train(self, reporter: Reporter) -> str:
         """Train to the end of the plan, and return the run's id."""
@@ -306,6 +326,7 @@ class Recorder:
             outcome = train(
                 self.plan,
                 _training_data(self.prepared),
+                on_build=self._built,
                 on_start=self._start,
                 on_epoch=on_epoch,
                 on_batch=progress.on_batch,
@@ -323,6 +344,9 @@ class Recorder:
                 f"{some(diverged)}; it keeps the weights of epoch {outcome.kept_epoch}"
             )
         return self.writer.run_id
+
+    def _built(self, shape: NetworkShape) -> None:
+        self._shape_tags.update(shape.tags())
 
     def _start(self) -> None:
         """Begin the journal with params and tags, or continue it, and upload it from here on."""
@@ -346,10 +370,17 @@ class Recorder:
             CODE_TAG: find_network(self.plan.configuration.model).digest,
             **({KEEP_GOING_TAG: "true"} if self.keep_going else {}),
             **classes_tag(classes),
+            **self.prepared.facts.tags(),
+            **self._shape_tags,
+            **environment_tags({name: text for name, text in self._environment.items() if "/" not in name}),
         }
         digest, parts = tags["tracker.dataset"], {"training": split.training, "validation": split.validation}
         datasets = (DatasetUsed(self.data, digest, self.data, part, classes, len(parts[part])) for part in parts)
         self.writer.start(self.plan.params(), tags, "tracker run", datasets=tuple(datasets))
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return environment(self.plan.configuration.model) | machine()
 
     def _attach_data(self) -> None:
         """Keep what the run is trained on and with; a run that is continued may have been killed before it did."""
@@ -358,7 +389,7 @@ class Recorder:
         network = find_network(self.plan.configuration.model)
         files: dict[str, str | bytes] = {
             DATASET: manifest_text(self.prepared.dataset, self.prepared.split, self.plan.split),
-            ENVIRONMENT: versions_text(environment(self.plan.configuration.model)),
+            ENVIRONMENT: versions_text(self._environment),
             NETWORK: network.source,
         }
         if len(network.sources) > 1:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tracker.errors import TrainingError
 from tracker.runs import EpochPredictions, Predictions
+from tracker.runs.facts import Layer, NetworkShape
 from tracker.training.backend import keras
 from tracker.training.batches import Batches, TrainingData, consecutive_segments, segment_frames
 from tracker.training.build import build_network
@@ -37,6 +38,7 @@ def train(
     plan: RunPlan,
     data: TrainingData,
     *,
+    on_build: Callable[[NetworkShape], None] | None = None,
     on_start: Callable[[], None] | None = None,
     on_epoch: Callable[[Epoch], None],
     on_batch: OnBatch | None = None,
@@ -48,6 +50,8 @@ def train(
 
     Parameters
     ----------
+    on_build : callable or None
+        Called with the network's layers and number of parameters, once it has been built.
     on_start : callable or None
         Called once the network has been built, before anything is trained.
     on_epoch : callable
@@ -78,6 +82,9 @@ def train(
     data, configuration, frames = data.sorted(), plan.configuration, segment_frames(plan)
     images, targets = data.training.images, data.targets(data.training)
     model, watched = build_compiled(plan, len(data.classes)), _keras_callbacks(configuration)
+    if on_build:
+        layers = tuple(Layer(type(layer).__name__, layer.count_params()) for layer in model.layers)
+        on_build(NetworkShape(model.count_params(), layers))
     validation = Validation(data.validation.images, data.targets(data.validation), frames, keep_going=keep_going)
     folder = CheckpointFolder(checkpoints) if checkpoints else None
     recorder = EpochRecorder(configuration.keep, validation, watched, folder, on_epoch)

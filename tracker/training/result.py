@@ -14,6 +14,7 @@ import math
 import os
 import platform
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -74,6 +75,36 @@ def environment(network: str) -> dict[str, str]:
     own = {f"tracker/{room}": folder_digest(Path(tracker.__file__).with_name(room)) for room in _OWN}
     python = {"python": platform.python_version(), "threads": str(threads())}
     return versions | python | own | find_network(network).digests
+
+
+MACHINE = (
+    "processor",
+    "cores",
+    "memory",
+)  # what `machine` has: it takes part in how long a run lasts, not in its result
+
+
+def machine() -> dict[str, str]:
+    """Return the processor, its number of cores and the memory of this machine, as far as it says."""
+    described = {"processor": _processor(), "cores": str(os.cpu_count() or ""), "memory": _memory()}
+    return {name: text for name, text in described.items() if text}
+
+
+def _processor() -> str:
+    with suppress(OSError):  # Linux, where the platform module knows only the architecture
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory() -> str:
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on this system
+        return ""
+    return f"{size / 2**30:.0f} GiB"
 
 
 def folder_digest(folder: Path) -> str:
