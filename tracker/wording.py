@@ -304,9 +304,9 @@ def round_up(number: int) -> str:
     return f"{math.ceil(number / unit) * unit:,}"
 
 
-def losses(*values: float) -> tuple[str, ...]:
-    """Return losses with as many digits, at least two, as tell those apart that differ, and from 0."""
-    for digits in range(2, 9):
+def losses(*values: float, least: int = 2) -> tuple[str, ...]:
+    """Return losses with as many digits, at least `least`, as set those apart that differ, and from 0."""
+    for digits in range(least, 9):
         texts = tuple(fixed(value, digits) for value in (*values, 0.0))
         if len(set(texts)) == len({*values, 0.0}):
             return texts[:-1]

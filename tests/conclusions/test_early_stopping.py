@@ -178,7 +178,18 @@ class TestSentence:
         run = made(1, "0111", {"early_stopping_patience": "20"}, val_loss=losses, by_epoch=by_epoch)
         assert sentence_of(studied(run), "early_stopping") == (
             "Patience 10 instead of 20 would have kept run 1's weights (epoch 9) and ended training at epoch 19 "
-            "instead of 29, saving 10 epochs. Patience 5 would have kept epoch 2, with 2 clips correct instead of 3."
+            "instead of 29, saving 10 epochs. Patience 5 would have kept epoch 2 (2 clips correct instead of 3)."
+        )
+
+    def test_sentence_leaves_out_an_unusual_patience_that_saves_next_to_nothing(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        losses = [0.9, 0.5, *[0.6] * 8, 0.4, *[0.7] * 10]
+        run = made(1, params={"early_stopping_patience": "10"}, val_loss=losses)
+        (found,) = early_stopping(studied(run))
+        assert (found.details.enough.patience, found.details.enough.epochs_saved) == (9, 1)
+        assert sentence_of(studied(run), "early_stopping") == (
+            "With patience 5, run 1 would have ended at epoch 7 with the weights of epoch 2."
         )
 
     def test_sentence_says_what_other_weights_a_patience_keeps(self, made: MakeRun, studied: MakeStudy) -> None:

@@ -54,6 +54,15 @@ class TestOverfitting:
         (found,) = overfitting(studied(made(1, val_loss=RISING, loss=FALLING[::-1])))
         assert found.details.overfits is None
 
+    @pytest.mark.parametrize(("correct", "overfits"), [(20, True), (26, None)])
+    def test_overfitting_is_found_by_a_clear_gap_where_the_curves_cannot_tell(
+        self, made: MakeRun, studied: MakeStudy, correct: int, overfits: bool | None
+    ) -> None:
+        signs = "1" * correct + "0" * (30 - correct)
+        run = made(1, signs, tags=JUDGED, metrics={"fit_accuracy": 112 / 120}, val_loss=[0.9, 0.5, 0.6], loss=[1, 1, 1])
+        (found,) = overfitting(studied(run))
+        assert (found.details.overfits, found.details.by_gap) == (overfits, overfits is True)
+
     def test_overfitting_is_unclear_without_training_loss(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = overfitting(studied(made(1, val_loss=RISING)))
         assert (found.details.trend, found.details.overfits) == (True, None)
@@ -173,6 +182,13 @@ class TestSentence:
         signs = "1" * correct + "0" * (30 - correct)
         run = made(1, signs, tags=JUDGED, metrics={"fit_accuracy": fit / 120}, val_loss=RISING, loss=FALLING)
         assert f"0.85. At its best epoch, accuracy is {text}" in sentence_of(studied(run), "overfitting")
+
+    def test_sentence_says_that_the_gap_alone_shows_it(self, made: MakeRun, studied: MakeStudy) -> None:
+        run = made(1, "1" * 20 + "0" * 10, tags=JUDGED, metrics={"fit_accuracy": 1.0}, val_loss=[0.9, 0.5, 0.6])
+        assert sentence_of(studied(run), "overfitting") == (
+            "Run 1 overfits: at its best epoch, accuracy is 100.0% on training and 66.7% on validation clips, a gap "
+            "that is more than chance (95% interval +19 to +51 points)."
+        )
 
     def test_sentence_keeps_to_the_epochs_before_the_loss_was_lost(self, gone_on: Run, studied: MakeStudy) -> None:
         assert sentence_of(studied(gone_on), "overfitting") == (

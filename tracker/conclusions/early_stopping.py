@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _METHOD = "Patiences are replayed on the logged validation loss as Keras' EarlyStopping counts them."
 PATIENCES = (1, 2, 3, 5, 10, 15, 20, 30)  # patiences that are always replayed, in epochs, in addition to the run's own
+LEAST_SAVED = 0.1  # fraction of the epochs below which an unusual patience is not worth a sentence
 USUAL = (5, 10, 15, 20)  # the ones that people use, and sentences prefer
 
 
@@ -79,6 +80,8 @@ class EarlyStopping(Details):
         same = [answer for answer in usual if answer.kept_epoch is not None and answer.kept_epoch == self.kept_epoch]
         enough = same[0] if same else self.enough
         others = [a for a in usual or earlier if a.kept_epoch is None or a.kept_epoch != self.kept_epoch]
+        if others and not same and enough and (enough.epochs_saved or 0) < LEAST_SAVED * (self.stop_epoch or 0):
+            enough = None
         if enough is None:
             return _other_text(run, others[-1], self) if others else f"No patience would have ended {run} any earlier."
         text, shorter = _enough_text(run, enough, self), [a for a in others if a.patience < enough.patience]
@@ -201,10 +204,11 @@ def _other_text(run: str, answer: Patience, details: EarlyStopping) -> str:
 def _result_text(answer: Patience, details: EarlyStopping) -> str:
     """Return how good other weights than the kept ones are, by clips if these are known."""
     if answer.clips_changed == 0:
-        return ", which classifies every clip the same way"
+        return " (every clip classified the same way)"
     if answer.correct is not None and details.correct is not None:
-        correct = f"{answer.correct} {'clip' if answer.correct == 1 else 'clips'} correct"
-        return f", with {correct} {'as well' if answer.correct == details.correct else f'instead of {details.correct}'}"
+        if answer.correct == details.correct:
+            return f" (also {count(answer.correct, 'clip')} correct)"
+        return f" ({count(answer.correct, 'clip')} correct instead of {details.correct})"
     return ""
 
 

@@ -231,7 +231,7 @@ def _drop_text(drop: RateDrop) -> str:
     head = f"from {rate_text(drop.before)} to {rate_text(drop.after)} after epoch {drop.epoch}"
     if drop.best_before is None or drop.best_after is None:
         return head
-    before, after = losses(drop.best_before, drop.best_after)
+    before, after = losses(drop.best_before, drop.best_after, least=3)
     effect = "and validation loss improved" if drop.helped else "but validation loss did not improve"
     return f"{head}, {effect} (best before {before}, after {after})"
 

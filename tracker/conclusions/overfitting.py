@@ -1,7 +1,8 @@
 """Whether a run overfits, by its losses after the minimum of validation loss, and its generalisation gap.
 
 A run overfits if training and validation loss move apart after that minimum by more than they fluctuate, while training
-loss falls. It doesn't if validation loss was still falling at the end, or if neither loss moves any more.
+loss falls. It doesn't if validation loss was still falling at the end, or if neither loss moves any more. Where the
+losses don't tell, it overfits if the gap is as large as the margin and its interval lies above 0.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 _SOURCE = (
-    "The gap between training and validation clips has Newcombe's interval "
-    "(doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
+    "The gap between accuracy on training and validation clips has Newcombe's interval, each for itself and not "
+    "corrected (doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
 )
 WIDEST = 0.6  # width of an interval that says nothing
 FEWEST_AFTER = 4  # epochs after the minimum below which a rise cannot be separated from fluctuation
@@ -61,7 +62,8 @@ class Overfitting(Details):
     training_fell: bool | None = None
     apart: bool | None = None  # validation minus training loss rose
     still_falling: bool = False  # whether validation loss was falling until the end
-    overfits: bool | None = None  # None if the curves cannot tell
+    overfits: bool | None = None  # None if neither the curves nor the gap can tell
+    by_gap: bool = False  # whether the gap alone says so
     gap: Gap | None = None
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
@@ -69,6 +71,9 @@ class Overfitting(Details):
         run = wording.run(conclusion.runs[0])
         if conclusion.verdict == "unknown":
             first = f"Whether {run} overfits is unknown: its validation loss was not logged by epoch."
+        elif self.by_gap and self.gap is not None:
+            text = _gap_text(self.gap, self)
+            return f"{capitalised(run)} overfits: {text[0].lower()}{text[1:]}"
         else:
             first = _curves_text(run, self)
         return first if self.gap is None else f"{first} {_gap_text(self.gap, self)}"
@@ -99,7 +104,9 @@ def overfitting(study: Study) -> Iterator[Conclusion]:
             after = validation.epochs > best
             fit, judged = training.values[after], validation.values[after]
             details = replace(details, training_fell=_rises(-fit), apart=_rises(judged - fit))
-        details = replace(details, overfits=_overfits(details))
+        by_curves = _overfits(details)
+        is_clear = by_curves is None and gap is not None and gap.interval[0] > 0 and gap.estimate >= study.margin
+        details = replace(details, overfits=True if is_clear else by_curves, by_gap=is_clear)
         verdict: Verdict = "exact" if gap is None else "estimate"
         yield Conclusion("overfitting", verdict, (result.run_id,), details, n=result.n)
 
