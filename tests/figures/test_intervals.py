@@ -58,13 +58,11 @@ class TestHeadline:
         assert all(drawing.places(row.count)[0][0] == 760 for row in ROWS)
 
     def test_the_baseline_is_a_dashed_line_with_its_name(self, drawn) -> None:
-        picture = headline(ROWS, ("a",), baseline=Baseline(0.2, "always jazz: 20%"))
-        drawing = drawn(picture)
+        drawing = drawn(headline(ROWS, ("a",), baseline=Baseline(0.2, "always jazz: 20%")))
         at = axis_of(drawing, "20%", "100%", (0.2, 1.0))
         (line,) = drawing.lines("base")
         assert line[0] == line[2] == pytest.approx(at(0.2), abs=0.2)
         assert "always jazz: 20%" in drawing.texts
-        assert "dashed: always jazz: 20%" in picture.note
 
     def test_a_narrow_drawing_has_the_same_rows_with_names_above(self, parsed) -> None:
         (panel,) = headline(ROWS, ("a",)).panels
@@ -88,6 +86,8 @@ class TestHeadline:
             headline((BEST, TIED), ("a",)).title
             == "Kernel 7 leads (90.0%), but the other is not statistically different"
         )
+        run = replace(BEST, title="Run 2: 7×7 kernel", count="26/30")
+        assert headline((run, WORSE), ("a",)).title == "Run 2 (7×7 kernel) is best (26/30)"
         assert headline(ROWS, ("a",), title="My finding", alt="It is so.").title == "My finding"
 
     def test_the_table_has_every_row(self) -> None:

@@ -5,13 +5,16 @@ from dataclasses import replace
 import pytest
 
 from tests.builders import ACCURACY, entries_of
+from tracker.conclusions.baseline import Baseline as MajorityBaseline
 from tracker.conclusions.best_configuration import Standing
+from tracker.conclusions.calibration import Calibration
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrasts import ContrastEffect
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.run_difference import RunDifference
 from tracker.figures import report_pictures
 from tracker.report import Report, RunEntry, Section
+from tracker.statistics.calibration import ConfidenceBin
 
 
 def report_of(entries, conclusions=()) -> Report:
@@ -97,6 +100,20 @@ class TestReportPictures:
         assert "Run 3: 3×3 kernel, lr 1e-3" in drawing.texts
         assert (len(drawing.circles("s")), len(drawing.circles("o"))) == (2, 1)
         assert picture.runs == tuple(entry.run.run_id for entry in (entries[2], *entries[:2]))
+
+    def test_the_baseline_is_that_of_the_most_common_class(self, entries, drawn) -> None:
+        found = MajorityBaseline("jazz", (), 5, 9, (0.2, 0.5))
+        baseline = Conclusion("baseline", "supported", (), found, n=30)
+        drawing = drawn(named(report_pictures(report_of(entries, (baseline,))), "configurations"))
+        assert "always “jazz”: 30%" in drawing.texts
+
+    def test_the_calibration_of_the_best_run_is_drawn(self, entries, drawn) -> None:
+        bins = (ConfidenceBin(0.5, 0.7, 0.6, 20, 30, (0.5, 0.8)),)
+        found = Calibration(entries[2].run.run_id, 0.6, 2 / 3, (-0.1, 0.1), 0.05, None, bins)
+        calibration = Conclusion("calibration", "estimate", (entries[2].run.run_id,), found)
+        picture = named(report_pictures(report_of(entries, (calibration,))), "reliability")
+        assert len(drawn(picture).circles("d")) == 1
+        assert picture.title.startswith("Run 3 is about as confident")
 
     def test_the_same_report_gives_the_same_drawings(self, entries, conclusions) -> None:
         report = report_of(entries, conclusions)

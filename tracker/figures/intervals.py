@@ -114,7 +114,6 @@ def headline(
     note = ["95% confidence intervals"] if any(row.interval for row in shown) else []
     note += ["small dots: single seeds"] if any(len(row.points) > 1 for row in shown) else []
     note += ["rings: not statistically different from the best"] if any(row.is_tied for row in shown) else []
-    note += [f"dashed: {baseline.name}"] if baseline else []
     more = len(rows) - len(shown)
     note += [f"{more:,} more are not drawn"] if more else []
     number = wording.percent_cell if is_fraction else wording.loss_cell
@@ -168,10 +167,12 @@ def _headline_axis(rows: Sequence[ConfigurationRow], baseline: Baseline | None, 
 def finding_of_configurations(rows: Sequence[ConfigurationRow]) -> str:
     """Return the finding of the headline figure in a line."""
     best = next((row for row in rows if row.is_best), rows[0])
-    name, others = style.label(best.title, 60), len(rows) - 1
+    others = len(rows) - 1
+    run, _, words = style.label(best.title, 60).partition(": ")
+    name = f"{run} ({words})" if words else run
     tied = sum(row.is_tied for row in rows)
     if not others:
-        return f"{name}: {best.count}"
+        return f"{name} has {best.count}"
     if not tied:
         return f"{name} is best ({best.count})"
     some = (

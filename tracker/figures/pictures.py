@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from tracker import wording
 from tracker.conclusions import kinds, of_kind
+from tracker.conclusions.baseline import Baseline as MajorityBaseline
+from tracker.conclusions.calibration import Calibration
 from tracker.figures.clips import clip_grid, confusion, has_differing_clips
 from tracker.figures.curves import is_drawable, overview, section_curves
-from tracker.figures.intervals import ConfigurationRow, differences, headline
+from tracker.figures.intervals import Baseline, ConfigurationRow, differences, headline
+from tracker.figures.reliability import reliability
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +29,8 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
     """Draw the figures that stand in a report.
 
     Those of several runs come first (``configurations``, ``curves``, ``differences``, ``clip-grid``), then the
-    ``confusion`` of the best, then the ``curves`` of each run, in the report's order; as far as the runs bear them.
-    Where not all runs are drawn, it is the best by the primary metric.
+    ``confusion`` and ``reliability`` of the best, then the ``curves`` of each run, in the report's order; as far as the
+    runs bear them. Where not all runs are drawn, it is the best by the primary metric.
     """
     ranked = report.best_first(report.entries)
     drawable = [entry for entry in ranked if is_drawable(entry.result)]
@@ -40,6 +43,7 @@ def report_pictures(report: Report) -> tuple[Picture, ...]:
         *([overview(together, captions)] if len(together) > 1 else []),
         *_differences(report),
         *_of_clips(ranked),
+        *_reliability(report),
         *section_curves(sorted(alone, key=lambda entry: entry.number)),
     )
 
@@ -54,7 +58,28 @@ def _configurations(report: Report) -> Iterator[Picture]:
             rows.append(_row(report, section, standing, standing.mean, is_best=not rows))
             runs += standing.runs
     if len(rows) > 1:
-        yield headline(rows, runs, is_fraction=report.metric.is_accuracy)
+        is_accuracy = report.metric.is_accuracy
+        yield headline(rows, runs, baseline=_baseline(report) if is_accuracy else None, is_fraction=is_accuracy)
+
+
+def _baseline(report: Report) -> Baseline | None:
+    """Return what always answering the most common class would get; None if the labels are not known."""
+    for conclusion in report.conclusions:
+        found = conclusion.details
+        if isinstance(found, MajorityBaseline) and found.majority is not None and conclusion.n:
+            value = found.correct / conclusion.n
+            answer = "the same class" if found.also else f"“{found.majority}”"
+            return Baseline(value, f"always {answer}: {wording.percent(value)}")
+    return None
+
+
+def _reliability(report: Report) -> Iterator[Picture]:
+    """Draw the calibration of the best run whose predictions were logged."""
+    names = {entry.run.run_id: entry.name for entry in report.entries}
+    found = (conclusion.details for conclusion in report.conclusions)
+    calibrations = [details for details in found if isinstance(details, Calibration) and details.bins]
+    if calibrations:
+        yield reliability(calibrations[0], names[calibrations[0].best or ""])
 
 
 def _row(report: Report, section: Section, standing: Standing, mean: float, *, is_best: bool) -> ConfigurationRow:
