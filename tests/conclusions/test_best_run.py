@@ -6,7 +6,8 @@ import pytest
 
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.best_run import best_runs
-from tracker.conclusions.comparisons import FOLDS, SPLITS, run_family
+from tracker.conclusions.comparisons import FOLDS, SPLITS, printed_pairs, run_family
+from tracker.conclusions.run_difference import LOSSES
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeRuns, MakeStudy
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def best(study: Study) -> tuple[Conclusion, ...]:
-    return best_runs(study, run_family(study, ()))
+    return best_runs(study, run_family(study, printed_pairs(study)))
 
 
 class TestBestRuns:
@@ -67,7 +68,18 @@ class TestBestRuns:
     def test_rank_by_the_lowest_value_of_a_metric_that_falls(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, "110", seed=str(i), val_loss=[0.9, 0.8 - i / 10]) for i in range(3)]
         (found,) = best(studied(*runs, metric="val_loss"))
-        assert (found.runs, found.details.score, found.details.why) == ((f"{2:032x}",), pytest.approx(0.6), "metric")
+        assert (found.runs, found.details.score, found.method) == ((f"{2:032x}",), pytest.approx(0.6), LOSSES)
+        assert found.estimate == pytest.approx(-0.1)
+
+    def test_best_runs_by_loss_are_supported_if_their_clips_lose_less(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1" * 20, val_loss=[0.9, 0.2]), made(2, "1" * 8 + "0" * 12, seed="1", val_loss=[0.9, 1.0])
+        (found,) = best(studied(*runs, metric="val_loss"))
+        assert (found.runs, found.verdict) == ((f"{1:032x}",), "supported")
+
+    def test_test_nothing_on_a_metric_that_is_not_known_by_clip(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "110", seed=str(i), val_f1=[0.1, 0.8 - i / 10]) for i in range(3)]
+        (found,) = best(studied(*runs, metric="val_f1"))
+        assert (found.runs, found.details.why, found.p_value) == ((f"{0:032x}",), "metric", None)
 
     def test_estimate_how_likely_the_best_is_the_best(self, made: MakeRun, studied: MakeStudy) -> None:
         (clear,) = best(studied(made(1, "1" * 20), made(2, "0" * 20, seed="1")))
@@ -177,9 +189,15 @@ class TestSentence:
             "validation loss. No other run is significantly worse."
         )
 
-    def test_sentence_gives_the_score_of_another_metric(self, made: MakeRun, studied: MakeStudy) -> None:
+    def test_sentence_gives_the_losses_of_the_best_and_the_next(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, "110", seed=str(i), val_loss=[0.9, 0.8 - i / 10]) for i in range(3)]
         assert sentence_of(studied(*runs, metric="val_loss"), "best_run") == (
-            "Run 3 has the lowest val_loss, 0.60. Whether the others differ from it cannot be tested: val_loss is not "
+            "Run 3 has the lowest val_loss, 0.60. The next has 0.70, which chance easily explains."
+        )
+
+    def test_sentence_says_that_another_metric_is_not_tested(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [made(i, "110", seed=str(i), val_f1=[0.1, 0.6 + i / 10]) for i in range(3)]
+        assert sentence_of(studied(*runs, metric="val_f1"), "best_run") == (
+            "Run 3 has the highest val_f1, 0.8. Whether the others differ from it cannot be tested: val_f1 is not "
             "known clip by clip."
         )

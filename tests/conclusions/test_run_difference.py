@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.comparisons import printed_pairs, run_family
-from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP, UNCONDITIONAL, run_differences
+from tracker.conclusions.run_difference import COUNTS, LOSSES, SIGN_FLIP, UNCONDITIONAL, run_differences
 from tracker.statistics.paired import mcnemar, tango, unconditional
 
 if TYPE_CHECKING:
@@ -133,6 +133,33 @@ class TestRunDifferences:
         assert found.details.clips_needed == 90
 
 
+class TestLosses:
+    def test_losses_of_clips_are_tested_if_they_are_the_metric(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1" * 20, val_loss=[0.9, 0.2]), made(2, "1" * 8 + "0" * 12, seed="1", val_loss=[0.9, 1.0])
+        study = studied(*runs, metric="val_loss")
+        (found,) = differences(study)
+        assert (found.method, found.verdict) == (LOSSES, "supported")
+        assert found.estimate == pytest.approx(12 / 20 * np.log(0.2 / 0.9))
+        assert found.p_value == found.p_adjusted == found.details.log_loss.p_value < 0.01
+        assert found.interval[0] < found.estimate < found.interval[1] <= 0
+        assert (found.details.interval_90, found.details.clips_needed) == (None, None)
+
+    def test_losses_that_are_not_known_clip_by_clip_are_not_tested(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "110", val_loss=[0.9, 0.8]), made(2, seed="1", val_loss=[0.9, 0.7])
+        (found,) = differences(studied(*runs, metric="val_loss"))
+        assert (found.verdict, found.details.why) == ("unknown", "predictions")
+
+    def test_losses_of_many_runs_are_tested_against_the_best_and_corrected_for_all_pairs(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        rights = ["1" * 12, "1" * 11 + "0", "1" * 9 + "000", "1" * 6 + "0" * 6]
+        study = studied(
+            *(made(i, right, seed=str(i), val_loss=[1.0, i / 10]) for i, right in enumerate(rights)), metric="val_loss"
+        )
+        family = run_family(study, printed_pairs(study))
+        assert (family.size, set(family.p_values)) == (6, {(0, 1), (0, 2), (0, 3)})
+
+
 class TestIntervalsOfGroups:
     def test_intervals_of_two_groups_say_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
         groups = [*"a" * 18, "b", "b"]
@@ -145,16 +172,16 @@ class TestSentence:
         runs = made(1, "1" * 26 + "0000"), made(2, "00" + "1" * 23 + "00110", seed="1")
         assert sentence_of(studied(*runs), "run_difference") == (
             "Run 1 has 26/30 validation clips correct and run 2 25/30, 1 clip fewer (3.3 points). On 3 clips only run "
-            "1 is correct, on 2 only run 2. Chance easily explains that (95% interval −14 to +21 points). Detecting a "
-            "difference of 3.3 points would take about 1,200 clips."
+            "1 is correct, on 2 only run 2. Chance easily explains the difference (95% interval −14 to +21 points). "
+            "Detecting a difference of 3.3 points would take about 1,200 clips."
         )
 
     def test_sentence_says_that_chance_does_not_explain_a_lead(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1" * 20, {"k": "3"}), made(2, "1" * 13 + "0" * 7, {"k": "7"})
         assert sentence_of(studied(*runs), "run_difference") == (
             "Run 1 has 20/20 validation clips correct and run 2 13/20, 7 clips fewer (35 points). Run 1 has every clip "
-            "correct that run 2 has. Chance does not explain that (95% interval +13 to +57 points). It holds for these "
-            "two models: one training each cannot separate k from training noise."
+            "correct that run 2 has. Chance does not explain the difference (95% interval +13 to +57 points). It holds "
+            "for these two models: one training each cannot separate k from training noise."
         )
 
     def test_sentence_says_that_a_lead_does_not_survive_the_correction(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -176,7 +203,7 @@ class TestSentence:
     ) -> None:
         assert sentences_of(studied(*writeup), "run_difference")[-1] == (
             "Run 3 has 26/30 validation clips correct and run 4 24/30, 2 clips fewer (6.7 points). Chance easily "
-            "explains that (95% interval −15 to +28 points)."
+            "explains the difference (95% interval −15 to +28 points)."
         )
 
     def test_sentence_gives_the_p_values_that_counts_allow_if_they_differ_in_significance(
@@ -187,8 +214,8 @@ class TestSentence:
             for i, accuracy in enumerate([24 / 30, 18 / 30])
         )
         assert sentence_of(studied(*runs), "run_difference") == (
-            "Run 1 has 24/30 validation clips correct and run 2 18/30, 6 clips fewer (20 points). Whether that could "
-            "be chance depends on which clips these are (p = 0.016 to 0.218); predictions would tell."
+            "Run 1 has 24/30 validation clips correct and run 2 18/30, 6 clips fewer (20 points). Whether chance "
+            "explains it depends on which clips these are (p = 0.016 to 0.218); predictions would tell."
         )
 
     def test_sentence_says_that_few_groups_cannot_decide(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -205,4 +232,12 @@ class TestSentence:
     def test_sentence_says_that_runs_on_other_clips_are_not_compared(self, made: MakeRun, studied: MakeStudy) -> None:
         assert sentence_of(studied(made(1, "110"), made(2, "111", prefix="other")), "run_difference") == (
             "Run 1 and run 2 were evaluated on different validation clips, so they are not compared."
+        )
+
+    def test_sentence_says_how_losses_differ(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = made(1, "1" * 20, val_loss=[0.9, 0.2]), made(2, "1" * 19 + "0", seed="1", val_loss=[0.9, 0.3])
+        (sentence,) = sentences_of(studied(*runs, metric="val_loss"), "run_difference")
+        assert sentence == (
+            "Run 1's val_loss is 0.08 lower than run 2's, averaged over the clips' predictions. Chance easily explains "
+            "the difference."
         )

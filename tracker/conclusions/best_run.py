@@ -16,6 +16,7 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.conclusions.run_difference import (
     COUNTS,
     EASILY,
+    LOSSES,
     SIGN_FLIP,
     UNCONDITIONAL,
     why_not_comparable,
@@ -114,7 +115,7 @@ def _best(study: Study, ranked: Sequence[int], family: Family) -> Conclusion:
     tests = {run: p for run in others if (p := family.p_value(best, run)) is not None}
     complete = len(tests) == len(others)
     lead, scores = None, [study.results[run].score for run in ranked[:2]]
-    if study.metric.is_accuracy and scores[0] is not None and scores[1] is not None:
+    if study.metric.is_known_by_clip and scores[0] is not None and scores[1] is not None:
         lead = scores[0] - scores[1]
     verified = complete and is_best(np.array(list(tests.values())), study.alpha)
     verdict: Verdict = "supported" if verified else "inconclusive"
@@ -152,7 +153,9 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
         others=len(others),
         tied=study.ids(tied),
         family=family.size,
-        clearest_gap=None if clearest is None else (result.correct or 0) - (study.results[clearest].correct or 0),
+        clearest_gap=None
+        if clearest is None or not study.metric.is_accuracy
+        else (result.correct or 0) - (study.results[clearest].correct or 0),
         lowest_p=min(tests.values(), default=None),
         least_p=min(least, default=None),
         tie_break=tie_break,
@@ -166,6 +169,8 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
 
 
 def _method(study: Study, runs: Sequence[int]) -> Method:
+    if study.metric.is_loss:
+        return LOSSES
     clips = study.results[runs[0]].clip_set
     if any(run not in clips.row_of for run in runs):
         return COUNTS
@@ -242,7 +247,8 @@ def _tests_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
         others = "the other" if details.others == 1 else f"each of the other {number_word(details.others)}"
         return f"It is significantly better than {others}."
     if len(details.indistinguishable) == details.others:
-        return _chance_text(conclusion, details, wording)
+        by_loss = details.correct is None
+        return _loss_chance_text(details, wording) if by_loss else _chance_text(conclusion, details, wording)
     worse = details.others - len(details.indistinguishable)
     are_worse = f"{capitalised(number_word(worse))} of the other {number_word(details.others)} "
     are_worse += "is significantly worse" if worse == 1 else "are significantly worse"
@@ -278,7 +284,23 @@ def _chance_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> 
         return f"{behind}, which chance can explain whichever clips these are."
     if not gap:
         return f"{behind}."
-    return f"{behind}, which chance {'easily explains' if (lowest or 1.0) > EASILY else 'can explain'}."
+    return f"{behind}, which chance {_explains(lowest)}."
+
+
+def _explains(lowest_p: float | None) -> str:
+    return "easily explains" if (lowest_p or 1.0) > EASILY else "can explain"
+
+
+def _loss_chance_text(details: BestRun, wording: Wording) -> str:
+    """Return the same for another metric than accuracy: what the next best has, and whether that could be chance."""
+    if details.tied or details.score is None or details.runner_up_score is None:
+        return "No other run is significantly worse."
+    next_best = f"{'The other' if details.others == 1 else 'The next'} has"
+    behind = f"{next_best} {losses(details.score, details.runner_up_score)[1]}"
+    if details.lowest_p is not None and details.lowest_p <= wording.alpha:
+        alone = f"the clearest difference is significant on its own ({wording.p(details.lowest_p)})"
+        return f"{behind}; {alone}, but not after correcting for {details.family:,} pairs."
+    return f"{behind}, which chance {_explains(details.lowest_p)}."
 
 
 def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
@@ -298,6 +320,7 @@ KIND = Kind(
     title="Which run is best",
     conclude=lambda study: best_runs(study, family_of(study)),
     estimates="lead",
+    in_metric_unit=True,
     p_is="against the closest",
     methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.p_value is not None},
     headlines=lambda conclusions, _: conclusions[:1],

@@ -2,6 +2,7 @@
 
 The test of two runs whose predictions were logged is the exact unconditional one, or the sign-flip test over groups if
 clips share them. With counts alone it is the least favourable pairing of the clips, and nothing if clips share groups.
+If the metric is the validation loss, the losses of the clips are tested.
 
 Cross-validated configurations are runs on the folds of one dataset, joined by their options. Splits of one dataset
 under several split seeds are joined in the same way if every configuration was run on all of them: that is repeated
@@ -21,7 +22,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Method
 from tracker.statistics.error_rates import holm
 from tracker.statistics.grouped import grouped_sign_flip
-from tracker.statistics.paired import from_aggregates, unconditional_many
+from tracker.statistics.paired import from_aggregates, log_loss_difference, unconditional_many
 from tracker.statistics.proportions import group_sums
 from tracker.statistics.repetitions import FEWEST_FOLDS, nadeau_bengio
 from tracker.study.options import as_number
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.statistics.matched_pairs import Effect
+    from tracker.statistics.paired import LossDifference
     from tracker.study.clip_sets import ClipSet
     from tracker.study.study import Pair, Study
 
@@ -99,8 +101,11 @@ def run_family(study: Study, printed: Sequence[Pair]) -> Family:
     for clips in study.clip_sets:
         if study.metric.is_accuracy:
             counted = [run for run in clips.members if clips.known and study.results[run].correct is not None]
-            size += len(counted) * (len(counted) - 1) // 2
             p_values |= _tested(study, clips, counted, printed)
+        else:
+            counted = [run for run in clips.members if study.metric.is_loss and study.by_clip(run) is not None]
+            p_values |= _tested_losses(study, counted, printed)
+        size += len(counted) * (len(counted) - 1) // 2
     keys = sorted(p_values)
     adjusted = holm(np.array([p_values[key] for key in keys]), size)
     return Family(size, p_values, dict(zip(keys, adjusted.tolist(), strict=True)))
@@ -110,6 +115,25 @@ def run_family(study: Study, printed: Sequence[Pair]) -> Family:
 def family_of(study: Study) -> Family:
     """Return the tests of all pairs of runs, cached because two kinds of conclusion share them."""
     return run_family(study, printed_pairs(study))
+
+
+@lru_cache(maxsize=128)
+def loss_difference(study: Study, pair: Pair) -> LossDifference | None:
+    """Compare the log-losses of two runs on the same clips; None if they are not known clip by clip."""
+    first, second = (study.results[run].losses_by_clip for run in pair)
+    if first is None or second is None:
+        return None
+    groups = study.results[pair[0]].clip_set.groups or None
+    return log_loss_difference(first, second, study.random_seed(pair), groups)
+
+
+def _tested_losses(study: Study, counted: Sequence[int], printed: Sequence[Pair]) -> dict[Pair, float]:
+    """Test the losses of printed pairs, and of the best run against the others if they are not too many."""
+    among, ranked = set(counted), study.ranked(counted)[:MOST_RUNS_PAIRED]
+    against = [(ranked[0], run) for run in ranked[1:]]
+    pairs = {pair for pair in [*against, *printed] if set(pair) <= among}
+    tested = {(min(pair), max(pair)): loss_difference(study, pair) for pair in sorted(pairs)}
+    return {pair: found.p_value for pair, found in tested.items() if found is not None}
 
 
 def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Sequence[Pair]) -> dict[Pair, float]:

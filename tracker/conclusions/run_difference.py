@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tracker.conclusions.comparisons import family_of, net_by_group, printed_pairs
+from tracker.conclusions.comparisons import family_of, loss_difference, net_by_group, printed_pairs
 from tracker.conclusions.conclusion import (
     Conclusion,
     Details,
@@ -21,14 +19,15 @@ from tracker.conclusions.conclusion import (
 )
 from tracker.statistics import paired
 from tracker.statistics.grouped import fewest_groups, grouped_sign_flip, informative_groups, sign_flip_interval
-from tracker.study.clip_sets import by_clip
 from tracker.study.metrics import identical
 from tracker.study.study import Obstacle
 from tracker.wording import (
     MINUS,
     capitalised,
+    change_cell,
     counted,
     listing,
+    losses,
     number_word,
     option_words,
     percent,
@@ -62,6 +61,13 @@ COUNTS = Method(
     "With counts alone, every pairing of the clips that they allow is tried, and the largest p-value decides.",
 )
 
+
+LOSSES = Method(
+    "sign-flip test of the clips' log-losses",
+    "If runs are ranked by validation loss, the log-losses of their clips, or groups, are compared by a sign-flip "
+    "permutation test (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585) with a symmetric bootstrap-t interval "
+    "(Hall 1988, doi:10.1214/aos/1176350933).",
+)
 
 EASILY = 0.3  # p-values above are called easily explained by chance
 _SAYS_NOTHING = 0.6  # width above which the interval of a difference is not worth a sentence
@@ -100,16 +106,18 @@ class RunDifference(Details):
         both = f"{capitalised(first)} and {second}"
         if self.why is Obstacle.OTHER_METRIC:
             tested = f"cannot be tested against each other on {wording.metric.name}"
-            return f"{both} {tested}: only validation accuracy is known clip by clip."
+            return f"{both} {tested}: it is not known clip by clip."
         if self.why is not None:
             return f"{both} {_REASONS[self.why]}."
         if conclusion.verdict == "exact":
             return f"{both} are the same, epoch by epoch and clip by clip."
+        if conclusion.method == LOSSES:
+            return " ".join(_loss_text(first, second, conclusion, self, wording))
         return " ".join([*_lead_text(first, second, conclusion, self), *_meaning_text(conclusion, self, wording)])
 
     def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
-        """Return the difference if it has an interval."""
-        if conclusion.estimate is None or conclusion.interval is None:
+        """Return the difference if it is one of accuracy and has an interval."""
+        if conclusion.estimate is None or conclusion.interval is None or conclusion.method == LOSSES:
             return ()
         first, second = (numbers[run_id] for run_id in conclusion.runs)
         p_value = conclusion.p_value if conclusion.p_adjusted is None else conclusion.p_adjusted
@@ -134,10 +142,11 @@ def _difference(study: Study, pair: Pair, family: Family) -> Conclusion:
     if why is not None:
         verdict: Verdict = "not_comparable" if why is Obstacle.OTHER_CLIPS else "unknown"
         return Conclusion("run_difference", verdict, study.ids(pair), replace(details, why=why))
-    estimate, interval, method, details = _estimated(study, pair, details)
+    compared = _compared_losses if study.metric.is_loss else _estimated
+    estimate, interval, method, details = compared(study, pair, details)
     n, p_adjusted = first.n or 1, family.p_adjusted(*pair)
     clips_needed, within = None, details.interval_90 is not None and study.within_margin(details.interval_90)
-    if details.only_first is not None and details.only_second is not None:
+    if details.only_first is not None and method != LOSSES:
         clips_needed = study.detectable_between(pair).clips_for(estimate)
     verdict = "equivalent" if within else "inconclusive"
     if p_adjusted is not None and p_adjusted <= study.alpha:
@@ -154,6 +163,9 @@ def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
     clips, other = study.results[pair[0]].clip_set, study.results[pair[1]].clip_set
     if clips is not other:
         return Obstacle.OTHER_CLIPS if clips.known and other.known else Obstacle.UNLOGGED_CLIPS
+    if study.metric.is_loss:
+        known = all(study.by_clip(run) is not None for run in pair)
+        return None if known else Obstacle.UNLOGGED_PREDICTIONS
     if not study.metric.is_accuracy:
         return Obstacle.OTHER_METRIC
     if any(study.results[run].correct is None for run in pair):
@@ -162,7 +174,9 @@ def why_not_comparable(study: Study, pair: Pair) -> Obstacle | None:
     return Obstacle.UNLOGGED_PREDICTIONS if unknown else None
 
 
-def _estimated(study: Study, pair: Pair, details: RunDifference) -> tuple[float, Interval, Method, RunDifference]:
+def _estimated(
+    study: Study, pair: Pair, details: RunDifference
+) -> tuple[float, Interval | None, Method, RunDifference]:
     """Return the difference, its 95% interval, the method of its test, and the evidence by clip."""
     clips, (first, second) = study.results[pair[0]].clip_set, [study.results[run] for run in pair]
     if pair[0] not in clips.row_of or pair[1] not in clips.row_of:
@@ -171,7 +185,7 @@ def _estimated(study: Study, pair: Pair, details: RunDifference) -> tuple[float,
         return test.estimate, test.interval, COUNTS, details
     a, b = (clips.correct[clips.row_of[run]] for run in pair)
     only = paired.discordant(a, b)
-    details = replace(details, only_first=only[0], only_second=only[1], log_loss=_log_loss(study, pair))
+    details = replace(details, only_first=only[0], only_second=only[1], log_loss=loss_difference(study, pair))
     if not clips.groups:
         interval, interval_90 = (paired.paired_interval(*only, len(a), confidence) for confidence in (0.95, 0.90))
         mcnemar_p, mid_p = paired.mcnemar(*only), paired.mcnemar_mid_p(*only)
@@ -190,19 +204,17 @@ def _estimated(study: Study, pair: Pair, details: RunDifference) -> tuple[float,
     return (only[0] - only[1]) / len(a), interval, SIGN_FLIP, details
 
 
-def _log_loss(study: Study, pair: Pair) -> paired.LossDifference | None:
-    """Compare the log-losses of two runs; None if a label isn't one of their classes or a probability isn't finite."""
-    losses = []
-    for predictions in (study.results[run].run.validation for run in pair):
-        if predictions is None or not set(predictions.labels) <= set(predictions.classes):
-            return None
-        columns = [predictions.classes.index(label) for label in predictions.labels]
-        chances = predictions.probabilities[np.arange(len(columns)), columns][by_clip(predictions)]
-        if not np.isfinite(chances).all():
-            return None
-        losses.append(paired.log_losses(chances))
-    groups = study.results[pair[0]].clip_set.groups or None
-    return paired.log_loss_difference(losses[0], losses[1], study.random_seed(pair), groups)
+def _compared_losses(
+    study: Study, pair: Pair, details: RunDifference
+) -> tuple[float, Interval | None, Method, RunDifference]:
+    """Return the same for the log-losses of two runs, which are known clip by clip."""
+    found, (a, b) = loss_difference(study, pair), (study.results[run].correct_by_clip for run in pair)
+    if found is None or a is None or b is None:
+        raise ValueError("losses can be compared only if they are known clip by clip")
+    only = paired.discordant(a, b)
+    interval = found.interval and paired.agreeing(found.interval, found.estimate, found.p_value)
+    details = replace(details, only_first=only[0], only_second=only[1], log_loss=found)
+    return found.estimate, interval, LOSSES, details
 
 
 _REASONS = {
@@ -231,16 +243,35 @@ def _lead_text(first: str, second: str, conclusion: Conclusion, details: RunDiff
         yield f"On {counted(only[0], 'clip')} only {first} is correct, on {only[1]} only {second}."
 
 
+def _loss_text(
+    first: str, second: str, conclusion: Conclusion, details: RunDifference, wording: Wording
+) -> Iterator[str]:
+    """Yield how two models' losses differ, the difference being the first's minus the second's."""
+    size, is_lower = conclusion.estimate or 0.0, (conclusion.estimate or 0.0) <= 0
+    than = f"{losses(abs(size))[0]} {'lower' if is_lower else 'higher'} than {second}'s"
+    low, high = conclusion.interval or (0.0, 0.0)
+    interval = f" (95% interval {change_cell(low)} to {change_cell(high)})" if conclusion.interval else ""
+    yield f"{capitalised(first)}'s {wording.metric.name} is {than}, averaged over the clips' predictions{interval}."
+    if conclusion.verdict == "supported":
+        yield "Chance does not explain the difference."
+        yield _cause_text(details)
+    else:
+        yield _chance_text(conclusion, details, wording, "")
+
+
+def _cause_text(details: RunDifference) -> str:
+    if not details.differs_in:
+        return "Both have the same configuration, so the difference is training noise or another split."
+    options = listing([option_words(option) for option in details.differs_in], "or")
+    return f"It holds for these two models: one training each cannot separate {options} from training noise."
+
+
 def _meaning_text(conclusion: Conclusion, details: RunDifference, wording: Wording) -> Iterator[str]:
     low, high = conclusion.interval or (-1.0, 1.0)
     interval = f" (95% interval {points_interval((low, high))} points)" if high - low <= _SAYS_NOTHING else ""
     if conclusion.verdict == "supported":
-        yield f"Chance does not explain that{interval}."
-        if details.differs_in:
-            options = listing([option_words(option) for option in details.differs_in], "or")
-            yield f"It holds for these two models: one training each cannot separate {options} from training noise."
-        else:
-            yield "Both have the same configuration, so the difference is training noise or another split."
+        yield f"Chance does not explain the difference{interval}."
+        yield _cause_text(details)
     elif conclusion.verdict == "equivalent" and details.interval_90 is not None:
         inside = f"the 90% interval, {points_interval(details.interval_90)} points, lies inside"
         yield f"In practice the two are equally accurate: {inside} ±{points(wording.margin)}."
@@ -256,17 +287,17 @@ def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wordin
     p_value, informative = conclusion.p_value or 0.0, details.informative_groups
     if details.p_range is not None and details.p_range[0] <= wording.alpha < details.p_range[1]:
         spread = f"{wording.p(details.p_range[0])} to {wording.p_again(details.p_range[1])}"
-        return f"Whether that could be chance depends on which clips these are ({spread}); predictions would tell."
+        return f"Whether chance explains it depends on which clips these are ({spread}); predictions would tell."
     if informative and details.fewest_groups and informative < details.fewest_groups:
         groups = "a single group" if informative == 1 else f"only {counted(informative, 'group')}"
         enough = f"significance at {percent(wording.alpha)} takes at least {details.fewest_groups}"
         return f"They differ on the clips of {groups}; {enough}."
     if p_value <= wording.alpha:
         pairs = f"{details.family:,} pairs"
-        return f"That is significant on its own ({wording.p(p_value)}), but not after correcting for {pairs}."
+        return f"The difference is significant on its own ({wording.p(p_value)}), but not after correcting for {pairs}."
     if not conclusion.estimate:
         return f"They are not statistically different{interval}."
-    return f"Chance {'easily explains' if p_value > EASILY else 'can explain'} that{interval}."
+    return f"Chance {'easily explains' if p_value > EASILY else 'can explain'} the difference{interval}."
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
@@ -292,10 +323,11 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
 
 KIND = Kind(
     name="run_difference",
+    in_metric_unit=True,
     title="Pairwise comparisons",
     conclude=lambda study: run_differences(study, printed_pairs(study), family_of(study)),
     estimates="difference",
-    tests=(UNCONDITIONAL, SIGN_FLIP, COUNTS),
+    tests=(UNCONDITIONAL, SIGN_FLIP, COUNTS, LOSSES),
     methods=_methods,
     planned_runs=_planned_runs,
 )
