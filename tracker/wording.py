@@ -260,6 +260,11 @@ def change_cell(difference: float | None) -> str:
     return NONE if difference is None else sign(difference) + loss_cell(abs(difference))
 
 
+def change_interval_cell(interval: Interval | None) -> str:
+    """Return the interval of a difference of a metric, as ``−0.2 to +0.0312``."""
+    return NONE if interval is None else " to ".join(map(change_cell, interval))
+
+
 def sign(difference: float) -> str:
     """Return the sign of a difference, nothing for 0."""
     return "+" if difference > 0 else MINUS if difference else ""

@@ -230,6 +230,20 @@ class TestOptionEffects:
         verdicts = {one.option: one.verdict for one in option_effects(studied(*runs))}
         assert verdicts == {"k": "not_comparable", "r": "inconclusive"}
 
+    def test_option_effects_on_the_loss_are_the_crossed_analysis_of_the_losses_of_the_clips(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        low, high = [LOW, "110000", "010100"], [HIGH, "111100", "110111"]
+        study = studied(*by_level(made, {"3": low, "7": high}), metric="val_loss")
+        found = only(option_effects(study))
+        losses = {"1": -np.log(0.9), "0": -np.log(0.2)}  # what the label is given if it is predicted, and if it isn't
+        by_clip = [np.array([[losses[sign] for sign in right] for right in rights]) for rights in (low, high)]
+        expected = crossed(by_clip[1] - by_clip[0])
+        assert (found.estimate, found.p_value) == (pytest.approx(expected.estimate), pytest.approx(expected.p_value))
+        assert found.estimate < 0
+        assert found.details.contrasts[0].within_margin is None
+        assert found.details.contrasts[0].probability > 0.5  # better is lower
+
     def test_option_effects_are_not_tested_on_another_metric(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, LOW, {"k": str(i % 2)}, seed=str(i // 2), val_f1=[0.1, 0.1 * i]) for i in range(6)]
         found = only(option_effects(studied(*runs, metric="val_f1")))
@@ -239,15 +253,14 @@ class TestOptionEffects:
 class TestSentence:
     def test_sentence_says_what_changed_with_the_writeups_kernel(self, writeup: list[Run], studied: MakeStudy) -> None:
         assert sentences_of(studied(*writeup), "option_effect")[0] == (
-            "Kernel size never changed alone: learning rate, plateau and early stopping changed with it. This "
-            "experiment cannot say which of them mattered; the runs under “Next steps” would."
+            "Kernel size was never varied on its own: learning rate, plateau and early stopping changed with it."
         )
 
     def test_sentence_says_that_one_pair_is_too_few(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1110", {"kernel_size": "3"}), made(2, "1000", {"kernel_size": "7"})
         assert sentence_of(studied(*runs), "option_effect") == (
-            "Kernel size 7 instead of 3: 1 matched pair, 50 points less. So few trainings cannot tell kernel size "
-            "from the luck of training; three matched pairs are the least."
+            "Too few runs to judge kernel size: 7 instead of 3 gave 50 points less in 1 matched pair; a test takes 3 "
+            "pairs."
         )
 
     def test_sentence_says_that_an_effect_is_detected(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -255,16 +268,63 @@ class TestSentence:
         draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731
         runs = [made(i, draw(0.5 + 0.4 * (i % 2)), {"kernel_size": "37"[i % 2]}, seed=str(i // 2)) for i in range(10)]
         (sentence,) = sentences_of(studied(*runs), "option_effect")
-        assert sentence.startswith("Kernel size 7 instead of 3 raises validation accuracy by ")
-        assert sentence.endswith("5 matched pairs crossed with 100 clips, p < 0.001).")
+        assert re.fullmatch(
+            r"Kernel size 7 instead of 3 raises validation accuracy by \d+ points "
+            r"\(95% interval \+\d+ to \+\d+ points\)\.",
+            sentence,
+        ), sentence
+
+    def test_sentence_names_every_pair_of_levels_that_differs(self, by_kernel: MakeRuns, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(0)
+        draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731
+        rights = {k: [draw(p) for _ in range(5)] for k, p in (("3", 0.4), ("5", 0.7), ("7", 0.98))}
+        study = studied(*by_kernel(rights))
+        assert re.search(
+            r" Also significant: 5 instead of 3 gave \d+ points more and 7 instead of 5 gave \d+ points more\.$",
+            sentence_of(study, "option_effect"),
+        )
+
+    def test_sentence_of_an_equivalent_option_has_the_interval_that_it_goes_by(
+        self, by_kernel: MakeRuns, studied: MakeStudy
+    ) -> None:
+        same = "1" * 360 + "0" * 40
+        near = [same[:i] + "0" + same[i + 1 :] for i in range(3)]
+        study = studied(*by_kernel({"3": [same] * 3, "7": near}))
+        assert re.fullmatch(
+            r"Kernel size 7 instead of 3 makes no difference of 5 points or more \(90% interval [^)]* points\)\.",
+            sentence_of(study, "option_effect"),
+        )
+
+    def test_sentence_says_that_an_effect_is_significant_only_on_its_own(
+        self, by_kernel: MakeRuns, studied: MakeStudy
+    ) -> None:
+        rng = np.random.default_rng(4)
+        draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731
+        rights = {k: [draw(p) for _ in range(3)] for k, p in (("3", 0.6), ("5", 0.62), ("7", 0.74))}
+        study = studied(*by_kernel(rights))
+        sentence = sentence_of(study, "option_effect")
+        assert sentence.startswith("Kernel size 7 instead of 3 gave 8.7 points more on average (95% interval +1.4 to ")
+        assert sentence.endswith("but not after correcting for all contrasts.")
+
+    def test_sentence_says_what_an_option_does_to_the_loss(self, by_kernel: MakeRuns, studied: MakeStudy) -> None:
+        rng = np.random.default_rng(0)
+        draw = lambda p: "".join(rng.choice(["0", "1"], 100, p=[1 - p, p]))  # noqa: E731
+        study = studied(
+            *by_kernel({k: [draw(p) for _ in range(3)] for k, p in (("3", 0.6), ("7", 0.9))}), metric="val_loss"
+        )
+        assert re.fullmatch(
+            r"Kernel size 7 instead of 3 lowers the log-loss of validation clips by 0\.\d\d "
+            r"\(95% interval −0\.\d\d to −0\.\d\d\)\.",
+            sentence_of(study, "option_effect"),
+        )
 
     def test_sentence_says_how_many_pairs_would_find_an_effect(self, by_kernel: MakeRuns, studied: MakeStudy) -> None:
         rights = {"3": ["1" * 50 + "0" * 50, "1" * 60 + "0" * 40, "1" * 40 + "0" * 60],
                   "7": ["1" * 62 + "0" * 38, "1" * 58 + "0" * 42, "1" * 48 + "0" * 52]}  # fmt: skip
         sentence = sentence_of(studied(*by_kernel(rights)), "option_effect")
         assert re.search(
-            r"An effect below \d+ points would mostly go unnoticed\. To find one of 6 points on these clips takes "
-            r"(\w+|about \d+) matched pairs in all\.$",
+            r"^No clear effect of kernel size: 7 instead of 3 gave 6 points more on average .* Detecting an effect of "
+            r"6 points takes \d+ matched pairs on these clips\.$",
             sentence,
         ), sentence
 
@@ -274,8 +334,8 @@ class TestSentence:
         rights = {"3": [low] * 3, "7": [high, high, flipped]}
         sentence = sentence_of(studied(*by_kernel(rights)), "option_effect")
         assert re.search(
-            r"One of [\d.]+ points no number of trainings would show on these clips: it takes about [\d,]+ clips at "
-            r"least\.$",
+            r" More seeds alone won't reveal an effect of [\d.]+ points on these clips; that takes at least about "
+            r"[\d,]+ clips\.$",
             sentence,
         ), sentence
 
@@ -285,9 +345,9 @@ class TestSentence:
     ) -> None:
         make: MakeRuns = request.getfixturevalue(f"on_{what}s")
         runs = make({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
-        assert sentence_of(studied(*runs), "option_effect").startswith(
-            "Whether kernel size 7 instead of 3 helps these runs cannot tell: on average 17 points more (95% interval "
-            f"−40 to +73 points; corrected resampled t-test over {what}s, 3 {what}s, p = 0.333)."
+        assert sentence_of(studied(*runs), "option_effect") == (
+            f"No clear effect of kernel size: 7 instead of 3 gave 17 points more over 3 {what}s on average, but the "
+            "data are too few to tell."
         )
 
     def test_sentence_says_that_an_option_changed_nothing(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -295,8 +355,8 @@ class TestSentence:
             made(i, "110", {"early_stopping_patience": p}, val_loss=[0.9, 0.8, 0.7]) for i, p in enumerate(["5", "9"])
         ]
         assert sentence_of(studied(*runs), "option_effect") == (
-            "Early-stopping patience 9 instead of 5 changed nothing: in the matched pair both runs are the same, epoch "
-            "by epoch."
+            "Early-stopping patience 9 instead of 5 changed nothing: in the matched pair both runs are identical, "
+            "epoch by epoch."
         )
 
     @pytest.mark.parametrize("name", ["<b>x</b>", "a|b", "`x`", "[x](http://evil)", "x_y_z"])
@@ -310,4 +370,4 @@ class TestLimits:
         study = studied(*writeup)
         (limit,) = KIND.limits(study, option_effects(study), wording_of(study))
         together = "Kernel size, learning rate, plateau and early stopping changed together"
-        assert limit == f"{together}: which of them mattered is not known."
+        assert limit == f"{together}, so their effects cannot be separated."

@@ -52,7 +52,7 @@ def named(pictures, name: str):
 def conclusions(entries) -> tuple[Conclusion, ...]:
     third, fourth = entries[2].run.run_id, entries[3].run.run_id
     contrast = ContrastEffect(
-        from_="7", to="3", pairs=3, estimate=0.1, interval=(-0.1, 0.3), p_value=0.4, p_adjusted=0.8,
+        from_="7", to="3", pairs=3, estimate=0.1, interval=(-0.1, 0.3), interval_90=None, p_value=0.4, p_adjusted=0.8,
         verdict="inconclusive", repetitions=(3, 3), method=None, n=30, folds=0,
         within_margin=None, detectable=None, crossed=None,
     )  # fmt: skip

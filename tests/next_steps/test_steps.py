@@ -208,7 +208,7 @@ class TestWhyNoStep:
     )
     def test_why_no_step_is_that_it_takes_more_pairs_or_more_clips(self, need: Need, why: str) -> None:
         contrast = ContrastEffect(
-            "3", "7", 3, 0.03, (-0.2, 0.25), 0.6, 0.6, "inconclusive", (3, 3), CROSSED, 30, 0,
+            "3", "7", 3, 0.03, (-0.2, 0.25), (-0.16, 0.21), 0.6, 0.6, "inconclusive", (3, 3), CROSSED, 30, 0,
             within_margin=False, detectable=0.3, crossed=None, need=need,
         )  # fmt: skip
         found = Conclusion("option_effect", "inconclusive", ("a",), OptionEffect((contrast,)), option="k")
@@ -243,7 +243,7 @@ class TestTheContrastOfTheSentence:
         conclusions, steps = concluded(studied(*runs))
         (option,) = [c for c in conclusions if c.kind == "option_effect"]
         assert option.verdict == "inconclusive"
-        assert "kernel size 7 instead of 3" in option.sentence
+        assert option.sentence.startswith("Kernel size 7 instead of 3 gave ")
         assert [command[3] for command in option.commands] == ["3", "7"]
         assert {step.command[3] for step in steps} == {"3", "7"}
 

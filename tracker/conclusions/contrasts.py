@@ -92,6 +92,7 @@ class ContrastEffect:
     # as in `Conclusion`: *to* minus *from*
     estimate: float | None
     interval: Interval | None
+    interval_90: Interval | None  # at 90% confidence: what equivalence goes by
     p_value: float | None
     p_adjusted: float | None
     verdict: Verdict

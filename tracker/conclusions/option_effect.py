@@ -50,8 +50,10 @@ from tracker.study.study import Obstacle
 from tracker.wording import (
     capitalised,
     change_cell,
+    change_interval_cell,
     change_words,
-    count,
+    counted,
+    level_words,
     listing,
     losses,
     number_word,
@@ -59,14 +61,15 @@ from tracker.wording import (
     percent,
     points,
     points_cell,
-    points_interval,
     points_interval_cell,
     round_number,
+    sign,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tracker.statistics.proportions import Interval
     from tracker.study.study import Contrast, Study
     from tracker.wording import Wording
 
@@ -74,6 +77,9 @@ MOST_PAIRS = 20  # matched pairs of a contrast, in all, beyond which no command 
 _MOST_AT_ONCE = 2  # options that become testable by the few commands that are suggested at once
 MOST_CONTRASTS = 50  # contrasts of one option that are listed: those with the smallest p-values
 _MOST_NAMED = 5  # options that are named as having changed with another, if very many did
+_MOST_ALSO = 3  # further contrasts that are named in the sentence of one that is supported
+_SAYS_NOTHING = 0.6  # width above which the interval of a difference is not worth a sentence
+_MOST_SAID = 50  # more clips than so many times those at hand are no use to anybody
 MOST_RESAMPLED = 3  # contrasts of one option, the clearest ones, whose probability of being better is resampled
 
 
@@ -90,33 +96,33 @@ class OptionEffect(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return what an option does, or why that is not known."""
         option = conclusion.option or ""
+        name = option_words(option)
         if conclusion.verdict == "unknown":
-            why = "it changed alone, but which validation clips the runs were judged on was not logged"
-            return f"What {option_words(option)} does cannot be said: {why}."
+            return f"The effect of {name} is unknown: which validation clips the runs were judged on was not logged."
         if not self.contrasts:
-            name, changed = capitalised(option_words(option)), _aliases_text(self.aliases)
-            nowhere = "but never between runs on the same clips: this experiment cannot say what it does"
-            cannot = f"{name} changed, {nowhere}"
+            changed = _aliases_text(self.aliases)
             if changed:
-                together = f"{name} never changed alone: {changed} changed with it."
-                cannot = f"{together} This experiment cannot say which of them mattered"
-            return f"{cannot}; the runs under “Next steps” would." if conclusion.commands else f"{cannot}."
-        text = _contrast_text(option, leading(self.contrasts), wording)
-        if self.n_contrasts < 2:
+                return f"{capitalised(name)} was never varied on its own: {changed} changed with it."
+            return f"{capitalised(name)} changed only between runs on different clips, so its effect is unknown."
+        first = leading(self.contrasts)
+        text = _contrast_text(option, first, wording)
+        also = [c for c in self.contrasts if c.verdict == "supported" and c is not first]
+        if first.verdict != "supported" or self.n_contrasts < 2:
             return text
-        detected = sum(effect.verdict == "supported" for effect in self.contrasts)
-        verb = f"{number_word(detected) if detected else 'none'} {'is' if detected < 2 else 'are'}"
-        return f"{text} Of the {number_word(self.n_contrasts)} contrasts of {option_words(option)}, {verb} detected."
+        if len(also) > _MOST_ALSO:
+            return f"{text} In all, {len(also) + 1} of {self.n_contrasts} pairs of levels differ significantly."
+        each = [f"{_observed_text(option, effect, wording)}" for effect in also]
+        return f"{text} Also significant: {listing(each)}." if each else text
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return a row for each contrast."""
         header = ("from", "to", "matched pairs", "difference", "95% interval", "verdict")
-        cell = points_cell if in_points else change_cell
-        rows = []
-        for c in self.contrasts:
-            interval, verdict = points_interval_cell(c.interval), c.verdict.replace("_", " ")
-            rows.append((c.from_, c.to, str(c.pairs), cell(c.estimate), interval, verdict))
-        return (Table("Levels against each other", header, tuple(rows)),) if rows else ()
+        cell, interval = (points_cell, points_interval_cell) if in_points else (change_cell, change_interval_cell)
+        rows = [
+            (c.from_, c.to, str(c.pairs), cell(c.estimate), interval(c.interval), c.verdict.replace("_", " "))
+            for c in self.contrasts
+        ]
+        return (Table("All comparisons", header, tuple(rows)),) if rows else ()
 
     def differences(self, conclusion: Conclusion, numbers: Mapping[str, int]) -> tuple[Difference, ...]:
         """Return a difference for each contrast that has an interval."""
@@ -151,8 +157,14 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
 
 
 def leading(effects: Sequence[ContrastEffect]) -> ContrastEffect:
-    """Return the contrast that an option's conclusion speaks of: the smallest p-value, else the most repetitions."""
-    return min(effects, key=lambda effect: (_by_p(effect), -min(effect.repetitions), -effect.pairs))
+    """Return the contrast that an option's conclusion speaks of: of those that decide its verdict the clearest."""
+    order: tuple[Verdict, ...] = ("supported", "inconclusive")
+
+    def rank(effect: ContrastEffect) -> tuple[int, float, int, int]:
+        decides = order.index(effect.verdict) if effect.verdict in order else len(order)
+        return decides, _by_p(effect), -min(effect.repetitions), -effect.pairs
+
+    return min(effects, key=rank)
 
 
 def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEffect], tests: int) -> Conclusion:
@@ -198,6 +210,7 @@ def _effect(
         pairs=len(contrast.pairs),
         estimate=estimate,
         interval=effect.interval if effect else None,
+        interval_90=effect.interval_90 if effect else None,
         p_value=effect.p_value if effect else None,
         p_adjusted=p_adjusted,
         verdict=verdict,
@@ -231,64 +244,99 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     change = change_words(option, effect.from_, effect.to)
     if effect.verdict == "exact":
         pairs = "in the matched pair" if effect.pairs == 1 else f"in all {number_word(effect.pairs)} matched pairs"
-        return f"{capitalised(change)} changed nothing: {pairs} both runs are the same, epoch by epoch."
+        return f"{capitalised(change)} changed nothing: {pairs} both runs are identical, epoch by epoch."
     if effect.p_value is None or effect.interval is None:
-        return _too_few_text(option, change, effect, wording)
-    evidence = f"(95% interval {points_interval(effect.interval)} points; {_test_text(effect, wording)})"
+        return _untested_text(option, effect, wording)
+    over = f" over {counted(effect.folds, 'split' if effect.method == SPLITS else 'fold')}" if effect.folds else ""
     if effect.verdict == "supported":
         does = "raises" if (effect.estimate or 0.0) > 0 else "lowers"
-        return f"{capitalised(change)} {does} validation accuracy by {points(effect.estimate or 0.0)} {evidence}."
-    observed = f"{_more_or_less(effect.estimate or 0.0)} {evidence}"
-    if effect.verdict == "equivalent":
-        return f"{capitalised(change)} makes no difference of {points(wording.margin)} or more: on average {observed}."
-    text, need = f"Whether {change} helps these runs cannot tell: on average {observed}.", effect.need
-    if effect.detectable:
-        text += f" An effect below {points(effect.detectable)} would mostly go unnoticed."
-    if need is not None:
-        sought = f"{'one' if effect.detectable else 'an effect'} of {points(need.effect)}"
-        takes = f"it takes {round_number(need.clips or 0)} clips at least"
-        more = f"{capitalised(sought)} no number of trainings would show on these clips: {takes}."
-        if need.pairs is not None:
-            more = f"To find {sought} on these clips takes {round_number(need.pairs)} matched pairs in all."
-        text = f"{text} {more}"
-    return text
+        by = _size(effect.estimate or 0.0, wording)
+        interval = f"95% interval {_interval_text(effect.interval, wording)}"
+        return f"{capitalised(change)} {does} {_quantity(wording)} by {by}{over} ({interval})."
+    if effect.verdict == "equivalent" and effect.interval_90:
+        inside = f"90% interval {_interval_text(effect.interval_90, wording)}"
+        return f"{capitalised(change)} makes no difference of {points(wording.margin)} or more{over} ({inside})."
+    return _open_text(option, effect, f"{_observed_text(option, effect, wording)}{over} on average", wording)
 
 
-def _more_or_less(estimate: float) -> str:
-    """Return ``3.3 points more``."""
-    return f"{points(estimate)} {'more' if estimate > 0 else 'less'}" if estimate else "no difference"
+def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Wording) -> str:
+    """Return that a tested effect may be chance, given what was observed, and what it takes to detect it."""
+    low, high = effect.interval or (-1.0, 1.0)
+    interval = f"95% interval {_interval_text((low, high), wording)}"
+    if effect.p_value is not None and effect.p_value <= wording.alpha:
+        alone = f"That is significant on its own ({wording.p(effect.p_value)})"
+        corrected = "but not after correcting for all contrasts"
+        return f"{capitalised(option_words(option))} {observed} ({interval}). {alone}, {corrected}."
+    none = f"No clear effect of {option_words(option)}"
+    if wording.metric.is_accuracy and high - low > _SAYS_NOTHING:
+        return f"{none}: {observed}, but the data are too few to tell."
+    return f"{none}: {observed} ({interval}).{_need_text(effect, wording)}"
 
 
-def _test_text(effect: ContrastEffect, wording: Wording) -> str:
-    """Return what was analysed, and its p-value."""
-    if effect.folds:
-        basis = f"{effect.method}, {count(effect.folds, 'split' if effect.method == SPLITS else 'fold')}"
-    elif effect.method == NESTED:
-        start, end = effect.repetitions
-        basis = f"{number_word(end)} against {count(start, 'run')} that share too few seeds, {effect.n} clips"
+def _need_text(effect: ContrastEffect, wording: Wording) -> str:
+    """Return what it takes to detect the effect, as a sentence after a space; nothing if nobody would do it."""
+    need, n = effect.need, effect.n or 0
+    if need is None:
+        if effect.detectable is None or (wording.metric.is_accuracy and effect.detectable >= 1):
+            return ""
+        return f" Effects below {_size(effect.detectable, wording)} would mostly go unnoticed."
+    size = _size(need.effect, wording)
+    if need.pairs is not None:
+        return f" Detecting an effect of {size} takes {round_number(need.pairs)} matched pairs on these clips."
+    if need.clips is None or need.clips > _MOST_SAID * n:
+        return " More seeds alone won't tell: there are too few clips."
+    clips = round_number(need.clips)
+    return f" More seeds alone won't reveal an effect of {size} on these clips; that takes at least {clips} clips."
+
+
+def _untested_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
+    """Return what was observed of a contrast that is not tested, and why it isn't."""
+    if effect.estimate is None:
+        observed = f"{level_words(option, effect.to)} against {_from_words(option, effect)} was not measured"
     else:
-        basis = f"{count(effect.pairs, 'matched pair')} crossed with {effect.n} clips"
-    p_value = effect.p_value if effect.p_value is not None else 1.0
-    return f"{basis}, {wording.corrected(p_value, effect.p_adjusted, 'all contrasts')}"
-
-
-def _too_few_text(option: str, change: str, effect: ContrastEffect, wording: Wording) -> str:
+        observed = _observed_text(option, effect, wording)
     start, end = effect.repetitions
-    each = f"{count(start, 'run')} each" if start == end else f"{number_word(start)} and {count(end, 'run')}"
-    have = count(effect.pairs, "matched pair") if effect.pairs else f"{each}, under different seeds"
-    by_clip = wording.metric.measures_accuracy
-    observed = have
-    if effect.estimate is not None and (by_clip or not effect.estimate):
-        observed = f"{have}, {_more_or_less(effect.estimate)}{'' if by_clip else f' of {wording.metric.name}'}"
-    elif effect.estimate is not None:
-        side = "higher" if effect.estimate > 0 else "lower"
-        observed = f"{have}, {wording.metric.name} {losses(abs(effect.estimate))[0]} {side} on average"
+    runs = counted(start, "run") if start == end else f"{start} and {counted(end, 'run')}"
+    among = counted(effect.pairs, "matched pair") if effect.pairs else f"{runs} of each under different seeds"
     if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
-        unlogged = "what each run says of each clip was not logged"
-        why = unlogged if by_clip else f"{wording.metric.name} is not known clip by clip"
-        return f"{capitalised(change)}: {observed}. Whether that is more than chance cannot be tested: {why}."
-    luck = f"So few trainings cannot tell {option_words(option)} from the luck of training"
-    return f"{capitalised(change)}: {observed}. {luck}; three matched pairs are the least."
+        unlogged = "the predictions for each clip were not logged"
+        why = unlogged if wording.metric.is_known_by_clip else f"{wording.metric.name} is not known clip by clip"
+        return f"The effect of {option_words(option)} is not tested: {observed} in {among}, but {why}."
+    return f"Too few runs to judge {option_words(option)}: {observed} in {among}; a test takes {FEWEST_PAIRS} pairs."
+
+
+def _observed_text(option: str, effect: ContrastEffect, wording: Wording) -> str:
+    """Return ``7 instead of 3 gave 3.3 points less``."""
+    estimate = effect.estimate or 0.0
+    change = f"{level_words(option, effect.to)} instead of {_from_words(option, effect)}"
+    if not estimate:
+        return f"{change} made no difference"
+    if wording.metric.measures_accuracy:
+        return f"{change} gave {points(estimate)} {'more' if estimate > 0 else 'less'}"
+    moved = "raised" if estimate > 0 else "lowered"
+    return f"{change} {moved} {_quantity(wording)} by {_size(estimate, wording)}"
+
+
+def _from_words(option: str, effect: ContrastEffect) -> str:
+    return "none" if effect.from_ == OFF else level_words(option, effect.from_)
+
+
+def _quantity(wording: Wording) -> str:
+    """Return what the runs are compared by, in words; a loss is that of the clips, not of segments."""
+    if wording.metric.measures_accuracy:
+        return "validation accuracy"
+    return "the log-loss of validation clips" if wording.metric.is_loss else wording.metric.name
+
+
+def _size(difference: float, wording: Wording) -> str:
+    return points(difference) if wording.metric.measures_accuracy else losses(abs(difference))[0]
+
+
+def _interval_text(interval: Interval, wording: Wording) -> str:
+    if wording.metric.measures_accuracy:
+        return points_interval_cell(interval)
+    sizes = losses(*map(abs, interval))
+    return " to ".join(f"{sign(end)}{size}" for end, size in zip(interval, sizes, strict=True))
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
@@ -410,7 +458,7 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], _wording: Wording) 
     groups = {id(group): group for option in study.design.options if (group := group_of.get(option))}
     for group in groups.values():
         names = [option_words(option) for option in sorted(group, key=study.design.column_of.__getitem__)]
-        yield f"{capitalised(listing(names))} changed together: which of them mattered is not known."
+        yield f"{capitalised(listing(names))} changed together, so their effects cannot be separated."
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:

@@ -119,5 +119,5 @@ def _differences(report: Report) -> Iterator[Picture]:
     drawn = [kind for kind in kinds("option_effect") if kind.name != "run_difference"]
     found = [conclusion for kind in drawn for conclusion in of_kind(report.conclusions, kind)]
     rows = [row for conclusion in found for row in conclusion.details.differences(conclusion, numbers)]
-    if rows:
+    if rows and report.metric.measures_accuracy:
         yield differences(rows, margin=report.margin, alpha=report.alpha)

@@ -223,9 +223,10 @@ def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tu
     adjusted, raw = conclusion.p_adjusted, conclusion.p_value
     estimates, p_is = kind_of(conclusion).estimates, kind_of(conclusion).p_is
     size = wording.points_cell(conclusion.estimate) if in_points else wording.change_cell(conclusion.estimate)
+    ends = wording.points_interval_cell if in_points else wording.change_interval_cell
     phrases = (
         conclusion.estimate is not None and f"{estimates} {size}",
-        conclusion.interval is not None and f"95% interval {wording.points_interval_cell(conclusion.interval)}",
+        conclusion.interval is not None and f"95% interval {ends(conclusion.interval)}",
         raw is not None and f"{p_is} {wording.p_text(raw, alpha)}".lstrip(),
         adjusted is not None and f"adjusted {wording.p_text(adjusted, alpha)}",
         conclusion.n is not None and f"n = {conclusion.n}",
