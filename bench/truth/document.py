@@ -336,7 +336,7 @@ def _gap(results: Results) -> str:
     return f"""## "A gap above max(.03, .10 · train) is overfitting"
 
 Share of models flagged that are exactly as good on other clips as on their training clips (four times as many). The
-report gives the gap's interval instead, which lies wholly above 0 in about 2.5% of them; only then may it call a run overfit.
+report gives the gap's interval instead, which lies wholly above 0 in about 2.5% of them; only then may it say more.
 
 {table(["validation clips", "accuracy", "flagged by the rule", "interval above 0"], rows)}"""
 
