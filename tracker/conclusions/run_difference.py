@@ -28,7 +28,6 @@ from tracker.wording import (
     counted,
     listing,
     losses,
-    number_word,
     option_words,
     percent,
     points,
@@ -316,8 +315,8 @@ def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[C
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     for size in sorted({c.details.family for c in conclusions if isinstance(c.details, RunDifference)} - {0}):
         yield (
-            f"All pairs of runs on the same clips, {number_word(size)}, are one family, corrected by Holm's method at "
-            f"{percent(study.alpha)} whether printed or not."
+            f"All {counted(size, 'pair')} of runs on the same clips form one family, corrected by Holm's method at "
+            f"{percent(study.alpha)}, whether printed or not."
         )
 
 
