@@ -288,9 +288,8 @@ def _chance_text(conclusion: Conclusion, details: RunDifference, wording: Wordin
         spread = f"{wording.p(details.p_range[0])} to {wording.p_again(details.p_range[1])}"
         return f"Whether chance explains it depends on which clips these are ({spread}); predictions would tell."
     if informative and details.fewest_groups and informative < details.fewest_groups:
-        groups = "a single group" if informative == 1 else f"only {counted(informative, 'group')}"
-        enough = f"significance at {percent(wording.alpha)} takes at least {details.fewest_groups}"
-        return f"They differ on the clips of {groups}; {enough}."
+        ahead = f"In only {counted(informative, 'group')} does one model have more clips correct than the other"
+        return f"{ahead}; significance at {percent(wording.alpha)} takes at least {details.fewest_groups}."
     if p_value <= wording.alpha:
         pairs = f"{details.family:,} pairs"
         return f"The difference is significant on its own ({wording.p(p_value)}), but not after correcting for {pairs}."
