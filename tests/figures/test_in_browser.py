@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from tests.figures.test_pictures import crowd_of, report_of
+from tests.builders import HOSTILE, entries_of
+from tests.figures.test_pictures import crowd_of, of_sections, report_of, standing
 from tests.render.test_in_browser import CHROMIUM, browser, opened
 from tracker.figures import report_pictures, stylesheet
 from tracker.render import render_html
+from tracker.report import Section
+from tracker.runs import Predictions
 
 __all__ = ["browser"]
 
@@ -33,7 +38,37 @@ def text(entries) -> str:
     return render_html(report, report_pictures(report), stylesheet())
 
 
+@pytest.fixture(scope="module")
+def hostile(entries) -> str:
+    """A page whose names of runs, classes, clips and configurations would all act if they could."""
+    runs = []
+    for number, (entry, name) in enumerate(zip(entries, HOSTILE, strict=False)):
+        clips = tuple(f"{text}/{i}" for i, text in enumerate(HOSTILE))
+        labels = tuple(HOSTILE[i % 7] for i in range(len(clips)))
+        rows = np.eye(7)[[(i * (number + 2)) % 7 for i in range(len(clips))]]
+        made = Predictions(clips, labels, HOSTILE[:7], rows)
+        runs.append(replace(entry.run, run_id=str(number), name=name, validation=made))
+    made = entries_of(runs)
+    sections = [
+        Section(text, (entry,), f"{text}, {text}, {text}", standing(entry))
+        for text, entry in zip(HOSTILE, made, strict=False)
+    ]
+    report = of_sections(sections)
+    return render_html(report, report_pictures(report), stylesheet())
+
+
 class TestFiguresInBrowser:
+    def test_no_name_acts(self, browser, hostile, tmp_path) -> None:
+        page, complaints = opened(browser, hostile, tmp_path, width=390)
+        assert complaints == []
+        assert page.locator(".fig script, .fig img, .fig a, .fig foreignObject").count() == 0
+        assert page.locator(".fig").count() >= 7
+
+    def test_the_page_of_the_writeups_four_runs_is_small(self, entries) -> None:
+        report = report_of(entries)
+        page = render_html(report, report_pictures(report), stylesheet())
+        assert len(page.encode()) < 250_000
+
     @pytest.mark.parametrize("width", [320, 360, 390, 700, 800, 1000, 1400])
     def test_no_text_is_under_eleven_pixels_or_cut_off(self, browser, text, tmp_path, width: int) -> None:
         page, complaints = opened(browser, text, tmp_path, width=width)

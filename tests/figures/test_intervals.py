@@ -88,6 +88,8 @@ class TestHeadline:
         )
         run = replace(BEST, title="Run 2: 7×7 kernel", count="26/30")
         assert headline((run, WORSE), ("a",)).title == "Run 2 (7×7 kernel) is best (26/30)"
+        twin = replace(WORSE, title="Kernel 7", subtitle="plateau 0.3x10")
+        assert headline((BEST, twin), ("a",)).title == "Kernel 7, no plateau is best (90.0%)"
         assert headline(ROWS, ("a",), title="My finding", alt="It is so.").title == "My finding"
 
     def test_the_table_has_every_row(self) -> None:
@@ -97,11 +99,12 @@ class TestHeadline:
         ]  # fmt: skip
 
     def test_sixty_rows_are_compact_and_the_last_ten_are_counted(self, drawn) -> None:
-        rows = [replace(WORSE, title=f"Kernel {i}", is_best=i == 0) for i in range(60)]
+        rows = [replace(WORSE, title="Kernel 3", subtitle=f"dropout 0.{i:02}", is_best=i == 0) for i in range(60)]
         picture = headline(rows, ("a",))
         drawing = drawn(picture)
         assert len(drawing.lines("w")) == 50
         assert "10 more are not drawn" in picture.note
+        assert {f"Kernel 3, dropout 0.{i:02}" for i in range(50)} <= set(drawing.texts)
         assert float(drawing.root.get("viewBox").split()[3]) < 1_200
 
     def test_strange_names_can_be_drawn_and_stay_apart(self, drawn, strange) -> None:
@@ -150,14 +153,14 @@ class TestDifferences:
 
     def test_title_and_alt_text_say_what_is_supported(self) -> None:
         picture = differences([OPEN, SUPPORTED], margin=0.05)
-        assert picture.title == "1 of 2 differences is supported"
-        assert picture.alt == "1 of 2 differences is supported: run 3 − run 2 by +30 points."
+        assert picture.title == "1 of 2 differences is significant"
+        assert picture.alt == "1 of 2 differences is significant: run 3 − run 2 by +30 points."
         assert picture.runs == ("a", "b", "c")
 
     def test_alt_text_says_that_nothing_is_supported_and_what_is_largest(self, drawn) -> None:
         picture = differences([OPEN, EQUIVALENT], margin=0.05)
         drawn(picture)
-        assert picture.title == "None of 2 differences is supported"
+        assert picture.title == "None of 2 differences is significant"
         assert "the largest, run 3 − run 1, is +3.3 points" in picture.alt
 
     def test_of_many_the_first_twenty_four_are_drawn_and_all_are_in_the_table(self, drawn) -> None:

@@ -180,7 +180,7 @@ def _panel(result: RunResult, quantity: str, limits: _Limits, width: int, alt: s
     height = _HEIGHTS[width]
     down = height - _TOP - _BELOW
     y = svg.Scale(limits.low, limits.high, down, 0)
-    ticks = {value: _tick(value, quantity, limits) for value in y.ticks(4)}
+    ticks = {value: _tick(value, quantity, limits) for value in y.ticks(4 if width == SMALL_MULTIPLE else 6)}
     left = max(style.text_width(words, style.SMALL) for words in ticks.values()) + 12
     across = width - left - _RIGHT
     x = svg.Scale(limits.first, limits.last, 0, across)

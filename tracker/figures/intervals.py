@@ -168,7 +168,9 @@ def finding_of_configurations(rows: Sequence[ConfigurationRow]) -> str:
     """Return the finding of the headline figure in a line."""
     best = next((row for row in rows if row.is_best), rows[0])
     others = len(rows) - 1
-    run, _, words = style.label(best.title, 60).partition(": ")
+    is_shared = best.subtitle and sum(row.title == best.title for row in rows) > 1
+    called = f"{best.title}, {best.subtitle}" if is_shared else best.title
+    run, _, words = style.label(called, 80).partition(": ")
     name = f"{run} ({words})" if words else run
     tied = sum(row.is_tied for row in rows)
     if not others:
@@ -257,13 +259,14 @@ def finding_of_differences(rows: Sequence[Difference]) -> tuple[str, str]:
     if not supported:
         largest = max(rows, key=lambda row: abs(row.estimate))
         size = f"{wording.points_cell(largest.estimate)}, interval {wording.points_interval(largest.interval)} points"
-        which = "The only difference" if len(rows) == 1 else f"None of {len(rows)} differences"
-        title = f"{which} is {'not ' if len(rows) == 1 else ''}supported"
+        title = (
+            f"None of {len(rows)} differences is significant" if len(rows) > 1 else "The difference isn't significant"
+        )
         return f"{title}; the largest, {largest.name}, is {size}.", title
     names = ", ".join(f"{row.name} by {wording.points_cell(row.estimate)}" for row in supported[:3])
     more = f" and {len(supported) - 3} more" if len(supported) > 3 else ""
     are = "is" if len(supported) == 1 else "are"
-    title = f"{len(supported)} of {wording.counted(len(rows), 'difference')} {are} supported"
+    title = f"{len(supported)} of {wording.counted(len(rows), 'difference')} {are} significant"
     return f"{title}: {names}{more}.", title
 
 
@@ -275,7 +278,7 @@ def _wide(rows: Sequence[_Row], axis: _Axis, alt: str) -> str:
     """Draw rows with their names at the left."""
     is_compact, has_sublabels = _look(rows)
     pitch = 22.0 if is_compact else 46.0 if has_sublabels else 30.0
-    names = style.distinct_labels([row.label for row in rows], 40)
+    names = style.distinct_labels(_labels(rows, is_compact=is_compact), 52 if is_compact else 40)
     subs = [style.label(row.sublabel, 48) if has_sublabels else "" for row in rows]
     size = SMALL if is_compact else LABEL
     widest = max(
@@ -302,7 +305,7 @@ def _narrow(rows: Sequence[_Row], axis: _Axis, alt: str) -> str:
     head = 34.0 if has_sublabels else 18.0
     pitch = head + (18.0 if is_compact else 26.0)
     beside = max(style.text_width(row.right, SMALL) for row in rows) + 10
-    names = style.distinct_labels([row.label for row in rows], int((NARROW - beside) / (0.65 * SMALL)))
+    names = style.distinct_labels(_labels(rows, is_compact=is_compact), int((NARROW - beside) / (0.65 * SMALL)))
     scale = svg.Scale(axis.low, axis.high, 18, NARROW - 20)
     top = _BASELINE if axis.baseline else 2.0
     bottom = top + pitch * len(rows)
@@ -315,6 +318,11 @@ def _narrow(rows: Sequence[_Row], axis: _Axis, alt: str) -> str:
         inside += _estimate(row, scale, top + pitch * i + head + 8, room=pitch - head)
         parts.append(svg.group(inside, row.class_, row.hover))
     return svg.drawing(NARROW, bottom + _AXIS, parts, alt)
+
+
+def _labels(rows: Sequence[_Row], *, is_compact: bool) -> list[str]:
+    """Return the rows' names, with their subtitles if these have no line of their own."""
+    return [f"{row.label}, {row.sublabel}" if is_compact and row.sublabel else row.label for row in rows]
 
 
 def _look(rows: Sequence[_Row]) -> tuple[bool, bool]:

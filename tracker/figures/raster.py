@@ -38,7 +38,7 @@ def png(svg: str) -> bytes:
     colours = (palette[i : i + 3] for i in range(0, len(palette), 3))
     few.putpalette([level for rgb in colours for level in (rgb if min(rgb) <= _NEARLY_WHITE else (255, 255, 255))])
     stream = io.BytesIO()
-    few.save(stream, format="PNG", compress_level=9)
+    few.save(stream, format="PNG", compress_level=6)
     return stream.getvalue()
 
 
