@@ -19,10 +19,11 @@ DIALECT = re.compile(
     r"|went on with|\banew\b|(?-i:[Nn]one where)|the luck of|as often as (one|you) likes?|to be had|\bright on\b"
     r"|\b(has|have|gets?) right\b|classified right|clips right|at most [^.]* left|what came out|cannot be (told|said)\b"
     r"|these runs cannot tell|hangs on|no finite number|more than chance gives|judge[sd]? [^.]* otherwise"
+    r"|\bsettles\b|would (settle|resolve)\b"
     r"|\d[ \u00a0\u202f]%(?![\w(])",
     re.IGNORECASE,
 )
-REWRITTEN_LATER = ("figures", "render", "report", "conclusions/option_effect.py")
+REWRITTEN_LATER = ("render", "report")
 """Rooms and files of the report whose wording is rewritten with it."""
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 

@@ -191,7 +191,7 @@ class TestBuildReport:
         assert [left.reason for left in report.excluded] == [reason]
 
     def test_build_report_of_an_interrupted_run_names_the_commands_that_go_on_with_it_or_end_it(self) -> None:
-        resumable, script = ({"tracker.data": "demo"}, "tracker resume 00000000 goes on with it, "), ({}, "")
+        resumable, script = ({"tracker.data": "demo"}, "tracker resume 00000000 continues it, "), ({}, "")
         for tags, resume in (resumable, script):
             run = replace(run_of(255, {}, status="INTERRUPTED"), tags=tags)
             report = build_report("tracker", [run, run_of(2, {})])

@@ -117,21 +117,21 @@ def _difference(file: Path, text: str) -> int:
     return 1 if lines else 0
 
 
-@command("next", "Print the runs that would resolve the open questions.", "tracker next", "tracker next | sh")
+@command("next", "Print the runs that would tell most about the open questions.", "tracker next", "tracker next | sh")
 @with_analysis_options
 def next_command(
     *,
     form: Annotated[
         Literal["sh", "json"],
         typer.Option(
-            "--format", help="Commands for a shell, one per line, or JSON with the question that each resolves."
+            "--format", help="Commands for a shell, one per line, or JSON with the questions that each is about."
         ),
     ] = "sh",
     analysis: AnalysisOptions,
 ) -> None:
-    """Print the fewest runs that would resolve the report's open questions, one command per line, for sh.
+    """Print the runs that would tell most about the open questions: at most three commands, one per line, for sh.
 
-    Standard error says what each is for and about how long it takes.
+    Standard error says what each is for, about how long it takes, and its chance of an answer.
     """
     from tracker.next_steps.steps import why_no_step
 

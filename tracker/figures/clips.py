@@ -1,4 +1,4 @@
-"""The clips that not every run gets right, and which classes the best run takes for which.
+"""The clips that not every run gets correct, and which classes the best run takes for which.
 
 A grid has a row a clip, the one that most runs get wrong first, and a column a run, the best first. A confusion matrix
 has each row's shares as shades and its counts as numbers; of many classes those that are mistaken most often.

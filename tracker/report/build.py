@@ -137,10 +137,10 @@ def _unfinished(run: Run) -> str | None:
     if run.status == RunStatus.FINISHED:
         return None
     if run.status not in ENDS:
-        return "has not begun" if run.status == RunStatus.SCHEDULED else "did not finish"
+        return "has not started" if run.status == RunStatus.SCHEDULED else "did not finish"
     reason, run_id = ENDS[run.status][0], run.run_id[:SHORT_ID]
     if run.status == RunStatus.INTERRUPTED:
-        resume = f"tracker resume {run_id} goes on with it, " if is_resumable(run.tags) else ""
+        resume = f"tracker resume {run_id} continues it, " if is_resumable(run.tags) else ""
         return f"{reason}: {resume}tracker close {run_id} ends it"
     why = _OWN_ERROR.sub("", " ".join(run.tags.get(REASON_TAG, "").split()))
     if not why or run.status not in {RunStatus.FAILED, RunStatus.KILLED}:
