@@ -14,6 +14,7 @@ from tracker.study.metrics import (
     check_logged,
     epoch_limit,
     identical,
+    in_one_unit,
     lower_is_better,
     named,
     primary_metric,
@@ -129,6 +130,37 @@ class TestPrimaryMetric:
         assert primary_metric([], "quality").assumed
         assert not primary_metric([], "quality", minimise=False).assumed
         assert not primary_metric([], "val_mae").assumed
+
+
+def accuracies(*runs: Run) -> list[float]:
+    return [run.metrics["val_accuracy"] for run in in_one_unit(runs)]
+
+
+class TestInOneUnit:
+    def test_percent_beside_fractions_becomes_a_fraction(self, made: MakeRun) -> None:
+        runs = [made(i, metrics={"val_accuracy": value}) for i, value in enumerate((0.853, 86.2, 0.87))]
+        assert accuracies(*runs) == pytest.approx([0.853, 0.862, 0.87])
+        assert [run.in_percent for run in in_one_unit(runs)] == [(), ("val_accuracy",), ()]
+        assert primary_metric(in_one_unit(runs), None).is_accuracy
+
+    def test_a_curve_in_percent_becomes_one_of_fractions(self, made: MakeRun) -> None:
+        in_percent = made(1, val_accuracy=[0.5, 50.0, 80.0], loss=[3.0, 2.0, 1.5])
+        converted, _ = in_one_unit([in_percent, made(2, val_accuracy=[0.5, 0.7])])
+        assert converted.curves["val_accuracy"].values.tolist() == [0.005, 0.5, 0.8]
+        assert converted.curves["loss"].values.tolist() == [3.0, 2.0, 1.5]
+
+    def test_percent_beside_predictions_becomes_a_fraction(self, made: MakeRun) -> None:
+        assert accuracies(made(1, "110", metrics={"val_accuracy": 66.7})) == pytest.approx([0.667])
+
+    @pytest.mark.parametrize("values", [(85.3, 86.2), (0.85, 0.86), (0.85, 853.0), (0.85, math.nan)])
+    def test_values_in_one_unit_or_in_none_stay_as_they_are(self, made: MakeRun, values: tuple[float, float]) -> None:
+        runs = [made(i, metrics={"val_accuracy": value}) for i, value in enumerate(values)]
+        assert all(run is before for run, before in zip(in_one_unit(runs), runs, strict=True))
+
+    def test_other_shares_are_brought_to_one_unit_too(self, made: MakeRun) -> None:
+        runs = in_one_unit([made(1, metrics={"eval/f1": 0.8}), made(2, metrics={"eval/f1": 70.0, "loss": 70.0})])
+        assert [run.metrics["eval/f1"] for run in runs] == [0.8, 0.7]
+        assert runs[1].metrics["loss"] == 70.0
 
 
 class TestCheckLogged:

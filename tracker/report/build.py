@@ -16,7 +16,7 @@ from tracker.report.overview import ENDS, challenges, limits, methods, summary, 
 from tracker.runs import LOGGED_OPTIONS, REASON_TAG, RunStatus, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
-from tracker.study.metrics import identical, primary_metric
+from tracker.study.metrics import identical, in_one_unit, primary_metric
 from tracker.study.options import NETWORK, OFF, Design, as_number, terms_of
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
@@ -101,7 +101,8 @@ def report_study(
         raise ValueError(f"alpha must be above 0 and below 1, got {alpha}")
     if not 0 < margin < 1:
         raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
-    kept, excluded = select_runs(runs)
+    selected, excluded = select_runs(runs)
+    kept = in_one_unit(selected)
     return study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin), excluded
 
 

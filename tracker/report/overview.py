@@ -46,7 +46,7 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
     """Yield what an experiment's runs cannot show, as sentences."""
     for kind in kinds("sample_size", "stability"):
         yield from kind.limits(study, of_kind(conclusions, kind), wording)
-    yield from _limits_of_metric(study)
+    yield from _limits_of_metric(study, wording)
     yield from _limits_of_clips(study, wording)
     silent = [run for run, result in enumerate(study.results) if result.best_epoch and not result.kept_epoch]
     if silent:
@@ -60,7 +60,7 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
         yield f"No run was judged on test clips: the best was chosen on the clips that its {what} is said of."
 
 
-def _limits_of_metric(study: Study) -> Iterator[str]:
+def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
     """Yield the limits of the primary metric: not logged, no fraction of clips, or of unknown direction."""
     metric = study.metric
     if not study.ranking:
@@ -72,6 +72,10 @@ def _limits_of_metric(study: Study) -> Iterator[str]:
     if metric.assumed:
         least = f"--minimise --metric {metric.name} says the other"
         yield f"Whether less or more of {metric.name} is better its name does not say: more is taken to be, {least}."
+    percent_runs = [run for run, result in enumerate(study.results) if metric.name in result.run.in_percent]
+    if percent_runs:
+        who = _who(study, percent_runs, wording)
+        yield f"{who} logged {metric.name} in percent and other runs as a fraction: percent was divided by 100."
     if not metric.is_fraction:
         yield (
             f"{metric.name} goes above 1, so that it is no share of clips (per cent, perhaps): it stands as it was "

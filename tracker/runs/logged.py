@@ -135,6 +135,7 @@ class Run:
     commit: str | None = None  # git commit that it was trained at
     parent_id: str | None = None  # run that holds this one and others together, as in a sweep
     journal_id: str | None = None
+    in_percent: tuple[str, ...] = ()  # metrics that it logged in percent and that are fractions here, as in other runs
 
     def __repr__(self) -> str:
         return f"<Run {self.name!r} ({self.run_id[:SHORT_ID]}), {self.status}>"

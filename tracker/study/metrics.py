@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -48,6 +49,8 @@ _FALLS = frozenset({
     "wer", "cer", "eer",
 })  # fmt: skip
 _RISES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall", "r2", "aucpr", "ndcg"})
+_SHARES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall"})  # from 0 to 1, or to 100 percent
+_PERCENT = 100.0
 _ROUNDING = 1e-6
 _EPOCH = "epoch"  # the metric that says in which epoch a step was: from 0 if whole (Lightning), else how many are done
 # Params that ask for a number of epochs: tracker's and Keras', Lightning's, Hugging Face's, other people's.
@@ -198,6 +201,47 @@ def check_logged(runs: Sequence[Run], name: str) -> None:
 def is_fraction(value: float | None) -> bool:
     """Return whether a value can be a share of clips; an accuracy in per cent cannot."""
     return value is not None and -_ROUNDING <= value <= 1 + _ROUNDING
+
+
+def in_one_unit(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Return runs with fractions where a share (an accuracy, an F1, …) was logged in percent and as a fraction.
+
+    A metric whose last value in a run is above 1 is in percent there. If it is in percent everywhere, or above 100
+    somewhere, all stay as they are: then the values are in one unit, or nothing says in which.
+    """
+    values: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
+    for index, run in enumerate(runs):
+        for name, value in _last_shares(run).items():
+            values[role_of(name)[0]].append((index, name, value))
+    in_percent: dict[int, list[str]] = defaultdict(list)
+    for quantity, found in values.items():
+        above = [(index, name) for index, name, value in found if value > 1 + _ROUNDING]
+        judged = quantity == ACCURACY and any(run.validation for run in runs)
+        if above and (judged or len(above) < len(found)) and max(value for *_, value in found) <= _PERCENT + _ROUNDING:
+            for index, name in above:
+                in_percent[index].append(name)
+    return tuple(_divided(run, in_percent[index]) if index in in_percent else run for index, run in enumerate(runs))
+
+
+def _last_shares(run: Run) -> dict[str, float]:
+    """Return the last value of each metric that is a share by its name, if it is finite."""
+    last = {
+        name: float(curve.values[-1]) for name, curve in run.curves.items() if _is_share(name) and len(curve.values)
+    }
+    last |= {name: value for name, value in run.metrics.items() if _is_share(name)}
+    return {name: value for name, value in last.items() if np.isfinite(value)}
+
+
+@lru_cache(maxsize=4096)
+def _is_share(name: str) -> bool:
+    return not _SHARES.isdisjoint(_words(name))
+
+
+def _divided(run: Run, names: Sequence[str]) -> Run:
+    """Return a run with some metrics divided by 100."""
+    metrics = {name: run.metrics[name] / _PERCENT for name in names if name in run.metrics}
+    curves = {n: Curve(run.curves[n].steps, run.curves[n].values / _PERCENT) for n in names if n in run.curves}
+    return replace(run, metrics={**run.metrics, **metrics}, curves={**run.curves, **curves}, in_percent=tuple(names))
 
 
 def epoch_limit(run: Run) -> int | None:
