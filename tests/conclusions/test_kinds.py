@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import numpy as np
 import pytest
 
 from tests.builders import make_run
@@ -28,7 +29,9 @@ from tracker.report import build_report
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.builders import MakeRun, MakeStudy
     from tracker.report import Report
+    from tracker.runs import Run
     from tracker.wording import Wording
 
 TRACKER = Path(conclusions.__file__).parents[1]
@@ -115,3 +118,54 @@ class TestNewKind:
     def test_new_kind_is_among_the_differences_that_are_drawn(self, report: Report) -> None:
         (differences,) = [picture for picture in report_pictures(report) if picture.name == "differences"]
         assert [row[0] for row in differences.rows] == ["dog − cat"]
+
+
+def random_experiment(made: MakeRun, seed: int) -> tuple[list[Run], float]:
+    """Return 1 to 8 runs on 6 to 40 clips, some in groups, some tied, some without predictions, and a level."""
+    rng = np.random.default_rng(seed)
+    n, size = int(rng.integers(6, 41)), int(rng.integers(1, 5))
+    groups = [str(clip // size) for clip in range(n)] if rng.random() < 0.6 else None
+    hard = rng.random(n)
+    runs = []
+    for number in range(int(rng.integers(1, 9))):
+        right = "".join("01"[int(x)] for x in (hard + rng.random(n)) / 2 < rng.choice([0.3, 0.6, 0.6, 0.9]))
+        params = {"k": str(number % 3), "lr": str(number % 2)}
+        if rng.random() < 0.2:
+            metrics, tags = {"best_val_accuracy": right.count("1") / n}, {"tracker.validation_clips": str(n)}
+            runs.append(made(number, params=params, seed=str(number // 6), metrics=metrics, tags=tags))
+        else:
+            runs.append(made(number, right, params, seed=str(number // 6), groups=groups))
+    return runs, float(rng.choice([0.01, 0.05, 0.1]))
+
+
+class TestConsistency:
+    @pytest.mark.parametrize("seed", range(40))
+    def test_conclusions_about_pairs_of_runs_do_not_contradict_each_other(
+        self, made: MakeRun, studied: MakeStudy, seed: int
+    ) -> None:
+        runs, alpha = random_experiment(made, seed)
+        study = studied(*runs, alpha=alpha)
+        found = {kind.name: list(kind.conclude(study)) for kind in conclusions.KINDS}
+        most = max((result.correct for result in study.results if result.correct is not None), default=None)
+        differences = {c.runs: c for c in found["run_difference"]}
+        for c in differences.values():
+            if c.p_value is not None and c.interval is not None:
+                low, high = c.interval
+                assert (low < 0 < high) <= (c.p_value > 0.05) <= (low <= 0 <= high)
+                assert low <= c.estimate <= high
+                assert (c.verdict == "supported") <= (c.p_adjusted <= alpha)
+                inside = c.details.interval_90
+                assert (c.verdict == "equivalent") <= (-study.margin < inside[0] and inside[1] < study.margin)
+        for c in found["best_run"]:
+            assert c.details.correct == most
+            against = [differences[c.runs[0], other].p_value for first, other in differences if first == c.runs[0]]
+            assert c.p_value is None or c.p_value == max(against)
+            assert c.details.runner_up_p == differences[c.runs[0], c.details.runner_up].p_value
+            assert (c.details.clearest_gap is None) or c.details.clearest_gap >= 0
+        for c in found["sample_size"]:
+            assert c.details.best_correct == most
+            low, high = c.details.detectable
+            assert low is None or high is None or low <= high + 1e-9
+        for c in found["selection_optimism"]:
+            low, high = c.details.expected_interval or (0, 1)
+            assert low <= (c.details.expected or 0) <= high or c.details.expected is None

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 _SOURCE = (
-    "The best run is called so only if its uncorrected test against every other run says it (Hung and Fithian 2019, "
+    "A run is called best only if its uncorrected test against every other run is significant (Hung and Fithian 2019, "
     "doi:10.1214/17-AOS1634)."
 )
 FEWEST_COLUMNS = 5  # clips, or groups of them, below which resampling them says nothing about other clips

@@ -312,7 +312,7 @@ def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[C
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    for size in sorted({c.details.family for c in conclusions if isinstance(c.details, RunDifference)} - {0}):
+    for size in sorted({c.details.family for c in conclusions if isinstance(c.details, RunDifference)} - {0, 1}):
         yield (
             f"All {counted(size, 'pair')} of runs on the same clips form one family, corrected by Holm's method at "
             f"{percent(study.alpha)}, whether printed or not."
