@@ -116,7 +116,8 @@ def _detectable_text(conclusion: Conclusion, details: SampleSize, wording: Wordi
         disagree = f"{who} disagree on {percent(details.discordance)} of the clips"
         return f"{disagree}; only differences of about {points(high)} or more would be detected reliably."
     span = _points_span(high if low is None else low, high)
-    found = f"A difference of {span} between two models, depending on how often they disagree, would be detected"
+    depending = ", depending on how often they disagree," if " to " in span else ""
+    found = f"A difference of {span} between two models{depending} would be detected"
     fewest_clips, most = details.clips_for_one
     if most > MOST_SAID * (conclusion.n or 0):
         return f"{found} 4 times in 5."
