@@ -6,7 +6,7 @@ UV := 0.13.9
 # Without byte code TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short lock clean
+.PHONY: install demo test lint types check wheel truth faults faults-short hostile hostile-short schema lock clean
 
 install: .venv/installed
 
@@ -63,6 +63,10 @@ hostile: install
 # A fixed part of the same, in a minute.
 hostile-short: install
 	$(BIN)/python -m bench.hostile --forked --short
+
+# The schema of tracker report --format json.
+schema: install
+	$(BIN)/python -c 'from tracker.render import report_schema; print(report_schema(), end="")' > docs/report.schema.json
 
 lock:
 	$(BIN)/uv --system-certs pip compile pyproject.toml --group dev --universal --generate-hashes --no-annotate --no-header \

@@ -40,7 +40,7 @@ class TestContent:
 
     def test_content_in_json_supports_nothing_and_finds_the_kernel_confounded(self, writeup: Tracker) -> None:
         report = json.loads(writeup("report", "--format", "json").out)
-        assert report["schema"] == "tracker.report/1"
+        assert report["schema"] == "tracker.report/2"
         inferred = [c for c in report["conclusions"] if c["kind"] in {"best_run", "run_difference", "option_effect"}]
         assert "supported" not in {conclusion["verdict"] for conclusion in inferred}
         (kernel,) = [c for c in inferred if c["option"] == "kernel_size"]

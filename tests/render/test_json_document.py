@@ -3,14 +3,19 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tests.builders import changed
+from tests.builders import changed, make_run, runs_by_kernel, writeup_runs
 from tracker.conclusions.conclusion import Details
 from tracker.render.json_document import render_json
+from tracker.report import build_report
 from tracker.statistics.proportions import wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,11 @@ def document(report) -> dict[str, object]:
 class TestRenderJson:
     def test_render_json_has_the_schemas_keys(self, report) -> None:
         found = document(report)
-        assert list(found) == ["schema", "experiment", "metric", "runs", "conclusions", "next", "excluded"]
-        assert (found["schema"], found["experiment"], found["metric"]) == ("tracker.report/1", "genres", "val_accuracy")
+        assert list(found) == [
+            "schema", "experiment", "metric", "title", "lead", "runs", "configurations", "answers", "conclusions",
+            "next", "excluded",
+        ]  # fmt: skip
+        assert (found["schema"], found["experiment"], found["metric"]) == ("tracker.report/2", "genres", "val_accuracy")
 
     def test_a_run_has_its_count_and_interval(self, report) -> None:
         run = document(report)["runs"][2]
@@ -52,18 +60,50 @@ class TestRenderJson:
     def test_a_conclusion_has_the_schemas_fields(self, report) -> None:
         found = document(report)["conclusions"][2]
         assert list(found) == [
-            "id", "kind", "verdict", "option", "runs", "estimate", "interval", "p_value", "p_adjusted", "n", "method",
-            "sentence", "details", "command",
+            "id", "kind", "verdict", "scope", "option", "runs", "estimate", "interval", "p_value", "p_adjusted", "n",
+            "method", "sentence", "details", "command",
         ]  # fmt: skip
         assert found["id"] == f"run_difference:{3:032x},{4:032x}"
+        assert found["scope"] == "population"
         assert (found["p_value"], found["p_adjusted"], found["interval"]) == (0.5, 1.0, [-0.0512, 0.2218])
+
+    def test_a_configuration_has_its_mean_deviation_and_rank(self) -> None:
+        report = build_report("e", runs_by_kernel({"3": ["1100", "1110"], "5": ["1000"]}))
+        best, other = document(report)["configurations"]
+        assert (best["runs"], best["mean"], best["tied_with_best"]) == ([f"{2:032x}", f"{0:032x}"], 0.625, True)
+        assert math.isclose(best["sd"], math.sqrt(2) / 8)
+        assert (other["mean"], other["sd"]) == (0.25, None)
+
+    def test_a_configuration_keeps_its_id_as_runs_are_added(self) -> None:
+        def ids(correct: Mapping[str, Sequence[str]]) -> dict[str, str]:
+            found = document(build_report("e", runs_by_kernel(correct)))["configurations"]
+            return {entry["title"]: entry["id"] for entry in found}
+
+        few, more = (
+            ids({"3": ["1100"], "5": ["1000"]}),
+            ids({"5": ["1111", "1110"], "3": ["0000", "1000"], "7": ["11"]}),
+        )
+        assert few.items() <= more.items()
+        assert len(set(more.values())) == 3
+
+    def test_two_groups_of_one_configuration_have_ids_of_their_own(self) -> None:
+        elsewhere = make_run(9, "110", {"kernel_size": "3"}, prefix="o", tags={"tracker.split": "another"})
+        runs = [*runs_by_kernel({"3": ["11", "10"], "5": ["01", "00"]}), elsewhere]
+        found = document(build_report("e", runs))["configurations"]
+        assert sorted(entry["title"] for entry in found) == ["Conv=3", "Conv=3", "Conv=5"]
+        assert len({entry["id"] for entry in found}) == 3
+
+    def test_an_answer_has_its_verdict_as_conclusions_have_theirs(self) -> None:
+        (best,) = [a for a in document(build_report("e", writeup_runs()))["answers"] if a["id"] == "best"]
+        assert list(best) == ["id", "question", "verdict", "sentence", "points", "conclusions"]
+        assert best["verdict"] == "inconclusive"
 
     def test_details_are_the_typed_evidence(self, report) -> None:
         details = document(report)["conclusions"][3]["details"]
         assert details["own"] == 20
         assert details["patiences"][1] == {
             "patience": 30, "stop_epoch": None, "kept_epoch": None, "epochs_saved": None, "censored": True,
-            "val_loss": None, "correct": None, "clips_changed": None,
+            "val_loss": None, "correct": None, "clips_changed": None, "seconds_saved": None,
         }  # fmt: skip
 
     def test_render_json_names_that_python_keeps_for_itself_are_written_as_they_are_meant(self, report) -> None:

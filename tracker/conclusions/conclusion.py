@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-# the kinds that the schema ``tracker.report/1`` knows
+# the kinds that the schema ``tracker.report/2`` knows
 KindName = Literal["best_run", "best_configuration", "run_difference", "option_effect", "overfitting",
                    "early_stopping", "learning_rate", "under_training", "stability", "classes",
                    "selection_optimism", "sample_size", "baseline", "imbalance", "calibration", "range_edge",

@@ -10,6 +10,7 @@ from tracker.render.documents import (
     render_summary,
 )
 from tracker.render.json_document import render_comparison_json, render_json, render_next_json
+from tracker.render.json_schema import report_schema
 from tracker.render.view_model import ClipsView, ComparisonView, shell_line, view_comparison
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "render_markdown",
     "render_next_json",
     "render_summary",
+    "report_schema",
     "shell_line",
     "view_comparison",
 ]

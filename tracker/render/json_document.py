@@ -1,44 +1,159 @@
-"""Reports and comparisons as JSON for programs: the schemas ``tracker.report/1`` and ``tracker.comparison/1``.
+"""Reports and comparisons as JSON for programs: the schemas ``tracker.report/2`` and ``tracker.comparison/1``.
 
 Absent values are null and numbers are never NaN or infinite. Everything outside ASCII is written as an escape, so that
 nothing in a name reaches a terminal as a command to it. Keys are those of the dataclasses; a trailing underscore, which
 sets a name apart from a word of Python's, is dropped (``from_`` is ``from``).
+
+The classes of this module are the document: `tracker.render.json_schema` makes the published schema of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import numpy as np
 
+from tracker.conclusions.best_configuration import Standing
 from tracker.render.view_model import shell_line
+from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from tracker.conclusions.conclusion import Conclusion
-    from tracker.report import Comparison, NextStep, Report, RunEntry
+    from tracker.answers import Answer, AnswerId
+    from tracker.conclusions.conclusion import Conclusion, Details, KindName, Verdict
+    from tracker.report import Comparison, NextStep, Report, RunEntry, Section
+    from tracker.runs import RunStatus
+    from tracker.statistics.proportions import Interval
+    from tracker.study.run_results import Accuracy
 
-_CONCLUSION = ("id", "kind", "verdict", "option", "runs", "estimate", "interval", "p_value", "p_adjusted", "n",
-               "method", "sentence", "details")  # fmt: skip
+AnswerVerdict = Literal["supported", "equivalent", "inconclusive", "confounded", "not_comparable", "unknown",
+                        "observed", "replay", "estimate"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RunDocument:
+    """A run that counts, in the order of start."""
+
+    run_id: str
+    name: str
+    title: Annotated[str, "its configuration in words"]
+    status: RunStatus
+    params: Mapping[str, str]
+    metrics: Annotated[Mapping[str, float], "the latest value of each"]
+    validation: Annotated[Accuracy | None, "validation clips classified correctly, and the fraction's 95% interval"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationDocument:
+    """Runs of equal options, whatever their seeds; the best configuration first."""
+
+    id: Annotated[str, "made of its options alone: the same from report to report"]
+    title: str
+    runs: Annotated[tuple[str, ...], "ids, the best first"]
+    mean: Annotated[float | None, "of the primary metric over its runs"]
+    sd: Annotated[float | None, "standard deviation from run to run; null for a single one"]
+    interval: Annotated[Interval | None, "at 95% confidence, of an accuracy alone"]
+    tied_with_best: Annotated[
+        bool | None, "whether it is not significantly worse than the best; null if it was judged on other clips"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDocument:
+    """The answer to a question that a reader asks."""
+
+    id: AnswerId
+    question: str
+    verdict: AnswerVerdict
+    sentence: Annotated[str, "one or two sentences"]
+    points: Annotated[tuple[str, ...], "further sentences"]
+    conclusions: Annotated[tuple[str, ...], "ids of the conclusions that it rests on"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConclusionDocument:
+    """A single finding, with the evidence of its kind."""
+
+    id: Annotated[str, "``kind:option`` or ``kind:run-ids``: the same from report to report"]
+    kind: KindName
+    verdict: Verdict
+    scope: Annotated[
+        Literal["population", "these_clips"] | None,
+        "what an inference is about: other clips like these, or these alone; null if nothing is inferred",
+    ]
+    option: Annotated[str | None, "the param's name"]
+    runs: Annotated[tuple[str, ...], "ids of the runs that it is about"]
+    estimate: Annotated[float | None, "a difference of accuracy as a fraction"]
+    interval: Annotated[Interval | None, "at 95% confidence"]
+    p_value: Annotated[float | None, "raw"]
+    p_adjusted: Annotated[float | None, "within its family"]
+    n: Annotated[int | None, "validation clips"]
+    method: str | None
+    sentence: str
+    details: Details
+    command: Annotated[str | None, "of the runs that bear on it, for a POSIX shell"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepDocument:
+    """A command worth running."""
+
+    command: Annotated[str, "for a POSIX shell"]
+    argv: Annotated[tuple[str, ...], "the same as arguments, the program's name first"]
+    answers: Annotated[tuple[str, ...], "ids of the conclusions that it bears on"]
+    chance: Annotated[float | None, "that the test detects a true effect of the size `effect`; null without a test"]
+    effect: Annotated[float | None, "in the unit of the primary metric"]
+    estimated_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedDocument:
+    """A run that is left out."""
+
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDocument:
+    """A report on the runs of an experiment."""
+
+    schema: Literal["tracker.report/2"]
+    experiment: str
+    metric: Annotated[str, "the primary one"]
+    title: Annotated[str, "the finding"]
+    lead: Annotated[str, "two sentences: the best configuration, and what the runs show"]
+    runs: tuple[RunDocument, ...]
+    configurations: tuple[ConfigurationDocument, ...]
+    answers: Annotated[tuple[AnswerDocument, ...], "what the page says: at most seven"]
+    conclusions: Annotated[tuple[ConclusionDocument, ...], "the single findings under the answers"]
+    next: Annotated[tuple[StepDocument, ...], "at most three"]
+    excluded: tuple[ExcludedDocument, ...]
 
 
 def render_json(report: Report) -> str:
     """Return the report as JSON, with every run and every conclusion, however many there are."""
     return _text(
-        {
-            "schema": "tracker.report/1",
-            "experiment": report.experiment,
-            "metric": report.metric.name,
-            "runs": [_run(entry) for entry in report.entries],
-            "conclusions": [_conclusion(conclusion) for conclusion in report.conclusions],
-            "next": [_step(step) for step in report.next_steps],
-            "excluded": [{"run_id": run.run_id, "reason": run.reason} for run in report.excluded],
-        }
+        ReportDocument(
+            schema="tracker.report/2",
+            experiment=report.experiment,
+            metric=report.metric.name,
+            title=report.title,
+            lead=report.lead,
+            runs=tuple(_run(entry) for entry in report.entries),
+            configurations=tuple(_configurations(report.sections)),
+            answers=tuple(_answer(answer) for answer in report.answers),
+            conclusions=tuple(_conclusion(conclusion) for conclusion in report.conclusions),
+            next=tuple(_step(step) for step in report.next_steps),
+            excluded=tuple(ExcludedDocument(run.run_id, run.reason) for run in report.excluded),
+        )
     )
 
 
@@ -87,32 +202,55 @@ def render_comparison_json(comparison: Comparison) -> str:
     )
 
 
-def _step(step: NextStep) -> dict[str, object]:
-    return {
-        "command": shell_line([step.command]),
-        "argv": step.command,
-        "answers": step.answers,
-        "chance": step.chance and step.chance.power,
-        "effect": step.chance and step.chance.effect,
-        "estimated_seconds": step.estimated_seconds,
-    }
+def configuration_ids(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Return an id for each configuration, made of its options; of runs on other clips it has a number behind it."""
+    ids: Counter[str] = Counter()
+    found = []
+    for section in sections:
+        levels = terms_of(section.entries[0].run.settings).levels
+        text = json.dumps(levels)  # ASCII, whatever is in it
+        name = f"configuration:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        ids[name] += 1
+        found.append(name if ids[name] == 1 else f"{name}-{ids[name]}")
+    return tuple(found)
 
 
-def _run(entry: RunEntry) -> dict[str, object]:
-    return {
-        "run_id": entry.run.run_id,
-        "name": entry.run.name,
-        "title": entry.title,
-        "status": entry.run.status,
-        "params": entry.run.params,
-        "metrics": entry.run.metrics,
-        "validation": entry.result.accuracy,
-    }
+def _configurations(sections: Sequence[Section]) -> Iterator[ConfigurationDocument]:
+    for name, section in zip(configuration_ids(sections), sections, strict=True):
+        runs = tuple(entry.run.run_id for entry in section.entries)
+        own = section.standing or Standing(runs, None)
+        yield ConfigurationDocument(name, section.title, own.runs, own.mean, own.deviation, own.interval, own.tied)
 
 
-def _conclusion(conclusion: Conclusion) -> dict[str, object]:
-    as_they_are = {name: getattr(conclusion, name) for name in _CONCLUSION}
-    return as_they_are | {"command": shell_line(conclusion.commands) or None}
+def _answer(answer: Answer) -> AnswerDocument:
+    verdict = cast("AnswerVerdict", answer.label.lower().replace(" ", "_"))
+    return AnswerDocument(answer.id, answer.question, verdict, answer.sentence, answer.points, answer.conclusions)
+
+
+def _step(step: NextStep) -> StepDocument:
+    return StepDocument(
+        command=shell_line([step.command]),
+        argv=step.command,
+        answers=step.answers,
+        chance=step.chance.power if step.chance else None,
+        effect=step.chance.effect if step.chance else None,
+        estimated_seconds=step.estimated_seconds,
+    )
+
+
+def _run(entry: RunEntry) -> RunDocument:
+    run = entry.run
+    return RunDocument(run.run_id, run.name, entry.title, run.status, run.params, run.metrics, entry.result.accuracy)
+
+
+def _conclusion(conclusion: Conclusion) -> ConclusionDocument:
+    inferred = conclusion.p_value is not None or conclusion.interval is not None
+    own = {field.name for field in fields(ConclusionDocument)} - {"scope", "command"}
+    return ConclusionDocument(
+        scope="population" if inferred else None,  # every test takes the clips as a sample
+        command=shell_line(conclusion.commands) or None,
+        **{name: getattr(conclusion, name) for name in own},
+    )
 
 
 def _text(document: object) -> str:
