@@ -271,7 +271,8 @@ class TestBuildReport:
             for k in "37"
         ]
         report = build_report("tracker", runs)
-        text = " ".join([*report.methods, *report.limits, *(c.sentence for c in report.conclusions)])
+        said = (part for c in report.conclusions for part in (c.sentence, c.method or ""))
+        text = " ".join([*report.methods, *report.limits, *said])
         assert f"corrected resampled t-test over {what}" in text
         assert f"Over {what} " in text
         assert f"over {({'folds', 'splits'} - {what}).pop()}" not in text.lower()
