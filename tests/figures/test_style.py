@@ -81,6 +81,17 @@ class TestStylesheet:
             for name in ("ink", "muted", "best", "warm"):
                 assert contrast(COLOURS[name][scheme], COLOURS["ground"][scheme]) >= 4.5
 
+    def test_counts_stand_out_from_the_darkest_shade(self) -> None:
+        for scheme in (0, 1):
+            shade, ground = COLOURS["shade"][scheme], COLOURS["ground"][scheme]
+            pairs = zip(levels(shade), levels(ground), strict=True)
+            mixed = "#" + "".join(f"{round(0.7 * over + 0.3 * under):02x}" for over, under in pairs)
+            assert contrast(COLOURS["ink"][scheme], mixed) >= 4.5
+
+
+def levels(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+
 
 def contrast(one: str, other: str) -> float:
     """Return the contrast ratio of two colours, as WCAG 2 defines it."""
@@ -89,6 +100,6 @@ def contrast(one: str, other: str) -> float:
 
 
 def luminance(colour: str) -> float:
-    levels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
-    return sum(share * level for share, level in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    shares = [level / 255 for level in levels(colour)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

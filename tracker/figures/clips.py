@@ -30,7 +30,9 @@ _MOST_CLIPS = 20  # rows
 _MOST_ROWS = 60  # of the table
 _ROW, _COLUMN = 24.0, 44.0  # of a cell, at most
 
-_MOST_CLASSES = 12  # rows and columns of a matrix; the rest is taken together
+_MOST_CLASSES = 10  # rows and columns of a matrix; the rest is taken together
+_FEW_CLASSES = 6  # up to so many one drawing suits wide and narrow places
+_PALEST, _DARKEST = 0.1, 0.7  # opacity of the shades: ink stands out from both by more than 4.5 to 1
 _LARGEST_CELL = 46.0
 _NAME_IN_WORDS = 60  # characters of a class's name in the alternative text
 
@@ -204,7 +206,7 @@ def _picture(matrix: Matrix, run_id: str) -> Picture:
     if drawn is not matrix:
         note.append(f"the {_MOST_CLASSES - 1} classes with most mistakes of {len(matrix.classes):,}, the rest together")
     header = ("true class", "taken for", "clips", "share of the class")
-    panel = Panel(_draw_matrix(drawn, f"{title}."))
+    panel = _panel(drawn, f"{title}.")
     table = _and_more(rows[:80], len(rows))
     return svg.picture("confusion", (title, note, f"{title}."), [panel], (header, table), (run_id,))
 
@@ -220,32 +222,50 @@ def matrix_of(name: str, predictions: Predictions) -> Matrix:
     return Matrix(name, classes, counts)
 
 
-def _draw_matrix(matrix: Matrix, alt: str) -> str:
-    """Draw a matrix with the true classes and their clips at the left, and the predicted classes slanted above."""
+def _panel(matrix: Matrix, alt: str) -> Panel:
+    """Draw a matrix; one of many classes for a wide place, and with numbered columns for a narrow one."""
     names = style.distinct_labels(matrix.classes, 16)
-    sides = [f"{name} ({total})" for name, total in zip(names, matrix.counts.sum(axis=1), strict=True)]
-    left = min(130.0, max(style.text_width(side, SMALL) for side in sides)) + 8
-    above = min(110.0, 0.75 * max(style.text_width(name, SMALL) for name in names)) + 14
-    n = len(names)
-    cell = min(_LARGEST_CELL, (NARROW - left - 34) / n)
-    parts, shares = [], matrix.shares
-    for i, (name, side) in enumerate(zip(names, sides, strict=True)):
+    if len(names) <= _FEW_CLASSES:
+        return Panel(_draw_matrix(matrix, names, names, NARROW, alt))
+    short = style.distinct_labels(matrix.classes, 11)
+    numbers = [str(number) for number in range(1, len(names) + 1)]
+    numbered = [f"{number} {name}" for number, name in zip(numbers, short, strict=True)]
+    return Panel(_draw_matrix(matrix, names, names, WIDE, alt), _draw_matrix(matrix, numbered, numbers, NARROW, alt))
+
+
+def _draw_matrix(matrix: Matrix, rows: Sequence[str], columns: Sequence[str], width: float, alt: str) -> str:
+    """Draw a matrix with the true classes and their clips at the left, and the predicted classes above."""
+    sides = [f"{name} ({total})" for name, total in zip(rows, matrix.counts.sum(axis=1), strict=True)]
+    left = max(style.text_width(side, SMALL) for side in sides) + 8
+    is_slanted = rows is columns
+    above = 0.75 * max(style.text_width(name, SMALL) for name in columns) + 14 if is_slanted else 20.0
+    n = len(columns)
+    cell = min(_LARGEST_CELL, (width - left - (34 if is_slanted else 2)) / n)
+    parts = []
+    for i, (name, side) in enumerate(zip(columns, sides, strict=True)):
         x, y = left + cell * (i + 0.5), above + cell * (i + 0.5)
         parts.append(svg.text(left - 6, y + 4.5, side, anchor="end"))
         turn = f"rotate(-45 {svg.number(x)} {svg.number(above - 6)})"
-        parts.append(svg.turned(x, above - 6, name, turn))
+        parts.append(
+            svg.turned(x, above - 6, name, turn) if is_slanted else svg.text(x, above - 6, name, "mut", "middle")
+        )
         parts.append(svg.rect(left, above + cell * i, cell * n, cell, "frame"))
         parts.append(svg.rect(left + cell * i, above, cell, cell * n, "frame"))
+    parts += _counts(matrix, left, above, cell)
+    return svg.drawing(width, above + cell * n + 6, parts, alt)
+
+
+def _counts(matrix: Matrix, left: float, above: float, cell: float) -> Iterator[str]:
+    """Draw the cells that are not zero; a count that is wider than its cell is read on hovering alone."""
+    shares = matrix.shares
     for row, column in matrix.cells:
         share, number = float(shares[row, column]), int(matrix.counts[row, column])
         x, y = left + cell * column, above + cell * row
         hover = f"{matrix.classes[row]} taken for {matrix.classes[column]}: {counted(number, 'clip')}, {percent(share)}"
-        look = "inv" if share > 0.6 else None
-        words = str(number) if style.text_width(str(number), SMALL) <= cell + 4 else ""
-        inside = [svg.rect(x, y, cell, cell, "cell", opacity=0.12 + 0.88 * share)]
-        inside += [svg.text(x + cell / 2, y + cell / 2 + 4.5, words, look, "middle")] if words else []
-        parts.append(svg.group(inside, hover=hover))
-    return svg.drawing(NARROW, above + cell * n + 6, parts, alt)
+        inside = [svg.rect(x, y, cell, cell, "cell", opacity=_PALEST + (_DARKEST - _PALEST) * share)]
+        if style.text_width(str(number), SMALL) <= cell:
+            inside.append(svg.text(x + cell / 2, y + cell / 2 + 4.5, str(number), anchor="middle"))
+        yield svg.group(inside, hover=hover)
 
 
 def finding_of_matrix(matrix: Matrix) -> str:

@@ -52,7 +52,6 @@ _RULES = {
     ".blu": "fill:$best",
     ".wrm": "fill:$warm",
     ".bld": "font-weight:600",
-    ".inv": "fill:$ground",
     ".halo": "paint-order:stroke;stroke:$ground;stroke-width:3px;stroke-linejoin:round",
     ".grid": "stroke:$rule",
     ".axis": "stroke:$muted",
