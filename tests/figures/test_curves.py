@@ -112,11 +112,12 @@ class TestRunCurves:
             {"val_loss": [np.nan, np.nan]},
             {"loss": [1.0, 0.5, 0.4]},
             {"loss": [0.0, 0.0], "val_loss": [0.0, 0.0]},
-            {"loss": [1e300, 1.0, 0.5], "val_loss": [5_000.0, 1.0, 0.5]},
+            {"loss": [1.7e308, 1.0, 0.5], "val_loss": [5_000.0, -1.7e308, 0.5]},
+            {"val_loss": [1.7e308, 1.7e308]},
             {"accuracy": [10.0, 90.0], "val_accuracy": [10.0, 80.0]},
             {"val_loss": list(np.exp(-np.arange(2_000) / 300))},
         ],
-        ids=["one epoch", "lost", "all lost", "no validation", "zero", "spike", "percent", "long"],
+        ids=["one epoch", "lost", "all lost", "no validation", "zero", "spike", "largest", "percent", "long"],
     )
     @pytest.mark.filterwarnings("error")
     def test_any_curves_can_be_drawn(self, made, drawn, curves: dict[str, list[float]]) -> None:

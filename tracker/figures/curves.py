@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _ROWS = 20  # of one run's table, about
 _FEW = 12  # up to so many epochs each is a dot too: a line through one epoch cannot be seen
 _OUTLYING = 3.0  # losses above this many times what is usual would press all the rest flat, and are cut off
+_LARGEST = 1e300  # what is beyond it, a double cannot be scaled by
 _COMPARABLE = 0.5  # the shortest run has at least this fraction of the longest's epochs, or each has its own axis
 
 _HEIGHTS = {SMALL_MULTIPLE: 150.0, MEDIUM: 210.0}  # of a panel, by its width
@@ -171,7 +172,7 @@ def accuracy_limits(results: Sequence[RunResult]) -> tuple[float, float]:
 
 def _finite_values(curves: Iterable[Curve | None]) -> NDArray[np.float64]:
     values = np.concatenate([np.empty(0), *(curve.values for curve in curves if curve is not None)])
-    finite: NDArray[np.float64] = values[np.isfinite(values)]
+    finite: NDArray[np.float64] = values[np.abs(values) < _LARGEST]
     return finite
 
 
@@ -226,11 +227,17 @@ def _lines(curves: Sequence[Curve | None], quantity: str, x: svg.Scale, y: svg.S
         if curve is None:
             continue
         epochs, values = svg.thinned(curve.epochs.astype(float), curve.values)
-        places = [(x(epoch), y(value)) for epoch, value in zip(epochs, values, strict=True)]
+        seen = np.where(np.isfinite(values), np.clip(values, *_reach(y)), np.nan)
+        places = [(x(epoch), y(value)) for epoch, value in zip(epochs, seen, strict=True)]
         yield svg.path(places, line, f"{which} {quantity.lower()}")
         few = [place for place in places if np.isfinite(place[1])]
         if len(few) <= _FEW:
             yield from (svg.circle(*place, 1.8, dot) for place in few)
+
+
+def _reach(y: svg.Scale) -> tuple[float, float]:
+    """Return the values between which a line is drawn exactly: some way beyond the axes it is cut off anyway."""
+    return y.low - (y.high - y.low), y.high + 2 * (y.high - y.low)
 
 
 def _best(
@@ -242,7 +249,7 @@ def _best(
     if best is None or value is None:
         return
     shown = percent(value) if quantity == "Accuracy" and is_fraction(value) else short_loss(value)
-    if y(value) >= 0:  # within the axes
+    if y.low <= value <= y.high:
         yield svg.line(x(best), y(value), x(best), y.start, "down")
         yield svg.circle(x(best), y(value), 3.2, "ring", f"best epoch {best}: {quantity.lower()} {shown}")
     words = f"best {best}"
@@ -275,9 +282,9 @@ def _names(curves: Sequence[Curve | None], x: svg.Scale, y: svg.Scale) -> Iterat
 
 def _places(curve: Curve, x: svg.Scale, y: svg.Scale) -> NDArray[np.float64]:
     """Return where a line's points stand, shape (n, 2), without those that are not drawn."""
-    places = np.array([(x(epoch), y(value)) for epoch, value in zip(curve.epochs, curve.values, strict=True)])
-    seen: NDArray[np.float64] = places[np.isfinite(places[:, 1]) & (places[:, 1] >= 0)]
-    return seen
+    points = zip(curve.epochs.tolist(), curve.values.tolist(), strict=True)
+    places = [(x(epoch), y(value)) for epoch, value in points if y.low <= value <= y.high]
+    return np.array(places).reshape(-1, 2)
 
 
 def _drops(result: RunResult) -> tuple[int, ...]:
