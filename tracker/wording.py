@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.statistics.proportions import Interval
-    from tracker.study.metrics import Metric
+    from tracker.study.metrics import LoggedSteps, Metric
     from tracker.study.options import Design
     from tracker.study.study import Study
 
@@ -342,6 +342,14 @@ def age(milliseconds: int) -> str:
 def listing(items: Sequence[str], join: str = "and") -> str:
     """Return ``a, b and c``."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {join} {items[-1]}" if items else ""
+
+
+def steps_text(steps: LoggedSteps) -> str:
+    """Return ``all 10 values of val_loss at step 0``, or ``val_loss at steps 10 to 19``, so that epochs are unknown."""
+    if steps.first == steps.last:
+        return f"all {steps.values:,} values of {steps.metric} at step {steps.first}, so the last one alone is used"
+    first, last = (f"{step:,}".replace("-", MINUS) for step in (steps.first, steps.last))
+    return f"{steps.metric} at steps {first} to {last}, so it is unknown which epoch a value is of"
 
 
 def option_words(option: str) -> str:

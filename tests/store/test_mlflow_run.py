@@ -283,6 +283,7 @@ class TestCurvesByRun:
     def test_curves_by_run_keeps_the_last_written_of_several_at_a_step(self) -> None:
         rows = [("r", "loss", 1, 0.1, 20, 0), ("r", "loss", 1, 0.2, 20, 1), ("r", "loss", 1, 0.3, 10, 2)]
         assert curves_by_run(rows)["r"]["loss"].values.tolist() == [0.2]
+        assert curves_by_run([*rows, ("r", "acc", 0, 0.1, 30, 7)])["r"]["loss"].overwritten == len(rows) - 1
 
     def test_curves_by_run_brings_back_what_is_no_number_or_infinite(self) -> None:
         rows = [("r", "loss", 1, None, 1, 0), ("r", "loss", 2, LARGEST, 1, 1), ("r", "loss", 3, -LARGEST, 1, 2)]

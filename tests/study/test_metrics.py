@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from tracker.runs import Curve, Run
 from tracker.study.metrics import (
+    LoggedSteps,
     Metric,
     UnknownMetricError,
     by_epoch,
@@ -20,6 +22,7 @@ from tracker.study.metrics import (
     primary_metric,
     role_of,
     same_until,
+    steps_without_epochs,
 )
 
 if TYPE_CHECKING:
@@ -130,6 +133,22 @@ class TestPrimaryMetric:
         assert primary_metric([], "quality").assumed
         assert not primary_metric([], "quality", minimise=False).assumed
         assert not primary_metric([], "val_mae").assumed
+
+
+class TestStepsWithoutEpochs:
+    def test_values_at_one_step_are_counted(self, made: MakeRun) -> None:
+        run = replace(made(1), curves={"val_loss": Curve(np.array([0]), np.array([0.3]), overwritten=9)})
+        assert steps_without_epochs(run, "loss", "validation") == LoggedSteps("val_loss", 10, 0, 0)
+
+    @pytest.mark.parametrize("first", [-1, 10])
+    def test_steps_that_begin_elsewhere_are_no_epochs(self, first: int, made: MakeRun) -> None:
+        run = replace(made(1), curves={"val_loss": at(range(first, first + 10))})
+        assert steps_without_epochs(run, "loss", "validation") == LoggedSteps("val_loss", 10, first, first + 9)
+
+    def test_epochs_and_single_values_are_no_such_steps(self, made: MakeRun) -> None:
+        assert steps_without_epochs(made(1, val_loss=[0.9, 0.8]), "loss", "validation") is None
+        assert steps_without_epochs(made(1, val_loss=[0.9]), "loss", "validation") is None
+        assert steps_without_epochs(made(1), "loss", "validation") is None
 
 
 def accuracies(*runs: Run) -> list[float]:

@@ -15,13 +15,14 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.statistics.proportions import Interval, newcombe, wilson
-from tracker.wording import capitalised, losses, percent_cell, points_interval
+from tracker.wording import capitalised, losses, percent_cell, points_interval, steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from tracker.study.metrics import LoggedSteps
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -65,12 +66,16 @@ class Overfitting(Details):
     overfits: bool | None = None  # None if neither the curves nor the gap can tell
     by_gap: bool = False  # whether the gap alone says so
     gap: Gap | None = None
+    steps: LoggedSteps | None = None  # at which its losses, or else accuracies, were logged if they aren't epochs
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return whether the run overfits by its curves, and by how much it is better on its training clips."""
         run = wording.run(conclusion.runs[0])
         if conclusion.verdict == "unknown":
-            first = f"Whether {run} overfits is unknown: its validation loss was not logged by epoch."
+            why = "its validation loss was not logged by epoch"
+            if self.steps is not None:
+                why = f"it logged {steps_text(self.steps)}"
+            first = f"Whether {run} overfits is unknown: {why}."
         elif self.by_gap and self.gap is not None:
             text = _gap_text(self.gap, self)
             return f"{capitalised(run)} overfits: {text[0].lower()}{text[1:]}"
@@ -84,7 +89,7 @@ def overfitting(study: Study) -> Iterator[Conclusion]:
     for result in study.results:
         gap, best, (training, validation) = _gap(result), result.best_epoch, result.curves.losses
         if validation is None or best is None:
-            details = Overfitting(kept_epoch=result.kept_epoch, gap=gap)
+            details = Overfitting(kept_epoch=result.kept_epoch, gap=gap, steps=result.steps_without_epochs)
             yield Conclusion("overfitting", "unknown", (result.run_id,), details)
             continue
         last = int(validation.epochs[-1])

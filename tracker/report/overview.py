@@ -6,6 +6,7 @@ Each kind of conclusion contributes its own sentences; those about the experimen
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tracker import __version__
@@ -16,7 +17,7 @@ from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
 from tracker.study.metrics import lower_is_better
 from tracker.study.options import as_whole
-from tracker.wording import capitalised, count_words, listing, percent, points
+from tracker.wording import capitalised, count_words, listing, percent, points, steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion, KindName
     from tracker.report.model import Excluded
     from tracker.runs import Run
+    from tracker.study.metrics import LoggedSteps
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -48,6 +50,7 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
         yield from kind.limits(study, of_kind(conclusions, kind), wording)
     yield from _limits_of_metric(study, wording)
     yield from _limits_of_clips(study, wording)
+    yield from _limits_of_steps(study, wording)
     silent = [run for run, result in enumerate(study.results) if result.best_epoch and not result.kept_epoch]
     if silent:
         yield (
@@ -83,6 +86,16 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
         )
     elif not metric.is_accuracy:
         yield f"Differences of {metric.name} are not tested: only validation accuracy is known clip by clip."
+
+
+def _limits_of_steps(study: Study, wording: Wording) -> Iterator[str]:
+    """Yield at which steps runs logged a metric whose values therefore belong to no known epoch."""
+    runs: dict[LoggedSteps, list[int]] = defaultdict(list)
+    for result in study.results:
+        if result.steps_without_epochs is not None:
+            runs[result.steps_without_epochs].append(result.index)
+    for steps, of_runs in runs.items():
+        yield f"{_who(study, of_runs, wording)} logged {steps_text(steps)}. Log each epoch with its number as the step."
 
 
 def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:

@@ -39,6 +39,7 @@ class Curve:
 
     steps: NDArray[np.int64]  # shape (n,); ascending, each once; as the run logged them, from 0 or from 1
     values: NDArray[np.float64]  # shape (n,); NaN and infinite values are kept
+    overwritten: int = 0  # further values that were logged at one of these steps before the last one
 
     @property
     def epochs(self) -> NDArray[np.int64]:

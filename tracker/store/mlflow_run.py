@@ -203,12 +203,15 @@ def curves_by_run(rows: Iterable[MetricRow]) -> dict[str, dict[str, Curve]]:
     which, step, time, order, value = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     sorting = np.lexsort((order, time, step, which))
     which, step, value = which[sorting], step[sorting], as_logged(value[sorting])
+    logged = np.bincount(which, minlength=len(numbers))
     last = np.append((which[1:] != which[:-1]) | (step[1:] != step[:-1]), True)
     which, step, value = which[last], step[last], value[last]
     ends = np.searchsorted(which, np.arange(len(numbers)), side="right")
+    overwritten = (logged - np.diff(ends, prepend=0)).tolist()
     curves: dict[str, dict[str, Curve]] = {}
-    for (run_id, key), steps, values in zip(numbers, np.split(step, ends), np.split(value, ends), strict=False):
-        curves.setdefault(run_id, {})[key] = Curve(steps, values)
+    parts = zip(numbers, np.split(step, ends), np.split(value, ends), overwritten, strict=False)
+    for (run_id, key), steps, values, n in parts:
+        curves.setdefault(run_id, {})[key] = Curve(steps, values, n)
     return curves
 
 

@@ -274,6 +274,26 @@ def history_of(run: Run, quantity: str, part: Part) -> Curve | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedSteps:
+    """The steps of a metric's values if they don't say which epoch each is of."""
+
+    metric: str
+    values: int
+    first: int
+    last: int  # the first again if all values were logged at one step
+
+
+def steps_without_epochs(run: Run, quantity: str, part: Part) -> LoggedSteps | None:
+    """Return at which steps several values of a quantity were logged if no history by epoch can be made of them."""
+    names = all_named(run.curves, quantity, part)
+    if history_of(run, quantity, part) is not None:
+        return None
+    logged = [LoggedSteps(name, len(curve.values) + curve.overwritten, int(curve.steps[0]), int(curve.steps[-1]))
+              for name in names if len((curve := run.curves[name]).values)]  # fmt: skip
+    return next((steps for steps in logged if steps.values > 1), None)
+
+
 def _translated(epochs: Curve, history: Curve) -> Curve | None:
     """Return a history with its epochs for steps, None if they are not all known or one has several values."""
     if not (np.abs(epochs.values) < LARGEST).all() or not np.isin(history.steps, epochs.steps).all():

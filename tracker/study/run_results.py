@@ -18,7 +18,19 @@ from tracker.statistics.paired import log_losses
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, by_clip, clip_sets
 from tracker.study.contradictions import Contradiction, contradictions
-from tracker.study.metrics import ACCURACY, LOSS, RATE, Metric, by_epoch, epoch_limit, history_of, is_fraction, named
+from tracker.study.metrics import (
+    ACCURACY,
+    LOSS,
+    RATE,
+    LoggedSteps,
+    Metric,
+    by_epoch,
+    epoch_limit,
+    history_of,
+    is_fraction,
+    named,
+    steps_without_epochs,
+)
 from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
@@ -174,6 +186,14 @@ class RunResult:
         values, epochs = rates.values, rates.epochs
         fell = np.flatnonzero(values[1:] < values[:-1] * (1 - SAME_RATE))
         return tuple(Drop(int(epochs[i + 1]) - 1, float(values[i]), float(values[i + 1])) for i in fell)
+
+    @cached_property
+    def steps_without_epochs(self) -> LoggedSteps | None:
+        """At which steps its validation losses, or else accuracies, were logged if no epochs can be made of them."""
+        if self.curves.val_loss is not None:
+            return None
+        found = (steps_without_epochs(self.run, quantity, "validation") for quantity in (LOSS, ACCURACY))
+        return next((steps for steps in found if steps is not None), None)
 
     @property
     def first_diverged_epoch(self) -> int | None:
