@@ -25,6 +25,7 @@ from tracker.conclusions.conclusion import (
 from tracker.figures.pictures import report_pictures
 from tracker.render import render_html, render_json, render_markdown
 from tracker.report import build_report
+from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,6 +163,9 @@ class TestConsistency:
             assert c.p_value is None or c.p_value == max(against)
             assert c.details.runner_up_p == differences[c.runs[0], c.details.runner_up].p_value
             assert (c.details.clearest_gap is None) or c.details.clearest_gap >= 0
+            against_next = differences[c.runs[0], c.details.runner_up].details.sentence
+            easily = "easily explains" in against_next(differences[c.runs[0], c.details.runner_up], wording_of(study))
+            assert ("easily explains" in c.details.sentence(c, wording_of(study))) <= easily
         for c in found["sample_size"]:
             assert c.details.best_correct == most
             low, high = c.details.detectable

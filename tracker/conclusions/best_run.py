@@ -284,11 +284,12 @@ def _chance_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> 
         return f"{behind}, which chance can explain whichever clips these are."
     if not gap:
         return f"{behind}."
-    return f"{behind}, which chance {_explains(lowest)}."
+    alike = details.runner_up_correct == details.worst_correct
+    return f"{behind}, which chance {_explains(lowest if alike else details.runner_up_p)}."
 
 
-def _explains(lowest_p: float | None) -> str:
-    return "easily explains" if (lowest_p or 1.0) > EASILY else "can explain"
+def _explains(p_value: float | None) -> str:
+    return "easily explains" if (p_value or 1.0) > EASILY else "can explain"
 
 
 def _loss_chance_text(details: BestRun, wording: Wording) -> str:
@@ -300,7 +301,7 @@ def _loss_chance_text(details: BestRun, wording: Wording) -> str:
     if details.lowest_p is not None and details.lowest_p <= wording.alpha:
         alone = f"the clearest difference is significant on its own ({wording.p(details.lowest_p)})"
         return f"{behind}; {alone}, but not after correcting for {details.family:,} pairs."
-    return f"{behind}, which chance {_explains(details.lowest_p)}."
+    return f"{behind}, which chance {_explains(details.runner_up_p)}."
 
 
 def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:

@@ -24,7 +24,6 @@ from tracker.study.study import Obstacle
 from tracker.wording import (
     MINUS,
     capitalised,
-    change_cell,
     counted,
     listing,
     losses,
@@ -33,6 +32,7 @@ from tracker.wording import (
     points,
     points_interval,
     round_number,
+    sign,
 )
 
 if TYPE_CHECKING:
@@ -248,8 +248,8 @@ def _loss_text(
     """Yield how two models' losses differ, the difference being the first's minus the second's."""
     size, is_lower = conclusion.estimate or 0.0, (conclusion.estimate or 0.0) <= 0
     than = f"{losses(abs(size))[0]} {'lower' if is_lower else 'higher'} than {second}'s"
-    low, high = conclusion.interval or (0.0, 0.0)
-    interval = f" (95% interval {change_cell(low)} to {change_cell(high)})" if conclusion.interval else ""
+    ends = [f"{sign(end)}{losses(abs(end))[0]}" for end in conclusion.interval or ()]
+    interval = f" (95% interval {' to '.join(ends)})" if ends else ""
     yield f"{capitalised(first)}'s {wording.metric.name} is {than}, averaged over the clips' predictions{interval}."
     if conclusion.verdict == "supported":
         yield "Chance does not explain the difference."
