@@ -11,9 +11,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.builders import HOSTILE, WRITEUP, changed, make_curve, writeup_entries
-from tracker.conclusions.conclusion import Chance, Conclusion
+from tracker.answers import Answer
+from tracker.conclusions.conclusion import Chance, Conclusion, Table
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
 from tracker.report import Excluded, NextStep, Panel, Picture, Report, Section
+from tracker.report.headline import KeyFigure
 from tracker.runs import Run
 from tracker.study.metrics import Metric
 
@@ -110,6 +112,20 @@ STOPPING = Conclusion(
 )  # fmt: skip
 
 
+WHICH = Answer(
+    "best", "Which run is best?", "Inconclusive", "Run 3 has 26 of 30 clips correct, 1 clip more than the next.",
+    conclusions=(BEST.id,), tables=(Table("The best against the others", ("run", "p"), (("1", "1.0"),)),),
+)  # fmt: skip
+WHAT = Answer(
+    "options", "What does kernel size do?", "Confounded", "Unknown: it never changed on its own.",
+    ("Learning rate changed with it.",), (KERNEL.id,), pictures=("confusion",),
+)  # fmt: skip
+WHEN = Answer(
+    "patience", "Would a shorter patience have been enough?", "Replay", "Run 3: 10, saving 10 epochs.",
+    conclusions=(STOPPING.id,),
+)  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def report() -> Report:
     return Report(
@@ -134,6 +150,11 @@ def report() -> Report:
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),),
         methods=("One accuracy has Wilson's interval.",),
         versions=(("tracker", "0.1.0"),),
+        title="No winner yet: the four models are within two clips",
+        lead="Run 3 classifies 26 of 30 validation clips correctly. The difference is within chance.",
+        facts=(("Experiment", "genres"), ("Runs", "4 runs, one seed each")),
+        key_figures=(KeyFigure("26 / 30", "best run (87%)"), KeyFigure("1 clip", "lead over the next run")),
+        answers=(WHICH, WHAT, WHEN),
     )
 
 
@@ -149,7 +170,7 @@ def picture_of(name: str, runs: tuple[str, ...]) -> Picture:
 def pictures() -> tuple[Picture, ...]:
     everyone = tuple(entry.run.run_id for entry in ENTRIES)
     own = [picture_of("curves", (run_id,)) for run_id in everyone]
-    return picture_of("configurations", everyone), picture_of("clip-grid", everyone), *own
+    return picture_of("configurations", everyone), picture_of("confusion", everyone), *own
 
 
 @pytest.fixture(scope="session")
@@ -192,6 +213,20 @@ def strange(text: str, report: Report) -> Report:
         excluded=(Excluded(text, text, text),),
         methods=(text,),
         versions=((text, text),),
+        title=text,
+        lead=text,
+        facts=((text, text),),
+        key_figures=(KeyFigure("26 / 30", text),),
+        answers=tuple(
+            replace(
+                answer,
+                question=text,
+                sentence=text,
+                points=(text,),
+                tables=(Table(text, (text, text), ((text, text),)),),
+            )
+            for answer in report.answers
+        ),
     )
 
 

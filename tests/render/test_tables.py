@@ -38,7 +38,7 @@ MAE = [0.51, 0.4, 0.5123, None]
 class TestTableColumns:
     def test_table_columns_are_those_of_accuracy(self, report: Report) -> None:
         titles = [column.title for column in table_columns(report)]
-        assert titles == ["Right", "%", "95% interval", "Loss", "Best epoch", "Stop epoch", "Seconds"]
+        assert titles == ["Correct", "%", "95% interval", "Loss", "Best epoch", "Stop epoch", "Seconds"]
 
     def test_table_columns_have_the_fold_if_it_varies_and_nothing_that_could_act(self, report: Report) -> None:
         first, second = (
@@ -79,20 +79,20 @@ class TestSectionColumns:
     def test_section_columns_have_the_metric_as_logged(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
         titles = [column.title for column in section_columns(found, found.entries)]
-        assert titles == ["Validation Loss", "val_mae", "Best epoch", "Stop epoch"]
+        assert titles == ["Validation loss", "val_mae", "Best epoch", "Stop epoch"]
 
 
 class TestLegend:
     def test_legend_says_what_is_better(self, report: Report) -> None:
         assert legend(by_metric(report, "val_mae", MAE)).endswith(
-            "val_mae: what the runs are compared by, at the best epoch; less is better, in bold the lowest."
+            "val_mae: the metric that ranks the runs, at the best epoch; lower is better (lowest in bold)."
         )
-        assert "more is better, in bold the highest" in legend(by_metric(report, "val_r2", MAE, lower_is_better=False))
+        assert "higher is better (highest in bold)" in legend(by_metric(report, "val_r2", MAE, lower_is_better=False))
 
     def test_legend_of_accuracy_says_what_is_counted(self, report: Report) -> None:
         assert legend(report) == (
-            "Right: validation clips classified as labelled, with the kept weights; in bold the most. Then their share "
-            "and its 95% interval in percent, and the validation loss of the same weights."
+            "Correct: validation clips classified correctly, at the best epoch (highest in bold). Loss is the "
+            "validation loss of the same weights. Intervals are 95% confidence intervals."
         )
 
     def test_legend_of_accuracies_without_clips_says_so(self, report: Report) -> None:
@@ -106,12 +106,12 @@ class TestLegend:
 class TestResults:
     def test_results_are_the_logged_loss_and_accuracy(self, report: Report) -> None:
         loss, accuracy = results(report, report.entries[2])
-        assert (loss.title, loss.value) == ("Validation Loss", "0.37062695622444153")
+        assert (loss.title, loss.value) == ("Validation loss", "0.3706")
         assert accuracy.note == "26 of 30, 95% interval 70.3–94.7%"
 
     def test_results_leave_out_what_was_not_logged(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
-        assert [fact.title for fact in results(found, found.entries[0])] == ["Validation Loss", "val_mae"]
+        assert [fact.title for fact in results(found, found.entries[0])] == ["Validation loss", "val_mae"]
 
 
 class TestCourseLine:

@@ -3,66 +3,68 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.builders import changed
+from tracker.conclusions.best_configuration import Standing
 from tracker.render.view_model import arrange
 from tracker.report import Section
 from tracker.study.metrics import Metric
 
 
 class TestArrange:
-    def test_arrange_numbers_conclusions_as_they_stand_in_the_report(self, report) -> None:
-        view = arrange(report)
-        assert [kind.title for kind in view.kinds] == [
-            "Which run is best", "What the options do", "Pairwise comparisons", "Early stopping",
+    def test_arrange_numbers_the_answers_in_order(self, report) -> None:
+        assert [(part.number, part.answer.id) for part in arrange(report).answers] == [
+            (1, "best"), (2, "options"), (3, "patience"),
         ]  # fmt: skip
-        assert [conclusion.number for kind in view.kinds for conclusion in kind.open] == [1, 2, 3, 4]
 
-    def test_the_summary_points_to_the_conclusions_by_their_numbers(self, report) -> None:
-        assert [conclusion.number for conclusion in arrange(report).summary] == [1, 2]
+    def test_an_answer_has_the_numbers_of_the_conclusion_it_rests_on(self, report) -> None:
+        assert "against the closest p = 1.0" in arrange(report).answers[0].facts
 
-    def test_a_step_names_the_conclusions_that_it_settles_and_they_name_it(self, report) -> None:
-        view = arrange(report)
-        assert view.steps[0].answers == (2,)
-        assert view.kinds[1].open[0].steps == (1,)
+    def test_an_answer_has_the_pictures_that_it_names(self, report, pictures) -> None:
+        assert [[picture.name for picture in part.pictures] for part in arrange(report, pictures).answers] == [
+            [], ["confusion"], [],
+        ]  # fmt: skip
 
-    def test_a_command_among_the_next_steps_is_not_repeated(self, report) -> None:
-        assert arrange(report).kinds[1].open[0].command is None
-        alone = replace(report, next_steps=())
-        assert arrange(alone).kinds[1].open[0].command == "tracker run --kernel 7 --lr 0.001"
+    def test_a_step_names_the_answers_that_it_bears_on(self, report) -> None:
+        assert arrange(report).steps[0].answers == (2,)
 
     def test_the_most_accurate_run_is_marked(self, report) -> None:
-        assert [row.best for row in arrange(report).rows.shown] == [False, False, True, False]
+        assert [(row.number, row.best) for row in arrange(report).rows.shown] == [
+            (3, True), (1, False), (2, False), (4, False),
+        ]  # fmt: skip
 
     def test_a_picture_of_one_run_stands_in_its_section(self, report, pictures) -> None:
         view = arrange(report, pictures)
         assert [len(section.pictures) for section in view.sections.shown] == [1, 1, 1, 1]
-        assert [picture.name for picture, _ in view.run_pictures] == ["configurations"]
-        assert [picture.name for picture in view.conclusion_pictures] == ["clip-grid"]
+        assert (view.headline.name, view.curves) == ("configurations", None)
 
-    def test_a_picture_of_a_run_without_a_section_is_not_lost(self, large, pictures) -> None:
-        stranger = replace(pictures[2], name="confusion", runs=("nobody",))
-        assert arrange(large, (stranger,)).conclusion_pictures == (stranger,)
-
-    def test_twelve_runs_are_in_the_open_and_thirteen_folded(self, report) -> None:
-        entry = report.entries[0]
-        entries = tuple(changed(entry, index=number - 1) for number in range(1, 14))
-        twelve = replace(report, sections=(Section("a", entries[:12]),))
-        thirteen = replace(report, sections=(Section("a", entries),))
-        assert not arrange(twelve).folded
-        assert arrange(thirteen).folded
+    def test_the_curves_of_several_runs_stand_alone(self, report, pictures) -> None:
+        together = replace(pictures[0], name="curves")
+        assert arrange(report, (together, *pictures)).curves == together
 
     def test_arrange_of_very_many_runs_the_best_are_shown_and_the_others_counted(self, large) -> None:
         view = arrange(large)
         assert (len(view.rows.shown), view.rows.more) == (50, 9_950)
         assert {row.cells[0] for row in view.rows.shown} == {"26/30"}
 
-    def test_arrange_of_very_many_runs_those_of_the_summary_have_sections(self, large) -> None:
+    def test_arrange_of_very_many_runs_the_best_configurations_have_sections(self, large) -> None:
         view = arrange(large)
-        assert [row.number for section in view.sections.shown for row in section.rows.shown] == [2, 3, 4, 5]
-        assert view.sections.more == 9_996
+        assert len(view.sections.shown) == 12
+        assert view.sections.more == 9_988
 
-    def test_conclusions_of_a_kind_are_folded_then_counted(self, large) -> None:
-        kind = arrange(large).kinds[-1]
-        assert (len(kind.open), len(kind.folded), kind.more) == (12, 48, 9_940)
+    def test_rows_of_the_appendix_are_counted_beyond_two_hundred(self, large) -> None:
+        table, more = arrange(large).appendix[-1]
+        assert (table.title, len(table.rows), more) == ("Patiences", 200, 19_800)
+
+    def test_pairs_and_patiences_stand_in_the_appendix(self, report) -> None:
+        assert [table.title for table, _ in arrange(report).appendix] == ["Pairs of runs", "Patiences"]
+
+    def test_configurations_have_a_table_if_one_was_trained_twice(self, report) -> None:
+        assert arrange(report).configurations.n == 0
+        ids = tuple(entry.run.run_id for entry in report.entries[:2])
+        standing = Standing(ids, 0.825, 0.012, (0.7, 0.9), 50, 60, tied=True)
+        twice = Section("Conv=7", report.entries[:2], "7×7 kernel", standing)
+        assert arrange(replace(report, sections=(twice,))).configurations.shown == (
+            ("7×7 kernel", "2", "82.5%", "1.2 points", "70.0–90.0", "yes"),
+        )
 
     def test_notes_challenges_and_excluded_runs_are_counted_beyond_fifty(self, large) -> None:
         view = arrange(large)
@@ -89,19 +91,12 @@ class TestArrange:
         )
         view = arrange(replace(report, sections=(Section("Conv=3", scored),), metric=Metric("val_mae", True)))
         assert view.sections.shown[0].score_range == "0.10 to 0.30"
-        assert [row.best for row in view.rows.shown] == [False, True, False, False]
+        assert [row.best for row in view.rows.shown] == [True, False, False, False]
 
     def test_a_section_says_its_accuracy_in_percent_where_clips_were_not_counted(self, report) -> None:
         shares = tuple(changed(entry, correct=None, score=0.5 + 0.1 * i) for i, entry in enumerate(report.entries))
         (section,) = arrange(replace(report, sections=(Section("Conv=3", shares),))).sections.shown
-        assert section.score_range == "50.0–80.0%"
-
-    def test_a_picture_of_some_runs_says_of_which(self, report, large, pictures) -> None:
-        some = replace(pictures[0], name="curves", runs=("1", "2", "3"))
-        whole = replace(some, runs=("1", "2", "3", "4"))
-        assert arrange(report, (some,)).run_pictures == ((some, "The 3 best of 4 runs."),)
-        assert arrange(large, (some,)).run_pictures == ((some, "The 3 best of 10,000 runs."),)
-        assert arrange(report, (whole, pictures[0])).run_pictures == ((whole, ""), (pictures[0], ""))
+        assert section.score_range == "50.0 to 80.0%"
 
     def test_a_seed_is_shown_whatever_it_is_called(self, report) -> None:
         entry = report.entries[0]

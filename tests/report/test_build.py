@@ -252,10 +252,8 @@ class TestBuildReport:
 
     def test_build_report_says_what_the_data_cannot_tell(self) -> None:
         limits = build_report("tracker", writeup()).limits
-        assert len(limits) == 4  # of the clips, the seeds, the options that changed together, and the selection
-        assert limits[-1] == (
-            "No run was judged on test clips: the best was chosen on the clips that its accuracy is said of."
-        )
+        assert len(limits) == 3  # of the seeds, the options that changed together, and the selection
+        assert limits[-1] == "There is no test set: the best run was picked and scored on the same clips."
 
     def test_build_report_names_the_methods_it_used_and_no_others(self) -> None:
         methods = " ".join(build_report("tracker", writeup()).methods)

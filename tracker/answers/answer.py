@@ -6,17 +6,22 @@ answer.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from tracker.conclusions.best_configuration import Standing, standings
-from tracker.wording import capitalised, configuration_phrases, listing
+from tracker.wording import capitalised, configuration_phrases, counted, listing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.conclusions.conclusion import Conclusion, Details, KindName, Table
     from tracker.study.study import Study
     from tracker.wording import Wording
+
+MOST_DRAWN = 12  # runs, the best, whose curves stand side by side: sentences name no others
 
 D = TypeVar("D", bound="Details")
 
@@ -64,6 +69,23 @@ class Findings:
     def best_run(self) -> str | None:
         """The id of the best run; None if no run has the primary metric."""
         return self.study.run_ids[self.study.ranking[0]] if self.study.ranking else None
+
+    @cached_property
+    def drawn(self) -> frozenset[str]:
+        """The ids of the best runs, whose curves are drawn; runs without a rank come last."""
+        study = self.study
+        rest = [result for result in study.results if result.index not in study.rank_of]
+        rest.sort(key=lambda result: (math.inf if result.val_loss is None else result.val_loss, result.run_id))
+        return frozenset(study.ids([*study.ranking, *(result.index for result in rest)][:MOST_DRAWN]))
+
+    def who(self, run_ids: Sequence[str]) -> str:
+        """Return ``runs 1 and 4``; how many they are if not all of them are drawn."""
+        return self.wording.runs(run_ids) if self.drawn.issuperset(run_ids) else counted(len(run_ids), "run")
+
+    def best_first(self, found: Sequence[tuple[Conclusion, D]]) -> list[tuple[Conclusion, D]]:
+        """Return conclusions on single runs by the rank of their runs."""
+        last = len(self.study.results)
+        return sorted(found, key=lambda pair: self.study.rank_of.get(self.study.index_of[pair[0].runs[0]], last))
 
     def of_kind(self, name: KindName) -> tuple[Conclusion, ...]:
         """Return the conclusions of one kind, in their order."""

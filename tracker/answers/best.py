@@ -82,7 +82,7 @@ def _of_configurations(findings: Findings, *, supported: bool) -> str:
 
 def _of_runs(findings: Findings, found: Conclusion) -> str:
     first, *others = findings.ranked
-    who, metric = capitalised(findings.named(first.runs[0])), findings.study.metric
+    who, metric = capitalised(findings.wording.run(first.runs[0])), findings.study.metric
     if first.correct is None or others[0].correct is None:
         extreme = "lowest" if metric.lower_is_better else "highest"
         value = losses(*(s.mean for s in findings.ranked[:2] if s.mean is not None))[0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.classes import Classes
-from tracker.wording import capitalised, counted, listing, number_word, percent
+from tracker.wording import capitalised, counted, listing, number_word
 
 if TYPE_CHECKING:
     from tracker.answers.answer import Findings
@@ -30,7 +30,7 @@ def errors(findings: Findings) -> Answer | None:
         " ".join(filter(None, sentences)),
         conclusions=(conclusion.id,),
         tables=details.tables(in_points=True),
-        pictures=("confusion", "clip-grid"),
+        pictures=("confusion", "clips"),
     )
 
 
@@ -60,8 +60,9 @@ def _class_text(findings: Findings, details: Classes) -> str:
     mean = sum(errors.mean_wrong * errors.n for errors in details.classes) / sum(e.n for e in details.classes)
     if hardest.mean_wrong == 0 or hardest.mean_wrong < _HARD * mean:
         return "No class stands out." if mean else ""
-    what = "" if details.runs == 1 else " on average"
-    wrong = f"{percent(hardest.mean_wrong)} of its {hardest.n} clips are wrong{what}"
+    count = hardest.mean_wrong * hardest.n
+    number = f"{count:.0f}" if abs(count - round(count)) < 0.05 else f"{count:.1f}"
+    wrong = f"{'' if details.runs == 1 else 'on average '}{number} of its {counted(hardest.n, 'clip')} are wrong"
     return f"{capitalised(hardest.name)} is the hardest class: {wrong}{_taken_text(findings, details, hardest)}."
 
 

@@ -21,7 +21,8 @@ _Found = tuple["Conclusion", LearningRate]
 
 def learning_rate(findings: Findings) -> Answer | None:
     """Return whether cuts of the learning rate were followed by a lower validation loss; None if no run has a cut."""
-    cut = [pair for pair in findings.with_details("learning_rate", LearningRate) if pair[1].drops]
+    found = findings.with_details("learning_rate", LearningRate)
+    cut = [pair for pair in findings.best_first(found) if pair[1].drops]
     if not cut:
         return None
     return Answer(
@@ -47,7 +48,7 @@ def _helped_text(findings: Findings, cut: Sequence[_Found]) -> str:
     runs = dict.fromkeys(run for run, _ in helped)
     verb = "was" if len(helped) == 1 else "were"
     some = f"{capitalised(number_word(len(helped)))} of {counted(len(known), 'cut')} {verb} followed by a lower loss"
-    where = f"in {findings.wording.runs(list(runs))}"
+    where = f"in {findings.who(list(runs))}"
     best = max(helped, key=lambda pair: (pair[1].best_before or 0.0) - (pair[1].best_after or 0.0))[1]
     before, after = losses(best.best_before or 0.0, best.best_after or 0.0)
     amount = f"from {before} to {after}" if len(helped) == 1 else f"at most from {before} to {after}"
@@ -68,7 +69,7 @@ def _ended_text(findings: Findings, cut: Sequence[_Found]) -> str:
         return ""
     after = {epochs for _, epochs in ended}
     span = counted(min(after), "epoch") if len(after) == 1 else f"{min(after)} to {counted(max(after), 'epoch')}"
-    who = findings.wording.runs([run for run, _ in ended])
+    who = findings.who([run for run, _ in ended])
     return f" In {who}, early stopping ended training {span} after the last cut."
 
 

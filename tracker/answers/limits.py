@@ -49,33 +49,19 @@ def detectable_text(findings: Findings) -> str:
 
 def selection_text(findings: Findings) -> str:
     """Return what to expect on new clips of the run that was picked as the best."""
-    estimate = expected(findings)
-    if estimate is None:
+    found = expected(findings)
+    if found is None or found.accuracy is None or found.expected is None or found.expected_interval is None:
         return ""
-    run_id, accuracy, expectation, interval, over_epochs = estimate
-    picked = (
-        f"{capitalised(findings.wording.run(run_id))}{' and its best epoch were' if over_epochs else ' was'} picked"
-    )
-    here, there = percent(accuracy), percent(expectation)
+    who, over_epochs = capitalised(findings.wording.run(found.best or "")), found.over_epochs
+    picked = f"{who} {'and its best epoch were' if over_epochs else 'was'} picked using these same clips"
+    here, there = percent(found.accuracy), percent(found.expected)
     if here == there:
-        return f"{picked} using these same clips, which hardly changes what to expect on new ones: about {there}."
-    return (
-        f"{picked} using these same clips, so {here} is optimistic. On new clips, expect about {there} "
-        f"(95% interval {percent_interval(interval)})."
-    )
+        return f"{picked}, which hardly changes what to expect on new ones: about {there}."
+    interval = f"95% interval {percent_interval(found.expected_interval)}"
+    return f"{picked}, so {here} is optimistic. On new clips, expect about {there} ({interval})."
 
 
-def expected(findings: Findings) -> tuple[str, float, float, tuple[float, float], bool] | None:
-    """Return the best run's id, its accuracy, that expected on new clips with its interval, and whether epochs count.
-
-    None without predictions to estimate the selection bias from.
-    """
-    for conclusion, details in findings.with_details("selection_optimism", SelectionOptimism):
-        known = conclusion.estimate is not None and conclusion.interval is not None and details.accuracy is not None
-        if known and details.best == findings.best_run and details.best is not None:
-            low, high = conclusion.interval or (0.0, 0.0)
-            accuracy = details.accuracy or 0.0
-            ends = (min(1.0, max(0.0, accuracy - high)), min(1.0, max(0.0, accuracy - low)))
-            expectation = min(1.0, max(0.0, accuracy - (conclusion.estimate or 0.0)))
-            return details.best, accuracy, expectation, ends, details.over_epochs
-    return None
+def expected(findings: Findings) -> SelectionOptimism | None:
+    """Return what the best run owes to having been picked; None without predictions to estimate it from."""
+    of_best = (d for _, d in findings.with_details("selection_optimism", SelectionOptimism) if d.expected is not None)
+    return next((details for details in of_best if details.best == findings.best_run), None)

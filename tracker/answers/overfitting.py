@@ -13,7 +13,6 @@ from tracker.wording import (
     losses,
     percent,
     percent_cell,
-    points,
     points_interval,
     points_interval_cell,
     short_loss,
@@ -31,41 +30,39 @@ _MOST_ROWS = 12  # runs in the table
 def overfitting(findings: Findings) -> Answer | None:
     """Return which runs overfit; None if no run logged its losses by epoch."""
     found = findings.with_details("overfitting", Overfitting)
-    known = [(c, details) for c, details in found if overfits(details) is not None or details.gap is not None]
+    known = [
+        (c, details)
+        for c, details in findings.best_first(found)
+        if details.overfits is not None or details.gap is not None
+    ]
     if not known:
         return None
     first = _first(findings, known)
     sentence = f"{_verdict_text(findings, known)} {_example_text(findings, *first)}"
-    ranked = sorted(known, key=lambda pair: findings.study.rank_of.get(findings.study.index_of[pair[0].runs[0]], 10**9))
     return Answer(
         "overfitting",
         "Did the models overfit?" if len(found) > 1 else "Did the model overfit?",
         "Observed",
         sentence,
         conclusions=tuple(c.id for c, _ in known),
-        tables=_table(findings, ranked),
+        tables=_table(findings, known),
     )
 
 
-def overfits(details: Overfitting) -> bool | None:
-    """Return whether a run's curves show that it overfits; None if they don't tell."""
-    return details.overfits
-
-
 def _first(findings: Findings, known: Sequence[tuple[Conclusion, Overfitting]]) -> tuple[Conclusion, Overfitting]:
-    """Return the run that the answer describes: the best one if it overfits or none does, else the first that does."""
+    """Return the run that the answer describes: the best one if it overfits or none does, else the best that does."""
     of_best = [pair for pair in known if pair[0].runs == (findings.best_run,)]
-    clear = [pair for pair in known if overfits(pair[1])]
+    clear = [pair for pair in known if pair[1].overfits and findings.drawn.issuperset(pair[0].runs)]
     return next(iter([*(pair for pair in of_best if pair in clear), *clear, *of_best, *known]))
 
 
 def _verdict_text(findings: Findings, known: Sequence[tuple[Conclusion, Overfitting]]) -> str:
-    clear = [c.runs[0] for c, details in known if overfits(details)]
-    kept = [c.runs[0] for c, details in known if overfits(details) is False]
+    clear = [c.runs[0] for c, details in known if details.overfits]
+    kept = [c.runs[0] for c, details in known if details.overfits is False]
     if len(clear) == len(known):
         return "Yes." if len(known) < 3 else f"Yes, all {len(known)}."
     if clear:
-        return f"{capitalised(findings.wording.runs(clear))} did."
+        return f"{capitalised(findings.who(clear))} did."
     if len(kept) == len(known):
         return "No sign of it." if len(known) < 3 else "No sign of it in any run."
     return "The curves do not show it clearly."
@@ -81,39 +78,39 @@ def _example_text(findings: Findings, conclusion: Conclusion, details: Overfitti
         text = f"After epoch {details.best_epoch}, the best of {run}, {course}."
         if details.last_epoch == details.best_epoch:
             text = f"{capitalised(run)}'s validation loss was lowest at its last epoch, {details.last_epoch}."
-    gap = _widest(findings, conclusion, details)
-    return f"{text} {gap}".strip()
+    return f"{text} {_gap_text(details)}".strip()
 
 
-def _widest(findings: Findings, conclusion: Conclusion, details: Overfitting) -> str:
-    """Return the gap between training and validation accuracy of the run that is described."""
-    gap, result = details.gap, findings.study.results[findings.study.index_of[conclusion.runs[0]]]
-    if gap is None or result.accuracy is None:
+def _gap_text(details: Overfitting) -> str:
+    """Return by how much a run's kept weights are better on the training clips."""
+    gap = details.gap
+    if gap is None:
         return ""
-    fit, validation = percent(result.accuracy.fraction + gap.estimate), percent(result.accuracy.fraction)
-    clear = gap.interval[0] > 0
-    meaning = "more than chance explains" if clear else "a gap that could be chance"
-    interval = f"95% interval {points_interval(gap.interval)} points"
-    if abs(gap.estimate) < 1e-9:
+    fit, validation = percent(gap.train_accuracy), percent(gap.val_accuracy)
+    if fit == validation:
         return f"Its kept weights have {fit} correct on training and on validation clips alike."
+    meaning = "a gap that could be chance" if gap.interval[0] <= 0 <= gap.interval[1] else "more than chance explains"
+    interval = f"95% interval {points_interval(gap.interval)} points"
     return (
-        f"Its kept weights have {fit} correct on training and {validation} on validation clips: {points(gap.estimate)} "
-        f"apart, {meaning} ({interval})."
+        f"Its kept weights have {fit} correct on training and {validation} on validation clips, {meaning} ({interval})."
     )
 
 
 def _table(findings: Findings, known: Sequence[tuple[Conclusion, Overfitting]]) -> tuple[Table, ...]:
     rows = []
     for conclusion, details in known[:_MOST_ROWS]:
-        result = findings.study.results[findings.study.index_of[conclusion.runs[0]]]
-        gap, validation = details.gap, result.accuracy.fraction if result.accuracy else None
-        fit = None if gap is None or validation is None else validation + gap.estimate
+        gap = details.gap
         course = [f"{short_loss(a)} → {short_loss(b)}" if None not in (a, b) else NONE for a, b in (
             (details.best_loss, details.last_loss), (details.best_val_loss, details.last_val_loss))]  # fmt: skip
-        answer = {True: "yes", False: "no", None: "cannot tell"}[overfits(details)]
-        accuracies = (percent_cell(fit), percent_cell(validation), points_interval_cell(gap.interval if gap else None))
+        answer = {True: "yes", False: "no", None: "cannot tell"}[details.overfits]
+        accuracies = (
+            [percent_cell(fraction) for fraction in (gap.train_accuracy, gap.val_accuracy)] if gap else [NONE] * 2
+        )
+        interval = points_interval_cell(gap.interval if gap else None)
         epochs = NONE if details.best_epoch is None else f"{details.best_epoch} → {details.last_epoch}"
-        rows.append((capitalised(findings.wording.run(conclusion.runs[0])), epochs, *course, *accuracies, answer))
+        rows.append(
+            (capitalised(findings.wording.run(conclusion.runs[0])), epochs, *course, *accuracies, interval, answer)
+        )
     header = ("run", "best → last epoch", "training loss", "validation loss", "training accuracy",
               "validation accuracy", "gap, 95% interval", "overfits")  # fmt: skip
     more = "" if len(known) <= _MOST_ROWS else f" (the best {_MOST_ROWS} of {len(known)} runs)"

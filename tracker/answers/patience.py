@@ -26,19 +26,18 @@ _Found = tuple["Conclusion", EarlyStopping]
 
 def patience(findings: Findings) -> Answer | None:
     """Return what a shorter patience would have done; None if none of those asked about would have ended a run."""
-    known = [pair for pair in findings.with_details("early_stopping", EarlyStopping) if _ends_early(pair[1])]
+    found = findings.with_details("early_stopping", EarlyStopping)
+    known = [pair for pair in findings.best_first(found) if _ends_early(pair[1])]
     if not known:
         return None
-    rank = findings.study.rank_of
-    ranked = sorted(known, key=lambda pair: rank.get(findings.study.index_of[pair[0].runs[0]], len(rank)))
     few = len(known) <= _MOST_IN_WORDS
     return Answer(
         "patience",
         "Would a shorter patience have been enough?",
         "Replay",
-        " ".join(_run_text(findings, *pair) for pair in known) if few else _overall_text(known),
+        _by_run_text(findings, known) if few else _overall_text(known),
         conclusions=tuple(conclusion.id for conclusion, _ in known),
-        tables=_table(findings, ranked),
+        tables=_table(findings, known),
     )
 
 
@@ -46,18 +45,26 @@ def _ends_early(details: EarlyStopping) -> bool:
     return details.enough is not None or any(answer.epochs_saved for answer in details.patiences)
 
 
+def _by_run_text(findings: Findings, known: Sequence[_Found]) -> str:
+    """Return the answer for each run, once for those that have the same."""
+    runs_of: dict[str, list[str]] = {}
+    for conclusion, details in known:
+        runs_of.setdefault(_run_text(findings, conclusion, details), []).append(conclusion.runs[0])
+    return " ".join(f"{capitalised(findings.wording.runs(runs))}: {text}" for text, runs in runs_of.items())
+
+
 def _run_text(findings: Findings, conclusion: Conclusion, details: EarlyStopping) -> str:
     """Return the smallest patience that would have been enough for a run, and what a common one would have cost."""
-    run, enough = capitalised(findings.wording.run(conclusion.runs[0])), details.enough
+    enough = details.enough
     asked = _at(details, _RULE_OF_THUMB)
     costs = ""
     if asked is not None and not asked.censored and asked.kept_epoch != details.kept_epoch and asked.epochs_saved:
         clips = _clips_text(findings, conclusion, asked)
         costs = f"; with {asked.patience} it would have stopped at epoch {asked.stop_epoch}{clips}"
     if enough is None:
-        return f"{run}: none shorter would have kept the same weights{costs}."
+        return f"none shorter would have kept the same weights{costs}."
     saved = counted(enough.epochs_saved or 0, "epoch")
-    return f"{run}: {enough.patience}, saving {saved}{costs}."
+    return f"{enough.patience}, saving {saved}{costs}."
 
 
 def _clips_text(findings: Findings, conclusion: Conclusion, asked: Patience) -> str:

@@ -127,7 +127,7 @@ def _detectable_text(conclusion: Conclusion, details: SampleSize, wording: Wordi
 
 
 def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
-    """Yield what the clips can show, once for all sets of as many clips."""
+    """Yield what each set of clips can show if there are several, once for all of as many clips."""
     runs: dict[tuple[int, int], list[str]] = defaultdict(list)
     smallest: dict[tuple[int, int], list[float | None]] = defaultdict(list)
     for conclusion in conclusions:
@@ -135,7 +135,7 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
             size = (conclusion.n or 0, conclusion.details.n_groups)
             runs[size] += conclusion.runs
             smallest[size].append(conclusion.details.detectable[1])
-    for (n, groups), differences in smallest.items():
+    for (n, groups), differences in smallest.items() if len(conclusions) > 1 else ():
         clips = counted(n, "validation clip") + (f" from {counted(groups, 'group')}" if groups else "")
         which = f" ({wording.runs(runs[n, groups])})" if len(smallest) > 1 else ""
         shown = sorted(difference for difference in differences if difference is not None)

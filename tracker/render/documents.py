@@ -21,8 +21,8 @@ from markupsafe import Markup, escape
 from tracker.bundled import TEMPLATES
 from tracker.errors import TrackerError
 from tracker.render import sanitize
-from tracker.render.tables import description
-from tracker.render.view_model import arrange, view_comparison
+from tracker.render.tables import CONFIGURATION_HEADER, description
+from tracker.render.view_model import MOST_OPEN, arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
 from tracker.wording import capitalised, whole_cell
 
@@ -87,6 +87,7 @@ def _environment(code: Callable[[str], Markup], finalize: Callable[[object], obj
         return [all(_NUMBER.fullmatch(row[column]) for row in rows) for column in range(columns)]
 
     whole = {"whole": lambda number: sanitize.plain(whole_cell(number))}
+    environment.globals |= {"open_sections": MOST_OPEN, "configuration_header": CONFIGURATION_HEADER}
     environment.filters |= {"code": code, "level": level, "numeric": numeric, "capitalised": capitalised} | whole
     return environment
 
@@ -150,10 +151,8 @@ def render_description(entry: RunEntry) -> str:
 
 
 _SECTIONS = (
-    ("What came out", "came_out"),
-    ("What this data cannot tell", "limits"),
+    ("Conclusions", "answers"),
     ("Runs", "runs"),
-    ("Conclusions", "summary_conclusions"),
     ("Next steps", "next_steps"),
     ("Challenges", "challenges"),
 )  # title and template of each section, the first to be kept first

@@ -10,15 +10,16 @@ from markupsafe import Markup
 
 from tracker import wording
 from tracker.conclusions import kind_of
+from tracker.conclusions.conclusion import Table
 from tracker.render.sanitize import plain
 from tracker.study.metrics import is_fraction
 from tracker.study.run_results import says_kept
 from tracker.wording import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tracker.conclusions.conclusion import Conclusion
+    from tracker.conclusions.conclusion import Conclusion, KindName
     from tracker.report import Report, RunEntry
     from tracker.statistics.proportions import Interval
     from tracker.study.run_results import RunResult
@@ -62,9 +63,9 @@ KEPT = _column("Kept epoch", wording.whole_cell, lambda result: result.kept_epoc
 STOP = _column("Stop epoch", wording.whole_cell, lambda result: result.stop_epoch)
 _SECONDS = _column("Seconds", wording.seconds_number_cell, lambda result: result.seconds)
 _INTERVAL = _column("95% interval", wording.percent_bounds_cell, _interval, numeric=False, tight=True)
-_LOGGED_LOSS = _column("Validation Loss", wording.logged_cell, lambda result: result.val_loss, numeric=False)
+_LOGGED_LOSS = _column("Validation loss", wording.loss_cell, lambda result: result.val_loss, numeric=False)
 _LOGGED_ACCURACY = _column(
-    "Validation Accuracy", wording.logged_cell, lambda result: result.val_accuracy, numeric=False
+    "Validation accuracy", wording.percent_cell, lambda result: result.val_accuracy, numeric=False
 )
 
 
@@ -80,7 +81,7 @@ def table_columns(report: Report) -> tuple[Column, ...]:
     uncounted = metric.is_accuracy and not any(entry.result.accuracy for entry in entries)
     columns = (
         *_split_columns(entries),
-        Column("Right", ratio, primary=metric.is_accuracy),
+        Column("Correct", ratio, primary=metric.is_accuracy),
         Column("%", percent_correct, primary=uncounted),
         _INTERVAL,
         *(() if metric.is_accuracy else (Column(metric.name, score_writer(entries), primary=True),)),
@@ -91,7 +92,7 @@ def table_columns(report: Report) -> tuple[Column, ...]:
 
 def section_columns(report: Report, entries: Sequence[RunEntry]) -> tuple[Column, ...]:
     """Return the columns of the table of one configuration's runs, but for number and seed; metrics as logged."""
-    columns = (_LOGGED_LOSS, _LOGGED_ACCURACY, *_logged_score(report), Column("Right", ratio), _INTERVAL)
+    columns = (_LOGGED_LOSS, _LOGGED_ACCURACY, *_logged_score(report), Column("Correct", ratio), _INTERVAL)
     return _occurring((*_split_columns(entries), *columns), entries)
 
 
@@ -127,20 +128,20 @@ def legend(report: Report) -> str:
     kept = ", with the kept weights" if all(says_kept(entry.run) for entry in report.entries) else ", at the best epoch"
     kept = kept if "Best epoch" in shown else ""
     sentences = []
-    if "Right" in shown:
-        most = "; in bold the most" if metric.is_accuracy else ""
-        loss = ", and the validation loss of the same weights" if "Loss" in shown else ""
-        sentences.append(f"Right: validation clips classified as labelled, with the kept weights{most}.")
-        sentences.append(f"Then their share and its 95% interval in percent{loss}.")
+    if "Correct" in shown:
+        most = " (highest in bold)" if metric.is_accuracy else ""
+        loss = " Loss is the validation loss of the same weights." if "Loss" in shown else ""
+        sentences.append(f"Correct: validation clips classified correctly{kept}{most}.{loss}")
+        sentences.append("Intervals are 95% confidence intervals.")
     elif "%" in shown:
-        highest = "; in bold the highest" if metric.is_accuracy else ""
+        highest = " (highest in bold)" if metric.is_accuracy else ""
         sentences.append(f"%: validation accuracy in percent{kept}{highest}.")
-        sentences += ["Then the validation loss of the same weights."] if "Loss" in shown else []
+        sentences += ["Loss is the validation loss of the same weights."] if "Loss" in shown else []
     elif "Loss" in shown:
         sentences.append(f"Loss: validation loss{kept}.")
     if metric.name in shown:
-        better, best = ("less", "lowest") if metric.lower_is_better else ("more", "highest")
-        sentences.append(f"{metric.name}: what the runs are compared by{kept}; {better} is better, in bold the {best}.")
+        better, best = ("lower", "lowest") if metric.lower_is_better else ("higher", "highest")
+        sentences.append(f"{metric.name}: the metric that ranks the runs{kept}; {better} is better ({best} in bold).")
     return " ".join(sentences)
 
 
@@ -181,7 +182,7 @@ def description(entry: RunEntry) -> tuple[Fact, ...]:
         Fact(column.title, column.cell(entry)) for column in (_LOGGED_LOSS, _LOGGED_ACCURACY, BEST, STOP)
     )
     time = Fact("Time in epochs", plain(wording.seconds_cell(entry.result.seconds)))
-    return loss, accuracy, Fact("Right", correct), best, stop, time
+    return loss, accuracy, Fact("Correct", correct), best, stop, time
 
 
 def kept_epoch(entry: RunEntry) -> Markup:
@@ -211,6 +212,64 @@ def training_line(entry: RunEntry) -> Markup:
         title = fact.title.lower() if parts else fact.title
         parts.append(fact.value if fact.title == "Time" else Markup("{} {}").format(title, fact.value))
     return Markup(", ").join(parts)
+
+
+CONFIGURATION_HEADER = ("configuration", "runs", "mean", "standard deviation", "95% interval", "could be the best")
+
+
+def configurations(report: Report) -> list[tuple[str, ...]]:
+    """Return every configuration as a row of `CONFIGURATION_HEADER`, the best first; none if each was trained once."""
+    standings = [(section.words, section.standing) for section in report.sections if section.standing]
+    if all(len(standing.runs) < 2 for _, standing in standings):
+        return []
+    in_percent = report.metric.is_accuracy and report.metric.is_fraction
+    rows: list[tuple[str, ...]] = []
+    for words, standing in standings:
+        mean = wording.percent_cell(standing.mean) if in_percent else wording.loss_cell(standing.mean)
+        spread = wording.points_cell(standing.deviation) if in_percent else wording.loss_cell(standing.deviation)
+        tied = {True: "yes", False: "no", None: NONE}[standing.tied]
+        interval = wording.percent_bounds_cell(standing.interval)
+        rows.append((words, str(len(standing.runs)), mean, spread.removeprefix("+"), interval, tied))
+    return rows
+
+
+_IN_APPENDIX: dict[KindName, str] = {
+    "run_difference": "Pairs of runs",
+    "option_effect": "Contrasts of options",
+    "early_stopping": "Patiences",
+    "learning_rate": "Cuts of the learning rate",
+}
+
+
+def appendix(report: Report) -> Iterator[Table]:
+    """Yield all pairs of runs, contrasts, patiences and cuts, a table each."""
+    numbers = {entry.run.run_id: str(entry.number) for entry in report.entries}
+    for name, title in _IN_APPENDIX.items():
+        found = [conclusion for conclusion in report.conclusions if conclusion.kind == name]
+        rows: list[tuple[str, ...]] = []
+        header: tuple[str, ...] = _PAIR_HEADER
+        for conclusion in found:
+            if name == "run_difference":
+                pair = " and ".join(numbers.get(run, NONE) for run in conclusion.runs)
+                rows.append((pair, *_numbers(conclusion, report.alpha)))
+            for part in conclusion.details.tables(in_points=report.metric.is_accuracy):
+                header = ("option" if conclusion.option else "run", *part.header)
+                rows += [(_who(conclusion, numbers), *row) for row in part.rows]
+        if rows:
+            yield Table(title, header, tuple(rows))
+
+
+_PAIR_HEADER = ("runs", "difference", "95% interval", "p", "p, corrected", "verdict")
+
+
+def _who(conclusion: Conclusion, numbers: Mapping[str, str]) -> str:
+    return wording.option_words(conclusion.option) if conclusion.option else numbers.get(conclusion.runs[0], NONE)
+
+
+def _numbers(conclusion: Conclusion, alpha: float) -> tuple[str, ...]:
+    p_values = (NONE if p is None else wording.p_number(p, alpha) for p in (conclusion.p_value, conclusion.p_adjusted))
+    interval = wording.points_interval_cell(conclusion.interval)
+    return wording.points_cell(conclusion.estimate), interval, *p_values, conclusion.label.lower()
 
 
 def facts(conclusion: Conclusion, alpha: float, *, in_points: bool = True) -> tuple[str, ...]:

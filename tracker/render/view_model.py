@@ -1,11 +1,11 @@
-"""From a report or a comparison to what is seen of it: in order, numbered, of a size that a person can read.
+"""From a report or a comparison to what is seen of it: in order, ranked, of a size that a person can read.
 
 Numbers are text already (`Markup`, nothing in it to escape); text that came from other people is plain `str`, and the
 templates' filters escape it for their medium.
 
-However many runs there are, the report stays bounded: sections fold above 12 runs; above 50 the table has the best runs
-and only those that the summary speaks of have a section. What is left out is counted, and the templates say where it
-can be seen.
+However many runs there are, the report stays bounded: it has at most seven answers, tables have the best 50 rows, the
+sections of the best three configurations are open and others folded, and above 50 runs only the best 12 configurations
+have one. What is left out is counted, and the templates say where it can be seen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tracker import wording
-from tracker.conclusions import kind_of, kinds, of_kind
+from tracker.conclusions import kind_of
 from tracker.next_steps.steps import why_no_step
 from tracker.render import tables
 from tracker.render.sanitize import note_beginning, plain
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from tracker.conclusions.conclusion import Conclusion, Kind, Table, Verdict
+    from tracker.answers import Answer
+    from tracker.conclusions.conclusion import Conclusion, Table, Verdict
     from tracker.report import (
         ClassCount,
         ComparedRun,
@@ -43,16 +44,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FOLDED_ABOVE = 12  # runs above which each run's section is folded; also the most that have one above MOST_RUNS
-MOST_RUNS = 50  # runs that the table shows, and above which only those that the summary speaks of have a section
+MOST_OPEN = 3  # sections of configurations that aren't folded
+MOST_SECTIONS = 12  # configurations that have a section if there are more than `MOST_RUNS` runs
+MOST_NAMED = 12  # runs that a heading names one by one
+MOST_RUNS = 50  # rows of a table of runs or configurations
 MOST_OPTIONS = 8  # options that have a column in the table of runs
-MOST_IN_THE_OPEN = 12  # conclusions of one kind that are not folded
-MOST_OF_A_KIND = 60  # conclusions of one kind that are shown at all
+MOST_IN_APPENDIX = 200  # rows of a table in the appendix
 MOST_LINES = 50  # notes, challenges and excluded runs that are shown
 MOST_CLIPS = 15  # clips of each of two runs that are shown: those of both fit a screen
 MOST_CLASSES = 50  # classes that are shown of a comparison
-
-_WITH_THE_TABLE = ("configurations", "curves")  # pictures that stand below the table of runs, not with the conclusions
 
 
 def shell_line(commands: Iterable[Sequence[str]]) -> str:
@@ -92,6 +92,7 @@ class RunRow:
     results: tuple[tables.Fact, ...]
     training: tuple[tables.Fact, ...]
     training_line: Markup
+    command: str | None  # that trains it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,32 +118,29 @@ class SectionView:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AnswerView:
+    """An answer with its evidence: the numbers it rests on, tables and figures."""
+
+    number: int
+    answer: Answer
+    facts: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ConclusionView:
-    """A conclusion with its number, if it is among those shown, and the numbers of the steps that bear on it."""
+    """A conclusion that stands alone, as in a comparison."""
 
     verdict: Verdict
     label: str  # the verdict as it is read
     sentence: str
     facts: tuple[str, ...]
     command: str | None
-    number: int | None = None
-    tables: tuple[Table, ...] = ()
-    steps: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KindView:
-    """The conclusions of one kind: in the open, folded, and how many more there are."""
-
-    title: str
-    open: tuple[ConclusionView, ...]
-    folded: tuple[ConclusionView, ...]
-    more: int
 
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A command worth running: why, how long, what it may show, and the shown conclusions that it bears on."""
+    """A command worth running: why, how long it takes, what it may show, and the answers that it bears on."""
 
     why: str
     command: str
@@ -155,21 +153,21 @@ class StepView:
 class ReportView:
     """The report in order, as far as it isn't shown as it is."""
 
-    folded: bool
-    summary: tuple[ConclusionView, ...]
+    answers: tuple[AnswerView, ...]
+    headline: Picture | None
+    curves: Picture | None
+    configurations: Excerpt[tuple[str, ...]]
     options: Excerpt[str]
     heads: tuple[tables.Column, ...]
     legend: str
     rows: Excerpt[RunRow]
-    run_pictures: tuple[tuple[Picture, str], ...]  # with a remark, maybe empty
     sections: Excerpt[SectionView]
-    kinds: tuple[KindView, ...]
-    conclusion_pictures: tuple[Picture, ...]
     why_no_step: str
     steps: tuple[StepView, ...]
     notes: Excerpt[NoteView]
     challenges: Excerpt[str]
     excluded: Excerpt[Excluded]
+    appendix: tuple[tuple[Table, int], ...]  # each with how many rows are left out
 
 
 def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
@@ -177,14 +175,12 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     entries, columns = report.entries, tables.table_columns(report)
     sections = tuple(_section(section, report, pictures) for section in _shown_sections(report))
     linked = {row.number for section in sections for row in section.rows.shown}
-    carried = {id(picture) for section in sections for picture in section.pictures}
-    others = [picture for picture in pictures if id(picture) not in carried]
-    by_kind = {kind: found for kind in kinds() if (found := of_kind(report.conclusions, kind))}
-    numbered = (conclusion.id for of_one in by_kind.values() for conclusion in of_one[:MOST_OF_A_KIND])
-    numbers_of = {conclusion_id: number for number, conclusion_id in enumerate(numbered, start=1)}
+    named = {picture.name: picture for picture in pictures if not _is_of_one_run(picture)}
     return ReportView(
-        folded=len(entries) > FOLDED_ABOVE,
-        summary=tuple(_conclusion(conclusion, report, numbers_of) for conclusion in report.summary),
+        answers=tuple(_answer(number, answer, report, named) for number, answer in enumerate(report.answers, start=1)),
+        headline=named.get("configurations"),
+        curves=named.get("curves"),
+        configurations=excerpt(tables.configurations(report), MOST_RUNS),
         options=excerpt(
             [capitalised(option_words(name)) if name in LOGGED_OPTIONS else name for name in report.options],
             MOST_OPTIONS,
@@ -192,33 +188,45 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         heads=columns,
         legend=tables.legend(report),
         rows=_rows(report, columns, linked),
-        run_pictures=tuple(
-            (picture, _remark(picture, len(entries))) for picture in others if picture.name in _WITH_THE_TABLE
-        ),
         sections=Excerpt(sections, len(report.sections) - len(sections)),
-        kinds=tuple(_kind(kind, found, report, numbers_of) for kind, found in by_kind.items()),
-        conclusion_pictures=tuple(picture for picture in others if picture.name not in _WITH_THE_TABLE),
         why_no_step=why_no_step(report.conclusions),
-        steps=tuple(_step(step, numbers_of) for step in report.next_steps),
+        steps=tuple(_step(step, report.answers) for step in report.next_steps),
         notes=excerpt(_notes(entries), MOST_LINES),
         challenges=excerpt(report.challenges, MOST_LINES),
         excluded=excerpt(report.excluded, MOST_LINES),
+        appendix=tuple(_bounded(table) for table in tables.appendix(report)),
     )
 
 
+def _is_of_one_run(picture: Picture) -> bool:
+    """Return whether a picture stands in the section of the run that it is of."""
+    return picture.name == "curves" and len(picture.runs) == 1
+
+
+def _bounded(table: Table) -> tuple[Table, int]:
+    rows = table.rows[:MOST_IN_APPENDIX]
+    return replace(table, rows=rows), len(table.rows) - len(rows)
+
+
+def _answer(number: int, answer: Answer, report: Report, pictures: Mapping[str, Picture]) -> AnswerView:
+    """Return an answer with the numbers of the conclusion that it rests on, if it is one."""
+    first = next((c for c in report.conclusions if answer.conclusions[:1] == (c.id,)), None)
+    facts: tuple[str, ...] = ()
+    if first is not None and (answer.id != "options" or len(answer.conclusions) == 1):
+        in_points = report.metric.is_accuracy or not kind_of(first).in_metric_unit
+        facts = tables.facts(first, report.alpha, in_points=in_points)
+    return AnswerView(number, answer, facts, tuple(pictures[name] for name in answer.pictures if name in pictures))
+
+
 def _shown_sections(report: Report) -> tuple[Section, ...]:
-    """Return the sections of a small report, of a large one those of the runs that the summary speaks of."""
-    if len(report.entries) <= MOST_RUNS:
-        return report.sections
-    named = {run_id for conclusion in report.summary for run_id in conclusion.runs[:FOLDED_ABOVE]}
-    spoken_of = (part for part in report.sections if any(entry.run.run_id in named for entry in part.entries))
-    return tuple(spoken_of)[:FOLDED_ABOVE]
+    """Return the sections of a small report, of a large one those of the best configurations."""
+    return report.sections if len(report.entries) <= MOST_RUNS else report.sections[:MOST_SECTIONS]
 
 
 def _rows(report: Report, columns: Sequence[tables.Column], linked: set[int]) -> Excerpt[RunRow]:
     """Return the table of all runs, given the numbers of those that have a section."""
     entries = report.entries
-    shown = report.best_first(entries)[:MOST_RUNS] if len(entries) > MOST_RUNS else entries
+    shown = report.best_first(entries)[:MOST_RUNS]
     highest = max((score for entry in entries if (score := report.rank_score(entry)) is not None), default=None)
     best = {entry.number for entry in shown if highest is not None and report.rank_score(entry) == highest}
     rows = (_row(entry, report, columns, best=entry.number in best, linked=entry.number in linked) for entry in shown)
@@ -239,13 +247,14 @@ def _row(entry: RunEntry, report: Report, columns: Sequence[tables.Column], *, b
         results=tables.results(report, entry),
         training=tables.training_summary(entry),
         training_line=tables.training_line(entry),
+        command=shell_line([entry.command]) if entry.command else None,
     )
 
 
 def _section(section: Section, report: Report, pictures: Sequence[Picture]) -> SectionView:
     entries, columns = section.entries, tables.section_columns(report, section.entries)
     ids = [entry.run.run_id for entry in entries]
-    own = [p for p in pictures if p.name == "curves" and len(p.runs) == 1 and p.runs[0] in ids]
+    own = [picture for picture in pictures if _is_of_one_run(picture) and picture.runs[0] in ids]
     rows = (_row(entry, report, columns, best=False, linked=True) for entry in entries[:MOST_RUNS])
     return SectionView(
         title=section.title,
@@ -277,13 +286,6 @@ def _score_range(report: Report, entries: Sequence[RunEntry]) -> Markup:
     return first if first == last else plain(f"{first} to {last}")
 
 
-def _remark(picture: Picture, runs: int) -> str:
-    """Return which runs a picture of curves shows that doesn't show all."""
-    if picture.name != "curves" or len(picture.runs) >= runs:
-        return ""
-    return f"The {len(picture.runs)} best of {runs:,} runs."
-
-
 def _notes(entries: Iterable[RunEntry]) -> tuple[NoteView, ...]:
     """Return the notes of runs, those that runs of one title have in common once."""
     runs_of: dict[tuple[str, str], list[int]] = {}
@@ -295,36 +297,25 @@ def _notes(entries: Iterable[RunEntry]) -> tuple[NoteView, ...]:
 
 def _who(runs: Sequence[int]) -> str:
     """Return ``Run 3``, ``Runs 1 and 2``; of many runs the first."""
-    named = [str(run) for run in runs[:FOLDED_ABOVE]]
+    named = [str(run) for run in runs[:MOST_NAMED]]
     more = [f"{len(runs) - len(named):,} more"] if len(runs) > len(named) else []
     return f"{'Run' if len(runs) == 1 else 'Runs'} {listing([*named, *more])}"
 
 
-def _kind(kind: Kind, found: Sequence[Conclusion], report: Report, numbers_of: Mapping[str, int]) -> KindView:
-    views = tuple(_conclusion(conclusion, report, numbers_of) for conclusion in found[:MOST_OF_A_KIND])
-    return KindView(kind.title, views[:MOST_IN_THE_OPEN], views[MOST_IN_THE_OPEN:], len(found) - len(views))
-
-
-def _conclusion(conclusion: Conclusion, report: Report, numbers_of: Mapping[str, int]) -> ConclusionView:
-    steps = enumerate(report.next_steps, start=1)
-    listed = any((step.command,) == conclusion.commands for step in report.next_steps)
-    in_points = report.metric.is_accuracy or not kind_of(conclusion).in_metric_unit
+def _conclusion(conclusion: Conclusion, alpha: float) -> ConclusionView:
     return ConclusionView(
         verdict=conclusion.verdict,
         label=conclusion.label,
         sentence=conclusion.sentence,
-        facts=tables.facts(conclusion, report.alpha, in_points=in_points),
-        command=None if listed else shell_line(conclusion.commands) or None,
-        number=numbers_of.get(conclusion.id),
-        tables=conclusion.details.tables(in_points=report.metric.is_accuracy),
-        steps=tuple(number for number, step in steps if conclusion.id in step.answers),
+        facts=tables.facts(conclusion, alpha),
+        command=shell_line(conclusion.commands) or None,
     )
 
 
-def _step(step: NextStep, numbers_of: Mapping[str, int]) -> StepView:
+def _step(step: NextStep, answers: Sequence[Answer]) -> StepView:
     takes = None if step.estimated_seconds is None else duration(step.estimated_seconds)
-    answers = tuple(sorted(numbers_of[found] for found in step.answers if found in numbers_of))
-    return StepView(capitalised(step.why), shell_line([step.command]), takes, step.outlook, answers)
+    bears_on = (n for n, answer in enumerate(answers, start=1) if not set(step.answers).isdisjoint(answer.conclusions))
+    return StepView(capitalised(step.why), shell_line([step.command]), takes, step.outlook, tuple(bears_on))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -357,15 +348,7 @@ def view_comparison(comparison: Comparison) -> ComparisonView:
         options=excerpt(options, MOST_OPTIONS),
         repetition=tuple((option_words(param.name), *param.levels) for param in comparison.repetition),
         results=tuple(row for row in _results(comparison) if set(row[1:]) != {NONE}),
-        conclusion=None
-        if conclusion is None
-        else ConclusionView(
-            verdict=conclusion.verdict,
-            label=conclusion.label,
-            sentence=conclusion.sentence,
-            facts=tables.facts(conclusion, comparison.alpha),
-            command=shell_line(conclusion.commands) or None,
-        ),
+        conclusion=None if conclusion is None else _conclusion(conclusion, comparison.alpha),
         clips=(_clips(comparison, 0), _clips(comparison, 1)),
         classes=excerpt(comparison.classes, MOST_CLASSES),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers import Findings, answer_all
 from tracker.conclusions import conclude, with_sentence
+from tracker.conclusions.conclusion import seeds_of
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
 from tracker.report import headline
@@ -64,7 +65,7 @@ def build_report(
         summary=summary(conclusions),
         limits=tuple(limits(study, conclusions, wording)),
         options=study.design.options,
-        sections=tuple(_section(findings, standing) for standing in findings.standings),
+        sections=tuple(_section(findings, standing, writer) for standing in findings.standings),
         conclusions=conclusions,
         next_steps=next_steps(study, conclusions, writer),
         challenges=tuple(challenges(study, conclusions, excluded, runs, wording)),
@@ -76,9 +77,9 @@ def build_report(
     )
 
 
-def _section(findings: Findings, standing: Standing) -> Section:
+def _section(findings: Findings, standing: Standing, writer: CommandWriter) -> Section:
     runs = sorted(findings.study.index_of[run_id] for run_id in standing.runs)
-    entries = tuple(run_entry(findings.study, run) for run in runs)
+    entries = tuple(run_entry(findings.study, run, writer) for run in runs)
     return Section(entries[0].title, entries, findings.short(standing), standing)
 
 
@@ -160,11 +161,13 @@ def _is_copy(run: Run, other: Run) -> bool:
     return bool(known) or identical(run, other)
 
 
-def run_entry(study: Study, run: int) -> RunEntry:
-    """Return a run as the report shows it."""
+def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> RunEntry:
+    """Return a run as the report shows it, with the command that trains it again if a writer of it is given."""
     levels = tuple((option, study.design.level(run, option)) for option in study.design.options)
     split = tuple((part, study.design.split_level(run, part)) for part in study.design.split_parts)
-    return RunEntry(study.results[run], title(study.design, run), levels, split)
+    seeds = seeds_of(study, [run])
+    command = writer.train_again(study.results[run].run, {}, min(seeds)) if writer and seeds else None
+    return RunEntry(study.results[run], title(study.design, run), levels, split, command)
 
 
 _PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)

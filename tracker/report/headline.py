@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.best import score_words
 from tracker.answers.limits import expected
+from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
 from tracker.wording import (
     NONE,
     capitalised,
+    change_words,
     counted,
     listing,
     losses,
     number_word,
+    option_words,
     p_text,
     percent,
     percent_interval,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from tracker.answers import Answer, Findings
     from tracker.conclusions.best_configuration import Standing
+    from tracker.conclusions.conclusion import Conclusion
 
 _MOST_NAMED = 3  # options that the lead names
 
@@ -126,8 +130,7 @@ def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
     chance = "" if _is_supported(findings) else "The difference is within chance"
     effects = [c for c in findings.of_kind("option_effect") if c.verdict == "supported"]
     if effects:
-        best = min(effects, key=lambda c: 1.0 if c.p_value is None else c.p_value)
-        return best.sentence
+        return _effect_text(min(effects, key=lambda c: 1.0 if c.p_value is None else c.p_value))
     if of_options is None:
         return f"{chance}." if chance else "The lead is more than chance explains."
     what = {
@@ -135,6 +138,17 @@ def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
         "Equivalent": "no option makes a difference that matters",
     }.get(of_options.label, "no option has an effect that these runs can separate from chance")
     return f"{chance}, and {what}." if chance else f"{capitalised(what)}."
+
+
+def _effect_text(effect: Conclusion) -> str:
+    """Return the clearest change of a level in a few words."""
+    details = effect.details
+    found = [c for c in details.contrasts if c.estimate == effect.estimate] if isinstance(details, OptionEffect) else []
+    raises = "raises" if (effect.estimate or 0.0) > 0 else "lowers"
+    if not found:
+        return f"{capitalised(option_words(effect.option or ''))} has a significant effect."
+    change = capitalised(change_words(effect.option or "", found[0].from_, found[0].to))
+    return f"{change} {raises} validation accuracy by {points(effect.estimate or 0.0)}."
 
 
 def facts(findings: Findings, experiment: str) -> tuple[tuple[str, str], ...]:
@@ -187,11 +201,12 @@ def _best(findings: Findings) -> KeyFigure | None:
 
 
 def _expected(findings: Findings) -> KeyFigure | None:
-    estimate = expected(findings)
-    if estimate is None:
+    found = expected(findings)
+    if found is None or found.expected is None or found.expected_interval is None:
         return None
-    interval = percent_interval(estimate[3])
-    return KeyFigure(f"≈ {percent(estimate[2])}", f"expected on new clips, corrected for picking the best ({interval})")
+    interval = percent_interval(found.expected_interval)
+    caption = f"expected on new clips, corrected for picking the best ({interval})"
+    return KeyFigure(f"≈ {percent(found.expected)}", caption)
 
 
 def _lead(findings: Findings) -> KeyFigure | None:

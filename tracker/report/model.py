@@ -33,6 +33,7 @@ class RunEntry:
     title: str  # the configuration in words: ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``
     levels: tuple[tuple[str, str], ...]  # each option that varies in the experiment, and this run's level of it
     split: tuple[tuple[str, str], ...] = ()  # each part of the split that varies, such as the fold, and this run's
+    command: tuple[str, ...] | None = None  # that trains it again, by its arguments; None if there is none
 
     @property
     def number(self) -> int:
@@ -131,11 +132,11 @@ class Report:
         return -score if score is not None and self.metric.lower_is_better else score
 
     def best_first(self, entries: Iterable[RunEntry]) -> list[RunEntry]:
-        """Return runs by the primary metric, the best first; ties by validation loss, then by number."""
+        """Return runs by the primary metric, the best first; ties by validation loss, then by id."""
 
-        def rank(entry: RunEntry) -> tuple[float, float, int]:
+        def rank(entry: RunEntry) -> tuple[float, float, str]:
             score, loss = self.rank_score(entry), entry.result.val_loss
-            return math.inf if score is None else -score, math.inf if loss is None else loss, entry.number
+            return math.inf if score is None else -score, math.inf if loss is None else loss, entry.run.run_id
 
         return sorted(entries, key=rank)
 

@@ -54,13 +54,12 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
     silent = [run for run, result in enumerate(study.results) if result.best_epoch and not result.kept_epoch]
     if silent:
         yield (
-            f"{_who(study, silent, wording)} did not log which epoch's weights were kept: results are those of the "
+            f"{_who(study, silent, wording)} did not log which epoch's weights were kept, so results are those of the "
             "epoch with the lowest validation loss."
         )
     names = {name.lower() for result in study.results for name in result.run.metrics}
     if len(study.ranking) > 1 and not any("test" in re.findall(r"[a-z]+", name) for name in names):
-        what = "accuracy" if study.metric.is_accuracy else study.metric.name
-        yield f"No run was judged on test clips: the best was chosen on the clips that its {what} is said of."
+        yield "There is no test set: the best run was picked and scored on the same clips."
 
 
 def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
@@ -73,16 +72,18 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
         yield f"No run logged a number for {metric.name}{instead}."
         return
     if metric.assumed:
-        least = f"--minimise --metric {metric.name} says the other"
-        yield f"Whether less or more of {metric.name} is better its name does not say: more is taken to be, {least}."
+        yield (
+            f"The name {metric.name} doesn't say whether higher or lower is better. Higher is assumed; --minimise "
+            "reverses that."
+        )
     percent_runs = [run for run, result in enumerate(study.results) if metric.name in result.run.in_percent]
     if percent_runs:
         who = _who(study, percent_runs, wording)
         yield f"{who} logged {metric.name} in percent and other runs as a fraction: percent was divided by 100."
     if not metric.is_fraction:
         yield (
-            f"{metric.name} goes above 1, so that it is no share of clips (per cent, perhaps): it stands as it was "
-            "logged, clips are not counted from it, and differences of it are not tested."
+            f"{metric.name} exceeds 1, so it isn't a fraction of clips (a percentage, perhaps). It is shown as logged, "
+            "and its differences are not tested."
         )
     elif not metric.is_accuracy:
         yield f"Differences of {metric.name} are not tested: only validation accuracy is known clip by clip."
@@ -107,8 +108,8 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
     counted = [run for run in judged if study.results[run].correct is not None]
     countless = [run for run in judged if study.results[run].correct is None]
     for runs, what in (
-        (nowhere, "did not log on which validation clips they were judged: not compared"),
-        (counted, "logged no predictions: only how many clips are right is known, not which"),
+        (nowhere, "did not log the validation clips, so nothing is compared clip by clip"),
+        (counted, "logged no predictions: how many clips are correct is known, but not which"),
         (countless, "logged neither predictions nor an accuracy that gives a count of clips"),
     ):
         if runs:
