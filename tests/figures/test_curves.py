@@ -169,6 +169,10 @@ class TestOverview:
             pytest.approx(138.1 * 29 / 59, abs=0.1), pytest.approx(138.1),
         ]  # fmt: skip
 
+    def test_overview_says_of_which_run_no_loss_was_logged(self, of, parsed) -> None:
+        picture = drawn_together(of({"val_loss": [1.0, 0.5]}, {"val_accuracy": [0.5, 0.6]}))
+        assert ["not logged" in parsed(panel.svg).texts for panel in picture.panels] == [False, True]
+
     def test_overview_names_the_lines_in_the_first_panel_alone(self, entries, parsed) -> None:
         named = ["validation" in parsed(panel.svg).texts for panel in drawn_together(entries).panels]
         assert named == [True, False, False, False]

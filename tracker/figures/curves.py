@@ -80,7 +80,7 @@ def _of_one_run(name: str, result: RunResult) -> Picture:
             limits = loss_limits([result]) if quantity == "Loss" else accuracy_limits([result])
             epochs = epoch_limits([result])
             detail = _detail(result, quantity)
-            alt = f"{name or 'The run'}: {quantity.lower()} by epoch; {detail}." if detail else quantity
+            alt = f"{name or 'The run'}: {quantity.lower()} by epoch{f'; {detail}' if detail else ''}."
             drawn = _panel(result, quantity, _Limits(*epochs, *limits), MEDIUM, alt, has_labels=True)
             panels.append(Panel(drawn, caption=quantity, detail=detail))
     alt = finding(result, name)
@@ -193,13 +193,20 @@ def _panel(result: RunResult, quantity: str, limits: _Limits, width: int, alt: s
         parts = [svg.window(across, down, parts)]
     parts += [svg.text(-5, y(value) + 4, words, "mut", "end") for value, words in ticks.items()]
     parts += [*_epochs(x, down), *_best(result, curves, quantity, x, y)]
-    if quantity == "Loss" and result.first_diverged_epoch is not None:
-        parts.append(svg.text(across, 10, f"not finite from {result.first_diverged_epoch}", "wrm halo", "end"))
-    elif highest > limits.high:
-        parts.append(svg.text(across, 10, f"up to {highest:.3g}", "wrm halo", "end"))
+    remark = _remark(result, curves, quantity, highest if highest > limits.high else None)
+    parts += [svg.text(across, 10, remark, "wrm halo", "end")] if remark else []
     if has_labels:
         parts += _names(curves, x, y)
     return svg.drawing(width, height, [svg.moved(left, _TOP, parts)], alt)
+
+
+def _remark(result: RunResult, curves: Sequence[Curve | None], quantity: str, cut_off: float | None) -> str:
+    """Return what cannot be seen in a panel; empty if all can."""
+    if all(curve is None for curve in curves):
+        return "not logged"
+    if quantity == "Loss" and result.first_diverged_epoch is not None:
+        return f"not finite from {result.first_diverged_epoch}"
+    return "" if cut_off is None else f"up to {cut_off:.3g}"
 
 
 def _tick(value: float, quantity: str, limits: _Limits) -> str:
