@@ -76,7 +76,7 @@ class TestOutput:
         assert (result.status, result.out) == (0, "")
         assert Path("REPORT.md").read_text() == printed
 
-    @pytest.mark.parametrize("form", ["html", "json", "summary"])
+    @pytest.mark.parametrize("form", ["html", "latex", "csv", "json", "summary"])
     def test_every_format_is_written(self, writeup: Tracker, form: str) -> None:
         assert writeup("report", "--format", form, "--output", "new/folder/report").status == 0
         assert Path("new/folder/report").read_text() == writeup("report", "--format", form).out

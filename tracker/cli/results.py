@@ -53,10 +53,11 @@ def report(
     context: typer.Context,
     *,
     form: Annotated[
-        Literal["markdown", "html", "json", "summary"],
+        Literal["markdown", "html", "latex", "csv", "json", "summary"],
         typer.Option(
             "--format",
-            help="Markdown with figures as files, one HTML file, JSON for programs, or tables and sentences only.",
+            help="Markdown with figures as files, one HTML file, a LaTeX table of configurations, CSV of runs, JSON, "
+            "or tables and sentences only.",
         ),
     ] = "markdown",
     output: Annotated[

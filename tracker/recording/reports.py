@@ -25,7 +25,7 @@ from tracker.study.metrics import check_logged
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-Form = Literal["markdown", "html", "json", "summary"]
+Form = Literal["markdown", "html", "latex", "csv", "json", "summary"]
 
 FIGURES = Path("reports/figures")  # where Markdown's figures are written unless another folder is given
 
@@ -40,8 +40,9 @@ def render_report(
     """
     from tracker import render
 
-    if form == "json":
-        return render.render_json(report), {}
+    as_text = {"json": render.render_json, "csv": render.render_csv, "latex": render.render_latex}
+    if form in as_text:
+        return as_text[form](report), {}
     if form == "summary":
         return render.render_summary(report, max_bytes), {}
     from tracker.figures import png, report_pictures, stylesheet
@@ -95,6 +96,14 @@ class Report(ReportContent):
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the report as JSON; write it to a file, if one is given."""
         return _written(lambda: render_report(self, "json")[0], path)
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """Return the runs as CSV, a row each; write it to a file, if one is given."""
+        return _written(lambda: render_report(self, "csv")[0], path)
+
+    def to_latex(self, path: str | Path | None = None) -> str:
+        """Return the configurations as a LaTeX table with booktabs' rules; write it to a file, if one is given."""
+        return _written(lambda: render_report(self, "latex")[0], path)
 
     def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
         """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""

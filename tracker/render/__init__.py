@@ -11,6 +11,7 @@ from tracker.render.documents import (
 )
 from tracker.render.json_document import render_comparison_json, render_json, render_next_json
 from tracker.render.json_schema import report_schema
+from tracker.render.tabular import render_csv, render_latex
 from tracker.render.view_model import ClipsView, ComparisonView, shell_line, view_comparison
 
 __all__ = [
@@ -20,9 +21,11 @@ __all__ = [
     "picture_files",
     "render_comparison",
     "render_comparison_json",
+    "render_csv",
     "render_description",
     "render_html",
     "render_json",
+    "render_latex",
     "render_markdown",
     "render_next_json",
     "render_summary",
