@@ -21,6 +21,7 @@ from tracker.recording.train import CHECKPOINTS, CODE_TAG, KEEP_GOING_TAG, Recor
 from tracker.recording.uploader import send
 from tracker.runs import RunPlan, RunStatus, is_resumable, plan_of
 from tracker.runs.events import Ended
+from tracker.runs.facts import MACHINE
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import DATASET, note_of
 from tracker.training.checkpoint import finished_epochs
@@ -33,7 +34,7 @@ from tracker.training.networks import (
     is_path,
     parse_options,
 )
-from tracker.training.result import MACHINE, differences, environment
+from tracker.training.result import differences, environment
 from tracker.wording import some
 
 if TYPE_CHECKING:

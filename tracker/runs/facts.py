@@ -19,6 +19,8 @@ RELABELLED_TAG = "tracker.relabelled_recordings"
 NETWORK_TAG = "tracker.network"
 ENVIRONMENT_TAG = "tracker.environment"
 
+MACHINE = ("processor", "cores", "memory")  # parts of an environment that decide how long a run takes, not its result
+
 _MOST_EXAMPLES, _MOST_NAMES, _LONGEST_NAME = 5, 4, 200  # so that any of these tags fits into a store
 _MOST_LAYERS = 100
 

@@ -27,6 +27,7 @@ import tracker
 from tracker.contained_files import read_regular
 from tracker.errors import TrainingError
 from tracker.runs import shown
+from tracker.runs.facts import MACHINE
 from tracker.training.networks import find_network
 
 if TYPE_CHECKING:
@@ -77,17 +78,10 @@ def environment(network: str) -> dict[str, str]:
     return versions | python | own | find_network(network).digests
 
 
-MACHINE = (
-    "processor",
-    "cores",
-    "memory",
-)  # what `machine` has: it takes part in how long a run lasts, not in its result
-
-
 def machine() -> dict[str, str]:
     """Return the processor, its number of cores and the memory of this machine, as far as it says."""
-    described = {"processor": _processor(), "cores": str(os.cpu_count() or ""), "memory": _memory()}
-    return {name: text for name, text in described.items() if text}
+    described = zip(MACHINE, (_processor(), str(os.cpu_count() or ""), _memory()), strict=True)
+    return {name: text for name, text in described if text}
 
 
 def _processor() -> str:
