@@ -421,6 +421,11 @@ def level_words(option: str, level: str) -> str:
     return formatted or (level if number is None else number_text(float(f"{number:.3g}")))
 
 
+def level_of_option(option: str, level: str) -> str:
+    """Return an option with its level in words: ``kernel size 7``, ``no early stopping``."""
+    return f"no {option_words(option)}" if level == OFF else f"{option_words(option)} {level_words(option, level)}"
+
+
 def capitalised(text: str) -> str:
     """Return `text` with its first letter in upper case and the rest as it is."""
     return text[:1].upper() + text[1:]

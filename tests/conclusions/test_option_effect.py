@@ -143,6 +143,13 @@ class TestOptionEffects:
         found = only(option_effects(studied(*runs)))
         assert (found.verdict, found.estimate, found.p_value) == ("exact", 0.0, None)
 
+    def test_option_effects_of_other_predictions_from_equal_curves_are_tested(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        runs = [made(i, [LOW, HIGH][i % 2], {"k": str(i % 2)}, seed=str(i // 2), val_loss=[0.9, 0.8]) for i in range(6)]
+        found = only(option_effects(studied(*runs)))
+        assert (found.verdict, found.p_value is None) == ("inconclusive", False)
+
     def test_option_effects_of_equal_predictions_from_other_curves_are_tested(
         self, made: MakeRun, studied: MakeStudy
     ) -> None:

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from tests.builders import sentence_of
+from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.sample_size import KIND, sample_sizes
+from tracker.conclusions.selection_optimism import selection_optimism
+from tracker.statistics.repetitions import detectable_effect
 from tracker.wording import wording_of
 
 if TYPE_CHECKING:
-    from tests.builders import MakeRun, MakeStudy
+    from tests.builders import MakeRun, MakeRuns, MakeStudy
     from tracker.runs import Run
 
 
@@ -74,6 +77,23 @@ class TestSampleSizes:
         assert (found.n, len(found.runs)) == (30, 3)
 
 
+class TestFolds:
+    def test_folds_together_have_one_detectable_difference_between_configurations(
+        self, on_folds: MakeRuns, studied: MakeStudy
+    ) -> None:
+        counts = {"3": (20, 20, 21), "7": (24, 25, 24)}
+        study = studied(*on_folds({k: ["1" * n + "0" * (40 - n) for n in of_k] for k, of_k in counts.items()}))
+        (found,) = sample_sizes(study)
+        folds = cross_validation(study)
+        expected = detectable_effect(folds.effect(*folds.configurations))
+        assert (found.details.folds, found.n, found.details.detectable) == (3, 120, (None, expected))
+        assert sentence_of(study, "sample_size").startswith("Over 3 folds, only differences of about ")
+
+    def test_folds_pick_no_single_run(self, on_folds: MakeRuns, studied: MakeStudy) -> None:
+        study = studied(*on_folds({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]}))
+        assert list(selection_optimism(study)) == []
+
+
 class TestSentence:
     def test_sentence_says_what_the_writeups_clips_can_detect(self, writeup: list[Run], studied: MakeStudy) -> None:
         assert sentence_of(studied(*writeup), "sample_size") == (
@@ -115,12 +135,13 @@ class TestMethods:
 
 
 class TestLimits:
-    def test_limits_say_what_the_clips_can_show(self, writeup: list[Run], studied: MakeStudy) -> None:
+    def test_limits_leave_what_a_single_set_of_clips_can_show_to_its_conclusion(
+        self, writeup: list[Run], studied: MakeStudy
+    ) -> None:
         study = studied(*writeup)
-        (limit,) = KIND.limits(study, sample_sizes(study), wording_of(study))
-        assert limit.startswith("30 validation clips cannot reliably show a difference between two models below ")
+        assert tuple(KIND.limits(study, tuple(sample_sizes(study)), wording_of(study))) == ()
 
     def test_limits_say_that_clips_differ(self, made: MakeRun, studied: MakeStudy) -> None:
         study = studied(made(1, "1100"), made(2, "1110", prefix="other"))
-        *_, last = KIND.limits(study, sample_sizes(study), wording_of(study))
+        *_, last = KIND.limits(study, tuple(sample_sizes(study)), wording_of(study))
         assert last == "Runs evaluated on different validation clips are not compared with each other."

@@ -39,6 +39,8 @@ def detectable_text(findings: Findings) -> str:
     if not found or len(findings.study.results) < 2:
         return ""
     conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
+    if details.folds:
+        return conclusion.sentence
     groups = f" of {counted(details.n_groups, 'group')}" if details.n_groups else ""
     clips = f"{counted(conclusion.n or 0, 'validation clip')}{groups}"
     smallest = details.detectable[1]

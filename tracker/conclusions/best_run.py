@@ -27,7 +27,7 @@ from tracker.statistics.grouped import fewest_groups
 from tracker.statistics.paired import from_aggregates
 from tracker.statistics.resampling import probability_best
 from tracker.study.study import Obstacle
-from tracker.wording import capitalised, correct_of, counted, losses, number_word, percent
+from tracker.wording import capitalised, correct_of, counted, level_of_option, listing, losses, number_word, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +43,7 @@ _SOURCE = (
     "A run is called best only if its uncorrected test against every other run is significant (Hung and Fithian 2019, "
     "doi:10.1214/17-AOS1634)."
 )
+_MOST_LEVELS = 4  # options that a configuration is named by; if more vary, by its runs
 FEWEST_COLUMNS = 5  # clips, or groups of them, below which resampling them says nothing about other clips
 
 
@@ -76,6 +77,7 @@ class BestRun(Details):
     groups: tuple[int, int] | None = None
     folds: int = 0  # folds, or splits, that configurations are compared over; 0 if runs are compared
     splits: bool = False  # whether these are splits under several split seeds
+    levels: tuple[tuple[str, str], ...] = ()  # the best configuration's, by option, of those that vary
     elsewhere: bool = False  # whether further runs were judged on other clips
     why: Obstacle | None = None  # why it could not be tested or found
 
@@ -201,6 +203,7 @@ def _best_configuration(study: Study, folds: CrossValidation) -> Conclusion:
         lowest_p=float(p_values.min()),
         folds=len(folds.folds),
         splits=folds.splits,
+        levels=tuple((o, study.design.level(best[0], o)) for o in study.design.options if study.design.has(best[0], o)),
     )
     lead, method = correct / n - float(accuracy[others[0]]), SPLITS if folds.splits else FOLDS
     verdict: Verdict = "supported" if is_best(p_values, study.alpha) else "inconclusive"
@@ -307,7 +310,10 @@ def _loss_chance_text(details: BestRun, wording: Wording) -> str:
 def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
     what, best = "splits" if details.splits else "folds", "shares the lead" if details.tied else "is best"
     score = f"{correct_of(details.correct or 0, conclusion.n or 1)} predictions correct"
-    head = f"Over {details.folds} {what}, the configuration of {wording.runs(conclusion.runs)} {best}: {score}."
+    who = f"the configuration of {wording.runs(conclusion.runs)}"
+    if 0 < len(details.levels) <= _MOST_LEVELS:
+        who = listing([level_of_option(option, level) for option, level in details.levels])
+    head = f"Over {details.folds} {what}, {who} {best}: {score}."
     if conclusion.verdict == "supported":
         others = "the other one" if details.others == 1 else f"each of the other {number_word(details.others)}"
         return f"{head} It is significantly better than {others}."

@@ -195,17 +195,31 @@ class CrossValidation:
         best, *others = self.configurations
         n = len(self.configurations)
         pairs = list(combinations(self.configurations, 2)) if n <= MOST_COMPARED else [(best, b) for b in others]
-        by_fold = {configuration: self._by_fold(configuration) for configuration in self.configurations}
-        effects = [fold_effect(self.study, {f: by_fold[a][f] - by_fold[b][f] for f in self.folds}) for a, b in pairs]
+        effects = [self.effect(a, b) for a, b in pairs]
         p_values = np.array([1.0 if effect is None else effect.p_value for effect in effects])
         adjusted = holm(p_values, n * (n - 1) // 2)
         return dict(zip(pairs, zip(p_values.tolist(), adjusted.tolist(), strict=True), strict=True))
 
-    def _by_fold(self, configuration: Configuration) -> dict[int, float]:
-        accuracies = defaultdict(list)
-        for run in configuration:
-            accuracies[self.study.clip_set_index[run]].append(float(np.divide(*pooled(self.study, (run,)))))
-        return {fold: float(np.mean(values)) for fold, values in accuracies.items()}
+    def effect(self, a: Configuration, b: Configuration) -> Effect | None:
+        """Return the effect over folds of training as `a` rather than as `b`; None for too few folds."""
+        of_a, of_b = self._by_fold[a], self._by_fold[b]
+        return fold_effect(self.study, {fold: of_a[fold] - of_b[fold] for fold in self.folds})
+
+    @cached_property
+    def _by_fold(self) -> dict[Configuration, dict[int, float]]:
+        """The mean accuracy of each configuration on each fold."""
+        means = {}
+        for configuration in self.configurations:
+            accuracies = defaultdict(list)
+            for run in configuration:
+                accuracies[self.study.clip_set_index[run]].append(float(np.divide(*pooled(self.study, (run,)))))
+            means[configuration] = {fold: float(np.mean(values)) for fold, values in accuracies.items()}
+        return means
+
+    @property
+    def n(self) -> int:
+        """How many clips the folds have, all together."""
+        return sum(self.study.clip_sets[fold].n or 0 for fold in self.folds)
 
 
 def cross_validation(study: Study) -> CrossValidation | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
-from tracker.conclusions.comparisons import FOLDS, SPLITS, cross_validation
+from tracker.conclusions.comparisons import FOLDS, SPLITS
 from tracker.conclusions.conclusion import (
     OPEN,
     Conclusion,
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.statistics.proportions import Interval
-    from tracker.study.study import Contrast, Study
+    from tracker.study.study import Contrast, Pair, Study
     from tracker.wording import Wording
 
 MOST_PAIRS = 20  # matched pairs of a contrast, in all, beyond which no command is suggested
@@ -143,8 +143,7 @@ class OptionEffect(Details):
 def option_effects(study: Study) -> tuple[Conclusion, ...]:
     """Conclude on each option that varied, in the design's order."""
     contrasts = [contrast for of_option in study.contrasts.values() for contrast in of_option]
-    runs = [result.run for result in study.results]
-    exact = {c for c in contrasts if c.pairs and all(identical(runs[a], runs[b]) for a, b in c.pairs)}
+    exact = {c for c in contrasts if c.pairs and all(_changed_nothing(study, pair) for pair in c.pairs)}
     tested = set(contrasts) - exact if study.metric.is_known_by_clip else set()
     analyses = {c: analyse_contrast(study, c) if c in tested else None for c in contrasts}
     family = [analysis.effect for analysis in analyses.values() if analysis]
@@ -154,6 +153,14 @@ def option_effects(study: Study) -> tuple[Conclusion, ...]:
     }
     by_option = ((option, [effects[c] for c in of_option]) for option, of_option in study.contrasts.items())
     return tuple(_conclude_on_option(study, option, found, tests) for option, found in by_option)
+
+
+def _changed_nothing(study: Study, pair: Pair) -> bool:
+    """Return whether two runs are identical, in their curves and, if both are known, in what they have correct."""
+    first, second = (study.results[run] for run in pair)
+    one, other = first.correct_by_clip, second.correct_by_clip
+    same = one is None or other is None or np.array_equal(one, other)
+    return same and identical(first.run, second.run)
 
 
 def leading(effects: Sequence[ContrastEffect]) -> ContrastEffect:
@@ -340,14 +347,11 @@ def _interval_text(interval: Interval, wording: Wording) -> str:
 
 
 def _planned_runs(study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion]) -> list[PlannedRun]:
-    """Vary the option alone, or complete the matched pairs of the contrast that the conclusion speaks of.
-
-    Nothing is planned over folds: one training is no repetition there, and more of them than anyone would type are.
-    """
+    """Vary the option alone, or complete the matched pairs of the contrast that the conclusion speaks of."""
     option, details = conclusion.option, conclusion.details
     if not study.metric.is_known_by_clip or option is None or not isinstance(details, OptionEffect):
         return []
-    if conclusion.verdict not in ("confounded", "inconclusive") or cross_validation(study) is not None:
+    if conclusion.verdict not in ("confounded", "inconclusive"):
         return []
     untested = sum(isinstance(c.details, OptionEffect) and c.p_value is None and c.verdict in OPEN for c in conclusions)
     tests = details.tests + min(untested, _MOST_AT_ONCE)

@@ -12,11 +12,13 @@ from tracker.conclusions.comparisons import cross_validation, net_by_group
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.statistics.grouped import design_effect, fewest_groups, grouped_sign_flip
 from tracker.statistics.paired import unconditional
+from tracker.statistics.repetitions import detectable_effect
 from tracker.wording import counted, percent, points, points_number, round_number, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tracker.conclusions.comparisons import CrossValidation
     from tracker.statistics.proportions import Interval
     from tracker.study.study import Study
     from tracker.wording import Wording
@@ -32,6 +34,13 @@ _SIMULATED_POWER = Method(
     "power of the sign-flip test over groups, simulated",
     "Which differences clips in groups can show is the power of the sign-flip test, at 80%, simulated with the "
     "intra-class correlation of the differences between these runs.",
+)
+
+
+_POWER_OVER_FOLDS = Method(
+    "power of the corrected resampled t-test",
+    "Which differences folds can show is the power of the corrected resampled t-test, at 80%, with the variance of the "
+    "best two configurations' difference.",
 )
 
 
@@ -56,9 +65,17 @@ class SampleSize(Details):
     # the p-value, by the test that would decide, of a run with every clip correct against the best; None if the best
     # has them all, or if clips share groups and it isn't known which of them the best has
     ceiling_p: float | None = None
+    folds: int = 0  # folds, or splits, that configurations are compared over; 0 if models are
+    splits: bool = False
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return which differences the validation set can show."""
+        if self.folds:
+            what, smallest = f"{self.folds} {'splits' if self.splits else 'folds'}", self.detectable[1]
+            if smallest is None:
+                return f"Over {what}, no difference between two configurations would be detected reliably."
+            least = f"only differences of about {points(smallest)} or more between two configurations"
+            return f"Over {what}, {least} would be detected reliably."
         clips = counted(conclusion.n or 0, "validation clip")
         groups = f", which come from {counted(self.n_groups, 'group')}," if self.n_groups else ""
         one = f"One of the {clips}{groups} is {points(self.one_clip)}."
@@ -71,6 +88,10 @@ class SampleSize(Details):
 
 def sample_sizes(study: Study) -> Iterator[Conclusion]:
     """Conclude on each set of clips, and on each number of clips if the clips themselves were not logged."""
+    joined = cross_validation(study)
+    if joined is not None and len(joined.configurations) > 1:
+        yield _over_folds(study, joined)
+        return
     by_set: dict[object, list[int]] = defaultdict(list)
     for clips in sorted(study.clip_sets, key=lambda clips: not clips.known):
         if clips.n:
@@ -92,6 +113,16 @@ def sample_sizes(study: Study) -> Iterator[Conclusion]:
         )
         method = _SIMULATED_POWER if clips.groups else _POWER
         yield Conclusion("sample_size", "estimate", study.ids(runs), details, n=n, method=method)
+
+
+def _over_folds(study: Study, folds: CrossValidation) -> Conclusion:
+    """Conclude on all folds together: what they can show of the best configuration and the next."""
+    effect = folds.effect(*folds.configurations[:2])
+    smallest = detectable_effect(effect, alpha=study.alpha) if effect else None
+    shown = smallest if smallest is not None and smallest < 1 else None
+    details = SampleSize(one_clip=1 / folds.n, detectable=(None, shown), folds=len(folds.folds), splits=folds.splits)
+    runs = study.ids(run for runs in folds.configurations for run in runs)
+    return Conclusion("sample_size", "estimate", runs, details, n=folds.n, method=_POWER_OVER_FOLDS)
 
 
 def _ceiling_p(study: Study, runs: Sequence[int], best_correct: int, n: int) -> float | None:
@@ -173,7 +204,7 @@ KIND = Kind(
     name="sample_size",
     title="What the clips can detect",
     conclude=sample_sizes,
-    tests=(_POWER, _SIMULATED_POWER),
+    tests=(_POWER, _SIMULATED_POWER, _POWER_OVER_FOLDS),
     methods=_methods,
     limits=_limits,
     headlines=lambda conclusions, _: conclusions[:1],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.runs.logged import correct
 from tracker.statistics.paired import log_losses
@@ -67,10 +68,12 @@ class SelectionOptimism(Details):
 
 
 def selection_optimism(study: Study) -> Iterator[Conclusion]:
-    """Conclude on each set of clips with several runs' predictions.
+    """Conclude on each set of clips with several runs' predictions; on none over folds, where no run is picked.
 
     One `unknown` conclusion if several runs have no predictions to resample, or are not ranked by accuracy.
     """
+    if cross_validation(study) is not None:
+        return
     several = [clips for clips in study.clip_sets if len(clips.with_predictions) > 1]
     if len(study.results) > 1 and not (several and study.metric.is_accuracy):
         why = _obstacle(study) if study.metric.is_accuracy else Obstacle.OTHER_METRIC

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import kind_of, kinds, of_kind
+from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import OPEN
 from tracker.study.options import as_number
 from tracker.wording import chance_words, listing, losses, points
@@ -136,7 +137,12 @@ def why_no_step(conclusions: Sequence[Conclusion]) -> str:
 def _trainable(
     study: Study, conclusion: Conclusion, conclusions: Sequence[Conclusion], writer: CommandWriter
 ) -> list[PlannedRun]:
-    """Return the runs that bear on a conclusion, none if any of them has no command."""
+    """Return the runs that bear on a conclusion, none if any of them has no command.
+
+    None in a cross-validation either: one run is a single fold there, and whole ones are more than anyone would add.
+    """
+    if cross_validation(study) is not None:
+        return []
     runs = list(kind_of(conclusion).planned_runs(study, conclusion, conclusions))
     return [] if any(_command(study, planned.spec, writer, 0, 1) is None for planned in runs) else runs
 

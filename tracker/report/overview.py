@@ -85,8 +85,10 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
             f"{metric.name} exceeds 1, so it isn't a fraction of clips (a percentage, perhaps). It is shown as logged, "
             "and its differences are not tested."
         )
-    elif not metric.is_accuracy:
-        yield f"Differences of {metric.name} are not tested: only validation accuracy is known clip by clip."
+    elif not metric.is_known_by_clip:
+        yield f"Differences of {metric.name} are not tested: only validation accuracy and loss are known clip by clip."
+    elif metric.is_loss and all(study.by_clip(run) is None for run in range(len(study.results))):
+        yield f"Differences of {metric.name} are not tested: the predictions for each clip were not logged."
 
 
 def _limits_of_steps(study: Study, wording: Wording) -> Iterator[str]:
