@@ -26,6 +26,7 @@ from tracker.recording.arguments import (
     tag_texts,
 )
 from tracker.recording.reports import id_of
+from tracker.recording.selection import load_selected, selection_of
 from tracker.recording.stores import (
     STORE_VARIABLE,
     ExperimentRuns,
@@ -47,10 +48,12 @@ from tracker.runs import (
     value_text,
 )
 from tracker.runs.logged import DEFAULT_METRIC, find_run
+from tracker.store import now_ms
 from tracker.wording import NEAR_WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from tracker.recording.reporter import Reporter
     from tracker.recording.script_run import ScriptRun
@@ -214,20 +217,46 @@ def start_run(
 
 @names_for_flags()
 def load_runs(
-    tracking_uri: str | Path | None = None, *, experiment: str = DEFAULT_EXPERIMENT, reporter: Reporter | None = None
+    tracking_uri: str | Path | None = None,
+    *,
+    experiment: str | Sequence[str] = DEFAULT_EXPERIMENT,
+    runs: Iterable[str | Run] | None = None,
+    exclude: Iterable[str | Run] = (),
+    filter_string: str | None = None,
+    since: str | date | None = None,
+    reporter: Reporter | None = None,
 ) -> ExperimentRuns:
     """Return the runs of an experiment, also those that were not uploaded yet, in the order in which they were started.
 
+    Parameters
+    ----------
+    experiment : str or sequence of str
+        One experiment, or several that are reported on together.
+    runs, exclude : iterable of str or Run, optional
+        Which runs to return, and which to leave out: runs, their names, ids or unique prefixes of ids.
+    filter_string : str, optional
+        A filter in the syntax of MLflow's search.
+    since : str or date, optional
+        Only runs started since a date (``"2026-11-25"``) or within an age (``"3d"``, ``"12h"``).
+
     Raises
     ------
+    ValueError
+        If an argument is not what it must be.
     TrackerError
-        If the store can't be read, or there is no such experiment.
+        If the store can't be read, there is no such experiment or run, the filter is not of MLflow's syntax, or no run
+        is left.
     """
     reporter = checked_reporter(reporter)
-    runs = read_experiment_runs(_store(tracking_uri), checked_line("experiment", experiment))
-    for problem in runs.problems:
+    names = (experiment,) if isinstance(experiment, str) else tuple(experiment)
+    if not names:
+        raise ValueError("experiment must name at least one experiment, got none")
+    experiments = [checked_line("experiment", name) for name in names]
+    selection = selection_of(runs, exclude, filter_string, since, now_ms())
+    found = load_selected(_store(tracking_uri), experiments, selection)
+    for problem in found.problems:
         reporter.warn(problem)
-    return runs
+    return found
 
 
 @names_for_flags()

@@ -105,7 +105,8 @@ def test_options_that_run_shares_with_other_commands_agree_with_the_table() -> N
     for name in ("experiment", "tracking_uri"):
         (entry,) = (entry for entry in RUN_OPTIONS if entry.name == name)
         param = shared[name]
-        assert (param.opts, param.default, param.envvar or "") == ([entry.flag], entry.default, entry.environment)
+        default = [entry.default] if param.multiple else entry.default
+        assert (param.opts, param.default, param.envvar or "") == ([entry.flag], default, entry.environment)
         assert entry.default_words in {"", param.show_default}
 
 
@@ -171,7 +172,7 @@ class TestRepeatedOptions:
         ("words", "message"),
         [
             ("run --experiment a --lr 1 --experiment b", "--experiment was given twice"),
-            ("report --experiment a --experiment=b", "--experiment was given twice"),
+            ("next --experiment a --experiment=b", "--experiment was given twice"),
             ("runs --experiment a --experiment a --experiment b", "--experiment was given 3 times"),
             ("run --dropout 0.1 --dropout 0.2", "--dropout was given twice"),
             ("report --minimise --minimise", "--minimise was given twice"),

@@ -15,7 +15,7 @@ from tests.builders import WRITEUP_TITLES
 from tracker.recording.reports import write_file
 
 if TYPE_CHECKING:
-    from tests.running import Result, Tracker
+    from tests.running import LogRun, Result, Tracker
 
 
 def linked(markdown: str) -> list[str]:
@@ -151,6 +151,96 @@ class TestOutput:
         result = writeup("report", "--output", ".")
         assert (result.status, result.out) == (2, "")
         assert "'--output'" in result.err
+
+
+class TestEndings:
+    @pytest.mark.parametrize(
+        ("file", "form"),
+        [
+            ("r.md", "markdown"),
+            ("R.HTML", "html"),
+            ("r.htm", "html"),
+            ("r.tex", "latex"),
+            ("r.csv", "csv"),
+            ("r.json", "json"),
+        ],
+    )
+    def test_the_ending_of_the_file_is_the_format(self, writeup: Tracker, file: str, form: str) -> None:
+        assert writeup("report", "--output", file).status == 0
+        assert Path(file).read_text() == writeup("report", "--format", form).out
+        assert writeup("report", "--check", file).status == 0
+
+    def test_a_summary_is_markdown_too(self, writeup: Tracker) -> None:
+        assert writeup("report", "--format", "summary", "--output", "s.md").status == 0
+
+    @pytest.mark.parametrize("option", ["--output", "--check"])
+    @pytest.mark.parametrize(("file", "form"), [("r.md", "html"), ("r.html", "markdown"), ("r.json", "summary")])
+    def test_a_format_that_contradicts_the_ending_is_refused(
+        self, tracker: Tracker, option: str, file: str, form: str
+    ) -> None:
+        Path(file).touch()
+        result = tracker("report", option, file, "--format", form)
+        assert (result.status, result.out, Path(file).read_text()) == (2, "", "")
+        assert f"'{option}': {file} is to be " in result.err
+        assert f"by its ending, not {form}" in result.err
+
+    def test_an_unknown_ending_needs_a_format(self, writeup: Tracker) -> None:
+        result = writeup("report", "--output", "r.docx")
+        assert (result.status, Path("r.docx").exists()) == (2, False)
+        assert "no format has the ending .docx of r.docx: choose .md, " in result.err
+        assert writeup("report", "--output", "r.docx", "--format", "html").status == 0
+
+
+class TestSelection:
+    def facts(self, tracker: Tracker, *words: str) -> tuple[list[str], str]:
+        """Return the names of the runs in the report, and the experiment that it is about."""
+        result = tracker("report", "--format", "json", *words)
+        assert result.status == 0, result.err
+        report = json.loads(result.out)
+        return [run["name"] for run in report["runs"]], report["experiment"]
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("--runs", "first", "--runs", "third"),
+            ("--runs", "first,third"),
+            ("--exclude", "second"),
+            ("--filter", "params.kernel_size != '5'"),
+        ],
+    )
+    def test_a_report_is_on_the_selected_runs(self, tracker: Tracker, log_run: LogRun, words: tuple[str, ...]) -> None:
+        for name, kernel in (("first", "3"), ("second", "5"), ("third", "7")):
+            log_run("1101", name=name, kernel_size=kernel)
+        assert self.facts(tracker, *words) == (["first", "third"], "tracker")
+
+    def test_several_experiments_are_one_report_whose_commands_log_to_the_first(
+        self, tracker: Tracker, log_run: LogRun
+    ) -> None:
+        log_run("1101", name="first", kernel_size="3", experiment="one")
+        log_run("1001", name="second", kernel_size="5", experiment="two")
+        both = ("--experiment", "one", "--experiment", "two")
+        assert self.facts(tracker, *both) == (["first", "second"], "one, two")
+        steps = json.loads(tracker("report", "--format", "json", *both).out)["next"]
+        assert steps
+        assert all("--experiment one" in step["command"] for step in steps)
+
+    @pytest.mark.parametrize(
+        ("option", "value", "problem"),
+        [
+            ("--filter", "kernel >", "the filter 'kernel >' isn't of MLflow's syntax"),
+            ("--since", "yesterday", "must be a date such as 2026-11-25 or an age such as 3d, got 'yesterday'"),
+        ],
+    )
+    def test_what_cannot_be_read_is_wrong_usage(self, writeup: Tracker, option: str, value: str, problem: str) -> None:
+        result = writeup("report", option, value)
+        assert (result.status, result.out) == (2, "")
+        assert f"'{option}': {problem}" in result.err
+
+    @pytest.mark.parametrize("words", [("--since", "1m"), ("--filter", "params.kernel_size = '99'")])
+    def test_a_selection_that_leaves_no_run_is_an_error(self, writeup: Tracker, words: tuple[str, ...]) -> None:
+        result = writeup("report", *words)
+        assert (result.status, result.out) == (1, "")
+        assert f"no run is left: none of 4 runs matches {words[0]}" in result.err
 
 
 class TestAssets:

@@ -121,6 +121,11 @@ class TestBuildReport:
         assert [section.title for section in report.sections] == [WRITEUP_TITLES[run] for run in (2, 0, 1, 3)]
         assert report.options == ("kernel_size", "learning_rate", "plateau", "early_stopping_patience")
 
+    def test_build_report_says_which_runs_were_selected(self) -> None:
+        facts = dict(build_report("tracker", writeup()[:2], selection="2 of 4 runs (--since 3d)").facts)
+        assert facts["Selection"] == "2 of 4 runs (--since 3d)"
+        assert "Selection" not in dict(build_report("tracker", writeup()).facts)
+
     def test_build_report_of_the_writeup_supports_nothing(self) -> None:
         conclusions = build_report("tracker", writeup()).conclusions
         assert not [c for c in conclusions if c.verdict in ("supported", "equivalent")]

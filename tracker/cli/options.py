@@ -9,9 +9,10 @@ import functools
 import inspect
 import math
 import shlex
+import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tracker.recording.reports import Report
+    from tracker.recording.selection import Selection, Since
     from tracker.recording.stores import ExperimentRuns
     from tracker.runs import RunOption
     from tracker.store import RunName as NameOfRun
@@ -54,11 +56,12 @@ def runs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Return the names of runs, or the ids of those that share a name; ids alone if one is being typed."""
     from tracker.runs.logged import SHORT_ID
 
-    experiment, first = ctx.params.get("experiment"), ctx.params.get("first")
+    named, first = ctx.params.get("experiment") or (), ctx.params.get("first")
+    experiments = {named} if isinstance(named, str) else set(named)
     candidates = [
         run
         for run in _runs(ctx)
-        if experiment in {None, run.experiment}
+        if run.experiment in (experiments or {run.experiment})
         and not (first and (run.name == first or run.run_id.startswith(first.lower())))
     ]
     times = Counter(run.name for run in candidates)
@@ -97,8 +100,8 @@ def parsed_by(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
     return parsed
 
 
-def from_table(entry: RunOption, panel: str | None = None) -> Any:
-    """Return an option of the table as Typer has it, in the panel of help that the table or the command names."""
+def from_table(entry: RunOption, panel: str | None = None, help_text: str | None = None) -> Any:
+    """Return an option of the table as Typer has it, in the panel and with the help that the table or a command has."""
     completions: dict[str, Callable[..., Any]] = {"model": networks, "experiment": experiments}
     if entry.choices:
         completions[entry.name] = lambda: list(entry.choices)
@@ -109,7 +112,7 @@ def from_table(entry: RunOption, panel: str | None = None) -> Any:
         metavar=entry.metavar or choices or entry.type.__name__.upper(),
         envvar=entry.environment or None,
         show_default=entry.default_text or False,
-        help=entry.help_text,
+        help=help_text or entry.help_text,
         rich_help_panel=panel or entry.panel.value,
         autocompletion=completions.get(entry.name),
     )
@@ -169,6 +172,24 @@ def _metric(text: str) -> str:
     return decoded(text)
 
 
+def _since(text: str) -> Since:
+    from tracker.recording.selection import since_of
+
+    return since_of(text, time.time_ns() // 1_000_000)
+
+
+def _run_names(help_text: str) -> Any:
+    """Return an option that takes runs, as often as it is given."""
+    return typer.Option(
+        metavar="RUN",
+        parser=decoded,
+        show_default=False,
+        help=f"{help_text}: name, id or unique prefix of it; repeat, or divide several by commas.",
+        rich_help_panel=_RUNS,
+        autocompletion=runs,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisOptions:
     """Which runs are compared, by which metric, and how strictly: each field is an option of the command line."""
@@ -194,8 +215,6 @@ class AnalysisOptions:
     ] = None
     alpha: Annotated[float, _fraction("Significance level: accepted false-positive rate")] = 0.05
     margin: Annotated[float, _fraction("Equivalence margin: smallest accuracy difference that matters")] = 0.05
-    experiment: Experiment = DEFAULT_EXPERIMENT
-    tracking_uri: TrackingUri = None
 
     @property
     def question(self) -> dict[str, Any]:
@@ -203,24 +222,77 @@ class AnalysisOptions:
         return {name: getattr(self, name) for name in ("metric", "minimise", "alpha", "margin")}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentAnalysis(AnalysisOptions):
+    """An analysis of all runs of one experiment."""
+
+    experiment: Experiment = DEFAULT_EXPERIMENT
+    tracking_uri: TrackingUri = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionAnalysis(AnalysisOptions):
+    """An analysis of the runs of one experiment or several, or of a selection of them."""
+
+    experiment: Annotated[
+        list[str], from_table(option_named("experiment"), _RUNS, "The experiment; repeat for a report on several.")
+    ] = field(default_factory=lambda: [DEFAULT_EXPERIMENT])
+    runs: Annotated[list[str], _run_names("Report on these runs only")] = field(default_factory=list)
+    exclude: Annotated[list[str], _run_names("Leave these runs out")] = field(default_factory=list)
+    filter_string: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="FILTER",
+            parser=decoded,
+            help="Report on the runs that match a filter in MLflow's syntax: \"params.kernel_size = '7'\".",
+            rich_help_panel=_RUNS,
+        ),
+    ] = None
+    since: Annotated[
+        Any,
+        typer.Option(
+            metavar="DATE|AGE",
+            parser=parsed_by(_since),
+            help="Report on the runs started since then: 2026-11-25, 2026-11-25T14:00, or an age such as 3d or 12h.",
+            rich_help_panel=_RUNS,
+        ),
+    ] = None
+    tracking_uri: TrackingUri = None
+
+    @property
+    def selection(self) -> Selection:
+        """Which runs are kept."""
+        from tracker.recording.selection import Selection
+
+        return Selection(
+            runs=tuple(self.runs), exclude=tuple(self.exclude), filter_string=self.filter_string, since=self.since
+        )
+
+
 def with_analysis_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the analysis options to a command, which takes them as one `analysis`."""
-    names = [field.name for field in fields(AnalysisOptions)]
+    """Add the options of an analysis to a command, which takes them as one `analysis` of the kind that it names."""
+    signature = inspect.signature(command, eval_str=True)
+    kind = signature.parameters["analysis"].annotation
+    names = [field.name for field in fields(kind)]
 
     @functools.wraps(command)
     def called(**values: Any) -> Any:
-        analysis = AnalysisOptions(**{name: values.pop(name) for name in names})
+        analysis = kind(**{name: values.pop(name) for name in names})
         return command(**values, analysis=analysis)
 
-    hints = get_type_hints(AnalysisOptions, include_extras=True)
+    hints = get_type_hints(kind, include_extras=True)
     shared = [
-        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
-        for f in fields(AnalysisOptions)
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=_default(f), annotation=hints[f.name])
+        for f in fields(kind)
     ]
-    signature = inspect.signature(command, eval_str=True)
     own = [parameter for parameter in signature.parameters.values() if parameter.name != "analysis"]
     called.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
     return called
+
+
+def _default(option: Field[Any]) -> Any:
+    return option.default if option.default_factory is MISSING else option.default_factory()
 
 
 def store_at(tracking_uri: str | None) -> Store:
@@ -230,23 +302,39 @@ def store_at(tracking_uri: str | None) -> Store:
     return find_store(tracking_uri)
 
 
-def read_runs(experiment: str, tracking_uri: str | None, *, by_epoch: bool = False) -> ExperimentRuns:
-    """Read an experiment's runs, with the predictions after each epoch or without; warn of what cannot be read."""
+def read_runs(experiment: str, tracking_uri: str | None) -> ExperimentRuns:
+    """Read an experiment's runs without the predictions after each epoch; warn of what cannot be read."""
     from tracker.recording.stores import load_runs
-    from tracker.store import BY_EPOCH_RUNS
 
-    runs_read = load_runs(store_at(tracking_uri), experiment, by_epoch=BY_EPOCH_RUNS if by_epoch else 0)
+    runs_read = load_runs(store_at(tracking_uri), experiment, by_epoch=0)
     for problem in runs_read.problems:
         warn(problem)
     return runs_read
 
 
-def report_on(analysis: AnalysisOptions, *, by_epoch: bool = False) -> Report:
+def read_selected(analysis: SelectionAnalysis) -> ExperimentRuns:
+    """Read the selected runs with the predictions after each epoch; warn of what cannot be read."""
+    from tracker.recording.selection import load_selected
+    from tracker.store import FilterError
+
+    try:
+        found = load_selected(store_at(analysis.tracking_uri), analysis.experiment, analysis.selection)
+    except FilterError as error:
+        raise typer.BadParameter(str(error), param_hint="'--filter'") from error
+    for problem in found.problems:
+        warn(problem)
+    return found
+
+
+def report_on(analysis: ExperimentAnalysis | SelectionAnalysis) -> Report:
     """Read the runs, and conclude from them what the options ask for."""
     from tracker.recording.reports import build_report
     from tracker.study.metrics import UnknownMetricError
 
-    experiment_runs = read_runs(analysis.experiment, analysis.tracking_uri, by_epoch=by_epoch)
+    if isinstance(analysis, SelectionAnalysis):
+        experiment_runs = read_selected(analysis)
+    else:
+        experiment_runs = read_runs(analysis.experiment, analysis.tracking_uri)
     try:
         return build_report(experiment_runs, **analysis.question)
     except UnknownMetricError as error:

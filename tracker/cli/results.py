@@ -14,9 +14,10 @@ import typer
 from tracker.cli.app import command
 from tracker.cli.console import log, print_document, print_result, print_tables, table
 from tracker.cli.options import (
-    AnalysisOptions,
     Experiment,
+    ExperimentAnalysis,
     RunName,
+    SelectionAnalysis,
     TrackingUri,
     read_runs,
     report_on,
@@ -45,7 +46,8 @@ _BYTES = Range(least=1, most=10**9)
     "report",
     "Write the comparison of an experiment's runs.",
     "tracker report > REPORT.md",
-    "tracker report --format html --output report.html",
+    "tracker report --output report.html",
+    "tracker report --since 7d --exclude k7-lr0.001-s0 --output report.html",
     "tracker report --check REPORT.md",
 )
 @with_analysis_options
@@ -53,13 +55,14 @@ def report(
     context: typer.Context,
     *,
     form: Annotated[
-        Literal["markdown", "html", "latex", "csv", "json", "summary"],
+        Literal["markdown", "html", "latex", "csv", "json", "summary"] | None,
         typer.Option(
             "--format",
+            show_default="by the ending of FILE, else markdown",
             help="Markdown with figures as files, one HTML file, a LaTeX table of configurations, CSV of runs, JSON, "
             "or tables and sentences only.",
         ),
-    ] = "markdown",
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -82,15 +85,19 @@ def report(
         ),
     ] = None,
     max_bytes: Annotated[int | None, whole_number("Maximum size of a summary", _BYTES, default="no limit")] = None,
-    analysis: AnalysisOptions,
+    analysis: SelectionAnalysis,
 ) -> int:
     """Write the comparison of an experiment's runs."""
-    from tracker.recording.reports import render_report, write_file
+    from tracker.recording.reports import form_of, render_report, write_file
 
+    target = check or output
+    try:
+        form = form_of(target, form)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--check'" if check else "'--output'") from error
     if max_bytes is not None and form != "summary":
         context.fail("--max-bytes is for --format summary only")
-    content = report_on(analysis, by_epoch=True)
-    target = check or output
+    content = report_on(analysis)
     base = target.parent if target else Path()
     text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
     if check:
@@ -128,7 +135,7 @@ def next_command(
             "--format", help="Commands for a shell, one per line, or JSON with the questions that each is about."
         ),
     ] = "sh",
-    analysis: AnalysisOptions,
+    analysis: ExperimentAnalysis,
 ) -> None:
     """Print the runs that would tell most about the open questions: at most three commands, one per line, for sh.
 
@@ -186,7 +193,7 @@ def compare(
             help="Exit with 1 if the first run is significantly worse than the second, or the two cannot be compared.",
         ),
     ] = False,
-    analysis: AnalysisOptions,
+    analysis: ExperimentAnalysis,
 ) -> int:
     """Compare two runs: how they differ, what can be concluded, and the clips that only one gets correct.
 

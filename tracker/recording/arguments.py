@@ -37,7 +37,7 @@ _NOT_UNICODE = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")  # surrogates, but fo
 _FLAG = re.compile(r"`[^`]*`|--[a-z-]+")
 _LONGEST = {entry.name: entry.longest for entry in RUN_OPTIONS if entry.longest}  # characters of a text
 _LONGEST_LINE = 250  # of any other
-_NAMES = {entry.flag: entry.name for entry in RUN_OPTIONS} | {"--gone": "gone=True"}
+_NAMES = {entry.flag: entry.name for entry in RUN_OPTIONS} | {"--gone": "gone=True", "--filter": "filter_string"}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from numbers import Real
 from pathlib import Path
@@ -23,11 +23,41 @@ from tracker.runs.logged import find_run
 from tracker.study.metrics import check_logged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 Form = Literal["markdown", "html", "latex", "csv", "json", "summary"]
 
+# What a file's ending says of its form; the first is meant if none is asked for.
+ENDINGS: Mapping[str, tuple[Form, ...]] = {
+    ".md": ("markdown", "summary"),
+    ".markdown": ("markdown", "summary"),
+    ".txt": ("markdown", "summary"),
+    ".html": ("html",),
+    ".htm": ("html",),
+    ".tex": ("latex",),
+    ".csv": ("csv",),
+    ".json": ("json",),
+}
+
 FIGURES = Path("reports/figures")  # where Markdown's figures are written unless another folder is given
+
+
+def form_of(path: Path | None, asked: Form | None) -> Form:
+    """Return the form of a report that is written to a path, or None, and for which one was asked, or None.
+
+    Raises
+    ------
+    ValueError
+        If the path's ending says another form than the one asked for, or none that there is.
+    """
+    ending = path.suffix.lower() if path else ""
+    if asked and asked in ENDINGS.get(ending, (asked,)):
+        return asked
+    if asked:
+        raise ValueError(f"{path} is to be {ENDINGS[ending][0]} by its ending, not {asked}: change one of the two")
+    if ending and ending not in ENDINGS:
+        raise ValueError(f"no format has the ending {ending} of {path}: choose {', '.join(ENDINGS)}, or give --format")
+    return ENDINGS[ending][0] if ending else "markdown"
 
 
 def render_report(
@@ -120,7 +150,7 @@ def build_report(
     alpha: float = 0.05,
     margin: float = 0.05,
 ) -> Report:
-    """Conclude from an experiment's runs.
+    """Conclude from the runs of one experiment or several, or a selection of them.
 
     Parameters
     ----------
@@ -142,8 +172,9 @@ def build_report(
     """
     from tracker.report import build_report as build
 
+    first, selection = (runs.experiments[0], runs.selection) if isinstance(runs, ExperimentRuns) else (None, "")
     name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
-    return Report(**_fields(build(name, runs, **settings)))
+    return Report(**_fields(build(name, runs, log_to=first, selection=selection, **settings)))
 
 
 class Comparison(ComparisonContent):

@@ -100,13 +100,19 @@ class LogTarget:
 
 @dataclass(frozen=True, eq=False)
 class ExperimentRuns(Sequence[Run]):
-    """The runs of an experiment, in the order in which they were started, then by id."""
+    """The runs of one or more experiments, in the order in which they were started, then by id."""
 
-    name: str  # the experiment's
-    tags: Mapping[str, str]  # the experiment's; ``tracker.metric`` is its primary metric
+    experiments: tuple[str, ...]  # their names: one, or several that are reported on together
+    tags: Mapping[str, str]  # the first experiment's; ``tracker.metric`` is its primary metric
     runs: tuple[Run, ...]
     problems: tuple[str, ...]  # what could not be read, in sentences of one line
     store: Store  # where they were read from
+    selection: str = ""  # how many of the experiments' runs these are, and by which options; empty: all
+
+    @property
+    def name(self) -> str:
+        """What the experiments are called together."""
+        return ", ".join(self.experiments)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -178,7 +184,7 @@ def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -
     ids = {run.run_id for run in from_journals}
     others = [run for run in stored.runs if not {run.run_id, run.journal_id} & ids]
     runs = sorted((*others, *from_journals), key=lambda run: (run.started or 0, run.run_id))
-    return ExperimentRuns(stored.name, stored.tags, tuple(runs), tuple(problems), store)
+    return ExperimentRuns((stored.name,), stored.tags, tuple(runs), tuple(problems), store)
 
 
 def _named_rows(rows: UnreadableRows) -> str:

@@ -38,10 +38,13 @@ def build_report(
     alpha: float = 0.05,
     margin: float = 0.05,
     where: Where = HERE,
+    log_to: str | None = None,
+    selection: str = "",
 ) -> Report:
-    """Conclude from all of an experiment's runs, in any order: the same runs give the same report.
+    """Conclude from an experiment's runs, in any order: the same runs give the same report.
 
-    Parameters are those of `tracker.build_report`, and what commands have to name to reach the store and data.
+    Parameters are those of `tracker.build_report`, what commands have to name to reach the store and data, the
+    experiment that they log to if `experiment` is the name of several, and which of the runs these are if not all.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def build_report(
     """
     study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
     wording = wording_of(study)
-    writer = CommandWriter(experiment, where)
+    writer = CommandWriter(log_to or experiment, where)
     conclusions = tuple(with_sentence(found, wording) for found in with_commands(study, conclude(study), writer))
     findings = Findings(study, conclusions, wording)
     answers = answer_all(findings, tuple(limits(study, conclusions, wording)))
@@ -59,7 +62,7 @@ def build_report(
         metric=study.metric,
         title=headline.title(findings),
         lead=headline.lead(findings, answers),
-        facts=headline.facts(findings, experiment),
+        facts=headline.facts(findings, experiment, selection),
         key_figures=headline.key_figures(findings),
         answers=answers,
         summary=summary(conclusions),

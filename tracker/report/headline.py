@@ -151,11 +151,14 @@ def _effect_text(effect: Conclusion) -> str:
     return f"{change} {raises} validation accuracy by {points(effect.estimate or 0.0)}."
 
 
-def facts(findings: Findings, experiment: str) -> tuple[tuple[str, str], ...]:
-    """Return what the report is about: experiment, runs, seeds, clips, groups and metric, each with its name."""
+def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tuple[str, str], ...]:
+    """Return what the report is about: experiment, runs, seeds, clips, groups and metric, each with its name.
+
+    `selection` says which of the experiment's runs were selected, if not all were.
+    """
     study = findings.study
     if not study.results:
-        return (("Experiment", experiment),)
+        return (("Experiment", experiment), *((("Selection", selection),) if selection else ()))
     seeds = {seed for term in study.design.terms for seed in term.seed}
     configurations = len(study.design.configurations)
     runs = counted(len(study.results), "run")
@@ -172,6 +175,7 @@ def facts(findings: Findings, experiment: str) -> tuple[tuple[str, str], ...]:
     named = (
         ("Experiment", experiment),
         ("Runs", runs),
+        ("Selection", selection),
         ("Clips", f"{judged}{groups}" if judged else ""),
         ("Metric", metric),
     )

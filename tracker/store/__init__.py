@@ -51,6 +51,10 @@ class GoneError(StoreError):
     """The store is reachable, but the run or experiment doesn't exist (any more)."""
 
 
+class FilterError(StoreError):
+    """A filter of runs isn't of the syntax that the store takes."""
+
+
 class BrokenError(StoreError):
     """The store's file is damaged or isn't a database: only setting it aside helps."""
 
@@ -210,6 +214,12 @@ class Store(Protocol):
         """Read an experiment with everything its runs logged; by-epoch predictions only of the `by_epoch` latest runs.
 
         Raises `GoneError` if there is no such experiment, and `StoreError` if it has no runs or can't be read.
+        """
+
+    def matching_runs(self, experiment: str, filter_string: str) -> frozenset[str]:
+        """Return the ids of an experiment's runs that match a filter in the store's own syntax.
+
+        Raises `FilterError` if it isn't of that syntax, and `StoreError` if the store can't be searched.
         """
 
     def run_names(self) -> tuple[RunName, ...]:

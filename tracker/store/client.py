@@ -24,7 +24,7 @@ from tracker.contained_files import UnsafePathError, check_place, open_folder
 from tracker.errors import StoreError
 from tracker.printable import with_command
 from tracker.runs.logged import DEFAULT_METRIC
-from tracker.store import BusyError, GoneError, StoreState, UnreachableError, now_ms
+from tracker.store import BusyError, FilterError, GoneError, StoreState, UnreachableError, now_ms
 from tracker.store.database import (
     check_own,
     copy_database,
@@ -97,6 +97,7 @@ __all__ = [
     "client_of",
     "entities",
     "in_one_line",
+    "matching_runs",
     "one_line_errors",
     "open_store",
 ]
@@ -132,6 +133,37 @@ def server_client(location: Location) -> ServerClient:
                 f"no tracking server answers at {location.shown}: start it, or give another --tracking-uri"
             ) from error
     return client
+
+
+def matching_runs(location: Location, experiment: str, filter_string: str) -> frozenset[str]:
+    """Return the ids of an experiment's runs that match a filter; see `tracker.store.Store.matching_runs`."""
+    if location.database:
+        state = state_of(location.database)
+        if state is not StoreState.READY:  # MLflow would create or migrate it
+            raise StoreError(refusal(location.database, state))
+    client = client_of(location)
+    with one_line_errors(f"cannot search {location.shown}"):
+        found = client.get_experiment_by_name(experiment)
+        try:
+            return frozenset(_matching(client, str(found.experiment_id), filter_string) if found else ())
+        except MlflowException as error:
+            if error.error_code != "INVALID_PARAMETER_VALUE":
+                raise
+            reason = in_one_line(error)
+    raise FilterError(f"the filter {filter_string!r} isn't of MLflow's syntax: {reason}")
+
+
+def _matching(client: MlflowClient | ServerClient, experiment_id: str, filter_string: str) -> Iterator[str]:
+    if isinstance(client, ServerClient):
+        yield from (run.info.run_id for run in client.search_runs([experiment_id], filter_string))
+        return
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], filter_string, page_token=token)
+        yield from (run.info.run_id for run in page)
+        token = page.token
+        if not token:
+            return
 
 
 @contextmanager

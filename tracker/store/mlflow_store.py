@@ -100,6 +100,11 @@ class _MlflowStore:
     def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
         return read_experiment(self.location, experiment, by_epoch=by_epoch)
 
+    def matching_runs(self, experiment: str, filter_string: str) -> frozenset[str]:
+        from tracker.store.client import matching_runs
+
+        return matching_runs(self.location, experiment, filter_string)
+
     def run_names(self) -> tuple[RunName, ...]:
         return run_names(self.location.database) if self.location.database else ()
 
