@@ -24,9 +24,11 @@ def printable(text: str, length: int | None = None) -> str:
 
     Control characters, ANSI escapes, bidirectional overrides and lone surrogates are replaced.
     """
-    seen = "".join(
-        sign if sign.isprintable() or sign in _JOINERS else " " if sign.isspace() else _REPLACED for sign in text
-    )
+    seen = text
+    if not text.isprintable():
+        seen = "".join(
+            sign if sign.isprintable() or sign in _JOINERS else " " if sign.isspace() else _REPLACED for sign in text
+        )
     return seen if length is None or len(seen) <= length else f"{seen[: length - 1]}…"
 
 

@@ -39,13 +39,16 @@ def number(value: float) -> str:
 
 def element(name: str, *content: str, **attributes: str | float | None) -> str:
     """Return an element; a trailing underscore in an attribute's name is dropped, and others are hyphens."""
-    texts = {
-        key: value if isinstance(value, str) else number(value)
+    given = "".join(
+        f" {key.rstrip('_').replace('_', '-')}={_quoted(value)}"
         for key, value in attributes.items()
         if value is not None
-    }
-    given = "".join(f" {key.rstrip('_').replace('_', '-')}={quoteattr(printable(text))}" for key, text in texts.items())
+    )
     return f"<{name}{given}>{''.join(content)}</{name}>" if content else f"<{name}{given}/>"
+
+
+def _quoted(value: str | float) -> str:
+    return quoteattr(printable(value)) if isinstance(value, str) else f'"{number(value)}"'
 
 
 def text(x: float, y: float, words: str, class_: str | None = None, anchor: str | None = None, hover: str = "") -> str:
