@@ -30,6 +30,12 @@ class TestTrainAgain:
     def test_train_again_leaves_out_options_at_their_defaults(self, made: MakeRun) -> None:
         assert line(made(1, params=RunPlan(Configuration()).params())) == "tracker run --kernel 3 --lr 0.001"
 
+    def test_train_again_leaves_out_options_of_a_built_in_network_at_their_defaults(self, made: MakeRun) -> None:
+        writer = CommandWriter("tracker", Where(defaults={"cnn": {"dropout": "0.3", "width": "8"}}))
+        run = made(1, params=BASE | {"model": "cnn", "dropout": "0.3", "width": "16"}, tags=BY_TRACKER)
+        assert " ".join(writer.train_again(run, {}, 0)) == "tracker run --kernel 3 --lr 0.001 --width 16"
+        assert writer.train_again(run, {"width": "8"}, 0) == ("tracker", "run", "--kernel", "3", "--lr", "0.001")
+
     def test_train_again_gives_every_option_in_the_order_of_the_table(self, made: MakeRun) -> None:
         configuration = Configuration(
             model="other", kernel_size=7, learning_rate=1e-4, plateau=Plateau(0.3, 10), early_stopping_patience=15,

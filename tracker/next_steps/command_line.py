@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, Role, Spectrogram, option_named, reserved_for
-from tracker.study.options import NETWORK, OFF, as_number, terms_of
+from tracker.study.options import NETWORK, OFF, as_number, level_text, terms_of
 from tracker.study.run_results import in_format
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Where:
     folder: str | None = None  # absolute, that relative paths of data and networks start from; None for the current one
     data_in_environment: bool = False  # whether the environment names data, which would replace the demo set
     networks: Mapping[str, str] = field(default_factory=dict)  # that only `folder` has, with their paths from there
+    # of each built-in network the defaults of its own options, as they are logged: a command need not repeat them
+    defaults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 HERE = Where()  # the default store and data of the current folder
@@ -77,6 +79,8 @@ class CommandWriter:
         terms = terms_of(run.params)
         levels = {**dict(terms.levels), **(dict(terms.split) if split is None else split), **changes}
         model = levels.get("model", "")
+        defaults = {name: level_text(value) for name, value in self.where.defaults.get(model, {}).items()}
+        own_levels = {name: level for name, level in levels.items() if name not in LOGGED_OPTIONS}
         if self.where.folder and model in self.where.networks:
             levels["model"] = self._path(self.where.networks[model])
         elif _MODEL_FILE.fullmatch(model):
@@ -85,7 +89,7 @@ class CommandWriter:
             return (
                 *self._start(data or run.tags.get("tracker.data", DEMO)),
                 *_common(levels, Role.CONFIGURATION),
-                *_of_network({name: level for name, level in levels.items() if name not in LOGGED_OPTIONS}, run),
+                *_of_network({name: level for name, level in own_levels.items() if defaults.get(name) != level}, run),
                 *_common(levels, Role.SPLIT),
                 *(_pair("--seed", str(seed)) if seed else ()),
                 *(_pair("--seeds", str(seeds)) if seeds > 1 else ()),

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -19,10 +20,19 @@ from tracker.errors import StoreError
 from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, Journals, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.printable import command_text, with_command
-from tracker.runs import UNSENT_TAG, Run, RunStatus, option_named
+from tracker.runs import UNSENT_TAG, Run, RunStatus, option_named, value_text
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, run_of_journal, store_at, store_beside
-from tracker.training.networks import USER_FOLDER, canonical_name, expanded, is_path, user_networks
+from tracker.training.networks import (
+    USER_FOLDER,
+    canonical_name,
+    expanded,
+    is_built_in,
+    is_path,
+    network_names,
+    network_options,
+    user_networks,
+)
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
@@ -273,7 +283,15 @@ def where_from(store: Store, folder: Path | None = None, environment: Mapping[st
         folder=str(start) if start and start != folder.resolve() else None,
         networks={name: f"{USER_FOLDER}/{name}.py" for name in user_networks(start)} if start else {},
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),
+        defaults=_built_in_defaults(),
     )
+
+
+@cache
+def _built_in_defaults() -> dict[str, dict[str, str]]:
+    """Return the defaults of the built-in networks' own options, as they are logged."""
+    names = filter(is_built_in, network_names())
+    return {name: {o.name: value_text(o.default) for o in network_options(name)} for name in names}
 
 
 def _is_login_for(named: str, uri: str, folder: Path) -> bool:
