@@ -8,11 +8,10 @@ import pytest
 
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.comparisons import FOLDS, SPLITS
-from tracker.conclusions.option_effect import KIND, option_effects
+from tracker.conclusions.option_effect import option_effects
 from tracker.statistics.error_rates import holm
 from tracker.statistics.matched_pairs import by_group, crossed, nested
 from tracker.statistics.repetitions import nadeau_bengio
-from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun, MakeRuns, MakeStudy
@@ -370,11 +369,3 @@ class TestSentence:
     def test_sentence_keeps_other_peoples_text_as_it_is(self, made: MakeRun, studied: MakeStudy, name: str) -> None:
         runs = made(1, "1110", {"k": name}), made(2, "1000", {"k": "other"})
         assert any(name in sentence for sentence in sentences_of(studied(*runs), "option_effect"))
-
-
-class TestLimits:
-    def test_limits_name_the_options_that_changed_together(self, writeup: list[Run], studied: MakeStudy) -> None:
-        study = studied(*writeup)
-        (limit,) = KIND.limits(study, option_effects(study), wording_of(study))
-        together = "Kernel size, learning rate, plateau and early stopping changed together"
-        assert limit == f"{together}, so their effects cannot be separated."

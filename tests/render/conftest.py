@@ -14,7 +14,8 @@ from tests.builders import HOSTILE, WRITEUP, changed, make_curve, writeup_entrie
 from tracker.answers import Answer
 from tracker.conclusions.conclusion import Chance, Conclusion, Table
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
-from tracker.report import Excluded, NextStep, Panel, Picture, Report, Section
+from tracker.report import Excluded, NextStep, Panel, Picture, Procedure, Report, Section
+from tracker.report.data_and_method import FactRow
 from tracker.report.headline import KeyFigure
 from tracker.runs import Run
 from tracker.study.metrics import Metric
@@ -148,13 +149,14 @@ def report() -> Report:
         ),
         challenges=("Run 1's learning-rate drop did not help.",),
         excluded=(Excluded("f" * 32, "k9-broken", "failed"),),
-        methods=("One accuracy has Wilson's interval.",),
+        methods=(Procedure("Accuracies", "One accuracy has Wilson's interval.", "doi:10.1/x"),),
         versions=(("tracker", "0.1.0"),),
         title="No winner yet: the four models are within two clips",
         lead="Run 3 classifies 26 of 30 validation clips correctly. The difference is within chance.",
         facts=(("Experiment", "genres"), ("Runs", "4 runs, one seed each")),
         key_figures=(KeyFigure("26 / 30", "best run (87%)"), KeyFigure("1 clip", "lead over the next run")),
         answers=(WHICH, WHAT, WHEN),
+        data_and_method=(FactRow("Data", "Data set", "the built-in demo set, 150 clips"),),
     )
 
 
@@ -211,7 +213,8 @@ def strange(text: str, report: Report) -> Report:
         next_steps=tuple(replace(step, why=text) for step in report.next_steps),
         challenges=(text,),
         excluded=(Excluded(text, text, text),),
-        methods=(text,),
+        methods=(Procedure(text, text, text),),
+        data_and_method=(FactRow("Data", text, text),),
         versions=((text, text),),
         title=text,
         lead=text,
@@ -250,5 +253,5 @@ def crowd(report: Report) -> Report:
         sections=tuple(sections),
         conclusions=tuple(conclusion for each in reports for conclusion in each.conclusions),
         challenges=HOSTILE,
-        methods=HOSTILE,
+        methods=tuple(Procedure(text, text, text) for text in HOSTILE),
     )

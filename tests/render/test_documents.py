@@ -50,7 +50,7 @@ class TestRenderMarkdown:
     def test_its_parts_come_in_order(self, report, pictures) -> None:
         headings = re.findall("^## (.*)$", render_markdown(report, pictures), re.MULTILINE)
         assert headings == [
-            "Conclusions", "Runs", "Next steps", "Challenges", "Methods", "Appendix",
+            "Conclusions", "Data and method", "Runs", "Next steps", "Challenges", "Methods", "Appendix",
         ]  # fmt: skip
 
     def test_headings_of_runs_stand_plain_and_alone(self, report, pictures) -> None:
@@ -225,7 +225,7 @@ class TestRenderHtml:
 
     def test_its_headings_make_an_outline(self, report, pictures, html) -> None:
         page = html(render_html(report, pictures))
-        assert (page.tags["h1"], page.tags["h2"], page.tags["h3"]) == (1, 6, 8)
+        assert (page.tags["h1"], page.tags["h2"], page.tags["h3"]) == (1, 7, 8)
         assert page.tags["h4"] == 1
 
     def test_every_link_within_the_page_leads_somewhere(self, report, pictures, html) -> None:

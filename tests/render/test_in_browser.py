@@ -56,8 +56,8 @@ class TestInBrowser:
     def test_its_headings_are_read_in_order(self, browser, report, pictures, tmp_path) -> None:
         page, _ = opened(browser, render_html(report, pictures), tmp_path)
         assert page.locator("h1, h2").all_inner_texts() == [
-            "No winner yet: the four models are within two clips", "Conclusions", "Runs", "Next steps", "Challenges",
-            "Methods", "Appendix",
+            "No winner yet: the four models are within two clips", "Conclusions", "Data and method", "Runs",
+            "Next steps", "Challenges", "Methods", "Appendix",
         ]  # fmt: skip
 
     @pytest.mark.parametrize("width", [360, 820, 1600])
@@ -85,7 +85,7 @@ class TestInBrowser:
 
     def test_no_stranger_can_act(self, browser, crowd, pictures, tmp_path) -> None:
         page, complaints = opened(browser, render_html(crowd, pictures), tmp_path)
-        assert page.locator("h2").count() == 6
+        assert page.locator("h2").count() == 7
         assert complaints == []
 
 

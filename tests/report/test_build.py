@@ -257,14 +257,19 @@ class TestBuildReport:
 
     def test_build_report_says_what_the_data_cannot_tell(self) -> None:
         limits = build_report("tracker", writeup()).limits
-        assert len(limits) == 3  # of the seeds, the options that changed together, and the selection
+        assert len(limits) == 2  # of the seeds and the selection
         assert limits[-1] == "There is no test set: the best run was picked and scored on the same clips."
 
     def test_build_report_names_the_methods_it_used_and_no_others(self) -> None:
-        methods = " ".join(build_report("tracker", writeup()).methods)
+        methods = " ".join(f"{each.how} {each.source}" for each in build_report("tracker", writeup()).methods)
         assert "exact unconditional test" in methods
         assert "Dorfman" not in methods
         assert "sign-flip" not in methods
+
+    def test_the_source_of_a_method_stands_apart(self) -> None:
+        accuracies = build_report("tracker", writeup()).methods[0]
+        assert accuracies.how == "Accuracies have Wilson's 95% interval."
+        assert accuracies.source == "doi:10.1080/01621459.1927.10502953"
 
     @pytest.mark.parametrize(("param", "what"), [("fold", "folds"), ("split_seed", "splits")])
     def test_build_report_calls_folds_and_splits_by_their_names(self, param: str, what: str) -> None:
@@ -275,7 +280,7 @@ class TestBuildReport:
         ]
         report = build_report("tracker", runs)
         said = (part for c in report.conclusions for part in (c.sentence, c.method or ""))
-        text = " ".join([*report.methods, *report.limits, *said])
+        text = " ".join([*(each.how for each in report.methods), *report.limits, *said])
         assert f"corrected resampled t-test over {what}" in text
         assert f"Over {what} " in text
         assert f"over {({'folds', 'splits'} - {what}).pop()}" not in text.lower()

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.answers.answer import Findings
+    from tracker.conclusions.conclusion import KindName
+
+# kinds whose sentences bear on how far the results can be trusted, a line each
+_CHECKS: tuple[KindName, ...] = ("baseline", "data_checks", "imbalance", "calibration", "range_edge")
 
 
 def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
@@ -20,7 +24,8 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
     if not findings.study.results:
         return None
     first, more = detectable_text(findings), selection_text(findings)
-    listed = [text for text in (more, *sentences) if text]
+    checked = [found for name in _CHECKS for found in findings.of_kind(name)]
+    listed = [text for text in (more, *(found.sentence for found in checked), *sentences) if text]
     sentence = first or (listed.pop(0) if listed else "Nothing beyond what the other answers say.")
     sizes, bias = findings.of_kind("sample_size"), findings.of_kind("selection_optimism")
     return Answer(
@@ -29,7 +34,9 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
         "Estimate" if first else "Observed",
         sentence,
         tuple(listed),
-        tuple(conclusion.id for conclusion in (*bias, *sizes)),
+        tuple(conclusion.id for conclusion in (*sizes, *bias, *checked)),
+        tuple(table for found in checked for table in found.details.tables(in_points=True)),
+        ("reliability",),
     )
 
 

@@ -446,25 +446,6 @@ def _has_contrasts(details: Details) -> TypeGuard[OptionEffect]:
     return isinstance(details, OptionEffect) and bool(details.contrasts)
 
 
-def _limits(study: Study, conclusions: Sequence[Conclusion], _wording: Wording) -> Iterator[str]:
-    """Yield which options changed together, overlapping groups in one sentence."""
-    group_of: dict[str, dict[str, None]] = {}
-    for conclusion in conclusions:
-        details = conclusion.details
-        if isinstance(details, OptionEffect) and conclusion.option is not None and details.aliases:
-            together = group_of.setdefault(conclusion.option, {conclusion.option: None})
-            for alias in details.aliases:
-                other = group_of.setdefault(alias, {alias: None})
-                if other is not together:
-                    small, together = sorted((other, together), key=len)
-                    together |= small
-                    group_of |= dict.fromkeys(small, together)
-    groups = {id(group): group for option in study.design.options if (group := group_of.get(option))}
-    for group in groups.values():
-        names = [option_words(option) for option in sorted(group, key=study.design.column_of.__getitem__)]
-        yield f"{capitalised(listing(names))} changed together, so their effects cannot be separated."
-
-
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
     if any(conclusion.p_value is not None for conclusion in conclusions):
         yield (
@@ -499,7 +480,6 @@ KIND = Kind(
     in_metric_unit=True,
     tests=(CROSSED, NESTED, FOLDS, SPLITS),
     methods=_methods,
-    limits=_limits,
     planned_runs=_planned_runs,
     why_no_run=_why_no_run,
     headlines=_headlines,

@@ -3,7 +3,7 @@
 from tracker.next_steps.steps import NextStep
 from tracker.report.build import build_report
 from tracker.report.comparison import ClassCount, ComparedRun, Comparison, Differing, SharedClip, build_comparison
-from tracker.report.model import Excluded, Panel, Picture, Report, RunEntry, Section
+from tracker.report.model import Excluded, Panel, Picture, Procedure, Report, RunEntry, Section
 
 __all__ = [
     "ClassCount",
@@ -14,6 +14,7 @@ __all__ = [
     "NextStep",
     "Panel",
     "Picture",
+    "Procedure",
     "Report",
     "RunEntry",
     "Section",

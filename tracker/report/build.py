@@ -12,6 +12,7 @@ from tracker.conclusions.conclusion import seeds_of
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import next_steps, with_commands
 from tracker.report import headline
+from tracker.report.data_and_method import data_and_method
 from tracker.report.model import Excluded, Report, RunEntry, Section
 from tracker.report.overview import ENDS, challenges, limits, methods, summary, versions
 from tracker.runs import LOGGED_OPTIONS, REASON_TAG, RunStatus, is_resumable
@@ -65,6 +66,7 @@ def build_report(
         facts=headline.facts(findings, experiment, selection),
         key_figures=headline.key_figures(findings),
         answers=answers,
+        data_and_method=tuple(row for row in data_and_method(study).rows() if row.text) if study.results else (),
         summary=summary(conclusions),
         limits=tuple(limits(study, conclusions, wording)),
         options=study.design.options,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.best_configuration import Standing
     from tracker.conclusions.conclusion import Conclusion
     from tracker.next_steps.steps import NextStep
+    from tracker.report.data_and_method import FactRow
     from tracker.report.headline import KeyFigure
     from tracker.runs import Run
     from tracker.study.metrics import Metric
@@ -99,6 +100,15 @@ class Picture:
     layout: Layout = "single"
 
 
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """How something was computed."""
+
+    purpose: str  # what it is for: the title of a kind of conclusions
+    how: str  # sentences
+    source: str = ""  # authors, years and DOIs
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """The whole report."""
@@ -113,7 +123,7 @@ class Report:
     next_steps: tuple[NextStep, ...]
     challenges: tuple[str, ...]  # what the runs show went wrong, in sentences
     excluded: tuple[Excluded, ...]
-    methods: tuple[str, ...]  # sentences with their sources
+    methods: tuple[Procedure, ...]
     versions: tuple[tuple[str, str], ...]
     alpha: float = 0.05  # the level that each family of tests is held to
     margin: float = 0.05  # differences of accuracy within ± this are too small to matter
@@ -122,6 +132,7 @@ class Report:
     facts: tuple[tuple[str, str], ...] = ()  # what the report is about, each with its name
     key_figures: tuple[KeyFigure, ...] = ()
     answers: tuple[Answer, ...] = ()  # at most seven, whatever the number of runs
+    data_and_method: tuple[FactRow, ...] = ()  # what the runs were trained on and how
 
     def __repr__(self) -> str:
         return f"<Report on {self.experiment!r}: {counted(len(self.conclusions), 'conclusion')}>"

@@ -13,6 +13,7 @@ from tracker import __version__
 from tracker.conclusions import kinds, of_kind
 from tracker.conclusions.best_run import BestRun
 from tracker.conclusions.overfitting import Overfitting
+from tracker.report.model import Procedure
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
 from tracker.study.metrics import lower_is_better
@@ -188,25 +189,51 @@ def _contradiction_text(what: Contradiction, results: Sequence[RunResult], wordi
 _CORRECTED: tuple[KindName, ...] = ("run_difference", "option_effect", "best_run")
 
 
-def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
-    """Yield how the conclusions were computed, in sentences with their sources; only what was used."""
+def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[Procedure]:
+    """Yield how the conclusions were computed, each with what it is for; only what was used."""
     if any(result.correct is not None for result in study.results):
-        yield "Accuracies have Wilson's 95% interval (doi:10.1080/01621459.1927.10502953)."
+        yield _procedure("Accuracies", "Accuracies have Wilson's 95% interval (doi:10.1080/01621459.1927.10502953).")
     if any(clips.groups for clips in study.clip_sets):
-        yield (
+        yield _procedure(
+            "Accuracies",
             "Where clips share groups, it is Wilson's at the number of clips over the design effect, with Student's "
-            "quantile (doi:10.1093/jssam/smv024)."
+            "quantile (doi:10.1093/jssam/smv024).",
         )
     used = {method for conclusion in conclusions for method in (conclusion.method, *conclusion.details.methods)}
     ordered = kinds(*_CORRECTED, "early_stopping")
-    yield from (method.source for kind in ordered for method in kind.tests if method in used)
-    for position, kind in enumerate(ordered):
-        if position == len(_CORRECTED):
-            yield (
-                f"Equivalent means that the 90% interval lies strictly inside ±{points(study.margin)}: each time a "
-                "5% statement of its own, not corrected."
-            )
-        yield from kind.methods(study, of_kind(conclusions, kind))
+    for kind in ordered:
+        yield from (_procedure(kind.title, method.source) for method in kind.tests if method in used and method.source)
+        yield from (_procedure(kind.title, sentence) for sentence in kind.methods(study, of_kind(conclusions, kind)))
+    if conclusions:
+        yield _procedure(
+            "Equivalence",
+            f"Equivalent means that the 90% interval lies strictly inside ±{points(study.margin)}: each time a "
+            "5% statement of its own, not corrected.",
+        )
+
+
+def _procedure(purpose: str, sentence: str) -> Procedure:
+    """Take the sources, which stand in brackets with their DOI, out of a sentence."""
+    sources, rest, start = [], sentence, 0
+    while (at := rest.find("(", start)) >= 0:
+        end = _closing(rest, at)
+        inside = rest[at + 1 : end]
+        if "doi:" in inside:
+            sources.append(inside)
+            rest = rest[:at].rstrip() + rest[end + 1 :]
+        else:
+            start = end + 1
+    return Procedure(purpose, rest, "; ".join(sources))
+
+
+def _closing(text: str, start: int) -> int:
+    """Return where the bracket that opens at `start` is closed."""
+    depth = 0
+    for position in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[position], 0)
+        if depth == 0:
+            return position
+    return len(text) - 1
 
 
 def versions(runs: Sequence[Run]) -> tuple[tuple[str, str], ...]:
