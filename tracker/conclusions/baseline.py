@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.comparisons import net_by_group
+from tracker.conclusions.comparisons import net_by_group, p_values_on
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Table
 from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP, UNCONDITIONAL
 from tracker.statistics.error_rates import holm
-from tracker.statistics.grouped import grouped_sign_flip, sign_flip_interval
-from tracker.statistics.paired import discordant, from_aggregates, paired_interval, unconditional
+from tracker.statistics.grouped import sign_flip_interval
+from tracker.statistics.paired import discordant, from_aggregates, paired_interval
 from tracker.statistics.proportions import Interval, wilson
 from tracker.wording import (
     capitalised,
@@ -31,7 +31,7 @@ from tracker.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -137,14 +137,15 @@ def _on_clips(study: Study, clips: ClipSet) -> Iterator[Conclusion]:
     if not runs or len(sizes) < 2:
         return
     answers = np.array([label == majority for label in clips.labels])
-    p_values = [_p_value(study, clips, run, answers) for run in runs]
+    p_values = _p_values(study, clips, runs, answers)
     adjusted = holm(np.array(p_values), len(runs)).tolist()
     beside = []
     for run, p_value, p_adjusted in zip(runs, p_values, adjusted, strict=True):
         result = study.results[run]
         if result.accuracy is not None:
             correct, interval = result.accuracy.correct, result.accuracy.interval
-            only = run in clips.row_of and set(result.predicted_names) == {majority}
+            same = run in clips.row_of and np.array_equal(clips.correct[clips.row_of[run]], answers)
+            only = same and set(result.predicted_names) == {majority}
             beside.append(AgainstBaseline(result.run_id, result.number, correct, interval,
                                           (correct - most) / len(answers), p_value, p_adjusted, only))  # fmt: skip
     best = beside[0]
@@ -174,14 +175,16 @@ def _counted(study: Study, clips: ClipSet) -> list[int]:
     ]
 
 
-def _p_value(study: Study, clips: ClipSet, run: int, answers: NDArray[np.bool_]) -> float:
-    """Return the p-value of a run against the baseline, given which clips that has correct."""
-    if run not in clips.row_of:
-        return from_aggregates(study.results[run].correct or 0, int(answers.sum()), len(answers)).p_value
-    own = clips.correct[clips.row_of[run]]
-    if clips.groups:
-        return grouped_sign_flip(net_by_group(clips, own, answers))
-    return unconditional(*discordant(own, answers), len(own))
+def _p_values(study: Study, clips: ClipSet, runs: Sequence[int], answers: NDArray[np.bool_]) -> list[float]:
+    """Return the p-value of each run against the baseline, given which clips that has correct."""
+    judged = [run for run in runs if run in clips.row_of]
+    own = clips.correct[[clips.row_of[run] for run in judged]]
+    tested = dict(zip(judged, p_values_on(clips, own, np.broadcast_to(answers, own.shape)), strict=True))
+    for run in runs:
+        if run not in tested:
+            counts = (study.results[run].correct or 0, int(answers.sum()), len(answers))
+            tested[run] = from_aggregates(*counts).p_value
+    return [tested[run] for run in runs]
 
 
 def _interval(

@@ -148,7 +148,7 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
     p_values: dict[Pair, float] = {}
     for start in range(0, len(judged), _CHUNK):
         a, b = clips.correct[rows[:, start : start + _CHUNK]]
-        p_values |= zip(judged[start : start + _CHUNK], _p_values(clips, a, b), strict=True)
+        p_values |= zip(judged[start : start + _CHUNK], p_values_on(clips, a, b), strict=True)
     if clips.groups:
         return p_values
     of_counts = cache(lambda *counts: from_aggregates(*counts).p_value)
@@ -159,7 +159,7 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
     return p_values
 
 
-def _p_values(clips: ClipSet, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> list[float]:
+def p_values_on(clips: ClipSet, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> list[float]:
     """Return the p-value of each row of `a` against the same row of `b`, both of shape (pairs, clips)."""
     if not clips.groups:
         found = unconditional_many((a & ~b).sum(axis=1), (b & ~a).sum(axis=1), a.shape[1])

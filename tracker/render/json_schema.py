@@ -25,6 +25,7 @@ from tracker.render.json_document import ConclusionDocument, ReportDocument
 from tracker.runs import RunStatus
 from tracker.statistics import paired
 from tracker.statistics.proportions import Interval
+from tracker.study.metrics import LoggedSteps
 from tracker.study.run_results import Accuracy
 from tracker.study.study import Obstacle
 
@@ -47,6 +48,7 @@ _IMPORTED: dict[str, object] = {
     "Details": Details,
     "Interval": Interval,
     "KindName": KindName,
+    "LoggedSteps": LoggedSteps,
     "Mapping": Mapping,
     "Obstacle": Obstacle,
     "RunStatus": RunStatus,
