@@ -295,7 +295,7 @@ class TestReport:
         for kind in ("best_run", "overfitting", "early_stopping", "learning_rate", "under_training", "classes"):
             assert {conclusion["verdict"] for conclusion in of_kind(report, kind)} == {"unknown"}
         (best,) = of_kind(report, "best_run")
-        assert best["sentence"] == "Which run is best cannot be said: no run logged a number for val_accuracy."
+        assert best["sentence"] == "The best run is unknown: no run logged a number for val_accuracy."
 
     def test_report_names_the_metrics_that_there_are_instead(self, summarised) -> None:
         assert "they did log training_accuracy_score, training_f1_score and training_score" in summarised("sklearn")

@@ -86,6 +86,11 @@ class TestProse:
     def test_prose_leaves_an_ordinary_sentence_as_it_is(self, sentence: str) -> None:
         assert prose(sentence).replace("\N{NO-BREAK SPACE}", " ") == sentence
 
+    def test_prose_ends_no_line_between_a_number_and_its_unit(self) -> None:
+        marked = "3.5_points on 30_clips after 12_epochs in 5_s (p_=_0.07, n_=_30), run 3 of 4"
+        sentence = marked.replace("_", " ")
+        assert prose(sentence) == html_prose(sentence) == marked.replace("_", "\N{NO-BREAK SPACE}")
+
     @pytest.mark.parametrize(
         ("text", "written"),
         [

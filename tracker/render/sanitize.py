@@ -52,7 +52,7 @@ _ENTITIES = {"|": "&#124;", "<": "&lt;", "&": "&amp;"}
 _ACTS_IN_ALT = re.compile(r"[\\`^*~\[\]|<>&@#$\"!]|:(?=[\w+/-])|(?<![^\W_])_|_(?![^\W_])")
 _UNBROKEN = re.compile(
     r"(?<=\d) (?=(?:points?|clips?|epochs?|runs?|seeds?|groups?|s|min|h|kB|MB)\b)"
-    r"|(?<=\bp) (?=[=<≤≥])|(?<=[=<≤≥]) (?=\d)"
+    r"|(?<=\b[pn]) (?=[=<≤≥])|(?<=[=<≤≥]) (?=\d)"
 )
 """Spaces at which no line may end: between a number and its unit, and within ``p = 0.07``."""
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
