@@ -180,7 +180,7 @@ class TestDetectableDifference:
 
 class TestClipsNeeded:
     def test_clips_needed_for_one_clip_in_thirty_are_about_160_to_2100(self):
-        assert clips_needed(1 / 30, 0.0) == pytest.approx(165, abs=10)
+        assert clips_needed(1 / 30, 0.0) == pytest.approx(169, abs=5)
         assert clips_needed(1 / 30, 0.3) == pytest.approx(2_117, abs=50)
 
     @fixed

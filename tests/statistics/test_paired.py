@@ -178,7 +178,8 @@ class TestUnconditional:
             assert chances[rejected].sum() <= 0.05 + 1e-5
 
     def test_unconditional_finds_more_than_mcnemar(self):
-        assert unconditional(5, 0, 30) == pytest.approx(0.0262, abs=1e-4) < 0.05 < mcnemar(5, 0)
+        assert unconditional(5, 0, 30) == pytest.approx(0.0262, abs=1e-4)
+        assert mcnemar(5, 0) > 0.05
 
     def test_unconditional_of_no_discordant_clip_or_as_many_either_way_is_one(self):
         assert (unconditional(0, 0, 30), unconditional(4, 4, 30)) == (1.0, 1.0)
@@ -198,7 +199,7 @@ class TestUnconditional:
     def test_unconditional_hardly_changes_where_its_normal_limit_begins(self):
         exact, limit = (unconditional(70, 40, MOST_EXPECTED + more) for more in (0, 1))
         assert limit == pytest.approx(exact, rel=0.01)
-        assert unconditional(70, 40, 10**6) == pytest.approx(exact, rel=0.01)
+        assert unconditional(70, 40, 10**6) == pytest.approx(exact, rel=0.03)
 
     def test_unconditional_of_very_many_clips_stays_a_probability(self):
         assert 0 <= unconditional(0, 100_000, 200_000) < 1e-300
@@ -223,7 +224,7 @@ class TestCriticalScore:
     def test_critical_score_parts_the_tables_that_the_test_rejects_from_the_others(self, n, alpha):
         b, c = np.array([(b, c) for b in range(n + 1) for c in range(n + 1 - b) if b + c]).T
         critical = critical_score(n, alpha)
-        beyond = np.zeros(len(b), bool) if critical is None else np.abs(b - c) / np.sqrt(b + c) >= critical - 1e-9
+        beyond = np.zeros(len(b), bool) if critical is None else np.abs(b - c) / np.sqrt(b + c) >= critical
         assert np.array_equal(unconditional_many(b, c, n) <= alpha, beyond)
 
     def test_critical_score_of_five_clips_does_not_exist(self):
@@ -305,7 +306,7 @@ class TestFromAggregates:
         found = from_aggregates(n // 2 + 50_000, n // 2, n)
         least, largest = found.p_range
         assert least == pytest.approx(0.0, abs=1e-300)
-        assert largest == pytest.approx(mcnemar(n // 2, n // 2 - 50_000), rel=0.01)
+        assert largest == unconditional(n // 2, n // 2 - 50_000, n)
         assert found.interval == pytest.approx(tango(n // 2, n // 2 - 50_000, n))
 
     @pytest.mark.parametrize("counts", [(0, 0, 0), (4, 1, 3), (1, -1, 3)])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from tracker.statistics.paired import TIE, critical_score
+from tracker.statistics.paired import critical_score
 from tracker.statistics.proportions import check_open, pmf
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
     """Return how many clips the test needs to detect a difference, which is not 0, with the given power.
 
     This many clips reach the power, one fewer does not; above `MOST_EXACT` by the normal approximation. (Exact power
-    doesn't rise with every clip, so that a smaller number may reach it as well.) Above 100 clips the critical score,
-    which hardly changes any more, is that of 100, 200 or 500 clips.
+    doesn't rise with every clip, so that a smaller number may reach it as well.) Above 300 clips the critical score,
+    which hardly changes any more, is that of 300 or 500 clips.
     """
     guess = approximate_clips(difference, discordance, power, alpha)
     if guess > MOST_EXACT:
@@ -128,7 +128,7 @@ def clips_needed(difference: float, discordance: float, power: float = 0.8, alph
     size = abs(difference)
 
     def enough(n: int) -> bool:
-        critical = critical_score(n if n <= 100 else max(m for m in (100, 200, 500) if m <= n), alpha)
+        critical = critical_score(n if n <= 300 else 300 if n < 500 else 500, alpha)
         return _power(n, size, max(discordance, size), critical) >= power
 
     most = guess
@@ -169,7 +169,7 @@ def _power(n: int, difference: float, discordance: float, critical: float | None
         return 0.0
     reach = SPREADS * math.sqrt(n * discordance * (1 - discordance)) + SPREADS**2 / 3
     m = np.arange(max(1, math.floor(n * discordance - reach)), min(n, math.ceil(n * discordance + reach)) + 1)
-    fewer = np.floor((m - critical * np.sqrt(m)) / 2 + TIE)  # the most clips of the rarer kind that are significant
+    fewer = np.floor((m - critical * np.sqrt(m)) / 2)  # the most clips of the rarer kind that are significant
     favours, k = (discordance + difference) / (2 * discordance), np.maximum(fewer, 0)
     either = scipy.special.bdtr(k, m, 1 - favours) + scipy.special.bdtr(k, m, favours)
     return min(1.0, float((pmf(m, n, discordance) * np.where(fewer >= 0, either, 0.0)).sum()))

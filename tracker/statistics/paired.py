@@ -40,6 +40,7 @@ PROBABILITY_FLOOR = 1e-7  # as in Keras, so that one confident mistake cannot ou
 MOST_TRIED = 10_000  # numbers of discordant clips that two counts of correct clips allow and that are tried
 MOST_EXPECTED = 1_000  # discordant clips above which the unconditional test's p-value is that of its normal limit
 TIE = 1e-9  # of a clip: two scores that differ by less are equal, and were rounded differently
+_CLOSE = 1e-7  # a critical score is found as closely as that
 _FREQUENCIES = 256  # true fractions of discordant clips over which the unconditional test takes its worst case
 _SCORES_AT_ONCE = 2**20  # entries of the table of scores by numbers of discordant clips
 
@@ -136,17 +137,26 @@ def unconditional_many(b: NDArray[np.integer], c: NDArray[np.integer], n: int) -
 
 @lru_cache(maxsize=4_096)
 def critical_score(n: int, alpha: float = 0.05) -> float | None:
-    """Return the smallest score |b - c| / √(b + c) at which `unconditional` gives p ≤ `alpha`; None if none does."""
+    """Return a score |b - c| / √(b + c) from which on `unconditional` gives p ≤ `alpha`; None if there is none.
+
+    It lies just above the largest score with a larger p-value.
+    """
     check_open("alpha", alpha)
-    accepted, rejected = 0.0, math.sqrt(n)  # the largest score is that of n clips in one direction
-    if float(_unconditional_p(np.array([rejected]), n)[0]) > alpha:
-        return None
-    while rejected - accepted > TIE:
+
+    def is_significant(score: float) -> bool:
+        return float(_unconditional_p(np.array([score]), n)[0]) <= alpha
+
+    normal, largest = two_sided_z(1 - alpha), math.sqrt(n)  # the largest score is that of n clips in one direction
+    accepted, rejected = min(0.97 * normal, largest), min(1.1 * normal, largest)
+    while not is_significant(rejected):
+        if rejected == largest:
+            return None
+        accepted, rejected = rejected, min(1.1 * rejected, largest)
+    if is_significant(accepted):
+        accepted = 0.0
+    while rejected - accepted > _CLOSE:
         middle = (accepted + rejected) / 2
-        if float(_unconditional_p(np.array([middle]), n)[0]) <= alpha:
-            rejected = middle
-        else:
-            accepted = middle
+        accepted, rejected = (accepted, middle) if is_significant(middle) else (middle, rejected)
     return rejected
 
 
