@@ -14,13 +14,14 @@ from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
 from tracker.study.options import as_whole
 from tracker.study.run_results import RunResult, every_epoch, keeps_last, keeps_numbers
-from tracker.wording import count, loss_cell, seconds_cell, whole_cell
+from tracker.wording import count, loss_cell, seconds_cell, steps_text, whole_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from tracker.study.metrics import LoggedSteps
     from tracker.study.study import Study
     from tracker.wording import Wording
 
@@ -62,6 +63,7 @@ class EarlyStopping(Details):
     epoch_seconds: float | None = None  # on average
     keeps_last: bool = False  # whether the run keeps its last weights
     enough: Patience | None = None  # the shortest of all patiences that keeps the same weights in fewer epochs
+    steps: LoggedSteps | None = None  # at which its losses, or else accuracies, were logged if they aren't epochs
 
     @property
     def usual(self) -> tuple[Patience, ...]:
@@ -72,7 +74,10 @@ class EarlyStopping(Details):
         """Return which patience would have kept the same weights, and which weights the next shorter one keeps."""
         run = wording.run(conclusion.runs[0])
         if not self.patiences:
-            return f"Early stopping can't be replayed for {run}: its validation loss was not logged for every epoch."
+            why = "its validation loss was not logged for every epoch"
+            if self.steps is not None:
+                why = f"it logged {steps_text(self.steps)}"
+            return f"Early stopping can't be replayed for {run}: {why}."
         if all(answer.censored for answer in self.patiences):
             return f"Early stopping would never have triggered in {run}: its validation loss improved in every epoch."
         earlier = [answer for answer in self.patiences if answer.epochs_saved and answer.patience != self.own]
@@ -116,6 +121,7 @@ def early_stopping(study: Study) -> Iterator[Conclusion]:
         stop = result.stop_epoch if values is None else len(values)
         kept, is_last = result.kept_epoch, keeps_last(result.run)
         details = EarlyStopping((), own, stop, kept, result.correct, result.epoch_seconds, is_last)
+        details = replace(details, steps=result.steps_without_epochs)
         verdict: Verdict = "unknown"
         if values is not None and stop is not None:
             listed = sorted({*PATIENCES, *([own] if own is not None else [])})
