@@ -191,6 +191,51 @@ class TestEndings:
         assert writeup("report", "--output", "r.docx", "--format", "html").status == 0
 
 
+class TestCover:
+    COVER = ("--title", "Genres <b>", "--author", "Ada *L*", "--intro", "intro.md")
+    INTRO = "# Aim\n\nTo **learn**.\n\n<script>alert(1)</script>\n\n![p](http://evil/p.png) [l](javascript:alert(1))\n"
+
+    def test_title_author_and_introduction_stand_above_the_conclusions(self, writeup: Tracker) -> None:
+        Path("intro.md").write_text(self.INTRO)
+        finding = writeup("report").out.splitlines()[0].removeprefix("# ")
+        text = writeup("report", *self.COVER).out
+        assert re.match(r"# Genres .*\n\nAda .*\n\n\*\*", text)
+        assert f"**{finding}**" in text
+        assert text.index(finding) < text.index("**Aim**\n\nTo **learn**.") < text.index("## Conclusions")
+        for acting in ("<b>", "*L*", "<script", "![p]", "[l]("):
+            assert acting not in text
+
+    def test_html_has_them_without_what_acts(self, writeup: Tracker) -> None:
+        Path("intro.md").write_text(self.INTRO)
+        text = writeup("report", "--format", "html", *self.COVER).out
+        assert "<h1>Genres &lt;b&gt;</h1>" in text
+        assert text.index("</h1>") < text.index('class="author"') < text.index("To <strong>learn</strong>.")
+        for acting in ("<b>Genres", "<script", "http://evil", 'href="javascript'):
+            assert acting not in text
+
+    def test_a_summary_has_the_title_and_the_finding(self, writeup: Tracker) -> None:
+        first, *rest = writeup("report", "--format", "summary", "--title", "Mine").out.splitlines()
+        assert (first, rest[1][:2]) == ("# Mine", "**")
+
+    @pytest.mark.parametrize(
+        ("words", "problem"),
+        [
+            (("--title", "a\nb"), "title must be a text of one line"),
+            (("--author", "x" * 251), "author must be at most"),
+        ],
+    )
+    def test_what_is_no_line_is_wrong_usage(self, writeup: Tracker, words: tuple[str, ...], problem: str) -> None:
+        result = writeup("report", *words)
+        assert (result.status, result.out) == (2, "")
+        assert problem in result.err
+
+    def test_an_introduction_of_another_encoding_is_an_error(self, writeup: Tracker) -> None:
+        Path("intro.md").write_bytes(b"caf\xe9")
+        result = writeup("report", "--intro", "intro.md")
+        assert (result.status, result.out) == (1, "")
+        assert "intro.md is not UTF-8 (byte 3): save it as UTF-8" in result.err
+
+
 class TestSelection:
     def facts(self, tracker: Tracker, *words: str) -> tuple[list[str], str]:
         """Return the names of the runs in the report, and the experiment that it is about."""

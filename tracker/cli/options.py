@@ -326,8 +326,8 @@ def read_selected(analysis: SelectionAnalysis) -> ExperimentRuns:
     return found
 
 
-def report_on(analysis: ExperimentAnalysis | SelectionAnalysis) -> Report:
-    """Read the runs, and conclude from them what the options ask for."""
+def report_on(analysis: ExperimentAnalysis | SelectionAnalysis, **cover: Any) -> Report:
+    """Read the runs, and conclude from them what the options ask for; `cover` has title, author and introduction."""
     from tracker.recording.reports import build_report
     from tracker.study.metrics import UnknownMetricError
 
@@ -336,6 +336,6 @@ def report_on(analysis: ExperimentAnalysis | SelectionAnalysis) -> Report:
     else:
         experiment_runs = read_runs(analysis.experiment, analysis.tracking_uri)
     try:
-        return build_report(experiment_runs, **analysis.question)
+        return build_report(experiment_runs, **analysis.question, **cover)
     except UnknownMetricError as error:
         raise typer.BadParameter(str(error), param_hint="--metric") from error

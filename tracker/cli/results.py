@@ -27,7 +27,7 @@ from tracker.cli.options import (
 )
 from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
-from tracker.printable import command_text
+from tracker.printable import command_text, decoded
 from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
 
 if TYPE_CHECKING:
@@ -85,6 +85,14 @@ def report(
         ),
     ] = None,
     max_bytes: Annotated[int | None, whole_number("Maximum size of a summary", _BYTES, default="no limit")] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", parser=decoded, help="Title, above the report's finding.")
+    ] = None,
+    author: Annotated[str | None, typer.Option(metavar="TEXT", parser=decoded, help="Author, below the title.")] = None,
+    intro: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Introduction, a Markdown file."),
+    ] = None,
     analysis: SelectionAnalysis,
 ) -> int:
     """Write the comparison of an experiment's runs."""
@@ -97,7 +105,10 @@ def report(
         raise typer.BadParameter(str(error), param_hint="'--check'" if check else "'--output'") from error
     if max_bytes is not None and form != "summary":
         context.fail("--max-bytes is for --format summary only")
-    content = report_on(analysis)
+    try:
+        content = report_on(analysis, title=title, author=author, intro=None if intro is None else _intro(intro))
+    except ValueError as error:
+        context.fail(str(error))
     base = target.parent if target else Path()
     text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
     if check:
@@ -109,6 +120,16 @@ def report(
     else:
         print_document(text)
     return 0
+
+
+def _intro(file: Path) -> str:
+    """Return the introduction; raise what Typer or the command line prints if it can't be read or is too long."""
+    try:
+        return read_regular(file).decode("utf-8-sig")
+    except OSError as error:
+        raise TrackerError(f"cannot read {file}: {error.strerror}; give another --intro") from error
+    except UnicodeDecodeError as error:
+        raise TrackerError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
 
 
 def _difference(file: Path, text: str) -> int:

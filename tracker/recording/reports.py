@@ -14,9 +14,10 @@ from tracker.atomic_files import replace_file
 from tracker.contained_files import UnsafePathError, resolve_output, write_stream
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
-from tracker.recording.arguments import checked_line, checked_path
+from tracker.recording.arguments import checked_line, checked_path, checked_text
 from tracker.recording.stores import ExperimentRuns, where_from
 from tracker.report import Comparison as ComparisonContent
+from tracker.report import Cover
 from tracker.report import Report as ReportContent
 from tracker.runs import Run
 from tracker.runs.logged import find_run
@@ -38,6 +39,8 @@ ENDINGS: Mapping[str, tuple[Form, ...]] = {
     ".csv": ("csv",),
     ".json": ("json",),
 }
+
+_LONGEST_INTRO = 100_000  # characters
 
 FIGURES = Path("reports/figures")  # where Markdown's figures are written unless another folder is given
 
@@ -149,6 +152,9 @@ def build_report(
     minimise: bool | None = None,
     alpha: float = 0.05,
     margin: float = 0.05,
+    title: str | None = None,
+    author: str | None = None,
+    intro: str | None = None,
 ) -> Report:
     """Conclude from the runs of one experiment or several, or a selection of them.
 
@@ -164,17 +170,32 @@ def build_report(
         Significance level of each family of tests.
     margin : float, above 0 and below 1
         Equivalence margin: the smallest difference of accuracy that matters.
+    title, author : str, optional
+        What stands above the report, whose own title is its finding.
+    intro : str, optional
+        An introduction in Markdown, without raw HTML and pictures.
 
     Raises
     ------
     ValueError
-        If `alpha` or `margin` is out of its range, or no run logged `metric`.
+        If `alpha` or `margin` is out of its range, no run logged `metric`, or a text is too long.
     """
     from tracker.report import build_report as build
 
+    cover = _cover(title, author, intro)
     first, selection = (runs.experiments[0], runs.selection) if isinstance(runs, ExperimentRuns) else (None, "")
     name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
-    return Report(**_fields(build(name, runs, log_to=first, selection=selection, **settings)))
+    content = _fields(build(name, runs, log_to=first, selection=selection, **settings))
+    return Report(**content | {"cover": cover})
+
+
+def _cover(title: str | None, author: str | None, intro: str | None) -> Cover:
+    """Return what a report's author sets above it; raise ValueError for what doesn't fit there."""
+    text = checked_text("intro", intro) or ""
+    if len(text) > _LONGEST_INTRO:
+        raise ValueError(f"intro must be at most {_LONGEST_INTRO:,} characters, got {len(text):,}")
+    heading = "" if title is None else checked_line("title", title)
+    return Cover(heading, "" if author is None else checked_line("author", author), text)
 
 
 class Comparison(ComparisonContent):

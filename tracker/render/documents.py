@@ -47,6 +47,7 @@ def markdown_environment() -> Environment:
         "prose": sanitize.prose,
         "alt": sanitize.alt,
         "note": sanitize.note_markdown,
+        "body": sanitize.body_markdown,
         "commands": sanitize.fence,
         # indents the lines after the first so that they belong to a list item
         "beside": lambda text, number: sanitize.plain(text.replace("\n", "\n" + " " * len(f"{number}. "))),

@@ -163,7 +163,16 @@ def note_html(note: str) -> Markup:
 
 def note_markdown(note: str) -> Markup:
     """Return a note as a Markdown quotation in which nothing acts but emphasis, lists, tables, code and web links."""
-    return Markup("\n".join(_prefixed(_blocks(SyntaxTreeNode(_tokens(note))), "> ")))  # noqa: S704
+    return _markdown(note, "> ")
+
+
+def body_markdown(text: str) -> Markup:
+    """Return an author's own text as Markdown in which nothing acts that wouldn't in a note."""
+    return _markdown(text, "")
+
+
+def _markdown(text: str, prefix: str) -> Markup:
+    return Markup("\n".join(_prefixed(_blocks(SyntaxTreeNode(_tokens(text))), prefix)))  # noqa: S704
 
 
 def note_beginning(note: str) -> str:

@@ -3,12 +3,13 @@
 from tracker.next_steps.steps import NextStep
 from tracker.report.build import build_report
 from tracker.report.comparison import ClassCount, ComparedRun, Comparison, Differing, SharedClip, build_comparison
-from tracker.report.model import Excluded, Panel, Picture, Procedure, Report, RunEntry, Section
+from tracker.report.model import Cover, Excluded, Panel, Picture, Procedure, Report, RunEntry, Section
 
 __all__ = [
     "ClassCount",
     "ComparedRun",
     "Comparison",
+    "Cover",
     "Differing",
     "Excluded",
     "NextStep",

@@ -109,6 +109,15 @@ class Procedure:
     source: str = ""  # authors, years and DOIs
 
 
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What a report's author sets above it; each is empty if there is none."""
+
+    title: str = ""  # stands above the finding
+    author: str = ""
+    intro: str = ""  # Markdown, as a run's note is
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """The whole report."""
@@ -133,6 +142,7 @@ class Report:
     key_figures: tuple[KeyFigure, ...] = ()
     answers: tuple[Answer, ...] = ()  # at most seven, whatever the number of runs
     data_and_method: tuple[FactRow, ...] = ()  # what the runs were trained on and how
+    cover: Cover = Cover()
 
     def __repr__(self) -> str:
         return f"<Report on {self.experiment!r}: {counted(len(self.conclusions), 'conclusion')}>"
