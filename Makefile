@@ -21,9 +21,11 @@ install: .venv/installed
 
 # The writeup's four configurations on the built-in demo set, and their report.
 demo: install
-	$(BIN)/tracker run --reuse --kernel 7 --lr 1e-4 --plateau 0.3,10 --early-stop 15
+	$(BIN)/tracker run --reuse --kernel 7 --lr 1e-4 --plateau 0.3,10 --early-stop 15 \
+	  --note "The plateau fired once, and early stopping ended the run five epochs later: its patience should be much longer."
 	$(BIN)/tracker run --reuse --kernel 7 --lr 1e-4
-	$(BIN)/tracker run --reuse --kernel 3 --lr 1e-3 --plateau 0.5,15 --early-stop 20
+	$(BIN)/tracker run --reuse --kernel 3 --lr 1e-3 --plateau 0.5,15 --early-stop 20 \
+	  --note "Validation loss jumps from epoch to epoch: ten times the learning rate of the others is **too much**."
 	$(BIN)/tracker run --reuse --kernel 5 --lr 1e-4 --plateau 0.1,5 --early-stop 10
 	$(BIN)/tracker report > REPORT.md
 	@echo "The report is in REPORT.md. Browse the runs with: $(BIN)/tracker ui"

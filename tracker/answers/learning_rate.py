@@ -48,7 +48,7 @@ def _helped_text(findings: Findings, cut: Sequence[_Found]) -> str:
     runs = dict.fromkeys(run for run, _ in helped)
     verb = "was" if len(helped) == 1 else "were"
     some = f"{capitalised(number_word(len(helped)))} of {counted(len(known), 'cut')} {verb} followed by a lower loss"
-    where = f"in {findings.who(list(runs))}"
+    where = "in every run that had one" if len(runs) == len(cut) > 1 else f"in {findings.who(list(runs))}"
     best = max(helped, key=lambda pair: (pair[1].best_before or 0.0) - (pair[1].best_after or 0.0))[1]
     before, after = losses(best.best_before or 0.0, best.best_after or 0.0)
     amount = f"from {before} to {after}" if len(helped) == 1 else f"at most from {before} to {after}"
