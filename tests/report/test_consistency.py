@@ -16,6 +16,7 @@ import pytest
 
 from tests.builders import make_run
 from tracker.answers.answer import MOST_DRAWN
+from tracker.conclusions.option_effect import OptionEffect, leading
 from tracker.report import build_report
 from tracker.wording import percent
 
@@ -123,6 +124,28 @@ class TestConsistency:
             for conclusion in report.conclusions:
                 if conclusion.interval is not None and conclusion.p_value is not None and conclusion.kind in INTERVALS:
                     assert_agrees(conclusion)
+
+    def test_no_effect_of_an_option_disagrees_with_its_interval_or_its_conclusion(self) -> None:
+        for report in reports():
+            for conclusion in report.conclusions:
+                if not isinstance(conclusion.details, OptionEffect) or not conclusion.details.contrasts:
+                    continue
+                for effect in conclusion.details.contrasts:
+                    if effect.interval is not None and effect.p_value is not None:
+                        assert (effect.interval[0] > 0 or effect.interval[1] < 0) == (effect.p_value < 0.05)
+                    if effect.verdict == "equivalent":
+                        assert max(map(abs, effect.interval_90)) < report.margin
+                    assert (effect.verdict == "supported") == ((effect.p_adjusted or 1.0) <= report.alpha)
+                first = leading(conclusion.details.contrasts)
+                assert (first.verdict, first.estimate) == (conclusion.verdict, conclusion.estimate)
+
+    def test_next_steps_are_few_and_bear_on_what_is_open(self) -> None:
+        for report in reports():
+            verdicts = {conclusion.id: conclusion.verdict for conclusion in report.conclusions}
+            assert len(report.next_steps) <= 3
+            for step in report.next_steps:
+                assert all(verdicts[answer] not in ("supported", "equivalent") for answer in step.answers)
+                assert step.chance is None or (0 <= step.chance.power <= 1 and "would detect" in step.outlook)
 
     def test_no_sentence_names_a_run_that_the_figure_does_not_show(self) -> None:
         for report in reports():

@@ -190,6 +190,8 @@ def _conclude_on_option(study: Study, option: str, effects: Sequence[ContrastEff
         if effects[i].p_value is not None:
             listed[i] = replace(effects[i], probability=chance_of_better(study, study.contrasts[option][i]))
     verdicts = {effect.verdict for effect in effects}
+    if len(verdicts) > 1:
+        verdicts.discard("exact")  # no difference at all, whatever the other levels do
     verdict = verdicts.pop() if len(verdicts) == 1 else "supported" if "supported" in verdicts else "inconclusive"
     runs = {run for c in study.contrasts[option] for setting in c.repetitions for level in setting for run in level}
     details = OptionEffect(tuple(listed.values()), (), levels, len(effects), tests)
