@@ -23,15 +23,15 @@ DIALECT = re.compile(
     r"|\d[ \u00a0\u202f]%(?![\w(])",
     re.IGNORECASE,
 )
-REWRITTEN_LATER = ("render", "report")
-"""Rooms and files of the report whose wording is rewritten with it."""
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 
 
 def modules() -> list[Path]:
-    found = [*(ROOT / "tracker").rglob("*.py"), *(ROOT / "models").rglob("*.py")]
-    later = tuple(str(ROOT / "tracker" / name) for name in REWRITTEN_LATER)
-    return sorted(path for path in found if not str(path).startswith(later))
+    return sorted([*(ROOT / "tracker").rglob("*.py"), *(ROOT / "models").rglob("*.py")])
+
+
+def templates() -> list[Path]:
+    return sorted((ROOT / "reports" / "templates").rglob("*.j2"))
 
 
 def strings(path: Path) -> Iterator[str]:
@@ -46,6 +46,12 @@ def strings(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_strings_and_docstrings_are_free_of_the_old_dialect(path: Path) -> None:
     assert [text for text in strings(path) if DIALECT.search(text)] == []
+
+
+@pytest.mark.parametrize("path", templates(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_templates_are_free_of_the_old_dialect(path: Path) -> None:
+    words = re.sub(r"\{[%#].*?[%#]\}", "", path.read_text(), flags=re.DOTALL)
+    assert [match.group() for match in DIALECT.finditer(words)] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

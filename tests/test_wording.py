@@ -8,7 +8,7 @@ from tracker.wording import (
     age,
     change_words,
     correct_of,
-    count,
+    count_words,
     counted,
     duration,
     listing,
@@ -119,11 +119,6 @@ class TestLosses:
 
 
 class TestOthers:
-    def test_others_counts_are_figures(self) -> None:
-        assert (count(1, "clip"), count(2, "clip"), count(0, "clip"), count(1200, "clip")) == (
-            "1 clip", "2 clips", "no clips", "1,200 clips",
-        )  # fmt: skip
-
     def test_listings_end_with_and(self) -> None:
         assert (listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])) == ("a", "a and b", "a, b and c")
 
@@ -255,7 +250,12 @@ class TestShortLoss:
 
 class TestCounted:
     def test_counted_counts_in_figures(self) -> None:
-        assert [counted(number, "epoch") for number in (0, 1, 3)] == ["0 epochs", "1 epoch", "3 epochs"]
+        assert [counted(number, "epoch") for number in (0, 1, 1200)] == ["0 epochs", "1 epoch", "1,200 epochs"]
+
+
+class TestCountWords:
+    def test_count_words_counts_to_nine_in_words(self) -> None:
+        assert [count_words(number, "clip") for number in (1, 9, 10)] == ["one clip", "nine clips", "10 clips"]
 
 
 class TestSome:

@@ -270,19 +270,14 @@ def sign(difference: float) -> str:
     return "+" if difference > 0 else MINUS if difference else ""
 
 
-def count(number: int, what: str, plural: str | None = None) -> str:
-    """Return ``1 clip``, ``30 clips``, ``no clips``: counts of something are in figures."""
-    return f"{f'{number:,}' if number else 'no'} {what if number == 1 else plural or what + 's'}"
-
-
 def count_words(number: int, what: str) -> str:
-    """Return ``one clip``, ``30 clips``: a count that begins a sentence."""
+    """Return ``one clip``, ``30 clips``, for a title or the beginning of a sentence."""
     return f"{number_word(number)} {what}{'' if number == 1 else 's'}"
 
 
 def counted(number: int, what: str) -> str:
-    """Return ``1 epoch``, ``3 epochs``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    """Return ``1 epoch``, ``1,200 epochs``: a count of something is in figures."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def some(names: Sequence[str]) -> str:

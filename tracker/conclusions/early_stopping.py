@@ -14,7 +14,7 @@ from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
 from tracker.study.options import as_whole
 from tracker.study.run_results import RunResult, every_epoch, keeps_last, keeps_numbers
-from tracker.wording import count, loss_cell, seconds_cell, steps_text, whole_cell
+from tracker.wording import counted, loss_cell, seconds_cell, steps_text, whole_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -189,7 +189,7 @@ def _enough_text(run: str, answer: Patience, details: EarlyStopping) -> str:
     seconds = "" if answer.seconds_saved is None else f" ({seconds_cell(answer.seconds_saved)})"
     kept = f"would have kept {run}'s weights (epoch {answer.kept_epoch})"
     ended = f"ended training at epoch {answer.stop_epoch} instead of {details.stop_epoch}"
-    return f"{who} {kept} and {ended}, saving {count(answer.epochs_saved or 0, 'epoch')}{seconds}."
+    return f"{who} {kept} and {ended}, saving {counted(answer.epochs_saved or 0, 'epoch')}{seconds}."
 
 
 def _shorter_text(answer: Patience, details: EarlyStopping) -> str:
@@ -213,8 +213,8 @@ def _result_text(answer: Patience, details: EarlyStopping) -> str:
         return " (every clip classified the same way)"
     if answer.correct is not None and details.correct is not None:
         if answer.correct == details.correct:
-            return f" (also {count(answer.correct, 'clip')} correct)"
-        return f" ({count(answer.correct, 'clip')} correct instead of {details.correct})"
+            return f" (also {counted(answer.correct, 'clip')} correct)"
+        return f" ({counted(answer.correct, 'clip')} correct instead of {details.correct})"
     return ""
 
 

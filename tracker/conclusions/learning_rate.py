@@ -18,7 +18,7 @@ from tracker.runs import LOGGED_OPTIONS
 from tracker.study.metrics import same_until
 from tracker.study.options import PLATEAU, as_number, as_whole
 from tracker.study.run_results import SAME_RATE, every_epoch
-from tracker.wording import capitalised, count, count_words, level_words, loss_cell, losses, rate_text
+from tracker.wording import capitalised, count_words, counted, level_words, loss_cell, losses, rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -223,7 +223,7 @@ def _drops_text(details: LearningRate) -> str:
     more, last = len(details.drops) - len(listed), details.drops[-1]
     text = ". It fell ".join(listed)
     if details.stopped_early and not last.helped and last.epochs_after is not None and not more:
-        text += f". Early stopping ended the run {count(last.epochs_after, 'epoch')} later"
+        text += f". Early stopping ended the run {counted(last.epochs_after, 'epoch')} later"
     return f"{text}." + (f" {capitalised(count_words(more, 'further drop'))} followed." if more else "")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, best_having, challenges_of, further_seeds
 from tracker.conclusions.contrasts import crossed_effect, largest_set
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
-from tracker.wording import capitalised, change_words, count, number_word, percent, percent_interval, points
+from tracker.wording import capitalised, change_words, counted, number_word, percent, percent_interval, points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -148,7 +148,7 @@ def _limits(study: Study, _conclusions: Sequence[Conclusion], _wording: Wording)
         yield "No configuration was trained with three seeds: too few to separate effects from training noise."
     elif min(sizes) < FEWEST_PAIRS:
         few = sum(size < FEWEST_PAIRS for size in sizes)
-        of_all = f"{capitalised(number_word(few))} of the {count(len(sizes), 'configuration')}"
+        of_all = f"{capitalised(number_word(few))} of the {counted(len(sizes), 'configuration')}"
         trained = "was trained" if few == 1 else "were trained"
         yield f"{of_all} {trained} with fewer than three seeds: too few to separate effects from training noise."
 

@@ -24,7 +24,7 @@ from tracker.report.build import report_study, run_entry
 from tracker.runs.logged import SHORT_ID
 from tracker.study.options import OFF
 from tracker.study.study import Study, study_of
-from tracker.wording import capitalised, count, listing, option_words, p_text, wording_of
+from tracker.wording import capitalised, counted, listing, option_words, p_text, wording_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -244,7 +244,7 @@ def _about_clips(runs: tuple[ComparedRun, ComparedRun], clips: Sequence[SharedCl
         if len(clips) < max(judged):
             yield (
                 f"Of {judged[0]} validation clips of {runs[0].called} and {judged[1]} of {runs[1].called}, "
-                f"{count(len(clips), 'clip')} {'is' if len(clips) == 1 else 'are'} the same: only these are compared."
+                f"{counted(len(clips), 'clip')} {'is' if len(clips) == 1 else 'are'} the same: only these are compared."
             )
 
 

@@ -13,6 +13,7 @@ from tracker.wording import (
     NONE,
     capitalised,
     change_words,
+    count_words,
     counted,
     listing,
     losses,
@@ -71,15 +72,10 @@ def _open_title(findings: Findings) -> str:
     if first.correct is None or findings.repeated or any(standing.correct is None for standing in ranked):
         return f"No winner yet: the {many} {what}s are not significantly different"
     spread = first.correct - min(standing.correct or 0 for standing in ranked)
-    differ = f"differ by {counted_words(spread, 'clip')}" if spread else f"get the same {first.correct} clips right"
+    differ = f"differ by {count_words(spread, 'clip')}" if spread else f"all get {first.correct} clips correct"
     if len(ranked) > 2 and spread > 1:
-        differ = f"are within {counted_words(spread, 'clip')}, and chance may explain it"
+        differ = f"are within {count_words(spread, 'clip')}, and chance may explain it"
     return f"No winner yet: the {many} {what}s {differ}"
-
-
-def counted_words(number: int, what: str) -> str:
-    """Return ``one clip``, ``12 clips``."""
-    return f"{number_word(number)} {what}{'' if number == 1 else 's'}"
 
 
 def _single_title(findings: Findings) -> str:
