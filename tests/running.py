@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -60,3 +64,27 @@ class Served(NamedTuple):
 
     direct: Location
     http: Location
+
+
+@contextmanager
+def a_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Both streams as one terminal; what it shows is there once the context is left."""
+    ours, theirs = pty.openpty()
+    chunks: list[bytes] = []
+    shown: list[str] = []
+
+    def read() -> None:
+        with suppress(OSError):  # the other end is closed
+            while chunk := os.read(ours, 1 << 16):
+                chunks.append(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    monkeypatch.setenv("TERM", "xterm")
+    with monkeypatch.context() as patched, os.fdopen(theirs, "w", encoding="utf-8") as stream:
+        patched.setattr(sys, "stdout", stream)
+        patched.setattr(sys, "stderr", stream)
+        yield shown
+    reader.join(10)
+    os.close(ours)
+    shown.append(b"".join(chunks).decode())

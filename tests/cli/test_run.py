@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 import soundfile
 
 from tests.builders import SR, write_tone
-from tests.running import TINY_NETWORK
+from tests.running import TINY_NETWORK, a_terminal
+from tracker.cli import main
 from tracker.runs import NOTE_END, Run
 from tracker.runs.facts import environment_of, network_shape
 from tracker.store.location import locate
@@ -34,6 +37,20 @@ def runs_in(folder: Path) -> tuple[Run, ...]:
 def files_of(folder: Path, run_id: str) -> set[str]:
     artifacts = next(folder.glob(f"mlruns/*/{run_id}/artifacts"))
     return {str(file.relative_to(artifacts)) for file in artifacts.rglob("*") if file.is_file()}
+
+
+class TestOnATerminal:
+    def test_on_a_terminal_a_run_ends_with_its_result_and_the_next_command(
+        self, tracker: Tracker, genres: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        words = ["run", "--data", genres, *TINY, "--experiment", "mine"]
+        run_id = tracker(*words).out.strip()
+        with a_terminal(monkeypatch) as shown, suppress(SystemExit):
+            main([*map(str, words), "--reuse"])
+        *_, result, following = shown[0].splitlines()
+        interval = r"\d of 4 validation clips correct \([\d.]+%, 95% interval [\d.–]+%\), validation loss \d\.\d{3}"
+        assert re.fullmatch(rf"Run {run_id[:8]} \(.+-s0\): {interval}. Best epoch \d, stop epoch 2, .+ s", result)
+        assert following == "Next: tracker report --output report.html --experiment mine"
 
 
 class TestARun:

@@ -5,24 +5,21 @@ from __future__ import annotations
 import io
 import logging
 import os
-import pty
+import re
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.running import TRACKER
-from tracker.cli import console
+from tests.running import TRACKER, a_terminal
+from tracker.cli import console, main
 from tracker.cli.console import ConsoleReporter, log, print_document, print_result, warn
 from tracker.recording.reporter import LoggingReporter, PrintReporter
 from tracker.training.result import Epoch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.running import LogRun, Tracker
 
 HOSTILE = "\x1b]0;x\x07\x9b31m\u202e[/x][link=http://a][bold]"
@@ -33,30 +30,6 @@ EPOCH = Epoch(1, {"loss": 0.5, "val_loss": 0.25, "val_accuracy": 1.0, "learning_
 def steers(text: str, *allowed: str) -> bool:
     """Return whether a text has what HOSTILE sends to a terminal."""
     return any(sign in text for sign in {"\x1b]", "\x07", "\x9b", "\u202e"} - {*allowed})
-
-
-@contextmanager
-def a_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Both streams as one terminal; what it shows is there once the context is left."""
-    ours, theirs = pty.openpty()
-    chunks: list[bytes] = []
-    shown: list[str] = []
-
-    def read() -> None:
-        with suppress(OSError):  # the other end is closed
-            while chunk := os.read(ours, 1 << 16):
-                chunks.append(chunk)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    monkeypatch.setenv("TERM", "xterm")
-    with monkeypatch.context() as patched, os.fdopen(theirs, "w", encoding="utf-8") as stream:
-        patched.setattr(sys, "stdout", stream)
-        patched.setattr(sys, "stderr", stream)
-        yield shown
-    reader.join(10)
-    os.close(ours)
-    shown.append(b"".join(chunks).decode())
 
 
 class TestOnATerminal:
@@ -79,6 +52,42 @@ class TestOnATerminal:
         assert shown[0].count(SHOWN) == 4
         assert not steers(shown[0])
         assert "\tx" in shown[0]
+
+
+class TestRunsInATerminal:
+    OPTIONS = {"dropout": "0.25", "width": "16", "batch_size": "64", "plateau_factor": "0.3", "plateau_patience": "10"}  # noqa: RUF012
+
+    def listed(self, monkeypatch: pytest.MonkeyPatch, width: int) -> list[str]:
+        """Return what `tracker runs` shows in a terminal of a width, line by line."""
+        monkeypatch.setenv("COLUMNS", str(width))
+        with a_terminal(monkeypatch) as shown, suppress(SystemExit):
+            main(["runs"])
+        return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in shown[0].splitlines()]
+
+    @pytest.mark.parametrize("width", [80, 60, 40])
+    def test_a_narrow_terminal_shows_every_id_and_result_and_names_what_it_leaves_out(
+        self, log_run: LogRun, monkeypatch: pytest.MonkeyPatch, width: int
+    ) -> None:
+        ids = [log_run("1101" * 30, name="k3-lr0.001-plateau0.3x10-stop15-dropout0.25-width16-s0")]
+        ids.append(log_run("1101" * 30, name="another", kernel_size="7", learning_rate="0.0001", **self.OPTIONS))
+        head, *rows, remark = self.listed(monkeypatch, width)
+        assert [row.split()[0] for row in rows] == [run_id[:8] for run_id in ids]
+        assert all(len(line) <= width and "90/120" in line for line in rows)
+        assert "name" not in head
+        assert remark.startswith("left out for lack of width: name, ")
+
+    def test_a_wide_terminal_shows_every_column(self, log_run: LogRun, monkeypatch: pytest.MonkeyPatch) -> None:
+        log_run("1101", name="first")
+        head, _ = self.listed(monkeypatch, 120)
+        assert head.split() == ["run", "name", "correct", "best", "stop", "status", "age"]
+
+    def test_a_pipe_shows_every_column_uncut(self, tracker: Tracker, log_run: LogRun) -> None:
+        names = [f"{number}-" + "n" * 100 for number in range(2)]
+        for number, name in enumerate(names):
+            log_run("1101", name=name, kernel_size=str(number), **dict.fromkeys(("dropout", "width", "keep"), name))
+        head, *rows = tracker("runs").out.splitlines()
+        assert all(row.count(name) == 4 for row, name in zip(rows, names, strict=True))
+        assert head.split()[-1] == "age"
 
 
 class TestStreams:

@@ -17,6 +17,7 @@ from tracker.render.documents import (
     render_description,
     render_html,
     render_markdown,
+    render_outcome,
     render_summary,
     tidy,
 )
@@ -280,17 +281,12 @@ class TestRenderHtml:
 
 
 class TestRenderDescription:
-    def test_render_description_says_what_came_out(self, report) -> None:
+    def test_render_description_opens_with_the_result(self, report) -> None:
         assert render_description(report.entries[2]).startswith(
-            "Conv=3, lr=0.001, ReduceLROnPlateau(factor=0.5, patience=15), EarlyStopping(patience=20)\n"
+            "**26 of 30 validation clips correct (86.7%, 95% interval 70.3–94.7%), validation loss 0.371.**\n"
             "\n"
-            "| What | Result |\n"
-            "|---|---|\n"
-            "| Validation loss | 0.3706 |\n"
-            "| Validation accuracy | 86.7% |\n"
-            "| Correct | 26 of 30 validation clips, 95% interval 70.3–94.7% |\n"
-            "| Best epoch | 24 |\n"
-            "| Stop epoch | 44 |\n"
+            "Conv=3, lr=0.001, ReduceLROnPlateau(factor=0.5, patience=15), EarlyStopping(patience=20). "
+            "Best epoch 24, stop epoch 44"
         )
 
     def test_render_description_says_how_to_compare(self, report) -> None:
@@ -305,7 +301,14 @@ class TestRenderDescription:
     def test_nothing_of_a_strangers_text_acts(self, hostile, markdown) -> None:
         for entry in hostile.entries:
             page = markdown(render_description(entry))
-            assert set(page.tags) <= {"p", "code", "table", "thead", "tbody", "tr", "th", "td"}
+            assert set(page.tags) <= {"p", "code", "strong"}
+
+
+class TestRenderOutcome:
+    def test_render_outcome_is_one_line(self, report) -> None:
+        assert render_outcome(report.entries[2]).startswith(
+            "26 of 30 validation clips correct (86.7%, 95% interval 70.3–94.7%), validation loss 0.371. Best epoch 24"
+        )
 
 
 LEFT_OUT = "*Left out to stay within {} bytes: {}. `tracker report` has them.*\n"

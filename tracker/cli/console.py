@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tracker.recording.reporter import EpochProgress
     from tracker.training.result import Epoch
 
-_WIDE = 200  # columns of a table that isn't printed to a terminal
+_UNBOUNDED = 100_000  # columns of a table that isn't printed to a terminal: no cell is cut for want of width
 _CELL = 160  # characters of a cell
 _NAME = 80  # characters of a name beside a bar
 
@@ -110,7 +110,7 @@ def print_tables(*parts: str | Table) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _UNBOUNDED)
     with _results():
         for part in parts:
             if isinstance(part, str):
@@ -161,6 +161,30 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], flush_right: C
     for row in rows:
         built.add_row(*(Text(printable(cell, _CELL)) for cell in row))
     return built
+
+
+def fitting_table(
+    columns: Sequence[tuple[str, Sequence[str]]], left: Collection[str], least_needed: Iterable[str]
+) -> tuple[Table, list[str]]:
+    """Return a table that a terminal shows without cutting a cell, and the headings of the columns left out for that.
+
+    Columns are headings with their cells, those not among `left` set flush right. They are left out in the order of
+    `least_needed`, none unless standard output is a terminal.
+    """
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    kept, left_out = list(columns), list[str]()
+    candidates = [heading for heading in least_needed if heading in dict(columns)]
+    unbounded = Console(width=_UNBOUNDED)
+    while True:
+        numeric = {place for place, (heading, _) in enumerate(kept) if heading not in left}
+        built = table([heading for heading, _ in kept], zip(*(cells for _, cells in kept), strict=True), numeric)
+        width = Measurement.get(unbounded, unbounded.options, built).maximum
+        if not sys.stdout.isatty() or width <= Console(file=sys.stdout).width or not candidates:
+            return built, left_out
+        left_out.append(candidates.pop(0))
+        kept = [column for column in columns if column[0] not in left_out]
 
 
 class ConsoleReporter:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.cli.app import command
-from tracker.cli.console import log, print_document, print_result, print_tables, table
+from tracker.cli.console import fitting_table, log, print_document, print_result, print_tables, table
 from tracker.cli.options import (
     Experiment,
     ExperimentAnalysis,
@@ -322,9 +322,11 @@ def runs(
     else:
         columns = [(heading, cells) for heading, cells in _columns(study) if any(cells)]
         left = {"run", "name", "status", *study.design.options, *study.design.split_parts}
-        numeric = {place for place, (heading, _) in enumerate(columns) if heading not in left}
-        rows = zip(*(cells for _, cells in columns), strict=True)
-        print_tables(table([heading for heading, _ in columns], rows, numeric))
+        least_needed = ("name", "age", "stop", "best", *study.design.split_parts, *reversed(study.design.options))
+        listed, left_out = fitting_table(columns, left, least_needed)
+        print_tables(listed)
+        if left_out:
+            log(f"left out for lack of width: {', '.join(left_out)}; --format json has all columns")
     for run in experiment_runs.runs:
         host, resumable = run.tags.get(HOST_TAG), is_resumable(run.tags)
         if run.status is RunStatus.INTERRUPTED or host:

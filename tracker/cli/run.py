@@ -7,6 +7,7 @@ network that the command line names, so they are made when `run` is called, not 
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,13 +18,14 @@ from tracker.cli.app import SETTINGS, Command, Group, app, examples
 from tracker.cli.console import ConsoleReporter, print_document, print_result
 from tracker.cli.options import from_table, number, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
-from tracker.runs import RUN_OPTIONS, SEEDS, Panel, Range, plan_with, plans_under
+from tracker.runs import DEFAULT_EXPERIMENT, RUN_OPTIONS, SEEDS, Panel, Range, plan_with, plans_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from typer._click import Context, HelpFormatter
 
+    from tracker.recording.stores import LogTarget
     from tracker.runs import OptionValue, RunOption
     from tracker.training.networks import NetworkOption
 
@@ -165,14 +167,40 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     except ValueError as error:
         context.fail(str(error))
 
-    from tracker.recording.stores import LogTarget
+    from tracker.recording import stores
     from tracker.recording.train import train_plans
 
     data = None if values["data"] is None else Path(values["data"])
-    target = LogTarget(store_at(values["tracking_uri"]), values["experiment"], values["offline"])
+    target = stores.LogTarget(store_at(values["tracking_uri"]), values["experiment"], values["offline"])
     rest = {name: values[name] for name in ("name", "note", "reuse", "keep_going")}
     for run_id in train_plans(plans, data, target, ConsoleReporter(), **rest):
-        print_result(run_id)
+        print_result(_outcome(target, run_id) if sys.stdout.isatty() else run_id)
+    if sys.stdout.isatty():
+        print_result(f"Next: {_next(target)}")
+
+
+def _outcome(target: LogTarget, run_id: str) -> str:
+    """Return a run's id and result in a line; its id alone if it can't be read back."""
+    from tracker.recording.stores import load_runs
+    from tracker.render import render_outcome
+    from tracker.report.build import report_study, run_entry
+    from tracker.runs.logged import SHORT_ID
+
+    try:
+        run = load_runs(target.store, target.experiment, by_epoch=0).find(run_id)
+    except TrackerError:
+        return run_id
+    study, _ = report_study([run])
+    result = f": {render_outcome(run_entry(study, 0))}" if study.results else ""
+    return f"Run {run_id[:SHORT_ID]} ({run.name}){result}"
+
+
+def _next(target: LogTarget) -> str:
+    """Return the command that compares a run with the others of its experiment."""
+    from tracker.recording.stores import command_on
+
+    named = ["--experiment", target.experiment] if target.experiment != DEFAULT_EXPERIMENT else []
+    return command_on(target.store, Path.cwd(), "report", "--output", "report.html", *named)
 
 
 _DATA_EXAMPLES = examples("tracker data demo genres", "tracker run --data genres/manifest.csv")

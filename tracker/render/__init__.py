@@ -7,6 +7,7 @@ from tracker.render.documents import (
     render_description,
     render_html,
     render_markdown,
+    render_outcome,
     render_summary,
 )
 from tracker.render.json_document import render_comparison_json, render_json, render_next_json
@@ -28,6 +29,7 @@ __all__ = [
     "render_latex",
     "render_markdown",
     "render_next_json",
+    "render_outcome",
     "render_summary",
     "report_schema",
     "shell_line",

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from tracker.bundled import TEMPLATES
 from tracker.errors import TrackerError
 from tracker.render import sanitize
-from tracker.render.tables import CONFIGURATION_HEADER, description
+from tracker.render.tables import CONFIGURATION_HEADER, outcome, training_line
 from tracker.render.view_model import MOST_OPEN, arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
 from tracker.wording import capitalised, whole_cell
@@ -144,11 +144,18 @@ def render_comparison(comparison: Comparison) -> str:
 
 
 def render_description(entry: RunEntry) -> str:
-    """Return what stands after `tracker.runs.NOTE_END` in a run's description: its results, and how to compare it.
+    """Return what stands after `tracker.runs.NOTE_END` in a run's description: result, training, how to compare it.
 
     Some 600 characters of the 8,000 that a tag may have.
     """
-    return tidy(_markdown("description", title=entry.title, facts=description(entry), run=entry.run))
+    line = training_line(entry)
+    return tidy(_markdown("description", outcome=outcome(entry), title=entry.title, training=line, run=entry.run))
+
+
+def render_outcome(entry: RunEntry) -> str:
+    """Return a run's result in a line for a terminal: what is correct of how many clips, with its interval."""
+    training = training_line(entry)
+    return ". ".join(filter(None, [f"{capitalised(outcome(entry))}", training]))
 
 
 _SECTIONS = (
