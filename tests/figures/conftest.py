@@ -148,7 +148,7 @@ def drawn(parsed) -> Callable[[Picture], Drawing]:
         assert picture.alt.endswith(".")
         assert all(len(row) == len(picture.header) for row in picture.rows)
         alone = ET.fromstring(picture.drawing)  # noqa: S314
-        assert alone.get("width") == "760"
+        assert alone.get("width") == "784"
         return parsed(picture.panels[0].svg)
 
     return check

@@ -143,7 +143,9 @@ class TestDifferences:
         assert zero[0] == pytest.approx(at(0), abs=0.1)
 
     def test_supported_is_filled_equivalent_square_and_the_rest_open(self, drawn) -> None:
-        drawing = drawn(differences([OPEN, SUPPORTED, EQUIVALENT], margin=0.05))
+        picture = differences([OPEN, SUPPORTED, EQUIVALENT], margin=0.05)
+        drawing = drawn(picture)
+        assert "square: equivalent, the 90% interval lies within the band" in picture.note
         assert (len(drawing.circles("o")), len(drawing.circles("d")), len(drawing.all("rect", "d"))) == (1, 1, 1)
 
     def test_names_and_p_values_stand_in_the_order_of_the_rows(self, drawn) -> None:

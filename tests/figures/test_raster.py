@@ -25,7 +25,7 @@ class TestPng:
     def test_it_is_twice_as_large_and_has_no_metadata(self, entries) -> None:
         content = png(run_curves(entries[0].run).drawing)
         image = Image.open(io.BytesIO(content))
-        assert image.size[0] == 1520
+        assert image.size[0] == 1568
         assert chunks(content) == {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
         pixels = np.asarray(image.convert("RGB"))
         assert pixels[0, 0].tolist() == [255, 255, 255]

@@ -5,7 +5,7 @@ import pytest
 
 from tests.builders import HOSTILE
 from tracker.figures import svg
-from tracker.figures.curves import overview
+from tracker.figures.curves import overview, run_curves
 from tracker.figures.intervals import ConfigurationRow, headline
 
 
@@ -57,6 +57,15 @@ class TestStandalone:
         assert [x for x, _ in captions] == sorted({x for x, _ in captions})
         assert len({y for _, y in captions}) == 1
         assert drawing.places("Run 1")[1][1] > captions[0][1] + 150
+
+    def test_a_titled_figure_has_its_title_and_note_above_the_drawing(self, entries, parsed) -> None:
+        picture = run_curves(entries[0].run)
+        drawing = parsed(svg.titled(picture).replace(' xmlns="http://www.w3.org/2000/svg"', ""))
+        assert drawing.texts[0] == picture.title
+        ((_, title),) = drawing.places(picture.title)
+        ((_, note),) = drawing.places(picture.note)
+        ((_, caption),) = drawing.places("Loss")
+        assert title < note < caption
 
     def test_a_figure_alone_says_its_colours_and_refers_to_nothing(self) -> None:
         row = ConfigurationRow("a", "", 0.5, (0.4, 0.6), (), True, False, "1/2")

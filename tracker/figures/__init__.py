@@ -6,6 +6,7 @@ from tracker.figures.intervals import Baseline, ConfigurationRow, headline
 from tracker.figures.pictures import report_pictures
 from tracker.figures.raster import png
 from tracker.figures.style import stylesheet
+from tracker.figures.svg import titled
 
 __all__ = [
     "Baseline",
@@ -16,4 +17,5 @@ __all__ = [
     "run_confusion",
     "run_curves",
     "stylesheet",
+    "titled",
 ]

@@ -211,13 +211,17 @@ def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.0
     for row in rows:
         p_value = wording.NONE if row.p_value is None else wording.p_number(row.p_value, alpha)
         interval = f"{wording.points_interval(row.interval)} points"
-        table.append((row.name, wording.points_cell(row.estimate), interval, p_value, row.verdict))
+        table.append((row.name, wording.points_cell(row.estimate), interval, p_value, _words(row.verdict)))
     reach = max(margin, *(abs(end) for row in shown for end in (*row.interval, row.estimate))) * 1.06
     axis = _Axis(-reach, reach, _points, margin=margin)
     alt, title = finding_of_differences(rows)
     panel = _panel([_difference(row, alpha) for row in shown], axis, alt)
     verdicts = {row.verdict for row in shown}
-    known = {"supported": "filled: supported", "equivalent": "square: equivalent", "inconclusive": "open: inconclusive"}
+    known = {
+        "supported": "filled: supported",
+        "equivalent": "square: equivalent, the 90% interval lies within the band",
+        "inconclusive": "open: inconclusive",
+    }
     more = [f"{len(rows) - len(shown):,} more are not drawn"] if len(rows) > len(shown) else []
     note = [
         "difference in validation accuracy, in points, with 95% confidence intervals",
@@ -246,8 +250,13 @@ def _difference(row: Difference, alpha: float) -> _Row:
         mark="d" if row.verdict in _DECIDED else "o",
         is_square=row.verdict == "equivalent",
         class_="best" if row.verdict in _DECIDED else None,
-        hover=f"{row.name}: {wording.points_cell(row.estimate)}, 95% interval {interval}; {row.verdict}",
+        hover=f"{row.name}: {wording.points_cell(row.estimate)}, 95% interval {interval}; {_words(row.verdict)}",
     )
+
+
+def _words(verdict: Verdict) -> str:
+    """Return a verdict as it is read in a table; what is counted rather than inferred is observed."""
+    return "observed" if verdict == "exact" else verdict.replace("_", " ")
 
 
 _DECIDED: frozenset[Verdict] = frozenset({"supported", "equivalent"})

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_POINTS = 400  # of a line, about two for each unit of its width
 _GAP = 13.0  # between drawings that are put together
+_MARGIN = 12.0  # around a drawing that stands alone, maybe on dark ground
 _LARGEST = 1.25  # how many times its size a drawing is shown that is narrower than its place
 
 
@@ -198,19 +199,33 @@ def picture(
     return Picture(name, title, note, alt, tuple(panels), drawing, tuple(header), tuple(rows), tuple(runs), layout)
 
 
-def standalone(panels: Sequence[Panel]) -> str:
-    """Return a figure as one drawing that carries its colours and sizes: its panels with their captions in a grid."""
+def titled(figure: Picture) -> str:
+    """Return a figure as one drawing with its title and note above it, for where nothing else explains it."""
+    heads = style.wrapped(figure.title, 0.9 * style.WIDE, style.LABEL, 2)
+    notes = style.wrapped(figure.note, style.WIDE, style.SMALL, 2)
+    above = [text(0, 15 + 18 * i, words, "lab") for i, words in enumerate(heads)]
+    top = 18.0 * len(heads)
+    above += [text(0, top + 14 + 16 * i, words, "mut") for i, words in enumerate(notes)]
+    return standalone(figure.panels, above, top + 16 * len(notes) + _GAP)
+
+
+def standalone(panels: Sequence[Panel], above: Sequence[str] = (), top: float = 0.0) -> str:
+    """Return a figure as one drawing that carries its colours and sizes: its panels with their captions in a grid.
+
+    What stands `above` them reaches down to `top`.
+    """
     own_width, _ = size_of(panels[0].svg)
     columns = max(1, int((style.WIDE + _GAP) // (own_width + _GAP)))
-    parts, height, width = [], 0.0, float(style.WIDE)
+    parts, height, width = [*above], top, float(style.WIDE)
     for first in range(0, len(panels), columns):
         drawn, height = _row(panels[first : first + columns], columns, height)
         parts += drawn
     height -= _GAP
     rules = f"<style>{style.standalone_rules()}</style>"
-    ground = element("rect", width=width, height=height, fill=style.COLOURS["ground"][0])
-    box = f'viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}" height="{number(height)}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {box}>{rules}{ground}{"".join(parts)}</svg>\n'
+    size: dict[str, float] = {"width": width + 2 * _MARGIN, "height": height + 2 * _MARGIN}
+    ground = element("rect", x=-_MARGIN, y=-_MARGIN, **size, fill=style.COLOURS["ground"][0])
+    box = " ".join(map(number, (-_MARGIN, -_MARGIN, *size.values())))
+    return element("svg", rules, ground, *parts, xmlns="http://www.w3.org/2000/svg", viewBox=box, **size) + "\n"
 
 
 def _row(panels: Sequence[Panel], columns: int, top: float) -> tuple[list[str], float]:

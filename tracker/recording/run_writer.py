@@ -145,7 +145,7 @@ class RunWriter:
 
     def describe(self) -> tuple[str, dict[str, bytes]]:
         """Return the run's summary and, as far as it has what they show, its figures as PNG files by path."""
-        from tracker.figures import png, run_confusion, run_curves
+        from tracker.figures import png, run_confusion, run_curves, titled
         from tracker.render import render_description
         from tracker.report.build import report_study, run_entry
 
@@ -155,7 +155,7 @@ class RunWriter:
         for draw in (run_curves, run_confusion):
             with suppress(ValueError):  # nothing to draw
                 picture = draw(run)
-                figures[f"{picture.name}.png"] = png(picture.drawing)
+                figures[f"{picture.name}.png"] = png(titled(picture))
         study, _ = report_study([run])
         return render_description(run_entry(study, 0)), figures
 
