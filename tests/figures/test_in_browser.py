@@ -11,6 +11,7 @@ import pytest
 from tests.builders import HOSTILE, entries_of
 from tests.figures.test_pictures import crowd_of, of_sections, report_of, standing
 from tests.render.test_in_browser import CHROMIUM, browser, opened
+from tracker.answers import Answer
 from tracker.figures import report_pictures, stylesheet
 from tracker.render import render_html
 from tracker.report import Section
@@ -54,7 +55,8 @@ def hostile(entries) -> str:
         for text, entry in zip(HOSTILE, made, strict=False)
     ]
     report = of_sections(sections)
-    return render_html(report, report_pictures(report), stylesheet())
+    errors = Answer("errors", "Where?", "Observed", "Here.", pictures=("confusion", "clips"))
+    return render_html(replace(report, answers=(errors,)), report_pictures(report), stylesheet())
 
 
 class TestFiguresInBrowser:

@@ -68,7 +68,7 @@ class TestReportPictures:
     def test_figures_of_all_runs_come_before_those_of_each(self, entries, conclusions) -> None:
         found = report_pictures(report_of(entries, conclusions))
         assert [(picture.name, len(picture.runs)) for picture in found] == [
-            ("configurations", 4), ("curves", 4), ("differences", 2), ("clip-grid", 4), ("confusion", 1),
+            ("configurations", 4), ("curves", 4), ("differences", 2), ("clips", 4), ("confusion", 1),
             ("curves", 1), ("curves", 1), ("curves", 1), ("curves", 1),
         ]  # fmt: skip
 
@@ -133,7 +133,7 @@ class TestReportPictures:
         others = [replace(entry.run, validation=clips(6, ("a", "b"), seed=i)) for i, entry in enumerate(entries[:2])]
         alone = replace(entries[3].run, validation=None)
         runs = [replace(run, run_id=str(i)) for i, run in enumerate([entries[0].run, *others, alone])]
-        assert set(named(report_pictures(report_of(entries_of(runs))), "clip-grid").runs) == {"1", "2"}
+        assert set(named(report_pictures(report_of(entries_of(runs))), "clips").runs) == {"1", "2"}
 
     def test_above_fifty_runs_the_best_twelve_have_curves(self, entries, conclusions) -> None:
         crowd = crowd_of(entries, 60)

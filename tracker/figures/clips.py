@@ -68,7 +68,7 @@ def clip_grid(entries: Sequence[RunEntry]) -> Picture:
     panel = Panel(_grid(drawn, shown, WIDE, alt), _grid(drawn, shown, NARROW, alt))
     header, ids = ("clip", "label", "correct in", "mostly taken for"), tuple(entry.run.run_id for entry in entries)
     table = _and_more(rows, len(wrong))
-    return svg.picture("clip-grid", (title, note, alt), [panel], (header, table), ids)
+    return svg.picture("clips", (title, note, alt), [panel], (header, table), ids)
 
 
 def has_differing_clips(entries: Sequence[RunEntry]) -> bool:

@@ -28,7 +28,7 @@ _IN_THE_TITLE = 2  # parts of a configuration's title that stand in a row's own,
 def report_pictures(report: Report) -> tuple[Picture, ...]:
     """Draw the figures that stand in a report.
 
-    Those of several runs come first (``configurations``, ``curves``, ``differences``, ``clip-grid``), then the
+    Those of several runs come first (``configurations``, ``curves``, ``differences``, ``clips``), then the
     ``confusion`` and ``reliability`` of the best, then the ``curves`` of each run, in the report's order; as far as the
     runs bear them. Where not all runs are drawn, it is the best by the primary metric.
     """
