@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tests.builders import make_run, writeup_runs
+from tests.builders import make_predictions, make_run, writeup_runs
 from tracker.report import build_report
 
 if TYPE_CHECKING:
@@ -157,3 +158,17 @@ class TestHeadline:
 def test_sections_stand_best_first(runs: list[Run]) -> None:
     means = [section.standing.mean for section in build_report("e", runs).sections]
     assert means == sorted(means, reverse=True)  # type: ignore[type-var]
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("correct", "text"),
+        [
+            ("011111", "A is the hardest class: 1 of its 2 clips"),
+            ("010111", "A and b are the hardest classes: 50% of the clips of each are wrong."),
+        ],
+    )
+    def test_two_classes_with_as_many_errors_are_both_the_hardest(self, correct: str, text: str) -> None:
+        predictions = make_predictions(correct, classes=("a", "b", "c"), labels=tuple("aabbcc"))
+        report = build_report("e", [replace(make_run(1), validation=predictions)])
+        assert text in answer(report, "errors").sentence

@@ -148,10 +148,6 @@ class TestEarlyStopping:
         (found,) = early_stopping(studied(made(1, val_loss=SERIES, epoch_seconds=[2.0] * 10)))
         assert {answer.seconds_saved for answer in found.details.patiences} == {None}
 
-    def test_early_stopping_has_the_usual_patiences_and_the_runs_own(self, made: MakeRun, studied: MakeStudy) -> None:
-        (found,) = early_stopping(studied(made(1, params={"early_stopping_patience": "7"}, val_loss=SERIES)))
-        assert [answer.patience for answer in found.details.usual] == [5, 7, 10, 15, 20]
-
     @pytest.mark.parametrize("first", [0, 1])
     def test_early_stopping_counts_from_one_whatever_the_first_step(
         self, made: MakeRun, studied: MakeStudy, first: int

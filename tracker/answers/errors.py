@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.classes import Classes
-from tracker.wording import capitalised, counted, listing, number_word
+from tracker.wording import capitalised, counted, listing, number_word, percent
 
 if TYPE_CHECKING:
     from tracker.answers.answer import Findings
@@ -60,6 +60,10 @@ def _class_text(findings: Findings, details: Classes) -> str:
     mean = sum(errors.mean_wrong * errors.n for errors in details.classes) / sum(e.n for e in details.classes)
     if hardest.mean_wrong == 0 or hardest.mean_wrong < _HARD * mean:
         return "No class stands out." if mean else ""
+    as_hard = sorted(c.name for c in details.classes if abs(c.mean_wrong - hardest.mean_wrong) < 1e-9)
+    if len(as_hard) > 1:
+        share = percent(hardest.mean_wrong)
+        return f"{capitalised(listing(as_hard))} are the hardest classes: {share} of the clips of each are wrong."
     count = hardest.mean_wrong * hardest.n
     number = f"{count:.0f}" if abs(count - round(count)) < 0.05 else f"{count:.1f}"
     wrong = f"{'' if details.runs == 1 else 'on average '}{number} of its {counted(hardest.n, 'clip')} are wrong"

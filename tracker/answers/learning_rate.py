@@ -60,11 +60,9 @@ def _ended_text(findings: Findings, cut: Sequence[_Found]) -> str:
     """Return in which runs early stopping ended training before the last cut could show what it does."""
     ended: list[tuple[str, int]] = []
     for conclusion, details in cut:
-        result = findings.study.results[findings.study.index_of[conclusion.runs[0]]]
-        patience, last = result.run.params.get("early_stopping_patience"), details.drops[-1]
-        stopped = result.stop_epoch is not None and (result.limit is None or result.stop_epoch < result.limit)
-        if patience is not None and stopped and not last.helped and result.stop_epoch is not None:
-            ended.append((conclusion.runs[0], result.stop_epoch - last.epoch))
+        last = details.drops[-1]
+        if details.stopped_early and not last.helped and last.epochs_after is not None:
+            ended.append((conclusion.runs[0], last.epochs_after))
     if not ended:
         return ""
     after = {epochs for _, epochs in ended}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.conclusion import Table
-from tracker.conclusions.early_stopping import EarlyStopping, Patience
+from tracker.conclusions.early_stopping import USUAL, EarlyStopping, Patience
 from tracker.wording import NONE, capitalised, counted, number_word
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tracker.answers.answer import Findings
     from tracker.conclusions.conclusion import Conclusion
 
-PATIENCES = (5, 10, 15, 20)  # that the table answers, in epochs, beside each run's own
 _MOST_ROWS = 12  # runs in the table
 _MOST_IN_WORDS = 4  # runs whose answers are said one by one
 _RULE_OF_THUMB = 10  # the patience that the answer speaks of if there are many runs
@@ -99,13 +98,13 @@ def _table(findings: Findings, known: Sequence[_Found]) -> tuple[Table, ...]:
     """Return a row a run, with what each patience would have kept."""
     rows = []
     for conclusion, details in known[:_MOST_ROWS]:
-        cells = [_cell(_at(details, number), details) for number in PATIENCES]
+        cells = [_cell(_at(details, number), details) for number in USUAL]
         own = NONE if details.own is None else str(details.own)
         smallest = NONE if details.enough is None else str(details.enough.patience)
         run = capitalised(findings.wording.run(conclusion.runs[0]))
         ended = f"{details.stop_epoch} (keeps {details.kept_epoch or NONE})"
         rows.append((run, own, ended, *cells, smallest))
-    header = ("run", "its patience", "ended at epoch", *(f"with {number}" for number in PATIENCES), "smallest enough")
+    header = ("run", "its patience", "ended at epoch", *(f"with {number}" for number in USUAL), "smallest enough")
     more = "" if len(known) <= _MOST_ROWS else f" (the best {_MOST_ROWS} of {len(known)} runs)"
     return (Table(f"Where other patiences would have stopped{more}", header, tuple(rows)),)
 

@@ -65,11 +65,6 @@ class EarlyStopping(Details):
     enough: Patience | None = None  # the shortest of all patiences that keeps the same weights in fewer epochs
     steps: LoggedSteps | None = None  # at which its losses, or else accuracies, were logged if they aren't epochs
 
-    @property
-    def usual(self) -> tuple[Patience, ...]:
-        """The answers that people ask for: patiences 5, 10, 15 and 20, and the run's own."""
-        return tuple(answer for answer in self.patiences if answer.patience in {*USUAL, self.own})
-
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return which patience would have kept the same weights, and which weights the next shorter one keeps."""
         run = wording.run(conclusion.runs[0])
