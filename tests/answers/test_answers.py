@@ -14,6 +14,7 @@ from tracker.report import build_report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.builders import MakeRuns
     from tracker.answers import Answer, AnswerId
     from tracker.report import Report
     from tracker.runs import Run
@@ -74,6 +75,11 @@ class TestBest:
         assert (found.question, found.label) == ("Which configuration is best?", "Supported")
         assert "the 7×7 kernel" in found.sentence.lower()
         assert "95% over 4 seeds" in found.sentence.replace(" %", "%")
+
+    def test_folds_are_not_called_seeds(self, on_folds: MakeRuns) -> None:
+        report = build_report("e", on_folds({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]}))
+        assert "over 3 folds" in report.key_figures[0].caption
+        assert "seeds" not in " ".join([report.title, report.lead, report.key_figures[0].caption])
 
     def test_the_writeups_runs_have_no_winner(self) -> None:
         found = answer(build_report("e", writeup_runs()), "best")

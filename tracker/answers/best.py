@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.answers.answer import Answer
 from tracker.conclusions.best_configuration import BestConfiguration
 from tracker.conclusions.best_run import BestRun
+from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import Table
 from tracker.wording import (
     NONE,
@@ -66,7 +67,19 @@ def score_words(findings: Findings, standing: Standing) -> str:
     if len(standing.runs) == 1 and standing.correct is not None:
         return f"{standing.correct} of {standing.n}"
     value = percent(mean) if metric.is_fraction and metric.is_accuracy else f"{metric.name} {losses(mean)[0]}"
-    return value if len(standing.runs) == 1 else f"{value} over {counted(len(standing.runs), 'seed')}"
+    return value if len(standing.runs) == 1 else f"{value} over {repetitions_words(findings, standing)}"
+
+
+def repetitions_words(findings: Findings, standing: Standing) -> str:
+    """Return what a configuration was repeated over: ``5 seeds``, ``5 folds and 3 seeds``."""
+    study = findings.study
+    folds = cross_validation(study)
+    sets = {study.clip_set_index[study.index_of[run]] for run in standing.runs}
+    if folds is None or len(sets) < 2:
+        return counted(len(standing.runs), "seed")
+    seeds = len(standing.runs) // len(sets)
+    over = counted(len(sets), "split" if folds.splits else "fold")
+    return over if seeds == 1 else f"{over} and {counted(seeds, 'seed')}"
 
 
 def _of_configurations(findings: Findings, *, supported: bool) -> str:

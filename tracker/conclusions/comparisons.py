@@ -222,8 +222,12 @@ class CrossValidation:
         return sum(self.study.clip_sets[fold].n or 0 for fold in self.folds)
 
 
+@lru_cache(maxsize=1)
 def cross_validation(study: Study) -> CrossValidation | None:
-    """Return the configurations that were run on every fold or split of one dataset; None for fewer than three."""
+    """Return the configurations that were run on every fold or split of one dataset; None for fewer than three.
+
+    Cached because several kinds of conclusion and the next steps ask for it.
+    """
     if not study.metric.is_accuracy:
         return None
     return _joined(study, splits=False) or _joined(study, splits=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.answers.best import score_words
+from tracker.answers.best import repetitions_words, score_words
 from tracker.answers.limits import expected
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
@@ -195,7 +195,7 @@ def _best(findings: Findings) -> KeyFigure | None:
     if first.correct is not None and len(first.runs) == 1:
         return KeyFigure(f"{first.correct} / {first.n}", f"best run ({percent(first.mean)}{interval})")
     if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
-        over = f" over {counted(len(first.runs), 'seed')}" if len(first.runs) > 1 else ""
+        over = f" over {repetitions_words(findings, first)}" if len(first.runs) > 1 else ""
         return KeyFigure(percent(first.mean), f"best {'configuration' if over else 'run'}{over}{interval}")
     return KeyFigure(losses(first.mean)[0], f"best {findings.study.metric.name}")
 
