@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from tests.builders import make_predictions, make_run, make_study, sentence_of
-from tracker.conclusions.baseline import Baseline, baselines
-from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP, UNCONDITIONAL
+from tracker.conclusions.baseline import BINOMIAL, SCORE, Baseline, baselines
 from tracker.statistics.paired import unconditional
-from tracker.statistics.proportions import wilson
+from tracker.statistics.proportions import grouped_proportion_p, proportion_p, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,12 +34,13 @@ class TestBaselines:
         assert found.details.interval == wilson(11, 12)
         assert found.details.runs[0].one_class
 
-    def test_a_model_is_tested_against_the_baseline_on_the_same_clips(self) -> None:
+    def test_a_model_is_tested_against_the_share_of_the_most_common_label(self) -> None:
         labels = ("a",) * 20 + ("b",) * 20
         (found,) = baselines(make_study(run_on(labels, "1" * 36 + "0" * 4)))
-        assert (found.verdict, found.method, found.details.also) == ("supported", UNCONDITIONAL, ("b",))
+        assert (found.verdict, found.method, found.details.also) == ("supported", BINOMIAL, ("b",))
         assert found.estimate == pytest.approx(0.4)
-        assert found.p_value == unconditional(16, 0, 40)
+        assert found.p_value == proportion_p(36, 40, 0.5)
+        assert found.details.runs[0].paired_p == unconditional(16, 0, 40)
         assert found.interval is not None
         assert found.interval[0] > 0
 
@@ -55,10 +55,12 @@ class TestBaselines:
         assert among.p_adjusted == pytest.approx(11 * (alone.p_value or 0.0))
 
     def test_clips_in_groups_are_tested_by_groups(self) -> None:
-        labels = ("a",) * 10 + ("b",) * 10
-        groups = [f"artist {clip // 5}" for clip in range(20)]
-        (found,) = baselines(make_study(run_on(labels, "1" * 20, groups=groups)))
-        assert (found.verdict, found.method, found.p_value) == ("inconclusive", SIGN_FLIP, 0.5)
+        labels, groups = ("a",) * 15 + ("b",) * 15, [f"artist {clip // 3}" for clip in range(30)]
+        (found,) = baselines(make_study(run_on(labels, "1" * 27 + "000", groups=groups)))
+        correct = np.array([True] * 27 + [False] * 3)
+        assert (found.verdict, found.method) == ("supported", SCORE)
+        assert found.p_value == grouped_proportion_p(correct, [clip // 3 for clip in range(30)], 0.5)
+        assert (found.details.runs[0].paired_p or 0.0) > 0.05  # the half of the groups can only be lost
 
     def test_a_run_without_predictions_is_tested_by_its_count(self) -> None:
         labels = ("a",) * 20 + ("b",) * 20
@@ -66,7 +68,7 @@ class TestBaselines:
         judged = run_on(labels, "1" * 30 + "0" * 10)
         (found,) = baselines(make_study(judged, counted))
         assert [run.number for run in found.details.runs] == [2, 1]
-        assert found.method == COUNTS
+        assert [run.paired_p is None for run in found.details.runs] == [True, False]
 
     def test_without_predictions_the_baseline_is_unknown(self) -> None:
         (found,) = baselines(make_study(make_run(1)))
@@ -78,7 +80,7 @@ class TestBaselines:
         for _ in range(100):
             answers = ["".join(rng.choice(["0", "1"], size=40)) for _ in range(10)]
             (found,) = baselines(make_study(*(run_on(labels, signs, i) for i, signs in enumerate(answers))))
-            claims += found.verdict == "supported"
+            claims += found.verdict == "supported"  # never by a run that is worse
         assert claims <= 5
 
 
@@ -99,6 +101,14 @@ class TestSentence:
         sentence = sentence_of(make_study(run_on(COMMON, "0" * 11 + "1")), "baseline")
         assert sentence.endswith("Run 1 gets 1 (8%, 95% interval 1–35%) and does worse.")
 
+    def test_sentence_says_that_a_correction_decides(self) -> None:
+        labels = ("a",) * 15 + ("b",) * 15
+        worse = [run_on(labels, "1" * 15 + "0" * 15, number) for number in range(2, 12)]
+        study = make_study(run_on(labels, "1" * 22 + "0" * 8), *worse)
+        assert sentence_of(study, "baseline").endswith(
+            "Run 1 gets 22 (73%, 95% interval 56–86%) and is not significantly better after correcting for 11 runs."
+        )
+
     def test_sentence_of_balanced_classes_names_those_that_fail(self) -> None:
         labels = ("a", "b", "c") * 10
         runs = [run_on(labels, "1" * 27 + "0" * 3), run_on(labels, "1" * 9 + "0" * 21, 2)]
@@ -111,4 +121,4 @@ class TestSentence:
 def test_table_has_each_run_beside_the_baseline() -> None:
     (found,) = baselines(make_study(run_on(COMMON, "1" * 11 + "0")))
     (table,) = found.details.tables(in_points=True)
-    assert table.rows == (("Run 1", "11", "64.6–98.5%", "0 points", "1.0", "1.0"),)
+    assert table.rows == (("Run 1", "11", "64.6–98.5%", "0 points", "1.0", "1.0", "1.0"),)

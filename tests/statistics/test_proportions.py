@@ -19,9 +19,11 @@ from tracker.statistics.proportions import (
     effective_groups,
     group_codes,
     group_sums,
+    grouped_proportion_p,
     grouped_wilson,
     newcombe,
     pmf,
+    proportion_p,
     score_intervals,
     two_sided_z,
     wilson,
@@ -36,6 +38,41 @@ def table(*groups: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Answers and groups from (right, size) of each group."""
     right = np.concatenate([np.arange(size) < correct for correct, size in groups])
     return right, np.repeat(np.arange(len(groups)), [size for _, size in groups])
+
+
+class TestProportionP:
+    @fixed
+    @given(counts, st.floats(0.01, 0.99))
+    def test_proportion_p_is_twice_scipys_smaller_tail(self, count: tuple[int, int], fraction: float) -> None:
+        tails = [binomtest(*count, fraction, alternative=side).pvalue for side in ("less", "greater")]
+        assert proportion_p(*count, fraction) == pytest.approx(min(1.0, 2 * min(tails)), rel=1e-9, abs=1e-300)
+
+    @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
+    def test_proportion_p_needs_a_true_fraction_inside(self, fraction: float) -> None:
+        with pytest.raises(ValueError, match="the fraction must be above 0 and below 1"):
+            proportion_p(3, 10, fraction)
+
+
+class TestGroupedProportionP:
+    def test_grouped_proportion_p_agrees_with_the_interval(self) -> None:
+        correct, groups = table((3, 3), (2, 3), (3, 3), (0, 3), (3, 3), (3, 3), (2, 3), (3, 3), (1, 3), (3, 3))
+        low, _ = grouped_wilson(correct, groups)
+        assert grouped_proportion_p(correct, groups, low) == pytest.approx(0.05, rel=1e-6)
+
+    def test_grouped_proportion_p_of_single_clips_is_exact(self) -> None:
+        correct = np.arange(30) < 22
+        assert grouped_proportion_p(correct, range(30), 0.5) == proportion_p(22, 30, 0.5)
+
+    def test_grouped_proportion_p_of_one_group_says_nothing(self) -> None:
+        assert grouped_proportion_p(np.ones(30, dtype=bool), [0] * 30, 0.2) == 1.0
+
+    def test_grouped_proportion_p_keeps_its_level(self) -> None:
+        """Simulated: ten groups of three clips whose answers are correlated, half of them correct."""
+        rng = np.random.default_rng(2)
+        own = rng.normal(size=(500, 10, 1)) * 0.6 + rng.normal(size=(500, 10, 3)) * 0.8
+        groups = np.repeat(np.arange(10), 3)
+        p_values = [grouped_proportion_p((one > 0).ravel(), groups, 0.5) for one in own]
+        assert np.mean(np.array(p_values) <= 0.05) < 0.07
 
 
 class TestWilson:

@@ -1,7 +1,8 @@
 """Whether runs beat the majority-class baseline: the classifier that gives every clip the most common label.
 
-Each run with predictions is tested against it on the same clips, corrected for the number of runs. Where only the count
-of a run's correct clips is known, every pairing of the clips that the two counts allow is tried.
+How many clips have that label is known before any model is trained. So a run's accuracy is tested against a fixed
+share, as its own interval does, corrected for the number of runs. The test on the same clips, as against another run,
+is given beside it: it finds less if all clips of a group have one label.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.conclusions.comparisons import net_by_group, p_values_on
+from tracker.conclusions.comparisons import p_values_on
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Table
-from tracker.conclusions.run_difference import COUNTS, SIGN_FLIP, UNCONDITIONAL
 from tracker.statistics.error_rates import holm
-from tracker.statistics.grouped import sign_flip_interval
-from tracker.statistics.paired import discordant, from_aggregates, paired_interval
-from tracker.statistics.proportions import Interval, wilson
+from tracker.statistics.paired import agreeing
+from tracker.statistics.proportions import Interval, grouped_proportion_p, proportion_p, wilson
 from tracker.wording import (
+    NONE,
     capitalised,
     counted,
     p_number,
@@ -31,18 +31,26 @@ from tracker.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from tracker.conclusions.conclusion import Verdict
     from tracker.study.clip_sets import ClipSet
+    from tracker.study.run_results import Accuracy
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-_SOURCE = (
-    "The majority-class baseline gives every clip the most common label of the validation clips. Runs are tested "
-    "against it on these clips as against another run, corrected by Holm's method for the number of runs."
+BINOMIAL = Method(
+    "exact binomial test of the accuracy",
+    "Accuracy is tested against the majority-class baseline, the share of the most common label, by the exact binomial "
+    "test (doi:10.1093/biomet/26.4.404), corrected by Holm's method for the number of runs.",
+)
+SCORE = Method(
+    "score test of the accuracy over groups",
+    "Accuracy is tested against the majority-class baseline, the share of the most common label, by the score test "
+    "that its interval over groups inverts (doi:10.1093/jssam/smv024), corrected "
+    "by Holm's method for the number of runs.",
 )
 _MOST_SHOWN = 50  # runs that have a row in the table
 
@@ -58,6 +66,7 @@ class AgainstBaseline:
     difference: float  # its accuracy minus the baseline's, a fraction
     p_value: float
     p_adjusted: float
+    paired_p: float | None  # of the test on the same clips, as against another run; None without predictions
     one_class: bool  # whether it predicts the baseline's class for every clip
 
 
@@ -93,6 +102,8 @@ class Baseline(Details):
         has = f"{best.correct} ({percent(best.correct / n)}, 95% interval {percent_interval(best.interval)})"
         if best.run in self.not_better:
             verdict = "is not significantly better"
+            if best.p_value <= self.alpha:
+                verdict += f" after correcting for {counted(len(self.runs), 'run')}"
             if best.difference < 0:
                 verdict = "does worse" if best.p_adjusted <= self.alpha else "does no better"
             return f"{always}. {who} gets {has} and {verdict}."
@@ -113,10 +124,11 @@ class Baseline(Details):
                 points_cell(run.difference),
                 p_number(run.p_value, self.alpha),
                 p_number(run.p_adjusted, self.alpha),
+                NONE if run.paired_p is None else p_number(run.paired_p, self.alpha),
             )
             for run in self.runs[:_MOST_SHOWN]
         )
-        header = ("run", "correct", "95% interval", "minus the baseline", "p", "p corrected")
+        header = ("run", "correct", "95% interval", "minus the baseline", "p", "p corrected", "p on the same clips")
         return (Table("Runs and the majority-class baseline", header, rows),)
 
 
@@ -131,73 +143,54 @@ def baselines(study: Study) -> Iterator[Conclusion]:
 
 def _on_clips(study: Study, clips: ClipSet) -> Iterator[Conclusion]:
     sizes = Counter(clips.labels)
-    most = max(sizes.values())
+    most, n = max(sizes.values()), len(clips.labels)
     majority, *also = sorted(name for name, size in sizes.items() if size == most)
-    runs = sorted(_counted(study, clips), key=lambda run: (-(study.results[run].correct or 0), run))
-    if not runs or len(sizes) < 2:
-        return
     answers = np.array([label == majority for label in clips.labels])
-    p_values = _p_values(study, clips, runs, answers)
-    adjusted = holm(np.array(p_values), len(runs)).tolist()
-    beside = []
-    for run, p_value, p_adjusted in zip(runs, p_values, adjusted, strict=True):
-        result = study.results[run]
-        if result.accuracy is not None:
-            correct, interval = result.accuracy.correct, result.accuracy.interval
-            same = run in clips.row_of and np.array_equal(clips.correct[clips.row_of[run]], answers)
-            only = same and set(result.predicted_names) == {majority}
-            beside.append(AgainstBaseline(result.run_id, result.number, correct, interval,
-                                          (correct - most) / len(answers), p_value, p_adjusted, only))  # fmt: skip
+    accuracies = {run: found for run in clips.members if (found := _tested_accuracy(study, clips, run)) is not None}
+    if not accuracies or len(sizes) < 2:
+        return
+    runs = sorted(accuracies, key=lambda run: (-accuracies[run].correct, run))
+    p_values = [_p_value(clips, run, accuracies[run].correct, most / n) for run in runs]
+    paired, beside = _paired(clips, answers), []
+    for run, p_value, p_adjusted in zip(runs, p_values, holm(np.array(p_values), len(runs)).tolist(), strict=True):
+        result, correct = study.results[run], accuracies[run].correct
+        same = run in clips.row_of and np.array_equal(clips.correct[clips.row_of[run]], answers)
+        one_class, difference = same and set(result.predicted_names) == {majority}, (correct - most) / n
+        of_run, tested = (result.run_id, result.number, correct, accuracies[run].interval), (p_value, p_adjusted)
+        beside.append(AgainstBaseline(*of_run, difference, *tested, paired.get(run), one_class))
     best = beside[0]
-    details = Baseline(majority, tuple(also), len(sizes), most, wilson(most, len(answers)), tuple(beside), study.alpha)
-    interval, method = _interval(study, clips, study.index_of[best.run], answers, best.p_value)
-    verdict: Verdict = "supported" if best.p_adjusted <= study.alpha and best.difference else "inconclusive"
+    ends = best.interval[0] - most / n, best.interval[1] - most / n
+    details = Baseline(majority, tuple(also), len(sizes), most, wilson(most, n), tuple(beside), study.alpha)
+    verdict: Verdict = "supported" if best.p_adjusted <= study.alpha else "inconclusive"
     yield Conclusion(
         "baseline",
         verdict,
         study.ids(runs),
         details,
         best.difference,
-        interval,
-        p_value=best.p_value,
-        p_adjusted=best.p_adjusted,
-        n=len(answers),
-        method=method,
+        agreeing(ends, best.difference, best.p_value),
+        best.p_value,
+        best.p_adjusted,
+        n,
+        SCORE if clips.groups else BINOMIAL,
     )
 
 
-def _counted(study: Study, clips: ClipSet) -> list[int]:
-    """Return the runs that can be tested: with counts alone only if clips share no groups."""
-    return [
-        run
-        for run in clips.members
-        if study.results[run].correct is not None and (run in clips.row_of or not clips.groups)
-    ]
+def _tested_accuracy(study: Study, clips: ClipSet, run: int) -> Accuracy | None:
+    """Return a run's accuracy; None if it can't be tested: not known, or by its count alone if clips share groups."""
+    return study.results[run].accuracy if run in clips.row_of or not clips.groups else None
 
 
-def _p_values(study: Study, clips: ClipSet, runs: Sequence[int], answers: NDArray[np.bool_]) -> list[float]:
-    """Return the p-value of each run against the baseline, given which clips that has correct."""
-    judged = [run for run in runs if run in clips.row_of]
-    own = clips.correct[[clips.row_of[run] for run in judged]]
-    tested = dict(zip(judged, p_values_on(clips, own, np.broadcast_to(answers, own.shape)), strict=True))
-    for run in runs:
-        if run not in tested:
-            counts = (study.results[run].correct or 0, int(answers.sum()), len(answers))
-            tested[run] = from_aggregates(*counts).p_value
-    return [tested[run] for run in runs]
+def _p_value(clips: ClipSet, run: int, correct: int, fraction: float) -> float:
+    if not clips.groups:
+        return proportion_p(correct, len(clips.labels), fraction)
+    return grouped_proportion_p(clips.correct[clips.row_of[run]], clips.group_codes, fraction)
 
 
-def _interval(
-    study: Study, clips: ClipSet, run: int, answers: NDArray[np.bool_], p_value: float
-) -> tuple[Interval, Method]:
-    """Return the 95% interval of the difference to the baseline, and the test that it agrees with."""
-    if run not in clips.row_of:
-        counts = (study.results[run].correct or 0, int(answers.sum()), len(answers))
-        return from_aggregates(*counts).interval, COUNTS
-    own = clips.correct[clips.row_of[run]]
-    if clips.groups:
-        return sign_flip_interval(net_by_group(clips, own, answers), clips.group_sizes, p_value), SIGN_FLIP
-    return paired_interval(*discordant(own, answers), len(own)), UNCONDITIONAL
+def _paired(clips: ClipSet, answers: NDArray[np.bool_]) -> dict[int, float]:
+    """Return the p-value of each run with predictions against which clips the baseline has correct."""
+    p_values = p_values_on(clips, clips.correct, np.broadcast_to(answers, clips.correct.shape))
+    return dict(zip(clips.with_predictions, p_values, strict=True))
 
 
 KIND = Kind(
@@ -205,5 +198,5 @@ KIND = Kind(
     title="Majority-class baseline",
     conclude=baselines,
     estimates="difference to the baseline",
-    methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.verdict != "unknown"},
+    tests=(BINOMIAL, SCORE),
 )

@@ -118,18 +118,61 @@ def grouped_wilson(correct: NDArray[np.bool_], groups: Groups, confidence: float
     Donner, A. (1986). A review of inference procedures for the intraclass correlation coefficient in the one-way random
     effects model. International Statistical Review 54, 67-82. doi:10.2307/1403259
     """
-    n = len(correct)
-    _check_counts(int(correct.sum()), n)
+    _check_counts(int(correct.sum()), len(correct))
     check_open("the confidence", confidence)
-    sizes, counts = group_sums(np.stack([np.ones(n), correct]), group_codes(groups, n))
-    if len(sizes) == n:
-        return wilson(int(correct.sum()), n, confidence)
-    if len(sizes) == 1:
+    effective, n_groups = _effective_clips(correct, groups)
+    if n_groups == len(correct):
+        return wilson(int(correct.sum()), len(correct), confidence)
+    if n_groups == 1:
         return 0.0, 1.0
+    quantile = float(scipy.special.stdtrit(n_groups - 1, 0.5 + confidence / 2))
+    return score_interval(float(correct.mean()), effective, quantile)
+
+
+def _effective_clips(correct: NDArray[np.bool_], groups: Groups) -> tuple[float, int]:
+    """Return how many independent clips those in groups are worth, and how many groups there are."""
+    n = len(correct)
+    sizes, counts = group_sums(np.stack([np.ones(n), correct]), group_codes(groups, n))
+    if len(sizes) in (1, n):
+        return float(len(sizes)), len(sizes)
     size_of_a_clips_group = float((sizes**2).sum()) / n
     effect = max(1.0, 1 + (size_of_a_clips_group - 1) * intraclass_correlation(sizes, counts, float(counts.sum())))
-    quantile = float(scipy.special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2))
-    return score_interval(float(counts.sum()) / n, n / effect, quantile)
+    return n / effect, len(sizes)
+
+
+def proportion_p(correct: int, n: int, fraction: float) -> float:
+    """Return the p-value of the exact binomial test of a true `fraction`: twice the smaller tail.
+
+    References
+    ----------
+    Clopper, C. J. and Pearson, E. S. (1934). The use of confidence or fiducial limits illustrated in the case of the
+    binomial. Biometrika 26, 404-413. doi:10.1093/biomet/26.4.404
+    """
+    _check_counts(correct, n)
+    check_open("the fraction", fraction)
+    at_most = float(scipy.special.bdtr(correct, n, fraction))
+    at_least = float(scipy.special.bdtrc(correct - 1, n, fraction)) if correct else 1.0
+    return min(1.0, 2 * min(at_most, at_least))
+
+
+def grouped_proportion_p(correct: NDArray[np.bool_], groups: Groups, fraction: float) -> float:
+    """Return the p-value of a true `fraction` if clips come in groups: by the score that `grouped_wilson` inverts.
+
+    It is never smaller than that of the exact test, which holds for independent clips.
+
+    References
+    ----------
+    Dean and Pagano (2015), doi:10.1093/jssam/smv024, as for `grouped_wilson`.
+    """
+    n, number = len(correct), int(correct.sum())
+    exact = proportion_p(number, n, fraction)
+    effective, n_groups = _effective_clips(correct, groups)
+    if n_groups == n:
+        return exact
+    if n_groups == 1:
+        return 1.0
+    score = abs(number / n - fraction) / math.sqrt(fraction * (1 - fraction) / effective)
+    return max(exact, 2 * float(scipy.special.stdtr(n_groups - 1, -score)))
 
 
 def newcombe(a: float, interval_a: Interval, b: float, interval_b: Interval) -> Interval:
