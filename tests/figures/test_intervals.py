@@ -82,8 +82,9 @@ class TestHeadline:
             headline(ROWS, ("a",)).title == "Kernel 7 leads (90.0%), but 1 of 2 others is not statistically different"
         )
         assert headline((BEST, WORSE), ("a",)).title == "Kernel 7 is best (90.0%)"
+        apart = replace(TIED, interval=(0.7, 0.89))
         assert (
-            headline((BEST, TIED), ("a",)).title
+            headline((BEST, apart), ("a",)).title
             == "Kernel 7 leads (90.0%), but the other is not statistically different"
         )
         run = replace(BEST, title="Run 2: 7×7 kernel", count="26/30")
@@ -91,6 +92,12 @@ class TestHeadline:
         twin = replace(WORSE, title="Kernel 7", subtitle="plateau 0.3x10")
         assert headline((BEST, twin), ("a",)).title == "Kernel 7, no plateau is best (90.0%)"
         assert headline(ROWS, ("a",), title="My finding", alt="It is so.").title == "My finding"
+
+    def test_title_says_that_every_interval_contains_the_best_result(self) -> None:
+        picture = headline((BEST, TIED), ("a",))
+        assert picture.title == "Both 95% intervals contain the best result"
+        assert picture.alt == "Kernel 7 leads (90.0%), but the other is not statistically different."
+        assert headline((BEST, *[TIED] * 3), ("a",)).title == "All four 95% intervals contain the best result"
 
     def test_the_table_has_every_row(self) -> None:
         rows = headline(ROWS, ("a",)).rows

@@ -113,7 +113,7 @@ class TestReportPictures:
         calibration = Conclusion("calibration", "estimate", (entries[2].run.run_id,), found)
         picture = named(report_pictures(report_of(entries, (calibration,))), "reliability")
         assert len(drawn(picture).circles("d")) == 1
-        assert picture.title.startswith("Run 3 is about as confident")
+        assert picture.title.startswith("Run 3 is 60% confident")
 
     def test_the_same_report_gives_the_same_drawings(self, entries, conclusions) -> None:
         report = report_of(entries, conclusions)

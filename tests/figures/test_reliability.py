@@ -47,9 +47,11 @@ class TestReliability:
 class TestFindingOfReliability:
     @pytest.mark.parametrize(
         ("direction", "words"),
-        [("over", "too confident"), ("under", "not confident enough"), (None, "about as confident as it is correct")],
+        [
+            ("over", "too confident: 90% on average, but 80% correct"),
+            ("under", "not confident enough: 90% on average, but 80% correct"),
+            (None, "90% confident on average and 80% correct, which could be chance"),
+        ],
     )
     def test_it_says_which_way_confidence_is_off(self, direction, words: str) -> None:
-        assert finding_of_reliability(replace(DETAILS, direction=direction), "Run 2") == (
-            f"Run 2 is {words}: 90% confident on average, 80% correct"
-        )
+        assert finding_of_reliability(replace(DETAILS, direction=direction), "Run 2") == f"Run 2 is {words}"

@@ -127,7 +127,7 @@ def headline(
         for row in shown
     )
     header = ("configuration", "result", "mean", "95% interval")
-    words = (title or finding, note, alt)
+    words = (title or title_of_configurations(rows), note, alt)
     return svg.picture("configurations", words, [_panel(drawn, axis, alt)], (header, table), runs)
 
 
@@ -164,8 +164,19 @@ def _headline_axis(rows: Sequence[ConfigurationRow], baseline: Baseline | None, 
     return _Axis(low - room, high + room, lambda value: f"{value:.3g}".replace("-", wording.MINUS), baseline)
 
 
+def title_of_configurations(rows: Sequence[ConfigurationRow]) -> str:
+    """Return what is seen in the headline figure at once: that every interval has room for the best, or the finding."""
+    best = next((row for row in rows if row.is_best), rows[0])
+    intervals = [row.interval for row in rows if row.interval is not None and (row.is_tied or row is best)]
+    has_room = all(low <= best.estimate <= high for low, high in intervals)
+    if not has_room or len(intervals) < max(2, len(rows)):
+        return finding_of_configurations(rows)
+    which = "Both" if len(rows) == 2 else f"All {wording.number_word(len(rows))}"
+    return f"{which} 95% intervals contain the best result"
+
+
 def finding_of_configurations(rows: Sequence[ConfigurationRow]) -> str:
-    """Return the finding of the headline figure in a line."""
+    """Return which configuration is best, and how many others could be, in a line."""
     best = next((row for row in rows if row.is_best), rows[0])
     others = len(rows) - 1
     is_shared = best.subtitle and sum(row.title == best.title for row in rows) > 1

@@ -60,12 +60,12 @@ def reliability(details: Calibration, name: str) -> Picture:
 
 
 def finding_of_reliability(details: Calibration, name: str) -> str:
-    """Return in a line whether a run is too confident, not confident enough, or neither as far as one can tell."""
+    """Return in a line whether a run is too confident or not confident enough, or that neither is shown."""
     confidence, accuracy = percent(details.confidence or 0.0), percent(details.accuracy or 0.0)
-    figures = f"{confidence} confident on average, {accuracy} correct"
     if details.direction is None:
-        return f"{name} is about as confident as it is correct: {figures}"
-    return f"{name} is {'too confident' if details.direction == 'over' else 'not confident enough'}: {figures}"
+        return f"{name} is {confidence} confident on average and {accuracy} correct, which could be chance"
+    which = "too confident" if details.direction == "over" else "not confident enough"
+    return f"{name} is {which}: {confidence} on average, but {accuracy} correct"
 
 
 def _draw(bins: Sequence[ConfidenceBin], alt: str) -> str:
@@ -77,8 +77,8 @@ def _draw(bins: Sequence[ConfidenceBin], alt: str) -> str:
         parts += [svg.line(0, y(tick), side, y(tick), "grid"), svg.text(-6, y(tick) + 4, words, "mut", "end")]
         parts += [svg.line(x(tick), 0, x(tick), side, "grid"), svg.text(x(tick), side + 17, words, "mut", "middle")]
     parts.append(svg.line(0, side, side, 0, "cut"))
-    parts.append(svg.text(8, 18, "not confident enough", "mut halo"))
-    parts.append(svg.text(side - 8, side - 10, "too confident", "mut halo", "end"))
+    parts.append(svg.text(8, 18, "underconfident", "mut halo"))
+    parts.append(svg.text(side - 8, side - 10, "overconfident", "mut halo", "end"))
     for one in bins:
         across = x(one.confidence)
         confidences = percent_interval((one.lowest, one.highest))
