@@ -184,10 +184,13 @@ class TestOverview:
 
 
 class TestTitleOfAll:
-    def test_title_of_all_says_that_training_goes_on_in_vain(self, entries, of) -> None:
-        assert title_of_all(entries) == "Validation loss stops improving while training loss keeps falling in all runs"
-        improving = of(CURVES, CURVES, {"loss": [2.0, 1.0], "val_loss": [2.0, 1.0]})
-        assert title_of_all(improving).endswith("in 2 of 3 runs")
+    def test_title_of_all_says_in_how_many_runs_the_losses_move_apart(self, of) -> None:
+        apart = {"loss": [1.0, 0.9, 0.8, 0.6, 0.4, 0.2, 0.1], "val_loss": [1.0, 0.7, 0.5, 0.6, 0.6, 0.7, 0.8]}
+        steady = {"loss": [1.0, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5], "val_loss": [1.0, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5]}
+        told = "Validation loss stops improving while training loss keeps falling in"
+        assert title_of_all(of(apart, apart)) == f"{told} all runs"
+        assert title_of_all(of(apart, steady)) == f"{told} 1 of 2 runs"
+        assert title_of_all(of(apart, steady, steady)) == "The lowest validation loss is Run 2's, 0.400"
 
     def test_title_of_all_says_that_training_was_not_done(self, of) -> None:
         improving = {"val_loss": [1.0, 0.5]}

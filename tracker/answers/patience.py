@@ -80,7 +80,7 @@ def _overall_text(known: Sequence[_Found]) -> str:
     same = [answer for details, answer in answers if answer.kept_epoch == details.kept_epoch and answer.epochs_saved]
     other = [answer for details, answer in answers if answer.kept_epoch != details.kept_epoch and answer.epochs_saved]
     saved = sum(answer.epochs_saved or 0 for answer in same)
-    smallest = Counter(details.enough.patience for _, details in known if details.enough is not None)
+    smallest = Counter(answer.patience for _, details in known if (answer := details.sufficient) is not None)
     needed = max(smallest, default=None)
     saving = f" and saved {counted(saved, 'epoch')} in all" if saved else ""
     kept = f"kept the same weights in {number_word(len(same))} of {len(known)} runs"

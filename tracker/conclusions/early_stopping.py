@@ -65,6 +65,12 @@ class EarlyStopping(Details):
     enough: Patience | None = None  # the shortest of all patiences that keeps the same weights in fewer epochs
     steps: LoggedSteps | None = None  # at which its losses, or else accuracies, were logged if they aren't epochs
 
+    @property
+    def sufficient(self) -> Patience | None:
+        """The shortest usual patience that keeps the same weights in fewer epochs; of any if no usual one does."""
+        same = (a for a in self.patiences if a.kept_epoch is not None and a.kept_epoch == self.kept_epoch)
+        return next((a for a in same if a.patience in USUAL and a.epochs_saved), self.enough)
+
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return which patience would have kept the same weights, and which weights the next shorter one keeps."""
         run = wording.run(conclusion.runs[0])
@@ -77,10 +83,14 @@ class EarlyStopping(Details):
             return f"Early stopping would never have triggered in {run}: its validation loss improved in every epoch."
         earlier = [answer for answer in self.patiences if answer.epochs_saved and answer.patience != self.own]
         usual = [answer for answer in earlier if answer.patience in USUAL]
-        same = [answer for answer in usual if answer.kept_epoch is not None and answer.kept_epoch == self.kept_epoch]
-        enough = same[0] if same else self.enough
         others = [a for a in usual or earlier if a.kept_epoch is None or a.kept_epoch != self.kept_epoch]
-        if others and not same and enough and (enough.epochs_saved or 0) < LEAST_SAVED * (self.stop_epoch or 0):
+        enough = self.sufficient
+        if (
+            others
+            and enough not in usual
+            and enough
+            and (enough.epochs_saved or 0) < LEAST_SAVED * (self.stop_epoch or 0)
+        ):
             enough = None
         if enough is None:
             return _other_text(run, others[-1], self) if others else f"No patience would have ended {run} any earlier."
@@ -104,7 +114,7 @@ class EarlyStopping(Details):
             name = f"{p.patience} (its own)" if p.patience == self.own else str(p.patience)
             stop = "beyond what was run" if p.censored else whole_cell(p.stop_epoch)
             saved, kept, correct_clips = map(whole_cell, (p.epochs_saved, p.kept_epoch, p.correct))
-            time = seconds_cell(p.seconds_saved)
+            time = seconds_cell(p.seconds_saved if p.epochs_saved else None)
             rows.append((name, stop, saved, time, kept, loss_cell(p.val_loss), correct_clips))
         return (Table("What other patiences would have done", header, tuple(rows)),) if rows else ()
 

@@ -87,33 +87,39 @@ class Overfitting(Details):
 def overfitting(study: Study) -> Iterator[Conclusion]:
     """Conclude on each run; `unknown` if validation loss was not logged by epoch."""
     for result in study.results:
-        gap, best, (training, validation) = _gap(result), result.best_epoch, result.curves.losses
-        if validation is None or best is None:
+        gap, details = _gap(result), by_curves(result)
+        if details is None:
             details = Overfitting(kept_epoch=result.kept_epoch, gap=gap, steps=result.steps_without_epochs)
             yield Conclusion("overfitting", "unknown", (result.run_id,), details)
             continue
-        last = int(validation.epochs[-1])
-        details = Overfitting(
-            best_epoch=best,
-            last_epoch=last,
-            kept_epoch=result.kept_epoch,
-            best_val_loss=validation.at(best),
-            last_val_loss=validation.at(last),
-            best_loss=training.at(best) if training is not None else None,
-            last_loss=training.at(last) if training is not None else None,
-            trend=_rises(validation.values[validation.epochs > best]),
-            still_falling=_rises(-validation.values[len(validation.values) // 2 :]) is True,
-            gap=gap,
-        )
-        if training is not None and np.array_equal(training.epochs, validation.epochs):
-            after = validation.epochs > best
-            fit, judged = training.values[after], validation.values[after]
-            details = replace(details, training_fell=_rises(-fit), apart=_rises(judged - fit))
-        by_curves = _overfits(details)
-        is_clear = by_curves is None and gap is not None and gap.interval[0] > 0 and gap.estimate >= study.margin
-        details = replace(details, overfits=True if is_clear else by_curves, by_gap=is_clear)
+        is_clear = gap is not None and gap.interval[0] > 0 and gap.estimate >= study.margin
+        if details.overfits is None and is_clear:
+            details = replace(details, overfits=True, by_gap=True)
         verdict: Verdict = "exact" if gap is None else "estimate"
-        yield Conclusion("overfitting", verdict, (result.run_id,), details, n=result.n)
+        yield Conclusion("overfitting", verdict, (result.run_id,), replace(details, gap=gap), n=result.n)
+
+
+def by_curves(result: RunResult) -> Overfitting | None:
+    """Return whether a run overfits by its losses alone; None if validation loss was not logged by epoch."""
+    best, (training, validation) = result.best_epoch, result.curves.losses
+    if validation is None or best is None:
+        return None
+    last, after = int(validation.epochs[-1]), validation.epochs > best
+    details = Overfitting(
+        best_epoch=best,
+        last_epoch=last,
+        kept_epoch=result.kept_epoch,
+        best_val_loss=validation.at(best),
+        last_val_loss=validation.at(last),
+        best_loss=training.at(best) if training is not None else None,
+        last_loss=training.at(last) if training is not None else None,
+        trend=_rises(validation.values[after]),
+        still_falling=_rises(-validation.values[len(validation.values) // 2 :]) is True,
+    )
+    if training is not None and np.array_equal(training.epochs, validation.epochs):
+        fit, judged = training.values[after], validation.values[after]
+        details = replace(details, training_fell=_rises(-fit), apart=_rises(judged - fit))
+    return replace(details, overfits=_overfits(details))
 
 
 def _rises(values: NDArray[np.float64]) -> bool | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tracker.conclusions.overfitting import by_curves
 from tracker.figures import style, svg
 from tracker.figures.style import MEDIUM, SMALL_MULTIPLE
 from tracker.report import Panel
@@ -335,25 +336,19 @@ def _lowest(entries: Sequence[RunEntry]) -> dict[str, float]:
 
 
 def title_of_all(entries: Sequence[RunEntry]) -> str:
-    """Return the finding of several runs' curves in a line: what most of them do after their best epochs."""
+    """Return the finding of several runs' curves in a line: whether half of them overfit, or most were improving."""
     known = [entry.result for entry in entries if entry.name in _lowest(entries)]
-    overfitting = sum(_fits_on(result) for result in known)
+    found = [by_curves(result) for result in known]
+    overfitting = sum(details is not None and details.overfits is True for details in found)
     improving = sum(result.best_epoch == result.stop_epoch for result in known)
     of_how_many = f"{{}} of {len(entries)} runs"
-    if 2 * overfitting > len(entries):
+    if overfitting and 2 * overfitting >= len(entries):
         which = "all runs" if overfitting == len(entries) else of_how_many.format(overfitting)
         return f"Validation loss stops improving while training loss keeps falling in {which}"
     if 2 * improving > len(entries):
         which = "all runs" if improving == len(entries) else of_how_many.format(improving)
         return f"Validation loss was still falling at the last epoch of {which}"
     return finding_of_all(entries).rpartition(": ")[2].removesuffix(".").replace("the lowest", "The lowest", 1)
-
-
-def _fits_on(result: RunResult) -> bool:
-    """Return whether training loss fell further after the best epoch."""
-    training, best, stop = result.curves.loss, result.best_epoch, result.stop_epoch
-    at_best, at_end = _at(training, best), _at(training, stop)
-    return at_best is not None and at_end is not None and best != stop and at_end < at_best
 
 
 def table(result: RunResult) -> Table:
