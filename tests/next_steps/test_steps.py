@@ -143,6 +143,23 @@ class TestNextSteps:
         assert apart.verdict == "not_comparable"
         assert shell_line(apart.commands) == "tracker run --data mine --kernel 5 --lr 0.1"
 
+    def test_next_steps_state_the_chance_of_what_two_models_on_the_same_clips_would_show(
+        self, made: MakeRun, studied: MakeStudy
+    ) -> None:
+        params, yours = (
+            {"kernel_size": "3", "learning_rate": "0.1"},
+            {"tracker.data": "yours", "tracker.dataset": "other"},
+        )
+        runs = [
+            made(i, "1" * (24 + i) + "0" * (6 - i), params, seed=str(i), tags={"tracker.data": "mine"}) for i in (0, 1)
+        ]
+        other = made(9, "1" * 20 + "0" * 10, params | {"kernel_size": "5"}, tags=yours, prefix="other")
+        study = studied(*runs, other)
+        _, steps = settled(study)
+        (step,) = [step for step in steps if "--kernel 5" in shell_line([step.command])]
+        assert step.chance.effect == pytest.approx(25 / 30 - 20 / 30)
+        assert step.chance.power == study.detectable_between((0, 1)).power(step.chance.effect)
+
     def test_next_steps_never_ask_for_one_training_twice(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"kernel_size": "3", "learning_rate": "0.1"}
         here, five = {"tracker.data": "mine"}, params | {"kernel_size": "5"}

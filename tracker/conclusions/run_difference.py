@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tracker.conclusions.comparisons import family_of, loss_difference, net_by_group, printed_pairs
 from tracker.conclusions.conclusion import (
+    Chance,
     Conclusion,
     Details,
     Difference,
@@ -308,7 +310,21 @@ def _planned_runs(study: Study, conclusion: Conclusion, _conclusions: Sequence[C
     if not seeds or done or "tracker.data" not in study.results[first].run.tags:
         return []
     why = f"the configuration of run {second + 1} on the clips of run {first + 1}"
-    return [PlannedRun(RunSpec(second, (), first), seeds, why)]
+    return [PlannedRun(RunSpec(second, (), first), seeds, why, _chance(study, first, second))]
+
+
+@lru_cache(maxsize=64)
+def _chance(study: Study, first: int, second: int) -> Chance | None:
+    """Return how often the clips of the first run would show a difference as large as that of their accuracies.
+
+    Or as the margin, if that is larger; None if the accuracies are not known.
+    """
+    accuracies = [study.results[run].accuracy for run in (first, second)]
+    if not study.metric.is_accuracy or accuracies[0] is None or accuracies[1] is None:
+        return None
+    effect = max(study.margin, abs(accuracies[0].fraction - accuracies[1].fraction))
+    shown = study.detectable_between(study.results[first].clip_set.members)
+    return Chance(effect, shown.power(effect))
 
 
 def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:

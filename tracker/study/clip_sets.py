@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.statistics.error_rates import clips_needed, detectable_difference
+from tracker.statistics.error_rates import clips_needed, detectable_difference, unconditional_power
 from tracker.statistics.grouped import (
     approximate_grouped_clips,
     detectable_grouped_difference,
     difference_correlation,
+    sign_flip_power,
 )
 from tracker.statistics.proportions import group_codes
 from tracker.study.options import as_whole
@@ -132,6 +133,12 @@ class DetectableDifference:
     correlation: float  # intra-class correlation, within groups, of the differences between these runs
     best_fraction: float | None  # accuracy of the best run: a limit to how often two good models can disagree
     alpha: float
+
+    def power(self, difference: float) -> float:
+        """Return the probability that a true difference is found, if the models disagree as observed, or often."""
+        if len(self.sizes):
+            return sign_flip_power(self.sizes, difference, self._often, self.correlation, self.alpha)
+        return unconditional_power(self.n, difference, self._often, self.alpha)
 
     def detectable(self) -> tuple[float | None, float | None]:
         """Return the smallest true difference found four times in five; None if not even one of 1 is found so often.
