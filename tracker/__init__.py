@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tracker.api import close, load_runs, repair, resume, start_run, sync, train
     from tracker.errors import TrackerError
     from tracker.recording.reporter import LoggingReporter, PrintReporter, Reporter, SilentReporter
-    from tracker.recording.reports import Comparison, Report, build_report, compare
+    from tracker.recording.reports import Comparison, Report, build_report, compare, log_report
     from tracker.recording.script_run import ScriptRun
     from tracker.recording.stores import ExperimentRuns
     from tracker.runs import Fold, Plateau, Run
@@ -39,6 +39,7 @@ __all__ = [
     "close",
     "compare",
     "load_runs",
+    "log_report",
     "repair",
     "replay",
     "resume",
@@ -51,7 +52,7 @@ __all__ = [
 _NAMES = {  # where names are that `tracker.api` does not define
     "tracker.errors": ("TrackerError",),
     "tracker.recording.reporter": ("LoggingReporter", "PrintReporter", "Reporter", "SilentReporter"),
-    "tracker.recording.reports": ("Comparison", "Report", "build_report", "compare"),
+    "tracker.recording.reports": ("Comparison", "Report", "build_report", "compare", "log_report"),
     "tracker.recording.script_run": ("ScriptRun",),
     "tracker.recording.stores": ("ExperimentRuns",),
     "tracker.runs": ("Fold", "Plateau", "Run"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -305,6 +307,102 @@ class TestAssets:
         result = writeup("report", "--assets", "taken")
         assert (result.status, result.out) == (2, "")
         assert "'--assets'" in result.err
+
+
+class TestStaleFigures:
+    STALE = "curves-0123456789abcdef.png"
+
+    def leave(self, *names: str, folder: str = "reports/figures") -> list[Path]:
+        """Leave files that were written long ago."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        files = [Path(folder, name) for name in names]
+        for file in files:
+            file.write_bytes(b"")
+            os.utime(file, (0, 0))
+        return files
+
+    def test_a_figure_that_nothing_refers_to_is_removed_and_those_of_the_report_stay(self, writeup: Tracker) -> None:
+        (stale,) = self.leave(self.STALE)
+        result = writeup("report", "--output", "REPORT.md")
+        assert not stale.exists()
+        assert "removed 1 figure of former reports from reports/figures" in result.err
+        assert all(Path(path).is_file() for path in linked(Path("REPORT.md").read_text()))
+
+    def test_a_figure_that_a_document_refers_to_stays(self, writeup: Tracker) -> None:
+        (named,) = self.leave(self.STALE)
+        Path("docs").mkdir()
+        Path("docs/OTHER.md").write_text(f"![](../reports/figures/{self.STALE})")
+        assert writeup("report").err == ""
+        assert named.exists()
+
+    def test_documents_of_the_repository_around_the_folder_count(self, writeup: Tracker, tmp_path: Path) -> None:
+        (named,) = self.leave(self.STALE)
+        (tmp_path / ".git").mkdir()
+        (tmp_path / "NOTES.md").write_text(self.STALE)
+        writeup("report")
+        assert named.exists()
+
+    def test_files_of_other_names_and_those_just_written_stay(self, writeup: Tracker) -> None:
+        mine = self.leave("photo.png", "curves.png", "curves-0123456789abcdef.svg", "Curves-0123456789abcdef.png")
+        new = Path("reports/figures/differences-0123456789abcdef.png")
+        new.write_bytes(b"")
+        writeup("report")
+        assert all(file.exists() for file in [*mine, new])
+
+    @pytest.mark.parametrize("words", [("--format", "html"), ("--check", "REPORT.md"), ("--assets", "other")])
+    def test_a_report_without_figures_in_the_folder_removes_none(
+        self, writeup: Tracker, words: tuple[str, ...]
+    ) -> None:
+        Path("REPORT.md").touch()
+        (stale,) = self.leave(self.STALE)
+        writeup("report", *words)
+        assert stale.exists()
+
+
+class TestLog:
+    def logged(self, tracker: Tracker, log_run: LogRun) -> tuple[Path, str]:
+        """Log a report on two runs; return the page of the newest one, and what the command said."""
+        log_run("1101", name="first", kernel_size="3")
+        newest = log_run("1001", name="second", kernel_size="5")
+        result = tracker("report", "--log")
+        assert (result.status, result.out) == (0, ""), result.err
+        (page,) = Path("mlruns").glob(f"*/{newest}/artifacts/report.html")
+        return page, result.err
+
+    def test_the_page_is_an_artifact_of_the_newest_run(self, tracker: Tracker, log_run: LogRun) -> None:
+        page, said = self.logged(tracker, log_run)
+        assert page.read_text() == tracker("report", "--format", "html").out
+        assert len([*Path("mlruns").rglob("report.html")]) == 1
+        assert re.fullmatch(r"the report is now report.html of run second \([0-9a-f]{8}\)\n", said)
+        assert not Path("reports").exists()
+
+    def test_the_finding_is_the_description_below_a_persons_own(self, tracker: Tracker, log_run: LogRun) -> None:
+        def describe(text: str | None = None) -> str:
+            with closing(sqlite3.connect("mlflow.db")) as database:
+                tag = "mlflow.note.content"
+                if text is not None:
+                    database.execute("UPDATE experiment_tags SET value = ? WHERE key = ?", (text, tag))
+                    database.commit()
+                return str(database.execute("SELECT value FROM experiment_tags WHERE key = ?", (tag,)).fetchone()[0])
+
+        self.logged(tracker, log_run)
+        first = describe()
+        assert first == json.loads(tracker("report", "--format", "json").out)["title"]
+        describe(f"Our *course*.\n\n{first}")
+        log_run("1111", name="third", kernel_size="7")
+        tracker("report", "--log")
+        assert describe() == "Our *course*.\n\n" + json.loads(tracker("report", "--format", "json").out)["title"]
+
+    def test_with_an_output_the_file_is_written_too(self, writeup: Tracker) -> None:
+        assert writeup("report", "--log", "--output", "r.json").status == 1  # its artifacts are elsewhere
+        assert Path("r.json").exists()
+
+    @pytest.mark.parametrize("words", [("--check", "r.md"), ("--experiment", "a", "--experiment", "b")])
+    def test_what_cannot_be_logged_is_wrong_usage(self, tracker: Tracker, words: tuple[str, ...]) -> None:
+        Path("r.md").touch()
+        result = tracker("report", "--log", *words)
+        assert (result.status, result.out) == (2, "")
+        assert "--log" in result.err
 
 
 class TestCheck:

@@ -17,6 +17,8 @@ from mlflow import MlflowClient
 from playwright.sync_api import expect, sync_playwright
 
 from tests.builders import START, STARTED, random_predictions, send_run
+from tracker.recording.reports import build_report, log_report
+from tracker.recording.stores import find_store, load_runs
 from tracker.runs.events import DatasetUsed, Ended, EpochDone, Measured, Tagged
 from tracker.store import VALIDATION, predictions_csv
 
@@ -178,3 +180,28 @@ class TestRunInBrowser:
     def test_run_in_browser_is_listed_among_the_trainings_of_its_experiment(self, page: Page, shown: Shown) -> None:
         page.goto(f"{shown.address}/#/experiments/{shown.experiment_id}/runs")
         assert_visible(page.get_by_role("heading", name="Training runs"), page.get_by_role("link", name=NAME))
+
+
+class TestReportInBrowser:
+    @pytest.fixture(scope="class")
+    def finding(self, shown: Shown, one_server: Server) -> str:
+        """The finding of a report that was logged through the server."""
+        store = find_store(one_server.uri)
+        runs = load_runs(store, "browser")
+        report = build_report(runs)
+        assert log_report(report, runs).run_id == shown.run_id
+        return report.title
+
+    def test_report_in_browser_is_a_page_among_the_artifacts_of_the_run(
+        self, page: Page, shown: Shown, finding: str
+    ) -> None:
+        page.goto(f"{shown.page}/artifacts")
+        page.get_by_text("report.html", exact=True).click()
+        heading = page.frame_locator("iframe").get_by_role("heading", level=1, name=finding)
+        assert_visible(heading)
+
+    def test_report_in_browser_is_the_description_of_its_experiment(
+        self, page: Page, shown: Shown, finding: str
+    ) -> None:
+        page.goto(f"{shown.address}/#/experiments/{shown.experiment_id}/runs")
+        assert_visible(page.get_by_text(finding))

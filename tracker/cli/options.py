@@ -326,15 +326,11 @@ def read_selected(analysis: SelectionAnalysis) -> ExperimentRuns:
     return found
 
 
-def report_on(analysis: ExperimentAnalysis | SelectionAnalysis, **cover: Any) -> Report:
-    """Read the runs, and conclude from them what the options ask for; `cover` has title, author and introduction."""
+def report_on(experiment_runs: ExperimentRuns, analysis: AnalysisOptions, **cover: Any) -> Report:
+    """Conclude from runs what the options ask for; `cover` has the report's title, author and introduction."""
     from tracker.recording.reports import build_report
     from tracker.study.metrics import UnknownMetricError
 
-    if isinstance(analysis, SelectionAnalysis):
-        experiment_runs = read_selected(analysis)
-    else:
-        experiment_runs = read_runs(analysis.experiment, analysis.tracking_uri)
     try:
         return build_report(experiment_runs, **analysis.question, **cover)
     except UnknownMetricError as error:

@@ -20,6 +20,7 @@ from tracker.cli.options import (
     SelectionAnalysis,
     TrackingUri,
     read_runs,
+    read_selected,
     report_on,
     store_at,
     whole_number,
@@ -29,9 +30,11 @@ from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
 from tracker.printable import command_text, decoded
 from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
+from tracker.runs.logged import SHORT_ID
+from tracker.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.table import Table
 
@@ -49,6 +52,7 @@ _BYTES = Range(least=1, most=10**9)
     "tracker report --output report.html",
     "tracker report --since 7d --exclude k7-lr0.001-s0 --output report.html",
     "tracker report --check REPORT.md",
+    "tracker report --log",
 )
 @with_analysis_options
 def report(
@@ -85,6 +89,14 @@ def report(
         ),
     ] = None,
     max_bytes: Annotated[int | None, whole_number("Maximum size of a summary", _BYTES, default="no limit")] = None,
+    log_page: Annotated[
+        bool,
+        typer.Option(
+            "--log",
+            help="Keep the HTML page in MLflow: as report.html of the newest run, with the finding as the experiment's "
+            "description. Nothing is printed then without --format or --output.",
+        ),
+    ] = False,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", parser=decoded, help="Title, above the report's finding.")
     ] = None,
@@ -96,8 +108,13 @@ def report(
     analysis: SelectionAnalysis,
 ) -> int:
     """Write the comparison of an experiment's runs."""
-    from tracker.recording.reports import form_of, render_report, write_file
+    from tracker.recording.reports import form_of, log_report, render_report
 
+    if log_page and check:
+        context.fail("give --log or --check, not both: --check writes nothing")
+    if log_page and len(analysis.experiment) > 1:
+        context.fail("--log is for a report on one --experiment")
+    is_asked = not log_page or bool(form or output)
     target = check or output
     try:
         form = form_of(target, form)
@@ -105,21 +122,35 @@ def report(
         raise typer.BadParameter(str(error), param_hint="'--check'" if check else "'--output'") from error
     if max_bytes is not None and form != "summary":
         context.fail("--max-bytes is for --format summary only")
+    runs = read_selected(analysis)
     try:
-        content = report_on(analysis, title=title, author=author, intro=None if intro is None else _intro(intro))
+        content = report_on(runs, analysis, title=title, author=author, intro=None if intro is None else _intro(intro))
     except ValueError as error:
         context.fail(str(error))
-    base = target.parent if target else Path()
-    text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
-    if check:
-        return _difference(check, text)
-    for path, picture in files.items():  # first, so that a report never links to a missing figure
+    if is_asked:
+        base = target.parent if target else Path()
+        text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
+        if check:
+            return _difference(check, text)
+        _write(text, files, assets, output)
+    if log_page:
+        run = log_report(content, runs)
+        log(f"the report is now report.html of run {run.name} ({run.run_id[:SHORT_ID]})")
+    return 0
+
+
+def _write(text: str, files: Mapping[Path, bytes], assets: Path, output: Path | None) -> None:
+    """Write a report, its figures first, so that it never links to a missing one."""
+    from tracker.recording.reports import remove_stale_figures, write_file
+
+    for path, picture in files.items():
         write_file(path, picture, "give another --assets")
     if output:
         write_file(output, text.encode(), "give another --output")
     else:
         print_document(text)
-    return 0
+    if files and (removed := remove_stale_figures(assets, text)):
+        log(f"removed {counted(len(removed), 'figure')} of former reports from {assets}")
 
 
 def _intro(file: Path) -> str:
@@ -164,7 +195,7 @@ def next_command(
     """
     from tracker.next_steps.steps import why_no_step
 
-    report = report_on(analysis)
+    report = report_on(read_runs(analysis.experiment, analysis.tracking_uri), analysis)
     steps = report.next_steps
     if not steps:
         unfinished = "No run has finished yet, so no further run is suggested."
@@ -268,7 +299,6 @@ def _parts(comparison: Comparison, view: ComparisonView) -> Iterator[str | Table
 
 
 def _rows(comparison: Comparison, view: ComparisonView) -> Iterator[tuple[str, ...]]:
-    from tracker.runs.logged import SHORT_ID
 
     yield "name", *(run.entry.run.name for run in comparison.runs)
     yield "id", *(run.run_id[:SHORT_ID] for run in comparison.runs)
@@ -360,7 +390,6 @@ def _record(study: Study, position: int) -> dict[str, object]:
 
 def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
     """Yield each column's heading and cells; what is unknown is empty."""
-    from tracker.runs.logged import SHORT_ID
     from tracker.wording import age, digits_apart
 
     now, results, design = time.time_ns() // 1_000_000, study.results, study.design

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracker.atomic_files import replace_file
-from tracker.contained_files import UnsafePathError, resolve_output, write_stream
+from tracker.contained_files import UnsafePathError, read_regular, resolve_output, write_stream
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import checked_line, checked_path, checked_text
@@ -19,7 +21,7 @@ from tracker.recording.stores import ExperimentRuns, where_from
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Cover
 from tracker.report import Report as ReportContent
-from tracker.runs import Run
+from tracker.runs import UNSENT_TAG, Run
 from tracker.runs.logged import find_run
 from tracker.study.metrics import check_logged
 
@@ -39,6 +41,12 @@ ENDINGS: Mapping[str, tuple[Form, ...]] = {
     ".csv": ("csv",),
     ".json": ("json",),
 }
+
+_FIGURE = re.compile(r"[a-z]+(?:-[a-z]+)*-[0-9a-f]{16}\.png")  # as the renderer names a figure
+_MOMENT_S = 60  # within which another report may have written a figure and not yet its text
+_DOCUMENTS = {".md", ".markdown", ".html", ".htm", ".txt", ".rst", ".adoc", ".tex", ".typ", ".ipynb"}
+_NO_DOCUMENTS = {"mlruns", "node_modules", "__pycache__", "venv"}
+_MOST_FILES = 20_000
 
 _LONGEST_INTRO = 100_000  # characters
 
@@ -108,6 +116,45 @@ def write_file(path: Path, content: bytes, remedy: str = "give another path") ->
         ) from error
 
 
+def remove_stale_figures(folder: Path, text: str) -> list[Path]:
+    """Remove the figures of former reports from a folder, and return them; `text` is the report just written.
+
+    A figure stays if any document of the project names it, was written a moment ago, or isn't named as ours are; all
+    stay if the folder isn't the project's or not all of its documents can be read. The project is the repository
+    around the working folder, or that folder.
+    """
+    here = Path.cwd().resolve()
+    project = next((above for above in (here, *here.parents) if (above / ".git").exists()), here)
+    if not folder.is_dir() or not folder.resolve().is_relative_to(project):
+        return []
+    latest = time.time() - _MOMENT_S
+    stale = {
+        path.name
+        for path in folder.iterdir()
+        if _FIGURE.fullmatch(path.name) and path.name not in text and path.is_file() and path.stat().st_mtime < latest
+    }
+    try:
+        for document in _documents(project) if stale else ():
+            content = read_regular(document)
+            stale = {name for name in stale if name.encode() not in content}
+    except OSError:
+        return []
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+    return [folder / name for name in sorted(stale)]
+
+
+def _documents(project: Path) -> Iterator[Path]:
+    """Yield a project's documents; raise `OSError` if it has too many files to look for them."""
+    seen = 0
+    for folder, folders, files in os.walk(project):
+        folders[:] = [name for name in folders if name[0] != "." and name not in _NO_DOCUMENTS]
+        seen += len(folders) + len(files)
+        if seen > _MOST_FILES:
+            raise OSError(f"more than {_MOST_FILES:,} files")
+        yield from (Path(folder, name) for name in files if Path(name).suffix.lower() in _DOCUMENTS)
+
+
 class Report(ReportContent):
     """A report as data, to be written in the forms of ``tracker report``."""
 
@@ -120,7 +167,10 @@ class Report(ReportContent):
         text, files = render_report(self, "markdown", figures=checked_path("figures", figures), base=base)
         for file, content in files.items() if path is not None else ():
             write_file(file, content)
-        return _written(lambda: text, path)
+        _written(lambda: text, path)
+        if path is not None:
+            remove_stale_figures(Path(figures), text)
+        return text
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Return the report as one HTML page with its figures; write it to a file, if one is given."""
@@ -196,6 +246,30 @@ def _cover(title: str | None, author: str | None, intro: str | None) -> Cover:
         raise ValueError(f"intro must be at most {_LONGEST_INTRO:,} characters, got {len(text):,}")
     heading = "" if title is None else checked_line("title", title)
     return Cover(heading, "" if author is None else checked_line("author", author), text)
+
+
+def log_report(report: ReportContent, runs: ExperimentRuns) -> Run:
+    """Keep a report as the artifact ``report.html`` of the newest of its runs, and return that run.
+
+    Its finding becomes the experiment's description, below one that a person wrote.
+
+    Raises
+    ------
+    ValueError
+        If the runs are of several experiments, or weren't returned by `load_runs`.
+    TrackerError
+        If none of the runs is in the store yet, or the store refuses or is away.
+    """
+    from tracker.render import render_verdict
+
+    if not isinstance(runs, ExperimentRuns) or len(runs.experiments) > 1:
+        raise ValueError("runs must be those of one experiment, as tracker.load_runs returns them")
+    uploaded = [run for run in runs if UNSENT_TAG not in run.tags]
+    if not uploaded:
+        raise TrackerError(f"none of the runs of {runs.name!r} is in the store yet: upload them with `tracker sync`")
+    page, _ = render_report(report, "html")
+    runs.store.log_report(runs.name, uploaded[-1].run_id, page.encode(), render_verdict(report))
+    return uploaded[-1]
 
 
 class Comparison(ComparisonContent):

@@ -9,6 +9,7 @@ from tracker.render.documents import (
     render_markdown,
     render_outcome,
     render_summary,
+    render_verdict,
 )
 from tracker.render.json_document import render_comparison_json, render_json, render_next_json
 from tracker.render.json_schema import report_schema
@@ -31,6 +32,7 @@ __all__ = [
     "render_next_json",
     "render_outcome",
     "render_summary",
+    "render_verdict",
     "report_schema",
     "shell_line",
     "view_comparison",

@@ -152,6 +152,11 @@ def render_description(entry: RunEntry) -> str:
     return tidy(_markdown("description", outcome=outcome(entry), title=entry.title, training=line, run=entry.run))
 
 
+def render_verdict(report: Report) -> str:
+    """Return a report's finding as a line of Markdown."""
+    return str(sanitize.prose(report.title))
+
+
 def render_outcome(entry: RunEntry) -> str:
     """Return a run's result in a line for a terminal: what is correct of how many clips, with its interval."""
     training = training_line(entry)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from tracker.errors import StoreError
 from tracker.store.location import public_text as public_text
 from tracker.store.run_files import DATASET as DATASET
+from tracker.store.run_files import REPORT as REPORT
 from tracker.store.run_files import VALIDATION as VALIDATION
 from tracker.store.run_files import VALIDATION_BY_EPOCH as VALIDATION_BY_EPOCH
 from tracker.store.run_files import epoch_predictions_npz as epoch_predictions_npz
@@ -232,6 +233,13 @@ class Store(Protocol):
 
         `known` is what the store is known to have, if anything; `on_uploaded` is called after each step with what it
         has then, to be saved for the next time.
+        """
+
+    def log_report(self, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
+        """Keep an HTML page as the artifact `REPORT` of a run, and a line as the description of its experiment.
+
+        A person's own description stays above the line; an earlier line is replaced. Raises `StoreError` if the store
+        refuses or is away.
         """
 
     def has_run(self, run_id: str, journal: str) -> bool:

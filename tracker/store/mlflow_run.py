@@ -53,8 +53,10 @@ DATASET_TAG = "tracker.dataset"
 
 T = TypeVar("T")
 
+DESCRIPTION_TAG = "mlflow.note.content"  # of a run or an experiment
+
 _MLFLOW_NAMES = {
-    NOTE_TAG: "mlflow.note.content",
+    NOTE_TAG: DESCRIPTION_TAG,
     COMMIT_TAG: "mlflow.source.git.commit",
     PROGRAM_TAG: "mlflow.source.name",
     USER_TAG: "mlflow.user",

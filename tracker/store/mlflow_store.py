@@ -115,6 +115,11 @@ class _MlflowStore:
 
         return JournalUpload(self.location, journal, known, on_uploaded)
 
+    def log_report(self, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
+        from tracker.store.upload import log_report
+
+        log_report(self.location, experiment, run_id, page, verdict)
+
     def has_run(self, run_id: str, journal: str) -> bool:
         if self.location.database:
             return database_file.has_run_of(self.location.database, run_id, journal)

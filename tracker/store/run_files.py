@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 VALIDATION = "predictions/validation.csv"
 VALIDATION_BY_EPOCH = "predictions/validation_by_epoch.npz"
 DATASET = "dataset.csv"
+REPORT = "report.html"  # on the experiment that the run belongs to
 
 _LEADING = ["clip", "label", "predicted"]
 _ARRAYS = ("probabilities", "clips", "labels", "classes")

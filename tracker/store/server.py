@@ -346,6 +346,11 @@ class ServerClient:
         place = artifact_location or None
         self.call("POST", f"{_API}/experiments/create", _Nothing, name=name, artifact_location=place, tags=named)
 
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """Set a tag of an experiment."""
+        tag = {"experiment_id": experiment_id, "key": key, "value": value}
+        self.call("POST", f"{_API}/experiments/set-experiment-tag", _Nothing, **tag)
+
     def experiment_names(self) -> list[str]:
         """Return the names of all experiments, in order."""
         names: set[str] = set()

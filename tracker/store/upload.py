@@ -12,6 +12,8 @@ import re
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.atomic_files import copy_path
@@ -23,17 +25,28 @@ from tracker.runs.events import Attached, Ended, Event, Resumed, Started, Tagged
 from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowException, entities, one_line_errors, open_store
 from tracker.store.location import public_uri
-from tracker.store.mlflow_run import JOURNAL_TAG, check_keys, check_start, check_texts, mlflow_tags, started, values_of
+from tracker.store.mlflow_run import (
+    DESCRIPTION_TAG,
+    JOURNAL_TAG,
+    check_keys,
+    check_start,
+    check_texts,
+    mlflow_tags,
+    started,
+    values_of,
+)
+from tracker.store.run_files import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from tracker.runs.events import DatasetUsed
     from tracker.store.client import Store
     from tracker.store.location import Location
     from tracker.store.mlflow_run import Value
+
+VERDICT_TAG = "tracker.verdict"  # the line of an experiment's description that is a report's
 
 _DIGEST_LENGTH = 12  # characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context
 
@@ -67,7 +80,7 @@ class RunWriter:
             case Tagged():
                 self._set_tags(event.tags)
             case Attached():
-                self._attach(artifacts, event.path)
+                self.attach(artifacts, event.path)
             case Resumed():
                 self._resume()
             case Ended():
@@ -87,7 +100,8 @@ class RunWriter:
         check_texts("tag", named)
         self._log("tags", tags=[entities.RunTag(*tag) for tag in named.items()])
 
-    def _attach(self, artifacts: Path, path: str) -> None:
+    def attach(self, artifacts: Path, path: str) -> None:
+        """Write a file or a folder of `artifacts` at the same path among the run's artifacts."""
         local, root = artifacts / path, artifacts.parent  # a journal from elsewhere must not have others uploaded
         if not contains(artifacts, path, root):
             if self._has(path):
@@ -124,6 +138,25 @@ class RunWriter:
 
     def _errors(self, what: str) -> AbstractContextManager[None]:
         return one_line_errors(f"cannot write the {what} of run {self.run_id} to {self._store.location.shown}")
+
+
+def log_report(location: Location, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
+    """Keep a report with a run and its verdict with the experiment; see `tracker.store.Store.log_report`."""
+    store = open_store(location)
+    with TemporaryDirectory() as folder:
+        artifacts = Path(folder).resolve() / "artifacts"
+        artifacts.mkdir()
+        (artifacts / REPORT).write_bytes(page)
+        RunWriter(store, run_id).attach(artifacts, REPORT)
+    with one_line_errors(f"cannot describe the experiment {experiment!r} in {location.shown}"):
+        found = store.client.get_experiment_by_name(experiment)
+        if not found:
+            raise GoneError(f"no experiment {experiment!r} in {location.shown}")
+        words, before = found.tags.get(DESCRIPTION_TAG, ""), found.tags.get(VERDICT_TAG, "")
+        own = words.replace(before, "").strip() if before else words
+        described = "\n\n".join(filter(None, [own, verdict]))
+        for tag, text in ((DESCRIPTION_TAG, described), (VERDICT_TAG, verdict)):
+            store.client.set_experiment_tag(str(found.experiment_id), tag, text)
 
 
 def _dataset_input(used: DatasetUsed) -> entities.DatasetInput:
