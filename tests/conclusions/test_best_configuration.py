@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import make_run, make_study, sentence_of
 from tracker.conclusions.best_configuration import best_configuration, standings
-from tracker.statistics.matched_pairs import crossed, nested
+from tracker.statistics.matched_pairs import nested, pooled_noise
 
 if TYPE_CHECKING:
     from tracker.runs import Run
@@ -39,14 +39,15 @@ class TestStandings:
         assert (first.correct, first.n, first.mean) == (6, 8, 0.75)
         assert first.deviation == pytest.approx(0.353553, abs=1e-6)
 
-    def test_pairs_of_equal_seeds_are_tested_by_the_crossed_analysis(self) -> None:
+    def test_two_configurations_are_tested_as_nested_with_their_noise_pooled(self) -> None:
         _, weak = standings(make_study(*trained({"3": WEAK, "7": STRONG})))
-        assert weak.p_value == pytest.approx(crossed(signs(STRONG) - signs(WEAK)).p_value)
+        noise = pooled_noise([signs(WEAK), signs(STRONG)])
+        assert weak.p_value == pytest.approx(nested(signs(STRONG), signs(WEAK), noise).p_value)
 
-    def test_configurations_without_common_seeds_are_tested_as_nested(self) -> None:
-        runs = [*trained({"7": STRONG}), *trained({"3": WEAK}, first_seed=10, first_number=5)]
-        _, weak = standings(make_study(*runs))
-        assert weak.p_value == pytest.approx(nested(signs(STRONG), signs(WEAK)).p_value)
+    def test_more_configurations_tell_more_of_the_training_noise(self) -> None:
+        two = standings(make_study(*trained({"3": WEAK, "7": STRONG})))[1]
+        many = standings(make_study(*trained({"3": WEAK, "5": WEAK[::-1], "9": WEAK, "7": STRONG})))
+        assert max(other.p_value for other in many[1:]) < two.p_value  # type: ignore[operator, type-var]
 
     def test_a_configuration_trained_twice_is_tied_however_far_behind(self) -> None:
         _, weak = standings(make_study(*trained({"3": WEAK[:2], "7": STRONG})))

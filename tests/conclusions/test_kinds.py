@@ -98,9 +98,8 @@ class TestNewKind:
 
     def test_new_kind_is_in_every_part_of_the_report(self, report) -> None:
         (barking,) = [conclusion for conclusion in report.conclusions if conclusion.kind == "barking"]
-        assert barking in report.summary
-        assert BARKS.source in report.methods
-        assert "The ear was a dog's." in report.methods
+        methods = {method.how for method in report.methods}
+        assert {BARKS.source, "The ear was a dog's."} <= methods
         assert "Cats were not recorded." in report.limits
         assert "The microphone was chewed." in report.challenges
         assert barking.id in {settled for step in report.next_steps for settled in step.answers}

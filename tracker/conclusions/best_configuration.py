@@ -2,8 +2,8 @@
 
 A configuration trained under several seeds is a row of its own here: its mean, how far it varies, and whether the best
 one is better than chance explains. Configurations are compared if each was trained three times or more on the same
-clips: by matched pairs of equal seeds where three are there, else as nested in their level. If every configuration was
-trained once, `best_run` has said it all.
+clips: as nested in their level, with the training noise of all of them pooled, since a few seeds of two alone tell
+little of it. If every configuration was trained once, `best_run` has said it all.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ import numpy as np
 
 from tracker.conclusions.comparisons import cross_validation, family_of
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
-from tracker.conclusions.contrasts import crossed_effect, nested_effect
+from tracker.conclusions.contrasts import nested_effect, training_noise
 from tracker.statistics.error_rates import holm, is_best
-from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
+from tracker.statistics.repetitions import accuracy_over_seeds
 from tracker.wording import capitalised, counted, percent, points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.conclusions.comparisons import Configuration
-    from tracker.statistics.matched_pairs import Effect
     from tracker.statistics.proportions import Interval
     from tracker.study.study import Study
     from tracker.wording import Wording
 
+_SOURCE = (
+    "Configurations are compared as nested in their level, with the variance of trainings pooled over all of them, and "
+    "corrected for every pair (Hillis 2007, doi:10.1002/sim.2532)."
+)
 MOST_COMPARED = 60  # configurations up to which every pair is tested; above, only pairs with the best one
 
 
@@ -196,8 +199,12 @@ def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration,
             if raw is not None and adjusted is not None:
                 tests[runs] = raw, adjusted
         return tests
+    clips = study.results[best[0]].clip_set
+    judged = {runs: [run for run in runs if run in clips.row_of] for runs in ranked}
+    noise = training_noise(study, clips, judged.values())
     pairs = combinations(ranked, 2) if len(ranked) <= MOST_COMPARED else ((best, other) for other in others)
-    effects = {pair: effect for pair in pairs if (effect := _effect(study, *pair)) is not None}
+    found = {(a, b): nested_effect(study, clips, judged[b], judged[a], noise) for a, b in pairs}
+    effects = {pair: effect for pair, effect in found.items() if effect is not None}
     strict = np.array([effect.strict_p_value for effect in effects.values()])
     for (first, runs), adjusted in zip(effects, holm(strict, len(ranked) * (len(ranked) - 1) // 2), strict=True):
         if first == best:
@@ -205,22 +212,10 @@ def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration,
     return tests
 
 
-def _effect(study: Study, a: Configuration, b: Configuration) -> Effect | None:
-    """Return the effect of training as `a` rather than as `b`; None for fewer than three trainings of either."""
-    clips = study.results[a[0]].clip_set
-    judged = [[run for run in runs if run in clips.row_of] for runs in (a, b)]
-    if min(map(len, judged)) < FEWEST_PAIRS:
-        return None
-    by_seed = [{study.design.terms[run].seed: run for run in runs} for runs in judged]
-    shared = sorted(seed for seed in by_seed[0].keys() & by_seed[1].keys() if seed)
-    if len(shared) >= FEWEST_PAIRS:
-        return crossed_effect(study, clips, [(by_seed[1][seed], by_seed[0][seed]) for seed in shared])
-    return nested_effect(study, clips, judged[1], judged[0])
-
-
 KIND = Kind(
     name="best_configuration",
     title="Configurations",
     conclude=best_configuration,
     estimates="difference",
+    methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.p_value is not None},
 )

@@ -15,7 +15,7 @@ import numpy as np
 from tracker.conclusions.comparisons import FOLDS, SPLITS, fold_effect
 from tracker.conclusions.conclusion import Chance, Method
 from tracker.statistics.error_rates import holm
-from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested
+from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested, pooled_noise
 from tracker.statistics.repetitions import (
     FEWEST_PAIRS,
     PairVariance,
@@ -29,11 +29,12 @@ from tracker.statistics.resampling import probability_better
 from tracker.study.options import OFF
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from tracker.conclusions.conclusion import Verdict
+    from tracker.statistics.matched_pairs import TrainingNoise
     from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
     from tracker.study.study import Contrast, Pair, Study
@@ -142,11 +143,22 @@ def crossed_effect(study: Study, clips: ClipSet, pairs: Sequence[Pair]) -> Effec
     return _varied(study, crossed(_by_column(clips, _entries(study, pairs))))
 
 
-def nested_effect(study: Study, clips: ClipSet, start: Sequence[int], end: Sequence[int]) -> Effect | None:
-    """Analyse repetitions that share too few seeds, from `start` to `end`; None for too few of them, or of clips."""
+def nested_effect(
+    study: Study, clips: ClipSet, start: Sequence[int], end: Sequence[int], noise: TrainingNoise | None = None
+) -> Effect | None:
+    """Analyse repetitions as nested in their level, from `start` to `end`; None for too few of them, or of clips."""
     if min(len(start), len(end)) < FEWEST_PAIRS or not _several(clips):
         return None
-    return _varied(study, nested(*(_by_column(clips, _values(study, runs)) for runs in (end, start))))
+    after, before = (_by_column(clips, _values(study, runs)) for runs in (end, start))
+    return _varied(study, nested(after, before, noise))
+
+
+def training_noise(study: Study, clips: ClipSet, configurations: Iterable[Sequence[int]]) -> TrainingNoise | None:
+    """Return how repetitions scatter in all of these configurations together; None if none was trained three times."""
+    several = [runs for runs in configurations if len(runs) >= FEWEST_PAIRS]
+    if not several or not _several(clips):
+        return None
+    return pooled_noise([_by_column(clips, _values(study, runs)) for runs in several])
 
 
 def _varied(study: Study, effect: Effect) -> Effect | None:

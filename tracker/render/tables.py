@@ -264,6 +264,18 @@ def appendix(report: Report) -> Iterator[Table]:
                 rows += [(_who(conclusion, numbers), *row) for row in part.rows]
         if rows:
             yield Table(title, header, tuple(rows))
+    yield from _further(report)
+
+
+def _further(report: Report) -> Iterator[Table]:
+    """Yield what no answer speaks of and no other table has: a row a conclusion, and its own tables."""
+    told = {found for answer in report.answers for found in answer.conclusions}
+    rest = [c for c in report.conclusions if c.id not in told and c.kind not in _IN_APPENDIX]
+    rows = tuple((kind_of(conclusion).title, conclusion.label.lower(), conclusion.sentence) for conclusion in rest)
+    if rows:
+        yield Table("Further findings", ("about", "verdict", "finding"), rows)
+    for conclusion in rest:
+        yield from conclusion.details.tables(in_points=report.metric.is_accuracy)
 
 
 _PAIR_HEADER = ("runs", "difference", "95% interval", "p", "p, corrected", "verdict")

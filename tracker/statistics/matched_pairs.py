@@ -23,6 +23,8 @@ import scipy
 from tracker.statistics.proportions import Groups, Interval, group_codes, group_sums, score_intervals, two_sided_z
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 FEW_PAIRS = 3  # up to this many matched pairs, the degrees of freedom are fewer than Hillis'
@@ -160,7 +162,22 @@ def by_group(entries: NDArray[np.float64], groups: Groups) -> NDArray[np.float64
     return columns
 
 
-def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
+@dataclass(frozen=True, slots=True)
+class TrainingNoise:
+    """How repetitions scatter, pooled over several configurations on the same clips."""
+
+    mean_square: float  # of repetitions, as `MeanSquares.rows`
+    df: int  # its degrees of freedom
+
+
+def pooled_noise(tables: Sequence[NDArray[np.float64]]) -> TrainingNoise:
+    """Pool the scatter of repetitions over configurations: tables of shape (r, n), each of at least two repetitions."""
+    df = [len(table) - 1 for table in tables]
+    squares = [mean_squares(table).rows for table in tables]
+    return TrainingNoise(float(np.average(squares, weights=df)), sum(df))
+
+
+def nested(a: NDArray[np.float64], b: NDArray[np.float64], noise: TrainingNoise | None = None) -> Effect:
     """Estimate an effect, a minus b, from repetitions of two levels with no seed in common.
 
     If neither level's repetitions differ in their means, or nothing differs at all, it is estimated as by `crossed`.
@@ -169,6 +186,9 @@ def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
     ----------
     a, b : ndarray, shapes (r_a, n) and (r_b, n)
         Correct (1) or wrong (0) of each repetition of the two levels, on the same clips or groups.
+    noise : TrainingNoise, optional
+        Scatter pooled over more configurations than these two. It gives the variance of the repetitions more degrees of
+        freedom, and replaces their own where that is smaller: a level that scatters more keeps its own.
 
     Raises
     ------
@@ -185,13 +205,18 @@ def nested(a: NDArray[np.float64], b: NDArray[np.float64]) -> Effect:
     of_a, of_b = mean_squares(a), mean_squares(b)
     residual = of_a.residual / a.size + of_b.residual / b.size
     row_a, row_b = of_a.rows / a.size, of_b.rows / b.size
-    steady = max(of_a.rows, of_b.rows) <= NOTHING
-    rows = residual if steady else row_a + row_b
+    steady = max(of_a.rows, of_b.rows, noise.mean_square if noise else 0.0) <= NOTHING
+    pooled = noise.mean_square * (1 / a.size + 1 / b.size) if noise else 0.0
+    rows = residual if steady else max(row_a + row_b, pooled)
     difference = a.mean(axis=0) - b.mean(axis=0)
     variance = rows + max(float(difference.var(ddof=1)) / n - residual, 0.0)
     mean = float(difference.mean())
     if variance <= NOTHING / n:
         return constant_effect(mean, n, n)
+    if noise is not None and not steady:
+        effect = t_effect(mean, math.sqrt(variance), noise.df * (variance / rows) ** 2)
+        strict = float(behrens_fisher_p(effect.t, rows / variance, noise.df, n - 1))
+        return replace(effect, strict_p_value=max(effect.p_value, strict))
     df = n - 1 if steady else variance**2 / (row_a**2 / (len(a) - 1) + row_b**2 / (len(b) - 1))
     return t_effect(mean, math.sqrt(variance), df)
 
