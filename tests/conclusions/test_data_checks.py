@@ -40,24 +40,24 @@ def sentence(facts: DataFacts) -> str:
 class TestSentence:
     def test_sentence_of_shared_recordings(self) -> None:
         assert sentence(DataFacts(2, TWICE, NOTHING, NOTHING)) == (
-            "2 recordings are in more than one part of the split, so validation accuracy is too high."
+            "2 recordings are in more than one part of the split, so validation accuracy is too optimistic."
         )
 
     def test_sentence_of_labels_and_groups(self) -> None:
         assert sentence(DataFacts(2, NOTHING, Found(1), Found(3))) == (
-            "1 group is in more than one part of the split, so validation accuracy is too high. 3 recordings have more "
-            "than one label, so no model can classify every copy correctly."
+            "1 group is in more than one part of the split, so validation accuracy is too optimistic. 3 recordings "
+            "have more than one label, so no model can classify every copy correctly."
         )
 
     def test_sentence_of_data_without_groups(self) -> None:
         assert sentence_of(make_study(make_run(1, "101")), "data_checks") == (
             "The data names no groups, so clips of one artist, speaker or recording may be in both training and "
-            "validation; accuracy would then be too high."
+            "validation; accuracy would then be too optimistic."
         )
 
     def test_sentence_of_data_that_is_sound(self) -> None:
         assert sentence(DataFacts(2, NOTHING, NOTHING, NOTHING)) == (
-            "Training and validation share none of the 2 groups and no recording."
+            "None of the 2 groups and no recording is in more than one part of the split."
         )
 
     def test_sentence_promises_nothing_about_groups_that_was_not_logged(self) -> None:

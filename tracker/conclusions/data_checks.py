@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 
-_IN_SEVERAL_PARTS = "in more than one part of the split, so validation accuracy is too high."
+_IN_SEVERAL_PARTS = "in more than one part of the split, so validation accuracy is too optimistic."
 _SEVERAL_LABELS = "more than one label, so no model can classify every copy correctly."
 _MAY_SHARE = (
     "so clips of one artist, speaker or recording may be in both training and validation; accuracy would then be too "
-    "high."
+    "optimistic."
 )
 
 
@@ -56,7 +56,7 @@ class DataChecks(Details):
         if self.cut_groups is None:
             return f"Validation clips are from {self.groups:,} groups. Whether training has others was not logged."
         recording = " and no recording" if self.shared_recordings else ""
-        return f"Training and validation share none of the {self.groups:,} groups{recording}."
+        return f"None of the {self.groups:,} groups{recording} is in more than one part of the split."
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return the examples."""
