@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.classes import Classes
-from tracker.wording import capitalised, counted, listing, number_word, percent
+from tracker.wording import capitalised, count_words, counted, listing, number_word, percent
 
 if TYPE_CHECKING:
     from tracker.answers.answer import Findings
@@ -41,8 +41,8 @@ def _clips_text(details: Classes) -> str:
     rest = details.n_always_wrong - len(named)
     listed = listing([*named, *([f"{rest} more"] if rest else [])])
     verb = "is" if details.n_always_wrong == 1 else "are"
-    every = f"all {number_word(details.runs)} runs"
-    return f"{capitalised(counted(details.n_always_wrong, 'clip'))} {verb} wrong in {every}: {listed}."
+    every = f"all {counted(details.runs, 'run')}"
+    return f"{capitalised(count_words(details.n_always_wrong, 'clip'))} {verb} wrong in {every}: {listed}."
 
 
 def _count_text(findings: Findings, details: Classes) -> str:

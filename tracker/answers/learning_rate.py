@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.answers.answer import Answer
 from tracker.conclusions.conclusion import Table
 from tracker.conclusions.learning_rate import LearningRate
-from tracker.wording import NONE, capitalised, counted, losses, number_word, rate_text, short_loss
+from tracker.wording import NONE, capitalised, counted, losses, rate_text, short_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,18 +42,19 @@ def _helped_text(findings: Findings, cut: Sequence[_Found]) -> str:
     if not known:
         return f"{counted(len(drops), 'cut')} were made, but validation loss was not logged around them."
     if not helped:
-        cuts = "The one cut was" if len(known) == 1 else f"None of the {number_word(len(known))} cuts was"
+        cuts = "The one cut was" if len(known) == 1 else f"None of the {counted(len(known), 'cut')} was"
         negated = " not" if len(known) == 1 else ""
         return f"No. {cuts}{negated} followed by a lower validation loss than before."
     runs = dict.fromkeys(run for run, _ in helped)
     verb = "was" if len(helped) == 1 else "were"
-    some = f"{capitalised(number_word(len(helped)))} of {counted(len(known), 'cut')} {verb} followed by a lower loss"
+    cuts = "the one cut" if len(known) == 1 else f"{len(helped)} of {counted(len(known), 'cut')}"
+    some = f"{cuts} {verb} followed by a lower loss"
     where = "in every run that had one" if len(runs) == len(cut) > 1 else f"in {findings.who(list(runs))}"
     best = max(helped, key=lambda pair: (pair[1].best_before or 0.0) - (pair[1].best_after or 0.0))[1]
-    before, after = losses(best.best_before or 0.0, best.best_after or 0.0)
+    before, after = losses(best.best_before or 0.0, best.best_after or 0.0, least=3)
     amount = f"from {before} to {after}" if len(helped) == 1 else f"at most from {before} to {after}"
     word = "Yes" if 2 * len(helped) > len(known) else "Hardly"
-    return f"{word}. {some}, {where}, {amount}."
+    return f"{word}: {some}, {where}, {amount}."
 
 
 def _ended_text(findings: Findings, cut: Sequence[_Found]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.answers.answer import Answer
 from tracker.conclusions.conclusion import Table
 from tracker.conclusions.early_stopping import USUAL, EarlyStopping, Patience
-from tracker.wording import NONE, capitalised, counted, number_word
+from tracker.wording import NONE, capitalised, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def _by_run_text(findings: Findings, known: Sequence[_Found]) -> str:
 
 def _run_text(findings: Findings, conclusion: Conclusion, details: EarlyStopping) -> str:
     """Return the smallest patience that would have been enough for a run, and what a common one would have cost."""
-    enough = details.enough
+    enough = details.sufficient
     asked = _at(details, _RULE_OF_THUMB)
     costs = ""
     if asked is not None and not asked.censored and asked.kept_epoch != details.kept_epoch and asked.epochs_saved:
@@ -83,9 +83,9 @@ def _overall_text(known: Sequence[_Found]) -> str:
     smallest = Counter(answer.patience for _, details in known if (answer := details.sufficient) is not None)
     needed = max(smallest, default=None)
     saving = f" and saved {counted(saved, 'epoch')} in all" if saved else ""
-    kept = f"kept the same weights in {number_word(len(same))} of {len(known)} runs"
+    kept = f"kept the same weights in {len(same)} of {counted(len(known), 'run')}"
     head = f"Patience {_RULE_OF_THUMB} would have {kept}{saving}"
-    loses = f"; in {number_word(len(other))} it would have stopped before the best epoch" if other else ""
+    loses = f"; in {counted(len(other), 'run')} it would have stopped before the best epoch" if other else ""
     every = f" For every run that a shorter patience leaves unchanged, {needed} is enough." if needed else ""
     return f"{head}{loses}.{every}"
 

@@ -68,8 +68,9 @@ class EarlyStopping(Details):
     @property
     def sufficient(self) -> Patience | None:
         """The shortest usual patience that keeps the same weights in fewer epochs; of any if no usual one does."""
-        same = (a for a in self.patiences if a.kept_epoch is not None and a.kept_epoch == self.kept_epoch)
-        return next((a for a in same if a.patience in USUAL and a.epochs_saved), self.enough)
+        others = (a for a in self.patiences if a.patience in USUAL and a.patience != self.own and a.epochs_saved)
+        same = (a for a in others if a.kept_epoch is not None and a.kept_epoch == self.kept_epoch)
+        return next(same, self.enough)
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return which patience would have kept the same weights, and which weights the next shorter one keeps."""
@@ -84,13 +85,8 @@ class EarlyStopping(Details):
         earlier = [answer for answer in self.patiences if answer.epochs_saved and answer.patience != self.own]
         usual = [answer for answer in earlier if answer.patience in USUAL]
         others = [a for a in usual or earlier if a.kept_epoch is None or a.kept_epoch != self.kept_epoch]
-        enough = self.sufficient
-        if (
-            others
-            and enough not in usual
-            and enough
-            and (enough.epochs_saved or 0) < LEAST_SAVED * (self.stop_epoch or 0)
-        ):
+        enough, worth_it = self.sufficient, LEAST_SAVED * (self.stop_epoch or 0)
+        if enough and others and enough not in usual and (enough.epochs_saved or 0) < worth_it:
             enough = None
         if enough is None:
             return _other_text(run, others[-1], self) if others else f"No patience would have ended {run} any earlier."
