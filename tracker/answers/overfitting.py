@@ -64,7 +64,7 @@ def _verdict_text(findings: Findings, known: Sequence[tuple[Conclusion, Overfitt
     if clear:
         return f"{capitalised(findings.who(clear))} did."
     if len(kept) == len(known):
-        return "No sign of it." if len(known) < 3 else "No sign of it in any run."
+        return "The curves show no sign of it." if len(known) < 3 else "The curves of no run show it."
     return "The curves do not show it clearly."
 
 

@@ -193,7 +193,8 @@ def _best(findings: Findings) -> KeyFigure | None:
         return None
     interval = f", 95% interval {percent_interval(first.interval)}" if first.interval else ""
     if first.correct is not None and len(first.runs) == 1:
-        return KeyFigure(f"{first.correct} / {first.n}", f"best run ({percent(first.mean)}{interval})")
+        what = "best run" if len(findings.ranked) > 1 else "validation clips correct"
+        return KeyFigure(f"{first.correct} / {first.n}", f"{what} ({percent(first.mean)}{interval})")
     if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
         over = f" over {repetitions_words(findings, first)}" if len(first.runs) > 1 else ""
         return KeyFigure(percent(first.mean), f"best {'configuration' if over else 'run'}{over}{interval}")
