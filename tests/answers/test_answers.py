@@ -178,3 +178,17 @@ class TestErrors:
         predictions = make_predictions(correct, classes=("a", "b", "c"), labels=tuple("aabbcc"))
         report = build_report("e", [replace(make_run(1), validation=predictions)])
         assert text in answer(report, "errors").sentence
+
+
+def test_limits_have_one_line_a_check_however_many_folds_there_are(on_folds: MakeRuns) -> None:
+    runs = [
+        replace(run, validation=make_predictions(signs, [f"{run.run_id[-2:]}-{i}" for i in range(len(signs))]))
+        for run, signs in zip(
+            on_folds({"3": ["1111"] * 3}), ["1" * 24, "1" * 20 + "0" * 4, "1" * 22 + "00"], strict=True
+        )
+    ]
+    report = build_report("folds", runs)
+    limits = answer(report, "limits")
+    checks = [c.id for c in report.conclusions if c.kind in ("baseline", "calibration")]
+    assert len(checks) == 6
+    assert len(set(checks) & set(limits.conclusions)) == 2

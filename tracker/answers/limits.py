@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.answers.answer import Findings
-    from tracker.conclusions.conclusion import KindName
+    from tracker.conclusions.conclusion import Conclusion, KindName
 
 # kinds whose sentences bear on how far the results can be trusted, a line each
 _CHECKS: tuple[KindName, ...] = ("baseline", "data_checks", "imbalance", "calibration", "range_edge")
@@ -24,7 +24,7 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
     if not findings.study.results:
         return None
     first, more = detectable_text(findings), selection_text(findings)
-    checked = [found for name in _CHECKS for found in findings.of_kind(name)]
+    checked = [found for name in _CHECKS for found in _of_best(findings, name)]
     listed = [text for text in (more, *(found.sentence for found in checked), *sentences) if text]
     sentence = first or (listed.pop(0) if listed else "Nothing beyond what the other answers say.")
     sizes, bias = findings.of_kind("sample_size"), findings.of_kind("selection_optimism")
@@ -38,6 +38,13 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
         tuple(table for found in checked for table in found.details.tables(in_points=True)),
         ("reliability",),
     )
+
+
+def _of_best(findings: Findings, name: KindName) -> tuple[Conclusion, ...]:
+    """Return a kind's conclusion on the best run, else its first: runs on other clips or folds have their own."""
+    found = findings.of_kind(name)
+    of_best = [conclusion for conclusion in found if findings.best_run in conclusion.runs]
+    return tuple([*of_best, *found][:1])
 
 
 def detectable_text(findings: Findings) -> str:
