@@ -43,7 +43,8 @@ class TestTheCommands:
         first, second, total = tracker("next").err.splitlines()
         for number, line in enumerate((first, second), start=1):
             assert line.startswith(f"{number}. Matched pairs for kernel size 5 instead of 3")
-            assert " (about 9 s): would detect a difference of 5 points about 1 time in 10" in line
+            other = f"together with step {3 - number}"
+            assert f" (about 9 s): {other}, would detect a difference of 5 points about 1 time in 10" in line
         assert total == "2 commands, about 18 s in all"
 
     @pytest.mark.usefixtures("two")

@@ -56,9 +56,8 @@ class TestNextSteps:
     def test_next_steps_state_their_chance_of_a_verdict(self, writeup: list[Run], studied: MakeStudy) -> None:
         _, steps = settled(studied(*writeup))
         assert all(step.chance.effect == 0.05 and 0 < step.chance.power < 0.05 for step in steps)
-        assert {step.outlook for step in steps} == {
-            "would detect a difference of 5 points less than 1 time in 20, and one of 39 points 4 times in 5"
-        }
+        chance = "would detect a difference of 5 points less than 1 time in 20, and one of 39 points 4 times in 5"
+        assert [step.outlook for step in steps] == [f"together with step {n}, {chance}" for n in (2, 1, 1)]
 
     def test_next_steps_are_at_most_three_commands_for_the_likeliest_answers(
         self, made: MakeRun, studied: MakeStudy
@@ -207,6 +206,17 @@ class TestNextSteps:
     def test_next_steps_leave_what_is_settled_alone(self, writeup: list[Run], studied: MakeStudy, verdict: str) -> None:
         found, _ = settled(studied(*writeup))
         assert all(c.commands == () for c in found.values() if c.verdict == verdict)
+
+    def test_next_steps_that_serve_two_options_name_both(self, made: MakeRun, studied: MakeStudy) -> None:
+        base = {"kernel_size": "3", "learning_rate": "0.1"}
+        levels = [("1110", {}), ("1100", {"kernel_size": "5"}), ("1000", {"learning_rate": "1"})]
+        runs = [
+            made(10 * i + seed, right, base | changes, seed=str(seed))
+            for i, (right, changes) in enumerate(levels)
+            for seed in (0, 1)
+        ]
+        _, steps = settled(studied(*runs))
+        assert steps[0].why == "matched pairs for learning rate 1 instead of 0.1 and for kernel size 5 instead of 3"
 
 
 class TestWhyNoStep:

@@ -44,12 +44,12 @@ class _Training:
     seeds: frozenset[int] = frozenset()
     answers: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
-    chances: tuple[Chance, ...] = ()
+    chances: tuple[tuple[Chance, str], ...] = ()  # each with the id of its conclusion
 
     def and_for(self, planned: PlannedRun, conclusion_id: str) -> _Training:
         """Return the training with one more conclusion that it serves."""
         reasons = self.reasons if planned.why in self.reasons else (*self.reasons, planned.why)
-        chances = self.chances if planned.chance is None else (*self.chances, planned.chance)
+        chances = self.chances if planned.chance is None else (*self.chances, (planned.chance, conclusion_id))
         return _Training(self.seeds | planned.seeds, (*self.answers, conclusion_id), reasons, chances)
 
 
@@ -86,7 +86,18 @@ def next_steps(study: Study, conclusions: Sequence[Conclusion], writer: CommandW
         chosen = max(fitting, key=lambda found: (not added[found], power[found] / (added[found] or 1.0)))
         plan = wider[chosen]
         del still_open[chosen]
-    return tuple(step for spec, training in plan.items() for step in _steps(study, spec, training, writer))
+    of_plan = [(step, tr) for spec, tr in plan.items() for step in _steps(study, spec, tr, writer)]
+    return tuple(_with_outlook(study, step, training, [other for other, _ in of_plan]) for step, training in of_plan)
+
+
+def _with_outlook(study: Study, step: NextStep, training: _Training, steps: Sequence[NextStep]) -> NextStep:
+    """Return one of the steps with its best chance in words, and which others that chance takes as well."""
+    if not training.chances:
+        return step
+    chance, answer = max(training.chances, key=lambda of_one: of_one[0].power)
+    others = [str(number) for number, other in enumerate(steps, start=1) if answer in other.answers and other != step]
+    together = f"together with {'step' if len(others) == 1 else 'steps'} {listing(others)}, " if others else ""
+    return replace(step, chance=chance, outlook=f"{together}{_outlook(study, chance)}")
 
 
 def _power(runs: Sequence[PlannedRun]) -> float:
@@ -150,7 +161,6 @@ def _trainable(
 def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWriter) -> Iterator[NextStep]:
     """Yield a command for each run of consecutive seeds."""
     seeds, seconds = sorted(training.seeds), _seconds(study, spec)
-    chance = max(training.chances, key=lambda chance: chance.power, default=None)
     start = 0
     for end in range(1, len(seeds) + 1):
         if end < len(seeds) and seeds[end] == seeds[end - 1] + 1:
@@ -158,15 +168,20 @@ def _steps(study: Study, spec: RunSpec, training: _Training, writer: CommandWrit
         command = _command(study, spec, writer, seeds[start], end - start)
         if command is not None:
             estimated = None if seconds is None else round(seconds * (end - start), 1)
-            why, outlook = listing(training.reasons), _outlook(study, chance)
-            yield NextStep(command, training.answers, why, estimated, chance, outlook)
+            yield NextStep(command, training.answers, _reasons_text(training.reasons), estimated)
         start = end
 
 
-def _outlook(study: Study, chance: Chance | None) -> str:
-    """Return the chance that a test detects an effect, in words; nothing without a test."""
-    if chance is None:
-        return ""
+def _reasons_text(reasons: Sequence[str]) -> str:
+    """Return ``matched pairs for A and for B``."""
+    shared = "matched pairs "
+    first, *others = sorted(reasons, key=lambda reason: not reason.startswith(shared))
+    rest = [other.removeprefix(shared) if first.startswith(shared) else other for other in others]
+    return listing([first, *rest])
+
+
+def _outlook(study: Study, chance: Chance) -> str:
+    """Return the chance that a test detects an effect, in words."""
     outlook = f"would detect a difference of {_size(study, chance.effect)} {chance_words(chance.power)}"
     reliable = chance.detectable
     if reliable is None or chance.power >= 0.75 or (study.metric.is_accuracy and reliable >= 1):
