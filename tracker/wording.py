@@ -33,6 +33,7 @@ _FEW = 5
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _EXACT = 1e15  # beyond this a float has no decimals that could be rounded
 _FUZZ = 1e-12  # what arithmetic leaves of rounding
+_WIDEST = 0.6  # width of an interval from which it says nothing: there are too few clips
 _MOST_NAMED = 12  # runs that are named one by one
 NONE = "–"  # what stands in a table for a number that was not logged or does not exist
 
@@ -145,6 +146,11 @@ def percent_number(fraction: float, digits: int | None = None) -> str:
 def correct_of(correct: int, n: int) -> str:
     """Return ``26/30 (86.7%)``; all or none as ``30/30 (100%)``."""
     return f"{correct}/{n} ({percent(correct / n) if correct in (0, n) else percent_cell(correct / n)})"
+
+
+def is_informative(interval: Interval) -> bool:
+    """Return whether an interval of a fraction, or of a difference of two, is narrow enough to say anything."""
+    return interval[1] - interval[0] <= _WIDEST
 
 
 def percent_interval(interval: Interval) -> str:

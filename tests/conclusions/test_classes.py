@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from tests.builders import sentence_of
 from tracker.conclusions.classes import ClassErrors, Classes, Confusion, WrongClip, classes
@@ -83,14 +84,26 @@ class TestSentence:
 
 
 class TestTables:
+    @pytest.mark.parametrize(
+        ("intervals", "cells"), [([(0.0, 0.99)], []), ([(0.0, 0.99), (0.1, 0.6)], ["too few clips", "10.0–60.0%"])]
+    )
+    def test_tables_leave_out_intervals_that_say_nothing(
+        self, intervals: list[tuple[float, float]], cells: list[str]
+    ) -> None:
+        errors = tuple(ClassErrors(str(i), 6, 0, interval, 0.0, None, 0) for i, interval in enumerate(intervals))
+        (table,) = Classes("a", 1, errors).tables(in_points=True)
+        assert ("95% interval" in table.header) == bool(cells)
+        assert all(len(row) == len(table.header) for row in table.rows)
+        assert [row[2] for row in table.rows if cells] == cells
+
     def test_tables_name_all_of_several_classes_that_were_predicted_as_often(self) -> None:
         errors = ClassErrors("metal", 6, 2, (0.097, 0.7), 0.25, "blues", 1, ("jazz",))
         (classes,) = Classes("a", 1, (errors,)).tables(in_points=True)
         assert classes.rows[0][-1] == "blues or jazz"
 
     def test_tables_have_errors_by_class_and_clips_that_all_runs_get_wrong(self) -> None:
-        errors = ClassErrors("metal", 6, 2, (0.097, 0.7), 0.25, "blues", 2)
+        errors = ClassErrors("metal", 6, 2, (0.097, 0.6), 0.25, "blues", 2)
         details = Classes("a", 4, (errors,), (WrongClip("metal/1.wav", "metal", "blues", 4),), 1)
         classes, clips = details.tables(in_points=True)
-        assert classes.rows == (("metal", "2 of 6", "9.7–70.0%", "25.0%", "blues"),)
+        assert classes.rows == (("metal", "2 of 6", "9.7–60.0%", "25.0%", "blues"),)
         assert clips.rows == (("metal/1.wav", "metal", "blues", "4"),)

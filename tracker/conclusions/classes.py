@@ -14,6 +14,7 @@ from tracker.wording import (
     NONE,
     capitalised,
     count_words,
+    is_informative,
     listing,
     percent_cell,
     percent_interval_cell,
@@ -92,11 +93,15 @@ class Classes(Details):
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return the errors by class, and the clips that every run gets wrong."""
         del in_points
-        classes, clips = [], [(c.clip, c.label, _taken_for(c), str(c.agreeing)) for c in self.always_wrong]
+        clips = [(c.clip, c.label, _taken_for(c), str(c.agreeing)) for c in self.always_wrong]
+        known = any(is_informative(c.interval) for c in self.classes)
+        of_classes = ("class", "wrong in the best run", *(["95% interval"] if known else []), "wrong on average",
+                      "most often predicted")  # fmt: skip
+        classes = []
         for c in self.classes:
-            wrong, interval = f"{c.wrong} of {c.n}", percent_interval_cell(c.interval)
-            classes.append((c.name, wrong, interval, percent_cell(c.mean_wrong), _taken_for(c) or NONE))
-        of_classes = ("class", "wrong in the best run", "95% interval", "wrong on average", "most often predicted")
+            interval = [percent_interval_cell(c.interval) if is_informative(c.interval) else "too few clips"]
+            mean, name = percent_cell(c.mean_wrong), _taken_for(c) or NONE
+            classes.append((c.name, f"{c.wrong} of {c.n}", *(interval if known else []), mean, name))
         of_clips = ("clip", "label", "most often predicted", "by runs")
         tables = (
             Table("Errors by class", of_classes, tuple(classes)),

@@ -15,7 +15,7 @@ import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.statistics.proportions import Interval, newcombe, wilson
-from tracker.wording import capitalised, losses, percent_cell, points_interval, steps_text
+from tracker.wording import capitalised, is_informative, losses, percent_cell, points_interval, steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,6 @@ _SOURCE = (
     "The gap between accuracy on training and validation clips has Newcombe's interval, each for itself and not "
     "corrected (doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
 )
-WIDEST = 0.6  # width of an interval that says nothing
 FEWEST_AFTER = 4  # epochs after the minimum below which a rise cannot be separated from fluctuation
 
 
@@ -194,7 +193,7 @@ def _gap_text(gap: Gap, details: Overfitting) -> str:
     low, high = gap.interval
     if low > 0 or high < 0:
         return f"{head}, {both} clips, a gap that is more than chance ({interval})."
-    if high - low > WIDEST:
+    if not is_informative(gap.interval):
         return f"{head}, {both} clips: too few clips to tell whether that gap is chance."
     return f"{head}, {both} clips; that gap could be chance ({interval})."
 

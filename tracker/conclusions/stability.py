@@ -11,7 +11,16 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, best_having, challenges_of, further_seeds
 from tracker.conclusions.contrasts import crossed_effect, largest_set
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
-from tracker.wording import capitalised, change_words, counted, number_word, percent, percent_interval, points
+from tracker.wording import (
+    capitalised,
+    change_words,
+    counted,
+    is_informative,
+    number_word,
+    percent,
+    percent_interval,
+    points,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +30,6 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 _MANY = "diverged: their losses stopped being finite numbers."
-WIDEST = 0.6  # width of an interval of an accuracy that says nothing
 METHOD = Method("Wilson interval over seeds and clips")
 _MOST_PAIRS = 20  # matched pairs above which no single one carries an effect; trying each would take long
 
@@ -45,8 +53,9 @@ class Spread(Details):
             if self.unlogged:
                 why = "runs of one configuration did not log their validation clips, or how many are correct"
             return f"How much results vary from seed to seed is unknown: {why}."
-        useful = self.interval is not None and self.interval[1] - self.interval[0] <= WIDEST
-        interval = f" (95% interval {percent_interval(self.interval)})" if self.interval and useful else ""
+        interval = ""
+        if self.interval is not None and is_informative(self.interval):
+            interval = f" (95% interval {percent_interval(self.interval)})"
         runs, of_clips = f"{capitalised(wording.runs(conclusion.runs))} (one configuration) are", "of the clips"
         if not self.deviation:
             return f"{runs} each correct on {percent(self.mean)} {of_clips}{interval}."
