@@ -13,8 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.runs import LOGGED_OPTIONS, number_text
-from tracker.study.options import OFF, as_number
+from tracker.runs import LOGGED_OPTIONS, OFF, as_number, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

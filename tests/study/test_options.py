@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.study.options import (
-    MOST_ALIASES,
-    NOT_APPLICABLE,
-    OFF,
-    as_whole,
-    design_of,
-    level_order,
-    level_text,
-    terms_of,
-)
+from tracker.runs import OFF
+from tracker.study.options import MOST_ALIASES, NOT_APPLICABLE, as_whole, design_of, level_order, level_text, terms_of
 
 if TYPE_CHECKING:
     from tests.builders import Grid, Params

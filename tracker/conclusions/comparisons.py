@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Method
+from tracker.runs import as_number
 from tracker.statistics.error_rates import holm
 from tracker.statistics.grouped import grouped_sign_flip
 from tracker.statistics.paired import from_aggregates, log_loss_difference, unconditional_many
 from tracker.statistics.proportions import group_sums
 from tracker.statistics.repetitions import FEWEST_FOLDS, nadeau_bengio
-from tracker.study.options import as_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from tracker.runs import as_number
 from tracker.statistics.repetitions import FEWEST_PAIRS
-from tracker.study.options import as_number
 from tracker.wording import capitalised
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tracker.conclusions.comparisons import FOLDS, SPLITS, fold_effect
 from tracker.conclusions.conclusion import Chance, Method
+from tracker.runs import OFF
 from tracker.statistics.error_rates import holm
 from tracker.statistics.matched_pairs import Effect, by_group, crossed, nested, pooled_noise
 from tracker.statistics.repetitions import (
@@ -26,7 +27,6 @@ from tracker.statistics.repetitions import (
     pairs_needed,
 )
 from tracker.statistics.resampling import probability_better
-from tracker.study.options import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

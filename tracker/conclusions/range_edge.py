@@ -10,7 +10,7 @@ import numpy as np
 
 from tracker.conclusions.comparisons import cross_validation, pooled
 from tracker.conclusions.conclusion import Conclusion, Details, Kind
-from tracker.study.options import as_number
+from tracker.runs import as_number
 from tracker.wording import level_words, listing, option_words
 
 if TYPE_CHECKING:

@@ -10,8 +10,17 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tracker.runs import DEFAULT_EXPERIMENT, LOGGED_OPTIONS, Role, Spectrogram, option_named, reserved_for
-from tracker.study.options import NETWORK, OFF, as_number, level_text, terms_of
+from tracker.runs import (
+    DEFAULT_EXPERIMENT,
+    LOGGED_OPTIONS,
+    OFF,
+    Role,
+    Spectrogram,
+    as_number,
+    option_named,
+    reserved_for,
+)
+from tracker.study.options import NETWORK, level_text, terms_of
 from tracker.study.run_results import in_format
 
 if TYPE_CHECKING:

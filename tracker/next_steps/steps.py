@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tracker.conclusions import kind_of, kinds, of_kind
 from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import OPEN
-from tracker.study.options import as_number
+from tracker.runs import as_number
 from tracker.wording import chance_words, listing, losses, points
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from tracker.printable import printable
 from tracker.render.json_document import configuration_ids
-from tracker.study.options import as_number
+from tracker.runs import as_number
 from tracker.wording import (
     NONE,
     capitalised,

@@ -15,11 +15,11 @@ from tracker.report import headline
 from tracker.report.data_and_method import data_and_method
 from tracker.report.model import Excluded, Report, RunEntry, Section
 from tracker.report.overview import ENDS, challenges, limits, methods, summary, versions
-from tracker.runs import LOGGED_OPTIONS, REASON_TAG, RunStatus, is_resumable
+from tracker.runs import LOGGED_OPTIONS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
 from tracker.study.metrics import identical, in_one_unit, primary_metric
-from tracker.study.options import NETWORK, OFF, Design, as_number, terms_of
+from tracker.study.options import NETWORK, Design, terms_of
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
 

@@ -21,8 +21,8 @@ from tracker.conclusions.run_difference import run_differences
 from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
 from tracker.report.build import report_study, run_entry
+from tracker.runs import OFF
 from tracker.runs.logged import SHORT_ID
-from tracker.study.options import OFF
 from tracker.study.study import Study, study_of
 from tracker.wording import capitalised, counted, listing, option_words, p_text, wording_of
 

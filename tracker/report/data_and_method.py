@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tracker.runs import LOGGED_OPTIONS, number_text
+from tracker.runs import LOGGED_OPTIONS, as_number, number_text
 from tracker.runs.facts import MACHINE, Layer, data_facts, environment_of, network_shape
-from tracker.study.options import NETWORK, as_number, as_whole, terms_of
+from tracker.study.options import NETWORK, as_whole, terms_of
 from tracker.wording import capitalised, counted, level_words, listing, option_words
 
 if TYPE_CHECKING:

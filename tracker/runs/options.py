@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OptionValue = int | float | str | bool  # What an option of a network may be set to
 
+OFF = "off"  # the level of an option that is not set
 _ENTRY = "option"
 _BOUNDS = {"at least": "least", "above": "above", "below": "below", "at most": "most"}
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
@@ -215,7 +216,7 @@ class RunOption:
         """Return a value as the command line takes it; ``off`` for None."""
         if isinstance(value, Compound):
             return value.separator.join(value.parts)
-        return "off" if value is None else value_text(value)
+        return OFF if value is None else value_text(value)
 
     def to_params(self, value: Value) -> dict[str, str]:
         """Return a value as it is logged: nothing if it is off."""
@@ -339,6 +340,15 @@ def number_text(value: float) -> str:
     import numpy as np  # here, so that help doesn't load it
 
     return np.format_float_positional(value, trim="-")
+
+
+def as_number(text: str | float) -> float | None:
+    """Return the finite number that `text` says, or None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def value_text(value: OptionValue) -> str:

@@ -11,7 +11,6 @@ level, not even ``off``.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,14 +19,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.runs import LOGGED_OPTIONS, Role, number_text
+from tracker.runs import LOGGED_OPTIONS, OFF, Role, as_number, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-OFF = "off"
 NOT_APPLICABLE = "–"  # shown instead of a level for a run whose network does not have the option
 NETWORK = "model"
 PLATEAU = "plateau"
@@ -67,15 +65,6 @@ def level_order(level: str) -> tuple[int, tuple[float, ...], str]:
     if level == OFF:
         return 0, (), ""
     return (1, numbers, "") if len(numbers) == len(parts) else (2, (), level)
-
-
-def as_number(text: str | float) -> float | None:
-    """Return the finite number that `text` says, or None."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def as_whole(text: str | float | None, least: int = 0) -> int | None:
