@@ -48,6 +48,7 @@ ONLY_IN = {
     "models": set(),  # its modules are loaded by file, as a user's own are
     "mlflow": {"store"},
     "jinja2": {"render"},
+    "typst": {"render"},
     "reports": set(),
     "matplotlib": set(),  # its typeface is read, nothing else
     "resvg_py": {"figures"},

@@ -84,6 +84,14 @@ class TestOutput:
         assert Path("new/folder/report").read_text() == writeup("report", "--format", form).out
         assert not Path("reports").exists()
 
+    def test_a_pdf_is_written_by_its_ending_and_checked(self, writeup: Tracker) -> None:
+        assert writeup("report", "--output", "report.pdf").status == 0
+        assert Path("report.pdf").read_bytes().startswith(b"%PDF")
+        assert writeup("report", "--check", "report.pdf").status == 0
+        result = writeup("report", "--check", "report.pdf", "--title", "Another")
+        assert (result.status, result.out) == (1, "")
+        assert "report.pdf is out of date" in result.err
+
     def test_output_links_are_relative_to_the_output(self, writeup: Tracker) -> None:
         writeup("report", "--output", "docs/REPORT.md")
         paths = linked(Path("docs/REPORT.md").read_text())
@@ -467,9 +475,9 @@ class TestMaxBytes:
 
 
 def test_an_unknown_format_is_refused_with_the_formats(tracker: Tracker) -> None:
-    assert tracker("report", "--format", "pdf").err == (
-        "tracker report: Invalid value for '--format': 'pdf' is not one of 'markdown', 'html', 'json', 'summary' "
-        "(see tracker report --help)\n"
+    assert tracker("report", "--format", "word").err == (
+        "tracker report: Invalid value for '--format': 'word' is not one of 'markdown', 'html', 'pdf', 'latex', 'csv', "
+        "'json', 'summary' (see tracker report --help)\n"
     )
 
 

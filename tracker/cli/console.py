@@ -99,10 +99,12 @@ def print_result(result: str) -> None:
         typer.echo(printable(result))
 
 
-def print_document(text: str) -> None:
-    """Print lines, such as a report: as they are unless to a terminal, then in UTF-8; raises as `print_result`."""
+def print_document(document: str | bytes) -> None:
+    """Print lines, such as a report, in UTF-8, made printable for a terminal; or bytes; raises as `print_result`."""
     with _results():
-        typer.echo(printable_lines(text) if sys.stdout.isatty() else text.encode("utf-8", "replace"), nl=False)
+        if isinstance(document, str):
+            document = printable_lines(document) if sys.stdout.isatty() else document.encode("utf-8", "replace")
+        typer.echo(document, nl=False)
 
 
 def print_tables(*parts: str | Table) -> None:

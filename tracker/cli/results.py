@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from tracker.recording.reports import Form
     from tracker.render import ClipsView, ComparisonView
     from tracker.report import Comparison, NextStep
     from tracker.study.study import Study
@@ -59,12 +61,12 @@ def report(
     context: typer.Context,
     *,
     form: Annotated[
-        Literal["markdown", "html", "latex", "csv", "json", "summary"] | None,
+        Literal["markdown", "html", "pdf", "latex", "csv", "json", "summary"] | None,
         typer.Option(
             "--format",
             show_default="by the ending of FILE, else markdown",
-            help="Markdown with figures as files, one HTML file, a LaTeX table of configurations, CSV of runs, JSON, "
-            "or tables and sentences only.",
+            help="Markdown with figures as files, one HTML file, PDF (needs the extra [pdf]), a LaTeX table of "
+            "configurations, CSV of runs, JSON, or tables and sentences only.",
         ),
     ] = None,
     output: Annotated[
@@ -122,6 +124,8 @@ def report(
         raise typer.BadParameter(str(error), param_hint="'--check'" if check else "'--output'") from error
     if max_bytes is not None and form != "summary":
         context.fail("--max-bytes is for --format summary only")
+    if form == "pdf" and target is None and sys.stdout.isatty():
+        context.fail("a PDF cannot be shown in a terminal: give --output FILE")
     runs = read_selected(analysis)
     try:
         content = report_on(runs, analysis, title=title, author=author, intro=None if intro is None else _intro(intro))
@@ -129,27 +133,27 @@ def report(
         context.fail(str(error))
     if is_asked:
         base = target.parent if target else Path()
-        text, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
+        document, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
         if check:
-            return _difference(check, text)
-        _write(text, files, assets, output)
+            return _difference(check, document, is_text=form != "pdf")
+        _write(document, form, files, assets, output)
     if log_page:
         run = log_report(content, runs)
         log(f"the report is now report.html of run {run.name} ({run.run_id[:SHORT_ID]})")
     return 0
 
 
-def _write(text: str, files: Mapping[Path, bytes], assets: Path, output: Path | None) -> None:
+def _write(document: bytes, form: Form, files: Mapping[Path, bytes], assets: Path, output: Path | None) -> None:
     """Write a report, its figures first, so that it never links to a missing one."""
     from tracker.recording.reports import remove_stale_figures, write_file
 
     for path, picture in files.items():
         write_file(path, picture, "give another --assets")
     if output:
-        write_file(output, text.encode(), "give another --output")
+        write_file(output, document, "give another --output")
     else:
-        print_document(text)
-    if files and (removed := remove_stale_figures(assets, text)):
+        print_document(document if form == "pdf" else document.decode())
+    if files and (removed := remove_stale_figures(assets, document)):
         log(f"removed {counted(len(removed), 'figure')} of former reports from {assets}")
 
 
@@ -163,18 +167,20 @@ def _intro(file: Path) -> str:
         raise TrackerError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
 
 
-def _difference(file: Path, text: str) -> int:
+def _difference(file: Path, document: bytes, *, is_text: bool) -> int:
     try:
-        there = read_regular(file).decode("utf-8", "replace").splitlines(keepends=True)
+        there = read_regular(file)
     except OSError as error:
         raise TrackerError(f"cannot read {file}: {error.strerror}; give another --check") from error
-    lines = list(difflib.unified_diff(there, text.splitlines(keepends=True), str(file), "now"))
-    for line in lines:
-        print_result(line.rstrip("\n"))
-    if lines:
-        given = command_text(("--output", str(file))) or "--output with the same path"
-        log(f"{file} is out of date; to update it, give {given} instead of --check")
-    return 1 if lines else 0
+    if there == document:
+        return 0
+    if is_text:
+        before, now = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (there, document))
+        for line in difflib.unified_diff(before, now, str(file), "now"):
+            print_result(line.rstrip("\n"))
+    given = command_text(("--output", str(file))) or "--output with the same path"
+    log(f"{file} is out of date; to update it, give {given} instead of --check")
+    return 1
 
 
 @command("next", "Print the runs that would tell most about the open questions.", "tracker next", "tracker next | sh")

@@ -4,13 +4,14 @@ from tracker.figures.clips import run_confusion
 from tracker.figures.curves import run_curves
 from tracker.figures.intervals import Baseline, ConfigurationRow, headline
 from tracker.figures.pictures import report_pictures
-from tracker.figures.raster import png
+from tracker.figures.raster import has_glyph, png, typefaces
 from tracker.figures.style import stylesheet
 from tracker.figures.svg import titled
 
 __all__ = [
     "Baseline",
     "ConfigurationRow",
+    "has_glyph",
     "headline",
     "png",
     "report_pictures",
@@ -18,4 +19,5 @@ __all__ = [
     "run_curves",
     "stylesheet",
     "titled",
+    "typefaces",
 ]

@@ -30,7 +30,7 @@ def png(svg: str) -> bytes:
         zoom=_ZOOM,
         background="#ffffff",
         font_files=[str(path) for path in _fonts()],
-        skip_system_fonts=_KNOWN.fullmatch(svg) is not None,
+        skip_system_fonts=has_glyph(svg),
     )
     with Image.open(io.BytesIO(drawn)) as image:
         few = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
@@ -40,6 +40,16 @@ def png(svg: str) -> bytes:
     stream = io.BytesIO()
     few.save(stream, format="PNG", compress_level=6)
     return stream.getvalue()
+
+
+def has_glyph(text: str) -> bool:
+    """Return whether the figures' typeface has every sign of a text."""
+    return _KNOWN.fullmatch(text) is not None
+
+
+def typefaces() -> Path:
+    """Return the folder of the figures' typeface."""
+    return _fonts()[0].parent
 
 
 @cache

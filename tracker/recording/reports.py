@@ -28,7 +28,7 @@ from tracker.study.metrics import check_logged
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Form = Literal["markdown", "html", "latex", "csv", "json", "summary"]
+Form = Literal["markdown", "html", "pdf", "latex", "csv", "json", "summary"]
 
 # What a file's ending says of its form; the first is meant if none is asked for.
 ENDINGS: Mapping[str, tuple[Form, ...]] = {
@@ -37,6 +37,7 @@ ENDINGS: Mapping[str, tuple[Form, ...]] = {
     ".txt": ("markdown", "summary"),
     ".html": ("html",),
     ".htm": ("html",),
+    ".pdf": ("pdf",),
     ".tex": ("latex",),
     ".csv": ("csv",),
     ".json": ("json",),
@@ -73,8 +74,8 @@ def form_of(path: Path | None, asked: Form | None) -> Form:
 
 def render_report(
     report: ReportContent, form: Form, *, figures: Path = FIGURES, base: Path = Path(), max_bytes: int | None = None
-) -> tuple[str, Mapping[Path, bytes]]:
-    """Return a report's text, and the files that it links to.
+) -> tuple[bytes, Mapping[Path, bytes]]:
+    """Return what a report's file holds, text in UTF-8, and the files that it links to.
 
     Markdown's figures are in the folder `figures`, and its links to them are relative to the folder `base`; `max_bytes`
     is the maximum size of a summary.
@@ -83,17 +84,19 @@ def render_report(
 
     as_text = {"json": render.render_json, "csv": render.render_csv, "latex": render.render_latex}
     if form in as_text:
-        return as_text[form](report), {}
+        return as_text[form](report).encode(), {}
     if form == "summary":
-        return render.render_summary(report, max_bytes), {}
-    from tracker.figures import png, report_pictures, stylesheet
+        return render.render_summary(report, max_bytes).encode(), {}
+    from tracker.figures import has_glyph, png, report_pictures, stylesheet, typefaces
 
     pictures = report_pictures(report)
+    if form == "pdf":
+        return render.render_pdf(report, pictures, typefaces(), has_glyph), {}
     if form == "html":
-        return render.render_html(report, pictures, stylesheet()), {}
+        return render.render_html(report, pictures, stylesheet()).encode(), {}
     link = Path(os.path.relpath(figures, base)).as_posix()
     files = {figures / name: png(svg) for name, svg in render.picture_files(pictures).items()}
-    return render.render_markdown(report, pictures, link), files
+    return render.render_markdown(report, pictures, link).encode(), files
 
 
 def write_file(path: Path, content: bytes, remedy: str = "give another path") -> None:
@@ -116,8 +119,8 @@ def write_file(path: Path, content: bytes, remedy: str = "give another path") ->
         ) from error
 
 
-def remove_stale_figures(folder: Path, text: str) -> list[Path]:
-    """Remove the figures of former reports from a folder, and return them; `text` is the report just written.
+def remove_stale_figures(folder: Path, report: bytes) -> list[Path]:
+    """Remove the figures of former reports from a folder, and return them; `report` is the one just written.
 
     A figure stays if any document of the project names it, was written a moment ago, or isn't named as ours are; all
     stay if the folder isn't the project's or not all of its documents can be read. The project is the repository
@@ -131,7 +134,10 @@ def remove_stale_figures(folder: Path, text: str) -> list[Path]:
     stale = {
         path.name
         for path in folder.iterdir()
-        if _FIGURE.fullmatch(path.name) and path.name not in text and path.is_file() and path.stat().st_mtime < latest
+        if _FIGURE.fullmatch(path.name)
+        and path.name.encode() not in report
+        and path.is_file()
+        and path.stat().st_mtime < latest
     }
     try:
         for document in _documents(project) if stale else ():
@@ -170,29 +176,33 @@ class Report(ReportContent):
         _written(lambda: text, path)
         if path is not None:
             remove_stale_figures(Path(figures), text)
-        return text
+        return text.decode()
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Return the report as one HTML page with its figures; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "html")[0], path)
+        return _written(lambda: render_report(self, "html")[0], path).decode()
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the report as JSON; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "json")[0], path)
+        return _written(lambda: render_report(self, "json")[0], path).decode()
+
+    def to_pdf(self, path: str | Path | None = None) -> bytes:
+        """Return the report as PDF with its figures; write it to a file, if one is given."""
+        return _written(lambda: render_report(self, "pdf")[0], path)
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """Return the runs as CSV, a row each; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "csv")[0], path)
+        return _written(lambda: render_report(self, "csv")[0], path).decode()
 
     def to_latex(self, path: str | Path | None = None) -> str:
         """Return the configurations as a LaTeX table with booktabs' rules; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "latex")[0], path)
+        return _written(lambda: render_report(self, "latex")[0], path).decode()
 
     def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
         """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""
         if not isinstance(max_bytes, int | None):
             raise ValueError(f"max_bytes must be a whole number, got {max_bytes!r}")  # noqa: TRY004
-        return _written(lambda: render_report(self, "summary", max_bytes=max_bytes)[0], path)
+        return _written(lambda: render_report(self, "summary", max_bytes=max_bytes)[0], path).decode()
 
 
 def build_report(
@@ -268,7 +278,7 @@ def log_report(report: ReportContent, runs: ExperimentRuns) -> Run:
     if not uploaded:
         raise TrackerError(f"none of the runs of {runs.name!r} is in the store yet: upload them with `tracker sync`")
     page, _ = render_report(report, "html")
-    runs.store.log_report(runs.name, uploaded[-1].run_id, page.encode(), render_verdict(report))
+    runs.store.log_report(runs.name, uploaded[-1].run_id, page, render_verdict(report))
     return uploaded[-1]
 
 
@@ -279,13 +289,13 @@ class Comparison(ComparisonContent):
         """Return the comparison as Markdown; write it to a file, if one is given."""
         from tracker.render import render_comparison
 
-        return _written(lambda: render_comparison(self), path)
+        return _written(lambda: render_comparison(self).encode(), path).decode()
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the comparison as JSON, with every clip; write it to a file, if one is given."""
         from tracker.render import render_comparison_json
 
-        return _written(lambda: render_comparison_json(self), path)
+        return _written(lambda: render_comparison_json(self).encode(), path).decode()
 
 
 def compare(
@@ -364,10 +374,10 @@ def _fields(content: Any) -> dict[str, Any]:
     return {field.name: getattr(content, field.name) for field in fields(content)}
 
 
-def _written(render: Callable[[], str], path: str | Path | None) -> str:
-    """Return a text, and write it to a file, if one is given: what is no path is refused before anything is drawn."""
+def _written(render: Callable[[], bytes], path: str | Path | None) -> bytes:
+    """Return a file's content, and write it if a path is given: what is no path is refused before anything is drawn."""
     file = None if path is None else checked_path("path", path)
-    text = render()
+    content = render()
     if file is not None:
-        write_file(file, text.encode())
-    return text
+        write_file(file, content)
+    return content

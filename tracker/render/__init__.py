@@ -13,6 +13,7 @@ from tracker.render.documents import (
 )
 from tracker.render.json_document import render_comparison_json, render_json, render_next_json
 from tracker.render.json_schema import report_schema
+from tracker.render.pdf import render_pdf
 from tracker.render.tabular import render_csv, render_latex
 from tracker.render.view_model import ClipsView, ComparisonView, shell_line, view_comparison
 
@@ -31,6 +32,7 @@ __all__ = [
     "render_markdown",
     "render_next_json",
     "render_outcome",
+    "render_pdf",
     "render_summary",
     "render_verdict",
     "report_schema",

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from tracker.bundled import TEMPLATES
 from tracker.errors import TrackerError
 from tracker.render import sanitize
-from tracker.render.tables import CONFIGURATION_HEADER, outcome, training_line
+from tracker.render.tables import CONFIGURATION_HEADER, numeric_columns, outcome, training_line
 from tracker.render.view_model import MOST_OPEN, arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
 from tracker.wording import capitalised, whole_cell
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 # Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``0.0001``, ``0.3x10``, ``off``.
 _PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}")
-# Cells that a column of numbers has: digits with a sign and a unit, or the mark for none.
-_NUMBER = re.compile(r"[−+-]?[\d.,]*(?: ?%| points?)?|–")
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -83,13 +81,14 @@ def _environment(code: Callable[[str], Markup], finalize: Callable[[object], obj
         is_plain = _PLAIN_LEVEL.fullmatch(text) and sanitize.prose(text) == text
         return escape(text) if is_plain or text == NOT_APPLICABLE else code(text)
 
-    def numeric(rows: Sequence[Sequence[str]], columns: int) -> list[bool]:
-        """Return which columns have nothing but numbers: they are set flush right."""
-        return [all(_NUMBER.fullmatch(row[column]) for row in rows) for column in range(columns)]
-
     whole = {"whole": lambda number: sanitize.plain(whole_cell(number))}
     environment.globals |= {"open_sections": MOST_OPEN, "configuration_header": CONFIGURATION_HEADER}
-    environment.filters |= {"code": code, "level": level, "numeric": numeric, "capitalised": capitalised} | whole
+    environment.filters |= {
+        "code": code,
+        "level": level,
+        "numeric": numeric_columns,
+        "capitalised": capitalised,
+    } | whole
     return environment
 
 

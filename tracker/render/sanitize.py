@@ -118,8 +118,13 @@ def html_prose(text: str) -> Markup:
     return _unbroken(escape(printable(text, SENTENCE_LENGTH)))
 
 
+def unbroken(text: str) -> str:
+    """Return text in which no line ends between a number and its unit."""
+    return _UNBROKEN.sub("\N{NO-BREAK SPACE}", text)
+
+
 def _unbroken(text: Markup) -> Markup:
-    return Markup(_UNBROKEN.sub("\N{NO-BREAK SPACE}", text))  # noqa: S704
+    return plain(unbroken(text))
 
 
 def _entity(match: re.Match[str]) -> str:
@@ -179,6 +184,22 @@ def note_beginning(note: str) -> str:
     """Return the words of a note's beginning, without its Markdown: other people's text still."""
     blocks = (node for node in SyntaxTreeNode(_tokens(note)).walk() if node.type in {"inline", "fence", "code_block"})
     return printable(" ".join(" ".join(map(_words, blocks)).split()), _SHORT)
+
+
+def note_tree(note: str) -> list[dict[str, object]]:
+    """Return a note as data: nodes with a kind, and children, a text or an address; nothing in it is markup."""
+    return [_node(node) for node in SyntaxTreeNode(_tokens(note)).children]
+
+
+def _node(node: SyntaxTreeNode) -> dict[str, object]:
+    if node.type in {"text", "code_inline", "fence", "code_block", "softbreak", "html_inline", "html_block"}:
+        kind = {"code_inline": "code", "fence": "block", "code_block": "block"}.get(node.type, "text")
+        return {"kind": kind, "text": " " if node.type == "softbreak" else node.content}
+    found: dict[str, object] = {"kind": {"hardbreak": "break", "tr": "row"}.get(node.type, node.type)}
+    if node.type == "link":
+        address = str(node.attrs.get("href", ""))
+        found |= {"kind": "link", "href": address} if address.startswith(_SCHEMES) else {"kind": "span"}
+    return found | {"children": list(map(_node, node.children))}
 
 
 def _words(node: SyntaxTreeNode) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NOTHING = Markup()
 
+# Cells that a column of numbers has: digits with a sign and a unit, or the mark for none.
+_NUMBER = re.compile(r"[−+-]?[\d.,]*(?: ?%| points?)?|–")
 _NUMBER_OR_FOLD = re.compile(r"[0-9]{1,10}(?:[./][0-9]{1,10})?")
 
 
@@ -120,6 +122,11 @@ def _occurring(columns: Sequence[Column], entries: Sequence[RunEntry]) -> tuple[
     kept = [KEPT] if any(kept_epoch(entry) != NONE for entry in entries) else []
     every = (*columns, BEST, *kept, STOP, _SECONDS)
     return tuple(column for column in every if any(column.cell(entry) != NONE for entry in entries))
+
+
+def numeric_columns(rows: Sequence[Sequence[str]], columns: int) -> list[bool]:
+    """Return which columns have nothing but numbers: they are set flush right."""
+    return [all(_NUMBER.fullmatch(row[column]) for row in rows) for column in range(columns)]
 
 
 def legend(report: Report) -> str:
