@@ -192,3 +192,11 @@ def test_limits_have_one_line_a_check_however_many_folds_there_are(on_folds: Mak
     checks = [c.id for c in report.conclusions if c.kind in ("baseline", "calibration")]
     assert len(checks) == 6
     assert len(set(checks) & set(limits.conclusions)) == 2
+
+    @pytest.mark.parametrize(("metrics", "label"), [({}, "Observed"), ({"fit_accuracy": 1.0}, "Estimate")])
+    def test_an_answer_with_an_interval_is_not_called_observed(self, metrics: dict[str, float], label: str) -> None:
+        tags = {"tracker.training_clips": "8"}
+        run = make_run(1, "1110", tags=tags, metrics=metrics, val_loss=FALLING, loss=TRAINING)
+        found = answer(build_report("e", [run]), "overfitting")
+        assert found.verdict == label
+        assert ("interval" in found.sentence) == (label == "Estimate")

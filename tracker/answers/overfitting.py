@@ -42,7 +42,7 @@ def overfitting(findings: Findings) -> Answer | None:
     return Answer(
         "overfitting",
         "Did the models overfit?" if len(found) > 1 else "Did the model overfit?",
-        "Observed",
+        "Observed" if first[1].gap is None else "Estimate",
         sentence,
         conclusions=tuple(c.id for c, _ in known),
         tables=_table(findings, known),
