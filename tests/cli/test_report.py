@@ -32,10 +32,12 @@ class TestContent:
         headings = [line for line in result.out.splitlines() if line.startswith("### Conv")]
         assert sorted(headings) == sorted(f"### {title}" for title in WRITEUP_TITLES)
 
-    def test_content_says_loss_and_accuracy_as_they_were_logged(self, writeup: Tracker) -> None:
-        text = writeup("report").out
-        assert "0.40432727336883545" in text
-        assert "0.8333333134651184" in text
+    def test_content_rounds_loss_and_accuracy_and_json_has_them_as_they_were_logged(self, writeup: Tracker) -> None:
+        text, document = writeup("report").out, writeup("report", "--format", "json").out
+        assert "0.404" in text
+        assert "0.40432727336883545" not in text
+        assert "0.40432727336883545" in document
+        assert "0.8333333134651184" in document
 
     def test_content_is_the_same_bytes_each_time(self, writeup: Tracker) -> None:
         assert writeup("report").out == writeup("report").out

@@ -14,7 +14,7 @@ from tests.builders import HOSTILE, WRITEUP, changed, make_curve, writeup_entrie
 from tracker.answers import Answer
 from tracker.conclusions.conclusion import Chance, Conclusion, Table
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
-from tracker.report import Excluded, NextStep, Panel, Picture, Procedure, Report, Section
+from tracker.report import Cover, Excluded, NextStep, Panel, Picture, Procedure, Report, Section
 from tracker.report.data_and_method import FactRow
 from tracker.report.headline import KeyFigure
 from tracker.runs import Run
@@ -204,6 +204,7 @@ def strange(text: str, report: Report) -> Report:
     return replace(
         report,
         experiment=text,
+        cover=Cover(text, text, text),
         metric=Metric(text),
         options=(text,) * len(OPTIONS),
         summary=said[:2],

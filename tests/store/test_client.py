@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +15,12 @@ from mlflow.protos.databricks_pb2 import ErrorCode
 from requests import HTTPError, Response
 
 from bench.at_once import first_opens
+from tests.builders import START, STARTED, send_run
 from tracker.errors import StoreError
-from tracker.store import BusyError, GoneError, StoreState, UnreachableError
+from tracker.runs.events import Ended
+from tracker.store import BusyError, FilterError, GoneError, StoreState, UnreachableError
 from tracker.store import database as database_module
-from tracker.store.client import one_line_errors, open_store
+from tracker.store.client import matching_runs, one_line_errors, open_store
 from tracker.store.database import make, reading, state_of, supported_revisions
 from tracker.store.location import Location, locate
 from tracker.store.mlflow_run import JOURNAL_TAG
@@ -25,6 +28,8 @@ from tracker.store.mlflow_run import JOURNAL_TAG
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.servers import Server
 
 
 def answered(status: int) -> HTTPError:
@@ -283,3 +288,35 @@ class TestCheckRun:
     def test_check_run_says_that_a_run_is_not_there(self, location: Location) -> None:
         with pytest.raises(GoneError, match="cannot continue run abab"):
             open_store(location).check_run("ab" * 16)
+
+
+class TestMatchingRuns:
+    @pytest.fixture(scope="class")
+    def three(self, one_server: Server) -> list[str]:
+        """The ids of runs with kernels 3, 5 and 7 in a store that is also served."""
+        one_server.start()
+        begun = [replace(STARTED, experiment="matching", params={"kernel_size": kernel}) for kernel in "357"]
+        return [send_run(one_server.store, Ended(START + 9, "FINISHED"), started=start) for start in begun]
+
+    @pytest.mark.parametrize(
+        ("filter_string", "matching"),
+        [("params.kernel_size != '5'", [0, 2]), ("attributes.status = 'FINISHED'", [0, 1, 2]), ("metrics.x > 0", [])],
+    )
+    def test_matching_runs_are_the_same_of_a_file_and_of_a_server(
+        self, one_server: Server, three: list[str], filter_string: str, matching: list[int]
+    ) -> None:
+        expected = {three[number] for number in matching}
+        for place in one_server.ways:
+            assert matching_runs(place, "matching", filter_string) == expected
+
+    def test_a_filter_of_another_syntax_is_refused_by_both(self, one_server: Server, three: list[str]) -> None:
+        assert three
+        for place in one_server.ways:
+            with pytest.raises(FilterError, match=r"the filter 'kernel >' isn't of MLflow's syntax: .*'kernel'"):
+                matching_runs(place, "matching", "kernel >")
+
+    def test_a_store_that_is_not_there_is_not_made(self, location: Location) -> None:
+        with pytest.raises(StoreError, match="does not exist"):
+            matching_runs(location, "tracker", "metrics.x > 0")
+        assert location.database
+        assert not location.database.exists()
