@@ -200,3 +200,26 @@ def test_limits_have_one_line_a_check_however_many_folds_there_are(on_folds: Mak
         found = answer(build_report("e", [run]), "overfitting")
         assert found.verdict == label
         assert ("interval" in found.sentence) == (label == "Estimate")
+
+
+class TestAnotherMetric:
+    def losses(self) -> list[Run]:
+        """Two configurations of three seeds, whose predictions are surer under the second one."""
+        return [
+            make_run(
+                10 * level + seed + 1, "1111011111"[seed:] + "1111011111"[:seed],
+                {"kernel_size": str(3 + 4 * level), "seed": str(seed)}, val_loss=[0.9, 0.5 - 0.1 * level + 0.01 * seed],
+            )
+            for level in (0, 1) for seed in (0, 1, 2)
+        ]  # fmt: skip
+
+    def test_losses_are_ranked_lowest_first_and_said_in_their_own_unit(self) -> None:
+        report = build_report("e", self.losses(), metric="val_loss")
+        assert answer(report, "best").sentence.startswith("The 7×7 kernel")
+        assert "val_loss 0.410 over 3 seeds" in report.lead
+        assert "points" not in " ".join([report.title, report.lead, answer(report, "best").sentence])
+
+    def test_a_lead_that_was_not_tested_is_not_called_chance(self) -> None:
+        report = build_report("e", writeup_runs(), metric="best_val_loss")
+        assert report.title == "Run 3 has the lowest best_val_loss, 0.371; its lead could not be tested"
+        assert "The difference could not be tested" in report.lead

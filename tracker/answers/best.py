@@ -14,12 +14,12 @@ from tracker.wording import (
     capitalised,
     counted,
     listing,
-    losses,
     number_word,
     p_number,
     percent,
     points,
     points_cell,
+    short_loss,
 )
 
 if TYPE_CHECKING:
@@ -66,8 +66,14 @@ def score_words(findings: Findings, standing: Standing) -> str:
     metric, mean = findings.study.metric, standing.mean or 0.0
     if len(standing.runs) == 1 and standing.correct is not None:
         return f"{standing.correct} of {standing.n}"
-    value = percent(mean) if metric.is_fraction and metric.is_accuracy else f"{metric.name} {losses(mean)[0]}"
+    value = percent(mean) if metric.is_fraction and metric.is_accuracy else f"{metric.name} {short_loss(mean)}"
     return value if len(standing.runs) == 1 else f"{value} over {repetitions_words(findings, standing)}"
+
+
+def difference_words(findings: Findings, difference: float) -> str:
+    """Return the size of a difference of the primary metric: ``3.1 points``, ``0.021``."""
+    metric = findings.study.metric
+    return points(difference) if metric.is_accuracy and metric.is_fraction else short_loss(abs(difference))
 
 
 def repetitions_words(findings: Findings, standing: Standing) -> str:
@@ -84,13 +90,14 @@ def repetitions_words(findings: Findings, standing: Standing) -> str:
 
 def _of_configurations(findings: Findings, *, supported: bool) -> str:
     first, *others = findings.ranked
-    lead = points((first.mean or 0.0) - (others[0].mean or 0.0))
+    lead = difference_words(findings, (first.mean or 0.0) - (others[0].mean or 0.0))
     who, score = capitalised(findings.called(first)), score_words(findings, first)
     if supported:
         each = "the other one" if len(others) == 1 else f"each of the other {number_word(len(others))}"
         return f"{who} is best with {score}, {lead} ahead of the next. It is significantly better than {each}."
     tied = [standing for standing in others if standing.tied]
-    return f"{who} has the highest mean, {score}, {lead} ahead of the next. {_not_worse(findings, tied, len(others))}"
+    extreme = "lowest" if findings.study.metric.lower_is_better else "highest"
+    return f"{who} has the {extreme} mean, {score}, {lead} ahead of the next. {_not_worse(findings, tied, len(others))}"
 
 
 def _of_runs(findings: Findings, found: Conclusion) -> str:
@@ -98,8 +105,7 @@ def _of_runs(findings: Findings, found: Conclusion) -> str:
     who, metric = capitalised(findings.wording.run(first.runs[0])), findings.study.metric
     if first.correct is None or others[0].correct is None:
         extreme = "lowest" if metric.lower_is_better else "highest"
-        value = losses(*(s.mean for s in findings.ranked[:2] if s.mean is not None))[0]
-        head = f"{who} has the {extreme} {metric.name}, {value}."
+        head = f"{who} has the {extreme} {metric.name}, {short_loss(first.mean)}."
     else:
         head = f"{who} has {first.correct} of {first.n} clips correct, {_lead(findings)}."
     if found.verdict == "supported":

@@ -20,7 +20,7 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.conclusions.contrasts import nested_effect, training_noise
 from tracker.statistics.error_rates import holm, is_best
 from tracker.statistics.repetitions import accuracy_over_seeds
-from tracker.wording import capitalised, counted, percent, points
+from tracker.wording import capitalised, counted, percent, points, short_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,13 +64,16 @@ class BestConfiguration(Details):
         """Return which configuration is best, and whether its lead is more than chance explains."""
         best, *others = self.standings
         who = f"the configuration of {wording.runs(best.runs)}"
-        score = f"{percent(best.mean or 0.0)} on average over {counted(len(best.runs), 'seed')}"
-        lead = f"{points(conclusion.estimate or 0.0)} ahead of the next"
+        by_clip, mean, difference = wording.metric.is_accuracy, best.mean or 0.0, conclusion.estimate or 0.0
+        value = percent(mean) if by_clip else f"{wording.metric.name} {short_loss(mean)}"
+        score = f"{value} on average over {counted(len(best.runs), 'seed')}"
+        lead = f"{points(difference) if by_clip else short_loss(abs(difference))} ahead of the next"
         if conclusion.verdict == "supported":
             return f"{capitalised(who)} is best: {score}, {lead}, which is more than chance explains."
         tied = sum(other.tied is not False for other in others)
         which = "the next" if tied == 1 else f"{tied} others"
-        return f"{capitalised(who)} has the highest mean, {score}, but {which} could be as good."
+        extreme = "lowest" if wording.metric.lower_is_better else "highest"
+        return f"{capitalised(who)} has the {extreme} mean, {score}, but {which} could be as good."
 
 
 def best_configuration(study: Study) -> tuple[Conclusion, ...]:
@@ -78,17 +81,18 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
     table = standings(study)
     ranked = [standing for standing in table if standing.tied is not None]
     repeated = any(len(standing.runs) > 1 for standing in ranked)
-    if len(ranked) < 2 or not repeated or not study.metric.is_accuracy or cross_validation(study) is not None:
+    tested = study.metric.is_accuracy or study.metric.is_loss
+    if len(ranked) < 2 or not repeated or not tested or cross_validation(study) is not None:
         return ()
     best, *others = ranked
     p_values = [standing.p_value for standing in others]
-    tested = [p for p in p_values if p is not None]
-    complete = len(tested) == len(others)
-    verified = complete and is_best(np.array(tested), study.alpha)
+    known = [p for p in p_values if p is not None]
+    complete = len(known) == len(others)
+    verified = complete and is_best(np.array(known), study.alpha)
     verdict: Verdict = "supported" if verified else "inconclusive"
     lead = None if best.mean is None or others[0].mean is None else best.mean - others[0].mean
     n = study.results[study.index_of[best.runs[0]]].n
-    details, p_value = BestConfiguration(tuple(ranked)), max(tested) if complete else None
+    details, p_value = BestConfiguration(tuple(ranked)), max(known) if complete else None
     return (Conclusion("best_configuration", verdict, best.runs, details, lead, p_value=p_value, n=n),)
 
 
@@ -188,7 +192,7 @@ def _interval(study: Study, runs: Configuration) -> Interval | None:
 
 def _tests(study: Study, ranked: Sequence[Configuration]) -> dict[Configuration, tuple[float, float]]:
     """Return the p-values of the best configuration against each other one that it can be tested against."""
-    if len(ranked) < 2 or not study.metric.is_accuracy:
+    if len(ranked) < 2 or not (study.metric.is_accuracy or study.metric.is_loss):
         return {}
     best, *others = ranked
     tests: dict[Configuration, tuple[float, float]] = {}
@@ -217,5 +221,6 @@ KIND = Kind(
     title="Configurations",
     conclude=best_configuration,
     estimates="difference",
+    in_metric_unit=True,
     methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.p_value is not None},
 )

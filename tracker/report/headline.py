@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.answers.best import repetitions_words, score_words
+from tracker.answers.best import difference_words, repetitions_words, score_words
 from tracker.answers.limits import expected
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
@@ -16,13 +16,13 @@ from tracker.wording import (
     count_words,
     counted,
     listing,
-    losses,
     number_word,
     option_words,
     p_text,
     percent,
     percent_interval,
     points,
+    short_loss,
 )
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def _open_title(findings: Findings) -> str:
     many = number_word(len(ranked))
     if len(tied) < len(others):
         return f"No single winner: {number_word(len(tied) + 1)} of {many} {what}s could be the best"
-    if findings.repeated and any(standing.p_value is None for standing in others):
-        return f"No winner yet: too few seeds to compare the {many} {what}s"
+    if any(standing.p_value is None for standing in others):
+        return _untested_title(findings)
     if first.correct is None or findings.repeated or any(standing.correct is None for standing in ranked):
         return f"No winner yet: the {many} {what}s are not significantly different"
     spread = first.correct - min(standing.correct or 0 for standing in ranked)
@@ -76,6 +76,18 @@ def _open_title(findings: Findings) -> str:
     if len(ranked) > 2 and spread > 1:
         differ = f"are within {count_words(spread, 'clip')}, and chance may explain it"
     return f"No winner yet: the {many} {what}s {differ}"
+
+
+def _untested_title(findings: Findings) -> str:
+    """Return the title if the best could not be tested against every other one."""
+    metric, first = findings.study.metric, findings.ranked[0]
+    if findings.repeated:
+        return f"No winner yet: too few seeds to compare the {number_word(len(findings.ranked))} configurations"
+    if first.correct is not None:
+        extreme = f"most clips correct, {first.correct} of {first.n}"
+    else:
+        extreme = f"{'lowest' if metric.lower_is_better else 'highest'} {metric.name}, {short_loss(first.mean)}"
+    return f"{capitalised(findings.wording.run(first.runs[0]))} has the {extreme}; its lead could not be tested"
 
 
 def _single_title(findings: Findings) -> str:
@@ -124,9 +136,11 @@ def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
     """Return the lead's second sentence: whether the difference is more than chance, and what the options do."""
     of_options = next((answer for answer in answers if answer.id == "options"), None)
     chance = "" if _is_supported(findings) else "The difference is within chance"
+    if chance and any(standing.p_value is None for standing in findings.ranked[1:]):
+        chance = "The difference could not be tested"
     effects = [c for c in findings.of_kind("option_effect") if c.verdict == "supported"]
     if effects:
-        return _effect_text(min(effects, key=lambda c: 1.0 if c.p_value is None else c.p_value))
+        return _effect_text(findings, min(effects, key=lambda c: 1.0 if c.p_value is None else c.p_value))
     if of_options is None:
         return f"{chance}." if chance else "The lead is more than chance explains."
     what = {
@@ -136,7 +150,7 @@ def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
     return f"{chance}, and {what}." if chance else f"{capitalised(what)}."
 
 
-def _effect_text(effect: Conclusion) -> str:
+def _effect_text(findings: Findings, effect: Conclusion) -> str:
     """Return the clearest change of a level in a few words."""
     details = effect.details
     found = [c for c in details.contrasts if c.estimate == effect.estimate] if isinstance(details, OptionEffect) else []
@@ -144,7 +158,8 @@ def _effect_text(effect: Conclusion) -> str:
     if not found:
         return f"{capitalised(option_words(effect.option or ''))} has a significant effect."
     change = capitalised(change_words(effect.option or "", found[0].from_, found[0].to))
-    return f"{change} {raises} validation accuracy by {points(effect.estimate or 0.0)}."
+    what = "validation accuracy" if findings.study.metric.is_accuracy else findings.study.metric.name
+    return f"{change} {raises} {what} by {difference_words(findings, effect.estimate or 0.0)}."
 
 
 def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tuple[str, str], ...]:
@@ -198,7 +213,7 @@ def _best(findings: Findings) -> KeyFigure | None:
     if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
         over = f" over {repetitions_words(findings, first)}" if len(first.runs) > 1 else ""
         return KeyFigure(percent(first.mean), f"best {'configuration' if over else 'run'}{over}{interval}")
-    return KeyFigure(losses(first.mean)[0], f"best {findings.study.metric.name}")
+    return KeyFigure(short_loss(first.mean), f"{findings.study.metric.name}, the best")
 
 
 def _expected(findings: Findings) -> KeyFigure | None:
@@ -220,14 +235,12 @@ def _lead(findings: Findings) -> KeyFigure | None:
     test = "" if second.p_value is None else f" ({p_text(second.p_value, findings.study.alpha)})"
     if first.correct is not None and second.correct is not None and len(first.runs) == len(second.runs) == 1:
         return KeyFigure(counted(first.correct - second.correct, "clip"), f"{behind}{test}")
-    if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
-        return KeyFigure(points(first.mean - second.mean), f"{behind}{test}")
-    return KeyFigure(losses(abs(first.mean - second.mean))[0], f"{behind}{test}")
+    return KeyFigure(difference_words(findings, first.mean - second.mean), f"{behind}{test}")
 
 
 def _detectable(findings: Findings) -> KeyFigure | None:
     found = findings.with_details("sample_size", SampleSize)
-    if not found or len(findings.study.results) < 2:
+    if not found or len(findings.study.results) < 2 or not findings.study.metric.is_accuracy:
         return None
     conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
     smallest = details.detectable[1]
