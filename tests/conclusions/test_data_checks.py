@@ -57,7 +57,7 @@ class TestSentence:
 
     def test_sentence_of_data_that_is_sound(self) -> None:
         assert sentence(DataFacts(2, NOTHING, NOTHING, NOTHING)) == (
-            "None of the 2 groups and no recording is in more than one part of the split."
+            "No group and no recording is in more than one part of the split (groups in all: 2)."
         )
 
     def test_sentence_promises_nothing_about_groups_that_was_not_logged(self) -> None:

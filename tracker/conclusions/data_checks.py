@@ -56,7 +56,7 @@ class DataChecks(Details):
         if self.cut_groups is None:
             return f"Validation clips are from {self.groups:,} groups. Whether training has others was not logged."
         recording = " and no recording" if self.shared_recordings else ""
-        return f"None of the {self.groups:,} groups{recording} is in more than one part of the split."
+        return f"No group{recording} is in more than one part of the split (groups in all: {self.groups:,})."
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return the examples."""
