@@ -11,13 +11,19 @@ from uuid import uuid4
 
 import pytest
 
-from tests.builders import START, STARTED, send_run
+from tests.builders import START, STARTED, random_epoch_predictions, random_predictions, send_run
 from tracker.errors import TrackerError
 from tracker.journal.writer import JournalWriter
 from tracker.recording.selection import Selection, load_selected, selection_of, since_of
 from tracker.recording.stores import find_store
 from tracker.runs.events import Ended, Measured
-from tracker.store import FilterError
+from tracker.store import (
+    VALIDATION,
+    VALIDATION_BY_EPOCH,
+    FilterError,
+    epoch_predictions_npz,
+    predictions_csv,
+)
 from tracker.store.location import locate
 
 if TYPE_CHECKING:
@@ -156,6 +162,26 @@ class TestLoadSelected:
     def test_a_selection_that_leaves_no_run_is_an_error_that_repeats_it(self) -> None:
         with pytest.raises(TrackerError, match="no run is left: none of 4 runs matches --runs run-1 --since 3d"):
             load(runs=["run-1"], since="3d")
+
+
+@pytest.mark.usefixtures("work")
+class TestPredictionsByEpoch:
+    def test_they_are_those_of_the_selected_runs_however_old(self) -> None:
+        files = {
+            VALIDATION: predictions_csv(random_predictions()).encode(),
+            VALIDATION_BY_EPOCH: epoch_predictions_npz(random_epoch_predictions()),
+        }
+        for number in range(4):
+            begun = replace(STARTED, time=START + number, name=f"run-{number}")
+            send_run(locate(None, Path.cwd()), Ended(START + 9, "FINISHED"), started=begun, files=files)
+
+        def have(**chosen: tuple[str, ...]) -> dict[str, bool]:
+            found = load_selected(find_store(None), ["tracker"], Selection(**chosen), by_epoch=2)
+            return {run.name: run.validation_by_epoch is not None for run in found}
+
+        assert have() == {"run-0": False, "run-1": False, "run-2": True, "run-3": True}
+        assert have(runs=("run-0", "run-3")) == {"run-0": True, "run-3": True}
+        assert have(exclude=("run-3",)) == {"run-0": False, "run-1": True, "run-2": True}
 
 
 @pytest.mark.usefixtures("four")

@@ -88,8 +88,15 @@ def load_selected(
         If an experiment can't be read, a name matches no run or several, or no run is left.
     """
     names = tuple(dict.fromkeys(experiments))
-    found = _joined([load_runs(store, name, by_epoch=by_epoch) for name in names])
-    return found if selection == ALL_RUNS else _selected(found, selection)
+    parts = [load_runs(store, name, by_epoch=by_epoch) for name in names]
+    if selection == ALL_RUNS:
+        return _joined(parts)
+    found = _selected(_joined(parts), selection)
+    latest = frozenset(run.run_id for run in found[len(found) - min(by_epoch, len(found)) :])
+    if latest <= {run.run_id for part in parts for run in part[len(part) - min(by_epoch, len(part)) :]}:
+        return found
+    again = {run.run_id: run for name in names for run in load_runs(store, name, by_epoch=latest)}
+    return replace(found, runs=tuple(again.get(run.run_id, run) for run in found))
 
 
 def _joined(parts: Sequence[ExperimentRuns]) -> ExperimentRuns:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tracker.journal.reader import Journal
-    from tracker.store import Store, UnreadableRows
+    from tracker.store import ByEpoch, Store, UnreadableRows
 
 HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
 STORE_VARIABLE = option_named("tracking_uri").environment
@@ -151,7 +151,7 @@ def run_names(store: Store) -> tuple[RunName, ...]:
     return (*names.values(), *(name for name in store.run_names() if name.run_id not in uploaded))
 
 
-def load_runs(store: Store, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> ExperimentRuns:
+def load_runs(store: Store, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> ExperimentRuns:
     """Read an experiment's runs from its store (`by_epoch` as in `Store.read`) and from the journals beside it.
 
     Raises `StoreError` if the store cannot be read and no journal has a run that it lacks, or it is gone with its runs.

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 # Default number of runs whose by-epoch predictions are read: with a few hundred clips each, 50 MB together.
 BY_EPOCH_RUNS = 50
 
+ByEpoch = (
+    int | frozenset[str]
+)  # the runs whose by-epoch predictions are read: so many of the latest, or those of some ids
+
 TAG_LENGTH = 8_000  # characters that a tag, and so a run's description, may have; MLflow silently cuts longer ones
 
 
@@ -211,8 +215,8 @@ class Store(Protocol):
     def check_metrics(self, names: Iterable[str]) -> None:
         """Raise `StoreError` if the store would refuse the name of a metric."""
 
-    def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
-        """Read an experiment with everything its runs logged; by-epoch predictions only of the `by_epoch` latest runs.
+    def read(self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
+        """Read an experiment with everything its runs logged; by-epoch predictions of the runs of `by_epoch` alone.
 
         Raises `GoneError` if there is no such experiment, and `StoreError` if it has no runs or can't be read.
         """

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.runs.events import Event
+    from tracker.store import ByEpoch
     from tracker.store.location import Location
 
 JOURNAL_TAG = "tracker.journal"  # which journal a run was uploaded from: each has at most one run in a store
@@ -259,12 +260,15 @@ def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) ->
     return GoneError(f"no experiment {name!r} in {location.shown}; choose {choice} with --experiment")
 
 
-def assemble(name: str, tags: Mapping[str, str], records: Iterable[Record], fetch: Fetch, by_epoch: int) -> Experiment:
+def assemble(
+    name: str, tags: Mapping[str, str], records: Iterable[Record], fetch: Fetch, by_epoch: ByEpoch
+) -> Experiment:
     """Put the runs of an experiment together; `by_epoch` as in `tracker.store.Store.read`."""
     ordered = sorted(records, key=lambda record: (record.started or 0, record.run_id))
     files = _Files(fetch)
-    first = len(ordered) - by_epoch
-    runs = tuple(_run(record, files, with_epochs=i >= first) for i, record in enumerate(ordered))
+    if isinstance(by_epoch, int):
+        by_epoch = frozenset(record.run_id for record in ordered[max(0, len(ordered) - by_epoch) :])
+    runs = tuple(_run(record, files, with_epochs=record.run_id in by_epoch) for record in ordered)
     return Experiment(name, tags, runs, tuple(files.unreadable))
 
 

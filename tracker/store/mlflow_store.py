@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from tracker.runs.events import Started, UploadState
-    from tracker.store import ArtifactPath, RunName, Store, Upload
+    from tracker.store import ArtifactPath, ByEpoch, RunName, Store, Upload
     from tracker.store.location import Location
 
 _UNUSABLE = {StoreState.OLDER, StoreState.NEWER, StoreState.FOREIGN}
@@ -97,7 +97,7 @@ class _MlflowStore:
     def check_metrics(self, names: Iterable[str]) -> None:
         check_keys("metric", names)
 
-    def read(self, experiment: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
+    def read(self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
         return read_experiment(self.location, experiment, by_epoch=by_epoch)
 
     def matching_runs(self, experiment: str, filter_string: str) -> frozenset[str]:

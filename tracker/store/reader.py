@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
     from pathlib import Path
 
+    from tracker.store import ByEpoch
     from tracker.store.location import Location
     from tracker.store.mlflow_run import MetricRow
     from tracker.store.server import ServerClient
@@ -36,7 +37,7 @@ _RUN_NAMES = """
 """
 
 
-def read_experiment(location: Location, name: str, *, by_epoch: int = BY_EPOCH_RUNS) -> Experiment:
+def read_experiment(location: Location, name: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
     """Read an experiment with everything its runs logged; see `tracker.store.Store.read`."""
     if location.database:
         experiment = _read_database(location, location.database, name, by_epoch)
@@ -63,7 +64,7 @@ def run_names(database: Path) -> tuple[RunName, ...]:
     return tuple(RunName(*row) for row in rows if all(isinstance(text, str) for text in row))
 
 
-def _read_database(location: Location, database: Path, name: str, by_epoch: int) -> Experiment:
+def _read_database(location: Location, database: Path, name: str, by_epoch: ByEpoch) -> Experiment:
     require_readable(database)
     with reading(database) as connection:
         row = connection.execute(
@@ -164,7 +165,7 @@ class Limits:
     values: int = 25_000  # values in an answer: the server silently cuts longer ones
 
 
-def read_server(location: Location, name: str, by_epoch: int, limits: Limits = Limits()) -> Experiment:
+def read_server(location: Location, name: str, by_epoch: ByEpoch, limits: Limits = Limits()) -> Experiment:
     """Read an experiment from a tracking server; raises `StoreError` if it can't be reached or refuses."""
     from tracker.store.client import one_line_errors, server_client
 
@@ -180,7 +181,7 @@ class _Server:
     client: ServerClient
     faults: dict[str, str] = field(default_factory=dict)  # why a path isn't asked for any more; "": why none is
 
-    def experiment(self, name: str, by_epoch: int) -> Experiment:
+    def experiment(self, name: str, by_epoch: ByEpoch) -> Experiment:
         experiment = self.client.get_experiment_by_name(name)
         if not experiment or experiment.lifecycle_stage != "active":
             raise unknown_experiment(self.location, name, tuple(self.client.experiment_names()))
