@@ -82,8 +82,6 @@ BARKING = Kind(
     limits=lambda *_: ["Cats were not recorded."],
     challenges=lambda *_: ["The microphone was chewed."],
     planned_runs=lambda *_: [PlannedRun(RunSpec(0), frozenset([41]), "another dog")],
-    headlines=lambda found, _: found,
-    headline_rank=1,
 )
 
 

@@ -32,9 +32,7 @@ def standing(*entries: RunEntry, tied: bool = False) -> Standing:
 
 
 def of_sections(sections, conclusions=()) -> Report:
-    return Report(
-        "e", ACCURACY, tuple(conclusions[:1]), (), (), tuple(sections), tuple(conclusions), (), (), (), (), ()
-    )
+    return Report("e", ACCURACY, (), (), tuple(sections), tuple(conclusions), (), (), (), (), ())
 
 
 def crowd_of(entries, count: int) -> list[RunEntry]:

@@ -132,7 +132,6 @@ def report() -> Report:
     return Report(
         experiment="genres",
         metric=Metric("val_accuracy"),
-        summary=(BEST, KERNEL),
         limits=("30 validation clips cannot show a difference below 30 points.",),
         options=OPTIONS,
         sections=tuple(Section(entry.title, (entry,)) for entry in ENTRIES),
@@ -207,7 +206,6 @@ def strange(text: str, report: Report) -> Report:
         cover=Cover(text, text, text),
         metric=Metric(text),
         options=(text,) * len(OPTIONS),
-        summary=said[:2],
         limits=(text,),
         sections=tuple(Section(text, (entry,)) for entry in entries),
         conclusions=said,

@@ -155,7 +155,7 @@ class TestRenderMarkdown:
         assert ", Conv=3: val_mae 0.5</summary>" in render_html(folded, ())
 
     def test_a_report_on_nothing_says_so(self) -> None:
-        nothing = Report("genres", Metric("val_accuracy"), (), (), (), (), (), (), (), (), (), ())
+        nothing = Report("genres", Metric("val_accuracy"), (), (), (), (), (), (), (), (), ())
         text = render_markdown(nothing, ())
         assert "There is no finished run to conclude from." in text
         assert "No further run is suggested." in text

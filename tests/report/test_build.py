@@ -110,8 +110,9 @@ def told(report: Report) -> tuple[object, ...]:
     """All that a report says, without its runs."""
     entries = [(e.number, e.title, e.levels, *result_of(e)) for e in report.entries]
     return (
-        report.summary, report.limits, report.options, report.conclusions, report.next_steps,
-        report.challenges, report.excluded, report.methods, report.versions, entries,
+        [answer.sentence for answer in report.answers], report.title, report.lead, report.limits, report.options,
+        report.conclusions, report.next_steps, report.challenges, report.excluded, report.methods, report.versions,
+        entries,
     )  # fmt: skip
 
 
@@ -133,10 +134,10 @@ class TestBuildReport:
         assert kernel.verdict == "confounded"
         assert kernel.details.aliases == ("learning_rate", "plateau", "early_stopping_patience")
 
-    def test_build_report_of_the_writeup_opens_with_five_sentences(self) -> None:
+    def test_build_report_of_the_writeup_answers_what_it_raises(self) -> None:
         report = build_report("tracker", writeup())
-        assert [c.kind for c in report.summary] == [
-            "best_run", "option_effect", "overfitting", "early_stopping", "sample_size",
+        assert [answer.id for answer in report.answers] == [
+            "best", "options", "overfitting", "patience", "errors", "limits",
         ]  # fmt: skip
 
     def test_build_report_counts_accuracies_with_their_intervals(self) -> None:
@@ -158,7 +159,7 @@ class TestBuildReport:
 
     def test_build_report_of_no_runs_is_empty(self) -> None:
         report = build_report("tracker", [])
-        assert (report.summary, report.sections, report.conclusions, report.next_steps) == ((), (), (), ())
+        assert (report.answers, report.sections, report.conclusions, report.next_steps) == ((), (), (), ())
 
     def test_build_report_of_runs_on_different_datasets_says_so(self) -> None:
         params = params_of("3", "0.001")

@@ -330,6 +330,4 @@ KIND = Kind(
     in_metric_unit=True,
     p_is="against the closest",
     methods=lambda _, found: {_SOURCE for conclusion in found if conclusion.p_value is not None},
-    headlines=lambda conclusions, _: conclusions[:1],
-    headline_rank=1,
 )

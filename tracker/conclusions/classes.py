@@ -210,6 +210,4 @@ KIND = Kind(
     name="classes",
     title="Classes and clips",
     conclude=classes,
-    headlines=lambda conclusions, _: [c for c in conclusions if c.verdict == "exact"][:1],
-    headline_rank=7,
 )

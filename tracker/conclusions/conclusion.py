@@ -234,6 +234,3 @@ class Kind:
     # the runs that bear on one conclusion, given all conclusions of every kind
     planned_runs: Callable[[Study, Conclusion, Sequence[Conclusion]], Iterable[PlannedRun]] = _none
     why_no_run: Callable[[Sequence[Conclusion]], Iterable[str]] = _none  # why no further one is planned, as sentences
-    # the conclusions that the summary should have, given the id of the run that the summary is about
-    headlines: Callable[[Sequence[Conclusion], str | None], Iterable[Conclusion]] = _none
-    headline_rank: int = 0  # which kinds the summary takes first: the lowest number; 0 keeps the kind out of it

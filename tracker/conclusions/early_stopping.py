@@ -224,9 +224,4 @@ KIND = Kind(
     title="Early stopping",
     conclude=early_stopping,
     methods=lambda _, found: {_METHOD for conclusion in found if conclusion.verdict == "exact"},
-    # what a shorter patience would have saved the run in focus
-    headlines=lambda found, focus: [
-        c for c in found if c.runs == (focus,) and isinstance(c.details, EarlyStopping) and c.details.enough
-    ][:1],
-    headline_rank=4,
 )

@@ -462,18 +462,6 @@ def _methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[str]:
         )
 
 
-# verdicts, the most informative first
-_BY_INFORMATION: tuple[Verdict, ...] = ("supported", "equivalent", "exact", "inconclusive", "confounded",
-                                        "not_comparable", "unknown")  # fmt: skip
-
-
-def _headlines(conclusions: Sequence[Conclusion], _focus: str | None) -> list[Conclusion]:
-    """Return the effects that are supported, else the first with the most informative verdict."""
-    by_p = sorted(conclusions, key=lambda c: 1.0 if c.p_value is None else c.p_value)
-    ranked = sorted(by_p, key=lambda c: _BY_INFORMATION.index(c.verdict))
-    return [c for c in ranked if c.verdict == "supported"][:2] or ranked[:1]
-
-
 KIND = Kind(
     name="option_effect",
     title="What the options do",
@@ -484,6 +472,4 @@ KIND = Kind(
     methods=_methods,
     planned_runs=_planned_runs,
     why_no_run=_why_no_run,
-    headlines=_headlines,
-    headline_rank=2,
 )

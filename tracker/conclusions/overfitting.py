@@ -18,7 +18,7 @@ from tracker.statistics.proportions import Interval, newcombe, wilson
 from tracker.wording import capitalised, is_informative, losses, percent_cell, points_interval, steps_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -198,18 +198,9 @@ def _gap_text(gap: Gap, details: Overfitting) -> str:
     return f"{head}, {both} clips; that gap could be chance ({interval})."
 
 
-def _headlines(conclusions: Sequence[Conclusion], focus: str | None) -> list[Conclusion]:
-    """Return the run in focus if it overfits, else the first that does, else the run in focus."""
-    of_focus = [c for c in conclusions if c.runs == (focus,) and c.verdict != "unknown"]
-    found = [c for c in conclusions if isinstance(c.details, Overfitting) and c.details.overfits]
-    return [*(c for c in of_focus if c in found), *found, *of_focus][:1]
-
-
 KIND = Kind(
     name="overfitting",
     title="Overfitting",
     conclude=overfitting,
     methods=lambda _, found: ({_SOURCE for c in found if isinstance(c.details, Overfitting) and c.details.gap}),
-    headlines=_headlines,
-    headline_rank=5,
 )

@@ -207,6 +207,4 @@ KIND = Kind(
     tests=(_POWER, _SIMULATED_POWER, _POWER_OVER_FOLDS),
     methods=_methods,
     limits=_limits,
-    headlines=lambda conclusions, _: conclusions[:1],
-    headline_rank=3,
 )

@@ -73,6 +73,4 @@ KIND = Kind(
     conclude=under_training,
     challenges=lambda found, wording: challenges_of([c for c in found if c.verdict == "exact"], wording, _TOGETHER),
     planned_runs=_planned_runs,
-    headlines=lambda conclusions, focus: [c for c in conclusions if c.runs == (focus,) and c.verdict == "exact"][:1],
-    headline_rank=6,
 )

@@ -14,7 +14,7 @@ from tracker.next_steps.steps import next_steps, with_commands
 from tracker.report import headline
 from tracker.report.data_and_method import data_and_method
 from tracker.report.model import Excluded, Report, RunEntry, Section
-from tracker.report.overview import ENDS, challenges, limits, methods, summary, versions
+from tracker.report.overview import ENDS, challenges, limits, methods, versions
 from tracker.runs import LOGGED_OPTIONS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
@@ -67,7 +67,6 @@ def build_report(
         key_figures=headline.key_figures(findings),
         answers=answers,
         data_and_method=tuple(row for row in data_and_method(study).rows() if row.text) if study.results else (),
-        summary=summary(conclusions),
         limits=tuple(limits(study, conclusions, wording)),
         options=study.design.options,
         sections=tuple(_section(findings, standing, writer) for standing in findings.standings),

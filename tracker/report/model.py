@@ -124,7 +124,6 @@ class Report:
 
     experiment: str
     metric: Metric
-    summary: tuple[Conclusion, ...]  # "What came out": at most five
     limits: tuple[str, ...]  # "What this data cannot tell", in sentences
     options: tuple[str, ...]  # options that vary, in the order of the table's columns
     sections: tuple[Section, ...]  # the best configuration first

@@ -1,4 +1,4 @@
-"""What the report says about all conclusions together: summary, limits, challenges, methods.
+"""What the report says about all conclusions together: limits, challenges, methods.
 
 Each kind of conclusion contributes its own sentences; those about the experiment as a whole stand here.
 """
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from tracker import __version__
 from tracker.conclusions import kinds, of_kind
-from tracker.conclusions.best_run import BestRun
-from tracker.conclusions.overfitting import Overfitting
 from tracker.report.model import Procedure
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
@@ -31,18 +29,7 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
     from tracker.wording import Wording
 
-MOST_HEADLINES = 5
 _MOST_NAMED = 6  # metrics that are named if the primary one was not logged
-
-
-def summary(conclusions: Sequence[Conclusion]) -> tuple[Conclusion, ...]:
-    """Return the conclusions that the report opens with, given all of them: at most five, in the report's order."""
-    known = (c for c in conclusions if isinstance(c.details, BestRun | Overfitting) and c.verdict != "unknown")
-    focus = next((c.runs[0] for c in known), None)  # the best run, else the first whose curve is known
-    position = {c.id: index for index, c in enumerate(conclusions)}
-    ranked = sorted((kind for kind in kinds() if kind.headline_rank), key=lambda kind: kind.headline_rank)
-    headlines = [headline for kind in ranked for headline in kind.headlines(of_kind(conclusions, kind), focus)]
-    return tuple(sorted(headlines[:MOST_HEADLINES], key=lambda c: position[c.id]))
 
 
 def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -> Iterator[str]:
