@@ -312,7 +312,7 @@ class TestReport:
         assert "Run 2 has the highest val_accuracy, 86.7." in best["sentence"]
         text = summarised("percent")
         assert "| 2 | 5 | **86.7** |" in text
-        assert "val_accuracy goes above 1, so that it is no share of clips" in text
+        assert "val_accuracy exceeds 1, so it isn't a fraction of clips" in text
         assert "8670" not in text
 
     def test_ranks_by_a_metric_of_which_less_is_better(self, reported, summarised) -> None:
@@ -321,14 +321,15 @@ class TestReport:
         text = summarised("regression", "--metric", "val_mae")
         assert "| Run | layers | val_mae | Loss | Best epoch | Stop epoch |" in text
         assert "| 2 | 2 | **0.9** |" in text
-        assert "less is better, in bold the lowest" in text
+        assert "lower is better (lowest in bold)" in text
 
     def test_report_takes_the_last_of_several_sets_of_clips(self, reported) -> None:
         assert reported("boosting")["metric"] == "validation_1-logloss"
 
     def test_report_says_that_a_direction_is_a_guess(self, reported, summarised) -> None:
-        assert "its name does not say" in summarised("mute", "--metric", "quality")
-        assert "its name does not say" not in summarised("mute", "--metric", "quality", "--minimise")
+        guess = "The name quality doesn't say whether higher or lower is better."
+        assert guess in summarised("mute", "--metric", "quality")
+        assert guess not in summarised("mute", "--metric", "quality", "--minimise")
         (most,) = of_kind(reported("mute", "--metric", "quality"), "best_run")
         (least,) = of_kind(reported("mute", "--metric", "quality", "--minimise"), "best_run")
         assert most["sentence"].startswith("Run 1 has the highest quality, 2.")
@@ -344,7 +345,7 @@ class TestReport:
         words = ("--tracking-uri", foreign, "--experiment", "lightning")
         text = tracker("report", "--output", "REPORT.md", *words)
         assert text.status == 0, text.err
-        assert "| 2 | 1 | 0.46 |" in Path("REPORT.md").read_text(encoding="utf-8")
+        assert "| 2 | 1 | 0.4600 |" in Path("REPORT.md").read_text(encoding="utf-8")
 
 
 class TestRuns:
