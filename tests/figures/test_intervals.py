@@ -99,6 +99,12 @@ class TestHeadline:
         assert picture.alt == "Kernel 7 leads (90.0%), but the other is not statistically different."
         assert headline((BEST, *[TIED] * 3), ("a",)).title == "All four 95% intervals contain the best result"
 
+    def test_title_says_that_the_lead_could_not_be_tested(self) -> None:
+        untested = replace(TIED, is_tied=False, is_tested=False)
+        assert headline((BEST, untested), ("a",)).title == "Kernel 7 leads (90.0%); its lead could not be tested"
+        over_one = "Kernel 7 leads (90.0%); its lead over 1 of 2 others could not be tested"
+        assert headline((BEST, WORSE, untested), ("a",)).title == over_one
+
     def test_the_table_has_every_row(self) -> None:
         rows = headline(ROWS, ("a",)).rows
         assert [row[:2] for row in rows] == [

@@ -44,6 +44,7 @@ class ConfigurationRow:
     is_best: bool
     is_tied: bool  # not the best, but not statistically different from it
     count: str  # as it stands at the right: ``26/30``, or ``82.4%`` over several seeds
+    is_tested: bool = True  # whether its difference from the best could be tested
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,20 +184,22 @@ def finding_of_configurations(rows: Sequence[ConfigurationRow]) -> str:
     called = f"{best.title}, {best.subtitle}" if is_shared else best.title
     run, _, words = style.label(called, 80).partition(": ")
     name = f"{run} ({words})" if words else run
-    tied = sum(row.is_tied for row in rows)
+    tied, untested = sum(row.is_tied for row in rows), sum(not row.is_tested for row in rows)
     if not others:
         return f"{name} has {best.count}"
+    if untested:
+        over = "" if untested == others else f" over {_of_others(untested, others)}"
+        return f"{name} leads ({best.count}); its lead{over} could not be tested"
     if not tied:
         return f"{name} is best ({best.count})"
-    some = (
-        "the other"
-        if tied == others == 1
-        else f"the other {others}"
-        if tied == others
-        else f"{tied} of {others} others"
-    )
-    is_or_are = "is" if tied == 1 else "are"
-    return f"{name} leads ({best.count}), but {some} {is_or_are} not statistically different"
+    verb = "is" if tied == 1 else "are"
+    return f"{name} leads ({best.count}), but {_of_others(tied, others)} {verb} not statistically different"
+
+
+def _of_others(number: int, others: int) -> str:
+    if number == others:
+        return "the other" if others == 1 else f"the other {others}"
+    return f"{number} of {others} others"
 
 
 def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.05) -> Picture:

@@ -95,8 +95,9 @@ def _row(report: Report, section: Section, standing: Standing, mean: float, *, i
         interval=standing.interval if is_accuracy else None,
         points=tuple(e.result.score for e in section.entries if e.result.score is not None),
         is_best=is_best,
-        is_tied=not is_best and bool(standing.tied),
+        is_tied=not is_best and bool(standing.tied) and standing.p_value is not None,
         count=count,
+        is_tested=is_best or standing.p_value is not None,
     )
 
 
