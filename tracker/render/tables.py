@@ -129,6 +129,18 @@ def numeric_columns(rows: Sequence[Sequence[str]], columns: int) -> list[bool]:
     return [all(_NUMBER.fullmatch(row[column]) for row in rows) for column in range(columns)]
 
 
+def column_looks(rows: Sequence[Sequence[str]], columns: int) -> list[str]:
+    """Return the look of each column: ``n`` of numbers, ``keep`` of short words on one line, ``words``, or none."""
+    longest = [max((len(row[column]) for row in rows), default=0) for column in range(columns)]
+    return [
+        "n" if numeric else "keep" if length <= _SHORT else "words" if length > _LONG else ""
+        for numeric, length in zip(numeric_columns(rows, columns), longest, strict=True)
+    ]
+
+
+_SHORT, _LONG = 12, 20  # characters of the longest cell
+
+
 def legend(report: Report) -> str:
     """Return what stands in the columns of the table of all runs."""
     metric, shown = report.metric, {column.title for column in table_columns(report)}
