@@ -159,6 +159,15 @@ class TestHeadline:
         assert facts["Runs"] == "8 runs of 2 configurations, 4 seeds"
         assert facts["Clips"] == "10 validation clips"
 
+    def test_runs_that_logged_no_seed_are_not_counted_as_seeds(self) -> None:
+        without = [
+            replace(run, params={name: value for name, value in run.params.items() if name != "seed"})
+            for run in seeds({"3": WEAK, "7": STRONG})
+        ]
+        report = build_report("e", without)
+        assert dict(report.facts)["Runs"] == "8 runs of 2 configurations"
+        assert "over 4 runs" in report.lead
+
 
 @pytest.mark.parametrize("runs", [writeup_runs(), seeds({"3": WEAK, "7": STRONG})], ids=["writeup", "seeds"])
 def test_sections_stand_best_first(runs: list[Run]) -> None:

@@ -105,6 +105,12 @@ class TestHeadline:
         over_one = "Kernel 7 leads (90.0%); its lead over 1 of 2 others could not be tested"
         assert headline((BEST, WORSE, untested), ("a",)).title == over_one
 
+    def test_title_says_that_the_best_result_is_shared(self) -> None:
+        twin = replace(TIED, estimate=BEST.estimate, interval=None)
+        assert headline((BEST, twin), ("a",)).title == "Kernel 7 and the other share the best result (90.0%)"
+        shared = "Kernel 7 and 1 of 2 others share the best result (90.0%)"
+        assert headline((BEST, twin, WORSE), ("a",)).title == shared
+
     def test_the_table_has_every_row(self) -> None:
         rows = headline(ROWS, ("a",)).rows
         assert [row[:2] for row in rows] == [

@@ -28,7 +28,8 @@ def standing(*entries: RunEntry, tied: bool = False) -> Standing:
     first = entries[0].result
     interval = first.accuracy.interval if first.accuracy else None
     ids = tuple(entry.run.run_id for entry in entries)
-    return Standing(ids, first.score, 0.1, interval, first.correct, first.n, tied=tied)
+    p_value = 0.3 if tied else None
+    return Standing(ids, first.score, 0.1, interval, first.correct, first.n, p_value, p_value, tied=tied)
 
 
 def of_sections(sections, conclusions=()) -> Report:

@@ -77,12 +77,13 @@ def difference_words(findings: Findings, difference: float) -> str:
 
 
 def repetitions_words(findings: Findings, standing: Standing) -> str:
-    """Return what a configuration was repeated over: ``5 seeds``, ``5 folds and 3 seeds``."""
+    """Return what a configuration was repeated over: ``5 seeds``, ``5 folds and 3 seeds``; ``5 runs`` of no seed."""
     study = findings.study
     folds = cross_validation(study)
     sets = {study.clip_set_index[study.index_of[run]] for run in standing.runs}
     if folds is None or len(sets) < 2:
-        return counted(len(standing.runs), "seed")
+        has_seed = any(study.design.terms[study.index_of[run]].seed for run in standing.runs)
+        return counted(len(standing.runs), "seed" if has_seed else "run")
     seeds = len(standing.runs) // len(sets)
     over = counted(len(sets), "split" if folds.splits else "fold")
     return over if seeds == 1 else f"{over} and {counted(seeds, 'seed')}"

@@ -185,8 +185,11 @@ def finding_of_configurations(rows: Sequence[ConfigurationRow]) -> str:
     run, _, words = style.label(called, 80).partition(": ")
     name = f"{run} ({words})" if words else run
     tied, untested = sum(row.is_tied for row in rows), sum(not row.is_tested for row in rows)
+    shared = sum(row.estimate == best.estimate for row in rows) - 1
     if not others:
         return f"{name} has {best.count}"
+    if shared:
+        return f"{name} and {_of_others(shared, others)} share the best result ({best.count})"
     if untested:
         over = "" if untested == others else f" over {_of_others(untested, others)}"
         return f"{name} leads ({best.count}); its lead{over} could not be tested"

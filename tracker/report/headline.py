@@ -174,8 +174,9 @@ def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tup
     configurations = len(study.design.configurations)
     runs = counted(len(study.results), "run")
     if configurations < len(study.results):
-        runs = f"{runs} of {counted(configurations, 'configuration')}, {counted(len(seeds), 'seed')}"
-    elif len(study.results) > 1:
+        runs = f"{runs} of {counted(configurations, 'configuration')}"
+        runs = f"{runs}, {counted(len(seeds), 'seed')}" if seeds else runs
+    elif len(study.results) > 1 and seeds:
         runs = f"{runs}, one seed each"
     clips = study.results[study.ranking[0] if study.ranking else 0]
     training, n = clips.training_clips, clips.n
