@@ -258,6 +258,7 @@ class TestStores:
         assert tracker.sync() == ()
         assert tracker.repair() == ()
 
+    @pytest.mark.usefixtures("work")
     def test_a_store_that_is_away_costs_a_warning_and_no_metric(self) -> None:
         reporter = Collected()
         uri = "http://127.0.0.1:9"
