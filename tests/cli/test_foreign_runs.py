@@ -315,6 +315,7 @@ class TestReport:
         assert "val_accuracy exceeds 1, so it isn't a fraction of clips" in text
         assert "8670" not in text
         assert "not statistically different" not in text
+        assert "The difference could not be tested, and what the options do is unknown." in text
 
     def test_ranks_by_a_metric_of_which_less_is_better(self, reported, summarised) -> None:
         (best,) = of_kind(reported("regression", "--metric", "val_mae"), "best_run")

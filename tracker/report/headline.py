@@ -146,6 +146,7 @@ def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
     what = {
         "Confounded": "every option changed together with others, so the runs do not show what any of them does",
         "Equivalent": "no option makes a difference that matters",
+        "Unknown": "what the options do is unknown",
     }.get(of_options.label, "no option has an effect that these runs can separate from chance")
     return f"{chance}, and {what}." if chance else f"{capitalised(what)}."
 
