@@ -12,7 +12,6 @@ from tracker.wording import (
     counted,
     duration,
     listing,
-    logged_cell,
     loss_cell,
     losses,
     p_number,
@@ -80,6 +79,9 @@ class TestPoints:
     @settings(derandomize=True)
     def test_points_is_never_a_false_zero(self, difference: float) -> None:
         assert float(points(difference).split()[0]) > 0
+
+    def test_points_of_equal_numbers_are_zero(self) -> None:
+        assert points(0.1 + 0.2 - 0.3) == "0 points"
 
     def test_points_of_an_interval_have_their_signs(self) -> None:
         assert points_interval((-0.1246, 0.18)) == "−12 to +18"
@@ -171,11 +173,6 @@ class TestLossCell:
 class TestRateText:
     def test_rate_text_of_six_digits_has_no_exponent_and_no_float32_noise(self) -> None:
         assert rate_text(2.9999999242136255e-05, 6) == "0.00003"
-
-
-class TestLoggedCell:
-    def test_logged_cell_keeps_every_digit(self) -> None:
-        assert logged_cell(0.40432727336883545) == "0.40432727336883545"
 
 
 class TestPercentCell:

@@ -114,8 +114,8 @@ def points(difference: float) -> str:
 def points_number(difference: float) -> str:
     """Return the size in points alone: whole from ten on, to a tenth below, to one digit if that would be 0."""
     size = abs(100 * difference)
-    if size < 0.095:
-        return number_text(float(f"{size:.1g}"))
+    if size < 0.095:  # what is left of a difference of equal numbers is 0
+        return number_text(float(f"{size:.1g}")) if size > 1e-9 else "0"
     whole = size >= 9.95 - _FUZZ or abs(size - round(size)) < 1e-9
     return fixed(size, 0 if whole else 1)
 
@@ -187,11 +187,6 @@ def loss_cell(value: float | None) -> str:
         return "not finite"
     usual = value == 0 or 0.001 <= abs(value) < 10_000
     return (fixed(value, 4).replace(",", "") if usual else f"{value:.3g}").replace("-", MINUS)
-
-
-def logged_cell(value: float | None) -> str:
-    """Return a metric with every digit that was logged."""
-    return NONE if value is None else repr(float(value))
 
 
 def fixed_cell(value: float | None, digits: int) -> str:

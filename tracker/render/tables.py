@@ -73,7 +73,7 @@ _LOGGED_ACCURACY = _column(
 
 def _logged_score(report: Report) -> tuple[Column, ...]:
     """Return the column of the primary metric as logged, if it isn't the loss or the accuracy."""
-    column = _column(report.metric.name, wording.logged_cell, lambda result: result.score, primary=True)
+    column = _column(report.metric.name, wording.loss_cell, lambda result: result.score, primary=True)
     return () if report.metric.is_standard else (column,)
 
 

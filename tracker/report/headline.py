@@ -219,7 +219,7 @@ def _best(findings: Findings) -> KeyFigure | None:
 
 
 def _expected(findings: Findings) -> KeyFigure | None:
-    found = expected(findings)
+    found = None if findings.repeated else expected(findings)  # it is of a single run
     if found is None or found.expected is None or found.expected_interval is None:
         return None
     interval = percent_interval(found.expected_interval)
