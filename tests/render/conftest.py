@@ -118,7 +118,7 @@ WHICH = Answer(
     conclusions=(BEST.id,), tables=(Table("The best against the others", ("run", "p"), (("1", "1.0"),)),),
 )  # fmt: skip
 WHAT = Answer(
-    "options", "What does kernel size do?", "Confounded", "Unknown: it never changed on its own.",
+    "options", "What does changing kernel size do?", "Confounded", "Unknown: it never changed on its own.",
     ("Learning rate changed with it.",), (KERNEL.id,), pictures=("confusion",),
 )  # fmt: skip
 WHEN = Answer(

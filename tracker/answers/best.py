@@ -12,6 +12,7 @@ from tracker.conclusions.conclusion import Table
 from tracker.wording import (
     NONE,
     capitalised,
+    change_cell,
     counted,
     listing,
     number_word,
@@ -157,7 +158,7 @@ def _table(findings: Findings) -> tuple[Table, ...]:
         verdict = "could be as good" if standing.tied else "significantly worse"
         if standing.p_value is None:
             verdict = "not tested"
-        difference = points_cell(behind) if by_clip else NONE if behind is None else f"{behind:+.3g}"
+        difference = points_cell(behind) if by_clip else change_cell(behind)
         rows.append((findings.short(standing), score_words(findings, standing), difference, *p_values, verdict))
     more = "" if len(others) <= _MOST_ROWS else f" ({_MOST_ROWS} of {len(others)})"
     header = ("", "score", "behind the best", "p", "p, corrected for all pairs", "verdict")

@@ -10,6 +10,7 @@ from tracker.conclusions.option_effect import OptionEffect
 from tracker.wording import (
     NONE,
     capitalised,
+    change_cell,
     listing,
     number_word,
     option_words,
@@ -38,7 +39,7 @@ def options(findings: Findings) -> Answer | None:
         return None
     names = [option_words(conclusion.option or "") for conclusion in found]
     asked = listing(names) if len(names) <= _MOST_NAMED else "the options"
-    question = f"What {'does' if len(names) == 1 else 'do'} {asked} do?"
+    question = f"What does changing {asked} do?"
     untested = [c for c in found if c.verdict in {"confounded", "not_comparable"}]
     tested = [c for c in found if c not in untested]
     lines = tuple(conclusion.sentence for conclusion in _clearest_first(tested)[:_MOST_LINES])
@@ -118,7 +119,7 @@ def _table(findings: Findings, found: Sequence[Conclusion]) -> tuple[Table, ...]
         for c in details.contrasts if isinstance(details, OptionEffect) else ():
             p_value = c.p_value if c.p_adjusted is None else c.p_adjusted
             p_text = NONE if p_value is None else p_number(p_value, alpha)
-            effect = points_cell(c.estimate) if findings.study.metric.is_accuracy else f"{c.estimate or 0.0:+.3g}"
+            effect = (points_cell if findings.study.metric.is_accuracy else change_cell)(c.estimate)
             change = f"{c.from_} → {c.to}"
             row = (option_words(conclusion.option or ""), change, str(c.pairs), effect)
             rows.append((*row, points_interval_cell(c.interval), p_text, c.verdict.replace("_", " ")))

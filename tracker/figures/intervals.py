@@ -113,7 +113,7 @@ def headline(
     alt = alt or f"{finding}."
     drawn = [_configuration(row, axis.words, is_fraction=is_fraction) for row in shown]
     note = ["95% confidence intervals"] if any(row.interval for row in shown) else []
-    note += ["small dots: single seeds"] if any(len(row.points) > 1 for row in shown) else []
+    note += ["small dots: single runs"] if any(len(row.points) > 1 for row in shown) else []
     note += ["rings: not statistically different from the best"] if any(row.is_tied for row in shown) else []
     more = len(rows) - len(shown)
     note += [f"{more:,} more are not drawn"] if more else []
