@@ -15,8 +15,8 @@ class TestRecorder:
     @pytest.mark.parametrize(
         ("option", "text", "said"),
         [
-            ("--experiment", "x" * 501, "the --experiment must be at most 500 characters, got 501"),
-            ("--name", "caf\udce9", r"the --name must be a text of one line, got 'caf\udce9'"),
+            ("--experiment", "x" * 501, "--experiment must be at most 500 characters, got 501"),
+            ("--name", "caf\udce9", r"--name must be a text of one line, got 'caf\udce9'"),
         ],
     )
     def test_recorder_begins_no_journal_that_mlflow_would_never_take(
