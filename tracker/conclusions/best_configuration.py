@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,7 @@ def best_configuration(study: Study) -> tuple[Conclusion, ...]:
     return (Conclusion("best_configuration", verdict, best.runs, details, lead, p_value=p_value, n=n),)
 
 
+@lru_cache(maxsize=1)
 def standings(study: Study) -> tuple[Standing, ...]:
     """Return every configuration with its mean, the best first; those judged on other clips, or without a score, last.
 
