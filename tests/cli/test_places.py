@@ -36,6 +36,7 @@ folder = cache_folder()
 assert folder == cache_folder() and folder.is_dir() and os.access(folder, os.W_OK)
 _give_librosa_a_folder(Path("/nowhere"))
 print(_bands(Spectrogram(n_mels=16)).shape)
+import tracker.store.client
 print(folder)
 """
 

@@ -483,9 +483,15 @@ def test_an_unknown_format_is_refused_with_the_formats(tracker: Tracker) -> None
     )
 
 
-@pytest.mark.parametrize("option", ["alpha", "margin"])
+@pytest.mark.parametrize(("option", "within"), [("alpha", "0.000001 to 0.5"), ("margin", "above 0 and below 1")])
 @pytest.mark.parametrize("value", ["0", "1", "nan", "much"])
-def test_a_level_outside_of_0_to_1_is_refused(tracker: Tracker, option: str, value: str) -> None:
+def test_a_level_out_of_range_is_refused(tracker: Tracker, option: str, within: str, value: str) -> None:
     result = tracker("report", f"--{option}", value)
     assert (result.status, result.out) == (2, "")
-    assert f"'--{option}': must be a number, above 0 and below 1, got '{value}'" in result.err
+    assert f"'--{option}': must be a number, {within}, got '{value}'" in result.err
+
+
+@pytest.mark.parametrize("alpha", ["0.000001", "0.5"])
+def test_the_ends_of_the_range_of_levels_give_a_report(writeup: Tracker, alpha: str) -> None:
+    assert writeup("report", "--alpha", alpha, "--format", "summary").status == 0
+    assert writeup("next", "--alpha", alpha).status == 0

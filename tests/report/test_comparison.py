@@ -244,7 +244,7 @@ class TestWrongUse:
             build_comparison("tracker", four, (four[0].run_id, "other"))
 
     def test_a_level_out_of_range_is_refused(self, four: list[Run]) -> None:
-        with pytest.raises(ValueError, match="alpha must be above 0 and below 1"):
+        with pytest.raises(ValueError, match=r"alpha must be 0\.000001 to 0\.5"):
             compared(four, alpha=1.0)
 
 

@@ -20,7 +20,7 @@ import typer
 
 from tracker.cli.console import warn
 from tracker.printable import decoded, printable
-from tracker.runs import DEFAULT_EXPERIMENT, Range, check_line, option_named, shown
+from tracker.runs import ALPHAS, DEFAULT_EXPERIMENT, MARGINS, Range, check_line, option_named, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,8 +138,8 @@ def whole_number(help_text: str, within: Range, *, default: str | None = None) -
     return number(help_text, within, "INT", kind=int, default=default)
 
 
-def _fraction(help_text: str) -> Any:
-    return number(help_text, Range(above=0, below=1), "FLOAT", panel=_ANALYSIS)
+def _fraction(help_text: str, within: Range) -> Any:
+    return number(help_text, within, "FLOAT", panel=_ANALYSIS)
 
 
 def number(
@@ -213,8 +213,8 @@ class AnalysisOptions:
             rich_help_panel=_ANALYSIS,
         ),
     ] = None
-    alpha: Annotated[float, _fraction("Significance level: accepted false-positive rate")] = 0.05
-    margin: Annotated[float, _fraction("Equivalence margin: smallest accuracy difference that matters")] = 0.05
+    alpha: Annotated[float, _fraction("Significance level: accepted false-positive rate", ALPHAS)] = 0.05
+    margin: Annotated[float, _fraction("Equivalence margin: smallest accuracy difference that matters", MARGINS)] = 0.05
 
     @property
     def question(self) -> dict[str, Any]:

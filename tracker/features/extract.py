@@ -100,7 +100,7 @@ def _give_librosa_a_folder(cache: Path) -> None:
     """
     librosa = find_spec("librosa")
     try:
-        has_home = Path.home().is_absolute()
+        has_home = Path.home().is_dir()
     except RuntimeError:  # an account without a name
         has_home = False
     is_own = librosa and os.access(Path(librosa.origin or "").parent, os.W_OK)

@@ -226,7 +226,7 @@ def build_report(
         What the runs are ranked by; by default the experiment's own metric, or the validation accuracy.
     minimise : bool, optional
         Whether a lower metric is better, if its name doesn't say so.
-    alpha : float, above 0 and below 1
+    alpha : float, 1e-6 to 0.5
         Significance level of each family of tests.
     margin : float, above 0 and below 1
         Equivalence margin: the smallest difference of accuracy that matters.
@@ -347,7 +347,7 @@ def _question(
         raise ValueError(f"minimise must be True, False or None, got {minimise!r}")
     for what, value in (("alpha", alpha), ("margin", margin)):
         if not isinstance(value, Real):
-            raise ValueError(f"{what} must be a number above 0 and below 1, got {value!r}")  # noqa: TRY004
+            raise ValueError(f"{what} must be a number, got {value!r}")  # noqa: TRY004
     name, where = "runs", HERE
     if isinstance(runs, ExperimentRuns):
         name, where, chosen = runs.name, where_from(runs.store), chosen or runs.tags.get("tracker.metric")

@@ -15,7 +15,7 @@ from tracker.report import headline
 from tracker.report.data_and_method import data_and_method
 from tracker.report.model import Excluded, Report, RunEntry, Section
 from tracker.report.overview import ENDS, challenges, limits, methods, versions
-from tracker.runs import LOGGED_OPTIONS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
+from tracker.runs import ALPHAS, LOGGED_OPTIONS, MARGINS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
 from tracker.study.metrics import identical, in_one_unit, primary_metric
@@ -102,10 +102,10 @@ def report_study(
     ValueError
         If `alpha` or `margin` is out of its range.
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be above 0 and below 1, got {alpha}")
-    if not 0 < margin < 1:
-        raise ValueError(f"the margin must be above 0 and below 1, got {margin}")
+    if alpha not in ALPHAS:
+        raise ValueError(f"alpha must be {ALPHAS}, got {alpha}")
+    if margin not in MARGINS:
+        raise ValueError(f"the margin must be {MARGINS}, got {margin}")
     selected, excluded = select_runs(runs)
     kept = in_one_unit(selected)
     return study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin), excluded

@@ -14,6 +14,8 @@ from tracker.runs.logged import (
     is_resumable,
 )
 from tracker.runs.options import (
+    ALPHAS,
+    MARGINS,
     OFF,
     Compound,
     OptionValue,
@@ -50,9 +52,9 @@ from tracker.runs.planned import (
 )
 
 __all__ = [
-    "DEFAULT_EXPERIMENT", "FLOOR_DB", "LOGGED_OPTIONS", "NOTE_END", "OFF", "REASON_TAG", "RUN_OPTIONS", "SEEDS",
-    "UNSENT_TAG", "Compound", "Configuration", "Curve", "EpochPredictions", "Fold", "Keep", "OptionValue", "Panel",
-    "Plateau", "Predictions", "Range", "Role", "Run", "RunOption", "RunPlan", "RunStatus", "Spectrogram", "SplitPlan",
-    "Value", "as_number", "check_line", "check_range", "is_resumable", "number_text", "option_named", "plan_of",
-    "plan_with", "plans_under", "reserved_for", "shown", "value_text",
+    "ALPHAS", "DEFAULT_EXPERIMENT", "FLOOR_DB", "LOGGED_OPTIONS", "MARGINS", "NOTE_END", "OFF", "REASON_TAG",
+    "RUN_OPTIONS", "SEEDS", "UNSENT_TAG", "Compound", "Configuration", "Curve", "EpochPredictions", "Fold", "Keep",
+    "OptionValue", "Panel", "Plateau", "Predictions", "Range", "Role", "Run", "RunOption", "RunPlan", "RunStatus",
+    "Spectrogram", "SplitPlan", "Value", "as_number", "check_line", "check_range", "is_resumable", "number_text",
+    "option_named", "plan_of", "plan_with", "plans_under", "reserved_for", "shown", "value_text",
 ]  # fmt: skip

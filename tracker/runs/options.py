@@ -85,6 +85,12 @@ class Range:
         return cls(**bounds) if len(bounds) == len(clauses) else None
 
 
+ALPHAS = Range(least=1e-6, most=0.5)
+"""Significance levels: below, rounding would decide."""
+MARGINS = Range(above=0, below=1)
+"""Equivalence margins, differences of accuracy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compound:
     """A value of several numbers, each a field; a subclass checks their ranges."""

@@ -78,6 +78,10 @@ _BUSY = re.compile(r"database is locked|unique constraint|duplicate (key|entry)"
 
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
+try:
+    Path.home()
+except RuntimeError:  # an account without a name: MLflow builds a path from the home when it is imported
+    os.environ["HOME"] = "/nonexistent"  # as Debian has it for accounts that have none
 
 from mlflow import MlflowClient, entities  # noqa: E402 -- after its settings
 from mlflow.exceptions import MlflowException  # noqa: E402
