@@ -138,6 +138,11 @@ class TestReport:
     ) -> None:
         assert write(tracker.build_report(tracker.load_runs())) == printed(capfd, "report", "--format", form)
 
+    def test_report_plays_the_clips_that_the_command_plays(self, capfd: pytest.CaptureFixture[str]) -> None:
+        page = tracker.build_report(tracker.load_runs()).to_html(audio=2)
+        assert page == printed(capfd, "report", "--format", "html", "--audio", "2")
+        assert "Clips to listen to" in page
+
     def test_report_is_written_with_its_figures_as_the_command_writes_it(
         self, capfd: pytest.CaptureFixture[str]
     ) -> None:

@@ -26,7 +26,7 @@ needs_another_user = pytest.mark.skipif(
 NAMELESS = """
 import os
 from pathlib import Path
-from tracker.features.extract import _bands, _give_librosa_a_folder
+from tracker.features.extract import _bands, give_librosa_a_folder
 from tracker.recording.run_writer import account
 from tracker.recording.train import cache_folder
 from tracker.runs import Spectrogram
@@ -34,7 +34,7 @@ from tracker.runs import Spectrogram
 print(account())
 folder = cache_folder()
 assert folder == cache_folder() and folder.is_dir() and os.access(folder, os.W_OK)
-_give_librosa_a_folder(Path("/nowhere"))
+give_librosa_a_folder(Path("/nowhere"))
 print(_bands(Spectrogram(n_mels=16)).shape)
 import tracker.store.client
 print(folder)

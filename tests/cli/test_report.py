@@ -476,6 +476,29 @@ class TestMaxBytes:
         assert f"'--max-bytes': must be a whole number, 1 to 1000000000, got '{value}'" in result.err
 
 
+class TestAudio:
+    def test_data_that_is_not_the_runs_own_is_said_on_the_page(
+        self, tracker: Tracker, log_run: LogRun, genres: Path
+    ) -> None:
+        log_run("1101", data=str(genres))
+        result = tracker("report", "--format", "html", "--audio", "3")
+        assert result.status == 0, result.err
+        assert "has changed since the runs were trained" in result.out
+        assert "<audio" not in result.out
+
+    @pytest.mark.parametrize("form", ["markdown", "pdf", "latex", "csv", "json", "summary"])
+    def test_another_format_is_refused(self, tracker: Tracker, form: str) -> None:
+        result = tracker("report", "--format", form, "--audio", "3")
+        assert (result.status, result.out) == (2, "")
+        assert "--audio is for --format html only" in result.err
+
+    @pytest.mark.parametrize("value", ["0", "21", "many"])
+    def test_anything_but_a_whole_number_from_1_to_20_is_refused(self, writeup: Tracker, value: str) -> None:
+        result = writeup("report", "--format", "html", "--audio", value)
+        assert (result.status, result.out) == (2, "")
+        assert f"'--audio': must be a whole number, 1 to 20, got '{value}'" in result.err
+
+
 def test_an_unknown_format_is_refused_with_the_formats(tracker: Tracker) -> None:
     assert tracker("report", "--format", "word").err == (
         "tracker report: Invalid value for '--format': 'word' is not one of 'markdown', 'html', 'pdf', 'latex', 'csv', "

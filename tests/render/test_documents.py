@@ -10,6 +10,7 @@ from markupsafe import Markup
 from tests.builders import changed
 from tracker.errors import TrackerError
 from tracker.render.documents import (
+    Listening,
     Sound,
     html_environment,
     markdown_environment,
@@ -21,7 +22,7 @@ from tracker.render.documents import (
     render_summary,
     tidy,
 )
-from tracker.report import Report, Section
+from tracker.report import Mistake, Report, Section
 from tracker.runs import NOTE_END
 from tracker.study.metrics import Metric
 
@@ -273,11 +274,22 @@ class TestRenderHtml:
         assert len(render_html(large, ()).encode()) < 150_000
 
     def test_misjudged_clips_can_be_listened_to(self, report, pictures, html) -> None:
-        sound = Sound("blues/<1>.wav", "blues", "jazz", "audio/wav", b"RIFF")
-        page = html(render_html(report, pictures, sounds=[sound]))
+        mistake = Mistake("blues/<1>.wav", "blues", "jazz", 0.834, report.entries[2], (), wrong=4, runs=4)
+        listening = Listening((Sound(mistake, "<svg></svg>", "audio/wav", b"RIFF"),), ("The data is gone.",))
+        page = html(render_html(report, pictures, listening=listening))
         assert page.all("audio")[0]["src"] == "data:audio/wav;base64,UklGRg=="
         assert {"http-equiv": "Content-Security-Policy", "content": f"{POLICY}; media-src data:"} in page.all("meta")
-        assert "blues/<1>.wav" in page.text
+        words = "blues/<1>.wav Label blues, run 3 predicts jazz with 83% confidence, wrong in all 4 runs."
+        assert words in page.text
+        assert "The data is gone." in page.text
+
+    def test_clips_that_cannot_be_played_say_why_and_need_no_policy(self, report, pictures, html) -> None:
+        mistake = Mistake("<1>.wav", "blues", "jazz", 0.5, report.entries[0], (), wrong=1, runs=1)
+        listening = Listening((Sound(mistake, problem="<1>.wav is a symbolic link"),))
+        page = html(render_html(report, pictures, listening=listening))
+        assert "It cannot be played: <1>.wav is a symbolic link." in page.text
+        assert {"http-equiv": "Content-Security-Policy", "content": POLICY} in page.all("meta")
+        assert not page.all("audio")
 
 
 class TestRenderDescription:

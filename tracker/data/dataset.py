@@ -24,7 +24,7 @@ import unicodedata
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -97,8 +97,10 @@ class Dataset:
         return Dataset(tuple(clip for clip in self.clips if clip.path not in left_out))
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: Path, most_files: int | None = None) -> Dataset:
     """Read a dataset of at least two classes from a manifest, or a folder that has one or a sub-folder per class.
+
+    A folder with more than `most_files` files is refused, if that is given.
 
     Raises
     ------
@@ -108,7 +110,7 @@ def read_dataset(path: Path) -> Dataset:
     try:
         if path.is_dir():
             manifest = path / MANIFEST
-            clips = read_manifest(manifest) if manifest.is_file() else read_folder(path)
+            clips = read_manifest(manifest) if manifest.is_file() else read_folder(path, most_files)
         elif not path.exists():
             raise DataError(f"there is no folder or manifest {path}; check the path given")
         elif path.suffix.lower() in (*_READABLE, *_UNREADABLE):
@@ -209,8 +211,10 @@ def _check_classes(dataset: Dataset, path: Path) -> None:
         )
 
 
-def read_folder(folder: Path) -> list[Clip]:
+def read_folder(folder: Path, most_files: int | None = None) -> list[Clip]:
     """Return the clips of a folder whose sub-folders are the classes, at least one.
+
+    `most_files` as in `read_dataset`.
 
     Raises
     ------
@@ -219,7 +223,9 @@ def read_folder(folder: Path) -> list[Clip]:
     OSError
         If a folder cannot be read.
     """
-    files = list(_files(folder, ()))
+    files = list(islice(_files(folder, ()), None if most_files is None else most_files + 1))
+    if most_files is not None and len(files) > most_files:
+        raise DataError(f"{folder} has more than {most_files:,} files; give a folder with the clips alone")
     audio = [file for file in files if file.suffix.lower() in _READABLE]
     unreadable = [file for file in files if file.suffix.lower() in _UNREADABLE]
     unlabelled = [file for file in audio if file.parent == folder]

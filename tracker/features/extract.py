@@ -93,7 +93,7 @@ def _bands(settings: Spectrogram) -> csr_array:
 
 
 @lru_cache(maxsize=1)
-def _give_librosa_a_folder(cache: Path) -> None:
+def give_librosa_a_folder(cache: Path) -> None:
     """Name a folder for what Numba compiles of librosa, unless it may write beside it, and for librosa without a home.
 
     Without one, neither can be imported.
@@ -150,7 +150,7 @@ def extract(
         In the order given. Cached images are mapped, not read, unless there are more of them than half the files that
         this process may open.
     """
-    _give_librosa_a_folder(cache)
+    give_librosa_a_folder(cache)
     images, mapped = ImageCache(cache, settings), _may_map(len(files))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     pool = ThreadPoolExecutor(cores)

@@ -5,12 +5,14 @@ from tracker.figures.curves import run_curves
 from tracker.figures.intervals import Baseline, ConfigurationRow, headline
 from tracker.figures.pictures import report_pictures
 from tracker.figures.raster import has_glyph, png, typefaces
+from tracker.figures.spectrogram import draw_spectrogram
 from tracker.figures.style import stylesheet
 from tracker.figures.svg import titled
 
 __all__ = [
     "Baseline",
     "ConfigurationRow",
+    "draw_spectrogram",
     "has_glyph",
     "headline",
     "png",

@@ -7,11 +7,16 @@ import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import resvg_py
 from PIL import Image
 
 from tracker.errors import TrackerError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _ZOOM = 2  # pixels for each unit of a drawing: sharp on dense screens
 
@@ -20,6 +25,10 @@ _KNOWN = re.compile(
     "[\u0000-\u02e9\u0300-\u034f\u0380-\u0525\u0530-\u055f\u1e00-\u1efb\u1f00-\u20b5\u210b-\u2149\u2150-\u2185"
     "\u2190-\u2311\u2500-\u269c\ufffd]*"
 )
+# From dark to light in equal steps to the eye, whoever sees it: the colour map viridis, by five of its colours.
+_SHADES = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+_ANCHORS = (0, 64, 128, 191, 255)
+
 _NEARLY_WHITE = 248  # the quantiser leaves white some levels short of 255; a colour above this is white again
 
 
@@ -39,6 +48,16 @@ def png(svg: str) -> bytes:
     few.putpalette([level for rgb in colours for level in (rgb if min(rgb) <= _NEARLY_WHITE else (255, 255, 255))])
     stream = io.BytesIO()
     few.save(stream, format="PNG", compress_level=6)
+    return stream.getvalue()
+
+
+def shades_png(levels: NDArray[np.uint8]) -> bytes:
+    """Return an image as PNG without metadata, a pixel for each value, from the darkest (0) to the lightest (255)."""
+    shades = np.stack([np.interp(range(256), _ANCHORS, channel) for channel in zip(*_SHADES, strict=True)], axis=1)
+    image = Image.fromarray(levels)
+    image.putpalette(np.round(shades).astype(np.uint8).tobytes())
+    stream = io.BytesIO()
+    image.save(stream, format="PNG", optimize=False, compress_level=9)
     return stream.getvalue()
 
 

@@ -7,7 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,17 +16,20 @@ from tracker.atomic_files import replace_file
 from tracker.contained_files import UnsafePathError, read_regular, resolve_output, write_stream
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
-from tracker.recording.arguments import checked_line, checked_path, checked_text
+from tracker.recording.arguments import checked_line, checked_path, checked_reporter, checked_text
 from tracker.recording.stores import ExperimentRuns, where_from
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Cover
 from tracker.report import Report as ReportContent
-from tracker.runs import UNSENT_TAG, Run
+from tracker.runs import HEARD_CLIPS, UNSENT_TAG, Run, check_range
 from tracker.runs.logged import find_run
 from tracker.study.metrics import check_logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from tracker.recording.reporter import Reporter
+    from tracker.render import Listening
 
 Form = Literal["markdown", "html", "pdf", "latex", "csv", "json", "summary"]
 
@@ -73,12 +76,18 @@ def form_of(path: Path | None, asked: Form | None) -> Form:
 
 
 def render_report(
-    report: ReportContent, form: Form, *, figures: Path = FIGURES, base: Path = Path(), max_bytes: int | None = None
+    report: ReportContent,
+    form: Form,
+    *,
+    figures: Path = FIGURES,
+    base: Path = Path(),
+    max_bytes: int | None = None,
+    listening: Listening | None = None,
 ) -> tuple[bytes, Mapping[Path, bytes]]:
     """Return what a report's file holds, text in UTF-8, and the files that it links to.
 
     Markdown's figures are in the folder `figures`, and its links to them are relative to the folder `base`; `max_bytes`
-    is the maximum size of a summary.
+    is the maximum size of a summary; `listening` has the clips that an HTML page plays.
     """
     from tracker import render
 
@@ -93,7 +102,7 @@ def render_report(
     if form == "pdf":
         return render.render_pdf(report, pictures, typefaces(), has_glyph), {}
     if form == "html":
-        return render.render_html(report, pictures, stylesheet()).encode(), {}
+        return render.render_html(report, pictures, stylesheet(), listening).encode(), {}
     link = Path(os.path.relpath(figures, base)).as_posix()
     files = {figures / name: png(svg) for name, svg in render.picture_files(pictures).items()}
     return render.render_markdown(report, pictures, link).encode(), files
@@ -161,8 +170,11 @@ def _documents(project: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in files if Path(name).suffix.lower() in _DOCUMENTS)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Report(ReportContent):
     """A report as data, to be written in the forms of ``tracker report``."""
+
+    data_folder: Path = Path()  # relative names of the runs' data are relative to this one
 
     def to_markdown(self, path: str | Path | None = None, *, figures: str | Path = FIGURES) -> str:
         """Return the report as Markdown; write it to a file, and its figures to a folder, if a path is given.
@@ -178,9 +190,24 @@ class Report(ReportContent):
             remove_stale_figures(Path(figures), text)
         return text.decode()
 
-    def to_html(self, path: str | Path | None = None) -> str:
-        """Return the report as one HTML page with its figures; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "html")[0], path).decode()
+    def to_html(self, path: str | Path | None = None, *, audio: int | None = None) -> str:
+        """Return the report as one HTML page with its figures; write it to a file, if one is given.
+
+        With `audio`, 1 to 20, it has so many of the clips that every run, or the best, gets wrong: 3 s of sound with
+        its spectrogram, from the data that the runs name, if that is unchanged.
+        """
+        return _written(lambda: render_report(self, "html", listening=self.find_sounds(audio))[0], path).decode()
+
+    def find_sounds(self, most: int | None, reporter: Reporter | None = None) -> Listening | None:
+        """Return the clips that `to_html` plays, read from the runs' data; None for none."""
+        if most is None:
+            return None
+        if not isinstance(most, int) or isinstance(most, bool):
+            raise ValueError(f"audio must be a whole number, got {most!r}")  # noqa: TRY004  (one kind of error)
+        check_range("audio", most, HEARD_CLIPS)
+        from tracker.recording.listening import find_sounds
+
+        return find_sounds(self, most, self.data_folder, checked_reporter(reporter))
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the report as JSON; write it to a file, if one is given."""
@@ -243,10 +270,12 @@ def build_report(
     from tracker.report import build_report as build
 
     cover = _cover(title, author, intro)
-    first, selection = (runs.experiments[0], runs.selection) if isinstance(runs, ExperimentRuns) else (None, "")
+    first, selection, folder = None, "", None
+    if isinstance(runs, ExperimentRuns):
+        first, selection, folder = runs.experiments[0], runs.selection, runs.store.folder
     name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
     content = _fields(build(name, runs, log_to=first, selection=selection, **settings))
-    return Report(**content | {"cover": cover})
+    return Report(**content | {"cover": cover, "data_folder": folder or Path()})
 
 
 def _cover(title: str | None, author: str | None, intro: str | None) -> Cover:

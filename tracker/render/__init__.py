@@ -1,6 +1,7 @@
 """Reports and comparisons in the forms that people and programs read: Markdown, HTML, JSON, in short, in MLflow."""
 
 from tracker.render.documents import (
+    Listening,
     Sound,
     picture_files,
     render_comparison,
@@ -20,6 +21,7 @@ from tracker.render.view_model import ClipsView, ComparisonView, shell_line, vie
 __all__ = [
     "ClipsView",
     "ComparisonView",
+    "Listening",
     "Sound",
     "picture_files",
     "render_comparison",

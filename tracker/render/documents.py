@@ -24,12 +24,12 @@ from tracker.render import sanitize
 from tracker.render.tables import CONFIGURATION_HEADER, column_looks, numeric_columns, outcome, training_line
 from tracker.render.view_model import MOST_OPEN, arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
-from tracker.wording import capitalised, whole_cell
+from tracker.wording import capitalised, percent, whole_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tracker.report import Comparison, Picture, Report, RunEntry
+    from tracker.report import Comparison, Mistake, Picture, Report, RunEntry
 
 # Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``0.0001``, ``0.3x10``, ``off``.
 _PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}")
@@ -59,6 +59,7 @@ def html_environment() -> Environment:
     environment = _environment(sanitize.html_code)
     environment.filters |= {
         "prose": sanitize.html_prose,
+        "percent": percent,
         "note": sanitize.note_html,
         "commands": sanitize.html_block,
         "drawing": Markup,  # a figure's own markup, escaped where it was drawn
@@ -194,29 +195,41 @@ def render_summary(report: Report, max_bytes: int | None = None) -> str:
     raise TrackerError(f"a summary of this experiment needs at least {size} bytes, not {max_bytes}: raise the limit")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sound:
-    """A misclassified clip to listen to."""
+    """A clip that runs get wrong, to listen to; or why it can't be played, read after "cannot be played: "."""
 
-    clip: str
-    label: str
-    predicted: str
-    media_type: str  # as in ``audio/wav``
-    data: bytes  # the audio file
+    mistake: Mistake
+    spectrogram: str = ""  # a drawing; empty if there is none, as the next two
+    media_type: str = ""  # as in ``audio/wav``
+    data: bytes = b""  # the audio file
+    problem: str = ""
 
 
-def render_html(report: Report, pictures: Sequence[Picture], stylesheet: str = "", sounds: Sequence[Sound] = ()) -> str:
+@dataclass(frozen=True, slots=True, eq=False)
+class Listening:
+    """Clips to listen to, in order, and sentences about what there is none of."""
+
+    sounds: tuple[Sound, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def render_html(
+    report: Report, pictures: Sequence[Picture], stylesheet: str = "", listening: Listening | None = None
+) -> str:
     """Return the report as one HTML file, with the stylesheet of its pictures and clips to listen to in order."""
+    is_heard = listening is not None and any(sound.data for sound in listening.sounds)
     return (
         html_environment()
         .get_template("html/report.html.j2")
         .render(
             report=report,
             view=arrange(report, pictures),
-            sounds=sounds,
-            policy=f"{_POLICY}; media-src data:" if sounds else _POLICY,
+            listening=listening,
+            is_heard=is_heard,
+            policy=f"{_POLICY}; media-src data:" if is_heard else _POLICY,
             stylesheet=Markup(stylesheet),  # noqa: S704  (our own)
-            listen=lambda sound: _data_uri(sound.media_type, sound.data),
+            uri=lambda sound: _data_uri(sound.media_type, sound.data),
         )
     )
 

@@ -3,6 +3,7 @@
 from tracker.next_steps.steps import NextStep
 from tracker.report.build import build_report
 from tracker.report.comparison import ClassCount, ComparedRun, Comparison, Differing, SharedClip, build_comparison
+from tracker.report.mistakes import DataSource, Mistake, mistakes
 from tracker.report.model import Cover, Excluded, Panel, Picture, Procedure, Report, RunEntry, Section
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "ComparedRun",
     "Comparison",
     "Cover",
+    "DataSource",
     "Differing",
     "Excluded",
+    "Mistake",
     "NextStep",
     "Panel",
     "Picture",
@@ -22,4 +25,5 @@ __all__ = [
     "SharedClip",
     "build_comparison",
     "build_report",
+    "mistakes",
 ]

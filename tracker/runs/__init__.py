@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tracker.runs.events import RunStatus
 from tracker.runs.logged import (
+    HEARD_CLIPS,
     NOTE_END,
     REASON_TAG,
     UNSENT_TAG,
@@ -49,12 +50,14 @@ from tracker.runs.planned import (
     plan_with,
     plans_under,
     reserved_for,
+    spectrogram_of,
 )
 
 __all__ = [
-    "ALPHAS", "DEFAULT_EXPERIMENT", "FLOOR_DB", "LOGGED_OPTIONS", "MARGINS", "NOTE_END", "OFF", "REASON_TAG",
-    "RUN_OPTIONS", "SEEDS", "UNSENT_TAG", "Compound", "Configuration", "Curve", "EpochPredictions", "Fold", "Keep",
-    "OptionValue", "Panel", "Plateau", "Predictions", "Range", "Role", "Run", "RunOption", "RunPlan", "RunStatus",
-    "Spectrogram", "SplitPlan", "Value", "as_number", "check_line", "check_range", "is_resumable", "number_text",
-    "option_named", "plan_of", "plan_with", "plans_under", "reserved_for", "shown", "value_text",
+    "ALPHAS", "DEFAULT_EXPERIMENT", "FLOOR_DB", "HEARD_CLIPS", "LOGGED_OPTIONS", "MARGINS", "NOTE_END", "OFF",
+    "REASON_TAG", "RUN_OPTIONS", "SEEDS", "UNSENT_TAG", "Compound", "Configuration", "Curve", "EpochPredictions",
+    "Fold", "Keep", "OptionValue", "Panel", "Plateau", "Predictions", "Range", "Role", "Run", "RunOption", "RunPlan",
+    "RunStatus", "Spectrogram", "SplitPlan", "Value", "as_number", "check_line", "check_range", "is_resumable",
+    "number_text", "option_named", "plan_of", "plan_with", "plans_under", "reserved_for", "shown", "spectrogram_of",
+    "value_text",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.errors import TrackerError
+from tracker.runs.options import Range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ REASON_TAG = "tracker.reason"  # says in one line why a run failed or was ended
 NOTE_END = "<!-- tracker: what came out -->"  # in a description the line between the note and what tracker adds
 
 NO_CLASS = "no class"  # what a clip is predicted to be if a probability is not a number
+
+HEARD_CLIPS = Range(least=1, most=20)  # that a page may play: each adds some 150 kB to it
 
 _MAX_LISTED = 10
 SHORT_ID = 8  # digits of a run's id in messages, tables and suggested commands

@@ -337,7 +337,7 @@ def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
         _made(Configuration, values, options=parse_options(str(values["model"]), own)),
         **_among(RunPlan, values),
         split=_made(SplitPlan, values),
-        spectrogram=_spectrogram(params),
+        spectrogram=spectrogram_of(params),
     )
     for name, text in plan.params().items():
         if params.get(name) != text:
@@ -345,7 +345,8 @@ def plan_of(params: Mapping[str, str], parse_options: ParseOptions) -> RunPlan:
     return plan
 
 
-def _spectrogram(params: Mapping[str, str]) -> Spectrogram:
+def spectrogram_of(params: Mapping[str, str]) -> Spectrogram:
+    """Return the settings of the features as logged; raise ValueError if one is missing or can't be used."""
     try:
         return Spectrogram(**{name: int(params[name]) for name in Spectrogram().params()})
     except KeyError as error:

@@ -22,6 +22,7 @@ Commands = tuple[tuple[str, ...], ...]
 SYNC, REPAIR, NEXT = ("sync",), ("repair",), ("next",)
 PAGE = ("report", "--output", "REPORT.md")
 HTML = ("report", "--format", "html", "--output", "report.html")
+HEARD = (*HTML, "--audio", "20")
 
 THINGS: dict[str, Callable[[Place, str], object]] = {
     "links-to-a-key": lambda place, path: link(place.at(path), place.key),
@@ -78,7 +79,7 @@ FOLDERS: dict[str, tuple[str, Commands]] = {
 SHORT = {
     "journal-is-a-pipe", "report-partial-links-to-a-key", "predictions-links-to-a-key", "epochs-is-endless",
     "journals-leads-to-another-project", "gitignore-links-to-a-new-file", "owner-is-a-folder",
-    "delivery-links-to-itself",
+    "delivery-links-to-itself", "listen-to-a-key",
     "resume-network-outside",
 }  # fmt: skip
 
@@ -97,6 +98,7 @@ def projects(_rng: Random) -> Iterator[Case]:
     yield from _owners()
     yield from _places()
     yield from _resumed()
+    yield from _heard()
 
 
 def _case(name: str, commands: Commands, prepare: Prepare, **rest: Any) -> Case:
@@ -408,3 +410,32 @@ def _halted(params: dict[str, str] | None, tags: dict[str, str] | None, place: P
         told = {name: place.told(value) for name, value in (changes or {}).items()}
         first[field] = first[field] | told if changes is not None else {}
     (place.kept("halted") / "journal.jsonl").write_bytes(text([first, *rest]))
+
+
+# ---- stores that would have a page play what isn't theirs ----
+
+
+def _heard() -> Iterator[Case]:
+    names = {
+        "a-key": "<root>/home/.ssh/id_rsa",
+        "a-home": "<root>/home",
+        "a-pipe": "pipe",
+        "an-endless-file": "/dev/zero",
+        "a-whole-disk": "/",
+        "a-server": "<other>/data.zip",
+        "a-long-name": "x" * 5_000,
+    }
+    for name, data in names.items():
+        yield _case(f"listen-to-{name}", (HEARD, RUNS), partial(_name_data, data))
+    yield _case("listen-to-links", (HEARD, RUNS), _clips_are_links)
+
+
+def _name_data(data: str, place: Place) -> None:
+    fifo(place.project / "pipe")
+    place.sql(("UPDATE tags SET value = ? WHERE key = 'tracker.data'", (place.told(data),)))
+
+
+def _clips_are_links(place: Place) -> None:
+    for number, clip in enumerate(sorted((place.project / "data").rglob("*.wav"))):
+        clip.rename(place.home / f"{number}.wav")
+        link(clip, place.home / f"{number}.wav")
