@@ -9,6 +9,7 @@ from tracker.render.sanitize import (
     code,
     escaped_start,
     fence,
+    html_attribute,
     html_block,
     html_code,
     html_prose,
@@ -175,6 +176,10 @@ class TestHtmlCode:
 
 
 class TestHtmlProse:
+    def test_html_prose_marks_a_power_of_ten_so_that_no_line_ends_in_it(self) -> None:
+        marked = 'lr <span class="whole">1e-4</span> &amp; 5'
+        assert (html_prose("lr 1e-4 & 5"), html_attribute("lr 1e-4 & 5")) == (marked, "lr 1e-4 &amp; 5")
+
     def test_html_prose_escapes_a_sentence_whole(self) -> None:
         assert html_prose("<b>\x1b</b>") == "&lt;b&gt;�&lt;/b&gt;"
 

@@ -59,6 +59,7 @@ def html_environment() -> Environment:
     environment = _environment(sanitize.html_code)
     environment.filters |= {
         "prose": sanitize.html_prose,
+        "attribute": sanitize.html_attribute,
         "percent": percent,
         "note": sanitize.note_html,
         "commands": sanitize.html_block,

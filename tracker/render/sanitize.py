@@ -55,6 +55,7 @@ _UNBROKEN = re.compile(
     r"|(?<=\b[pn]) (?=[=<≤≥])|(?<=[=<≤≥]) (?=\d)"
 )
 """Spaces at which no line may end: between a number and its unit, and within ``p = 0.07``."""
+_POWER = re.compile(r"\b\d(?:\.\d+)?e-\d{1,3}\b")
 _BLOCK_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--|:-|[>#=])")
 """Where a line begins a list, a quote, a heading, a rule or a table: a back-slash at its end holds it."""
 
@@ -113,9 +114,14 @@ def html_block(text: str) -> Markup:
     return Markup("<pre><code>{}</code></pre>").format("\n".join(printable(line) for line in text.splitlines()))
 
 
-def html_prose(text: str) -> Markup:
-    """Return a sentence for HTML."""
+def html_attribute(text: str) -> Markup:
+    """Return a sentence for an HTML attribute or the page's title."""
     return _unbroken(escape(printable(text, SENTENCE_LENGTH)))
+
+
+def html_prose(text: str) -> Markup:
+    """Return a sentence for HTML, where a line may end after the hyphen of ``1e-4`` unless it is marked."""
+    return plain(_POWER.sub(r'<span class="whole">\g<0></span>', str(html_attribute(text))))
 
 
 def unbroken(text: str) -> str:
