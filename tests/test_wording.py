@@ -10,10 +10,12 @@ from tracker.wording import (
     correct_of,
     count_words,
     counted,
+    digits_apart,
     duration,
+    level_cell,
     listing,
-    loss_cell,
     losses,
+    metric_text,
     p_number,
     p_text,
     percent,
@@ -26,11 +28,11 @@ from tracker.wording import (
     points_cell,
     points_interval,
     points_interval_cell,
+    points_span,
     rate_text,
     round_number,
     seconds_cell,
     seconds_number_cell,
-    short_loss,
     some,
     whole_cell,
 )
@@ -83,6 +85,9 @@ class TestPoints:
     def test_points_of_equal_numbers_are_zero(self) -> None:
         assert points(0.1 + 0.2 - 0.3) == "0 points"
 
+    def test_points_of_a_span_have_their_unit_once(self) -> None:
+        assert [points_span(0.04, 0.16), points_span(0.041, 0.0412)] == ["4 to 16 points", "4.1 points"]
+
     def test_points_of_an_interval_have_their_signs(self) -> None:
         assert points_interval((-0.1246, 0.18)) == "−12 to +18"
         assert points_interval((0.0, 0.005)) == "0 to +0.5"
@@ -114,10 +119,18 @@ class TestLosses:
         assert losses(0.4123, 0.4149) == ("0.412", "0.415")
 
     def test_losses_are_equal_where_they_are_equal(self) -> None:
-        assert losses(0.4123, 0.4123) == ("0.41", "0.41")
+        assert losses(0.4123, 0.4123) == ("0.412", "0.412")
 
     def test_losses_are_never_a_false_zero(self) -> None:
-        assert losses(0.0003) == ("0.0003",)
+        assert losses(0.0003) == ("0.000300",)
+
+    def test_losses_side_by_side_have_the_same_decimals(self) -> None:
+        assert losses(0.6, 0.05) == ("0.600", "0.050")
+        assert losses(1.6328, 0.41) == ("1.633", "0.410")
+        assert losses(0.5, 1e-6) == ("0.500", "1e-6")
+
+    def test_losses_above_one_have_no_needless_decimals(self) -> None:
+        assert losses(86.7, 83.333) == ("86.7", "83.3")
 
 
 class TestOthers:
@@ -131,7 +144,26 @@ class TestOthers:
         assert round_number(number) == text
 
     def test_rates_are_float32_in_short(self) -> None:
-        assert rate_text(2.9999999242136255e-05) == "0.00003"
+        assert rate_text(2.9999999242136255e-05) == "3e-5"
+
+    @pytest.mark.parametrize(("rate", "text"), [(1e-7, "1e-7"), (0.0005, "5e-4"), (0.01, "0.01"), (0.0, "0")])
+    def test_small_rates_have_an_exponent(self, rate: float, text: str) -> None:
+        assert rate_text(rate) == text
+
+    @pytest.mark.parametrize(
+        ("option", "level", "text"),
+        [
+            ("learning_rate", "0.0001", "1e-4"),
+            ("plateau", "0.3x10", "×0.3 after 10"),
+            ("plateau", "off", "off"),
+            ("kernel_size", "7", "7"),
+            ("C", "0.36999999999999994", "0.37"),
+            ("date", "20240101", "20240101"),
+            ("opt", "<b>", "<b>"),
+        ],
+    )
+    def test_levels_are_short_in_tables(self, option: str, level: str, text: str) -> None:
+        assert level_cell(option, level) == text
 
     @pytest.mark.parametrize(
         ("seconds", "text"), [(0.3, "under 1 s"), (14.4, "about 14 s"), (600, "about 10 min"), (9000, "about 2.5 h")]
@@ -143,7 +175,7 @@ class TestOthers:
         assert change_words("kernel_size", "3", "7") == "kernel size 7 instead of 3"
         assert change_words("plateau", "off", "0.3x10") == "a plateau of factor 0.3 and patience 10 instead of none"
         assert change_words("early_stopping_patience", "off", "15") == "early-stopping patience 15 instead of none"
-        assert change_words("learning_rate", "off", "0.004453152026462822") == "learning rate 0.00445 instead of none"
+        assert change_words("learning_rate", "off", "0.004453152026462822") == "learning rate 4.45e-3 instead of none"
 
 
 class TestWholeCell:
@@ -154,25 +186,34 @@ class TestWholeCell:
         assert whole_cell(None) == "–"
 
 
-class TestLossCell:
+class TestMetricText:
     @pytest.mark.parametrize(
         ("value", "text"),
         [
-            (0.40432727, "0.4043"),
-            (0.0, "0.0000"),
-            (1e-5, "1e−05"),
-            (-0.5, "−0.5000"),
+            (0.40432727, "0.404"),
+            (0.9996, "1.00"),
+            (0.0123, "0.0123"),
+            (86.7, "86.7"),
+            (1234.5, "1,235"),
+            (0.0, "0"),
+            (1e-5, "1e-5"),
+            (-0.5, "−0.500"),
             (float("nan"), "not finite"),
             (None, "–"),
         ],
     )
-    def test_loss_cell_keeps_the_digits_that_tell_runs_apart(self, value: float | None, text: str) -> None:
-        assert loss_cell(value) == text
+    def test_metric_text_has_three_significant_digits(self, value: float | None, text: str) -> None:
+        assert metric_text(value) == text
+
+    def test_digits_apart_are_three_significant_ones_unless_values_need_more(self) -> None:
+        assert [digits_apart(values) for values in ([86.7, 83.3], [0.51, 0.4123], [0.5121, 0.5123], [3.0, 5.0])] == [
+            1, 3, 4, 0,
+        ]  # fmt: skip
 
 
 class TestRateText:
-    def test_rate_text_of_six_digits_has_no_exponent_and_no_float32_noise(self) -> None:
-        assert rate_text(2.9999999242136255e-05, 6) == "0.00003"
+    def test_rate_text_of_six_digits_has_no_float32_noise(self) -> None:
+        assert rate_text(2.9999999242136255e-05, 6) == "3e-5"
 
 
 class TestPercentCell:
@@ -234,15 +275,6 @@ class TestSecondsCell:
     )  # fmt: skip
     def test_seconds_cell_is_never_a_false_nothing(self, value: float | None, text: str) -> None:
         assert seconds_cell(value) == text
-
-
-class TestShortLoss:
-    @pytest.mark.parametrize(
-        ("value", "text"),
-        [(0.37062, "0.371"), (0.0, "0.000"), (1e-5, "1e-05"), (90_000.0, "9e+04"), (None, "–"), (float("inf"), "inf")],
-    )
-    def test_short_loss_keeps_three_digits(self, value: float | None, text: str) -> None:
-        assert short_loss(value) == text
 
 
 class TestCounted:

@@ -1,8 +1,9 @@
 """Numbers, runs, options and levels as text: the one place where anything is rounded for a reader.
 
 Sentences round for reading (`percent`, `points`); cells of tables keep the digits that set two runs apart
-(`percent_cell`, `loss_cell`). Where a unit is written once for two numbers, or stands in a column's head, the number
-alone comes from `percent_number`, `points_number` or `p_number`. Half is rounded up (`fixed`).
+(`percent_cell`). Losses and metrics have three significant digits in both (`metric_text`). Where a unit is written once
+for two numbers, or stands in a column's head, the number alone comes from `percent_number`, `points_number` or
+`p_number`. Half is rounded up (`fixed`).
 Nothing is rounded to a false 0 or 100%, nor a p-value across its significance level.
 """
 
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
 MINUS = "−"
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_LONGEST_NUMBER = 8
+_LONGEST_NUMBER = 8  # signs of a level, from which on a number is shortened
 NEAR_WORD = 0.75  # similarity, 0 to 1, from which a mistyped word may mean another: 0.83 for ``kernal`` and ``kernel``
 _FEW = 5
+SIGNIFICANT = 3  # digits of a loss or another metric, in sentences and tables alike
+_SMALL, _LARGE = 1e-4, 1e7  # sizes of a metric below and from which it has an exponent
+_TINY = 1e-3  # size of a metric below which it has its own number of decimals beside larger ones
+_SMALL_RATE = 0.01  # size of a learning rate, or another level, below which it has one
+_MOST_DECIMALS = 9
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _EXACT = 1e15  # beyond this a float has no decimals that could be rounded
 _FUZZ = 1e-12  # what arithmetic leaves of rounding
@@ -120,6 +126,11 @@ def points_number(difference: float) -> str:
     return fixed(size, 0 if whole else 1)
 
 
+def points_span(low: float, high: float) -> str:
+    """Return ``4 to 16 points``, or what both ends are rounded to."""
+    return points(high) if points(low) == points(high) else f"{points_number(low)} to {points(high)}"
+
+
 def points_interval(interval: Interval) -> str:
     """Return ``−12 to +18``."""
     sizes = [(end, points_number(end)) for end in interval]
@@ -167,26 +178,33 @@ def whole_cell(value: int | None) -> str:
     return NONE if value is None else f"{value:,}"
 
 
-def short_loss(value: float | None) -> str:
-    """Return a loss for a figure: three decimals, or three significant digits if it is very large or small."""
-    if value is None or not math.isfinite(value):
-        return NONE if value is None else str(value)
-    return fixed(value, 3) if 0.001 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
-
-
-def curve_cell(value: float | None, digits: int) -> str:
-    """Return a curve's value at an epoch: so many decimals, or as many significant digits if it is very small."""
-    return "not finite" if value is None else f"{value:.{digits}g}" if abs(value) < 1e-3 else fixed(value, digits)
-
-
-def loss_cell(value: float | None) -> str:
-    """Return a loss for a table: four decimals, or three significant digits if it is very small or large."""
+def metric_text(value: float | None, digits: int = SIGNIFICANT) -> str:
+    """Return a loss or another metric to so many significant digits: ``0.613``, ``86.7``, ``1,234``, ``1.5e-5``."""
     if value is None:
         return NONE
     if not math.isfinite(value):
         return "not finite"
-    usual = value == 0 or 0.001 <= abs(value) < 10_000
-    return (fixed(value, 4).replace(",", "") if usual else f"{value:.3g}").replace("-", MINUS)
+    size, front = abs(value), MINUS if value < 0 else ""
+    if size == 0:
+        return "0"
+    if not _SMALL <= size < _LARGE:
+        return f"{front}{_with_exponent(size, digits)}"
+    return f"{front}{fixed(size, decimals(size, digits))}"
+
+
+def decimals(value: float, digits: int = SIGNIFICANT) -> int:
+    """Return how many decimals give a number above 0 so many significant digits."""
+    return max(0, digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2]))
+
+
+def _with_exponent(value: float, digits: int) -> str:
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    return f"{number_text(float(mantissa))}e{int(exponent)}"
+
+
+def curve_cell(value: float | None, digits: int) -> str:
+    """Return a curve's value at an epoch: so many decimals, or as many significant digits if it is very small."""
+    return "not finite" if value is None else metric_text(value, digits) if abs(value) < 1e-3 else fixed(value, digits)
 
 
 def fixed_cell(value: float | None, digits: int) -> str:
@@ -195,10 +213,14 @@ def fixed_cell(value: float | None, digits: int) -> str:
 
 
 def digits_apart(values: Sequence[float]) -> int:
-    """Return how many decimals set values apart that differ: four at least, fewer if all of them end in 0."""
-    different = len(set(values))
-    apart = (digits for digits in range(4, 9) if len({fixed(value, digits) for value in values}) == different)
-    digits = next(apart, 9)
+    """Return how many decimals set values apart that differ, fewer if all of them end in 0.
+
+    At least as many as give the largest of them three significant digits.
+    """
+    different, largest = len(set(values)), max(map(abs, values), default=0.0)
+    least = min(decimals(largest), _MOST_DECIMALS) if largest else 0
+    each = (d for d in range(least, _MOST_DECIMALS) if len({fixed(value, d) for value in values}) == different)
+    digits = next(each, _MOST_DECIMALS)
     while digits and all(fixed(value, digits).endswith("0") for value in values):
         digits -= 1
     return digits
@@ -257,7 +279,7 @@ def points_interval_cell(interval: Interval | None) -> str:
 
 def change_cell(difference: float | None) -> str:
     """Return a difference of a metric with its sign, as ``+0.0312``."""
-    return NONE if difference is None else sign(difference) + loss_cell(abs(difference))
+    return NONE if difference is None else sign(difference) + metric_text(abs(difference))
 
 
 def change_interval_cell(interval: Interval | None) -> str:
@@ -304,17 +326,26 @@ def round_up(number: int) -> str:
     return f"{math.ceil(number / unit) * unit:,}"
 
 
-def losses(*values: float, least: int = 2) -> tuple[str, ...]:
-    """Return losses with as many digits, at least `least`, as set those apart that differ, and from 0."""
-    for digits in range(least, 9):
-        texts = tuple(fixed(value, digits) for value in (*values, 0.0))
-        if len(set(texts)) == len({*values, 0.0}):
-            return texts[:-1]
-    return tuple(f"{value:.6g}" for value in values)
+def losses(*values: float) -> tuple[str, ...]:
+    """Return losses, or values of another metric, to as many decimals each as set those apart that differ."""
+    different, sizes = len(set(values)), [abs(value) for value in values if value]
+    if all(_TINY <= size < _LARGE for size in sizes):
+        least = max(decimals(max(sizes)), SIGNIFICANT if min(sizes) < 1 else 0) if sizes else 0
+        for digits in range(least, _MOST_DECIMALS):
+            texts = tuple(fixed_cell(value, digits) for value in values)
+            if len(set(texts)) == different:
+                return texts
+    for digits in range(SIGNIFICANT, _MOST_DECIMALS):
+        texts = tuple(metric_text(value, digits) for value in values)
+        if len(set(texts)) == different:
+            return texts
+    return tuple(f"{value:.9g}" for value in values)
 
 
-def rate_text(rate: float, digits: int = 3) -> str:
-    """Return a learning rate, which may be a float32, in its shortest form without an exponent: ``0.00003``."""
+def rate_text(rate: float, digits: int = SIGNIFICANT) -> str:
+    """Return a learning rate, which may be a float32, as people write it: ``3e-5``, ``0.01``."""
+    if 0 < abs(rate) < _SMALL_RATE:
+        return _with_exponent(rate, digits)
     return number_text(float(f"{rate:.{digits}g}"))
 
 
@@ -371,15 +402,11 @@ def configuration_phrases(design: Design, run: int) -> tuple[str, ...]:
     that isn't a plain word is named by its place among the option's levels.
     """
     levels = dict(design.terms[run].levels)
-    phrases = []
-    for name in dict.fromkeys([*(name for name, entry in LOGGED_OPTIONS.items() if entry.always), *design.options]):
-        if name in design.column_of and not design.has(run, name):
-            continue
-        level = levels.get(name, OFF)
-        if level == OFF:
-            phrases += [f"no {option_words(name)}"] if name in design.column_of else []
-        else:
-            phrases.append(_level_phrase(design, name, level))
+    usual = [name for name, entry in LOGGED_OPTIONS.items() if entry.always and name in levels]
+    phrases = [
+        _level_phrase(design, name, levels[name]) if name in levels else f"no {option_words(name)}"
+        for name in dict.fromkeys([*usual, *design.naming(run)])
+    ]
     return tuple(phrases[:_MOST_OPTIONS])
 
 
@@ -399,21 +426,27 @@ def _level_phrase(design: Design, option: str, level: str) -> str:
 
 def _short_number(level: str) -> str | None:
     """Return a number in few digits, a small one with an exponent: ``1e-4``; None for other text."""
-    number = as_number(level)
-    if number is None:
+    value = as_number(level)
+    if value is None:
         return None
-    if 0 < abs(number) < 0.01:
-        mantissa, _, exponent = f"{number:.2e}".partition("e")
-        return f"{number_text(float(mantissa))}e{int(exponent)}"
-    return number_text(float(f"{number:.3g}")) if len(level) > _LONGEST_NUMBER else level
+    is_long = len(level) > _LONGEST_NUMBER and value != int(value)
+    return rate_text(value) if is_long or 0 < abs(value) < _SMALL_RATE else level
 
 
 def level_words(option: str, level: str) -> str:
-    """Return a level in words: ``factor 0.3 and patience 10``; a long number in few digits."""
+    """Return a level in words: ``factor 0.3 and patience 10``; a small or long number in few digits: ``1e-4``."""
     entry = LOGGED_OPTIONS.get(option)
     formatted = entry.formatted(entry.level_format, level) if entry and entry.level_format else None
-    number = as_number(level) if len(level) > _LONGEST_NUMBER else None
-    return formatted or (level if number is None else number_text(float(f"{number:.3g}")))
+    return formatted or _short_number(level) or level
+
+
+def level_cell(option: str, level: str) -> str:
+    """Return a level for a table: ``×0.3 after 10`` of a plateau, ``1e-4``, ``off``; other text as it is."""
+    entry = LOGGED_OPTIONS.get(option)
+    if entry is not None and entry.level_format and level != OFF:
+        formatted = entry.formatted(entry.phrase_format, level)
+        return formatted.removeprefix(f"{entry.words} ") if formatted else level
+    return _short_number(level) or level
 
 
 def level_of_option(option: str, level: str) -> str:

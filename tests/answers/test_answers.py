@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.builders import make_predictions, make_run, writeup_runs
+from tracker.render.tables import configurations
 from tracker.report import build_report
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class TestBest:
     def test_the_writeups_runs_have_no_winner(self) -> None:
         found = answer(build_report("e", writeup_runs()), "best")
         assert found.label == "Inconclusive"
-        assert "26 of 30 clips correct, 1 clip more than the next. Chance easily explains that" in found.sentence
+        assert "26 of 30 clips correct, 1 more than the next. Chance easily explains that" in found.sentence
 
     def test_the_table_sets_every_other_one_against_the_best(self) -> None:
         (table,) = answer(build_report("e", writeup_runs()), "best").tables
@@ -119,19 +120,32 @@ def curved(number: int, kernel: str, **curves: Sequence[float]) -> Run:
 class TestCurves:
     def test_a_run_whose_validation_loss_rises_while_training_loss_falls_overfits(self) -> None:
         found = answer(build_report("e", [curved(1, "3", loss=TRAINING, val_loss=FALLING)]), "overfitting")
-        assert found.sentence.startswith("Yes. After epoch 6, the best of run 1, training loss went from 0.50 to 0.05")
+        assert found.sentence == (
+            "Yes. After run 1's best epoch, 6, training loss fell from 0.500 to 0.050 and validation loss rose from "
+            "0.640 to 0.800."
+        )
         assert found.tables[0].rows[0][-1] == "yes"
 
-    def test_the_smallest_sufficient_patience_is_told_run_by_run(self) -> None:
-        found = answer(build_report("e", [curved(1, "3", loss=TRAINING, val_loss=FALLING)]), "patience")
-        assert (found.label, found.sentence) == ("Replay", "Run 1: 2, saving 3 epochs.")
+    def test_a_run_that_ends_while_it_improves_does_not_overfit(self) -> None:
+        found = answer(build_report("e", [curved(1, "3", loss=TRAINING[:8], val_loss=LOWER)]), "overfitting")
+        assert found.sentence.startswith("Not by the curves. Validation loss of run 1 was still falling")
 
     def test_a_cut_without_a_lower_loss_did_not_help_and_the_stop_after_it_is_told(self) -> None:
         rates = [0.1] * 8 + [0.01] * 3
         report = build_report("e", [curved(1, "3", loss=TRAINING, val_loss=FALLING, learning_rate=rates)])
         found = answer(report, "learning_rate")
-        assert found.sentence.startswith("No. The one cut was not followed by a lower validation loss than before.")
-        assert found.sentence.endswith("In run 1, early stopping ended training 3 epochs after the last cut.")
+        assert found.sentence == (
+            "No: after the one cut, validation loss never fell below its earlier minimum. "
+            "In run 1, early stopping left the last cut only 3 epochs to act."
+        )
+
+    def test_cuts_that_helped_are_counted_and_the_largest_step_is_told(self) -> None:
+        rates = [0.1] * 2 + [0.01] * 3 + [0.001] * 6
+        runs = [curved(1, "3", loss=TRAINING, val_loss=FALLING, learning_rate=rates)]
+        assert answer(build_report("e", runs), "learning_rate").sentence.startswith(
+            "It may have: after each of the 2 cuts, validation loss fell below its earlier minimum; "
+            "the largest step was from 0.800 to 0.650."
+        )
 
     def test_a_run_without_curves_raises_no_question_about_them(self) -> None:
         report = build_report("e", [make_run(1, "1101")])
@@ -156,8 +170,8 @@ class TestHeadline:
 
     def test_facts_count_runs_configurations_and_seeds(self) -> None:
         facts = dict(build_report("e", seeds({"3": WEAK, "7": STRONG})).facts)
-        assert facts["Runs"] == "8 runs of 2 configurations, 4 seeds"
-        assert facts["Clips"] == "10 validation clips"
+        assert facts["Runs"] == "8 of 2 configurations, 4 seeds"
+        assert facts["Clips"] == "10 for validation"
 
     def test_runs_that_logged_no_seed_are_not_counted_as_seeds(self) -> None:
         without = [
@@ -165,8 +179,66 @@ class TestHeadline:
             for run in seeds({"3": WEAK, "7": STRONG})
         ]
         report = build_report("e", without)
-        assert dict(report.facts)["Runs"] == "8 runs of 2 configurations"
+        assert dict(report.facts)["Runs"] == "8 of 2 configurations"
         assert "over 4 runs" in report.lead
+
+
+LOWER = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+RISING = [0.9, 0.5, *[0.6] * 6, 0.4, *[0.7] * 20]  # a patience below 8 stops at epoch 2's weights
+
+
+class TestPatience:
+    def sentence(self, *runs: Run) -> str:
+        return answer(build_report("e", runs), "patience").sentence
+
+    def test_one_run_is_told_the_shortest_patience_that_is_enough(self) -> None:
+        found = answer(build_report("e", [curved(1, "3", loss=TRAINING, val_loss=FALLING)]), "patience")
+        assert found.label == "Replay"
+        assert found.sentence == (
+            "Yes: patience 2 would have kept the same weights and ended training at epoch 8 instead of 11."
+        )
+        assert found.tables[0].rows[0][-1] == "2"
+
+    def test_several_runs_are_answered_together(self) -> None:
+        runs = [curved(n, kernel, val_loss=FALLING) for n, kernel in ((1, "3"), (2, "7"))]
+        assert self.sentence(*runs) == "Yes, for both, saving 6 of 22 epochs."
+
+    def test_little_that_would_have_been_saved_is_called_little(self) -> None:
+        losses = [1.0, 0.9, 0.8, 0.85, *[0.7] * 1, *[0.75] * 3]
+        runs = [curved(n, kernel, val_loss=losses) for n, kernel in ((1, "3"), (2, "7"))]
+        assert self.sentence(*runs) == "Yes, for both, but it would have saved little: 2 of 16 epochs."
+
+    def test_no_patience_is_enough_if_each_stops_before_the_best_epoch(self) -> None:
+        assert self.sentence(curved(1, "3", val_loss=[0.9, 0.5, *[0.6] * 6, 0.4])) == (
+            "No: every patience short enough to end run 1 earlier also stops it before its best epoch."
+        )
+
+    def test_last_weights_that_are_kept_change_with_any_stop(self) -> None:
+        run = make_run(1, "1101", {"keep": "last"}, val_loss=FALLING)
+        assert self.sentence(run) == "No: the run keeps its last weights, which any earlier stop changes."
+
+    def test_the_usual_patience_is_told_where_it_stops_too_early(self) -> None:
+        late = [0.9, 0.5, *[0.6] * 12, 0.4, *[0.7] * 14]
+        by_epoch = ["0001", "0011", *["0101"] * 12, "0111", *["0001"] * 14]
+        run = make_run(1, "0111", {"kernel_size": "3"}, val_loss=late, by_epoch=by_epoch)
+        assert self.sentence(run, curved(2, "7", val_loss=RISING)) == (
+            "Yes, for both, saving 14 of 58 epochs. "
+            "Patience 10 would have stopped run 1 before its best epoch, with 2 clips correct instead of 3."
+        )
+
+    def test_a_run_that_nothing_shorter_would_have_ended_counts_too(self) -> None:
+        runs = [curved(1, "3", val_loss=FALLING), curved(2, "7", val_loss=[1.0, 0.9, 0.8])]
+        assert self.sentence(*runs).startswith("Only for run 1, saving 3 of 11 epochs.")
+
+    def test_many_runs_are_counted(self) -> None:
+        runs = [curved(n, str(n), val_loss=FALLING) for n in range(1, 21)]
+        assert self.sentence(*runs) == "Yes, for all 20, saving 60 of 220 epochs."
+
+    def test_the_best_epoch_counts_if_it_is_unknown_whose_weights_were_kept(self) -> None:
+        run = replace(make_run(1, "1101", {"C": "1"}, val_loss=FALLING), tags={})
+        found = answer(build_report("e", [run]), "patience")
+        assert found.sentence.startswith("Yes: patience 2 would have found the same best epoch and ended training at")
+        assert found.tables[0].rows[0][:4] == ("Run 1", "none", "11", "no earlier")
 
 
 @pytest.mark.parametrize("runs", [writeup_runs(), seeds({"3": WEAK, "7": STRONG})], ids=["writeup", "seeds"])
@@ -200,7 +272,10 @@ def test_limits_have_one_line_a_check_however_many_folds_there_are(on_folds: Mak
     limits = answer(report, "limits")
     checks = [c.id for c in report.conclusions if c.kind in ("baseline", "calibration")]
     assert len(checks) == 6
-    assert len(set(checks) & set(limits.conclusions)) == 2
+    assert set(checks) <= set(limits.conclusions)
+    assert sum("majority-class baseline" in point for point in limits.points) == 1
+    assert sum("calibration error" in point for point in limits.points) == 1
+    assert "In each of the 3 folds, the 3×3 kernel" in " ".join(limits.points)
 
     @pytest.mark.parametrize(("metrics", "label"), [({}, "Observed"), ({"fit_accuracy": 1.0}, "Estimate")])
     def test_an_answer_with_an_interval_is_not_called_observed(self, metrics: dict[str, float], label: str) -> None:
@@ -231,4 +306,43 @@ class TestAnotherMetric:
     def test_a_lead_that_was_not_tested_is_not_called_chance(self) -> None:
         report = build_report("e", writeup_runs(), metric="best_val_loss")
         assert report.title == "Run 3 has the lowest best_val_loss, 0.371; its lead could not be tested"
-        assert "The difference could not be tested" in report.lead
+        assert "The lead could not be tested" in report.lead
+
+
+class TestRunsThatCannotBeRanked:
+    def test_title_lead_and_answer_agree_on_runs_on_different_clips(self) -> None:
+        runs = [
+            make_run(n, "1101", {"kernel_size": str(n)}, prefix=f"set{n}-", tags={"tracker.split": f"s{n}"})
+            for n in (3, 5, 7)
+        ]
+        report = build_report("e", runs)
+        assert report.title == "Three runs on different validation clips, which cannot be ranked"
+        assert report.lead.startswith("The runs score 3 of 4, each on other validation clips")
+        assert answer(report, "best").label == "Not comparable"
+        assert all("best" not in figure.caption for figure in report.key_figures)
+        assert dict(report.facts)["Clips"] == "4 for validation, in 3 different sets"
+
+    def test_a_configuration_that_could_not_be_tested_is_not_said_to_be_as_good(self) -> None:
+        runs = seeds({"3": WEAK[:2], "7": STRONG[:2]})
+        report = build_report("e", runs)
+        assert [row[-1] for table in answer(report, "best").tables for row in table.rows] == ["too few seeds"]
+        assert [row[-1] for row in configurations(report)] == ["yes", "too few seeds"]
+
+
+class TestOtherPrograms:
+    def forests(self) -> list[Run]:
+        """What scikit-learn's users log: the options of two methods, some of them None."""
+        each = [{"C": "0.1"}, {"C": "1"}, {"n_estimators": "100", "max_depth": "None"}]
+        each.append({"n_estimators": "100", "max_depth": "5"})
+        return [replace(make_run(n, "1101", params, seed=None), tags={}) for n, params in enumerate(each, start=1)]
+
+    def test_titles_have_the_values_that_a_run_logged_and_no_others(self) -> None:
+        report = build_report("e", self.forests())
+        assert [entry.title for entry in report.entries] == [
+            "C=0.1", "C=1", "max_depth=none, n_estimators=100", "max_depth=5, n_estimators=100",
+        ]  # fmt: skip
+
+    def test_a_single_run_is_titled_by_what_it_logged(self) -> None:
+        report = build_report("e", self.forests()[:1])
+        assert report.entries[0].title == "C=0.1"
+        assert "run 1 (C 0.1)" in report.lead.lower() or "Run 1 (C 0.1)" in report.lead

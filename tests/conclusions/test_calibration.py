@@ -51,8 +51,8 @@ class TestSentence:
     def test_sentence_of_an_overconfident_run(self) -> None:
         sentence = sentence_of(make_study(run_with(0.95, "1" * 30 + "0" * 20)), "calibration")
         assert sentence.startswith(
-            "Run 1 is too confident: its predictions get 95% on average, and 60% of them are correct. Its expected "
-            "calibration error is 35 points (95% interval "
+            "Run 1 is too confident: its confidence is 95% on average, but 60% of its predictions are correct. Its "
+            "expected calibration error is 35 points (95% interval "
         )
 
     def test_sentence_of_what_could_be_chance(self) -> None:

@@ -57,12 +57,12 @@ class TestSentence:
 
     def test_sentence_of_data_that_is_sound(self) -> None:
         assert sentence(DataFacts(2, NOTHING, NOTHING, NOTHING)) == (
-            "No group and no recording is in more than one part of the split (groups in all: 2)."
+            "No group or recording is in more than one part of the split."
         )
 
     def test_sentence_promises_nothing_about_groups_that_was_not_logged(self) -> None:
         assert sentence(DataFacts()) == (
-            "Validation clips are from 2 groups. Whether training has others was not logged."
+            "Whether training and validation clips come from different groups was not logged."
         )
 
 

@@ -228,7 +228,7 @@ class TestTables:
         own = Patience(10, 34, 24, 10, censored=False, seconds_saved=4.2, val_loss=0.5, correct=26)
         (table,) = EarlyStopping((own, Patience(30, None, None, None, censored=True)), own=10).tables(in_points=True)
         assert table.rows == (
-            ("10 (its own)", "34", "10", "4.2 s", "24", "0.5000", "26"),
+            ("10 (its own)", "34", "10", "4.2 s", "24", "0.500", "26"),
             ("30", "beyond what was run", "–", "–", "–", "–", "–"),
         )
 

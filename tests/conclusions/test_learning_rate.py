@@ -131,29 +131,29 @@ class TestSentence:
     def test_sentence_says_that_a_drop_did_not_help(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, val_loss=[0.9, 0.5, 0.6, 0.55], learning_rate=[0.01, 0.01, 0.01, 0.001])
         assert sentence_of(studied(run), "learning_rate") == (
-            "Run 1's learning rate fell from 0.01 to 0.001 after epoch 3, but validation loss did not improve "
+            "Run 1's learning rate fell from 0.01 to 1e-3 after epoch 3, but validation loss did not improve "
             "(best before 0.500, after 0.550)."
         )
 
     def test_sentence_says_how_soon_early_stopping_ended_the_run(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, params={"early_stopping_patience": "3"}, val_loss=LOSSES, learning_rate=RATES)
         assert sentence_of(studied(run), "learning_rate") == (
-            "Run 1's learning rate fell from 0.01 to 0.001 after epoch 5, and validation loss improved (best before "
-            "0.700, after 0.500). It fell from 0.001 to 0.0001 after epoch 8, but validation loss did not improve "
+            "Run 1's learning rate fell from 0.01 to 1e-3 after epoch 5, and validation loss improved (best before "
+            "0.700, after 0.500). It fell from 1e-3 to 1e-4 after epoch 8, but validation loss did not improve "
             "(best before 0.500, after 0.650). Early stopping ended the run 1 epoch later."
         )
 
     def test_sentence_says_that_the_plateau_never_fired(self, made: MakeRun, studied: MakeStudy) -> None:
         params = {"plateau_factor": "0.5", "plateau_patience": "15"}
         assert sentence_of(studied(made(1, params=params, learning_rate=[0.001] * 3)), "learning_rate") == (
-            "Run 1's plateau (factor 0.5 and patience 15) never fired, so the learning rate stayed at 0.001."
+            "Run 1's plateau (factor 0.5 and patience 15) never fired, so the learning rate stayed at 1e-3."
         )
 
 
 class TestTables:
     def test_table_has_a_row_for_each_drop(self) -> None:
         (table,) = LearningRate(drops=(RateDrop(51, 1e-4, 3e-5, 0.4043, None),)).tables(in_points=True)
-        assert table.rows == (("51", "0.0001", "0.00003", "0.4043", "–"),)
+        assert table.rows == (("51", "1e-4", "3e-5", "0.404", "–"),)
 
 
 class TestChallenges:

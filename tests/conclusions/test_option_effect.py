@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from tests.builders import sentence_of, sentences_of
 from tracker.conclusions.comparisons import FOLDS, SPLITS
-from tracker.conclusions.option_effect import option_effects
+from tracker.conclusions.contrasts import ContrastEffect
+from tracker.conclusions.option_effect import leading, option_effects, verdict_words
 from tracker.statistics.error_rates import holm
 from tracker.statistics.matched_pairs import by_group, crossed, nested
 from tracker.statistics.repetitions import nadeau_bengio
@@ -181,6 +183,20 @@ class TestOptionEffects:
             smallest.estimate, smallest.p_value, smallest.p_adjusted,
         )  # fmt: skip
 
+    def test_the_numbers_of_an_inconclusive_option_are_not_those_of_an_equivalent_contrast(self) -> None:
+        tested = (0.01, (-0.01, 0.03), (0.0, 0.02), 0.2, 0.4, "equivalent", (9, 9))
+        equivalent = ContrastEffect("3", "5", 9, *tested, None, 30, 0, True, None, None)
+        clear = replace(equivalent, to="7", interval=(-0.1, 0.3), p_value=0.5, verdict="inconclusive")
+        assert leading([equivalent, clear]) == clear
+        assert leading([replace(clear, verdict="supported", p_value=0.04), equivalent, clear]).p_value == 0.04
+
+    def test_a_contrast_that_was_not_tested_is_not_called_inconclusive(self) -> None:
+        untested = (0.01, None, None, None, None, "inconclusive", (1, 1))
+        effect = ContrastEffect("3", "5", 1, *untested, None, 30, 0, None, None, None)
+        assert verdict_words(effect) == "too few runs"
+        assert verdict_words(replace(effect, pairs=3)) == "not tested"
+        assert verdict_words(replace(effect, pairs=3, p_value=0.2)) == "inconclusive"
+
     def test_option_effects_over_folds_are_decided_by_the_folds(self, on_folds: MakeRuns, studied: MakeStudy) -> None:
         runs = on_folds({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]})
         found = only(option_effects(studied(*runs)))
@@ -265,8 +281,8 @@ class TestSentence:
     def test_sentence_says_that_one_pair_is_too_few(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1110", {"kernel_size": "3"}), made(2, "1000", {"kernel_size": "7"})
         assert sentence_of(studied(*runs), "option_effect") == (
-            "Too few runs to judge kernel size: 7 instead of 3 gave 50 points less in 1 matched pair; a test takes 3 "
-            "pairs."
+            "Too few runs to judge kernel size: 7 instead of 3 gave 50 points less in the one matched pair; a test "
+            "takes at least three pairs."
         )
 
     def test_sentence_says_that_an_effect_is_detected(self, made: MakeRun, studied: MakeStudy) -> None:
@@ -319,8 +335,8 @@ class TestSentence:
             *by_kernel({k: [draw(p) for _ in range(3)] for k, p in (("3", 0.6), ("7", 0.9))}), metric="val_loss"
         )
         assert re.fullmatch(
-            r"Kernel size 7 instead of 3 lowers the log-loss of validation clips by 0\.\d\d "
-            r"\(95% interval −0\.\d\d to −0\.\d\d\)\.",
+            r"Kernel size 7 instead of 3 lowers the log-loss of validation clips by 0\.\d{3} "
+            r"\(95% interval −0\.\d{3} to −0\.\d{3}\)\.",
             sentence_of(study, "option_effect"),
         )
 

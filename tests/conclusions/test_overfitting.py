@@ -116,14 +116,15 @@ class TestSentence:
         self, made: MakeRun, studied: MakeStudy
     ) -> None:
         assert sentence_of(studied(made(1, val_loss=RISING, loss=FALLING)), "overfitting") == (
-            "Run 1 overfits: after epoch 3, training loss fell from 0.60 to 0.05 while validation loss rose from 0.50 "
-            "to 0.85."
+            "Run 1 overfits: after epoch 3, training loss fell from 0.600 to 0.050 while validation loss rose from "
+            "0.500 to 0.850."
         )
 
     def test_sentence_says_that_validation_loss_did_not_improve(self, made: MakeRun, studied: MakeStudy) -> None:
         flat = [1.0, 0.6, 0.5, *[0.61, 0.6] * 3, 0.61]
         assert sentence_of(studied(made(1, val_loss=flat, loss=FALLING)), "overfitting") == (
-            "Run 1 overfits: after epoch 3, training loss fell from 0.60 to 0.05 while validation loss did not improve."
+            "Run 1 overfits: after epoch 3, training loss fell from 0.600 to 0.050 while validation loss did not "
+            "improve."
         )
 
     @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ class TestSentence:
     ) -> None:
         signs = "1" * correct + "0" * (30 - correct)
         run = made(1, signs, tags=JUDGED, metrics={"fit_accuracy": fit / 120}, val_loss=RISING, loss=FALLING)
-        assert f"0.85. At its best epoch, accuracy is {text}" in sentence_of(studied(run), "overfitting")
+        assert f"0.850. At its best epoch, accuracy is {text}" in sentence_of(studied(run), "overfitting")
 
     def test_sentence_says_that_the_gap_alone_shows_it(self, made: MakeRun, studied: MakeStudy) -> None:
         run = made(1, "1" * 20 + "0" * 10, tags=JUDGED, metrics={"fit_accuracy": 1.0}, val_loss=[0.9, 0.5, 0.6])

@@ -59,8 +59,8 @@ class TestSentence:
     def test_sentence_says_what_was_tried(self) -> None:
         study = make_study(*runs_at({"0.01": "1000", "1e-4": "1110", "0.001": "1100"}))
         assert sentence_of(study, "range_edge") == (
-            "The best learning rate may lie beyond what was tried: in the best configuration, learning rate 0.0001 is "
-            "the lowest of 0.0001, 0.001 and 0.01."
+            "Better values may lie beyond those tried: the best configuration has the lowest learning rate tried "
+            "(1e-4)."
         )
 
     def test_no_sentence_without_runs_to_rank(self) -> None:

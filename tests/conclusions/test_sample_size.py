@@ -142,6 +142,6 @@ class TestLimits:
         assert tuple(KIND.limits(study, tuple(sample_sizes(study)), wording_of(study))) == ()
 
     def test_limits_say_that_clips_differ(self, made: MakeRun, studied: MakeStudy) -> None:
-        study = studied(made(1, "1100"), made(2, "1110", prefix="other"))
+        study = studied(made(1, "1100"), made(2, "1110", prefix="other"), made(3, "1101"))
         *_, last = KIND.limits(study, tuple(sample_sizes(study)), wording_of(study))
         assert last == "Runs evaluated on different validation clips are not compared with each other."

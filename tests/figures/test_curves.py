@@ -81,7 +81,7 @@ class TestRunCurves:
         drawing = drawn(run_curves(made(CURVES)))
         (rule,) = drawing.lines("cut")
         assert rule[0] == pytest.approx(Axes(drawing, (1, 4), {"0": 0.0, "1": 1.0}).x(2), abs=0.1)
-        assert "learning rate lowered after epoch 2: 0.001 to 0.0005" in drawing.hovers
+        assert "learning rate lowered after epoch 2: 1e-3 to 5e-4" in drawing.hovers
 
     def test_both_lines_are_named_beside_them(self, made, drawn) -> None:
         drawing = drawn(run_curves(made(CURVES)))
@@ -263,8 +263,8 @@ class TestTable:
         header, rows = table(result({"loss": [2, 1], "val_loss": [2, 1.5], "learning_rate": [1e-4, 3e-5]}))
         assert header == ("epoch", "loss", "validation loss", "learning rate", "mark")
         assert rows == (
-            ("1", "2.0000", "2.0000", "0.0001", "rate drops after it"),
-            ("2", "1.0000", "1.5000", "0.00003", "best, last"),
+            ("1", "2.0000", "2.0000", "1e-4", "rate drops after it"),
+            ("2", "1.0000", "1.5000", "3e-5", "best, last"),
         )
 
     def test_table_has_the_marked_epochs_of_a_long_run_among_few(self, entries) -> None:
@@ -281,7 +281,7 @@ class TestTable:
 class TestTableOfAll:
     def test_table_of_all_writes_an_accuracy_in_per_cent_as_it_was_logged(self, of) -> None:
         header, rows = table_of_all(of({"val_loss": [1, 0.5], "val_accuracy": [70, 83.3]}))
-        assert rows[0][header.index("its accuracy")] == "83.300"
+        assert rows[0][header.index("its accuracy")] == "83.3"
 
     def test_table_of_all_has_a_row_a_run(self, entries) -> None:
         _, rows = table_of_all(entries)

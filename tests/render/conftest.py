@@ -155,7 +155,7 @@ def report() -> Report:
         facts=(("Experiment", "genres"), ("Runs", "4 runs, one seed each")),
         key_figures=(KeyFigure("26 / 30", "best run (87%)"), KeyFigure("1 clip", "lead over the next run")),
         answers=(WHICH, WHAT, WHEN),
-        data_and_method=(FactRow("Data", "Data set", "the built-in demo set, 150 clips"),),
+        data_and_method=(FactRow("Data set", "the built-in demo set, 150 clips"),),
     )
 
 
@@ -213,7 +213,7 @@ def strange(text: str, report: Report) -> Report:
         challenges=(text,),
         excluded=(Excluded(text, text, text),),
         methods=(Procedure(text, text, text),),
-        data_and_method=(FactRow("Data", text, text),),
+        data_and_method=(FactRow(text, text),),
         versions=((text, text),),
         title=text,
         lead=text,

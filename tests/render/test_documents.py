@@ -63,7 +63,7 @@ class TestRenderMarkdown:
     def test_a_section_has_loss_and_accuracy_as_logged_with_count_and_interval(self, report, pictures) -> None:
         assert (
             "Run 3, <code>k3-lr0.001-s0</code>, seed 0.\n\n"
-            "- Validation loss: 0.3706\n"
+            "- Validation loss: 0.371\n"
             "- Validation accuracy: 86.7% (26 of 30, 95% interval 70.3–94.7%)\n"
             "- Best epoch 24, stop epoch 44, 62 s\n"
         ) in render_markdown(report, pictures)
@@ -71,13 +71,13 @@ class TestRenderMarkdown:
     def test_the_table_of_runs_has_the_options_that_changed(self, report, pictures) -> None:
         text = render_markdown(report, pictures)
         assert "| Run | Kernel size | Learning rate | Plateau | Early stopping | Correct |" in text
-        assert "| 3 | 3 | 0.001 | 0.5x15 | 20 | **26/30** | 86.7 | 70.3–94.7 | 0.3706 | 24 | 44 | 62 |\n" in text
+        assert "| 3 | 3 | 1e-3 | ×0.5 after 15 | 20 | **26/30** | 86.7 | 70.3–94.7 | 0.371 | 24 | 44 | 62 |\n" in text
 
     def test_several_seeds_share_a_section_with_a_row_each(self, report) -> None:
         seeds = (report.entries[0], changed(report.entries[0], index=8))
         text = render_markdown(replace(report, sections=(Section("Conv=7", seeds),)), ())
         assert text.count("### Conv=7") == 1
-        row = "| 0 | 0.4043 | 83.3% | 25/30 | 66.4–92.7 | 41 | 56 | 78 |"
+        row = "| 0 | 0.404 | 83.3% | 25/30 | 66.4–92.7 | 41 | 56 | 78 |"
         assert f"| 1 {row}\n| 9 {row}\n" in text
 
     def test_an_answer_has_its_verdict_in_words_and_its_evidence_in_a_fold(self, report, pictures) -> None:

@@ -56,7 +56,7 @@ class TestTableColumns:
     def test_table_columns_tell_values_of_a_metric_apart(self, report: Report) -> None:
         found = by_metric(report, "val_mae", MAE)
         (mae, *_) = table_columns(found)
-        assert [mae.cell(entry) for entry in found.entries] == ["0.5100", "0.4000", "0.5123", "–"]
+        assert [mae.cell(entry) for entry in found.entries] == ["0.510", "0.400", "0.512", "–"]
 
     def test_table_columns_have_the_kept_epoch_where_it_is_not_the_best(self, report: Report) -> None:
         first, *others = (changed(entry, kept_epoch=entry.result.best_epoch) for entry in report.entries)
@@ -106,7 +106,7 @@ class TestLegend:
 class TestResults:
     def test_results_are_the_logged_loss_and_accuracy(self, report: Report) -> None:
         loss, accuracy = results(report, report.entries[2])
-        assert (loss.title, loss.value) == ("Validation loss", "0.3706")
+        assert (loss.title, loss.value) == ("Validation loss", "0.371")
         assert accuracy.note == "26 of 30, 95% interval 70.3–94.7%"
 
     def test_results_leave_out_what_was_not_logged(self, report: Report) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.builders import make_run, make_study
 from tracker.report.data_and_method import (
     DatasetFacts,
+    FactRow,
     FeatureFacts,
     MachineFacts,
     NetworkFacts,
@@ -17,6 +18,7 @@ from tracker.report.data_and_method import (
     data_and_method,
 )
 from tracker.runs.facts import DataFacts, Found, Layer, NetworkShape, environment_tags
+from tracker.wording import wording_of
 
 if TYPE_CHECKING:
     from tracker.runs import Run
@@ -68,7 +70,7 @@ class TestDataAndMethod:
         assert facts.networks[0].value == NetworkFacts(None, None, ())
         assert facts.features[0].value == FeatureFacts(None, None, None, None, None)
         assert facts.machines[0].value == MachineFacts(None, None, None, None)
-        assert {row.text for row in facts.rows()} == {None}
+        assert {row.text for row in rows_of(make_run(1, tags={"tracker.dataset": "", "tracker.split": ""}))} == {None}
 
     @pytest.mark.parametrize("text", ["", "x", "[1]", '{"a": 1}', "[" * 10_000])
     def test_classes_of_another_form_are_those_of_the_predictions(self, text: str) -> None:
@@ -79,31 +81,45 @@ class TestDataAndMethod:
         assert data_and_method(make_study()).datasets == ()
 
 
+def rows_of(*runs: Run) -> tuple[FactRow, ...]:
+    study = make_study(*runs)
+    return data_and_method(study).rows(wording_of(study))
+
+
 class TestRows:
     def test_rows_say_what_was_logged(self) -> None:
-        rows = data_and_method(make_study(whole_run(1), whole_run(2, kernel_size="3"))).rows()
-        assert {(row.part, row.name): row.text for row in rows} == {
-            ("Data", "Data set"): "the built-in demo set, 150 clips",
-            ("Data", "Classes"): "2: a, b",
-            ("Data", "Groups"): "10",
-            ("Data", "Fingerprint"): "f" * 12,
-            ("Split", "Clips"): "120 training and 30 validation, validation in 2 groups",
-            ("Split", "Decided by"): "split seed 3, validation fraction 0.2",
-            ("Split", "Fingerprint"): "e" * 12,
-            ("Network", "Name"): "cnn",
-            ("Network", "Layers"): "2 Conv2D, 1 Dense",
-            ("Network", "Parameters"): "1,234",
-            ("Settings", "Learning rate"): "0.0001",
-            ("Settings", "Epoch limit"): "60",
-            ("Features", "Log-mel images"): (
+        rows = rows_of(whole_run(1), whole_run(2, kernel_size="3"))
+        assert {row.name: row.text for row in rows} == {
+            "Data set": "the built-in demo set, 150 clips",
+            "Classes": "2: a, b",
+            "Groups": "10",
+            "Data fingerprint": "f" * 12,
+            "Split": "120 training and 30 validation clips, validation from 2 groups, no test clips",
+            "Split decided by": "split seed 3, validation fraction 0.2",
+            "Split fingerprint": "e" * 12,
+            "Network": "cnn",
+            "Layers": "2 Conv2D, 1 Dense",
+            "Parameters": "1,234",
+            "Learning rate": "1e-4",
+            "Epoch limit": "60",
+            "Log-mel images": (
                 "sampled at 22,050 Hz, windows of 2,048 samples, hop of 512, 128 mel bands, segments of 3 s"
             ),
-            ("Software", "Versions"): "tracker 1.0, keras 3.15",
-            ("Machine", "Processor"): "A",
-            ("Machine", "Size"): "4 cores, 8 GiB of memory, 1 thread used",
+            "Software": "tracker 1.0, keras 3.15",
+            "Processor": "A",
+            "Machine": "4 cores, 8 GiB of memory, 1 thread used",
         }
 
     def test_rows_count_many_different_values(self) -> None:
         runs = [whole_run(number, split_seed=str(number)) for number in range(1, 6)]
-        (decided,) = [row for row in data_and_method(make_study(*runs)).rows() if row.name == "Decided by"]
+        (decided,) = [row for row in rows_of(*runs) if row.name == "Split decided by"]
         assert decided.text == "5 different ones, the first split seed 1, validation fraction 0.2"
+
+    def test_rows_say_which_runs_a_fact_is_of_if_not_all_share_it(self) -> None:
+        larger = TAGS | NetworkShape(9_999, NETWORK.layers).tags()
+        rows = rows_of(whole_run(1), replace(whole_run(2, kernel_size="9"), tags=larger), whole_run(3, seed="1"))
+        assert {row.name: row.text for row in rows}["Parameters"] == "1,234 (runs 1 and 3); 9,999 (run 2)"
+
+    def test_no_label_repeats_another(self) -> None:
+        names = [row.name for row in rows_of(whole_run(1))]
+        assert len(set(names)) == len(names)

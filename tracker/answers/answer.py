@@ -61,6 +61,11 @@ class Findings:
         return tuple(standing for standing in self.standings if standing.tied is not None)
 
     @cached_property
+    def on_different_clips(self) -> bool:
+        """Whether runs have the primary metric but no two of them the same clips, so that none can be ranked."""
+        return len(self.standings) > 1 and len(self.ranked) < 2 <= len(self.study.ranking)
+
+    @cached_property
     def repeated(self) -> bool:
         """Whether a configuration was trained more than once."""
         return any(len(standing.runs) > 1 for standing in self.ranked)

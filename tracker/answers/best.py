@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
-from tracker.conclusions.best_configuration import BestConfiguration
+from tracker.conclusions.best_configuration import BestConfiguration, not_tested
 from tracker.conclusions.best_run import BestRun
 from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import Table
+from tracker.conclusions.stability import Spread
+from tracker.statistics.repetitions import FEWEST_PAIRS
 from tracker.wording import (
     NONE,
     capitalised,
     change_cell,
     counted,
     listing,
+    metric_text,
     number_word,
     p_number,
     percent,
     points,
     points_cell,
-    short_loss,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ def best(findings: Findings) -> Answer | None:
     what = "configuration" if findings.repeated else "run"
     question = f"Which {what} is best?"
     found = next(iter([*findings.of_kind("best_configuration"), *findings.of_kind("best_run")]), None)
+    if len(findings.standings) == 1:
+        return _one_configuration(findings)
+    if findings.on_different_clips:
+        why = "The runs were evaluated on different validation clips, so a higher score may be due to easier clips."
+        return Answer("best", question, "Not comparable", why, conclusions=(found.id,) if found else ())
     if found is None or len(findings.ranked) < 2:
         why = found.sentence if found else f"No two runs can be ranked by {findings.study.metric.name}."
         return Answer("best", question, "Unknown", why, conclusions=(found.id,) if found else ())
@@ -54,10 +61,21 @@ def best(findings: Findings) -> Answer | None:
     )
 
 
+def _one_configuration(findings: Findings) -> Answer | None:
+    """Return how the runs of the only configuration vary; None if that is not known."""
+    found = [pair for pair in findings.with_details("stability", Spread) if pair[0].verdict != "unknown"]
+    if not found:
+        return None
+    conclusion, _ = max(found, key=lambda pair: len(pair[0].runs))
+    question = "How good is the configuration, whatever the seed?"
+    return Answer("best", question, conclusion.label, conclusion.sentence, conclusions=(conclusion.id,))
+
+
 def _sentence(findings: Findings, found: Conclusion) -> str:
-    if isinstance(found.details, BestRun) and (found.details.folds or found.details.why is not None):
+    over_folds = isinstance(found.details, BestRun) and bool(found.details.folds)
+    if isinstance(found.details, BestRun) and found.details.why is not None:
         return found.sentence
-    if isinstance(found.details, BestConfiguration):
+    if over_folds or isinstance(found.details, BestConfiguration):
         return _of_configurations(findings, supported=found.verdict == "supported")
     return _of_runs(findings, found)
 
@@ -67,14 +85,14 @@ def score_words(findings: Findings, standing: Standing) -> str:
     metric, mean = findings.study.metric, standing.mean or 0.0
     if len(standing.runs) == 1 and standing.correct is not None:
         return f"{standing.correct} of {standing.n}"
-    value = percent(mean) if metric.is_fraction and metric.is_accuracy else f"{metric.name} {short_loss(mean)}"
+    value = percent(mean) if metric.is_fraction and metric.is_accuracy else f"{metric.name} {metric_text(mean)}"
     return value if len(standing.runs) == 1 else f"{value} over {repetitions_words(findings, standing)}"
 
 
 def difference_words(findings: Findings, difference: float) -> str:
     """Return the size of a difference of the primary metric: ``3.1 points``, ``0.021``."""
     metric = findings.study.metric
-    return points(difference) if metric.is_accuracy and metric.is_fraction else short_loss(abs(difference))
+    return points(difference) if metric.is_accuracy and metric.is_fraction else metric_text(abs(difference))
 
 
 def repetitions_words(findings: Findings, standing: Standing) -> str:
@@ -107,7 +125,7 @@ def _of_runs(findings: Findings, found: Conclusion) -> str:
     who, metric = capitalised(findings.wording.run(first.runs[0])), findings.study.metric
     if first.correct is None or others[0].correct is None:
         extreme = "lowest" if metric.lower_is_better else "highest"
-        head = f"{who} has the {extreme} {metric.name}, {short_loss(first.mean)}."
+        head = f"{who} has the {extreme} {metric.name}, {metric_text(first.mean)}."
     else:
         head = f"{who} has {first.correct} of {first.n} clips correct, {_lead(findings)}."
     if found.verdict == "supported":
@@ -124,7 +142,7 @@ def _lead(findings: Findings) -> str:
     if same:
         who = findings.wording.runs([run for standing in same for run in standing.runs])
         return f"as many as {who}"
-    return f"{counted((first.correct or 0) - (others[0].correct or 0), 'clip')} more than the next"
+    return f"{(first.correct or 0) - (others[0].correct or 0):,} more than the next"
 
 
 def _not_worse(findings: Findings, tied: list[Standing], others: int) -> str:
@@ -139,12 +157,25 @@ def _not_worse(findings: Findings, tied: list[Standing], others: int) -> str:
         verb = "is" if worse == 1 else "are"
         return f"{count} {verb} significantly worse; {f'{names} could be as good' if names else rest}."
     if len(p_values) < len(tied):
-        few = "too few seeds were trained to test it" if findings.repeated else "which clips are correct was not logged"
-        return f"Whether any other is worse is open: {few}."
-    easily = "easily " if min(p_values) > _EASILY else ""
+        return _untested_text(findings, tied, others)
+    explains = "easily explains" if min(p_values) > _EASILY else "could explain"
     none = f"the other {what} is" if others == 1 else f"none of the other {number_word(others)} {what}s is"
     not_worse = "not significantly worse" if others == 1 else "significantly worse"
-    return f"Chance {easily}explains that: {none} {not_worse}."
+    return f"Chance {explains} that: {none} {not_worse}."
+
+
+def _untested_text(findings: Findings, tied: list[Standing], others: int) -> str:
+    """Return why it is unknown whether other configurations are worse than the best one."""
+    first, metric = findings.ranked[0], findings.study.metric
+    untested = [standing for standing in tied if standing.p_value is None]
+    what = "the other is" if others == 1 else "the others are" if len(untested) == others else "all others are"
+    if any(not_tested(first, standing) == "too few seeds" for standing in untested):
+        why = f"a test takes at least {number_word(FEWEST_PAIRS)} seeds of each configuration"
+    elif not (metric.is_accuracy or metric.is_loss):
+        why = f"{metric.name} is not known clip by clip"
+    else:
+        why = "the predictions for each clip were not logged"
+    return f"Whether {what} worse is unknown: {why}."
 
 
 def _table(findings: Findings) -> tuple[Table, ...]:
@@ -157,9 +188,16 @@ def _table(findings: Findings) -> tuple[Table, ...]:
         p_values = [NONE if p is None else p_number(p, alpha) for p in (standing.p_value, standing.p_adjusted)]
         verdict = "could be as good" if standing.tied else "significantly worse"
         if standing.p_value is None:
-            verdict = "not tested"
+            verdict = not_tested(first, standing)
         difference = points_cell(behind) if by_clip else change_cell(behind)
         rows.append((findings.short(standing), score_words(findings, standing), difference, *p_values, verdict))
     more = "" if len(others) <= _MOST_ROWS else f" ({_MOST_ROWS} of {len(others)})"
-    header = ("", "score", "behind the best", "p", "p, corrected for all pairs", "verdict")
+    header = (
+        "configuration" if findings.repeated else "run",
+        "score",
+        "behind the best",
+        "p",
+        "p, corrected for all pairs",
+        "verdict",
+    )
     return (Table(f"The best against the others{more}", header, tuple(rows)),)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.classes import Classes
-from tracker.wording import capitalised, count_words, counted, listing, number_word, percent
+from tracker.wording import capitalised, count_words, counted, fixed, listing, number_word, percent
 
 if TYPE_CHECKING:
     from tracker.answers.answer import Findings
@@ -22,7 +22,9 @@ def errors(findings: Findings) -> Answer | None:
     if not found:
         return None
     conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
-    sentences = [_clips_text(details) or _count_text(findings, details), _class_text(findings, details)]
+    classes = _class_text(findings, details)
+    clips = _clips_text(details) or _count_text(findings, details)
+    sentences = [classes] if _is_one_class(details) else [clips, classes]
     return Answer(
         "errors",
         "Where are the errors?",
@@ -32,6 +34,12 @@ def errors(findings: Findings) -> Answer | None:
         tables=details.tables(in_points=True),
         pictures=("confusion", "clips"),
     )
+
+
+def _is_one_class(details: Classes) -> bool:
+    """Return whether the clips that every run gets wrong are those of one class, all of them."""
+    lost = [errors for errors in details.classes if errors.mean_wrong == 1]
+    return len(lost) == 1 and details.n_always_wrong == lost[0].n
 
 
 def _clips_text(details: Classes) -> str:
@@ -64,8 +72,12 @@ def _class_text(findings: Findings, details: Classes) -> str:
     if len(as_hard) > 1:
         share = percent(hardest.mean_wrong)
         return f"{capitalised(listing(as_hard))} are the hardest classes: {share} of the clips of each are wrong."
+    if hardest.mean_wrong == 1:
+        gets = f"all {counted(details.runs, 'run')} get each of its {counted(hardest.n, 'clip')} wrong"
+        gets = gets if details.runs > 1 else f"none of its {counted(hardest.n, 'clip')} is correct"
+        return f"{capitalised(hardest.name)} is the hardest class: {gets}{_taken_text(findings, details, hardest)}."
     count = hardest.mean_wrong * hardest.n
-    number = f"{count:.0f}" if abs(count - round(count)) < 0.05 else f"{count:.1f}"
+    number = fixed(count, 0 if abs(count - round(count)) < 0.05 else 1)
     wrong = f"{'' if details.runs == 1 else 'on average '}{number} of its {counted(hardest.n, 'clip')} are wrong"
     return f"{capitalised(hardest.name)} is the hardest class: {wrong}{_taken_text(findings, details, hardest)}."
 
@@ -76,4 +88,5 @@ def _taken_text(findings: Findings, details: Classes, hardest: ClassErrors) -> s
     best, each = findings.wording.run(details.best), number_word(hardest.taken)
     if hardest.also_taken_for:
         return f"; {best} mistakes {each} each for {listing([hardest.taken_for, *hardest.also_taken_for])}"
+    each = "all" if hardest.taken == hardest.n > 1 else each
     return f"; {best} mistakes {each} of them for {hardest.taken_for}"

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
+from tracker.conclusions.baseline import Baseline
+from tracker.conclusions.comparisons import cross_validation
+from tracker.conclusions.conclusion import Table
+from tracker.conclusions.imbalance import Imbalance
 from tracker.conclusions.sample_size import SampleSize
 from tracker.conclusions.selection_optimism import SelectionOptimism
-from tracker.wording import capitalised, counted, percent, percent_interval, points
+from tracker.wording import counted, percent, points, points_span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tracker.answers.answer import Findings
     from tracker.conclusions.conclusion import Conclusion, KindName
 
 # kinds whose sentences bear on how far the results can be trusted, a line each
-_CHECKS: tuple[KindName, ...] = ("baseline", "data_checks", "imbalance", "calibration", "range_edge")
+_SHOWN: tuple[KindName, ...] = ("baseline", "data_checks", "imbalance", "calibration", "range_edge")
 
 
 def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
@@ -24,8 +30,8 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
     if not findings.study.results:
         return None
     first, more = detectable_text(findings), selection_text(findings)
-    checked = [found for name in _CHECKS for found in _of_best(findings, name)]
-    listed = [text for text in (more, *(found.sentence for found in checked), *sentences) if text]
+    checks = [check for name in _SHOWN for check in _checks(findings, name)]
+    listed = [text for text in (more, *(check.sentence for check in checks), *sentences) if text]
     sentence = first or (listed.pop(0) if listed else "Nothing beyond what the other answers say.")
     sizes, bias = findings.of_kind("sample_size"), findings.of_kind("selection_optimism")
     return Answer(
@@ -34,17 +40,91 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
         "Estimate" if first else "Observed",
         sentence,
         tuple(listed),
-        tuple(conclusion.id for conclusion in (*sizes, *bias, *checked)),
-        tuple(table for found in checked for table in found.details.tables(in_points=True)),
+        tuple(found.id for found in (*sizes, *bias, *(found for check in checks for found in check.conclusions))),
+        tuple(table for check in checks for table in check.tables),
         ("reliability",),
     )
 
 
-def _of_best(findings: Findings, name: KindName) -> tuple[Conclusion, ...]:
-    """Return a kind's conclusion on the best run, else its first: runs on other clips or folds have their own."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Check:
+    """What bears on how far the results can be trusted: a sentence, its tables, and what both rest on."""
+
+    sentence: str
+    tables: tuple[Table, ...]
+    conclusions: tuple[Conclusion, ...]
+
+
+def _checks(findings: Findings, name: KindName) -> Iterator[_Check]:
+    """Yield a kind's check, at most one: over all folds, or else on the clips of the best run if it has one there."""
     found = findings.of_kind(name)
+    over_folds = _OVER_FOLDS.get(name)
+    if over_folds is not None and len(found) > 1 and cross_validation(findings.study) is not None:
+        sentence = over_folds(findings, found)
+        tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        told = found if name in _BY_RUN else ()
+        for table in (table for conclusion in told for table in conclusion.details.tables(in_points=True)):
+            tables.setdefault((table.title, *table.header), []).extend(table.rows)
+        joined = (Table(title, tuple(header), tuple(rows)) for (title, *header), rows in tables.items())
+        yield _Check(sentence, tuple(joined), found)
+        return
     of_best = [conclusion for conclusion in found if findings.best_run in conclusion.runs]
-    return tuple([*of_best, *found][:1])
+    for conclusion in [*of_best, *found][:1]:
+        yield _Check(conclusion.sentence, conclusion.details.tables(in_points=True), (conclusion,))
+
+
+def _folds_words(findings: Findings, number: int, of: int) -> str:
+    """Return ``each of the 3 folds``, ``2 of 3 folds``, ``none of the 3 folds``; of several seeds each, runs."""
+    folds = cross_validation(findings.study)
+    what = "split" if folds is not None and folds.splits else "fold"
+    if folds is not None and of != len(folds.folds):
+        what = "run"
+    if number in (0, of):
+        return f"{'each' if number else 'none'} of the {counted(of, what)}"
+    return f"{number} of {counted(of, what)}"
+
+
+def _baseline_over_folds(findings: Findings, found: Sequence[Conclusion]) -> str:
+    """Return on how many folds the best configuration beats the baseline."""
+    known = [(c, c.details) for c in found if isinstance(c.details, Baseline) and c.details.runs]
+    best, not_better = set(findings.ranked[0].runs), {run for _, details in known for run in details.not_better}
+    of_best = [run.run for _, details in known for run in details.runs if run.run in best]
+    where = _folds_words(findings, sum(run not in not_better for run in of_best), len(of_best))
+    correct, n = sum(details.correct for _, details in known), sum(c.n or 0 for c, _ in known)
+    gets = f"{correct} of {counted(n, 'validation clip')} correct over all of them ({percent(correct / n)})"
+    who = findings.called(findings.ranked[0])
+    return f"In {where}, {who} is significantly better than the majority-class baseline, which gets {gets}."
+
+
+def _calibration_over_folds(findings: Findings, found: Sequence[Conclusion]) -> str:
+    """Return the range of calibration errors, and on how many folds they are more than chance."""
+    known = [(c.estimate, c.interval) for c in found if c.estimate is not None and c.interval is not None]
+    low, high = min(error for error, _ in known), max(error for error, _ in known)
+    where = _folds_words(findings, sum(interval[0] > 0 for _, interval in known), len(known))
+    head = f"The best run of each fold has an expected calibration error of {points_span(low, high)}"
+    return f"{head}, which is more than chance explains in {where}."
+
+
+def _imbalance_over_folds(_: Findings, found: Sequence[Conclusion]) -> str:
+    """Return how unequal the classes are in all folds together, and the balanced accuracies."""
+    known, sizes = [c.details for c in found if isinstance(c.details, Imbalance)], Counter[str]()
+    for details in known:
+        sizes.update({size.name: size.n for size in details.sizes})
+    ordered = sizes.most_common()
+    (most, largest), (least, smallest) = ordered[0], ordered[-1]
+    balanced = [details.runs[0].balanced_accuracy for details in known]
+    low, high = percent(min(balanced)), percent(max(balanced))
+    span = low if low == high else f"{low} to {high}"
+    unequal = f"{counted(largest, 'validation clip')} of “{most}” and {smallest} of “{least}” over all folds"
+    return f"Classes are unequal: {unequal}. The best run of each has a balanced accuracy of {span}."
+
+
+_BY_RUN: tuple[KindName, ...] = ("baseline", "imbalance")  # whose tables have a row for each run
+_OVER_FOLDS: dict[KindName, Callable[[Findings, Sequence[Conclusion]], str]] = {
+    "baseline": _baseline_over_folds,
+    "calibration": _calibration_over_folds,
+    "imbalance": _imbalance_over_folds,
+}
 
 
 def detectable_text(findings: Findings) -> str:
@@ -55,7 +135,7 @@ def detectable_text(findings: Findings) -> str:
     conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
     if details.folds:
         return conclusion.sentence
-    groups = f" of {counted(details.n_groups, 'group')}" if details.n_groups else ""
+    groups = f" from {counted(details.n_groups, 'group')}" if details.n_groups else ""
     clips = f"{counted(conclusion.n or 0, 'validation clip')}{groups}"
     smallest = details.detectable[1]
     if smallest is None:
@@ -65,19 +145,15 @@ def detectable_text(findings: Findings) -> str:
 
 def selection_text(findings: Findings) -> str:
     """Return what to expect on new clips of the run that was picked as the best."""
-    found = expected(findings)
-    if found is None or found.accuracy is None or found.expected is None or found.expected_interval is None:
-        return ""
-    who, over_epochs = capitalised(findings.wording.run(found.best or "")), found.over_epochs
-    picked = f"{who} {'and its best epoch were' if over_epochs else 'was'} picked using these same clips"
-    here, there = percent(found.accuracy), percent(found.expected)
-    if here == there:
-        return f"{picked}, which hardly changes what to expect on new ones: about {there}."
-    interval = f"95% interval {percent_interval(found.expected_interval)}"
-    return f"{picked}, so {here} is optimistic. On new clips, expect about {there} ({interval})."
+    return next((conclusion.sentence for conclusion, _ in _selections(findings)), "")
 
 
 def expected(findings: Findings) -> SelectionOptimism | None:
     """Return what the best run owes to having been picked; None without predictions to estimate it from."""
-    of_best = (d for _, d in findings.with_details("selection_optimism", SelectionOptimism) if d.expected is not None)
-    return next((details for details in of_best if details.best == findings.best_run), None)
+    return next((details for _, details in _selections(findings)), None)
+
+
+def _selections(findings: Findings) -> Iterator[tuple[Conclusion, SelectionOptimism]]:
+    for conclusion, details in findings.with_details("selection_optimism", SelectionOptimism):
+        if details.expected is not None and details.best == findings.best_run:
+            yield conclusion, details

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.conclusion import Table
-from tracker.conclusions.option_effect import OptionEffect
+from tracker.conclusions.option_effect import OptionEffect, verdict_words
 from tracker.wording import (
     NONE,
     capitalised,
     change_cell,
+    change_interval_cell,
+    level_cell,
     listing,
     number_word,
     option_words,
@@ -114,15 +116,19 @@ def _closest_text(findings: Findings) -> str:
 def _table(findings: Findings, found: Sequence[Conclusion]) -> tuple[Table, ...]:
     """Return a row for each contrast of every option, the clearest first."""
     alpha, rows = findings.study.alpha, []
+    cell, interval_cell = (points_cell, points_interval_cell)
+    if not findings.study.metric.is_accuracy:
+        cell, interval_cell = (change_cell, change_interval_cell)
     for conclusion in _clearest_first(found):
         details = conclusion.details
         for c in details.contrasts if isinstance(details, OptionEffect) else ():
             p_value = c.p_value if c.p_adjusted is None else c.p_adjusted
             p_text = NONE if p_value is None else p_number(p_value, alpha)
-            effect = (points_cell if findings.study.metric.is_accuracy else change_cell)(c.estimate)
-            change = f"{c.from_} → {c.to}"
-            row = (option_words(conclusion.option or ""), change, str(c.pairs), effect)
-            rows.append((*row, points_interval_cell(c.interval), p_text, c.verdict.replace("_", " ")))
+            effect, interval = cell(c.estimate), interval_cell(c.interval)
+            option = conclusion.option or ""
+            change = f"{level_cell(option, c.from_)} → {level_cell(option, c.to)}"
+            row = (option_words(option), change, str(c.pairs), effect)
+            rows.append((*row, interval, p_text, verdict_words(c)))
     header = ("option", "change", "matched pairs", "effect", "95% interval", "p, corrected", "verdict")
     more = "" if len(rows) <= _MOST_ROWS else f" ({_MOST_ROWS} of {len(rows)})"
     return (Table(f"All comparisons{more}", header, tuple(rows[:_MOST_ROWS])),) if rows else ()

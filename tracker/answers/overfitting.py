@@ -10,12 +10,15 @@ from tracker.conclusions.overfitting import Overfitting
 from tracker.wording import (
     NONE,
     capitalised,
+    counted,
+    is_informative,
     losses,
+    metric_text,
+    number_word,
     percent,
     percent_cell,
     points_interval,
     points_interval_cell,
-    short_loss,
 )
 
 if TYPE_CHECKING:
@@ -59,48 +62,74 @@ def _first(findings: Findings, known: Sequence[tuple[Conclusion, Overfitting]]) 
 def _verdict_text(findings: Findings, known: Sequence[tuple[Conclusion, Overfitting]]) -> str:
     clear = [c.runs[0] for c, details in known if details.overfits]
     kept = [c.runs[0] for c, details in known if details.overfits is False]
+    every = "" if len(known) == 1 else f", {'both' if len(known) == 2 else f'all {number_word(len(known))}'}"
     if len(clear) == len(known):
-        return "Yes." if len(known) < 3 else f"Yes, all {len(known)}."
+        return f"Yes{every}."
     if clear:
-        return f"{capitalised(findings.who(clear))} did."
+        rest = len(known) - len(clear)
+        some = findings.who(clear)
+        if not findings.drawn.issuperset([*clear, *kept]):
+            some, kept_words = f"{len(clear)} of {counted(len(known), 'run')}", f"the other {number_word(rest)}"
+        else:
+            kept_words = findings.who(kept) if kept else ""
+        return f"{capitalised(some)} did{f'; {kept_words} did not' if len(kept) == rest else ''}."
     if len(kept) == len(known):
-        return "The curves show no sign of it." if len(known) < 3 else "The curves of no run show it."
-    return "The curves do not show it clearly."
+        return "Not by the curves." if len(known) == 1 else "No run's curves show a sign of it."
+    return "Unclear: the curves do not show it beyond their fluctuation."
 
 
 def _example_text(findings: Findings, conclusion: Conclusion, details: Overfitting) -> str:
     """Return what the losses of a run did after its best epoch, and how much better it is on its training clips."""
     run, text = findings.wording.run(conclusion.runs[0]), ""
+    epoch, last = details.best_epoch, details.last_epoch
+    where = f"With {run}'s kept weights"
     if None not in (details.best_loss, details.last_loss, details.best_val_loss, details.last_val_loss):
-        before, after = losses(details.best_loss or 0.0, details.last_loss or 0.0)
-        low, end = losses(details.best_val_loss or 0.0, details.last_val_loss or 0.0)
-        course = f"training loss went from {before} to {after} and validation loss from {low} to {end}"
-        text = f"After epoch {details.best_epoch}, the best of {run}, {course}."
-        if details.last_epoch == details.best_epoch:
-            text = f"{capitalised(run)}'s validation loss was lowest at its last epoch, {details.last_epoch}."
-    return f"{text} {_gap_text(details)}".strip()
+        training = _course("training loss", details.best_loss or 0.0, details.last_loss or 0.0)
+        validation = _course("validation loss", details.best_val_loss or 0.0, details.last_val_loss or 0.0)
+        text = f"After {run}'s best epoch, {epoch}, {training} and {validation}."
+        if details.overfits is False and details.still_falling:
+            text = (
+                f"Validation loss of {run} was still falling when training ended (lowest at epoch {epoch} of {last})."
+            )
+        elif details.overfits is False:
+            text = f"After {run}'s best epoch, {epoch}, neither loss moved by more than it fluctuates."
+        elif last == epoch:
+            text = f"Validation loss of {run} was lowest at its last epoch, {last}."
+        where = "At its best epoch" if details.kept_epoch == epoch else where
+    return f"{text} {_gap_text(details, where)}".strip()
 
 
-def _gap_text(details: Overfitting) -> str:
-    """Return by how much a run's kept weights are better on the training clips."""
+def _course(what: str, before: float, after: float) -> str:
+    if before == after:
+        return f"{what} stayed at {metric_text(before)}"
+    start, end = losses(before, after)
+    return f"{what} {'fell' if after < before else 'rose'} from {start} to {end}"
+
+
+def _gap_text(details: Overfitting, where: str) -> str:
+    """Return by how much a run's kept weights are better on the training clips; `where` says which weights."""
     gap = details.gap
     if gap is None:
         return ""
     fit, validation = percent(gap.train_accuracy), percent(gap.val_accuracy)
     if fit == validation:
-        return f"Its kept weights have {fit} correct on training and on validation clips alike."
-    meaning = "a gap that could be chance" if gap.interval[0] <= 0 <= gap.interval[1] else "more than chance explains"
+        return f"{where}, accuracy is {fit} on training and on validation clips alike."
+    if details.overfits is False and gap.interval[0] > 0:
+        where = f"Yet {where[0].lower()}{where[1:]}"
+    both = f"{where}, accuracy is {fit} on training and {validation} on validation clips"
+    if not is_informative(gap.interval):
+        return f"{both}: too few clips to tell whether that gap is chance."
     interval = f"95% interval {points_interval(gap.interval)} points"
-    return (
-        f"Its kept weights have {fit} correct on training and {validation} on validation clips, {meaning} ({interval})."
-    )
+    if gap.interval[0] <= 0 <= gap.interval[1]:
+        return f"{both}; that gap could be chance ({interval})."
+    return f"{both}, a gap that is more than chance ({interval})."
 
 
 def _table(findings: Findings, known: Sequence[tuple[Conclusion, Overfitting]]) -> tuple[Table, ...]:
     rows = []
     for conclusion, details in known[:_MOST_ROWS]:
         gap = details.gap
-        course = [f"{short_loss(a)} → {short_loss(b)}" if None not in (a, b) else NONE for a, b in (
+        course = [f"{metric_text(a)} → {metric_text(b)}" if None not in (a, b) else NONE for a, b in (
             (details.best_loss, details.last_loss), (details.best_val_loss, details.last_val_loss))]  # fmt: skip
         answer = {True: "yes", False: "no", None: "cannot tell"}[details.overfits]
         accuracies = (

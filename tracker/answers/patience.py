@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.conclusion import Table
 from tracker.conclusions.early_stopping import USUAL, EarlyStopping, Patience
-from tracker.wording import NONE, capitalised, counted
+from tracker.wording import NONE, capitalised, counted, listing, number_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +16,9 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
 
 _MOST_ROWS = 12  # runs in the table
-_MOST_IN_WORDS = 4  # runs whose answers are said one by one
-_RULE_OF_THUMB = 10  # the patience that the answer speaks of if there are many runs
+_MOST_COUNTED = 2  # runs whose correct clips are told one by one
+_RULE_OF_THUMB = 10  # the patience that people try first
+_LITTLE = 0.2  # share of the epochs below which saving them is called little
 
 _Found = tuple["Conclusion", EarlyStopping]
 
@@ -29,12 +29,14 @@ def patience(findings: Findings) -> Answer | None:
     known = [pair for pair in findings.best_first(found) if _ends_early(pair[1])]
     if not known:
         return None
-    few = len(known) <= _MOST_IN_WORDS
+    enough = [pair for pair in known if pair[1].enough is not None]
+    replayed = sum(bool(details.patiences) for _, details in found)
+    first = _enough_text(findings, enough, replayed) if enough else _not_enough_text(findings, known)
     return Answer(
         "patience",
         "Would a shorter patience have been enough?",
         "Replay",
-        _by_run_text(findings, known) if few else _overall_text(known),
+        " ".join(filter(None, [first, _rule_of_thumb_text(findings, known) if enough else ""])),
         conclusions=tuple(conclusion.id for conclusion, _ in known),
         tables=_table(findings, known),
     )
@@ -44,50 +46,59 @@ def _ends_early(details: EarlyStopping) -> bool:
     return details.enough is not None or any(answer.epochs_saved for answer in details.patiences)
 
 
-def _by_run_text(findings: Findings, known: Sequence[_Found]) -> str:
-    """Return the answer for each run, once for those that have the same."""
-    runs_of: dict[str, list[str]] = {}
-    for conclusion, details in known:
-        runs_of.setdefault(_run_text(findings, conclusion, details), []).append(conclusion.runs[0])
-    return " ".join(f"{capitalised(findings.wording.runs(runs))}: {text}" for text, runs in runs_of.items())
+def _enough_text(findings: Findings, enough: Sequence[_Found], replayed: int) -> str:
+    """Return for how many of the runs that were replayed a shorter patience keeps the same weights, and its saving."""
+    (conclusion, details), *others = enough
+    if replayed == 1 and details.enough is not None:
+        same = "found the same best epoch" if details.kept_epoch is None else "kept the same weights"
+        ended = f"ended training at epoch {details.enough.stop_epoch} instead of {details.stop_epoch}"
+        return f"Yes: patience {details.enough.patience} would have {same} and {ended}."
+    saved = sum(of_run.enough.epochs_saved or 0 for _, of_run in enough if of_run.enough)
+    trained = sum(of_run.stop_epoch or 0 for _, of_run in enough)
+    if len(enough) == replayed:
+        head = f"Yes, for {_all_of(replayed)}"
+    elif others:
+        head = f"For {number_word(len(enough))} of the {number_word(replayed)} runs"
+    else:
+        head = f"Only for {findings.who([conclusion.runs[0]])}"
+    amount = f"{saved:,} of {counted(trained, 'epoch')}"
+    if saved < _LITTLE * trained:
+        return f"{head}, but it would have saved little: {amount}."
+    return f"{head}, saving {amount}."
 
 
-def _run_text(findings: Findings, conclusion: Conclusion, details: EarlyStopping) -> str:
-    """Return the smallest patience that would have been enough for a run, and what a common one would have cost."""
-    enough = details.sufficient
-    asked = _at(details, _RULE_OF_THUMB)
-    costs = ""
-    if asked is not None and not asked.censored and asked.kept_epoch != details.kept_epoch and asked.epochs_saved:
-        clips = _clips_text(findings, conclusion, asked)
-        costs = f"; with {asked.patience} it would have stopped at epoch {asked.stop_epoch}{clips}"
-    if enough is None:
-        return f"none shorter would have kept the same weights{costs}."
-    saved = counted(enough.epochs_saved or 0, "epoch")
-    return f"{enough.patience}, saving {saved}{costs}."
+def _all_of(number: int) -> str:
+    return "both" if number == 2 else f"all {number_word(number)}"
 
 
-def _clips_text(findings: Findings, conclusion: Conclusion, asked: Patience) -> str:
-    result = findings.study.results[findings.study.index_of[conclusion.runs[0]]]
-    if asked.correct is None or result.correct is None:
-        return f" and kept epoch {asked.kept_epoch}"
-    instead = f"instead of {result.correct}" if asked.correct != result.correct else "as before"
-    return f" with {counted(asked.correct, 'clip')} correct {instead}"
+def _not_enough_text(findings: Findings, known: Sequence[_Found]) -> str:
+    """Return that whatever ends a run earlier changes its weights."""
+    if all(details.keeps_last for _, details in known):
+        keep = "the run keeps its" if len(known) == 1 else "the runs keep their"
+        return f"No: {keep} last weights, which any earlier stop changes."
+    run = findings.wording.run(known[0][0].runs[0]) if len(known) == 1 else "a run"
+    return f"No: every patience short enough to end {run} earlier also stops it before its best epoch."
 
 
-def _overall_text(known: Sequence[_Found]) -> str:
-    """Return for how many runs a common patience would have kept the same weights."""
-    answers = [(details, answer) for _, details in known if (answer := _at(details, _RULE_OF_THUMB)) is not None]
-    same = [answer for details, answer in answers if answer.kept_epoch == details.kept_epoch and answer.epochs_saved]
-    other = [answer for details, answer in answers if answer.kept_epoch != details.kept_epoch and answer.epochs_saved]
-    saved = sum(answer.epochs_saved or 0 for answer in same)
-    smallest = Counter(answer.patience for _, details in known if (answer := details.sufficient) is not None)
-    needed = max(smallest, default=None)
-    saving = f" and saved {counted(saved, 'epoch')} in all" if saved else ""
-    kept = f"kept the same weights in {len(same)} of {counted(len(known), 'run')}"
-    head = f"Patience {_RULE_OF_THUMB} would have {kept}{saving}"
-    loses = f"; in {counted(len(other), 'run')} it would have stopped before the best epoch" if other else ""
-    every = f" For every run that a shorter patience leaves unchanged, {needed} is enough." if needed else ""
-    return f"{head}{loses}.{every}"
+def _rule_of_thumb_text(findings: Findings, known: Sequence[_Found]) -> str:
+    """Return in which runs a common patience would have stopped too early, and with how many clips correct."""
+    asked = [(c.runs[0], details, _at(details, _RULE_OF_THUMB)) for c, details in known if not details.keeps_last]
+    acting = [(run, details, answer) for run, details, answer in asked if answer is not None and answer.epochs_saved]
+    lost = [(run, answer) for run, details, answer in acting if answer.kept_epoch != details.target]
+    if not lost:
+        enough = f"Patience {_RULE_OF_THUMB} would have been enough for {_all_of(len(acting))}."
+        return enough if len(acting) == len(known) > 1 else ""
+    lost.sort(key=lambda pair: findings.wording.numbers[pair[0]])
+    who, its = findings.who([run for run, _ in lost]), "its" if len(lost) == 1 else "their"
+    head = f"Patience {_RULE_OF_THUMB} would have stopped {who} before {its} best epoch"
+    counts = [(answer.correct, findings.study.results[findings.study.index_of[run]].correct) for run, answer in lost]
+    if len(lost) > _MOST_COUNTED or any(None in pair for pair in counts):
+        return f"{head}."
+    after, before = ([str(correct) for correct in numbers] for numbers in zip(*counts, strict=True))
+    if after == before:
+        return f"{head}, with as many clips correct."
+    clips = "clip" if after == ["1"] else "clips"
+    return f"{head}, with {listing(after)} {clips} correct instead of {listing(before)}."
 
 
 def _at(details: EarlyStopping, number: int) -> Patience | None:
@@ -99,12 +110,12 @@ def _table(findings: Findings, known: Sequence[_Found]) -> tuple[Table, ...]:
     rows = []
     for conclusion, details in known[:_MOST_ROWS]:
         cells = [_cell(_at(details, number), details) for number in USUAL]
-        own = NONE if details.own is None else str(details.own)
-        smallest = NONE if details.enough is None else str(details.enough.patience)
+        own = "none" if details.own is None else str(details.own)
+        smallest = "none" if details.enough is None else str(details.enough.patience)
         run = capitalised(findings.wording.run(conclusion.runs[0]))
-        ended = f"{details.stop_epoch} (keeps {details.kept_epoch or NONE})"
-        rows.append((run, own, ended, *cells, smallest))
-    header = ("run", "its patience", "ended at epoch", *(f"with {number}" for number in USUAL), "smallest enough")
+        kept = "" if details.kept_epoch is None else f" (keeps {details.kept_epoch})"
+        rows.append((run, own, f"{details.stop_epoch or NONE}{kept}", *cells, smallest))
+    header = ("run", "its patience", "ended at epoch", *(f"with {number}" for number in USUAL), "shortest enough")
     more = "" if len(known) <= _MOST_ROWS else f" (the best {_MOST_ROWS} of {len(known)} runs)"
     return (Table(f"Where other patiences would have stopped{more}", header, tuple(rows)),)
 
@@ -113,6 +124,9 @@ def _cell(answer: Patience | None, details: EarlyStopping) -> str:
     """Return where a patience would have stopped, the epoch it keeps and the clips correct there."""
     if answer is None or answer.censored or not answer.epochs_saved:
         return "no earlier"
+    if answer.kept_epoch is None:
+        return f"{answer.stop_epoch} (keeps nothing)"
     clips = "" if answer.correct is None else f", {answer.correct} correct"
-    kept = "same weights" if answer.kept_epoch == details.kept_epoch else f"keeps {answer.kept_epoch or NONE}{clips}"
+    same = "same weights" if details.kept_epoch is not None else "same best epoch"
+    kept = same if answer.kept_epoch == details.target else f"keeps {answer.kept_epoch}{clips}"
     return f"{answer.stop_epoch} ({kept})"

@@ -92,13 +92,11 @@ class Baseline(Details):
         if conclusion.verdict == "unknown" or self.interval is None or not self.runs or conclusion.n is None:
             return "Whether the runs beat the majority-class baseline is unknown, because no predictions were logged."
         best, n = self.runs[0], conclusion.n
-        who, answer = capitalised(wording.run(best.run)), "the same class" if self.also else f"“{self.majority}”"
-        always = f"Answering {answer} every time gets {self.correct} of {counted(n, 'validation clip')} correct"
+        who, answer = capitalised(wording.run(best.run)), "one class" if self.also else f"“{self.majority}”"
+        always = f"Answering {answer} for every clip gets {self.correct} of {counted(n, 'validation clip')} correct"
         always = f"{always} ({percent(self.correct / n)})"
         if best.one_class:
-            return (
-                f"{always}, and that is all {wording.run(best.run)} does: it predicts “{self.majority}” for every clip."
-            )
+            return f"{always}, and that is all {wording.run(best.run)} does."
         has = f"{best.correct} ({percent(best.correct / n)}, 95% interval {percent_interval(best.interval)})"
         if best.run in self.not_better:
             verdict = "is not significantly better"
@@ -107,9 +105,11 @@ class Baseline(Details):
             if best.difference < 0:
                 verdict = "does worse" if best.p_adjusted <= self.alpha else "does no better"
             return f"{always}. {who} gets {has} and {verdict}."
+        gets = f"{self.correct} of {counted(n, 'validation clip')} correct ({percent(self.correct / n)})"
+        head = f"{who} beats the majority-class baseline, which answers {answer} for every clip and gets {gets}."
         rest = [run for run in self.not_better if run != best.run]
-        others = f" {capitalised(wording.runs(rest))} {'is' if len(rest) == 1 else 'are'} not significantly better."
-        return f"{who} beats the majority-class baseline: it gets {has}. {always}.{others if rest else ''}"
+        verb = "does" if len(rest) == 1 else "do"
+        return f"{head} {capitalised(wording.runs(rest))} {verb} not beat it significantly." if rest else head
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return each run beside the baseline."""

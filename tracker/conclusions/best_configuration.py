@@ -20,8 +20,8 @@ from tracker.conclusions.comparisons import cross_validation, family_of
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.conclusions.contrasts import nested_effect, training_noise
 from tracker.statistics.error_rates import holm, is_best
-from tracker.statistics.repetitions import accuracy_over_seeds
-from tracker.wording import capitalised, counted, percent, points, short_loss
+from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
+from tracker.wording import capitalised, counted, metric_text, percent, points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +55,12 @@ class Standing:
     tied: bool | None = None
 
 
+def not_tested(best: Standing, other: Standing) -> str:
+    """Return why a configuration has no p-value, in a table's words: ``too few seeds`` or ``not tested``."""
+    sizes = (len(best.runs), len(other.runs))
+    return "too few seeds" if max(sizes) > 1 and min(sizes) < FEWEST_PAIRS else "not tested"
+
+
 @dataclass(frozen=True, slots=True)
 class BestConfiguration(Details):
     """The evidence."""
@@ -66,9 +72,9 @@ class BestConfiguration(Details):
         best, *others = self.standings
         who = f"the configuration of {wording.runs(best.runs)}"
         by_clip, mean, difference = wording.metric.is_accuracy, best.mean or 0.0, conclusion.estimate or 0.0
-        value = percent(mean) if by_clip else f"{wording.metric.name} {short_loss(mean)}"
+        value = percent(mean) if by_clip else f"{wording.metric.name} {metric_text(mean)}"
         score = f"{value} on average over {counted(len(best.runs), 'seed')}"
-        lead = f"{points(difference) if by_clip else short_loss(abs(difference))} ahead of the next"
+        lead = f"{points(difference) if by_clip else metric_text(abs(difference))} ahead of the next"
         if conclusion.verdict == "supported":
             return f"{capitalised(who)} is best: {score}, {lead}, which is more than chance explains."
         tied = sum(other.tied is not False for other in others)

@@ -308,7 +308,8 @@ def _loss_chance_text(details: BestRun, wording: Wording) -> str:
 
 
 def _configuration_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> str:
-    what, best = "splits" if details.splits else "folds", "shares the lead" if details.tied else "is best"
+    what, best = "splits" if details.splits else "folds", "shares the lead" if details.tied else "leads"
+    best = "is best" if conclusion.verdict == "supported" else best
     score = f"{correct_of(details.correct or 0, conclusion.n or 1)} predictions correct"
     who = f"the configuration of {wording.runs(conclusion.runs)}"
     if 0 < len(details.levels) <= _MOST_LEVELS:

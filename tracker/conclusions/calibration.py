@@ -60,12 +60,13 @@ class Calibration(Details):
         by_chance = f"a calibrated model would have about {points_number(self.by_chance or 0.0)} here"
         if self.direction is not None:
             too = "too confident" if self.direction == "over" else "not confident enough"
-            means = f"its predictions get {percent(self.confidence or 0.0)} on average"
-            correct = f"{percent(self.accuracy or 0.0)} of them are correct"
-            return f"{who} is {too}: {means}, and {correct}. Its expected calibration error is {error}; {by_chance}."
+            means = f"its confidence is {percent(self.confidence or 0.0)} on average"
+            correct = f"{percent(self.accuracy or 0.0)} of its predictions are correct"
+            return f"{who} is {too}: {means}, but {correct}. Its expected calibration error is {error}; {by_chance}."
         head = f"{who}'s expected calibration error is {error}"
         if low > 0:
-            return f"{head}, more than chance explains: {by_chance}."
+            fits = f"{who}'s confidence fits its accuracy on average, but not at every level"
+            return f"{fits}: its expected calibration error is {error}; {by_chance}."
         clips = counted(conclusion.n or 0, "clip")
         return f"{head}. That could be chance on {clips}: {by_chance}."
 

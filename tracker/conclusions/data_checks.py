@@ -54,9 +54,9 @@ class DataChecks(Details):
         if parts:
             return " ".join(parts)
         if self.cut_groups is None:
-            return f"Validation clips are from {self.groups:,} groups. Whether training has others was not logged."
-        recording = " and no recording" if self.shared_recordings else ""
-        return f"No group{recording} is in more than one part of the split (groups in all: {self.groups:,})."
+            return "Whether training and validation clips come from different groups was not logged."
+        recording = " or recording" if self.shared_recordings else ""
+        return f"No group{recording} is in more than one part of the split."
 
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return the examples."""

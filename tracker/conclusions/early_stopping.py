@@ -14,7 +14,7 @@ from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
 from tracker.study.options import as_whole
 from tracker.study.run_results import RunResult, every_epoch, keeps_last, keeps_numbers
-from tracker.wording import counted, loss_cell, seconds_cell, steps_text, whole_cell
+from tracker.wording import counted, metric_text, seconds_cell, steps_text, whole_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,12 +64,18 @@ class EarlyStopping(Details):
     keeps_last: bool = False  # whether the run keeps its last weights
     enough: Patience | None = None  # the shortest of all patiences that keeps the same weights in fewer epochs
     steps: LoggedSteps | None = None  # at which its losses, or else accuracies, were logged if they aren't epochs
+    best_epoch: int | None = None  # of the lowest validation loss: what is to be kept if it isn't known what was
+
+    @property
+    def target(self) -> int | None:
+        """The epoch whose weights a patience has to keep to be enough."""
+        return self.best_epoch if self.kept_epoch is None else self.kept_epoch
 
     @property
     def sufficient(self) -> Patience | None:
         """The shortest usual patience that keeps the same weights in fewer epochs; of any if no usual one does."""
         others = (a for a in self.patiences if a.patience in USUAL and a.patience != self.own and a.epochs_saved)
-        same = (a for a in others if a.kept_epoch is not None and a.kept_epoch == self.kept_epoch)
+        same = (a for a in others if a.kept_epoch is not None and a.kept_epoch == self.target)
         return next(same, self.enough)
 
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
@@ -84,7 +90,7 @@ class EarlyStopping(Details):
             return f"Early stopping would never have triggered in {run}: its validation loss improved in every epoch."
         earlier = [answer for answer in self.patiences if answer.epochs_saved and answer.patience != self.own]
         usual = [answer for answer in earlier if answer.patience in USUAL]
-        others = [a for a in usual or earlier if a.kept_epoch is None or a.kept_epoch != self.kept_epoch]
+        others = [a for a in usual or earlier if a.kept_epoch is None or a.kept_epoch != self.target]
         enough, worth_it = self.sufficient, LEAST_SAVED * (self.stop_epoch or 0)
         if enough and others and enough not in usual and (enough.epochs_saved or 0) < worth_it:
             enough = None
@@ -111,7 +117,7 @@ class EarlyStopping(Details):
             stop = "beyond what was run" if p.censored else whole_cell(p.stop_epoch)
             saved, kept, correct_clips = map(whole_cell, (p.epochs_saved, p.kept_epoch, p.correct))
             time = seconds_cell(p.seconds_saved if p.epochs_saved else None)
-            rows.append((name, stop, saved, time, kept, loss_cell(p.val_loss), correct_clips))
+            rows.append((name, stop, saved, time, kept, metric_text(p.val_loss), correct_clips))
         return (Table("What other patiences would have done", header, tuple(rows)),) if rows else ()
 
 
@@ -122,16 +128,16 @@ def early_stopping(study: Study) -> Iterator[Conclusion]:
         stop = result.stop_epoch if values is None else len(values)
         kept, is_last = result.kept_epoch, keeps_last(result.run)
         details = EarlyStopping((), own, stop, kept, result.correct, result.epoch_seconds, is_last)
-        details = replace(details, steps=result.steps_without_epochs)
+        details = replace(details, steps=result.steps_without_epochs, best_epoch=result.best_epoch)
         verdict: Verdict = "unknown"
         if values is not None and stop is not None:
             listed = sorted({*PATIENCES, *([own] if own is not None else [])})
             every = sorted({*listed, *range(1, len(values))})
             stops = dict(zip(every, _stops(result, values, every), strict=True))
             answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
-            same = [p for p, s in stops.items() if s.kept_epoch == kept and (s.stop_epoch or stop) < stop]
+            same = [p for p, s in stops.items() if s.kept_epoch == details.target and (s.stop_epoch or stop) < stop]
             enough = None
-            if same and kept is not None:
+            if same and details.target is not None:
                 enough = _answer(result, values, same[0], stops[same[0]])
             details = replace(details, patiences=answers, enough=enough)
             verdict = "exact"
@@ -189,6 +195,8 @@ def _enough_text(run: str, answer: Patience, details: EarlyStopping) -> str:
         who = f"Patience {answer.patience} instead of {details.own}"
     seconds = "" if answer.seconds_saved is None else f" ({seconds_cell(answer.seconds_saved)})"
     kept = f"would have kept {run}'s weights (epoch {answer.kept_epoch})"
+    if details.kept_epoch is None:
+        kept = f"would have found {run}'s best epoch ({answer.kept_epoch})"
     ended = f"ended training at epoch {answer.stop_epoch} instead of {details.stop_epoch}"
     return f"{who} {kept} and {ended}, saving {counted(answer.epochs_saved or 0, 'epoch')}{seconds}."
 

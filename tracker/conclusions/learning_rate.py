@@ -18,7 +18,7 @@ from tracker.runs import LOGGED_OPTIONS, as_number
 from tracker.study.metrics import same_until
 from tracker.study.options import PLATEAU, as_whole
 from tracker.study.run_results import SAME_RATE, every_epoch
-from tracker.wording import capitalised, count_words, counted, level_words, loss_cell, losses, rate_text
+from tracker.wording import capitalised, count_words, counted, level_words, losses, metric_text, rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,7 +112,7 @@ class LearningRate(Details):
         rows = []
         for d in self.drops:
             before, after = (rate_text(rate, 6) for rate in (d.before, d.after))
-            rows.append((str(d.epoch), before, after, loss_cell(d.best_before), loss_cell(d.best_after)))
+            rows.append((str(d.epoch), before, after, metric_text(d.best_before), metric_text(d.best_after)))
         return (Table("Drops of the learning rate", header, tuple(rows)),) if rows else ()
 
 
@@ -231,7 +231,7 @@ def _drop_text(drop: RateDrop) -> str:
     head = f"from {rate_text(drop.before)} to {rate_text(drop.after)} after epoch {drop.epoch}"
     if drop.best_before is None or drop.best_after is None:
         return head
-    before, after = losses(drop.best_before, drop.best_after, least=3)
+    before, after = losses(drop.best_before, drop.best_after)
     effect = "and validation loss improved" if drop.helped else "but validation loss did not improve"
     return f"{head}, {effect} (best before {before}, after {after})"
 

@@ -53,6 +53,7 @@ from tracker.wording import (
     change_interval_cell,
     change_words,
     counted,
+    level_cell,
     level_words,
     listing,
     losses,
@@ -119,7 +120,14 @@ class OptionEffect(Details):
         header = ("from", "to", "matched pairs", "difference", "95% interval", "verdict")
         cell, interval = (points_cell, points_interval_cell) if in_points else (change_cell, change_interval_cell)
         rows = [
-            (c.from_, c.to, str(c.pairs), cell(c.estimate), interval(c.interval), c.verdict.replace("_", " "))
+            (
+                level_cell("", c.from_),
+                level_cell("", c.to),
+                str(c.pairs),
+                cell(c.estimate),
+                interval(c.interval),
+                verdict_words(c),
+            )
             for c in self.contrasts
         ]
         return (Table("All comparisons", header, tuple(rows)),) if rows else ()
@@ -130,7 +138,9 @@ class OptionEffect(Details):
         name, differences = option_words(conclusion.option or ""), []
         for c in self.contrasts:
             if c.estimate is not None and c.interval is not None:
-                what, p_value = f"{name}: {c.from_} → {c.to}", c.p_value if c.p_adjusted is None else c.p_adjusted
+                option = conclusion.option or ""
+                change = f"{level_cell(option, c.from_)} → {level_cell(option, c.to)}"
+                what, p_value = f"{name}: {change}", c.p_value if c.p_adjusted is None else c.p_adjusted
                 differences.append(Difference(what, c.estimate, c.interval, p_value, c.verdict, conclusion.runs))
         return tuple(differences)
 
@@ -138,6 +148,13 @@ class OptionEffect(Details):
     def methods(self) -> tuple[Method, ...]:
         """The methods of all listed contrasts."""
         return tuple(part.method for part in self.contrasts if part.method)
+
+
+def verdict_words(effect: ContrastEffect) -> str:
+    """Return a contrast's verdict for a table; one that was not tested is not called inconclusive."""
+    if effect.verdict == "inconclusive" and effect.p_value is None:
+        return "too few runs" if max(effect.pairs, min(effect.repetitions)) < FEWEST_PAIRS else "not tested"
+    return effect.verdict.replace("_", " ")
 
 
 def option_effects(study: Study) -> tuple[Conclusion, ...]:
@@ -164,7 +181,11 @@ def _changed_nothing(study: Study, pair: Pair) -> bool:
 
 
 def leading(effects: Sequence[ContrastEffect]) -> ContrastEffect:
-    """Return the contrast that an option's conclusion speaks of: of those that decide its verdict the clearest."""
+    """Return the contrast that an option's conclusion speaks of: of those that decide its verdict the clearest.
+
+    Its numbers are the conclusion's own, so that these never contradict the verdict: of an inconclusive option, an
+    equivalent contrast may well have the smallest p-value.
+    """
     order: tuple[Verdict, ...] = ("supported", "inconclusive")
 
     def rank(effect: ContrastEffect) -> tuple[int, float, int, int]:
@@ -306,12 +327,14 @@ def _untested_text(option: str, effect: ContrastEffect, wording: Wording) -> str
         observed = _observed_text(option, effect, wording)
     start, end = effect.repetitions
     runs = counted(start, "run") if start == end else f"{start} and {counted(end, 'run')}"
-    among = counted(effect.pairs, "matched pair") if effect.pairs else f"{runs} of each under different seeds"
+    among = "the one matched pair" if effect.pairs == 1 else f"{effect.pairs} matched pairs"
+    among = among if effect.pairs else f"{runs} of each under different seeds"
     if effect.pairs >= FEWEST_PAIRS or min(effect.repetitions) >= FEWEST_PAIRS:
         unlogged = "the predictions for each clip were not logged"
         why = unlogged if wording.metric.is_known_by_clip else f"{wording.metric.name} is not known clip by clip"
         return f"The effect of {option_words(option)} is not tested: {observed} in {among}, but {why}."
-    return f"Too few runs to judge {option_words(option)}: {observed} in {among}; a test takes {FEWEST_PAIRS} pairs."
+    least = f"a test takes at least {number_word(FEWEST_PAIRS)} pairs"
+    return f"Too few runs to judge {option_words(option)}: {observed} in {among}; {least}."
 
 
 def _observed_text(option: str, effect: ContrastEffect, wording: Wording) -> str:

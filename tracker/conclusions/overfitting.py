@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 _SOURCE = (
-    "The gap between accuracy on training and validation clips has Newcombe's interval, each for itself and not "
-    "corrected (doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
+    "The gap between accuracy on training and validation clips has Newcombe's interval, without correction for the "
+    "number of runs (doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I)."
 )
 FEWEST_AFTER = 4  # epochs after the minimum below which a rise cannot be separated from fluctuation
 

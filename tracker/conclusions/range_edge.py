@@ -41,13 +41,11 @@ class RangeEdge(Details):
     def sentence(self, conclusion: Conclusion, wording: Wording) -> str:
         """Return that the best level is the lowest or the highest one, so that the best may lie beyond."""
         del conclusion, wording
-        what = listing([option_words(edge.option) for edge in self.edges])
         found = [
-            f"{option_words(edge.option)} {level_words(edge.option, edge.best)} is the {edge.edge} of "
-            f"{listing([level_words(edge.option, level) for level in edge.levels])}"
+            f"the {edge.edge} {option_words(edge.option)} tried ({level_words(edge.option, edge.best)})"
             for edge in self.edges
         ]
-        return f"The best {what} may lie beyond what was tried: in the best configuration, {listing(found)}."
+        return f"Better values may lie beyond those tried: the best configuration has {listing(found)}."
 
 
 def range_edges(study: Study) -> Iterator[Conclusion]:

@@ -13,7 +13,7 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.statistics.grouped import design_effect, fewest_groups, grouped_sign_flip
 from tracker.statistics.paired import unconditional
 from tracker.statistics.repetitions import detectable_effect
-from tracker.wording import counted, percent, points, points_number, round_number, round_up
+from tracker.wording import counted, percent, points, points_span, round_number, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -146,7 +146,7 @@ def _detectable_text(conclusion: Conclusion, details: SampleSize, wording: Wordi
         who = "The two models" if len(conclusion.runs) == 2 else "On average, two of these models"
         disagree = f"{who} disagree on {percent(details.discordance)} of the clips"
         return f"{disagree}; only differences of about {points(high)} or more would be detected reliably."
-    span = _points_span(high if low is None else low, high)
+    span = points_span(high if low is None else low, high)
     depending = ", depending on how often they disagree," if " to " in span else ""
     found = f"A difference of {span} between two models{depending} would be detected"
     fewest_clips, most = details.clips_for_one
@@ -166,18 +166,23 @@ def _limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) -
             size = (conclusion.n or 0, conclusion.details.n_groups)
             runs[size] += conclusion.runs
             smallest[size].append(conclusion.details.detectable[1])
+    most = max(runs, key=lambda size: len(runs[size]), default=None)  # the report's answer has what these can show
     for (n, groups), differences in smallest.items() if len(conclusions) > 1 else ():
+        if (n, groups) == most and len({points(difference or 0.0) for difference in differences}) == 1:
+            continue
         clips = counted(n, "validation clip") + (f" from {counted(groups, 'group')}" if groups else "")
         which = f" ({wording.runs(runs[n, groups])})" if len(smallest) > 1 else ""
         shown = sorted(difference for difference in differences if difference is not None)
         what = "cannot show any difference between two models reliably"
         if len(shown) == len(differences):
             by_set = ", set by set" if points(shown[0]) != points(shown[-1]) else ""
-            below = f"{_points_span(shown[0], shown[-1])}{by_set}"
+            below = f"{points_span(shown[0], shown[-1])}{by_set}"
             what = f"cannot reliably show a difference between two models below {below}"
         yield f"{clips} {what}{which}."
     joined = cross_validation(study)
-    if sum(clips.known for clips in study.clip_sets) > 1 and (joined is None or joined.splits):
+    known = [clips for clips in study.clip_sets if clips.known]
+    several = len(known) > 1 and any(len(clips.members) > 1 for clips in known)
+    if several and (joined is None or joined.splits):
         over = f": configurations are, over all {len(joined.folds)} splits" if joined else ""
         yield f"Runs evaluated on different validation clips are not compared with each other{over}."
 
@@ -193,11 +198,6 @@ def _methods(study: Study, _: Sequence[Conclusion]) -> Iterator[str]:
             "Runs with equally many correct clips can have different intervals: mistakes that come together, in few "
             "groups, say less about other groups than mistakes spread over many."
         )
-
-
-def _points_span(low: float, high: float) -> str:
-    """Return ``4 to 16 points``, or what both ends are rounded to."""
-    return points(high) if points(low) == points(high) else f"{points_number(low)} to {points(high)}"
 
 
 KIND = Kind(

@@ -14,7 +14,7 @@ from tracker.statistics.paired import log_losses
 from tracker.statistics.resampling import optimism_of_best, optimism_of_best_epoch
 from tracker.study.run_results import keeps_last, keeps_numbers
 from tracker.study.study import Obstacle
-from tracker.wording import capitalised, counted, percent, percent_interval
+from tracker.wording import capitalised, counted, is_informative, percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tracker.wording import Wording
 
 MOST_RUNS_BY_EPOCH = 50  # runs above which the selection of their best epochs is not resampled
-_SAYS_NOTHING = 0.6  # width above which an interval of an accuracy is not worth printing
 _SOURCE = (
     "Selection bias is estimated by the bootstrap over clips, selecting again in each resample (Efron 1983, "
     "doi:10.1080/01621459.1983.10477973); its interval is a studentised Wilson interval of the accuracy on new clips."
@@ -59,9 +58,8 @@ class SelectionOptimism(Details):
         best, epochs = capitalised(wording.run(self.best)), " and its best epoch were" if self.over_epochs else " was"
         picked = f"{best}{epochs} picked using these same clips"
         here, there = percent(self.accuracy), f"about {percent(self.expected)}".replace("about over", "over")
-        low, high = self.expected_interval
-        wide = high - low > _SAYS_NOTHING
-        interval = "" if wide else f" (95% interval {percent_interval(self.expected_interval)})"
+        informative = is_informative(self.expected_interval)
+        interval = f" (95% interval {percent_interval(self.expected_interval)})" if informative else ""
         if percent(self.expected) == here:
             return f"{picked}, but that hardly flatters it: expect {there} on new clips{interval}."
         return f"{picked}, so {here} is optimistic. On new clips, expect {there}{interval}."

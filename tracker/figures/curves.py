@@ -17,7 +17,7 @@ from tracker.report import Panel
 from tracker.runs import number_text
 from tracker.study.metrics import is_fraction, primary_metric
 from tracker.study.run_results import run_results
-from tracker.wording import MINUS, NONE, curve_cell, percent, rate_text, short_loss
+from tracker.wording import MINUS, NONE, curve_cell, metric_text, percent, rate_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -94,7 +94,7 @@ def _detail(result: RunResult, quantity: str) -> str:
     best, curves = result.best_epoch, result.curves
     if quantity == "Loss":
         loss = _at(curves.val_loss, best)
-        return "" if loss is None else f"lowest {short_loss(loss)} at epoch {best}"
+        return "" if loss is None else f"lowest {metric_text(loss)} at epoch {best}"
     accuracy = _at(curves.val_accuracy, best)
     return "" if accuracy is None or not is_fraction(accuracy) else f"{percent(accuracy)} at epoch {best}"
 
@@ -256,7 +256,7 @@ def _best(
     value = _at(marked, best)
     if best is None or value is None:
         return
-    shown = percent(value) if quantity == "Accuracy" and is_fraction(value) else short_loss(value)
+    shown = percent(value) if quantity == "Accuracy" and is_fraction(value) else metric_text(value)
     if y.low <= value <= y.high:
         yield svg.line(x(best), y(value), x(best), y.start, "down")
         yield svg.circle(x(best), y(value), 3.2, "ring", f"best epoch {best}: {quantity.lower()} {shown}")
@@ -313,10 +313,10 @@ def finding(result: RunResult, name: str = "") -> str:
     if lowest is None:
         return f"{who}'s curves over {stop} epochs; no validation loss was logged."
     if result.best_epoch == stop:
-        return f"{who}'s validation loss is lowest at its last epoch, {stop}: {short_loss(lowest)}."
+        return f"{who}'s validation loss is lowest at its last epoch, {stop}: {metric_text(lowest)}."
     last = _at(val_loss, stop)
-    ending = "" if last is None else f", and {short_loss(last)} at the last epoch, {stop}"
-    return f"{who}'s validation loss is lowest at epoch {result.best_epoch}, {short_loss(lowest)}{ending}."
+    ending = "" if last is None else f", and {metric_text(last)} at the last epoch, {stop}"
+    return f"{who}'s validation loss is lowest at epoch {result.best_epoch}, {metric_text(lowest)}{ending}."
 
 
 def finding_of_all(entries: Sequence[RunEntry]) -> str:
@@ -327,7 +327,7 @@ def finding_of_all(entries: Sequence[RunEntry]) -> str:
     if not lowest:
         return f"{what}; no validation loss was logged."
     best = min(lowest, key=lambda name: lowest[name])
-    return f"{what}: the lowest validation loss is {best}'s, {short_loss(lowest[best])}."
+    return f"{what}: the lowest validation loss is {best}'s, {metric_text(lowest[best])}."
 
 
 def _lowest(entries: Sequence[RunEntry]) -> dict[str, float]:
@@ -375,7 +375,7 @@ def table_of_all(entries: Sequence[RunEntry]) -> Table:
         result, losses = entry.result, entry.result.curves.val_loss
         accuracy, accuracy_cell = _at(result.curves.val_accuracy, result.best_epoch), NONE
         if accuracy is not None:  # in percent, or as it was logged if it isn't a fraction
-            accuracy_cell = percent(accuracy) if is_fraction(accuracy) else short_loss(accuracy)
+            accuracy_cell = percent(accuracy) if is_fraction(accuracy) else metric_text(accuracy)
         best, last = (NONE if epoch is None else str(epoch) for epoch in (result.best_epoch, result.stop_epoch))
         drops = ", ".join(map(str, _drops(result))) or NONE
         loss, last_loss = _cell(losses, result.best_epoch), _cell(losses, result.stop_epoch)

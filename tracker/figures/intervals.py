@@ -117,7 +117,7 @@ def headline(
     note += ["rings: not statistically different from the best"] if any(row.is_tied for row in shown) else []
     more = len(rows) - len(shown)
     note += [f"{more:,} more are not drawn"] if more else []
-    number = wording.percent_cell if is_fraction else wording.loss_cell
+    number = wording.percent_cell if is_fraction else wording.metric_text
     table = tuple(
         (
             f"{row.title}{', ' if row.subtitle else ''}{row.subtitle}",
@@ -135,7 +135,7 @@ def headline(
 def _interval_words(interval: Interval | None, *, is_fraction: bool) -> str:
     if is_fraction:
         return wording.percent_interval_cell(interval)
-    return wording.NONE if interval is None else " to ".join(map(wording.loss_cell, interval))
+    return wording.NONE if interval is None else " to ".join(map(wording.metric_text, interval))
 
 
 def _configuration(row: ConfigurationRow, words: Callable[[float], str], *, is_fraction: bool) -> _Row:

@@ -85,7 +85,7 @@ def _reliability(report: Report) -> Iterator[Picture]:
 def _row(report: Report, section: Section, standing: Standing, mean: float, *, is_best: bool) -> ConfigurationRow:
     parts = (section.words or section.title).split(", ")
     is_accuracy, is_single = report.metric.is_accuracy, len(standing.runs) == 1
-    count = wording.percent(mean) if is_accuracy else wording.short_loss(mean)
+    count = wording.percent(mean) if is_accuracy else wording.metric_text(mean)
     if is_single and standing.correct is not None:
         count = f"{standing.correct}/{standing.n}"
     return ConfigurationRow(

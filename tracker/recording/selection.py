@@ -96,7 +96,7 @@ def load_selected(
     if latest <= {run.run_id for part in parts for run in part[len(part) - min(by_epoch, len(part)) :]}:
         return found
     again = {run.run_id: run for name in names for run in load_runs(store, name, by_epoch=latest)}
-    return replace(found, runs=tuple(again.get(run.run_id, run) for run in found))
+    return replace(found, runs=tuple(replace(again.get(run.run_id, run), experiment=run.experiment) for run in found))
 
 
 def _joined(parts: Sequence[ExperimentRuns]) -> ExperimentRuns:
@@ -109,7 +109,8 @@ def _joined(parts: Sequence[ExperimentRuns]) -> ExperimentRuns:
     if len(set(metrics.values())) > 1:
         logged = ", ".join(f"{metric} in {name!r}" for name, metric in metrics.items())
         problems[f"the experiments have different metrics ({logged}); runs are ranked by {metrics[first.name]}"] = None
-    runs = sorted((run for part in parts for run in part), key=lambda run: (run.started or 0, run.run_id))
+    of_all = (replace(run, experiment=part.name) for part in parts for run in part)
+    runs = sorted(of_all, key=lambda run: (run.started or 0, run.run_id))
     experiments = tuple(part.name for part in parts)
     return replace(first, experiments=experiments, runs=tuple(runs), problems=tuple(problems))
 

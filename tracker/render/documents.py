@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from tracker.report import Comparison, Mistake, Picture, Report, RunEntry
 
-# Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``0.0001``, ``0.3x10``, ``off``.
-_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}")
+# Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``1e-4``, ``×0.3 after 10``, ``off``.
+_PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}|[0-9.]{1,9}e-[0-9]{1,3}|×[0-9.]{1,9} after [0-9]{1,9}")
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 

@@ -106,8 +106,8 @@ def _document(report: Report, view: ReportView) -> _Data:
             for part in view.answers
         ],
         "data_and_method": _tables(
-            ("About", "Fact", "As logged"),
-            [(it.part, it.name, it.text or "not logged") for it in report.data_and_method],
+            ("Fact", "As logged"),
+            [(it.name, it.text or "not logged") for it in report.data_and_method],
         ),
         "curves": [_picture(view.curves)] if view.curves else [],
         "configurations": _tables(

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from tracker import wording
 from tracker.conclusions import kind_of
+from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.conclusion import Table
 from tracker.render.sanitize import plain
 from tracker.study.metrics import is_fraction
@@ -19,6 +20,7 @@ from tracker.wording import NONE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tracker.answers import AnswerId
     from tracker.conclusions.conclusion import Conclusion, KindName
     from tracker.report import Report, RunEntry
     from tracker.statistics.proportions import Interval
@@ -59,21 +61,24 @@ def _interval(result: RunResult) -> Interval | None:
     return result.accuracy.interval if result.accuracy else None
 
 
-LOSS = _column("Loss", wording.loss_cell, lambda result: result.val_loss)
+def _accuracy(result: RunResult) -> float | None:
+    """Return the fraction of clips classified correctly; as logged if they were not counted."""
+    return result.accuracy.fraction if result.accuracy else result.val_accuracy
+
+
+LOSS = _column("Loss", wording.metric_text, lambda result: result.val_loss)
 BEST = _column("Best epoch", wording.whole_cell, lambda result: result.best_epoch)
 KEPT = _column("Kept epoch", wording.whole_cell, lambda result: result.kept_epoch)
 STOP = _column("Stop epoch", wording.whole_cell, lambda result: result.stop_epoch)
 _SECONDS = _column("Seconds", wording.seconds_number_cell, lambda result: result.seconds)
 _INTERVAL = _column("95% interval", wording.percent_bounds_cell, _interval, numeric=False, tight=True)
-_LOGGED_LOSS = _column("Validation loss", wording.loss_cell, lambda result: result.val_loss, numeric=False)
-_LOGGED_ACCURACY = _column(
-    "Validation accuracy", wording.percent_cell, lambda result: result.val_accuracy, numeric=False
-)
+_LOGGED_LOSS = _column("Validation loss", wording.metric_text, lambda result: result.val_loss, numeric=False)
+_LOGGED_ACCURACY = _column("Validation accuracy", wording.percent_cell, _accuracy, numeric=False)
 
 
 def _logged_score(report: Report) -> tuple[Column, ...]:
     """Return the column of the primary metric as logged, if it isn't the loss or the accuracy."""
-    column = _column(report.metric.name, wording.loss_cell, lambda result: result.score, primary=True)
+    column = _column(report.metric.name, wording.metric_text, lambda result: result.score, primary=True)
     return () if report.metric.is_standard else (column,)
 
 
@@ -189,8 +194,7 @@ def accuracy_interval(entry: RunEntry) -> Markup:
 
 def percent_correct(entry: RunEntry) -> Markup:
     """Return a run's accuracy in percent; nothing if it wasn't logged as a fraction of clips."""
-    accuracy = entry.result.accuracy
-    fraction = accuracy.fraction if accuracy else entry.result.val_accuracy
+    fraction = _accuracy(entry.result)
     return plain(wording.percent_number_cell(fraction if is_fraction(fraction) else None))
 
 
@@ -205,9 +209,9 @@ def outcome(entry: RunEntry) -> str:
         share, n = wording.percent_cell(result.accuracy.fraction), result.accuracy.n
         parts.append(f"{result.accuracy.correct} of {n} validation clips correct ({share}, 95% interval {interval})")
     elif result.val_accuracy is not None:
-        parts.append(f"validation accuracy {wording.short_loss(result.val_accuracy)}")
+        parts.append(f"validation accuracy {wording.metric_text(result.val_accuracy)}")
     if result.val_loss is not None:
-        parts.append(f"validation loss {wording.short_loss(result.val_loss)}")
+        parts.append(f"validation loss {wording.metric_text(result.val_loss)}")
     return ", ".join(parts) or "no validation result logged"
 
 
@@ -251,9 +255,11 @@ def configurations(report: Report) -> list[tuple[str, ...]]:
     in_percent = report.metric.is_accuracy and report.metric.is_fraction
     rows: list[tuple[str, ...]] = []
     for words, standing in standings:
-        mean = wording.percent_cell(standing.mean) if in_percent else wording.loss_cell(standing.mean)
-        spread = wording.points_cell(standing.deviation) if in_percent else wording.loss_cell(standing.deviation)
+        mean = wording.percent_cell(standing.mean) if in_percent else wording.metric_text(standing.mean)
+        spread = wording.points_cell(standing.deviation) if in_percent else wording.metric_text(standing.deviation)
         tied = {True: "yes", False: "no", None: NONE}[standing.tied]
+        if standing.tied and standing is not standings[0][1] and standing.p_value is None:
+            tied = not_tested(standings[0][1], standing)
         interval = wording.percent_bounds_cell(standing.interval)
         rows.append((words, str(len(standing.runs)), mean, spread.removeprefix("+"), interval, tied))
     return rows
@@ -267,8 +273,12 @@ _IN_APPENDIX: dict[KindName, str] = {
 }
 
 
+# answers whose table has a row for each of a kind's, up to some number: the appendix has them if there are more
+_IN_ANSWERS: dict[KindName, AnswerId] = {"option_effect": "options", "learning_rate": "learning_rate"}
+
+
 def appendix(report: Report) -> Iterator[Table]:
-    """Yield all pairs of runs, contrasts, patiences and cuts, a table each."""
+    """Yield all pairs of runs, contrasts, patiences and cuts, a table each, unless an answer has all of them."""
     numbers = {entry.run.run_id: str(entry.number) for entry in report.entries}
     for name, title in _IN_APPENDIX.items():
         found = [conclusion for conclusion in report.conclusions if conclusion.kind == name]
@@ -281,7 +291,8 @@ def appendix(report: Report) -> Iterator[Table]:
             for part in conclusion.details.tables(in_points=report.metric.is_accuracy):
                 header = ("option" if conclusion.option else "run", *part.header)
                 rows += [(_who(conclusion, numbers), *row) for row in part.rows]
-        if rows:
+        answers = [answer for answer in report.answers if answer.id == _IN_ANSWERS.get(name)]
+        if rows and len(rows) > sum(len(table.rows) for answer in answers for table in answer.tables):
             yield Table(title, header, tuple(rows))
     yield from _further(report)
 

@@ -21,7 +21,7 @@ from tracker.render import tables
 from tracker.render.sanitize import note_beginning, plain
 from tracker.runs import LOGGED_OPTIONS
 from tracker.study.options import terms_of
-from tracker.wording import NONE, capitalised, duration, listing, option_words
+from tracker.wording import NONE, capitalised, duration, level_cell, listing, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -174,6 +174,7 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
     """Prepare a report for a template; the curves of a single run go into its section."""
     entries, columns = report.entries, tables.table_columns(report)
     sections = tuple(_section(section, report, pictures) for section in _shown_sections(report))
+    in_several = len({entry.run.experiment for entry in entries}) > 1
     linked = {row.number for section in sections for row in section.rows.shown}
     named = {picture.name: picture for picture in pictures if not _is_of_one_run(picture)}
     return ReportView(
@@ -181,13 +182,10 @@ def arrange(report: Report, pictures: Sequence[Picture] = ()) -> ReportView:
         headline=named.get("configurations"),
         curves=named.get("curves"),
         configurations=excerpt(tables.configurations(report), MOST_RUNS),
-        options=excerpt(
-            [capitalised(option_words(name)) if name in LOGGED_OPTIONS else name for name in report.options],
-            MOST_OPTIONS,
-        ),
+        options=_options(report, in_several=in_several),
         heads=columns,
         legend=tables.legend(report),
-        rows=_rows(report, columns, linked),
+        rows=_rows(report, columns, linked, in_several=in_several),
         sections=Excerpt(sections, len(report.sections) - len(sections)),
         why_no_step=why_no_step(report.conclusions),
         steps=tuple(_step(step, report.answers) for step in report.next_steps),
@@ -223,13 +221,24 @@ def _shown_sections(report: Report) -> tuple[Section, ...]:
     return report.sections if len(report.entries) <= MOST_RUNS else report.sections[:MOST_SECTIONS]
 
 
-def _rows(report: Report, columns: Sequence[tables.Column], linked: set[int]) -> Excerpt[RunRow]:
+def _options(report: Report, *, in_several: bool) -> Excerpt[str]:
+    """Return what stands above the levels of runs, `in_several` experiments above the name of each."""
+    found = excerpt(
+        [capitalised(option_words(name)) if name in LOGGED_OPTIONS else name for name in report.options], MOST_OPTIONS
+    )
+    return replace(found, shown=("Experiment", *found.shown)) if in_several else found
+
+
+def _rows(report: Report, columns: Sequence[tables.Column], linked: set[int], *, in_several: bool) -> Excerpt[RunRow]:
     """Return the table of all runs, given the numbers of those that have a section."""
     entries = report.entries
     shown = report.best_first(entries)[:MOST_RUNS]
     highest = max((score for entry in entries if (score := report.rank_score(entry)) is not None), default=None)
     best = {entry.number for entry in shown if highest is not None and report.rank_score(entry) == highest}
-    rows = (_row(entry, report, columns, best=entry.number in best, linked=entry.number in linked) for entry in shown)
+    rows = [_row(entry, report, columns, best=entry.number in best, linked=entry.number in linked) for entry in shown]
+    if in_several:
+        of_runs = (entry.run.experiment for entry in shown)
+        rows = [replace(row, levels=(name, *row.levels)) for row, name in zip(rows, of_runs, strict=True)]
     return Excerpt(tuple(rows), len(entries) - len(shown))
 
 
@@ -240,7 +249,7 @@ def _row(entry: RunEntry, report: Report, columns: Sequence[tables.Column], *, b
         number=entry.number,
         name=entry.run.name,
         seed=seed,
-        levels=tuple(level for _, level in entry.levels[:MOST_OPTIONS]),
+        levels=tuple(level_cell(option, level) for option, level in entry.levels[:MOST_OPTIONS]),
         cells=tuple(column.cell(entry) for column in columns),
         best=best,
         linked=linked,

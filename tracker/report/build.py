@@ -66,7 +66,7 @@ def build_report(
         facts=headline.facts(findings, experiment, selection),
         key_figures=headline.key_figures(findings),
         answers=answers,
-        data_and_method=tuple(row for row in data_and_method(study).rows() if row.text) if study.results else (),
+        data_and_method=tuple(row for row in data_and_method(study).rows(wording) if row.text),
         limits=tuple(limits(study, conclusions, wording)),
         options=study.design.options,
         sections=tuple(_section(findings, standing, writer) for standing in findings.standings),
@@ -186,17 +186,19 @@ def title(design: Design, run: int) -> str:
     in a heading, so that nobody's text may act in it: a level that isn't a number, a truth value or a plain word is
     named by its place among the option's levels, a network by its file if that names no other.
     """
-    levels = dict(design.terms[run].levels)
+    terms = design.terms[run]
+    levels = dict(terms.levels)
     parts = [entry.formatted(entry.title_format, levels.get(name, OFF)) for name, entry in _IN_EVERY_TITLE.items()]
-    for option in design.options:
-        if option not in _IN_EVERY_TITLE and design.has(run, option):
-            text = level = design.level(run, option)
-            files = [other.rpartition("/")[2] for other in design.levels[option]]
-            if option == NETWORK and files.count(level.rpartition("/")[2]) == 1:
-                text = level.rpartition("/")[2]
-            place = design.levels[option].index(level) + 1
-            parts.append(f"{_plain(option) or 'option'}={_plain(text) or f'level {place}'}")
-    return ", ".join(filter(None, parts)) or "Default configuration"
+    for option in (option for option in design.naming(run) if option not in _IN_EVERY_TITLE):
+        text = level = levels.get(option, OFF)
+        known = design.levels.get(option, (level,))
+        files = [other.rpartition("/")[2] for other in known]
+        if option == NETWORK and files.count(level.rpartition("/")[2]) == 1:
+            text = level.rpartition("/")[2]
+        if option in terms.unset and option not in LOGGED_OPTIONS:
+            text = "none"
+        parts.append(f"{_plain(option) or 'option'}={_plain(text) or f'level {known.index(level) + 1}'}")
+    return ", ".join(filter(None, parts)) or "No options logged"
 
 
 def _plain(text: str) -> str | None:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from tracker.runs import LOGGED_OPTIONS, as_number, number_text
 from tracker.runs.facts import MACHINE, Layer, data_facts, environment_of, network_shape
 from tracker.study.options import NETWORK, as_whole, terms_of
-from tracker.wording import capitalised, counted, level_words, listing, option_words
+from tracker.wording import capitalised, counted, level_cell, listing, option_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
+    from tracker.wording import Wording
 
 T = TypeVar("T")
 
@@ -104,8 +105,7 @@ class MachineFacts:
 class FactRow:
     """A fact as a row of a table."""
 
-    part: str  # what it is about: ``Data``, ``Split``, …
-    name: str
+    name: str  # ``Data set``, ``Split``; an option by its words
     text: str | None  # None if it was not logged
 
 
@@ -122,9 +122,9 @@ class DataAndMethod:
     software: tuple[Shared[SoftwareFacts], ...]
     machines: tuple[Shared[MachineFacts], ...]
 
-    def rows(self) -> tuple[FactRow, ...]:
-        """Return the facts as rows, in order."""
-        return tuple(_rows(self))
+    def rows(self, wording: Wording) -> tuple[FactRow, ...]:
+        """Return the facts as rows, in order; those that differ between runs with the runs that they are of."""
+        return tuple(_rows(self, wording))
 
 
 def data_and_method(study: Study) -> DataAndMethod:
@@ -215,33 +215,39 @@ def _machine(result: RunResult) -> MachineFacts:
     return MachineFacts(logged.get("processor"), cores, logged.get("memory"), threads)
 
 
-def _rows(facts: DataAndMethod) -> Iterator[FactRow]:
-    rows: Sequence[tuple[str, str, Sequence[str | None]]] = (
-        ("Data", "Data set", [_dataset_words(one.value) for one in facts.datasets]),
-        ("Data", "Classes", [_class_words(one.value.classes) for one in facts.datasets]),
-        ("Data", "Groups", [_group_words(one.value.groups) for one in facts.datasets]),
-        ("Data", "Fingerprint", [_digits(one.value.fingerprint) for one in facts.datasets]),
-        ("Split", "Clips", [_split_words(one.value) for one in facts.splits]),
-        ("Split", "Decided by", [_drawn_words(one.value) for one in facts.splits]),
-        ("Split", "Fingerprint", [_digits(one.value.fingerprint) for one in facts.splits]),
-        ("Network", "Name", [one.value.name for one in facts.networks]),
-        ("Network", "Layers", [_layer_words(one.value.layers) for one in facts.networks]),
-        ("Network", "Parameters", [_whole(one.value.parameters) for one in facts.networks]),
-        *(("Settings", capitalised(option_words(o)), [level_words(o, level)]) for o, level in facts.settings),
-        ("Features", "Log-mel images", [_feature_words(one.value) for one in facts.features]),
-        ("Software", "Versions", [_version_words(one.value.versions) for one in facts.software]),
-        ("Machine", "Processor", [one.value.processor for one in facts.machines]),
-        ("Machine", "Size", [_machine_words(one.value) for one in facts.machines]),
-    )
-    yield from (FactRow(part, name, _joined(values)) for part, name, values in rows)
+def _rows(facts: DataAndMethod, wording: Wording) -> Iterator[FactRow]:
+    def row(name: str, shared: Sequence[Shared[T]], words: Callable[[T], str | None]) -> FactRow:
+        runs: dict[str, list[str]] = defaultdict(list)
+        for one in shared:
+            runs[words(one.value) or ""] += one.runs
+        return FactRow(name, _joined(runs, wording))
+
+    yield row("Data set", facts.datasets, _dataset_words)
+    yield row("Classes", facts.datasets, lambda data: _class_words(data.classes))
+    yield row("Groups", facts.datasets, lambda data: _group_words(data.groups))
+    yield row("Data fingerprint", facts.datasets, lambda data: _digits(data.fingerprint))
+    yield row("Split", facts.splits, _split_words)
+    yield row("Split decided by", facts.splits, _drawn_words)
+    yield row("Split fingerprint", facts.splits, lambda split: _digits(split.fingerprint))
+    yield row("Network", facts.networks, lambda network: network.name)
+    yield row("Layers", facts.networks, lambda network: _layer_words(network.layers))
+    yield row("Parameters", facts.networks, lambda network: _whole(network.parameters))
+    for option, level in facts.settings:
+        yield FactRow(capitalised(option_words(option)), level_cell(option, level))
+    yield row("Log-mel images", facts.features, _feature_words)
+    yield row("Software", facts.software, lambda software: _version_words(software.versions))
+    yield row("Processor", facts.machines, lambda machine: machine.processor)
+    yield row("Machine", facts.machines, _machine_words)
 
 
-def _joined(values: Sequence[str | None]) -> str | None:
-    """Return the different values, of many how many there are; None if there is none."""
-    different = [value for value in dict.fromkeys(values) if value]
+def _joined(runs: Mapping[str, Sequence[str]], wording: Wording) -> str | None:
+    """Return a fact that all runs share, or the different ones with their runs; of many how many there are."""
+    different = [text for text in runs if text]
     if len(different) > _MOST_SHOWN:
         return f"{len(different)} different ones, the first {different[0]}"
-    return "; ".join(different) or None
+    if len(runs) == 1:
+        return different[0] if different else None
+    return "; ".join(f"{text} ({wording.runs(runs[text])})" for text in different) or None
 
 
 def _dataset_words(dataset: DatasetFacts) -> str | None:
@@ -262,10 +268,12 @@ def _group_words(groups: int | None) -> str | None:
 
 
 def _split_words(split: SplitFacts) -> str | None:
+    if split.training is None and split.validation is None:
+        return None
     sizes = {"training": split.training, "validation": split.validation, "test": split.test}
-    known = [f"{n:,} {name}" for name, n in sizes.items() if n]
-    groups = f", validation in {counted(split.validation_groups, 'group')}" if split.validation_groups else ""
-    return f"{listing(known)}{groups}" if known else None
+    known = listing([f"{n:,} {name}" for name, n in sizes.items() if n])
+    groups = f", validation from {counted(split.validation_groups, 'group')}" if split.validation_groups else ""
+    return f"{known} clips{groups}{', no test clips' if split.test == 0 else ''}"
 
 
 def _drawn_words(split: SplitFacts) -> str | None:

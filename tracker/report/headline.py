@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 from tracker.answers.best import difference_words, repetitions_words, score_words
 from tracker.answers.limits import expected
+from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
 from tracker.wording import (
-    NONE,
     capitalised,
     change_words,
     count_words,
     counted,
-    listing,
+    is_informative,
+    metric_text,
     number_word,
     option_words,
     p_text,
     percent,
     percent_interval,
     points,
-    short_loss,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def title(findings: Findings) -> str:
     if n == 1:
         return _single_title(findings)
     if len(findings.ranked) < 2:
-        return f"{capitalised(counted(n, 'run'))} that cannot be ranked by {findings.study.metric.name}"
+        return _unranked_title(findings)
     if _is_supported(findings):
         first = findings.ranked[0]
         return f"{capitalised(findings.called(first))} is best: {score_words(findings, first)}"
@@ -86,7 +86,7 @@ def _untested_title(findings: Findings) -> str:
     if first.correct is not None:
         extreme = f"most clips correct, {first.correct} of {first.n}"
     else:
-        extreme = f"{'lowest' if metric.lower_is_better else 'highest'} {metric.name}, {short_loss(first.mean)}"
+        extreme = f"{'lowest' if metric.lower_is_better else 'highest'} {metric.name}, {metric_text(first.mean)}"
     return f"{capitalised(findings.wording.run(first.runs[0]))} has the {extreme}; its lead could not be tested"
 
 
@@ -99,6 +99,18 @@ def _single_title(findings: Findings) -> str:
     return f"One run: {standing.correct} of {standing.n} validation clips correct ({percent(standing.mean)})"
 
 
+def _unranked_title(findings: Findings) -> str:
+    """Return the title if there is only one configuration, or no two that can be ranked."""
+    name, runs = findings.study.metric.name, capitalised(count_words(len(findings.study.results), "run"))
+    if findings.on_different_clips:
+        return f"{runs} on different validation clips, which cannot be ranked"
+    if len(findings.standings) > 1:
+        return f"{runs} that cannot be ranked by {name}"
+    (standing,) = findings.standings
+    result = f", without a number for {name}" if standing.mean is None else f": {score_words(findings, standing)}"
+    return f"One configuration{result}"
+
+
 def _is_supported(findings: Findings) -> bool:
     found = [*findings.of_kind("best_configuration"), *findings.of_kind("best_run")]
     return bool(found) and found[0].verdict == "supported"
@@ -109,6 +121,8 @@ def lead(findings: Findings, answers: Sequence[Answer]) -> str:
     study, ranked = findings.study, findings.ranked
     if not study.results or not ranked:
         return ""
+    if len(study.results) > 1 and len(ranked) < 2 and len(findings.standings) > 1:
+        return _unranked_lead(findings)
     first, *others = ranked
     who = capitalised(findings.called(first))
     if first.mean is None:
@@ -117,9 +131,30 @@ def lead(findings: Findings, answers: Sequence[Answer]) -> str:
         scores = f"{who} classifies {first.correct} of {first.n} validation clips correctly"
     else:
         scores = f"{who} scores {score_words(findings, first)}"
+    if not others and len(first.runs) > 1:
+        return f"{scores}. There is no other configuration to compare it with."
     if not others:
-        return f"{scores}. A single run cannot be compared with anything: train another, with another seed or option."
+        return f"{scores}. A single run shows nothing of how results vary: train it with other seeds or options."
     return f"{scores}, {_rest_text(findings, others)}. {_options_text(findings, answers)}"
+
+
+def _unranked_lead(findings: Findings) -> str:
+    """Return why several runs cannot be ranked, and what would make them comparable."""
+    study, name = findings.study, findings.study.metric.name
+    if findings.on_different_clips:
+        scored = [standing for standing in findings.standings if standing.mean is not None]
+        low, high = min(scored, key=_mean), max(scored, key=_mean)
+        scores = " to ".join(dict.fromkeys(score_words(findings, standing) for standing in (low, high)))
+        return (
+            f"The runs score {scores}, each on other validation clips, so that none can be called better. "
+            "Train all of them on one split to compare them."
+        )
+    having = [findings.named(run_id) for run_id in study.ids(study.ranking)]
+    return f"Only {having[0]} logged a number for {name}." if having else f"No run logged a number for {name}."
+
+
+def _mean(standing: Standing) -> float:
+    return standing.mean or 0.0
 
 
 def _rest_text(findings: Findings, others: Sequence[Standing]) -> str:
@@ -129,15 +164,21 @@ def _rest_text(findings: Findings, others: Sequence[Standing]) -> str:
         low, high = min(o.correct or 0 for o in others), max(o.correct or 0 for o in others)
         which = "the other" if len(others) == 1 else f"the other {number_word(len(others))}"
         return f"{which} {high}" if low == high else f"{which} {low} to {high}"
-    return f"the next {score_words(findings, first)}"
+    score = score_words(findings, first)
+    if len(first.runs) == len(findings.ranked[0].runs):
+        score = score.removesuffix(f" over {repetitions_words(findings, first)}")
+    return f"the next {score}"
 
 
 def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
     """Return the lead's second sentence: whether the difference is more than chance, and what the options do."""
     of_options = next((answer for answer in answers if answer.id == "options"), None)
-    chance = "" if _is_supported(findings) else "The difference is within chance"
+    ranked = findings.ranked
+    chance = "" if _is_supported(findings) else "The lead could be chance"
+    if chance and ranked[0].mean == ranked[1].mean:
+        chance = "The best score is shared"
     if chance and any(standing.p_value is None for standing in findings.ranked[1:]):
-        chance = "The difference could not be tested"
+        chance = "The lead could not be tested"
     effects = [c for c in findings.of_kind("option_effect") if c.verdict == "supported"]
     if effects:
         return _effect_text(findings, min(effects, key=lambda c: 1.0 if c.p_value is None else c.p_value))
@@ -173,26 +214,43 @@ def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tup
         return (("Experiment", experiment), *((("Selection", selection),) if selection else ()))
     seeds = {seed for term in study.design.terms for seed in term.seed}
     configurations = len(study.design.configurations)
-    runs = counted(len(study.results), "run")
+    runs = f"{len(study.results):,}"
     if configurations < len(study.results):
         runs = f"{runs} of {counted(configurations, 'configuration')}"
         runs = f"{runs}, {counted(len(seeds), 'seed')}" if seeds else runs
     elif len(study.results) > 1 and seeds:
         runs = f"{runs}, one seed each"
-    clips = study.results[study.ranking[0] if study.ranking else 0]
-    training, n = clips.training_clips, clips.n
-    counts = [f"{training:,} training" if training else "", f"{n:,} validation" if n else ""]
-    judged = f"{listing([count for count in counts if count])} clips" if any(counts) else ""
-    groups = f" ({counted(clips.clip_set.n_groups, 'validation group')})" if clips.clip_set.n_groups else ""
     metric = "validation accuracy" if study.metric.is_accuracy else study.metric.name
     named = (
         ("Experiment", experiment),
         ("Runs", runs),
         ("Selection", selection),
-        ("Clips", f"{judged}{groups}" if judged else ""),
+        ("Clips", _clips_text(findings)),
         ("Metric", metric),
     )
     return tuple((name, text) for name, text in named if text)
+
+
+def _clips_text(findings: Findings) -> str:
+    """Return on how many clips runs were trained and judged: ``120 for training, 30 for validation from 10 groups``."""
+    results, sets = findings.study.results, [clips for clips in findings.study.clip_sets if clips.n]
+    folds = cross_validation(findings.study)
+    training = _span([result.training_clips for result in results if result.training_clips])
+    judged = _span([clips.n for clips in sets if clips.n])
+    groups = _span([clips.n_groups for clips in sets if clips.n_groups])
+    where = ""
+    if folds is not None:
+        where = f", in {counted(len(folds.folds), 'split' if folds.splits else 'fold')}"
+    elif len(sets) > 1:
+        where = f", in {counted(len(sets), 'different set')}"
+    of_groups = f" from {groups} group{'' if groups == '1' else 's'}" if groups else ""
+    parts = (f"{training} for training" if training else "", f"{judged} for validation{of_groups}" if judged else "")
+    return ", ".join(filter(None, parts)) + (where if judged else "")
+
+
+def _span(numbers: Sequence[int]) -> str:
+    """Return ``30``, or ``29 to 30``; nothing if none is known."""
+    return " to ".join(f"{number:,}" for number in sorted({min(numbers), max(numbers)})) if numbers else ""
 
 
 def key_figures(findings: Findings) -> tuple[KeyFigure, ...]:
@@ -206,7 +264,7 @@ def key_figures(findings: Findings) -> tuple[KeyFigure, ...]:
 
 def _best(findings: Findings) -> KeyFigure | None:
     first = next(iter(findings.ranked or findings.standings), None)
-    if first is None or first.mean is None:
+    if first is None or first.mean is None or len(findings.ranked) < 2 <= len(findings.standings):
         return None
     interval = f", 95% interval {percent_interval(first.interval)}" if first.interval else ""
     if first.correct is not None and len(first.runs) == 1:
@@ -215,16 +273,17 @@ def _best(findings: Findings) -> KeyFigure | None:
     if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
         over = f" over {repetitions_words(findings, first)}" if len(first.runs) > 1 else ""
         return KeyFigure(percent(first.mean), f"best {'configuration' if over else 'run'}{over}{interval}")
-    return KeyFigure(short_loss(first.mean), f"{findings.study.metric.name}, the best")
+    return KeyFigure(metric_text(first.mean), f"{findings.study.metric.name}, the best")
 
 
 def _expected(findings: Findings) -> KeyFigure | None:
     found = None if findings.repeated else expected(findings)  # it is of a single run
     if found is None or found.expected is None or found.expected_interval is None:
         return None
-    interval = percent_interval(found.expected_interval)
-    caption = f"expected on new clips, corrected for picking the best ({interval})"
-    return KeyFigure(f"≈ {percent(found.expected)}", caption)
+    is_clear = is_informative(found.expected_interval)
+    interval = f" ({percent_interval(found.expected_interval)})" if is_clear else ""
+    caption = f"expected on new clips, corrected for picking the best{interval}"
+    return KeyFigure(f"≈ {percent(found.expected)}".replace("≈ over", "over"), caption)
 
 
 def _lead(findings: Findings) -> KeyFigure | None:
@@ -235,6 +294,8 @@ def _lead(findings: Findings) -> KeyFigure | None:
         return None
     behind = "lead over the next configuration" if findings.repeated else "lead over the next run"
     test = "" if second.p_value is None else f" ({p_text(second.p_value, findings.study.alpha)})"
+    if first.mean == second.mean:
+        return KeyFigure("tie", f"between the best {'configurations' if findings.repeated else 'runs'}{test}")
     if first.correct is not None and second.correct is not None and len(first.runs) == len(second.runs) == 1:
         return KeyFigure(counted(first.correct - second.correct, "clip"), f"{behind}{test}")
     return KeyFigure(difference_words(findings, first.mean - second.mean), f"{behind}{test}")
@@ -246,5 +307,9 @@ def _detectable(findings: Findings) -> KeyFigure | None:
         return None
     conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
     smallest = details.detectable[1]
-    caption = f"roughly the smallest difference that {counted(conclusion.n or 0, 'clip')} reliably show"
-    return KeyFigure(NONE if smallest is None else points(smallest), caption)
+    if smallest is None:
+        return None
+    what = counted(conclusion.n or 0, "clip")
+    what = counted(details.folds, "split" if details.splits else "fold") if details.folds else what
+    caption = f"roughly the smallest difference that {what} reliably show"
+    return KeyFigure(points(smallest), caption)

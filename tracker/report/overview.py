@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracker import __version__
 from tracker.conclusions import kinds, of_kind
+from tracker.conclusions.comparisons import cross_validation
 from tracker.report.model import Procedure
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
@@ -46,8 +47,11 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
             "epoch with the lowest validation loss."
         )
     names = {name.lower() for result in study.results for name in result.run.metrics}
-    if len(study.ranking) > 1 and not any("test" in re.findall(r"[a-z]+", name) for name in names):
-        yield "There is no test set: the best run was picked and scored on the same clips."
+    is_estimated = any(c.kind == "selection_optimism" and c.verdict == "estimate" for c in conclusions)
+    is_picked = any(len(study.ranked(group)) > 1 for group in study.rankable_groups)
+    if is_picked and not is_estimated and not any("test" in re.findall(r"[a-z]+", name) for name in names):
+        what = "configuration" if cross_validation(study) is not None else "run"
+        yield f"There is no test set: the best {what} was picked and scored on the same clips."
 
 
 def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
@@ -183,8 +187,8 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[Procedu
     if any(clips.groups for clips in study.clip_sets):
         yield _procedure(
             "Accuracies",
-            "Where clips share groups, it is Wilson's at the number of clips over the design effect, with Student's "
-            "quantile (doi:10.1093/jssam/smv024).",
+            "If clips share groups, the interval is Wilson's at the number of clips divided by the design effect, "
+            "with Student's quantile (doi:10.1093/jssam/smv024).",
         )
     used = {method for conclusion in conclusions for method in (conclusion.method, *conclusion.details.methods)}
     ordered = kinds(*_CORRECTED, "early_stopping")
@@ -194,8 +198,8 @@ def methods(study: Study, conclusions: Sequence[Conclusion]) -> Iterator[Procedu
     if conclusions:
         yield _procedure(
             "Equivalence",
-            f"Equivalent means that the 90% interval lies strictly inside ±{points(study.margin)}: each time a "
-            "5% statement of its own, not corrected.",
+            f"Equivalent means that the 90% interval lies strictly inside ±{points(study.margin)}; each is tested at "
+            "5% on its own, without correction.",
         )
 
 

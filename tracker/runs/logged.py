@@ -139,6 +139,7 @@ class Run:
     commit: str | None = None  # git commit that it was trained at
     parent_id: str | None = None  # run that holds this one and others together, as in a sweep
     journal_id: str | None = None
+    experiment: str = ""  # the name of its experiment if it is read together with runs of others
     in_percent: tuple[str, ...] = ()  # metrics that it logged in percent and that are fractions here, as in other runs
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -86,6 +86,7 @@ _COUNTER = re.compile(r"_\d+$")  # Keras numbers the optimizers that one program
 _ESTIMATOR = "estimator_name"  # what scikit-learn's autologging calls it; all its params are the estimator's own
 _ALIASED = 1e-8  # entries of the projection below this are rounding of zero
 _MOST_COLUMNS = 300  # a design matrix with more codes an option by its level's position, not by a column a level
+_MOST_NAMED = 4  # options that name a run of another program if none of those that vary does
 MOST_ALIASES = 100  # options that are named as aliased with one
 _ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
@@ -97,24 +98,26 @@ class Terms:
     levels: tuple[tuple[str, str], ...]  # by option, without those that are off
     seed: tuple[tuple[str, str], ...]  # what repeats the training; empty if no seed was logged
     split: tuple[tuple[str, str], ...]  # what decides the validation clips
+    unset: frozenset[str] = field(default=frozenset(), compare=False)  # options that were logged as off
 
 
 def terms_of(params: Mapping[str, str]) -> Terms:
     """Sort a run's params, as they were logged, into options, seed and split."""
     levels: dict[str, str] = {}
-    seed, split = [], []
+    seed, split, unset = [], [], []
     for name, value in sorted(params.items()):
         level = level_text(_COUNTER.sub("", value) if name in CHOOSERS else value)
         if name not in _SPLIT and (name in _SEEDS or name.endswith(_SEED_ENDS)):
             seed += [(name, level)] if level != OFF else []
         elif name in _SPLIT:
             split.append((name, level))
-        elif level != OFF and name not in _MEASURED + _PLACES:
-            levels[name] = level
+        elif name not in _MEASURED + _PLACES:
+            levels |= {name: level} if level != OFF else {}
+            unset += [name] if level == OFF else []
     for entry in LOGGED_OPTIONS.values():
         if len(entry.params) > 1 and any(name in levels for name in entry.params):
             levels[entry.name] = "x".join(levels.pop(name, "?") for name in entry.params)
-    return Terms(tuple(sorted(levels.items())), tuple(seed), tuple(split))
+    return Terms(tuple(sorted(levels.items())), tuple(seed), tuple(split), frozenset(unset))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +154,19 @@ class Design:
     def split_level(self, run: int, part: str) -> str:
         """Return what a run has of a part of the split, `OFF` if it was not logged."""
         return dict(self.terms[run].split).get(part, OFF)
+
+    def naming(self, run: int) -> tuple[str, ...]:
+        """Return the options that set a run apart: those that vary.
+
+        An option that a run of another program did not log is not among them: it is unknown, or of another method. If
+        none is left of such a run, the first that it logged.
+        """
+        term = self.terms[run]
+        own = dict(term.levels)
+        is_usual = any(entry.always and name in own for name, entry in LOGGED_OPTIONS.items())
+        known = own.keys() | term.unset
+        varying = [o for o in self.options if self.has(run, o) and (is_usual or o in LOGGED_OPTIONS or o in known)]
+        return tuple(varying or ([] if is_usual else [*own][:_MOST_NAMED]))
 
     def differing(self, a: int, b: int) -> tuple[str, ...]:
         """Return the options in which two runs differ, of those that the networks of both have."""
