@@ -343,6 +343,10 @@ def number_text(value: float) -> str:
     """Write a number in its shortest exact form without an exponent: ``0.0001`` for ``1e-4``, ``3`` for ``3.0``."""
     if isinstance(value, int):
         return str(value)
+    digits, _, exponent = repr(value).partition("e")
+    if type(value) is float and not exponent.startswith("+"):
+        decimals = len(digits.partition(".")[2]) - int(exponent or 0)
+        return f"{value:.{decimals}f}" if exponent else digits.removesuffix(".0")
     import numpy as np  # here, so that help doesn't load it
 
     return np.format_float_positional(value, trim="-")
