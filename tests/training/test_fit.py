@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.lazy import Lazy
+from tests.running import SMALL_NETWORK
 from tests.training.sets import DEFAULT_NETWORK, FRAMES, data, misleading, part, plan, without_clock
 from tracker.errors import TrainingError
 from tracker.replay import Stop, early_stopping, plateau
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 keras = Lazy("tracker.training.backend", "keras")
 without_notices = Lazy("tracker.training.backend", "without_notices")
 clip_probabilities = Lazy("tracker.training.callbacks", "clip_probabilities")
+BuiltNetwork = Lazy("tracker.training.fit", "BuiltNetwork")
 train = Lazy("tracker.training.fit", "train")
 train_epochs = Lazy("tracker.training.fit", "train_epochs")
 
@@ -163,6 +166,30 @@ class TestTrain:
         assert epochs == without_clock(three[1])
         assert metrics == three[0].metrics
         assert done.stderr == ""
+
+
+class TestBuiltNetwork:
+    def test_built_network_is_trained_to_the_same_whatever_was_drawn_since(self, three):
+        built = BuiltNetwork.of(plan(), 2)
+        random.random()
+        keras.random.normal((2,))
+        epochs: list[Epoch] = []
+        outcome = train(plan(), data(), on_epoch=epochs.append, built=built)
+        assert outcome.model is built.model
+        assert without_clock(epochs) == without_clock(three[1])
+        assert outcome.metrics == three[0].metrics
+
+    def test_built_network_is_built_again_if_its_code_was_edited_or_is_gone(self, tmp_path):
+        file = tmp_path / "mine.py"
+        file.write_bytes(SMALL_NETWORK.read_bytes())
+        asked = plan(model=str(file), epochs=1)
+        built = BuiltNetwork.of(asked, 2)
+        file.write_text(file.read_text().replace("(width,", "(width + 1,"))
+        outcome = train(asked, data(), on_epoch=lambda _: None, built=built)
+        assert outcome.model.count_params() > built.model.count_params()
+        file.unlink()
+        with pytest.raises(TrainingError, match=r"mine\.py does not exist"):
+            train(asked, data(), on_epoch=lambda _: None, built=built)
 
 
 class TestTrainThatFails:

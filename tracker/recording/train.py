@@ -37,7 +37,7 @@ from tracker.training.result import environment, machine
 from tracker.wording import counted, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tracker.data.dataset import Clip
     from tracker.recording.reporter import Reporter
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from tracker.runs import Spectrogram
     from tracker.runs.facts import NetworkShape
     from tracker.training.batches import Image, LabelledImages, TrainingData
+    from tracker.training.fit import BuiltNetwork
     from tracker.training.result import Epoch, TrainingResult
 
 CHECKPOINTS = "checkpoints"  # folder beside the journal
@@ -67,17 +68,17 @@ class Prepared:
     facts: DataFacts = field(default_factory=DataFacts)
 
 
-def prepare(data: Path | None, plan: RunPlan, reporter: Reporter, *, build_first: bool = False) -> Prepared:
+def prepare(
+    data: Path | None, plan: RunPlan, reporter: Reporter, on_classes: Callable[[int], None] | None = None
+) -> Prepared:
     """Read, check and divide a dataset, the built-in demo set if `data` is None; nothing but the cache is written.
 
-    With `build_first`, a network that cannot be built is refused before all audio is read.
+    `on_classes` is called with the number of classes before all audio is read.
     """
     _check_clock(time.localtime().tm_year)
     dataset = read_dataset(data) if data else _demo_set(reporter)
-    if build_first:
-        from tracker.training.fit import build_compiled
-
-        build_compiled(plan, len(dataset.classes))
+    if on_classes:
+        on_classes(len(dataset.classes))
     with reporter.progress("reading", len(dataset.clips)) as progress:
         hashes = hash_clips(dataset, progress)
     images = _images(dataset, hashes, plan.spectrogram, reporter)
@@ -194,7 +195,15 @@ def train_plans(
     """
     target.store.check_usable()
     _warn_of_idle_options(plans[0], reporter)
-    prepared = prepare(data, plans[0], reporter, build_first=not reuse)  # a run to reuse may need no network
+    built: list[BuiltNetwork] = []  # of the first plan, until it is trained
+
+    def build(n_classes: int) -> None:
+        from tracker.training.fit import BuiltNetwork
+
+        built.append(BuiltNetwork.of(plans[0], n_classes))
+
+    # A network that cannot be built is refused before all audio is read. A run to reuse may need none.
+    prepared = prepare(data, plans[0], reporter, None if reuse else build)
     _warn_of_short_clips(prepared, plans[0], reporter)
     source = data_tag(data, target.store, Path.cwd())
     finished = _finished_runs(target) if reuse else []
@@ -211,7 +220,8 @@ def train_plans(
         else:
             _log_interrupted(kept, plan, target, reporter)
             writer = RunWriter(target, name or run_name(given), note, reporter)
-            yield Recorder(writer, plan, prepared, source, keep_going).train(reporter)
+            recorder = Recorder(writer, plan, prepared, source, keep_going, built=built.pop() if built else None)
+            yield recorder.train(reporter)
 
 
 def _warn_of_idle_options(plan: RunPlan, reporter: Reporter) -> None:
@@ -303,6 +313,7 @@ class Recorder:
     data: str  # what the run's tags call its data
     keep_going: bool = False  # if the loss is NaN or infinite
     interrupted: Journal | None = None
+    built: BuiltNetwork | None = None  # of the plan, if it was built before
     _shape_tags: dict[str, str] = field(default_factory=dict)  # of the network, once it is built
 
     def train(self, reporter: Reporter) -> str:
@@ -335,6 +346,7 @@ class Recorder:
                 ),
                 checkpoints=checkpoints,
                 keep_going=self.keep_going,
+                built=self.built,
             )
             self._log_outcome(outcome)
         shutil.rmtree(checkpoints, ignore_errors=True)
