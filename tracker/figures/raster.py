@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ _ANCHORS = (0, 64, 128, 191, 255)
 _NEARLY_WHITE = 248  # the quantiser leaves white some levels short of 255; a colour above this is white again
 
 
+@lru_cache(maxsize=64)  # a report that is written again in a notebook has mostly the same figures
 def png(svg: str) -> bytes:
     """Return a drawing that stands alone as PNG without metadata, in at most 256 colours, a third of the size."""
     drawn = resvg_py.svg_to_bytes(
