@@ -45,9 +45,8 @@ def tracker(
     return call
 
 
-@pytest.fixture
-def log_run(tracker: Tracker) -> LogRun:
-    """Log a run as `tracker run` does, but without training: ``log_run("1101", kernel_size="3")``; returns its id."""
+def logger_in(folder: Path) -> LogRun:
+    """Return what logs runs as `tracker run` does, but without training, into the store of a folder."""
     numbers = itertools.count(1)
 
     def log(
@@ -74,9 +73,15 @@ def log_run(tracker: Tracker) -> LogRun:
         if correct is not None:
             predictions = make_predictions(correct, clip, classes=labels, probability=0.75)
             files[VALIDATION] = predictions_csv(predictions).encode("utf-8", "surrogateescape")
-        return send_run(locate(uri, Path.cwd()), *trained, Ended(time + 9_000, status), started=begun, files=files)
+        return send_run(locate(uri, folder), *trained, Ended(time + 9_000, status), started=begun, files=files)
 
     return log
+
+
+@pytest.fixture
+def log_run(tracker: Tracker) -> LogRun:
+    """Log a run without training it: ``log_run("1101", kernel_size="3")``; returns its id."""
+    return logger_in(Path.cwd())
 
 
 @pytest.fixture(scope="session")

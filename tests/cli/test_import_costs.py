@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import pytest
 import typer.main
 
 import tracker.cli
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.running import LogRun
+from tests.cli.conftest import logger_in
 
 COMMANDS = sorted(typer.main.get_command(tracker.cli.app).commands)
 
@@ -40,58 +37,52 @@ OPTIONS = (
 )
 
 
-def loaded_after(code: str, folder: Path) -> tuple[str, set[str]]:
-    """Return what a fresh interpreter prints, and every module that it has loaded after running `code`."""
-    report = "\nimport sys; print(*sys.modules, file=sys.stderr)"
-    command = [sys.executable, "-c", code + report]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
-    return result.stdout, set(result.stderr.splitlines()[-1].split())
+class Step(NamedTuple):
+    """Something to run, what may not be loaded after it, and a part of what it prints."""
+
+    code: str
+    unwanted: tuple[str, ...]
+    shown: str = ""
 
 
-def heavy(loaded: set[str], unwanted: tuple[str, ...]) -> set[str]:
-    """Return the unwanted modules, dotted or top-level, that are loaded."""
-    return {name for name in loaded if name in unwanted}
+STEPS = {
+    "command line": Step("import tracker.cli", (*HEAVY, *SLOW)),
+    "help": Step(CALL.format(words=["--help"]), (*HEAVY, *SLOW), "resume"),
+    "statistics": Step("import tracker.statistics", (*HEAVY, "numpy")),
+    "help of every command": Step(EVERY_HELP, HEAVY, "resume"),
+    "store": Step("import tracker.store", HEAVY),
+    "options of networks": Step(OPTIONS, ("keras", "tensorflow")),
+    "every statistic": Step(STATISTICS, ("scipy.stats", "scipy.special", "tensorflow", "mlflow")),
+    "report": Step("import tracker.report", ("scipy.stats", *ANALYSIS)),
+    "render": Step("import tracker.render", ("matplotlib", "mlflow", "tensorflow", "PIL")),
+    "tracker runs": Step(CALL.format(words=["runs"]), ANALYSIS, "k5"),
+    "tracker next": Step(CALL.format(words=["next"]), ANALYSIS, "tracker run"),
+    "tracker compare": Step(CALL.format(words=["compare", "k3", "k5"]), ANALYSIS, "k3"),
+    "tracker report": Step(CALL.format(words=["report"]), ANALYSIS, "Conv=3"),
+    "a script that trains with numpy": Step(SCRIPT, ("keras", "tensorflow")),
+}
+"""What is run one after the other in one interpreter: none may load what a later one must not."""
 
 
-@pytest.mark.parametrize(
-    ("code", "unwanted"),
-    [
-        pytest.param("import tracker.cli", (*HEAVY, *SLOW), id="command line"),
-        pytest.param(CALL.format(words=["--help"]), (*HEAVY, *SLOW), id="help"),
-        pytest.param(EVERY_HELP, HEAVY, id="help of every command"),
-        pytest.param("import tracker.store", HEAVY, id="store"),
-        pytest.param("import tracker.statistics", (*HEAVY, "numpy"), id="statistics"),
-        pytest.param(STATISTICS, ("scipy.stats", "scipy.special", "tensorflow", "mlflow"), id="every statistic"),
-        pytest.param("import tracker.report", ("scipy.stats", *ANALYSIS), id="report"),
-        pytest.param("import tracker.render", ("matplotlib", "mlflow", "tensorflow", "PIL"), id="render"),
-        pytest.param(OPTIONS, ("keras", "tensorflow"), id="options of networks"),
-        pytest.param(SCRIPT, ("keras", "tensorflow"), id="a script that trains with numpy"),
-    ],
-)
-def test_import_loads_no_heavy_library(code: str, unwanted: tuple[str, ...], tmp_path: Path) -> None:
-    _, loaded = loaded_after(code, tmp_path)
-    assert not heavy(loaded, unwanted)
+@pytest.fixture(scope="module")
+def after(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, set[str]]]:
+    """What each step printed in a fresh interpreter in a folder of two runs, and every module loaded after it."""
+    folder = tmp_path_factory.mktemp("runs")
+    log = logger_in(folder)
+    log("1110111011", name="k3", kernel_size="3")
+    log("1010101111", name="k5", kernel_size="5")
+    told = "import sys; print(chr(0), end='', flush=True); print(chr(0), *sys.modules, chr(0), file=sys.stderr)"
+    program = "\n".join(f"{step.code}\n{told}" for step in STEPS.values())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "TRACKER"))}
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=folder, capture_output=True, text=True, check=True
+    )
+    printed, loaded = result.stdout.split("\0")[:-1], result.stderr.split("\0")[1::2]
+    return {name: (text, set(names.split())) for name, text, names in zip(STEPS, printed, loaded, strict=True)}
 
 
-@pytest.fixture
-def two_runs(log_run: LogRun) -> None:
-    log_run("1110111011", name="k3", kernel_size="3")
-    log_run("1010101111", name="k5", kernel_size="5")
-
-
-@pytest.mark.usefixtures("two_runs")
-@pytest.mark.parametrize(
-    ("words", "shown", "unwanted"),
-    [
-        ("report", "Conv=3", ANALYSIS),
-        ("compare k3 k5", "k3", ANALYSIS),
-        ("next", "tracker run", ANALYSIS),
-        ("runs", "k5", ANALYSIS),
-    ],
-)
-def test_command_on_a_store_loads_neither_mlflow_nor_tensorflow(
-    words: str, shown: str, unwanted: tuple[str, ...], tmp_path: Path
-) -> None:
-    printed, loaded = loaded_after(CALL.format(words=words.split()), tmp_path / "work")
-    assert shown in printed
-    assert not heavy(loaded, unwanted)
+@pytest.mark.parametrize("name", STEPS)
+def test_no_heavy_library_is_loaded_before_it_is_needed(name: str, after: dict[str, tuple[str, set[str]]]) -> None:
+    printed, loaded = after[name]
+    assert STEPS[name].shown in printed
+    assert not loaded & set(STEPS[name].unwanted)
