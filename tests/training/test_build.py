@@ -1,19 +1,20 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from tests.lazy import Lazy
+from tests.processes import Forked
 from tests.training.sets import data, plan
 from tracker.errors import TrainingError
 from tracker.runs import Configuration
 from tracker.training.networks import find_network
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 keras = Lazy("tracker.training.backend", "keras")
@@ -48,16 +49,19 @@ UNSAVEABLE = """class Unsaveable(layers.Dense):
         raise NotImplementedError
 """
 
-LOAD = """import sys
-from importlib.util import module_from_spec, spec_from_file_location
-import mlflow, numpy as np
-for folder in sys.argv[1:]:
-    spec = spec_from_file_location("network", f"{folder}/network.py")
-    network = module_from_spec(spec)
-    spec.loader.exec_module(network)
-    model = mlflow.keras.load_model(f"{folder}/model", custom_objects=vars(network))
-    np.save(f"{folder}/outputs.npy", model.predict_on_batch(np.load(f"{folder}/example.npy")))
-"""
+
+def load_with_their_source(folders: Sequence[Path]) -> None:
+    """Load saved models in a process that never built their networks, and save what they return for an example."""
+    import mlflow
+
+    for folder in folders:
+        spec = spec_from_file_location("network", folder / "network.py")
+        assert spec
+        assert spec.loader
+        network = module_from_spec(spec)
+        spec.loader.exec_module(network)
+        model = mlflow.keras.load_model(str(folder / "model"), custom_objects=vars(network))
+        np.save(folder / "outputs.npy", model.predict_on_batch(np.load(folder / "example.npy")))
 
 
 @pytest.fixture
@@ -198,6 +202,8 @@ class TestBuildNetwork:
             np.save(folder / "example.npy", result.example)
             expected[folder] = result.model.predict_on_batch(result.example)
         nets.rename(tmp_path / "away")
-        subprocess.run([sys.executable, "-c", LOAD, *map(str, expected)], cwd=tmp_path, check=True)
+        with Forked(load_with_their_source, [*expected], folder=tmp_path) as process:
+            said = process.communicate()
+        assert process.returncode == 0, said
         for folder, outputs in expected.items():
             np.testing.assert_allclose(np.load(folder / "outputs.npy"), outputs, atol=1e-6)
