@@ -15,20 +15,61 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from playwright.sync_api import Browser
+    from xdist.remote import Producer
+    from xdist.scheduler.protocol import Scheduling
+    from xdist.workermanage import WorkerController
+
     from tests.builders import Grid, MakeRun, MakeRuns, MakeStudy, Params
     from tests.running import Served
     from tests.servers import Server
     from tracker.runs import Run
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker fork from the one process that has the heavy libraries loaded, if there is one for all workers."""
+    if address := getattr(config, "workerinput", {}).get("fork_server"):
+        from tests.processes import use_fork_server
+
+        use_fork_server(address)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Load the heavy libraries once for all workers, if they are to run all tests: it takes ten seconds."""
+    if node.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        from tests.processes import start_fork_server
+
+        node.workerinput["fork_server"] = start_fork_server()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Give a worker all tests of a group or else of a file, so that what they share is made once; the groups first."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByGroupOrFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            scope = super()._split_scope(nodeid)
+            return scope.split("::")[0] if scope == nodeid else scope
+
+    config.option.loadscopereorder = False  # which would begin with those of the most tests
+    return ByGroupOrFile(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of one server, and those of one browser, on one worker: each takes seconds to start."""
     for item in items:
         names = getattr(item, "fixturenames", ())
         group = "processes" if "one_server" in names else "browser" if "browser" in names else None
         if group and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):  # groups take longest, so they are begun first
+        items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 COLLECTED = pytest.StashKey[frozenset[str]]()
@@ -73,6 +114,21 @@ def server(one_server: Server) -> Server:
 def served(server: Server) -> Served:
     """A store with MLflow's UI running on it."""
     return server.ways
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all pages: it takes seconds to start."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.running import CHROMIUM
+
+    off = ("gpu", "quic", "background-networking", "component-update", "sync")
+    quiet = ["--no-sandbox", "--no-first-run", *(f"--disable-{what}" for what in off)]  # the first is for root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -25,8 +26,23 @@ FORKING.set_forkserver_preload(
         *("tracker.training.fit", "tracker.store.client", "tracker.recording", "tracker.render", "tracker.figures"),
         *("mlflow.keras", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store", "librosa.core.spectrum"),
         *("librosa.filters", "scipy.signal"),  # what these import on their first use would take each process 2 s
+        "tests.frozen",
     ]
 )
+
+
+def start_fork_server() -> str:
+    """Start the process to fork from, and return its address for others to fork from it, too: it ends with this one."""
+    forkserver.ensure_running()
+    return str(forkserver._forkserver._forkserver_address)
+
+
+def use_fork_server(address: str) -> None:
+    """Fork from a process that another has started, rather than load the libraries a second time."""
+    server = forkserver._forkserver
+    server.ensure_running = lambda: None
+    server._forkserver_address = address
+    server._forkserver_alive_fd = os.open(os.devnull, os.O_WRONLY)  # which would keep it alive
 
 
 class Forked:

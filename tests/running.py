@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ TINY_NETWORK = SMALL_NETWORK.with_name("tiny.py")
 """A network to train where it matters little which."""
 LATE_NETWORK = SMALL_NETWORK.with_name("late.py")
 """A network whose training diverges in its third step."""
+CHROMIUM = shutil.which("chromium")
+"""The browser, if there is one."""
 FULL = Path("/dev/full")
 """A device that takes not one byte."""
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")

@@ -10,14 +10,13 @@ import pytest
 
 from tests.builders import HOSTILE, entries_of
 from tests.figures.test_pictures import crowd_of, of_sections, report_of, standing
-from tests.render.test_in_browser import CHROMIUM, browser, opened
+from tests.render.test_in_browser import opened
+from tests.running import CHROMIUM
 from tracker.answers import Answer
 from tracker.figures import report_pictures, stylesheet
 from tracker.render import render_html
 from tracker.report import Section
 from tracker.runs import Predictions
-
-__all__ = ["browser"]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian's package chromium)")
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 keras = Lazy("tracker.training.backend", "keras")
 
+pytestmark = pytest.mark.xdist_group("keras-2")
+
 
 @pytest.fixture
 def model() -> keras.Model:

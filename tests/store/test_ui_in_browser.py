@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import requests
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.builders import START, STARTED, random_predictions, send_run
+from tests.running import CHROMIUM
 from tracker.recording.reports import build_report, log_report
 from tracker.recording.stores import find_store, load_runs
 from tracker.runs.events import DatasetUsed, Ended, EpochDone, Measured, Tagged
@@ -24,21 +24,12 @@ from tracker.store import VALIDATION, predictions_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from playwright.sync_api import BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
     from tests.servers import Server
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",  # which root needs
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false')"
 
 PATIENCE_MS = 30_000
@@ -54,7 +45,7 @@ NOTE = """**What was hard:** the two jazz recordings that sound like blues.
 | best epoch | 24 of 44 |
 """
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Debian's Chromium is not installed: no {CHROMIUM}")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian's package chromium)")
 
 
 def png(title: str, size: tuple[int, int]) -> bytes:
@@ -109,19 +100,17 @@ def metrics(decay: float) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = chromium.new_context(viewport={"width": 1400, "height": 1000})
-        context.set_default_timeout(PATIENCE_MS)
-        context.add_init_script(NO_ASSISTANT)
-        yield context
-        chromium.close()
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(NO_ASSISTANT)
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def page(browser: BrowserContext, tmp_path: Path) -> Iterator[Page]:
-    page = browser.new_page()
+def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
+    page = context.new_page()
     yield page
     page.screenshot(path=tmp_path / "page.png")
     page.close()

@@ -187,7 +187,7 @@ class TestTrainThatWasKilled:
             assert_same_state(CheckpointFolder(other).load(), CheckpointFolder(one).load())
 
 
-@pytest.mark.xdist_group("processes")
+@in_keras_group
 class TestARealKill:
     @pytest.mark.parametrize("uninterrupted", ["last"], indirect=True)
     def test_a_real_kill_amid_an_epoch_is_resumed_in_another_process_to_the_same_end(self, uninterrupted, tmp_path):
