@@ -159,6 +159,12 @@ class TestReadFolder:
         clips = read_folder(write(tmp_path, "rock/a.wav", "jazz/b.flac"))
         assert [(clip.path, clip.label) for clip in clips] == [("jazz/b.flac", "jazz"), ("rock/a.wav", "rock")]
 
+    def test_read_folder_refuses_more_files_than_it_may_list(self, tmp_path):
+        folder = write(tmp_path, "rock/a.wav", "rock/b.wav", "rock/notes.txt")
+        assert len(read_folder(folder, most_files=3)) == 2
+        with pytest.raises(DataError, match="has more than 2 files"):
+            read_folder(folder, most_files=2)
+
     def test_read_folder_knows_where_the_bytes_are(self, tmp_path):
         (clip,) = read_folder(write(tmp_path, "rock/a.wav"))
         assert clip.file.read_bytes() == b"rock/a.wav"

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tracker.errors import TrackerError
 from tracker.figures import raster, run_curves
-from tracker.figures.raster import png
+from tracker.figures.raster import png, shades_png
 from tracker.printable import is_printable
 
 
@@ -19,6 +19,14 @@ def chunks(content: bytes) -> set[bytes]:
         names.add(content[place + 4 : place + 8])
         place += 12 + int.from_bytes(content[place : place + 4], "big")
     return names
+
+
+class TestShadesPng:
+    def test_shades_png_has_a_lighter_pixel_for_each_larger_value_and_no_metadata(self) -> None:
+        content = shades_png(np.arange(0, 256, 5, dtype=np.uint8)[None])
+        shades = np.asarray(Image.open(io.BytesIO(content)).convert("L"), dtype=int)[0]
+        assert (np.diff(shades) > 0).all()
+        assert chunks(content) == {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
 
 class TestPng:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,8 +141,12 @@ class TestReservedFor:
 
 class TestNumberText:
     @pytest.mark.parametrize(
-        ("number", "text"), [(1e-4, "0.0001"), (3.0, "3"), (10**6, "1000000"), (0.1 + 0.2, "0.30000000000000004")]
-    )
+        ("number", "text"),
+        [
+            (1e-4, "0.0001"), (3.0, "3"), (10**6, "1000000"), (0.1 + 0.2, "0.30000000000000004"),
+            (-1.5e-7, "-0.00000015"), (2.0**-24, "0.00000005960464477539063"), (1e16, "10000000000000000"),
+        ],
+    )  # fmt: skip
     def test_number_text_has_no_exponent_and_no_trailing_zero(self, number: float, text: str) -> None:
         assert number_text(number) == text
 
@@ -149,3 +154,4 @@ class TestNumberText:
     @given(st.floats(allow_nan=False, allow_infinity=False))
     def test_number_text_reads_back_to_the_same_number(self, number: float) -> None:
         assert float(number_text(number)) == number
+        assert number_text(number) == number_text(np.float64(number))

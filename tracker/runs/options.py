@@ -345,8 +345,8 @@ def number_text(value: float) -> str:
         return str(value)
     digits, _, exponent = repr(value).partition("e")
     if type(value) is float and not exponent.startswith("+"):
-        decimals = len(digits.partition(".")[2]) - int(exponent or 0)
-        return f"{value:.{decimals}f}" if exponent else digits.removesuffix(".0")
+        sign, figures = "-" * (value < 0), digits.strip("-").replace(".", "")
+        return f"{sign}0.{'0' * (-int(exponent) - 1)}{figures}" if exponent else digits.removesuffix(".0")
     import numpy as np  # here, so that help doesn't load it
 
     return np.format_float_positional(value, trim="-")
