@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -402,6 +403,16 @@ class TestLog:
         log_run("1111", name="third", kernel_size="7")
         tracker("report", "--log")
         assert describe() == "Our *course*.\n\n" + json.loads(tracker("report", "--format", "json").out)["title"]
+
+    def test_a_copied_project_leaves_the_other_one_alone(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("1101")
+        shutil.copytree(".", "copy", ignore=shutil.ignore_patterns("copy"))
+        result = tracker("report", "--log", "--tracking-uri", "copy/mlflow.db")
+        assert (result.status, result.out) == (1, "")
+        assert re.search(
+            r"was copied, and the artifacts .* would be written to .*: run `tracker repair` first", result.err
+        )
+        assert not [*Path().rglob("report.html")]
 
     def test_with_an_output_the_file_is_written_too(self, writeup: Tracker) -> None:
         assert writeup("report", "--log", "--output", "r.json").status == 1  # its artifacts are elsewhere

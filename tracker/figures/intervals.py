@@ -314,7 +314,7 @@ def _wide(rows: Sequence[_Row], axis: _Axis, alt: str) -> str:
     scale = svg.Scale(axis.low, axis.high, left, WIDE - _RIGHT - 14)
     top = _BASELINE if axis.baseline else 6.0
     bottom = top + pitch * len(rows)
-    parts = [*_frame(scale, axis, top, bottom, ticks=7)]
+    parts = [*_frame(scale, axis, [(top, bottom)], ticks=7)]
     for i, (row, name, sub) in enumerate(zip(rows, names, subs, strict=True)):
         y = top + pitch * (i + 0.5)
         base = y - 3 if sub else y + 0.36 * size
@@ -335,7 +335,8 @@ def _narrow(rows: Sequence[_Row], axis: _Axis, alt: str) -> str:
     scale = svg.Scale(axis.low, axis.high, 18, NARROW - 20)
     top = _BASELINE if axis.baseline else 2.0
     bottom = top + pitch * len(rows)
-    parts = [*_frame(scale, axis, top, bottom, ticks=5)]
+    below_names = [(top + pitch * i + head - 10, top + pitch * (i + 1)) for i in range(len(rows))]
+    parts = [*_frame(scale, axis, below_names, ticks=5)]
     for i, (row, name) in enumerate(zip(rows, names, strict=True)):
         y = top + pitch * i + 14
         inside = [svg.text(0, y, name, "bld halo"), svg.text(NARROW, y, row.right, "halo", "end")]
@@ -357,19 +358,25 @@ def _look(rows: Sequence[_Row]) -> tuple[bool, bool]:
     return is_compact, not is_compact and any(row.sublabel for row in rows)
 
 
-def _frame(scale: svg.Scale, axis: _Axis, top: float, bottom: float, *, ticks: int) -> Iterator[str]:
-    """Draw what lies behind the rows: the grid with its numbers, the band of the margin, the baseline."""
-    if axis.margin is not None:
-        start, end = scale(-axis.margin), scale(axis.margin)
-        yield svg.rect(start, top, end - start, bottom - top, "band")
+def _frame(scale: svg.Scale, axis: _Axis, strips: Sequence[tuple[float, float]], *, ticks: int) -> Iterator[str]:
+    """Draw what lies behind the rows: the grid with its numbers, the band of the margin, the baseline.
+
+    Lines and band are drawn in strips from a top to a bottom, so that they don't cross the names between these.
+    """
+    bottom = strips[-1][1]
+    for start, end in strips:
+        if axis.margin is not None:
+            yield svg.rect(scale(-axis.margin), start, scale(axis.margin) - scale(-axis.margin), end - start, "band")
+        for value in scale.ticks(ticks):
+            yield svg.line(scale(value), start, scale(value), end, "axis" if axis.margin and value == 0 else "grid")
     for value in scale.ticks(ticks):
-        yield svg.line(scale(value), top, scale(value), bottom, "axis" if axis.margin and value == 0 else "grid")
         yield svg.text(scale(value), bottom + 17, axis.words(value), "mut", "middle")
     if axis.baseline:
         x, name = scale(axis.baseline.value), style.label(axis.baseline.name, 48)
-        yield svg.line(x, top - 4, x, bottom, "base", name)
+        for start, end in strips:
+            yield svg.line(x, start, x, end, "base", name)
         is_left = x + style.text_width(name, SMALL) > scale.end + _RIGHT
-        yield svg.text(x, top - 7, name, "wrm", "end" if is_left else None)
+        yield svg.text(x, _BASELINE - 7, name, "wrm", "end" if is_left else None)
 
 
 def _estimate(row: _Row, scale: svg.Scale, y: float, *, room: float) -> Iterator[str]:

@@ -143,6 +143,7 @@ class RunWriter:
 def log_report(location: Location, experiment: str, run_id: str, page: bytes, verdict: str) -> None:
     """Keep a report with a run and its verdict with the experiment; see `tracker.store.Store.log_report`."""
     store = open_store(location)
+    store.check_run(run_id)
     with TemporaryDirectory() as folder:
         artifacts = Path(folder).resolve() / "artifacts"
         artifacts.mkdir()
