@@ -270,6 +270,21 @@ def likeliest_nuisance(b: int, c: int, n: int, difference: float) -> float:
     return float(minimize_scalar(minus_log_likelihood, bounds=(least, most), method="bounded").x)
 
 
+def halved(b: int, c: int, n: int, z: float, outside: float) -> float:
+    """The end of Tango's interval between the estimate and `outside`, by halving the distance 60 times."""
+    inside = (b - c) / n
+    for _ in range(60):
+        middle = (inside + outside) / 2
+        linear = (2 * n - b + c) * middle - b - c
+        root = math.sqrt(max(linear**2 + 8 * n * c * middle * (1 - middle), 0.0))
+        variance = (root - linear) / 2 + n * middle * (1 - middle)
+        if (b - c - n * middle) ** 2 > z**2 * variance:
+            outside = middle
+        else:
+            inside = middle
+    return (inside + outside) / 2
+
+
 class TestScoreIntervals:
     @pytest.mark.parametrize(("b", "c", "n"), [(1, 7, 21), (2, 1, 30), (5, 4, 30), (40, 12, 300)])
     def test_score_intervals_end_where_the_score_is_z(self, b, c, n):
@@ -278,6 +293,17 @@ class TestScoreIntervals:
             q = likeliest_nuisance(b, c, n, difference)
             deviation = np.sqrt(n * (2 * q + difference * (1 - difference)))
             assert sign * (b - c - n * difference) / deviation == pytest.approx(Z, abs=1e-4)
+
+    @fixed
+    @given(
+        st.integers(1, 3_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.integers(0, n), st.just(n))),
+        st.sampled_from([0.5, 1.645, Z, 4.0]),
+    )
+    def test_score_intervals_end_where_halving_a_bracket_ends(self, counts: tuple[int, int, int], z: float) -> None:
+        b, c, n = counts
+        b, c = (b, c) if b + c <= n else (n - b, n - c)
+        found = [float(end[0]) for end in score_intervals(np.array([b]), np.array([c]), n, z)]
+        assert found == pytest.approx([halved(b, c, n, z, -1.0), halved(b, c, n, z, 1.0)], abs=1e-9)
 
     def test_score_intervals_of_many_pairs_are_those_of_each(self):
         b, c = np.array([0, 3, 17]), np.array([0, 9, 4])

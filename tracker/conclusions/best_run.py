@@ -24,7 +24,7 @@ from tracker.conclusions.run_difference import (
 from tracker.runs import number_text
 from tracker.statistics.error_rates import is_best
 from tracker.statistics.grouped import fewest_groups
-from tracker.statistics.paired import from_aggregates
+from tracker.statistics.paired import aggregate_p_range
 from tracker.statistics.resampling import probability_best
 from tracker.study.study import Obstacle
 from tracker.wording import capitalised, correct_of, counted, level_of_option, listing, losses, number_word, percent
@@ -105,7 +105,7 @@ def best_runs(study: Study, family: Family) -> tuple[Conclusion, ...]:
     if folds is not None:
         return (_best_configuration(study, folds),) if len(folds.configurations) > 1 else ()
     if len(study.results) > 1 and len(study.ranking) < 2:
-        unranked = tuple(result.run_id for result in study.results if result.index not in study.ranking)
+        unranked = tuple(result.run_id for result in study.results if result.index not in study.rank_of)
         return (Conclusion("best_run", "unknown", study.run_ids, BestRun(unranked, why=Obstacle.NO_METRIC)),)
     ranked = map(study.ranked, study.rankable_groups)
     return tuple(_best(study, runs, family) for runs in ranked if len(runs) > 1)
@@ -129,7 +129,7 @@ def _best(study: Study, ranked: Sequence[int], family: Family) -> Conclusion:
 def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping[int, float]) -> BestRun:
     best, *others = ranked
     result = study.results[best]
-    clearest = min(tests, key=lambda run: (tests[run], ranked.index(run)), default=None)
+    clearest = min(tests, key=tests.__getitem__, default=None)  # of equals the best: tests are in the order of ranks
     worse = {run for run in tests if (family.p_adjusted(best, run) or 0.0) <= study.alpha}
     tied = [run for run in others if study.results[run].score == result.score]
     clips, chances = result.clip_set, _chances(study, best)
@@ -141,7 +141,7 @@ def _details(study: Study, ranked: Sequence[int], family: Family, tests: Mapping
     least = []  # with counts alone: the smallest p-value that they allow against each of the others
     if result.correct is not None and result.n and result.clip_set.known and _method(study, ranked) == COUNTS:
         counts = {count for count in (study.results[run].correct for run in others) if count is not None}
-        least = [from_aggregates(result.correct, count, result.n).p_range[0] for count in counts]
+        least = [aggregate_p_range(result.correct, count, result.n)[0] for count in counts]
     obstacles = [why for run in others if run not in tests and (why := why_not_comparable(study, (best, run)))]
     return BestRun(
         indistinguishable=study.ids(run for run in others if run not in worse),

@@ -23,7 +23,7 @@ from tracker.conclusions.conclusion import Method
 from tracker.runs import as_number
 from tracker.statistics.error_rates import holm
 from tracker.statistics.grouped import grouped_sign_flip
-from tracker.statistics.paired import from_aggregates, log_loss_difference, unconditional_many
+from tracker.statistics.paired import aggregate_p_range, log_loss_difference, unconditional_many
 from tracker.statistics.proportions import group_sums
 from tracker.statistics.repetitions import FEWEST_FOLDS, nadeau_bengio
 
@@ -151,7 +151,7 @@ def _tested(study: Study, clips: ClipSet, counted: Sequence[int], printed: Seque
         p_values |= zip(judged[start : start + _CHUNK], p_values_on(clips, a, b), strict=True)
     if clips.groups:
         return p_values
-    of_counts = cache(lambda *counts: from_aggregates(*counts).p_value)
+    of_counts = cache(lambda *counts: aggregate_p_range(*counts)[1])  # the safe one
     for first, second in sorted(pairs - set(judged)):
         n, counts = study.results[first].n, sorted(study.results[run].correct or 0 for run in (first, second))
         if n is not None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tracker.statistics.paired import (
         Aggregates,
         LossDifference,
+        aggregate_p_range,
         agreeing,
         critical_score,
         discordant,
@@ -99,6 +100,7 @@ __all__ = [
     "Optimism",
     "PairVariance",
     "accuracy_over_seeds",
+    "aggregate_p_range",
     "agreeing",
     "approximate_clips",
     "approximate_grouped_clips",

@@ -218,13 +218,10 @@ def from_aggregates(correct_a: int, correct_b: int, n: int) -> Aggregates:
 
     All numbers of clips that only the first has correct are tried, of more than `MOST_TRIED` so many, at equal steps.
     """
-    if n < 1 or not (0 <= correct_a <= n and 0 <= correct_b <= n):
-        raise ValueError(f"counts must be of the same clips, at least 1, got {correct_a} and {correct_b} of {n}")
+    least, largest = aggregate_p_range(correct_a, correct_b, n)
     net = correct_a - correct_b
-    fewest, most = max(0, net), min(correct_a, n - correct_b)
+    fewest, most = _only_first(correct_a, correct_b, n)
     b = np.linspace(fewest, most, min(most - fewest + 1, MOST_TRIED)).round().astype(np.int64)
-    ends = np.array([b[0], b[-1]])  # the score, and with it p, changes in one direction with the discordant clips
-    least, largest = sorted(unconditional_many(ends, ends - net, n).tolist())
     estimate = float(net / n)
 
     def interval(confidence: float) -> Interval:
@@ -232,6 +229,20 @@ def from_aggregates(correct_a: int, correct_b: int, n: int) -> Aggregates:
         return agreeing((float(low.min()), float(high.max())), estimate, largest, confidence)
 
     return Aggregates(estimate, largest, (least, largest), interval(0.95), interval(0.90))
+
+
+def aggregate_p_range(correct_a: int, correct_b: int, n: int) -> Interval:
+    """Return the smallest and the largest p-value of `from_aggregates`, without the intervals, which take longer."""
+    if n < 1 or not (0 <= correct_a <= n and 0 <= correct_b <= n):
+        raise ValueError(f"counts must be of the same clips, at least 1, got {correct_a} and {correct_b} of {n}")
+    ends = np.array(_only_first(correct_a, correct_b, n))  # score and p change in one direction between them
+    least, largest = sorted(unconditional_many(ends, ends - (correct_a - correct_b), n).tolist())
+    return least, largest
+
+
+def _only_first(correct_a: int, correct_b: int, n: int) -> tuple[int, int]:
+    """Return the fewest and the most clips that only the first model can have correct."""
+    return max(0, correct_a - correct_b), min(correct_a, n - correct_b)
 
 
 def log_losses(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
