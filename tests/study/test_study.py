@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.study.options import design_of
-from tracker.study.study import contrasts
+from tracker.study.study import MOST_LEVELS, contrasts
 
 if TYPE_CHECKING:
     from tests.builders import Grid, Params
@@ -68,6 +68,19 @@ class TestContrasts:
         design = design_of(params)
         found = [contrasts(design, option) for option in design.options]
         assert sum(len(c.pairs) for c in found[0]) == 10 * 800
+
+    def test_contrasts_of_very_many_levels_are_with_the_one_that_most_runs_have(self) -> None:
+        widths = [*map(str, range(2_000)), "7"]
+        params = [{"width": width, "seed": str(seed)} for seed, width in enumerate(widths)]
+        found = contrasts(design_of(params), "width")
+        assert len(found) == 1_999
+        assert all("7" in (c.start, c.end) for c in found)
+
+    def test_contrasts_of_very_many_levels_find_an_option_that_never_changed_from_the_commonest(self) -> None:
+        params = [{"width": str(i), "depth": str(i), "seed": "0"} for i in range(MOST_LEVELS)]
+        params += [{"width": w, "depth": "alone", "seed": "0"} for w in ("998", "999")]
+        (found,) = contrasts(design_of(params), "width")
+        assert (found.start, found.end) == ("998", "999")
 
 
 class TestContrastsOfNetworks:

@@ -5,6 +5,7 @@ One training says nothing about a configuration, so nothing is claimed from fewe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -257,10 +258,13 @@ def _effect(
 
 def _plain_estimate(study: Study, contrast: Contrast) -> float | None:
     """Return the mean difference of the primary metric over matched pairs, else over repetitions."""
-    sides = contrast.pairs or [(a, b) for start, end in contrast.repetitions for a in start for b in end]
-    scores = [(study.results[a].score, study.results[b].score) for a, b in sides]
-    differences = [b - a for a, b in scores if a is not None and b is not None]
-    return float(np.mean(differences)) if differences else None
+    sum_of_differences, number = 0.0, 0
+    for start, end in [((a,), (b,)) for a, b in contrast.pairs] or contrast.repetitions:
+        before, after = ([study.results[run].score for run in runs] for runs in (start, end))
+        known = [score for score in before if score is not None], [score for score in after if score is not None]
+        sum_of_differences += len(known[0]) * math.fsum(known[1]) - len(known[1]) * math.fsum(known[0])
+        number += len(known[0]) * len(known[1])
+    return sum_of_differences / number if number else None
 
 
 def _aliases_text(aliases: Sequence[str]) -> str:

@@ -88,8 +88,9 @@ def _best_configurations(study: Study) -> tuple[list[Sequence[int]], list[int]]:
         scores = {tuple(r for r in members if r in among): sign * float(np.mean(own))
                   for members, own in by_configuration.items() if own}  # fmt: skip
     best = max(scores.values(), default=0.0)
-    tied = [members for members, score in scores.items() if np.isclose(score, best, rtol=1e-12, atol=0.0)]
-    return list(tied), [run for members in scores for run in members]
+    is_tied = np.isclose(list(scores.values()), best, rtol=1e-12, atol=0.0)
+    best_ones: list[Sequence[int]] = [members for members, tied in zip(scores, is_tied, strict=True) if tied]
+    return best_ones, [run for members in scores for run in members]
 
 
 KIND = Kind(name="range_edge", title="Edge of what was tried", conclude=range_edges)

@@ -6,6 +6,7 @@ None of them is sure to decide anything: each comes with the chance that the tes
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from tracker.conclusions import kind_of, kinds, of_kind
@@ -206,13 +207,15 @@ def _command(study: Study, spec: RunSpec, writer: CommandWriter, seed: int, seed
 
 def _seconds(study: Study, spec: RunSpec) -> float | None:
     """Estimate what one training takes, from the run that is most like it."""
-    changes = dict(spec.changes)
-    kernels = [dict(terms.levels).get("kernel_size") for terms in study.design.terms]
-    kernel = changes.get("kernel_size", kernels[spec.like])
-    nearest = [spec.like, *range(len(study.results))]
-    candidates = [*(run for run in nearest if kernels[run] == kernel), *nearest]
+    changes, runs = dict(spec.changes), [spec.like, *range(len(study.results))]
+    kernel = changes.get("kernel_size", _kernel(study, spec.like))
+    nearest = chain((run for run in runs if _kernel(study, run) == kernel), runs)
     epochs = as_number(changes.get("epochs", study.results[spec.like].stop_epoch or 0))  # some run's may be off
-    for result in (study.results[run] for run in candidates):
+    for result in (study.results[run] for run in nearest):
         if result.seconds and result.stop_epoch and epochs:
             return float(result.seconds / result.stop_epoch * epochs)
     return None
+
+
+def _kernel(study: Study, run: int) -> str | None:
+    return dict(study.design.terms[run].levels).get("kernel_size")

@@ -18,7 +18,7 @@ from tracker.report.overview import ENDS, challenges, limits, methods, versions
 from tracker.runs import ALPHAS, LOGGED_OPTIONS, MARGINS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
-from tracker.study.metrics import identical, in_one_unit, primary_metric
+from tracker.study.metrics import curve_keys, identical, in_one_unit, primary_metric
 from tracker.study.options import NETWORK, Design, terms_of
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
@@ -57,7 +57,8 @@ def build_report(
     writer = CommandWriter(log_to or experiment, where)
     conclusions = tuple(with_sentence(found, wording) for found in with_commands(study, conclude(study), writer))
     findings = Findings(study, conclusions, wording)
-    answers = answer_all(findings, tuple(limits(study, conclusions, wording)))
+    limiting = tuple(limits(study, conclusions, wording))
+    answers = answer_all(findings, limiting)
     return Report(
         experiment=experiment,
         metric=study.metric,
@@ -67,7 +68,7 @@ def build_report(
         key_figures=headline.key_figures(findings),
         answers=answers,
         data_and_method=tuple(row for row in data_and_method(study).rows(wording) if row.text),
-        limits=tuple(limits(study, conclusions, wording)),
+        limits=limiting,
         options=study.design.options,
         sections=tuple(_section(findings, standing, writer) for standing in findings.standings),
         conclusions=conclusions,
@@ -119,18 +120,17 @@ _LONGEST_WHY = 200  # of a reason's characters that are shown: one line, not all
 def select_runs(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
     """Return the runs that count and those that are left out, each by start time, then by id."""
     parents = {run.parent_id for run in runs if run.parent_id and run.params}
-    same_configuration: dict[Hashable, list[Run]] = defaultdict(list)
+    repetitions: dict[Hashable, _Repetitions] = defaultdict(_Repetitions)
     kept, excluded = [], []
     for run in sorted(runs, key=lambda run: (run.started is None, run.started or 0, run.run_id)):
         reason = _unfinished(run)
         if run.run_id in parents and not any(len(curve.values) > 1 for curve in run.curves.values()):  # a sweep
             reason = "only holds other runs together and trained nothing itself"
         if reason is None:
-            version = run.tags.get("tracker.version") or run.commit
-            earlier = same_configuration[terms_of(run.settings), clip_key(run), version]
-            copied = next((other.run_id for other in earlier if _is_copy(run, other)), None)
-            earlier.append(run)
-            reason = copied and f"is the same run as {copied}, logged twice"
+            terms, clips, version = terms_of(run.settings), clip_key(run), run.tags.get("tracker.version") or run.commit
+            repeats = bool(terms.seed) and clips is not None and run.tags.get("tracker.deterministic") != "false"
+            original = repetitions[terms, clips, version].original_of(run, repeats=repeats)
+            reason = f"is the same run as {original.run_id}, logged twice" if original else None
         if reason is None:
             kept.append(run)
         else:
@@ -154,15 +154,31 @@ def _unfinished(run: Run) -> str | None:
     return f"{reason}: {why if len(why) <= _LONGEST_WHY else f'{why[: _LONGEST_WHY - 1]}…'}"
 
 
-def _is_copy(run: Run, other: Run) -> bool:
-    """Return whether two runs of one configuration are the same run.
+class _Repetitions:
+    """Runs of one configuration, in which one that was logged twice is found without comparing every two of them."""
 
-    Without a logged seed, on unlogged clips, or if the same seed may give another result, they are only if they went
-    the same way.
-    """
-    is_repeatable = run.tags.get("tracker.deterministic") != "false"
-    known = is_repeatable and terms_of(run.settings).seed and clip_key(run) is not None
-    return bool(known) or identical(run, other)
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._by_curve: dict[Hashable, list[int]] = defaultdict(list)
+        self._filed = 0  # how many of the runs are in `_by_curve`
+
+    def original_of(self, run: Run, *, repeats: bool) -> Run | None:
+        """Add a run and return the first one before it that is the same run, None if there is none.
+
+        Without a logged seed, on unlogged clips, or if the same seed may give another result (not `repeats`), two runs
+        are the same only if they went the same way.
+        """
+        if repeats:
+            original = next(iter(self._runs), None)
+        else:
+            for place in range(self._filed, len(self._runs)):
+                for key in curve_keys(self._runs[place]):
+                    self._by_curve[key].append(place)
+            self._filed = len(self._runs)
+            alike = sorted({place for key in curve_keys(run) for place in self._by_curve.get(key, ())})
+            original = next((self._runs[place] for place in alike if identical(run, self._runs[place])), None)
+        self._runs.append(run)
+        return original
 
 
 def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> RunEntry:
@@ -192,9 +208,9 @@ def title(design: Design, run: int) -> str:
     for option in (option for option in design.naming(run) if option not in _IN_EVERY_TITLE):
         text = level = levels.get(option, OFF)
         known = design.levels.get(option, (level,))
-        files = [other.rpartition("/")[2] for other in known]
-        if option == NETWORK and files.count(level.rpartition("/")[2]) == 1:
-            text = level.rpartition("/")[2]
+        if option == NETWORK:
+            files, file = [other.rpartition("/")[2] for other in known], level.rpartition("/")[2]
+            text = file if files.count(file) == 1 else level
         if option in terms.unset and option not in LOGGED_OPTIONS:
             text = "none"
         parts.append(f"{_plain(option) or 'option'}={_plain(text) or f'level {known.index(level) + 1}'}")

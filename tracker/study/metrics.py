@@ -14,6 +14,7 @@ a value belongs to, a history isn't one by epoch, and nothing is said about its 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from tracker.runs.logged import DEFAULT_METRIC
 from tracker.study.options import LARGEST, as_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,7 +93,7 @@ def all_named(names: Iterable[str], quantity: str, part: Part) -> list[str]:
     tracker's own name is before any other, of several sets of clips the last (the one that boosting stops by), then the
     shortest, then the first by alphabet.
     """
-    fitting = [name for name in names if role_of(name) == (quantity, part)]
+    fitting = [name for name in dict.fromkeys(names) if role_of(name) == (quantity, part)]
     if len(fitting) < 2:
         return fitting
     usual = quantity if part == "training" else f"val_{quantity}"
@@ -229,7 +230,7 @@ def _last_shares(run: Run) -> dict[str, float]:
         name: float(curve.values[-1]) for name, curve in run.curves.items() if _is_share(name) and len(curve.values)
     }
     last |= {name: value for name, value in run.metrics.items() if _is_share(name)}
-    return {name: value for name, value in last.items() if np.isfinite(value)}
+    return {name: value for name, value in last.items() if math.isfinite(value)}
 
 
 @lru_cache(maxsize=4096)
@@ -308,19 +309,34 @@ def _translated(epochs: Curve, history: Curve) -> Curve | None:
 
 def _plain(run: Run, history: Curve, *, validated: bool) -> Curve | None:
     """Return a history whose steps are epochs; None if they are batches or nothing says what they are."""
-    steps, limit = history.steps, epoch_limit(run)
-    roles = ((role_of(name), curve) for name, curve in run.curves.items())
-    judged = [(part, curve.steps) for (quantity, part), curve in roles if quantity in (LOSS, ACCURACY)]
+    steps, logged = history.steps, _logged_steps(run)
+    first, last, n = int(steps[0]), int(steps[-1]), len(steps)
     if _gapless(steps):
-        epochs = [len(other) for part, other in judged if part == "validation" and len(other) > 1]
-        are_batches = len(steps) > max(2 * max(epochs, default=len(steps)), limit or 0)
-        return history if validated or not are_batches else None
-    mostly_there = steps[0] in (0, 1) and 2 * len(steps) > steps[-1] - steps[0] + 1
-    if not mostly_there and (limit is None or steps[-1] > limit):
+        return history if validated or n <= max(2 * (logged.validations or n), logged.limit or 0) else None
+    mostly_there = first in (0, 1) and 2 * n > last - first + 1
+    if not mostly_there and (logged.limit is None or last > logged.limit):
         return None
-    whole = [other for _, other in judged if len(other) > 1 and _gapless(other)]
-    from_zero = steps[0] > 0 and any(other[0] == 0 and other[-1] >= steps[-1] for other in whole)
+    from_zero = first > 0 and logged.last_from_zero >= last
     return Curve(steps + 1, history.values) if from_zero else history
+
+
+@dataclass(frozen=True, slots=True)
+class _LoggedSteps:
+    """How often and at which steps a run logged its losses and accuracies, which tells epochs from batches."""
+
+    limit: int | None  # the most epochs that it was asked for
+    validations: int  # the most values of one validation metric; 0 if none has several
+    last_from_zero: int  # the last step of those that go from 0 on without a gap; -1 if there are none
+
+
+@lru_cache(maxsize=1)
+def _logged_steps(run: Run) -> _LoggedSteps:
+    """Return the steps of a run's losses and accuracies, cached because each of its histories asks for them."""
+    roles = ((*role_of(name), curve.steps) for name, curve in run.curves.items() if len(curve.steps) > 1)
+    judged = [(part, steps) for quantity, part, steps in roles if quantity in (LOSS, ACCURACY)]
+    validations = max((len(steps) for part, steps in judged if part == "validation"), default=0)
+    last = max((int(steps[-1]) for _, steps in judged if steps[0] == 0 and _gapless(steps)), default=-1)
+    return _LoggedSteps(epoch_limit(run), validations, last)
 
 
 def _gapless(steps: NDArray[np.int64]) -> bool:
@@ -356,14 +372,29 @@ def same_until(a: Run, b: Run) -> int | None:
     return min(ends, default=None)
 
 
+def curve_keys(run: Run) -> Iterator[Hashable]:
+    """Yield a key for each curve that training determines: runs without one in common are not `identical`."""
+    for name, curve in _determined(run).items():
+        values = np.where(np.isnan(curve.values), np.nan, curve.values) + 0.0  # one NaN, one zero
+        yield name, hash((curve.epochs.tobytes(), values.tobytes()))
+
+
 def _shared(a: Run, b: Run) -> list[tuple[Curve, Curve]]:
-    """Return the curves of both that training determines and that every epoch has: a final value is not of an epoch."""
-    epochs, epochs_of_b = (max((len(curve.values) for curve in run.curves.values()), default=0) for run in (a, b))
-    return [
-        (curve, b.curves[name])
-        for name, curve in sorted(a.curves.items())
-        if (LOSS in name.lower() or ACCURACY in name.lower() or name.lower().endswith("acc"))
-        and len(curve.values) == epochs
-        and name in b.curves
-        and len(b.curves[name].values) == epochs_of_b
-    ]
+    """Return the curves that training determines and that both runs have."""
+    of_a, of_b = _determined(a), _determined(b)
+    return [(curve, of_b[name]) for name, curve in of_a.items() if name in of_b]
+
+
+def _determined(run: Run) -> dict[str, Curve]:
+    """Return the curves that training determines and that every epoch has: a final value is not of an epoch."""
+    epochs = max((len(curve.values) for curve in run.curves.values()), default=0)
+    return {
+        name: curve
+        for name, curve in sorted(run.curves.items())
+        if len(curve.values) == epochs and _is_of_training(name)
+    }
+
+
+@lru_cache(maxsize=4096)
+def _is_of_training(name: str) -> bool:
+    return LOSS in name.lower() or ACCURACY in name.lower() or name.lower().endswith("acc")

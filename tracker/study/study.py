@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tracker.study.metrics import Metric
 
 
+MOST_LEVELS = 25  # of an option, every two of which are contrasted: 300 contrasts
+
 Pair = tuple[int, int]  # two runs, by their index in the study
 Sides = tuple[tuple[int, ...], tuple[int, ...]]  # the runs at two levels
 
@@ -59,13 +61,16 @@ class Contrast:
 def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
     """Return every two levels of an option that runs tell apart, everything else but the seed being equal.
 
-    Ordered by level; empty if something else changed whenever the option did. A network brings options of its own: two
-    networks are compared at equal levels of the options that both have, each in its most repeated configuration.
+    Of more than `MOST_LEVELS`, each is only set against the one that most runs have. Ordered by level; empty if
+    something else changed whenever the option did. A network brings options of its own: two networks are compared at
+    equal levels of the options that both have, each in its most repeated configuration.
     """
     pairs: dict[tuple[int, int], list[Pair]] = defaultdict(list)
     repetitions: dict[tuple[int, int], list[Sides]] = defaultdict(list)
+    codes = design.codes[:, design.column_of[option]]
+    runs_of = np.bincount(codes[codes >= 0])
     for by_level in _settings(design, option):
-        for a, b in combinations(sorted(by_level), 2):
+        for a, b in _two_levels(by_level, runs_of):
             for start, end in _sides(design, option, by_level[a], by_level[b]):
                 pairs[a, b] += _matched(design, start, end)
                 repetitions[a, b].append((tuple(start), tuple(end)))
@@ -74,6 +79,14 @@ def contrasts(design: Design, option: str) -> tuple[Contrast, ...]:
         Contrast(option, levels[a], levels[b], tuple(sorted(pairs[a, b])), tuple(repetitions[a, b]))
         for a, b in sorted(repetitions)
     )
+
+
+def _two_levels(levels: Iterable[int], runs_of: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
+    """Return which two of some levels are contrasted, given how many runs each of the option's levels has."""
+    if len(runs_of) <= MOST_LEVELS:
+        return combinations(sorted(levels), 2)
+    commonest = max(levels, key=lambda level: (runs_of[level], -level))
+    return [(min(level, commonest), max(level, commonest)) for level in sorted(levels) if level != commonest]
 
 
 def _settings(design: Design, option: str) -> list[dict[int, list[int]]]:
