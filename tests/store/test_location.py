@@ -13,8 +13,8 @@ from tracker.errors import StoreError
 from tracker.store.location import (
     Location,
     find_artifacts,
+    folders_below,
     locate,
-    places_below,
     public_text,
     public_uri,
     secrets_of,
@@ -304,10 +304,17 @@ class TestSqliteUri:
         assert locate(sqlite_uri(path), tmp_path).database == path
 
 
-class TestPlacesBelow:
-    def test_places_below_have_ever_fewer_of_the_last_folders_and_at_least_two(self) -> None:
-        places = places_below(Path("/new"), Path("/old/mlruns/tracker"))
-        assert [str(place) for place in places] == ["/new/old/mlruns/tracker", "/new/mlruns/tracker"]
+class TestFoldersBelow:
+    def test_folders_below_have_ever_fewer_of_the_last_parts_and_at_least_two(self, tmp_path: Path) -> None:
+        for there in ("old/mlruns/tracker", "mlruns/tracker", "tracker"):
+            (tmp_path / there).mkdir(parents=True)
+        found = folders_below(tmp_path, Path("/old/mlruns/tracker"))
+        assert list(found) == [tmp_path / "old/mlruns/tracker", tmp_path / "mlruns/tracker"]
+
+    def test_folders_below_are_none_that_is_missing_or_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "mlruns").mkdir()
+        (tmp_path / "mlruns/tracker").touch()
+        assert list(folders_below(tmp_path, Path("/old/mlruns/tracker"))) == []
 
 
 class TestWrittenTo:

@@ -14,9 +14,11 @@ elsewhere only in a folder that MLflow made for that very run. `tracker.containe
 from __future__ import annotations
 
 import base64
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -221,9 +223,9 @@ def find_artifacts(artifact_uri: str, folder: Path, run_id: str) -> ArtifactFold
     """
     parts = _split(artifact_uri)
     if parts and parts.scheme == "mlflow-artifacts":
-        places = [folder / served / unquote(parts.path).lstrip("/") for served in _SERVED]
+        places = iter([folder / served / unquote(parts.path).lstrip("/") for served in _SERVED])
     elif written := path_of(artifact_uri):
-        places = [folder / written, *places_below(folder, written)]
+        places = chain(filter(os.path.isdir, [folder / written]), folders_below(folder, written))
     else:
         place = public_uri(artifact_uri)[:200] or "no place that the store names"
         raise OSError(f"the run's artifacts are at {place}, and only those on this machine are read")
@@ -298,14 +300,18 @@ def _split(uri: str) -> SplitResult | None:
         return None
 
 
-def places_below(folder: Path, written: Path) -> Iterator[Path]:
-    """List where below a folder may be what was written elsewhere, by ever fewer of its last folders: at least two."""
-    steps = written.relative_to(written.anchor).parts
-    yield from (folder.joinpath(*steps[i:]) for i in range(len(steps) - 1))
+def folders_below(folder: Path, written: Path) -> Iterator[Path]:
+    """List the folders below another that may be what was written elsewhere.
+
+    Ever fewer of its last parts, at least two, lead to them. Text is joined, as paths take five times as long: each run
+    without artifacts is looked for in every place.
+    """
+    steps = written.parts[1:] if written.anchor else written.parts
+    places = (os.path.join(folder, *steps[i:]) for i in range(len(steps) - 1))  # noqa: PTH118
+    return map(Path, filter(os.path.isdir, places))
 
 
 def folder_below(folder: Path, written: Path) -> Path | None:
     """Return the folder below another that is what was written elsewhere, moved or copied; None if there isn't any."""
     exists = written.exists()
-    places = (place for place in places_below(folder, written) if place.is_dir())
-    return next((place for place in places if not (exists and place.samefile(written))), None)
+    return next((place for place in folders_below(folder, written) if not (exists and place.samefile(written))), None)

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -198,13 +199,16 @@ def curves_by_run(rows: Iterable[MetricRow]) -> dict[str, dict[str, Curve]]:
 
     Steps ascend; of several values at one step the last written counts. Infinite values are infinite again.
     """
-    numbers: dict[tuple[str, str], int] = {}
+    numbers: defaultdict[tuple[str, str], int] = defaultdict(count().__next__)  # of the curves: a new one gets the next
     rows = iter(rows)
     columns = [_columns(chunk, numbers) for chunk in iter(lambda: list(islice(rows, _CHUNK)), [])]
     if not columns:
         return {}
     which, step, time, order, value = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    sorting = np.lexsort((order, time, step, which))
+    sorting = np.argsort(which, kind="stable")  # enough if each curve was written step by step
+    ascends = (np.diff(step[sorting]) > 0) | (np.diff(which[sorting]) > 0)
+    if not ascends.all():
+        sorting = np.lexsort((order, time, step, which))
     which, step, value = which[sorting], step[sorting], as_logged(value[sorting])
     logged = np.bincount(which, minlength=len(numbers))
     last = np.append((which[1:] != which[:-1]) | (step[1:] != step[:-1]), True)
@@ -223,10 +227,10 @@ def as_logged(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(values) >= np.finfo(np.float64).max, np.copysign(np.inf, values), values)
 
 
-def _columns(rows: list[MetricRow], numbers: dict[tuple[str, str], int]) -> tuple[NDArray[np.generic], ...]:
-    """Return the number of the curve, step, time, order and value of each row; new curves get the next number."""
+def _columns(rows: list[MetricRow], numbers: Mapping[tuple[str, str], int]) -> tuple[NDArray[np.generic], ...]:
+    """Return the number of the curve, step, time, order and value of each row."""
     runs, keys, steps, values, times, order = zip(*rows, strict=True)
-    which = [numbers.setdefault(pair, len(numbers)) for pair in zip(runs, keys, strict=True)]
+    which = list(map(numbers.__getitem__, zip(runs, keys, strict=True)))
     whole = (np.array(column, dtype=np.int64) for column in (which, steps, times, order))
     return (*whole, np.array(values, dtype=float))
 

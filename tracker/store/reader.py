@@ -11,7 +11,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import product
+from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -22,13 +22,15 @@ from tracker.store.location import find_artifacts
 from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tracker.store import ByEpoch
-    from tracker.store.location import Location
+    from tracker.store.location import ArtifactFolder, Location
     from tracker.store.mlflow_run import MetricRow
     from tracker.store.server import ServerClient
+
+    _Types = tuple[frozenset[type], ...]  # of each column
 
 _RUN_NAMES = """
     SELECT experiments.name, run_uuid, coalesce(runs.name, '')
@@ -82,8 +84,12 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: ByEp
             connection.text_factory = text_or_bytes
             rows = _Rows(connection, row[0]).read()
 
+    @lru_cache(maxsize=1)  # one run's files are asked for after another's
+    def folder_of(artifact_uri: str, run_id: str) -> ArtifactFolder | None:
+        return find_artifacts(artifact_uri, database.parent, run_id)
+
     def fetch(record: Record, path: str) -> bytes | None:
-        found = find_artifacts(record.artifact_uri, database.parent, record.run_id)
+        found = folder_of(record.artifact_uri, record.run_id)
         return found.read(path) if found else None
 
     experiment = assemble(name, rows.tags, rows.records.values(), fetch, by_epoch)
@@ -93,10 +99,16 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: ByEp
 
 # What columns hold if MLflow wrote them, the run's id first. A metric's NaN is selected as NULL, no number as text.
 _VALUE = "CASE WHEN is_nan THEN NULL WHEN typeof(value) IN ('real', 'integer') THEN value ELSE '' END"
-_RUNS = set(product([str], [str], [str], [int, NoneType], [int, NoneType], [str]))
-_TEXTS = {(str, str, str)}
-_LATEST = {(str, str, kind) for kind in (float, int, NoneType)}
-_METRICS = {(str, str, int, kind, int, int) for kind in (float, int, NoneType)}
+_TEXT: frozenset[type] = frozenset({str})
+_WHOLE: frozenset[type] = frozenset({int})
+_TIME: frozenset[type] = frozenset({int, NoneType})
+_NUMBER: frozenset[type] = frozenset({int, float, NoneType})
+_RUNS = (_TEXT, _TEXT, _TEXT, _TIME, _TIME, _TEXT)
+_TEXTS = (_TEXT, _TEXT, _TEXT)
+_LATEST = (_TEXT, _TEXT, _NUMBER)
+_METRICS = (_TEXT, _TEXT, _WHOLE, _NUMBER, _WHOLE, _WHOLE)
+
+_CHUNK = 10_000  # rows looked at together: column by column that takes a fifth of the time
 
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999
 
@@ -136,24 +148,33 @@ class _Rows:
     def _read_runs(self) -> None:
         columns = "run_uuid, coalesce(name, ''), coalesce(status, ''), start_time, end_time, coalesce(artifact_uri, '')"
         for row in self._select(f"{columns} FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'active'"):
-            if tuple(map(type, row)) in _RUNS and all(_FIRST_MS <= (time or 0) <= _LAST_MS for time in row[3:5]):
+            if _are_of([row], _RUNS) and all(_FIRST_MS <= (time or 0) <= _LAST_MS for time in row[3:5]):
                 self.records[row[0]] = Record(*row)
             else:
                 self.wrong[row[0] if isinstance(row[0], str) else repr(row[0])]["runs"] += 1
 
-    def _of_runs(self, table: str, columns: str, types: Container[tuple[type, ...]]) -> Iterator[tuple[Any, ...]]:
+    def _of_runs(self, table: str, columns: str, types: _Types) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the runs that were read."""
         active = "JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'"
-        records = self.records
-        for row in self._select(f"run_uuid, {columns} FROM {table} {active}"):
-            if row[0] in records:
-                if (*map(type, row),) in types:
-                    yield row
-                else:
-                    self.wrong[row[0]][table] += 1
+        cursor = self._select(f"run_uuid, {columns} FROM {table} {active}")
+        while rows := cursor.fetchmany(_CHUNK):
+            if self.records.keys() >= {row[0] for row in rows} and _are_of(rows, types):
+                yield from rows
+                continue
+            for row in rows:
+                if row[0] in self.records:
+                    if _are_of([row], types):
+                        yield row
+                    else:
+                        self.wrong[row[0]][table] += 1
 
     def _select(self, rest: str) -> sqlite3.Cursor:
         return self.connection.execute(f"SELECT {rest}", (self.experiment_id,))
+
+
+def _are_of(rows: Sequence[tuple[object, ...]], types: _Types) -> bool:
+    """Return whether every value of some rows, at least one, is of a type that its column may have."""
+    return all(set(map(type, column)) <= kinds for column, kinds in zip(zip(*rows, strict=True), types, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
