@@ -57,6 +57,11 @@ STEPS = {
     "render": Step("import tracker.render", ("matplotlib", "mlflow", "tensorflow", "PIL")),
     "tracker runs": Step(CALL.format(words=["runs"]), ANALYSIS, "k5"),
     "tracker next": Step(CALL.format(words=["next"]), ANALYSIS, "tracker run"),
+    "tracker report as JSON": Step(
+        CALL.format(words=["report", "--format", "json"]),
+        (*ANALYSIS, "jinja2", "nh3", "markdown_it", "PIL"),
+        "tracker.report/2",
+    ),
     "tracker compare": Step(CALL.format(words=["compare", "k3", "k5"]), ANALYSIS, "k3"),
     "tracker report": Step(CALL.format(words=["report"]), ANALYSIS, "Conv=3"),
     "a script that trains with numpy": Step(SCRIPT, ("keras", "tensorflow")),

@@ -10,8 +10,8 @@ from tests.builders import concluded
 from tracker.conclusions.conclusion import Conclusion
 from tracker.conclusions.contrasts import CROSSED, ContrastEffect, Need
 from tracker.conclusions.option_effect import MOST_PAIRS, OptionEffect
+from tracker.next_steps.command_line import shell_line
 from tracker.next_steps.steps import why_no_step
-from tracker.render import shell_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -232,7 +232,7 @@ def next_command(
 
 
 def _print_steps(steps: Sequence[NextStep]) -> None:
-    from tracker.render import shell_line
+    from tracker.next_steps.command_line import shell_line
     from tracker.wording import capitalised, duration
 
     for number, step in enumerate(steps, start=1):

@@ -7,6 +7,7 @@ that its option doesn't take: ``tracker run`` would train something else. Nor ha
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from tracker.study.options import NETWORK, level_text, terms_of
 from tracker.study.run_results import in_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tracker.runs import Run
 
@@ -123,6 +124,11 @@ class CommandWriter:
         while steps[:1] == [".."]:
             folder, steps = folder.rpartition("/")[0], steps[1:]
         return "/".join([folder, *steps])
+
+
+def shell_line(commands: Iterable[Sequence[str]]) -> str:
+    """Return commands as one line for a POSIX shell, each run only if the one before succeeds; empty for none."""
+    return " && ".join(map(shlex.join, commands))
 
 
 def _common(levels: Mapping[str, str], role: Role) -> Iterable[str]:

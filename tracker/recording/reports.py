@@ -91,11 +91,14 @@ def render_report(
     """
     from tracker import render
 
-    as_text = {"json": render.render_json, "csv": render.render_csv, "latex": render.render_latex}
+    as_text: dict[str, Callable[[], str]] = {
+        "json": lambda: render.render_json(report),
+        "csv": lambda: render.render_csv(report),
+        "latex": lambda: render.render_latex(report),
+        "summary": lambda: render.render_summary(report, max_bytes),
+    }
     if form in as_text:
-        return as_text[form](report).encode(), {}
-    if form == "summary":
-        return render.render_summary(report, max_bytes).encode(), {}
+        return as_text[form]().encode(), {}
     from tracker.figures import has_glyph, png, report_pictures, stylesheet, typefaces
 
     pictures = report_pictures(report)

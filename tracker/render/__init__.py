@@ -1,22 +1,33 @@
-"""Reports and comparisons in the forms that people and programs read: Markdown, HTML, JSON, in short, in MLflow."""
+"""Reports and comparisons in the forms that people and programs read: Markdown, HTML, JSON, in short, in MLflow.
 
-from tracker.render.documents import (
-    Listening,
-    Sound,
-    picture_files,
-    render_comparison,
-    render_description,
-    render_html,
-    render_markdown,
-    render_outcome,
-    render_summary,
-    render_verdict,
-)
-from tracker.render.json_document import render_comparison_json, render_json, render_next_json
-from tracker.render.json_schema import report_schema
-from tracker.render.pdf import render_pdf
-from tracker.render.tabular import render_csv, render_latex
-from tracker.render.view_model import ClipsView, ComparisonView, shell_line, view_comparison
+Each function is loaded on first use: JSON needs no templates, and loading those takes longer than writing it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracker.render.documents import (
+        Listening,
+        Sound,
+        picture_files,
+        render_comparison,
+        render_description,
+        render_html,
+        render_markdown,
+        render_outcome,
+        render_summary,
+        render_verdict,
+    )
+    from tracker.render.json_document import render_comparison_json, render_json, render_next_json
+    from tracker.render.json_schema import report_schema
+    from tracker.render.pdf import render_pdf
+    from tracker.render.tabular import render_csv, render_latex
+    from tracker.render.view_model import ClipsView, ComparisonView, view_comparison
+
+_MODULES = ("json_document", "tabular", "view_model", "documents", "json_schema", "pdf")
 
 __all__ = [
     "ClipsView",
@@ -38,6 +49,17 @@ __all__ = [
     "render_summary",
     "render_verdict",
     "report_schema",
-    "shell_line",
     "view_comparison",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        for module in _MODULES:
+            if hasattr(import_module(f"{__name__}.{module}"), name):
+                return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,13 +15,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import msgspec
 import numpy as np
 
 from tracker.conclusions.best_configuration import Standing
-from tracker.render.view_model import shell_line
+from tracker.next_steps.command_line import shell_line
 from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
@@ -244,13 +245,15 @@ def _run(entry: RunEntry) -> RunDocument:
     return RunDocument(run.run_id, run.name, entry.title, run.status, run.params, run.metrics, entry.result.accuracy)
 
 
+_AS_CONCLUDED = frozenset(field.name for field in fields(ConclusionDocument)) - {"scope", "command"}
+
+
 def _conclusion(conclusion: Conclusion) -> ConclusionDocument:
     inferred = conclusion.p_value is not None or conclusion.interval is not None
-    own = {field.name for field in fields(ConclusionDocument)} - {"scope", "command"}
     return ConclusionDocument(
         scope="population" if inferred else None,  # every test takes the clips as a sample
         command=shell_line(conclusion.commands) or None,
-        **{name: getattr(conclusion, name) for name in own},
+        **{name: getattr(conclusion, name) for name in _AS_CONCLUDED},
     )
 
 
@@ -266,8 +269,21 @@ def _text(document: object) -> str:
 
 
 def _plain(value: object) -> object:
-    if type(value) in _AS_IT_IS:
+    """Return a value as what JSON has; the commonest types come first, since a large report has a million values."""
+    kind: type = type(value)
+    if kind in _AS_IT_IS:
         return value
+    if kind is tuple or kind is list:
+        return [entry if type(entry) in _AS_IT_IS else _plain(entry) for entry in cast("Sequence[object]", value)]
+    if kind is float:
+        return value if math.isfinite(cast("float", value)) else None
+    if (names := _names(kind)) is not None:
+        return {key: _plain(getattr(value, name)) for name, key in names}
+    return _plain_of_other(value)
+
+
+def _plain_of_other(value: object) -> object:
+    """Return what JSON has for a value of a less common type, or of a type derived from a common one."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | str):
@@ -276,8 +292,12 @@ def _plain(value: object) -> object:
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
-    if is_dataclass(value):
-        return {field.name.rstrip("_"): _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, list | tuple | np.ndarray):
         return [_plain(entry) for entry in value]
     raise TypeError(f"a report has no {type(value).__name__} in it, got {value!r}")
+
+
+@cache
+def _names(kind: type) -> tuple[tuple[str, str], ...] | None:
+    """Return the fields of a dataclass, each with its key in the document; None for another type."""
+    return tuple((field.name, field.name.rstrip("_")) for field in fields(kind)) if is_dataclass(kind) else None

@@ -10,12 +10,12 @@ have one. What is left out is counted, and the templates say where it can be see
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tracker import wording
 from tracker.conclusions import kind_of
+from tracker.next_steps.command_line import shell_line
 from tracker.next_steps.steps import why_no_step
 from tracker.render import tables
 from tracker.render.sanitize import note_beginning, plain
@@ -53,11 +53,6 @@ MOST_IN_APPENDIX = 200  # rows of a table in the appendix
 MOST_LINES = 50  # notes, challenges and excluded runs that are shown
 MOST_CLIPS = 15  # clips of each of two runs that are shown: those of both fit a screen
 MOST_CLASSES = 50  # classes that are shown of a comparison
-
-
-def shell_line(commands: Iterable[Sequence[str]]) -> str:
-    """Return commands as one line for a POSIX shell, each run only if the one before succeeds; empty for none."""
-    return " && ".join(map(shlex.join, commands))
 
 
 @dataclass(frozen=True, slots=True)
