@@ -9,8 +9,8 @@ NaN locks the best at NaN. Learning rates are float32, as the optimizer keeps th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -80,12 +80,16 @@ def early_stoppings(
     """Replay `early_stopping` for many patiences in one pass over the curve; the answers are in their order."""
     if min([start_from_epoch, *patiences]) < 0:
         raise ValueError(f"patience and start_from_epoch must be at least 0, got {patiences} and {start_from_epoch}")
-    improves = list(_improvements(values[start_from_epoch:], min_delta, mode))
-    epochs = range(start_from_epoch + 1, len(values) + 1)
-    best = list(accumulate((e if i else 0 for e, i in zip(epochs, improves, strict=True)), max))
-    longest_wait = list(accumulate((e - b for e, b in zip(epochs, best, strict=True)), max))
-    stops = np.searchsorted(longest_wait, np.maximum(patiences, 1))
-    return tuple(Stop(epochs[at], best[at]) if at < len(best) else Stop(None, None) for at in stops)
+    best, waited = start_from_epoch, 0
+    best_until, waited_until = [], []  # each epoch: the best so far, and the longest time without a better one
+    for epoch, improves in enumerate(_improvements(values[start_from_epoch:], min_delta, mode), start_from_epoch + 1):
+        best = epoch if improves else best
+        waited = max(waited, epoch - best)
+        best_until.append(best)
+        waited_until.append(waited)
+    stops = [bisect_left(waited_until, max(patience, 1)) for patience in patiences]
+    n = len(waited_until)
+    return tuple(Stop(start_from_epoch + at + 1, best_until[at]) if at < n else Stop(None, None) for at in stops)
 
 
 def can_act(patience: int, epochs: int) -> bool:

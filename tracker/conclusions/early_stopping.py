@@ -148,10 +148,9 @@ def early_stopping(study: Study) -> Iterator[Conclusion]:
 def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
     if stop.stop_epoch is None:
         return Patience(patience, None, None, None, censored=True)
-    kept = stop.kept_epoch
+    kept, seconds = stop.kept_epoch, result.seconds_by_epoch
     loss = math.nan if kept is None else float(values[kept - 1])
-    before, after = (_correct(result, epoch) for epoch in (result.kept_epoch, kept))
-    seconds = result.seconds_by_epoch
+    before, after = _correct(result, result.kept_epoch), _correct(result, kept)
     return Patience(
         patience,
         stop.stop_epoch,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tracker.runs import LOGGED_OPTIONS, as_number, number_text
 from tracker.runs.facts import MACHINE, Layer, data_facts, environment_of, network_shape
-from tracker.study.options import NETWORK, as_whole, terms_of
+from tracker.study.options import NETWORK, as_whole
 from tracker.wording import capitalised, counted, level_cell, listing, option_words
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def data_and_method(study: Study) -> DataAndMethod:
     return DataAndMethod(
         datasets=_shared(study, _dataset),
         splits=_shared(study, _split),
-        networks=_shared(study, _network),
+        networks=_shared(study, lambda result: _network(result, levels[result.index])),
         settings=tuple(settings),
         varied=tuple((option, study.design.levels[option]) for option in study.design.options),
         features=_shared(study, _features),
@@ -191,9 +191,9 @@ def _split(result: RunResult) -> SplitFacts:
     )
 
 
-def _network(result: RunResult) -> NetworkFacts:
-    shape, name = network_shape(result.run.tags), dict(terms_of(result.run.settings).levels).get(NETWORK)
-    return NetworkFacts(name, shape.parameters if shape else None, shape.layers if shape else ())
+def _network(result: RunResult, levels: Mapping[str, str]) -> NetworkFacts:
+    shape = network_shape(result.run.tags)
+    return NetworkFacts(levels.get(NETWORK), shape.parameters if shape else None, shape.layers if shape else ())
 
 
 def _features(result: RunResult) -> FeatureFacts:

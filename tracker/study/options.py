@@ -88,6 +88,7 @@ _ALIASED = 1e-8  # entries of the projection below this are rounding of zero
 _MOST_COLUMNS = 300  # a design matrix with more codes an option by its level's position, not by a column a level
 _MOST_NAMED = 4  # options that name a run of another program if none of those that vary does
 MOST_ALIASES = 100  # options that are named as aliased with one
+_COMPOUND = {entry.name: entry.params for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1}
 _ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
 
@@ -106,18 +107,29 @@ def terms_of(params: Mapping[str, str]) -> Terms:
     levels: dict[str, str] = {}
     seed, split, unset = [], [], []
     for name, value in sorted(params.items()):
-        level = level_text(_COUNTER.sub("", value) if name in CHOOSERS else value)
-        if name not in _SPLIT and (name in _SEEDS or name.endswith(_SEED_ENDS)):
-            seed += [(name, level)] if level != OFF else []
-        elif name in _SPLIT:
+        role, level = _role_of(name), level_text(_COUNTER.sub("", value) if name in CHOOSERS else value)
+        if role is Role.SPLIT:
             split.append((name, level))
-        elif name not in _MEASURED + _PLACES:
-            levels |= {name: level} if level != OFF else {}
-            unset += [name] if level == OFF else []
-    for entry in LOGGED_OPTIONS.values():
-        if len(entry.params) > 1 and any(name in levels for name in entry.params):
-            levels[entry.name] = "x".join(levels.pop(name, "?") for name in entry.params)
+        elif role is Role.SEED:
+            seed += [(name, level)] if level != OFF else []
+        elif role is Role.CONFIGURATION and level == OFF:
+            unset.append(name)
+        elif role is Role.CONFIGURATION:
+            levels[name] = level
+    for name, parts in _COMPOUND.items():
+        if not levels.keys().isdisjoint(parts):
+            levels[name] = "x".join(levels.pop(part, "?") for part in parts)
     return Terms(tuple(sorted(levels.items())), tuple(seed), tuple(split), frozenset(unset))
+
+
+@lru_cache(maxsize=65_536)
+def _role_of(param: str) -> Role:
+    """Return what a param decides, whoever logged it; one that was measured, or names a place, decides nothing."""
+    if param in _SPLIT:
+        return Role.SPLIT
+    if param in _SEEDS or param.endswith(_SEED_ENDS):
+        return Role.SEED
+    return Role.COMMAND if param in _MEASURED + _PLACES else Role.CONFIGURATION
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +303,8 @@ def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> lis
     for network, of_run in zip(networks, params, strict=True):
         owned[network] |= of_run.keys() - LOGGED_OPTIONS.keys()
     own = {name for term in terms for name, _ in term.levels if name not in LOGGED_OPTIONS}
-    return [frozenset(own - owned[network]) if network != OFF else frozenset() for network in networks]
+    lacking = {network: frozenset(own - names) for network, names in owned.items()} | {OFF: frozenset()}
+    return [lacking[network] for network in networks]
 
 
 def _without_dependents(tables: list[dict[str, str]]) -> list[dict[str, str]]:

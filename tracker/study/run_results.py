@@ -166,7 +166,7 @@ class RunResult:
         """How many of those the kept weights classify correctly, as logged."""
         return count_correct(self.run.metrics.get("fit_accuracy"), self.training_clips)
 
-    @property
+    @cached_property
     def seconds_by_epoch(self) -> NDArray[np.float64] | None:
         """How long each epoch took, from the first on; None if that was not logged for all."""
         seconds = every_epoch(self.run.curves.get("epoch_seconds"))
@@ -263,8 +263,8 @@ def _accuracies(run: Run, curve: Curve | None, kept: float | None) -> list[float
 
 def every_epoch(curve: Curve | None) -> NDArray[np.float64] | None:
     """Return a curve's value at every epoch from the first on, None if any is missing."""
-    if curve is None or not np.array_equal(curve.epochs, np.arange(1, len(curve.values) + 1)):
-        return None
+    if curve is None or (len(curve.steps) and (curve.epochs[0] != 1 or curve.epochs[-1] != len(curve.steps))):
+        return None  # epochs ascend, each once
     return curve.values
 
 
