@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.faults.document import Effort, Results, document
+from bench.faults.document import Effort, Results, document, missed_aims
 from bench.faults.kills import Epochs, Survived
+from bench.faults.moments import AIMS
 from bench.faults.server import Sent, values_sent
 from bench.faults.stored import Stored, is_broken, opens, stored
 from tests.builders import START, STARTED, send_run
+from tracker.atomic_files import replace_path
 from tracker.journal.writer import JournalWriter
 from tracker.runs.events import Ended, EpochDone
 from tracker.store.location import locate
@@ -26,6 +28,33 @@ if TYPE_CHECKING:
     from tracker.store.location import Location
 
 WELL = Survived(kills=("at any moment",), lost=0, again=0, differing=0, broken=0, ended=True)
+
+
+class TestAims:
+    @pytest.mark.parametrize(
+        ("aim", "folder"),
+        [
+            ("while a checkpoint was written", "checkpoints"),
+            ("while an artifact, or the note on what was sent, was written", "."),
+        ],
+    )
+    def test_an_aim_is_hit_only_while_a_file_is_being_written(self, tmp_path: Path, aim: str, folder: str) -> None:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        is_hit, seen = AIMS[aim](tmp_path, tmp_path), []
+
+        def write(path: Path) -> None:
+            path.write_bytes(b"x")
+            seen.append(is_hit())
+
+        assert not is_hit()
+        replace_path(tmp_path / folder / "file", write)
+        assert (seen, is_hit()) == ([True], False)
+
+    def test_an_aim_that_a_hundred_kills_missed_is_named(self) -> None:
+        hit = [aim for aim in AIMS if aim != "while the store was written"]
+        survived = tuple(replace(WELL, kills=(aim,)) for aim in hit * 25)
+        assert missed_aims(survived) == ["while the store was written"]
+        assert missed_aims(survived[:50]) == []
 
 
 class TestEpochs:

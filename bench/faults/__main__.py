@@ -11,7 +11,7 @@ import numpy as np
 
 import bench.faults
 from bench.at_once import first_opens
-from bench.faults.document import Effort, Results, document
+from bench.faults.document import Effort, Results, document, missed_aims
 from bench.faults.kills import kill_runs
 from bench.faults.server import Sent, server_deaths
 from bench.sections import write_section
@@ -36,7 +36,10 @@ def main() -> int:
     else:
         print(text, end="")
     print(f"{results.wrong} fault{'' if results.wrong == 1 else 's'}", file=sys.stderr)
-    return 1 if results.wrong else 0
+    missed = missed_aims(results.survived)
+    for aim in missed:
+        print(f"no kill was {aim}", file=sys.stderr)
+    return 1 if results.wrong or missed else 0
 
 
 def _results(effort: Effort, processes: int) -> Results:

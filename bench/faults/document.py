@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 from bench.at_once import OPENERS
 from bench.faults.kills import EPOCHS
+from bench.faults.moments import AIMS
 
 if TYPE_CHECKING:
     from bench.faults.kills import Survived
     from bench.faults.server import Sent
+
+
+MANY_KILLS = 100
+"""So many that each of the `AIMS` is hit, or it is no aim any more."""
 
 
 @dataclass(frozen=True)
@@ -116,4 +121,11 @@ def _moments(survived: tuple[Survived, ...]) -> list[str]:
     counts = Counter(kill for run in survived for kill in run.kills)
     if not counts:
         return []
-    return ["| killed | times |", "| --- | ---: |", *(f"| {when} | {n} |" for when, n in counts.most_common()), ""]
+    times = sorted(((when, counts[when]) for when in AIMS), key=lambda aimed: -aimed[1])
+    return ["| killed | times |", "| --- | ---: |", *(f"| {when} | {n} |" for when, n in times), ""]
+
+
+def missed_aims(survived: tuple[Survived, ...]) -> list[str]:
+    """Return at what no kill was, of all that so many kills are aimed at: none may be missed."""
+    times = Counter(kill for run in survived for kill in run.kills)
+    return [aim for aim in AIMS if not times[aim]] if times.total() >= MANY_KILLS else []

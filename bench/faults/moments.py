@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
+UNFINISHED = ".*.tmp"
+"""Files and folders that are being written; see `tracker.atomic_files`."""
 RESUMED_SHARE = 0.5
 """Part of a whole run's time from which the second kill's moment is drawn: what is left may take no longer."""
 
@@ -23,7 +25,7 @@ def _any_moment(_work: Path, _journal: Path) -> Callable[[], bool]:
 
 
 def _checkpoint(_work: Path, journal: Path) -> Callable[[], bool]:
-    return (journal / "checkpoints" / "checkpoint.tmp").exists
+    return lambda: any((journal / "checkpoints").glob(UNFINISHED))
 
 
 def _line(_work: Path, journal: Path) -> Callable[[], bool]:
@@ -32,7 +34,7 @@ def _line(_work: Path, journal: Path) -> Callable[[], bool]:
 
 
 def _beside(_work: Path, journal: Path) -> Callable[[], bool]:
-    return lambda: any(journal.glob(".*.tmp"))
+    return lambda: any(journal.glob(UNFINISHED))
 
 
 def _store(work: Path, _journal: Path) -> Callable[[], bool]:
