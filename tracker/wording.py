@@ -378,6 +378,11 @@ def steps_text(steps: LoggedSteps) -> str:
     return f"{steps.metric} at steps {first} to {last}, so it is unknown which epoch a value is of"
 
 
+def metric_words(metric: Metric) -> str:
+    """Return what sentences call the primary metric: ``validation accuracy``, ``validation loss``, else its name."""
+    return "validation accuracy" if metric.is_accuracy else "validation loss" if metric.is_loss else metric.name
+
+
 def option_words(option: str) -> str:
     """Return an option's name in words; a param that is no option of tracker as it is called."""
     return LOGGED_OPTIONS[option].words if option in LOGGED_OPTIONS else option

@@ -300,7 +300,7 @@ class TestAnotherMetric:
     def test_losses_are_ranked_lowest_first_and_said_in_their_own_unit(self) -> None:
         report = build_report("e", self.losses(), metric="val_loss")
         assert answer(report, "best").sentence.startswith("The 7×7 kernel")
-        assert "val_loss 0.410 over 3 seeds" in report.lead
+        assert "has a validation loss of 0.410 over 3 seeds, the next 0.510" in report.lead
         assert "points" not in " ".join([report.title, report.lead, answer(report, "best").sentence])
 
     def test_a_lead_that_was_not_tested_is_not_called_chance(self) -> None:

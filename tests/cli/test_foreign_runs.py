@@ -315,7 +315,7 @@ class TestReport:
         assert "val_accuracy exceeds 1, so it isn't a fraction of clips" in text
         assert "8670" not in text
         assert "not statistically different" not in text
-        assert "The difference could not be tested, and what the options do is unknown." in text
+        assert "The lead could not be tested, and what the options do is unknown." in text
 
     def test_ranks_by_a_metric_of_which_less_is_better(self, reported, summarised) -> None:
         (best,) = of_kind(reported("regression", "--metric", "val_mae"), "best_run")
@@ -347,7 +347,7 @@ class TestReport:
         words = ("--tracking-uri", foreign, "--experiment", "lightning")
         text = tracker("report", "--output", "REPORT.md", *words)
         assert text.status == 0, text.err
-        assert "| 2 | 1 | 0.4600 |" in Path("REPORT.md").read_text(encoding="utf-8")
+        assert "| 2 | 1 | 0.460 |" in Path("REPORT.md").read_text(encoding="utf-8")
 
 
 class TestRuns:

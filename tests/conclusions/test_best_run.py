@@ -192,12 +192,12 @@ class TestSentence:
     def test_sentence_gives_the_losses_of_the_best_and_the_next(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, "110", seed=str(i), val_loss=[0.9, 0.8 - i / 10]) for i in range(3)]
         assert sentence_of(studied(*runs, metric="val_loss"), "best_run") == (
-            "Run 3 has the lowest val_loss, 0.600. The next has 0.700, which chance easily explains."
+            "Run 3 has the lowest validation loss, 0.600. The next has 0.700, which chance easily explains."
         )
 
     def test_sentence_says_that_another_metric_is_not_tested(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = [made(i, "110", seed=str(i), val_f1=[0.1, 0.6 + i / 10]) for i in range(3)]
         assert sentence_of(studied(*runs, metric="val_f1"), "best_run") == (
-            "Run 3 has the highest val_f1, 0.8. Whether the others differ from it cannot be tested: val_f1 is not "
+            "Run 3 has the highest val_f1, 0.800. Whether the others differ from it cannot be tested: val_f1 is not "
             "known clip by clip."
         )

@@ -117,7 +117,11 @@ class Findings:
         first, *rest = configuration_phrases(self.study.design, self.study.index_of[standing.runs[0]]) or ("",)
         if first.endswith("kernel"):
             return f"the {first} with {listing(rest)}" if rest else f"the {first}"
-        return ", ".join([first, *rest]) if first else f"the configuration of {self.wording.runs(standing.runs)}"
+        return (
+            f"the configuration with {listing([first, *rest])}"
+            if first
+            else f"the configuration of {self.wording.runs(standing.runs)}"
+        )
 
     def short(self, standing: Standing) -> str:
         """Return what a configuration is called in a table's cell."""

@@ -18,9 +18,11 @@ from tracker.wording import (
     counted,
     listing,
     metric_text,
+    metric_words,
     number_word,
     p_number,
     percent,
+    percent_cell,
     points,
     points_cell,
 )
@@ -85,8 +87,17 @@ def score_words(findings: Findings, standing: Standing) -> str:
     metric, mean = findings.study.metric, standing.mean or 0.0
     if len(standing.runs) == 1 and standing.correct is not None:
         return f"{standing.correct} of {standing.n}"
-    value = percent(mean) if metric.is_fraction and metric.is_accuracy else f"{metric.name} {metric_text(mean)}"
+    value = percent(mean) if metric.is_accuracy else f"{metric_words(metric)} {metric_text(mean)}"
+    if metric.is_accuracy and len(findings.ranked) > 1:
+        best, second = (other.mean or 0.0 for other in findings.ranked[:2])
+        value = percent_cell(mean) if best != second and percent(best) == percent(second) else value
     return value if len(standing.runs) == 1 else f"{value} over {repetitions_words(findings, standing)}"
+
+
+def mean_words(findings: Findings, standing: Standing) -> str:
+    """Return the mean of the primary metric alone: ``79.3%``, ``0.410``."""
+    is_accuracy = findings.study.metric.is_accuracy
+    return percent_cell(standing.mean) if is_accuracy else metric_text(standing.mean)
 
 
 def difference_words(findings: Findings, difference: float) -> str:
@@ -125,14 +136,15 @@ def _of_runs(findings: Findings, found: Conclusion) -> str:
     who, metric = capitalised(findings.wording.run(first.runs[0])), findings.study.metric
     if first.correct is None or others[0].correct is None:
         extreme = "lowest" if metric.lower_is_better else "highest"
-        head = f"{who} has the {extreme} {metric.name}, {metric_text(first.mean)}."
+        head = f"{who} has the {extreme} {metric_words(metric)}, {mean_words(findings, first)}."
     else:
         head = f"{who} has {first.correct} of {first.n} clips correct, {_lead(findings)}."
     if found.verdict == "supported":
         each = "the other run" if len(others) == 1 else f"each of the other {number_word(len(others))} runs"
         return f"{head} It is significantly better than {each}."
     tied = [standing for standing in others if standing.tied]
-    return f"{head} {_not_worse(findings, tied, len(others))}"
+    shared = any(standing.mean == first.mean for standing in others)
+    return f"{head} {_not_worse(findings, tied, len(others), shared=shared)}"
 
 
 def _lead(findings: Findings) -> str:
@@ -145,8 +157,8 @@ def _lead(findings: Findings) -> str:
     return f"{(first.correct or 0) - (others[0].correct or 0):,} more than the next"
 
 
-def _not_worse(findings: Findings, tied: list[Standing], others: int) -> str:
-    """Return which configurations are not significantly worse than the best one."""
+def _not_worse(findings: Findings, tied: list[Standing], others: int, *, shared: bool = False) -> str:
+    """Return which configurations are not significantly worse than the best one, whose score may be `shared`."""
     what = "configuration" if findings.repeated else "run"
     p_values = [standing.p_value for standing in tied if standing.p_value is not None]
     if len(tied) < others:
@@ -159,9 +171,12 @@ def _not_worse(findings: Findings, tied: list[Standing], others: int) -> str:
     if len(p_values) < len(tied):
         return _untested_text(findings, tied, others)
     explains = "easily explains" if min(p_values) > _EASILY else "could explain"
-    none = f"the other {what} is" if others == 1 else f"none of the other {number_word(others)} {what}s is"
-    not_worse = "not significantly worse" if others == 1 else "significantly worse"
-    return f"Chance {explains} that: {none} {not_worse}."
+    none = f"the other {what} is not"
+    if others > 1:
+        none = f"{'neither' if others == 2 else 'none'} of the other {number_word(others)} {what}s is"
+    if shared:
+        return f"{capitalised(none)} significantly worse."
+    return f"Chance {explains} that: {none} significantly worse."
 
 
 def _untested_text(findings: Findings, tied: list[Standing], others: int) -> str:

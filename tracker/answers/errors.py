@@ -45,7 +45,8 @@ def _is_one_class(details: Classes) -> bool:
 def _clips_text(details: Classes) -> str:
     if not details.n_always_wrong:
         return ""
-    named = [clip.clip for clip in details.always_wrong[:_MOST_CLIPS]]
+    most = _MOST_CLIPS + (details.n_always_wrong == _MOST_CLIPS + 1)  # rather than "1 more"
+    named = [clip.clip for clip in details.always_wrong[:most]]
     rest = details.n_always_wrong - len(named)
     listed = listing([*named, *([f"{rest} more"] if rest else [])])
     verb = "is" if details.n_always_wrong == 1 else "are"
@@ -57,7 +58,9 @@ def _count_text(findings: Findings, details: Classes) -> str:
     """Return how many clips the best run gets wrong."""
     wrong, n = (sum(getattr(errors, name) for errors in details.classes) for name in ("wrong", "n"))
     best = capitalised(findings.wording.run(details.best or ""))
-    return f"{best} gets {wrong or 'none'} of {n} validation clips wrong."
+    if not wrong:
+        return f"{best} classifies all {n} validation clips correctly."
+    return f"{best} gets {wrong} of {n} validation clips wrong."
 
 
 def _class_text(findings: Findings, details: Classes) -> str:

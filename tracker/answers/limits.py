@@ -13,7 +13,7 @@ from tracker.conclusions.conclusion import Table
 from tracker.conclusions.imbalance import Imbalance
 from tracker.conclusions.sample_size import SampleSize
 from tracker.conclusions.selection_optimism import SelectionOptimism
-from tracker.wording import counted, percent, points, points_span
+from tracker.wording import counted, listing, percent, points, points_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ def limits(findings: Findings, sentences: Sequence[str]) -> Answer | None:
     if not findings.study.results:
         return None
     first, more = detectable_text(findings), selection_text(findings)
-    checks = [check for name in _SHOWN for check in _checks(findings, name)]
+    checks = _joined([check for name in _SHOWN for check in _checks(findings, name)])
     listed = [text for text in (more, *(check.sentence for check in checks), *sentences) if text]
     sentence = first or (listed.pop(0) if listed else "Nothing beyond what the other answers say.")
     sizes, bias = findings.of_kind("sample_size"), findings.of_kind("selection_optimism")
@@ -53,6 +53,7 @@ class _Check:
     sentence: str
     tables: tuple[Table, ...]
     conclusions: tuple[Conclusion, ...]
+    unknown: str = ""  # what is unknown for want of predictions: ``whether …``; empty if it is known
 
 
 def _checks(findings: Findings, name: KindName) -> Iterator[_Check]:
@@ -70,7 +71,19 @@ def _checks(findings: Findings, name: KindName) -> Iterator[_Check]:
         return
     of_best = [conclusion for conclusion in found if findings.best_run in conclusion.runs]
     for conclusion in [*of_best, *found][:1]:
-        yield _Check(conclusion.sentence, conclusion.details.tables(in_points=True), (conclusion,))
+        unknown = _UNKNOWN.get(name, "") if conclusion.verdict == "unknown" else ""
+        yield _Check(conclusion.sentence, conclusion.details.tables(in_points=True), (conclusion,), unknown)
+
+
+def _joined(checks: Sequence[_Check]) -> list[_Check]:
+    """Return checks, those that are unknown for want of predictions as one."""
+    silent = [check for check in checks if check.unknown]
+    if len(silent) < 2:
+        return list(checks)
+    what = listing([check.unknown for check in silent])
+    sentence = f"Without predictions, it is unknown {what}."
+    one = _Check(sentence, (), tuple(found for check in silent for found in check.conclusions))
+    return [one, *(check for check in checks if check not in silent)]
 
 
 def _folds_words(findings: Findings, number: int, of: int) -> str:
@@ -119,6 +132,10 @@ def _imbalance_over_folds(_: Findings, found: Sequence[Conclusion]) -> str:
     return f"Classes are unequal: {unequal}. The best run of each has a balanced accuracy of {span}."
 
 
+_UNKNOWN: dict[KindName, str] = {
+    "baseline": "whether the runs beat the majority-class baseline",
+    "calibration": "whether their probabilities can be trusted",
+}
 _BY_RUN: tuple[KindName, ...] = ("baseline", "imbalance")  # whose tables have a row for each run
 _OVER_FOLDS: dict[KindName, Callable[[Findings, Sequence[Conclusion]], str]] = {
     "baseline": _baseline_over_folds,
@@ -139,7 +156,7 @@ def detectable_text(findings: Findings) -> str:
     clips = f"{counted(conclusion.n or 0, 'validation clip')}{groups}"
     smallest = details.detectable[1]
     if smallest is None:
-        return f"{clips} reliably show no difference between two models, however large."
+        return f"{clips} cannot reliably show any difference between two models, however large."
     return f"{clips} reliably show only differences of about {points(smallest)} or more between two models."
 
 

@@ -69,6 +69,8 @@ def _overview_text(found: Sequence[Conclusion]) -> str:
     """Return how many of several options have an effect that is more than chance explains."""
     clear = [option_words(c.option or "") for c in _clearest_first(found) if c.verdict == "supported"]
     if not clear:
+        if all(c.p_value is None for c in found):
+            return f"{'Neither' if len(found) == 2 else f'None of the {number_word(len(found))}'} could be tested."
         who = "Neither" if len(found) == 2 else f"Not one of the {number_word(len(found))}"
         return f"{who} has an effect that these runs can separate from chance."
     if len(clear) == len(found):

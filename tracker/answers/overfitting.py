@@ -73,9 +73,14 @@ def _verdict_text(findings: Findings, known: Sequence[tuple[Conclusion, Overfitt
         else:
             kept_words = findings.who(kept) if kept else ""
         return f"{capitalised(some)} did{f'; {kept_words} did not' if len(kept) == rest else ''}."
+    unclear = len(findings.of_kind("overfitting")) - len(known)
     if len(kept) == len(known):
+        if unclear:
+            shows = "shows" if len(kept) == 1 else "show"
+            others = "the other run" if unclear == 1 else f"the other {number_word(unclear)} runs"
+            return f"{capitalised(findings.who(kept))} {shows} no sign of it; for {others} it is unclear."
         return "Not by the curves." if len(known) == 1 else "No run's curves show a sign of it."
-    return "Unclear: the curves do not show it beyond their fluctuation."
+    return "The curves leave it open."
 
 
 def _example_text(findings: Findings, conclusion: Conclusion, details: Overfitting) -> str:
@@ -95,7 +100,7 @@ def _example_text(findings: Findings, conclusion: Conclusion, details: Overfitti
             text = f"After {run}'s best epoch, {epoch}, neither loss moved by more than it fluctuates."
         elif last == epoch:
             text = f"Validation loss of {run} was lowest at its last epoch, {last}."
-        where = "At its best epoch" if details.kept_epoch == epoch else where
+        where = "At that epoch" if details.kept_epoch == epoch else where
     return f"{text} {_gap_text(details, where)}".strip()
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MOST_ROWS = 12  # runs in the table
 _MOST_COUNTED = 2  # runs whose correct clips are told one by one
 _RULE_OF_THUMB = 10  # the patience that people try first
+_LONGEST_WORD = 10  # runs from which on they are counted in figures
 _LITTLE = 0.2  # share of the epochs below which saving them is called little
 
 _Found = tuple["Conclusion", EarlyStopping]
@@ -58,7 +59,9 @@ def _enough_text(findings: Findings, enough: Sequence[_Found], replayed: int) ->
     if len(enough) == replayed:
         head = f"Yes, for {_all_of(replayed)}"
     elif others:
-        head = f"For {number_word(len(enough))} of the {number_word(replayed)} runs"
+        words = number_word if replayed < _LONGEST_WORD else "{:,}".format
+        only = "Only for" if 2 * len(enough) < replayed else "For"
+        head = f"{only} {words(len(enough))} of the {words(replayed)} runs"
     else:
         head = f"Only for {findings.who([conclusion.runs[0]])}"
     amount = f"{saved:,} of {counted(trained, 'epoch')}"

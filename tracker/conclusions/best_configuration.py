@@ -21,7 +21,7 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Verdict
 from tracker.conclusions.contrasts import nested_effect, training_noise
 from tracker.statistics.error_rates import holm, is_best
 from tracker.statistics.repetitions import FEWEST_PAIRS, accuracy_over_seeds
-from tracker.wording import capitalised, counted, metric_text, percent, points
+from tracker.wording import capitalised, counted, metric_text, metric_words, percent, points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ class BestConfiguration(Details):
         best, *others = self.standings
         who = f"the configuration of {wording.runs(best.runs)}"
         by_clip, mean, difference = wording.metric.is_accuracy, best.mean or 0.0, conclusion.estimate or 0.0
-        value = percent(mean) if by_clip else f"{wording.metric.name} {metric_text(mean)}"
+        value = percent(mean) if by_clip else f"{metric_words(wording.metric)} {metric_text(mean)}"
         score = f"{value} on average over {counted(len(best.runs), 'seed')}"
         lead = f"{points(difference) if by_clip else metric_text(abs(difference))} ahead of the next"
         if conclusion.verdict == "supported":

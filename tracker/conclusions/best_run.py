@@ -21,13 +21,23 @@ from tracker.conclusions.run_difference import (
     UNCONDITIONAL,
     why_not_comparable,
 )
-from tracker.runs import number_text
 from tracker.statistics.error_rates import is_best
 from tracker.statistics.grouped import fewest_groups
 from tracker.statistics.paired import aggregate_p_range
 from tracker.statistics.resampling import probability_best
 from tracker.study.study import Obstacle
-from tracker.wording import capitalised, correct_of, counted, level_of_option, listing, losses, number_word, percent
+from tracker.wording import (
+    capitalised,
+    correct_of,
+    counted,
+    level_of_option,
+    listing,
+    losses,
+    metric_words,
+    number_word,
+    percent,
+    percent_cell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -231,10 +241,11 @@ def _score_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
     if details.correct is None:
         scores = [score for score in (details.score, details.runner_up_score) if score is not None]
         value = losses(*scores)[0]  # with the digits that separate it from the runner-up's
-        value = number_text(scores[0]) if float(value) == scores[0] else value
+        if wording.metric.is_accuracy:
+            value = percent_cell(scores[0])
         have = f"{everyone} share" if details.tied else f"{best} has"
         extreme = "lowest" if wording.metric.lower_is_better else "highest"
-        return f"{have} the {extreme} {wording.metric.name}{among}, {value}{first}."
+        return f"{have} the {extreme} {metric_words(wording.metric)}{among}, {value}{first}."
     have = f"{everyone} share" if details.tied else f"{best} has"
     score = correct_of(details.correct, conclusion.n or 1)
     return f"{have} the most validation clips correct{among}, {score}{first}."

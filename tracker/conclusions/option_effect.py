@@ -155,7 +155,7 @@ def verdict_words(effect: ContrastEffect) -> str:
     """Return a contrast's verdict for a table; one that was not tested is not called inconclusive."""
     if effect.verdict == "inconclusive" and effect.p_value is None:
         return "too few runs" if max(effect.pairs, min(effect.repetitions)) < FEWEST_PAIRS else "not tested"
-    return effect.verdict.replace("_", " ")
+    return "identical" if effect.verdict == "exact" else effect.verdict.replace("_", " ")
 
 
 def option_effects(study: Study) -> tuple[Conclusion, ...]:

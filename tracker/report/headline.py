@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.answers.best import difference_words, repetitions_words, score_words
+from tracker.answers.best import difference_words, mean_words, repetitions_words, score_words
 from tracker.answers.limits import expected
 from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.option_effect import OptionEffect
@@ -17,6 +17,7 @@ from tracker.wording import (
     counted,
     is_informative,
     metric_text,
+    metric_words,
     number_word,
     option_words,
     p_text,
@@ -86,7 +87,8 @@ def _untested_title(findings: Findings) -> str:
     if first.correct is not None:
         extreme = f"most clips correct, {first.correct} of {first.n}"
     else:
-        extreme = f"{'lowest' if metric.lower_is_better else 'highest'} {metric.name}, {metric_text(first.mean)}"
+        best = "lowest" if metric.lower_is_better else "highest"
+        extreme = f"{best} {metric_words(metric)}, {mean_words(findings, first)}"
     return f"{capitalised(findings.wording.run(first.runs[0]))} has the {extreme}; its lead could not be tested"
 
 
@@ -129,8 +131,11 @@ def lead(findings: Findings, answers: Sequence[Answer]) -> str:
         return ""
     if first.correct is not None and len(first.runs) == 1:
         scores = f"{who} classifies {first.correct} of {first.n} validation clips correctly"
-    else:
+    elif study.metric.is_accuracy:
         scores = f"{who} scores {score_words(findings, first)}"
+    else:
+        name = metric_words(study.metric)
+        scores = f"{who} has a {name} of {score_words(findings, first).removeprefix(f'{name} ')}"
     if not others and len(first.runs) > 1:
         return f"{scores}. There is no other configuration to compare it with."
     if not others:
@@ -163,11 +168,11 @@ def _rest_text(findings: Findings, others: Sequence[Standing]) -> str:
     if first.correct is not None and len(first.runs) == 1 and not findings.repeated:
         low, high = min(o.correct or 0 for o in others), max(o.correct or 0 for o in others)
         which = "the other" if len(others) == 1 else f"the other {number_word(len(others))}"
-        return f"{which} {high}" if low == high else f"{which} {low} to {high}"
+        return f"{which} {high}" if low == high else f"{which} {low} {'and' if len(others) == 2 else 'to'} {high}"
     score = score_words(findings, first)
     if len(first.runs) == len(findings.ranked[0].runs):
         score = score.removesuffix(f" over {repetitions_words(findings, first)}")
-    return f"the next {score}"
+    return f"the next {score.removeprefix(f'{metric_words(findings.study.metric)} ')}"
 
 
 def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
@@ -189,6 +194,8 @@ def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
         "Equivalent": "no option makes a difference that matters",
         "Unknown": "what the options do is unknown",
     }.get(of_options.label, "no option has an effect that these runs can separate from chance")
+    if all(c.p_value is None for c in findings.of_kind("option_effect")) and of_options.label == "Inconclusive":
+        what = "the runs are too few to test what the options do"
     return f"{chance}, and {what}." if chance else f"{capitalised(what)}."
 
 
@@ -200,7 +207,7 @@ def _effect_text(findings: Findings, effect: Conclusion) -> str:
     if not found:
         return f"{capitalised(option_words(effect.option or ''))} has a significant effect."
     change = capitalised(change_words(effect.option or "", found[0].from_, found[0].to))
-    what = "validation accuracy" if findings.study.metric.is_accuracy else findings.study.metric.name
+    what = metric_words(findings.study.metric)
     return f"{change} {raises} {what} by {difference_words(findings, effect.estimate or 0.0)}."
 
 
@@ -220,7 +227,7 @@ def facts(findings: Findings, experiment: str, selection: str = "") -> tuple[tup
         runs = f"{runs}, {counted(len(seeds), 'seed')}" if seeds else runs
     elif len(study.results) > 1 and seeds:
         runs = f"{runs}, one seed each"
-    metric = "validation accuracy" if study.metric.is_accuracy else study.metric.name
+    metric = metric_words(study.metric)
     named = (
         ("Experiment", experiment),
         ("Runs", runs),
@@ -273,7 +280,7 @@ def _best(findings: Findings) -> KeyFigure | None:
     if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
         over = f" over {repetitions_words(findings, first)}" if len(first.runs) > 1 else ""
         return KeyFigure(percent(first.mean), f"best {'configuration' if over else 'run'}{over}{interval}")
-    return KeyFigure(metric_text(first.mean), f"{findings.study.metric.name}, the best")
+    return KeyFigure(metric_text(first.mean), f"{metric_words(findings.study.metric)}, the best")
 
 
 def _expected(findings: Findings) -> KeyFigure | None:

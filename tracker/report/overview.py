@@ -111,6 +111,8 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
 
 
 def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
+    if len(runs) == len(study.results) > 1:
+        return "The runs"
     return capitalised(wording.runs(study.ids(runs)))
 
 

@@ -177,7 +177,8 @@ class Design:
         own = dict(term.levels)
         is_usual = any(entry.always and name in own for name, entry in LOGGED_OPTIONS.items())
         known = own.keys() | term.unset
-        varying = [o for o in self.options if self.has(run, o) and (is_usual or o in LOGGED_OPTIONS or o in known)]
+        can_be_off = {name for name, entry in LOGGED_OPTIONS.items() if entry.default is None}
+        varying = [o for o in self.options if self.has(run, o) and (o in known or is_usual or o in can_be_off)]
         return tuple(varying or ([] if is_usual else [*own][:_MOST_NAMED]))
 
     def differing(self, a: int, b: int) -> tuple[str, ...]:
