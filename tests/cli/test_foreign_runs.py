@@ -319,7 +319,7 @@ class TestReport:
 
     def test_ranks_by_a_metric_of_which_less_is_better(self, reported, summarised) -> None:
         (best,) = of_kind(reported("regression", "--metric", "val_mae"), "best_run")
-        assert best["sentence"].startswith("Run 2 has the lowest val_mae, 0.9.")
+        assert best["sentence"].startswith("Run 2 has the lowest val_mae, 0.900.")
         text = summarised("regression", "--metric", "val_mae")
         assert "| Run | layers | val_mae | Loss | Best epoch | Stop epoch |" in text
         assert "| 2 | 2 | **0.9** |" in text
