@@ -130,8 +130,12 @@ class _Shelf:
             return DataError(f"{called} may have changed: the runs logged no fingerprint. Its clips are not played.")
         try:
             path = data_path(source.name, self._folder)
-            if path is not None and not path.exists():
-                return DataError(f"{called} is not there any more, so its clips cannot be played.")
+            is_gone = path is not None and not path.exists()
+        except (OSError, ValueError):  # a name that no system has
+            path, is_gone = None, True
+        if is_gone:
+            return DataError(f"{called} is not there any more, so its clips cannot be played.")
+        try:
             data = self._read(path, source, settings)
         except (DataError, OSError, ValueError) as error:
             self._reporter.warn(f"no clip can be played: {error}")

@@ -432,7 +432,11 @@ def _heard() -> Iterator[Case]:
 
 def _name_data(data: str, place: Place) -> None:
     fifo(place.project / "pipe")
-    place.sql(("UPDATE tags SET value = ? WHERE key = 'tracker.data'", (place.told(data),)))
+    named = place.told(data)
+    place.sql(("UPDATE tags SET value = ? WHERE key = 'tracker.data'", (named,)))
+    first, *rest = place.rows("waiting")
+    first["tags"] |= {"tracker.data": named}
+    (place.kept("waiting") / "journal.jsonl").write_bytes(text([first, *rest]))
 
 
 def _clips_are_links(place: Place) -> None:
