@@ -303,6 +303,11 @@ class TestAnotherMetric:
         assert "has a validation loss of 0.410 over 3 seeds, the next 0.510" in report.lead
         assert "points" not in " ".join([report.title, report.lead, answer(report, "best").sentence])
 
+    def test_another_metric_stands_in_the_head_of_its_column_and_what_was_not_tested_in_none(self) -> None:
+        found = answer(build_report("e", writeup_runs(), metric="best_val_loss"), "best").tables[0]
+        assert found.header == ("run", "best_val_loss", "behind the best", "verdict")
+        assert found.rows[0][1:] == ("0.404", "+0.0337", "not tested")
+
     def test_a_lead_that_was_not_tested_is_not_called_chance(self) -> None:
         report = build_report("e", writeup_runs(), metric="best_val_loss")
         assert report.title == "Run 3 has the lowest best_val_loss, 0.371; its lead could not be tested"
@@ -346,3 +351,34 @@ class TestOtherPrograms:
         report = build_report("e", self.forests()[:1])
         assert report.entries[0].title == "C=0.1"
         assert "run 1 (C 0.1)" in report.lead.lower() or "Run 1 (C 0.1)" in report.lead
+
+    def test_a_metric_that_no_run_logged_is_said_once_in_the_lead(self) -> None:
+        runs = [replace(make_run(n, None, {"C": str(n)}, metrics={"rmse": 1.0 * n}), tags={}) for n in (1, 2)]
+        report = build_report("e", runs, metric="val_accuracy")
+        assert report.lead == (
+            "No run logged a number for val_accuracy. They did log rmse: --metric ranks them by any of these."
+        )
+        assert report.limits[-1] != report.lead
+        assert answer(report, "best").sentence == "No run logged a number for val_accuracy."
+
+    def test_an_estimators_own_text_names_no_run_if_its_params_do(self) -> None:
+        texts = {c: f"LogisticRegression(C={c}, max_iter=300)" for c in ("0.1", "1")}
+        runs = [
+            replace(make_run(n, "1101", {"lr__C": c, "lr": text}, seed=None), tags={})
+            for n, (c, text) in enumerate(texts.items(), start=1)
+        ]
+        assert [entry.title for entry in build_report("e", runs).entries] == ["lr__C=0.1", "lr__C=1"]
+
+    def test_options_whose_clips_were_not_logged_are_told_in_one_sentence(self) -> None:
+        runs = [
+            replace(
+                make_run(n, None, {"a": str(n // 2), "b": str(n % 2)}, seed=None, metrics={"val_accuracy": 0.5}),
+                tags={},
+            )
+            for n in range(4)
+        ]
+        found = answer(build_report("e", runs), "options")
+        assert found.sentence == (
+            "The effects of a and b are unknown: which validation clips the runs were judged on was not logged."
+        )
+        assert found.points == ()

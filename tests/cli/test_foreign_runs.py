@@ -298,7 +298,7 @@ class TestReport:
         assert best["sentence"] == "The best run is unknown: no run logged a number for val_accuracy."
 
     def test_report_names_the_metrics_that_there_are_instead(self, summarised) -> None:
-        assert "they did log training_accuracy_score, training_f1_score and training_score" in summarised("sklearn")
+        assert "They did log training_accuracy_score, training_f1_score and training_score" in summarised("sklearn")
 
     def test_report_leaves_out_a_search_that_only_holds_its_candidates(self, reported) -> None:
         report = reported("search")

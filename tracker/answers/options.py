@@ -42,6 +42,11 @@ def options(findings: Findings) -> Answer | None:
     names = [option_words(conclusion.option or "") for conclusion in found]
     asked = listing(names) if len(names) <= _MOST_NAMED else "the options"
     question = f"What does changing {asked} do?"
+    unlogged = [c for c in found if c.verdict == "unknown"]
+    if len(unlogged) == len(found) > 1:
+        why = "which validation clips the runs were judged on was not logged"
+        text = f"The effects of {asked} are unknown: {why}."
+        return Answer("options", question, "Unknown", text, conclusions=tuple(c.id for c in found))
     untested = [c for c in found if c.verdict in {"confounded", "not_comparable"}]
     tested = [c for c in found if c not in untested]
     lines = tuple(conclusion.sentence for conclusion in _clearest_first(tested)[:_MOST_LINES])

@@ -152,7 +152,8 @@ def _limits(study: Study, _conclusions: Sequence[Conclusion], _wording: Wording)
     if len(sizes) < 2:
         return
     if max(sizes) == 1:
-        yield "Each configuration was trained with one seed, so effects cannot be separated from training noise."
+        once = "with one seed" if any(terms.seed for terms in study.design.terms) else "once"
+        yield f"Each configuration was trained {once}, so effects cannot be separated from training noise."
     elif max(sizes) < FEWEST_PAIRS:
         yield "No configuration was trained with three seeds: too few to separate effects from training noise."
     elif min(sizes) < FEWEST_PAIRS:

@@ -250,7 +250,7 @@ CONFIGURATION_HEADER = ("configuration", "runs", "mean", "standard deviation", "
 def configurations(report: Report) -> list[tuple[str, ...]]:
     """Return every configuration as a row of `CONFIGURATION_HEADER`, the best first; none if each was trained once."""
     standings = [(section.words, section.standing) for section in report.sections if section.standing]
-    if all(len(standing.runs) < 2 for _, standing in standings):
+    if all(len(standing.runs) < 2 or standing.mean is None for _, standing in standings):
         return []
     in_percent = report.metric.is_accuracy and report.metric.is_fraction
     rows: list[tuple[str, ...]] = []

@@ -190,7 +190,7 @@ def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> Ru
     return RunEntry(study.results[run], title(study.design, run), levels, split, command)
 
 
-_PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)
+_PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:(?:__|[._+-])[A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)
 _LONGEST = 40
 _IN_EVERY_TITLE = {name: entry for name, entry in LOGGED_OPTIONS.items() if entry.title_format}
 

@@ -233,7 +233,8 @@ def _rows(facts: DataAndMethod, wording: Wording) -> Iterator[FactRow]:
     yield row("Layers", facts.networks, lambda network: _layer_words(network.layers))
     yield row("Parameters", facts.networks, lambda network: _whole(network.parameters))
     for option, level in facts.settings:
-        yield FactRow(capitalised(option_words(option)), level_cell(option, level))
+        name = capitalised(option_words(option)) if option in LOGGED_OPTIONS else option
+        yield FactRow(name, level_cell(option, level))
     yield row("Log-mel images", facts.features, _feature_words)
     yield row("Software", facts.software, lambda software: _version_words(software.versions))
     yield row("Processor", facts.machines, lambda machine: machine.processor)

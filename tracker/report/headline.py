@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.answers.best import difference_words, mean_words, repetitions_words, score_words
+from tracker.answers.best import difference_words, mean_words, repetitions_words, score_words, value_words
 from tracker.answers.limits import expected
+from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
+from tracker.report.overview import unlogged_metric
 from tracker.wording import (
     capitalised,
     change_words,
@@ -82,14 +84,15 @@ def _open_title(findings: Findings) -> str:
 def _untested_title(findings: Findings) -> str:
     """Return the title if the best could not be tested against every other one."""
     metric, first = findings.study.metric, findings.ranked[0]
-    if findings.repeated:
+    if any(not_tested(first, standing) == "too few seeds" for standing in findings.ranked[1:]):
         return f"No winner yet: too few seeds to compare the {number_word(len(findings.ranked))} configurations"
-    if first.correct is not None:
+    if first.correct is not None and not findings.repeated:
         extreme = f"most clips correct, {first.correct} of {first.n}"
     else:
         best = "lowest" if metric.lower_is_better else "highest"
         extreme = f"{best} {metric_words(metric)}, {mean_words(findings, first)}"
-    return f"{capitalised(findings.wording.run(first.runs[0]))} has the {extreme}; its lead could not be tested"
+    who = findings.called(first) if findings.repeated else findings.wording.run(first.runs[0])
+    return f"{capitalised(who)} has the {extreme}; its lead could not be tested"
 
 
 def _single_title(findings: Findings) -> str:
@@ -121,21 +124,21 @@ def _is_supported(findings: Findings) -> bool:
 def lead(findings: Findings, answers: Sequence[Answer]) -> str:
     """Return two sentences: which configuration scores what, and what the runs show of the options."""
     study, ranked = findings.study, findings.ranked
-    if not study.results or not ranked:
+    if not study.results:
         return ""
-    if len(study.results) > 1 and len(ranked) < 2 and len(findings.standings) > 1:
+    if not ranked or (len(ranked) < 2 and len(findings.standings) > 1):
         return _unranked_lead(findings)
     first, *others = ranked
     who = capitalised(findings.called(first))
-    if first.mean is None:
-        return ""
     if first.correct is not None and len(first.runs) == 1:
         scores = f"{who} classifies {first.correct} of {first.n} validation clips correctly"
     elif study.metric.is_accuracy:
         scores = f"{who} scores {score_words(findings, first)}"
     else:
-        name = metric_words(study.metric)
-        scores = f"{who} has a {name} of {score_words(findings, first).removeprefix(f'{name} ')}"
+        value = value_words(findings, first)
+        scores = (
+            f"{who} has {f'a validation loss of {value}' if study.metric.is_loss else f'{study.metric.name} {value}'}"
+        )
     if not others and len(first.runs) > 1:
         return f"{scores}. There is no other configuration to compare it with."
     if not others:
@@ -146,6 +149,8 @@ def lead(findings: Findings, answers: Sequence[Answer]) -> str:
 def _unranked_lead(findings: Findings) -> str:
     """Return why several runs cannot be ranked, and what would make them comparable."""
     study, name = findings.study, findings.study.metric.name
+    if not study.ranking:
+        return unlogged_metric(study)
     if findings.on_different_clips:
         scored = [standing for standing in findings.standings if standing.mean is not None]
         low, high = min(scored, key=_mean), max(scored, key=_mean)
@@ -154,8 +159,8 @@ def _unranked_lead(findings: Findings) -> str:
             f"The runs score {scores}, each on other validation clips, so that none can be called better. "
             "Train all of them on one split to compare them."
         )
-    having = [findings.named(run_id) for run_id in study.ids(study.ranking)]
-    return f"Only {having[0]} logged a number for {name}." if having else f"No run logged a number for {name}."
+    (having,) = study.ids(study.ranking)
+    return f"Only {findings.named(having)} logged a number for {name}."
 
 
 def _mean(standing: Standing) -> float:
@@ -169,10 +174,10 @@ def _rest_text(findings: Findings, others: Sequence[Standing]) -> str:
         low, high = min(o.correct or 0 for o in others), max(o.correct or 0 for o in others)
         which = "the other" if len(others) == 1 else f"the other {number_word(len(others))}"
         return f"{which} {high}" if low == high else f"{which} {low} {'and' if len(others) == 2 else 'to'} {high}"
-    score = score_words(findings, first)
+    score = value_words(findings, first)
     if len(first.runs) == len(findings.ranked[0].runs):
         score = score.removesuffix(f" over {repetitions_words(findings, first)}")
-    return f"the next {score.removeprefix(f'{metric_words(findings.study.metric)} ')}"
+    return f"the next {score}"
 
 
 def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:

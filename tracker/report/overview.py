@@ -57,11 +57,7 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
 def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
     """Yield the limits of the primary metric: not logged, no fraction of clips, or of unknown direction."""
     metric = study.metric
-    if not study.ranking:
-        logged = {name for result in study.results for name in (*result.run.metrics, *result.run.curves)}
-        others = sorted(logged, key=lambda name: (lower_is_better(name) is None, name))[:_MOST_NAMED]
-        instead = f"; they did log {listing(others)}, and --metric compares by any of these" if others else ""
-        yield f"No run logged a number for {metric.name}{instead}."
+    if not study.ranking:  # the lead says so
         return
     if metric.assumed:
         yield (
@@ -81,6 +77,14 @@ def _limits_of_metric(study: Study, wording: Wording) -> Iterator[str]:
         yield f"Differences of {metric.name} are not tested: only validation accuracy and loss are known clip by clip."
     elif metric.is_loss and all(study.by_clip(run) is None for run in range(len(study.results))):
         yield f"Differences of {metric.name} are not tested: the predictions for each clip were not logged."
+
+
+def unlogged_metric(study: Study) -> str:
+    """Return what runs logged instead of the primary metric."""
+    logged = {name for result in study.results for name in (*result.run.metrics, *result.run.curves)}
+    others = sorted(logged, key=lambda name: (lower_is_better(name) is None, name))[:_MOST_NAMED]
+    instead = f" They did log {listing(others)}: --metric ranks them by any of these." if others else ""
+    return f"No run logged a number for {study.metric.name}.{instead}"
 
 
 def _limits_of_steps(study: Study, wording: Wording) -> Iterator[str]:
@@ -111,7 +115,7 @@ def _limits_of_clips(study: Study, wording: Wording) -> Iterator[str]:
 
 
 def _who(study: Study, runs: Sequence[int], wording: Wording) -> str:
-    if len(runs) == len(study.results) > 1:
+    if len(runs) == len(study.results) > 3:
         return "The runs"
     return capitalised(wording.runs(study.ids(runs)))
 

@@ -86,6 +86,8 @@ _COUNTER = re.compile(r"_\d+$")  # Keras numbers the optimizers that one program
 _ESTIMATOR = "estimator_name"  # what scikit-learn's autologging calls it; all its params are the estimator's own
 _ALIASED = 1e-8  # entries of the projection below this are rounding of zero
 _MOST_COLUMNS = 300  # a design matrix with more codes an option by its level's position, not by a column a level
+_NAMEABLE = re.compile(r"[\w.+/-]{1,40}", re.ASCII)  # levels that name a run
+_MOST_COMPARED = 30  # options up to which it is tried whether one says the same as another
 _MOST_NAMED = 4  # options that name a run of another program if none of those that vary does
 MOST_ALIASES = 100  # options that are named as aliased with one
 _COMPOUND = {entry.name: entry.params for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1}
@@ -179,7 +181,24 @@ class Design:
         known = own.keys() | term.unset
         can_be_off = {name for name, entry in LOGGED_OPTIONS.items() if entry.default is None}
         varying = [o for o in self.options if self.has(run, o) and (o in known or is_usual or o in can_be_off)]
+        varying = [o for o in varying if self._said_by.get(o, frozenset()).isdisjoint(varying)]
         return tuple(varying or ([] if is_usual else [*own][:_MOST_NAMED]))
+
+    @cached_property
+    def _said_by(self) -> Mapping[str, frozenset[str]]:
+        """The options that say the same as one whose levels are too long to name it by.
+
+        So an estimator's own text repeats the params that it was made of.
+        """
+        if len(self.options) > _MOST_COMPARED:
+            return {}
+        short = [option for option in self.options if all(map(_NAMEABLE.fullmatch, self.levels[option]))]
+        codes = {option: self.codes[:, column] for option, column in self.column_of.items()}
+        return {
+            long: frozenset(o for o in short if len(np.unique(np.column_stack([codes[o], codes[long]]), axis=0))
+                            == len(np.unique(codes[o])))
+            for long in self.options if long not in short
+        }  # fmt: skip
 
     def differing(self, a: int, b: int) -> tuple[str, ...]:
         """Return the options in which two runs differ, of those that the networks of both have."""
