@@ -7,6 +7,7 @@ import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.utils import requirements_utils
 
 from tests.builders import STARTED
 from tests.lazy import Lazy
@@ -65,6 +66,14 @@ class TestSaveKerasModel:
         required = (tmp_path / "model/requirements.txt").read_text().splitlines()
         pinned = {f"{name}=={version(name)}" for name in ("keras", "mlflow", "numpy", "tensorflow")}
         assert set(required) == pinned
+
+    def test_save_keras_model_searches_no_package_and_leaves_mlflow_to_do_so(
+        self, tmp_path: Path, model: keras.Model, example: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+        save_keras_model(tmp_path / "model", model, example)
+        assert requirements_utils._MODULES_TO_PACKAGES is None
+        assert len(requirements_utils._PACKAGES_TO_MODULES) < 10
 
     def test_save_keras_model_prints_nothing(
         self, tmp_path: Path, model: keras.Model, example: np.ndarray, capfd: pytest.CaptureFixture[str]

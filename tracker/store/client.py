@@ -406,4 +406,23 @@ def save_keras_model(folder: Path, model: Callable[..., ArrayLike], example: NDA
     first = example[:1]
     signature = infer_signature(first, np.asarray(model(first, training=False)))
     pinned = [f"{name}=={version(name)}" for name in REQUIREMENTS]
-    mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
+    with _packages_unsearched():
+        mlflow.keras.save_model(model, str(folder), signature=signature, pip_requirements=pinned)
+
+
+@contextmanager
+def _packages_unsearched() -> Iterator[None]:
+    """Spare MLflow a search through the files of all installed packages, which takes a second.
+
+    It compares the requirements with what is installed, but these are pinned to that. If a module is in no package that
+    it knows, it asks for the package of the module's name, as these are called.
+    """
+    from mlflow.utils import requirements_utils
+
+    names = vars(requirements_utils)
+    known = names.get("_MODULES_TO_PACKAGES")
+    names["_MODULES_TO_PACKAGES"] = known or {}
+    try:
+        yield
+    finally:
+        names["_MODULES_TO_PACKAGES"] = known
