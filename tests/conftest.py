@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +13,10 @@ from tests import builders
 from tracker.store.location import Location, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
     from xdist.remote import Producer
     from xdist.scheduler.protocol import Scheduling
     from xdist.workermanage import WorkerController
@@ -129,6 +130,26 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def seen(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Page, list[str]]]:
+    """Show a page as it was when it was opened, once for all tests that only look at it: ``seen(text, width=390)``."""
+    from tests.render.test_in_browser import opened
+
+    @cache
+    def once(text: str) -> tuple[Page, list[str], list[bool]]:
+        page, complaints = opened(browser, text, tmp_path_factory.mktemp("page"))
+        return page, complaints, page.evaluate("[...document.querySelectorAll('details')].map(fold => fold.open)")
+
+    def show(text: str, *, width: int = 1280, scheme: str = "light") -> tuple[Page, list[str]]:
+        page, complaints, folds = once(text)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme, media="null")
+        page.evaluate("all => document.querySelectorAll('details').forEach((fold, i) => { fold.open = all[i] })", folds)
+        return page, complaints
+
+    return show
 
 
 @pytest.fixture(scope="session")

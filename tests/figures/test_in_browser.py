@@ -10,7 +10,6 @@ import pytest
 
 from tests.builders import HOSTILE, entries_of
 from tests.figures.test_pictures import crowd_of, of_sections, report_of, standing
-from tests.render.test_in_browser import opened
 from tests.running import CHROMIUM
 from tracker.answers import Answer
 from tracker.figures import report_pictures, stylesheet
@@ -59,8 +58,8 @@ def hostile(entries) -> str:
 
 
 class TestFiguresInBrowser:
-    def test_no_name_acts(self, browser, hostile, tmp_path) -> None:
-        page, complaints = opened(browser, hostile, tmp_path, width=390)
+    def test_no_name_acts(self, seen, hostile) -> None:
+        page, complaints = seen(hostile, width=390)
         assert complaints == []
         assert page.locator(".fig script, .fig img, .fig a, .fig foreignObject").count() == 0
         assert page.locator(".fig").count() >= 7
@@ -71,38 +70,36 @@ class TestFiguresInBrowser:
         assert len(page.encode()) < 250_000
 
     @pytest.mark.parametrize("width", [320, 360, 390, 700, 800, 1000, 1400])
-    def test_no_text_is_under_eleven_pixels_or_cut_off(self, browser, text, tmp_path, width: int) -> None:
-        page, complaints = opened(browser, text, tmp_path, width=width)
+    def test_no_text_is_under_eleven_pixels_or_cut_off(self, seen, text, width: int) -> None:
+        page, complaints = seen(text, width=width)
         page.evaluate(OPEN)
         assert min(page.evaluate(SIZES)) >= 11
         assert page.evaluate(OUTSIDE) == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert complaints == []
 
-    def test_small_multiples_stand_two_beside_each_other_on_a_phone_and_four_on_a_desk(
-        self, browser, text, tmp_path
-    ) -> None:
+    def test_small_multiples_stand_two_beside_each_other_on_a_phone_and_four_on_a_desk(self, seen, text) -> None:
         for width, columns in ((360, 2), (390, 2), (800, 4), (1400, 4)):
-            page, _ = opened(browser, text, tmp_path, width=width)
+            page, _ = seen(text, width=width)
             tops = page.locator(".fig .multiples .drawing").evaluate_all(
                 "all => all.map(d => d.getBoundingClientRect().top)"
             )
             assert tops.count(tops[0]) == columns
 
-    def test_a_narrow_place_has_one_drawing_of_configurations_with_names_above(self, browser, text, tmp_path) -> None:
+    def test_a_narrow_place_has_one_drawing_of_configurations_with_names_above(self, seen, text) -> None:
         for width, shown in ((390, [False, True]), (1400, [True, False])):
-            page, _ = opened(browser, text, tmp_path, width=width)
+            page, _ = seen(text, width=width)
             drawings = page.locator(".fig").first.locator(".drawing").all()
             assert [drawing.is_visible() for drawing in drawings] == shown
 
-    def test_figures_have_the_colours_of_the_page(self, browser, text, tmp_path) -> None:
+    def test_figures_have_the_colours_of_the_page(self, seen, text) -> None:
         for scheme in ("light", "dark"):
-            page, _ = opened(browser, text, tmp_path, scheme=scheme)
+            page, _ = seen(text, scheme=scheme)
             ink = page.locator("body").evaluate("e => getComputedStyle(e).color")
             assert page.locator(".wide .lab").first.evaluate("e => getComputedStyle(e).fill") == ink
 
-    def test_figures_stay_in_print(self, browser, text, tmp_path) -> None:
-        page, _ = opened(browser, text, tmp_path, scheme="dark")
+    def test_figures_stay_in_print(self, seen, text) -> None:
+        page, _ = seen(text, scheme="dark")
         page.emulate_media(media="print", color_scheme="dark")
         fill = page.locator(".wide .best .d").first.evaluate("e => getComputedStyle(e).fill")
         assert re.sub(r"\s", "", fill) == "rgb(11,110,153)"

@@ -117,34 +117,34 @@ def opened(
 
 
 class TestInBrowser:
-    def test_in_browser_opens_without_a_complaint(self, browser, report, pictures, tmp_path) -> None:
-        page, complaints = opened(browser, render_html(report, pictures), tmp_path)
+    def test_in_browser_opens_without_a_complaint(self, seen, report, pictures) -> None:
+        page, complaints = seen(render_html(report, pictures))
         assert page.locator("figure svg").count() == 12
         assert complaints == []
 
-    def test_its_headings_are_read_in_order(self, browser, report, pictures, tmp_path) -> None:
-        page, _ = opened(browser, render_html(report, pictures), tmp_path)
+    def test_its_headings_are_read_in_order(self, seen, report, pictures) -> None:
+        page, _ = seen(render_html(report, pictures))
         assert page.locator("h1, h2").all_inner_texts() == [
             "No winner yet: the four models are within two clips", "Conclusions", "Data and method", "Runs",
             "Next steps", "Challenges", "Methods", "Appendix",
         ]  # fmt: skip
 
     @pytest.mark.parametrize("width", [360, 820, 1600])
-    def test_nothing_is_wider_than_the_screen(self, browser, report, pictures, tmp_path, width: int) -> None:
-        page, _ = opened(browser, render_html(report, pictures), tmp_path, width=width)
+    def test_nothing_is_wider_than_the_screen(self, seen, report, pictures, width: int) -> None:
+        page, _ = seen(render_html(report, pictures), width=width)
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_words_stand_out_from_their_ground(self, browser, report, pictures, tmp_path, scheme: str) -> None:
-        page, _ = opened(browser, render_html(report, pictures), tmp_path, scheme=scheme)
+    def test_words_stand_out_from_their_ground(self, seen, report, pictures, scheme: str) -> None:
+        page, _ = seen(render_html(report, pictures), scheme=scheme)
         for selector in ("body", ".badge.inconclusive", ".badge.confounded", ".badge.replay"):
             ink, ground = page.locator(selector).first.evaluate(
                 "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
             )
             assert contrast(ink, ground) >= 4.5
 
-    def test_paper_has_what_is_open_and_no_appendix(self, browser, report, pictures, tmp_path) -> None:
-        page, _ = opened(browser, render_html(report, pictures), tmp_path)
+    def test_paper_has_what_is_open_and_no_appendix(self, seen, report, pictures) -> None:
+        page, _ = seen(render_html(report, pictures))
         page.locator("#answer-1 details").evaluate("fold => fold.open = true")
         page.emulate_media(media="print")
         assert page.locator("#answer-1 table").is_visible()
@@ -165,19 +165,19 @@ class TestInBrowser:
             assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
 
     @pytest.mark.parametrize("name", ["heard", "names"])
-    def test_no_word_is_set_letter_by_letter_on_a_phone(self, browser, finished, tmp_path, name: str) -> None:
-        page, _ = opened(browser, finished[name], tmp_path, width=390)
+    def test_no_word_is_set_letter_by_letter_on_a_phone(self, seen, finished, name: str) -> None:
+        page, _ = seen(finished[name], width=390)
         page.evaluate(OPEN_ALL)
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         assert page.evaluate(BROKEN_WORDS) == []
 
     @pytest.mark.parametrize(("name", "most"), [("four", 5), ("seeds", 8)])
-    def test_it_prints_on_few_pages(self, browser, finished, tmp_path, name: str, most: int) -> None:
-        page, _ = opened(browser, finished[name], tmp_path)
+    def test_it_prints_on_few_pages(self, seen, finished, name: str, most: int) -> None:
+        page, _ = seen(finished[name])
         assert page.pdf(format="A4").count(b"/Type /Page\n") in range(1, most + 1)
 
-    def test_paper_has_the_methods_and_no_empty_section(self, browser, finished, tmp_path) -> None:
-        page, _ = opened(browser, finished["four"], tmp_path)
+    def test_paper_has_the_methods_and_no_empty_section(self, seen, finished) -> None:
+        page, _ = seen(finished["four"])
         page.emulate_media(media="print")
         assert page.locator("#methods td").first.bounding_box()["height"] > 0
         assert page.evaluate(EMPTY_SECTIONS) == []
@@ -192,8 +192,8 @@ class TestInBrowser:
         checked = subprocess.run([*command, "report.html"], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (checked.returncode, checked.stderr) == (0, "")
 
-    def test_clips_can_be_played_and_nothing_is_complained_of(self, browser, finished, tmp_path) -> None:
-        page, complaints = opened(browser, finished["heard"], tmp_path)
+    def test_clips_can_be_played_and_nothing_is_complained_of(self, seen, finished) -> None:
+        page, complaints = seen(finished["heard"])
         lengths = page.locator("audio").evaluate_all(
             """players => Promise.all(players.map(player => new Promise((done, fail) => {
                 player.onloadedmetadata = () => done(player.duration)
@@ -209,8 +209,8 @@ class TestInBrowser:
     def test_four_runs_are_a_light_page(self, finished) -> None:
         assert len(finished["four"].encode()) < 250_000
 
-    def test_no_stranger_can_act(self, browser, crowd, pictures, tmp_path) -> None:
-        page, complaints = opened(browser, render_html(crowd, pictures), tmp_path)
+    def test_no_stranger_can_act(self, seen, crowd, pictures) -> None:
+        page, complaints = seen(render_html(crowd, pictures))
         assert page.locator("h2").count() == 7
         assert complaints == []
 

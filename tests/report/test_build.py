@@ -366,11 +366,11 @@ class TestRunsOfOtherPrograms:
         assert len(report.entries) + len(report.excluded) == len(runs)
         build_comparison("tracker", runs, (runs[0].run_id, odd[0].run_id))
 
-    def test_build_report_of_thousands_of_params_names_few_of_those_that_changed_together(self) -> None:
-        params = {f"option{i}": str(i) for i in range(2_000)}
+    def test_build_report_of_a_thousand_params_names_few_of_those_that_changed_together(self) -> None:
+        params = {f"option{i}": str(i) for i in range(1_000)}
         report = build_report("tracker", [*writeup(), make_run(9, "11110000", params)])
         effects = [conclusion for conclusion in report.conclusions if conclusion.kind == "option_effect"]
-        assert len(effects) >= 2_000
+        assert len(effects) >= 1_000
         assert max(len(conclusion.details.aliases) for conclusion in effects) == MOST_ALIASES
         assert max(len(conclusion.sentence) for conclusion in effects) < 400
 
