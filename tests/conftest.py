@@ -63,10 +63,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of one server, and those of one browser, on one worker: each takes seconds to start."""
+    """Keep the tests of one server, of one browser and of what other packages compute on one worker each."""
     for item in items:
         names = getattr(item, "fixturenames", ())
-        group = "processes" if "one_server" in names else "browser" if "browser" in names else None
+        oracles = "statistics" if item.path.parent.name == "statistics" else None
+        group = "processes" if "one_server" in names else "browser" if "browser" in names else oracles
         if group and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
     if hasattr(config, "workerinput"):  # groups take longest, so they are begun first

@@ -4,13 +4,15 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib.ft2font import FT2Font
 from PIL import Image
 
+from tests.lazy import Lazy
 from tracker.errors import TrackerError
 from tracker.figures import raster, run_curves
 from tracker.figures.raster import png, shades_png
 from tracker.printable import is_printable
+
+FT2Font = Lazy("matplotlib.ft2font", "FT2Font")
 
 
 def chunks(content: bytes) -> set[bytes]:

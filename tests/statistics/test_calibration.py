@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.calibration import calibration_curve
 
+from tests.lazy import Lazy
 from tracker.statistics.calibration import calibration_error, confidence_bins
 from tracker.statistics.proportions import wilson
+
+calibration_curve = Lazy("sklearn.calibration", "calibration_curve")
 
 
 def drawn(n: int, sharper: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, f1_score
 
+from tests.lazy import Lazy
 from tracker.statistics.classification import balanced_accuracy, macro_f1, mean_interval
 from tracker.statistics.proportions import newcombe, wilson
+
+balanced_accuracy_score = Lazy("sklearn.metrics", "balanced_accuracy_score")
+f1_score = Lazy("sklearn.metrics", "f1_score")
 
 
 def random_answers(seed: int) -> tuple[list[str], list[str]]:

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import multinomial
-from statsmodels.stats.multitest import multipletests
 
+from tests.lazy import Lazy
 from tracker.statistics.error_rates import (
     MOST_EXACT,
     approximate_clips,
@@ -17,6 +16,9 @@ from tracker.statistics.error_rates import (
     unconditional_power,
 )
 from tracker.statistics.paired import unconditional, unconditional_many
+
+multinomial = Lazy("scipy.stats", "multinomial")
+multipletests = Lazy("statsmodels.stats.multitest", "multipletests")
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
 many = settings(derandomize=True, deadline=None, max_examples=100)

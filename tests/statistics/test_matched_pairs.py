@@ -3,18 +3,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import integrate
 from scipy.special import stdtr
-from scipy.stats import chi2, norm, ttest_1samp, ttest_ind
-from scipy.stats import t as student
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
 
+from tests.lazy import Lazy
 from tracker.statistics.matched_pairs import (
     Effect,
     behrens_fisher_p,
@@ -26,6 +21,16 @@ from tracker.statistics.matched_pairs import (
     t_effect,
 )
 from tracker.statistics.paired import mcnemar, tango
+
+DataFrame = Lazy("pandas", "DataFrame")
+integrate = Lazy("scipy", "integrate")
+chi2 = Lazy("scipy.stats", "chi2")
+norm = Lazy("scipy.stats", "norm")
+ttest_1samp = Lazy("scipy.stats", "ttest_1samp")
+ttest_ind = Lazy("scipy.stats", "ttest_ind")
+student = Lazy("scipy.stats", "t")
+ols = Lazy("statsmodels.formula.api", "ols")
+anova_lm = Lazy("statsmodels.stats.anova", "anova_lm")
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60)
 few = settings(derandomize=True, deadline=None, max_examples=15)
@@ -66,7 +71,7 @@ class TestMeanSquares:
     @given(tables(-1, 1))
     def test_mean_squares_are_those_of_a_two_way_analysis_of_variance(self, table):
         r, n = table.shape
-        frame = pd.DataFrame({"x": table.ravel(), "pair": np.repeat(range(r), n), "clip": np.tile(range(n), r)})
+        frame = DataFrame({"x": table.ravel(), "pair": np.repeat(range(r), n), "clip": np.tile(range(n), r)})
         expected = anova_lm(ols("x ~ C(pair) + C(clip)", frame).fit())["mean_sq"]
         found = mean_squares(table)
         assert [found.rows, found.columns, found.residual] == pytest.approx(list(expected), abs=1e-9)

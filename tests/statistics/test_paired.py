@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, multinomial
-from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
+from tests.lazy import Lazy
 from tracker.statistics import paired
 from tracker.statistics.paired import (
     MOST_EXPECTED,
@@ -24,6 +23,10 @@ from tracker.statistics.paired import (
     unconditional_many,
 )
 from tracker.statistics.proportions import two_sided_z
+
+binomtest = Lazy("scipy.stats", "binomtest")
+multinomial = Lazy("scipy.stats", "multinomial")
+statsmodels_mcnemar = Lazy("statsmodels.stats.contingency_tables", "mcnemar")
 
 fixed = settings(derandomize=True, deadline=None, max_examples=100)
 few = settings(derandomize=True, deadline=None, max_examples=25)

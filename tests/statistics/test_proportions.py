@@ -3,17 +3,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
-from scipy.stats import binom, binomtest
-from scipy.stats import t as student
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
+from tests.lazy import Lazy
 from tracker.statistics.proportions import (
     coin_cdf,
     effective_groups,
@@ -28,6 +22,16 @@ from tracker.statistics.proportions import (
     two_sided_z,
     wilson,
 )
+
+DataFrame = Lazy("pandas", "DataFrame")
+minimize_scalar = Lazy("scipy.optimize", "minimize_scalar")
+binom = Lazy("scipy.stats", "binom")
+binomtest = Lazy("scipy.stats", "binomtest")
+student = Lazy("scipy.stats", "t")
+ols = Lazy("statsmodels.formula.api", "ols")
+anova_lm = Lazy("statsmodels.stats.anova", "anova_lm")
+confint_proportions_2indep = Lazy("statsmodels.stats.proportion", "confint_proportions_2indep")
+proportion_confint = Lazy("statsmodels.stats.proportion", "proportion_confint")
 
 fixed = settings(derandomize=True, deadline=None, max_examples=100)
 counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -149,7 +153,7 @@ class TestGroupedWilson:
         sizes = [(4, 5), (1, 6), (3, 3), (2, 2), (0, 4), (7, 8)]
         right, groups = table(*sizes)
         n, size = len(right), np.array([s for _, s in sizes])
-        squares = anova_lm(ols("right ~ C(group)", pd.DataFrame({"right": right * 1.0, "group": groups})).fit())
+        squares = anova_lm(ols("right ~ C(group)", DataFrame({"right": right * 1.0, "group": groups})).fit())
         between, within = squares["mean_sq"]
         typical = (n - (size**2).sum() / n) / (len(size) - 1)
         correlation = (between - within) / (between + (typical - 1) * within)

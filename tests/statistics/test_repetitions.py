@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import baycomp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import nct, norm
-from scipy.stats import t as student
 
+from tests.lazy import Lazy
 from tracker.statistics.matched_pairs import crossed, degrees_of_freedom, mean_squares, t_effect
 from tracker.statistics.paired import tango
 from tracker.statistics.proportions import grouped_wilson, score_interval
@@ -22,6 +20,11 @@ from tracker.statistics.repetitions import (
     nadeau_bengio,
     pairs_needed,
 )
+
+CorrelatedTTest = Lazy("baycomp", "CorrelatedTTest")
+nct = Lazy("scipy.stats", "nct")
+norm = Lazy("scipy.stats", "norm")
+student = Lazy("scipy.stats", "t")
 
 fixed = settings(derandomize=True, deadline=None, max_examples=100)
 
@@ -167,7 +170,7 @@ class TestNadeauBengio:
     def test_nadeau_bengio_is_baycomps_correlated_t_test(self, values):
         if np.ptp(values) == 0:
             return
-        worse, better = baycomp.CorrelatedTTest.probs(np.zeros(len(values)), values)
+        worse, better = CorrelatedTTest.probs(np.zeros(len(values)), values)
         found = nadeau_bengio(values, len(values) - 1, 1)
         assert found.p_value == pytest.approx(2 * min(worse, better), abs=1e-9)
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import requests
-from matplotlib.figure import Figure
 from mlflow import MlflowClient
-from playwright.sync_api import expect
 
 from tests.builders import START, STARTED, random_predictions, send_run
+from tests.lazy import Lazy
 from tests.running import CHROMIUM
 from tracker.recording.reports import build_report, log_report
 from tracker.recording.stores import find_store, load_runs
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
     from tests.servers import Server
+
+Figure = Lazy("matplotlib.figure", "Figure")
+expect = Lazy("playwright.sync_api", "expect")
 
 NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false')"
 

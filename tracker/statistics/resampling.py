@@ -295,7 +295,7 @@ def _bootstrap_t(residuals: NDArray[np.float64], rng: np.random.Generator) -> It
         squares = np.einsum("ij,ij->i", drawn, drawn)
         variance = squares - total**2 / n
         varies = variance > TIE * squares
-        error = np.sqrt(n / (n - 1) * variance, where=varies, out=np.ones(rows))
+        error = np.sqrt(n / max(1, n - 1) * variance, where=varies, out=np.ones(rows))
         yield np.where(varies, np.abs(total) / error, np.inf)
 
 
