@@ -190,6 +190,13 @@ class TestReport:
         with pytest.raises(ValueError, match="max_bytes must be a whole number"):
             built.to_summary(max_bytes="x")  # type: ignore[arg-type]
 
+    def test_an_interactive_page_is_that_of_the_command(
+        self, built: tracker.Report, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        page = built.to_html("page.html", interactive=True)
+        assert page == Path("page.html").read_text() == printed(capfd, "report", "--format", "html", "--interactive")
+        assert page != built.to_html()
+
     def test_report_of_bare_runs_needs_no_experiment(self) -> None:
         assert len(tracker.build_report(list(tracker.load_runs())).entries) == 4
 

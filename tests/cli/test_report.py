@@ -510,6 +510,22 @@ class TestAudio:
         assert f"'--audio': must be a whole number, 1 to 20, got '{value}'" in result.err
 
 
+class TestInteractive:
+    def test_the_page_has_a_script_then_and_only_then(self, writeup: Tracker) -> None:
+        plain, interactive = (writeup("report", "--format", "html", *more).out for more in ((), ("--interactive",)))
+        assert ("<script>" in plain, "<script>" in interactive) == (False, True)
+        writeup("report", "--interactive", "--output", "report.html")
+        assert Path("report.html").read_text() == interactive
+        assert writeup("report", "--interactive", "--check", "report.html").status == 0
+
+    @pytest.mark.parametrize("form", ["markdown", "pdf", "csv", "json", "summary"])
+    def test_another_format_is_refused(self, tracker: Tracker, form: str) -> None:
+        result = tracker("report", "--format", form, "--interactive")
+        assert (result.status, result.out) == (2, "")
+        assert "--interactive is for --format html only" in result.err
+        assert result.err.count("\n") == 1
+
+
 def test_an_unknown_format_is_refused_with_the_formats(tracker: Tracker) -> None:
     assert tracker("report", "--format", "word").err == (
         "tracker report: Invalid value for '--format': 'word' is not one of 'markdown', 'html', 'pdf', 'latex', 'csv', "

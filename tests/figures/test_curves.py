@@ -123,6 +123,28 @@ class TestRunCurves:
     def test_any_curves_can_be_drawn(self, made, drawn, curves: dict[str, list[float]]) -> None:
         drawn(run_curves(replace(made(curves), params={"epochs": "1"})))
 
+    def test_a_panel_carries_the_values_behind_its_lines(self, made, drawn) -> None:
+        picture = run_curves(made(CURVES))
+        loss, accuracy = (panel.plot for panel in picture.panels)
+        assert loss.lines == (("training", tuple(CURVES["loss"])), ("validation", tuple(CURVES["val_loss"])))
+        assert (loss.epochs, loss.best, loss.in_percent) == ((1, 2, 3, 4), 3, False)
+        assert accuracy.lines == (("validation", tuple(CURVES["val_accuracy"])),)
+        assert accuracy.in_percent
+        left, top, width, height = loss.area
+        drawing = drawn(picture)
+        axes = Axes(drawing, (1, 4), {"0": 0.0, "1": 1.0})
+        assert drawing.all("g")[0].get("transform") == f"translate({left:.1f} {top:g})"
+        assert (0, width) == pytest.approx((axes.x(1), axes.x(4)), abs=0.2)
+        assert (height, 0) == pytest.approx((axes.y(loss.limits[2]), axes.y(loss.limits[3])), abs=0.2)
+
+    def test_a_panel_carries_the_values_of_the_epochs_at_which_either_line_is_drawn(self, made) -> None:
+        curves = {"loss": [float(n % 7) for n in range(3_000)], "val_loss": [float(n % 11) for n in range(2_000)]}
+        plot = run_curves(made(curves)).panels[0].plot
+        assert len(plot.epochs) < 1_000
+        for name, values in (("training", curves["loss"]), ("validation", curves["val_loss"])):
+            logged = dict(enumerate(values, 1))
+            assert dict(plot.lines)[name] == tuple(map(logged.get, plot.epochs))
+
     def test_a_run_without_curves_is_an_error(self, made) -> None:
         with pytest.raises(ValueError, match="curves need loss or accuracy by epoch"):
             run_curves(made({}))

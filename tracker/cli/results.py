@@ -109,6 +109,13 @@ def report(
             "description. Nothing is printed then without --format or --output.",
         ),
     ] = False,
+    interactive: Annotated[
+        bool,
+        typer.Option(
+            "--interactive",
+            help="Add our own script to the HTML page: values of curves on hovering, tables sorted by their headers.",
+        ),
+    ] = False,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", parser=decoded, help="Title, above the report's finding.")
     ] = None,
@@ -133,6 +140,7 @@ def report(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--check'" if check else "'--output'") from error
     _check_form(context, form, {"--max-bytes": ("summary", max_bytes), "--audio": ("html", audio)})
+    _check_form(context, form if is_asked else "html", {"--interactive": ("html", interactive)})
     if form == "pdf" and target is None and sys.stdout.isatty():
         context.fail("a PDF cannot be shown in a terminal: give --output FILE")
     runs = read_selected(analysis)
@@ -143,12 +151,20 @@ def report(
     if is_asked:
         base = target.parent if target else Path()
         sounds = content.find_sounds(audio, ConsoleReporter())
-        document, files = render_report(content, form, figures=assets, base=base, max_bytes=max_bytes, listening=sounds)
+        document, files = render_report(
+            content,
+            form,
+            figures=assets,
+            base=base,
+            max_bytes=max_bytes,
+            listening=sounds,
+            interactive=interactive,
+        )
         if check:
             return _difference(check, document, is_text=form != "pdf")
         _write(document, form, files, assets, output)
     if log_page:
-        run = log_report(content, runs)
+        run = log_report(content, runs, interactive=interactive)
         log(f"the report is now report.html of run {run.name} ({run.run_id[:SHORT_ID]})")
     return 0
 

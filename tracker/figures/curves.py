@@ -13,7 +13,7 @@ import numpy as np
 from tracker.conclusions.overfitting import by_curves
 from tracker.figures import style, svg
 from tracker.figures.style import MEDIUM, SMALL_MULTIPLE
-from tracker.report import Panel
+from tracker.report import Panel, Plot
 from tracker.runs import number_text
 from tracker.study.metrics import is_fraction, primary_metric
 from tracker.study.run_results import run_results
@@ -82,8 +82,8 @@ def _of_one_run(name: str, result: RunResult) -> Picture:
             epochs = epoch_limits([result])
             detail = _detail(result, quantity)
             alt = f"{name or 'The run'}: {quantity.lower()} by epoch{f'; {detail}' if detail else ''}."
-            drawn = _panel(result, quantity, _Limits(*epochs, *limits), MEDIUM, alt, has_labels=True)
-            panels.append(Panel(drawn, caption=quantity, detail=detail))
+            drawn, plot = _panel(result, quantity, _Limits(*epochs, *limits), MEDIUM, alt, has_labels=True)
+            panels.append(Panel(drawn, caption=quantity, detail=detail, plot=plot))
     alt = finding(result, name)
     words = (alt.removesuffix("."), _note([result]), alt)
     return svg.picture("curves", words, panels, table(result), (result.run_id,), "pair")
@@ -112,8 +112,8 @@ def overview(entries: Sequence[RunEntry], captions: Sequence[str]) -> Picture:
         epochs = epoch_limits(results if is_shared else [entry.result])
         alt = finding(entry.result, entry.name)
         small = _Limits(*epochs, *limits)
-        drawn = _panel(entry.result, quantity, small, SMALL_MULTIPLE, alt, has_labels=position == 0)
-        panels.append(Panel(drawn, caption=entry.name, detail=detail))
+        drawn, plot = _panel(entry.result, quantity, small, SMALL_MULTIPLE, alt, has_labels=position == 0)
+        panels.append(Panel(drawn, caption=entry.name, detail=detail, plot=plot))
     runs = tuple(entry.run.run_id for entry in entries)
     note = _note(results, quantity, is_shared=is_shared)
     title, alt = title_of_all(entries), finding_of_all(entries)
@@ -177,7 +177,9 @@ def _finite_values(curves: Iterable[Curve | None]) -> NDArray[np.float64]:
     return finite
 
 
-def _panel(result: RunResult, quantity: str, limits: _Limits, width: int, alt: str, *, has_labels: bool) -> str:
+def _panel(
+    result: RunResult, quantity: str, limits: _Limits, width: int, alt: str, *, has_labels: bool
+) -> tuple[str, Plot | None]:
     """Draw one quantity of one run: its grid, the rules of rate drops, both lines, and the ring of the best epoch."""
     height = _HEIGHTS[width]
     down = height - _TOP - _BELOW
@@ -198,7 +200,28 @@ def _panel(result: RunResult, quantity: str, limits: _Limits, width: int, alt: s
     parts += [svg.text(across, 10, remark, "wrm halo", "end")] if remark else []
     if has_labels:
         parts += _names(curves, x, y)
-    return svg.drawing(width, height, [svg.moved(left, _TOP, parts)], alt)
+    plot = _plot(result, curves, (left, _TOP, across, down), limits, in_percent=_in_percent(quantity, limits))
+    return svg.drawing(width, height, [svg.moved(left, _TOP, parts)], alt), plot
+
+
+def _plot(
+    result: RunResult,
+    curves: Sequence[Curve | None],
+    area: tuple[float, float, float, float],
+    limits: _Limits,
+    *,
+    in_percent: bool,
+) -> Plot | None:
+    """Return the values of the epochs at which either line is drawn; None if neither is."""
+    named = zip(("training", "validation"), curves, strict=True)
+    logged = {name: curve for name, curve in named if curve is not None and len(curve.epochs)}
+    drawn = [svg.thinned(curve.epochs.astype(float), curve.values)[0] for curve in logged.values()]
+    if not drawn:
+        return None
+    epochs = tuple(np.unique(np.concatenate(drawn)).astype(int).tolist())
+    by_epoch = {name: dict(zip(c.epochs.tolist(), c.values.tolist(), strict=True)) for name, c in logged.items()}
+    lines = tuple((name, tuple(map(values.get, epochs))) for name, values in by_epoch.items())
+    return Plot(area, limits, epochs, lines, result.best_epoch, in_percent)
 
 
 def _remark(result: RunResult, curves: Sequence[Curve | None], quantity: str, cut_off: float | None) -> str:
@@ -211,9 +234,13 @@ def _remark(result: RunResult, curves: Sequence[Curve | None], quantity: str, cu
 
 
 def _tick(value: float, quantity: str, limits: _Limits) -> str:
-    if quantity == "Accuracy" and limits.high < 1.1:
+    if _in_percent(quantity, limits):
         return f"{100 * value:.0f}%"
     return number_text(float(f"{value:.3g}")).replace("-", MINUS)
+
+
+def _in_percent(quantity: str, limits: _Limits) -> bool:
+    return quantity == "Accuracy" and limits.high < 1.1
 
 
 def _epochs(x: svg.Scale, down: float) -> Iterator[str]:

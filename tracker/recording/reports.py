@@ -83,11 +83,13 @@ def render_report(
     base: Path = Path(),
     max_bytes: int | None = None,
     listening: Listening | None = None,
+    interactive: bool = False,
 ) -> tuple[bytes, Mapping[Path, bytes]]:
     """Return what a report's file holds, text in UTF-8, and the files that it links to.
 
     Markdown's figures are in the folder `figures`, and its links to them are relative to the folder `base`; `max_bytes`
-    is the maximum size of a summary; `listening` has the clips that an HTML page plays.
+    is the maximum size of a summary; `listening` has the clips that an HTML page plays; an `interactive` one has a
+    script.
     """
     from tracker import render
 
@@ -105,7 +107,7 @@ def render_report(
     if form == "pdf":
         return render.render_pdf(report, pictures, typefaces(), has_glyph), {}
     if form == "html":
-        return render.render_html(report, pictures, stylesheet(), listening).encode(), {}
+        return render.render_html(report, pictures, stylesheet(), listening, interactive=interactive).encode(), {}
     link = Path(os.path.relpath(figures, base)).as_posix()
     files = {figures / name: png(svg) for name, svg in render.picture_files(pictures).items()}
     return render.render_markdown(report, pictures, link).encode(), files
@@ -193,13 +195,18 @@ class Report(ReportContent):
             remove_stale_figures(Path(figures), text)
         return text.decode()
 
-    def to_html(self, path: str | Path | None = None, *, audio: int | None = None) -> str:
+    def to_html(self, path: str | Path | None = None, *, audio: int | None = None, interactive: bool = False) -> str:
         """Return the report as one HTML page with its figures; write it to a file, if one is given.
 
         With `audio`, 1 to 20, it has so many of the clips that every run, or the best, gets wrong: 3 s of sound with
-        its spectrogram, from the data that the runs name, if that is unchanged.
+        its spectrogram, from the data that the runs name, if that is unchanged. An interactive page has a script: it
+        shows the values of curves on hovering and sorts tables by their headers.
         """
-        return _written(lambda: render_report(self, "html", listening=self.find_sounds(audio))[0], path).decode()
+
+        def render() -> bytes:
+            return render_report(self, "html", listening=self.find_sounds(audio), interactive=interactive)[0]
+
+        return _written(render, path).decode()
 
     def find_sounds(self, most: int | None, reporter: Reporter | None = None) -> Listening | None:
         """Return the clips that `to_html` plays, read from the runs' data; None for none."""
@@ -290,10 +297,11 @@ def _cover(title: str | None, author: str | None, intro: str | None) -> Cover:
     return Cover(heading, "" if author is None else checked_line("author", author), text)
 
 
-def log_report(report: ReportContent, runs: ExperimentRuns) -> Run:
+def log_report(report: ReportContent, runs: ExperimentRuns, *, interactive: bool = False) -> Run:
     """Keep a report as the artifact ``report.html`` of the newest of its runs, and return that run.
 
-    Its finding becomes the experiment's description, below one that a person wrote.
+    Its finding becomes the experiment's description, below one that a person wrote; `interactive` is that of
+    `Report.to_html`.
 
     Raises
     ------
@@ -309,7 +317,7 @@ def log_report(report: ReportContent, runs: ExperimentRuns) -> Run:
     uploaded = [run for run in runs if UNSENT_TAG not in run.tags]
     if not uploaded:
         raise TrackerError(f"none of the runs of {runs.name!r} is in the store yet: upload them with `tracker sync`")
-    page, _ = render_report(report, "html")
+    page, _ = render_report(report, "html", interactive=interactive)
     runs.store.log_report(runs.name, uploaded[-1].run_id, page, render_verdict(report))
     return uploaded[-1]
 

@@ -2,7 +2,7 @@
 
 The templates of both media know the same filters (`prose`, `code`, `level`, `note`, `commands`), each escaping for its
 own. HTML escapes what passes no filter; Markdown has no such safety net, so that printing text which passed none is an
-error there. HTML runs no script and fetches nothing.
+error there. HTML fetches nothing, and runs no script but our own, if one is asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -24,12 +24,12 @@ from tracker.render import sanitize
 from tracker.render.tables import CONFIGURATION_HEADER, column_looks, numeric_columns, outcome, training_line
 from tracker.render.view_model import MOST_OPEN, arrange, view_comparison
 from tracker.study.options import NOT_APPLICABLE
-from tracker.wording import capitalised, percent, whole_cell
+from tracker.wording import capitalised, metric_text, percent, percent_cell, whole_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tracker.report import Comparison, Mistake, Picture, Report, RunEntry
+    from tracker.report import Comparison, Mistake, Panel, Picture, Report, RunEntry
 
 # Levels that need no ``<code>``, as long as Markdown leaves them alone: ``7``, ``1e-4``, ``×0.3 after 10``, ``off``.
 _PLAIN_LEVEL = re.compile(r"[A-Za-z0-9.]{1,28}|[0-9.]{1,9}e-[0-9]{1,3}|×[0-9.]{1,9} after [0-9]{1,9}")
@@ -216,10 +216,21 @@ class Listening:
 
 
 def render_html(
-    report: Report, pictures: Sequence[Picture], stylesheet: str = "", listening: Listening | None = None
+    report: Report,
+    pictures: Sequence[Picture],
+    stylesheet: str = "",
+    listening: Listening | None = None,
+    *,
+    interactive: bool = False,
 ) -> str:
-    """Return the report as one HTML file, with the stylesheet of its pictures and clips to listen to in order."""
+    """Return the report as one HTML file, with the stylesheet of its pictures and clips to listen to in order.
+
+    An interactive one has a script: it shows the values of curves on hovering and sorts tables.
+    """
     is_heard = listening is not None and any(sound.data for sound in listening.sounds)
+    script = _script() if interactive else ""
+    if interactive:
+        pictures = [replace(picture, panels=tuple(map(_with_readings, picture.panels))) for picture in pictures]
     return (
         html_environment()
         .get_template("html/report.html.j2")
@@ -228,11 +239,44 @@ def render_html(
             view=arrange(report, pictures),
             listening=listening,
             is_heard=is_heard,
-            policy=f"{_POLICY}; media-src data:" if is_heard else _POLICY,
+            policy=_policy(script, is_heard=is_heard),
             stylesheet=Markup(stylesheet),  # noqa: S704  (our own)
+            script=Markup(script),  # noqa: S704  (our own)
             uri=lambda sound: _data_uri(sound.media_type, sound.data),
         )
     )
+
+
+def _policy(script: str, *, is_heard: bool) -> str:
+    """Return the content security policy: what runs is this very script, or nothing."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    sounds, scripts = ("; media-src data:" if is_heard else ""), (f"; script-src 'sha256-{digest}'" if script else "")
+    return f"{_POLICY}{sounds}{scripts}"
+
+
+@cache
+def _script() -> str:
+    return (TEMPLATES / "html" / "interactive.js").read_text(encoding="utf-8")
+
+
+_DIGITS = 4  # significant, of a value that is read off a curve
+
+
+def _with_readings(panel: Panel) -> Panel:
+    """Return a panel whose drawing carries the values behind its lines, written as in a table, for the script."""
+    plot = panel.plot
+    if plot is None:
+        return panel
+    write = percent_cell if plot.in_percent else lambda value: metric_text(value, _DIGITS).replace(",", "")
+    data = {
+        "area": ",".join(f"{edge:.1f}" for edge in plot.area),
+        "limits": ",".join(f"{limit:.6g}" for limit in plot.limits),
+        "epochs": ",".join(map(str, plot.epochs)),
+        **({} if plot.best is None else {"best": str(plot.best)}),
+        **{name: ",".join(map(write, values)) for name, values in plot.lines},
+    }
+    attributes = "".join(f' data-{name}="{escape(text)}"' for name, text in data.items())
+    return replace(panel, svg=panel.svg.replace("<svg", f"<svg{attributes}", 1))
 
 
 def _data_uri(media_type: str, content: bytes) -> str:

@@ -72,6 +72,18 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
+class Plot:
+    """The values behind a panel's lines, and where its axes are, for a page in which they can be read off."""
+
+    area: tuple[float, float, float, float]  # left, top, width and height between the axes, in units of the drawing
+    limits: tuple[float, float, float, float]  # first and last epoch, lowest and highest value between the axes
+    epochs: tuple[int, ...]  # of very many those that are drawn
+    lines: tuple[tuple[str, tuple[float | None, ...]], ...]  # each by its name, its values as logged, maybe NaN
+    best: int | None
+    in_percent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """One drawing of a figure: SVG with classes instead of colours, everything in it escaped."""
 
@@ -79,6 +91,7 @@ class Panel:
     narrow: str = ""  # the same for a narrow place; empty if `svg` suits both
     caption: str = ""  # what it shows, if there are several: ``Run 3``
     detail: str = ""  # more about that: the run's configuration
+    plot: Plot | None = None
 
 
 Layout = Literal["single", "pair", "multiples"]  # how the panels of a figure stand in a page
