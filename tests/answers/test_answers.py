@@ -241,6 +241,19 @@ class TestPatience:
         assert found.tables[0].rows[0][:4] == ("Run 1", "none", "11", "no earlier")
 
 
+class TestFolds:
+    def test_errors_are_those_of_all_folds_together(self, on_folds: MakeRuns) -> None:
+        by_kernel = {"3": ["1100", "1010", "1110"], "7": ["1110", "1110", "1110"]}
+        found = answer(build_report("e", on_folds(by_kernel)), "errors")
+        assert found.tables[0].title == "Errors by class, over all folds"
+        assert found.tables[0].rows[0][:2] == ("a", "12")
+
+    def test_the_winner_is_told_as_everywhere_and_no_leader_is_called_best(self, on_folds: MakeRuns) -> None:
+        report = build_report("e", on_folds({"3": ["1100", "1000", "1110"], "7": ["1110", "1100", "1110"]}))
+        assert "has the highest mean" in answer(report, "best").sentence
+        assert "is best" not in " ".join(c.sentence for c in report.conclusions if c.verdict == "inconclusive")
+
+
 @pytest.mark.parametrize("runs", [writeup_runs(), seeds({"3": WEAK, "7": STRONG})], ids=["writeup", "seeds"])
 def test_sections_stand_best_first(runs: list[Run]) -> None:
     means = [section.standing.mean for section in build_report("e", runs).sections]
@@ -322,7 +335,7 @@ class TestRunsThatCannotBeRanked:
         ]
         report = build_report("e", runs)
         assert report.title == "Three runs on different validation clips, which cannot be ranked"
-        assert report.lead.startswith("The runs score 3 of 4, each on other validation clips")
+        assert report.lead.startswith("The runs score 3 of 4, each on different validation clips")
         assert answer(report, "best").label == "Not comparable"
         assert all("best" not in figure.caption for figure in report.key_figures)
         assert dict(report.facts)["Clips"] == "4 for validation, in 3 different sets"

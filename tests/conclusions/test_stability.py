@@ -77,14 +77,14 @@ class TestSentence:
             studied(*(made(i, right, seed=str(i)) for i, right in enumerate(["1100", "1110"]))), "stability"
         )
         assert sentence == (
-            "Runs 1 and 2 (one configuration) are correct on 63% of the clips on average. Single runs get 50–75%, "
+            "Runs 1 and 2 (one configuration) classify 63% of the clips correctly on average. Single runs get 50–75%, "
             "with a standard deviation of 18 points."
         )
 
     def test_sentence_says_that_seeds_do_equally_well(self, made: MakeRun, studied: MakeStudy) -> None:
         (sentence,) = sentences_of(studied(*(made(i, "1110" * 10, seed=str(i)) for i in range(3))), "stability")
         assert sentence == (
-            "Runs 1, 2 and 3 (one configuration) are each correct on 75% of the clips (95% interval 59–86%)."
+            "Runs 1, 2 and 3 (one configuration) each classify 75% of the clips correctly (95% interval 59–86%)."
         )
 
     def test_sentence_says_that_clips_were_not_logged(self, made: MakeRun, studied: MakeStudy) -> None:

@@ -190,6 +190,7 @@ class TestSeveralExperiments:
         log(0, experiment="other")
         found = load("tracker", "other", "tracker")
         assert (found.name, names(found)) == ("tracker, other", ["run-0", "run-1", "run-2", "run-3", "run-4"])
+        assert [run.experiment for run in found] == ["other", *["tracker"] * 4]
         assert names(load("tracker", "other", filter_string="params.kernel_size LIKE '%0%'")) == ["run-0"]
 
     def test_different_metrics_are_named_and_the_first_ranks(self) -> None:

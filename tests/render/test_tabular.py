@@ -60,6 +60,11 @@ class TestRenderCsv:
         assert [rows[0]["configuration"], rows[1]["configuration"]] == [row["configuration"] for row in rows[2:]]
         assert len({row["configuration"] for row in rows}) == 2
 
+    def test_runs_of_several_experiments_have_a_column_of_its_name(self) -> None:
+        runs = [replace(run, experiment=name) for run, name in zip(writeup_runs(), "abab", strict=True)]
+        assert [row["experiment"] for row in rows_of(build_report("a, b", runs))] == ["a", "b", "a", "b"]
+        assert "experiment" not in rows_of(build_report("a", writeup_runs()))[0]
+
     def test_no_runs_are_a_header_alone(self) -> None:
         (line,) = render_csv(build_report("e", [])).splitlines()
         assert line.startswith("run_id,run,name,")

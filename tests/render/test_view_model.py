@@ -9,6 +9,10 @@ from tracker.report import Section
 from tracker.study.metrics import Metric
 
 
+def in_experiment(entry, name: str):
+    return changed(entry, run=replace(entry.run, experiment=name))
+
+
 class TestArrange:
     def test_arrange_numbers_the_answers_in_order(self, report) -> None:
         assert [(part.number, part.answer.id) for part in arrange(report).answers] == [
@@ -25,6 +29,17 @@ class TestArrange:
 
     def test_a_step_names_the_answers_that_it_bears_on(self, report) -> None:
         assert arrange(report).steps[0].answers == (2,)
+
+    def test_runs_of_several_experiments_have_a_column_of_its_name(self, report) -> None:
+        names = iter("abab")
+        sections = tuple(
+            replace(section, entries=tuple(in_experiment(entry, next(names)) for entry in section.entries))
+            for section in report.sections
+        )
+        view = arrange(replace(report, sections=sections))
+        assert view.options.shown[0] == "Experiment"
+        assert {row.levels[0] for row in view.rows.shown} == {"a", "b"}
+        assert "Experiment" not in arrange(report).options.shown
 
     def test_the_most_accurate_run_is_marked(self, report) -> None:
         assert [(row.number, row.best) for row in arrange(report).rows.shown] == [

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from tracker.answers.answer import Answer
 from tracker.conclusions.classes import Classes
-from tracker.wording import capitalised, count_words, counted, fixed, listing, number_word, percent
+from tracker.conclusions.comparisons import cross_validation
+from tracker.conclusions.conclusion import Table
+from tracker.wording import (
+    capitalised,
+    count_words,
+    counted,
+    fixed,
+    listing,
+    number_word,
+    percent,
+    percent_cell,
+    whole_cell,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.answers.answer import Findings
     from tracker.conclusions.classes import ClassErrors
+    from tracker.conclusions.conclusion import Conclusion
 
 _MOST_CLIPS = 3  # clips that are named
+_SAME = 1e-9  # difference of two shares of errors up to which they are equal
 _HARD = 1.25  # times the mean error of all classes from which a class is called the hardest
 
 
@@ -21,6 +38,8 @@ def errors(findings: Findings) -> Answer | None:
     found = [pair for pair in findings.with_details("classes", Classes) if pair[1].best is not None]
     if not found:
         return None
+    if len(found) > 1 and cross_validation(findings.study) is not None:
+        return _over_folds(found)
     conclusion, details = max(found, key=lambda pair: len(pair[0].runs))
     classes = _class_text(findings, details)
     clips = _clips_text(details) or _count_text(findings, details)
@@ -34,6 +53,37 @@ def errors(findings: Findings) -> Answer | None:
         tables=details.tables(in_points=True),
         pictures=("confusion", "clips"),
     )
+
+
+def _over_folds(found: Sequence[tuple[Conclusion, Classes]]) -> Answer:
+    """Return the errors on all folds together: each clip is in one of them, and judged by the runs of that one."""
+    wrong: dict[str, float] = defaultdict(float)
+    clips = Counter[str]()
+    for _, details in found:
+        for errors in details.classes:
+            wrong[errors.name] += errors.mean_wrong * errors.n
+            clips[errors.name] += errors.n
+    shares = {name: wrong[name] / n for name, n in clips.items()}
+    names = sorted(shares, key=lambda name: (-shares[name], name))
+    mean, worst = sum(wrong.values()) / sum(clips.values()), shares[names[0]]
+    hardest = listing([name for name in names if worst - shares[name] < _SAME])
+    verb = (
+        "are the hardest classes" if worst - shares[names[min(1, len(names) - 1)]] < _SAME else "is the hardest class"
+    )
+    text = "No class stands out."
+    if len(names) > 1 and worst > 0 and worst >= _HARD * mean:
+        text = f"{capitalised(hardest)} {verb}: {percent(worst)} of the clips are wrong on average."
+    always = sum(details.n_always_wrong for _, details in found)
+    their = "is wrong in every run of its fold" if always == 1 else "are wrong in every run of their fold"
+    head = f"{capitalised(count_words(always, 'clip'))} {their}."
+    rows = tuple((name, whole_cell(clips[name]), percent_cell(shares[name])) for name in names)
+    lost = tuple(row for _, details in found for table in details.tables(in_points=True)[1:] for row in table.rows)
+    header = next((t.header for _, details in found for t in details.tables(in_points=True)[1:]), ())
+    tables = [Table("Errors by class, over all folds", ("class", "clips", "wrong on average"), rows)]
+    tables += [Table("Clips that every run of their fold gets wrong", header, lost)] if lost else []
+    ids = tuple(conclusion.id for conclusion, _ in found)
+    sentence = f"{head} {text}" if always else text
+    return Answer("errors", "Where are the errors?", "Observed", sentence, (), ids, tuple(tables))
 
 
 def _is_one_class(details: Classes) -> bool:
@@ -71,7 +121,7 @@ def _class_text(findings: Findings, details: Classes) -> str:
     mean = sum(errors.mean_wrong * errors.n for errors in details.classes) / sum(e.n for e in details.classes)
     if hardest.mean_wrong == 0 or hardest.mean_wrong < _HARD * mean:
         return "No class stands out." if mean else ""
-    as_hard = sorted(c.name for c in details.classes if abs(c.mean_wrong - hardest.mean_wrong) < 1e-9)
+    as_hard = sorted(c.name for c in details.classes if abs(c.mean_wrong - hardest.mean_wrong) < _SAME)
     if len(as_hard) > 1:
         share = percent(hardest.mean_wrong)
         return f"{capitalised(listing(as_hard))} are the hardest classes: {share} of the clips of each are wrong."

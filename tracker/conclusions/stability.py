@@ -56,13 +56,14 @@ class Spread(Details):
         interval = ""
         if self.interval is not None and is_informative(self.interval):
             interval = f" (95% interval {percent_interval(self.interval)})"
-        runs, of_clips = f"{capitalised(wording.runs(conclusion.runs))} (one configuration) are", "of the clips"
+        runs = f"{capitalised(wording.runs(conclusion.runs))} (one configuration)"
         if not self.deviation:
-            return f"{runs} each correct on {percent(self.mean)} {of_clips}{interval}."
+            return f"{runs} each classify {percent(self.mean)} of the clips correctly{interval}."
         spread = (
             f"{percent_interval((self.lowest, self.highest))}, with a standard deviation of {points(self.deviation)}"
         )
-        return f"{runs} correct on {percent(self.mean)} {of_clips} on average{interval}. Single runs get {spread}."
+        average = f"{percent(self.mean)} of the clips correctly on average{interval}"
+        return f"{runs} classify {average}. Single runs get {spread}."
 
 
 @dataclass(frozen=True, slots=True)

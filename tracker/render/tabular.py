@@ -64,10 +64,13 @@ def render_csv(report: Report) -> str:
     metrics = sorted({name for entry in report.entries for name in entry.run.metrics})
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    header = (*_OWN, *(f"param.{name}" for name in params), *(f"metric.{name}" for name in metrics))
+    in_several = len({entry.run.experiment for entry in report.entries}) > 1
+    own = ("experiment", *_OWN) if in_several else _OWN
+    header = (*own, *(f"param.{name}" for name in params), *(f"metric.{name}" for name in metrics))
     writer.writerow([_csv_cell(name) for name in header])
     for entry in report.entries:
-        cells: list[_Cell] = [*_own_cells(report, entry, ids[entry.run.run_id])]
+        cells: list[_Cell] = [entry.run.experiment] if in_several else []
+        cells += [*_own_cells(report, entry, ids[entry.run.run_id])]
         cells += [entry.run.params.get(name) for name in params]
         cells += [entry.run.metrics.get(name) for name in metrics]
         writer.writerow(map(_csv_cell, cells))

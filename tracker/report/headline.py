@@ -156,8 +156,8 @@ def _unranked_lead(findings: Findings) -> str:
         low, high = min(scored, key=_mean), max(scored, key=_mean)
         scores = " to ".join(dict.fromkeys(score_words(findings, standing) for standing in (low, high)))
         return (
-            f"The runs score {scores}, each on other validation clips, so that none can be called better. "
-            "Train all of them on one split to compare them."
+            f"The runs score {scores}, each on different validation clips, so these scores do not compare. "
+            "Train them all on one split to rank them."
         )
     (having,) = study.ids(study.ranking)
     return f"Only {findings.named(having)} logged a number for {name}."
