@@ -371,18 +371,21 @@ class TestStaleFigures:
 
 
 class TestLog:
-    def logged(self, tracker: Tracker, log_run: LogRun) -> tuple[Path, str]:
+    def logged(self, tracker: Tracker, log_run: LogRun, *words: str) -> tuple[Path, str]:
         """Log a report on two runs; return the page of the newest one, and what the command said."""
         log_run("1101", name="first", kernel_size="3")
         newest = log_run("1001", name="second", kernel_size="5")
-        result = tracker("report", "--log")
+        result = tracker("report", "--log", *words)
         assert (result.status, result.out) == (0, ""), result.err
         (page,) = Path("mlruns").glob(f"*/{newest}/artifacts/report.html")
         return page, result.err
 
-    def test_the_page_is_an_artifact_of_the_newest_run(self, tracker: Tracker, log_run: LogRun) -> None:
-        page, said = self.logged(tracker, log_run)
-        assert page.read_text() == tracker("report", "--format", "html").out
+    @pytest.mark.parametrize("words", [(), ("--interactive",)])
+    def test_the_page_is_an_artifact_of_the_newest_run(
+        self, tracker: Tracker, log_run: LogRun, words: tuple[str, ...]
+    ) -> None:
+        page, said = self.logged(tracker, log_run, *words)
+        assert page.read_text() == tracker("report", "--format", "html", *words).out
         assert len([*Path("mlruns").rglob("report.html")]) == 1
         assert re.fullmatch(r"the report is now report.html of run second \([0-9a-f]{8}\)\n", said)
         assert not Path("reports").exists()
