@@ -25,6 +25,7 @@ from tracker.store.client import open_store
 from tracker.store.database import (
     SCHEMA_REVISION,
     SCHEMA_VERSION,
+    check_current,
     examine,
     lacks,
     make,
@@ -210,17 +211,21 @@ class TestRequireReadable:
     @pytest.mark.parametrize(
         ("statement", "said"),
         [
-            (TO_OLDER, "older MLflow than 3.17.2, which tracker can't use: give another --tracking-uri"),
-            (TO_NEWER, "newer MLflow than 3.17.2.*upgrade MLflow"),
-            ("DELETE FROM alembic_version", "older MLflow"),
+            (
+                TO_OLDER,
+                r"older MLflow than 3\.17\.2, of about 2019, which alone can write .* give another --tracking-uri",
+            ),
+            (TO_NEWER, r"newer MLflow than 3\.17\.2, which alone can write .* install that MLflow"),
+            ("DELETE FROM alembic_version", r"older MLflow than 3\.17\.2, which alone can write"),
         ],
     )
-    def test_require_readable_names_the_version_and_the_way_out_in_one_line(
+    def test_another_revision_is_read_and_writing_names_the_version_and_the_way_out_in_one_line(
         self, database: Path, statement: str, said: str
     ) -> None:
         change(database, statement)
+        require_readable(database)
         with pytest.raises(StoreError, match=said) as error:
-            require_readable(database)
+            check_current(database)
         assert str(database) in str(error.value)
         assert "\n" not in str(error.value)
 
@@ -280,8 +285,11 @@ os.kill(os.getpid(), signal.SIGKILL)
         killed = subprocess.run([sys.executable, "-c", writing, database], check=False)
         assert killed.returncode == -signal.SIGKILL
         assert database.with_name("mlflow.db-journal").stat().st_size > 0
+        before = digest(database)
         with reading(database) as connection:
             assert connection.execute("SELECT count(*) FROM experiment_tags").fetchone() == (0,)
+        assert digest(database) == before
+        assert database.with_name("mlflow.db-journal").stat().st_size > 0
         assert state_of(database) is StoreState.READY
 
 

@@ -5,6 +5,9 @@ create it at the same time. So a store is examined read-only before MLflow may h
 under a lock and moved into place: from the SQL in ``schema.sql`` if the installed MLflow is the version that it was
 taken from, which takes 10 ms, else by MLflow itself.
 
+The revision of a store decides who may write to it. Reading needs columns only, which MLflow's schemas have had since
+2019, and changes nothing: neither the file nor what SQLite keeps beside it.
+
 A broken store is set aside, never deleted, and created again by uploading all journals; what only it had can then still
 be looked for. If the folder of a project was moved, MLflow looks for artifacts where they were: the paths that are
 gone are rewritten to where the same folders are now, below the store's own. In a copy of a project they would be those
@@ -15,9 +18,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -25,6 +29,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -54,6 +59,7 @@ _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # In a script of Alembic's; the first one has ``down_revision = None``.
 _REVISION = re.compile(r'^(revision|down_revision)\b[^=]*= *["\'](\w+)["\']', re.MULTILINE)
+_CREATED_IN = re.compile(r"^Create Date: +(\d{4})-", re.MULTILINE)
 
 MAKING_S = 60.0  # longest wait for another program that is making the store
 
@@ -75,7 +81,26 @@ _TABLES = {b"experiments", b"runs", b"metrics", b"params", b"latest_metrics", b"
 _CREATED = re.compile(rb"CREATE TABLE \"?(\w+)")
 _SCHEMA_BYTES = 1 << 20  # of a file's beginning, where SQLite keeps the schema
 
-_READABLE = {StoreState.READY, StoreState.UPGRADABLE}
+# Columns that runs are read from, and what MLflow added later, if it did: `tracker.store.reader` does without.
+_NEEDED = {
+    "experiments": {"experiment_id", "name", "lifecycle_stage"},
+    "runs": {
+        "run_uuid",
+        "experiment_id",
+        "name",
+        "status",
+        "start_time",
+        "end_time",
+        "lifecycle_stage",
+        "artifact_uri",
+    },
+    "params": {"run_uuid", "key", "value"},
+    "tags": {"run_uuid", "key", "value"},
+    "metrics": {"run_uuid", "key", "value", "timestamp", "step"},
+}
+
+_CURRENT = {StoreState.READY, StoreState.UPGRADABLE}  # the installed MLflow reads and writes these
+_OF_ANOTHER = {StoreState.OLDER, StoreState.NEWER}  # these are read by their columns, and not written to
 
 # Where MLflow keeps places.
 _COLUMNS = (
@@ -148,8 +173,7 @@ def has_run_of(database: Path, run_id: str, journal: str) -> bool:
 
 
 def _state_within(connection: sqlite3.Connection) -> StoreState:
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    views = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'")}
+    tables, views = _names(connection, "table"), _names(connection, "view")
     revision = _revision(connection, tables)
     if tables and (views & _READ or not _is_of_mlflow(connection, tables, revision)):
         return StoreState.FOREIGN
@@ -160,6 +184,10 @@ def _state_within(connection: sqlite3.Connection) -> StoreState:
     if revision in supported_revisions():
         return StoreState.UPGRADABLE
     return StoreState.OLDER if revision is None or revision in _migrations() else StoreState.NEWER
+
+
+def _names(connection: sqlite3.Connection, kind: str) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = ?", (kind,))}
 
 
 def _is_of_mlflow(connection: sqlite3.Connection, tables: set[str], revision: str | None) -> bool:
@@ -186,20 +214,42 @@ def _shows_schema(database: Path) -> bool:
 def require_readable(database: Path) -> None:
     """Raise `StoreError`, with what to do, if a store can't be read as it is."""
     state = state_of(database)
-    if state not in _READABLE:
+    if state in _OF_ANOTHER:
+        with reading(database) as connection:
+            present = columns_of(connection)
+        missing = sorted(f"{table}.{name}" for table, names in _NEEDED.items() for name in names - present[table])
+        if missing:
+            raise StoreError(
+                f"the store {database} can't be read, as it lacks {', '.join(missing[:5])}, which MLflow has had since "
+                "1.0: give another --tracking-uri"
+            )
+    elif state not in _CURRENT:
         raise StoreError(refusal(database, state))
+
+
+def check_current(database: Path) -> None:
+    """Raise `StoreError` if the installed MLflow can't open a store without a change that its owner didn't ask for."""
+    state = state_of(database)
+    if state not in _CURRENT:
+        raise StoreError(refusal(database, state))
+
+
+def columns_of(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
+    """Return the columns of each table that runs are read from; none of one that is missing."""
+    names = "SELECT name FROM pragma_table_info(?)"
+    return {table: frozenset(name for (name,) in connection.execute(names, (table,))) for table in sorted(_READ)}
 
 
 def refusal(database: Path, state: StoreState) -> str:
     """Return in one line why a store that isn't ready can't be used, and what to do."""
     installed, another = version("mlflow"), "give another --tracking-uri"
+    year = _year_of(database) if state is StoreState.OLDER else ""
+    only = "which alone can write to it, search it or show it; tracker only reads its runs"
     reasons = {
         StoreState.ABSENT: f"does not exist: `tracker run` creates it, or {another}",
         StoreState.EMPTY: "is an empty file: `tracker run` turns it into a store",
-        StoreState.OLDER: f"was made by an older MLflow than {SCHEMA_VERSION}, which tracker can't use: {another}",
-        StoreState.NEWER: (
-            f"was made by a newer MLflow than {installed}, which is installed: upgrade MLflow, or {another}"
-        ),
+        StoreState.OLDER: f"was made by an older MLflow than {SCHEMA_VERSION}{year}, {only}: {another}",
+        StoreState.NEWER: f"was made by a newer MLflow than {installed}, {only}: install that MLflow, or {another}",
         StoreState.UPGRADABLE: (
             f"was made by an earlier MLflow than {installed}: `tracker run` or `tracker sync` migrates it"
         ),
@@ -212,6 +262,14 @@ def refusal(database: Path, state: StoreState) -> str:
     return f"the store {database} {reasons.get(state, foreign)}"
 
 
+def _year_of(database: Path) -> str:
+    """Return in words when the schema of a store was made; nothing if that isn't known."""
+    with reading(database) as connection:
+        revision = _revision(connection, _names(connection, "table"))
+    year = _CREATED_IN.search(_scripts().get(revision or "", ""))
+    return f", of about {year[1]}" if year else ""
+
+
 @contextmanager
 def reading(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a SQLite file to read one consistent state of it.
@@ -220,7 +278,7 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
     is damaged, or lacks what is asked for.
     """
     try:
-        with closing(_begun(database)) as connection:
+        with _undisturbed(database) as connection:
             yield connection
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         message, code = f"cannot read the store {database}: {damage_of(error)}", _code_of(error)
@@ -252,6 +310,61 @@ def text_or_bytes(data: bytes) -> str | bytes:
         return data
 
 
+@contextmanager
+def _undisturbed(database: Path) -> Iterator[sqlite3.Connection]:
+    """Open a file to read one moment of it, or a copy if SQLite would write to it, or beside it, in order to read it.
+
+    That is so of a file in WAL mode, and of one with the journal of a killed writer, which has to be rolled back.
+    """
+    connection = None
+    if not is_in_wal_mode(database):
+        try:
+            connection = _begun(database)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+    with ExitStack() as stack:
+        if connection is None:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            connection = _begun(_copied(database, folder), "rw")
+        yield stack.enter_context(closing(connection))
+
+
+def is_in_wal_mode(database: Path) -> bool:
+    """Return whether SQLite would write beside a file only to read it."""
+    with suppress(OSError), open_regular(database) as file:
+        header = file.read(20)
+        return header.startswith(b"SQLite format 3\0") and header.endswith(b"\2")
+    return False
+
+
+def _copied(database: Path, folder: Path) -> Path:
+    """Copy a file and what it can't be read without into a folder, as they are at one moment."""
+    parts = [Path(f"{database}{ending}") for ending in ("", "-wal", "-journal")]
+    deadline = time.monotonic() + BUSY_S
+    try:
+        while time.monotonic() < deadline:
+            before = [_last_change(part) for part in parts]
+            for part in parts:
+                copy = folder / part.name
+                copy.unlink(missing_ok=True)
+                with suppress(FileNotFoundError), open_regular(part) as source, copy.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+            if [_last_change(part) for part in parts] == before:
+                return folder / database.name
+    except OSError as error:
+        raise UnreachableError(f"cannot read the store {database}: {error}") from error
+    raise BusyError(f"cannot read the store {database}: another program keeps writing to it")
+
+
+def _last_change(path: Path) -> tuple[int, int] | None:
+    """Return the time and size of a file; None if it isn't there."""
+    with suppress(FileNotFoundError):
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size
+    return None
+
+
 def _begun(database: Path, mode: str = "ro") -> sqlite3.Connection:
     """Open and begin a transaction: all that is read in it is of one moment."""
     uri = f"{database.as_uri()}?mode={mode}"
@@ -260,12 +373,9 @@ def _begun(database: Path, mode: str = "ro") -> sqlite3.Connection:
     try:
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         connection.close()
-        if mode != "ro" or getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_READONLY_ROLLBACK:
-            raise
-        _begun(database, "rw").close()  # a killed writer's journal needs the right to write once, to be rolled back
-        return _begun(database)
+        raise
     return connection
 
 
@@ -300,12 +410,16 @@ def supported_revisions() -> tuple[str, ...]:
 @cache
 def _migrations() -> dict[str, str | None]:
     """Return the installed MLflow's migrations, each with the one before it; MLflow itself is not imported."""
+    return {revision: dict(_REVISION.findall(text)).get("down_revision") for revision, text in _scripts().items()}
+
+
+@cache
+def _scripts() -> dict[str, str]:
     mlflow = find_spec("mlflow")
     folders = mlflow.submodule_search_locations if mlflow else None
     scripts = Path(folders[0], "store", "db_migrations", "versions").glob("*.py") if folders else ()
     texts = (script.read_text("utf-8") for script in scripts)
-    names_of = (dict(_REVISION.findall(text)) for text in texts)
-    return {names["revision"]: names.get("down_revision") for names in names_of if "revision" in names}
+    return {names["revision"]: text for text in texts if "revision" in (names := dict(_REVISION.findall(text)))}
 
 
 def making_lock(database: Path) -> FileLock:
@@ -374,7 +488,7 @@ def examine(location: Location, *, has_uploads: bool = False) -> Condition:
     database = _database(location)
     try:
         state = state_of(database)
-        if state not in _READABLE:
+        if state not in _CURRENT:
             return Condition(state, refusal=refusal(database, state))
         with reading(database) as connection:
             (checked,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -411,7 +525,7 @@ def relocate(location: Location) -> tuple[tuple[ArtifactPath, ...], Path | None]
     """Update the artifact paths of a moved or copied store; see `tracker.store.Store.relocate`."""
     database = _database(location)
     check_own(database)
-    require_readable(database)
+    check_current(database)
     try:
         with closing(sqlite3.connect(database, timeout=BUSY_S, isolation_level=None)) as store:
             store.execute("BEGIN IMMEDIATE")  # no other process writes to it, or sets it aside: it isn't broken

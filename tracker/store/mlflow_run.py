@@ -317,7 +317,7 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
     latest = as_logged(np.array(list(record.metrics.values()), dtype=np.float64)).tolist()
     return Run(
         run_id=record.run_id,
-        name=record.name,
+        name=record.name or record.tags.get(NAME_TAG, ""),
         status=status,
         params=record.params,
         tags=record.tags,

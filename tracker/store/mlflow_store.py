@@ -168,7 +168,7 @@ def ui_command(location: Location, port: int) -> tuple[list[str], dict[str, str]
     """
     if not location.database:
         raise StoreError(f"the store is a tracking server and has its UI at {location.shown}: open that in a browser")
-    database_file.require_readable(location.database)
+    database_file.check_current(location.database)
     argv = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", location.uri]
     argv += ["--default-artifact-root", location.artifacts, "--artifacts-destination", location.artifacts]
     options = shlex.join(["--log-level", "warning", "--app-dir", str(Path(sys.executable).parent)])  # not this folder

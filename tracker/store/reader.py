@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName, UnreadableRows
-from tracker.store.database import reading, require_readable, text_or_bytes
+from tracker.store.database import columns_of, is_in_wal_mode, reading, require_readable, text_or_bytes
 from tracker.store.location import find_artifacts
-from tracker.store.mlflow_run import Record, assemble, curves_by_run, unknown_experiment
+from tracker.store.mlflow_run import NAME_TAG, Record, assemble, curves_by_run, unknown_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     _Types = tuple[frozenset[type], ...]  # of each column
 
 _RUN_NAMES = """
-    SELECT experiments.name, run_uuid, coalesce(runs.name, '')
-    FROM runs JOIN experiments USING (experiment_id)
+    SELECT experiments.name, run_uuid, coalesce(
+        nullif(runs.name, ''), (SELECT value FROM tags WHERE tags.run_uuid = runs.run_uuid AND key = ?), ''
+    ) FROM runs JOIN experiments USING (experiment_id)
     WHERE runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active' ORDER BY start_time DESC
 """
 
@@ -57,10 +58,12 @@ def read_experiment(location: Location, name: str, *, by_epoch: ByEpoch = BY_EPO
 
 def run_names(database: Path) -> tuple[RunName, ...]:
     """Return the experiment, id and name of every run, most recent first; none if the file can't be read at once."""
+    if is_in_wal_mode(database):
+        return ()
     try:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=0.1)) as connection:
             connection.text_factory = text_or_bytes
-            rows = connection.execute(_RUN_NAMES).fetchall()
+            rows = connection.execute(_RUN_NAMES, (NAME_TAG,)).fetchall()
     except (sqlite3.Error, UnicodeDecodeError):
         return ()
     return tuple(RunName(*row) for row in rows if all(isinstance(text, str) for text in row))
@@ -99,6 +102,7 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: ByEp
 
 # What columns hold if MLflow wrote them, the run's id first. A metric's NaN is selected as NULL, no number as text.
 _VALUE = "CASE WHEN is_nan THEN NULL WHEN typeof(value) IN ('real', 'integer') THEN value ELSE '' END"
+_VALUE_BEFORE_NAN = "CASE WHEN typeof(value) IN ('real', 'integer') THEN value ELSE '' END"  # of MLflow 1.0
 _TEXT: frozenset[type] = frozenset({str})
 _WHOLE: frozenset[type] = frozenset({int})
 _TIME: frozenset[type] = frozenset({int, NoneType})
@@ -133,17 +137,26 @@ class _Rows:
             self.records[run_id].params[key] = text
         for run_id, key, text in self._of_runs("tags", "key, coalesce(value, '')", _TEXTS):
             self.records[run_id].tags[key] = text
-        for run_id, key, latest in self._of_runs("latest_metrics", f"key, {_VALUE}", _LATEST):
-            self.records[run_id].metrics[key] = math.nan if latest is None else float(latest)
-        metrics = self._of_runs("metrics", f"key, step, {_VALUE}, timestamp, metrics.rowid", _METRICS)
+        columns = columns_of(self.connection)
+        value = _VALUE if "is_nan" in columns["metrics"] else _VALUE_BEFORE_NAN
+        metrics = self._of_runs("metrics", f"key, step, {value}, timestamp, metrics.rowid", _METRICS)
         for run_id, curves in curves_by_run(cast("Iterator[MetricRow]", metrics)).items():
             self.records[run_id].curves.update(curves)
+            if not columns["latest_metrics"]:  # which are since MLflow 1.3
+                self.records[run_id].metrics = {key: curve.values[-1].item() for key, curve in curves.items()}
+        if columns["latest_metrics"]:
+            for run_id, key, latest in self._of_runs("latest_metrics", f"key, {_VALUE}", _LATEST):
+                self.records[run_id].metrics[key] = math.nan if latest is None else float(latest)
+        if columns["experiment_tags"]:
+            self._read_experiment_tags()
+        return self
+
+    def _read_experiment_tags(self) -> None:
         for key, text in self._select("key, value FROM experiment_tags WHERE experiment_id = ?"):
             if isinstance(key, str) and isinstance(text, str):
                 self.tags[key] = text
             else:
                 self.wrong[None]["experiment_tags"] += 1
-        return self
 
     def _read_runs(self) -> None:
         columns = "run_uuid, coalesce(name, ''), coalesce(status, ''), start_time, end_time, coalesce(artifact_uri, '')"
