@@ -83,13 +83,15 @@ def early_stoppings(
     best, waited = start_from_epoch, 0
     best_until, waited_until = [], []  # each epoch: the best so far, and the longest time without a better one
     for epoch, improves in enumerate(_improvements(values[start_from_epoch:], min_delta, mode), start_from_epoch + 1):
-        best = epoch if improves else best
-        waited = max(waited, epoch - best)
+        if improves:
+            best = epoch
+        elif epoch - best > waited:
+            waited = epoch - best
         best_until.append(best)
         waited_until.append(waited)
     stops = [bisect_left(waited_until, max(patience, 1)) for patience in patiences]
-    n = len(waited_until)
-    return tuple(Stop(start_from_epoch + at + 1, best_until[at]) if at < n else Stop(None, None) for at in stops)
+    n, never = len(waited_until), Stop(None, None)
+    return tuple(Stop(start_from_epoch + at + 1, best_until[at]) if at < n else never for at in stops)
 
 
 def can_act(patience: int, epochs: int) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import json
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -127,6 +128,7 @@ def report(
     analysis: SelectionAnalysis,
 ) -> int:
     """Write the comparison of an experiment's runs."""
+    context.with_resource(_uncollected())
     from tracker.recording.reports import form_of, log_report, render_report
 
     if log_page and check:
@@ -174,6 +176,21 @@ def _check_form(context: typer.Context, form: Form, options: Mapping[str, tuple[
     for flag, (meant, value) in options.items():
         if value and form != meant:
             context.fail(f"{flag} is for --format {meant} only")
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage: nearly all that a report is made of is in use until it is written.
+
+    With thousands of runs, looking through it takes a sixth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _write(document: bytes, form: Form, files: Mapping[Path, bytes], assets: Path, output: Path | None) -> None:

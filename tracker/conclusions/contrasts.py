@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,7 +150,7 @@ def nested_effect(
     """Analyse repetitions as nested in their level, from `start` to `end`; None for too few of them, or of clips."""
     if min(len(start), len(end)) < FEWEST_PAIRS or not _several(clips):
         return None
-    after, before = (_by_column(clips, _values(study, runs)) for runs in (end, start))
+    after, before = (_table(study, clips, tuple(runs)) for runs in (end, start))
     return _varied(study, nested(after, before, noise))
 
 
@@ -158,7 +159,7 @@ def training_noise(study: Study, clips: ClipSet, configurations: Iterable[Sequen
     several = [runs for runs in configurations if len(runs) >= FEWEST_PAIRS]
     if not several or not _several(clips):
         return None
-    return pooled_noise([_by_column(clips, _values(study, runs)) for runs in several])
+    return pooled_noise([_table(study, clips, tuple(runs)) for runs in several])
 
 
 def _varied(study: Study, effect: Effect) -> Effect | None:
@@ -278,9 +279,15 @@ def _several(clips: ClipSet) -> bool:
     return (clips.n_groups or len(clips.clips)) > 1
 
 
+@lru_cache(maxsize=128)
+def _table(study: Study, clips: ClipSet, runs: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return what repetitions get by clip or group, cached because each is set against many others."""
+    return _by_column(clips, _values(study, runs))
+
+
 def _by_column(clips: ClipSet, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return values by clip, or by group if clips share them."""
-    return by_group(values, clips.groups) if clips.groups else values
+    return by_group(values, clips.group_codes) if clips.groups else values
 
 
 def _entries(study: Study, pairs: Sequence[Pair]) -> NDArray[np.float64]:

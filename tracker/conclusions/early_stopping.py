@@ -126,23 +126,35 @@ def early_stopping(study: Study) -> Iterator[Conclusion]:
     for result in study.results:
         own, values = as_whole(result.run.params.get("early_stopping_patience")), every_epoch(result.curves.val_loss)
         stop = result.stop_epoch if values is None else len(values)
-        kept, is_last = result.kept_epoch, keeps_last(result.run)
-        details = EarlyStopping((), own, stop, kept, result.correct, result.epoch_seconds, is_last)
-        details = replace(details, steps=result.steps_without_epochs, best_epoch=result.best_epoch)
+        details = EarlyStopping(
+            own=own,
+            stop_epoch=stop,
+            kept_epoch=result.kept_epoch,
+            correct=result.correct,
+            epoch_seconds=result.epoch_seconds,
+            keeps_last=keeps_last(result.run),
+            steps=result.steps_without_epochs,
+            best_epoch=result.best_epoch,
+        )
         verdict: Verdict = "unknown"
-        if values is not None and stop is not None:
-            listed = sorted({*PATIENCES, *([own] if own is not None else [])})
-            every = sorted({*listed, *range(1, len(values))})
-            stops = dict(zip(every, _stops(result, values, every), strict=True))
-            answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
-            same = [p for p, s in stops.items() if s.kept_epoch == details.target and (s.stop_epoch or stop) < stop]
-            enough = None
-            if same and details.target is not None:
-                enough = _answer(result, values, same[0], stops[same[0]])
-            details = replace(details, patiences=answers, enough=enough)
-            verdict = "exact"
+        if values is not None:
+            verdict, details = "exact", _replayed(result, values, details)
         n = result.n if details.patiences else None
         yield Conclusion("early_stopping", verdict, (result.run_id,), details, n=n)
+
+
+def _replayed(result: RunResult, values: NDArray[np.float64], details: EarlyStopping) -> EarlyStopping:
+    """Return the details with the answers for all patiences, and for the shortest that keeps the same weights."""
+    listed = sorted({*PATIENCES, *([details.own] if details.own is not None else [])})
+    every, n = sorted({*listed, *range(1, len(values))}), len(values)
+    stops = dict(zip(every, _stops(result, values, every), strict=True))
+    answers = tuple(_answer(result, values, patience, stops[patience]) for patience in listed)
+    target, enough = details.target, None
+    if target is not None:
+        same = (patience for patience, s in stops.items() if s.kept_epoch == target and (s.stop_epoch or n) < n)
+        shortest = next(same, None)
+        enough = None if shortest is None else _answer(result, values, shortest, stops[shortest])
+    return replace(details, patiences=answers, enough=enough)
 
 
 def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop: Stop) -> Patience:
@@ -175,8 +187,12 @@ def _stops(result: RunResult, values: NDArray[np.float64], patiences: Sequence[i
     if not keeps_last(result.run):
         lowest = np.minimum.accumulate(np.where(keeps, values, np.inf))
         keeps &= values < np.concatenate([[np.inf], lowest[:-1]])
-    kept = np.maximum.accumulate(np.where(keeps, epochs, 0))  # the epoch whose weights are kept after each; 0 for none
-    return tuple(Stop(at, int(kept[at - 1]) or None) if (at := stop.stop_epoch) else stop for stop in replayed)
+    # the epoch whose weights are kept after each; 0 for none
+    kept = np.maximum.accumulate(np.where(keeps, epochs, 0)).tolist()
+    return tuple(
+        stop if not (at := stop.stop_epoch) or kept[at - 1] == stop.kept_epoch else Stop(at, kept[at - 1] or None)
+        for stop in replayed
+    )
 
 
 def _correct(result: RunResult, epoch: int | None) -> NDArray[np.bool_] | None:

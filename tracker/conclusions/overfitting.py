@@ -91,11 +91,11 @@ def overfitting(study: Study) -> Iterator[Conclusion]:
             details = Overfitting(kept_epoch=result.kept_epoch, gap=gap, steps=result.steps_without_epochs)
             yield Conclusion("overfitting", "unknown", (result.run_id,), details)
             continue
-        is_clear = gap is not None and gap.interval[0] > 0 and gap.estimate >= study.margin
-        if details.overfits is None and is_clear:
-            details = replace(details, overfits=True, by_gap=True)
+        if gap is not None:
+            by_gap = details.overfits is None and gap.interval[0] > 0 and gap.estimate >= study.margin
+            details = replace(details, overfits=True if by_gap else details.overfits, by_gap=by_gap, gap=gap)
         verdict: Verdict = "exact" if gap is None else "estimate"
-        yield Conclusion("overfitting", verdict, (result.run_id,), replace(details, gap=gap), n=result.n)
+        yield Conclusion("overfitting", verdict, (result.run_id,), details, n=result.n)
 
 
 def by_curves(result: RunResult) -> Overfitting | None:
@@ -104,6 +104,10 @@ def by_curves(result: RunResult) -> Overfitting | None:
     if validation is None or best is None:
         return None
     last, after = int(validation.epochs[-1]), validation.epochs > best
+    training_fell = apart = None
+    if training is not None and np.array_equal(training.epochs, validation.epochs):
+        fit, judged = training.values[after], validation.values[after]
+        training_fell, apart = _rises(-fit), _rises(judged - fit)
     details = Overfitting(
         best_epoch=best,
         last_epoch=last,
@@ -113,11 +117,10 @@ def by_curves(result: RunResult) -> Overfitting | None:
         best_loss=training.at(best) if training is not None else None,
         last_loss=training.at(last) if training is not None else None,
         trend=_rises(validation.values[after]),
+        training_fell=training_fell,
+        apart=apart,
         still_falling=_rises(-validation.values[len(validation.values) // 2 :]) is True,
     )
-    if training is not None and np.array_equal(training.epochs, validation.epochs):
-        fit, judged = training.values[after], validation.values[after]
-        details = replace(details, training_fell=_rises(-fit), apart=_rises(judged - fit))
     return replace(details, overfits=_overfits(details))
 
 
@@ -128,9 +131,10 @@ def _rises(values: NDArray[np.float64]) -> bool | None:
     """
     if len(values) < FEWEST_AFTER or not np.isfinite(values).all():
         return None
-    half = len(values) // 2
-    fluctuation = float(np.diff(values).std()) / math.sqrt(2)
-    return bool(values[-half:].mean() - values[:half].mean() > 2 * fluctuation * math.sqrt(2 / half))
+    half, steps = len(values) // 2, values[1:] - values[:-1]
+    deviations = steps - steps.sum() / len(steps)
+    fluctuation = math.sqrt((deviations**2).sum() / len(steps)) / math.sqrt(2)  # `std` takes three times as long
+    return bool(values[-half:].sum() / half - values[:half].sum() / half > 2 * fluctuation * math.sqrt(2 / half))
 
 
 def _overfits(details: Overfitting) -> bool | None:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import msgspec
@@ -26,7 +27,7 @@ from tracker.next_steps.command_line import shell_line
 from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tracker.answers import Answer, AnswerId
     from tracker.conclusions.conclusion import Conclusion, Details, KindName, Verdict
@@ -277,8 +278,10 @@ def _plain(value: object) -> object:
         return [entry if type(entry) in _AS_IT_IS else _plain(entry) for entry in cast("Sequence[object]", value)]
     if kind is float:
         return value if math.isfinite(cast("float", value)) else None
-    if (names := _names(kind)) is not None:
-        return {key: _plain(getattr(value, name)) for name, key in names}
+    if is_dataclass(kind):
+        keys, values_of = _members(kind)
+        members = zip(keys, values_of(value), strict=True)
+        return {key: member if type(member) in _AS_IT_IS else _plain(member) for key, member in members}
     return _plain_of_other(value)
 
 
@@ -298,6 +301,8 @@ def _plain_of_other(value: object) -> object:
 
 
 @cache
-def _names(kind: type) -> tuple[tuple[str, str], ...] | None:
-    """Return the fields of a dataclass, each with its key in the document; None for another type."""
-    return tuple((field.name, field.name.rstrip("_")) for field in fields(kind)) if is_dataclass(kind) else None
+def _members(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]:
+    """Return the keys of a dataclass in the document, and what returns its values in their order."""
+    names = tuple(field.name for field in fields(kind))
+    several = attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, name) for name in names)
+    return tuple(name.rstrip("_") for name in names), several

@@ -18,7 +18,7 @@ from tracker.report.overview import ENDS, challenges, limits, methods, versions
 from tracker.runs import ALPHAS, LOGGED_OPTIONS, MARGINS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
-from tracker.study.metrics import curve_keys, identical, in_one_unit, primary_metric
+from tracker.study.metrics import curves_key, identical, in_one_unit, primary_metric
 from tracker.study.options import NETWORK, Design, terms_of
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
@@ -159,8 +159,9 @@ class _Repetitions:
 
     def __init__(self) -> None:
         self._runs: list[Run] = []
-        self._by_curve: dict[Hashable, list[int]] = defaultdict(list)
-        self._filed = 0  # how many of the runs are in `_by_curve`
+        self._filed = 0  # how many of the runs are in the next one
+        # the places of runs by their curves, and these by the curves' names
+        self._by_curves: dict[tuple[str, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
 
     def original_of(self, run: Run, *, repeats: bool) -> Run | None:
         """Add a run and return the first one before it that is the same run, None if there is none.
@@ -168,17 +169,25 @@ class _Repetitions:
         Without a logged seed, on unlogged clips, or if the same seed may give another result (not `repeats`), two runs
         are the same only if they went the same way.
         """
-        if repeats:
+        if repeats or not self._runs:
             original = next(iter(self._runs), None)
         else:
-            for place in range(self._filed, len(self._runs)):
-                for key in curve_keys(self._runs[place]):
-                    self._by_curve[key].append(place)
-            self._filed = len(self._runs)
-            alike = sorted({place for key in curve_keys(run) for place in self._by_curve.get(key, ())})
-            original = next((self._runs[place] for place in alike if identical(run, self._runs[place])), None)
+            alike = (self._runs[place] for place in self._alike(run))
+            original = next((other for other in alike if identical(run, other)), None)
         self._runs.append(run)
         return original
+
+    def _alike(self, run: Run) -> list[int]:
+        """Return the places of the runs that may be identical to another one: of the same curves, or of other names."""
+        names, curves = curves_key(run)
+        if not names:
+            return []
+        for place in range(self._filed, len(self._runs)):
+            of_place, its_curves = curves_key(self._runs[place])
+            self._by_curves[of_place][its_curves].append(place)
+        self._filed = len(self._runs)
+        others = (by_curves.values() for other, by_curves in self._by_curves.items() if other != names)
+        return sorted([*self._by_curves[names][curves], *(p for found in others for places in found for p in places)])
 
 
 def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> RunEntry:

@@ -264,6 +264,10 @@ def group_codes(groups: Groups, n: int) -> NDArray[np.int64]:
     """Return the code of each clip's group, shape (n,): equal for clips of the same group."""
     if len(groups) != n:
         raise ValueError(f"there must be one group for each of {n} clips, got {len(groups)}")
+    if isinstance(groups, np.ndarray):
+        _, first, of_clip = np.unique(groups, return_index=True, return_inverse=True)
+        codes: NDArray[np.int64] = np.argsort(np.argsort(first))[of_clip]
+        return codes
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=np.int64)
 

@@ -28,7 +28,7 @@ from tracker.runs.logged import DEFAULT_METRIC
 from tracker.study.options import LARGEST, as_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -372,11 +372,16 @@ def same_until(a: Run, b: Run) -> int | None:
     return min(ends, default=None)
 
 
-def curve_keys(run: Run) -> Iterator[Hashable]:
-    """Yield a key for each curve that training determines: runs without one in common are not `identical`."""
-    for name, curve in _determined(run).items():
-        values = np.where(np.isnan(curve.values), np.nan, curve.values) + 0.0  # one NaN, one zero
-        yield name, hash((curve.epochs.tobytes(), values.tobytes()))
+def curves_key(run: Run) -> tuple[tuple[str, ...], int]:
+    """Return the names of the curves that training determines, and a hash of these.
+
+    Runs of the same names are only `identical` if the hashes are equal.
+    """
+    curves = _determined(run)
+    epochs = (curve.epochs.tobytes() for curve in curves.values())
+    # NaN equals NaN there and 0 equals -0, whatever their bytes
+    values = (np.where(np.isnan(curve.values), np.nan, curve.values) + 0.0 for curve in curves.values())
+    return tuple(curves), hash((*epochs, *(of_curve.tobytes() for of_curve in values)))
 
 
 def _shared(a: Run, b: Run) -> list[tuple[Curve, Curve]]:

@@ -151,9 +151,9 @@ class RunResult:
         """The count of correct clips with its interval, which is wider if clips share groups."""
         if self.correct is None or not self.n:
             return None
-        by_clip, groups = self.correct_by_clip, self.clip_set.groups
-        if by_clip is not None and groups:
-            return Accuracy(self.correct, self.n, grouped_wilson(by_clip, groups))
+        by_clip = self.correct_by_clip
+        if by_clip is not None and self.clip_set.groups:
+            return Accuracy(self.correct, self.n, grouped_wilson(by_clip, self.clip_set.group_codes))
         return Accuracy(self.correct, self.n, wilson(self.correct, self.n))
 
     @property

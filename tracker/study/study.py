@@ -226,10 +226,14 @@ class Study:
 
     def by_clip(self, run: int) -> NDArray[np.float64] | None:
         """Return what each clip, sorted, adds to the primary metric: 1 if correct, or its log-loss; None if unknown."""
+        return self._by_clip[run]
+
+    @cached_property
+    def _by_clip(self) -> tuple[NDArray[np.float64] | None, ...]:
         if self.metric.is_loss:
-            return self.results[run].losses_by_clip
-        correct = self.results[run].correct_by_clip if self.metric.is_accuracy else None
-        return None if correct is None else correct.astype(np.float64)
+            return tuple(result.losses_by_clip for result in self.results)
+        correct = (result.correct_by_clip if self.metric.is_accuracy else None for result in self.results)
+        return tuple(None if of_run is None else of_run.astype(np.float64) for of_run in correct)
 
     def most_correct(self, runs: Iterable[int]) -> int | None:
         """Return the most clips that any of `runs` classifies correctly."""
