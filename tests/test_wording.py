@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tracker.wording import (
     age,
+    begun,
     change_words,
     correct_of,
     count_words,
@@ -131,6 +132,16 @@ class TestLosses:
 
     def test_losses_above_one_have_no_needless_decimals(self) -> None:
         assert losses(86.7, 83.333) == ("86.7", "83.3")
+
+
+class TestBegun:
+    @pytest.mark.parametrize(
+        ("text", "beginning"),
+        [("kernel size and lr", "Kernel size and lr"), ("dropout", "Dropout"), ("C", "C"), ("lr 1e-3", "lr 1e-3"),
+         ("fit_intercept", "fit_intercept"), ("early-stopping patience", "Early-stopping patience"), ("alpha, beta and C", "Alpha, beta and C")],
+    )  # fmt: skip
+    def test_names_that_are_no_words_begin_a_sentence_as_they_are(self, text: str, beginning: str) -> None:
+        assert begun(text) == beginning
 
 
 class TestOthers:

@@ -35,6 +35,7 @@ _SMALL, _LARGE = 1e-4, 1e7  # sizes of a metric below and from which it has an e
 _TINY = 1e-3  # size of a metric below which it has its own number of decimals beside larger ones
 _SMALL_RATE = 0.01  # size of a learning rate, or another level, below which it has one
 _MOST_DECIMALS = 9
+_LONGEST_CODE = 2  # letters of a name, such as ``lr``, that is written as it is at the beginning of a sentence too
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _EXACT = 1e15  # beyond this a float has no decimals that could be rounded
 _FUZZ = 1e-12  # what arithmetic leaves of rounding
@@ -462,6 +463,15 @@ def level_of_option(option: str, level: str) -> str:
 def capitalised(text: str) -> str:
     """Return `text` with its first letter in upper case and the rest as it is."""
     return text[:1].upper() + text[1:]
+
+
+def begun(text: str) -> str:
+    """Return words that begin with an option's name as the beginning of a sentence: ``Kernel size``, but ``C``, ``lr``.
+
+    A param of another program stays as it is called unless its name is a word.
+    """
+    first = text.partition(" ")[0].rstrip(",").replace("-", "")
+    return capitalised(text) if first.isalpha() and len(first) > _LONGEST_CODE else text
 
 
 def wording_of(study: Study) -> Wording:

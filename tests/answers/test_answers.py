@@ -360,6 +360,11 @@ class TestOtherPrograms:
             "C=0.1", "C=1", "max_depth=none, n_estimators=100", "max_depth=5, n_estimators=100",
         ]  # fmt: skip
 
+    def test_the_table_of_runs_has_no_off_for_what_was_not_logged(self) -> None:
+        levels = [dict(entry.levels) for entry in build_report("e", self.forests()).entries]
+        assert [level["C"] for level in levels] == ["0.1", "1", "–", "–"]
+        assert [level["max_depth"] for level in levels] == ["–", "–", "none", "5"]
+
     def test_a_single_run_is_titled_by_what_it_logged(self) -> None:
         report = build_report("e", self.forests()[:1])
         assert report.entries[0].title == "C=0.1"

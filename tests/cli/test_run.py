@@ -48,7 +48,7 @@ class TestOnATerminal:
         with a_terminal(monkeypatch) as shown, suppress(SystemExit):
             main([*map(str, words), "--reuse"])
         *_, result, following = shown[0].splitlines()
-        interval = r"\d of 4 validation clips correct \([\d.]+%, 95% interval [\d.–]+%\), validation loss \d\.\d{3}"
+        interval = r"\d of 4 validation clips correct \([\d.]+%, 95% interval [\d.–]+%\), validation loss \d\.\d{2,3}"
         assert re.fullmatch(rf"Run {run_id[:8]} \(.+-s0\): {interval}. Best epoch \d, stop epoch 2, .+ s", result)
         assert following == "Next: tracker report --output report.html --experiment mine"
 

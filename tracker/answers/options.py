@@ -9,7 +9,7 @@ from tracker.conclusions.conclusion import Table
 from tracker.conclusions.option_effect import OptionEffect, verdict_words
 from tracker.wording import (
     NONE,
-    capitalised,
+    begun,
     change_cell,
     change_interval_cell,
     level_cell,
@@ -44,12 +44,13 @@ def options(findings: Findings) -> Answer | None:
     question = f"What does changing {asked} do?"
     unlogged = [c for c in found if c.verdict == "unknown"]
     if len(unlogged) == len(found) > 1:
-        why = "which validation clips the runs were judged on was not logged"
-        text = f"The effects of {asked} are unknown: {why}."
-        return Answer("options", question, "Unknown", text, conclusions=tuple(c.id for c in found))
+        return Answer("options", question, "Unknown", _unlogged_text(found), conclusions=tuple(c.id for c in found))
     untested = [c for c in found if c.verdict in {"confounded", "not_comparable"}]
     tested = [c for c in found if c not in untested]
-    lines = tuple(conclusion.sentence for conclusion in _clearest_first(tested)[:_MOST_LINES])
+    several = len(unlogged) > 1
+    lines = tuple(c.sentence for c in _clearest_first(tested)[:_MOST_LINES] if not (several and c in unlogged))
+    if several:
+        lines += (_unlogged_text(unlogged),)
     sentence = _untested_text(findings, untested, alone=not tested)
     if not sentence:
         sentence, lines = (lines[0], ()) if len(lines) == 1 else (_overview_text(tested), lines)
@@ -63,6 +64,14 @@ def options(findings: Findings) -> Answer | None:
         _table(findings, tested),
         ("differences",),
     )
+
+
+def _unlogged_text(found: Sequence[Conclusion]) -> str:
+    """Return that the effects of options are unknown, in one sentence for all of them."""
+    names = [option_words(conclusion.option or "") for conclusion in found]
+    which = listing(names) if len(names) <= _MOST_NAMED else f"{number_word(len(names))} options"
+    why = "which validation clips the runs were judged on was not logged"
+    return f"The effects of {which} are unknown: {why}."
 
 
 def _clearest_first(found: Iterable[Conclusion]) -> list[Conclusion]:
@@ -79,9 +88,9 @@ def _overview_text(found: Sequence[Conclusion]) -> str:
         who = "Neither" if len(found) == 2 else f"Not one of the {number_word(len(found))}"
         return f"{who} has an effect that these runs can separate from chance."
     if len(clear) == len(found):
-        return f"{capitalised(listing(clear))} each have a significant effect."
+        return f"{begun(listing(clear))} each have a significant effect."
     verb = "has" if len(clear) == 1 else "have"
-    return f"{capitalised(listing(clear[:_MOST_NAMED]))} {verb} a significant effect."
+    return f"{begun(listing(clear[:_MOST_NAMED]))} {verb} a significant effect."
 
 
 def _untested_text(findings: Findings, found: Sequence[Conclusion], *, alone: bool) -> str:
@@ -91,7 +100,7 @@ def _untested_text(findings: Findings, found: Sequence[Conclusion], *, alone: bo
     confounded = [c for c in found if isinstance(c.details, OptionEffect) and c.details.aliases]
     if len(confounded) < len(found):
         names = [option_words(c.option or "") for c in found if c not in confounded]
-        elsewhere = f"{capitalised(listing(names[:_MOST_NAMED]))} never changed between runs on the same clips."
+        elsewhere = f"{begun(listing(names[:_MOST_NAMED]))} never changed between runs on the same clips."
         return " ".join(filter(None, [elsewhere, _confounded_text(findings, confounded, alone=alone)]))
     return _confounded_text(findings, confounded, alone=alone)
 
@@ -105,7 +114,7 @@ def _confounded_text(findings: Findings, found: Sequence[Conclusion], *, alone: 
         head = f"Unknown: {none} changed on its own." if len(names) > 1 else "Unknown: it never changed on its own."
     else:
         verb = "was" if len(names) == 1 else "were"
-        head = f"{capitalised(listing(names[:_MOST_NAMED]))} {verb} never varied alone."
+        head = f"{begun(listing(names[:_MOST_NAMED]))} {verb} never varied alone."
     return f"{head}{_closest_text(findings)}"
 
 

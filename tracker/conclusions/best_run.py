@@ -256,7 +256,8 @@ def _tests_text(conclusion: Conclusion, details: BestRun, wording: Wording) -> s
     if details.why == Obstacle.OTHER_METRIC:
         return f"Whether the others differ from it cannot be tested: {wording.metric.name} is not known clip by clip."
     if details.why is not None:
-        return f"Whether the others differ from it is unknown: {_UNLOGGED[details.why]}."
+        others = "the other run differs" if details.others == 1 else "the others differ"
+        return f"Whether {others} from it is unknown: {_UNLOGGED[details.why]}."
     if conclusion.verdict == "supported":
         others = "the other" if details.others == 1 else f"each of the other {number_word(details.others)}"
         return f"It is significantly better than {others}."

@@ -49,7 +49,7 @@ from tracker.study.metrics import identical
 from tracker.study.options import MOST_ALIASES, NETWORK, PLATEAU, as_whole
 from tracker.study.study import Obstacle
 from tracker.wording import (
-    capitalised,
+    begun,
     change_cell,
     change_interval_cell,
     change_words,
@@ -104,8 +104,8 @@ class OptionEffect(Details):
         if not self.contrasts:
             changed = _aliases_text(self.aliases)
             if changed:
-                return f"{capitalised(name)} was never varied on its own: {changed} changed with it."
-            return f"{capitalised(name)} changed only between runs on different clips, so its effect is unknown."
+                return f"{begun(name)} was never varied on its own: {changed} changed with it."
+            return f"{begun(name)} changed only between runs on different clips, so its effect is unknown."
         first = leading(self.contrasts)
         text = _contrast_text(option, first, wording)
         also = [c for c in self.contrasts if c.verdict == "supported" and c is not first]
@@ -278,7 +278,7 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
     change = change_words(option, effect.from_, effect.to)
     if effect.verdict == "exact":
         pairs = "in the matched pair" if effect.pairs == 1 else f"in all {number_word(effect.pairs)} matched pairs"
-        return f"{capitalised(change)} changed nothing: {pairs} both runs are identical, epoch by epoch."
+        return f"{begun(change)} changed nothing: {pairs} both runs are identical, epoch by epoch."
     if effect.p_value is None or effect.interval is None:
         return _untested_text(option, effect, wording)
     over = f" over {counted(effect.folds, 'split' if effect.method == SPLITS else 'fold')}" if effect.folds else ""
@@ -286,10 +286,10 @@ def _contrast_text(option: str, effect: ContrastEffect, wording: Wording) -> str
         does = "raises" if (effect.estimate or 0.0) > 0 else "lowers"
         by = _size(effect.estimate or 0.0, wording)
         interval = f"95% interval {_interval_text(effect.interval, wording)}"
-        return f"{capitalised(change)} {does} {_quantity(wording)} by {by}{over} ({interval})."
+        return f"{begun(change)} {does} {_quantity(wording)} by {by}{over} ({interval})."
     if effect.verdict == "equivalent" and effect.interval_90:
         inside = f"90% interval {_interval_text(effect.interval_90, wording)}"
-        return f"{capitalised(change)} makes no difference of {points(wording.margin)} or more{over} ({inside})."
+        return f"{begun(change)} makes no difference of {points(wording.margin)} or more{over} ({inside})."
     return _open_text(option, effect, f"{_observed_text(option, effect, wording)}{over} on average", wording)
 
 
@@ -300,7 +300,7 @@ def _open_text(option: str, effect: ContrastEffect, observed: str, wording: Word
     if effect.p_value is not None and effect.p_value <= wording.alpha:
         alone = f"That is significant on its own ({wording.p(effect.p_value)})"
         corrected = "but not after correcting for all contrasts"
-        return f"{capitalised(option_words(option))} {observed} ({interval}). {alone}, {corrected}."
+        return f"{begun(option_words(option))} {observed} ({interval}). {alone}, {corrected}."
     none = f"No clear effect of {option_words(option)}"
     if wording.metric.is_accuracy and high - low > _SAYS_NOTHING:
         return f"{none}: {observed}, but the data are too few to tell."

@@ -192,7 +192,7 @@ class _Repetitions:
 
 def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> RunEntry:
     """Return a run as the report shows it, with the command that trains it again if a writer of it is given."""
-    levels = tuple((option, study.design.level(run, option)) for option in study.design.options)
+    levels = tuple((option, study.design.shown_level(run, option)) for option in study.design.options)
     split = tuple((part, study.design.split_level(run, part)) for part in study.design.split_parts)
     seeds = seeds_of(study, [run])
     command = writer.train_again(study.results[run].run, {}, min(seeds)) if writer and seeds else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from tracker.runs import LOGGED_OPTIONS, as_number, number_text
 from tracker.runs.facts import MACHINE, Layer, data_facts, environment_of, network_shape
 from tracker.study.options import NETWORK, as_whole
-from tracker.wording import capitalised, counted, level_cell, listing, option_words
+from tracker.wording import begun, counted, level_cell, listing, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -233,8 +233,7 @@ def _rows(facts: DataAndMethod, wording: Wording) -> Iterator[FactRow]:
     yield row("Layers", facts.networks, lambda network: _layer_words(network.layers))
     yield row("Parameters", facts.networks, lambda network: _whole(network.parameters))
     for option, level in facts.settings:
-        name = capitalised(option_words(option)) if option in LOGGED_OPTIONS else option
-        yield FactRow(name, level_cell(option, level))
+        yield FactRow(begun(option_words(option)), level_cell(option, level))
     yield row("Log-mel images", facts.features, _feature_words)
     yield row("Software", facts.software, lambda software: _version_words(software.versions))
     yield row("Processor", facts.machines, lambda machine: machine.processor)

@@ -13,6 +13,7 @@ from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
 from tracker.report.overview import unlogged_metric
 from tracker.wording import (
+    begun,
     capitalised,
     change_words,
     count_words,
@@ -210,8 +211,8 @@ def _effect_text(findings: Findings, effect: Conclusion) -> str:
     found = [c for c in details.contrasts if c.estimate == effect.estimate] if isinstance(details, OptionEffect) else []
     raises = "raises" if (effect.estimate or 0.0) > 0 else "lowers"
     if not found:
-        return f"{capitalised(option_words(effect.option or ''))} has a significant effect."
-    change = capitalised(change_words(effect.option or "", found[0].from_, found[0].to))
+        return f"{begun(option_words(effect.option or ''))} has a significant effect."
+    change = begun(change_words(effect.option or "", found[0].from_, found[0].to))
     what = metric_words(findings.study.metric)
     return f"{change} {raises} {what} by {difference_words(findings, effect.estimate or 0.0)}."
 

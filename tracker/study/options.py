@@ -154,6 +154,21 @@ class Design:
         code = int(self.codes[run, self.column_of[option]])
         return self.levels[option][code] if code >= 0 else NOT_APPLICABLE
 
+    def shown_level(self, run: int, option: str) -> str:
+        """Return the level of an option that varies as a table of runs has it.
+
+        A param that another program logged as None is none, and one that it did not log may be of another method.
+        """
+        level, terms = self.level(run, option), self.terms[run]
+        if level != OFF or option in LOGGED_OPTIONS or self.is_usual(run):
+            return level
+        return "none" if option in terms.unset else NOT_APPLICABLE
+
+    def is_usual(self, run: int) -> bool:
+        """Return whether a run logged what every run of `tracker run` does."""
+        own = dict(self.terms[run].levels)
+        return any(entry.always and name in own for name, entry in LOGGED_OPTIONS.items())
+
     def has(self, run: int, option: str) -> bool:
         """Return whether an option that varies is one of the run's network."""
         return bool(self.codes[run, self.column_of[option]] >= 0)
@@ -177,7 +192,7 @@ class Design:
         """
         term = self.terms[run]
         own = dict(term.levels)
-        is_usual = any(entry.always and name in own for name, entry in LOGGED_OPTIONS.items())
+        is_usual = self.is_usual(run)
         known = own.keys() | term.unset
         can_be_off = {name for name, entry in LOGGED_OPTIONS.items() if entry.default is None}
         varying = [o for o in self.options if self.has(run, o) and (o in known or is_usual or o in can_be_off)]
