@@ -259,7 +259,7 @@ class TestReading:
 
     def test_reading_says_that_a_text_is_no_database(self, tmp_path: Path) -> None:
         (tmp_path / "a.db").write_text("a text as long as this one is no database\n" * 100)
-        with pytest.raises(StoreError, match="file is not a database"):
+        with pytest.raises(StoreError, match="not a SQLite file, and so not a store: give another"):
             state_of(tmp_path / "a.db")
 
     def test_reading_says_that_a_folder_is_none(self, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.builders import MANIFEST, START, STARTED, epochs, random_epoch_predic
 from tracker.errors import StoreError
 from tracker.report import build_report
 from tracker.runs.events import Ended, EpochDone, Measured, Started
-from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
+from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, GoneError, epoch_predictions_npz, predictions_csv
 from tracker.store.client import client_of, open_store
 from tracker.store.location import Location, locate
 from tracker.store.reader import Limits, read_experiment, read_server, run_names
@@ -173,11 +173,16 @@ class TestReadExperiment:
         ):
             read_experiment(location, "nope")
 
-    def test_read_experiment_takes_a_deleted_experiment_for_none(self, location: Location) -> None:
+    def test_read_experiment_says_that_an_experiment_was_deleted(self, location: Location) -> None:
         send_run(location)
         client = MlflowClient(location.uri)
         client.delete_experiment(client.get_experiment_by_name("tracker").experiment_id)
-        with pytest.raises(StoreError, match=r"no experiment 'tracker' .* choose 'Default' with"):
+        with pytest.raises(GoneError, match=r"'tracker' .* was deleted: restore it with `mlflow experiments"):
+            read_experiment(location, "tracker")
+
+    def test_read_experiment_says_that_all_runs_were_deleted(self, location: Location) -> None:
+        MlflowClient(location.uri).delete_run(send_run(location))
+        with pytest.raises(StoreError, match="were all deleted: restore some"):
             read_experiment(location, "tracker")
 
     def test_read_experiment_says_that_an_experiment_has_no_runs(self, location: Location) -> None:

@@ -117,6 +117,7 @@ class Experiment:
     runs: tuple[Run, ...]  # by start time, then by id, without deleted ones
     unreadable: tuple[UnreadableArtifact, ...] = ()  # what the runs logged and lack here
     unreadable_rows: tuple[UnreadableRows, ...] = ()
+    deleted_runs: int = 0  # 0 of a server, which isn't asked for them
 
     @property
     def metric(self) -> str | None:

@@ -282,6 +282,8 @@ def reading(database: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         message, code = f"cannot read the store {database}: {damage_of(error)}", _code_of(error)
+        if code == sqlite3.SQLITE_NOTADB and not _shows_schema(database):
+            message = f"cannot read the store {database}: not a SQLite file, and so not a store"
         if code in _DAMAGED:
             known, unknown = (
                 "`tracker repair` sets it aside and creates it again from the journals",

@@ -255,8 +255,15 @@ class Record:
 Fetch = Callable[[Record, str], bytes | None]
 
 
-def unknown_experiment(location: Location, name: str, names: tuple[str, ...]) -> GoneError:
-    """Return the error for an experiment that is not there: it names those that are."""
+def unknown_experiment(
+    location: Location, name: str, names: tuple[str, ...], *, deleted_id: str | None = None
+) -> GoneError:
+    """Return the error for an experiment that is not there, or was deleted: it names those that are."""
+    if deleted_id is not None:
+        return GoneError(
+            f"the experiment {name!r} in {location.shown} was deleted: restore it with `mlflow experiments restore "
+            f"--experiment-id {deleted_id}`, or give another --experiment"
+        )
     if not names:
         return GoneError(f"no experiment {name!r} in {location.shown}, which has none")
     *others, last = [*map(repr, names[:20]), *(["another"] if len(names) > 20 else [])]

@@ -51,6 +51,11 @@ def read_experiment(location: Location, name: str, *, by_epoch: ByEpoch = BY_EPO
             f"the runs of the experiment {name!r} in {location.shown} are all of wrong types or no UTF-8, which MLflow "
             "never writes: give another --experiment or --tracking-uri"
         )
+    if not experiment.runs and experiment.deleted_runs:
+        raise StoreError(
+            f"the runs of the experiment {name!r} in {location.shown} were all deleted: restore some with `mlflow runs "
+            "restore`, or give another --experiment"
+        )
     if not experiment.runs:
         raise StoreError(f"the experiment {name!r} in {location.shown} has no runs yet: `tracker run` adds one")
     return experiment
@@ -73,11 +78,13 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: ByEp
     require_readable(database)
     with reading(database) as connection:
         row = connection.execute(
-            "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'", (name,)
+            "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ? ORDER BY lifecycle_stage", (name,)
         ).fetchone()
-        if not row:
+        if not row or row[1] != "active":
             names = connection.execute("SELECT name FROM experiments WHERE lifecycle_stage = 'active' ORDER BY name")
-            raise unknown_experiment(location, name, tuple(name for (name,) in names if isinstance(name, str)))
+            there = tuple(name for (name,) in names if isinstance(name, str))
+            deleted = str(row[0]) if row and isinstance(row[0], int) else None
+            raise unknown_experiment(location, name, there, deleted_id=deleted)
         connection.text_factory = str  # the fastest
         try:
             rows = _Rows(connection, row[0]).read()
@@ -97,7 +104,7 @@ def _read_database(location: Location, database: Path, name: str, by_epoch: ByEp
 
     experiment = assemble(name, rows.tags, rows.records.values(), fetch, by_epoch)
     wrong = tuple(UnreadableRows(run_id, tuple(tables.items())) for run_id, tables in rows.wrong.items())
-    return replace(experiment, unreadable_rows=wrong)
+    return replace(experiment, unreadable_rows=wrong, deleted_runs=rows.deleted)
 
 
 # What columns hold if MLflow wrote them, the run's id first. A metric's NaN is selected as NULL, no number as text.
@@ -117,7 +124,7 @@ _CHUNK = 10_000  # rows looked at together: column by column that takes a fifth 
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Rows:
     """The rows of an experiment, read statement by statement to the end: an open cursor blocks writers.
 
@@ -129,6 +136,7 @@ class _Rows:
     tags: dict[str, str] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     wrong: dict[str | None, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    deleted: int = 0  # runs
 
     def read(self) -> Self:
         """Read everything."""
@@ -159,6 +167,9 @@ class _Rows:
                 self.wrong[None]["experiment_tags"] += 1
 
     def _read_runs(self) -> None:
+        (self.deleted,) = self._select(
+            "count(*) FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'deleted'"
+        ).fetchone()
         columns = "run_uuid, coalesce(name, ''), coalesce(status, ''), start_time, end_time, coalesce(artifact_uri, '')"
         for row in self._select(f"{columns} FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'active'"):
             if _are_of([row], _RUNS) and all(_FIRST_MS <= (time or 0) <= _LAST_MS for time in row[3:5]):
@@ -218,7 +229,8 @@ class _Server:
     def experiment(self, name: str, by_epoch: ByEpoch) -> Experiment:
         experiment = self.client.get_experiment_by_name(name)
         if not experiment or experiment.lifecycle_stage != "active":
-            raise unknown_experiment(self.location, name, tuple(self.client.experiment_names()))
+            deleted = str(experiment.experiment_id) if experiment else None
+            raise unknown_experiment(self.location, name, tuple(self.client.experiment_names()), deleted_id=deleted)
         records = {}
         for run in self.client.search_runs([experiment.experiment_id], max_results=self.limits.page):
             info, data, uri = run.info, run.data, run.info.artifact_uri or ""
