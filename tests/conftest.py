@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import builders
+from tests.sparing import freeze_modules, remember_migrations
 from tracker.store.location import Location, locate
 
 if TYPE_CHECKING:
@@ -78,10 +78,12 @@ COLLECTED = pytest.StashKey[frozenset[str]]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Spare the garbage collector what the modules of all tests have imported: going through it takes half a second."""
     session.config.stash[COLLECTED] = frozenset(sys.modules)
-    gc.collect()
-    gc.freeze()
+    freeze_modules()
+
+
+def pytest_runtest_setup() -> None:
+    remember_migrations()
 
 
 @pytest.fixture

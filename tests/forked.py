@@ -1,0 +1,9 @@
+"""Imported last by the process to fork from, for those that are forked."""
+
+import mlflow.store.db.utils
+
+from tests.sparing import freeze_modules, remember_migrations
+
+remember_migrations()
+mlflow.store.db.utils._get_latest_schema_revision()
+freeze_modules()
