@@ -321,6 +321,16 @@ class TestAnotherMetric:
         assert found.header == ("run", "best_val_loss", "behind the best", "verdict")
         assert found.rows[0][1:] == ("0.404", "+0.0337", "not tested")
 
+    def test_the_key_figure_of_a_loss_is_the_lowest_and_has_its_seeds(self) -> None:
+        figure = build_report("e", self.losses(), metric="val_loss").key_figures[0]
+        assert (figure.value, figure.caption) == ("0.410", "lowest validation loss over 3 seeds")
+
+    def test_a_shared_score_that_was_not_tested_leads_nothing(self) -> None:
+        runs = [replace(make_run(n, None, {"lr": str(n)}, metrics={"val_accuracy": 0.82}), tags={}) for n in (1, 2)]
+        report = build_report("e", runs)
+        assert report.title == "Runs 1 and 2 share the highest validation accuracy, 82.0%; the data do not allow a test"
+        assert "scores 82%, and so does the next. The best score is shared" in report.lead
+
     def test_a_lead_that_was_not_tested_is_not_called_chance(self) -> None:
         report = build_report("e", writeup_runs(), metric="best_val_loss")
         assert report.title == "Run 3 has the lowest best_val_loss, 0.371; its lead could not be tested"

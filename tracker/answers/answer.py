@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from tracker.conclusions.best_configuration import Standing, standings
-from tracker.wording import capitalised, configuration_phrases, counted, listing
+from tracker.wording import begun, capitalised, configuration_phrases, counted, listing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,4 +129,4 @@ class Findings:
         if not self.repeated:
             run = capitalised(self.wording.run(standing.runs[0]))
             return f"{run}: {words}" if words else run
-        return capitalised(words) or capitalised(self.wording.runs(standing.runs))
+        return begun(words) or capitalised(self.wording.runs(standing.runs))

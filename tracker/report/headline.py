@@ -93,6 +93,11 @@ def _untested_title(findings: Findings) -> str:
         best = "lowest" if metric.lower_is_better else "highest"
         extreme = f"{best} {metric_words(metric)}, {mean_words(findings, first)}"
     who = findings.called(first) if findings.repeated else findings.wording.run(first.runs[0])
+    shared = [standing for standing in findings.ranked if standing.mean == first.mean]
+    if len(shared) > 1:
+        runs = findings.wording.runs([standing.runs[0] for standing in shared])
+        who = f"{counted(len(shared), 'configuration')}" if findings.repeated else runs
+        return f"{capitalised(who)} share the {extreme}; the data do not allow a test"
     return f"{capitalised(who)} has the {extreme}; its lead could not be tested"
 
 
@@ -175,6 +180,8 @@ def _rest_text(findings: Findings, others: Sequence[Standing]) -> str:
         low, high = min(o.correct or 0 for o in others), max(o.correct or 0 for o in others)
         which = "the other" if len(others) == 1 else f"the other {number_word(len(others))}"
         return f"{which} {high}" if low == high else f"{which} {low} {'and' if len(others) == 2 else 'to'} {high}"
+    if first.mean == findings.ranked[0].mean:
+        return "and so does the next" if findings.study.metric.is_accuracy else "as has the next"
     score = value_words(findings, first)
     if len(first.runs) == len(findings.ranked[0].runs):
         score = score.removesuffix(f" over {repetitions_words(findings, first)}")
@@ -188,7 +195,7 @@ def _options_text(findings: Findings, answers: Sequence[Answer]) -> str:
     chance = "" if _is_supported(findings) else "The lead could be chance"
     if chance and ranked[0].mean == ranked[1].mean:
         chance = "The best score is shared"
-    if chance and any(standing.p_value is None for standing in findings.ranked[1:]):
+    elif chance and any(standing.p_value is None for standing in findings.ranked[1:]):
         chance = "The lead could not be tested"
     effects = [c for c in findings.of_kind("option_effect") if c.verdict == "supported"]
     if effects:
@@ -283,10 +290,13 @@ def _best(findings: Findings) -> KeyFigure | None:
     if first.correct is not None and len(first.runs) == 1:
         what = "best run" if len(findings.ranked) > 1 else "validation clips correct"
         return KeyFigure(f"{first.correct} / {first.n}", f"{what} ({percent(first.mean)}{interval})")
-    if findings.study.metric.is_accuracy and findings.study.metric.is_fraction:
-        over = f" over {repetitions_words(findings, first)}" if len(first.runs) > 1 else ""
-        return KeyFigure(percent(first.mean), f"best {'configuration' if over else 'run'}{over}{interval}")
-    return KeyFigure(metric_text(first.mean), f"{metric_words(findings.study.metric)}, the best")
+    metric = findings.study.metric
+    over = f" over {repetitions_words(findings, first)}" if len(first.runs) > 1 else ""
+    if metric.is_accuracy:
+        what = f"best {'configuration' if over else 'run'}" if len(findings.ranked) > 1 else "validation accuracy"
+        return KeyFigure(percent(first.mean), f"{what}{over}{interval}")
+    best = "" if len(findings.ranked) < 2 else "lowest " if metric.lower_is_better else "highest "
+    return KeyFigure(metric_text(first.mean), f"{best}{metric_words(metric)}{over}")
 
 
 def _expected(findings: Findings) -> KeyFigure | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from tracker import __version__
 from tracker.conclusions import kinds, of_kind
-from tracker.conclusions.comparisons import cross_validation
 from tracker.report.model import Procedure
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
@@ -50,7 +49,7 @@ def limits(study: Study, conclusions: Sequence[Conclusion], wording: Wording) ->
     is_estimated = any(c.kind == "selection_optimism" and c.verdict == "estimate" for c in conclusions)
     is_picked = any(len(study.ranked(group)) > 1 for group in study.rankable_groups)
     if is_picked and not is_estimated and not any("test" in re.findall(r"[a-z]+", name) for name in names):
-        what = "configuration" if cross_validation(study) is not None else "run"
+        what = "configuration" if len(study.design.configurations) < len(study.results) else "run"
         yield f"There is no test set: the best {what} was picked and scored on the same clips."
 
 

@@ -91,6 +91,8 @@ _MOST_COMPARED = 30  # options up to which it is tried whether one says the same
 _MOST_NAMED = 4  # options that name a run of another program if none of those that vary does
 MOST_ALIASES = 100  # options that are named as aliased with one
 _COMPOUND = {entry.name: entry.params for entry in LOGGED_OPTIONS.values() if len(entry.params) > 1}
+_ALWAYS = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.always)
+_CAN_BE_OFF = frozenset(name for name, entry in LOGGED_OPTIONS.items() if entry.default is None)
 _ORDER = {name: place for place, name in enumerate(LOGGED_OPTIONS)}
 
 
@@ -166,8 +168,7 @@ class Design:
 
     def is_usual(self, run: int) -> bool:
         """Return whether a run logged what every run of `tracker run` does."""
-        own = dict(self.terms[run].levels)
-        return any(entry.always and name in own for name, entry in LOGGED_OPTIONS.items())
+        return any(name in _ALWAYS for name, _ in self.terms[run].levels)
 
     def has(self, run: int, option: str) -> bool:
         """Return whether an option that varies is one of the run's network."""
@@ -190,14 +191,16 @@ class Design:
         An option that a run of another program did not log is not among them: it is unknown, or of another method. If
         none is left of such a run, the first that it logged.
         """
-        term = self.terms[run]
-        own = dict(term.levels)
-        is_usual = self.is_usual(run)
-        known = own.keys() | term.unset
-        can_be_off = {name for name, entry in LOGGED_OPTIONS.items() if entry.default is None}
-        varying = [o for o in self.options if self.has(run, o) and (o in known or is_usual or o in can_be_off)]
-        varying = [o for o in varying if self._said_by.get(o, frozenset()).isdisjoint(varying)]
-        return tuple(varying or ([] if is_usual else [*own][:_MOST_NAMED]))
+        is_usual, own = self.is_usual(run), [name for name, _ in self.terms[run].levels]
+        known = _CAN_BE_OFF.union(own, self.terms[run].unset)
+        varying = [
+            option
+            for option, code in zip(self.options, self.codes[run].tolist(), strict=True)
+            if code >= 0 and (option in known or (is_usual and option not in LOGGED_OPTIONS))
+        ]
+        if self._said_by:
+            varying = [o for o in varying if self._said_by.get(o, frozenset()).isdisjoint(varying)]
+        return tuple(varying or ([] if is_usual else own[:_MOST_NAMED]))
 
     @cached_property
     def _said_by(self) -> Mapping[str, frozenset[str]]:
