@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.structure import circles, dependencies, read
+
 ROOT = Path(__file__).parents[1]
 
 LEVELS = (
@@ -104,6 +106,11 @@ class TestArrows:
     def test_the_pure_core_knows_no_files_clock_or_network(self, path: Path) -> None:
         if room(path) in PURE:
             assert {name.split(".")[0] for name in imported(path)} <= PURE_MAY_IMPORT | {"tracker"}
+
+
+class TestModules:
+    def test_no_modules_import_each_other_in_a_circle(self) -> None:
+        assert circles(dependencies(read(ROOT, ["tracker"]))) == []
 
 
 def string_constants(path: Path) -> set[str]:

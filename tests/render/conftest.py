@@ -16,7 +16,7 @@ from tracker.conclusions.conclusion import Chance, Conclusion, Table
 from tracker.conclusions.early_stopping import EarlyStopping, Patience
 from tracker.report import Cover, Excluded, NextStep, Panel, Picture, Procedure, Report, Section
 from tracker.report.data_and_method import FactRow
-from tracker.report.headline import KeyFigure
+from tracker.report.model import KeyFigure
 from tracker.runs import Run
 from tracker.study.metrics import Metric
 

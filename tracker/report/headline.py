@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.answers.best import difference_words, mean_words, repetitions_words, score_words, value_words
@@ -11,6 +10,7 @@ from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.comparisons import cross_validation
 from tracker.conclusions.option_effect import OptionEffect
 from tracker.conclusions.sample_size import SampleSize
+from tracker.report.model import KeyFigure
 from tracker.report.overview import unlogged_metric
 from tracker.wording import (
     begun,
@@ -37,14 +37,6 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
 
 _MOST_NAMED = 3  # options that the lead names
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFigure:
-    """A number that a reader looks for first, and what it is."""
-
-    value: str
-    caption: str
 
 
 def title(findings: Findings) -> str:

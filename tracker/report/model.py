@@ -20,10 +20,17 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion
     from tracker.next_steps.steps import NextStep
     from tracker.report.data_and_method import FactRow
-    from tracker.report.headline import KeyFigure
     from tracker.runs import Run
     from tracker.study.metrics import Metric
     from tracker.study.run_results import RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """A number that a reader looks for first, and what it is."""
+
+    value: str
+    caption: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
