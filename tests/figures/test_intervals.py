@@ -53,6 +53,10 @@ class TestHeadline:
         assert [x for x, _ in seeds] == [pytest.approx(at(value), abs=0.2) for value in (0.88, 0.92, 0.8, 0.8)]
         assert seeds[2][1] != seeds[3][1]
 
+    def test_seeds_that_would_cover_each_other_are_drawn_once(self, drawn) -> None:
+        many = replace(BEST, points=tuple(0.5 + place / 80 for place in range(31)) * 300)
+        assert len(drawn(headline([many, TIED], ("a",))).circles("s")) < 31 * 6
+
     def test_counts_stand_at_the_right(self, drawn) -> None:
         drawing = drawn(headline(ROWS, ("a",)))
         assert all(drawing.places(row.count)[0][0] == 760 for row in ROWS)

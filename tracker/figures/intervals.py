@@ -389,7 +389,11 @@ def _estimate(row: _Row, scale: svg.Scale, y: float, *, room: float) -> Iterator
     else:
         yield svg.circle(x, y, _DOT if row.mark == "d" else _DOT - 1, row.mark)
     below: Counter[int] = Counter()
+    drawn: set[tuple[int, float]] = set()
     for point in sorted(row.points):
         place = round(scale(point) / (2 * _SEED))
-        yield svg.circle(scale(point), y + min(9 + 5 * below[place], room / 2 - _SEED), _SEED, "s")
+        at = round(scale(point)), y + min(9 + 5 * below[place], room / 2 - _SEED)
+        if at not in drawn:  # else it would cover another
+            yield svg.circle(scale(point), at[1], _SEED, "s")
+        drawn.add(at)
         below[place] += 1
