@@ -30,7 +30,7 @@ from tracker.statistics.repetitions import (
 from tracker.statistics.resampling import probability_better
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -189,8 +189,12 @@ def largest_set(study: Study, contrast: Contrast) -> tuple[ClipSet, list[Pair]]:
     return max(_pairs_by_set(study, contrast).values(), key=lambda of_set: len(of_set[1]), default=(first, []))
 
 
-def _pairs_by_set(study: Study, contrast: Contrast) -> dict[int, tuple[ClipSet, list[Pair]]]:
-    """Return each clip set with its matched pairs whose predictions were logged, by its index."""
+@lru_cache(maxsize=512)
+def _pairs_by_set(study: Study, contrast: Contrast) -> Mapping[int, tuple[ClipSet, list[Pair]]]:
+    """Return each clip set with its matched pairs whose predictions were logged, by its index.
+
+    Cached because an effect, its power and what it needs are each computed from them.
+    """
     by_set: dict[int, tuple[ClipSet, list[Pair]]] = {}
     for pair in contrast.pairs:
         if all(study.by_clip(run) is not None for run in pair):
