@@ -49,6 +49,7 @@ ONLY_IN = {
     "tensorflow": {"training"},
     "models": set(),  # its modules are loaded by file, as a user's own are
     "mlflow": {"store"},
+    "yaml": {"store"},
     "jinja2": {"render"},
     "typst": {"render"},
     "reports": set(),

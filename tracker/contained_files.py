@@ -14,11 +14,12 @@ works in, and a path beneath it that is followed step by step.
   them: `resolve_output`.
 
 Roots that are chosen: the project's folder for ``.tracker``, so that this folder must not be a link; the cache folder
-for what it contains. A user may have made ``mlruns`` a link to a large disk: artifacts are read through that one link,
-since a report only parses files of fixed names and shows nothing of one that isn't what its name says. Nothing is
-written or copied through it, since a stranger may have made it lead to a home: a store on another disk is named with
-``--tracking-uri``. An artifact URI that leads out of the store's folder is read only if it ends in the run's own id
-and ``artifacts``, as MLflow's own folders do, and never copied or written to.
+for what it contains; the folder of a file store, such as ``mlruns``, which is only read. A user may have made
+``mlruns`` a link to a large disk: artifacts are read through that one link, since a report only parses files of fixed
+names and shows nothing of one that isn't what its name says. Nothing is written or copied through it, since a stranger
+may have made it lead to a home: a store on another disk is named with ``--tracking-uri``. An artifact URI that leads
+out of the store's folder is read only if it ends in the run's own id and ``artifacts``, as MLflow's own folders do,
+and never copied or written to.
 
 Where a system has no ``openat`` (Windows), each step is examined before it is used.
 """

@@ -81,16 +81,34 @@ class TestLocate:
         assert [path.name for path in sorted(folder.iterdir())] == ["mlflow.db", "mlruns"]
         assert (folder / "mlruns/tracker" / run_id / "artifacts/a.txt").read_text() == "hello"
 
-    @pytest.mark.parametrize("uri", ["file:./mlruns", "file:///a/mlruns", "FILE:/a"])
-    def test_locate_refuses_the_file_store_and_names_the_way_out(self, uri: str) -> None:
-        with pytest.raises(StoreError, match="mlflow migrate-filestore"):
-            locate(uri, FOLDER)
+    @pytest.mark.parametrize(
+        ("uri", "path"),
+        [("file:./mlruns", FOLDER / "mlruns"), ("file:///a/b%20c", Path("/a/b c")), ("FILE:/a", Path("/a"))],
+    )
+    def test_locate_takes_a_file_uri_for_a_file_store(self, uri: str, path: Path) -> None:
+        assert locate(uri, FOLDER) == Location(path.as_uri(), None, "", path)
+        assert locate(uri, FOLDER).shown == str(path)
 
-    def test_locate_refuses_the_folder_of_a_file_store(self, tmp_path: Path) -> None:
-        (tmp_path / "mlruns/0").mkdir(parents=True)
-        (tmp_path / "mlruns/0/meta.yaml").touch()
-        with pytest.raises(StoreError, match="mlflow migrate-filestore"):
-            locate("mlruns", tmp_path)
+    @pytest.mark.parametrize("uri", ["mlruns", ".", None, "./sub/../mlruns"])
+    def test_locate_finds_a_file_store_that_has_runs(self, tmp_path: Path, uri: str | None) -> None:
+        (tmp_path / "sub").mkdir()
+        put(tmp_path / "mlruns/0/meta.yaml")
+        put(tmp_path / "mlruns/0/aa/meta.yaml")
+        assert locate(uri, tmp_path).files == tmp_path / "mlruns"
+
+    @pytest.mark.parametrize("other", ["mlflow.db", ".tracker/a"])
+    def test_locate_prefers_the_store_of_tracker_to_a_file_store(self, tmp_path: Path, other: str) -> None:
+        for path in ("mlruns/0/meta.yaml", "mlruns/0/aa/meta.yaml", other):
+            put(tmp_path / path)
+        assert locate(None, tmp_path).database == tmp_path / "mlflow.db"
+        assert locate("mlruns", tmp_path).files == tmp_path / "mlruns"
+
+    @pytest.mark.parametrize(
+        "path", ["mlruns/0/meta.yaml", "mlruns/models/mine/meta.yaml", f"mlruns/tracker/{'a' * 32}/artifacts/meta.yaml"]
+    )
+    def test_locate_takes_mlruns_without_runs_for_none(self, tmp_path: Path, path: str) -> None:
+        put(tmp_path / path)
+        assert locate(None, tmp_path).database == tmp_path / "mlflow.db"
 
     @pytest.mark.parametrize(
         "uri",

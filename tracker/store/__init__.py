@@ -1,8 +1,9 @@
 """A tracking store: where runs are uploaded to and read back from. This module is the only door of the room.
 
 `store_at` turns a tracking URI into a `Store` without opening anything; everything else is a method of that interface.
-MLflow, on a SQLite file or behind a server, is the one implementation (`tracker.store.mlflow_store`); its tags,
-schema and URIs are known in this folder only. MLflow itself is imported when a run is uploaded or read from a server.
+MLflow, on a SQLite file or behind a server, is one implementation (`tracker.store.mlflow_store`). The other, its file
+stores, is only read (`tracker.store.file_store`). MLflow's tags, schema and URIs are known in this folder only, and
+it is imported when a run is uploaded or read from a server.
 """
 
 from __future__ import annotations
@@ -294,7 +295,9 @@ def store_at(tracking_uri: str | None, folder: Path) -> Store:
 
     It is ``sqlite:///`` with a relative or absolute path, a path to a database or to its folder, or the address of a
     tracking server; None or empty: MLflow's default, ``sqlite:///mlflow.db``. Relative paths are relative to `folder`.
-    Raises `StoreError` if it is one of MLflow's file stores, or of a kind that can't be used safely.
+    One of MLflow's file stores, which is only read, is a ``file:`` URI, a path to its folder or to the one that it is
+    in, or what is in ``./mlruns`` if there is no ``mlflow.db``. Raises `StoreError` if it is of a kind that can't be
+    used safely.
     """
     from tracker.store.location import locate
     from tracker.store.mlflow_store import store_of

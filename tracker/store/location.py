@@ -1,8 +1,8 @@
 """Where a store and its artifacts are: what a tracking URI means, without opening anything.
 
-A store is either one SQLite database, with its artifacts under ``mlruns/`` beside it, or a tracking server. URIs are
-absolute, so that a change of the working directory changes nothing. A run's artifacts on this machine are found even
-if the folder of the store was moved.
+A store is a SQLite database, with its artifacts under ``mlruns/`` beside it, a tracking server, or one of MLflow's file
+stores, a folder that is mostly called ``mlruns`` too. URIs are absolute, so that a change of the working directory
+changes nothing. A run's artifacts on this machine are found even if the folder of the store was moved.
 
 What is a secret is decided here alone: `public_uri` is what may be written and printed of a URI, `without_secrets` of
 any other text. The credentials that a person gives with a URI reach MLflow and nothing else.
@@ -43,16 +43,18 @@ class Location:
     uri: str = field(repr=False)  # absolute, as MLflow takes it, with the credentials that a server's was given with
     database: Path | None  # the SQLite file; None for a tracking server
     artifacts: str  # URI that new experiments keep their artifacts under; empty for a server, which decides itself
+    files: Path | None = None  # the folder of a file store, which is only read
 
     @property
     def shown(self) -> str:
         """Path or address as a person would write it, without credentials."""
-        return without_secrets(str(self.database)) if self.database else public_uri(self.uri)
+        path = self.database or self.files
+        return without_secrets(str(path)) if path else public_uri(self.uri)
 
     @property
     def public(self) -> str:
         """The URI without credentials, which names the same store."""
-        return self.uri if self.database else public_uri(self.uri)
+        return self.uri if self.database or self.files else public_uri(self.uri)
 
 
 def locate(tracking_uri: str | None, folder: Path) -> Location:
@@ -69,14 +71,42 @@ def locate(tracking_uri: str | None, folder: Path) -> Location:
             f"cannot use the store {public_uri(text)}: tracker takes a SQLite file or a tracking server; "
             "start `mlflow server` on that database and give its http address"
         )
+    return _of_file_uri(text, folder) if scheme else _of_path(text, folder)
+
+
+def _of_file_uri(uri: str, folder: Path) -> Location:
+    path = path_of("file:" + uri.partition(":")[2])
+    if path is None:
+        raise StoreError(f"{public_uri(uri)} names no folder on this machine: give a path as --tracking-uri")
+    return _of_files(folder / path)
+
+
+def _of_path(text: str, folder: Path) -> Location:
     path, there = Path(text), folder / text
-    is_database = there.is_file() or (path.suffix in _DATABASE_SUFFIXES and not there.is_dir())
-    if scheme or (not is_database and any(there.glob("*/meta.yaml"))):
-        raise StoreError(
-            f"{public_uri(text)} is one of MLflow's file stores, which MLflow itself no longer opens: convert "
-            "it with `mlflow migrate-filestore` and give the SQLite store that it writes, as sqlite:///PATH"
-        )
-    return _beside(path if is_database else path / DATABASE_NAME, folder)
+    if there.is_file() or (path.suffix in _DATABASE_SUFFIXES and not there.is_dir()):
+        return _beside(path, folder)
+    is_own = (there / DATABASE_NAME).exists() or (there / ".tracker").exists()  # runs of `tracker run` are here
+    if text and not is_own and any(_experiments_in(there)):
+        return _of_files(there)
+    if not is_own and any(map(_has_runs, _experiments_in(there / _ARTIFACTS))):
+        return _of_files(there / _ARTIFACTS)
+    return _beside(path / DATABASE_NAME, folder)
+
+
+def _experiments_in(folder: Path) -> Iterator[Path]:
+    """List what looks like an experiment of a file store; MLflow's registered models are in ``models``."""
+    return (meta.parent for meta in folder.glob("*/meta.yaml") if meta.parent.name != "models")
+
+
+def _has_runs(experiment: Path) -> bool:
+    return any(experiment.glob("*/meta.yaml"))
+
+
+def _of_files(folder: Path) -> Location:
+    folder = folder.absolute()
+    if ".." in folder.parts:
+        folder = folder.resolve()
+    return Location(folder.as_uri(), None, "", folder)
 
 
 def _sqlite_path(uri: str) -> Path:

@@ -1,5 +1,7 @@
 """MLflow as a `tracker.store.Store`: a SQLite file, or a tracking server; and its own UI on one.
 
+Its file stores are in `tracker.store.file_store`.
+
 What imports MLflow is imported by the call that needs it. The UI is started lean: one worker, no job runner; 0.5 GB
 rather than 2.5.
 """
@@ -54,6 +56,10 @@ _ENDING_S = 10.0
 
 def store_of(location: Location) -> Store:
     """Return the store at a location."""
+    if location.files:
+        from tracker.store.file_store import file_store_of
+
+        return file_store_of(location, location.files)
     return _MlflowStore(location)
 
 

@@ -46,19 +46,30 @@ def read_experiment(location: Location, name: str, *, by_epoch: ByEpoch = BY_EPO
         experiment = _read_database(location, location.database, name, by_epoch)
     else:
         experiment = read_server(location, name, by_epoch)
+    return check_has_runs(experiment, location.shown)
+
+
+def check_has_runs(experiment: Experiment, shown: str) -> Experiment:
+    """Return an experiment that was read from a store; raise `StoreError` with the reason if it has no runs."""
+    name = experiment.name
     if not experiment.runs and experiment.unreadable_rows:
         raise StoreError(
-            f"the runs of the experiment {name!r} in {location.shown} are all of wrong types or no UTF-8, which MLflow "
+            f"the runs of the experiment {name!r} in {shown} are all of wrong types or no UTF-8, which MLflow "
             "never writes: give another --experiment or --tracking-uri"
         )
     if not experiment.runs and experiment.deleted_runs:
         raise StoreError(
-            f"the runs of the experiment {name!r} in {location.shown} were all deleted: restore some with `mlflow runs "
+            f"the runs of the experiment {name!r} in {shown} were all deleted: restore some with `mlflow runs "
             "restore`, or give another --experiment"
         )
     if not experiment.runs:
-        raise StoreError(f"the experiment {name!r} in {location.shown} has no runs yet: `tracker run` adds one")
+        raise StoreError(f"the experiment {name!r} in {shown} has no runs yet: `tracker run` adds one")
     return experiment
+
+
+def is_time(ms: int | None) -> bool:
+    """Return whether a time in ms since 1970, if there is one, is of the years 1 to 9999."""
+    return _FIRST_MS <= (ms or 0) <= _LAST_MS
 
 
 def run_names(database: Path) -> tuple[RunName, ...]:
@@ -172,7 +183,7 @@ class _Rows:
         ).fetchone()
         columns = "run_uuid, coalesce(name, ''), coalesce(status, ''), start_time, end_time, coalesce(artifact_uri, '')"
         for row in self._select(f"{columns} FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'active'"):
-            if _are_of([row], _RUNS) and all(_FIRST_MS <= (time or 0) <= _LAST_MS for time in row[3:5]):
+            if _are_of([row], _RUNS) and all(map(is_time, row[3:5])):
                 self.records[row[0]] = Record(*row)
             else:
                 self.wrong[row[0] if isinstance(row[0], str) else repr(row[0])]["runs"] += 1

@@ -1,0 +1,330 @@
+"""MLflow's file stores, such as ``./mlruns``, as a `tracker.store.Store` that is read and never written to.
+
+They were MLflow's default for seven years. An experiment is a folder, and so is a run in it::
+
+    EXPERIMENT/meta.yaml          name, lifecycle_stage
+    EXPERIMENT/tags/KEY           the whole file is the value
+    EXPERIMENT/RUN/meta.yaml      run_name, status as a number, start_time and end_time in ms, artifact_uri
+    EXPERIMENT/RUN/params/KEY     as tags, and so is RUN/tags
+    EXPERIMENT/RUN/metrics/KEY    lines of ``timestamp value [step [dataset digest]]``
+    EXPERIMENT/RUN/artifacts/
+
+A key with slashes is a path. Deleted experiments lie in ``.trash``; a deleted run says so in its ``meta.yaml``. Anybody
+may have written any of it: no link below the store is followed, only regular files of limited sizes are read, and what
+isn't as MLflow writes it is left out and counted, as rows of a database are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
+
+import yaml
+
+from tracker.contained_files import Folder, open_folder, read_all
+from tracker.errors import StoreError
+from tracker.store import BY_EPOCH_RUNS, Condition, Experiment, StoreState, UnreadableRows
+from tracker.store.location import ArtifactFolder, find_artifacts, path_of, restore_artifacts
+from tracker.store.mlflow_run import (
+    KEY_LENGTH,
+    Record,
+    assemble,
+    check_keys,
+    check_start,
+    curves_by_run,
+    unknown_experiment,
+)
+from tracker.store.reader import check_has_runs, is_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from tracker.runs.events import Started
+    from tracker.store import ByEpoch, RunName, Store
+    from tracker.store.location import Location
+    from tracker.store.mlflow_run import MetricRow
+
+_META = "meta.yaml"
+_TRASH = ".trash"
+_NO_EXPERIMENTS = {_TRASH, "models"}  # the latter are registered models
+_NO_RUNS = {"tags", "datasets", "traces", "models"}
+_STATUSES = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
+_NONE = {"null", "~", ""}  # as YAML has it
+
+# Largest sizes that are read, in bytes.
+_LARGEST_META = 2**14
+_LARGEST_TEXT = 2**20
+_LARGEST_METRIC = 2**26  # two million values
+
+# Signs that nest a YAML document; MLflow's have one pair of brackets, and a name may have some.
+_NESTING = (b"[", b"{", b"- ", b"? ", b"&", b"*")
+_MOST_NESTING = 500
+
+_INT64 = range(-(2**63), 2**63)
+
+
+def file_store_of(location: Location, root: Path) -> Store:
+    """Return the file store in a folder."""
+    return _FileStore(location, root)
+
+
+@dataclass(frozen=True, slots=True)
+class _FileStore:
+    """See `tracker.store.Store`, which documents each method."""
+
+    location: Location
+    root: Path
+
+    @property
+    def uri(self) -> str:
+        return self.location.uri
+
+    @property
+    def has_login(self) -> bool:
+        return False
+
+    @property
+    def shown(self) -> str:
+        return self.location.shown
+
+    @property
+    def folder(self) -> Path | None:
+        return self.root.parent
+
+    @property
+    def has_no_file(self) -> bool:
+        return not self.root.exists()
+
+    def check_start(self, started: Started) -> None:
+        check_start(started)
+
+    def check_metrics(self, names: Iterable[str]) -> None:
+        check_keys("metric", names)
+
+    def read(self, experiment: str, *, by_epoch: ByEpoch = BY_EPOCH_RUNS) -> Experiment:
+        if self.has_no_file:
+            raise StoreError(f"the store {self.shown} does not exist: give another --tracking-uri")
+        try:
+            return check_has_runs(_read(self.location, self.root, experiment, by_epoch), self.shown)
+        except OSError as error:
+            raise StoreError(f"cannot read the store {self.shown}: {error}") from error
+
+    def matching_runs(self, experiment: str, filter_string: str) -> frozenset[str]:
+        raise StoreError(f"--filter {filter_string!r} can't be used in {experiment!r}: {self._refusal}")
+
+    def run_names(self) -> tuple[RunName, ...]:
+        return ()  # a file for each would have to be read
+
+    def has_run(self, *_run: object, **_named: object) -> bool:
+        return False  # no journal is ever uploaded to one
+
+    def examine(self, **_options: object) -> Condition:
+        return Condition(StoreState.FOREIGN, refusal=self._refusal)
+
+    def restore_artifacts(self, uri: str | None, paths: Iterable[str], into: Path, folder: Path) -> tuple[str, ...]:
+        return restore_artifacts(uri, paths, into, folder)
+
+    @property
+    def _refusal(self) -> str:
+        return (
+            f"{self.shown} is one of MLflow's file stores, which tracker only reads: to write, give another one, such "
+            "as --tracking-uri sqlite:///mlflow.db"
+        )
+
+    def _refuse(self, *_arguments: object, **_named: object) -> NoReturn:
+        raise StoreError(self._refusal)
+
+    check_usable = open_upload = log_report = save_model = set_aside = relocate = serve_ui = _refuse
+
+
+def _read(location: Location, root: Path, name: str, by_epoch: ByEpoch) -> Experiment:
+    found = _experiments(root)
+    place = next((each for each in found if each.name == name and not each.is_deleted), None)
+    if place is None:
+        deleted = next((each.path.name for each in found if each.name == name), None)
+        names = sorted(each.name for each in found if not each.is_deleted)
+        raise unknown_experiment(location, name, tuple(names), deleted_id=deleted)
+    runs = _Runs()
+    with open_folder(place.path, root) as folder:
+        runs.read(folder)
+    experiment = assemble(name, runs.tags, runs.records.values(), partial(_fetch, place.path, root), by_epoch)
+    wrong = tuple(UnreadableRows(run_id, tuple(kinds.items())) for run_id, kinds in runs.wrong.items())
+    return Experiment(experiment.name, experiment.tags, experiment.runs, experiment.unreadable, wrong, runs.deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An experiment's folder."""
+
+    path: Path
+    name: str
+    is_deleted: bool
+
+
+def _experiments(root: Path) -> list[_Place]:
+    """Return the experiments of a store; a folder that can't be read as one isn't one."""
+    found = []
+    for parent in (root, root / _TRASH):
+        with suppress(FileNotFoundError), open_folder(parent, root) as folder:
+            for entry in folder.names():
+                with suppress(OSError, ValueError, KeyError), closing(folder.enter(entry)) as inner:
+                    if entry not in _NO_EXPERIMENTS:
+                        meta = _meta(inner)
+                        is_deleted = parent != root or meta.get("lifecycle_stage", "active") != "active"
+                        found.append(_Place(inner.path, meta["name"], is_deleted))
+    return found
+
+
+def _fetch(experiment: Path, root: Path, record: Record, path: str) -> bytes | None:
+    """Return an artifact of a run: from its own folder, or else from where its ``meta.yaml`` says that they are."""
+    own = experiment / record.run_id / "artifacts"
+    data = ArtifactFolder(own, root).read(path)
+    written = path_of(record.artifact_uri)
+    if data is not None or (written and written.parts[-3:] == own.parts[-3:]):
+        return data
+    elsewhere = find_artifacts(record.artifact_uri, root.parent, record.run_id)
+    return elsewhere.read(path) if elsewhere else None
+
+
+@dataclass(slots=True)
+class _Runs:
+    """What the folders of an experiment hold. Behind it every value is of its type."""
+
+    tags: dict[str, str] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
+    wrong: dict[str | None, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    deleted: int = 0
+
+    def read(self, experiment: Folder) -> None:
+        """Read everything."""
+        self.tags.update(self._texts(None, experiment, "tags"))
+        rows: list[MetricRow] = []
+        for name in experiment.names():
+            if name in _NO_RUNS or name == _META:
+                continue
+            try:
+                with closing(experiment.enter(name)) as folder:
+                    rows += self._run(name, folder)
+            except (OSError, ValueError, KeyError):
+                self.wrong[name]["runs"] += 1
+        for run_id, curves in curves_by_run(rows).items():
+            record = self.records[run_id]
+            record.curves.update(curves)
+            record.metrics = {key: curve.values[-1].item() for key, curve in curves.items()}
+
+    def _run(self, run_id: str, folder: Folder) -> list[MetricRow]:
+        """Read a run, and return the values of its metrics."""
+        meta = _meta(folder)
+        if meta.get("lifecycle_stage", "active") != "active":
+            self.deleted += 1
+            return []
+        if meta.get("run_id", meta.get("run_uuid")) != run_id:
+            raise ValueError("the folder is another run's")
+        name, uri = (meta.get(key, "") for key in ("run_name", "artifact_uri"))
+        start, end = (_time(meta.get(key, "")) for key in ("start_time", "end_time"))
+        status = _STATUSES.get(meta.get("status", "1"), "")
+        record = Record(run_id, "" if name in _NONE else name, status, start, end, uri)
+        record.params = self._texts(run_id, folder, "params")
+        record.tags = self._texts(run_id, folder, "tags")
+        rows = list(self._values(run_id, folder))
+        self.records[run_id] = record
+        return rows
+
+    def _texts(self, run_id: str | None, folder: Folder, kind: str) -> dict[str, str]:
+        """Return the files of a folder and those below it: texts by their keys."""
+        texts = {}
+        for key, data in self._files(run_id, folder, kind, _LARGEST_TEXT):
+            try:
+                texts[key] = data.decode()
+            except UnicodeDecodeError:
+                self.wrong[run_id][kind] += 1
+        return texts
+
+    def _values(self, run_id: str, folder: Folder) -> Iterator[MetricRow]:
+        for key, data in self._files(run_id, folder, "metrics", _LARGEST_METRIC):
+            lines = data.splitlines()
+            try:
+                rows = _parsed(lines)
+            except ValueError:  # line by line, which takes three times as long
+                rows = []
+                for line in filter(bytes.strip, lines):
+                    fields = line.split()
+                    try:
+                        rows += _parsed([b" ".join([*fields, b"0"][:3])] if len(fields) in {2, 3, 5} else [line])
+                    except ValueError:
+                        self.wrong[run_id]["metrics"] += 1
+            for order, (time, value, step) in enumerate(rows):
+                yield run_id, key, step, value, time, order
+
+    def _files(self, run_id: str | None, folder: Folder, kind: str, largest: int) -> Iterator[tuple[str, bytes]]:
+        """Yield the key and content of every file of a kind; those that can't be read are counted."""
+        try:
+            inner = folder.enter(kind)
+        except FileNotFoundError:
+            return
+        except OSError:
+            self.wrong[run_id][kind] += 1
+            return
+        with closing(inner):
+            yield from self._below(run_id, inner, kind, largest, "")
+
+    def _below(
+        self, run_id: str | None, folder: Folder, kind: str, largest: int, prefix: str
+    ) -> Iterator[tuple[str, bytes]]:
+        for name in folder.names():
+            key = f"{prefix}{name}"
+            try:
+                key.encode()
+                if len(key) > KEY_LENGTH:
+                    raise ValueError("longer than MLflow's keys")
+                try:
+                    with folder.open(name) as file:
+                        data = read_all(file, folder.path / name, largest)
+                except IsADirectoryError:
+                    with closing(folder.enter(name)) as inner:
+                        yield from self._below(run_id, inner, kind, largest, f"{key}/")
+                    continue
+            except (OSError, ValueError):
+                self.wrong[run_id][kind] += 1
+                continue
+            yield key, data
+
+
+def _meta(folder: Folder) -> dict[str, str]:
+    """Return the ``meta.yaml`` of a folder, each value as it is written.
+
+    Raises `OSError` if there is none, and ValueError if it isn't as MLflow writes it.
+    """
+    with folder.open(_META) as file:
+        data = read_all(file, folder.path / _META, _LARGEST_META)
+    if sum(map(data.count, _NESTING)) > _MOST_NESTING:
+        raise ValueError("nested as MLflow never nests")
+    try:
+        document = yaml.load(data, Loader=_LOADER)  # noqa: S506 -- of texts alone, which makes no objects
+    except yaml.YAMLError as error:
+        raise ValueError(f"no YAML: {error}") from error
+    entries = document.items() if isinstance(document, dict) else ()
+    return {key: value for key, value in entries if isinstance(key, str) and isinstance(value, str)}
+
+
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value is a text; the one in C is ten times as fast
+
+
+def _parsed(lines: list[bytes]) -> list[tuple[int, float, int]]:
+    """Return the time, value and step of each line; raise ValueError if one has others, or they are out of range."""
+    times, values, steps = zip(*map(bytes.split, lines), strict=True) if lines else ((), (), ())
+    rows = list(zip(map(int, times), map(float, values), map(int, steps), strict=True))
+    if not all(time in _INT64 and step in _INT64 for time, _, step in rows):
+        raise ValueError("out of range")
+    return rows
+
+
+def _time(text: str) -> int | None:
+    time = None if text in _NONE else int(text)
+    if not is_time(time):
+        raise ValueError("out of range")
+    return time
