@@ -398,7 +398,7 @@ class TestTrainThatKeepsGoing:
         assert math.isfinite(outcome.metrics["fit_accuracy"])
 
     def test_train_that_keeps_going_comes_to_the_same_if_killed_meanwhile(self, tmp_path):
-        asked = plan(**DEFAULT_NETWORK, epochs=9, early_stopping_patience=4, plateau=Plateau(0.5, 2))
+        asked = plan(epochs=9, early_stopping_patience=4, plateau=Plateau(0.5, 2))
         expected, expected_epochs = whole(asked, poisoned(), keep_going=True)
         assert 5 <= len(expected_epochs) < 9
         told = killed(asked, poisoned(), tmp_path, batches=13, keep_going=True)
