@@ -337,6 +337,15 @@ class TestAnotherMetric:
         assert "The lead could not be tested" in report.lead
 
 
+def test_limits_say_of_the_selection_what_its_conclusion_does() -> None:
+    runs = [make_run(n, correct, {"kernel_size": str(n)}) for n, correct in ((3, "1101111011"), (5, "1101011010"))]
+    report = build_report("e", runs)
+    (selection,) = (c for c in report.conclusions if c.kind == "selection_optimism")
+    points = answer(report, "limits").points
+    assert points.count(selection.sentence) == 1
+    assert sum("picked" in point for point in points) == 1
+
+
 class TestRunsThatCannotBeRanked:
     def test_title_lead_and_answer_agree_on_runs_on_different_clips(self) -> None:
         runs = [

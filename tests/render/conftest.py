@@ -143,7 +143,7 @@ def report() -> Report:
                 "the missing partner",
                 62.0,
                 Chance(0.1, 0.31),
-                "would detect a difference of 10 points about 3 times in 10",
+                "this would detect a difference of 10 points about 3 times in 10",
             ),
         ),
         challenges=("Run 1's learning-rate drop did not help.",),

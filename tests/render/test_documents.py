@@ -100,7 +100,7 @@ class TestRenderMarkdown:
 
     def test_next_steps_are_words_then_commands_to_copy(self, report, pictures) -> None:
         assert (
-            "1. The missing partner: would detect a difference of 10 points about 3 times in 10. About 62 s. "
+            "1. The missing partner: this would detect a difference of 10 points about 3 times in 10. About 62 s. "
             "Question 2.\n\n   ```sh\n   tracker run --kernel 7 --lr 0.001\n   ```\n"
         ) in render_markdown(report, pictures).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -179,7 +179,7 @@ class TestMarkdownEnvironment:
         with pytest.raises(UndefinedError):
             markdown_environment().from_string("{{ nobody|prose }}").render()
 
-    @pytest.mark.parametrize("level", ["7", "0.0001", "0.3x10", "off", "relu", "true"])
+    @pytest.mark.parametrize("level", ["7", "0.0001", "0.3x10", "1e-4", "×0.3 after 10", "off", "relu", "true"])
     def test_an_ordinary_level_stands_plain(self, level: str) -> None:
         assert markdown_environment().from_string("{{ level|level }}").render(level=level) == level
 

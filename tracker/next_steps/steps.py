@@ -35,7 +35,7 @@ class NextStep:
     estimated_seconds: float | None
     # of the likeliest of them, once all commands that bear on it have been run; None if nothing is tested
     chance: Chance | None = None
-    outlook: str = ""  # the chance in words: ``would detect a difference of 5 points about 3 times in 10``
+    outlook: str = ""  # the chance in words: ``this would detect a difference of 5 points about 3 times in 10``
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _reasons_text(reasons: Sequence[str]) -> str:
 
 def _outlook(study: Study, chance: Chance) -> str:
     """Return the chance that a test detects an effect, in words."""
-    outlook = f"would detect a difference of {_size(study, chance.effect)} {chance_words(chance.power)}"
+    outlook = f"this would detect a difference of {_size(study, chance.effect)} {chance_words(chance.power)}"
     reliable = chance.detectable
     if reliable is None or chance.power >= 0.75 or (study.metric.is_accuracy and reliable >= 1):
         return outlook

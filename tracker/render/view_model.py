@@ -346,7 +346,10 @@ class ComparisonView:
 
 def view_comparison(comparison: Comparison) -> ComparisonView:
     """Prepare a comparison for a person."""
-    options = [(option_words(option.name), *option.levels) for option in comparison.options]
+    options = [
+        (option_words(name), level_cell(name, first), level_cell(name, second))
+        for name, (first, second) in ((option.name, option.levels) for option in comparison.options)
+    ]
     conclusion = comparison.conclusion
     return ComparisonView(
         options=excerpt(options, MOST_OPTIONS),
