@@ -229,6 +229,14 @@ class TestBuildReport:
         twice = replace(other, curves=one.curves, validation=one.validation)
         assert len(build_report("tracker", [one, twice]).excluded) == 1
 
+    def test_build_report_finds_a_run_logged_twice_among_many_though_it_logged_a_further_curve(self) -> None:
+        runs = [run_of(i, {"k": "3"}) for i in range(1, 21)]
+        twice = replace(run_of(21, {"k": "3"}), curves={**runs[5].curves, "extra_loss": runs[0].curves["val_loss"]})
+        report = build_report("tracker", [*runs, twice])
+        assert [(e.run_id, e.reason) for e in report.excluded] == [
+            (twice.run_id, f"is the same run as {runs[5].run_id}, logged twice")
+        ]
+
     def test_build_report_counts_runs_on_unlogged_clips_apart_unless_they_went_the_same_way(self) -> None:
         one, other = (replace(run_of(i, {"k": "3", "seed": "0"}), tags={}, validation=None) for i in (1, 2))
         assert build_report("tracker", [one, other]).excluded == ()

@@ -186,8 +186,9 @@ class _Repetitions:
             of_place, its_curves = curves_key(self._runs[place])
             self._by_curves[of_place][its_curves].append(place)
         self._filed = len(self._runs)
-        others = (by_curves.values() for other, by_curves in self._by_curves.items() if other != names)
-        return sorted([*self._by_curves[names][curves], *(p for found in others for places in found for p in places)])
+        same = self._by_curves[names][curves]
+        others = [by_curves for other, by_curves in self._by_curves.items() if other != names]
+        return sorted([*same, *(place for by_curves in others for places in by_curves.values() for place in places)])
 
 
 def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> RunEntry:
