@@ -5,10 +5,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import changed
+from tests.builders import changed, runs_by_kernel
 from tracker.conclusions.conclusion import Conclusion, Details
-from tracker.render.tables import facts, legend, results, section_columns, table_columns, training_line
-from tracker.report import Section
+from tracker.render.tables import (
+    appendix,
+    configurations,
+    facts,
+    legend,
+    results,
+    section_columns,
+    table_columns,
+    training_line,
+)
+from tracker.report import Section, build_report
 from tracker.study.metrics import Metric
 
 if TYPE_CHECKING:
@@ -155,3 +164,13 @@ class TestFacts:
 
     def test_most_kinds_have_no_table(self) -> None:
         assert Details().tables(in_points=True) == ()
+
+
+def test_the_appendix_does_not_repeat_how_configurations_vary_nor_what_an_answer_has_in_full() -> None:
+    runs = runs_by_kernel({"3": ["110100", "110000", "010100"], "7": ["111110", "111100", "110110"]})
+    report = build_report("e", runs)
+    assert configurations(report)
+    assert any(conclusion.kind == "stability" for conclusion in report.conclusions)
+    tables = {table.title: table for table in appendix(report)}
+    assert "Contrasts of options" not in tables
+    assert not any("one configuration" in row[-1] for row in tables["Further findings"].rows)

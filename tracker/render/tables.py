@@ -12,6 +12,7 @@ from tracker import wording
 from tracker.conclusions import kind_of
 from tracker.conclusions.best_configuration import not_tested
 from tracker.conclusions.conclusion import Table
+from tracker.conclusions.stability import Spread
 from tracker.render.sanitize import plain
 from tracker.study.metrics import is_fraction
 from tracker.study.run_results import says_kept
@@ -301,6 +302,8 @@ def _further(report: Report) -> Iterator[Table]:
     """Yield what no answer speaks of and no other table has: a row a conclusion, and its own tables."""
     told = {found for answer in report.answers for found in answer.conclusions}
     rest = [c for c in report.conclusions if c.id not in told and c.kind not in _IN_APPENDIX]
+    if configurations(report):  # have each one's mean and how it varies from seed to seed
+        rest = [c for c in rest if not isinstance(c.details, Spread) or c.verdict == "unknown"]
     rows = tuple((kind_of(conclusion).title, conclusion.label.lower(), conclusion.sentence) for conclusion in rest)
     if rows:
         yield Table("Further findings", ("about", "verdict", "finding"), rows)
