@@ -31,6 +31,7 @@ from tracker.recording.stores import (
     STORE_VARIABLE,
     ExperimentRuns,
     LogTarget,
+    experiment_or_default,
     find_store,
     journals_folder,
     run_from_journal,
@@ -38,7 +39,6 @@ from tracker.recording.stores import (
 )
 from tracker.recording.stores import load_runs as read_experiment_runs
 from tracker.runs import (
-    DEFAULT_EXPERIMENT,
     LOGGED_OPTIONS,
     RUN_OPTIONS,
     Configuration,
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 def train(
     data: str | Path | None = None,
     *,
-    experiment: str = DEFAULT_EXPERIMENT,
+    experiment: str | None = None,
     tracking_uri: str | Path | None = None,
     name: str | None = None,
     note: str | None = None,
@@ -82,8 +82,9 @@ def train(
     ----------
     data : str or Path, optional
         A folder with one sub-folder of audio per class, or a CSV manifest; by default the built-in demo set.
-    experiment : str
-        The MLflow experiment that the run belongs to.
+    experiment : str, optional
+        The MLflow experiment that the run belongs to; by default that of ``MLFLOW_EXPERIMENT_NAME`` or
+        ``MLFLOW_EXPERIMENT_ID``, else ``tracker``.
     tracking_uri : str or Path, optional
         The store; by default that of ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` in the working directory.
     name : str, optional
@@ -114,7 +115,7 @@ def train(
 
     reporter = checked_reporter(reporter)
     store = _store(tracking_uri)
-    target = LogTarget(store, checked_line("experiment", experiment), offline)
+    target = LogTarget(store, _experiment(experiment, store), offline)
     (run_id,) = train_plans(
         [_plan(options)],
         None if data is None else checked_path("data", data),
@@ -125,7 +126,7 @@ def train(
         reuse=reuse,
         keep_going=keep_going,
     )
-    return _logged_run(store, run_id, experiment)
+    return _logged_run(store, run_id, target.experiment)
 
 
 def _train_signature() -> Signature:
@@ -166,7 +167,7 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
 def start_run(
     params: Mapping[str, object],
     *,
-    experiment: str = DEFAULT_EXPERIMENT,
+    experiment: str | None = None,
     tracking_uri: str | Path | None = None,
     name: str | None = None,
     note: str | None = None,
@@ -206,7 +207,8 @@ def start_run(
     from tracker.recording.run_writer import RunWriter
     from tracker.recording.script_run import ScriptRun
 
-    target = LogTarget(_store(tracking_uri), checked_line("experiment", experiment), offline)
+    store = _store(tracking_uri)
+    target = LogTarget(store, _experiment(experiment, store), offline)
     reporter, texts = checked_reporter(reporter), param_texts(params)
     name, note = checked_line("name", name or name_of(texts)), checked_text("note", note)
     sample_name, metric = checked_line("sample_name", sample_name), checked_line("metric", metric)
@@ -219,7 +221,7 @@ def start_run(
 def load_runs(
     tracking_uri: str | Path | None = None,
     *,
-    experiment: str | Sequence[str] = DEFAULT_EXPERIMENT,
+    experiment: str | Sequence[str] | None = None,
     runs: Iterable[str | Run] | None = None,
     exclude: Iterable[str | Run] = (),
     filter_string: str | None = None,
@@ -230,8 +232,8 @@ def load_runs(
 
     Parameters
     ----------
-    experiment : str or sequence of str
-        One experiment, or several that are reported on together.
+    experiment : str or sequence of str, optional
+        One experiment, or several that are reported on together; by default as in `train`.
     runs, exclude : iterable of str or Run, optional
         Which runs to return, and which to leave out: runs, their names, ids or unique prefixes of ids.
     filter_string : str, optional
@@ -248,12 +250,13 @@ def load_runs(
         is left.
     """
     reporter = checked_reporter(reporter)
-    names = (experiment,) if isinstance(experiment, str) else tuple(experiment)
+    store = _store(tracking_uri)
+    names = (experiment,) if experiment is None or isinstance(experiment, str) else tuple(experiment)
     if not names:
         raise ValueError("experiment must name at least one experiment, got none")
-    experiments = [checked_line("experiment", name) for name in names]
+    experiments = [_experiment(name, store) for name in names]
     selection = selection_of(runs, exclude, filter_string, since, now_ms())
-    found = load_selected(_store(tracking_uri), experiments, selection)
+    found = load_selected(store, experiments, selection)
     for problem in found.problems:
         reporter.warn(problem)
     return found
@@ -352,6 +355,10 @@ def repair(
 def _store(tracking_uri: str | Path | None) -> Store:
     uri = os.fspath(tracking_uri) if isinstance(tracking_uri, Path) else checked_text("tracking_uri", tracking_uri)
     return find_store(uri or os.environ.get(STORE_VARIABLE))
+
+
+def _experiment(experiment: str | None, store: Store) -> str:
+    return experiment_or_default(None if experiment is None else checked_line("experiment", experiment), store)
 
 
 def _logged_run(store: Store, run_id: str, experiment: str | None = None) -> Run:

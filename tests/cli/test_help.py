@@ -105,7 +105,7 @@ def test_options_that_run_shares_with_other_commands_agree_with_the_table() -> N
     for name in ("experiment", "tracking_uri"):
         (entry,) = (entry for entry in RUN_OPTIONS if entry.name == name)
         param = shared[name]
-        default = [entry.default] if param.multiple else entry.default
+        default = [] if param.multiple else entry.default
         assert (param.opts, param.default, param.envvar or "") == ([entry.flag], default, entry.environment)
         assert entry.default_words in {"", param.show_default}
 

@@ -9,14 +9,64 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import STARTED, send_run
-from tracker.recording.stores import data_path, data_tag, load_runs, model_param, model_path, where_from
+from tracker.errors import TrackerError
+from tracker.recording.stores import (
+    data_path,
+    data_tag,
+    experiment_or_default,
+    load_runs,
+    model_param,
+    model_path,
+    where_from,
+)
 from tracker.store import store_at
 
 if TYPE_CHECKING:
     from tracker.store.location import Location
 
 
+class TestExperimentOrDefault:
+    NAMED = "MLFLOW_EXPERIMENT_NAME"
+    BY_ID = "MLFLOW_EXPERIMENT_ID"
+
+    @pytest.mark.parametrize(
+        ("given", "environment", "expected"),
+        [
+            (None, {}, "tracker"),
+            (None, {NAMED: "my own"}, "my own"),
+            (None, {NAMED: "my own", BY_ID: "1"}, "my own"),
+            (None, {NAMED: "", BY_ID: ""}, "tracker"),
+            ("given", {NAMED: "my own"}, "given"),
+        ],
+    )
+    def test_experiment_or_default_prefers_what_is_given_then_the_environment(
+        self, tmp_path: Path, given: str | None, environment: dict[str, str], expected: str
+    ) -> None:
+        assert experiment_or_default(given, store_at(None, tmp_path), environment) == expected
+
+    def test_experiment_or_default_finds_the_name_of_an_id(self, location: Location, tmp_path: Path) -> None:
+        send_run(location, started=replace(STARTED, experiment="theirs"))
+        store = store_at(None, tmp_path)
+        assert experiment_or_default(None, store, {self.BY_ID: "1"}) == "theirs"
+        with pytest.raises(TrackerError, match=r"MLFLOW_EXPERIMENT_ID is '77', and .*mlflow.db has no experiment"):
+            experiment_or_default(None, store, {self.BY_ID: "77"})
+
+    def test_experiment_or_default_finds_the_name_of_an_id_in_a_file_store(self, tmp_path: Path) -> None:
+        (tmp_path / "mlruns/512").mkdir(parents=True)
+        (tmp_path / "mlruns/512/meta.yaml").write_text("name: theirs\nlifecycle_stage: active\n")
+        assert experiment_or_default(None, store_at("mlruns", tmp_path), {self.BY_ID: "512"}) == "theirs"
+
+    def test_experiment_or_default_refuses_what_is_no_name(self, tmp_path: Path) -> None:
+        with pytest.raises(TrackerError, match="MLFLOW_EXPERIMENT_NAME: --experiment must be"):
+            experiment_or_default(None, store_at(None, tmp_path), {self.NAMED: "two\nlines"})
+
+
 class TestWhereFrom:
+    def test_where_from_names_the_experiment_if_the_environment_names_one(self, tmp_path: Path) -> None:
+        store = store_at(None, tmp_path)
+        assert where_from(store, tmp_path, {}).experiment == "tracker"
+        assert where_from(store, tmp_path, {"MLFLOW_EXPERIMENT_ID": "3"}).experiment == ""
+
     def test_where_from_names_nothing_for_the_default_store_of_the_folder(self, tmp_path: Path) -> None:
         where = where_from(store_at(None, tmp_path), tmp_path, {})
         assert where.defaults["cnn"] == {"dropout": "0.3", "width": "8"}

@@ -20,7 +20,7 @@ import typer
 
 from tracker.cli.console import warn
 from tracker.printable import decoded, printable
-from tracker.runs import ALPHAS, DEFAULT_EXPERIMENT, MARGINS, Range, check_line, option_named, shown
+from tracker.runs import ALPHAS, MARGINS, Range, check_line, option_named, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,11 +56,13 @@ def runs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Return the names of runs, or the ids of those that share a name; ids alone if one is being typed."""
     from tracker.runs.logged import SHORT_ID
 
-    named, first = ctx.params.get("experiment") or (), ctx.params.get("first")
-    experiments = {named} if isinstance(named, str) else set(named)
+    named, first, found = ctx.params.get("experiment"), ctx.params.get("first"), _runs(ctx)
+    if found and not named and "experiment" in ctx.params:
+        named = _default_experiment(ctx)
+    experiments = {named} if isinstance(named, str) else set(named or ())
     candidates = [
         run
-        for run in _runs(ctx)
+        for run in found
         if run.experiment in (experiments or {run.experiment})
         and not (first and (run.name == first or run.run_id.startswith(first.lower())))
     ]
@@ -77,6 +79,14 @@ def _runs(context: typer.Context) -> Sequence[NameOfRun]:
 
         return run_names(store_at(context.params.get("tracking_uri")))
     return ()
+
+
+def _default_experiment(context: typer.Context) -> str | None:
+    with suppress(Exception):
+        from tracker.recording.stores import experiment_or_default
+
+        return experiment_or_default(None, store_at(context.params.get("tracking_uri")))
+    return None
 
 
 def _is_plain(text: str) -> bool:
@@ -120,7 +130,7 @@ def from_table(entry: RunOption, panel: str | None = None, help_text: str | None
 
 TrackingUri = Annotated[str | None, from_table(option_named("tracking_uri"), _RUNS)]
 
-Experiment = Annotated[str, from_table(option_named("experiment"), _RUNS)]
+Experiment = Annotated[str | None, from_table(option_named("experiment"), _RUNS)]
 
 RunName = Annotated[
     str,
@@ -226,7 +236,7 @@ class AnalysisOptions:
 class ExperimentAnalysis(AnalysisOptions):
     """An analysis of all runs of one experiment."""
 
-    experiment: Experiment = DEFAULT_EXPERIMENT
+    experiment: Experiment = None
     tracking_uri: TrackingUri = None
 
 
@@ -236,7 +246,7 @@ class SelectionAnalysis(AnalysisOptions):
 
     experiment: Annotated[
         list[str], from_table(option_named("experiment"), _RUNS, "The experiment; repeat for a report on several.")
-    ] = field(default_factory=lambda: [DEFAULT_EXPERIMENT])
+    ] = field(default_factory=list)
     runs: Annotated[list[str], _run_names("Report on these runs only")] = field(default_factory=list)
     exclude: Annotated[list[str], _run_names("Leave these runs out")] = field(default_factory=list)
     filter_string: Annotated[
@@ -302,11 +312,12 @@ def store_at(tracking_uri: str | None) -> Store:
     return find_store(tracking_uri)
 
 
-def read_runs(experiment: str, tracking_uri: str | None) -> ExperimentRuns:
+def read_runs(experiment: str | None, tracking_uri: str | None) -> ExperimentRuns:
     """Read an experiment's runs without the predictions after each epoch; warn of what cannot be read."""
-    from tracker.recording.stores import load_runs
+    from tracker.recording.stores import experiment_or_default, load_runs
 
-    runs_read = load_runs(store_at(tracking_uri), experiment, by_epoch=0)
+    store = store_at(tracking_uri)
+    runs_read = load_runs(store, experiment_or_default(experiment, store), by_epoch=0)
     for problem in runs_read.problems:
         warn(problem)
     return runs_read
@@ -315,10 +326,13 @@ def read_runs(experiment: str, tracking_uri: str | None) -> ExperimentRuns:
 def read_selected(analysis: SelectionAnalysis) -> ExperimentRuns:
     """Read the selected runs with the predictions after each epoch; warn of what cannot be read."""
     from tracker.recording.selection import load_selected
+    from tracker.recording.stores import experiment_or_default
     from tracker.store import FilterError
 
+    store = store_at(analysis.tracking_uri)
+    experiments = analysis.experiment or [experiment_or_default(None, store)]
     try:
-        found = load_selected(store_at(analysis.tracking_uri), analysis.experiment, analysis.selection)
+        found = load_selected(store, experiments, analysis.selection)
     except FilterError as error:
         raise typer.BadParameter(str(error), param_hint="'--filter'") from error
     for problem in found.problems:

@@ -31,7 +31,7 @@ from tracker.cli.options import (
 from tracker.contained_files import read_regular
 from tracker.errors import TrackerError
 from tracker.printable import command_text, decoded
-from tracker.runs import DEFAULT_EXPERIMENT, HEARD_CLIPS, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
+from tracker.runs import HEARD_CLIPS, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.wording import counted
 
@@ -391,7 +391,7 @@ def _clips(runs: Sequence[str], view: ClipsView) -> Iterator[str | Table]:
 def runs(
     *,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
-    experiment: Experiment = DEFAULT_EXPERIMENT,
+    experiment: Experiment = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""

@@ -18,7 +18,7 @@ from tracker.cli.app import SETTINGS, Command, Group, app, examples
 from tracker.cli.console import ConsoleReporter, print_document, print_result
 from tracker.cli.options import from_table, number, parsed_by, store_at, whole_number
 from tracker.errors import TrackerError
-from tracker.runs import DEFAULT_EXPERIMENT, RUN_OPTIONS, SEEDS, Panel, Range, plan_with, plans_under
+from tracker.runs import RUN_OPTIONS, SEEDS, Panel, Range, plan_with, plans_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -171,7 +171,9 @@ def _train(context: typer.Context, values: Mapping[str, Any], own: tuple[tuple[s
     from tracker.recording.train import train_plans
 
     data = None if values["data"] is None else Path(values["data"])
-    target = stores.LogTarget(store_at(values["tracking_uri"]), values["experiment"], values["offline"])
+    store = store_at(values["tracking_uri"])
+    experiment = stores.experiment_or_default(values["experiment"], store)
+    target = stores.LogTarget(store, experiment, values["offline"])
     rest = {name: values[name] for name in ("name", "note", "reuse", "keep_going")}
     for run_id in train_plans(plans, data, target, ConsoleReporter(), **rest):
         print_result(_outcome(target, run_id) if sys.stdout.isatty() else run_id)
@@ -197,9 +199,10 @@ def _outcome(target: LogTarget, run_id: str) -> str:
 
 def _next(target: LogTarget) -> str:
     """Return the command that compares a run with the others of its experiment."""
-    from tracker.recording.stores import command_on
+    from tracker.recording.stores import command_on, where_from
 
-    named = ["--experiment", target.experiment] if target.experiment != DEFAULT_EXPERIMENT else []
+    is_default = target.experiment == where_from(target.store).experiment
+    named = [] if is_default else ["--experiment", target.experiment]
     return command_on(target.store, Path.cwd(), "report", "--output", "report.html", *named)
 
 

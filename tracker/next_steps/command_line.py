@@ -49,6 +49,7 @@ class Where:
     """What a command has to name so that it reaches the same store and data from the current folder."""
 
     tracking_uri: str | None = None  # the store's; None if it is the default one here
+    experiment: str = DEFAULT_EXPERIMENT  # the one of a command that names none; empty if the environment decides it
     folder: str | None = None  # absolute, that relative paths of data and networks start from; None for the current one
     data_in_environment: bool = False  # whether the environment names data, which would replace the demo set
     networks: Mapping[str, str] = field(default_factory=dict)  # that only `folder` has, with their paths from there
@@ -103,7 +104,7 @@ class CommandWriter:
                 *_common(levels, Role.SPLIT),
                 *(_pair("--seed", str(seed)) if seed else ()),
                 *(_pair("--seeds", str(seeds)) if seeds > 1 else ()),
-                *(_pair("--experiment", self.experiment) if self.experiment != DEFAULT_EXPERIMENT else ()),
+                *(_pair("--experiment", self.experiment) if self.experiment != self.where.experiment else ()),
                 *(_pair("--tracking-uri", self.where.tracking_uri) if self.where.tracking_uri else ()),
             )
         except ValueError:

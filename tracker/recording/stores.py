@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from tracker.errors import StoreError
+from tracker.errors import StoreError, TrackerError
 from tracker.journal.reader import ARTIFACTS, UPLOAD_STATE, Journals, journals, unsettled
 from tracker.next_steps.command_line import DEMO, Where
 from tracker.printable import command_text, with_command
-from tracker.runs import UNSENT_TAG, Run, RunStatus, option_named, value_text
+from tracker.runs import DEFAULT_EXPERIMENT, UNSENT_TAG, Run, RunStatus, option_named, value_text
 from tracker.runs.logged import SHORT_ID, find_run
 from tracker.store import BY_EPOCH_RUNS, Experiment, GoneError, RunName, run_of_journal, store_at, store_beside
 from tracker.training.networks import (
@@ -44,11 +44,33 @@ if TYPE_CHECKING:
 HOST_TAG = "tracker.elsewhere"  # the host of a run whose process cannot be checked from this machine
 STORE_VARIABLE = option_named("tracking_uri").environment
 _DATA_VARIABLE = option_named("data").environment
+_EXPERIMENT_NAME, _EXPERIMENT_ID = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"
 
 
 def find_store(tracking_uri: str | None) -> Store:
     """Return the store of a tracking URI, relative to the working directory; None is ``mlflow.db`` there."""
     return store_at(tracking_uri, Path.cwd())
+
+
+def experiment_or_default(experiment: str | None, store: Store, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the name of an experiment; if none is given, that of the environment's or else the usual one.
+
+    As for MLflow, a name in the environment counts before an id, which the store knows by name. Raises `TrackerError`
+    if the environment's isn't a name, or the store has no experiment of that id.
+    """
+    if experiment is not None:
+        return experiment
+    if name := environment.get(_EXPERIMENT_NAME):
+        try:
+            return str(option_named("experiment").parse(name))
+        except ValueError as error:
+            raise TrackerError(f"{_EXPERIMENT_NAME}: {error}") from error
+    if number := environment.get(_EXPERIMENT_ID):
+        found = store.experiment_name(number)
+        if found is None:
+            raise TrackerError(f"{_EXPERIMENT_ID} is {number!r}, and {store.shown} has no experiment of that id")
+        return found
+    return DEFAULT_EXPERIMENT
 
 
 def journals_folder(store: Store) -> Path:
@@ -280,6 +302,7 @@ def where_from(store: Store, folder: Path | None = None, environment: Mapping[st
         is_known = _resolved_uri(store_at(None, folder)) == uri
     return Where(
         tracking_uri=None if is_known else uri,
+        experiment="" if any(map(environment.get, (_EXPERIMENT_NAME, _EXPERIMENT_ID))) else DEFAULT_EXPERIMENT,
         folder=str(start) if start and start != folder.resolve() else None,
         networks={name: f"{USER_FOLDER}/{name}.py" for name in user_networks(start)} if start else {},
         data_in_environment=bool(environment.get(_DATA_VARIABLE)),

@@ -261,8 +261,9 @@ _COMMAND_OPTIONS = (
         "kept",
     ),
     RunOption(
-        name="experiment", flag="--experiment", type=str, default=DEFAULT_EXPERIMENT, panel=Panel.LOGGING,
-        role=Role.COMMAND, metavar="NAME", help="The MLflow experiment", longest=_EXPERIMENT_LENGTH,
+        name="experiment", flag="--experiment", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="NAME",
+        default_words=f"that of MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID, else {DEFAULT_EXPERIMENT}",
+        help="The MLflow experiment", longest=_EXPERIMENT_LENGTH,
     ),
     RunOption(
         name="tracking_uri", flag="--tracking-uri", type=str, panel=Panel.LOGGING, role=Role.COMMAND, metavar="URI",

@@ -229,6 +229,12 @@ class Store(Protocol):
         Raises `FilterError` if it isn't of that syntax, and `StoreError` if the store can't be searched.
         """
 
+    def experiment_name(self, experiment_id: str) -> str | None:
+        """Return the name of an experiment by the store's id of it, None if there isn't any.
+
+        Raises `StoreError` if the store can't be read.
+        """
+
     def run_names(self) -> tuple[RunName, ...]:
         """Return the names of all runs, if that takes milliseconds; else none, as for a server or a busy store."""
 

@@ -116,6 +116,12 @@ class _FileStore:
     def matching_runs(self, experiment: str, filter_string: str) -> frozenset[str]:
         raise StoreError(f"--filter {filter_string!r} can't be used in {experiment!r}: {self._refusal}")
 
+    def experiment_name(self, experiment_id: str) -> str | None:
+        try:
+            return next((each.name for each in _experiments(self.root) if each.path.name == experiment_id), None)
+        except OSError as error:
+            raise StoreError(f"cannot read the store {self.shown}: {error}") from error
+
     def run_names(self) -> tuple[RunName, ...]:
         return ()  # a file for each would have to be read
 

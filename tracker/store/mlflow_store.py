@@ -27,7 +27,7 @@ from tracker.store import BY_EPOCH_RUNS, BusyError, Condition, Experiment, GoneE
 from tracker.store import database as database_file
 from tracker.store.location import restore_artifacts
 from tracker.store.mlflow_run import check_keys, check_start
-from tracker.store.reader import read_experiment, run_names
+from tracker.store.reader import experiment_name, read_experiment, run_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -110,6 +110,9 @@ class _MlflowStore:
         from tracker.store.client import matching_runs
 
         return matching_runs(self.location, experiment, filter_string)
+
+    def experiment_name(self, experiment_id: str) -> str | None:
+        return experiment_name(self.location, experiment_id)
 
     def run_names(self) -> tuple[RunName, ...]:
         return run_names(self.location.database) if self.location.database else ()

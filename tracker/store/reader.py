@@ -67,6 +67,26 @@ def check_has_runs(experiment: Experiment, shown: str) -> Experiment:
     return experiment
 
 
+def experiment_name(location: Location, experiment_id: str) -> str | None:
+    """Return the name of an experiment; see `tracker.store.Store.experiment_name`."""
+    if location.database:
+        require_readable(location.database)
+        with reading(location.database) as connection:
+            statement = "SELECT name FROM experiments WHERE experiment_id = ?"
+            row = connection.execute(statement, (experiment_id,)).fetchone()
+        return row[0] if row and isinstance(row[0], str) else None
+    from tracker.store.client import ServerError, one_line_errors, server_client
+
+    client = server_client(location)
+    with one_line_errors(f"cannot read from {location.shown}"):
+        try:
+            return client.get_experiment(experiment_id).name
+        except ServerError as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+    return None
+
+
 def is_time(ms: int | None) -> bool:
     """Return whether a time in ms since 1970, if there is one, is of the years 1 to 9999."""
     return _FIRST_MS <= (ms or 0) <= _LAST_MS
