@@ -40,7 +40,9 @@ class TestPrintable:
 
 
 class TestCommandText:
-    @pytest.mark.parametrize("word", ["$(touch x)", "a b", "`id`", "; rm x", "'", '"', "[/x]", "é"])
+    @pytest.mark.parametrize(
+        "word", ["$(touch x)", "a b", "`id`", "; rm x", "'", '"', "[/x]", "é", "it's $x", "it's", "'`'", "'\\'", "'!'"]
+    )
     def test_command_text_quotes_every_word(self, word: str) -> None:
         command = command_text(("tracker", "resume", word))
         assert command is not None
@@ -50,6 +52,9 @@ class TestCommandText:
     def test_command_text_is_none_if_a_word_holds_what_nobody_can_copy(self, sign: str) -> None:
         assert command_text(("tracker", "resume", f"a{sign}")) is None
         assert with_command(("tracker", "resume", f"a{sign}")) == ""
+
+    def test_command_text_has_no_quotes_of_quotes(self) -> None:
+        assert command_text(("--filter", "params.lr = '0.1'")) == """--filter "params.lr = '0.1'\""""
 
     def test_with_command_is_added_to_a_sentence(self) -> None:
         assert with_command(("tracker", "close", "a b")) == " with `tracker close 'a b'`"

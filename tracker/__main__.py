@@ -1,6 +1,16 @@
-"""``python -m tracker``: the same as the command ``tracker``."""
+"""``python -m tracker``: the same as the command ``tracker``, which begins here."""
 
-from tracker.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit; Ctrl-C is one line even while libraries are still being imported."""
+    try:
+        from tracker.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit("tracker: interrupted")
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LINE = 3_000  # characters of a message; more is a body or a file that somebody passed on
 
 _JOINERS = "\u200c\u200d"  # Persian and emoji are written with them, and they reorder nothing
+_ACTIVE = frozenset('"$`\\!')  # what a shell acts on in double quotes
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -53,7 +54,12 @@ def decoded(word: str) -> str:
 def command_text(words: Iterable[str]) -> str | None:
     """Return a command for a POSIX shell, each word quoted; None if nobody could copy it as it is."""
     given = list(words)
-    return shlex.join(given) if all(word and is_printable(word) for word in given) else None
+    return " ".join(map(_quoted, given)) if all(word and is_printable(word) for word in given) else None
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell takes it: in double quotes if it has single ones and nothing that acts in double."""
+    return f'"{word}"' if "'" in word and not _ACTIVE & {*word} else shlex.quote(word)
 
 
 def with_command(words: Iterable[str]) -> str:

@@ -159,6 +159,21 @@ class TestHeadline:
         assert build_report("e", []).title == "No finished run to report on"
         assert build_report("e", [make_run(1, "1101")]).title.startswith("One run: 3 of 4 validation clips correct")
 
+    @pytest.mark.parametrize(
+        ("correct", "title"),
+        [
+            (("1100", "0011"), "No winner yet: the two models both get 2 clips correct"),
+            (("1000", "0001", "0100"), "No winner yet: the three models all get 1 clip correct"),
+            (("1100", "0111"), "No winner yet: the two models differ by one clip"),
+        ],
+    )
+    @pytest.mark.parametrize("minimise", [False, True])
+    def test_the_title_counts_the_clips_of_every_run(self, correct: Sequence[str], title: str, minimise: bool) -> None:
+        runs = [make_run(n, clips, {"kernel_size": f"{2 * n + 1}"}) for n, clips in enumerate(correct, start=1)]
+        report = build_report("e", runs, minimise=minimise)
+        assert report.title == title
+        assert not [figure for figure in report.key_figures if figure.value.startswith(("-", "\N{MINUS SIGN}"))]
+
     def test_the_lead_names_the_configuration_and_what_the_runs_show(self) -> None:
         lead = build_report("e", writeup_runs()).lead
         assert lead.startswith("Run 3 (3×3 kernel, lr 1e-3, plateau ×0.5 after 15, early stopping after 20) classifies")

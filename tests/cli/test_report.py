@@ -160,6 +160,32 @@ class TestOutput:
         assert Path("R.html").read_text() == text
         assert not list(Path().glob(".*.tmp"))
 
+    @pytest.mark.parametrize("command", ["--output", "--check"])
+    def test_a_store_is_neither_replaced_nor_printed(self, writeup: Tracker, command: str) -> None:
+        before = Path("mlflow.db").read_bytes()
+        result = writeup("report", "--format", "html", command, "mlflow.db")
+        assert (result.status, result.out) == (1, "")
+        assert result.err.count("\n") == 1
+        assert command == "--check" or "mlflow.db: that file is neither text nor a report; give another" in result.err
+        assert Path("mlflow.db").read_bytes() == before
+
+    def test_a_former_pdf_is_replaced(self, writeup: Tracker) -> None:
+        Path("report.pdf").write_bytes(b"%PDF-1.7\n\0")
+        assert writeup("report", "--output", "report.pdf").status == 0
+        assert len(Path("report.pdf").read_bytes()) > 1_000
+
+    @pytest.mark.parametrize("place", ["notes/report.md", "notes/more/report.md"])
+    def test_a_file_in_the_place_of_its_folder_is_named(self, writeup: Tracker, place: str) -> None:
+        Path("notes").touch()
+        result = writeup("report", "--format", "summary", "--output", place)
+        assert (result.status, result.out) == (1, "")
+        assert f"cannot write {place}: notes is a file, not a folder; give another --output" in result.err
+
+    def test_a_dash_is_standard_output(self, writeup: Tracker) -> None:
+        result = writeup("report", "--format", "csv", "--output", "-")
+        assert (result.status, result.out) == (0, writeup("report", "--format", "csv").out)
+        assert not Path("-").exists()
+
     def test_a_folder_is_refused(self, writeup: Tracker) -> None:
         result = writeup("report", "--output", ".")
         assert (result.status, result.out) == (2, "")
@@ -242,6 +268,13 @@ class TestCover:
         assert (result.status, result.out) == (2, "")
         assert problem in result.err
 
+    def test_the_introduction_is_not_replaced_by_the_report(self, writeup: Tracker) -> None:
+        Path("intro.md").write_text("Mine.")
+        result = writeup("report", "--intro", "intro.md", "--output", "./intro.md")
+        assert (result.status, result.out) == (2, "")
+        assert "--output would replace the introduction, intro.md: give another file" in result.err
+        assert Path("intro.md").read_text() == "Mine."
+
     def test_an_introduction_of_another_encoding_is_an_error(self, writeup: Tracker) -> None:
         Path("intro.md").write_bytes(b"caf\xe9")
         result = writeup("report", "--intro", "intro.md")
@@ -293,6 +326,17 @@ class TestSelection:
         result = writeup("report", option, value)
         assert (result.status, result.out) == (2, "")
         assert f"'{option}': {problem}" in result.err
+
+    @pytest.mark.parametrize("option", ["--runs", "--exclude", "--experiment", "--filter"])
+    def test_an_empty_name_is_wrong_usage(self, tracker: Tracker, option: str) -> None:
+        result = tracker("report", option, "")
+        assert (result.status, result.out) == (2, "")
+        assert f"tracker report: {option} is empty" in result.err
+
+    def test_a_filter_is_shown_without_quotes_of_quotes(self, tracker: Tracker, log_run: LogRun) -> None:
+        log_run("1101", kernel_size="7")
+        report = tracker("report", "--format", "summary", "--filter", "params.kernel_size = '7'")
+        assert """(--filter "params.kernel_size = '7'")""" in report.out
 
     @pytest.mark.parametrize("words", [("--since", "1m"), ("--filter", "params.kernel_size = '99'")])
     def test_a_selection_that_leaves_no_run_is_an_error(self, writeup: Tracker, words: tuple[str, ...]) -> None:
@@ -420,6 +464,12 @@ class TestLog:
     def test_with_an_output_the_file_is_written_too(self, writeup: Tracker) -> None:
         assert writeup("report", "--log", "--output", "r.json").status == 1  # its artifacts are elsewhere
         assert Path("r.json").exists()
+
+    def test_the_page_has_the_clips_to_listen_to(self, tracker: Tracker, log_run: LogRun, genres: Path) -> None:
+        log_run("1101", data=str(genres))
+        assert tracker("report", "--log", "--audio", "3").status == 0
+        (page,) = Path("mlruns").rglob("report.html")
+        assert "has changed since the runs were trained" in page.read_text()
 
     @pytest.mark.parametrize("words", [("--check", "r.md"), ("--experiment", "a", "--experiment", "b")])
     def test_what_cannot_be_logged_is_wrong_usage(self, tracker: Tracker, words: tuple[str, ...]) -> None:

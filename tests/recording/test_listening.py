@@ -160,7 +160,7 @@ class TestDataThatIsNotThere:
         assert found is not None
         assert "is not there any more" in found.remarks[0]
         assert len(found.remarks[0]) < 300
-        assert reporter.warnings == []
+        assert reporter.warnings == [found.remarks[0].removesuffix(".")]
 
     def test_what_is_wrong_with_data_is_told_whoever_called(self, genres: Path) -> None:
         run, reporter = run_on(genres, read_dataset(genres), "1110"), Collected()
@@ -168,7 +168,15 @@ class TestDataThatIsNotThere:
         found = build_report([run]).find_sounds(1, reporter)
         assert found is not None
         assert "cannot be read any more" in found.remarks[0]
-        assert "old.wma" in reporter.warnings[0]
+        (warning,) = reporter.warnings
+        assert "old.wma" in warning
+
+    def test_a_terminal_is_warned_of_what_the_page_says_once(self, genres: Path) -> None:
+        runs, reporter = [run_on(genres, read_dataset(genres), "1100", number=n) for n in (1, 2)], Collected()
+        write_tone(genres / "low" / "5.wav", 300.0, seed=99)
+        found = build_report(runs).find_sounds(4, reporter)
+        assert found is not None
+        assert reporter.warnings == [found.remarks[0].removesuffix(".")]
 
     def test_a_folder_of_far_more_files_than_clips_is_not_listed_to_its_end(
         self, genres: Path, monkeypatch: pytest.MonkeyPatch

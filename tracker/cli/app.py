@@ -62,7 +62,8 @@ class _Answering(typer._click.core.Command):  # noqa: SLF001  (what both kinds o
             context.fail(f"there is no option {flag}{self.hint(context, flag)}")
         for param, times in Counter(given).items():
             name = param.display_name_raw if isinstance(param, TyperArgument) else param.opts[0]
-            if values.get(param.name) == "":
+            value = values.get(param.name)
+            if value == "" or (isinstance(value, list) and "" in value):
                 context.fail(f"{name} is empty")
             if times > 1 and param.param_type_name == "option" and not param.multiple:
                 if {*param.opts} & {*args} and {*param.secondary_opts} & {*args}:

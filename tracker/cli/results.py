@@ -77,7 +77,7 @@ def report(
             dir_okay=False,
             metavar="FILE",
             show_default="standard output",
-            help="Write to FILE; links to figures are then relative to it.",
+            help="Write to FILE, - being standard output; links to figures are then relative to it.",
         ),
     ] = None,
     assets: Annotated[
@@ -133,16 +133,20 @@ def report(
 
     if log_page and check:
         context.fail("give --log or --check, not both: --check writes nothing")
+    if output and intro and output.exists() and output.samefile(intro):
+        context.fail(f"--output would replace the introduction, {intro}: give another file")
     if log_page and len(analysis.experiment) > 1:
         context.fail("--log is for a report on one --experiment")
     is_asked = not log_page or bool(form or output)
+    output = None if output == Path("-") else output
     target = check or output
     try:
         form = form_of(target, form)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--check'" if check else "'--output'") from error
-    _check_form(context, form, {"--max-bytes": ("summary", max_bytes), "--audio": ("html", audio)})
-    _check_form(context, form if is_asked else "html", {"--interactive": ("html", interactive)})
+    _check_form(context, form, {"--max-bytes": ("summary", max_bytes)})
+    page = form if is_asked else "html"
+    _check_form(context, page, {"--audio": ("html", audio), "--interactive": ("html", interactive)})
     if form == "pdf" and target is None and sys.stdout.isatty():
         context.fail("a PDF cannot be shown in a terminal: give --output FILE")
     runs = read_selected(analysis)
@@ -150,9 +154,9 @@ def report(
         content = report_on(runs, analysis, title=title, author=author, intro=None if intro is None else _intro(intro))
     except ValueError as error:
         context.fail(str(error))
+    sounds = content.find_sounds(audio, ConsoleReporter())
     if is_asked:
         base = target.parent if target else Path()
-        sounds = content.find_sounds(audio, ConsoleReporter())
         document, files = render_report(
             content,
             form,
@@ -166,7 +170,7 @@ def report(
             return _difference(check, document, is_text=form != "pdf")
         _write(document, form, files, assets, output)
     if log_page:
-        run = log_report(content, runs, interactive=interactive)
+        run = log_report(content, runs, listening=sounds, interactive=interactive)
         log(f"the report is now report.html of run {run.name} ({run.run_id[:SHORT_ID]})")
     return 0
 
@@ -224,7 +228,7 @@ def _difference(file: Path, document: bytes, *, is_text: bool) -> int:
         raise TrackerError(f"cannot read {file}: {error.strerror}; give another --check") from error
     if there == document:
         return 0
-    if is_text:
+    if is_text and b"\0" not in there:
         before, now = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (there, document))
         for line in difflib.unified_diff(before, now, str(file), "now"):
             print_result(line.rstrip("\n"))

@@ -119,8 +119,16 @@ class _Shelf:
                 self._opened[source] = self._open(source, _settings(mistake.entry.run))
             if isinstance(data := self._opened[source], _Data):
                 return data
-        self.problems |= {str(self._opened[source]): None for source in mistake.sources}
+        for problem in (self._opened[source] for source in mistake.sources):
+            self._note(problem)
         return None
+
+    def _note(self, problem: _Data | DataError) -> None:
+        """Note for the page why data can't be used, and warn of it once: of the cause, which may name a path."""
+        if str(problem) not in self.problems and isinstance(problem, DataError):
+            cause = problem.__cause__
+            self._reporter.warn(f"no clip can be played: {cause}" if cause else str(problem).removesuffix("."))
+            self.problems[str(problem)] = None
 
     def _open(self, source: DataSource, settings: Spectrogram) -> _Data | DataError:
         if source.name is None:
@@ -138,8 +146,9 @@ class _Shelf:
         try:
             data = self._read(path, source, settings)
         except (DataError, OSError, ValueError) as error:
-            self._reporter.warn(f"no clip can be played: {error}")
-            return DataError(f"{called} cannot be read any more, so its clips cannot be played.")
+            problem = DataError(f"{called} cannot be read any more, so its clips cannot be played.")
+            problem.__cause__ = error
+            return problem
         return data or DataError(f"{called} has changed since the runs were trained, so its clips are not played.")
 
     def _read(self, path: Path | None, source: DataSource, settings: Spectrogram) -> _Data | None:

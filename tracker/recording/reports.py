@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tracker.atomic_files import replace_file
-from tracker.contained_files import UnsafePathError, read_regular, resolve_output, write_stream
+from tracker.contained_files import UnsafePathError, open_regular, read_regular, resolve_output, write_stream
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import checked_line, checked_path, checked_reporter, checked_text
@@ -51,6 +51,8 @@ _MOMENT_S = 60  # within which another report may have written a figure and not 
 _DOCUMENTS = {".md", ".markdown", ".html", ".htm", ".txt", ".rst", ".adoc", ".tex", ".typ", ".ipynb"}
 _NO_DOCUMENTS = {"mlruns", "node_modules", "__pycache__", "venv"}
 _MOST_FILES = 20_000
+
+_START, _SIGNATURE = 4_096, 4  # bytes of a file that show whether it is text, and of which binary kind
 
 _LONGEST_INTRO = 100_000  # characters
 
@@ -116,21 +118,36 @@ def render_report(
 def write_file(path: Path, content: bytes, remedy: str = "give another path") -> None:
     """Write a file, whole or not at all; a device or a pipe takes what it is given. An error ends in `remedy`.
 
-    A link is followed if it stays in the working folder, or its own; see `resolve_output`.
+    A link is followed if it stays in the working folder, or its own; see `resolve_output`. A binary file of another
+    kind, such as a store or a recording, is not replaced.
     """
     try:
         target = resolve_output(path)
         if target.exists() and not target.is_file():
             write_stream(target, content)
         else:
+            _check_replaced(target, content)
             target.parent.mkdir(parents=True, exist_ok=True)
             replace_file(target, content, durable=False)
     except UnsafePathError as error:
         raise TrackerError(f"cannot write {path}: {error.strerror}; {error.remedy}") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        above = next((parent for parent in path.parents if parent.is_file()), path.parent)
+        raise TrackerError(f"cannot write {path}: {above} is a file, not a folder; {remedy}") from error
     except OSError as error:
         raise TrackerError(
             f"cannot write {path}: {error.strerror or error}; free some space, check the permissions, or {remedy}"
         ) from error
+
+
+def _check_replaced(file: Path, content: bytes) -> None:
+    """Raise `UnsafePathError` if a file is there that no report would have written: a binary one of another kind."""
+    if not file.exists():
+        return
+    with open_regular(file) as there:
+        start = there.read(_START)
+    if b"\0" in start and start[:_SIGNATURE] != content[:_SIGNATURE]:
+        raise UnsafePathError(file, "that file is neither text nor a report", "give another path, or remove it first")
 
 
 def remove_stale_figures(folder: Path, report: bytes) -> list[Path]:
@@ -297,11 +314,13 @@ def _cover(title: str | None, author: str | None, intro: str | None) -> Cover:
     return Cover(heading, "" if author is None else checked_line("author", author), text)
 
 
-def log_report(report: ReportContent, runs: ExperimentRuns, *, interactive: bool = False) -> Run:
+def log_report(
+    report: ReportContent, runs: ExperimentRuns, *, listening: Listening | None = None, interactive: bool = False
+) -> Run:
     """Keep a report as the artifact ``report.html`` of the newest of its runs, and return that run.
 
-    Its finding becomes the experiment's description, below one that a person wrote; `interactive` is that of
-    `Report.to_html`.
+    Its finding becomes the experiment's description, below one that a person wrote. `listening` has the clips that the
+    page plays, as `Report.find_sounds` returns them; `interactive` is that of `Report.to_html`.
 
     Raises
     ------
@@ -317,7 +336,7 @@ def log_report(report: ReportContent, runs: ExperimentRuns, *, interactive: bool
     uploaded = [run for run in runs if UNSENT_TAG not in run.tags]
     if not uploaded:
         raise TrackerError(f"none of the runs of {runs.name!r} is in the store yet: upload them with `tracker sync`")
-    page, _ = render_report(report, "html", interactive=interactive)
+    page, _ = render_report(report, "html", listening=listening, interactive=interactive)
     runs.store.log_report(runs.name, uploaded[-1].run_id, page, render_verdict(report))
     return uploaded[-1]
 

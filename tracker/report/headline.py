@@ -67,8 +67,10 @@ def _open_title(findings: Findings) -> str:
         return _untested_title(findings)
     if first.correct is None or findings.repeated or any(standing.correct is None for standing in ranked):
         return f"No winner yet: the {many} {what}s are not significantly different"
-    spread = first.correct - min(standing.correct or 0 for standing in ranked)
-    differ = f"differ by {count_words(spread, 'clip')}" if spread else f"all get {first.correct} clips correct"
+    correct = [standing.correct or 0 for standing in ranked]
+    spread = max(correct) - min(correct)
+    same = f"{'both' if len(ranked) == 2 else 'all'} get {counted(first.correct, 'clip')} correct"
+    differ = f"differ by {count_words(spread, 'clip')}" if spread else same
     if len(ranked) > 2 and spread > 1:
         differ = f"are within {count_words(spread, 'clip')}, and chance may explain it"
     return f"No winner yet: the {many} {what}s {differ}"
@@ -312,7 +314,7 @@ def _lead(findings: Findings) -> KeyFigure | None:
     if first.mean == second.mean:
         return KeyFigure("tie", f"between the best {'configurations' if findings.repeated else 'runs'}{test}")
     if first.correct is not None and second.correct is not None and len(first.runs) == len(second.runs) == 1:
-        return KeyFigure(counted(first.correct - second.correct, "clip"), f"{behind}{test}")
+        return KeyFigure(counted(abs(first.correct - second.correct), "clip"), f"{behind}{test}")
     return KeyFigure(difference_words(findings, first.mean - second.mean), f"{behind}{test}")
 
 
