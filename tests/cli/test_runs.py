@@ -44,7 +44,7 @@ class TestMetric:
 
     def test_metric_stands_there_too_as_an_accuracy_of_clips_that_nobody_counted(self, tracker: Tracker) -> None:
         measured("val_accuracy", 0.8125)
-        assert [row[2] for row in rows(tracker("runs").out)] == ["val_accuracy", "0.8125"]
+        assert [row[2] for row in rows(tracker("runs").out)] == ["val_accuracy", "0.813"]
 
     def test_metric_does_not_stand_beside_the_counts_that_say_it(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1101")

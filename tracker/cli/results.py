@@ -450,7 +450,7 @@ def _record(study: Study, position: int) -> dict[str, object]:
 
 def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
     """Yield each column's heading and cells; what is unknown is empty."""
-    from tracker.wording import age, digits_apart
+    from tracker.wording import age, digits_apart, fixed
 
     now, results, design = time.time_ns() // 1_000_000, study.results, study.design
     runs = [result.run for result in results]
@@ -464,7 +464,7 @@ def _columns(study: Study) -> Iterator[tuple[str, list[str]]]:
     yield "correct", correct
     if not study.metric.is_accuracy or not any(correct):
         digits = digits_apart([result.score for result in results if result.score is not None])
-        yield study.metric.name, ["" if result.score is None else f"{result.score:.{digits}f}" for result in results]
+        yield study.metric.name, ["" if result.score is None else fixed(result.score, digits) for result in results]
     yield "best", [_text(result.best_epoch) for result in results]
     yield "stop", [_text(result.stop_epoch) for result in results]
     yield "status", [f"{run.status}, not sent" if UNSENT_TAG in run.tags else run.status for run in runs]
