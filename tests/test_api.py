@@ -180,11 +180,21 @@ class TestReport:
             tracker.build_report(**({"runs": runs} | option))
         assert "\n" not in str(raised.value)
 
-    @pytest.mark.parametrize("path", ["", 3, b"x"])
+    @pytest.mark.parametrize("path", ["", 3, b"x", "a\0b"])
     def test_report_is_not_written_to_what_is_no_path(self, built: tracker.Report, path: Any) -> None:
         for write in (built.to_markdown, built.to_html, built.to_json, built.to_summary):
             with pytest.raises(ValueError, match="path must be a path, got"):
                 write(path)
+
+    def test_what_is_no_report_is_not_logged(self, built: tracker.Report) -> None:
+        for report, runs in (("x", ()), (built, [])):
+            with pytest.raises(ValueError, match=r"must be (one|those)"):
+                tracker.log_report(report, runs)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("experiment", [3, "", [3]])
+    def test_runs_of_what_is_no_experiment_are_refused(self, experiment: Any) -> None:
+        with pytest.raises(ValueError, match="experiment must be a text of one line"):
+            tracker.load_runs(experiment=experiment)
 
     def test_report_refuses_a_size_that_is_no_number(self, built: tracker.Report) -> None:
         with pytest.raises(ValueError, match="max_bytes must be a whole number"):

@@ -251,7 +251,7 @@ def load_runs(
     """
     reporter = checked_reporter(reporter)
     store = _store(tracking_uri)
-    names = (experiment,) if experiment is None or isinstance(experiment, str) else tuple(experiment)
+    names = tuple(experiment) if isinstance(experiment, list | tuple) else (experiment,)
     if not names:
         raise ValueError("experiment must name at least one experiment, got none")
     experiments = [_experiment(name, store) for name in names]

@@ -172,6 +172,7 @@ class TestHeadline:
         runs = [make_run(n, clips, {"kernel_size": f"{2 * n + 1}"}) for n, clips in enumerate(correct, start=1)]
         report = build_report("e", runs, minimise=minimise)
         assert report.title == title
+        assert ("and so do" in report.lead) == (" get " in title)
         assert not [figure for figure in report.key_figures if figure.value.startswith(("-", "\N{MINUS SIGN}"))]
 
     def test_the_lead_names_the_configuration_and_what_the_runs_show(self) -> None:

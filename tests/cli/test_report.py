@@ -181,6 +181,12 @@ class TestOutput:
         assert (result.status, result.out) == (1, "")
         assert f"cannot write {place}: notes is a file, not a folder; give another --output" in result.err
 
+    def test_writing_and_checking_at_once_is_refused(self, writeup: Tracker) -> None:
+        Path("a.md").touch()
+        result = writeup("report", "--output", "b.md", "--check", "a.md")
+        assert (result.status, result.out) == (2, "")
+        assert "give --output or --check, not both" in result.err
+
     def test_a_dash_is_standard_output(self, writeup: Tracker) -> None:
         result = writeup("report", "--format", "csv", "--output", "-")
         assert (result.status, result.out) == (0, writeup("report", "--format", "csv").out)
@@ -255,6 +261,21 @@ class TestCover:
     def test_a_summary_has_the_title_and_the_finding(self, writeup: Tracker) -> None:
         first, *rest = writeup("report", "--format", "summary", "--title", "Mine").out.splitlines()
         assert (first, rest[1][:2]) == ("# Mine", "**")
+
+    @pytest.mark.parametrize(
+        ("words", "forms"),
+        [
+            (("--title", "A", "--format", "json"), "markdown, html, pdf or summary"),
+            (("--author", "A", "--output", "runs.csv"), "markdown, html, pdf or summary"),
+            (("--intro", "intro.md", "--format", "latex"), "markdown, html or pdf"),
+            (("--intro", "intro.md", "--format", "summary"), "markdown, html or pdf"),
+        ],
+    )
+    def test_a_format_without_them_is_refused(self, tracker: Tracker, words: tuple[str, ...], forms: str) -> None:
+        Path("intro.md").touch()
+        result = tracker("report", *words)
+        assert (result.status, result.out) == (2, "")
+        assert f"{words[0]} is for --format {forms} only" in result.err
 
     @pytest.mark.parametrize(
         ("words", "problem"),

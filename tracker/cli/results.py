@@ -33,7 +33,7 @@ from tracker.errors import TrackerError
 from tracker.printable import command_text, decoded
 from tracker.runs import HEARD_CLIPS, REASON_TAG, UNSENT_TAG, Range, RunStatus, is_resumable
 from tracker.runs.logged import SHORT_ID
-from tracker.wording import counted
+from tracker.wording import counted, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from tracker.study.study import Study
 
 _BYTES = Range(least=1, most=10**9)
+_INTRODUCED: tuple[Form, ...] = ("markdown", "html", "pdf")
+_TITLED: tuple[Form, ...] = (*_INTRODUCED, "summary")
 
 
 @command(
@@ -131,12 +133,14 @@ def report(
     context.with_resource(_uncollected())
     from tracker.recording.reports import form_of, log_report, render_report
 
-    if log_page and check:
-        context.fail("give --log or --check, not both: --check writes nothing")
-    if output and intro and output.exists() and output.samefile(intro):
-        context.fail(f"--output would replace the introduction, {intro}: give another file")
-    if log_page and len(analysis.experiment) > 1:
-        context.fail("--log is for a report on one --experiment")
+    contradictions = {
+        "give --log or --check, not both: --check writes nothing": log_page and check,
+        "give --output or --check, not both: --check writes nothing": output and check,
+        f"--output would replace the introduction, {intro}: give another file": _is_same_file(output, intro),
+        "--log is for a report on one --experiment": log_page and len(analysis.experiment) > 1,
+    }
+    for problem in (problem for problem, holds in contradictions.items() if holds):
+        context.fail(problem)
     is_asked = not log_page or bool(form or output)
     output = None if output == Path("-") else output
     target = check or output
@@ -144,9 +148,12 @@ def report(
         form = form_of(target, form)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--check'" if check else "'--output'") from error
-    _check_form(context, form, {"--max-bytes": ("summary", max_bytes)})
     page = form if is_asked else "html"
-    _check_form(context, page, {"--audio": ("html", audio), "--interactive": ("html", interactive)})
+    _check_form(context, page, {"--max-bytes": (("summary",), max_bytes)})
+    _check_form(context, page, {"--audio": (("html",), audio), "--interactive": (("html",), interactive)})
+    _check_form(
+        context, page, {"--title": (_TITLED, title), "--author": (_TITLED, author), "--intro": (_INTRODUCED, intro)}
+    )
     if form == "pdf" and target is None and sys.stdout.isatty():
         context.fail("a PDF cannot be shown in a terminal: give --output FILE")
     runs = read_selected(analysis)
@@ -175,11 +182,15 @@ def report(
     return 0
 
 
-def _check_form(context: typer.Context, form: Form, options: Mapping[str, tuple[Form, object]]) -> None:
-    """Refuse options that were given, and are for another format than this one."""
+def _is_same_file(one: Path | None, other: Path | None) -> bool:
+    return bool(one and other and one.exists() and one.samefile(other))
+
+
+def _check_form(context: typer.Context, form: Form, options: Mapping[str, tuple[Sequence[Form], object]]) -> None:
+    """Refuse options that were given, and are for other formats than this one."""
     for flag, (meant, value) in options.items():
-        if value and form != meant:
-            context.fail(f"{flag} is for --format {meant} only")
+        if value and form not in meant:
+            context.fail(f"{flag} is for --format {listing(meant, 'or')} only")
 
 
 @contextmanager

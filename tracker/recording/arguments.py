@@ -68,7 +68,7 @@ def checked_text(what: str, value: object) -> str | None:
 def checked_path(what: str, value: object) -> Path:
     """Return a path given as a text or as any kind of path."""
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-    if not text or not isinstance(text, str):
+    if not text or not isinstance(text, str) or "\0" in text:
         raise ValueError(f"{what} must be a path, got {_shown(value)}")
     return Path(text)
 

@@ -331,6 +331,8 @@ def log_report(
     """
     from tracker.render import render_verdict
 
+    if not isinstance(report, ReportContent):
+        raise ValueError("report must be one that tracker.build_report returned")  # noqa: TRY004  (one kind of error)
     if not isinstance(runs, ExperimentRuns) or len(runs.experiments) > 1:
         raise ValueError("runs must be those of one experiment, as tracker.load_runs returns them")
     uploaded = [run for run in runs if UNSENT_TAG not in run.tags]

@@ -173,6 +173,8 @@ def _rest_text(findings: Findings, others: Sequence[Standing]) -> str:
     if first.correct is not None and len(first.runs) == 1 and not findings.repeated:
         low, high = min(o.correct or 0 for o in others), max(o.correct or 0 for o in others)
         which = "the other" if len(others) == 1 else f"the other {number_word(len(others))}"
+        if low == high == findings.ranked[0].correct:
+            return f"and so {'does' if len(others) == 1 else 'do'} {which}"
         return f"{which} {high}" if low == high else f"{which} {low} {'and' if len(others) == 2 else 'to'} {high}"
     if first.mean == findings.ranked[0].mean:
         return "and so does the next" if findings.study.metric.is_accuracy else "as has the next"
