@@ -83,7 +83,8 @@ class TestHeadline:
 
     def test_title_says_which_is_best_and_how_many_could_be_as_good(self) -> None:
         assert (
-            headline(ROWS, ("a",)).title == "Kernel 7 leads (90.0%), but 1 of 2 others is not statistically different"
+            headline(ROWS, ("a",)).title
+            == "Kernel 7 leads (90.0%), but 1 of the other 2 is not statistically different"
         )
         assert headline((BEST, WORSE), ("a",)).title == "Kernel 7 is best (90.0%)"
         apart = replace(TIED, interval=(0.7, 0.89))
@@ -106,13 +107,13 @@ class TestHeadline:
     def test_title_says_that_the_lead_could_not_be_tested(self) -> None:
         untested = replace(TIED, is_tied=False, is_tested=False)
         assert headline((BEST, untested), ("a",)).title == "Kernel 7 leads (90.0%); its lead could not be tested"
-        over_one = "Kernel 7 leads (90.0%); its lead over 1 of 2 others could not be tested"
+        over_one = "Kernel 7 leads (90.0%); its lead over 1 of the other 2 could not be tested"
         assert headline((BEST, WORSE, untested), ("a",)).title == over_one
 
     def test_title_says_that_the_best_result_is_shared(self) -> None:
         twin = replace(TIED, estimate=BEST.estimate, interval=None)
         assert headline((BEST, twin), ("a",)).title == "Kernel 7 and the other share the best result (90.0%)"
-        shared = "Kernel 7 and 1 of 2 others share the best result (90.0%)"
+        shared = "Kernel 7 and 1 of the other 2 share the best result (90.0%)"
         assert headline((BEST, twin, WORSE), ("a",)).title == shared
 
     def test_the_table_has_every_row(self) -> None:

@@ -202,7 +202,7 @@ def finding_of_configurations(rows: Sequence[ConfigurationRow]) -> str:
 def _of_others(number: int, others: int) -> str:
     if number == others:
         return "the other" if others == 1 else f"the other {others}"
-    return f"{number} of {others} others"
+    return f"{number} of the other {others}"
 
 
 def differences(rows: Sequence[Difference], *, margin: float, alpha: float = 0.05) -> Picture:
