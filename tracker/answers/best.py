@@ -151,6 +151,8 @@ def _of_runs(findings: Findings, found: Conclusion) -> str:
     if found.verdict == "supported":
         each = "the other run" if len(others) == 1 else f"each of the other {number_word(len(others))} runs"
         return f"{head} It is significantly better than {each}."
+    if all(standing.mean == first.mean for standing in others) and first.correct is not None:
+        return head
     tied = [standing for standing in others if standing.tied]
     shared = any(standing.mean == first.mean for standing in others)
     return f"{head} {_not_worse(findings, tied, len(others), shared=shared)}"

@@ -99,7 +99,9 @@ class BestRun(Details):
             return f"The best run is unknown: {who} logged a number for {wording.metric.name}."
         if self.folds:
             return _configuration_text(conclusion, self, wording)
-        parts = [_score_text(conclusion, self, wording), _tests_text(conclusion, self, wording)]
+        parts = [_score_text(conclusion, self, wording)]
+        if len(self.tied) < self.others or self.why is not None:  # of equal scores none is worse
+            parts.append(_tests_text(conclusion, self, wording))
         alone = self.probability_alone
         if alone is not None and 0 < alone < 1 and conclusion.verdict != "supported" and self.groups is None:
             parts.append(f"On a new sample of clips it would be the sole winner about {percent(alone)} of the time.")
