@@ -241,12 +241,12 @@ class TestSentence:
         runs = made(1, "1" * 20, val_loss=[0.9, 0.2]), made(2, "1" * 19 + "0", seed="1", val_loss=[0.9, 0.3])
         (sentence,) = sentences_of(studied(*runs, metric="val_loss"), "run_difference")
         assert sentence == (
-            "Run 1's val_loss is 0.08 lower than run 2's, averaged over the clips' predictions. Chance easily explains "
-            "the difference."
+            "Run 1's val_loss is 0.0752 lower than run 2's, averaged over the clips' predictions. Chance easily "
+            "explains the difference."
         )
 
     def test_sentence_gives_the_interval_of_losses_with_its_signs(self, made: MakeRun, studied: MakeStudy) -> None:
         runs = made(1, "1" * 20, val_loss=[0.9, 0.2]), made(2, "1" * 8 + "0" * 12, seed="1", val_loss=[0.9, 1.0])
-        assert "predictions (95% interval −1.27 to −0.53)." in sentence_of(
+        assert "predictions (95% interval −1.27 to −0.534)." in sentence_of(
             studied(*runs, metric="val_loss"), "run_difference"
         )

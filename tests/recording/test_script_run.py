@@ -188,7 +188,7 @@ class TestScriptRun:
         "option",
         [
             {"name": 3}, {"name": "a\nb"}, {"note": 3}, {"tags": ["a"]}, {"tags": {"tracker.validation_clips": "7"}},
-            {"metric": 3}, {"metric": ""}, {"sample_name": None}, {"experiment": None}, {"experiment": " "},
+            {"metric": 3}, {"metric": ""}, {"sample_name": None}, {"experiment": 3}, {"experiment": " "},
             {"tracking_uri": 3}, {"reporter": "x"}, {"reporter": tracker.PrintReporter}, {"params": None},
             {"params": [("a", 1)]}, {"params": {"keep": "first"}}, {"params": {"plateau": (0.3,)}},
             {"params": {"plateau": (0.3, 10), "plateau_factor": 0.3}}, {"params": {"optimizer": object()}},

@@ -219,4 +219,4 @@ class TestSelectionOf:
 
     def test_a_selection_is_written_as_a_shell_takes_it(self) -> None:
         selection = Selection(runs=("a b",), filter_string="params.x = '1'", since=since_of("3d", 0))
-        assert selection.text == """--runs 'a b' --filter 'params.x = '"'"'1'"'"'' --since 3d"""
+        assert selection.text == """--runs 'a b' --filter "params.x = '1'" --since 3d"""
