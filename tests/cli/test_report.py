@@ -258,6 +258,12 @@ class TestCover:
         for acting in ("<b>Genres", "<script", "http://evil", 'href="javascript'):
             assert acting not in text
 
+    def test_an_introduction_that_is_too_long_is_named(self, writeup: Tracker) -> None:
+        Path("intro.md").write_text("x" * 100_001)
+        result = writeup("report", "--intro", "intro.md")
+        assert (result.status, result.out) == (1, "")
+        assert "intro.md has 100,001 characters, and an introduction at most 100,000: shorten it" in result.err
+
     def test_a_summary_has_the_title_and_the_finding(self, writeup: Tracker) -> None:
         first, *rest = writeup("report", "--format", "summary", "--title", "Mine").out.splitlines()
         assert (first, rest[1][:2]) == ("# Mine", "**")
@@ -471,6 +477,8 @@ class TestLog:
         log_run("1111", name="third", kernel_size="7")
         tracker("report", "--log")
         assert describe() == "Our *course*.\n\n" + json.loads(tracker("report", "--format", "json").out)["title"]
+        tracker("report", "--log", "--exclude", "third")
+        assert describe() == f"Our *course*.\n\n{first}. Selected: 2 of 3\N{NO-BREAK SPACE}runs (--exclude third)"
 
     def test_a_copied_project_leaves_the_other_one_alone(self, tracker: Tracker, log_run: LogRun) -> None:
         log_run("1101")

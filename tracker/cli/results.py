@@ -224,12 +224,19 @@ def _write(document: bytes, form: Form, files: Mapping[Path, bytes], assets: Pat
 
 def _intro(file: Path) -> str:
     """Return the introduction; raise what Typer or the command line prints if it can't be read or is too long."""
+    from tracker.recording.reports import LONGEST_INTRO
+
     try:
-        return read_regular(file).decode("utf-8-sig")
+        text = read_regular(file).decode("utf-8-sig")
     except OSError as error:
         raise TrackerError(f"cannot read {file}: {error.strerror}; give another --intro") from error
     except UnicodeDecodeError as error:
         raise TrackerError(f"{file} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+    if len(text) > LONGEST_INTRO:
+        raise TrackerError(
+            f"{file} has {len(text):,} characters, and an introduction at most {LONGEST_INTRO:,}: shorten it"
+        )
+    return text
 
 
 def _difference(file: Path, document: bytes, *, is_text: bool) -> int:

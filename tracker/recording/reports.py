@@ -54,7 +54,7 @@ _MOST_FILES = 20_000
 
 _START, _SIGNATURE = 4_096, 4  # bytes of a file that show whether it is text, and of which binary kind
 
-_LONGEST_INTRO = 100_000  # characters
+LONGEST_INTRO = 100_000  # characters
 
 FIGURES = Path("reports/figures")  # where Markdown's figures are written unless another folder is given
 
@@ -308,8 +308,8 @@ def build_report(
 def _cover(title: str | None, author: str | None, intro: str | None) -> Cover:
     """Return what a report's author sets above it; raise ValueError for what doesn't fit there."""
     text = checked_text("intro", intro) or ""
-    if len(text) > _LONGEST_INTRO:
-        raise ValueError(f"intro must be at most {_LONGEST_INTRO:,} characters, got {len(text):,}")
+    if len(text) > LONGEST_INTRO:
+        raise ValueError(f"intro must be at most {LONGEST_INTRO:,} characters, got {len(text):,}")
     heading = "" if title is None else checked_line("title", title)
     return Cover(heading, "" if author is None else checked_line("author", author), text)
 

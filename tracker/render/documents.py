@@ -155,8 +155,10 @@ def render_description(entry: RunEntry) -> str:
 
 
 def render_verdict(report: Report) -> str:
-    """Return a report's finding as a line of Markdown."""
-    return str(sanitize.prose(report.title))
+    """Return a report's finding as a line of Markdown, with the selection of runs that it is about, if there is one."""
+    selection = dict(report.facts).get("Selection")
+    about = f". Selected: {selection}" if selection else ""
+    return str(sanitize.prose(f"{report.title}{about}"))
 
 
 def render_outcome(entry: RunEntry) -> str:
