@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.statistics.proportions import Interval
-    from tracker.study.metrics import LoggedSteps, Metric
+    from tracker.study.histories import LoggedSteps
+    from tracker.study.metrics import Metric
     from tracker.study.options import Design
     from tracker.study.study import Study
 

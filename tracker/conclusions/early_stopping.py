@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.study.metrics import LoggedSteps
+    from tracker.study.histories import LoggedSteps
     from tracker.study.study import Study
     from tracker.wording import Wording
 

@@ -15,7 +15,7 @@ import numpy as np
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Verdict
 from tracker.replay import Drop, early_stoppings, plateau
 from tracker.runs import LOGGED_OPTIONS, as_number
-from tracker.study.metrics import same_until
+from tracker.study.histories import same_until
 from tracker.study.options import PLATEAU, as_whole
 from tracker.study.run_results import SAME_RATE, every_epoch
 from tracker.wording import capitalised, count_words, counted, level_words, losses, metric_text, rate_text

@@ -45,7 +45,7 @@ from tracker.conclusions.contrasts import (
 from tracker.replay import can_act
 from tracker.runs import LOGGED_OPTIONS, OFF
 from tracker.statistics.repetitions import FEWEST_PAIRS
-from tracker.study.metrics import identical
+from tracker.study.histories import identical
 from tracker.study.options import MOST_ALIASES, NETWORK, PLATEAU, as_whole
 from tracker.study.study import Obstacle
 from tracker.wording import (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.study.metrics import LoggedSteps
+    from tracker.study.histories import LoggedSteps
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording

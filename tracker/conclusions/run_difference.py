@@ -21,7 +21,7 @@ from tracker.conclusions.conclusion import (
 )
 from tracker.statistics import paired
 from tracker.statistics.grouped import fewest_groups, grouped_sign_flip, informative_groups, sign_flip_interval
-from tracker.study.metrics import identical
+from tracker.study.histories import identical
 from tracker.study.study import Obstacle
 from tracker.wording import (
     MINUS,

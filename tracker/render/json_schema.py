@@ -25,7 +25,7 @@ from tracker.render.json_document import ConclusionDocument, ReportDocument
 from tracker.runs import RunStatus
 from tracker.statistics import paired
 from tracker.statistics.proportions import Interval
-from tracker.study.metrics import LoggedSteps
+from tracker.study.histories import LoggedSteps
 from tracker.study.run_results import Accuracy
 from tracker.study.study import Obstacle
 

@@ -18,7 +18,8 @@ from tracker.report.overview import ENDS, challenges, limits, methods, versions
 from tracker.runs import ALPHAS, LOGGED_OPTIONS, MARGINS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
-from tracker.study.metrics import curves_key, identical, in_one_unit, primary_metric
+from tracker.study.histories import curves_key, identical
+from tracker.study.metrics import in_one_unit, primary_metric
 from tracker.study.options import NETWORK, Design, terms_of
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tracker.conclusions.conclusion import Conclusion, KindName
     from tracker.report.model import Excluded
     from tracker.runs import Run
-    from tracker.study.metrics import LoggedSteps
+    from tracker.study.histories import LoggedSteps
     from tracker.study.run_results import RunResult
     from tracker.study.study import Study
     from tracker.wording import Wording

@@ -18,19 +18,8 @@ from tracker.statistics.paired import log_losses
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, by_clip, clip_sets
 from tracker.study.contradictions import Contradiction, contradictions
-from tracker.study.metrics import (
-    ACCURACY,
-    LOSS,
-    RATE,
-    LoggedSteps,
-    Metric,
-    by_epoch,
-    epoch_limit,
-    history_of,
-    is_fraction,
-    named,
-    steps_without_epochs,
-)
+from tracker.study.histories import LoggedSteps, by_epoch, epoch_limit, history_of, steps_without_epochs
+from tracker.study.metrics import ACCURACY, LOSS, RATE, Metric, is_fraction, named
 from tracker.study.options import as_whole
 
 if TYPE_CHECKING:

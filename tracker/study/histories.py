@@ -1,0 +1,189 @@
+"""The history of a metric by epoch, whoever logged it, and which runs went the same way.
+
+A step is an epoch for tracker and Keras, a batch for Lightning and Hugging Face, which log a metric ``epoch`` beside
+it. Epochs are counted from 1 here, wherever a run counted them from. If neither steps nor such a metric say which epoch
+a value belongs to, a history isn't one by epoch, and nothing is said about its epochs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracker.runs import Curve
+from tracker.study.metrics import ACCURACY, LOSS, all_named, role_of
+from tracker.study.options import LARGEST, as_whole
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tracker.runs import Run
+    from tracker.study.metrics import Part
+
+_EPOCH = "epoch"  # the metric that says in which epoch a step was: from 0 if whole (Lightning), else how many are done
+# Params that ask for a number of epochs: tracker's and Keras', Lightning's, Hugging Face's, other people's.
+_LIMITS = ("epochs", "max_epochs", "num_train_epochs", "num_epochs", "n_epochs")
+_NEARLY = 0.05  # epochs: Hugging Face logs 0.996 at an epoch's last batch if batches do not divide it
+
+
+def epoch_limit(run: Run) -> int | None:
+    """Return the most epochs that a run was asked for, None if that was not logged as a whole number."""
+    limits = (as_whole(run.params.get(name), least=1) for name in _LIMITS)
+    return next((limit for limit in limits if limit is not None), None)
+
+
+def by_epoch(run: Run, name: str) -> Curve | None:
+    """Return the history of a metric by epoch; None if it has none, or its epochs are not known."""
+    history = run.curves.get(name)
+    if history is None or not len(history.values):
+        return None
+    stopped = run.metrics.get("stopped_epoch")
+    if stopped is not None and "restored_epoch" in run.metrics and len(history.steps) > 1:
+        # Keras' autologging writes the restored epoch's values past the end, as one epoch more.
+        trained = history.steps <= stopped
+        if trained.any():  # another program may mean something else by these names
+            history = Curve(history.steps[trained], history.values[trained])
+    translated = _translated(run.curves[_EPOCH], history) if _EPOCH in run.curves and name != _EPOCH else None
+    return translated or _plain(run, history, validated=role_of(name)[1] == "validation")
+
+
+def history_of(run: Run, quantity: str, part: Part) -> Curve | None:
+    """Return the history of a quantity; None if it has none: a single value is one only if one epoch was asked for."""
+    for name in all_named(run.curves, quantity, part):
+        curve = by_epoch(run, name)
+        if curve is not None and (len(curve.values) > 1 or epoch_limit(run) == 1):
+            return curve
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedSteps:
+    """The steps of a metric's values if they don't say which epoch each is of."""
+
+    metric: str
+    values: int
+    first: int
+    last: int  # the first again if all values were logged at one step
+
+
+def steps_without_epochs(run: Run, quantity: str, part: Part) -> LoggedSteps | None:
+    """Return at which steps several values of a quantity were logged if no history by epoch can be made of them."""
+    names = all_named(run.curves, quantity, part)
+    if history_of(run, quantity, part) is not None:
+        return None
+    logged = [LoggedSteps(name, len(curve.values) + curve.overwritten, int(curve.steps[0]), int(curve.steps[-1]))
+              for name in names if len((curve := run.curves[name]).values)]  # fmt: skip
+    return next((steps for steps in logged if steps.values > 1), None)
+
+
+def _translated(epochs: Curve, history: Curve) -> Curve | None:
+    """Return a history with its epochs for steps, None if they are not all known or one has several values."""
+    if not (np.abs(epochs.values) < LARGEST).all() or not np.isin(history.steps, epochs.steps).all():
+        return None
+    logged = epochs.values[np.searchsorted(epochs.steps, history.steps)]
+    whole = np.rint(logged)
+    if (np.diff(whole) <= 0).any() or (np.abs(logged - whole) > _NEARLY).any():
+        return None
+    from_zero = bool((epochs.values == np.rint(epochs.values)).all()) and epochs.values.min() == 0
+    return Curve(whole.astype(np.int64) + int(from_zero), history.values)
+
+
+def _plain(run: Run, history: Curve, *, validated: bool) -> Curve | None:
+    """Return a history whose steps are epochs; None if they are batches or nothing says what they are."""
+    steps, logged = history.steps, _logged_steps(run)
+    first, last, n = int(steps[0]), int(steps[-1]), len(steps)
+    if _gapless(steps):
+        return history if validated or n <= max(2 * (logged.validations or n), logged.limit or 0) else None
+    mostly_there = first in (0, 1) and 2 * n > last - first + 1
+    if not mostly_there and (logged.limit is None or last > logged.limit):
+        return None
+    from_zero = first > 0 and logged.last_from_zero >= last
+    return Curve(steps + 1, history.values) if from_zero else history
+
+
+@dataclass(frozen=True, slots=True)
+class _LoggedSteps:
+    """How often and at which steps a run logged its losses and accuracies, which tells epochs from batches."""
+
+    limit: int | None  # the most epochs that it was asked for
+    validations: int  # the most values of one validation metric; 0 if none has several
+    last_from_zero: int  # the last step of those that go from 0 on without a gap; -1 if there are none
+
+
+@lru_cache(maxsize=1)
+def _logged_steps(run: Run) -> _LoggedSteps:
+    """Return the steps of a run's losses and accuracies, cached because each of its histories asks for them."""
+    roles = ((*role_of(name), curve.steps) for name, curve in run.curves.items() if len(curve.steps) > 1)
+    judged = [(part, steps) for quantity, part, steps in roles if quantity in (LOSS, ACCURACY)]
+    validations = max((len(steps) for part, steps in judged if part == "validation"), default=0)
+    last = max((int(steps[-1]) for _, steps in judged if steps[0] == 0 and _gapless(steps)), default=-1)
+    return _LoggedSteps(epoch_limit(run), validations, last)
+
+
+def _gapless(steps: NDArray[np.int64]) -> bool:
+    """Return whether steps are 0, 1, 2, … or 1, 2, 3, …."""
+    first, last = int(steps[0]), int(steps[-1])
+    return first in (0, 1) and last - first + 1 == len(steps)
+
+
+def identical(a: Run, b: Run) -> bool:
+    """Return whether two runs have the same curves throughout, as they must under one seed until something differs.
+
+    False too if no loss or accuracy by epoch was logged for both.
+    """
+    shared = _shared(a, b)
+    return bool(shared) and all(
+        np.array_equal(of_a.epochs, of_b.epochs) and np.array_equal(of_a.values, of_b.values, equal_nan=True)
+        for of_a, of_b in shared
+    )
+
+
+def same_until(a: Run, b: Run) -> int | None:
+    """Return the last epoch until which two runs are identical, 0 if they differ from the first one on.
+
+    None if no loss or accuracy by epoch was logged for both.
+    """
+    ends = []
+    for of_a, of_b in _shared(a, b):
+        n = min(len(of_a.values), len(of_b.values))
+        equal = (of_a.values[:n] == of_b.values[:n]) | (np.isnan(of_a.values[:n]) & np.isnan(of_b.values[:n]))
+        same = equal & (of_a.epochs[:n] == of_b.epochs[:n])
+        length = n if same.all() else int(same.argmin())
+        ends.append(int(of_a.epochs[length - 1]) if length else 0)
+    return min(ends, default=None)
+
+
+def curves_key(run: Run) -> tuple[tuple[str, ...], int]:
+    """Return the names of the curves that training determines, and a hash of these.
+
+    Runs of the same names are only `identical` if the hashes are equal.
+    """
+    curves = _determined(run)
+    epochs = (curve.epochs.tobytes() for curve in curves.values())
+    # NaN equals NaN there and 0 equals -0, whatever their bytes
+    values = (np.where(np.isnan(curve.values), np.nan, curve.values) + 0.0 for curve in curves.values())
+    return tuple(curves), hash((*epochs, *(of_curve.tobytes() for of_curve in values)))
+
+
+def _shared(a: Run, b: Run) -> list[tuple[Curve, Curve]]:
+    """Return the curves that training determines and that both runs have."""
+    of_a, of_b = _determined(a), _determined(b)
+    return [(curve, of_b[name]) for name, curve in of_a.items() if name in of_b]
+
+
+def _determined(run: Run) -> dict[str, Curve]:
+    """Return the curves that training determines and that every epoch has: a final value is not of an epoch."""
+    epochs = max((len(curve.values) for curve in run.curves.values()), default=0)
+    return {
+        name: curve
+        for name, curve in sorted(run.curves.items())
+        if len(curve.values) == epochs and _is_of_training(name)
+    }
+
+
+@lru_cache(maxsize=4096)
+def _is_of_training(name: str) -> bool:
+    return LOSS in name.lower() or ACCURACY in name.lower() or name.lower().endswith("acc")
