@@ -12,8 +12,9 @@ from tracker.contained_files import (
     LARGEST_RECORD,
     LARGEST_SOURCE,
 )
+from tracker.runs.samples import MOST_CLASSES, MOST_SAMPLES
 from tracker.store.client import SETTINGS
-from tracker.store.run_files import LARGEST_NPZ, MOST_CLASSES, MOST_CLIPS, MOST_PROBABILITIES, MOST_ROWS
+from tracker.store.run_files import LARGEST_NPZ, MOST_PROBABILITIES, MOST_ROWS
 from tracker.store.server import LARGEST_ARCHIVE, LARGEST_TABLE, LONGEST_ANSWER, MOST_PAGES, MOST_RUNS
 
 PAGE = Path(__file__).parents[1] / "SECURITY.md"
@@ -26,7 +27,7 @@ def test_limits_are_those_of_the_code() -> None:
     stated = [f"{size >> 30} GiB" if size >= 1 << 30 else f"{size >> 20} MiB" for size in sizes]
     assert [limit for _, limit in rows][2:] == [
         *stated,
-        f"{MOST_CLIPS:,}; {MOST_CLASSES:,}; {MOST_PROBABILITIES:,}; {MOST_ROWS:,}",
+        f"{MOST_SAMPLES:,}; {MOST_CLASSES:,}; {MOST_PROBABILITIES:,}; {MOST_ROWS:,}",
         f"{LONGEST_ANSWER >> 20} MiB",
         f"{MOST_PAGES:,}; {MOST_RUNS:,}",
         SETTINGS["MLFLOW_HTTP_REQUEST_TIMEOUT"],

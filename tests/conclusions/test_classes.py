@@ -9,6 +9,7 @@ import pytest
 from tests.builders import sentence_of
 from tracker.conclusions.classes import ClassErrors, Classes, Confusion, WrongClip, classes
 from tracker.runs import Predictions
+from tracker.runs.samples import predictions_of_hits
 from tracker.statistics.proportions import wilson
 
 if TYPE_CHECKING:
@@ -26,6 +27,17 @@ def predicting(made: MakeRun, number: int, predicted: str) -> Run:
 
 
 class TestClasses:
+    def test_without_labels_only_the_number_of_errors_is_known(self, made: MakeRun, studied: MakeStudy) -> None:
+        runs = [
+            replace(made(i), validation=predictions_of_hits(("s1", "s2", "s3"), (True, False, i > 1)))
+            for i in range(1, 4)
+        ]
+        (found,) = classes(studied(*runs))
+        assert sentence_of(studied(*runs), "classes").startswith(
+            "Run 2 gets 1 of 3 validation clips wrong. One clip is wrong in all 3 runs: s2."
+        )
+        assert [table.header for table in found.details.tables(in_points=True)] == [("clip",)]
+
     def test_count_the_best_runs_errors_by_class(self, made: MakeRun, studied: MakeStudy) -> None:
         (found,) = classes(studied(made(1, "0011"), made(2, "1110", seed="1")))
         (errors,) = found.details.classes

@@ -90,6 +90,11 @@ class TestPredictionsCsv:
 
 
 class TestParsePredictions:
+    def test_parse_predictions_takes_labels_and_predicted_classes_alone(self) -> None:
+        found = parse_predictions(b"clip,label,predicted\nb,x,y\na,x,x\n")
+        assert (found.clips, found.classes, found.correct.tolist()) == (("a", "b"), ("x", "y"), [True, False])
+        assert found.probabilities is None
+
     def test_parse_predictions_sorts_the_clips(self) -> None:
         read = parse_predictions(as_bytes(csv_of("b,jazz,jazz,0.2,0.8", "a,blues,jazz,0.4,0.6")))
         assert (read.clips, read.labels) == (("a", "b"), ("blues", "jazz"))

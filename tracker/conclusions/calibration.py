@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method, Table
 from tracker.statistics.calibration import ConfidenceBin, calibration_error, confidence_bins
 from tracker.study.clip_sets import by_clip
@@ -100,9 +98,9 @@ def calibrations(study: Study) -> Iterator[Conclusion]:
 
 
 def _of_run(study: Study, clips: ClipSet, run: int) -> Conclusion | None:
-    """Conclude on one run; None if a probability isn't a number."""
+    """Conclude on one run; None if it logged no probabilities, or one isn't a number."""
     predictions = study.results[run].run.validation
-    if predictions is None or not np.isfinite(predictions.probabilities).all():
+    if predictions is None or predictions.probabilities is None or not predictions.has_finite_probabilities:
         return None
     confidence = predictions.probabilities.max(axis=1)[by_clip(predictions)]
     correct, groups = clips.correct[clips.row_of[run]], clips.groups or None

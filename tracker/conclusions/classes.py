@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table
+from tracker.runs.logged import NO_LABEL
 from tracker.statistics.proportions import Interval, grouped_wilson, wilson
 from tracker.wording import (
     NONE,
@@ -90,9 +91,17 @@ class Classes(Details):
             return "Errors by class are unknown: no run's predictions were logged."
         return " ".join([_errors_text(self, wording.run(self.best)), *_always_wrong_text(self)])
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether the classes are known, and not only which clips are correct."""
+        return all(errors.name != NO_LABEL for errors in self.classes)
+
     def tables(self, *, in_points: bool) -> tuple[Table, ...]:
         """Return the errors by class, and the clips that every run gets wrong."""
         del in_points
+        if not self.has_labels:
+            wrong = tuple((clip.clip,) for clip in self.always_wrong)
+            return (Table("Clips that every run gets wrong", ("clip",), wrong),) if wrong else ()
         clips = [(c.clip, c.label, _taken_for(c), str(c.agreeing)) for c in self.always_wrong]
         known = any(is_informative(c.interval) for c in self.classes)
         of_classes = ("class", "wrong in the best run", *(["95% interval"] if known else []), "wrong on average",
@@ -178,6 +187,8 @@ def _errors_text(details: Classes, best: str) -> str:
     if rest:
         named.append(f"{rest} in other classes")
     total, n = (sum(numbers) for numbers in zip(*((e.wrong, e.n) for e in details.classes), strict=True))
+    if not details.has_labels:
+        return f"{capitalised(best)} gets {total} of {n} validation clips wrong."
     return f"{capitalised(best)} gets {total} of {n} validation clips wrong: {listing(named)}."
 
 
@@ -199,7 +210,8 @@ def _always_wrong_text(details: Classes) -> list[str]:
     for clip in details.always_wrong[:_MOST_CLIPS]:
         agreed = "by all" if clip.agreeing == details.runs else f"by {clip.agreeing}"
         agreed += " each" if clip.also_taken_for else ""
-        shown.append(f"{clip.clip} ({clip.label}, taken for {_taken_for(clip)} {agreed})")
+        remark = f" ({clip.label}, taken for {_taken_for(clip)} {agreed})" if details.has_labels else ""
+        shown.append(f"{clip.clip}{remark}")
     rest = f" and {n - len(shown)} more" if n > len(shown) else ""
     verb, check = ("is", "its label") if n == 1 else ("are", "their labels")
     head = f"{capitalised(count_words(n, 'clip'))} {verb} wrong in all {details.runs} runs"

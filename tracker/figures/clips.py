@@ -15,6 +15,7 @@ import numpy as np
 from tracker.figures import style, svg
 from tracker.figures.style import NARROW, SMALL, WIDE
 from tracker.report import Panel
+from tracker.runs.logged import NO_LABEL
 from tracker.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def clip_grid(entries: Sequence[RunEntry]) -> Picture:
     wrong = [int(clip) for clip in order if not correct[:, clip].all()]
     title, alt = finding_of_clips(correct)
     predicted = [entry.result.predicted_names for entry in entries]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for clip in wrong[:_MOST_ROWS]:
         others = Counter(of_run[clip] for of_run in predicted if of_run[clip] != clips.labels[clip])
         mostly = sorted(name for name in others if others[name] == max(others.values()))
@@ -66,7 +67,10 @@ def clip_grid(entries: Sequence[RunEntry]) -> Picture:
     note += [f"the {MOST_RUNS} best of {len(entries)} runs"] if len(entries) > MOST_RUNS else []
     note += [f"{left_out:,} more clips are not drawn"] if left_out > 0 else []
     panel = Panel(_grid(drawn, shown, WIDE, alt), _grid(drawn, shown, NARROW, alt))
-    header, ids = ("clip", "label", "correct in", "mostly taken for"), tuple(entry.run.run_id for entry in entries)
+    header: tuple[str, ...] = ("clip", "label", "correct in", "mostly taken for")
+    ids = tuple(entry.run.run_id for entry in entries)
+    if NO_LABEL in clips.labels:
+        header, rows = (header[0], header[2]), [(row[0], row[2]) for row in rows]
     table = _and_more(rows, len(wrong))
     return svg.picture("clips", (title, note, alt), [panel], (header, table), ids)
 
@@ -100,7 +104,8 @@ def _grid(runs: Sequence[str], clips: Sequence[tuple[str, str, Sequence[bool]]],
     for row, ((path, class_, correct), name) in enumerate(zip(clips, names, strict=True)):
         y = top + row * (cell + head)
         wrong = sum(not is_correct for is_correct in correct)
-        hover = f"{path}: {class_}, wrong in {wrong} of {len(runs)} runs"
+        of_class = "" if class_ == NO_LABEL else f"{class_}, "
+        hover = f"{path}: {of_class}wrong in {wrong} of {len(runs)} runs"
         inside = [svg.text(0, y + (16 if is_wide else 13), name)]
         inside += _cells(correct, left, y + head, column, cell)
         if is_wide:

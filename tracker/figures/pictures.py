@@ -110,7 +110,7 @@ def _of_clips(ranked: Sequence[RunEntry]) -> Iterator[Picture]:
     comparable = max(groups.values(), key=len, default=[])  # the most runs; of equally many those of the best
     if len(comparable) > 1 and has_differing_clips(comparable):
         yield clip_grid(comparable)
-    if predicting:
+    if predicting and predicting[0].run.validation and predicting[0].run.validation.has_labels:
         yield confusion(predicting[0])
 
 

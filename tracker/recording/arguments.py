@@ -20,6 +20,7 @@ import numpy as np
 from tracker.errors import TrackerError
 from tracker.recording.reporter import LoggingReporter
 from tracker.runs import LOGGED_OPTIONS, RUN_OPTIONS, Compound, Predictions, Role, check_line, value_text
+from tracker.runs.samples import SUM_TOLERANCE
 from tracker.wording import some
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from tracker.recording.reporter import Reporter
 
-_SUM_TOLERANCE = 0.01  # how far from 1 a row may add up to: what a reader of the file accepts
 _ROUNDING = 1e-6  # what a probability may be below 0 by the rounding of float32
 _NAME_LENGTH, _VALUE_LENGTH = 80, 20  # characters of a run's default name, and of a value in it
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # in the text of an object that has no text of its own
@@ -317,7 +317,7 @@ def _check_probabilities(rows: NDArray[np.float64], names: Sequence[str]) -> Non
     for is_wrong, rule in (
         (~np.isfinite(rows).all(axis=1), "be finite"),
         ((rows < 0).any(axis=1), "be at least 0 (after a softmax or a sigmoid: not logits)"),
-        (abs(rows.sum(axis=1) - 1) > _SUM_TOLERANCE, "add up to 1 (after a softmax: not logits)"),
+        (abs(rows.sum(axis=1) - 1) > SUM_TOLERANCE, "add up to 1 (after a softmax: not logits)"),
     ):
         if is_wrong.any():
             first = int(is_wrong.argmax())

@@ -366,6 +366,8 @@ def _scores(predictions: Predictions, prefix: str) -> dict[str, float]:
     column = {name: i for i, name in enumerate(predictions.classes)}
     targets = np.array([column[label] for label in predictions.labels])
     rows = predictions.probabilities
+    if rows is None:
+        raise ValueError("predictions must have probabilities, got the predicted classes alone")
     return {f"{prefix}_loss": log_loss(rows, targets), f"{prefix}_accuracy": accuracy(rows, targets)}
 
 

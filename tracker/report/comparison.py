@@ -22,7 +22,7 @@ from tracker.next_steps.command_line import HERE, CommandWriter, Where
 from tracker.next_steps.steps import with_commands
 from tracker.report.build import report_study, run_entry
 from tracker.runs import OFF
-from tracker.runs.logged import SHORT_ID
+from tracker.runs.logged import NO_LABEL, SHORT_ID
 from tracker.study.study import Study, study_of
 from tracker.wording import capitalised, counted, listing, option_words, p_text, wording_of
 
@@ -61,7 +61,7 @@ class SharedClip:
     clip: str
     label: str
     predicted: tuple[str | None, str | None]  # the most probable class; None if a probability is not finite
-    probabilities: tuple[float | None, float | None]  # of the label; None too if the model does not know the class
+    probabilities: tuple[float | None, float | None]  # of the label; None too if it was not logged for the class
     correct: tuple[bool, bool]  # whether it is classified as labelled
 
     @property
@@ -281,22 +281,28 @@ def discordant_clips(clips: Iterable[SharedClip]) -> tuple[SharedClip, ...]:
 
 
 def class_counts(clips: Iterable[SharedClip]) -> tuple[ClassCount, ...]:
-    """Count the clips of each class, and how many of them each model classifies correctly; sorted by class."""
+    """Count the clips of each class, and how many of them each model classifies correctly; sorted by class.
+
+    Empty if the classes are not known.
+    """
     by_label: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for clip in clips:
         by_label[clip.label].append(clip.correct)
     return tuple(
         ClassCount(name, len(correct), (sum(a for a, _ in correct), sum(b for _, b in correct)))
         for name, correct in sorted(by_label.items())
+        if name != NO_LABEL
     )
 
 
 def _by_clip_and_label(predictions: Predictions) -> dict[tuple[str, str], tuple[str | None, float | None, bool]]:
     """Return the predicted class of each clip, the probability of its label, and whether it is correct."""
     columns = {name: column for column, name in enumerate(predictions.classes)}
-    predicted = zip(predictions.predicted, predictions.correct, predictions.probabilities, strict=True)
+    rows = [None] * len(predictions.clips) if predictions.probabilities is None else predictions.probabilities
+    predicted = zip(predictions.predicted, predictions.correct, rows, strict=True)
     found = {}
     for clip, label, (name, correct, row) in zip(predictions.clips, predictions.labels, predicted, strict=True):
-        probability = None if name is None or label not in columns else float(row[columns[label]])
+        is_known = row is not None and name is not None and label in columns
+        probability = float(row[columns[label]]) if is_known else None
         found[clip, label] = name, probability, bool(correct)
     return found

@@ -178,7 +178,8 @@ def _classes(result: RunResult) -> tuple[str, ...]:
         listed = None
     if isinstance(listed, list) and all(isinstance(name, str) for name in listed):
         return tuple(listed)
-    return result.run.validation.classes if result.run.validation else ()
+    validation = result.run.validation
+    return validation.classes if validation and validation.has_labels else ()
 
 
 def _split(result: RunResult) -> SplitFacts:

@@ -37,7 +37,7 @@ class Mistake:
     clip: str
     label: str
     predicted: str
-    confidence: float  # the probability of what was predicted; 0 if it is not a number
+    confidence: float  # the probability of what was predicted; 0 if it is not a number or was not logged
     entry: RunEntry  # that run
     sources: tuple[DataSource, ...]  # of the runs on the same validation clips, the best first
     wrong: int = 0  # how many runs get it wrong, of `runs` that predicted it
@@ -86,7 +86,8 @@ def _of_best(clips: ClipSet, entries: Sequence[RunEntry]) -> Iterator[Mistake]:
     predictions, correct = best.run.validation, best.result.correct_by_clip
     if predictions is None or correct is None:
         return
-    confidence = np.nan_to_num(predictions.probabilities.max(axis=1))[by_clip(predictions)]
+    rows = predictions.probabilities
+    confidence = np.zeros(len(correct)) if rows is None else np.nan_to_num(rows.max(axis=1))[by_clip(predictions)]
     predicted, sources = best.result.predicted_names, tuple(dict.fromkeys(_source(entry.run) for entry in entries))
     for at in np.flatnonzero(~correct):
         yield Mistake(clips.clips[at], clips.labels[at], predicted[at], float(confidence[at]), best, sources)

@@ -27,6 +27,7 @@ UNSENT_TAG = "tracker.unsent"  # marks a run of which a journal holds more than 
 REASON_TAG = "tracker.reason"  # says in one line why a run failed or was ended
 NOTE_END = "<!-- tracker: what came out -->"  # in a description the line between the note and what tracker adds
 
+NO_LABEL, OTHER_CLASS = "–", "another class"  # what stands for classes if it is only known which clips are correct
 NO_CLASS = "no class"  # what a clip is predicted to be if a probability is not a number
 
 HEARD_CLIPS = Range(least=1, most=20)  # that a page may play: each adds some 150 kB to it
@@ -59,12 +60,13 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What one model says of a set of clips."""
+    """What one model says of a set of clips: probabilities, or only the class of each, or only if it is correct."""
 
     clips: tuple[str, ...]  # paths relative to the dataset, sorted
-    labels: tuple[str, ...]  # the true class of each clip
-    classes: tuple[str, ...]  # the names of the columns of `probabilities`
-    probabilities: NDArray[np.float64]  # shape (n_clips, n_classes); each row sums to 1
+    labels: tuple[str, ...]  # the true class of each clip; `NO_LABEL` throughout if that isn't known
+    classes: tuple[str, ...]  # the names of the columns of `probabilities`, or what clips are and are predicted to be
+    probabilities: NDArray[np.float64] | None  # shape (n_clips, n_classes); each row sums to 1
+    chosen: tuple[str, ...] = ()  # the predicted class of each clip if probabilities are None
 
     def __repr__(self) -> str:
         return f"<Predictions of {len(self.clips)} clips for {len(self.classes)} classes>"
@@ -72,6 +74,8 @@ class Predictions:
     @property
     def predicted(self) -> tuple[str | None, ...]:
         """The most probable class of each clip, the first of equals; None if a probability is not a number."""
+        if self.probabilities is None:
+            return self.chosen
         import numpy as np
 
         columns = np.where(np.isfinite(self.probabilities).all(axis=1), self.probabilities.argmax(axis=1), -1)
@@ -88,7 +92,23 @@ class Predictions:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Which clips are classified as labelled, shape (n_clips,)."""
-        return correct(self.probabilities, self.labels, self.classes)
+        if self.probabilities is not None:
+            return correct(self.probabilities, self.labels, self.classes)
+        import numpy as np
+
+        return np.array([name == label for name, label in zip(self.chosen, self.labels, strict=True)], dtype=np.bool_)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the classes are known, and not only which clips are correct."""
+        return NO_LABEL not in self.labels
+
+    @property
+    def has_finite_probabilities(self) -> bool:
+        """Whether every class of every clip has a probability that is a number."""
+        import numpy as np
+
+        return self.probabilities is not None and bool(np.isfinite(self.probabilities).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

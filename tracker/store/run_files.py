@@ -1,10 +1,10 @@
 """The files of a run as text and bytes: the only module that writes and reads their formats.
 
 Conventions: ``predictions/validation.csv`` has the columns ``clip,label,predicted`` and then one per class with its
-probability; ``predictions/validation_by_epoch.npz`` the arrays ``probabilities``, ``clips``, ``labels``, ``classes``;
-``dataset.csv`` the columns ``path,label,group,split,fold``. Clips come back sorted. Files may be anybody's: whatever
-is wrong with one is a `ValueError` that says so, and nothing is guessed or corrected. Sizes have limits, which are
-checked before anything of that size is made.
+probability, or no more than those three; ``predictions/validation_by_epoch.npz`` the arrays ``probabilities``,
+``clips``, ``labels``, ``classes``; ``dataset.csv`` the columns ``path,label,group,split,fold``. Clips come back sorted.
+Files may be anybody's: whatever is wrong with one is a `ValueError` that says so, and nothing is guessed or corrected.
+Sizes have limits, which are checked before anything of that size is made.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracker.runs import EpochPredictions, Predictions
+from tracker.runs.samples import MOST_CLASSES, MOST_SAMPLES, SUM_TOLERANCE, predictions_of_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,12 +38,7 @@ REPORT = "report.html"  # on the experiment that the run belongs to
 _LEADING = ["clip", "label", "predicted"]
 _ARRAYS = ("probabilities", "clips", "labels", "classes")
 
-# How far from 1 a row of probabilities may add up to: ten classes rounded to three digits stay within it.
-_SUM_TOLERANCE = 0.01
-
-# What a file may hold at most: more than validation sets have, and less than a computer's memory.
-MOST_CLIPS = 250_000
-MOST_CLASSES = 2_000
+# What a file may hold at most.
 MOST_PROBABILITIES = 2**25  # of a CSV: 250,000 clips × 134 classes, or 16,777 clips × 2,000 classes
 MOST_ROWS = 1_000_000  # of a dataset
 LONGEST_ROW = 2**20  # characters
@@ -58,10 +54,12 @@ _LONGEST_HEADER = 10_000
 
 
 def predictions_csv(predictions: Predictions) -> str:
-    """Write predictions; numbers that float32 holds exactly are written in float32's shortest form.
+    """Write predictions with probabilities; those that float32 holds exactly are written in its shortest form.
 
     The CSV reads back to the same classes and, in float32, the same probabilities.
     """
+    if predictions.probabilities is None:
+        raise ValueError("predictions must have probabilities, got the predicted classes alone")
     exact = predictions.probabilities
     single = exact.astype(np.float32)
     numbers = (single if (single == exact).all() else exact).astype(str)
@@ -77,25 +75,27 @@ def predictions_csv(predictions: Predictions) -> str:
 
 
 def parse_predictions(data: bytes) -> Predictions:
-    """Read predictions.
+    """Read predictions, with or without probabilities.
 
     Raises ValueError if the columns are others, a row is incomplete, a clip is listed twice, a label isn't a class, a
     row's numbers aren't probabilities, or ``predicted`` isn't the most probable class.
     """
     header, rows = _table(data)
     classes = tuple(header[3:])
-    if header[:3] != _LEADING or len(classes) < 2:
+    if header[:3] != _LEADING or len(classes) == 1:
         raise ValueError(f"the columns must be clip,label,predicted and one per class, got {_shown(header)}")
     _check_number("classes", len(classes), MOST_CLASSES)
     names, numbers = [], array("d")
     for row in rows:
         names.append(row[:3])
         numbers.extend(map(float, row[3:]))
-        _check_number("clips", len(names), MOST_CLIPS)
+        _check_number("clips", len(names), MOST_SAMPLES)
         _check_number("probabilities", len(numbers), MOST_PROBABILITIES)
     order = sorted(range(len(names)), key=names.__getitem__)
     probabilities: NDArray[np.float64] = np.array(numbers).reshape(len(names), len(classes))[order]
     clips, labels, predicted = (tuple(names[i][column] for i in order) for column in range(3))
+    if not classes:
+        return predictions_of_classes(clips, labels, predicted)
     _check(clips, labels, classes, probabilities)
     _check_probabilities(probabilities)
     index = {name: i for i, name in enumerate(classes)}
@@ -127,12 +127,12 @@ def parse_epoch_predictions(data: bytes) -> EpochPredictions:
             f"{numbers.dtype} of the shape {numbers.shape}"
         )
     probabilities: NDArray[np.floating] = numbers
-    _check_number("clips", probabilities.shape[1], MOST_CLIPS)
+    _check_number("clips", probabilities.shape[1], MOST_SAMPLES)
     _check_number("classes", probabilities.shape[2], MOST_CLASSES)
     for name, text in zip(_ARRAYS[1:], texts, strict=True):
         if text.ndim != 1 or text.dtype.kind not in "USbiu":
             raise ValueError(f"{name} must be a row of texts, got {text.dtype} of the shape {text.shape}")
-        _check_number(name, len(text), MOST_CLIPS)
+        _check_number(name, len(text), MOST_SAMPLES)
     clips, labels, classes = (tuple(text.astype(str).tolist()) for text in texts)
     _check(clips, labels, classes, probabilities)
     lost = np.isnan(probabilities).all(axis=-1)
@@ -278,5 +278,5 @@ def _check_probabilities(probabilities: NDArray[np.floating]) -> None:
     """Refuse numbers that aren't probabilities; the last axis is the classes."""
     with np.errstate(all="ignore"):  # infinite ones
         sums = probabilities.sum(axis=-1, dtype=np.float64)
-    if not ((probabilities >= 0).all() and (abs(sums - 1) <= _SUM_TOLERANCE).all()):
+    if not ((probabilities >= 0).all() and (abs(sums - 1) <= SUM_TOLERANCE).all()):
         raise ValueError("the probabilities of a clip must be at least 0 and add up to 1")

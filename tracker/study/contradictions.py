@@ -10,14 +10,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tracker.study.metrics import is_fraction
 from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from tracker.runs import Run
@@ -56,7 +55,8 @@ def contradictions(
     n, counted = len(correct), float(correct.mean())
     tolerance = 0.5 / n + (_ROUNDING if "tracker.data" in run.tags else _BATCHES)
     logged = [accuracy for accuracy in accuracies if accuracy is not None]
-    comparable = all(map(is_fraction, logged)) and bool(np.isfinite(predictions.probabilities).all())
+    has_classes = predictions.probabilities is None or predictions.has_finite_probabilities
+    comparable = all(map(is_fraction, logged)) and has_classes
     if logged and comparable and min(abs(accuracy - counted) for accuracy in logged) > tolerance:
         yield Contradiction.ACCURACY
     if as_whole(run.tags.get("tracker.validation_clips"), least=1) not in (None, n):

@@ -116,6 +116,8 @@ class RunResult:
         predictions = self.run.validation
         if predictions is None or not set(predictions.labels) <= set(predictions.classes):
             return None
+        if predictions.probabilities is None:
+            return None
         column = {name: place for place, name in enumerate(predictions.classes)}
         columns = [column[label] for label in predictions.labels]
         probabilities = predictions.probabilities[np.arange(len(columns)), columns][by_clip(predictions)]
