@@ -22,7 +22,7 @@ from tracker.conclusions import conclude, with_sentence
 from tracker.next_steps.command_line import CommandWriter
 from tracker.next_steps.steps import NextStep, next_steps, with_commands
 from tracker.report import RunEntry
-from tracker.runs import Curve, EpochPredictions, Predictions, Run
+from tracker.runs import Curve, EpochPredictions, Predictions, Run, UsedDataset
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.study.metrics import Metric, primary_metric
@@ -31,6 +31,8 @@ from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
 
 if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+
     from tracker.conclusions.conclusion import Conclusion
     from tracker.runs.events import Event
     from tracker.store.location import Location
@@ -338,6 +340,21 @@ def send_run(
         _write(Path(folder), attached)
         sender = JournalUpload(location, uuid4().hex, None, lambda _delivery: None)
         return sender.send([started, *(Attached(path) for path in attached), *events], Path(folder)).run_id
+
+
+USED = (UsedDataset("the wide", "b34fac93", "eval", 150), UsedDataset("all", "2", "train"))
+
+
+def mlflow_inputs() -> list[DatasetInput]:
+    """Return the datasets of `USED` as MLflow's autologging would log them, one with a long and deep schema."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    profile = '{"features_shape": [150, 64], "features_size": 9600, "targets_shape": [150], "targets_nbytes": 1200}'
+    schema = str([{"type": "double", "name": f"column {i}"} for i in range(900)])
+    evaluated = Dataset("the wide", "b34fac93", "code", "{}", schema=schema, profile=profile)
+    trained = Dataset("all", "2", "code", "{}", profile="no JSON")
+    of_context = ((evaluated, "eval"), (trained, "train"))
+    return [DatasetInput(dataset, [InputTag("mlflow.data.context", context)]) for dataset, context in of_context]
 
 
 def random_predictions(n: int = 4, seed: int = 0) -> Predictions:

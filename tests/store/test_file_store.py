@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.builders import STARTED, random_predictions
+from tests.builders import STARTED, USED, mlflow_inputs, random_predictions
 from tracker.errors import StoreError
 from tracker.store import VALIDATION, GoneError, UnreadableRows, predictions_csv, store_at
 
@@ -141,6 +141,7 @@ class TestRead:
             client.log_param(run_id, "lr", 10.0**-number)
             for step in range(5):
                 client.log_metric(run_id, "val_loss", 1 / (step + 1 + number), step=step)
+            client.log_inputs(run_id, mlflow_inputs())
             client.set_terminated(run_id, ("FINISHED", "FAILED", "KILLED")[number])
         client.delete_run(client.create_run(theirs).info.run_id)
         runs = {run.run_id: run for run in store_at(None, tmp_path).read(name).runs}
@@ -152,6 +153,7 @@ class TestRead:
             assert (run.params, run.metrics) == (own.data.params, own.data.metrics)
             history = client.get_metric_history(run_id, "val_loss")
             assert run.curves["val_loss"].values.tolist() == [metric.value for metric in history]
+            assert run.datasets == USED
 
     def test_read_finds_the_artifacts_of_a_store_that_was_moved(self, tmp_path: Path) -> None:
         store_with(tmp_path / "here", {f"artifacts/{VALIDATION}": predictions_csv(random_predictions())})

@@ -16,7 +16,17 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tests.builders import MANIFEST, START, STARTED, epochs, random_epoch_predictions, random_predictions, send_run
+from tests.builders import (
+    MANIFEST,
+    START,
+    STARTED,
+    USED,
+    epochs,
+    mlflow_inputs,
+    random_epoch_predictions,
+    random_predictions,
+    send_run,
+)
 from tracker.errors import StoreError
 from tracker.report import build_report
 from tracker.runs.events import Ended, EpochDone, Measured, Started
@@ -89,12 +99,14 @@ class TestReadExperiment:
         for step in (2, 0, 1):
             client.log_metric(run_id, "train/loss", step * 1.5, step=step)
         client.log_text(run_id, "<html>", "predictions/validation.csv")
+        client.log_inputs(run_id, mlflow_inputs())
         held = read_experiment(location, "theirs")
         (run,) = held.runs
         assert (run.status, run.ended, run.params) == ("RUNNING", None, {"lr": "0.1"})
         assert run.curves["train/loss"].steps.tolist() == [0, 1, 2]
         assert run.curves["train/loss"].epochs.tolist() == [1, 2, 3]
         assert run.validation is None
+        assert run.datasets == USED
         assert held.unreadable[0].path == "predictions/validation.csv"
 
     def test_read_experiment_leaves_deleted_runs_out(self, location: Location) -> None:
@@ -356,6 +368,7 @@ def plain(run: Run) -> tuple[object, ...]:
 class TestReadServer:
     def test_read_server_brings_back_the_same_as_reading_the_database(self, served: Served) -> None:
         run_id = write_through(served.http, "over http")
+        MlflowClient(served.http.uri).log_inputs(run_id, mlflow_inputs())
         over_http, direct = (read_experiment(location, "over http") for location in served)
         assert over_http.tags == direct.tags
         assert over_http.unreadable == direct.unreadable
@@ -363,6 +376,8 @@ class TestReadServer:
         (one,), (other,) = over_http.runs, direct.runs
         assert one.run_id == run_id
         assert plain(one) == plain(other)
+        assert one.datasets == other.datasets
+        assert set(one.datasets) >= set(USED)
         assert same_curves(one.curves, other.curves)
         assert one.validation is not None
         assert one.validation.predicted == random_predictions().predicted

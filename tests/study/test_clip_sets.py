@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracker.runs import Predictions
+from tracker.runs import Predictions, UsedDataset
 from tracker.study.clip_sets import by_clip, clip_sets
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun
+    from tracker.runs import Run
+
+
+def using(run: Run, *datasets: tuple[str, str, int]) -> Run:
+    """The run without tags of its own, having used datasets, each with its digest, context and rows."""
+    return replace(run, tags={}, datasets=tuple(UsedDataset("data", *used) for used in datasets))
 
 
 class TestClipSets:
@@ -29,6 +36,24 @@ class TestClipSets:
         silent = {"tracker.dataset": "", "tracker.split": "", "tracker.validation_clips": "30"}
         found = clip_sets([made(1, tags=silent), made(2, tags=silent)])
         assert [(clips.members, clips.known, clips.n) for clips in found] == [((0,), False, 30), ((1,), False, 30)]
+
+    def test_clip_sets_join_runs_that_were_evaluated_on_the_same_dataset(self, made: MakeRun) -> None:
+        (found, other) = clip_sets([
+            using(made(1), ("a", "train", 450), ("b", "eval", 150)),
+            using(made(2), ("x", "train", 90), ("x", "eval", 90), ("b", "eval", 150)),
+            using(made(3), ("b", "eval", 150), ("c", "validation", 40)),
+        ])  # fmt: skip
+        assert (found.members, found.known, found.n) == ((0, 1), True, 150)
+        assert (other.members, other.known, other.n) == ((2,), True, 40)
+
+    def test_clip_sets_do_not_count_the_clips_of_several_datasets(self, made: MakeRun) -> None:
+        runs = [using(made(number), ("b", "eval", 150), ("c", "eval", 40)) for number in (1, 2)]
+        (found,) = clip_sets(runs)
+        assert (found.members, found.known, found.n) == ((0, 1), True, None)
+
+    def test_clip_sets_take_no_training_data_for_clips_to_judge_by(self, made: MakeRun) -> None:
+        (found,) = clip_sets([using(made(1), ("a", "train", 450), ("a", "eval", 450), ("t", "", 50))])
+        assert (found.known, found.n) == (False, None)
 
     def test_clip_sets_align_predictions_logged_in_another_order(self, made: MakeRun) -> None:
         run, other = made(1, "1100"), made(2, "1010")

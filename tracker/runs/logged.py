@@ -139,6 +139,16 @@ def correct(probabilities: NDArray[np.floating], labels: Sequence[str], classes:
     return hits
 
 
+@dataclass(frozen=True, slots=True)
+class UsedDataset:
+    """A dataset that a run said it used."""
+
+    name: str
+    digest: str  # equal if the data are
+    context: str  # what for: ``train``, ``eval``, ``validation``, ``test``; empty if it did not say
+    rows: int | None = None  # samples in it; None if that was not logged
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
     """A run as the store holds it; any of it may be missing, whoever logged it."""
@@ -160,6 +170,7 @@ class Run:
     parent_id: str | None = None  # run that holds this one and others together, as in a sweep
     journal_id: str | None = None
     experiment: str = ""  # the name of its experiment if it is read together with runs of others
+    datasets: tuple[UsedDataset, ...] = ()
     in_percent: tuple[str, ...] = ()  # metrics that it logged in percent and that are fractions here, as in other runs
 
     def __repr__(self) -> str:

@@ -75,7 +75,10 @@ _OWN_COLUMNS = {
     "runs": {"run_uuid", "experiment_id", "artifact_uri", "lifecycle_stage"},
 }
 # Tables that runs are read from. A view in the place of one would compute what is read, for ever if it likes.
-_READ = {"experiments", "experiment_tags", "runs", "params", "tags", "latest_metrics", "metrics"}
+_READ = {
+    "experiments", "experiment_tags", "runs", "params", "tags", "latest_metrics", "metrics", "inputs", "datasets",
+    "input_tags",
+}  # fmt: skip
 # Tables of which half must be named in what is left of a damaged file: MLflow has had them since 1.8.
 _TABLES = {b"experiments", b"runs", b"metrics", b"params", b"latest_metrics", b"experiment_tags", b"model_versions"}
 _CREATED = re.compile(rb"CREATE TABLE \"?(\w+)")

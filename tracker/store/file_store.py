@@ -7,7 +7,9 @@ They were MLflow's default for seven years. An experiment is a folder, and so is
     EXPERIMENT/RUN/meta.yaml      run_name, status as a number, start_time and end_time in ms, artifact_uri
     EXPERIMENT/RUN/params/KEY     as tags, and so is RUN/tags
     EXPERIMENT/RUN/metrics/KEY    lines of ``timestamp value [step [dataset digest]]``
+    EXPERIMENT/RUN/inputs/ID/     meta.yaml: source_id, the folder of a dataset, and tags, which say what it was for
     EXPERIMENT/RUN/artifacts/
+    EXPERIMENT/datasets/ID/       meta.yaml: name, digest, profile
 
 A key with slashes is a path. Deleted experiments lie in ``.trash``; a deleted run says so in its ``meta.yaml``. Anybody
 may have written any of it: no link below the store is followed, only regular files of limited sizes are read, and what
@@ -29,6 +31,7 @@ from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Condition, Experiment, StoreState, UnreadableRows
 from tracker.store.location import ArtifactFolder, find_artifacts, path_of, restore_artifacts
 from tracker.store.mlflow_run import (
+    CONTEXT_TAG,
     KEY_LENGTH,
     Record,
     assemble,
@@ -36,13 +39,15 @@ from tracker.store.mlflow_run import (
     check_start,
     curves_by_run,
     unknown_experiment,
+    used_dataset,
 )
 from tracker.store.reader import check_has_runs, is_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tracker.runs import UsedDataset
     from tracker.runs.events import Started
     from tracker.store import ByEpoch, RunName, Store
     from tracker.store.location import Location
@@ -54,6 +59,8 @@ _NO_EXPERIMENTS = {_TRASH, "models"}  # the latter are registered models
 _NO_RUNS = {"tags", "datasets", "traces", "models"}
 _STATUSES = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 _NONE = {"null", "~", ""}  # as YAML has it
+_OF_DATASET = ("name", "digest", "profile")
+_OF_INPUT = ("source_id", "tags")
 
 # Largest sizes that are read, in bytes.
 _LARGEST_META = 2**14
@@ -208,13 +215,14 @@ class _Runs:
     def read(self, experiment: Folder) -> None:
         """Read everything."""
         self.tags.update(self._texts(None, experiment, "tags"))
+        datasets = dict(self._documents(None, experiment, "datasets", _OF_DATASET))
         rows: list[MetricRow] = []
         for name in experiment.names():
             if name in _NO_RUNS or name == _META:
                 continue
             try:
                 with closing(experiment.enter(name)) as folder:
-                    rows += self._run(name, folder)
+                    rows += self._run(name, folder, datasets)
             except (OSError, ValueError, KeyError):
                 self.wrong[name]["runs"] += 1
         for run_id, curves in curves_by_run(rows).items():
@@ -222,7 +230,7 @@ class _Runs:
             record.curves.update(curves)
             record.metrics = {key: curve.values[-1].item() for key, curve in curves.items()}
 
-    def _run(self, run_id: str, folder: Folder) -> list[MetricRow]:
+    def _run(self, run_id: str, folder: Folder, datasets: Mapping[str, Mapping[str, object]]) -> list[MetricRow]:
         """Read a run, and return the values of its metrics."""
         meta = _meta(folder)
         if meta.get("lifecycle_stage", "active") != "active":
@@ -236,9 +244,38 @@ class _Runs:
         record = Record(run_id, "" if name in _NONE else name, status, start, end, uri)
         record.params = self._texts(run_id, folder, "params")
         record.tags = self._texts(run_id, folder, "tags")
+        record.datasets = list(self._used(run_id, folder, datasets))
         rows = list(self._values(run_id, folder))
         self.records[run_id] = record
         return rows
+
+    def _used(self, run_id: str, folder: Folder, datasets: Mapping[str, Mapping[str, object]]) -> Iterator[UsedDataset]:
+        """Yield the datasets that a run used."""
+        for _, used in self._documents(run_id, folder, "inputs", _OF_INPUT):
+            dataset, tags = datasets.get(str(used.get("source_id"))), used.get("tags")
+            if dataset is not None:
+                context = tags.get(CONTEXT_TAG) if isinstance(tags, dict) else None
+                name, digest, profile = (str(dataset.get(key, "")) for key in _OF_DATASET)
+                yield used_dataset(name, digest, context if isinstance(context, str) else "", profile)
+
+    def _documents(
+        self, run_id: str | None, folder: Folder, kind: str, keys: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, object]]]:
+        """Yield the folders of a kind, each with `keys` of its ``meta.yaml``; those that can't be read are counted."""
+        try:
+            inner = folder.enter(kind)
+        except FileNotFoundError:
+            return
+        except OSError:
+            self.wrong[run_id][kind] += 1
+            return
+        with closing(inner):
+            for name in inner.names():
+                try:
+                    with closing(inner.enter(name)) as of_one:
+                        yield name, _document(of_one, keys)
+                except (OSError, ValueError):
+                    self.wrong[run_id][kind] += 1
 
     def _texts(self, run_id: str | None, folder: Folder, kind: str) -> dict[str, str]:
         """Return the files of a folder and those below it: texts by their keys."""
@@ -307,6 +344,23 @@ def _meta(folder: Folder) -> dict[str, str]:
     """
     with folder.open(_META) as file:
         data = read_all(file, folder.path / _META, _LARGEST_META)
+    return {key: value for key, value in _parsed_document(data).items() if isinstance(value, str)}
+
+
+def _document(folder: Folder, keys: Sequence[str]) -> dict[str, object]:
+    """Return some keys of a folder's ``meta.yaml``, raising as `_meta`; what may be long and deep isn't parsed."""
+    with folder.open(_META) as file:
+        lines = read_all(file, folder.path / _META, _LARGEST_TEXT).splitlines(keepends=True)
+    wanted, kept = False, []
+    for line in lines:
+        if line[:1].isalpha():
+            wanted = line.partition(b":")[0].decode(errors="replace") in keys
+        if wanted:
+            kept.append(line)
+    return _parsed_document(b"".join(kept))
+
+
+def _parsed_document(data: bytes) -> dict[str, object]:
     if sum(map(data.count, _NESTING)) > _MOST_NESTING:
         raise ValueError("nested as MLflow never nests")
     try:
@@ -314,7 +368,7 @@ def _meta(folder: Folder) -> dict[str, str]:
     except yaml.YAMLError as error:
         raise ValueError(f"no YAML: {error}") from error
     entries = document.items() if isinstance(document, dict) else ()
-    return {key: value for key, value in entries if isinstance(key, str) and isinstance(value, str)}
+    return {key: value for key, value in entries if isinstance(key, str)}
 
 
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value is a text; the one in C is ten times as fast

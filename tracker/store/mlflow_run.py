@@ -10,6 +10,7 @@ clock went back. The same events give the same values, whenever and however ofte
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections import defaultdict
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tracker.errors import StoreError
-from tracker.runs import NOTE_END, REASON_TAG, Curve, Run, RunStatus
+from tracker.runs import NOTE_END, REASON_TAG, Curve, Run, RunStatus, UsedDataset
 from tracker.runs.events import (
     COMMIT_TAG,
     NOTE_TAG,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.runs.events import Event
+    from tracker.runs.events import DatasetUsed, Event
     from tracker.store import ByEpoch
     from tracker.store.location import Location
 
@@ -52,6 +53,7 @@ JOURNAL_TAG = "tracker.journal"  # which journal a run was uploaded from: each h
 NAME_TAG = "mlflow.runName"  # before MLflow 2.0 the only place of a run's name
 PARENT_TAG = "mlflow.parentRunId"
 DATASET_TAG = "tracker.dataset"
+CONTEXT_TAG = "mlflow.data.context"  # of a dataset that a run used: what for
 
 T = TypeVar("T")
 
@@ -249,6 +251,41 @@ class Record:
     tags: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     curves: dict[str, Curve] = field(default_factory=dict)
+    datasets: list[UsedDataset] = field(default_factory=list)
+
+
+_DIGEST_LENGTH = 12  # characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context
+_NAME_LENGTH = 500  # characters that MLflow takes; the end of a long path tells more than its beginning
+
+
+def shown_dataset(used: DatasetUsed) -> UsedDataset:
+    """Return a journal's dataset as MLflow's UI shows it."""
+    return UsedDataset(used.name[-_NAME_LENGTH:], f"{used.digest[:_DIGEST_LENGTH]}-{used.context}", used.context)
+
+
+_MOST_ROWS = 1 << 53
+_LONGEST_PROFILE = 65_536  # characters; those of MLflow's own datasets have some hundred
+
+
+def used_dataset(name: str, digest: str, context: str, profile: str | None) -> UsedDataset:
+    """Return a dataset that a run used, given its profile as MLflow keeps it."""
+    return UsedDataset(name, digest, context, _rows_of(profile or ""))
+
+
+def _rows_of(profile: str) -> int | None:
+    """Return how many rows a dataset has, by its profile: a table's rows, or the first side of arrays."""
+    try:
+        facts = json.loads(profile) if len(profile) <= _LONGEST_PROFILE else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(facts, dict):
+        return None
+    shapes = [facts.get("targets_shape"), facts.get("features_shape")]
+    named = [list(shape.values()) if isinstance(shape, dict) else [shape] for shape in shapes]
+    sides = [shape[0] for shape in (*named[0], *named[1]) if isinstance(shape, list) and shape]
+    rows = {count for count in (facts.get("num_rows"), *sides) if count is not None}
+    count = rows.pop() if len(rows) == 1 else None
+    return count if type(count) is int and 0 < count <= _MOST_ROWS else None
 
 
 # Returns an artifact of a run, None if it wasn't logged; raises `OSError` or `ValueError` with the reason.
@@ -339,6 +376,7 @@ def _run(record: Record, files: _Files, *, with_epochs: bool) -> Run:
         commit=record.tags.get(_MLFLOW_NAMES[COMMIT_TAG]),
         parent_id=record.tags.get(PARENT_TAG),
         journal_id=record.tags.get(JOURNAL_TAG),
+        datasets=tuple(sorted(record.datasets, key=lambda used: (used.context, used.name, used.digest))),
     )
 
 
@@ -353,7 +391,8 @@ def experiment_of(events: Sequence[Event], artifacts: Path, run_id: str, status:
     curves = curves_by_run(metric_rows).get(run_id, {})
     latest = {key: curve.values[-1].item() for key, curve in curves.items()}
     texts = (dict(first.params), tags(events))
-    record = Record(run_id, first.name, status, first.time, ended(events), "", *texts, latest, curves)
+    used = [shown_dataset(dataset) for dataset in first.datasets]
+    record = Record(run_id, first.name, status, first.time, ended(events), "", *texts, latest, curves, used)
     attached = {event.path for event in events if isinstance(event, Attached)}
 
     def fetch(_record: Record, path: str) -> bytes | None:

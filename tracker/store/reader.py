@@ -1,6 +1,6 @@
 """An experiment and all its runs, read in bulk; reading never creates, migrates or changes a store.
 
-A SQLite store is read without MLflow: in five statements, whatever the number of runs. A server is read through
+A SQLite store is read without MLflow: in a few statements, whatever the number of runs. A server is read through
 MLflow's client, which is imported only then, and in bulk where its interface can.
 """
 
@@ -19,7 +19,14 @@ from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName, UnreadableRows
 from tracker.store.database import columns_of, is_in_wal_mode, reading, require_readable, text_or_bytes
 from tracker.store.location import find_artifacts
-from tracker.store.mlflow_run import NAME_TAG, Record, assemble, curves_by_run, unknown_experiment
+from tracker.store.mlflow_run import (
+    NAME_TAG,
+    Record,
+    assemble,
+    curves_by_run,
+    unknown_experiment,
+    used_dataset,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -149,6 +156,16 @@ _RUNS = (_TEXT, _TEXT, _TEXT, _TIME, _TIME, _TEXT)
 _TEXTS = (_TEXT, _TEXT, _TEXT)
 _LATEST = (_TEXT, _TEXT, _NUMBER)
 _METRICS = (_TEXT, _TEXT, _WHOLE, _NUMBER, _WHOLE, _WHOLE)
+_USED = (_TEXT, _TEXT, _TEXT, _TEXT, _TEXT)
+
+_USED_TABLES = ("inputs", "datasets", "input_tags")  # since MLflow 2.4
+_USED_ROWS = """(
+    SELECT destination_id AS run_uuid, datasets.name AS dataset, digest, coalesce(value, '') AS context,
+        coalesce(dataset_profile, '') AS profile
+    FROM inputs JOIN datasets ON dataset_uuid = source_id
+    LEFT JOIN input_tags ON input_tags.input_uuid = inputs.input_uuid AND input_tags.name = 'mlflow.data.context'
+    WHERE source_type = 'DATASET' AND destination_type = 'RUN'
+)"""
 
 _CHUNK = 10_000  # rows looked at together: column by column that takes a fifth of the time
 
@@ -188,6 +205,9 @@ class _Rows:
                 self.records[run_id].metrics[key] = math.nan if latest is None else float(latest)
         if columns["experiment_tags"]:
             self._read_experiment_tags()
+        if all(columns[table] for table in _USED_TABLES):
+            for run_id, *used in self._of_runs(_USED_ROWS, "dataset, digest, context, profile", _USED, "inputs"):
+                self.records[run_id].datasets.append(used_dataset(*used))
         return self
 
     def _read_experiment_tags(self) -> None:
@@ -208,8 +228,8 @@ class _Rows:
             else:
                 self.wrong[row[0] if isinstance(row[0], str) else repr(row[0])]["runs"] += 1
 
-    def _of_runs(self, table: str, columns: str, types: _Types) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of the runs that were read."""
+    def _of_runs(self, table: str, columns: str, types: _Types, called: str = "") -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of the runs that were read; those of wrong types count as of the table `called` so."""
         active = "JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'"
         cursor = self._select(f"run_uuid, {columns} FROM {table} {active}")
         while rows := cursor.fetchmany(_CHUNK):
@@ -221,7 +241,7 @@ class _Rows:
                     if _are_of([row], types):
                         yield row
                     else:
-                        self.wrong[row[0]][table] += 1
+                        self.wrong[row[0]][called or table] += 1
 
     def _select(self, rest: str) -> sqlite3.Cursor:
         return self.connection.execute(f"SELECT {rest}", (self.experiment_id,))
@@ -267,6 +287,7 @@ class _Server:
             info, data, uri = run.info, run.data, run.info.artifact_uri or ""
             record = Record(info.run_id, info.run_name or "", info.status, info.start_time, info.end_time, uri)
             record.params, record.tags, record.metrics = data.params, data.tags, data.metrics
+            record.datasets = [used_dataset(*used) for used in run.datasets]
             records[info.run_id] = record
         for run_id, curves in curves_by_run(self._history(list(records.values()))).items():
             records[run_id].curves.update(curves)

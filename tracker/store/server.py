@@ -29,6 +29,7 @@ from mlflow.utils.rest_utils import http_request
 from msgspec import Meta, Struct
 
 from tracker.runs.events import json_number
+from tracker.store import mlflow_run
 from tracker.store.location import public_text, public_uri, secrets_of
 
 if TYPE_CHECKING:
@@ -122,9 +123,25 @@ class _Data(Struct):
     metrics: list[_Latest] | None = None
 
 
+class _Dataset(Struct):
+    name: str = ""
+    digest: str = ""
+    profile: str | None = None
+
+
+class _DatasetInput(Struct):
+    dataset: _Dataset | None = None
+    tags: list[_Pair] | None = None
+
+
+class _Inputs(Struct):
+    dataset_inputs: list[_DatasetInput] | None = None
+
+
 class _RunRow(Struct):
     info: RunInfo
     data: _Data | None = None
+    inputs: _Inputs | None = None
 
 
 class _RunAnswer(Struct):
@@ -180,6 +197,7 @@ class ServedRun:
 
     info: RunInfo
     data: RunData
+    datasets: tuple[tuple[str, str, str, str | None], ...] = ()  # name, digest, context and profile of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -631,7 +649,9 @@ def _texts(pairs: Iterable[_Pair] | None) -> dict[str, str]:
 def _run(row: _RunRow) -> ServedRun:
     data = row.data or _Data()
     latest = {metric.key: metric.value for metric in data.metrics or ()}
-    return ServedRun(row.info, RunData(_texts(data.params), _texts(data.tags), latest))
+    used = [(each.dataset, _texts(each.tags)) for each in (row.inputs and row.inputs.dataset_inputs) or ()]
+    datasets = tuple((of.name, of.digest, tags.get(mlflow_run.CONTEXT_TAG, ""), of.profile) for of, tags in used if of)
+    return ServedRun(row.info, RunData(_texts(data.params), _texts(data.tags), latest), datasets)
 
 
 def _experiment(row: _ExperimentRow) -> ServedExperiment:

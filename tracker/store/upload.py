@@ -26,12 +26,14 @@ from tracker.store import BusyError, GoneError, UnreachableError
 from tracker.store.client import MlflowException, entities, one_line_errors, open_store
 from tracker.store.location import public_uri
 from tracker.store.mlflow_run import (
+    CONTEXT_TAG,
     DESCRIPTION_TAG,
     JOURNAL_TAG,
     check_keys,
     check_start,
     check_texts,
     mlflow_tags,
+    shown_dataset,
     started,
     values_of,
 )
@@ -47,11 +49,6 @@ if TYPE_CHECKING:
     from tracker.store.mlflow_run import Value
 
 VERDICT_TAG = "tracker.verdict"  # the line of an experiment's description that is a report's
-
-_DIGEST_LENGTH = 12  # characters of a fingerprint that tell datasets apart; MLflow keeps 36 with the context
-
-# Characters that MLflow takes of a dataset's name; the end of a long path tells more than its beginning.
-_NAME_LENGTH = 500
 
 
 class RunWriter:
@@ -161,15 +158,16 @@ def log_report(location: Location, experiment: str, run_id: str, page: bytes, ve
 
 
 def _dataset_input(used: DatasetUsed) -> entities.DatasetInput:
+    shown = shown_dataset(used)
     dataset = entities.Dataset(
-        used.name[-_NAME_LENGTH:],
-        f"{used.digest[:_DIGEST_LENGTH]}-{used.context}",
+        shown.name,
+        shown.digest,
         source_type="local",
         source=json.dumps({"uri": used.source}),
         schema=json.dumps({"classes": list(used.classes)}),
         profile=json.dumps({"clips": used.clips, "classes": len(used.classes)}),
     )
-    return entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", used.context)])
+    return entities.DatasetInput(dataset, [entities.InputTag(CONTEXT_TAG, used.context)])
 
 
 T = TypeVar("T")

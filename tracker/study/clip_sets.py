@@ -1,7 +1,8 @@
 """Which runs were judged on the same clips, which clips each classifies correctly, and what these clips can show.
 
 Runs are given by their position. They share a clip set if their predictions name the same clips with the same labels,
-or if their tags say that dataset and split are the same. Clips that share groups count for fewer than they are: by how
+if their tags say that dataset and split are the same, or if they say that they were evaluated on the same dataset, as
+MLflow's autologging does. Clips that share groups count for fewer than they are: by how
 alike the differences between models are within a group.
 """
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracker.runs import Predictions, Run
+    from tracker.runs import Predictions, Run, UsedDataset
 
 MUCH_DISCORDANCE = 0.4  # of clips on which two models that disagree often differ; assumed if it cannot be counted
 
@@ -72,7 +73,7 @@ class ClipSet:
 
 def clip_sets(runs: Sequence[Run]) -> tuple[ClipSet, ...]:
     """Sort runs by the clips that they were judged on, in the order of their first members; each run is in one set."""
-    tagged, named = [_tags(run) for run in runs], [_named(run.validation) for run in runs]
+    tagged, named = [_tags(run) or _datasets(run) for run in runs], [_named(run.validation) for run in runs]
     known = list(zip(tagged, named, strict=True))
     by_tags = {tags: clips for tags, clips in reversed(known) if tags and clips}  # of several the first
     members: dict[Hashable, list[int]] = defaultdict(list)
@@ -101,7 +102,7 @@ def _clip_set(key: Hashable, members: tuple[int, ...], runs: Sequence[Run], name
     predictions = (runs[run].validation for run in judged)
     rows = [of_run.correct[by_clip(of_run)] for of_run in predictions if of_run is not None]
     correct = np.array(rows, dtype=bool).reshape(len(judged), len(clips))
-    counts = (as_whole(runs[run].tags.get("tracker.validation_clips"), least=1) for run in members)
+    counts = (_logged_count(runs[run]) for run in members)
     n = len(clips) or next((count for count in counts if count is not None), None)
     return ClipSet(members, n, not isinstance(key, int), clips, labels, groups, judged, correct)
 
@@ -118,6 +119,36 @@ def _named(predictions: Predictions | None) -> _Named | None:
 def _tags(run: Run) -> Hashable | None:
     dataset, split = run.tags.get("tracker.dataset"), run.tags.get("tracker.split")
     return (dataset, split) if dataset and split else None
+
+
+_TRAINED_ON = frozenset({"train", "training"})
+_EVALUATED_ON = (
+    frozenset({"validation", "val", "valid", "dev"}),
+    frozenset({"eval", "evaluation"}),
+    frozenset({"test", "testing"}),
+)  # contexts of datasets; those before are rather what runs are ranked by
+
+
+def evaluated_on(run: Run) -> tuple[UsedDataset, ...]:
+    """Return the datasets that a run says it was evaluated on; empty if it said so of none but its training data."""
+    of_context = [(used.context.strip().lower(), used) for used in run.datasets if used.digest]
+    trained_on = {used.digest for context, used in of_context if context in _TRAINED_ON}
+    others = [(context, used) for context, used in of_context if used.digest not in trained_on]
+    found = ([used for context, used in others if context in contexts] for contexts in _EVALUATED_ON)
+    return tuple(next(filter(None, found), ()))
+
+
+def _datasets(run: Run) -> Hashable | None:
+    """Return what tells the datasets that a run was evaluated on from any others."""
+    return frozenset(used.digest for used in evaluated_on(run)) or None
+
+
+def _logged_count(run: Run) -> int | None:
+    """Return how many clips a run was evaluated on, as it says itself, or as the only dataset that it used so does."""
+    tagged = as_whole(run.tags.get("tracker.validation_clips"), least=1)
+    sizes = {used.digest: used.rows for used in evaluated_on(run)}
+    only = next(iter(sizes.values())) if len(sizes) == 1 and not _tags(run) else None
+    return tagged or as_whole(only, least=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
