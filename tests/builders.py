@@ -26,6 +26,7 @@ from tracker.runs import Curve, EpochPredictions, Predictions, Run, UsedDataset
 from tracker.runs.events import Attached, DatasetUsed, Ended, EpochDone, Measured, Started, Tagged
 from tracker.store import DATASET, VALIDATION, VALIDATION_BY_EPOCH, epoch_predictions_npz, predictions_csv
 from tracker.study.metrics import Metric, primary_metric
+from tracker.study.options import terms_of
 from tracker.study.run_results import run_results
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
@@ -278,7 +279,7 @@ def writeup_runs(tags: Mapping[str, str] | None = None) -> list[Run]:
 
 def entries_of(runs: Sequence[Run], *, title: str = "", metric: Metric = ACCURACY) -> tuple[RunEntry, ...]:
     """Runs as a report has them: translated together, so that those on the same clips share them."""
-    return tuple(RunEntry(result, title, ()) for result in run_results(runs, metric))
+    return tuple(RunEntry(result, title, terms_of(result.run.params), ()) for result in run_results(runs, metric))
 
 
 def changed(entry: RunEntry, **changes: Any) -> RunEntry:

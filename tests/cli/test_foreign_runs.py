@@ -337,6 +337,20 @@ class TestReport:
         assert most["sentence"].startswith("Run 1 has the highest quality, 2.")
         assert least["sentence"].startswith("Run 3 has the lowest quality, 0.")
 
+    def test_report_is_told_what_params_are(self, reported) -> None:
+        assert of_kind(reported("regression"), "option_effect")
+        assert not of_kind(reported("regression", "--seed-param", "layers"), "option_effect")
+        assert not of_kind(reported("regression", "--ignore", "layers"), "option_effect")
+
+    @pytest.mark.parametrize("command", ["report", "next", "runs", "compare"])
+    def test_commands_refuse_a_param_that_no_run_logged(self, command: str, tracker: Tracker, foreign: str) -> None:
+        where = ("--tracking-uri", foreign, "--experiment", "sklearn")
+        listed = json.loads(tracker("runs", "--format", "json", *where).out)
+        runs = [run["run_id"] for run in listed[:2]] if command == "compare" else []
+        result = tracker(command, *runs, *where, "--seed-param", "randomstate")
+        assert result.status == 2
+        assert "'--seed-param': no run logged a param 'randomstate'; did you mean random_state?" in result.err
+
     def test_report_says_that_the_kept_weights_are_not_known(self, reported, summarised) -> None:
         assert "did not log which epoch's weights were kept" in summarised("lightning")
         assert "did not log which epoch's weights were kept" not in summarised("keras")

@@ -38,6 +38,11 @@ class TestContrasts:
         (found,) = contrasts(design_of([{"kernel_size": "3"}, {"kernel_size": "7"}]), "kernel_size")
         assert found.pairs == ()
 
+    def test_contrasts_pair_runs_of_equal_fold_that_logged_no_seed(self) -> None:
+        params = [{"cv_fold": fold, "depth": depth} for fold in "012" for depth in "24"]
+        (found,) = contrasts(design_of(params), "depth")
+        assert found.pairs == ((0, 1), (2, 3), (4, 5))
+
     @pytest.mark.parametrize("name", ["split_seed", "fold", "validation_fraction"])
     def test_contrasts_do_not_pair_runs_of_another_split(self, name: str) -> None:
         params = [{"kernel_size": "3", "seed": "0", name: "1"}, {"kernel_size": "7", "seed": "0", name: "2"}]

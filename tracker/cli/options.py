@@ -11,7 +11,7 @@ import math
 import shlex
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -23,7 +23,7 @@ from tracker.printable import decoded, printable
 from tracker.runs import ALPHAS, MARGINS, Range, check_line, option_named, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tracker.recording.reports import Report
     from tracker.recording.selection import Selection, Since
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tracker.runs import RunOption
     from tracker.store import RunName as NameOfRun
     from tracker.store import Store
+    from tracker.study.param_roles import NamedParams
 
 
 def networks(incomplete: str) -> list[str]:
@@ -200,9 +201,57 @@ def _run_names(help_text: str) -> Any:
     )
 
 
+def _param_names(help_text: str) -> Any:
+    """Return an option that takes names of params, as often as it is given."""
+    return typer.Option(
+        metavar="NAME",
+        parser=parsed_by(_param),
+        show_default=False,
+        help=f"{help_text} (repeat for several).",
+        rich_help_panel=_ANALYSIS,
+    )
+
+
+def _param(text: str) -> str:
+    check_line("the param", decoded(text), _LONGEST_METRIC)
+    return decoded(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParamOptions:
+    """What the params of runs decide, if their names don't say it: each field is an option of the command line."""
+
+    seed_param: Annotated[list[str], _param_names("A param that repeats the training, as a seed does")] = field(
+        default_factory=list
+    )
+    option_param: Annotated[list[str], _param_names("A param to compare by that looks like bookkeeping")] = field(
+        default_factory=list
+    )
+    ignore: Annotated[list[str], _param_names("A param to leave out of the comparison")] = field(default_factory=list)
+
+    @property
+    def named(self) -> NamedParams:
+        """What is said of params by name."""
+        from tracker.study.param_roles import NamedParams
+
+        return NamedParams(tuple(self.seed_param), tuple(self.option_param), tuple(self.ignore))
+
+
+@contextmanager
+def naming_params() -> Iterator[None]:
+    """Have an error about a param that no run logged name the option of the command line."""
+    from tracker.study.param_roles import UnknownParamError
+
+    try:
+        yield
+    except UnknownParamError as error:
+        flag = f"--{error.argument.removesuffix('s').replace('_', '-')}"
+        raise typer.BadParameter(str(error), param_hint=f"'{flag}'") from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnalysisOptions:
-    """Which runs are compared, by which metric, and how strictly: each field is an option of the command line."""
+class MetricOptions:
+    """By which metric runs are compared, and how strictly: each field is an option of the command line."""
 
     metric: Annotated[
         str | None,
@@ -226,13 +275,27 @@ class AnalysisOptions:
     alpha: Annotated[float, _fraction("Significance level: accepted false-positive rate", ALPHAS)] = 0.05
     margin: Annotated[float, _fraction("Equivalence margin: smallest accuracy difference that matters", MARGINS)] = 0.05
 
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisOptions(ParamOptions, MetricOptions):
+    """Which runs are compared, and how."""
+
     @property
     def question(self) -> dict[str, Any]:
         """What the application is asked about the runs."""
-        return {name: getattr(self, name) for name in ("metric", "minimise", "alpha", "margin")}
+        asked = {name: getattr(self, name) for name in ("metric", "minimise", "alpha", "margin", "ignore")}
+        return asked | {"seed_params": self.seed_param, "option_params": self.option_param}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class ListedRuns(ParamOptions):
+    """The runs of one experiment."""
+
+    experiment: Experiment = None
+    tracking_uri: TrackingUri = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExperimentAnalysis(AnalysisOptions):
     """An analysis of all runs of one experiment."""
 
@@ -240,7 +303,7 @@ class ExperimentAnalysis(AnalysisOptions):
     tracking_uri: TrackingUri = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SelectionAnalysis(AnalysisOptions):
     """An analysis of the runs of one experiment or several, or of a selection of them."""
 
@@ -346,6 +409,7 @@ def report_on(experiment_runs: ExperimentRuns, analysis: AnalysisOptions, **cove
     from tracker.study.metrics import UnknownMetricError
 
     try:
-        return build_report(experiment_runs, **analysis.question, **cover)
+        with naming_params():
+            return build_report(experiment_runs, **analysis.question, **cover)
     except UnknownMetricError as error:
         raise typer.BadParameter(str(error), param_hint="--metric") from error

@@ -16,11 +16,12 @@ import typer
 from tracker.cli.app import command
 from tracker.cli.console import ConsoleReporter, fitting_table, log, print_document, print_result, print_tables, table
 from tracker.cli.options import (
-    Experiment,
     ExperimentAnalysis,
+    ListedRuns,
     RunName,
     SelectionAnalysis,
     TrackingUri,
+    naming_params,
     read_runs,
     read_selected,
     report_on,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tracker.recording.reports import Form
+    from tracker.recording.stores import ExperimentRuns
     from tracker.render import ClipsView, ComparisonView
     from tracker.report import Comparison, NextStep
     from tracker.study.study import Study
@@ -335,7 +337,10 @@ def compare(
 
     try:
         runs = read_runs(analysis.experiment, analysis.tracking_uri)
-        comparison = compare_runs(runs, first, second, **analysis.question)
+        with naming_params():
+            comparison = compare_runs(runs, first, second, **analysis.question)
+    except typer.BadParameter:
+        raise
     except ValueError as error:  # both are the same run
         context.fail(str(error))
     if form == "table":
@@ -410,20 +415,18 @@ def _clips(runs: Sequence[str], view: ClipsView) -> Iterator[str | Table]:
 
 
 @command("runs", "List the runs.", "tracker runs", "tracker runs --format json")
+@with_analysis_options
 def runs(
     *,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="For a terminal or programs.")] = "table",
-    experiment: Experiment = None,
-    tracking_uri: TrackingUri = None,
+    analysis: ListedRuns,
 ) -> None:
     """List the runs: the options that differ, accuracy or another primary metric, epochs, status and age."""
     from tracker.recording.stores import HOST_TAG, interrupted_message
-    from tracker.study.metrics import primary_metric
-    from tracker.study.study import study_of
 
-    experiment_runs = read_runs(experiment, tracking_uri)
-    metric = primary_metric(experiment_runs.runs, experiment_runs.tags.get("tracker.metric"))
-    study = study_of(experiment_runs.runs, metric, alpha=0.05, margin=0.05)
+    experiment_runs = read_runs(analysis.experiment, analysis.tracking_uri)
+    with naming_params():
+        study = _listed(experiment_runs, analysis)
     if form == "json":
         records = [_record(study, run) for run in range(len(experiment_runs.runs))]
         print_document(f"{json.dumps(records, indent=2)}\n")
@@ -439,6 +442,19 @@ def runs(
         host, resumable = run.tags.get(HOST_TAG), is_resumable(run.tags)
         if run.status is RunStatus.INTERRUPTED or host:
             log(interrupted_message(run.name, run.run_id, experiment_runs.store, resumable=resumable, host=host))
+
+
+def _listed(experiment_runs: ExperimentRuns, analysis: ListedRuns) -> Study:
+    """Return all runs of an experiment, also those that nothing is concluded from."""
+    from tracker.study.metrics import primary_metric
+    from tracker.study.param_roles import param_roles
+    from tracker.study.study import study_of
+
+    runs = experiment_runs.runs
+    metric = primary_metric(runs, experiment_runs.tags.get("tracker.metric"))
+    params = [run.settings for run in runs]
+    analysis.named.check(params)
+    return study_of(runs, metric, alpha=0.05, margin=0.05, roles=param_roles(params, analysis.named))
 
 
 def _record(study: Study, position: int) -> dict[str, object]:

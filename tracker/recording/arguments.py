@@ -58,6 +58,14 @@ def checked_line(what: str, value: object) -> str:
     return value
 
 
+def checked_names(what: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return names, each once; a text alone is one."""
+    listed = (names,) if isinstance(names, str) else names
+    if not isinstance(listed, Iterable):
+        raise ValueError(f"{what} must be names of params, got {_shown(names)}")  # noqa: TRY004  (one kind of error)
+    return tuple(dict.fromkeys(checked_line(what, name) for name in listed))
+
+
 def checked_text(what: str, value: object) -> str | None:
     """Return a text, of any number of lines, or None."""
     if not isinstance(value, str | None):

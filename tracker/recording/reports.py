@@ -16,7 +16,7 @@ from tracker.atomic_files import replace_file
 from tracker.contained_files import UnsafePathError, open_regular, read_regular, resolve_output, write_stream
 from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
-from tracker.recording.arguments import checked_line, checked_path, checked_reporter, checked_text
+from tracker.recording.arguments import checked_line, checked_names, checked_path, checked_reporter, checked_text
 from tracker.recording.stores import ExperimentRuns, where_from
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Cover
@@ -24,6 +24,7 @@ from tracker.report import Report as ReportContent
 from tracker.runs import HEARD_CLIPS, UNSENT_TAG, Run, check_range
 from tracker.runs.logged import find_run
 from tracker.study.metrics import check_logged
+from tracker.study.param_roles import NamedParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -266,6 +267,9 @@ def build_report(
     minimise: bool | None = None,
     alpha: float = 0.05,
     margin: float = 0.05,
+    seed_params: Iterable[str] = (),
+    option_params: Iterable[str] = (),
+    ignore: Iterable[str] = (),
     title: str | None = None,
     author: str | None = None,
     intro: str | None = None,
@@ -284,6 +288,12 @@ def build_report(
         Significance level of each family of tests.
     margin : float, above 0 and below 1
         Equivalence margin: the smallest difference of accuracy that matters.
+    seed_params : iterable of str
+        Params that repeat the training, as a seed does, though they are called otherwise.
+    option_params : iterable of str
+        Params to compare by that reports take for bookkeeping, such as a run's own name.
+    ignore : iterable of str
+        Params to leave out of the comparison.
     title, author : str, optional
         What stands above the report, whose own title is its finding.
     intro : str, optional
@@ -292,7 +302,8 @@ def build_report(
     Raises
     ------
     ValueError
-        If `alpha` or `margin` is out of its range, no run logged `metric`, or a text is too long.
+        If `alpha` or `margin` is out of its range, no run logged `metric` or a param that is named, or a text is too
+        long.
     """
     from tracker.report import build_report as build
 
@@ -300,7 +311,8 @@ def build_report(
     first, selection, folder = None, "", None
     if isinstance(runs, ExperimentRuns):
         first, selection, folder = runs.experiments[0], runs.selection, runs.store.folder
-    name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
+    named = _named_params(seed_params, option_params, ignore)
+    name, runs, settings = _question(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
     content = _fields(build(name, runs, log_to=first, selection=selection, **settings))
     return Report(**content | {"cover": cover, "data_folder": folder or Path()})
 
@@ -368,6 +380,9 @@ def compare(
     minimise: bool | None = None,
     alpha: float = 0.05,
     margin: float = 0.05,
+    seed_params: Iterable[str] = (),
+    option_params: Iterable[str] = (),
+    ignore: Iterable[str] = (),
 ) -> Comparison:
     """Compare two runs of an experiment clip by clip.
 
@@ -377,7 +392,7 @@ def compare(
         All runs of the experiment: the correction counts every pair of them.
     first, second : str or Run
         A run, its id, a unique prefix of one, or its name.
-    metric, minimise, alpha, margin
+    metric, minimise, alpha, margin, seed_params, option_params, ignore
         As in `build_report`.
 
     Raises
@@ -385,11 +400,13 @@ def compare(
     TrackerError
         If no run or several runs match.
     ValueError
-        If both are the same run, `alpha` or `margin` is out of its range, or no run logged `metric`.
+        If both are the same run, `alpha` or `margin` is out of its range, or no run logged `metric` or a param that is
+        named.
     """
     from tracker.report import build_comparison
 
-    name, runs, settings = _question(runs, metric, minimise=minimise, alpha=alpha, margin=margin)
+    named = _named_params(seed_params, option_params, ignore)
+    name, runs, settings = _question(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
     pair = (find_run(runs, id_of(first)).run_id, find_run(runs, id_of(second)).run_id)
     return Comparison(**_fields(build_comparison(name, runs, pair, **settings)))
 
@@ -399,8 +416,14 @@ def id_of(run: str | Run) -> str:
     return run.run_id if isinstance(run, Run) else run
 
 
+def _named_params(seed_params: Iterable[str], option_params: Iterable[str], ignore: Iterable[str]) -> NamedParams:
+    """Return what is said of params, each a text: one alone is one name."""
+    given = {"seed_params": seed_params, "option_params": option_params, "ignore": ignore}
+    return NamedParams(**{what: checked_names(what, names) for what, names in given.items()})
+
+
 def _question(
-    runs: Iterable[Run], metric: str | None, *, minimise: bool | None, alpha: float, margin: float
+    runs: Iterable[Run], metric: str | None, named: NamedParams, *, minimise: bool | None, alpha: float, margin: float
 ) -> tuple[str, Sequence[Run], dict[str, Any]]:
     """Return the name of the experiment, its runs and what is asked of them, checked."""
     asked = chosen = None if metric is None else checked_line("metric", metric)
@@ -416,8 +439,8 @@ def _question(
         runs = _checked_runs(runs)
     if asked is not None:
         check_logged(runs, asked)
-    settings = {"metric": chosen, "minimise": minimise, "alpha": float(alpha), "margin": float(margin), "where": where}
-    return name, runs, settings
+    settings = {"metric": chosen, "minimise": minimise, "alpha": float(alpha), "margin": float(margin)}
+    return name, runs, settings | {"named": named, "where": where}
 
 
 def _checked_runs(runs: Iterable[Run]) -> tuple[Run, ...]:

@@ -24,7 +24,6 @@ import numpy as np
 
 from tracker.conclusions.best_configuration import Standing
 from tracker.next_steps.command_line import shell_line
-from tracker.study.options import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -210,8 +209,7 @@ def configuration_ids(sections: Sequence[Section]) -> tuple[str, ...]:
     ids: Counter[str] = Counter()
     found = []
     for section in sections:
-        levels = terms_of(section.entries[0].run.settings).levels
-        text = json.dumps(levels)  # ASCII, whatever is in it
+        text = json.dumps(section.entries[0].terms.levels)  # ASCII, whatever is in it
         name = f"configuration:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         ids[name] += 1
         found.append(name if ids[name] == 1 else f"{name}-{ids[name]}")

@@ -20,7 +20,6 @@ from tracker.next_steps.steps import why_no_step
 from tracker.render import tables
 from tracker.render.sanitize import note_beginning, plain
 from tracker.runs import LOGGED_OPTIONS
-from tracker.study.options import terms_of
 from tracker.wording import NONE, capitalised, duration, level_cell, listing, option_words
 
 if TYPE_CHECKING:
@@ -238,7 +237,7 @@ def _rows(report: Report, columns: Sequence[tables.Column], linked: set[int], *,
 
 
 def _row(entry: RunEntry, report: Report, columns: Sequence[tables.Column], *, best: bool, linked: bool) -> RunRow:
-    seeds = terms_of(entry.run.params).seed  # whatever its param is called; of several each by its param's name
+    seeds = entry.terms.seed  # whatever its param is called; of several each by its param's name
     seed = ", ".join(f"{name}={value}" if len(seeds) > 1 else value for name, value in seeds) if seeds else None
     return RunRow(
         number=entry.number,

@@ -21,6 +21,7 @@ from tracker.study.clip_sets import clip_key
 from tracker.study.histories import curves_key, identical
 from tracker.study.metrics import in_one_unit, primary_metric
 from tracker.study.options import NETWORK, Design, terms_of
+from tracker.study.param_roles import param_roles
 from tracker.study.study import Study, study_of
 from tracker.wording import wording_of
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from tracker.conclusions.best_configuration import Standing
     from tracker.runs import Run
+    from tracker.study.param_roles import NamedParams
 
 
 def build_report(
@@ -39,21 +41,23 @@ def build_report(
     minimise: bool | None = None,
     alpha: float = 0.05,
     margin: float = 0.05,
+    named: NamedParams | None = None,
     where: Where = HERE,
     log_to: str | None = None,
     selection: str = "",
 ) -> Report:
     """Conclude from an experiment's runs, in any order: the same runs give the same report.
 
-    Parameters are those of `tracker.build_report`, what commands have to name to reach the store and data, the
-    experiment that they log to if `experiment` is the name of several, and which of the runs these are if not all.
+    Parameters are those of `tracker.build_report`, those about params in one, what commands have to name to reach the
+    store and data, the experiment that they log to if `experiment` is the name of several, and which of the runs these
+    are if not all.
 
     Raises
     ------
     ValueError
         If `alpha` or `margin` is out of its range.
     """
-    study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
+    study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin, named=named)
     wording = wording_of(study)
     writer = CommandWriter(log_to or experiment, where)
     conclusions = tuple(with_sentence(found, wording) for found in with_commands(study, conclude(study), writer))
@@ -96,21 +100,26 @@ def report_study(
     minimise: bool | None = None,
     alpha: float = 0.05,
     margin: float = 0.05,
+    named: NamedParams | None = None,
 ) -> tuple[Study, tuple[Excluded, ...]]:
     """Return the runs that count, translated, and those that are left out; parameters as in `build_report`.
 
     Raises
     ------
     ValueError
-        If `alpha` or `margin` is out of its range.
+        If `alpha` or `margin` is out of its range, or no run logged one of the params that are named.
     """
     if alpha not in ALPHAS:
         raise ValueError(f"alpha must be {ALPHAS}, got {alpha}")
     if margin not in MARGINS:
         raise ValueError(f"the margin must be {MARGINS}, got {margin}")
+    params = [run.settings for run in runs]
+    if named:
+        named.check(params)
     selected, excluded = select_runs(runs)
-    kept = in_one_unit(selected)
-    return study_of(kept, primary_metric(kept, metric, minimise=minimise), alpha=alpha, margin=margin), excluded
+    kept, roles = in_one_unit(selected), param_roles(params, named)
+    metric_of_all = primary_metric(kept, metric, minimise=minimise)
+    return study_of(kept, metric_of_all, alpha=alpha, margin=margin, roles=roles), excluded
 
 
 # before a reason: tracker's own errors need no name before their words
@@ -198,7 +207,7 @@ def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> Ru
     split = tuple((part, study.design.split_level(run, part)) for part in study.design.split_parts)
     seeds = seeds_of(study, [run])
     command = writer.train_again(study.results[run].run, {}, min(seeds)) if writer and seeds else None
-    return RunEntry(study.results[run], title(study.design, run), levels, split, command)
+    return RunEntry(study.results[run], title(study.design, run), study.design.terms[run], levels, split, command)
 
 
 _PLAIN = re.compile(r"(?!www)[A-Za-z0-9]+(?:(?:__|[._+-])[A-Za-z0-9]+)*", re.ASCII | re.IGNORECASE)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tracker.report.model import RunEntry
     from tracker.runs import Predictions, Run
     from tracker.study.metrics import Metric
+    from tracker.study.param_roles import NamedParams
     from tracker.study.study import Pair
 
 
@@ -136,6 +137,7 @@ def build_comparison(
     minimise: bool | None = None,
     alpha: float = 0.05,
     margin: float = 0.05,
+    named: NamedParams | None = None,
     where: Where = HERE,
 ) -> Comparison:
     """Set two of an experiment's runs side by side.
@@ -152,12 +154,12 @@ def build_comparison(
     unknown = set(run_ids) - {run.run_id for run in runs}
     if unknown:
         raise ValueError(f"the runs to compare must be among the experiment's, got {min(unknown)}")
-    study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin)
+    study, excluded = report_study(runs, metric=metric, minimise=minimise, alpha=alpha, margin=margin, named=named)
     reasons = {run.run_id: run.reason for run in excluded}
     left_out = [run for run in runs if run.run_id in run_ids and run.run_id in reasons]
     if left_out:  # known to a study that nothing is concluded from, behind the runs that count
         known = [*(result.run for result in study.results), *left_out]
-        study = study_of(known, study.metric, alpha=alpha, margin=margin)
+        study = study_of(known, study.metric, alpha=alpha, margin=margin, roles=study.design.roles)
     pair, conclusion, corrected = (study.index_of[run_ids[0]], study.index_of[run_ids[1]]), None, None
     if not left_out:
         pair, conclusion, corrected = _conclude_on_pair(study, pair, CommandWriter(experiment, where))

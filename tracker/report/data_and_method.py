@@ -11,10 +11,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tracker.runs import LOGGED_OPTIONS, as_number, number_text
+from tracker.runs import LOGGED_OPTIONS, Role, as_number, number_text
 from tracker.runs.facts import MACHINE, Layer, data_facts, environment_of, network_shape
 from tracker.study.options import NETWORK, as_whole
-from tracker.wording import begun, counted, level_cell, listing, option_words
+from tracker.wording import begun, counted, level_cell, listing, option_words, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,6 +118,9 @@ class DataAndMethod:
     networks: tuple[Shared[NetworkFacts], ...]
     settings: tuple[tuple[str, str], ...]  # options, each with the level that all runs have
     varied: tuple[tuple[str, tuple[str, ...]], ...]  # options, each with the levels that were tried
+    repeated_by: tuple[str, ...]  # params that repeat the training, or say its fold, under other names than tracker's
+    not_compared: tuple[str, ...]  # params that vary and are no options
+    ignored: tuple[str, ...]  # those of them that the reader wanted to be ignored
     features: tuple[Shared[FeatureFacts], ...]
     software: tuple[Shared[SoftwareFacts], ...]
     machines: tuple[Shared[MachineFacts], ...]
@@ -134,16 +137,28 @@ def data_and_method(study: Study) -> DataAndMethod:
     place = {name: index for index, name in enumerate(LOGGED_OPTIONS)}
     settings = [(name, level) for name, level in shared if name not in (*_FEATURES, NETWORK)]
     settings.sort(key=lambda setting: (place.get(setting[0], len(place)), setting[0]))
+    roles, foreign = study.design.roles, _foreign_params(study)
+    not_compared = tuple(name for name in foreign if roles.of(name) is Role.COMMAND)
     return DataAndMethod(
         datasets=_shared(study, _dataset),
         splits=_shared(study, _split),
         networks=_shared(study, lambda result: _network(result, levels[result.index])),
         settings=tuple(settings),
         varied=tuple((option, study.design.levels[option]) for option in study.design.options),
+        repeated_by=tuple(name for name in foreign if roles.of(name) in (Role.SEED, Role.SPLIT)),
+        not_compared=not_compared,
+        ignored=tuple(name for name in not_compared if name in roles.named.ignore),
         features=_shared(study, _features),
         software=_shared(study, _software),
         machines=_shared(study, _machine),
     )
+
+
+def _foreign_params(study: Study) -> list[str]:
+    """Return the params that vary and are no options of tracker, by name."""
+    params = [result.run.params for result in study.results]
+    names = {name for of_run in params for name in of_run} - LOGGED_OPTIONS.keys()
+    return sorted(name for name in names if len({of_run.get(name) for of_run in params}) > 1)
 
 
 def _shared(study: Study, fact_of: Callable[[RunResult], T]) -> tuple[Shared[T], ...]:
@@ -235,10 +250,21 @@ def _rows(facts: DataAndMethod, wording: Wording) -> Iterator[FactRow]:
     yield row("Parameters", facts.networks, lambda network: _whole(network.parameters))
     for option, level in facts.settings:
         yield FactRow(begun(option_words(option)), level_cell(option, level))
+    if facts.repeated_by:
+        yield FactRow("Repeated by", some(facts.repeated_by))
+    if facts.not_compared:
+        yield FactRow("Not compared by", _not_compared_words(facts))
     yield row("Log-mel images", facts.features, _feature_words)
     yield row("Software", facts.software, lambda software: _version_words(software.versions))
     yield row("Processor", facts.machines, lambda machine: machine.processor)
     yield row("Machine", facts.machines, _machine_words)
+
+
+def _not_compared_words(facts: DataAndMethod) -> str:
+    found = [name for name in facts.not_compared if name not in facts.ignored]
+    bookkeeping = f"{some(found)}: bookkeeping, unless given as --option-param" if found else ""
+    ignored = f"{some(facts.ignored)}: ignored as asked" if facts.ignored else ""
+    return "; ".join(filter(None, (bookkeeping, ignored)))
 
 
 def _joined(runs: Mapping[str, Sequence[str]], wording: Wording) -> str | None:

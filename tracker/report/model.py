@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracker.report.data_and_method import FactRow
     from tracker.runs import Run
     from tracker.study.metrics import Metric
+    from tracker.study.options import Terms
     from tracker.study.run_results import RunResult
 
 
@@ -39,6 +40,7 @@ class RunEntry:
 
     result: RunResult
     title: str  # the configuration in words: ``Conv=7, lr=0.0001, EarlyStopping(patience=15)``
+    terms: Terms
     levels: tuple[tuple[str, str], ...]  # each option that varies in the experiment, and this run's level of it
     split: tuple[tuple[str, str], ...] = ()  # each part of the split that varies, such as the fold, and this run's
     command: tuple[str, ...] | None = None  # that trains it again, by its arguments; None if there is none

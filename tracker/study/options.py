@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.runs import LOGGED_OPTIONS, OFF, Role, as_number, number_text
+from tracker.study.param_roles import BY_NAME, FOLD, ParamRoles, is_fold, param_roles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ def level_text(value: str) -> str:
         return OFF
     number = as_number(text)
     if number is None:
-        return text.lower() if text.lower() in ("true", "false") else text
+        return text.lower() if text.lower() in ("true", "false") else _OBJECT.sub(r"\1\2", text)
     if number == int(number) and abs(number) < LARGEST:
         return str(int(number))
     if not _SMALLEST < abs(number) < LARGEST:
@@ -74,15 +75,13 @@ def as_whole(text: str | float | None, least: int = 0) -> int | None:
 
 
 _SPLIT = tuple(entry.name for entry in LOGGED_OPTIONS.values() if entry.role is Role.SPLIT)
-_SEEDS = ("seed", "random_seed", "random_state", "rng_seed", "seed_everything")
-_SEED_ENDS = tuple(mark + name for mark in ("_", ".", "/") for name in ("seed", "random_state"))
-_MEASURED = ("version", "host", "hostname", "pid", "commit", "timestamp", "deterministic")
-_PLACES = (
-    "run_name", "run_id", "output_dir", "logging_dir", "log_dir", "save_dir", "checkpoint_dir", "default_root_dir",
-)  # fmt: skip
 # What Keras' autologging calls the optimizer; the params that begin so are the optimizer's own.
 CHOOSERS = ("optimizer_name", "opt_name")
 _COUNTER = re.compile(r"_\d+$")  # Keras numbers the optimizers that one program makes: ``adam``, ``adam_1``
+_OBJECT = re.compile(r"<(?:function )?([\w.]+)[^<>]* at 0x[0-9a-fA-F]+>|<class '([\w.]+)'>")  # as Python prints one
+_ARGUMENTS = re.compile(r"(?<=\w)\([^()]*\)")  # of the innermost calls in a text
+_PART = re.compile(r"\(['\"][^'\"]*['\"], ([\w.]+)")  # of a pipeline: its name and what it is
+_PARTS = ("steps", "transformers", "transformer_list", "estimators")  # which scikit-learn logs as such lists
 _ESTIMATOR = "estimator_name"  # what scikit-learn's autologging calls it; all its params are the estimator's own
 _ALIASED = 1e-8  # entries of the projection below this are rounding of zero
 _MOST_COLUMNS = 300  # a design matrix with more codes an option by its level's position, not by a column a level
@@ -106,34 +105,39 @@ class Terms:
     unset: frozenset[str] = field(default=frozenset(), compare=False)  # options that were logged as off
 
 
-def terms_of(params: Mapping[str, str]) -> Terms:
+def terms_of(params: Mapping[str, str], roles: ParamRoles = BY_NAME) -> Terms:
     """Sort a run's params, as they were logged, into options, seed and split."""
     levels: dict[str, str] = {}
     seed, split, unset = [], [], []
+    owners = frozenset(name.rpartition("__")[0] for name in params if "__" in name)
+    folds = [name for name in params if is_fold(name)]
     for name, value in sorted(params.items()):
-        role, level = _role_of(name), level_text(_COUNTER.sub("", value) if name in CHOOSERS else value)
+        role, level = roles.of(name), level_text(_COUNTER.sub("", value) if name in CHOOSERS else value)
         if role is Role.SPLIT:
-            split.append((name, level))
+            split.append((FOLD if folds == [name] else name, level))
         elif role is Role.SEED:
             seed += [(name, level)] if level != OFF else []
         elif role is Role.CONFIGURATION and level == OFF:
             unset.append(name)
         elif role is Role.CONFIGURATION:
-            levels[name] = level
+            levels[name] = _own_part(name, level, owners) if owners else level
     for name, parts in _COMPOUND.items():
         if not levels.keys().isdisjoint(parts):
             levels[name] = "x".join(levels.pop(part, "?") for part in parts)
-    return Terms(tuple(sorted(levels.items())), tuple(seed), tuple(split), frozenset(unset))
+    return Terms(tuple(sorted(levels.items())), tuple(seed), tuple(sorted(split)), frozenset(unset))
 
 
-@lru_cache(maxsize=65_536)
-def _role_of(param: str) -> Role:
-    """Return what a param decides, whoever logged it; one that was measured, or names a place, decides nothing."""
-    if param in _SPLIT:
-        return Role.SPLIT
-    if param in _SEEDS or param.endswith(_SEED_ENDS):
-        return Role.SEED
-    return Role.COMMAND if param in _MEASURED + _PLACES else Role.CONFIGURATION
+def _own_part(name: str, level: str, owners: frozenset[str]) -> str:
+    """Return what an object's text says beyond its params, which are logged one by one: its class.
+
+    ``LogisticRegression`` of ``LogisticRegression(C=0.1)``, ``StandardScaler, SVC`` of a pipeline's steps.
+    """
+    if "(" not in level or (name not in owners and name.rpartition("__")[2] not in _PARTS):
+        return level
+    short = level
+    while (shorter := _ARGUMENTS.sub("", short)) != short:
+        short = shorter
+    return (name not in owners and ", ".join(_PART.findall(short))) or short.partition("(")[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +149,7 @@ class Design:
     levels: Mapping[str, tuple[str, ...]]  # of each of those: ``off`` first, then by number, then by name
     codes: NDArray[np.int64]  # (n_runs, n_options): place of the run's level in `levels`, -1 if its network has none
     blocks: tuple[object, ...]  # the validation clips: runs can only be compared if this is equal
+    roles: ParamRoles = BY_NAME
 
     @cached_property
     def column_of(self) -> Mapping[str, int]:
@@ -177,8 +182,11 @@ class Design:
     @cached_property
     def split_parts(self) -> tuple[str, ...]:
         """The parts of the split that vary, such as the fold."""
+        others = {part for term in self.terms for part, _ in term.split} - {*_SPLIT}
         return tuple(
-            part for part in _SPLIT if len({self.split_level(run, part) for run in range(len(self.terms))}) > 1
+            part
+            for part in (*_SPLIT, *sorted(others))
+            if len({self.split_level(run, part) for run in range(len(self.terms))}) > 1
         )
 
     def split_level(self, run: int, part: str) -> str:
@@ -308,12 +316,15 @@ def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return ranks
 
 
-def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | None = None) -> Design:
-    """Return the options that vary among runs, given their params.
+def design_of(
+    params: Sequence[Mapping[str, str]], blocks: Sequence[object] | None = None, roles: ParamRoles | None = None
+) -> Design:
+    """Return the options that vary among runs, given their params and what these decide, by default by themselves.
 
     Runs of equal block were judged on the same validation clips; by default all were.
     """
-    terms = tuple(terms_of(p) for p in params)
+    roles = roles or param_roles(params)
+    terms = tuple(terms_of(p, roles) for p in params)
     logged = zip(_lacking(params, terms), _without_dependents([dict(term.levels) for term in terms]), strict=True)
     tables = [dict.fromkeys(lacking, _NO_LEVEL) | table for lacking, table in logged]
     levels: dict[str, tuple[str, ...]] = {}
@@ -328,7 +339,7 @@ def design_of(params: Sequence[Mapping[str, str]], blocks: Sequence[object] | No
             columns.append([code[level] for level in of_run])
     codes = np.array(columns, dtype=np.int64).reshape(len(levels), len(terms)).T
     blocks = tuple(blocks) if blocks is not None else (None,) * len(terms)
-    return Design(terms, tuple(levels), levels, codes, blocks)
+    return Design(terms, tuple(levels), levels, codes, blocks, roles)
 
 
 def _lacking(params: Sequence[Mapping[str, str]], terms: Sequence[Terms]) -> list[frozenset[str]]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from tracker.study.clip_sets import DetectableDifference, detectable_difference_between
 from tracker.study.options import NETWORK, Design, design_of
+from tracker.study.param_roles import FOLD
 from tracker.study.run_results import RunResult, run_results
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tracker.statistics.proportions import Interval
     from tracker.study.clip_sets import ClipSet
     from tracker.study.metrics import Metric
+    from tracker.study.param_roles import ParamRoles
 
 
 MOST_LEVELS = 25  # of an option, every two of which are contrasted: 300 contrasts
@@ -131,7 +133,9 @@ def _most_repeated(design: Design, runs: Sequence[int], shared: Sequence[int]) -
 
 
 def _matched(design: Design, start: Sequence[int], end: Sequence[int]) -> list[Pair]:
-    """Return the pairs of equal seed; a run without a logged seed has no partner."""
+    """Return the pairs of equal seed; a run without a logged seed has one only if it is the one run of its fold."""
+    if len(start) == len(end) == 1 and any(part == FOLD for part, _ in design.terms[start[0]].split):
+        return [(start[0], end[0])]
     by_seed: dict[object, list[int]] = defaultdict(list)
     for run in end:
         by_seed[design.terms[run].seed].append(run)
@@ -255,9 +259,14 @@ class Study:
         return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
-def study_of(runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float) -> Study:
-    """Prepare runs to conclude from: in the report's order, without those that are left out."""
+def study_of(
+    runs: Sequence[Run], metric: Metric, *, alpha: float, margin: float, roles: ParamRoles | None = None
+) -> Study:
+    """Prepare runs to conclude from: in the report's order, without those that are left out.
+
+    What their params decide is found from these runs if it isn't given.
+    """
     results = run_results(runs, metric)
     clip_sets = tuple(dict.fromkeys(result.clip_set for result in results))
-    design = design_of([run.settings for run in runs], [result.clip_set for result in results])
+    design = design_of([run.settings for run in runs], [result.clip_set for result in results], roles)
     return Study(results, metric, alpha, margin, clip_sets, design)
