@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.study.metrics import (
-    Metric,
     UnknownMetricError,
     check_logged,
     in_one_unit,
-    lower_is_better,
-    named,
     primary_metric,
-    role_of,
 )
 
 if TYPE_CHECKING:
@@ -21,76 +17,64 @@ if TYPE_CHECKING:
     from tracker.runs import Run
 
 
-class TestRoleOf:
-    @pytest.mark.parametrize(
-        "name", ["val_loss", "validation_loss", "valid/loss", "eval.loss", "Validation Loss", "val-loss"]
-    )
-    def test_role_of_knows_validation_metrics(self, name: str) -> None:
-        assert role_of(name) == ("loss", "validation")
-
-    @pytest.mark.parametrize("name", ["loss", "train_loss", "training/loss", "train.loss"])
-    def test_role_of_knows_training_metrics(self, name: str) -> None:
-        assert role_of(name) == ("loss", "training")
-
-    def test_role_of_takes_acc_for_accuracy(self) -> None:
-        assert role_of("val_acc") == ("accuracy", "validation")
-
-    @pytest.mark.parametrize("name", ["val_loss_epoch", "Loss/val", "loss.validation", "validation_0-loss"])
-    def test_role_of_knows_validation_metrics_as_others_name_them(self, name: str) -> None:
-        assert role_of(name) == ("loss", "validation")
-
-    @pytest.mark.parametrize("name", ["train_loss_epoch", "loss_epoch", "Loss/train"])
-    def test_role_of_knows_training_metrics_as_others_name_them(self, name: str) -> None:
-        assert role_of(name) == ("loss", "training")
-
-    def test_role_of_takes_a_value_by_batch_for_none_by_epoch(self) -> None:
-        assert role_of("train_loss_step") == ("loss_step", "training")
-
-    def test_role_of_knows_the_rate_that_lightning_monitors(self) -> None:
-        assert role_of("lr-Adam") == ("learning_rate", "training")
-
-    def test_role_of_takes_no_test_metric_for_one_of_validation(self) -> None:
-        assert role_of("test_accuracy") == ("test_accuracy", "training")
-
-    def test_role_of_takes_a_bare_prefix_for_a_name(self) -> None:
-        assert role_of("val") == ("val", "training")
-
-
-class TestNamed:
-    def test_prefers_the_usual_name(self) -> None:
-        assert named(["eval_loss", "val_loss", "validation_loss"], "loss", "validation") == "val_loss"
-
-    def test_named_takes_whichever_is_there(self) -> None:
-        assert named(["train/loss", "eval/loss"], "loss", "validation") == "eval/loss"
-
-    def test_named_takes_the_last_of_several_sets_of_clips(self) -> None:
-        assert named(["validation_0-auc", "validation_1-auc"], "auc", "validation") == "validation_1-auc"
-
-    def test_named_finds_nothing_where_nothing_fits(self) -> None:
-        assert named(["loss"], "accuracy", "validation") is None
-
-
-class TestFalls:
-    @pytest.mark.parametrize("name", ["val_loss", "mae", "eval/rmse", "perplexity", "word_error", "valid_0-logloss"])
-    def test_falls_is_true_of_what_should_be_low(self, name: str) -> None:
-        assert lower_is_better(name) is True
-
-    @pytest.mark.parametrize("name", ["val_accuracy", "f1", "eval/auc", "r2"])
-    def test_falls_is_false_of_what_should_be_high(self, name: str) -> None:
-        assert lower_is_better(name) is False
-
-    def test_falls_is_unknown_where_the_name_does_not_say(self) -> None:
-        assert lower_is_better("val_score") is None
-
-
 class TestPrimaryMetric:
     def test_primary_metric_is_validation_accuracy_under_whatever_name(self, made: MakeRun) -> None:
-        assert primary_metric([made(1, metrics={"eval/acc": 0.5, "f1": 0.2})], None) == Metric(
-            "eval/acc", lower_is_better=False
-        )
+        found = primary_metric([made(1, metrics={"eval/acc": 0.5, "f1": 0.2})], None)
+        assert (found.name, found.lower_is_better, found.part) == ("eval/acc", False, "validation")
 
     def test_primary_metric_is_another_validation_metric_where_there_is_no_accuracy(self, made: MakeRun) -> None:
         assert primary_metric([made(1, metrics={"val_loss": 0.5, "val_f1": 0.2})], None).name == "val_f1"
+
+    @pytest.mark.parametrize(
+        ("logged", "name", "part"),
+        [
+            ("val_f1_std val_f1 test_accuracy val_loss", "val_f1", "validation"),
+            ("rmse r2 mae", "rmse", None),
+            ("training_r2 r2_score_Xb n_leaves", "r2_score_Xb", None),
+            ("training_accuracy_score training_log_loss", "training_accuracy_score", "training"),
+            ("test_loss test_accuracy accuracy", "test_accuracy", "test"),
+            ("test-error train-error", "test-error", "test"),
+            ("mean_test_score std_test_score mean_fit_time training_score", "mean_test_score", "validation"),
+            ("fold_accuracy mean_accuracy std_accuracy", "mean_accuracy", None),
+            ("validation_0-error validation_1-error", "validation_1-error", "validation"),
+            ("epoch lr-Adam value", "value", None),
+        ],
+    )
+    def test_primary_metric_is_of_validation_then_test_then_unknown_then_training_data(
+        self, logged: str, name: str, part: str | None, made: MakeRun
+    ) -> None:
+        found = primary_metric([made(1, metrics=dict.fromkeys(logged.split(), 0.5))], None)
+        assert (found.name, found.part, found.is_picked) == (name, part, True)
+
+    def test_primary_metric_has_another_if_few_runs_have_the_first_choice(self, made: MakeRun) -> None:
+        runs = [made(n, metrics={"val_f1": 0.5} | ({"val_accuracy": 0.5} if n == 1 else {})) for n in (1, 2, 3)]
+        assert primary_metric(runs, None).name == "val_f1"
+
+    def test_primary_metric_without_a_part_is_of_training_if_keras_logged_it(self, made: MakeRun) -> None:
+        fit = {"validation_split": "0.0", "steps_per_epoch": "None"}
+        assert primary_metric([made(1, params=fit, metrics={"accuracy": 0.5})], None).part == "training"
+
+    @pytest.mark.parametrize(
+        ("settings", "name", "lower"),
+        [
+            ({"direction": "MINIMIZE"}, "value", True),
+            ({"direction": "StudyDirection.MAXIMIZE"}, "value", False),
+            ({"directions": "['MAXIMIZE', 'MINIMIZE']"}, "value_1", True),
+            ({"metric.name": "value", "metric.goal": "minimize"}, "value", True),
+            ({"objective": "Objective(name='val_value', direction='min')"}, "val_value", True),
+            ({"metric_for_best_model": "value", "greater_is_better": "False"}, "eval_value", True),
+            ({"metric": "other", "mode": "min"}, "value", None),
+            ({"mode": "train"}, "value", None),
+            ({"direction": "MAXIMIZE"}, "val_loss", True),
+        ],
+    )
+    def test_primary_metric_has_the_direction_that_a_search_logged_if_its_name_says_none(
+        self, settings: dict[str, str], name: str, lower: bool | None, made: MakeRun
+    ) -> None:
+        metrics = {name: 0.5} | ({"other": 0.5} if "other" in settings.values() else {})
+        for logged in ({"params": settings}, {"tags": settings}):
+            found = primary_metric([made(1, metrics=metrics, **logged)], name)
+            assert (found.lower_is_better, found.assumed) == (bool(lower), lower is None)
 
     def test_primary_metric_falls_where_its_name_says_so(self) -> None:
         assert primary_metric([], "val_loss").lower_is_better

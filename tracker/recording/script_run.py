@@ -46,7 +46,7 @@ from tracker.recording.run_writer import (
 from tracker.runs.events import Measured, Tagged
 from tracker.runs.facts import environment_tags
 from tracker.store import DATASET, VALIDATION, now_ms, predictions_csv
-from tracker.study.metrics import ACCURACY, LOSS, named
+from tracker.study.metric_roles import ACCURACY, LOSS, named
 from tracker.training.result import machine
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tracker.conclusions import kinds, of_kind
 from tracker.report.model import Procedure
 from tracker.runs import UNSENT_TAG, RunStatus
 from tracker.study.contradictions import Contradiction
-from tracker.study.metrics import lower_is_better
+from tracker.study.metric_roles import lower_is_better
 from tracker.study.options import as_whole
 from tracker.wording import capitalised, count_words, listing, percent, points, steps_text
 

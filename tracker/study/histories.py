@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracker.runs import Curve
-from tracker.study.metrics import ACCURACY, LOSS, all_named, role_of
+from tracker.study.metric_roles import ACCURACY, LOSS, all_named, role_of
 from tracker.study.options import LARGEST, as_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracker.runs import Run
-    from tracker.study.metrics import Part
+    from tracker.study.metric_roles import Part
 
 _EPOCH = "epoch"  # the metric that says in which epoch a step was: from 0 if whole (Lightning), else how many are done
 # Params that ask for a number of epochs: tracker's and Keras', Lightning's, Hugging Face's, other people's.

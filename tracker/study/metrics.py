@@ -1,10 +1,7 @@
-"""Which logged metric plays which part, whoever logged it.
+"""Which metric runs are ranked by, in which direction and unit; the part of the data it was measured on.
 
-A metric's *quantity* is what it measures (``loss``, ``accuracy``, ``f1``), its *part* the clips it was measured on. The
-validation metric of a quantity X is named ``val_X``, ``validation_X``, ``valid_X`` or ``eval_X``, the training metric
-``X``, ``train_X`` or ``training_X``, with ``_``, ``/`` or ``.`` between; ``X/val`` and ``X/train`` are read too. What
-Lightning adds to the mean over an epoch (``train_loss_epoch``) and boosting libraries to their sets of clips
-(``validation_0-logloss``) isn't part of the quantity. The primary metric is chosen here as well.
+Unless the user or the experiment names one, it is a validation metric if any was logged, else one of test data, else
+one whose name says no part, else a training metric: of several the accuracy, or one whose name says what is better.
 """
 
 from __future__ import annotations
@@ -14,91 +11,38 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tracker.runs import Curve
 from tracker.runs.logged import DEFAULT_METRIC
+from tracker.study.metric_roles import (
+    ACCURACY,
+    LOSS,
+    Part,
+    is_score,
+    is_share,
+    lower_is_better,
+    named,
+    part_of,
+    role_of,
+    words_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tracker.runs import Run
 
-Part = Literal["training", "validation"]
-
-ACCURACY = "accuracy"
-LOSS = "loss"
-RATE = "learning_rate"
-
-_PREFIXES: dict[str, Part] = dict.fromkeys(("val", "validation", "valid", "eval"), "validation")
-_PREFIXES |= dict.fromkeys(("train", "training"), "training")
-_SAME = {"lr": RATE} | dict.fromkeys(
-    ("acc", "accuracy_score", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy"), ACCURACY
-)
-_FALLS = frozenset({
-    "loss", "error", "mae", "mse", "rmse", "perplexity", "logloss", "mlogloss", "merror", "mape", "msle", "rmsle",
-    "wer", "cer", "eer",
-})  # fmt: skip
-_RISES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall", "r2", "aucpr", "ndcg"})
-_SHARES = frozenset({"accuracy", "acc", "f1", "auc", "precision", "recall"})  # from 0 to 1, or to 100 percent
 _PERCENT = 100.0
 _ROUNDING = 1e-6
 _MOST_NAMED = 6  # metrics that a message names
 _NEAR = 0.6  # likeness from which a name may have been meant
-
-
-@lru_cache(maxsize=4096)
-def role_of(name: str) -> tuple[str, Part]:
-    """Return the quantity that a metric measures and the part, by its name as it was logged."""
-    words = _words(name)
-    part = _PREFIXES.get(words[0]) if len(words) > 1 else None
-    if part is not None:
-        words = words[1:]
-    elif len(words) > 1 and words[-1] in _PREFIXES:
-        part, words = _PREFIXES[words[-1]], words[:-1]
-    if part == "validation" and len(words) > 1 and words[0].isdigit():  # the number of a set of clips
-        words = words[1:]
-    if len(words) > 1 and words[-1] == "epoch":  # Lightning's mark
-        words = words[:-1]
-    quantity = RATE if words[:1] == ["lr"] else "_".join(words)
-    return _SAME.get(quantity, quantity), part or "training"
-
-
-def _words(name: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+", name.lower())
-
-
-def named(names: Iterable[str], quantity: str, part: Part) -> str | None:
-    """Return the first of `all_named`, None if there is none."""
-    return next(iter(all_named(names, quantity, part)), None)
-
-
-def all_named(names: Iterable[str], quantity: str, part: Part) -> list[str]:
-    """Return those of `names` that measure `quantity`, as `role_of` writes it, on the clips of `part`.
-
-    tracker's own name is before any other, of several sets of clips the last (the one that boosting stops by), then the
-    shortest, then the first by alphabet.
-    """
-    fitting = [name for name in dict.fromkeys(names) if role_of(name) == (quantity, part)]
-    if len(fitting) < 2:
-        return fitting
-    usual = quantity if part == "training" else f"val_{quantity}"
-
-    def order(name: str) -> tuple[bool, int, int, str]:
-        words = _words(name)
-        of_clips = int(words[1]) if len(words) > 2 and words[0] in _PREFIXES and words[1].isdigit() else 0
-        return name != usual, -of_clips, len(name), name
-
-    return sorted(fitting, key=order)
-
-
-def lower_is_better(name: str) -> bool | None:
-    """Return by a metric's name whether lower is better; None if the name does not say."""
-    words = set(_words(name))
-    if words & _FALLS:
-        return True
-    return False if words & _RISES else None
+_PARTS: tuple[Part | None, ...] = ("validation", "test", None, "training")  # the first that was logged is compared
+_FIRST = {ACCURACY: 0, "rmse": 1, "mse": 2, "mae": 3}  # quantities that are compared before any other
+_KERAS_FIT = {"validation_split", "steps_per_epoch"}  # params of Keras' fit, which its autologging logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +51,16 @@ class Metric:
 
     name: str  # as it was logged
     lower_is_better: bool = False
-    assumed: bool = False  # whether the direction is a guess, since neither the name nor the user says it
+    assumed: bool = False  # whether the direction is a guess, since neither the name, the runs nor the user says it
     is_fraction: bool = True  # False if an accuracy was logged in per cent or otherwise above 1
+    is_of_fit: bool = False  # whether it is one of Keras' training metrics, whose names don't say so
+    is_picked: bool = False  # whether nobody named it
+    others: tuple[str, ...] = ()  # which else could have been picked, the first choice first
+
+    @property
+    def part(self) -> Part | None:
+        """The part of the data that it was measured on; None if that is unknown."""
+        return "training" if self.is_of_fit else part_of(self.name)
 
     @property
     def measures_accuracy(self) -> bool:
@@ -139,21 +91,138 @@ class Metric:
 def primary_metric(runs: Sequence[Run], name: str | None, *, minimise: bool | None = None) -> Metric:
     """Choose the metric that runs are ranked by.
 
-    Without a `name`, the validation accuracy, or whatever validation metric of known direction was logged. `minimise`
-    says whether lower is better, if the name does not say it or says it wrongly.
+    Parameters
+    ----------
+    name : str or None
+        What the user or the experiment names; None to pick one.
+    minimise : bool, optional
+        Whether lower is better, if neither the name nor the runs say it, or wrongly.
     """
-    logged = {metric for run in runs for metric in (*run.metrics, *run.curves)}
-    judged = any(run.validation for run in runs)
-    chosen = name or named(logged, ACCURACY, "validation")
-    if chosen is None:
-        directed = [m for m in sorted(logged) if role_of(m)[1] == "validation" and lower_is_better(m) is not None]
-        others = [] if judged else directed
-        first = min(others, key=lambda other: (bool(lower_is_better(other)), other), default=DEFAULT_METRIC)
-        chosen = named(others, *role_of(first)) or first
+    picked = [] if name else _candidates(runs)
+    chosen = name or next(iter(picked), DEFAULT_METRIC)
     lower = lower_is_better(chosen) if minimise is None else minimise
+    if lower is None:
+        lower = _logged_direction(runs, chosen)
+    judged = any(run.validation for run in runs)
     accuracies = (v for run in runs for name, v in run.metrics.items() if role_of(name) == (ACCURACY, "validation"))
     above_one = any(value > 1 + _ROUNDING for value in accuracies)
-    return Metric(chosen, bool(lower), assumed=lower is None, is_fraction=judged or not above_one)
+    return Metric(
+        chosen,
+        bool(lower),
+        assumed=lower is None,
+        is_fraction=judged or not above_one,
+        is_of_fit=part_of(chosen) is None and part_measured(runs, chosen) == "training",
+        is_picked=not name,
+        others=tuple(picked[1:]),
+    )
+
+
+def part_measured(runs: Sequence[Run], name: str) -> Part | None:
+    """Return the part of the data that a metric was measured on, by its name or as Keras logs it; None if unknown."""
+    part = part_of(name)
+    having = [run for run in runs if name in run.metrics or name in run.curves] if part is None else []
+    return "training" if having and all(run.params.keys() >= _KERAS_FIT for run in having) else part
+
+
+def _candidates(runs: Sequence[Run]) -> list[str]:
+    """Return a name for each quantity of each part that may rank runs, the first choice first.
+
+    A metric that fewer than half as many runs have as another comes after those that more have. Predictions make
+    validation accuracies: nothing else is picked if there are any.
+    """
+    scores = [_scores(run) for run in runs]
+    judged = any(run.validation for run in runs) or _has_final_accuracy(runs)
+    names = [name for name in dict.fromkeys(chain.from_iterable(scores)) if not (judged and name in _FINAL)]
+    by_role: dict[tuple[str, Part | None], list[str]] = defaultdict(list)
+    for name in names:
+        by_role[role_of(name)[0], part_measured(runs, name)].append(name)
+    found = {}
+    for (quantity, part), of_role in by_role.items():
+        usual = named(of_role, *role_of(of_role[0])) or of_role[0]
+        found[usual] = (part, quantity, sum(not of_run.isdisjoint(of_role) for of_run in scores))
+    if judged and not any((quantity, part) == (ACCURACY, "validation") for part, quantity, _ in found.values()):
+        found[DEFAULT_METRIC] = ("validation", ACCURACY, len(runs))
+    most = max((number for *_, number in found.values()), default=0)
+
+    def order(name: str) -> tuple[object, ...]:
+        part, quantity, number = found[name]
+        lower, is_fold = lower_is_better(name), "fold" in words_of(name)
+        first = _FIRST.get(quantity, len(_FIRST))
+        is_loss = not {"loss", "logloss"}.isdisjoint(words_of(name))
+        return 2 * number < most, _PARTS.index(part), lower is None, is_fold, first, bool(lower), is_loss, name
+
+    return sorted(found, key=order)
+
+
+def _scores(run: Run) -> set[str]:
+    """Return the metrics of a run that may rank it and have a number."""
+    by_step = {name for name, curve in run.curves.items() if is_score(name) and np.isfinite(curve.values).any()}
+    return by_step | {name for name, value in run.metrics.items() if is_score(name) and math.isfinite(value)}
+
+
+_FINAL = frozenset(
+    {f"{which}_val_{quantity}" for which in ("best", "last") for quantity in (LOSS, ACCURACY)}
+    | {f"fit_{quantity}" for quantity in (LOSS, ACCURACY)}
+)
+
+
+def _has_final_accuracy(runs: Sequence[Run]) -> bool:
+    """Return whether runs of tracker's format say the accuracy of the weights that they kept."""
+    return any(
+        not _FINAL.isdisjoint(run.metrics) and any(tag.startswith("tracker.") for tag in run.tags) for run in runs
+    )
+
+
+# Params and tags in which searches and trainers (Optuna, Weights & Biases, Keras Tuner, Ray Tune, Hugging Face) log
+# which metric they optimise, and in which direction; in lower case, with `_` for any sign between words.
+_TARGETS = ("objective", "metric_name", "metric", "monitor", "metric_for_best_model", "objective_metric")
+_GOALS = ("direction", "goal", "metric_goal", "mode", "objective_direction", "study_direction")
+_HIGHER = "greater_is_better"
+_DIRECTION = re.compile(r"\b(?:(min)(?:imi[sz]e)?|(max)(?:imi[sz]e)?)\b", re.IGNORECASE)
+
+
+def _logged_direction(runs: Sequence[Run], name: str) -> bool | None:
+    """Return whether lower is better by the runs' params and tags; None if they don't say it or disagree.
+
+    A direction is that of the metric that a run names beside it. If none is named, it is that of the only metric whose
+    name doesn't say its own.
+    """
+    undirected = {metric for run in runs for metric in _scores(run) if lower_is_better(metric) is None}
+    having = (run for run in runs if name in run.metrics or name in run.curves)
+    said = {_direction_of(run, name, is_only=undirected <= {name}) for run in having}
+    said.discard(None)
+    return said.pop() if len(said) == 1 else None
+
+
+def _direction_of(run: Run, name: str, *, is_only: bool) -> bool | None:
+    """Return whether lower is better in a run by its params and tags."""
+    settings = {re.sub(r"\W", "_", key).lower(): value for key, value in (*run.tags.items(), *run.params.items())}
+    targets = [settings[key] for key in _TARGETS if key in settings]
+    of_several = _DIRECTION.findall(settings.get("directions", settings.get("direction", "")))
+    if len(of_several) > 1:  # of Optuna's several objectives, which are called value_0, value_1, … by default
+        place = words_of(name)[-1]
+        if len(set(of_several)) == 1:
+            return bool(of_several[0][0])
+        return bool(of_several[int(place)][0]) if place.isdecimal() and int(place) < len(of_several) else None
+    names_it = [target for target in targets if _names(target, name)]
+    if not names_it and (not is_only or any(_names_another(run, target) for target in targets)):
+        return None
+    if names_it and _HIGHER in settings:
+        return settings[_HIGHER].strip().lower() == "false"
+    said = (*names_it, *(settings[key] for key in _GOALS if key in settings))
+    found = next(filter(None, map(_DIRECTION.search, said)), None)
+    return None if found is None else found[1] is not None
+
+
+def _names(target: str, metric: str) -> bool:
+    """Return whether what a search optimises is this metric: ``val_auc``, or Keras Tuner's ``Objective(name=…)``."""
+    quantity, _ = role_of(metric)
+    quoted = re.findall(r"name['\"]?\s*[=:]\s*['\"]([^'\"]+)", target)
+    return any(role_of(text)[0] == quantity for text in (*quoted, target))
+
+
+def _names_another(run: Run, target: str) -> bool:
+    return any(_names(target, metric) for metric in run.metrics)
 
 
 class UnknownMetricError(ValueError):
@@ -177,7 +246,7 @@ def check_logged(runs: Sequence[Run], name: str) -> None:
         if predicted or not final.isdisjoint(logged) or named(logged, quantity, part):
             return
     near = difflib.get_close_matches(name.lower(), sorted(logged, key=len), _MOST_NAMED, _NEAR)
-    within = [metric for metric in sorted(logged) if set(_words(name)) <= set(_words(metric))]
+    within = [metric for metric in sorted(logged) if set(words_of(name)) <= set(words_of(metric))]
     nearest = list(dict.fromkeys([*within, *near]))[:_MOST_NAMED]
     others = sorted(
         logged, key=lambda metric: (lower_is_better(metric) is None, role_of(metric)[1] == "training", metric)
@@ -213,16 +282,9 @@ def in_one_unit(runs: Sequence[Run]) -> tuple[Run, ...]:
 
 def _last_shares(run: Run) -> dict[str, float]:
     """Return the last value of each metric that is a share by its name, if it is finite."""
-    last = {
-        name: float(curve.values[-1]) for name, curve in run.curves.items() if _is_share(name) and len(curve.values)
-    }
-    last |= {name: value for name, value in run.metrics.items() if _is_share(name)}
+    last = {name: float(curve.values[-1]) for name, curve in run.curves.items() if is_share(name) and len(curve.values)}
+    last |= {name: value for name, value in run.metrics.items() if is_share(name)}
     return {name: value for name, value in last.items() if math.isfinite(value)}
-
-
-@lru_cache(maxsize=4096)
-def _is_share(name: str) -> bool:
-    return not _SHARES.isdisjoint(_words(name))
 
 
 def _divided(run: Run, names: Sequence[str]) -> Run:

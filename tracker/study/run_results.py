@@ -19,7 +19,8 @@ from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.clip_sets import ClipSet, by_clip, clip_sets
 from tracker.study.contradictions import Contradiction, contradictions
 from tracker.study.histories import LoggedSteps, by_epoch, epoch_limit, history_of, steps_without_epochs
-from tracker.study.metrics import ACCURACY, LOSS, RATE, Metric, is_fraction, named
+from tracker.study.metric_roles import ACCURACY, LOSS, RATE, named
+from tracker.study.metrics import Metric, is_fraction
 from tracker.study.options import as_whole
 
 if TYPE_CHECKING:
