@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import make_curve
 from tracker.statistics.proportions import grouped_wilson, wilson
 from tracker.study.metrics import Metric
-from tracker.study.run_results import RunResult, count_correct, every_epoch, run_results, says_kept
+from tracker.study.run_results import RunResult, count_correct, every_epoch, run_results
 
 if TYPE_CHECKING:
     from tests.builders import MakeRun
@@ -198,15 +199,57 @@ class TestFitCorrect:
         assert (result_of(run).training_clips, result_of(run).fit_correct) == (12, 9)
 
 
-class TestSaysKept:
-    def test_says_kept_is_true_of_a_run_in_trackers_format(self, made: MakeRun) -> None:
-        assert says_kept(made(1))
+FOREIGN = {"tracker.dataset": "", "tracker.split": ""}
 
-    @pytest.mark.parametrize("param", ["keep", "restore_best_weights"])
-    def test_says_kept_is_true_where_a_param_says_so(self, made: MakeRun, param: str) -> None:
-        foreign = {"tracker.dataset": "", "tracker.split": ""}
-        assert says_kept(made(1, params={param: "True"}, tags=foreign))
-        assert not says_kept(made(1, tags=foreign))
+
+class TestKeptEpoch:
+    """Another program's `LOSSES` from step 0: the lowest is epoch 3."""
+
+    @pytest.mark.parametrize(
+        ("params", "metrics", "kept"),
+        [
+            ({}, {}, None),
+            ({"keep": "5"}, {}, None),
+            ({"keep": "last"}, {}, None),
+            ({"restore_best_weights": "False"}, {}, 4),
+            ({"restore_best_weights": "True"}, {"stopped_epoch": 3, "restored_epoch": 1}, 2),
+            ({"restore_best_weights": "True", "monitor": "val_loss"}, {}, None),
+            ({}, {"restored_epoch": 1}, None),
+            ({}, {"stopped_epoch": 3, "restored_epoch": 9}, None),
+            ({}, {"best_epoch": 2, "best_val_loss": 0.1, "stop_epoch": 3}, None),
+        ],
+    )
+    def test_kept_epoch_of_another_program(
+        self, made: MakeRun, params: dict[str, str], metrics: dict[str, float], kept: int | None
+    ) -> None:
+        run = made(1, params=params, tags=FOREIGN, metrics=metrics)
+        result = result_of(replace(run, curves={"val_loss": make_curve(LOSSES, 0)}))
+        assert (result.best_epoch, result.kept_epoch, result.stop_epoch) == (3, kept, 4)
+
+    def test_best_values_of_another_program_are_not_those_of_its_best_epoch(self, made: MakeRun) -> None:
+        accuracies = [0.5, 0.85, 0.79, 0.78]
+        metrics = {"best_epoch": 2, "best_val_accuracy": 0.85, "best_val_loss": 0.6, "last_val_loss": 0.9}
+        result = result_of(made(1, tags=FOREIGN, metrics=metrics, val_loss=LOSSES, val_accuracy=accuracies))
+        assert (result.val_loss, result.val_accuracy, result.score) == (0.5, 0.79, 0.79)
+
+    def test_best_values_of_another_program_alone_are_no_validation_accuracy(self, made: MakeRun) -> None:
+        result = result_of(made(1, tags=FOREIGN, metrics={"best_val_accuracy": 0.85}, val_loss=LOSSES))
+        assert (result.val_loss, result.val_accuracy, result.score) == (0.5, None, None)
+
+    def test_kept_epoch_of_a_training_that_keras_went_on_with(self, made: MakeRun) -> None:
+        params = {"initial_epoch": "3", "steps_per_epoch": "None", "validation_freq": "1"}
+        metrics = {"stopped_epoch": 6.0, "restored_epoch": 5.0}
+        run = made(1, params=params | {"restore_best_weights": "True"}, tags=FOREIGN, metrics=metrics)
+        result = result_of(replace(run, curves={"val_loss": make_curve([0.5, 0.4, 0.34, 0.41, 0.34], 3)}))
+        assert (result.best_epoch, result.kept_epoch, result.stop_epoch, result.val_loss) == (6, 6, 7, 0.34)
+
+    @pytest.mark.parametrize("first", [0, 1, 5])
+    def test_a_run_said_to_have_stopped_before_its_first_epoch_keeps_its_history(
+        self, made: MakeRun, first: int
+    ) -> None:
+        run = made(1, tags=FOREIGN, metrics={"stopped_epoch": 0.0, "restored_epoch": 0.0})
+        result = result_of(replace(run, curves={"val_loss": make_curve(LOSSES, first)}))
+        assert (result.val_loss, result.stop_epoch) == ((0.5, 4) if first < 5 else (0.7, None))
 
 
 class TestEveryEpoch:

@@ -13,7 +13,7 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Table, Ver
 from tracker.replay import Stop, early_stoppings
 from tracker.runs.logged import correct
 from tracker.study.options import as_whole
-from tracker.study.run_results import RunResult, every_epoch, keeps_last, keeps_numbers
+from tracker.study.run_results import RunResult, every_epoch, keeps_last
 from tracker.wording import counted, metric_text, seconds_cell, steps_text, whole_cell
 
 if TYPE_CHECKING:
@@ -181,9 +181,9 @@ def _answer(result: RunResult, values: NDArray[np.float64], patience: int, stop:
 def _stops(result: RunResult, values: NDArray[np.float64], patiences: Sequence[int]) -> tuple[Stop, ...]:
     """Replay patiences as Keras does, but with the run's own rule for which weights are kept."""
     replayed = early_stoppings(values, patiences)
-    if not keeps_numbers(result.run) and not keeps_last(result.run):  # Keras itself restores the best
+    if not result.run.is_in_format and not keeps_last(result.run):  # Keras itself restores the best
         return replayed
-    epochs, keeps = np.arange(1, len(values) + 1), np.isfinite(values) | (not keeps_numbers(result.run))
+    epochs, keeps = np.arange(1, len(values) + 1), np.isfinite(values) | (not result.run.is_in_format)
     if not keeps_last(result.run):
         lowest = np.minimum.accumulate(np.where(keeps, values, np.inf))
         keeps &= values < np.concatenate([[np.inf], lowest[:-1]])

@@ -12,7 +12,7 @@ from tracker.conclusions.conclusion import Conclusion, Details, Kind, Method
 from tracker.runs.logged import correct
 from tracker.statistics.paired import log_losses
 from tracker.statistics.resampling import optimism_of_best, optimism_of_best_epoch
-from tracker.study.run_results import keeps_last, keeps_numbers
+from tracker.study.run_results import keeps_last
 from tracker.study.study import Obstacle
 from tracker.wording import capitalised, counted, is_informative, percent, percent_interval
 
@@ -127,7 +127,7 @@ def _by_epoch(study: Study, clips: ClipSet) -> tuple[list[NDArray[np.bool_]], li
         if not same_clips or not set(predictions.labels) <= set(predictions.classes):
             return None
         probabilities = predictions.probabilities
-        if keeps_numbers(result.run):  # tracker never keeps weights that predict NaN
+        if result.run.is_in_format:  # tracker never keeps weights that predict NaN
             probabilities = probabilities[np.isfinite(probabilities).all(axis=(1, 2))]
         if not len(probabilities) or not np.isfinite(probabilities).all():
             return None

@@ -22,7 +22,6 @@ from tracker.runs import (
     reserved_for,
 )
 from tracker.study.options import NETWORK, level_text, terms_of
-from tracker.study.run_results import in_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,7 +84,8 @@ class CommandWriter:
         if len(run.params) > MOST_PARAMS:
             return None
         own = (level for name, level in changes.items() if name not in LOGGED_OPTIONS)
-        if not in_format(run) or (NETWORK not in changes and OFF in own):  # off would be at its default in this network
+        # off would be at its default in this network
+        if not run.is_in_format or (NETWORK not in changes and OFF in own):
             return None
         terms = terms_of(run.params)
         levels = {**dict(terms.levels), **(dict(terms.split) if split is None else split), **changes}

@@ -15,7 +15,6 @@ from tracker.conclusions.conclusion import Table
 from tracker.conclusions.stability import Spread
 from tracker.render.sanitize import plain
 from tracker.study.metrics import is_fraction
-from tracker.study.run_results import says_kept
 from tracker.wording import NONE
 
 if TYPE_CHECKING:
@@ -150,7 +149,8 @@ _SHORT, _LONG = 12, 20  # characters of the longest cell
 def legend(report: Report) -> str:
     """Return what stands in the columns of the table of all runs."""
     metric, shown = report.metric, {column.title for column in table_columns(report)}
-    kept = ", with the kept weights" if all(says_kept(entry.run) for entry in report.entries) else ", at the best epoch"
+    silent = any(entry.result.kept_epoch is None and entry.result.best_epoch is not None for entry in report.entries)
+    kept = ", at the best epoch" if silent else ", with the kept weights"
     kept = kept if "Best epoch" in shown else ""
     sentences = []
     if "Correct" in shown:

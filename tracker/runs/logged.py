@@ -183,6 +183,14 @@ class Run:
         return {**estimator, **self.params}
 
     @property
+    def is_in_format(self) -> bool:
+        """Whether it is in tracker's format, whoever logged it: its tags say so.
+
+        Other programs may mean something else by the format's names, such as ``best_epoch`` or ``keep``.
+        """
+        return any(tag.startswith("tracker.") for tag in self.tags)
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """The run's id, and that of its journal, which was its own until it was uploaded."""
         return (self.run_id, self.journal_id) if self.journal_id else (self.run_id,)

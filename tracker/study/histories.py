@@ -7,6 +7,7 @@ a value belongs to, a history isn't one by epoch, and nothing is said about its 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 _EPOCH = "epoch"  # the metric that says in which epoch a step was: from 0 if whole (Lightning), else how many are done
 # Params that ask for a number of epochs: tracker's and Keras', Lightning's, Hugging Face's, other people's.
 _LIMITS = ("epochs", "max_epochs", "num_train_epochs", "num_epochs", "n_epochs")
+# What autologging logs if training was stopped early: the last step and the best one. It logs the best one's values
+# again, so many steps after the last. LightGBM's best is counted from 1.
+_REPEATED = (("stopped_epoch", "restored_epoch", (1,), (0,)), ("stopped_iteration", "best_iteration", (0, 1), (0, -1)))
+_OF_KERAS = frozenset({"steps_per_epoch", "validation_freq"})  # params that its autologging always logs
+_OF_SET = re.compile(r"valid(ation)?_\d+-")  # how metrics of boosting begin that name no set of samples
 _NEARLY = 0.05  # epochs: Hugging Face logs 0.996 at an epoch's last batch if batches do not divide it
 
 
@@ -37,17 +43,46 @@ def epoch_limit(run: Run) -> int | None:
 
 def by_epoch(run: Run, name: str) -> Curve | None:
     """Return the history of a metric by epoch; None if it has none, or its epochs are not known."""
+    history = None if counts_rounds(run) else _as_trained(run, name)
+    if history is None:
+        return None
+    translated = None
+    if _EPOCH in run.curves and name != _EPOCH and len(run.curves[_EPOCH].values):
+        translated = _translated(run.curves[_EPOCH], history) or _at_starts(run.curves[_EPOCH], history)
+    return translated or _plain(run, history, validated=role_of(name)[1] == "validation")
+
+
+def by_round(run: Run, name: str) -> Curve | None:
+    """Return the history of a metric by boosting round, counted from 1; None if the run boosted nothing."""
+    history = _as_trained(run, name) if counts_rounds(run) else None
+    return history if history is not None and len(history.steps) > 1 and _gapless(history.steps) else None
+
+
+def counts_rounds(run: Run) -> bool:
+    """Return whether a run's steps are rounds of boosting: XGBoost's and LightGBM's autologging say so."""
+    return "num_boost_round" in run.params or ("n_estimators" in run.params and any(map(_OF_SET.match, run.curves)))
+
+
+def _as_trained(run: Run, name: str) -> Curve | None:
+    """Return the history of a metric without what autologging adds when training was stopped early.
+
+    That is the values of the best step once more, one step after the last; or over those of a step, if Keras didn't
+    stop by its own early stopping, whose ``stopped_epoch`` then is 0.
+    """
     history = run.curves.get(name)
     if history is None or not len(history.values):
         return None
-    stopped = run.metrics.get("stopped_epoch")
-    if stopped is not None and "restored_epoch" in run.metrics and len(history.steps) > 1:
-        # Keras' autologging writes the restored epoch's values past the end, as one epoch more.
-        trained = history.steps <= stopped
-        if trained.any():  # another program may mean something else by these names
-            history = Curve(history.steps[trained], history.values[trained])
-    translated = _translated(run.curves[_EPOCH], history) if _EPOCH in run.curves and name != _EPOCH else None
-    return translated or _plain(run, history, validated=role_of(name)[1] == "validation")
+    steps, values = history.steps, history.values
+    for stopped_name, best_name, ends, origins in _REPEATED:
+        stopped, best = (as_whole(run.metrics.get(metric)) for metric in (stopped_name, best_name))
+        if stopped is None or best is None or len(steps) < 2:
+            continue
+        for at in np.flatnonzero(np.isin(steps, stopped + np.array(ends))):
+            is_last, of_best = at == len(steps) - 1, values[np.isin(steps[:at], best + np.array(origins)).nonzero()]
+            repeated = np.isnan(values[at]) or values[at] in of_best if len(of_best) else steps[0] < best
+            if repeated and (is_last or (not stopped and history.overwritten)):
+                return Curve(np.delete(steps, at), np.delete(values, at), history.overwritten)
+    return history
 
 
 def history_of(run: Run, quantity: str, part: Part) -> Curve | None:
@@ -91,17 +126,42 @@ def _translated(epochs: Curve, history: Curve) -> Curve | None:
     return Curve(whole.astype(np.int64) + int(from_zero), history.values)
 
 
+def _at_starts(epochs: Curve, history: Curve) -> Curve | None:
+    """Return a history of one value at the start of each epoch with its epochs, as Lightning logs learning rates.
+
+    None unless exactly one value lies between the last step of each epoch and that of the next.
+    """
+    if not (np.abs(epochs.values) < LARGEST).all() or (epochs.values != np.rint(epochs.values)).any():
+        return None
+    is_last = np.append(np.diff(epochs.values) != 0, True)
+    numbers, ends, starts = epochs.values[is_last].astype(np.int64), epochs.steps[is_last], history.steps
+    if len(starts) != len(ends) or starts[0] != 0 or (np.diff(numbers) != 1).any():
+        return None
+    is_interleaved = (starts <= ends).all() and (starts[1:] > ends[:-1]).all()
+    return Curve(numbers + int(numbers[0] == 0), history.values) if is_interleaved else None
+
+
 def _plain(run: Run, history: Curve, *, validated: bool) -> Curve | None:
     """Return a history whose steps are epochs; None if they are batches or nothing says what they are."""
     steps, logged = history.steps, _logged_steps(run)
     first, last, n = int(steps[0]), int(steps[-1]), len(steps)
+    if first == logged.start > 0 and last - first + 1 == n:  # Keras goes on with training
+        return Curve(steps + 1, history.values)
     if _gapless(steps):
         return history if validated or n <= max(2 * (logged.validations or n), logged.limit or 0) else None
+    if n == logged.limit and _counts_batches(steps):
+        return Curve(np.arange(1, n + 1), history.values)  # batches, counted on, at the end of each epoch
     mostly_there = first in (0, 1) and 2 * n > last - first + 1
     if not mostly_there and (logged.limit is None or last > logged.limit):
         return None
     from_zero = first > 0 and logged.last_from_zero >= last
     return Curve(steps + 1, history.values) if from_zero else history
+
+
+def _counts_batches(steps: NDArray[np.int64]) -> bool:
+    """Return whether steps are the batches until the end of the first of something, of the second, the third, …."""
+    spacings = set(np.diff(steps).tolist())
+    return len(spacings) == 1 and int(steps[0]) + 1 in {(spacing := spacings.pop()), spacing + 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +170,8 @@ class _LoggedSteps:
 
     limit: int | None  # the most epochs that it was asked for
     validations: int  # the most values of one validation metric; 0 if none has several
-    last_from_zero: int  # the last step of those that go from 0 on without a gap; -1 if there are none
+    start: int  # the step of the first epoch if it is counted from 0: Keras' ``initial_epoch`` if training went on
+    last_from_zero: int  # the last step of those that go from there on without a gap; -1 if there are none
 
 
 @lru_cache(maxsize=1)
@@ -119,8 +180,9 @@ def _logged_steps(run: Run) -> _LoggedSteps:
     roles = ((*role_of(name), curve.steps) for name, curve in run.curves.items() if len(curve.steps) > 1)
     judged = [(part, steps) for quantity, part, steps in roles if quantity in (LOSS, ACCURACY)]
     validations = max((len(steps) for part, steps in judged if part == "validation"), default=0)
-    last = max((int(steps[-1]) for _, steps in judged if steps[0] == 0 and _gapless(steps)), default=-1)
-    return _LoggedSteps(epoch_limit(run), validations, last)
+    start = (as_whole(run.params.get("initial_epoch")) or 0) if run.params.keys() >= _OF_KERAS else 0
+    whole = (int(steps[-1]) for _, steps in judged if steps[0] == start and steps[-1] - start + 1 == len(steps))
+    return _LoggedSteps(epoch_limit(run), validations, start, max(whole, default=-1))
 
 
 def _gapless(steps: NDArray[np.int64]) -> bool:

@@ -241,9 +241,10 @@ def check_logged(runs: Sequence[Run], name: str) -> None:
     if not logged or name in logged:
         return
     if part == "validation" and quantity in (LOSS, ACCURACY):
-        final = {f"best_val_{quantity}", f"last_val_{quantity}"}
+        summarised = {metric for run in runs if run.is_in_format for metric in run.metrics}
+        final = summarised & {f"best_val_{quantity}", f"last_val_{quantity}"}
         predicted = quantity == ACCURACY and any(run.validation for run in runs)
-        if predicted or not final.isdisjoint(logged) or named(logged, quantity, part):
+        if predicted or final or named(logged, quantity, part):
             return
     near = difflib.get_close_matches(name.lower(), sorted(logged, key=len), _MOST_NAMED, _NEAR)
     within = [metric for metric in sorted(logged) if set(words_of(name)) <= set(words_of(metric))]

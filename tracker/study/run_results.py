@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 SAME_RATE = 1e-6  # relative difference up to which two learning rates are the same: they went through float32
 _COUNT_TOLERANCE = 2e-6  # an accuracy in float32 is this close, relatively, to the count it stands for
-_FINAL = frozenset(f"{which}_val_{quantity}" for which in ("best", "last") for quantity in (LOSS, ACCURACY))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,8 +208,9 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         learning_rate=history_of(run, RATE, "training"),
     )
     best, kept, stop = _epochs(run, curves)
-    val_loss = _with_kept_weights(run, LOSS, curves.val_loss, kept, stop)
-    val_accuracy = _with_kept_weights(run, ACCURACY, curves.val_accuracy, kept, stop)
+    shown = best if kept is None else kept  # the epoch whose results are shown
+    val_loss = _with_kept_weights(run, LOSS, curves.val_loss, shown, stop)
+    val_accuracy = _with_kept_weights(run, ACCURACY, curves.val_accuracy, shown, stop)
     row = clips.row_of.get(index)
     correct = count_correct(val_accuracy, clips.n) if row is None else int(clips.correct[row].sum())
     score = val_loss if metric.is_loss else val_accuracy
@@ -218,12 +218,12 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         score = correct / clips.n
     elif not metric.is_standard:
         own = by_epoch(run, metric.name)
-        score = _value(run, metric.name, own if own is not None and len(own.values) > 1 else None, kept)
+        score = _value(run, metric.name, own if own is not None and len(own.values) > 1 else None, shown)
     timed = run.curves.get("epoch_seconds")
     contradicting: tuple[Contradiction, ...] = ()
     if row is not None:
         logged = _accuracies(run, curves.val_accuracy, val_accuracy)
-        contradicting = tuple(contradictions(run, clips.correct[row], logged, kept if says_kept(run) else None, stop))
+        contradicting = tuple(contradictions(run, clips.correct[row], logged, kept, stop))
     seconds = timed.values if timed is not None and np.isfinite(timed.values).all() else np.empty(0)
     return RunResult(
         index=index,
@@ -231,7 +231,7 @@ def _result(index: int, run: Run, metric: Metric, clips: ClipSet) -> RunResult:
         curves=curves,
         clip_set=clips,
         best_epoch=best,
-        kept_epoch=kept if says_kept(run) else None,
+        kept_epoch=kept,
         stop_epoch=stop,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
@@ -248,7 +248,7 @@ def _accuracies(run: Run, curve: Curve | None, kept: float | None) -> list[float
 
     A script may have predicted with other weights than those of its best epoch, whatever the format says.
     """
-    if "tracker.data" in run.tags or "keep" in run.params or curve is None:
+    if "tracker.data" in run.tags or (run.is_in_format and "keep" in run.params) or curve is None:
         return [kept]
     return [kept, *map(_finite, curve.values.tolist())]
 
@@ -262,24 +262,9 @@ def every_epoch(curve: Curve | None) -> NDArray[np.float64] | None:
 
 def keeps_last(run: Run) -> bool:
     """Return whether a run kept its last weights rather than its best; Keras' autologging names that differently."""
-    if "keep" in run.params:
+    if run.is_in_format and "keep" in run.params:
         return run.params["keep"].strip().lower() == "last"
     return run.params.get("restore_best_weights", "").strip().lower() == "false"
-
-
-def keeps_numbers(run: Run) -> bool:
-    """Return whether no epoch is kept whose validation loss is not finite: so in tracker's format, but not in Keras."""
-    return in_format(run) or "keep" in run.params
-
-
-def says_kept(run: Run) -> bool:
-    """Return whether it is known whose epoch's weights a run kept: it says so, or is in tracker's format."""
-    return keeps_numbers(run) or "restore_best_weights" in run.params
-
-
-def in_format(run: Run) -> bool:
-    """Return whether a run is in tracker's format, whoever logged it: by any of its tags or by its final metrics."""
-    return any(tag.startswith("tracker.") for tag in run.tags) or not _FINAL.isdisjoint(run.metrics)
 
 
 def count_correct(accuracy: float | None, n: int | None) -> int | None:
@@ -291,21 +276,38 @@ def count_correct(accuracy: float | None, n: int | None) -> int | None:
 
 
 def _epochs(run: Run, curves: Curves) -> tuple[int | None, int | None, int | None]:
-    """Return the best epoch, the one whose weights were kept and the last, as logged or else from the curves."""
-    best, stop = (as_whole(run.metrics.get(name), least=1) for name in ("best_epoch", "stop_epoch"))
-    losses = curves.val_loss
-    finite = losses is None or np.isfinite(losses.values)
+    """Return the best epoch, the one whose weights were kept and the last; None if unknown.
+
+    The curves say so, or the run in tracker's format; what other programs log as ``best_epoch`` may be counted from 0
+    or chosen by another metric.
+    """
+    losses, best, stop = curves.val_loss, None, None
+    if run.is_in_format:
+        best, stop = (as_whole(run.metrics.get(name), least=1) for name in ("best_epoch", "stop_epoch"))
     if losses is not None and best not in losses.epochs:
-        best = int(losses.epochs[np.where(finite, losses.values, np.inf).argmin()]) if np.any(finite) else None
+        finite = np.isfinite(losses.values)
+        best = int(losses.epochs[np.where(finite, losses.values, np.inf).argmin()]) if finite.any() else None
     if stop is None:
         ends = (int(curve.epochs[-1]) for curve in (*curves.losses, *curves.accuracies) if curve is not None)
         stop = max(ends, default=None)
-    restored = as_whole(run.metrics.get("restored_epoch"))  # by Keras' autologging, which counts from 0
-    if not keeps_last(run):
-        return best, best if restored is None else restored + 1, stop
-    if losses is None or not keeps_numbers(run) or math.isfinite(losses.values[-1]):
-        return best, stop, stop
-    return best, int(losses.epochs[finite][-1]) if np.any(finite) else None, stop
+    return best, _kept_epoch(run, losses, best, stop), stop
+
+
+def _kept_epoch(run: Run, losses: Curve | None, best: int | None, stop: int | None) -> int | None:
+    """Return the epoch whose weights a run kept; None if it is unknown."""
+    if keeps_last(run):
+        if losses is None or not run.is_in_format or math.isfinite(losses.values[-1]):
+            return stop
+        finite = losses.epochs[np.isfinite(losses.values)]
+        return int(finite[-1]) if len(finite) else None
+    # Keras' autologging counts from 0
+    restored, stopped = (as_whole(run.metrics.get(name)) for name in ("restored_epoch", "stopped_epoch"))
+    if restored is not None and stop is not None and restored < stop == (stopped or 0) + 1:
+        return restored + 1
+    # if early stopping did not end the run, Keras 3 restores the best weights, but Keras 2 keeps the last
+    restores = run.params.get("restore_best_weights", "").strip().lower() == "true"
+    is_both = restores and run.params.get("monitor") == "val_loss" and best == stop
+    return best if run.is_in_format or is_both else None
 
 
 def _with_kept_weights(
@@ -313,7 +315,7 @@ def _with_kept_weights(
 ) -> float | None:
     """Return a validation metric with the kept weights: as logged at the end, at that epoch, or the only value."""
     logged = run.metrics.get(f"{'last' if keeps_last(run) else 'best'}_val_{quantity}")
-    if logged is not None and (kept == stop or not keeps_last(run)):
+    if run.is_in_format and logged is not None and (kept == stop or not keeps_last(run)):
         return _finite(logged)
     return _value(run, named((*run.curves, *run.metrics), quantity, "validation"), history, kept)
 
