@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count, islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -201,26 +201,41 @@ def curves_by_run(rows: Iterable[MetricRow]) -> dict[str, dict[str, Curve]]:
 
     Steps ascend; of several values at one step the last written counts. Infinite values are infinite again.
     """
-    numbers: defaultdict[tuple[str, str], int] = defaultdict(count().__next__)  # of the curves: a new one gets the next
     rows = iter(rows)
-    columns = [_columns(chunk, numbers) for chunk in iter(lambda: list(islice(rows, _CHUNK)), [])]
+    return curves_of(list(zip(*chunk, strict=True)) for chunk in iter(lambda: list(islice(rows, _CHUNK)), [])) or {}
+
+
+def curves_of(chunks: Iterable[Sequence[Sequence[Any]]]) -> dict[str, dict[str, Curve]] | None:
+    """Do the same with rows that come column by column.
+
+    Of the columns of `MetricRow` the last two may be missing: None is returned if they are needed, since some curve has
+    several values at one step.
+    """
+    run_numbers: defaultdict[str, int] = defaultdict(count().__next__)  # a new one gets the next number
+    key_numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    columns = [_as_arrays(chunk, run_numbers, key_numbers) for chunk in chunks]
     if not columns:
         return {}
-    which, step, time, order, value = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    sorting = np.argsort(which, kind="stable")  # enough if each curve was written step by step
-    ascends = (np.diff(step[sorting]) > 0) | (np.diff(which[sorting]) > 0)
-    if not ascends.all():
-        sorting = np.lexsort((order, time, step, which))
-    which, step, value = which[sorting], step[sorting], as_logged(value[sorting])
-    logged = np.bincount(which, minlength=len(numbers))
-    last = np.append((which[1:] != which[:-1]) | (step[1:] != step[:-1]), True)
-    which, step, value = which[last], step[last], value[last]
-    ends = np.searchsorted(which, np.arange(len(numbers)), side="right")
+    run, key, step, value, *written = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    curve = run * len(key_numbers) + key
+    sorting = np.argsort(curve, kind="stable")  # enough if each curve was written step by step
+    if not ((np.diff(step[sorting]) > 0) | (np.diff(curve[sorting]) > 0)).all():
+        sorting = np.lexsort((*reversed(written), step, curve))
+    curve, step, value = curve[sorting], step[sorting], as_logged(value[sorting])
+    last = np.append((curve[1:] != curve[:-1]) | (step[1:] != step[:-1]), True)
+    if not (written or last.all()):
+        return None
+    codes, logged = np.unique(curve, return_counts=True)
+    curve, step, value = curve[last], step[last], value[last]
+    ends = np.searchsorted(curve, codes, side="right")
     overwritten = (logged - np.diff(ends, prepend=0)).tolist()
-    curves: dict[str, dict[str, Curve]] = {}
-    parts = zip(numbers, np.split(step, ends), np.split(value, ends), overwritten, strict=False)
-    for (run_id, key), steps, values, n in parts:
-        curves.setdefault(run_id, {})[key] = Curve(steps, values, n)
+    curves: dict[str, dict[str, Curve]] = {run_id: {} for run_id in run_numbers}
+    run_ids, keys = list(run_numbers), list(key_numbers)
+    for code, steps, values, n in zip(
+        codes.tolist(), np.split(step, ends), np.split(value, ends), overwritten, strict=False
+    ):
+        run_number, key_number = divmod(code, len(keys))
+        curves[run_ids[run_number]][keys[key_number]] = Curve(steps, values, n)
     return curves
 
 
@@ -229,12 +244,14 @@ def as_logged(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(values) >= np.finfo(np.float64).max, np.copysign(np.inf, values), values)
 
 
-def _columns(rows: list[MetricRow], numbers: Mapping[tuple[str, str], int]) -> tuple[NDArray[np.generic], ...]:
-    """Return the number of the curve, step, time, order and value of each row."""
-    runs, keys, steps, values, times, order = zip(*rows, strict=True)
-    which = list(map(numbers.__getitem__, zip(runs, keys, strict=True)))
-    whole = (np.array(column, dtype=np.int64) for column in (which, steps, times, order))
-    return (*whole, np.array(values, dtype=float))
+def _as_arrays(
+    columns: Sequence[Sequence[Any]], run_numbers: Mapping[str, int], key_numbers: Mapping[str, int]
+) -> list[NDArray[Any]]:
+    """Return some rows' columns as numbers."""
+    runs, keys, steps, values, *written = columns
+    numbers = [list(map(run_numbers.__getitem__, runs)), list(map(key_numbers.__getitem__, keys)), steps]
+    run, key, step = (np.array(column, dtype=np.int64) for column in numbers)
+    return [run, key, step, np.array(values, dtype=float), *(np.array(column, dtype=np.int64) for column in written)]
 
 
 @dataclass(slots=True)

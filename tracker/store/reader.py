@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from tracker.errors import StoreError
 from tracker.store import BY_EPOCH_RUNS, Experiment, RunName, UnreadableRows
@@ -24,6 +24,7 @@ from tracker.store.mlflow_run import (
     Record,
     assemble,
     curves_by_run,
+    curves_of,
     unknown_experiment,
     used_dataset,
 )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from tracker.runs import Curve
     from tracker.store import ByEpoch
     from tracker.store.location import ArtifactFolder, Location
     from tracker.store.mlflow_run import MetricRow
@@ -194,9 +196,7 @@ class _Rows:
         for run_id, key, text in self._of_runs("tags", "key, coalesce(value, '')", _TEXTS):
             self.records[run_id].tags[key] = text
         columns = columns_of(self.connection)
-        value = _VALUE if "is_nan" in columns["metrics"] else _VALUE_BEFORE_NAN
-        metrics = self._of_runs("metrics", f"key, step, {value}, timestamp, metrics.rowid", _METRICS)
-        for run_id, curves in curves_by_run(cast("Iterator[MetricRow]", metrics)).items():
+        for run_id, curves in self._curves(_VALUE if "is_nan" in columns["metrics"] else _VALUE_BEFORE_NAN).items():
             self.records[run_id].curves.update(curves)
             if not columns["latest_metrics"]:  # which are since MLflow 1.3
                 self.records[run_id].metrics = {key: curve.values[-1].item() for key, curve in curves.items()}
@@ -209,6 +209,17 @@ class _Rows:
             for run_id, *used in self._of_runs(_USED_ROWS, "dataset, digest, context, profile", _USED, "inputs"):
                 self.records[run_id].datasets.append(used_dataset(*used))
         return self
+
+    def _curves(self, value: str) -> dict[str, dict[str, Curve]]:
+        """Return the curves of all runs; most of them can do without the times, which take as long to read again."""
+        columns = f"key, step, CASE WHEN typeof(timestamp) != 'integer' THEN '' ELSE {value} END"
+        curves = curves_of(self._chunks("metrics", columns, _METRICS[:4]))
+        if curves is None:
+            for of_run in self.wrong.values():
+                del of_run["metrics"]  # which are counted again
+            columns = f"key, step, {value}, timestamp, metrics.rowid"
+            curves = curves_of(self._chunks("metrics", columns, _METRICS)) or {}
+        return curves
 
     def _read_experiment_tags(self) -> None:
         for key, text in self._select("key, value FROM experiment_tags WHERE experiment_id = ?"):
@@ -223,33 +234,42 @@ class _Rows:
         ).fetchone()
         columns = "run_uuid, coalesce(name, ''), coalesce(status, ''), start_time, end_time, coalesce(artifact_uri, '')"
         for row in self._select(f"{columns} FROM runs WHERE experiment_id = ? AND lifecycle_stage = 'active'"):
-            if _are_of([row], _RUNS) and all(map(is_time, row[3:5])):
+            if _are_of([(value,) for value in row], _RUNS) and all(map(is_time, row[3:5])):
                 self.records[row[0]] = Record(*row)
             else:
                 self.wrong[row[0] if isinstance(row[0], str) else repr(row[0])]["runs"] += 1
 
     def _of_runs(self, table: str, columns: str, types: _Types, called: str = "") -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the runs that were read; those of wrong types count as of the table `called` so."""
+        for chunk in self._chunks(table, columns, types, called):
+            yield from zip(*chunk, strict=True)
+
+    def _chunks(self, table: str, columns: str, types: _Types, called: str = "") -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the columns of some rows at a time, at least of one."""
         active = "JOIN runs USING (run_uuid) WHERE experiment_id = ? AND lifecycle_stage = 'active'"
         cursor = self._select(f"run_uuid, {columns} FROM {table} {active}")
         while rows := cursor.fetchmany(_CHUNK):
-            if self.records.keys() >= {row[0] for row in rows} and _are_of(rows, types):
-                yield from rows
-                continue
-            for row in rows:
-                if row[0] in self.records:
-                    if _are_of([row], types):
-                        yield row
-                    else:
-                        self.wrong[row[0]][called or table] += 1
+            chunk = list(zip(*rows, strict=True))
+            if not (self.records.keys() >= set(chunk[0]) and _are_of(chunk, types)):
+                good = [row for row in rows if row[0] in self.records and self._is_of(row, called or table, types)]
+                chunk = list(zip(*good, strict=True))
+            if chunk:
+                yield chunk
+
+    def _is_of(self, row: tuple[Any, ...], table: str, types: _Types) -> bool:
+        """Return whether a row has values of the right types; one that has not is counted."""
+        if _are_of([(value,) for value in row], types):
+            return True
+        self.wrong[row[0]][table] += 1
+        return False
 
     def _select(self, rest: str) -> sqlite3.Cursor:
         return self.connection.execute(f"SELECT {rest}", (self.experiment_id,))
 
 
-def _are_of(rows: Sequence[tuple[object, ...]], types: _Types) -> bool:
-    """Return whether every value of some rows, at least one, is of a type that its column may have."""
-    return all(set(map(type, column)) <= kinds for column, kinds in zip(zip(*rows, strict=True), types, strict=True))
+def _are_of(columns: Sequence[tuple[object, ...]], types: _Types) -> bool:
+    """Return whether every value of some rows is of a type that its column may have."""
+    return all(set(map(type, column)) <= kinds for column, kinds in zip(columns, types, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
