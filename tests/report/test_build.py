@@ -209,13 +209,11 @@ class TestBuildReport:
         said = [line for line in report.challenges if "tracker sync" in line]
         assert said == ["Run 2 is not yet in the store, or not whole: tracker sync sends what is not."]
 
-    def test_build_report_counts_a_run_logged_twice_once(self) -> None:
+    def test_build_report_counts_a_configuration_trained_twice_under_one_seed_once(self) -> None:
         params = params_of("3", "0.001")
         report = build_report("tracker", [run_of(1, params), run_of(2, params), run_of(3, params | {"seed": "1"})])
         assert [entry.run.name for entry in report.entries] == ["run-1", "run-3"]
-        assert [(e.name, e.reason) for e in report.excluded] == [
-            ("run-2", f"is the same run as {1:032x}, logged twice")
-        ]
+        assert [(e.name, e.reason) for e in report.excluded] == [("run-2", f"repeats run {1:032x} under the same seed")]
 
     @pytest.mark.parametrize("tag", ["tracker.dataset", "tracker.split", "tracker.version"])
     def test_build_report_counts_runs_on_other_data_or_by_another_version_apart(self, tag: str) -> None:
@@ -223,31 +221,69 @@ class TestBuildReport:
         report = build_report("tracker", [run_of(1, params), run_of(2, params, tags={tag: "other"})])
         assert report.excluded == ()
 
-    def test_build_report_counts_runs_without_a_seed_apart_unless_they_went_the_same_way(self) -> None:
-        one, other = run_of(1, {"k": "3"}), run_of(2, {"k": "3"})
-        assert build_report("tracker", [one, other]).excluded == ()
-        twice = replace(other, curves=one.curves, validation=one.validation)
-        assert len(build_report("tracker", [one, twice]).excluded) == 1
-
-    def test_build_report_finds_a_run_logged_twice_among_many_though_it_logged_a_further_curve(self) -> None:
-        runs = [run_of(i, {"k": "3"}) for i in range(1, 21)]
-        twice = replace(run_of(21, {"k": "3"}), curves={**runs[5].curves, "extra_loss": runs[0].curves["val_loss"]})
-        report = build_report("tracker", [*runs, twice])
+    def test_build_report_counts_a_run_logged_twice_once_and_no_other(self) -> None:
+        run = replace(run_of(1, {"k": "3"}), metrics={"f1": 0.5}, ended=9)
+        twice = replace(run, run_id="2" * 32)
+        report = build_report("tracker", [run, twice])
         assert [(e.run_id, e.reason) for e in report.excluded] == [
-            (twice.run_id, f"is the same run as {runs[5].run_id}, logged twice")
+            ("2" * 32, f"is the same run as {run.run_id}, logged twice")
         ]
+        for other in (
+            replace(twice, metrics={"f1": 0.6}),
+            replace(twice, started=2),
+            replace(twice, ended=10),
+            replace(twice, curves={**run.curves, "extra": run.curves["loss"]}),
+            replace(twice, params={"k": "4"}),
+        ):
+            assert build_report("tracker", [run, other]).excluded == ()
 
-    def test_build_report_counts_runs_on_unlogged_clips_apart_unless_they_went_the_same_way(self) -> None:
-        one, other = (replace(run_of(i, {"k": "3", "seed": "0"}), tags={}, validation=None) for i in (1, 2))
-        assert build_report("tracker", [one, other]).excluded == ()
-        assert len(build_report("tracker", [one, replace(other, curves=one.curves)]).excluded) == 1
+    @pytest.mark.parametrize("seed", [{}, {"seed": "0"}])
+    def test_build_report_keeps_ties_of_other_programs(self, seed: dict[str, str]) -> None:
+        clips = {"tracker.dataset": "", "tracker.split": ""}
+        runs = [make_run(i, params={"k": "3"} | seed, seed=None, tags=clips, metrics={"val_accuracy": 26 / 30})
+                for i in range(3)]  # fmt: skip
+        assert build_report("tracker", runs).excluded == ()
 
-    def test_build_report_leaves_out_a_run_that_only_holds_others_together(self) -> None:
-        sweep = replace(run_of(1, {"space": "lr: 0.1, 0.2"}), curves={}, validation=None)
-        runs = [replace(run_of(i, {"lr": f"0.{i}"}), parent_id=sweep.run_id) for i in (2, 3)]
+    @pytest.mark.parametrize(
+        ("metrics", "own"),
+        [
+            ({}, False),
+            ({"val_accuracy": 0.8, "n_trials": 2.0, "total_time": 7.5}, False),
+            ({"best_score": 0.8, "mean_accuracy": 0.75}, False),
+            ({"val_accuracy": 0.75, "std_val_accuracy": 0.05}, False),  # of the two
+            ({"val_accuracy": float("nan")}, False),
+            ({"best_score": 0.8, "test_accuracy": 0.945}, True),
+            ({"test_accuracy": 0.8}, True),
+        ],
+    )
+    def test_build_report_leaves_out_a_run_that_only_holds_others_together(
+        self, metrics: dict[str, float], *, own: bool
+    ) -> None:
+        sweep = replace(make_run(1, params={"space": "lr: 0.1, 0.2"}), metrics=metrics)
+        runs = [
+            replace(make_run(i, params={"lr": f"0.{i}"}, metrics={"val_accuracy": accuracy}), parent_id=sweep.run_id)
+            for i, accuracy in ((2, 0.7), (3, 0.8))
+        ]
         report = build_report("tracker", [sweep, *runs])
-        assert [entry.run.name for entry in report.entries] == ["run-2", "run-3"]
-        assert report.excluded[0].reason == "only holds other runs together and trained nothing itself"
+        assert [run.reason for run in report.excluded] == ([] if own else ["holds two other runs"])
+
+    def test_build_report_leaves_out_trials_without_a_result(self) -> None:
+        optuna = {"number": "2", "direction": "MINIMIZE"}
+        states = {"PRUNED": "was pruned by Optuna before it had a result", "FAIL": "is a trial that failed"}
+        pruned = [make_run(i, params={"x": "1"}, tags=optuna | {"state": state}) for i, state in enumerate(states)]
+        complete = make_run(7, params={"x": "2"}, tags=optuna | {"state": "COMPLETE"})
+        other = make_run(8, params={"x": "3"}, tags={"state": "PRUNED"})  # not Optuna's word
+        report = build_report("tracker", [*pruned, complete, other])
+        assert [run.reason for run in report.excluded] == list(states.values())
+
+    def test_build_report_leaves_out_a_run_without_params_beside_those_that_have_some(self) -> None:
+        others = [make_run(i, seed=None, metrics={"val_accuracy": i / 10}) for i in (1, 2)]
+        report = build_report("tracker", [make_run(3, params={"lr": "0.1"}), *others])
+        assert [(run.name, run.reason) for run in report.excluded] == [
+            (f"run-{i}", "logged no params, so its configuration is unknown") for i in (1, 2)
+        ]
+        report = build_report("tracker", others)
+        assert (report.excluded, len(report.sections)) == ((), 2)  # each is a configuration
 
     def test_build_report_keeps_a_parent_that_trained(self) -> None:
         parent = run_of(1, {"lr": "0.1"})

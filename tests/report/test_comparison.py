@@ -221,11 +221,11 @@ class TestARunThatIsLeftOut:
         runs = [*four, drawn(made, 5, 0.5, kernel_size="9", status="FAILED")]
         assert compared(runs, 0, 1).conclusion == compared(four, 0, 1).conclusion
 
-    def test_a_run_that_is_left_out_may_be_one_that_was_logged_twice(self, four: list[Run]) -> None:
+    def test_a_run_that_is_left_out_may_be_one_that_repeats_another(self, four: list[Run]) -> None:
         twin = replace(four[0], run_id="f" * 32, started=99)
         found = compared([*four, twin], 4, 0)
         assert found.conclusion is None
-        assert found.remarks[0].startswith(f"Run ffffffff is the same run as {four[0].run_id}, logged twice: ")
+        assert found.remarks[0].startswith(f"Run ffffffff repeats run {four[0].run_id} under the same seed: ")
         assert found.clips == ()
 
     def test_a_run_that_is_left_out_may_be_both(self, made: MakeRun) -> None:

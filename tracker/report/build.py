@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
+from statistics import fmean, median, pstdev, stdev
 from typing import TYPE_CHECKING
 
 from tracker.answers import Findings, answer_all
@@ -18,15 +20,15 @@ from tracker.report.overview import ENDS, challenges, limits, methods, versions
 from tracker.runs import ALPHAS, LOGGED_OPTIONS, MARGINS, OFF, REASON_TAG, RunStatus, as_number, is_resumable
 from tracker.runs.logged import SHORT_ID
 from tracker.study.clip_sets import clip_key
-from tracker.study.histories import curves_key, identical
+from tracker.study.histories import logged_numbers
 from tracker.study.metrics import in_one_unit, primary_metric
 from tracker.study.options import NETWORK, Design, terms_of
 from tracker.study.param_roles import param_roles
 from tracker.study.study import Study, study_of
-from tracker.wording import wording_of
+from tracker.wording import count_words, wording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from tracker.conclusions.best_configuration import Standing
     from tracker.runs import Run
@@ -124,34 +126,87 @@ def report_study(
 
 # before a reason: tracker's own errors need no name before their words
 _OWN_ERROR = re.compile(r"^(?:Data|Journal|Store|Training)Error: ")
+_SAME = 1e-9  # relative difference up to which a mean is the same: it was summed in another order
+# how trials end that Optuna leaves without a result, by its tag ``state``; MLflow counts them as finished
+_TRIALS = {"PRUNED": "was pruned by Optuna before it had a result", "FAIL": "is a trial that failed"}
+_TRIAL_TAGS = frozenset({"number", "direction", "state"})
 _LONGEST_WHY = 200  # of a reason's characters that are shown: one line, not all of a stranger's error
 
 
 def select_runs(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Excluded, ...]]:
     """Return the runs that count and those that are left out, each by start time, then by id."""
-    parents = {run.parent_id for run in runs if run.parent_id and run.params}
-    repetitions: dict[Hashable, _Repetitions] = defaultdict(_Repetitions)
-    kept, excluded = [], []
-    for run in sorted(runs, key=lambda run: (run.started is None, run.started or 0, run.run_id)):
-        reason = _unfinished(run)
-        if run.run_id in parents and not any(len(curve.values) > 1 for curve in run.curves.values()):  # a sweep
-            reason = "only holds other runs together and trained nothing itself"
-        if reason is None:
-            terms, clips, version = terms_of(run.settings), clip_key(run), run.tags.get("tracker.version") or run.commit
-            repeats = bool(terms.seed) and clips is not None and run.tags.get("tracker.deterministic") != "false"
-            original = repetitions[terms, clips, version].original_of(run, repeats=repeats)
-            reason = f"is the same run as {original.run_id}, logged twice" if original else None
-        if reason is None:
-            kept.append(run)
-        else:
-            excluded.append(Excluded(run.run_id, run.name, reason))
-    return tuple(kept), tuple(excluded)
+    ordered = sorted(runs, key=lambda run: (run.started is None, run.started or 0, run.run_id))
+    children: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.parent_id:
+            children[run.parent_id].append(run)
+    reasons = {run.run_id: _holds_others(run, children.get(run.run_id, ())) or _unfinished(run) for run in ordered}
+    reasons |= _repeated([run for run in ordered if reasons[run.run_id] is None])
+    if any(run.settings for run in ordered if reasons[run.run_id] is None):  # else each run is a configuration
+        unknown = "logged no params, so its configuration is unknown"
+        reasons |= {run.run_id: reasons[run.run_id] or unknown for run in ordered if not run.settings}
+    excluded = (Excluded(run.run_id, run.name, reason) for run in ordered if (reason := reasons[run.run_id]))
+    return tuple(run for run in ordered if reasons[run.run_id] is None), tuple(excluded)
+
+
+def _holds_others(run: Run, children: Sequence[Run]) -> str | None:
+    """Return that a run only holds others together, as a sweep does; None if it logged a result of its own."""
+    if not children or run.validation or any(len(curve.values) > 1 for curve in run.curves.values()):
+        return None
+    values: dict[str, list[float]] = defaultdict(list)
+    for child in children:
+        for name, value in child.metrics.items():
+            values[name].append(value)
+    if all(_is_of_children(name, value, values) for name, value in run.metrics.items()):
+        return f"holds {count_words(len(children), 'other run')}"
+    return None
+
+
+_SUMMARY = re.compile(r"best|mean|avg|average|median|std|min|max")  # in the name of a metric that sums up others
+_NO_RESULT = re.compile(r"(?:^|[^a-z])(?:time|seconds|duration|trials?|runs?|number|count|n)(?:$|[^a-z])")
+
+
+def _is_of_children(name: str, value: float, values: Mapping[str, Sequence[float]]) -> bool:
+    """Return whether a metric of a parent says no more than its children's `values` by metric do."""
+    if not math.isfinite(value) or _NO_RESULT.search(name.lower()):
+        return True
+    for of_metric in values.values() if _SUMMARY.search(name.lower()) else (values.get(name, ()),):
+        finite = [one for one in of_metric if math.isfinite(one)]
+        summaries = [fmean(finite), median(finite), pstdev(finite)] if finite else []
+        summaries += [stdev(finite)] if len(finite) > 1 else []
+        if any(math.isclose(value, one, rel_tol=_SAME) for one in (*finite, *summaries)):
+            return True
+    return False
+
+
+def _repeated(runs: Sequence[Run]) -> dict[str, str]:
+    """Return why runs are left out that another one was logged as before, or that repeat one of tracker's."""
+    alike: dict[Hashable, list[Run]] = defaultdict(list)
+    for run in runs:
+        terms, clips, version = terms_of(run.settings), clip_key(run), run.tags.get("tracker.version") or run.commit
+        alike[terms, clips, version].append(run)
+    reasons = {}
+    for group in (group for group in alike.values() if len(group) > 1):
+        repeats = bool(terms_of(group[0].settings).seed) and clip_key(group[0]) is not None
+        trained = [run for run in group if repeats and is_resumable(run.tags)]
+        for run in trained[1:]:
+            if run.tags.get("tracker.deterministic") != "false":
+                reasons[run.run_id] = f"repeats run {trained[0].run_id} under the same seed"
+        originals: dict[Hashable, Run] = {}
+        for run in group:
+            numbers = logged_numbers(run)
+            if (
+                numbers is not None
+                and (original := originals.setdefault((numbers, run.started, run.ended), run)) is not run
+            ):
+                reasons[run.run_id] = f"is the same run as {original.run_id}, logged twice"
+    return reasons
 
 
 def _unfinished(run: Run) -> str | None:
     """Return on one line that a run did not finish, and why as far as it says so; None if it did."""
     if run.status == RunStatus.FINISHED:
-        return None
+        return _TRIALS.get(run.tags.get("state", "")) if run.tags.keys() >= _TRIAL_TAGS else None
     if run.status not in ENDS:
         return "has not started" if run.status == RunStatus.SCHEDULED else "did not finish"
     reason, run_id = ENDS[run.status][0], run.run_id[:SHORT_ID]
@@ -162,43 +217,6 @@ def _unfinished(run: Run) -> str | None:
     if not why or run.status not in {RunStatus.FAILED, RunStatus.KILLED}:
         return reason
     return f"{reason}: {why if len(why) <= _LONGEST_WHY else f'{why[: _LONGEST_WHY - 1]}…'}"
-
-
-class _Repetitions:
-    """Runs of one configuration, in which one that was logged twice is found without comparing every two of them."""
-
-    def __init__(self) -> None:
-        self._runs: list[Run] = []
-        self._filed = 0  # how many of the runs are in the next one
-        # the places of runs by their curves, and these by the curves' names
-        self._by_curves: dict[tuple[str, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-
-    def original_of(self, run: Run, *, repeats: bool) -> Run | None:
-        """Add a run and return the first one before it that is the same run, None if there is none.
-
-        Without a logged seed, on unlogged clips, or if the same seed may give another result (not `repeats`), two runs
-        are the same only if they went the same way.
-        """
-        if repeats or not self._runs:
-            original = next(iter(self._runs), None)
-        else:
-            alike = (self._runs[place] for place in self._alike(run))
-            original = next((other for other in alike if identical(run, other)), None)
-        self._runs.append(run)
-        return original
-
-    def _alike(self, run: Run) -> list[int]:
-        """Return the places of the runs that may be identical to another one: of the same curves, or of other names."""
-        names, curves = curves_key(run)
-        if not names:
-            return []
-        for place in range(self._filed, len(self._runs)):
-            of_place, its_curves = curves_key(self._runs[place])
-            self._by_curves[of_place][its_curves].append(place)
-        self._filed = len(self._runs)
-        same = self._by_curves[names][curves]
-        others = [by_curves for other, by_curves in self._by_curves.items() if other != names]
-        return sorted([*same, *(place for by_curves in others for places in by_curves.values() for place in places)])
 
 
 def run_entry(study: Study, run: int, writer: CommandWriter | None = None) -> RunEntry:

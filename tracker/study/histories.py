@@ -19,6 +19,8 @@ from tracker.study.metric_roles import ACCURACY, LOSS, all_named, role_of
 from tracker.study.options import LARGEST, as_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
 
     from tracker.runs import Run
@@ -218,16 +220,17 @@ def same_until(a: Run, b: Run) -> int | None:
     return min(ends, default=None)
 
 
-def curves_key(run: Run) -> tuple[tuple[str, ...], int]:
-    """Return the names of the curves that training determines, and a hash of these.
+def logged_numbers(run: Run) -> Hashable:
+    """Return every number that a run logged, equal for two runs if all are; None without a history of two steps."""
+    if all(len(curve.values) < 2 for curve in run.curves.values()):
+        return None
+    curves = tuple((name, curve.steps.tobytes(), _bytes(curve.values)) for name, curve in sorted(run.curves.items()))
+    return curves, tuple((name, _bytes(np.array(value))) for name, value in sorted(run.metrics.items()))
 
-    Runs of the same names are only `identical` if the hashes are equal.
-    """
-    curves = _determined(run)
-    epochs = (curve.epochs.tobytes() for curve in curves.values())
-    # NaN equals NaN there and 0 equals -0, whatever their bytes
-    values = (np.where(np.isnan(curve.values), np.nan, curve.values) + 0.0 for curve in curves.values())
-    return tuple(curves), hash((*epochs, *(of_curve.tobytes() for of_curve in values)))
+
+def _bytes(values: NDArray[np.float64]) -> bytes:
+    """Return the bytes of numbers: NaN equals NaN there and 0 equals -0."""
+    return (np.where(np.isnan(values), np.nan, values) + 0.0).tobytes()
 
 
 def _shared(a: Run, b: Run) -> list[tuple[Curve, Curve]]:

@@ -238,10 +238,11 @@ class Design:
 
     @cached_property
     def configurations(self) -> tuple[tuple[int, ...], ...]:
-        """Runs of equal options, in the order of their first runs."""
+        """Runs of equal options, in the order of their first runs; a run without any param is one by itself."""
         runs_of: dict[object, list[int]] = defaultdict(list)
         for run, term in enumerate(self.terms):
-            runs_of[term.levels].append(run)
+            known = term.levels or term.seed or term.split or term.unset
+            runs_of[term.levels if known else run].append(run)
         return tuple(map(tuple, runs_of.values()))
 
     def aliases(self, option: str) -> tuple[str, ...]:
