@@ -18,6 +18,7 @@ from tracker.errors import TrackerError
 from tracker.next_steps.command_line import HERE
 from tracker.recording.arguments import checked_line, checked_names, checked_path, checked_reporter, checked_text
 from tracker.recording.stores import ExperimentRuns, where_from
+from tracker.recording.tables import table_facts
 from tracker.report import Comparison as ComparisonContent
 from tracker.report import Cover
 from tracker.report import Report as ReportContent
@@ -308,12 +309,15 @@ def build_report(
     from tracker.report import build_report as build
 
     cover = _cover(title, author, intro)
-    first, selection, folder = None, "", None
-    if isinstance(runs, ExperimentRuns):
-        first, selection, folder = runs.experiments[0], runs.selection, runs.store.folder
     named = _named_params(seed_params, option_params, ignore)
-    name, runs, settings = _question(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
-    content = _fields(build(name, runs, log_to=first, selection=selection, **settings))
+    name, given, settings = _question(runs, metric, named, minimise=minimise, alpha=alpha, margin=margin)
+    folder = None
+    if isinstance(runs, ExperimentRuns):
+        settings |= {"log_to": runs.experiments[0], "selection": runs.selection}
+        folder = runs.store.folder if runs.store else None
+        if runs.table:
+            settings |= {"table": table_facts(runs.table, named), "remarks": runs.problems}
+    content = _fields(build(name, given, **settings))
     return Report(**content | {"cover": cover, "data_folder": folder or Path()})
 
 
@@ -345,7 +349,7 @@ def log_report(
 
     if not isinstance(report, ReportContent):
         raise ValueError("report must be one that tracker.build_report returned")  # noqa: TRY004  (one kind of error)
-    if not isinstance(runs, ExperimentRuns) or len(runs.experiments) > 1:
+    if not isinstance(runs, ExperimentRuns) or len(runs.experiments) > 1 or runs.store is None:
         raise ValueError("runs must be those of one experiment, as tracker.load_runs returns them")
     uploaded = [run for run in runs if UNSENT_TAG not in run.tags]
     if not uploaded:
@@ -434,7 +438,8 @@ def _question(
             raise ValueError(f"{what} must be a number, got {value!r}")  # noqa: TRY004
     name, where = "runs", HERE
     if isinstance(runs, ExperimentRuns):
-        name, where, chosen = runs.name, where_from(runs.store), chosen or runs.tags.get("tracker.metric")
+        name, chosen = runs.name, chosen or runs.tags.get("tracker.metric")
+        where = where_from(runs.store) if runs.store else HERE
     else:
         runs = _checked_runs(runs)
     if asked is not None:
