@@ -74,6 +74,7 @@ def report(
         Literal["markdown", "html", "pdf", "latex", "csv", "json", "summary"] | None,
         typer.Option(
             "--format",
+            case_sensitive=False,
             show_default="by the ending of FILE, else markdown",
             help="Markdown with figures as files, one HTML file, PDF (needs the extra [pdf]), a LaTeX table of "
             "configurations, CSV of runs, JSON, or tables and sentences only.",

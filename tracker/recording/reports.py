@@ -69,7 +69,8 @@ def form_of(path: Path | None, asked: Form | None) -> Form:
     ValueError
         If the path's ending says another form than the one asked for, or none that there is.
     """
-    ending = path.suffix.lower() if path else ""
+    ending = (path.suffix or path.name).lower() if path else ""  # ``.html`` is all ending
+    ending = ending if ending.startswith(".") else ""
     if asked and asked in ENDINGS.get(ending, (asked,)):
         return asked
     if asked:
@@ -206,10 +207,11 @@ class Report(ReportContent):
         If none is, the links are those of a report in the working directory.
         """
         base = Path() if path is None else checked_path("path", path).parent
+        form_of(None if path is None else Path(path), "markdown")
         text, files = render_report(self, "markdown", figures=checked_path("figures", figures), base=base)
         for file, content in files.items() if path is not None else ():
             write_file(file, content)
-        _written(lambda: text, path)
+        _written(lambda: text, path, "markdown")
         if path is not None:
             remove_stale_figures(Path(figures), text)
         return text.decode()
@@ -225,7 +227,7 @@ class Report(ReportContent):
         def render() -> bytes:
             return render_report(self, "html", listening=self.find_sounds(audio), interactive=interactive)[0]
 
-        return _written(render, path).decode()
+        return _written(render, path, "html").decode()
 
     def find_sounds(self, most: int | None, reporter: Reporter | None = None) -> Listening | None:
         """Return the clips that `to_html` plays, read from the runs' data; None for none."""
@@ -240,25 +242,25 @@ class Report(ReportContent):
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the report as JSON; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "json")[0], path).decode()
+        return _written(lambda: render_report(self, "json")[0], path, "json").decode()
 
     def to_pdf(self, path: str | Path | None = None) -> bytes:
         """Return the report as PDF with its figures; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "pdf")[0], path)
+        return _written(lambda: render_report(self, "pdf")[0], path, "pdf")
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """Return the runs as CSV, a row each; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "csv")[0], path).decode()
+        return _written(lambda: render_report(self, "csv")[0], path, "csv").decode()
 
     def to_latex(self, path: str | Path | None = None) -> str:
         """Return the configurations as a LaTeX table with booktabs' rules; write it to a file, if one is given."""
-        return _written(lambda: render_report(self, "latex")[0], path).decode()
+        return _written(lambda: render_report(self, "latex")[0], path, "latex").decode()
 
     def to_summary(self, path: str | Path | None = None, *, max_bytes: int | None = None) -> str:
         """Return the report's tables and sentences as Markdown; write them to a file, if one is given."""
-        if not isinstance(max_bytes, int | None):
+        if not isinstance(max_bytes, int | None) or isinstance(max_bytes, bool):
             raise ValueError(f"max_bytes must be a whole number, got {max_bytes!r}")  # noqa: TRY004
-        return _written(lambda: render_report(self, "summary", max_bytes=max_bytes)[0], path).decode()
+        return _written(lambda: render_report(self, "summary", max_bytes=max_bytes)[0], path, "summary").decode()
 
 
 def build_report(
@@ -366,13 +368,13 @@ class Comparison(ComparisonContent):
         """Return the comparison as Markdown; write it to a file, if one is given."""
         from tracker.render import render_comparison
 
-        return _written(lambda: render_comparison(self).encode(), path).decode()
+        return _written(lambda: render_comparison(self).encode(), path, "markdown").decode()
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the comparison as JSON, with every clip; write it to a file, if one is given."""
         from tracker.render import render_comparison_json
 
-        return _written(lambda: render_comparison_json(self).encode(), path).decode()
+        return _written(lambda: render_comparison_json(self).encode(), path, "json").decode()
 
 
 def compare(
@@ -463,9 +465,13 @@ def _fields(content: Any) -> dict[str, Any]:
     return {field.name: getattr(content, field.name) for field in fields(content)}
 
 
-def _written(render: Callable[[], bytes], path: str | Path | None) -> bytes:
-    """Return a file's content, and write it if a path is given: what is no path is refused before anything is drawn."""
+def _written(render: Callable[[], bytes], path: str | Path | None, form: Form) -> bytes:
+    """Return a file's content, and write it if a path is given.
+
+    What is no path, or has the ending of another form, is refused before anything is drawn.
+    """
     file = None if path is None else checked_path("path", path)
+    form_of(file, form)
     content = render()
     if file is not None:
         write_file(file, content)
